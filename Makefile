@@ -1,0 +1,31 @@
+# Every target needs nothing but a Python of 3.11 or newer: `make run PYTHON=python3.12` names one.
+PYTHON ?= python3
+BOOTSTRAP = $(PYTHON) infra/local/bootstrap.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock soak bench clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run:  ## start the registry on http://localhost:5000 (CLOUDBERTH_PORT, CLOUDBERTH_DATA: see docs/settings.md)
+	@$(BOOTSTRAP) run
+
+test:  ## run the tests; ARGS goes to pytest, as in ARGS="-k tags -x"
+	@$(BOOTSTRAP) test $(ARGS)
+
+check:  ## all that CI runs: format, lint, types, import walls, tests
+	@$(BOOTSTRAP) check $(ARGS)
+
+lock:  ## write the requirement files anew from requirements/*.in; ARGS=--upgrade takes newer versions
+	@$(BOOTSTRAP) lock $(ARGS)
+
+soak:  ## push and pull layers of 2 GB and 5 GB and watch the memory (long)
+	@$(BOOTSTRAP) soak $(ARGS)
+
+bench:  ## measure this stack beside another registry
+	@$(BOOTSTRAP) bench $(ARGS)
+
+clean:  ## remove .venv and all caches; the data in .local stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,34 @@
+"""Layers of any size, made on the fly: the same bytes on every pass, never held as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+BLOCK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Body:
+    """`size` bytes that do not compress, set by `seed`; another seed gives another digest."""
+
+    size: int
+    seed: int
+
+    def __iter__(self) -> Iterator[bytes]:
+        block = random.Random(self.seed).randbytes(BLOCK_BYTES)  # noqa: S311  (bytes to carry, not a secret)
+        for offset in range(0, self.size, BLOCK_BYTES):
+            # The offset makes every block its own, so that no store can fold equal blocks into one.
+            head = offset.to_bytes(8, "big") + block[8:]
+            yield head[: self.size - offset] if self.size - offset < BLOCK_BYTES else head
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 digest, from a pass of its own."""
+        hashed = hashlib.sha256()
+        for block in self:
+            hashed.update(block)
+        return f"sha256:{hashed.hexdigest()}"

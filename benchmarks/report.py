@@ -1,0 +1,122 @@
+"""The tables of a run, in Markdown: printed, and kept between two marks of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.rounds import Ledger, Series
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+# What a process spends below this many ms an operation is noise of the 10 ms clock tick.
+LEAST_CPU_MS = 0.005
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: `ours` beside `against` (None when nothing stands against it) and the factor aimed at."""
+
+    label: str
+    unit: str
+    is_rate: bool
+    ours: Series
+    against: Series | None = None
+    aim: float | None = None
+
+    @property
+    def factor(self) -> float | None:
+        """How many times as fast ours is."""
+        if self.against is None:
+            return None
+        return self.ours.median / self.against.median if self.is_rate else self.against.median / self.ours.median
+
+    def cells(self) -> list[str]:
+        factor = self.factor
+        verdict = "" if factor is None or self.aim is None else "yes" if factor >= self.aim else "**no**"
+        return [
+            self.label,
+            self.unit,
+            spread(self.ours),
+            spread(self.against) if self.against else "",
+            "" if factor is None else f"{factor:.2f}",
+            "" if self.aim is None else f"{self.aim:g}",
+            verdict,
+        ]
+
+
+def comparison(rows: Iterable[Row]) -> str:
+    head = ["measured", "unit", "ours", "against", "ours is ... times as fast", "aim", "met"]
+    return table(head, [row.cells() for row in rows])
+
+
+def details(ledger: Ledger) -> str:
+    """Latency and CPU of one operation, by process."""
+    lines = []
+    for (measure, side), series in ledger.series.items():
+        latencies = series.latencies_ms()
+        cpu = sorted(series.cpu_ms_each().items(), key=lambda item: -item[1])
+        lines.append(
+            [
+                measure,
+                side,
+                f"{latencies[0]:.2f}" if latencies else "",
+                f"{latencies[1]:.2f}" if latencies else "",
+                ", ".join(f"{name} {number(spent)}" for name, spent in cpu if spent >= LEAST_CPU_MS),
+            ]
+        )
+    return table(["measured", "side", "p50 ms", "p99 ms", "CPU ms of one operation"], lines)
+
+
+def resources(ledger: Ledger) -> str:
+    """Memory of each process over the run, and its CPU on the turns of either side."""
+    names = sorted({*ledger.peaks, *(name for spent in ledger.cpu.values() for name in spent)})
+    lines = [
+        [
+            name,
+            f"{ledger.peaks[name].peak / 1e6:.0f}" if name in ledger.peaks else "",
+            f"{ledger.peaks[name].now / 1e6:.0f}" if name in ledger.peaks else "",
+            *(f"{ledger.cpu[side][name]:.1f}" for side in ("ours", "peer")),
+        ]
+        for name in names
+    ]
+    head = ["process (the largest of its name)", "peak MB", "settled MB", "CPU s on our turns", "CPU s on the peer's"]
+    return table(head, lines)
+
+
+def machine(date: str) -> str:
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"{date}: {os.cpu_count()} cores ({platform.machine()}), {memory_gb:.0f} GB, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}."
+    )
+
+
+def keep(document: Path, measured: str) -> None:
+    """Replaces what stands between the marks; a document without them gets them at its end."""
+    text = document.read_text() if document.exists() else "# Benchmarks\n"
+    if BEGIN not in text:
+        text = f"{text.rstrip()}\n\n{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    document.parent.mkdir(exist_ok=True)
+    document.write_text(f"{before}{BEGIN}\n\n{measured}\n\n{END}{rest.partition(END)[2]}")
+
+
+def table(head: list[str], lines: list[list[str]]) -> str:
+    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
+    ruled = [head, ["-" * width for width in widths], *lines]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in ruled
+    )
+
+
+def spread(series: Series) -> str:
+    lowest, highest = series.extremes
+    return f"{number(series.median)} ({number(lowest)}-{number(highest)})"
+
+
+def number(value: float) -> str:
+    """Three digits that mean something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,0 +1,180 @@
+"""What is measured: our stack, a peer, and the object store below both."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+
+from benchmarks.client import Client, address_of
+from benchmarks.processes import environment, listening_on, tree
+from tests.stack import Stack
+
+START_S = 30
+PEER_BUCKET = "benchmark-peer"
+# https://distribution.github.io/distribution/about/configuration/ (redirects and the in-memory cache: its best case)
+PEER_CONFIGURATION = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage:
+  s3:
+    accesskey: {store.access_key}
+    secretkey: {store.secret_key}
+    region: {store.region}
+    regionendpoint: {store.endpoint}
+    bucket: {bucket}
+    secure: false
+  cache: {{blobdescriptor: inmemory}}
+  delete: {{enabled: true}}
+http: {{addr: "127.0.0.1:{port}"}}
+health: {{storagedriver: {{enabled: false}}}}
+"""
+
+
+class StackError(Exception):
+    """Something that a run needs and that is not there; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """An S3 endpoint and its key."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    region: str
+
+    def create_bucket(self, name: str) -> None:
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name=self.region,
+            config=Config(proxies={}),
+        )
+        if name not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=name)
+
+
+@dataclass
+class Side:
+    """One registry under measurement: how to speak to it, and the processes that serve it."""
+
+    name: str
+    client: Client
+    roots: list[int] = field(default_factory=list)
+
+    def processes(self) -> dict[int, str]:
+        """Name by id of every process of this side; empty for one that runs elsewhere."""
+        return tree(self.roots)
+
+
+def side_at(name: str, url: str, user: str = "", password: str = "") -> Side:
+    """A registry that runs already; its processes are found by its port when it is on this machine."""
+    wait_for(url, name)
+    parts = urlsplit(url)
+    is_near = parts.hostname in ("localhost", "127.0.0.1")
+    return Side(name, Client(url.rstrip("/"), user, password), listening_on(parts.port or 80) if is_near else [])
+
+
+def object_store_of(side: Side) -> ObjectStore:
+    """The store that our workers use, by their own environment (botocore's variables)."""
+    for pid in side.processes():
+        variables = environment(pid)
+        if "AWS_ENDPOINT_URL_S3" in variables:
+            return ObjectStore(
+                variables["AWS_ENDPOINT_URL_S3"],
+                variables["AWS_ACCESS_KEY_ID"],
+                variables["AWS_SECRET_ACCESS_KEY"],
+                variables.get("AWS_DEFAULT_REGION", "us-east-1"),
+            )
+    raise StackError(f"no process of {side.client.url} names its object store; give the peer with --peer URL")
+
+
+@dataclass
+class OurStack:
+    """Our stack, started for the run with a data directory of its own."""
+
+    directory: Path
+    stack: Stack
+    side: Side
+
+    @classmethod
+    def start(cls, directory: Path, settings: dict[str, str]) -> OurStack:
+        stack = Stack(data=directory, settings=settings)
+        return cls(directory, stack, Side("ours", Client(stack.url, stack.admin, stack.password), [stack.process.pid]))
+
+    def restart(self, settings: dict[str, str]) -> None:
+        """Stops it and starts it again over the same data with other settings; the side stays the same object."""
+        self.stop()
+        again = OurStack.start(self.directory, settings)
+        self.stack = again.stack
+        self.side.client, self.side.roots = again.side.client, again.side.roots
+
+    def stop(self) -> None:
+        self.side.client.close()
+        self.stack.stop()
+
+
+@dataclass
+class Peer:
+    """Debian's docker-registry, without authentication, over the S3 that our stack uses."""
+
+    process: subprocess.Popen[bytes]
+    side: Side
+
+    @classmethod
+    def start(cls, store: ObjectStore, directory: Path) -> Peer:
+        """Starts it on a free loopback port with a bucket of its own; raises StackError when it is not installed."""
+        program = shutil.which("docker-registry")
+        if program is None:
+            raise StackError("docker-registry is not installed: apt install docker-registry, or give --peer URL")
+        store.create_bucket(PEER_BUCKET)
+        port = free_port()
+        configuration = directory / "peer.yml"
+        configuration.write_text(PEER_CONFIGURATION.format(store=store, bucket=PEER_BUCKET, port=port))
+        with (directory / "peer.log").open("wb") as log:
+            # A bare environment: its AWS client stumbles over AWS_CA_BUNDLE and would take a foreign profile.
+            process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log, env={})  # noqa: S603
+        peer = cls(process, Side("peer", Client(f"http://127.0.0.1:{port}"), [process.pid]))
+        try:
+            wait_for(peer.side.client.url, "docker-registry")
+        except StackError:
+            peer.stop()
+            raise
+        return peer
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(START_S)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def wait_for(url: str, name: str) -> None:
+    """Waits until something answers HTTP there; raises StackError after 30 s."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        connection = HTTPConnection(*address_of(url), timeout=START_S)
+        try:
+            connection.request("GET", "/v2/")
+            connection.getresponse()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+        finally:
+            connection.close()
+    raise StackError(f"{name} does not answer at {url}")

@@ -1,0 +1,1 @@
+"""The house: edge -> wiring -> services -> storage | remote -> domain. ARCHITECTURE.md has the picture."""

@@ -1,0 +1,192 @@
+"""Manifests: what a pushed document names, and whether it can be accepted at all."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.domain import media_types
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import ManifestInvalid, ManifestTooLarge
+
+MAXIMUM_BYTES = 4 * 1024 * 1024
+# Deeper nesting serves no manifest, and json's recursion would end the process's patience first.
+MAXIMUM_DEPTH = 64
+EXPIRES_AFTER = "quay.expires-after"
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What a manifest says of something it names (https://github.com/opencontainers/image-spec/blob/main/descriptor.md)."""
+
+    media_type: str
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A parsed manifest beside its exact bytes."""
+
+    content: bytes
+    digest: Digest
+    media_type: str
+    blobs: tuple[Descriptor, ...]
+    children: tuple[Descriptor, ...]
+    config: Descriptor | None
+    subject: Digest | None
+    artifact_type: str | None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the document itself."""
+        return len(self.content)
+
+
+def parse_manifest(content: bytes, content_type: str, algorithm: str = "sha256") -> Manifest:
+    """Reads a pushed manifest; unknown fields are kept, since only the bytes are.
+
+    `content_type` is the request's header, perhaps empty. Raises ManifestTooLarge over 4 MiB, ManifestInvalid when it is
+    no JSON object of a type that is kept here, DigestInvalid when it names content by a malformed digest.
+    """
+    if len(content) > MAXIMUM_BYTES:
+        raise ManifestTooLarge(MAXIMUM_BYTES)
+    document = _object(content)
+    media_type = _media_type(document, media_types.bare(content_type))
+    annotations = document.get("annotations") or {}
+    if not isinstance(annotations, dict) or not all(isinstance(value, str) for value in annotations.values()):
+        raise ManifestInvalid("'annotations' maps strings to strings")
+    config = _descriptor(document.get("config"), "config")
+    layers = _descriptors(document, "layers") + _descriptors(document, "blobs")
+    subject = _descriptor(document.get("subject"), "subject")
+    return Manifest(
+        content=content,
+        digest=Digest.of(content, algorithm),
+        media_type=media_type,
+        blobs=tuple(
+            blob for blob in (*([config] if config else []), *layers) if not media_types.is_foreign(blob.media_type)
+        ),
+        children=_descriptors(document, "manifests"),
+        config=config,
+        subject=subject.digest if subject else None,
+        artifact_type=_artifact_type(document, media_type, config),
+        annotations=annotations,
+    )
+
+
+def _object(content: bytes) -> dict[str, object]:
+    _check_depth(content)
+    try:
+        document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ManifestInvalid(f"not JSON in UTF-8: {error}") from error
+    if not isinstance(document, dict):
+        raise ManifestInvalid("not a JSON object")
+    return document
+
+
+def _check_depth(content: bytes) -> None:
+    """Refuses deep nesting before the parser's recursion meets it."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in content if content.count(b"{") + content.count(b"[") > MAXIMUM_DEPTH else b"":
+        if in_string:
+            in_string, escaped = (escaped or character != 0x22), (not escaped and character == 0x5C)
+        elif character == 0x22:
+            in_string = True
+        elif character in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in b"}]":
+            depth -= 1
+    if deepest > MAXIMUM_DEPTH:
+        raise ManifestInvalid(f"nested more than {MAXIMUM_DEPTH} levels deep")
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object whose keys stand once: readers disagree on which of two counts, so neither is safe to believe."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ManifestInvalid("duplicate key " + repr(next(key for key in keys if keys.count(key) > 1)))
+    return found
+
+
+def _no_constant(text: str) -> object:
+    raise ManifestInvalid(f"{text} is not JSON")
+
+
+def _media_type(document: Mapping[str, object], content_type: str) -> str:
+    written = document.get("mediaType")
+    if written is not None and (not isinstance(written, str) or not written):
+        raise ManifestInvalid("'mediaType' is not a string")
+    if document.get("schemaVersion") == 1 or written in media_types.DOCKER_SCHEMA_1:
+        raise ManifestInvalid("docker schema 1 is not supported: push with a client newer than docker 1.10")
+    # Generic types say nothing; curl and old scripts send them.
+    given = "" if content_type in ("application/json", "application/octet-stream", "text/plain") else content_type
+    if written and given and written != given:
+        raise ManifestInvalid(f"'mediaType' is {written!r} but Content-Type is {given!r}")
+    return written or given or _guess(document)
+
+
+def _guess(document: Mapping[str, object]) -> str:
+    if "manifests" in document:
+        return media_types.OCI_INDEX
+    if "config" in document or "layers" in document:
+        return media_types.OCI_MANIFEST
+    raise ManifestInvalid("neither 'mediaType' nor Content-Type says what it is")
+
+
+def _artifact_type(document: Mapping[str, object], media_type: str, config: Descriptor | None) -> str | None:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers"""
+    written = document.get("artifactType")
+    if written is not None and not isinstance(written, str):
+        raise ManifestInvalid("'artifactType' is not a string")
+    if written or media_type in media_types.INDEXES:
+        return written or None
+    return config.media_type if config else None
+
+
+def _descriptors(document: Mapping[str, object], name: str) -> tuple[Descriptor, ...]:
+    listed = document.get(name)
+    if listed is None:
+        return ()
+    if not isinstance(listed, list):
+        raise ManifestInvalid(f"'{name}' is not a list")
+    return tuple(_present(listed, name))
+
+
+def _present(listed: list[object], name: str) -> Iterator[Descriptor]:
+    for index, entry in enumerate(listed):
+        descriptor = _descriptor(entry, f"{name}[{index}]")
+        if descriptor is None:
+            raise ManifestInvalid(f"'{name}[{index}]' is not a descriptor")
+        yield descriptor
+
+
+def _descriptor(value: object, name: str) -> Descriptor | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ManifestInvalid(f"'{name}' is not a descriptor")
+    media_type, digest, size = value.get("mediaType", ""), value.get("digest"), value.get("size", 0)
+    if not isinstance(media_type, str) or not isinstance(digest, str):
+        raise ManifestInvalid(f"'{name}' lacks a mediaType or digest")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise ManifestInvalid(f"'{name}.size' is not a number of bytes")
+    return Descriptor(media_type, Digest.parse(digest), size)
+
+
+def config_expiry(config: bytes) -> str | None:
+    """The `quay.expires-after` label of an image's config, or None where it has none or is no config."""
+    try:
+        document = json.loads(config)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        return None
+    for holder in ("config", "container_config"):
+        settings = document.get(holder) if isinstance(document, dict) else None
+        labels = settings.get("Labels") if isinstance(settings, dict) else None
+        label = labels.get(EXPIRES_AFTER) if isinstance(labels, dict) else None
+        if isinstance(label, str):
+            return label
+    return None

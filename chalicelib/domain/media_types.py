@@ -1,0 +1,28 @@
+"""Media types of manifests (https://github.com/opencontainers/image-spec/blob/main/media-types.md)."""
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_SCHEMA_1 = (
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+)
+
+INDEXES = (OCI_INDEX, DOCKER_LIST)
+IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
+# Layers whose bytes the registry is not asked to keep.
+FOREIGN = ("application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign.")
+
+
+def bare(media_type: str) -> str:
+    """The media type without parameters, in lower case where the type itself is."""
+    return media_type.partition(";")[0].strip()
+
+
+def is_foreign(media_type: str) -> bool:
+    """Whether content of that type is non-distributable."""
+    return media_type.startswith(FOREIGN)

@@ -1,0 +1,27 @@
+"""Pages of long lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from chalicelib.domain.errors import PageInvalid
+
+T = TypeVar("T")
+LARGEST_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items of a list, and whether more follow."""
+
+    items: Sequence[T]
+    more: bool = False
+
+
+def parse_page_size(text: str | None) -> int:
+    """How many items a page shall have; at most 1000 come, with a link to the rest. Raises PageInvalid."""
+    if text is None:
+        return LARGEST_PAGE
+    if not text.isascii() or not text.isdigit():
+        raise PageInvalid("n", text)
+    return min(int(text[:9]), LARGEST_PAGE)

@@ -1,0 +1,99 @@
+"""Who asks, what they may, and the words of a token's scope."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chalicelib.domain.errors import ScopeInvalid
+
+# https://distribution.github.io/distribution/spec/auth/scope/
+SCOPE = re.compile(
+    r"(?P<type>[a-z0-9]+)(?:\((?P<class>[a-z0-9]+)\))?:(?P<name>[^\s]+):(?P<actions>[a-z*]+(?:,[a-z*]+)*)?"
+)
+
+
+class Role(Enum):
+    """What is granted on a repository; each includes those before it."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """The registry's actions that this role permits."""
+        return ROLE_ACTIONS[self]
+
+
+PULL, PUSH, DELETE, ANY = "pull", "push", "delete", "*"
+ROLE_ACTIONS = {
+    Role.READ: frozenset({PULL}),
+    # Whoever may push may delete, as in Quay.
+    Role.WRITE: frozenset({PULL, PUSH, DELETE}),
+    Role.ADMIN: frozenset({PULL, PUSH, DELETE, ANY}),
+}
+
+
+class Source(Enum):
+    """The row that gave a right, so that a write can look at it again."""
+
+    PUBLIC = "public"
+    OWNER = "owner"
+    PERMISSION = "permission"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token says of one repository. `repository_id` is None until the repository is made."""
+
+    name: str
+    actions: frozenset[str]
+    repository_id: str | None = None
+    namespace_id: str | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking, now. `account_id` is None for the anonymous; `grants` are what their token carries."""
+
+    account_id: str | None
+    name: str
+    kind: str = "user"
+    epoch: int = 0
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    address: str = ""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody signed in."""
+        return self.account_id is None
+
+
+ANONYMOUS = Actor(None, "", "anonymous")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One thing a token is asked for."""
+
+    type: str
+    name: str
+    actions: tuple[str, ...]
+
+    @classmethod
+    def parse_all(cls, texts: Iterable[str]) -> "list[Scope]":
+        """Reads the `scope` parameters of a token request; each may hold several, separated by spaces.
+
+        Raises ScopeInvalid where one cannot be read.
+        """
+        return [cls._parse(word) for text in texts for word in text.split()]
+
+    @classmethod
+    def _parse(cls, text: str) -> "Scope":
+        match = SCOPE.fullmatch(text)
+        if not match:
+            raise ScopeInvalid(f"invalid scope {text[:80]!r}: say repository:NAMESPACE/NAME:pull,push")
+        actions = tuple(dict.fromkeys((match["actions"] or "").split(","))) if match["actions"] else ()
+        return cls(match["type"], match["name"], actions)

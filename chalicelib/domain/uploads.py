@@ -1,0 +1,84 @@
+"""Uploads: the token in `Location`, the ranges of chunks, and which way a body takes.
+
+A token says which upload, into which repository, until when, and whether its bytes come in one PUT (`one`) or in chunks
+(`many`); the edge lets only a `one` write straight to S3. It is signed with HMAC-SHA-256 over its readable fields, so
+that the edge's JavaScript can check it too, and stands in the path, where every client leaves it alone.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown
+from chalicelib.domain.ids import is_ulid
+
+MEBIBYTE = 1024 * 1024
+# The smallest part S3 takes in a multipart upload, except the last.
+SMALLEST_PART = 5 * MEBIBYTE
+# What fits a Lambda invocation in base 64 beside its headers (6,291,556 bytes of JSON).
+LARGEST_BODY = 4 * MEBIBYTE
+# What S3 takes in one PUT.
+LARGEST_PUT = 5 * 1024**3
+RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+ONE, MANY = "one", "many"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadToken:
+    """What `Location` carries of an upload. `expires_at` is in seconds since the epoch."""
+
+    upload_id: str
+    repository_id: str
+    expires_at: int
+    algorithm: str = "sha256"
+    kind: str = ONE
+
+    def signed(self, key: bytes) -> str:
+        """The token as it stands in a path."""
+        fields = f"{self.upload_id}.{self.repository_id}.{self.expires_at}.{self.algorithm}.{self.kind}"
+        return f"{fields}.{_signature(key, fields)}"
+
+    @classmethod
+    def verify(cls, text: str, keys: list[bytes], now: float) -> "UploadToken":
+        """Reads a token. Raises BlobUploadUnknown when it is forged, malformed or expired: nobody is told which."""
+        fields, _, signature = text.rpartition(".")
+        words = fields.split(".")
+        genuine = any(hmac.compare_digest(_signature(key, fields), signature) for key in keys)
+        if not genuine or len(words) != 5 or not (is_ulid(words[0]) and is_ulid(words[1])) or int(words[2]) <= now:
+            raise BlobUploadUnknown
+        return cls(words[0], words[1], int(words[2]), words[3], words[4])
+
+
+def _signature(key: bytes, fields: str) -> str:
+    digest = hmac.new(key, b"upload." + fields.encode("utf-8", "replace"), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A range of an upload, as the distribution specification writes it: first and last byte, no unit."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Chunk":
+        """Reads `Content-Range: <first>-<last>`. Raises BlobUploadInvalid."""
+        match = RANGE.fullmatch(text.strip())
+        if not match or int(match[1]) > int(match[2]):
+            raise BlobUploadInvalid(
+                f"invalid Content-Range {text[:80]!r}: say FIRST-LAST, both inclusive, without a unit"
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def size(self) -> int:
+        """Bytes in the range."""
+        return self.last - self.first + 1
+
+
+def part_size(offset: int) -> int:
+    """Bytes of the next part of a streamed upload: grows so that 10,000 parts hold what S3 holds in one object."""
+    return max(8 * MEBIBYTE, -(-offset // 8000 // MEBIBYTE) * MEBIBYTE)

@@ -1,0 +1,92 @@
+"""The front door: what chalice lacks for a registry, at one place.
+
+One declared route per operation, repositories at any depth, an answer for every path in the dialect of that path,
+requests that do not share a variable, and domain errors turned into replies (ADR 0001 says what chalice 1.34 does).
+"""
+
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import cached_property, wraps
+from typing import Any
+
+from chalice.app import Chalice, Request, Response
+
+from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
+from chalicelib.edge.registry.errors import to_reply
+from chalicelib.edge.router import Router
+
+log = logging.getLogger("cloudberth")
+
+
+class Application(Chalice):
+    """A chalice app that takes HTTP events of payload format 1.0 from one `$default` route."""
+
+    _request: ContextVar[Request | None] = ContextVar("request", default=None)
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, configure_logs=False)
+        # Reply decides what is base64; chalice's check of Accept stays out of the way.
+        self.api.binary_types = []
+
+    @property
+    def current_request(self) -> Request | None:
+        """The request of this thread: chalice keeps one on the app, where threads would overwrite it."""
+        return self._request.get()
+
+    @current_request.setter
+    def current_request(self, value: Request | None) -> None:
+        self._request.set(value)
+
+    @cached_property
+    def router(self) -> Router:
+        """The declared routes, once every blueprint is registered."""
+        return Router(self.routes)
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answers one event. `headers` of payload 1.0 hold the last value of each: all of them are joined here."""
+        outer = event["requestContext"]
+        pattern, values = self.router.match(outer["path"])
+        method = outer["httpMethod"]
+        headers = {name: ", ".join(lines) for name, lines in (event.get("multiValueHeaders") or {}).items()}
+        inner = {
+            **event,
+            "headers": headers or event["headers"],
+            "pathParameters": dict(values),
+            "requestContext": {**outer, "resourcePath": pattern},
+        }
+        if pattern is None or method not in self.routes[pattern]:
+            return self._refuse(inner, pattern, context)
+        answer: dict[str, Any] = super().__call__(inner, context)
+        return answer
+
+    def _refuse(self, event: dict[str, Any], pattern: str | None, context: Any) -> dict[str, Any]:
+        """404 and 405, which chalice would not answer in our dialects."""
+        self.current_request = Request(event, context)
+        outer = event["requestContext"]
+        if pattern is None:
+            return to_reply(RouteUnknown(outer["path"]), self.current_request).to_dict()
+        allowed = sorted(self.routes[pattern])
+        reply = to_reply(MethodUnsupported(outer["httpMethod"], allowed), self.current_request)
+        reply.headers["Allow"] = ", ".join(allowed)
+        return reply.to_dict()
+
+    def _register_route(self, name: str, user_handler: Callable[..., Any], kwargs: Any, **unused: Any) -> None:
+        """Every view takes any content type and has its errors told: middleware does not see them (issue 1541)."""
+        kwargs["kwargs"].setdefault("content_types", [])
+        super()._register_route(name, self._telling(user_handler), kwargs, **unused)
+
+    def _telling(self, view: Callable[..., Response]) -> Callable[..., Response]:
+        @wraps(view)
+        def told(**values: str) -> Response:
+            try:
+                return view(**values)
+            except RegistryError as error:
+                return to_reply(error, self.current_request)
+            except Exception as error:
+                request = self.current_request
+                context = request.context if request else {}
+                log.exception("bug", extra={"request_id": context.get("requestId"), "path": context.get("path")})
+                return to_reply(error, request)
+
+        return told

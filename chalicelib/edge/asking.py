@@ -1,0 +1,55 @@
+"""Who asks, and what they sent: the request of the moment in the domain's words."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chalice.app import Request
+
+from chalicelib.domain.errors import Unauthenticated
+from chalicelib.domain.permissions import ANONYMOUS, Actor
+from chalicelib.edge.application import Application
+from chalicelib.wiring import services
+
+
+def request() -> Request:
+    """The request of this thread."""
+    current = Application._request.get()
+    if current is None:
+        raise RuntimeError("there is no request now")
+    return current
+
+
+def actor() -> Actor:
+    """Who asks, by the bearer token; without one, nobody, with no grants. Raises Unauthenticated for a bad token."""
+    asked = request()
+    scheme, _, token = (asked.headers.get("authorization") or "").partition(" ")
+    if not scheme:
+        return ANONYMOUS
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("this needs a bearer token: the challenge says where to get one")
+    believed = services().tokens.believe(token.strip())
+    return replace(believed, address=asked.context.get("identity", {}).get("sourceIp", ""))
+
+
+def parameter(name: str) -> str | None:
+    """A query parameter, the last where it was given several times."""
+    values = parameters(name)
+    return values[-1] if values else None
+
+
+def parameters(name: str) -> list[str]:
+    """All values of a query parameter."""
+    given = request().query_params
+    return list(given.getlist(name)) if given and name in given else []
+
+
+def header(name: str) -> str:
+    """A request header, empty where it is missing."""
+    headers: Mapping[str, str] = request().headers
+    return headers.get(name) or ""
+
+
+def body() -> bytes:
+    """The exact bytes that were sent."""
+    raw = request().raw_body
+    return raw if isinstance(raw, bytes) else raw.encode()

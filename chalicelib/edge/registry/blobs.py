@@ -1,0 +1,45 @@
+"""`/v2/<name>/blobs/<digest>`: where a blob's bytes are to be had, and its end."""
+
+import time
+
+from chalice.app import Blueprint
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.downloads import Download
+from chalicelib.domain.names import RepositoryName
+from chalicelib.edge import asking
+from chalicelib.edge.reply import Reply, empty
+from chalicelib.services.blobs import Found
+from chalicelib.wiring import services
+
+blueprint = Blueprint(__name__)
+PATH = "/v2/{repository}/blobs/{digest}"
+
+
+@blueprint.route(PATH, methods=["GET", "HEAD"])
+def pull(repository: str, digest: str) -> Reply:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs"""
+    method = asking.request().method
+    found = services().blobs.find(
+        asking.actor(), RepositoryName.parse(repository), Digest.parse(digest), promise=method == "HEAD"
+    )
+    headers = {"Location": _address(found, method), "Docker-Content-Digest": str(found.digest)}
+    return empty(307, headers | {"Cache-Control": "no-store"})
+
+
+def _address(found: Found, method: str) -> str:
+    """On the edge, which can say the digest of what it serves; or in S3, signed for this method."""
+    house = services()
+    if house.settings.downloads == "edge":
+        download = Download.until(found.digest, found.s3_key, time.time(), house.settings.presign_s)
+        return house.settings.url + download.path(house.secrets.upload[0])
+    operation = "head_object" if method == "HEAD" else "get_object"
+    kind = {} if method == "HEAD" else {"ResponseContentType": "application/octet-stream"}
+    return house.objects.address(operation, found.s3_key, house.settings.presign_s, **kind)
+
+
+@blueprint.route(PATH, methods=["DELETE"])
+def delete(repository: str, digest: str) -> Reply:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-blobs"""
+    services().blobs.delete(asking.actor(), RepositoryName.parse(repository), Digest.parse(digest))
+    return empty(202, {})

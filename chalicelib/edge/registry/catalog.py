@@ -1,0 +1,22 @@
+"""`/v2/_catalog`: repositories that the caller may pull, as docker's registry lists them."""
+
+from chalice.app import Blueprint
+
+from chalicelib.domain.errors import Unauthenticated
+from chalicelib.domain.pages import parse_page_size
+from chalicelib.edge import asking
+from chalicelib.edge.reply import Reply, as_json, next_link
+from chalicelib.wiring import services
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.route("/v2/_catalog", methods=["GET"])
+def list_repositories() -> Reply:
+    """https://distribution.github.io/distribution/spec/api/#listing-repositories"""
+    if not asking.header("authorization"):
+        raise Unauthenticated
+    size = parse_page_size(asking.parameter("n"))
+    page = services().repositories.catalog(asking.actor(), asking.parameter("last") or "", size)
+    link = next_link("/v2/_catalog", {"last": page.items[-1], "n": size}) if page.more else {}
+    return as_json({"repositories": list(page.items)}, headers=link)

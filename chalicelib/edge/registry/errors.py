@@ -1,0 +1,60 @@
+"""Domain errors in OCI's words: the one table from leaf to code and status.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+"""
+
+from chalice.app import Request
+
+from chalicelib.domain import errors
+from chalicelib.edge.registry.challenges import challenge
+from chalicelib.edge.reply import Headers, Reply, as_json
+
+# A class answers for its subclasses that have no row of their own.
+CODES: dict[type[errors.RegistryError], tuple[str, int]] = {
+    errors.NameInvalid: ("NAME_INVALID", 400),
+    errors.TagInvalid: ("MANIFEST_INVALID", 400),
+    errors.DigestInvalid: ("DIGEST_INVALID", 400),
+    errors.SizeInvalid: ("SIZE_INVALID", 400),
+    errors.ManifestInvalid: ("MANIFEST_INVALID", 400),
+    errors.ManifestBlobUnknown: ("MANIFEST_BLOB_UNKNOWN", 400),
+    errors.BlobUploadInvalid: ("BLOB_UPLOAD_INVALID", 400),
+    errors.PageInvalid: ("UNSUPPORTED", 400),
+    errors.ScopeInvalid: ("UNSUPPORTED", 400),
+    errors.Invalid: ("UNSUPPORTED", 400),
+    errors.OutOfOrder: ("BLOB_UPLOAD_INVALID", 416),
+    errors.NameUnknown: ("NAME_UNKNOWN", 404),
+    errors.ManifestUnknown: ("MANIFEST_UNKNOWN", 404),
+    errors.BlobUnknown: ("BLOB_UNKNOWN", 404),
+    errors.BlobUploadUnknown: ("BLOB_UPLOAD_UNKNOWN", 404),
+    errors.NotFound: ("UNSUPPORTED", 404),
+    errors.Unauthenticated: ("UNAUTHORIZED", 401),
+    errors.Denied: ("DENIED", 403),
+    errors.ManifestTooLarge: ("SIZE_INVALID", 413),
+    errors.TooLarge: ("SIZE_INVALID", 413),
+    errors.Conflict: ("DENIED", 409),
+    errors.Unsupported: ("UNSUPPORTED", 405),
+    errors.Unavailable: ("TOOMANYREQUESTS", 429),
+}
+
+
+def to_reply(error: Exception, request: Request | None) -> Reply:
+    """The answer to an error; what is no domain error is a bug, and tells nothing."""
+    if not isinstance(error, errors.RegistryError):
+        return _reply(500, "UNKNOWN", "an error on our side: try again, and tell the operator the request id", {}, {})
+    code, status = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    headers: Headers = {}
+    if isinstance(error, errors.Unauthenticated):
+        headers = challenge(request, error.why)
+    elif isinstance(error, errors.Unavailable):
+        headers = {"Retry-After": "1"}
+    elif isinstance(error, errors.OutOfOrder) and error.offset:
+        headers = {"Range": f"0-{error.offset - 1}"}
+    return _reply(status, code, str(error), error.detail, headers)
+
+
+def _reply(status: int, code: str, message: str, detail: dict[str, object], headers: Headers) -> Reply:
+    entry: dict[str, object] = {"code": code, "message": message}
+    if detail:
+        entry["detail"] = detail
+    version = {"Docker-Distribution-API-Version": "registry/2.0"}
+    return as_json({"errors": [entry]}, status, version | headers)

@@ -1,0 +1,74 @@
+"""`/v2/<name>/manifests/<reference>`."""
+
+from chalice.app import Blueprint
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.manifests import parse_manifest
+from chalicelib.domain.names import RepositoryName, parse_reference, parse_tag
+from chalicelib.edge import asking
+from chalicelib.edge.reply import Headers, Reply, empty
+from chalicelib.services.manifests import Pulled, check_digest
+from chalicelib.wiring import services
+
+blueprint = Blueprint(__name__)
+PATH = "/v2/{repository}/manifests/{reference}"
+
+
+@blueprint.route(PATH, methods=["GET"])
+def pull(repository: str, reference: str) -> Reply:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests"""
+    name, actor = RepositoryName.parse(repository), asking.actor()
+    pulled = services().manifests.pull(actor, name, parse_reference(reference))
+    headers = _headers(pulled)
+    if asking.header("if-none-match").strip('W/"') == str(pulled.digest):
+        return empty(304, {"Etag": headers["Etag"], "Docker-Content-Digest": str(pulled.digest)})
+    return Reply(services().manifests.body(actor, name, pulled), headers)
+
+
+@blueprint.route(PATH, methods=["HEAD"])
+def head(repository: str, reference: str) -> Reply:
+    """A body of the manifest's very size, which every gateway drops on HEAD: one that counts it tells the truth too."""
+    found = services().manifests.find(asking.actor(), RepositoryName.parse(repository), parse_reference(reference))
+    return Reply(" " * found.size, _headers(found) | {"Content-Length": str(found.size)})
+
+
+@blueprint.route(PATH, methods=["PUT"])
+def push(repository: str, reference: str) -> Reply:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests"""
+    name, parsed = RepositoryName.parse(repository), parse_reference(reference)
+    actor = asking.actor()
+    tags = [parse_tag(tag) for tag in asking.parameters("tag")]
+    algorithm = parsed.algorithm if isinstance(parsed, Digest) else "sha256"
+    services().access.granted(actor, name, "push")
+    manifest = parse_manifest(asking.body(), asking.header("content-type"), algorithm)
+    if isinstance(parsed, Digest):
+        check_digest(manifest, parsed)
+    services().manifests.push(actor, name, manifest, tags if isinstance(parsed, Digest) else [parsed, *tags])
+    headers: Headers = {
+        "Location": f"/v2/{repository}/manifests/{manifest.digest}",
+        "Docker-Content-Digest": str(manifest.digest),
+    }
+    if manifest.subject:
+        headers["OCI-Subject"] = str(manifest.subject)
+    if tags:
+        headers["OCI-Tag"] = list(dict.fromkeys(tags))
+    return empty(201, headers)
+
+
+@blueprint.route(PATH, methods=["DELETE"])
+def delete(repository: str, reference: str) -> Reply:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#content-management"""
+    name, parsed, actor = RepositoryName.parse(repository), parse_reference(reference), asking.actor()
+    if isinstance(parsed, Digest):
+        services().manifests.delete(actor, name, parsed)
+    else:
+        services().tags.delete(actor, name, parsed)
+    return empty(202, {})
+
+
+def _headers(pulled: Pulled) -> Headers:
+    return {
+        "Content-Type": pulled.media_type,
+        "Docker-Content-Digest": str(pulled.digest),
+        "Etag": f'"{pulled.digest}"',
+    }

@@ -1,0 +1,46 @@
+"""`/v2/<name>/referrers/<digest>`."""
+
+from chalice.app import Blueprint
+
+from chalicelib.domain import media_types
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.edge import asking
+from chalicelib.edge.reply import Headers, Reply, as_json, next_link
+from chalicelib.services.referrers import Referrer
+from chalicelib.wiring import services
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.route("/v2/{repository}/referrers/{digest}", methods=["GET"])
+def list_referrers(repository: str, digest: str) -> Reply:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers"""
+    name, subject, last = RepositoryName.parse(repository), Digest.parse(digest), asking.parameter("last")
+    wanted = asking.parameter("artifactType")
+    page = services().referrers.list(asking.actor(), name, subject, wanted, Digest.parse(last) if last else None)
+    headers: Headers = {"Content-Type": media_types.OCI_INDEX}
+    if wanted:
+        headers["OCI-Filters-Applied"] = "artifactType"
+    if page.more:
+        kept = {"artifactType": wanted} if wanted else {}
+        headers |= next_link(f"/v2/{repository}/referrers/{digest}", {**kept, "last": str(page.items[-1].digest)})
+    index = {
+        "schemaVersion": 2,
+        "mediaType": media_types.OCI_INDEX,
+        "manifests": [_descriptor(referrer) for referrer in page.items],
+    }
+    return as_json(index, headers=headers)
+
+
+def _descriptor(referrer: Referrer) -> dict[str, object]:
+    descriptor: dict[str, object] = {
+        "mediaType": referrer.media_type,
+        "digest": str(referrer.digest),
+        "size": referrer.size,
+    }
+    if referrer.artifact_type:
+        descriptor["artifactType"] = referrer.artifact_type
+    if referrer.annotations:
+        descriptor["annotations"] = dict(referrer.annotations)
+    return descriptor

@@ -1,0 +1,70 @@
+"""`/v2/auth`: access tokens for name and password, or for the anonymous.
+
+https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/
+"""
+
+import base64
+import binascii
+import datetime
+from urllib.parse import parse_qs
+
+from chalice.app import Blueprint
+
+from chalicelib.domain.errors import ScopeInvalid, Unauthenticated
+from chalicelib.edge import asking
+from chalicelib.edge.reply import Reply, as_json
+from chalicelib.services.tokens import Issued
+from chalicelib.wiring import services
+
+blueprint = Blueprint(__name__)
+LARGEST_FORM = 64 * 1024
+
+
+@blueprint.route("/v2/auth", methods=["GET"])
+def get() -> Reply:
+    """A token for the credentials of the Authorization header."""
+    scopes = asking.parameters("scope")
+    return _issue(_basic(), asking.parameter("service"), scopes)
+
+
+@blueprint.route("/v2/auth", methods=["POST"])
+def post() -> Reply:
+    """A token for the credentials of a form. Refresh tokens are not issued, so none is taken."""
+    if len(asking.body()) > LARGEST_FORM:
+        raise ScopeInvalid(f"a form has at most {LARGEST_FORM} bytes")
+    form = parse_qs(asking.body().decode("utf-8", "replace"))
+    grant = form.get("grant_type", ["password"])[0]
+    if grant != "password":
+        raise Unauthenticated(f"grant_type {grant[:40]!r} is not supported: use password")
+    name, secret = form.get("username", [""])[0], form.get("password", [""])[0]
+    credentials = (name, secret) if name or secret else _basic()
+    return _issue(credentials, form.get("service", [None])[0], form.get("scope", []))
+
+
+def _issue(credentials: tuple[str, str] | None, service: str | None, scopes: list[str]) -> Reply:
+    issued: Issued = services().tokens.issue(credentials, service, scopes)
+    moment = datetime.datetime.fromtimestamp(int(issued.issued_at), datetime.UTC)
+    answer = {
+        "token": issued.token,
+        "access_token": issued.token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in,
+        "issued_at": moment.isoformat().replace("+00:00", "Z"),
+    }
+    return as_json(answer, headers={"Cache-Control": "no-store"})
+
+
+def _basic() -> tuple[str, str] | None:
+    """Name and password of the Authorization header (RFC 7617), None without one. Raises Unauthenticated."""
+    scheme, _, encoded = asking.header("authorization").partition(" ")
+    if not scheme:
+        return None
+    if scheme.lower() != "basic":
+        raise Unauthenticated("sign in with name and password")
+    try:
+        name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Unauthenticated("the Authorization header cannot be read") from None
+    if not colon:
+        raise Unauthenticated("the Authorization header cannot be read")
+    return name, secret

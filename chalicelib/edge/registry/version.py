@@ -1,0 +1,26 @@
+"""`GET /v2/`: that this is a registry, and whether a token is good."""
+
+from chalice.app import Blueprint
+
+from chalicelib.domain.errors import Unauthenticated
+from chalicelib.edge import asking
+from chalicelib.edge.reply import Reply, as_json
+from chalicelib.wiring import services
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.route("/v2", methods=["GET", "HEAD"])
+def check() -> Reply:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support"""
+    if not asking.header("authorization"):
+        raise Unauthenticated
+    asking.actor()
+    return as_json({}, headers={"Docker-Distribution-API-Version": "registry/2.0"})
+
+
+@blueprint.route("/health", methods=["GET", "HEAD"])
+def health() -> Reply:
+    """Whether table and keys answer."""
+    services().accounts.has_first_user()
+    return as_json({"status": "ok"})

@@ -1,0 +1,197 @@
+"""Blobs: found, mounted from another repository, adopted from the edge, deleted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import BlobInUse, BlobUnknown
+from chalicelib.domain.leases import Lease
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
+from chalicelib.domain.repositories import Repository, Visibility
+from chalicelib.domain.states import State
+from chalicelib.services.access import Access
+from chalicelib.storage import keys
+from chalicelib.storage.blobs import BlobStore, BlobView, FenceRow
+from chalicelib.storage.manifests import ManifestRow
+from chalicelib.storage.objects import ObjectStore
+from chalicelib.storage.repositories import PermissionRow, RepositoryRow, RepositoryStore
+from chalicelib.storage.table import Batch, Read, Transaction, absent, until_won
+
+# How many of a blob's repositories an anonymous mount looks at.
+MOUNT_SOURCES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A blob that may be pulled: where its bytes lie. `size` is in bytes."""
+
+    digest: Digest
+    size: int
+    s3_key: str
+
+
+class Blobs:
+    """Blobs of repositories."""
+
+    def __init__(
+        self,
+        access: Access,
+        store: BlobStore,
+        repositories: RepositoryStore,
+        objects: ObjectStore,
+        lease: Lease,
+        *,
+        edge: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._store, self._repositories, self._objects = access, store, repositories, objects
+        self._lease, self._edge, self._clock = lease, edge, clock
+
+    def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> Found:
+        """A blob of a repository. Raises Unauthenticated, Denied, NameUnknown, BlobUnknown.
+
+        `promise`: the question of someone who will skip an upload when the answer is yes (HEAD); from an actor who may
+        push it renews a short lease.
+        """
+        repository = self._access.repository(actor, name, PULL)
+        pushes = self._access.may(actor, name, PUSH)
+        view = self._store.view(repository.id, digest)
+        if view.link is None and pushes and self.adopt(repository, digest):
+            view = self._store.view(repository.id, digest)
+        if view.link is None or view.blob is None or not self._is_shown(view):
+            raise BlobUnknown(str(name), str(digest))
+        if promise and pushes:
+            self._renew(repository, view)
+        return Found(digest, view.link.size, view.blob.s3_key)
+
+    def _is_shown(self, view: BlobView) -> bool:
+        """A deleted blob is gone, unless a manifest that can be pulled needs it."""
+        if view.link is None or view.link.deleted_at is None:
+            return view.link is not None
+        return self._pullable_user(view.repository_id, view.digest) is not None
+
+    def _pullable_user(self, repository_id: str, digest: Digest) -> Digest | None:
+        users = self._store.users(repository_id, digest)
+        batch = Batch()
+        reads = {user: batch.add(ManifestRow, keys.manifest(repository_id, user)) for user in users}
+        if reads:
+            batch.read()
+        return next((user for user, read in reads.items() if read.row and read.row.is_pullable), None)
+
+    def _renew(self, repository: Repository, view: BlobView) -> None:
+        link, blob = view.link, view.blob
+        if link is None or blob is None:
+            return
+        is_live = link.state == State.LIVE.value and link.deleted_at is None
+        if is_live and not self._lease.is_short(link.leased_until, self._clock()):
+            return
+        until_won(lambda: self._link_again(repository, view.digest))
+
+    def _link_again(self, repository: Repository, digest: Digest) -> bool:
+        """Renews the lease of a blob that the repository has; False when it has gone meanwhile."""
+        view = self._store.view(repository.id, digest)
+        if view.link is None or view.blob is None:
+            return False
+        self._link(repository, view, view.link.size, view.blob.s3_key)
+        return True
+
+    def hold(self, repository: Repository, digest: Digest) -> bool:
+        """Makes a condemned blob live for a push that names it; False when it has gone meanwhile."""
+        return until_won(lambda: self._link_again(repository, digest))
+
+    def adopt(self, repository: Repository, digest: Digest) -> bool:
+        """Links a blob that the upload edge has written for this repository; False where there is none."""
+        if not self._edge or digest.algorithm != "sha256":
+            return False
+        found = self._objects.newest(keys.edge_prefix(repository.id, digest))
+        return found is not None and until_won(lambda: self._adopt(repository, digest, *found))
+
+    def _adopt(self, repository: Repository, digest: Digest, s3_key: str, size: int) -> bool:
+        batch = Batch()
+        view = BlobView(batch, repository.id, digest)
+        fence = batch.add(FenceRow, keys.fence(s3_key))
+        batch.read()
+        if view.link is not None:
+            return True
+        if fence.row is not None:
+            return False
+        transaction = Transaction()
+        transaction.check(FenceRow, keys.fence(s3_key), absent())
+        self._link(repository, view, size, s3_key, transaction)
+        return True
+
+    def _link(
+        self, repository: Repository, view: BlobView, size: int, s3_key: str, transaction: Transaction | None = None
+    ) -> None:
+        transaction = transaction or Transaction()
+        until = self._lease.until(self._clock())
+        self._store.link(transaction, view, repository, size, s3_key, until)
+        transaction.commit()
+
+    def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
+        """Links a blob of another repository; False, telling nothing, when it is not there or may not be read."""
+        origin = self._origin(actor, digest, source)
+        return origin is not None and until_won(lambda: self._mount(actor, target, digest, origin))
+
+    def _origin(self, actor: Actor, digest: Digest, source: RepositoryName | None) -> str | None:
+        if source is None:
+            return self._any_origin(actor, digest)
+        if not self._access.may(actor, source, PULL):
+            return None
+        repository = self._access.known(actor.grants[str(source)], source)
+        return repository.id if repository else None
+
+    def _any_origin(self, actor: Actor, digest: Digest) -> str | None:
+        """A repository that has the blob and that the actor may read, for a mount that names none."""
+        rows = self._repositories.get_all(self._store.linked_from(digest, MOUNT_SOURCES))
+        batch = Batch()
+        permissions: dict[str, Read[PermissionRow]] = {}
+        if actor.account_id is not None:
+            for identifier in rows:
+                permissions[identifier] = batch.add(PermissionRow, keys.permission(identifier, actor.account_id))
+        if permissions:
+            batch.read()
+        return next((known for known, row in rows.items() if _may_read(actor, row, permissions.get(known))), None)
+
+    def _mount(self, actor: Actor, target: Repository, digest: Digest, origin_id: str) -> bool:
+        batch = Batch()
+        origin = BlobView(batch, origin_id, digest)
+        view = BlobView(batch, target.id, digest)
+        rights = self._access.look_again(batch, actor, target)
+        batch.read()
+        rights.check(PUSH)
+        if origin.link is None or origin.blob is None or origin.link.deleted_at is not None:
+            return False
+        transaction = Transaction()
+        until, size = self._lease.until(self._clock()), origin.link.size
+        self._store.link(transaction, view, target, size, origin.blob.s3_key, until, origin.link.seen)
+        transaction.commit()
+        return True
+
+    def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
+        """Takes a blob out of a repository. Raises BlobUnknown, and BlobInUse while a pullable manifest needs it."""
+        repository = self._access.repository(actor, name, DELETE)
+
+        def attempt() -> None:
+            batch = Batch()
+            view = BlobView(batch, repository.id, digest)
+            rights = self._access.look_again(batch, actor, repository)
+            batch.read()
+            rights.check(DELETE)
+            if view.link is None or not self._is_shown(view):
+                raise BlobUnknown(str(name), str(digest))
+            user = self._pullable_user(repository.id, digest)
+            if user is not None:
+                raise BlobInUse(str(digest), str(user))
+            self._store.delete(repository.id, view.link, digest, int(self._clock()))
+
+        until_won(attempt)
+
+
+def _may_read(actor: Actor, row: RepositoryRow, permission: Read[PermissionRow] | None) -> bool:
+    if row.state != "live":
+        return False
+    owned = actor.account_id is not None and row.namespace_id == actor.account_id
+    return owned or row.visibility == Visibility.PUBLIC.value or (permission is not None and permission.row is not None)

@@ -1,0 +1,156 @@
+"""Access tokens of the registry: ES256 JWTs that carry rights, ids and where a right came from.
+
+https://distribution.github.io/distribution/spec/auth/jwt/
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
+
+from chalicelib.domain.errors import NameInvalid, ScopeInvalid, Unauthenticated
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import ANY, Actor, Grant, Scope, Source
+from chalicelib.services.access import Access
+from chalicelib.services.accounts import Accounts
+from chalicelib.storage.accounts import AccountRow
+
+ALGORITHM, TYPE = "ES256", "access"
+# Clocks of two machines differ.
+LEEWAY_S = 30
+REMEMBERED = 4096
+LARGEST_REQUEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token for a client. Times are seconds."""
+
+    token: str
+    issued_at: float
+    expires_in: int
+
+
+class Tokens:
+    """Issues and believes access tokens. `issuer` is our address, `audience` our host and port, `life_s` seconds."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        access: Access,
+        keys: Sequence[Mapping[str, Any]],
+        issuer: str,
+        audience: str,
+        life_s: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._accounts, self._access, self._clock = accounts, access, clock
+        self._keys = [ECKey.import_key(dict(key)) for key in keys]
+        self._ring = KeySet(list(self._keys))
+        self._issuer, self._audience, self._life_s = issuer, audience, life_s
+        self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
+        self._lock = Lock()
+
+    def issue(self, credentials: tuple[str, str] | None, service: str | None, scopes: Sequence[str]) -> Issued:
+        """A token for name and password, or for the anonymous, with as much of the scopes as they have.
+
+        Raises Unauthenticated for wrong credentials, ScopeInvalid for a foreign service or unreadable scopes.
+        """
+        if service not in (None, "", self._audience):
+            raise ScopeInvalid(f"this registry's service is {self._audience!r}")
+        asked = Scope.parse_all(scopes)
+        if len(asked) > LARGEST_REQUEST:
+            raise ScopeInvalid(f"a token has at most {LARGEST_REQUEST} scopes")
+        account = self._accounts.authenticate(*credentials) if credentials else None
+        return self._sign(account, [entry for scope in asked if (entry := self._entry(account, scope))])
+
+    def _entry(self, account: AccountRow | None, scope: Scope) -> dict[str, Any] | None:
+        if scope.type == "registry":
+            return {"type": scope.type, "name": scope.name, "actions": list(scope.actions)}
+        if scope.type != "repository":
+            return None
+        try:
+            name = RepositoryName.parse(scope.name)
+        except NameInvalid:
+            return None
+        grant = self._access.walk(account, name)
+        actions = [action for action in scope.actions if action in grant.actions]
+        if ANY in scope.actions:
+            actions = sorted(grant.actions)
+        entry: dict[str, Any] = {"type": scope.type, "name": str(name), "actions": actions}
+        if actions:
+            source = grant.source.value if grant.source else None
+            entry |= {"id": grant.repository_id, "namespace": grant.namespace_id, "source": source}
+        return entry
+
+    def _sign(self, account: AccountRow | None, access: list[dict[str, Any]]) -> Issued:
+        now = self._clock()
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": account.id if account else "",
+            "name": account.name if account else "",
+            "kind": account.kind if account else "anonymous",
+            "epoch": account.epoch if account else 0,
+            "iat": int(now),
+            "nbf": int(now),
+            "exp": int(now) + self._life_s,
+            "jti": ulid(now),
+            "access": access,
+        }
+        key = self._keys[0]
+        header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
+        return Issued(jwt.encode(header, claims, key, algorithms=[ALGORITHM]), now, self._life_s)
+
+    def believe(self, token: str) -> Actor:
+        """Who a token speaks for. Raises Unauthenticated when it is not ours, not for this, or too old."""
+        identity = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+        with self._lock:
+            known = self._known.get(identity)
+        if known is None:
+            known = self._verify(token)
+            with self._lock:
+                self._known[identity] = known
+                if len(self._known) > REMEMBERED:
+                    self._known.popitem(last=False)
+        expires_at, actor = known
+        if expires_at <= self._clock():
+            raise Unauthenticated("the token has expired: get a new one", "invalid_token")
+        return actor
+
+    def _verify(self, text: str) -> tuple[float, Actor]:
+        try:
+            token = jwt.decode(text, self._ring, algorithms=[ALGORITHM])
+        except (JoseError, ValueError) as error:
+            raise Unauthenticated("the token is not one of ours", "invalid_token") from error
+        claims = token.claims
+        is_ours = token.header.get("typ") == TYPE and claims.get("iss") == self._issuer
+        if not is_ours or claims.get("aud") != self._audience:
+            raise Unauthenticated("the token is for another use or registry", "invalid_token")
+        if claims["nbf"] > self._clock() + LEEWAY_S:
+            raise Unauthenticated("the token is not valid yet", "invalid_token")
+        return float(claims["exp"]), _actor(claims)
+
+
+def _actor(claims: Mapping[str, Any]) -> Actor:
+    grants = {entry["name"]: _grant(entry) for entry in claims["access"] if entry["type"] == "repository"}
+    return Actor(claims["sub"] or None, claims["name"], claims["kind"], claims["epoch"], grants)
+
+
+def _grant(entry: Mapping[str, Any]) -> Grant:
+    source = entry.get("source")
+    return Grant(
+        entry["name"],
+        frozenset(entry["actions"]),
+        entry.get("id"),
+        entry.get("namespace"),
+        Source(source) if source else None,
+    )

@@ -1,0 +1,129 @@
+"""The usage log: what happened, and who pulled."""
+
+import datetime
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from chalicelib.domain.events import PULL, Event
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.repositories import Repository
+from chalicelib.storage.table import Transaction
+from chalicelib.storage.usage import UsageStore
+
+HOUR_S = 3600
+# How many pulls of this hour a process remembers; one it forgot is written again under the same key.
+REMEMBERED = 20_000
+LARGEST_BATCH = 500
+log = logging.getLogger(__name__)
+
+
+class Usage:
+    """Writes the usage log."""
+
+    def __init__(self, store: UsageStore, pulls: "PullLog", clock: Callable[[], float] = time.time) -> None:
+        self._store, self._pulls, self._clock = store, pulls, clock
+
+    def record(
+        self,
+        actor: Actor,
+        transaction: Transaction,
+        kind: str,
+        repository: Repository,
+        metadata: Mapping[str, object],
+        waits: set[str] | None = None,
+    ) -> None:
+        """Adds what happens to the transaction that lets it happen."""
+        now = self._clock()
+        event = Event(
+            ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, dict(metadata)
+        )
+        self._store.record(transaction, event, waits)
+
+    def pulled(self, actor: Actor, repository: Repository, reference: str) -> None:
+        """Records a pull. It never fails one: what the table refuses goes to the log line."""
+        now = self._clock()
+        metadata = {"reference": reference, "repository": str(repository.name)}
+        event = Event(ulid(now), now, PULL, repository.namespace_id, repository.id, actor.name, actor.address, metadata)
+        self._pulls.add(event, reference)
+
+    def flush(self) -> None:
+        """Writes the pulls that wait, before the process ends."""
+        self._pulls.flush()
+
+
+class PullLog:
+    """Pulls on their way into the table.
+
+    `hourly`: a pull by the same actor from the same address of the same reference is written once an hour, under a key
+    that follows from these, so that several processes write the same record. `batch_s` above 0: written behind the
+    reply by a thread, which a process that outlives its replies may do; else before it.
+    """
+
+    def __init__(self, store: UsageStore, hourly: bool, batch_s: float) -> None:
+        self._store, self._hourly, self._batch_s = store, hourly, batch_s
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._waiting: list[Event] = []
+        self._lock = threading.Lock()
+        self._writer: threading.Thread | None = None
+
+    def add(self, event: Event, reference: str) -> None:
+        """Takes a pull in, unless it has been taken this hour."""
+        if self._hourly:
+            start = event.at - event.at % HOUR_S
+            words = (event.performer, event.address, event.repository_id or "", reference, str(int(start)))
+            identity = hashlib.sha256("\0".join(words).encode()).hexdigest()
+            if not self._remember(identity):
+                return
+            event = Event(
+                hour_key(start, identity), event.at, event.kind, event.namespace_id, event.repository_id,
+                event.performer, event.address, event.metadata,
+            )  # fmt: skip
+        if self._batch_s:
+            self._wait(event)
+        else:
+            self._write([event])
+
+    def _remember(self, identity: str) -> bool:
+        with self._lock:
+            if identity in self._seen:
+                return False
+            self._seen[identity] = None
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+            return True
+
+    def _wait(self, event: Event) -> None:
+        with self._lock:
+            self._waiting.append(event)
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_behind, name="pull-log", daemon=True)
+                self._writer.start()
+
+    def _write_behind(self) -> None:
+        while True:
+            time.sleep(self._batch_s)
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+        for start in range(0, len(batch), LARGEST_BATCH):
+            self._write(batch[start : start + LARGEST_BATCH])
+
+    def _write(self, events: list[Event]) -> None:
+        try:
+            self._store.write_pulls(events)
+        except Exception:
+            log.exception("pulls not recorded", extra={"pulls": [event.metadata for event in events]})
+
+
+def hour_key(start: float, identity: str) -> str:
+    """A sort key like a ULID: the hour's time, and 80 bits of what the pull was."""
+    prefix = ulid(datetime.datetime.fromtimestamp(start, datetime.UTC).timestamp())[:10]
+    return prefix + identity[:16].upper()

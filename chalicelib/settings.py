@@ -1,0 +1,94 @@
+"""What an operator may choose: the environment, read once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from chalicelib.domain.errors import SettingInvalid
+
+DOWNLOADS = ("redirect", "edge")
+PULL_LOGS = ("hourly", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, named `CLOUDBERTH_<NAME>` in the environment; names ending in `_s` are seconds."""
+
+    # Where clients reach us: the only source of realms and absolute addresses, never the Host header.
+    url: str = "http://localhost:5000"
+    table: str = "cloudberth"
+    bucket: str = "cloudberth"
+    # Signing and envelope keys: a file of the local stack, or the ARN of a secret.
+    secrets: str = ""
+    # Where a blob's bytes come from: `redirect` to presigned S3, or the `edge` in front of it.
+    downloads: str = "redirect"
+    # Whether an upload edge writes to the bucket by itself, so that blobs are looked for there.
+    edge: bool = False
+    # `hourly`: a pull is recorded once an hour by actor, address, repository and reference; `all`: each one.
+    pull_log: str = "hourly"
+    # How long a written pull may wait for others, where the process outlives its replies; 0 writes before the reply.
+    pull_batch_s: float = 0.0
+    token_s: int = 300
+    lease_s: int = 3600
+    grace_s: int = 3600
+    presign_s: int = 900
+    upload_s: int = 3600
+    log_s: int = 90 * 86400
+    # Connections kept to DynamoDB and S3: as many as there are threads.
+    connections: int = 12
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "Settings":
+        """The settings of an environment. Raises SettingInvalid, naming the variable and the remedy."""
+        found: dict[str, Any] = {}
+        for name, field in cls.__dataclass_fields__.items():
+            text = environment.get(f"CLOUDBERTH_{name.upper()}", "")
+            if text:
+                found[name] = _parsed(f"CLOUDBERTH_{name.upper()}", text, field.type)
+        settings = cls(**found)
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if self.grace_s <= self.presign_s:
+            why = (
+                f"{self.grace_s} must exceed CLOUDBERTH_PRESIGN_S ({self.presign_s}), or an address outlives its bytes"
+            )
+            raise SettingInvalid("CLOUDBERTH_GRACE_S", why)
+        if not self.url.startswith(("http://", "https://")) or self.url.count("/") > 2:
+            raise SettingInvalid("CLOUDBERTH_URL", f"{self.url!r} is not http(s)://host[:port] without a path")
+        for name, value, choices in (
+            ("DOWNLOADS", self.downloads, DOWNLOADS),
+            ("PULL_LOG", self.pull_log, PULL_LOGS),
+        ):
+            if value not in choices:
+                raise SettingInvalid(f"CLOUDBERTH_{name}", f"{value!r} is none of {', '.join(choices)}")
+
+    @property
+    def service(self) -> str:
+        """The registry's host and port: audience of tokens, `service` of challenges."""
+        return self.url.partition("//")[2]
+
+
+def _parsed(name: str, text: str, kind: object) -> object:
+    if kind is bool:
+        if text not in ("on", "off"):
+            raise SettingInvalid(name, f"{text!r} is neither 'on' nor 'off'")
+        return text == "on"
+    if kind not in (int, float):
+        return text.rstrip("/") if name == "CLOUDBERTH_URL" else text
+    try:
+        number = int(text) if kind is int else float(text)
+    except ValueError:
+        raise SettingInvalid(name, f"{text!r} is not a number") from None
+    if number < 0:
+        raise SettingInvalid(name, f"{text!r} is below 0")
+    return number
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings.read(os.environ)

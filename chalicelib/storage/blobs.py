@@ -1,0 +1,193 @@
+"""Blobs, who has them, and what holds them, as they are kept."""
+
+from dataclasses import dataclass
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.repositories import Repository
+from chalicelib.domain.states import State
+from chalicelib.storage import keys
+from chalicelib.storage.repositories import change_size
+from chalicelib.storage.table import (
+    Batch,
+    Integer,
+    OptionalInteger,
+    OptionalText,
+    Read,
+    Row,
+    Transaction,
+    absent,
+    query,
+)
+from chalicelib.storage.timers import GARBAGE, timer
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    """What was seen in a blob as it passed: the `quay.expires-after` label, should it be an image's config."""
+
+    expires_after: str | None
+
+
+class BlobLinkRow(Row):
+    """That a repository has a blob. `sniffed` is 1 where its bytes were looked at for `expires_after`."""
+
+    size = Integer()
+    state = UnicodeAttribute(default=State.LIVE.value)
+    leased_until = Integer()
+    deleted_at = OptionalInteger()
+    sniffed = Integer(default=0)
+    expires_after = OptionalText()
+
+    @property
+    def is_living(self) -> bool:
+        """Whether it still counts."""
+        return State(self.state).is_living
+
+    @property
+    def seen(self) -> Sniffed | None:
+        """What was seen in it, None where nobody looked."""
+        return Sniffed(self.expires_after) if self.sniffed else None
+
+
+class BlobRow(Row):
+    """A blob over all repositories: where its bytes lie now."""
+
+    s3_key = UnicodeAttribute()
+    size = Integer()
+    state = UnicodeAttribute(default=State.LIVE.value)
+
+    @property
+    def is_living(self) -> bool:
+        """Whether its bytes may still be linked to."""
+        return State(self.state).is_living
+
+
+class LinkRow(Row):
+    """The way from a blob to a repository that has it."""
+
+    repository_id = UnicodeAttribute()
+
+
+class FenceRow(Row):
+    """An S3 key that is being deleted: nobody adopts it any more."""
+
+    expires_at = Integer()
+
+
+class UsesRow(Row):
+    """The edge from a manifest to a blob. `ulid` is that of the push that wrote it."""
+
+    manifest = UnicodeAttribute()
+    ulid = UnicodeAttribute()
+
+
+class BlobView:
+    """A blob as one batch of reads sees it from a repository."""
+
+    def __init__(self, batch: Batch, repository_id: str, digest: Digest) -> None:
+        self.repository_id, self.digest = repository_id, digest
+        self._link: Read[BlobLinkRow] = batch.add(BlobLinkRow, keys.blob_link(repository_id, digest))
+        self._blob: Read[BlobRow] = batch.add(BlobRow, keys.blob(digest))
+
+    @property
+    def link(self) -> BlobLinkRow | None:
+        """The repository's link, while it lives."""
+        row = self._link.row
+        return row if row and row.is_living and self.blob else None
+
+    @property
+    def blob(self) -> BlobRow | None:
+        """The blob, while its bytes may be linked to."""
+        row = self._blob.row
+        return row if row and row.is_living else None
+
+    @property
+    def stored_link(self) -> BlobLinkRow | None:
+        """The link in whatever state."""
+        return self._link.row
+
+    @property
+    def stored_blob(self) -> BlobRow | None:
+        """The blob in whatever state."""
+        return self._blob.row
+
+
+class BlobStore:
+    """Blobs in the table."""
+
+    def view(self, repository_id: str, digest: Digest) -> BlobView:
+        """One blob from one repository, in one read."""
+        batch = Batch()
+        view = BlobView(batch, repository_id, digest)
+        batch.read()
+        return view
+
+    def link(
+        self,
+        transaction: Transaction,
+        view: BlobView,
+        repository: Repository,
+        size: int,
+        s3_key: str,
+        leased_until: int,
+        seen: Sniffed | None = None,
+    ) -> None:
+        """Links a blob that lies under `s3_key`, or renews what is there: lease, timer, sizes, blob and way back.
+
+        `view` is what was read; the transaction is lost when any of it changed. A blob that lives keeps its own key.
+        """
+        self._put_blob(transaction, view, size, s3_key)
+        stored = view.stored_link
+        seen = seen or (stored.seen if stored else None)
+        row = BlobLinkRow.under(
+            keys.blob_link(repository.id, view.digest),
+            size=size,
+            leased_until=leased_until,
+            expires_after=seen.expires_after if seen else None,
+            sniffed=int(seen is not None),
+        )
+        transaction.put(row, _unchanged(stored))
+        if stored is None:
+            way_back = LinkRow.under(keys.link(view.digest, repository.id), repository_id=repository.id)
+            transaction.put(way_back)
+            change_size(transaction, repository.namespace_id, repository.id, view.digest, size)
+        transaction.put(timer(GARBAGE, keys.blob_target(repository.id, view.digest), leased_until))
+
+    def _put_blob(self, transaction: Transaction, view: BlobView, size: int, s3_key: str) -> None:
+        stored = view.stored_blob
+        if view.blob and view.blob.state == State.LIVE.value:
+            transaction.check(BlobRow, keys.blob(view.digest), BlobRow.state == State.LIVE.value)
+            return
+        kept = view.blob.s3_key if view.blob else s3_key
+        transaction.put(BlobRow.under(keys.blob(view.digest), s3_key=kept, size=size), _unchanged(stored))
+
+    def delete(self, repository_id: str, link: BlobLinkRow, digest: Digest, now: int) -> None:
+        """Hides a link, ends its lease and wakes the collector. Raises LostRace when the link changed."""
+        transaction = Transaction()
+        actions = [BlobLinkRow.deleted_at.set(now), BlobLinkRow.leased_until.set(now)]
+        transaction.update(link, *actions, condition=_unchanged(link))
+        transaction.put(timer(GARBAGE, keys.blob_target(repository_id, digest), now))
+        transaction.commit()
+
+    def users(self, repository_id: str, digest: Digest) -> list[Digest]:
+        """Manifests of a repository whose edges name the blob."""
+        return [Digest.parse(row.manifest) for row in query(UsesRow, keys.uses(repository_id, digest))]
+
+    def linked_from(self, digest: Digest, limit: int) -> list[str]:
+        """Ids of repositories that have the blob, at most `limit`."""
+        return [row.repository_id for row in query(LinkRow, keys.link(digest), limit=limit)]
+
+
+def _unchanged(stored: BlobLinkRow | BlobRow | None) -> Condition:
+    """The condition that a row is as it was read."""
+    if stored is None:
+        return absent()
+    condition: Condition
+    if isinstance(stored, BlobLinkRow):
+        condition = (BlobLinkRow.state == stored.state) & (BlobLinkRow.leased_until == stored.leased_until)
+    else:
+        condition = (BlobRow.state == stored.state) & (BlobRow.s3_key == stored.s3_key)
+    return condition

@@ -1,0 +1,116 @@
+"""The bucket: bytes by key, verified by S3 where it can, and the addresses that clients fetch them from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from pynamodb.connection import TableConnection
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import DigestInvalid
+
+READ_BYTES = 1024 * 1024
+
+
+class ObjectStore:
+    """One bucket, over the session that the table already opened."""
+
+    def __init__(self, bucket: str, table: TableConnection, connections: int = 12) -> None:
+        self._bucket, self._table, self._connections = bucket, table, connections
+
+    @cached_property
+    def client(self) -> Any:
+        """The S3 client. Checksums are sent where we name them: botocore's own default would only repeat the work."""
+        config = Config(
+            signature_version="s3v4",
+            max_pool_connections=self._connections,
+            connect_timeout=1,
+            read_timeout=20,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        return self._table.connection.session.create_client("s3", config=config)
+
+    def put(self, key: str, content: bytes, digest: Digest) -> None:
+        """Writes an object; S3 refuses it when the bytes that came are not those of a sha256 digest."""
+        checksum = {"ChecksumSHA256": digest.base64} if digest.algorithm == "sha256" else {}
+        try:
+            self._call("put_object", Key=key, Body=content, **checksum)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch"):
+                raise DigestInvalid(str(digest), "the bytes that arrived are not those of this digest") from error
+            raise
+
+    def get(self, key: str) -> bytes:
+        """An object's bytes, whole."""
+        content: bytes = self._call("get_object", Key=key)["Body"].read()
+        return content
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """An object's bytes, by the megabyte."""
+        body = self._call("get_object", Key=key)["Body"]
+        chunks: Iterator[bytes] = body.iter_chunks(READ_BYTES)
+        return chunks
+
+    def size(self, key: str) -> int:
+        """An object's size in bytes."""
+        return int(self._call("head_object", Key=key)["ContentLength"])
+
+    def newest(self, prefix: str) -> tuple[str, int] | None:
+        """Key and size of an object under a prefix, None where there is none (one strongly consistent list)."""
+        found = self._call("list_objects_v2", Prefix=prefix, MaxKeys=10).get("Contents", [])
+        last = max(found, key=lambda entry: entry["LastModified"], default=None)
+        return (last["Key"], last["Size"]) if last else None
+
+    def delete(self, key: str) -> None:
+        """Removes an object; one that is not there is as good as removed."""
+        self._call("delete_object", Key=key)
+
+    def begin_parts(self, key: str) -> str:
+        """Begins a multipart upload and gives its id."""
+        identifier: str = self._call("create_multipart_upload", Key=key)["UploadId"]
+        return identifier
+
+    def put_part(self, key: str, multipart_id: str, number: int, content: bytes) -> str:
+        """Writes a part and gives its ETag."""
+        answer = self._call("upload_part", Key=key, UploadId=multipart_id, PartNumber=number, Body=content)
+        etag: str = answer["ETag"]
+        return etag
+
+    def finish_parts(self, key: str, multipart_id: str, parts: Sequence[tuple[int, str]]) -> None:
+        """Joins parts, given as number and ETag. Once finished, finishing again does nothing."""
+        listed = [{"PartNumber": number, "ETag": etag} for number, etag in parts]
+        try:
+            self._call("complete_multipart_upload", Key=key, UploadId=multipart_id, MultipartUpload={"Parts": listed})
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchUpload" or not self.exists(key):
+                raise
+
+    def abort_parts(self, key: str, multipart_id: str) -> None:
+        """Gives a multipart upload up; one that is over already stays so."""
+        try:
+            self._call("abort_multipart_upload", Key=key, UploadId=multipart_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchUpload":
+                raise
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under the key."""
+        try:
+            self.size(key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return False
+            raise
+        return True
+
+    def address(self, operation: str, key: str, seconds: int, **parameters: Any) -> str:
+        """A presigned address for `get_object`, `head_object`, `put_object` or `upload_part` of a key."""
+        chosen: Mapping[str, Any] = {"Bucket": self._bucket, "Key": key, **parameters}
+        address: str = self.client.generate_presigned_url(operation, Params=chosen, ExpiresIn=seconds)
+        return address
+
+    def _call(self, operation: str, **parameters: Any) -> Any:
+        return getattr(self.client, operation)(Bucket=self._bucket, **parameters)

@@ -1,0 +1,352 @@
+"""The table: one connection for every row, reads in batches, writes in transactions."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from pynamodb.attributes import Attribute, UnicodeAttribute
+from pynamodb.connection import TableConnection
+from pynamodb.connection.base import MetaTable
+from pynamodb.constants import BINARY, NUMBER, STRING
+from pynamodb.exceptions import PutError, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import Unavailable
+from chalicelib.storage.connection import ReadingConnection
+from chalicelib.storage.keys import Key
+
+BATCH_READ, BATCH_WRITE = 100, 25
+ATTEMPTS = 25
+LONGEST_PAUSE_S = 0.4
+# What DynamoDB says of a transaction that another one was in the way of, and of too many at once.
+LOST = {
+    "TransactionCanceledException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "ConditionalCheckFailedException",
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+}
+
+R = TypeVar("R", bound="Row")
+T = TypeVar("T")
+
+
+class Integer(Attribute[int]):
+    """A whole number."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: int) -> str:
+        return str(int(value))
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
+
+
+class OptionalInteger(Attribute[int | None]):
+    """A whole number that may be missing."""
+
+    attr_type = NUMBER
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+    def serialize(self, value: int | None) -> str | None:
+        return None if value is None else str(int(value))
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
+
+
+class OptionalText(Attribute[str | None]):
+    """A text that may be missing."""
+
+    attr_type = STRING
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+
+class OptionalBytes(Attribute[bytes | None]):
+    """Bytes that may be missing, as they are and not in base 64 within base 64."""
+
+    attr_type = BINARY
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+
+class DigestText(Attribute[Digest]):
+    """A digest."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Digest) -> str:
+        return str(value)
+
+    def deserialize(self, value: str) -> Digest:
+        return Digest.parse(value)
+
+
+class OptionalDigest(Attribute[Digest | None]):
+    """A digest that may be missing."""
+
+    attr_type = STRING
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+    def serialize(self, value: Digest | None) -> str | None:
+        return None if value is None else str(value)
+
+    def deserialize(self, value: str) -> Digest:
+        return Digest.parse(value)
+
+
+class Row(Model):
+    """What every item has. A subclass is one kind of item and knows its keys from `keys`."""
+
+    class Meta:
+        """Where pynamodb looks; the table's name and connection come from `open_table`."""
+
+        table_name = "cloudberth"
+        region = "us-east-1"
+
+    shared: ClassVar[TableConnection | None] = None
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        """The one connection: a client per model would cost 50 to 100 ms each."""
+        if Row.shared is None:
+            raise RuntimeError("open_table comes first")
+        return Row.shared
+
+    @property
+    def key(self) -> Key:
+        """Partition and sort key."""
+        return self.pk, self.sk
+
+    @classmethod
+    def under(cls, key: Key, **attributes: Any) -> Self:
+        """A row with that key."""
+        return cls(*key, **attributes)
+
+
+def open_table(name: str, connections: int = 12) -> TableConnection:
+    """Opens the table for every row of this process; the client itself is made on first use."""
+    table = TableConnection(name)
+    table.connection = ReadingConnection(
+        connect_timeout_seconds=1, read_timeout_seconds=3, max_pool_connections=connections, region=_region()
+    )
+    table.connection.add_meta_table(MetaTable(description(name)))
+    Row.shared = table
+    Row.Meta.table_name = name
+    return table
+
+
+def _region() -> str | None:
+    from botocore.session import get_session
+
+    region = get_session().get_config_variable("region")
+    return region if isinstance(region, str) else None
+
+
+def description(name: str) -> dict[str, Any]:
+    """The table and its two sparse indexes, as DynamoDB's CreateTable takes them."""
+
+    def keys(partition: str, sort: str) -> list[dict[str, str]]:
+        return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+
+    def index(index_name: str, partition: str, sort: str) -> dict[str, Any]:
+        projection = {"ProjectionType": "ALL"}
+        return {"IndexName": index_name, "KeySchema": keys(partition, sort), "Projection": projection}
+
+    types = {"pk": "S", "sk": "S", "due": "S", "due_at": "N", "view": "S", "view_at": "S"}
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": kind} for key, kind in types.items()],
+        "KeySchema": keys("pk", "sk"),
+        "GlobalSecondaryIndexes": [index("due", "due", "due_at"), index("view", "view", "view_at")],
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    }
+
+
+class Read(Generic[R]):
+    """A row that a batch is asked for; after the batch, `row` is it or None."""
+
+    def __init__(self, model: type[R], key: Key) -> None:
+        self.model, self.key = model, key
+        self.row: R | None = None
+
+
+class Batch:
+    """Consistent reads that travel together: one call per 100 keys."""
+
+    def __init__(self) -> None:
+        self._reads: list[Read[Any]] = []
+
+    def add(self, model: type[R], key: Key) -> Read[R]:
+        """Asks for one row."""
+        read = Read(model, key)
+        self._reads.append(read)
+        return read
+
+    def read(self) -> None:
+        """Fetches all that was asked for."""
+        keys = list(dict.fromkeys(read.key for read in self._reads))
+        found: dict[Key, dict[str, Any]] = {}
+        for start in range(0, len(keys), BATCH_READ):
+            found |= _fetch(keys[start : start + BATCH_READ])
+        for read in self._reads:
+            raw = found.get(read.key)
+            read.row = read.model.from_raw_data(raw) if raw else None
+
+
+def _fetch(keys: list[Key]) -> dict[Key, dict[str, Any]]:
+    connection, name = Row._get_connection().connection, Row.Meta.table_name
+    found = {}
+    pending: list[Any] = [{"pk": pk, "sk": sk} for pk, sk in keys]
+    turn = 0
+    while pending:
+        answer = connection.batch_get_item(name, pending, consistent_read=True)
+        for raw in answer["Responses"].get(name, []):
+            found[raw["pk"]["S"], raw["sk"]["S"]] = raw
+        unprocessed = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
+        pending = [{"pk": key["pk"]["S"], "sk": key["sk"]["S"]} for key in unprocessed]
+        turn = _pause(turn) if pending else 0
+    return found
+
+
+def get(model: type[R], key: Key) -> R | None:
+    """One row, read consistently."""
+    answer = Row._get_connection().get_item(*key, consistent_read=True)
+    raw = answer.get("Item")
+    return model.from_raw_data(raw) if raw else None
+
+
+def query(
+    model: type[R],
+    key: Key,
+    *,
+    after: str = "",
+    limit: int | None = None,
+    consistent: bool = True,
+) -> Iterator[R]:
+    """Rows of a partition whose sort key begins with `key[1]`, in order, past the sort key `after`."""
+    pk, prefix = key
+    begins = Row.sk.startswith(prefix)
+    # `between` is inclusive, and its end is past every key of the prefix: all keys are ASCII.
+    condition = Row.sk.between(after + "\x00", prefix + "\x7f") if after else begins
+    return model.query(pk, condition, limit=limit, page_size=limit, consistent_read=consistent)
+
+
+def view(model: type[R], value: str, after: str, limit: int) -> Iterator[R]:
+    """Rows of a partition of index `view` past `after`, in order; the index lags behind the table."""
+    connection, name = Row._get_connection().connection, Row.Meta.table_name
+    condition = UnicodeAttribute(attr_name="view_at") > after if after else None
+    start: Any = None
+    while limit > 0:
+        answer = connection.query(name, value, condition, index_name="view", limit=limit, exclusive_start_key=start)
+        yield from (model.from_raw_data(raw) for raw in answer["Items"])
+        limit -= len(answer["Items"])
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
+
+
+def put_all(rows: Iterable[Row]) -> None:
+    """Writes rows without conditions, 25 a call: only for what may be written twice."""
+    raws = [row.serialize() for row in rows]
+    for start in range(0, len(raws), BATCH_WRITE):
+        _put_batch(raws[start : start + BATCH_WRITE])
+
+
+def _put_batch(raws: Sequence[dict[str, Any]]) -> None:
+    connection, name = Row._get_connection().connection, Row.Meta.table_name
+    pending: list[Any] = [{"PutRequest": {"Item": raw}} for raw in raws]
+    turn = 0
+    while pending:
+        answer = connection.dispatch("BatchWriteItem", {"RequestItems": {name: pending}})
+        pending = answer.get("UnprocessedItems", {}).get(name, [])
+        turn = _pause(turn) if pending else 0
+
+
+class LostRace(Exception):
+    """Another writer was first: read again, decide again."""
+
+
+class Transaction:
+    """Writes that happen together or not at all."""
+
+    def __init__(self) -> None:
+        self._writes = TransactWrite(connection=Row._get_connection().connection)
+
+    def put(self, row: Row, condition: Condition | None = None) -> None:
+        """Writes a row whole."""
+        self._writes.save(row, condition)
+
+    def update(self, row: Row, *actions: Action, condition: Condition | None = None) -> None:
+        """Changes some attributes of a row, of which only the key is looked at."""
+        self._writes.update(row, list(actions), condition)
+
+    def delete(self, row: Row, condition: Condition | None = None) -> None:
+        """Removes a row, of which only the key is looked at."""
+        self._writes.delete(row, condition)
+
+    def check(self, model: type[Row], key: Key, condition: Condition) -> None:
+        """Lets the transaction fail where a row is not as expected."""
+        self._writes.condition_check(model, *key, condition=condition)
+
+    def commit(self) -> None:
+        """Writes. Raises LostRace when a condition failed or another writer was in the way."""
+        try:
+            self._writes._commit()
+        except TransactWriteError as error:
+            if error.cause_response_code in LOST:
+                raise LostRace from error
+            raise
+
+
+def absent() -> Condition:
+    """The condition that no row stands there."""
+    return Row.pk.does_not_exist()
+
+
+def put_new(row: Row) -> bool:
+    """Writes a row where none stands; False when one does."""
+    try:
+        row.save(absent())
+    except PutError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def until_won(attempt: Callable[[], T]) -> T:
+    """Repeats `attempt`, which reads, decides and commits, until nobody else was first.
+
+    Raises Unavailable when that takes too many turns.
+    """
+    turn = 0
+    while turn < ATTEMPTS:
+        try:
+            return attempt()
+        except LostRace:
+            turn = _pause(turn)
+    raise Unavailable
+
+
+def _pause(turn: int) -> int:
+    time.sleep(random.random() * min(0.005 * 2**turn, LONGEST_PAUSE_S))  # noqa: S311 - jitter
+    return turn + 1

@@ -1,0 +1,76 @@
+"""Uploads that came in pieces, as they are kept."""
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.storage import keys
+from chalicelib.storage.table import (
+    Integer,
+    OptionalBytes,
+    OptionalDigest,
+    OptionalInteger,
+    OptionalText,
+    Row,
+    Transaction,
+    absent,
+    get,
+    query,
+)
+
+OPEN, CLOSED, CANCELLED = "open", "closed", "cancelled"
+
+
+class UploadRow(Row):
+    """An upload. `offset` counts bytes, `hash_state` is what they hash to, `tail_key` the last that are no S3 part yet.
+
+    Closed: `digest` and `s3_key` say what it became. `version` counts the writes.
+    """
+
+    repository_id = UnicodeAttribute()
+    status = UnicodeAttribute(default=OPEN)
+    algorithm = UnicodeAttribute()
+    offset = Integer(default=0)
+    hash_state = OptionalBytes()
+    s3_key = OptionalText()
+    multipart_id = OptionalText()
+    parts = Integer(default=0)
+    tail_key = OptionalText()
+    tail_size = Integer(default=0)
+    digest = OptionalDigest()
+    version = Integer(default=0)
+    expires_at = OptionalInteger()
+
+
+class PartRow(Row):
+    """A part that S3 has."""
+
+    number = Integer()
+    etag = UnicodeAttribute()
+    size = Integer()
+    expires_at = OptionalInteger()
+
+
+class UploadStore:
+    """Uploads in the table."""
+
+    def get(self, upload_id: str) -> UploadRow | None:
+        """An upload that has begun."""
+        return get(UploadRow, keys.upload(upload_id))
+
+    def put(self, transaction: Transaction, row: UploadRow, stored_version: int | None) -> None:
+        """Writes an upload over the version that was read; None when there was none."""
+        row.version = 0 if stored_version is None else stored_version + 1
+        transaction.put(row, _unchanged(stored_version))
+
+    def put_part(self, transaction: Transaction, upload: UploadRow, number: int, etag: str, size: int) -> None:
+        """Writes down a part that S3 has acknowledged."""
+        key = keys.part(upload.pk.removeprefix("UP#"), number)
+        transaction.put(PartRow.under(key, number=number, etag=etag, size=size, expires_at=upload.expires_at))
+
+    def parts(self, upload_id: str) -> list[PartRow]:
+        """The parts in order."""
+        return list(query(PartRow, keys.part(upload_id)))
+
+
+def _unchanged(version: int | None) -> Condition:
+    return absent() if version is None else UploadRow.version == version

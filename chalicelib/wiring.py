@@ -1,0 +1,124 @@
+"""Which store serves which service: built once per cold start, on first use."""
+
+from functools import cache, cached_property
+
+from chalicelib.domain.leases import Lease
+from chalicelib.services.access import Access
+from chalicelib.services.accounts import Accounts
+from chalicelib.services.blobs import Blobs
+from chalicelib.services.manifests import Manifests
+from chalicelib.services.referrers import Referrers
+from chalicelib.services.relays import Relays
+from chalicelib.services.repositories import Repositories
+from chalicelib.services.tags import Tags
+from chalicelib.services.tokens import Tokens
+from chalicelib.services.uploads import Uploads
+from chalicelib.services.usage import PullLog, Usage
+from chalicelib.settings import Settings, settings
+from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.blobs import BlobStore
+from chalicelib.storage.manifests import ManifestStore
+from chalicelib.storage.objects import ObjectStore
+from chalicelib.storage.repositories import RepositoryStore
+from chalicelib.storage.secrets import Secrets
+from chalicelib.storage.table import open_table
+from chalicelib.storage.tags import TagStore
+from chalicelib.storage.uploads import UploadStore
+from chalicelib.storage.usage import UsageStore
+
+
+class Services:
+    """All services of a process over one table, one bucket and one set of keys."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self.settings = chosen
+        self.secrets = Secrets.load(chosen.secrets)
+        self._lease = Lease(chosen.lease_s)
+        self._table = open_table(chosen.table, chosen.connections)
+        self.objects = ObjectStore(chosen.bucket, self._table, chosen.connections)
+        self._accounts, self._repositories = AccountStore(), RepositoryStore()
+        self._blobs, self._uploads, self._tags = BlobStore(), UploadStore(), TagStore()
+        self._manifests = ManifestStore(self.objects)
+
+    @cached_property
+    def access(self) -> Access:
+        """Rights."""
+        return Access(self._accounts, self._repositories)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Users and robots."""
+        return Accounts(self._accounts, self.secrets.envelope)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Access tokens."""
+        chosen = self.settings
+        return Tokens(self.accounts, self.access, self.secrets.signing, chosen.url, chosen.service, chosen.token_s)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """The usage log."""
+        store = UsageStore(self.settings.log_s)
+        pulls = PullLog(store, self.settings.pull_log == "hourly", self.settings.pull_batch_s)
+        return Usage(store, pulls)
+
+    @cached_property
+    def repositories(self) -> Repositories:
+        """Repositories."""
+        return Repositories(self.access, self.usage, self._repositories, self._accounts)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Blobs."""
+        return Blobs(self.access, self._blobs, self._repositories, self.objects, self._lease, edge=self.settings.edge)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Uploads."""
+        return Uploads(
+            self.access,
+            self.repositories,
+            self._blobs,
+            self._uploads,
+            self.objects,
+            self.secrets.upload,
+            self._lease,
+            self.settings.upload_s,
+        )
+
+    @cached_property
+    def relays(self) -> Relays:
+        """What relays are granted."""
+        return Relays(self.uploads, self._uploads, self.objects)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """Manifests."""
+        return Manifests(
+            self.access,
+            self.usage,
+            self.repositories,
+            self.blobs,
+            self._manifests,
+            self._tags,
+            self._blobs,
+            self.objects,
+            self._lease,
+        )
+
+    @cached_property
+    def tags(self) -> Tags:
+        """Tags."""
+        return Tags(self.access, self.usage, self._tags, self._manifests)
+
+    @cached_property
+    def referrers(self) -> Referrers:
+        """Referrers."""
+        return Referrers(self.access, self._manifests)
+
+
+@cache
+def services() -> Services:
+    """The services of this process, by its settings."""
+    return Services(settings())

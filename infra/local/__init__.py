@@ -1,0 +1,1 @@
+"""The house on a laptop: bootstrap -> installation, then supervisor -> servers, seed and gateway workers."""

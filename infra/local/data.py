@@ -1,0 +1,57 @@
+"""The data directory of one stack: made, measured, and held by one stack at a time."""
+
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+
+from infra.local.errors import StackError
+
+LEAST_FREE_BYTES = 200_000_000
+# SeaweedFS takes no more bytes once less than this share of the disk is free.
+LEAST_FREE_SHARE = 0.01
+# A supervisor that was killed takes its children with it, but they need a moment to go.
+PATIENCE_S = 3.0
+
+
+def prepare(data: Path) -> None:
+    """Makes the directory, readable by its owner only. StackError when it cannot be written or its disk is full."""
+    if "," in str(data):
+        raise StackError(f"{data} has a comma in its name, which SeaweedFS takes for two directories; choose another.")
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "logs").mkdir(exist_ok=True)
+        usage = shutil.disk_usage(data)
+    except OSError as error:
+        raise StackError(
+            f"The data directory {data} cannot be made ({error.strerror}); choose another with CLOUDBERTH_DATA."
+        ) from None
+    needed = max(LEAST_FREE_BYTES, int(usage.total * LEAST_FREE_SHARE))
+    if usage.free < needed:
+        raise StackError(
+            f"The disk of {data} is full: {usage.free // 1_000_000} MB are free and the stack needs"
+            f" {needed // 1_000_000} MB; free some, or choose another disk with CLOUDBERTH_DATA."
+        )
+
+
+def hold(data: Path) -> int:
+    """Takes the directory for this stack; the lock lives as long as any process that holds the returned descriptor."""
+    descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+                os.close(descriptor)
+                raise StackError(
+                    f"The data directory {data} is in use by another stack (process {holder}); stop that one,"
+                    " or give this one a directory of its own with CLOUDBERTH_DATA."
+                ) from None
+            time.sleep(0.05)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+    return descriptor

@@ -1,0 +1,97 @@
+"""The edge on a laptop: what CloudFront does in front of S3 on AWS, with its body limits and its checks."""
+
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.downloads import Download
+from chalicelib.domain.errors import BlobUploadUnknown, RouteUnknown
+from chalicelib.domain.uploads import UploadToken
+from chalicelib.storage import keys
+from chalicelib.wiring import Services
+from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, refuse, reply
+from infra.local.ways import Target
+
+# S3 itself may be slow to finish a large object; a client that sends nothing for this long is gone.
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=300)
+READ_BYTES = 256 * 1024
+PASSED_ON = ("content-type", "content-range", "accept-ranges", "etag", "last-modified", "content-length")
+
+
+class Edge:
+    """Uploads by one PUT and downloads, streamed between client and S3."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._keys = list(services.secrets.upload)
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The connections to S3, opened in the running loop."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, auto_decompress=False)
+        return self._session
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._session:
+            await self._session.close()
+
+    async def upload(self, scope: Scope, receive: Receive, send: Send, target: Target, size: int) -> None:
+        """One PUT straight into S3, which refuses bytes that are not those of the digest."""
+        try:
+            token = UploadToken.verify(target.upload, self._keys, time.time())
+        except BlobUploadUnknown as error:
+            return await refuse(send, 404, "BLOB_UPLOAD_UNKNOWN", str(error))
+        expected = f"0-{size - 1}"
+        if header(scope, b"content-range") not in ("", expected):
+            return await refuse(send, 416, "BLOB_UPLOAD_INVALID", f"one PUT holds the whole blob, {expected}")
+        digest = Digest.parse(target.digest)
+        status = await self._put(token, digest, size, receive)
+        if status == 200:
+            location = f"/v2/{target.repository}/blobs/{digest}".encode()
+            headers = [(b"location", location), (b"docker-content-digest", str(digest).encode())]
+            return await reply(send, 201, [*headers, (b"content-length", b"0")])
+        if status == 400:
+            return await refuse(send, 400, "DIGEST_INVALID", f"the bytes that came are not those of {digest}")
+        return await refuse(send, 503, "UNAVAILABLE", f"S3 answered {status}: try again in a moment")
+
+    async def _put(self, token: UploadToken, digest: Digest, size: int, receive: Receive) -> int:
+        s3_key = keys.edge_prefix(token.repository_id, digest) + token.upload_id
+        address = self._services.objects.address("put_object", s3_key, 60, ChecksumSHA256=digest.base64)
+        headers = {"Content-Length": str(size), "x-amz-checksum-sha256": digest.base64}
+        async with self.session.put(address, data=_whole(receive), headers=headers) as answer:
+            await answer.read()
+            return answer.status
+
+    async def download(self, scope: Scope, send: Send) -> None:
+        """A blob by its signed path, with the digest that S3 alone could not tell."""
+        method = scope["method"]
+        try:
+            download = Download.verify(scope["path"], self._keys, time.time())
+        except RouteUnknown as error:
+            return await refuse(send, 404, "BLOB_UNKNOWN", str(error))
+        operation = "head_object" if method == "HEAD" else "get_object"
+        address = self._services.objects.address(operation, download.s3_key, 60)
+        wanted = header(scope, b"range")
+        async with self.session.request(method, address, headers={"Range": wanted} if wanted else {}) as answer:
+            headers = [(name.encode(), answer.headers[name].encode()) for name in PASSED_ON if name in answer.headers]
+            headers.append((b"docker-content-digest", str(download.digest).encode()))
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            async for content in answer.content.iter_chunked(READ_BYTES):
+                await send({"type": "http.response.body", "body": content, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        return None
+
+
+async def _whole(receive: Receive) -> AsyncIterator[bytes]:
+    """The body; a client that leaves takes the connection to S3 with it, so no half object stays."""
+    try:
+        async for content in chunks(receive):
+            yield content
+    except Disconnected as gone:
+        raise aiohttp.ClientPayloadError("the client left") from gone

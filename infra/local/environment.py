@@ -1,0 +1,152 @@
+"""What the environment may tell the local stack, and what the stack tells its workers (docs/settings.md)."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.local.errors import StackError
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+TABLE = "cloudberth"
+BUCKET = "cloudberth"
+REGION = "us-east-1"
+LOOPBACK = "127.0.0.1"
+CHOICES = {
+    "CLOUDBERTH_DOWNLOADS": ("redirect", "edge"),
+    "CLOUDBERTH_PULL_LOG": ("hourly", "all"),
+    "CLOUDBERTH_TABLES": ("dynoxide", "ministack"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One stack, as its operator wants it."""
+
+    port: int
+    data: Path
+    admin: str
+    admin_password: str | None = field(repr=False)
+    workers: int
+    downloads: str
+    pull_log: str
+    tables: str
+
+    @property
+    def host(self) -> str:
+        """The registry's name in front of every image: `localhost:5000`."""
+        return f"localhost:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The one key pair of this stack's S3 and DynamoDB."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the servers of this start listen, as URLs."""
+
+    tables: str
+    objects: str
+
+
+def settings_from(environ: Mapping[str, str]) -> Settings:
+    """Parse every CLOUDBERTH_* variable of the stack; StackError names the first bad one."""
+    return Settings(
+        port=_number(environ, "CLOUDBERTH_PORT", default=5000, highest=65535),
+        data=ROOT / Path(_text(environ, "CLOUDBERTH_DATA", ".local")).expanduser(),
+        admin=_text(environ, "CLOUDBERTH_ADMIN", "admin"),
+        admin_password=_text(environ, "CLOUDBERTH_ADMIN_PASSWORD", "") or None,
+        workers=_number(environ, "CLOUDBERTH_WORKERS", default=2, highest=64),
+        downloads=_choice(environ, "CLOUDBERTH_DOWNLOADS", "redirect"),
+        pull_log=_choice(environ, "CLOUDBERTH_PULL_LOG", "hourly"),
+        tables=tables_server(environ),
+    )
+
+
+def tables_server(environ: Mapping[str, str]) -> str:
+    """Who keeps the tables: dynoxide where it has a binary, else ministack."""
+    has_binary = sys.platform == "linux" and platform.machine() == "x86_64"
+    return _choice(environ, "CLOUDBERTH_TABLES", "dynoxide" if has_binary else "ministack")
+
+
+def worker_environment(
+    settings: Settings, endpoints: Endpoints, credentials: Credentials, base: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment of a gateway worker and of the seed: `base` without anybody's AWS account, plus ours."""
+    # A developer's AWS_PROFILE or session token must never reach a stack that thinks it talks to loopback.
+    inherited = {
+        name: value
+        for name, value in base.items()
+        if not name.startswith("AWS_") and name != "CLOUDBERTH_ADMIN_PASSWORD"
+    }
+    return inherited | {
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoints.tables,
+        "AWS_ENDPOINT_URL_S3": endpoints.objects,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CLOUDBERTH_URL": settings.url,
+        "CLOUDBERTH_TABLE": TABLE,
+        "CLOUDBERTH_BUCKET": BUCKET,
+        "CLOUDBERTH_SECRETS": str(settings.data / "secrets.json"),
+        "CLOUDBERTH_ADMIN": settings.admin,
+        "CLOUDBERTH_DOWNLOADS": settings.downloads,
+        # This gateway plays the upload edge, and outlives its replies.
+        "CLOUDBERTH_EDGE": "on",
+        "CLOUDBERTH_PULL_BATCH_S": "0.1",
+        "CLOUDBERTH_PULL_LOG": settings.pull_log,
+        "CLOUDBERTH_DATA": str(settings.data),
+        "CLOUDBERTH_PORT": str(settings.port),
+        "CLOUDBERTH_WORKERS": str(settings.workers),
+        "PYTHONUNBUFFERED": "1",
+        **_without_proxy(base),
+    }
+
+
+def seed_environment(settings: Settings, worker: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment, and the first user's password when the operator chose one."""
+    if settings.admin_password is None:
+        return dict(worker)
+    return dict(worker) | {"CLOUDBERTH_ADMIN_PASSWORD": settings.admin_password}
+
+
+def _without_proxy(base: Mapping[str, str]) -> dict[str, str]:
+    """botocore and requests would send even loopback addresses to HTTP_PROXY; both spellings are read."""
+    exempt = base.get("no_proxy") or base.get("NO_PROXY") or ""
+    value = ",".join(part for part in (exempt, LOOPBACK, "localhost") if part)
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+def _text(environ: Mapping[str, str], name: str, default: str) -> str:
+    value = environ.get(name, default)
+    if name in environ and not value.strip():
+        raise StackError(f"{name} is set but empty; give it a value or unset it.")
+    return value
+
+
+def _number(environ: Mapping[str, str], name: str, *, default: int, highest: int) -> int:
+    text = _text(environ, name, str(default))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= highest):
+        raise StackError(f"{name} is {text!r}; it must be a whole number from 1 to {highest}.")
+    return int(text)
+
+
+def _choice(environ: Mapping[str, str], name: str, default: str) -> str:
+    text = _text(environ, name, default)
+    if text not in CHOICES[name]:
+        raise StackError(f"{name} is {text!r}; it must be one of: {', '.join(CHOICES[name])}.")
+    return text

@@ -1,0 +1,140 @@
+"""API Gateway and the edge on a laptop: one worker process of the local stack.
+
+Small bodies become events of the same chalice app that runs on Lambda; larger ones take the edge or the relay.
+"""
+
+import argparse
+import asyncio
+import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+
+import uvicorn
+
+from app import app
+from chalicelib.domain.downloads import PREFIX
+from chalicelib.domain.uploads import LARGEST_BODY
+from chalicelib.wiring import Services, services
+from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, length, refuse, reply
+from infra.local.edge import Edge
+from infra.local.events import LARGEST_HEADERS, fits, from_answer, headers_size, to_event
+from infra.local.relaying import Relaying
+from infra.local.ways import Target, Way
+
+INTEGRATION_S = 30
+# Bodies above this size take a place while they are held in memory, so that a thousand clients cannot fill it.
+LIGHT_BYTES, HEAVY_PLACES = 64 * 1024, 24
+READERS, WRITERS = 4, 8
+log = logging.getLogger("gateway")
+
+
+class Gateway:
+    """An ASGI application in front of the chalice app."""
+
+    def __init__(self, house: Services) -> None:
+        self._house = house
+        self._edge = Edge(house)
+        port = house.settings.url.rpartition(":")[2]
+        self._relaying = Relaying(f"http://127.0.0.1:{port}", house.secrets.relay)
+        self._readers, self._writers = ThreadPoolExecutor(READERS, "read"), ThreadPoolExecutor(WRITERS, "write")
+        self._heavy = asyncio.Semaphore(HEAVY_PLACES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request, or the server's start and end."""
+        if scope["type"] == "lifespan":
+            return await self._live(receive, send)
+        try:
+            await self._serve(scope, receive, send)
+        except Disconnected:
+            log.info("client left", extra={"path": scope["path"]})
+        return None
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        await self._edge.close()
+        self._house.usage.flush()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if headers_size(scope) > LARGEST_HEADERS:
+            return await refuse(send, 431, "SIZE_INVALID", f"request line and headers exceed {LARGEST_HEADERS} bytes")
+        if scope["path"].startswith(PREFIX) and scope["method"] in ("GET", "HEAD"):
+            return await self._edge.download(scope, send)
+        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+        target, size = Target.of(scope["method"], path, query), length(scope)
+        way = Way.APP if size is None else target.way(size)
+        if way is Way.EDGE:
+            return await self._edge.upload(scope, receive, send, target, size or 0)
+        if way is Way.APP:
+            return await self._small(scope, receive, send, target)
+        return await self._large(scope, receive, send, target, b"", way)
+
+    async def _small(self, scope: Scope, receive: Receive, send: Send, target: Target) -> None:
+        """A body for the app; one that comes chunked shows only now whether it is."""
+        body, place = bytearray(), False
+        try:
+            async with asyncio.timeout(INTEGRATION_S):
+                async for content in chunks(receive):
+                    body += content
+                    if len(body) > LIGHT_BYTES and not place:
+                        await self._heavy.acquire()
+                        place = True
+                    if len(body) > LARGEST_BODY:
+                        break
+            if len(body) <= LARGEST_BODY:
+                return await self._ask(scope, send, bytes(body))
+        except TimeoutError:
+            return await refuse(send, 408, "UNSUPPORTED", f"the body did not come within {INTEGRATION_S} seconds")
+        finally:
+            if place:
+                self._heavy.release()
+        begun = bytes(body)
+        del body
+        return await self._large(scope, receive, send, target, begun, target.way(None))
+
+    async def _large(self, scope: Scope, receive: Receive, send: Send, target: Target, begun: bytes, way: Way) -> None:
+        if way is Way.RELAY:
+            return await self._relaying.relay(scope, receive, send, target, begun)
+        return await refuse(send, 413, "SIZE_INVALID", f"a body has at most {LARGEST_BODY} bytes here")
+
+    async def _ask(self, scope: Scope, send: Send, body: bytes) -> None:
+        event = to_event(scope, body)
+        if not fits(event):
+            return await refuse(send, 413, "SIZE_INVALID", f"a body has at most {LARGEST_BODY} bytes here")
+        pool = self._writers if body or scope["method"] not in ("GET", "HEAD") else self._readers
+        call = asyncio.get_running_loop().run_in_executor(pool, copy_context().run, app, event, None)
+        try:
+            answer = await asyncio.wait_for(asyncio.shield(call), INTEGRATION_S)
+        except TimeoutError:
+            return await refuse(send, 503, "UNAVAILABLE", f"no answer within {INTEGRATION_S} seconds: try again")
+        return await reply(send, *from_answer(answer, scope["method"]))
+
+
+def main() -> None:
+    """Serves on a socket that the supervisor has opened."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fd", type=int, required=True, help="file descriptor of the listening socket")
+    listener = socket.socket(fileno=parser.parse_args().fd)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    house = services()
+    house.accounts.has_first_user()
+    config = uvicorn.Config(
+        Gateway(house),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        backlog=2048,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

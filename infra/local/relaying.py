@@ -1,0 +1,84 @@
+"""The relay inside the gateway: the same relay that runs beside a CI job or on Fargate, fed by the gateway's loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import requests
+
+from infra.local.asgi import Receive, Scope, Send, chunks, header, refuse, reply
+from infra.local.ways import Target
+from relay.registry import Answer, Refused, Registry
+from relay.stream import Reached, Stream
+
+# How many bodies are on their way at once: each holds two parts of at least 8 MB, one filling and one leaving.
+STREAMS = 4
+T = TypeVar("T")
+HANDED_ON = ("location", "range", "docker-content-digest", "docker-upload-uuid", "content-type", "www-authenticate")
+
+
+class Relaying:
+    """Feeds bodies to relays, whose blocking calls run in threads of their own."""
+
+    def __init__(self, url: str, key: bytes) -> None:
+        self._registry = Registry(url, key)
+        self._threads = ThreadPoolExecutor(STREAMS, "relay")
+        self._streams = asyncio.Semaphore(STREAMS)
+
+    async def relay(self, scope: Scope, receive: Receive, send: Send, target: Target, begun: bytes) -> None:
+        """Takes a body, of which `begun` has been read already, into its upload and answers for the registry."""
+        authorization = header(scope, b"authorization")
+        async with self._streams:
+            try:
+                answer = await self._answer(scope, receive, target, begun, authorization)
+            except Refused as refused:
+                answer = Answer(refused.status, dict(refused.headers), refused.body)
+            except requests.RequestException as error:
+                return await refuse(send, 503, "UNAVAILABLE", f"S3 did not take a part: {type(error).__name__}")
+        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+        kept = [(name, value) for name, value in headers if name.decode() in HANDED_ON]
+        kept.append((b"content-length", str(len(answer.body)).encode()))
+        return await reply(send, answer.status, kept, answer.body)
+
+    async def _answer(self, scope: Scope, receive: Receive, target: Target, begun: bytes, authorization: str) -> Answer:
+        path = scope["raw_path"].decode("latin-1").rstrip("/")
+        if target.method == "POST":
+            algorithm = target.digest.partition(":")[0]
+            begin = await self._run(self._registry.send, "POST", f"{path}/?digest-algorithm={algorithm}", authorization)
+            if begin.status != 202:
+                return begin
+            path = begin.headers["Location"]
+        stream = await self._run(Stream, self._registry, target.repository, path, authorization)
+        reached = await self._feed(stream, receive, begun)
+        if target.method == "PATCH":
+            return _accepted(reached)
+        closing = f"{reached.location}?digest={target.digest}"
+        return await self._run(self._registry.send, "PUT", closing, authorization)
+
+    async def _feed(self, stream: Stream, receive: Receive, begun: bytes) -> Reached:
+        """Fills one part while the one before is on its way."""
+        buffer, size = bytearray(begun), stream.part_size
+        leaving: asyncio.Future[None] | None = None
+        async for content in chunks(receive):
+            buffer += content
+            if len(buffer) >= size:
+                if leaving:
+                    await leaving
+                leaving = asyncio.ensure_future(self._run(stream.put, bytes(buffer)))
+                buffer, size = bytearray(), stream.part_size
+        if leaving:
+            await leaving
+        return await self._run(stream.finish, bytes(buffer))
+
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+def _accepted(reached: Reached) -> Answer:
+    headers = {
+        "Location": reached.location,
+        "Range": f"0-{reached.offset - 1}",
+        "Docker-Upload-UUID": reached.upload,
+    }
+    return Answer(202, headers, b"")

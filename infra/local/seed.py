@@ -1,0 +1,90 @@
+"""What a new house needs before its first request: table, bucket, keys, and the first user."""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.session import get_session
+from joserfc.jwk import ECKey
+
+from chalicelib.domain.errors import RegistryError
+from chalicelib.settings import settings
+from chalicelib.storage.table import description
+from chalicelib.wiring import services
+
+
+def main() -> int:
+    """Makes what is missing, and says in one line of JSON whether the first user is new."""
+    try:
+        chosen = settings()
+        make_keys(Path(chosen.secrets))
+        make_table(chosen.table)
+        make_bucket(chosen.bucket)
+        print(json.dumps(make_user()))
+    except RegistryError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_keys(place: Path) -> None:
+    """Writes signing, upload, envelope and relay keys, unless they are there; nobody else may read them."""
+    if place.exists():
+        return
+    signing = ECKey.generate_key("P-256", {"use": "sig"}, private=True, auto_kid=True)
+    document = {
+        "signing": [signing.as_dict(private=True)],
+        "upload": [secrets.token_hex(32)],
+        "envelope": {"1": secrets.token_hex(32)},
+        "relay": secrets.token_hex(32),
+    }
+    unfinished = place.with_suffix(".new")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(place)
+
+
+def make_table(name: str) -> None:
+    """Makes the table, unless it is there, with its time to live."""
+    client: Any = get_session().create_client("dynamodb")
+    try:
+        client.create_table(**description(name))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceInUseException":
+            raise
+        return
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    expiry = {"Enabled": True, "AttributeName": "expires_at"}
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
+
+
+def make_bucket(name: str) -> None:
+    """Makes the bucket, unless it is there."""
+    client: Any = get_session().create_client("s3")
+    try:
+        client.create_bucket(Bucket=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            raise
+
+
+def make_user() -> dict[str, object]:
+    """Makes the first user, a superuser, unless there is one; a password that nobody chose is told once."""
+    name = os.environ.get("CLOUDBERTH_ADMIN", "admin")
+    accounts = services().accounts
+    if accounts.has_first_user():
+        return {"created": False, "user": name, "password": None}
+    password = os.environ.get("CLOUDBERTH_ADMIN_PASSWORD") or secrets.token_urlsafe(12)
+    accounts.create_user(name, password, first=True)
+    return {"created": True, "user": name, "password": password}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

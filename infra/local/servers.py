@@ -1,0 +1,171 @@
+"""The well-kept servers below the gateway: DynamoDB by dynoxide or ministack, S3 by SeaweedFS."""
+
+import http.client
+import json
+import os
+import secrets
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local import ports
+from infra.local.environment import LOOPBACK, REGION, VENV, Credentials, Endpoints, Settings
+from infra.local.errors import StackError
+from infra.local.processes import Program
+
+DYNOXIDE = VENV / "dynoxide/node_modules/@dynoxide/linux-x64/dynoxide"
+MINISTACK = VENV / "ministack/bin/python"
+ACCESS_KEY = "cloudberth"
+# Go's collector would let SeaweedFS grow to 3 GB under four large downloads; it is no hard limit.
+MEMORY_LIMIT = "512MiB"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A program, and the addresses (port, path) that answer 200 once it serves."""
+
+    program: Program
+    checks: tuple[tuple[int, str], ...]
+
+    def is_ready(self) -> bool:
+        return all(answers(port, path) for port, path in self.checks)
+
+
+def servers(settings: Settings, base_port: int, lock: int) -> tuple[list[Server], Endpoints]:
+    """All servers of a stack and where they will listen; `lock` is the data directory's, held by each of them."""
+    tables = _dynoxide if settings.tables == "dynoxide" else _ministack
+    started = [tables(settings, base_port, lock), _seaweed(settings, base_port + 1, lock)]
+    at = [f"http://{LOOPBACK}:{server.checks[0][0]}" for server in started]
+    return started, Endpoints(tables=at[0], objects=at[1])
+
+
+def credentials(data: Path) -> Credentials:
+    """The key pair in `s3.json`, SeaweedFS's own format; made at the first start, for its owner's eyes only."""
+    file = data / "s3.json"
+    if not file.exists():
+        _write_privately(file, json.dumps(_identities(ACCESS_KEY, secrets.token_urlsafe(30))))
+    try:
+        key = json.loads(file.read_text("utf-8"))["identities"][0]["credentials"][0]
+        return Credentials(key["accessKey"], key["secretKey"])
+    except (ValueError, LookupError, TypeError):
+        raise StackError(
+            f"{file} is not the key file that this stack wrote; delete it and the next start makes new keys."
+        ) from None
+
+
+def tidy(base_port: int) -> None:
+    """Removes the sockets that SeaweedFS leaves in /tmp, named after its ports, when it is stopped or killed."""
+    for port in ports.block(base_port):
+        for leftover in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108  (SeaweedFS's choice)
+            leftover.unlink(missing_ok=True)
+
+
+def answers(port: int, path: str) -> bool:
+    """Something on loopback answers GET with 200."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _dynoxide(settings: Settings, port: int, lock: int) -> Server:
+    if not DYNOXIDE.exists():
+        raise StackError(f"{DYNOXIDE} is missing; `make run` or `make test` fetches it.")
+    command = (str(DYNOXIDE), "serve", "--host", LOOPBACK, "--port", str(port))
+    program = Program(
+        "dynoxide",
+        (*command, "--db-path", str(settings.data / "tables.db")),
+        _bare_environment(settings.data),
+        settings.data,
+        (lock,),
+    )
+    return Server(program, ((port, "/"),))
+
+
+def _ministack(settings: Settings, port: int, lock: int) -> Server:
+    if not MINISTACK.exists():
+        raise StackError(f"{MINISTACK} is missing; `make run CLOUDBERTH_TABLES=ministack` installs it.")
+    state = settings.data / "ministack"
+    environment = _bare_environment(settings.data) | {
+        "BIND_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "SERVICES": "dynamodb",
+        # Otherwise it listens for MQTT on every address.
+        "IOT_MTLS_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(state),
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    state.mkdir(exist_ok=True)
+    command = (str(MINISTACK), str(Path(__file__).with_name("snapshots.py")))
+    program = Program("ministack", command, environment, state, (lock,))
+    return Server(program, ((port, "/_ministack/health"),))
+
+
+def _seaweed(settings: Settings, port: int, lock: int) -> Server:
+    weed = Path(sysconfig.get_path("scripts")) / "weed"
+    if not weed.exists():
+        raise StackError(f"{weed} is missing; `make run` or `make test` installs it.")
+    blobs = settings.data / "blobs"
+    blobs.mkdir(exist_ok=True)
+    s3, master, admin = port, port + 1, port + 2
+    options = {
+        "dir": blobs,
+        "ip": LOOPBACK,
+        "ip.bind": LOOPBACK,
+        "s3.config": settings.data / "s3.json",
+        "s3.port": s3,
+        "master.port": master,
+        "admin.port": admin,
+        # Its worker, which reclaims the space of deleted objects, looks there and nowhere else.
+        "admin.port.grpc": admin + ports.OFFSET,
+        "s3.port.grpc": port + 3,
+        "master.port.grpc": port + 4,
+        "volume.port": port + 5,
+        "volume.port.grpc": port + 6,
+        "filer.port": port + 7,
+        "filer.port.grpc": port + 8,
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "webdav": "false",
+        "admin.ui": "false",
+        # It would report statistics to its makers.
+        "master.telemetry": "false",
+        "volume.preStopSeconds": 0,
+    }
+    program = Program(
+        "weed",
+        (str(weed), "mini", *(f"-{name}={value}" for name, value in options.items())),
+        _bare_environment(settings.data) | {"GOMEMLIMIT": MEMORY_LIMIT},
+        blobs,
+        (lock,),
+    )
+    # The S3 side answers before a volume can be written to: the second address assigns a place for a file.
+    return Server(program, ((s3, "/healthz"), (master, "/dir/assign")))
+
+
+def _bare_environment(home: Path) -> dict[str, str]:
+    """Nothing of the operator's: SeaweedFS would make users from AWS_* and read ~/.seaweedfs."""
+    return {"PATH": os.defpath, "HOME": str(home)}
+
+
+def _identities(access_key: str, secret_key: str) -> dict[str, object]:
+    """https://github.com/seaweedfs/seaweedfs/wiki/Amazon-S3-API#static-configuration"""
+    identity = {
+        "name": "cloudberth",
+        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    return {"identities": [identity]}
+
+
+def _write_privately(file: Path, text: str) -> None:
+    draft = file.with_suffix(".draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    draft.replace(file)

@@ -1,0 +1,226 @@
+"""Starts the servers, the seed and the gateway workers, keeps them running, and stops them in order."""
+
+import errno
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from infra.local import data, ports
+from infra.local.environment import (
+    LOOPBACK,
+    ROOT,
+    Endpoints,
+    Settings,
+    seed_environment,
+    worker_environment,
+)
+from infra.local.errors import StackError
+from infra.local.processes import Child, Program, in_words, rotate, spawn
+from infra.local.servers import Server, answers, credentials, servers, tidy
+
+READY_S = 60.0
+# Longer than the gateway's own limit of 30 s would make Ctrl-C feel broken; whoever is cut off retries.
+STOP_S = 10.0
+TICK_S = 0.1
+START_ATTEMPTS = 3
+
+
+class Stopped(Exception):  # noqa: N818  (no error: somebody asked for it)
+    """Ctrl-C, SIGTERM or SIGHUP arrived."""
+
+
+class Supervisor:
+    """One stack, from its first process to its last. `say` gets one line at a time."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.environ = environ
+        self.say = say
+        self.children: list[Child] = []
+        self._signals = 0
+        self._base_port = 0
+
+    def run(self, ready: Callable[[Mapping[str, Any], float], None]) -> None:
+        """Runs until a signal; `ready` hears what the seed made and after how many seconds all was up.
+
+        StackError when the stack cannot start or a program of it keeps dying. Nothing of it runs afterwards.
+        """
+        begun = time.monotonic()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        listener = listen(self.settings.port)
+        data.prepare(self.settings.data)
+        lock = data.hold(self.settings.data)
+        try:
+            made = self._start(listener, lock)
+            ready(made, time.monotonic() - begun)
+            while True:
+                self._pause()
+        except Stopped:
+            self.say("Stopping …")
+        finally:
+            self._stop()
+            listener.close()
+            os.close(lock)
+
+    def _start(self, listener: socket.socket, lock: int) -> Mapping[str, Any]:
+        keys = credentials(self.settings.data)
+        endpoints = self._start_servers(lock)
+        environment = worker_environment(self.settings, endpoints, keys, self.environ)
+        made = self._seed(environment)
+        for number in range(1, self.settings.workers + 1):
+            command = (sys.executable, "-m", "infra.local.gateway", "--fd", str(listener.fileno()))
+            self._start_child(
+                Program(f"gateway-{number}", command, environment, ROOT, inherited=(listener.fileno(), lock))
+            )
+        self._wait(lambda: answers(self.settings.port, "/health"), "the gateway", self.children[-1])
+        return made
+
+    def _start_servers(self, lock: int) -> Endpoints:
+        """All at once. Somebody else may take a port between our look and their bind: then on other ports."""
+        remembered = self.settings.data / "ports"
+        for attempt in range(START_ATTEMPTS):
+            self._base_port = ports.choose(remembered, fresh=attempt > 0)
+            wanted, endpoints = servers(self.settings, self._base_port, lock)
+            started = [(server, self._start_child(server.program)) for server in wanted]
+            if all(self._becomes_ready(server, child) for server, child in started):
+                return endpoints
+            dead = next((child for _, child in started if child.pid is None), started[-1][1])
+            self._stop()
+            self.children.clear()
+        raise StackError(f"{dead.name} does not start; the end of its log ({dead.log}):\n{dead.tail()}")
+
+    def _becomes_ready(self, server: Server, child: Child) -> bool:
+        """False when it died first."""
+        deadline = time.monotonic() + READY_S
+        while child.pid is not None:
+            if server.is_ready():
+                return True
+            if time.monotonic() > deadline:
+                raise StackError(f"{child.name} is not ready after {READY_S:.0f} s; its log is {child.log}.")
+            self._rest()
+        return False
+
+    def _start_child(self, program: Program) -> Child:
+        log = self.settings.data / "logs" / f"{program.name}.log"
+        rotate(log)
+        child = Child(program, log)
+        child.start()
+        self.children.append(child)
+        self._note_processes()
+        return child
+
+    def _seed(self, worker: Mapping[str, str]) -> Mapping[str, Any]:
+        """Makes table, bucket, keys and first user, or finds them made; returns what it reports."""
+        command = (sys.executable, "-m", "infra.local.seed")
+        program = Program("seed", command, seed_environment(self.settings, worker), ROOT)
+        process = spawn(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + READY_S
+        while True:
+            try:
+                output, complaint = process.communicate(timeout=TICK_S)
+                break
+            except subprocess.TimeoutExpired:
+                if self._signals or time.monotonic() > deadline:
+                    process.kill()
+                self._rest()
+        if process.returncode != 0:
+            why = complaint.decode("utf-8", "replace").strip() or in_words(process.returncode)
+            raise StackError(f"The first user and the tables could not be made: {why}")
+        report: Mapping[str, Any] = json.loads(output)
+        return report
+
+    def _wait(self, condition: Callable[[], bool], what: str, child: Child) -> None:
+        deadline = time.monotonic() + READY_S
+        while not condition():
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} is not ready after {READY_S:.0f} s; its log is {child.log}:\n{child.tail()}")
+            self._pause()
+
+    def _pause(self) -> None:
+        """A tick: restarts who died. Raises Stopped on a signal, StackError for a program that keeps dying."""
+        self._rest()
+        for child in self.children:
+            running = child.pid
+            death = child.watch()
+            if death and child.is_hopeless():
+                raise StackError(
+                    f"{child.name} died five times within half a minute (it {death}); the end of its log"
+                    f" ({child.log}):\n{child.tail()}"
+                )
+            if death:
+                self.say(f"{child.name} {death}; starting it again.")
+            if child.pid != running:
+                self._note_processes()
+
+    def _rest(self) -> None:
+        if self._signals:
+            raise Stopped
+        time.sleep(TICK_S)
+
+    def _stop(self) -> None:
+        """Workers first, so that they finish what they do with the servers still there; a second signal kills."""
+        workers = [child for child in self.children if child.name.startswith("gateway-")]
+        others = [child for child in self.children if child not in workers]
+        asked = self._signals
+        for group in (workers, others):
+            for child in group:
+                child.signal(signal.SIGTERM)
+            deadline = time.monotonic() + STOP_S
+            while any(child.pid for child in group):
+                if time.monotonic() > deadline or self._signals > asked:
+                    for child in group:
+                        child.signal(signal.SIGKILL)
+                time.sleep(TICK_S)
+        (self.settings.data / "processes.json").unlink(missing_ok=True)
+        if self._base_port:
+            tidy(self._base_port)
+
+    def _note_processes(self) -> None:
+        """Who is who, for people and tests: name -> process id in `processes.json`."""
+        pids = {"supervisor": os.getpid()} | {child.name: child.pid for child in self.children if child.pid}
+        file = self.settings.data / "processes.json"
+        draft = file.with_suffix(".draft")
+        try:
+            draft.write_text(json.dumps(pids) + "\n", "ascii")
+            draft.replace(file)
+        except OSError as error:  # a full disk must not end a stack that still serves
+            self.say(f"{file} could not be written: {error.strerror}.")
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+
+
+def listen(port: int) -> socket.socket:
+    """The socket that every worker accepts from.
+
+    With IPPROTO_TCP rather than 0 asyncio and uvloop see a TCP socket and set TCP_NODELAY, without which a reply
+    in two writes waits 40 ms for an acknowledgement.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            why = "is taken by another program"
+        else:
+            why = f"cannot be listened on ({error.strerror})"
+        raise StackError(
+            f"Port {port} {why}; choose another with CLOUDBERTH_PORT, as in `make run CLOUDBERTH_PORT={_next(port)}`."
+        ) from None
+    return listener
+
+
+def _next(port: int) -> int:
+    return max(port + 1, 5001) if port < 65535 else 5001

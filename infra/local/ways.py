@@ -1,0 +1,60 @@
+"""Which way a body takes (ADR 0005): through the app, past it at the edge straight to S3, or through the relay.
+
+The same rules as the CloudFront function's; what it would answer itself is answered here.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import parse_qs
+
+from chalicelib.domain.uploads import LARGEST_BODY, LARGEST_PUT, ONE
+
+BEGIN = re.compile(r"/v2/(?P<repository>.+)/blobs/uploads/?")
+UPLOAD = re.compile(r"/v2/(?P<repository>.+)/blobs/uploads/(?P<upload>[^/]+)/?")
+SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Way(Enum):
+    """Where a body goes."""
+
+    APP = "app"
+    EDGE = "edge"
+    RELAY = "relay"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is about, as far as the ways care. `digest` and `upload` are empty where there is none."""
+
+    method: str
+    repository: str
+    upload: str
+    digest: str
+
+    @classmethod
+    def of(cls, method: str, path: str, query: str) -> "Target":
+        """Reads path and query."""
+        digest = parse_qs(query).get("digest", [""])[-1]
+        if found := UPLOAD.fullmatch(path):
+            return cls(method, found["repository"], found["upload"], digest)
+        found = BEGIN.fullmatch(path)
+        return cls(method, found["repository"] if found else "", "", digest)
+
+    def way(self, size: int | None) -> Way:
+        """The way of a body of `size` bytes; None: it comes chunked and has passed the app's limit."""
+        if size is not None and size <= LARGEST_BODY:
+            return Way.APP
+        if self.method == "PUT" and self.upload and self._suits_edge(size):
+            return Way.EDGE
+        if self.method in ("PATCH", "PUT") and self.upload:
+            return Way.RELAY
+        if self.method == "POST" and self.repository and self.digest:
+            return Way.RELAY
+        return Way.NONE
+
+    def _suits_edge(self, size: int | None) -> bool:
+        """One PUT that S3 takes at once, of a digest that S3 can check, into an upload that has no chunks."""
+        is_whole = self.upload.split(".")[-2:-1] == [ONE]
+        return size is not None and size <= LARGEST_PUT and is_whole and bool(SHA256.fullmatch(self.digest))

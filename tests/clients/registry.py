@@ -1,0 +1,101 @@
+"""The registry as the tests themselves ask it, beside the client under test, with nothing but `requests`."""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from typing import IO, Any, cast
+
+import requests
+
+from tests.clients.images import (
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    INDEXES,
+    MIB,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Layout,
+    content_of,
+)
+from tests.stack import Stack
+
+ACCEPT = ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST))
+
+
+class Registry:
+    """A plain client of one registry, as its administrator."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def manifest(self, repository: str, reference: str) -> requests.Response:
+        """The manifest's bytes are its `content`; fails unless the registry has it."""
+        return self._ask("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": ACCEPT})
+
+    def knows(self, repository: str, reference: str) -> bool:
+        path = f"/v2/{repository}/manifests/{reference}"
+        return self._ask("HEAD", path, (200, 404), headers={"Accept": ACCEPT}).status_code == 200
+
+    def digest_of_blob(self, repository: str, digest: str) -> str:
+        """The sha256 digest of the bytes that the registry sends for a blob."""
+        with closing(self._blob(repository, digest)) as reply:
+            return _digest(reply.iter_content(MIB))
+
+    def diff_id_of_blob(self, repository: str, digest: str) -> str:
+        """The sha256 digest of a gzipped blob's content: what a layer's tar had before it was compressed."""
+        with closing(self._blob(repository, digest)) as reply, gzip.open(cast(IO[bytes], reply.raw)) as file:
+            return _digest(iter(lambda: file.read(MIB), b""))
+
+    def referrers(self, repository: str, digest: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask("GET", f"/v2/{repository}/referrers/{digest}").json()["manifests"]
+        return found
+
+    def push(self, layout: Layout, manifest: Descriptor, repository: str, reference: str) -> None:
+        """Push what a manifest names, then the manifest; for tests in which the client only pulls."""
+        for child in content_of(layout, manifest):
+            if manifest["mediaType"] in INDEXES:
+                self.push(layout, child, repository, child["digest"])
+            else:
+                self._push_blob(layout, child, repository)
+        path = f"/v2/{repository}/manifests/{reference}"
+        self._ask("PUT", path, (201,), data=layout.read(manifest), headers={"Content-Type": manifest["mediaType"]})
+
+    def _push_blob(self, layout: Layout, blob: Descriptor, repository: str) -> None:
+        place = self._ask("POST", f"/v2/{repository}/blobs/uploads/", (202,)).headers["Location"]
+        headers = {"Content-Type": "application/octet-stream"}
+        separator = "&" if "?" in place else "?"
+        path = f"{place}{separator}digest={blob['digest']}"
+        self._ask("PUT", path, (201,), data=layout.read(blob), headers=headers)
+
+    def _blob(self, repository: str, digest: str) -> requests.Response:
+        return self._ask("GET", f"/v2/{repository}/blobs/{digest}", stream=True)
+
+    def _ask(self, method: str, path: str, expected: tuple[int, ...] = (200,), **options: Any) -> requests.Response:
+        url = requests.compat.urljoin(self._stack.url, path)
+        headers = {**options.pop("headers", {}), "Authorization": f"Bearer {self._token(path)}"}
+        reply = self._session.request(method, url, headers=headers, timeout=120, **options)
+        assert reply.status_code in expected, f"{method} {path}: {reply.status_code} {reply.text[:500]}"
+        return reply
+
+    def _token(self, path: str) -> str:
+        repository = re.fullmatch(r".*/v2/(.+?)/(?:blobs|manifests|referrers|tags)/.*", path)
+        assert repository, path
+        challenge = self._session.get(f"{self._stack.url}/v2/", timeout=30).headers["WWW-Authenticate"]
+        said = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+        wanted = {"service": said["service"], "scope": f"repository:{repository[1]}:pull,push,delete"}
+        who = (self._stack.admin, self._stack.password)
+        reply = self._session.get(said["realm"], params=wanted, auth=who, timeout=30)
+        assert reply.status_code == 200, f"{said['realm']}: {reply.status_code} {reply.text[:500]}"
+        return str(reply.json()["token"])
+
+
+def _digest(chunks: Iterator[bytes]) -> str:
+    found = hashlib.sha256()
+    for chunk in chunks:
+        found.update(chunk)
+    return f"sha256:{found.hexdigest()}"

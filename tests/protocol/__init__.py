@@ -1,0 +1,1 @@
+"""The registry seen from outside: HTTP and nothing else."""

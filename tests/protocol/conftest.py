@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import re
+import secrets
+
+import pytest
+
+from tests.protocol.content import Blob, a_blob, a_config
+from tests.protocol.registry import Registry, Repository
+
+
+@pytest.fixture(scope="session")
+def registry(stack) -> Registry:
+    """The registry, seen by its first user."""
+    return Registry(stack.url, stack.admin, stack.password)
+
+
+@pytest.fixture(scope="session")
+def stranger(stack) -> Registry:
+    """The registry, seen by nobody in particular."""
+    return Registry(stack.url)
+
+
+@pytest.fixture(scope="session")
+def neighbour(stack) -> Registry:
+    """The registry, seen by a second user without any right in the first one's namespace."""
+    name, password = f"neighbour-{secrets.token_hex(4)}", secrets.token_hex(12)
+    stack.account("user", name, password)
+    return Registry(stack.url, name, password)
+
+
+@pytest.fixture
+def repository(registry, request) -> Repository:
+    """A repository of this test's own, not yet made."""
+    return registry.repository(unique_name(registry.user, request.node.name))
+
+
+@pytest.fixture
+def another_repository(registry, request) -> Repository:
+    """A second one in the same namespace."""
+    return registry.repository(unique_name(registry.user, f"other-{request.node.name}"))
+
+
+@pytest.fixture
+def blobs(repository) -> tuple[Blob, Blob]:
+    """A config and a layer that are there, for manifests made by hand."""
+    config, layer = a_config(), a_blob()
+    repository.push_blob(config)
+    repository.push_blob(layer)
+    return config, layer
+
+
+def unique_name(namespace: str, test: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", test.lower().removeprefix("test_"))[:50].strip("-")
+    return f"{namespace}/{slug}-{secrets.token_hex(4)}"

@@ -1,0 +1,136 @@
+"""Many clients at the same moment, slow ones among them."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.protocol.content import a_blob, an_image
+from tests.protocol.wire import connect
+
+SLOW_CLIENTS = 1000
+PATIENCE_S = 12
+# What a process of the stack may weigh while a thousand clients dribble, in KiB: 400 MiB.
+MOST_KIB = 400 * 1024
+
+
+def test_of_two_pushes_of_one_tag_one_wins_whole(repository):
+    images = [an_image(), an_image()]
+    for image in images:
+        repository.push_image(image)
+    for _ in range(5):
+        with ThreadPoolExecutor(2) as clients:
+            answers = list(clients.map(lambda image: repository.push_manifest(image.manifest, "latest"), images))
+        winner = repository.get_manifest("latest")
+
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert winner.content in [image.manifest.content for image in images]
+        assert winner.headers["Docker-Content-Digest"] in [image.manifest.digest for image in images]
+        assert (
+            repository.head_manifest("latest").headers["Docker-Content-Digest"]
+            == winner.headers["Docker-Content-Digest"]
+        )
+        assert repository.tags().json()["tags"] == ["latest"]
+
+
+@pytest.mark.parametrize("size", [100_000, 5_000_000], ids=["small", "large"])
+def test_ten_clients_push_the_same_blob(repository, size):
+    blob = a_blob(size)
+    repository.authorization()
+    with ThreadPoolExecutor(10) as clients:
+        answers = list(clients.map(lambda _: repository.push_blob(blob), range(10)))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert repository.get_blob(blob.digest).content == blob.content
+
+
+def test_ten_clients_make_one_repository(repository):
+    images = [an_image() for _ in range(10)]
+    repository.authorization()
+    with ThreadPoolExecutor(10) as clients:
+        list(clients.map(lambda image: repository.push_image(image, f"v{images.index(image)}"), images))
+
+    assert repository.tags().json()["tags"] == sorted(f"v{number}" for number in range(10))
+    for number, image in enumerate(images):
+        assert repository.get_manifest(f"v{number}").content == image.manifest.content
+
+
+def test_two_clients_on_one_upload_never_mix_their_bytes(repository):
+    """Both send the same range at once: one is taken, the other is told where the upload stands."""
+    first, second = a_blob(50_000), a_blob(50_000)
+    upload = repository.start_upload()
+    location = upload.location
+
+    def send(blob):
+        headers = {"Content-Range": "0-49999", "Content-Type": "application/octet-stream"}
+        return repository.send("PATCH", location, headers=headers, data=blob.content).status_code
+
+    with ThreadPoolExecutor(2) as clients:
+        statuses = list(clients.map(send, [first, second]))
+    assert sorted(statuses) == [202, 416], statuses
+    taken = first if statuses[0] == 202 else second
+
+    assert upload.status().headers["Range"] == "0-49999"
+    assert upload.put(taken.digest).status_code == 201
+    assert repository.get_blob(taken.digest).content == taken.content
+
+
+def test_a_thousand_slow_clients_keep_nobody_waiting(stack, registry, repository):
+    """Each holds a PATCH open and sends a byte now and then; /v2/ goes on answering and no process grows."""
+    blob = a_blob(1_000_000)
+    upload = repository.start_upload()
+    token = repository.authorization()["Authorization"]
+    request = (
+        f"PATCH {upload.location} HTTP/1.1\r\nHost: {stack.host}\r\nAuthorization: {token}\r\n"
+        "Content-Type: application/octet-stream\r\nContent-Length: 1000000\r\n\r\n"
+    ).encode()
+    slow = [connect(stack.url) for _ in range(SLOW_CLIENTS)]
+    try:
+        for client in slow:
+            client.sendall(request)
+        slowest = dribble(slow, registry)
+        heaviest = max(weights(stack.process.pid))
+    finally:
+        for client in slow:
+            client.close()
+
+    assert slowest < 2.0, f"/v2/ took {slowest:.2f} s"
+    assert heaviest < MOST_KIB, f"{heaviest} KiB"
+    repository.push_blob(blob)
+    assert repository.get_blob(blob.digest).content == blob.content
+
+
+def dribble(slow, registry):
+    """Send a few bytes on every socket, again and again, and ask for /v2/ meanwhile; the slowest answer in seconds."""
+    answers, end = [], time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        for client in slow:
+            send_if_open(client)
+        started = time.monotonic()
+        assert registry.send("GET", "/v2/", headers=registry.authorization()).status_code == 200
+        answers.append(time.monotonic() - started)
+        time.sleep(0.5)
+    return max(answers)
+
+
+def send_if_open(client: socket.socket) -> None:
+    """One more byte, unless the registry has given up on this client."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(client, selectors.EVENT_READ)
+        if not selector.select(0):
+            client.sendall(b"x")
+
+
+def weights(root: int) -> list[int]:
+    """Resident KiB of the process and all below it."""
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], check=True, capture_output=True, text=True).stdout
+    rows = [tuple(map(int, line.split())) for line in listing.splitlines()]
+    family = {root}
+    while more := {pid for pid, parent, _ in rows if parent in family} - family:
+        family |= more
+    return [weight for pid, _, weight in rows if pid in family]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from tests.protocol.content import an_image
+from tests.protocol.registry import assert_refused, next_page
+
+
+@pytest.fixture
+def family(registry):
+    """Three repositories whose names stand together in the catalog: the prefix and the names."""
+    prefix = f"{registry.user}/catalog-{secrets.token_hex(4)}"
+    names = [f"{prefix}-{letter}" for letter in "abc"]
+    for name in names:
+        registry.repository(name).push_image(an_image(), "latest")
+    return prefix, names
+
+
+def listed(answer):
+    assert answer.status_code == 200, answer.text
+    return answer.json()["repositories"]
+
+
+def test_the_catalog_lists_repositories_by_name(registry, family):
+    _, names = family
+    answer = registry.catalog(n=1000, last=names[0][:-1])
+
+    assert answer.headers["Content-Type"].split(";")[0] == "application/json"
+    assert listed(answer)[:3] == names
+
+
+def test_the_catalog_begins_after_last(registry, family):
+    _, names = family
+
+    assert listed(registry.catalog(n=2, last=names[0])) == names[1:]
+
+
+def test_the_catalog_s_link_leads_from_page_to_page(registry, family):
+    prefix, names = family
+    answer = registry.catalog(n=1, last=prefix)
+    found = listed(answer)
+    for _ in range(2):
+        address = next_page(answer)
+        assert address, answer.headers
+        answer = registry.send("GET", address, headers=registry.authorization("registry:catalog:*"))
+        found += listed(answer)
+
+    assert found == names
+
+
+def test_the_catalog_with_n_of_zero_is_empty_without_a_link(registry, family):
+    answer = registry.catalog(n=0)
+
+    assert listed(answer) == []
+    assert "Link" not in answer.headers
+
+
+@pytest.mark.parametrize("n", ["-1", "many"])
+def test_a_bad_n_is_refused(registry, n):
+    assert_refused(registry.catalog(n=n), 400)
+
+
+def test_the_catalog_shows_a_private_repository_to_nobody_without_a_right(neighbour, family):
+    _, names = family
+
+    assert not set(names) & set(listed(neighbour.catalog(n=1000, last=names[0][:-1])))
+
+
+def test_the_catalog_shows_a_public_repository_to_another_user(stack, neighbour, family):
+    _, names = family
+    stack.account("visibility", names[1], "public")
+
+    assert listed(neighbour.catalog(n=1, last=names[0])) == [names[1]]
+
+
+def test_the_catalog_shows_a_repository_to_whom_it_is_granted(stack, neighbour, family):
+    _, names = family
+    stack.account("grant", names[2], neighbour.user, "read")
+
+    assert names[2] in listed(neighbour.catalog(n=1, last=names[1]))

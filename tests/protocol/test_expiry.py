@@ -1,0 +1,97 @@
+"""Tokens that the registry itself might have signed: too old, or for somebody else.
+
+The keys of the local stack lie in its data directory, so these differ from a good token in one field only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from pathlib import Path
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from tests.protocol.content import a_blob, an_image
+from tests.protocol.registry import assert_refused
+
+
+@pytest.fixture(scope="module")
+def keys(stack):
+    return json.loads((Path(stack.data) / "secrets.json").read_text())
+
+
+def decoded(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def signed_again(token, key, **claims):
+    """The token with these claims changed and a good signature."""
+    header, payload, _ = token.split(".")
+    signed = jwt.encode(decoded(header), decoded(payload) | claims, ECKey.import_key(key), algorithms=["ES256"])
+    return signed if isinstance(signed, str) else signed.decode()
+
+
+def pulled_with(registry, repository, token):
+    return registry.send("GET", f"/v2/{repository.name}/manifests/latest", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_token_signed_again_unchanged_is_good(registry, repository, keys):
+    """Without this the tests below would prove nothing."""
+    repository.push_image(an_image(), "latest")
+    token = signed_again(registry.token(repository.scope), keys["signing"][0])
+
+    assert pulled_with(registry, repository, token).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": int(time.time()) - 120},
+        {"aud": "registry.example.com"},
+        {"iss": "somebody"},
+        {"nbf": int(time.time()) + 900},
+    ],
+    ids=["expired", "audience", "issuer", "not yet"],
+)
+def test_a_token_too_old_or_for_another_is_refused(registry, repository, keys, claims):
+    repository.push_image(an_image(), "latest")
+    token = signed_again(registry.token(repository.scope), keys["signing"][0], **claims)
+    answer = pulled_with(registry, repository, token)
+
+    assert_refused(answer, 401, "UNAUTHORIZED")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def test_a_token_signed_with_another_key_is_refused(registry, repository):
+    repository.push_image(an_image(), "latest")
+    stranger = ECKey.generate_key("P-256").as_dict(private=True)
+    token = signed_again(registry.token(repository.scope), stranger)
+
+    assert_refused(pulled_with(registry, repository, token), 401, "UNAUTHORIZED")
+
+
+def upload_token(location, key, expires_at):
+    """The location with its token's third field changed, signed as the registry signs it."""
+    path, _, token = location.rpartition("/")
+    fields = token.split(".")[:-1]
+    fields[2] = str(expires_at)
+    signature = hmac.new(bytes.fromhex(key), f"upload.{'.'.join(fields)}".encode(), hashlib.sha256).digest()
+    return f"{path}/{'.'.join(fields)}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def test_an_upload_ends_with_its_token(repository, keys):
+    """An unfinished upload does not stay open for ever; a token signed in the same way but for later goes on."""
+    blob = a_blob()
+    upload = repository.start_upload()
+    good = upload_token(upload.location, keys["upload"][0], int(time.time()) + 600)
+    upload.location = upload_token(upload.location, keys["upload"][0], int(time.time()) - 1)
+
+    for answer in (upload.status(), upload.patch(b"x"), upload.put(blob.digest, blob.content)):
+        assert_refused(answer, 404, "BLOB_UPLOAD_UNKNOWN")
+    upload.location = good
+    assert upload.put(blob.digest, blob.content).status_code == 201

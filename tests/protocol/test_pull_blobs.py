@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import pytest
+import requests
+
+from tests.protocol.content import Blob, a_blob
+from tests.protocol.registry import assert_refused
+from tests.protocol.wire import Wire
+
+SIZE = 2048
+
+
+@pytest.fixture
+def blob(repository):
+    blob = a_blob(SIZE)
+    repository.push_blob(blob)
+    return blob
+
+
+def test_a_blob_is_pulled_byte_by_byte_the_same(repository, blob):
+    answer = repository.get_blob(blob.digest)
+
+    assert (answer.status_code, answer.content) == (200, blob.content)
+    assert answer.headers["Content-Length"] == str(SIZE)
+
+
+def test_head_tells_the_length_and_sends_no_body(repository, blob):
+    answer = repository.head_blob(blob.digest)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Content-Length"] == str(SIZE)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_registry_s_own_answer_carries_the_digest(repository, blob, method):
+    """Also where it is a redirect: a presigned address cannot carry the header any more."""
+    answer = repository.send(method, f"blobs/{blob.digest}")
+
+    assert answer.status_code in (200, 307)
+    assert answer.headers["Docker-Content-Digest"] == blob.digest
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_redirect_is_temporary_and_needs_no_token(repository, blob, method):
+    """Clients drop their token when the host changes, and S3 refuses two kinds of authorization at once."""
+    answer = repository.send(method, f"blobs/{blob.digest}")
+    assert answer.status_code == 307
+
+    followed = requests.request(method, answer.headers["Location"], timeout=60)
+    assert followed.status_code == 200
+    assert followed.content == (blob.content if method == "GET" else b"")
+    assert followed.headers["Content-Length"] == str(SIZE)
+
+
+def test_head_sends_no_body_on_a_connection_that_is_kept(stack, repository, blob):
+    target = f"/v2/{repository.name}/blobs/{blob.digest}"
+    headers = [("Host", stack.host), *repository.authorization().items()]
+    with Wire(stack.url) as wire:
+        first = wire.exchange("HEAD", target, headers)
+        second = wire.exchange("HEAD", target, headers)
+
+    assert (first.status, second.status) == (307, 307)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [("500-1499", 500, 1499), ("500-", 500, 2047), ("-500", 1548, 2047), ("2000-5000", 2000, 2047), ("0-0", 0, 0)],
+)
+def test_a_range_gives_just_these_bytes(repository, blob, asked, first, last):
+    answer = repository.get_blob(blob.digest, Range=f"bytes={asked}")
+
+    assert answer.status_code == 206
+    assert answer.content == blob.content[first : last + 1]
+    assert answer.headers["Content-Length"] == str(last - first + 1)
+    assert answer.headers["Content-Range"] in (f"bytes {first}-{last}/{SIZE}", f"bytes {first}-{last}/*")
+
+
+@pytest.mark.parametrize("asked", ["5000-10000", "2048-"])
+def test_a_range_beyond_the_end_is_416(repository, blob, asked):
+    assert repository.get_blob(blob.digest, Range=f"bytes={asked}").status_code == 416
+
+
+@pytest.mark.parametrize("asked", ["bytes=500-0", "bytes=a-b", "lines=1-2", "bytes=", "500-600"])
+def test_a_range_that_is_none_is_ignored_or_416(repository, blob, asked):
+    """RFC 9110, 14.2: an invalid Range is ignored, or refused as not satisfiable; never a part by chance."""
+    answer = repository.get_blob(blob.digest, Range=asked)
+
+    assert answer.status_code in (200, 416)
+    assert answer.status_code == 416 or answer.content == blob.content
+
+
+def test_the_full_answer_offers_ranges(repository, blob):
+    """oras seeks in a blob only where this header stands."""
+    assert repository.get_blob(blob.digest).headers["Accept-Ranges"] == "bytes"
+
+
+def test_a_pull_that_broke_off_is_resumed_by_range(repository, blob):
+    begun = blob.content[:700]
+    rest = repository.get_blob(blob.digest, Range=f"bytes={len(begun)}-")
+
+    assert begun + rest.content == blob.content
+
+
+def test_a_blob_is_never_compressed_on_the_way(repository):
+    """containerd asks for zstd, gzip and deflate, and would undo what nobody had done."""
+    blob = Blob(b"so easy to compress " * 1000)
+    repository.push_blob(blob)
+    answer = repository.send(
+        "GET", f"blobs/{blob.digest}", headers={"Accept-Encoding": "zstd, gzip, deflate"}, allow_redirects=True
+    )
+
+    assert "Content-Encoding" not in answer.headers
+    assert answer.headers["Content-Length"] == str(len(blob.content))
+    assert answer.content == blob.content
+
+
+def test_the_empty_blob_is_pulled(repository):
+    empty = Blob(b"")
+    repository.push_blob(empty)
+
+    for answer in (repository.get_blob(empty.digest), repository.head_blob(empty.digest)):
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["Content-Length"] == "0"
+
+
+def test_a_sha512_blob_is_pulled_under_its_digest(repository):
+    blob = a_blob(SIZE, algorithm="sha512")
+    repository.push_blob(blob)
+
+    assert repository.get_blob(blob.digest).content == blob.content
+    assert repository.send("HEAD", f"blobs/{blob.digest}").headers["Docker-Content-Digest"] == blob.digest
+
+
+def test_a_blob_that_is_not_there_is_not_found(repository, blob):
+    absent = a_blob().digest
+
+    assert_refused(repository.get_blob(absent), 404, "BLOB_UNKNOWN")
+    assert repository.head_blob(absent).status_code == 404
+
+
+def test_a_blob_in_a_repository_that_is_not_there_is_not_found(repository):
+    absent = a_blob().digest
+
+    assert_refused(repository.get_blob(absent), 404, "NAME_UNKNOWN", "BLOB_UNKNOWN")
+    assert repository.head_blob(absent).status_code == 404
+
+
+def test_a_blob_of_another_repository_is_not_found_here(repository, another_repository, blob):
+    another_repository.push_blob(a_blob())
+
+    assert_refused(another_repository.get_blob(blob.digest), 404, "BLOB_UNKNOWN")
+
+
+@pytest.mark.parametrize("digest", ["sha256:short", "sha256:" + "G" * 64, "md5:" + "a" * 32, "nodigest"])
+def test_what_is_no_digest_is_refused(repository, blob, digest):
+    assert_refused(repository.get_blob(digest), (400, 404), "DIGEST_INVALID", "BLOB_UNKNOWN")

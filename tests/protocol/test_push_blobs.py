@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+from tests.protocol.blobs import MIB, assert_absent, assert_pushed, chunks
+from tests.protocol.content import Blob, a_blob
+from tests.protocol.registry import OCTETS, assert_refused
+from tests.protocol.wire import Wire
+
+# Opening a session
+
+
+def test_post_opens_a_session_at_the_same_host(stack, repository):
+    answer = repository.send("POST", "blobs/uploads/")
+
+    assert answer.status_code == 202
+    assert urlsplit(urljoin(stack.url, answer.headers["Location"])).netloc == stack.host
+    assert answer.headers["Range"] == "0-0"
+    assert answer.headers["Docker-Upload-UUID"]
+    assert answer.headers["Content-Length"] == "0"
+
+
+def test_the_least_length_of_a_chunk_is_told_at_post(repository):
+    assert int(repository.start_upload().started.headers["OCI-Chunk-Min-Length"]) > 0
+
+
+def test_the_token_in_the_location_survives_every_client(repository):
+    """containerd decodes escapes in the path, docker sorts the query: so the token is base64url, in the path."""
+    parts = urlsplit(repository.start_upload().location)
+
+    assert re.fullmatch(r"[A-Za-z0-9._~/-]+", parts.path)
+    assert not parts.query
+
+
+def test_every_session_has_a_location_of_its_own(repository):
+    assert len({repository.start_upload().location for _ in range(3)}) == 3
+
+
+def test_post_works_without_the_last_slash(repository):
+    assert repository.send("POST", "blobs/uploads").status_code == 202
+
+
+# Monolithic
+
+
+@pytest.mark.parametrize("size", [1, 1000, 4 * MIB, 4 * MIB + 1, 11 * MIB], ids=lambda size: f"{size}-bytes")
+def test_post_then_put(repository, size):
+    blob = a_blob(size)
+
+    assert_pushed(repository, repository.start_upload().put(blob.digest, blob.content), blob)
+
+
+@pytest.mark.parametrize("size", [1000, 5 * MIB], ids=lambda size: f"{size}-bytes")
+def test_a_single_post_with_the_digest(repository, size):
+    blob = a_blob(size)
+    answer = repository.send(
+        "POST", "blobs/uploads/", params={"digest": blob.digest}, headers=OCTETS, data=blob.content
+    )
+
+    if size > 4 * MIB and answer.status_code == 202:
+        # Larger than one POST may carry: the session it opened takes the blob, as the specification says.
+        answer = repository.send(
+            "PUT", answer.headers["Location"], params={"digest": blob.digest}, headers=OCTETS, data=blob.content
+        )
+    assert_pushed(repository, answer, blob)
+
+
+def test_a_put_of_chunked_framing_is_taken(repository):
+    blob = a_blob(3000)
+
+    assert_pushed(repository, repository.start_upload().put(blob.digest, iter([blob.content])), blob)
+
+
+def test_a_put_without_content_type_is_taken(stack, repository):
+    blob = a_blob(3000)
+    headers = [("Host", stack.host), *repository.authorization().items(), ("Content-Length", "3000")]
+    with Wire(stack.url) as wire:
+        reply = wire.exchange("PUT", repository.start_upload().closing(blob.digest), headers, blob.content)
+
+    assert reply.status == 201
+    assert repository.get_blob(blob.digest).content == blob.content
+
+
+@pytest.mark.parametrize("size", [1000, 5 * MIB], ids=lambda size: f"{size}-bytes")
+def test_a_put_that_disagrees_with_its_digest_is_refused(repository, size):
+    blob, other = a_blob(size), a_blob(size)
+
+    assert_refused(repository.start_upload().put(blob.digest, other.content), 400, "DIGEST_INVALID")
+    assert_absent(repository, blob)
+    assert_absent(repository, other)
+
+
+def test_a_single_post_that_disagrees_with_its_digest_is_refused(repository):
+    blob = a_blob()
+    answer = repository.send("POST", "blobs/uploads/", params={"digest": blob.digest}, headers=OCTETS, data=b"other")
+
+    assert_refused(answer, 400, "DIGEST_INVALID")
+    assert_absent(repository, blob)
+
+
+def test_the_empty_blob_is_pushed_every_way(repository, another_repository):
+    empty = Blob(b"")
+    assert_pushed(repository, repository.start_upload().put(empty.digest), empty)
+
+    upload = another_repository.start_upload()
+    upload.patch(b"")
+    assert_pushed(another_repository, upload.put(empty.digest), empty)
+
+
+def test_the_same_blob_pushed_again_is_accepted(repository):
+    blob = a_blob()
+    repository.push_blob(blob)
+
+    assert_pushed(repository, repository.push_blob(blob), blob)
+
+
+def test_a_closing_put_sent_twice_is_answered_alike(repository):
+    """A client that lost the answer repeats the request."""
+    blob = a_blob()
+    upload = repository.start_upload()
+    assert upload.put(blob.digest, blob.content).status_code == 201
+
+    assert upload.put(blob.digest, blob.content).status_code in (201, 404)
+    assert repository.get_blob(blob.digest).content == blob.content
+
+
+# Digests
+
+
+@pytest.mark.parametrize("size", [1000, 5 * MIB], ids=lambda size: f"{size}-bytes")
+@pytest.mark.parametrize("way", ["put", "stream", "chunks", "post"])
+def test_sha512_on_every_way(repository, way, size):
+    blob = a_blob(size, algorithm="sha512")
+    if way == "post":
+        answer = repository.send(
+            "POST", "blobs/uploads/", params={"digest": blob.digest}, headers=OCTETS, data=blob.content[: 4 * MIB]
+        )
+        if size > 4 * MIB:
+            assert_refused(answer, 400, "DIGEST_INVALID")
+            return
+    elif way == "put":
+        answer = repository.start_upload(**{"digest-algorithm": "sha512"}).put(blob.digest, blob.content)
+    else:
+        upload = repository.start_upload(**{"digest-algorithm": "sha512"})
+        for at, part in chunks(blob, 4 * MIB if way == "chunks" else size):
+            assert upload.patch(part, at if way == "chunks" else None).status_code == 202
+        answer = upload.put(blob.digest)
+
+    assert_pushed(repository, answer, blob)
+
+
+def test_a_put_with_sha512_needs_no_word_at_post(repository):
+    """`digest-algorithm` is a SHOULD for clients."""
+    blob = a_blob(algorithm="sha512")
+
+    assert_pushed(repository, repository.start_upload().put(blob.digest, blob.content), blob)
+
+
+def test_a_sha512_stream_that_was_not_announced_is_verified_or_refused(repository):
+    blob = a_blob(algorithm="sha512")
+    upload = repository.start_upload()
+    upload.patch(blob.content)
+    answer = upload.put(blob.digest)
+
+    if answer.status_code == 201:
+        assert repository.get_blob(blob.digest).content == blob.content
+    else:
+        assert_refused(answer, 400, "DIGEST_INVALID", "UNSUPPORTED")
+        assert_absent(repository, blob)
+
+
+def test_a_wrong_sha512_is_refused(repository):
+    blob = a_blob(algorithm="sha512")
+
+    upload = repository.start_upload(**{"digest-algorithm": "sha512"})
+    assert_refused(upload.put(blob.digest, b"other"), 400, "DIGEST_INVALID")
+
+
+def test_an_announced_algorithm_that_nobody_knows_is_refused(repository):
+    answer = repository.send("POST", "blobs/uploads/", params={"digest-algorithm": "md5"})
+
+    assert_refused(answer, 400, "DIGEST_INVALID", "UNSUPPORTED")
+
+
+@pytest.mark.parametrize("digest", ["md5:" + "a" * 32, "sha256:short", "sha256:" + "A" * 64, "nonsense", ""])
+def test_a_closing_digest_that_is_none_is_refused(repository, digest):
+    assert_refused(repository.start_upload().put(digest, b"content"), 400, "DIGEST_INVALID", "UNSUPPORTED")
+
+
+def test_a_closing_put_without_a_digest_is_refused(repository):
+    upload = repository.start_upload()
+
+    assert_refused(repository.send("PUT", upload.location, data=b"content"), 400, "DIGEST_INVALID")
+
+
+# Mounts
+
+
+def test_a_mount_gives_the_blob_without_a_byte(repository, another_repository):
+    blob = a_blob()
+    repository.push_blob(blob)
+
+    assert_pushed(another_repository, another_repository.mount(blob.digest, repository.name), blob)
+
+
+def test_an_anonymous_mount_finds_the_blob_where_the_pusher_may_read_it(repository, another_repository):
+    """`from` is optional by the specification; finding the blob is a MAY, so 202 is right too."""
+    blob = a_blob()
+    repository.push_blob(blob)
+    answer = another_repository.mount(blob.digest)
+
+    if answer.status_code == 201:
+        assert_pushed(another_repository, answer, blob)
+    else:
+        assert answer.status_code == 202
+        closed = another_repository.send(
+            "PUT", answer.headers["Location"], params={"digest": blob.digest}, headers=OCTETS, data=blob.content
+        )
+        assert_pushed(another_repository, closed, blob)
+
+
+def test_a_mount_of_what_this_repository_has_already(repository):
+    blob = a_blob()
+    repository.push_blob(blob)
+
+    assert repository.mount(blob.digest).status_code == 201
+    assert repository.mount(blob.digest, repository.name).status_code == 201
+
+
+@pytest.mark.parametrize("source", ["absent", "Not A Name", ""], ids=["absent", "no-name", "empty"])
+def test_a_mount_that_cannot_be_falls_back_to_an_upload(registry, repository, source):
+    blob = a_blob()
+    answer = repository.mount(blob.digest, f"{registry.user}/{source}" if source == "absent" else source)
+
+    assert answer.status_code == 202
+    closed = repository.send(
+        "PUT", answer.headers["Location"], params={"digest": blob.digest}, headers=OCTETS, data=blob.content
+    )
+    assert_pushed(repository, closed, blob)
+
+
+def test_a_mount_of_what_is_no_digest_is_refused_or_falls_back(repository):
+    answer = repository.mount("sha256:short", repository.name)
+
+    assert answer.status_code == 202 or assert_refused(answer, 400, "DIGEST_INVALID")
+
+
+def test_ten_clients_push_ten_blobs_side_by_side(repository):
+    blobs = [a_blob(20_000) for _ in range(10)]
+    repository.authorization()
+    with ThreadPoolExecutor(10) as clients:
+        answers = list(clients.map(repository.push_blob, blobs))
+
+    for answer, blob in zip(answers, blobs, strict=True):
+        assert_pushed(repository, answer, blob)
