@@ -3,7 +3,7 @@ PYTHON ?= python3
 BOOTSTRAP = $(PYTHON) infra/local/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock soak bench clean
+.PHONY: help run account test check lock soak bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,20 +11,23 @@ help:  ## this list
 run:  ## start the registry on http://localhost:5000 (CLOUDBERTH_PORT, CLOUDBERTH_DATA: see docs/settings.md)
 	@$(BOOTSTRAP) run
 
-test:  ## run the tests; ARGS goes to pytest, as in ARGS="-k tags -x"
-	@$(BOOTSTRAP) test $(ARGS)
+account:  ## make users and robots, grant rights, as in ARGUMENTS="user carol PASSWORD"
+	@$(BOOTSTRAP) account $(ARGUMENTS)
+
+test:  ## run the tests; ARGUMENTS goes to pytest, as in ARGUMENTS="-k tags -x"
+	@$(BOOTSTRAP) test $(ARGUMENTS)
 
 check:  ## all that CI runs: format, lint, types, import walls, tests
-	@$(BOOTSTRAP) check $(ARGS)
+	@$(BOOTSTRAP) check $(ARGUMENTS)
 
-lock:  ## write the requirement files anew from requirements/*.in; ARGS=--upgrade takes newer versions
-	@$(BOOTSTRAP) lock $(ARGS)
+lock:  ## write the requirement files anew from requirements/*.in; ARGUMENTS=--upgrade takes newer versions
+	@$(BOOTSTRAP) lock $(ARGUMENTS)
 
 soak:  ## push and pull layers of 2 GB and 5 GB and watch the memory (long)
-	@$(BOOTSTRAP) soak $(ARGS)
+	@$(BOOTSTRAP) soak $(ARGUMENTS)
 
 bench:  ## measure this stack beside another registry
-	@$(BOOTSTRAP) bench $(ARGS)
+	@$(BOOTSTRAP) bench $(ARGUMENTS)
 
 clean:  ## remove .venv and all caches; the data in .local stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

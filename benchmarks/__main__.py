@@ -89,10 +89,11 @@ class Run:
 
 
 def main() -> int:
-    arguments = parse(sys.argv[1:])
+    """Exit status: 1 with one sentence when something that the run needs is not there or answers wrongly."""
+    arguments = _parse(sys.argv[1:])
     try:
         with ExitStack() as stack:
-            measured = run(arguments, stack)
+            measured = _run(arguments, stack)
     except (StackError, RegistryError, LoadError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -103,7 +104,7 @@ def main() -> int:
     return 0
 
 
-def run(arguments: argparse.Namespace, stack: ExitStack) -> str:
+def _run(arguments: argparse.Namespace, stack: ExitStack) -> str:
     """Starts what was not given by URL, measures, and gives the report."""
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cloudberth-bench-")))
     load = os.getloadavg()[0]
@@ -122,17 +123,17 @@ def run(arguments: argparse.Namespace, stack: ExitStack) -> str:
     one = Run(ours, peer, ledger, Measures(content, arguments.seconds, arguments.large_mb * 1_000_000))
     for side in (ours, peer):
         one.measures.prepare(side)
-    measure_parts(one, arguments)
+    _measure_parts(one, arguments)
     if own and "pull-log" in arguments.only:
         own.restart({"CLOUDBERTH_PULL_LOG": "all"})
         ledger.roots = [*own.side.roots, *peer.roots]
         one.manifests(", pull log all")
     time.sleep(SETTLE_S)
     ledger.note_memory()
-    return text_of(one, arguments, load)
+    return _text_of(one, arguments, load)
 
 
-def measure_parts(one: Run, arguments: argparse.Namespace) -> None:
+def _measure_parts(one: Run, arguments: argparse.Namespace) -> None:
     if "manifests" in arguments.only:
         one.manifests()
     if "pulls" in arguments.only:
@@ -145,7 +146,7 @@ def measure_parts(one: Run, arguments: argparse.Namespace) -> None:
     one.ledger.note_memory()
 
 
-def text_of(one: Run, arguments: argparse.Namespace, load: float) -> str:
+def _text_of(one: Run, arguments: argparse.Namespace, load: float) -> str:
     notes = [
         report.machine(arguments.date),
         f"Load average before the run: {load:.2f} (0 is a quiet machine).",
@@ -169,7 +170,7 @@ def text_of(one: Run, arguments: argparse.Namespace, load: float) -> str:
     )
 
 
-def parse(words: list[str]) -> argparse.Namespace:
+def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--ours", metavar="URL", help="our stack, when it runs already (then the pull log stays as it is)"
@@ -182,24 +183,24 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each turn of load")
     parser.add_argument("--large-mb", type=int, default=300, help="MB of the large layer")
-    parser.add_argument("--tags", type=numbers, default=[1_000, 10_000, 100_000], help="sizes for ours: 1000,10000")
+    parser.add_argument("--tags", type=_numbers, default=[1_000, 10_000, 100_000], help="sizes for ours: 1000,10000")
     parser.add_argument(
         "--peer-tags",
-        type=numbers,
+        type=_numbers,
         default=[1_000, 10_000],
         help="sizes for the peer (which takes one tag a request, so that 100,000 take minutes)",
     )
-    parser.add_argument("--only", type=names, default=PARTS, help=f"parts of the run: {','.join(PARTS)}")
+    parser.add_argument("--only", type=_names, default=PARTS, help=f"parts of the run: {','.join(PARTS)}")
     parser.add_argument("--date", default=time.strftime("%Y-%m-%d"), help="the date in the report")
     parser.add_argument("--write", action="store_true", help=f"keep the tables in {DOCUMENT.name}")
     return parser.parse_args(words)
 
 
-def numbers(text: str) -> list[int]:
+def _numbers(text: str) -> list[int]:
     return [int(word) for word in text.split(",")]
 
 
-def names(text: str) -> tuple[str, ...]:
+def _names(text: str) -> tuple[str, ...]:
     words = tuple(text.split(","))
     if unknown := set(words) - set(PARTS):
         raise argparse.ArgumentTypeError(f"unknown part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")

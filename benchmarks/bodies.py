@@ -19,7 +19,7 @@ class Body:
     seed: int
 
     def __iter__(self) -> Iterator[bytes]:
-        block = random.Random(self.seed).randbytes(BLOCK_BYTES)  # noqa: S311  (bytes to carry, not a secret)
+        block = random.Random(self.seed).randbytes(BLOCK_BYTES)
         for offset in range(0, self.size, BLOCK_BYTES):
             # The offset makes every block its own, so that no store can fold equal blocks into one.
             head = offset.to_bytes(8, "big") + block[8:]

@@ -28,6 +28,8 @@ class RegistryError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
+    """An answer, read to its end."""
+
     status: int
     headers: http.client.HTTPMessage
     body: bytes
@@ -78,7 +80,7 @@ class Client:
         own = self.authorization if address_of(urljoin(self.url, address)) == self.address else {}
         # A server that refuses a body answers before its end and closes; the answer says why.
         with suppress(BrokenPipeError, ConnectionResetError):
-            connection.request(method, target, body, {**own, **(headers or {})}, encode_chunked=is_chunked(headers))
+            connection.request(method, target, body, {**own, **(headers or {})}, encode_chunked=_is_chunked(headers))
         answer = connection.getresponse()
         reply = Reply(answer.status, answer.headers, answer.read())
         if reply.status not in accepted:
@@ -120,7 +122,7 @@ class Client:
         octets = {"Content-Type": "application/octet-stream"}
         if in_pieces:
             location = self.send("PATCH", location, content, octets, (202,)).headers["Location"]
-        self.send("PUT", with_digest(location, digest), b"" if in_pieces else content, octets, (201,))
+        self.send("PUT", _with_digest(location, digest), b"" if in_pieces else content, octets, (201,))
         return digest
 
     def push_layer(self, repository: str, body: Body, *, chunked: bool) -> float:
@@ -135,10 +137,10 @@ class Client:
             patched = self.send("PATCH", location, iter(body), {**octets, "Transfer-Encoding": "chunked"}, (202,))
             if perf_counter() - started > TOKEN_S:
                 self.sign_in(repository)
-            self.send("PUT", with_digest(patched.headers["Location"], digest), b"", octets, (201,))
+            self.send("PUT", _with_digest(patched.headers["Location"], digest), b"", octets, (201,))
         else:
             length = {"Content-Length": str(body.size)}
-            self.send("PUT", with_digest(location, digest), iter(body), {**octets, **length}, (201,))
+            self.send("PUT", _with_digest(location, digest), iter(body), {**octets, **length}, (201,))
         return perf_counter() - started
 
     def begin_upload(self, repository: str) -> str:
@@ -184,13 +186,14 @@ def manifest_of(config: tuple[str, int], layers: list[tuple[str, int]]) -> bytes
 
 
 def address_of(url: str) -> tuple[str, int]:
+    """Host and port to connect to."""
     parts = urlsplit(url)
     return parts.hostname or "localhost", parts.port or 80
 
 
-def with_digest(location: str, digest: str) -> str:
+def _with_digest(location: str, digest: str) -> str:
     return f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': digest})}"
 
 
-def is_chunked(headers: dict[str, str] | None) -> bool:
+def _is_chunked(headers: dict[str, str] | None) -> bool:
     return (headers or {}).get("Transfer-Encoding") == "chunked"

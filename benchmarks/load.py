@@ -63,7 +63,7 @@ class Connection:
         if not end:
             return None
         status = int(head[9:12])
-        if self.is_head or status in (204, 304) or len(body) >= body_length(head):
+        if self.is_head or status in (204, 304) or len(body) >= _body_length(head):
             return status
         return None
 
@@ -82,11 +82,11 @@ def drive(
     try:
         for connection in opened:
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if send_next(connection, waiting):
+            if _send_next(connection, waiting):
                 under_way[connection.socket.fileno()] = connection
                 poll.register(connection.socket, select.EPOLLIN)
         while under_way:
-            answer_all(poll, under_way, outcome, waiting if perf_counter() - started < seconds else iter(()), accepted)
+            _answer_all(poll, under_way, outcome, waiting if perf_counter() - started < seconds else iter(()), accepted)
     finally:
         poll.close()
         for connection in opened:
@@ -96,7 +96,7 @@ def drive(
     return outcome
 
 
-def answer_all(
+def _answer_all(
     poll: select.epoll,
     under_way: dict[int, Connection],
     outcome: Outcome,
@@ -116,12 +116,12 @@ def answer_all(
         outcome.answers_by_status[status] += 1
         if status not in accepted:
             raise LoadError(f"status {status} where {accepted} was expected: {connection.received[:500]!r}")
-        if not send_next(connection, waiting):
+        if not _send_next(connection, waiting):
             poll.unregister(number)
             del under_way[number]
 
 
-def send_next(connection: Connection, waiting: Iterator[bytes]) -> bool:
+def _send_next(connection: Connection, waiting: Iterator[bytes]) -> bool:
     """Sends the next request; False when there is none left."""
     request = next(waiting, None)
     if request is None:
@@ -130,7 +130,7 @@ def send_next(connection: Connection, waiting: Iterator[bytes]) -> bool:
     return True
 
 
-def body_length(head: bytes) -> int:
+def _body_length(head: bytes) -> int:
     lower = head.lower()
     at = lower.find(b"\r\ncontent-length:")
     if at < 0:

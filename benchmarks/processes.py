@@ -26,20 +26,20 @@ def tree(roots: list[int]) -> dict[int, str]:
     """The living processes at and below `roots`: name by process id."""
     children = defaultdict(list)
     for entry in PROC.iterdir():
-        if entry.name.isdigit() and (fields := stat_fields(int(entry.name))):
+        if entry.name.isdigit() and (fields := _stat_fields(int(entry.name))):
             children[int(fields[1])].append(int(entry.name))
     found, waiting = {}, list(roots)
     while waiting:
         pid = waiting.pop()
         if pid not in found and (PROC / str(pid)).exists():
-            found[pid] = name_of(pid)
+            found[pid] = _name_of(pid)
             waiting += children[pid]
     return found
 
 
-def name_of(pid: int) -> str:
+def _name_of(pid: int) -> str:
     """The module that a Python runs, else the program."""
-    words = read(pid, "cmdline").split("\0")
+    words = _read(pid, "cmdline").split("\0")
     if "-m" in words[:-1]:
         module = words[words.index("-m") + 1]
         return NAMES_BY_MODULE.get(module, module)
@@ -50,7 +50,7 @@ def cpu_seconds(names_by_pid: dict[int, str]) -> dict[str, float]:
     """User and system time so far, summed by process name."""
     seconds: dict[str, float] = defaultdict(float)
     for pid, name in names_by_pid.items():
-        if fields := stat_fields(pid):
+        if fields := _stat_fields(pid):
             seconds[name] += (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
     return seconds
 
@@ -60,10 +60,10 @@ def memory(names_by_pid: dict[int, str]) -> dict[str, Memory]:
     largest: dict[str, Memory] = {}
     for pid, name in names_by_pid.items():
         sizes = dict(
-            line.split(":", 1) for line in read(pid, "status").splitlines() if line.startswith(("VmRSS", "VmHWM"))
+            line.split(":", 1) for line in _read(pid, "status").splitlines() if line.startswith(("VmRSS", "VmHWM"))
         )
         if len(sizes) == 2:
-            one = Memory(now=kilobytes(sizes["VmRSS"]), peak=kilobytes(sizes["VmHWM"]))
+            one = Memory(now=_kilobytes(sizes["VmRSS"]), peak=_kilobytes(sizes["VmHWM"]))
             known = largest.get(name, one)
             largest[name] = Memory(now=max(known.now, one.now), peak=max(known.peak, one.peak))
     return largest
@@ -76,38 +76,39 @@ def forget_peaks(names_by_pid: dict[int, str]) -> None:
 
 
 def environment(pid: int) -> dict[str, str]:
-    return dict(entry.split("=", 1) for entry in read(pid, "environ").split("\0") if "=" in entry)
+    """The variables that a process was started with; empty for one that ended."""
+    return dict(entry.split("=", 1) for entry in _read(pid, "environ").split("\0") if "=" in entry)
 
 
 def listening_on(port: int) -> list[int]:
     """The processes of ours that hold the listening socket of a loopback port."""
-    inodes = {f"socket:[{inode}]" for inode in listening_inodes(port)}
-    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and inodes & open_files(entry)]
+    inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and inodes & _open_files(entry)]
 
 
-def listening_inodes(port: int) -> set[str]:
+def _listening_inodes(port: int) -> set[str]:
     rows = [line.split() for table in ("tcp", "tcp6") for line in (PROC / "net" / table).read_text().splitlines()[1:]]
     return {row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
 
 
-def open_files(process: Path) -> set[str]:
+def _open_files(process: Path) -> set[str]:
     try:
         return {os.readlink(entry) for entry in (process / "fd").iterdir()}
     except OSError:  # another user's process, or one that has just ended
         return set()
 
 
-def stat_fields(pid: int) -> list[str]:
+def _stat_fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the command, which may itself hold blanks; empty for a process that ended."""
-    return read(pid, "stat").rpartition(")")[2].split()
+    return _read(pid, "stat").rpartition(")")[2].split()
 
 
-def read(pid: int, file: str) -> str:
+def _read(pid: int, file: str) -> str:
     try:
         return (PROC / str(pid) / file).read_text(errors="replace")
     except OSError:  # ended since we listed it
         return ""
 
 
-def kilobytes(text: str) -> int:
+def _kilobytes(text: str) -> int:
     return int(text.split(maxsplit=1)[0]) * 1024

@@ -39,8 +39,8 @@ class Row:
         return [
             self.label,
             self.unit,
-            spread(self.ours),
-            spread(self.against) if self.against else "",
+            _spread(self.ours),
+            _spread(self.against) if self.against else "",
             "" if factor is None else f"{factor:.2f}",
             "" if self.aim is None else f"{self.aim:g}",
             verdict,
@@ -48,6 +48,7 @@ class Row:
 
 
 def comparison(rows: Iterable[Row]) -> str:
+    """What was measured, with its factor and its aim."""
     head = ["measured", "unit", "ours", "against", "ours is ... times as fast", "aim", "met"]
     return table(head, [row.cells() for row in rows])
 
@@ -64,7 +65,7 @@ def details(ledger: Ledger) -> str:
                 side,
                 f"{latencies[0]:.2f}" if latencies else "",
                 f"{latencies[1]:.2f}" if latencies else "",
-                ", ".join(f"{name} {number(spent)}" for name, spent in cpu if spent >= LEAST_CPU_MS),
+                ", ".join(f"{name} {_number(spent)}" for name, spent in cpu if spent >= LEAST_CPU_MS),
             ]
         )
     return table(["measured", "side", "p50 ms", "p99 ms", "CPU ms of one operation"], lines)
@@ -87,6 +88,7 @@ def resources(ledger: Ledger) -> str:
 
 
 def machine(date: str) -> str:
+    """When and on what it was measured, in a line."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return (
         f"{date}: {os.cpu_count()} cores ({platform.machine()}), {memory_gb:.0f} GB, {platform.system()} "
@@ -105,6 +107,7 @@ def keep(document: Path, measured: str) -> None:
 
 
 def table(head: list[str], lines: list[list[str]]) -> str:
+    """A Markdown table that reads well unrendered."""
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
     ruled = [head, ["-" * width for width in widths], *lines]
     return "\n".join(
@@ -112,11 +115,11 @@ def table(head: list[str], lines: list[list[str]]) -> str:
     )
 
 
-def spread(series: Series) -> str:
+def _spread(series: Series) -> str:
     lowest, highest = series.extremes
-    return f"{number(series.median)} ({number(lowest)}-{number(highest)})"
+    return f"{_number(series.median)} ({_number(lowest)}-{_number(highest)})"
 
 
-def number(value: float) -> str:
+def _number(value: float) -> str:
     """Three digits that mean something."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

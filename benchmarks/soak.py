@@ -59,13 +59,14 @@ class Watch:
 
 
 def main() -> int:
-    arguments = parse(sys.argv[1:])
+    """Exit status: 1 with a sentence for each thing that is wrong."""
+    arguments = _parse(sys.argv[1:])
     try:
         with ExitStack() as stack:
             directory = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="cloudberth-soak-", dir=arguments.directory)
             )
-            complaints = soak(Path(directory), arguments.gb, stack)
+            complaints = _soak(Path(directory), arguments.gb, stack)
     except (StackError, RegistryError) as error:
         complaints = [str(error)]
     for complaint in complaints:
@@ -73,9 +74,9 @@ def main() -> int:
     return 1 if complaints else 0
 
 
-def soak(directory: Path, sizes_gb: list[float], stack: ExitStack) -> list[str]:
+def _soak(directory: Path, sizes_gb: list[float], stack: ExitStack) -> list[str]:
     """Pushes and pulls every size on both ways; what is wrong, in sentences."""
-    demand_space(directory, int(2e9 * sum(sizes_gb)) + SPARE_BYTES)
+    _demand_space(directory, int(2e9 * sum(sizes_gb)) + SPARE_BYTES)
     own = OurStack.start(directory, {})
     stack.callback(own.stop)
     complaints, lines, names = [], [], sorted(set(own.side.processes().values()))
@@ -83,7 +84,7 @@ def soak(directory: Path, sizes_gb: list[float], stack: ExitStack) -> list[str]:
         for chunked in (False, True):
             way = f"{size:g} GB by {'one chunked PATCH' if chunked else 'one PUT'}"
             with Watch(own.side) as watch:
-                push_s, pull_s, pulled_whole = carry(own.side, Body(int(size * 1e9), seed=time.time_ns()), chunked)
+                push_s, pull_s, pulled_whole = _carry(own.side, Body(int(size * 1e9), seed=time.time_ns()), chunked)
             complaints += [] if pulled_whole else [f"{way}: what came back has another digest"]
             complaints += [
                 f"{way}: {name} held {peak / 1e6:.0f} MB, over {CEILING_BYTES / 1e6:.0f} MB"
@@ -97,7 +98,7 @@ def soak(directory: Path, sizes_gb: list[float], stack: ExitStack) -> list[str]:
     return complaints
 
 
-def carry(side: Side, body: Body, chunked: bool) -> tuple[float, float, bool]:
+def _carry(side: Side, body: Body, chunked: bool) -> tuple[float, float, bool]:
     """Seconds of the push, seconds of the pull, and whether the same bytes came back."""
     repository, client = f"{side.client.user or 'admin'}/soak", side.client
     # The digest takes a pass over the body: made before the token, which lives five minutes.
@@ -110,7 +111,7 @@ def carry(side: Side, body: Body, chunked: bool) -> tuple[float, float, bool]:
     return push_s, time.perf_counter() - started, pulled == body.digest
 
 
-def demand_space(directory: Path, needed: int) -> None:
+def _demand_space(directory: Path, needed: int) -> None:
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise StackError(
@@ -119,7 +120,7 @@ def demand_space(directory: Path, needed: int) -> None:
         )
 
 
-def parse(words: list[str]) -> argparse.Namespace:
+def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--gb", type=float, nargs="+", default=list(SIZES_GB), help="sizes of the layers in GB")
     parser.add_argument("--directory", type=Path, help="where the stack keeps its data meanwhile")

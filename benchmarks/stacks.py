@@ -139,12 +139,12 @@ class Peer:
         if program is None:
             raise StackError("docker-registry is not installed: apt install docker-registry, or give --peer URL")
         store.create_bucket(PEER_BUCKET)
-        port = free_port()
+        port = _free_port()
         configuration = directory / "peer.yml"
         configuration.write_text(PEER_CONFIGURATION.format(store=store, bucket=PEER_BUCKET, port=port))
         with (directory / "peer.log").open("wb") as log:
             # A bare environment: its AWS client stumbles over AWS_CA_BUNDLE and would take a foreign profile.
-            process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log, env={})  # noqa: S603
+            process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log, env={})
         peer = cls(process, Side("peer", Client(f"http://127.0.0.1:{port}"), [process.pid]))
         try:
             wait_for(peer.side.client.url, "docker-registry")
@@ -158,7 +158,7 @@ class Peer:
         self.process.wait(START_S)
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
 

@@ -38,6 +38,8 @@ class Settings:
     log_s: int = 90 * 86400
     # Connections kept to DynamoDB and S3: as many as there are threads.
     connections: int = 12
+    # Reads of the table past botocore, which takes longer around a read than DynamoDB over it.
+    fast_reads: bool = True
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":

@@ -1,5 +1,7 @@
 """Which store serves which service: built once per cold start, on first use."""
 
+import time
+from collections.abc import Callable
 from functools import cache, cached_property
 
 from chalicelib.domain.leases import Lease
@@ -30,11 +32,11 @@ from chalicelib.storage.usage import UsageStore
 class Services:
     """All services of a process over one table, one bucket and one set of keys."""
 
-    def __init__(self, chosen: Settings) -> None:
-        self.settings = chosen
+    def __init__(self, chosen: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.settings, self._clock = chosen, clock
         self.secrets = Secrets.load(chosen.secrets)
         self._lease = Lease(chosen.lease_s)
-        self._table = open_table(chosen.table, chosen.connections)
+        self._table = open_table(chosen.table, chosen.connections, fast_reads=chosen.fast_reads)
         self.objects = ObjectStore(chosen.bucket, self._table, chosen.connections)
         self._accounts, self._repositories = AccountStore(), RepositoryStore()
         self._blobs, self._uploads, self._tags = BlobStore(), UploadStore(), TagStore()
@@ -48,30 +50,46 @@ class Services:
     @cached_property
     def accounts(self) -> Accounts:
         """Users and robots."""
-        return Accounts(self._accounts, self.secrets.envelope)
+        return Accounts(self._accounts, self.secrets.envelope, self._clock)
 
     @cached_property
     def tokens(self) -> Tokens:
         """Access tokens."""
         chosen = self.settings
-        return Tokens(self.accounts, self.access, self.secrets.signing, chosen.url, chosen.service, chosen.token_s)
+        return Tokens(
+            self.accounts,
+            self.access,
+            self.secrets.signing,
+            chosen.url,
+            chosen.service,
+            chosen.token_s,
+            self._clock,
+        )
 
     @cached_property
     def usage(self) -> Usage:
         """The usage log."""
         store = UsageStore(self.settings.log_s)
         pulls = PullLog(store, self.settings.pull_log == "hourly", self.settings.pull_batch_s)
-        return Usage(store, pulls)
+        return Usage(store, pulls, self._clock)
 
     @cached_property
     def repositories(self) -> Repositories:
         """Repositories."""
-        return Repositories(self.access, self.usage, self._repositories, self._accounts)
+        return Repositories(self.access, self.usage, self._repositories, self._accounts, self._clock)
 
     @cached_property
     def blobs(self) -> Blobs:
         """Blobs."""
-        return Blobs(self.access, self._blobs, self._repositories, self.objects, self._lease, edge=self.settings.edge)
+        return Blobs(
+            self.access,
+            self._blobs,
+            self._repositories,
+            self.objects,
+            self._lease,
+            edge=self.settings.edge,
+            clock=self._clock,
+        )
 
     @cached_property
     def uploads(self) -> Uploads:
@@ -85,6 +103,7 @@ class Services:
             self.secrets.upload,
             self._lease,
             self.settings.upload_s,
+            self._clock,
         )
 
     @cached_property
@@ -105,12 +124,13 @@ class Services:
             self._blobs,
             self.objects,
             self._lease,
+            self._clock,
         )
 
     @cached_property
     def tags(self) -> Tags:
         """Tags."""
-        return Tags(self.access, self.usage, self._tags, self._manifests)
+        return Tags(self.access, self.usage, self._tags, self._manifests, self._clock)
 
     @cached_property
     def referrers(self) -> Referrers:

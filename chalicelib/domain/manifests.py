@@ -46,8 +46,8 @@ class Manifest:
 def parse_manifest(content: bytes, content_type: str, algorithm: str = "sha256") -> Manifest:
     """Reads a pushed manifest; unknown fields are kept, since only the bytes are.
 
-    `content_type` is the request's header, perhaps empty. Raises ManifestTooLarge over 4 MiB, ManifestInvalid when it is
-    no JSON object of a type that is kept here, DigestInvalid when it names content by a malformed digest.
+    `content_type` is the header, perhaps empty. Raises ManifestTooLarge over 4 MiB, ManifestInvalid for what is
+    no JSON object of a type kept here, DigestInvalid when a digest in it is malformed.
     """
     if len(content) > MAXIMUM_BYTES:
         raise ManifestTooLarge(MAXIMUM_BYTES)

@@ -24,12 +24,12 @@ from chalicelib.storage.timers import GARBAGE, timer
 class TagMoves:
     """The changes of tags within one transaction.
 
-    Every tag that leaves a manifest leaves the manifest's `live_until` to be found anew: the latest end among its edges.
+    Every tag that leaves a manifest has the manifest's `live_until` found anew: the latest end among its edges.
     """
 
     def __init__(
-        self, transaction: Transaction, repository: Repository, stores: "tuple[ManifestStore, TagStore]", now: int
-    ):
+        self, transaction: Transaction, repository: Repository, stores: tuple[ManifestStore, TagStore], now: int
+    ) -> None:
         self._transaction, self._repository, self._now = transaction, repository, now
         self._manifests, self._tags = stores
         self._left: dict[Digest, set[str]] = {}

@@ -141,12 +141,10 @@ class Row(Model):
         return cls(*key, **attributes)
 
 
-def open_table(name: str, connections: int = 12) -> TableConnection:
+def open_table(name: str, connections: int = 12, *, fast_reads: bool = True) -> TableConnection:
     """Opens the table for every row of this process; the client itself is made on first use."""
     table = TableConnection(name)
-    table.connection = ReadingConnection(
-        connect_timeout_seconds=1, read_timeout_seconds=3, max_pool_connections=connections, region=_region()
-    )
+    table.connection = ReadingConnection(fast_reads=fast_reads, max_pool_connections=connections, region=_region())
     table.connection.add_meta_table(MetaTable(description(name)))
     Row.shared = table
     Row.Meta.table_name = name

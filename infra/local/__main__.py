@@ -1,19 +1,20 @@
-"""`python -m infra.local run|check|lock`: the stack until Ctrl-C, every check of the house, or new lock files."""
+"""`python -m infra.local`: the stack until Ctrl-C, its accounts, every check of the house, new lock files."""
 
 import errno
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from infra.local import ports
 from infra.local.checks import check
-from infra.local.environment import Settings, settings_from
+from infra.local.environment import ROOT, Settings, settings_from, worker_environment
 from infra.local.errors import StackError
 from infra.local.locks import lock
-from infra.local.servers import DYNOXIDE
+from infra.local.servers import DYNOXIDE, answers, credentials, endpoints
 from infra.local.supervisor import Supervisor
 
-USAGE = "Usage: python -m infra.local run | check [pytest arguments] | lock [uv arguments]"
+USAGE = "Usage: python -m infra.local run | account … | check [pytest arguments] | lock [uv arguments]"
 
 
 def main(arguments: list[str]) -> int:
@@ -25,6 +26,9 @@ def main(arguments: list[str]) -> int:
                 return 0
             case ["check", *pytest_arguments]:
                 return check(pytest_arguments)
+            case ["account", *account_arguments]:
+                become_account(settings_from(os.environ), account_arguments)
+                return 0
             case ["lock", *uv_arguments]:
                 lock(uv_arguments)
                 return 0
@@ -48,27 +52,27 @@ def run(settings: Settings, environ: Mapping[str, str]) -> None:
             f"ministack keeps the tables{'' if DYNOXIDE.exists() else ', for want of a dynoxide binary here'}: it saves"
             " them every 20 s and when it is stopped, so a kill -9 may lose what came between."
         )
-    Supervisor(settings, environ, say).run(announcement(settings))
+    Supervisor(settings, environ, say).run(lambda made: tell_user(made, settings), lambda s: tell_ready(s, settings))
     say("Stopped.")
 
 
-def announcement(settings: Settings) -> Callable[[Mapping[str, Any], float], None]:
-    """Tells, once everything is up, who may log in and how a first image is pushed."""
+def tell_user(made: Mapping[str, Any], settings: Settings) -> None:
+    """Told before anything else can fail, since a random password is told only once."""
+    say(f"\n  user      {made['user']}")
+    say(f"  password  {password(made, settings)}\n")
 
-    def announce(made: Mapping[str, Any], seconds: float) -> None:
-        user, host = made["user"], settings.host
-        say(f"\nCloudberth is ready at {settings.url} after {seconds:.1f} s. Ctrl-C stops it.\n")
-        say(f"  user      {user}")
-        say(f"  password  {password(made, settings)}\n")
-        say("Push a first image:\n")
-        say(f"  docker login {host} --username {user}")
-        say(f"  docker pull busybox && docker tag busybox {host}/{user}/busybox")
-        say(f"  docker push {host}/{user}/busybox\n")
-        say("podman, buildah and skopeo want to be told that this is plain HTTP:")
-        say(f"  podman login --tls-verify=false -u {user} {host} && podman push --tls-verify=false"
-            f" busybox {host}/{user}/busybox\n")
 
-    return announce
+def tell_ready(seconds: float, settings: Settings) -> None:
+    """Where it is, and how a first image is pushed."""
+    user, host = settings.admin, settings.host
+    say(f"Cloudberth is ready at {settings.url} after {seconds:.1f} s. Ctrl-C stops it.\n")
+    say("Push a first image:\n")
+    say(f"  docker login {host} --username {user}")
+    say(f"  docker pull busybox && docker tag busybox {host}/{user}/busybox")
+    say(f"  docker push {host}/{user}/busybox\n")
+    say("podman, buildah and skopeo want to be told that this is plain HTTP:\n")
+    source, target = "docker://docker.io/library/busybox", f"docker://{host}/{user}/busybox"
+    say(f"  skopeo copy --dest-tls-verify=false --dest-creds {user}:PASSWORD {source} {target}\n")
 
 
 def password(made: Mapping[str, Any], settings: Settings) -> str:
@@ -80,7 +84,18 @@ def password(made: Mapping[str, Any], settings: Settings) -> str:
     return f"{made['password']}   (shown this once; keep it)"
 
 
+def become_account(settings: Settings, arguments: list[str]) -> None:
+    """Becomes `infra.local.account` in the environment of the stack that runs over this data directory."""
+    base_port = ports.read(settings.data / ports.FILE)
+    if base_port is None or not answers(base_port + 1, "/healthz"):
+        raise StackError(f"No stack runs over {settings.data}; start it with `make run` and try again.")
+    environment = worker_environment(settings, endpoints(base_port), credentials(settings.data), os.environ)
+    os.chdir(ROOT)
+    os.execve(sys.executable, [sys.executable, "-m", "infra.local.account", *arguments], environment)
+
+
 def say(line: str) -> None:
+    """One line to the operator, at once even through a pipe."""
     print(line, flush=True)
 
 

@@ -27,10 +27,15 @@ def prepare(data: Path) -> None:
         raise StackError(
             f"The data directory {data} cannot be made ({error.strerror}); choose another with CLOUDBERTH_DATA."
         ) from None
-    needed = max(LEAST_FREE_BYTES, int(usage.total * LEAST_FREE_SHARE))
-    if usage.free < needed:
+    check_space(data, total=usage.total, free=usage.free)
+
+
+def check_space(data: Path, *, total: int, free: int) -> None:
+    """StackError when so few bytes of the disk are free that a push would fail half-way."""
+    needed = max(LEAST_FREE_BYTES, int(total * LEAST_FREE_SHARE))
+    if free < needed:
         raise StackError(
-            f"The disk of {data} is full: {usage.free // 1_000_000} MB are free and the stack needs"
+            f"The disk of {data} is full: {free // 1_000_000} MB are free and the stack needs"
             f" {needed // 1_000_000} MB; free some, or choose another disk with CLOUDBERTH_DATA."
         )
 

@@ -25,12 +25,19 @@ DYNOXIDE_LOCK = ROOT / "infra" / "local" / "dynoxide"
 # What each mode runs in .venv, and what it needs there.
 MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "run": (("-m", "infra.local", "run"), RUN_REQUIREMENTS),
+    "account": (("-m", "infra.local", "account"), RUN_REQUIREMENTS),
     "test": (("-m", "pytest"), TEST_REQUIREMENTS),
     "check": (("-m", "infra.local", "check"), TEST_REQUIREMENTS),
     "lock": (("-m", "infra.local", "lock"), TEST_REQUIREMENTS),
     "bench": (("-m", "benchmarks"), TEST_REQUIREMENTS),
     "soak": (("-m", "benchmarks.soak"), TEST_REQUIREMENTS),
 }
+
+NO_NETWORK = (
+    *("NewConnectionError", "ConnectionError", "Connection refused", "Temporary failure in name resolution"),
+    *("timed out", "Network is unreachable", "SSLError", "CERTIFICATE", "ProxyError", "HTTP error", "HTTPError"),
+    *("ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "ETIMEDOUT", "EAI_AGAIN", r"npm error code E[45]\d\d"),
+)
 
 # What pip, npm and venv write when they fail, and what it means to a person; the first that fits is told.
 REASONS = (
@@ -40,18 +47,16 @@ REASONS = (
         "what was downloaded is not what the lock file names (its hash differs), so it was not installed",
     ),
     (
-        r"ensurepip is not available|No module named '?(venv|ensurepip)",
+        r"ensurepip is not\s+available|No module named '?(venv|ensurepip)",
         "this Python came without venv; on Debian and Ubuntu: apt install python3-venv",
     ),
     (
-        r"NewConnectionError|ConnectionError|Connection refused|Temporary failure in name resolution|timed out"
-        r"|Network is unreachable|SSLError|CERTIFICATE|ProxyError|HTTP error|HTTPError"
-        r"|ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|npm error code E4\d\d|npm error code E5\d\d",
+        "|".join(NO_NETWORK),
         "the download was refused or the network is not there; check network and proxy, and run it again",
     ),
     (
-        r"No matching distribution|Could not find a version|EBADPLATFORM",
-        "there is no build of it for this Python and this machine",
+        r"No matching distribution found for (?P<what>\S+)",
+        "{what} is not to be had: the download was refused, or there is no build for this Python and machine",
     ),
 )
 
@@ -77,7 +82,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("Interrupted; the next run goes on from here.", file=sys.stderr)
         return 130
-    os.execv(PYTHON, [str(PYTHON), *command, *arguments[1:]])  # noqa: S606  (our own interpreter)
+    os.execv(PYTHON, [str(PYTHON), *command, *arguments[1:]])
 
 
 @contextmanager
@@ -96,11 +101,11 @@ def _install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
     if not _is_sound():
         _make_venv()
     LOGS.mkdir(exist_ok=True)
-    _pip_install(PYTHON, requirements, VENV / f"{requirements[-1]}.stamp")
+    pip_install(PYTHON, requirements, VENV / f"{requirements[-1]}.stamp")
     if tables_server(environ) == "ministack":
         _install_ministack()
     else:
-        _fetch_dynoxide()
+        fetch_dynoxide(VENV / "dynoxide")
 
 
 def _is_sound() -> bool:
@@ -118,7 +123,8 @@ def _make_venv() -> None:
     _run([python, "-m", "venv", str(VENV)], "The virtual environment could not be made", LOGS / "venv.log")
 
 
-def _pip_install(python: Path, requirements: Sequence[str], stamp: Path) -> None:
+def pip_install(python: Path, requirements: Sequence[str], stamp: Path) -> None:
+    """Installs requirement files unless `stamp` says that it was done; StackError names the reason and the log."""
     digest = _digest(requirements)
     if stamp.exists() and stamp.read_text("ascii").strip() == digest:
         return
@@ -144,12 +150,15 @@ def _install_ministack() -> None:
     if not python.exists():
         command = [str(PYTHON), "-m", "venv", str(VENV / "ministack")]
         _run(command, "The virtual environment of ministack could not be made", LOGS / "venv.log")
-    _pip_install(python, ("requirements/ministack.txt",), VENV / "ministack" / "stamp")
+    pip_install(python, ("requirements/ministack.txt",), VENV / "ministack" / "stamp")
 
 
-def _fetch_dynoxide() -> None:
-    """A static binary that only npm carries; `npm ci` checks it against the lock file's integrity hash."""
-    home, lock = VENV / "dynoxide", DYNOXIDE_LOCK / "package-lock.json"
+def fetch_dynoxide(home: Path) -> None:
+    """A static binary that only npm carries; `npm ci` checks it against the lock file's integrity hash.
+
+    StackError names the reason and the log.
+    """
+    lock = DYNOXIDE_LOCK / "package-lock.json"
     stamp, digest = home / "stamp", hashlib.sha256(lock.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text("ascii").strip() == digest:
         return
@@ -160,7 +169,7 @@ def _fetch_dynoxide() -> None:
     with _npm() as npm:
         _say("Fetching dynoxide (DynamoDB in one binary) with npm …")
         options = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
-        patience = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+        patience = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-factor=2")
         _run([*npm, "ci", *options, *patience], "npm could not fetch dynoxide", LOGS / "npm.log", home)
     stamp.write_text(digest + "\n", "ascii")
 
@@ -193,7 +202,7 @@ def _npm() -> Iterator[list[str]]:
 def _run(command: Sequence[str], failure: str, log: Path, directory: Path = ROOT) -> None:
     """Runs a command quietly; StackError with one sentence, and where the log lies, when it fails."""
     with log.open("wb") as stream:
-        status = subprocess.run(  # noqa: S603  (our own commands)
+        status = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, cwd=directory, check=False
         ).returncode
     if status != 0:
@@ -203,8 +212,8 @@ def _run(command: Sequence[str], failure: str, log: Path, directory: Path = ROOT
 def reason(log: str) -> str:
     """What a failed pip, npm or venv wanted to say."""
     for pattern, meaning in REASONS:
-        if re.search(pattern, log):
-            return meaning
+        if found := re.search(pattern, log):
+            return meaning.format(**found.groupdict())
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"
 

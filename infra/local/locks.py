@@ -26,5 +26,5 @@ def lock(uv_arguments: Sequence[str] = ()) -> None:
         print(f"{target} from requirements/{source} …", flush=True)
         command = [uv, "pip", "compile", "--quiet", *OPTIONS, "--custom-compile-command", "make lock"]
         files = [f"requirements/{source}", "--output-file", target]
-        if subprocess.run([*command, *uv_arguments, *files], cwd=ROOT, check=False).returncode != 0:  # noqa: S603
+        if subprocess.run([*command, *uv_arguments, *files], cwd=ROOT, check=False).returncode != 0:
             raise StackError(f"uv could not compile requirements/{source}; what it wrote above says why.")

@@ -4,6 +4,7 @@ import random
 import socket
 from pathlib import Path
 
+FILE = "ports"
 SIZE = 16
 # SeaweedFS's admin server is found by its worker at its port + 10000, whatever else is asked for.
 OFFSET = 10_000
@@ -17,10 +18,10 @@ def choose(remembered: Path, *, fresh: bool = False) -> int:
 
     Presigned addresses, too, outlive a restart when the port stays.
     """
-    if not fresh and (base := _read(remembered)) and is_free(base):
+    if not fresh and (base := read(remembered)) and is_free(base):
         return base
     for _ in range(ATTEMPTS):
-        base = random.randrange(LOWEST, HIGHEST - SIZE, SIZE)  # noqa: S311  (nothing secret)
+        base = random.randrange(LOWEST, HIGHEST - SIZE, SIZE)
         if is_free(base):
             remembered.write_text(f"{base}\n", "ascii")
             return base
@@ -48,8 +49,8 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _read(remembered: Path) -> int | None:
-    """None for a file that is missing or not ours: the ports are only a convenience."""
+def read(remembered: Path) -> int | None:
+    """The block of the last start; None for a file that is missing or not ours."""
     text = remembered.read_text("ascii", errors="replace").strip() if remembered.exists() else ""
     if text.isascii() and text.isdigit() and LOWEST <= int(text) < HIGHEST:
         return int(text)

@@ -82,9 +82,9 @@ class Child:
         return [moment for moment in self._deaths if moment > horizon]
 
 
-def spawn(program: Program, stdout: IO[bytes] | int, stderr: int) -> subprocess.Popen[bytes]:
+def spawn(program: Program, stdout: IO[bytes] | int, stderr: IO[bytes] | int) -> subprocess.Popen[bytes]:
     """Starts a program in a session of its own: a Ctrl-C reaches only the supervisor, which stops all in order."""
-    return subprocess.Popen(  # noqa: S603  (our own commands)
+    return subprocess.Popen(
         program.command,
         stdin=subprocess.DEVNULL,
         stdout=stdout,

@@ -22,8 +22,9 @@ def main() -> int:
     try:
         chosen = settings()
         make_keys(Path(chosen.secrets))
-        make_table(chosen.table)
-        make_bucket(chosen.bucket)
+        session = get_session()
+        make_table(chosen.table, session.create_client("dynamodb"))
+        make_bucket(chosen.bucket, session.create_client("s3"))
         print(json.dumps(make_user()))
     except RegistryError as error:
         print(error, file=sys.stderr)
@@ -51,9 +52,8 @@ def make_keys(place: Path) -> None:
     unfinished.rename(place)
 
 
-def make_table(name: str) -> None:
+def make_table(name: str, client: Any) -> None:
     """Makes the table, unless it is there, with its time to live."""
-    client: Any = get_session().create_client("dynamodb")
     try:
         client.create_table(**description(name))
     except ClientError as error:
@@ -65,9 +65,8 @@ def make_table(name: str) -> None:
     client.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
 
 
-def make_bucket(name: str) -> None:
+def make_bucket(name: str, client: Any) -> None:
     """Makes the bucket, unless it is there."""
-    client: Any = get_session().create_client("s3")
     try:
         client.create_bucket(Bucket=name)
     except ClientError as error:

@@ -31,12 +31,15 @@ class Server:
         return all(answers(port, path) for port, path in self.checks)
 
 
-def servers(settings: Settings, base_port: int, lock: int) -> tuple[list[Server], Endpoints]:
-    """All servers of a stack and where they will listen; `lock` is the data directory's, held by each of them."""
+def servers(settings: Settings, base_port: int, lock: int) -> list[Server]:
+    """All servers of a stack; `lock` is the data directory's, held by each of them."""
     tables = _dynoxide if settings.tables == "dynoxide" else _ministack
-    started = [tables(settings, base_port, lock), _seaweed(settings, base_port + 1, lock)]
-    at = [f"http://{LOOPBACK}:{server.checks[0][0]}" for server in started]
-    return started, Endpoints(tables=at[0], objects=at[1])
+    return [tables(settings, base_port, lock), _seaweed(settings, base_port + 1, lock)]
+
+
+def endpoints(base_port: int) -> Endpoints:
+    """Where the servers of a stack listen for its workers."""
+    return Endpoints(tables=f"http://{LOOPBACK}:{base_port}", objects=f"http://{LOOPBACK}:{base_port + 1}")
 
 
 def credentials(data: Path) -> Credentials:
@@ -56,7 +59,7 @@ def credentials(data: Path) -> Credentials:
 def tidy(base_port: int) -> None:
     """Removes the sockets that SeaweedFS leaves in /tmp, named after its ports, when it is stopped or killed."""
     for port in ports.block(base_port):
-        for leftover in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108  (SeaweedFS's choice)
+        for leftover in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
             leftover.unlink(missing_ok=True)
 
 

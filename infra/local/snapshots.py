@@ -13,7 +13,8 @@ Message = MutableMapping[str, Any]
 
 
 def main() -> None:
-    ministack = importlib.import_module("ministack.app")
+    """Serves like `python -m ministack`, and saves beside that."""
+    ministack: Any = importlib.import_module("ministack.app")
     served = ministack.app
     running: list[asyncio.Task[None]] = []
 
@@ -31,7 +32,7 @@ def main() -> None:
 async def _save_again_and_again(ministack: Any) -> None:
     while True:
         await asyncio.sleep(SNAPSHOT_S)
-        ministack.save_all(ministack._build_persistence_save_dict())  # noqa: SLF001  (no public way)
+        ministack.save_all(ministack._build_persistence_save_dict())  # noqa: SLF001  (there is no public way)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -17,14 +16,13 @@ from infra.local import data, ports
 from infra.local.environment import (
     LOOPBACK,
     ROOT,
-    Endpoints,
     Settings,
     seed_environment,
     worker_environment,
 )
 from infra.local.errors import StackError
 from infra.local.processes import Child, Program, in_words, rotate, spawn
-from infra.local.servers import Server, answers, credentials, servers, tidy
+from infra.local.servers import Server, answers, credentials, endpoints, servers, tidy
 
 READY_S = 60.0
 # Longer than the gateway's own limit of 30 s would make Ctrl-C feel broken; whoever is cut off retries.
@@ -33,7 +31,7 @@ TICK_S = 0.1
 START_ATTEMPTS = 3
 
 
-class Stopped(Exception):  # noqa: N818  (no error: somebody asked for it)
+class Stopped(Exception):
     """Ctrl-C, SIGTERM or SIGHUP arrived."""
 
 
@@ -48,8 +46,8 @@ class Supervisor:
         self._signals = 0
         self._base_port = 0
 
-    def run(self, ready: Callable[[Mapping[str, Any], float], None]) -> None:
-        """Runs until a signal; `ready` hears what the seed made and after how many seconds all was up.
+    def run(self, seeded: Callable[[Mapping[str, Any]], None], ready: Callable[[float], None]) -> None:
+        """Runs until a signal; `seeded` hears at once what the seed made, `ready` after how many seconds all was up.
 
         StackError when the stack cannot start or a program of it keeps dying. Nothing of it runs afterwards.
         """
@@ -60,8 +58,10 @@ class Supervisor:
         data.prepare(self.settings.data)
         lock = data.hold(self.settings.data)
         try:
-            made = self._start(listener, lock)
-            ready(made, time.monotonic() - begun)
+            environment = self._start_servers(lock)
+            seeded(self._seed(environment))
+            self._start_workers(environment, listener, lock)
+            ready(time.monotonic() - begun)
             while True:
                 self._pause()
         except Stopped:
@@ -71,28 +71,33 @@ class Supervisor:
             listener.close()
             os.close(lock)
 
-    def _start(self, listener: socket.socket, lock: int) -> Mapping[str, Any]:
-        keys = credentials(self.settings.data)
-        endpoints = self._start_servers(lock)
-        environment = worker_environment(self.settings, endpoints, keys, self.environ)
-        made = self._seed(environment)
+    def _start_workers(self, environment: Mapping[str, str], listener: socket.socket, lock: int) -> None:
+        command = (sys.executable, "-m", "infra.local.gateway", "--fd", str(listener.fileno()))
         for number in range(1, self.settings.workers + 1):
-            command = (sys.executable, "-m", "infra.local.gateway", "--fd", str(listener.fileno()))
             self._start_child(
                 Program(f"gateway-{number}", command, environment, ROOT, inherited=(listener.fileno(), lock))
             )
-        self._wait(lambda: answers(self.settings.port, "/health"), "the gateway", self.children[-1])
-        return made
+        deadline = time.monotonic() + READY_S
+        while not answers(self.settings.port, "/health"):
+            if time.monotonic() > deadline:
+                child = self.children[-1]
+                raise StackError(
+                    f"The gateway is not ready after {READY_S:.0f} s; the end of its log ({child.log}):\n{child.tail()}"
+                )
+            self._pause()
 
-    def _start_servers(self, lock: int) -> Endpoints:
-        """All at once. Somebody else may take a port between our look and their bind: then on other ports."""
-        remembered = self.settings.data / "ports"
+    def _start_servers(self, lock: int) -> dict[str, str]:
+        """All at once; returns the environment in which workers find them.
+
+        Somebody else may take a port between our look and their bind: then they start again on other ports.
+        """
+        keys, remembered = credentials(self.settings.data), self.settings.data / ports.FILE
         for attempt in range(START_ATTEMPTS):
             self._base_port = ports.choose(remembered, fresh=attempt > 0)
-            wanted, endpoints = servers(self.settings, self._base_port, lock)
+            wanted = servers(self.settings, self._base_port, lock)
             started = [(server, self._start_child(server.program)) for server in wanted]
             if all(self._becomes_ready(server, child) for server, child in started):
-                return endpoints
+                return worker_environment(self.settings, endpoints(self._base_port), keys, self.environ)
             dead = next((child for _, child in started if child.pid is None), started[-1][1])
             self._stop()
             self.children.clear()
@@ -122,28 +127,25 @@ class Supervisor:
         """Makes table, bucket, keys and first user, or finds them made; returns what it reports."""
         command = (sys.executable, "-m", "infra.local.seed")
         program = Program("seed", command, seed_environment(self.settings, worker), ROOT)
-        process = spawn(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        log = self.settings.data / "logs" / "seed.log"
+        with log.open("wb") as complaints:
+            process = spawn(program, stdout=subprocess.PIPE, stderr=complaints)
         deadline = time.monotonic() + READY_S
         while True:
             try:
-                output, complaint = process.communicate(timeout=TICK_S)
+                output, _ = process.communicate(timeout=TICK_S)
                 break
             except subprocess.TimeoutExpired:
                 if self._signals or time.monotonic() > deadline:
                     process.kill()
-                self._rest()
+        if self._signals:
+            raise Stopped
         if process.returncode != 0:
-            why = complaint.decode("utf-8", "replace").strip() or in_words(process.returncode)
-            raise StackError(f"The first user and the tables could not be made: {why}")
+            said = log.read_text("utf-8", "replace").split("\n")
+            why = next((line for line in reversed(said) if line.strip()), in_words(process.returncode))
+            raise StackError(f"The tables and the first user could not be made: {why} (the whole log: {log})")
         report: Mapping[str, Any] = json.loads(output)
         return report
-
-    def _wait(self, condition: Callable[[], bool], what: str, child: Child) -> None:
-        deadline = time.monotonic() + READY_S
-        while not condition():
-            if time.monotonic() > deadline:
-                raise StackError(f"{what} is not ready after {READY_S:.0f} s; its log is {child.log}:\n{child.tail()}")
-            self._pause()
 
     def _pause(self) -> None:
         """A tick: restarts who died. Raises Stopped on a signal, StackError for a program that keeps dying."""
@@ -195,7 +197,7 @@ class Supervisor:
         except OSError as error:  # a full disk must not end a stack that still serves
             self.say(f"{file} could not be written: {error.strerror}.")
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1
 
 

@@ -2,17 +2,27 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
 
 import pytest
 
 from tests.protocol.content import Blob, a_blob, a_config
 from tests.protocol.registry import Registry, Repository
+from tests.stack import Stack
 
 
 @pytest.fixture(scope="session")
 def registry(stack) -> Registry:
     """The registry, seen by its first user."""
     return Registry(stack.url, stack.admin, stack.password)
+
+
+@pytest.fixture(scope="session")
+def edge_stack(tmp_path_factory) -> Iterator[Stack]:
+    """A second stack, whose blobs come from the edge instead of presigned S3."""
+    started = Stack.start(tmp_path_factory.mktemp("edge"), CLOUDBERTH_DOWNLOADS="edge")
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="session")

@@ -103,9 +103,10 @@ def test_a_token_by_post_and_password(registry, repository):
 
 
 def test_a_post_with_a_wrong_password_is_refused(registry):
-    form = {"grant_type": "password", "username": registry.user, "password": "wrong", "client_id": "x", "service": "x"}
+    service = registry.challenge()["service"]
+    form = {"grant_type": "password", "username": registry.user, "password": "wrong", "service": service}
 
-    assert_refused(registry.send("POST", "/v2/auth", data=form), (400, 401), "UNAUTHORIZED")
+    assert_refused(registry.send("POST", "/v2/auth", data=form), 401, "UNAUTHORIZED")
 
 
 def test_a_token_for_nobody(stranger):
@@ -332,3 +333,14 @@ def test_too_many_wrong_passwords_are_told_when_to_come_back(stack):
             assert int(answer.headers["Retry-After"]) > 0
         else:
             assert_refused(answer, 401, "UNAUTHORIZED")
+
+
+def test_one_repository_in_two_scopes_has_the_actions_of_both(registry, repository):
+    """A mount within one repository, or a pull before a push: clients add scopes and do not merge them."""
+    pull, push = f"repository:{repository.name}:pull", f"repository:{repository.name}:push"
+    for scopes in ([pull, push], [push, pull], [f"{push} {pull}"]):
+        headers = registry.authorization(*scopes)
+        opened = registry.send("POST", f"/v2/{repository.name}/blobs/uploads/", headers=headers)
+
+        assert opened.status_code == 202, scopes
+        assert registry.send("GET", f"/v2/{repository.name}/tags/list", headers=headers).status_code == 200, scopes

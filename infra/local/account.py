@@ -1,0 +1,84 @@
+"""Accounts of a running local stack, from the command line: users, robots, grants, visibility.
+
+    python -m infra.local.account user NAME PASSWORD
+    python -m infra.local.account robot NAMESPACE NAME              prints the robot's token
+    python -m infra.local.account grant NAMESPACE/REPOSITORY ACCOUNT read|write|admin
+    python -m infra.local.account visibility NAMESPACE/REPOSITORY public|private
+
+It speaks to the table itself, with the environment of a worker; `make account ARGUMENTS="…"` brings that along.
+"""
+
+import argparse
+import sys
+
+from chalicelib.domain.accounts import RobotName
+from chalicelib.domain.errors import NameUnknown, RegistryError
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.repositories import Visibility
+from chalicelib.wiring import Services, services
+
+
+def main() -> int:
+    """Runs one command; what is refused is one sentence and exit code 1."""
+    arguments = _parser().parse_args()
+    try:
+        print(arguments.run(services(), arguments))
+    except RegistryError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    for run, names in (
+        (_user, ("name", "password")),
+        (_robot, ("namespace", "name")),
+        (_grant, ("repository", "account", "role")),
+        (_visibility, ("repository", "visibility")),
+    ):
+        command = commands.add_parser(run.__name__.removeprefix("_"))
+        command.set_defaults(run=run)
+        for name in names:
+            command.add_argument(name, choices=CHOICES.get(name))
+    return parser
+
+
+CHOICES = {"role": [role.value for role in Role], "visibility": [visibility.value for visibility in Visibility]}
+
+
+def _user(house: Services, arguments: argparse.Namespace) -> str:
+    return house.accounts.create_user(arguments.name, arguments.password).id
+
+
+def _robot(house: Services, arguments: argparse.Namespace) -> str:
+    _, token = house.accounts.create_robot(RobotName.parse(f"{arguments.namespace}+{arguments.name}"))
+    return token
+
+
+def _grant(house: Services, arguments: argparse.Namespace) -> str:
+    name = RepositoryName.parse(arguments.repository)
+    account = house.accounts.find(arguments.account)
+    house.repositories.grant(_owner(house, name), name, account.id, Role(arguments.role))
+    return f"{account.name} has {arguments.role} on {name}"
+
+
+def _visibility(house: Services, arguments: argparse.Namespace) -> str:
+    name = RepositoryName.parse(arguments.repository)
+    house.repositories.change_visibility(_owner(house, name), name, Visibility(arguments.visibility))
+    return f"{name} is {arguments.visibility}"
+
+
+def _owner(house: Services, name: RepositoryName) -> Actor:
+    """The owner of a repository's namespace, in whose name the operator of the stack acts."""
+    owner = house.accounts.find(name.namespace)
+    grant = house.access.walk(owner, name)
+    if grant.repository_id is None:
+        raise NameUnknown(str(name))
+    return Actor(owner.id, owner.name, grants={str(name): grant})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

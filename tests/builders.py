@@ -1,0 +1,72 @@
+"""Valid things with defaults: manifests, blobs, pushes."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain import media_types
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.manifests import Manifest, parse_manifest
+from tests.houses import House
+
+
+def a_config(labels: Mapping[str, str] | None = None) -> bytes:
+    """An image's config, different each time."""
+    config = {"Labels": dict(labels or {}), "Env": [os.urandom(8).hex()]}
+    return json.dumps({"architecture": "amd64", "os": "linux", "config": config}).encode()
+
+
+def a_blob(house: House, content: bytes | None = None, repository: str = "admin/app") -> Digest:
+    """A pushed blob, of random content unless it is given."""
+    content = os.urandom(64) if content is None else content
+    actor, name = house.owner(repository)
+    digest = Digest.of(content)
+    house.services.uploads.push(actor, name, digest, content)
+    return digest
+
+
+def a_descriptor(digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64) -> dict:
+    """What a manifest says of something."""
+    return {"mediaType": media_type, "digest": str(digest), "size": size}
+
+
+def a_manifest(
+    blobs: Sequence[Digest] = (),
+    config: Digest | None = None,
+    subject: Digest | None = None,
+    **fields: object,
+) -> Manifest:
+    """A parsed image manifest of such blobs, different each time."""
+    document: dict[str, object] = {
+        "schemaVersion": 2,
+        "mediaType": media_types.OCI_MANIFEST,
+        "layers": [a_descriptor(blob) for blob in blobs],
+        "annotations": {"org.example.nonce": os.urandom(8).hex()},
+    }
+    if config:
+        document["config"] = a_descriptor(config, media_types.OCI_CONFIG)
+    if subject:
+        document["subject"] = a_descriptor(subject, media_types.OCI_MANIFEST)
+    return parse_manifest(json.dumps(document | fields).encode(), media_types.OCI_MANIFEST)
+
+
+def an_index(children: Sequence[Digest] = (), **fields: object) -> Manifest:
+    """A parsed index of such manifests."""
+    document = {
+        "schemaVersion": 2,
+        "mediaType": media_types.OCI_INDEX,
+        "manifests": [a_descriptor(child, media_types.OCI_MANIFEST) for child in children],
+        "annotations": {"org.example.nonce": os.urandom(8).hex()},
+    }
+    return parse_manifest(json.dumps(document | fields).encode(), media_types.OCI_INDEX)
+
+
+def a_push(
+    house: House, *tags: str, layers: int = 1, repository: str = "admin/app", labels: Mapping[str, str] | None = None
+) -> Manifest:
+    """A pushed image with its blobs."""
+    blobs = [a_blob(house, repository=repository) for _ in range(layers)]
+    manifest = a_manifest(blobs, a_blob(house, a_config(labels), repository))
+    actor, name = house.owner(repository)
+    house.services.manifests.push(actor, name, manifest, tags)
+    return manifest

@@ -1,0 +1,194 @@
+"""The local stack's supervisor: what it refuses, what it keeps running, and what it leaves behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.local.data import check_space
+from infra.local.errors import StackError
+from infra.local.processes import Child, Program
+from infra.local.supervisor import listen
+from tests.stack import ROOT, Stack, free_port, is_alive, wait_for
+
+
+@pytest.fixture(scope="module")
+def local_stack(tmp_path_factory):
+    """A stack that the tests of this file may hurt."""
+    started = Stack(tmp_path_factory.mktemp("local") / "data")
+    yield started
+    started.stop()
+
+
+def refusal(**settings: str) -> str:
+    """What a start says that must not succeed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.local", "run"],
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, "not one sentence"
+    return done.stderr
+
+
+def kill_again(stack: Stack, name: str) -> None:
+    """Kills a process and waits until it is back, or the stack has given up."""
+    killed = stack.kill(name)
+    wait_for(
+        lambda: stack.process.poll() is not None or stack.pids().get(name, killed) != killed,
+        "a restart or the end",
+    )
+
+
+def listening_addresses(pid: int) -> set[str]:
+    """Local addresses in hexadecimal, as /proc/net/tcp has them, on which a process accepts connections."""
+    inodes = {
+        match[1]
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if (match := re.match(r"socket:\[(\d+)\]", os.readlink(link)))
+    }
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    return {line[1].split(":")[0] for line in lines if line[3] == "0A" and line[9] in inodes}
+
+
+def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+
+        said = refusal(CLOUDBERTH_PORT=str(port), CLOUDBERTH_DATA=str(tmp_path))
+
+    assert f"Port {port} is taken" in said
+    assert "CLOUDBERTH_PORT" in said
+
+
+def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_who_holds_it(local_stack):
+    said = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(local_stack.data))
+
+    assert str(local_stack.data) in said
+    assert f"(process {local_stack.process.pid})" in said
+    assert "CLOUDBERTH_DATA" in said
+
+
+def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+
+    said = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(tmp_path / "file" / "data"))
+
+    assert "cannot be made" in said
+    assert "CLOUDBERTH_DATA" in said
+
+
+def test_a_full_disk_is_refused_before_anything_is_started(tmp_path):
+    with pytest.raises(StackError, match=r"199 MB are free and the stack needs 200 MB"):
+        check_space(tmp_path, total=10_000_000_000, free=199_999_999)
+
+
+def test_a_large_disk_needs_the_share_below_which_the_object_store_takes_no_bytes(tmp_path):
+    check_space(tmp_path, total=10**12, free=10**10)
+
+    with pytest.raises(StackError, match=r"9999 MB are free and the stack needs 10000 MB"):
+        check_space(tmp_path, total=10**12, free=10**10 - 1)
+
+
+def test_the_listening_socket_says_that_it_is_tcp_so_that_replies_are_not_delayed():
+    with listen(free_port()) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
+def test_nothing_listens_beyond_loopback(local_stack):
+    addresses = {address for pid in local_stack.pids().values() for address in listening_addresses(pid)}
+
+    assert addresses == {"0100007F"}
+
+
+def test_keys_and_data_are_for_their_owner_only(local_stack):
+    assert local_stack.data.stat().st_mode & 0o077 == 0
+    for name in ("s3.json", "secrets.json"):
+        assert (local_stack.data / name).stat().st_mode & 0o077 == 0
+
+
+def test_a_password_that_the_operator_chose_is_not_printed(local_stack):
+    assert "password  as in CLOUDBERTH_ADMIN_PASSWORD" in local_stack.output()
+    assert local_stack.password not in local_stack.output()
+
+
+@pytest.mark.parametrize("name", ["gateway-1", "dynoxide", "weed"])
+def test_a_killed_process_is_started_again(local_stack, name):
+    killed = local_stack.kill(name)
+
+    wait_for(lambda: local_stack.pids().get(name, killed) != killed, f"a new {name}")
+    wait_for(local_stack.is_healthy, "health")
+    assert f"{name} was killed by SIGKILL; starting it again." in local_stack.output()
+
+
+def test_two_stacks_run_side_by_side(local_stack, tmp_path):
+    other = Stack(tmp_path / "data")
+    try:
+        assert other.is_healthy()
+        assert local_stack.is_healthy()
+        assert not set(other.pids().values()) & set(local_stack.pids().values())
+    finally:
+        other.stop()
+
+    assert local_stack.is_healthy()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_stack_leaves_no_process_behind_and_the_next_one_finds_its_data(tmp_path, number):
+    stack = Stack(tmp_path / "data")
+    pids = stack.pids()
+
+    status = stack.stop(number)
+
+    assert status == 0
+    assert not [name for name, pid in pids.items() if is_alive(pid)]
+    again = Stack(tmp_path / "data")
+    again.stop()
+    assert "password  as before" in again.output()
+
+
+def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_finds_nothing_in_its_way(tmp_path):
+    stack = Stack(tmp_path / "data")
+    pids = stack.pids()
+
+    stack.kill("supervisor")
+
+    wait_for(lambda: not [name for name, pid in pids.items() if is_alive(pid)], "the children's end")
+    again = Stack(tmp_path / "data")
+    again.stop()
+    assert "password  as before" in again.output()
+
+
+def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_sentence(tmp_path):
+    stack = Stack(tmp_path / "data")
+    pids = stack.pids()
+    for _ in range(5):
+        kill_again(stack, "gateway-1")
+
+    assert stack.process.wait(30) == 1
+    assert "gateway-1 died five times within half a minute (it was killed by SIGKILL)" in stack.output()
+    assert not [name for name, pid in pids.items() if is_alive(pid)]
+
+
+def test_a_program_that_cannot_run_is_tried_again_after_ever_longer_pauses(tmp_path):
+    program = Program("broken", (sys.executable, "-c", "print('no table'); raise SystemExit(3)"), os.environ, tmp_path)
+    child = Child(program, tmp_path / "broken.log")
+    deaths = []
+
+    wait_for(lambda: deaths.append(child.watch()) or child.is_hopeless(), "five deaths")
+
+    assert [death for death in deaths if death] == ["ended with status 3"] * 5
+    assert child.tail() == "\n".join(["  | no table"] * 5)
