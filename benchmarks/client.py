@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import json
+import select
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -164,7 +165,11 @@ class Client:
         place = address_of(parts.geturl())
         if place not in self.connections:
             self.connections[place] = http.client.HTTPConnection(*place, timeout=SILENCE_S)
-        return self.connections[place], parts._replace(scheme="", netloc="").geturl()
+        connection = self.connections[place]
+        # A server closes what was idle for long; http.client opens it anew at the next request.
+        if connection.sock and select.select([connection.sock], [], [], 0)[0]:
+            connection.close()
+        return connection, parts._replace(scheme="", netloc="").geturl()
 
     def close(self) -> None:
         """Drops the connections: after a restart of the server they lead nowhere."""

@@ -126,7 +126,10 @@ def _media_type(document: Mapping[str, object], content_type: str) -> str:
     given = "" if content_type in ("application/json", "application/octet-stream", "text/plain") else content_type
     if written and given and written != given:
         raise ManifestInvalid(f"'mediaType' is {written!r} but Content-Type is {given!r}")
-    return written or given or _guess(document)
+    media_type = written or given or _guess(document)
+    if media_type in media_types.VERSIONED and document.get("schemaVersion") != 2:
+        raise ManifestInvalid(f"'schemaVersion' of {media_type} is 2")
+    return media_type
 
 
 def _guess(document: Mapping[str, object]) -> str:

@@ -13,6 +13,8 @@ DOCKER_SCHEMA_1 = (
 )
 
 INDEXES = (OCI_INDEX, DOCKER_LIST)
+# Types whose documents say `schemaVersion: 2`.
+VERSIONED = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
 # Layers whose bytes the registry is not asked to keep.
 FOREIGN = ("application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign.")

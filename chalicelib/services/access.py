@@ -6,7 +6,7 @@ in the same batch of reads that the write needs anyway, and walk all rights when
 
 from chalicelib.domain.errors import Denied, NameUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
+from chalicelib.domain.permissions import ANONYMOUS, ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow, AccountStore, NamespaceRow, holds
@@ -21,22 +21,18 @@ class Access:
         self._accounts, self._repositories = accounts, repositories
 
     def granted(self, actor: Actor, name: RepositoryName, action: str) -> Grant:
-        """What the actor's token says of a repository.
+        """What the actor's token says of a repository; without a token, what everybody may.
 
-        Raises Unauthenticated when the token was not asked for it, or when nobody signed in; Denied when it was asked
-        for and refused. Neither tells whether the repository is there.
+        Raises Unauthenticated, which does not tell whether the repository is there.
         """
-        grant = actor.grants.get(str(name))
-        if grant is None:
-            raise Unauthenticated(f"this needs a token for {name}", "insufficient_scope" if actor.grants else "")
-        if not permits(grant.actions, action):
-            if actor.is_anonymous:
-                raise Unauthenticated(f"sign in to {action} {name}", "insufficient_scope")
-            raise Denied(str(name), action)
+        grant = self.walk(None, name) if actor is ANONYMOUS and action == PULL else actor.grants.get(str(name))
+        if grant is None or not permits(grant.actions, action):
+            why = "" if actor is ANONYMOUS else "insufficient_scope"
+            raise Unauthenticated(f"you may not {action} {name} with this token, or it does not exist", why)
         return grant
 
     def repository(self, actor: Actor, name: RepositoryName, action: str = PULL) -> Repository:
-        """The repository, if the actor may do this to it. Raises Unauthenticated, Denied, NameUnknown."""
+        """The repository, if the actor may do this to it. Raises Unauthenticated, NameUnknown."""
         grant = self.granted(actor, name, action)
         repository = self.known(grant, name)
         if repository is None:

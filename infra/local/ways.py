@@ -1,4 +1,4 @@
-"""Which way a body takes (ADR 0005): through the app, past it at the edge straight to S3, or through the relay.
+"""Which way a body takes (ADR 0003): through the app, past it at the edge straight to S3, or through the relay.
 
 The same rules as the CloudFront function's; what it would answer itself is answered here.
 """

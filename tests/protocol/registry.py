@@ -9,7 +9,7 @@ from urllib.parse import quote, urljoin
 
 import requests
 
-from tests.protocol.content import Blob, Image, Manifest, digest_of
+from tests.protocol.content import Blob, Image, Manifest
 
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
 CODES = {
@@ -221,7 +221,3 @@ def next_page(answer: Answer) -> str | None:
     """The address in `Link: <…>; rel="next"`, made absolute."""
     link = answer.links.get("next")
     return urljoin(answer.url, link["url"]) if link else None
-
-
-def digest_matches(answer: Answer, digest: str) -> bool:
-    return digest_of(answer.content, digest.partition(":")[0]) == digest

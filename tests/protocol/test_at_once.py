@@ -14,7 +14,7 @@ from tests.protocol.content import a_blob, an_image
 from tests.protocol.wire import connect
 
 SLOW_CLIENTS = 1000
-PATIENCE_S = 12
+PATIENCE_S = 8
 # What a process of ours may weigh while a thousand clients dribble, in KiB: 400 MiB.
 MOST_KIB = 400 * 1024
 SERVERS_OF_OTHERS = ("weed", "dynoxide")
@@ -82,41 +82,42 @@ def test_two_clients_on_one_upload_never_mix_their_bytes(repository):
 
 
 def test_a_thousand_slow_clients_keep_nobody_waiting(stack, registry, repository):
-    """Each holds a PATCH open and sends a byte now and then; /v2/ goes on answering and no process grows."""
-    blob = a_blob(1_000_000)
+    """Each holds a PATCH open and sends a byte now and then; others ask and push as before, and no process grows."""
     upload = repository.start_upload()
     token = repository.authorization()["Authorization"]
     request = (
         f"PATCH {upload.location} HTTP/1.1\r\nHost: {stack.host}\r\nAuthorization: {token}\r\n"
         "Content-Type: application/octet-stream\r\nContent-Length: 1000000\r\n\r\n"
-    ).encode()
+    ).encode() + b"x" * 20_000
     slow = [connect(stack.url) for _ in range(SLOW_CLIENTS)]
     try:
         for client in slow:
             client.sendall(request)
-        slowest = dribble(slow, registry)
+        slowest = dribble(slow, registry, repository)
         weights = {name: weight(pid) for name, pid in stack.pids().items() if name not in SERVERS_OF_OTHERS}
     finally:
         for client in slow:
             client.close()
 
-    assert slowest < 2.0, f"/v2/ took {slowest:.2f} s"
+    assert slowest["check"] < 2.0, slowest
+    assert slowest["push"] < 5.0, slowest
     assert max(weights.values()) < MOST_KIB, weights
-    repository.push_blob(blob)
-    assert repository.get_blob(blob.digest).content == blob.content
 
 
-def dribble(slow, registry):
-    """Send a few bytes on every socket, again and again, and ask for /v2/ meanwhile; the slowest answer in seconds."""
-    answers, end = [], time.monotonic() + PATIENCE_S
+def dribble(slow, registry, repository):
+    """Send a byte on every socket, again and again, and work meanwhile; the slowest of each work in seconds."""
+    slowest, end = {"check": 0.0, "push": 0.0}, time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         for client in slow:
             send_if_open(client)
         started = time.monotonic()
         assert registry.send("GET", "/v2/", headers=registry.authorization()).status_code == 200
-        answers.append(time.monotonic() - started)
+        checked = time.monotonic()
+        repository.push_blob(a_blob(100_000))
+        slowest["check"] = max(slowest["check"], checked - started)
+        slowest["push"] = max(slowest["push"], time.monotonic() - checked)
         time.sleep(0.5)
-    return max(answers)
+    return slowest
 
 
 def send_if_open(client: socket.socket) -> None:

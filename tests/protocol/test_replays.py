@@ -1,6 +1,6 @@
 """Whole images pushed and pulled by clients that cannot be installed here, on each way in.
 
-Small layers fit the function (`lambda`); a larger PUT goes straight to S3 (`edge`); a larger PATCH goes through `relay`.
+Small layers fit the function (`lambda`), a larger PUT goes straight to S3 (`edge`), a larger PATCH through the `relay`.
 """
 
 from __future__ import annotations
