@@ -22,13 +22,13 @@ def request() -> Request:
 def actor() -> Actor:
     """Who asks, by the bearer token; without one, nobody, with no grants. Raises Unauthenticated for a bad token."""
     asked = request()
+    address = asked.context.get("identity", {}).get("sourceIp", "")
     scheme, _, token = (asked.headers.get("authorization") or "").partition(" ")
     if not scheme:
-        return ANONYMOUS
+        return replace(ANONYMOUS, address=address)
     if scheme.lower() != "bearer":
         raise Unauthenticated("this needs a bearer token: the challenge says where to get one")
-    believed = services().tokens.believe(token.strip())
-    return replace(believed, address=asked.context.get("identity", {}).get("sourceIp", ""))
+    return replace(services().tokens.believe(token.strip()), address=address)
 
 
 def parameter(name: str) -> str | None:

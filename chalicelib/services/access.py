@@ -6,7 +6,7 @@ in the same batch of reads that the write needs anyway, and walk all rights when
 
 from chalicelib.domain.errors import Denied, NameUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
+from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow, AccountStore, NamespaceRow, holds
@@ -25,9 +25,11 @@ class Access:
 
         Raises Unauthenticated, which does not tell whether the repository is there.
         """
-        grant = self.walk(None, name) if actor is ANONYMOUS and action == PULL else actor.grants.get(str(name))
+        grant = actor.grants.get(str(name))
+        if grant is None and actor.is_anonymous and action == PULL:
+            grant = self.walk(None, name)
         if grant is None or not permits(grant.actions, action):
-            why = "" if actor is ANONYMOUS else "insufficient_scope"
+            why = "" if actor.is_anonymous else "insufficient_scope"
             raise Unauthenticated(f"you may not {action} {name} with this token, or it does not exist", why)
         return grant
 

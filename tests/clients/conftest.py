@@ -29,7 +29,7 @@ def client() -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """One directory for all that the clients keep, in `/tmp` because the path of a socket has to be short."""
-    with fresh_directory(Path("/tmp"), "cb-clients") as directory:  # noqa: S108 - not for secrets of others
+    with fresh_directory(Path("/tmp"), "cb-clients") as directory:
         yield directory
 
 

@@ -35,7 +35,7 @@ class Noise:
     """A readable file of `size` pseudo-random bytes, the same for the same seed."""
 
     def __init__(self, seed: str, size: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - noise, not a secret
+        self._random = random.Random(seed)
         self._left = size
 
     def read(self, size: int) -> bytes:
