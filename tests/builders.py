@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest, parse_manifest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.repositories import Repository
 from tests.houses import House
 
 
@@ -70,3 +73,36 @@ def a_push(
     actor, name = house.owner(repository)
     house.services.manifests.push(actor, name, manifest, tags)
     return manifest
+
+
+def someone(house: House, account: str, *repositories: str) -> Actor:
+    """Who a token of this account for these repositories would speak for, without the price of its password."""
+    row = house.account(account)
+    walked = (house.services.access.walk(row, RepositoryName.parse(repository)) for repository in repositories)
+    return Actor(row.id, row.name, row.kind, row.epoch, {grant.name: grant for grant in walked})
+
+
+def a_repository(house: House, repository: str = "admin/app") -> Repository:
+    """A repository of its namespace's user, made if it is not there."""
+    name = RepositoryName.parse(repository)
+    return house.services.repositories.for_push(someone(house, name.namespace, repository), name)
+
+
+def a_granted(house: House, account: str, role: Role, repository: str = "admin/app") -> Actor:
+    """An account with a role on a repository that is there, as its token speaks for it."""
+    name = RepositoryName.parse(repository)
+    owner = someone(house, name.namespace, repository)
+    house.services.repositories.grant(owner, name, house.account(account).id, role)
+    return someone(house, account, repository)
+
+
+def a_bare_push(house: House, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:
+    """A manifest pushed as it is; what it names must be there."""
+    name = RepositoryName.parse(repository)
+    house.services.manifests.push(someone(house, name.namespace, repository), name, manifest, tags)
+    return manifest
+
+
+def a_referrer(house: House, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
+    """A pushed artifact without blobs that refers to a subject."""
+    return a_bare_push(house, a_manifest(subject=subject, **fields), repository=repository)

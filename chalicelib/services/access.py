@@ -23,18 +23,23 @@ class Access:
     def granted(self, actor: Actor, name: RepositoryName, action: str) -> Grant:
         """What the actor's token says of a repository; without a token, what everybody may.
 
-        Raises Unauthenticated, which does not tell whether the repository is there.
+        Raises Unauthenticated when the token was not asked for the repository, or is nobody's, and Denied when it was
+        asked and refused. Neither tells whether the repository is there.
         """
         grant = actor.grants.get(str(name))
         if grant is None and actor.is_anonymous and action == PULL:
             grant = self.walk(None, name)
-        if grant is None or not permits(grant.actions, action):
-            why = "" if actor.is_anonymous else "insufficient_scope"
-            raise Unauthenticated(f"you may not {action} {name} with this token, or it does not exist", why)
+            grant = grant if permits(grant.actions, action) else None
+        if grant is None:
+            raise Unauthenticated(f"this needs a token for {name}", "insufficient_scope" if actor.account_id else "")
+        if not permits(grant.actions, action):
+            if actor.is_anonymous:
+                raise Unauthenticated(f"sign in to {action} {name}, if it exists", "insufficient_scope")
+            raise Denied(str(name), action)
         return grant
 
     def repository(self, actor: Actor, name: RepositoryName, action: str = PULL) -> Repository:
-        """The repository, if the actor may do this to it. Raises Unauthenticated, NameUnknown."""
+        """The repository, if the actor may do this to it. Raises Unauthenticated, Denied, NameUnknown."""
         grant = self.granted(actor, name, action)
         repository = self.known(grant, name)
         if repository is None:

@@ -38,7 +38,7 @@ class Referrers:
     ) -> Page[Referrer]:
         """Manifests that refer to a subject, which need not be there, of one artifact type or all, past `last`.
 
-        Raises Unauthenticated, NameUnknown.
+        Raises Unauthenticated, Denied, NameUnknown.
         """
         repository = self._access.repository(actor, name)
         found: list[Referrer] = []

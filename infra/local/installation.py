@@ -219,9 +219,8 @@ def reason(log: str) -> str:
 
 
 def _digest(requirements: Sequence[str]) -> str:
-    """Changes with any of the files and with the Python that they were installed for."""
-    content = b"".join((ROOT / name).read_bytes() for name in requirements)
-    return hashlib.sha256(sys.version.encode() + content).hexdigest()
+    """Changes with any of the files; another minor version of Python makes a new .venv anyway."""
+    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in requirements)).hexdigest()
 
 
 def _say(line: str) -> None:

@@ -45,6 +45,9 @@ def to_reply(error: Exception, request: Request | None) -> Reply:
     headers: Headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers = challenge(request, error.why)
+    elif isinstance(error, errors.Denied):
+        # RFC 6750 section 3.1: whoever has a better account may ask for a better token.
+        headers = challenge(request, "insufficient_scope")
     elif isinstance(error, errors.Unavailable):
         headers = {"Retry-After": "1"}
     elif isinstance(error, errors.OutOfOrder) and error.offset:

@@ -1,0 +1,61 @@
+"""Ends an operation before any of its AWS calls, as a process that dies there would."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from uuid import uuid4
+
+from pynamodb.signals import pre_dynamodb_send
+
+from tests import invariants
+from tests.houses import House
+
+
+class Crash(BaseException):
+    """The process dies: nothing may catch it."""
+
+
+@contextmanager
+def crash_before(house: House, number: int) -> Iterator[None]:
+    """Raises Crash before the call of this number, counted from 1."""
+    numbers = count(1)
+
+    def called(*_: object, **__: object) -> None:
+        if next(numbers) == number:
+            raise Crash
+
+    with before_calls(house, called):
+        yield
+
+
+@contextmanager
+def before_calls(house: House, called: Callable[..., None]) -> Iterator[None]:
+    """Calls `called` before every AWS call, with `operation_name` (DynamoDB) or `event_name` (S3)."""
+    bucket_events, identity = house.services.objects.client.meta.events, uuid4().hex
+    bucket_events.register("before-send.s3", called, unique_id=identity)
+    try:
+        with pre_dynamodb_send.connected_to(called):
+            yield
+    finally:
+        bucket_events.unregister("before-send.s3", unique_id=identity)
+
+
+def crash_everywhere(house: House, prepare: Callable[[int], Callable[[], object]]) -> int:
+    """Crashes an operation before its first call, before its second … and repeats it each time.
+
+    `prepare` sets the scene for a round and gives the operation. After every crash and after every repetition the
+    house is looked over. Gives how many calls the operation makes.
+    """
+    for number in count(1):
+        operation = prepare(number)
+        try:
+            with crash_before(house, number):
+                operation()
+        except Crash:
+            invariants.check(house)
+            operation()
+            invariants.check(house)
+        else:
+            invariants.check(house)
+            return number - 1
+    raise AssertionError("an operation ends")

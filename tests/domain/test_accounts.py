@@ -1,0 +1,29 @@
+"""Users' and robots' names."""
+
+import pytest
+
+from chalicelib.domain.accounts import Account, Kind, RobotName
+from chalicelib.domain.errors import NameInvalid
+
+
+def test_a_robot_is_named_by_its_namespace_and_its_own_name() -> None:
+    name = RobotName.parse("acme+ci-bot")
+
+    assert (name.namespace, name.robot) == ("acme", "ci-bot")
+    assert str(name) == "acme+ci-bot"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "+", "acme", "acme+", "+ci", "acme+c", "a+ci", "acme+ci+two", "Acme+ci", "acme+CI", "acme+ci\n"]
+)
+def test_what_is_not_two_names_with_a_plus_between_is_no_robot(text: str) -> None:
+    with pytest.raises(NameInvalid):
+        RobotName.parse(text)
+
+
+def test_an_account_is_an_enabled_mortal_unless_it_says_otherwise() -> None:
+    account = Account("id", "alice", Kind.USER)
+
+    assert account.enabled
+    assert not account.superuser
+    assert account.epoch == 0

@@ -1,0 +1,78 @@
+"""Refusals: a sentence for people, fields for programs, and never a page of what was sent."""
+
+import json
+
+import pytest
+
+from chalicelib.domain import errors
+
+LONG = "x" * 100_000
+SAMPLES = [
+    errors.NameInvalid(LONG, "why"),
+    errors.TagInvalid(LONG),
+    errors.DigestInvalid(LONG, "why"),
+    errors.SizeInvalid(1, 2),
+    errors.ManifestInvalid("why"),
+    errors.ManifestBlobUnknown(["sha256:a", "sha256:b"]),
+    errors.BlobUploadInvalid("why"),
+    errors.PageInvalid("n", LONG),
+    errors.ScopeInvalid("why"),
+    errors.SettingInvalid("CLOUDBERTH_X", "why"),
+    errors.OutOfOrder(7),
+    errors.NameUnknown("a/b"),
+    errors.ManifestUnknown("a/b", "latest"),
+    errors.BlobUnknown("a/b", "sha256:a"),
+    errors.BlobUploadUnknown(),
+    errors.RouteUnknown("/" + LONG),
+    errors.AccountUnknown(LONG),
+    errors.Unauthenticated(),
+    errors.Denied("a/b", "push"),
+    errors.ManifestTooLarge(4),
+    errors.BodyTooLarge(4, "use the relay"),
+    errors.NameTaken("alice"),
+    errors.MethodUnsupported("PATCH", ["GET", "HEAD"]),
+    errors.BlobInUse("sha256:a", "sha256:b"),
+    errors.Unavailable(),
+]
+
+
+def leaves(kind: type[errors.RegistryError]) -> set[type[errors.RegistryError]]:
+    below = kind.__subclasses__()
+    return {leaf for child in below for leaf in leaves(child)} if below else {kind}
+
+
+def test_every_leaf_has_a_sample_here() -> None:
+    assert leaves(errors.RegistryError) == {type(sample) for sample in SAMPLES}
+
+
+def test_the_tree_at_the_top_names_every_class() -> None:
+    drawn = set((errors.__doc__ or "").replace("─", " ").split())
+    kinds = [kind for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__]
+
+    assert {kind.__name__ for kind in kinds} <= drawn
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
+def test_a_refusal_is_a_short_sentence_with_json_ready_fields(error: errors.RegistryError) -> None:
+    assert 0 < len(str(error)) < 400
+    assert len(json.dumps(error.detail)) < 1000
+
+
+def test_fields_that_programs_read_bear_the_fields_names() -> None:
+    assert errors.SizeInvalid(3, 4).detail == {"expected": 3, "received": 4}
+    assert errors.ManifestUnknown("a/b", "v1").detail == {"name": "a/b", "reference": "v1"}
+    assert errors.MethodUnsupported("PUT", ["GET"]).detail == {"allowed": ["GET"]}
+
+
+def test_oauths_word_is_told_apart_and_not_as_a_detail() -> None:
+    error = errors.Unauthenticated("no", "invalid_token")
+
+    assert error.why == "invalid_token"
+    assert error.detail == {}
+    assert errors.Unauthenticated().why == ""
+
+
+def test_a_refusal_names_the_remedy() -> None:
+    assert "must begin at 7" in str(errors.OutOfOrder(7))
+    assert "begin a new one" in str(errors.BlobUploadUnknown())
+    assert "sha256:a, sha256:b" in str(errors.ManifestBlobUnknown(["sha256:a", "sha256:b"]))
