@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class Answer:
     """What the registry answered to a request that was passed on."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -63,7 +64,7 @@ class Registry:
         answer = self._session.request(
             method, self._url + target, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
         )
-        return Answer(answer.status_code, dict(answer.headers), answer.content)
+        return Answer(answer.status_code, answer.headers, answer.content)
 
     def put(self, address: str, content: bytes) -> str:
         """Puts bytes under a presigned address and gives the ETag. Raises requests.RequestException."""

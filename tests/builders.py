@@ -22,9 +22,9 @@ def a_config(labels: Mapping[str, str] | None = None) -> bytes:
 def a_blob(house: House, content: bytes | None = None, repository: str = "admin/app") -> Digest:
     """A pushed blob, of random content unless it is given."""
     content = os.urandom(64) if content is None else content
-    actor, name = house.owner(repository)
+    name = RepositoryName.parse(repository)
     digest = Digest.of(content)
-    house.services.uploads.push(actor, name, digest, content)
+    house.services.uploads.push(someone(house, name.namespace, repository), name, digest, content)
     return digest
 
 
@@ -39,10 +39,11 @@ def a_manifest(
     subject: Digest | None = None,
     **fields: object,
 ) -> Manifest:
-    """A parsed image manifest of such blobs, different each time."""
+    """A parsed manifest of such blobs, different each time: an image's with a config, else of a type of its own."""
+    media_type = media_types.OCI_MANIFEST if config else "application/vnd.example.bundle.v1+json"
     document: dict[str, object] = {
         "schemaVersion": 2,
-        "mediaType": media_types.OCI_MANIFEST,
+        "mediaType": media_type,
         "layers": [a_descriptor(blob) for blob in blobs],
         "annotations": {"org.example.nonce": os.urandom(8).hex()},
     }
@@ -50,7 +51,7 @@ def a_manifest(
         document["config"] = a_descriptor(config, media_types.OCI_CONFIG)
     if subject:
         document["subject"] = a_descriptor(subject, media_types.OCI_MANIFEST)
-    return parse_manifest(json.dumps(document | fields).encode(), media_types.OCI_MANIFEST)
+    return parse_manifest(json.dumps(document | fields).encode(), media_type)
 
 
 def an_index(children: Sequence[Digest] = (), **fields: object) -> Manifest:
@@ -69,10 +70,9 @@ def a_push(
 ) -> Manifest:
     """A pushed image with its blobs."""
     blobs = [a_blob(house, repository=repository) for _ in range(layers)]
-    manifest = a_manifest(blobs, a_blob(house, a_config(labels), repository))
-    actor, name = house.owner(repository)
-    house.services.manifests.push(actor, name, manifest, tags)
-    return manifest
+    return a_bare_push(
+        house, a_manifest(blobs, a_blob(house, a_config(labels), repository)), *tags, repository=repository
+    )
 
 
 def someone(house: House, account: str, *repositories: str) -> Actor:

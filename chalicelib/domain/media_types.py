@@ -12,6 +12,7 @@ DOCKER_SCHEMA_1 = (
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
 )
 
+IMAGES = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
 # Types whose documents say `schemaVersion: 2`.
 VERSIONED = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)

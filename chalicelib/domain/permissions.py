@@ -64,6 +64,7 @@ class Actor:
     epoch: int = 0
     grants: Mapping[str, Grant] = field(default_factory=dict)
     address: str = ""
+    has_token: bool = False
 
     @property
     def is_anonymous(self) -> bool:
@@ -89,6 +90,14 @@ class Scope:
         Raises ScopeInvalid where one cannot be read.
         """
         return [cls._parse(word) for text in texts for word in text.split()]
+
+    @classmethod
+    def merge(cls, scopes: "Iterable[Scope]") -> "list[Scope]":
+        """The same scopes, each name once with all actions that were asked for it."""
+        actions: dict[tuple[str, str], dict[str, None]] = {}
+        for scope in scopes:
+            actions.setdefault((scope.type, scope.name), {}).update(dict.fromkeys(scope.actions))
+        return [cls(kind, name, tuple(merged)) for (kind, name), merged in actions.items()]
 
     @classmethod
     def _parse(cls, text: str) -> "Scope":

@@ -23,23 +23,18 @@ class Access:
     def granted(self, actor: Actor, name: RepositoryName, action: str) -> Grant:
         """What the actor's token says of a repository; without a token, what everybody may.
 
-        Raises Unauthenticated when the token was not asked for the repository, or is nobody's, and Denied when it was
-        asked and refused. Neither tells whether the repository is there.
+        Raises Unauthenticated, which does not tell whether the repository is there.
         """
         grant = actor.grants.get(str(name))
-        if grant is None and actor.is_anonymous and action == PULL:
+        if grant is None and action == PULL and not actor.has_token:
             grant = self.walk(None, name)
-            grant = grant if permits(grant.actions, action) else None
-        if grant is None:
-            raise Unauthenticated(f"this needs a token for {name}", "insufficient_scope" if actor.account_id else "")
-        if not permits(grant.actions, action):
-            if actor.is_anonymous:
-                raise Unauthenticated(f"sign in to {action} {name}, if it exists", "insufficient_scope")
-            raise Denied(str(name), action)
+        if grant is None or not permits(grant.actions, action):
+            why = "insufficient_scope" if actor.has_token else ""
+            raise Unauthenticated(f"this needs a token that may {action} {name}, if it exists", why)
         return grant
 
     def repository(self, actor: Actor, name: RepositoryName, action: str = PULL) -> Repository:
-        """The repository, if the actor may do this to it. Raises Unauthenticated, Denied, NameUnknown."""
+        """The repository, if the actor may do this to it. Raises Unauthenticated, NameUnknown."""
         grant = self.granted(actor, name, action)
         repository = self.known(grant, name)
         if repository is None:

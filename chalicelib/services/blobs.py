@@ -50,7 +50,7 @@ class Blobs:
         self._lease, self._edge, self._clock = lease, edge, clock
 
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> Found:
-        """A blob of a repository. Raises Unauthenticated, Denied, NameUnknown, BlobUnknown.
+        """A blob of a repository. Raises Unauthenticated, NameUnknown, BlobUnknown.
 
         `promise`: the question of someone who will skip an upload when the answer is yes (HEAD); from an actor who may
         push it renews a short lease.

@@ -114,7 +114,7 @@ class Manifests:
         self._lease, self._clock, self._bodies = lease, clock, BodyCache()
 
     def find(self, actor: Actor, name: RepositoryName, reference: "str | Digest") -> Pulled:
-        """Whether a manifest is there (HEAD). Raises Unauthenticated, Denied, NameUnknown, ManifestUnknown.
+        """Whether a manifest is there (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
 
         By digest, from an actor who may push, it renews a short lease: clients skip a push when the answer is yes.
         """
@@ -185,7 +185,7 @@ class Manifests:
     def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[str]) -> None:
         """Takes a manifest in and points tags to it.
 
-        Raises Unauthenticated, Denied, NameUnknown, and ManifestBlobUnknown naming all that is missing.
+        Raises Unauthenticated, NameUnknown, and ManifestBlobUnknown naming all that is missing.
         """
         repository = self._repositories.for_push(actor, name)
         names = list(dict.fromkeys(tags))

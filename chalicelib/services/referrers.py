@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import NameUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
@@ -38,9 +39,12 @@ class Referrers:
     ) -> Page[Referrer]:
         """Manifests that refer to a subject, which need not be there, of one artifact type or all, past `last`.
 
-        Raises Unauthenticated, Denied, NameUnknown.
+        A repository that is not there yet has none: this list is never a 404. Raises Unauthenticated.
         """
-        repository = self._access.repository(actor, name)
+        try:
+            repository = self._access.repository(actor, name)
+        except NameUnknown:
+            return Page([])
         found: list[Referrer] = []
         weight = 0
         while True:

@@ -35,7 +35,7 @@ class Repositories:
     def for_push(self, actor: Actor, name: RepositoryName) -> Repository:
         """The repository, made private where the actor may create it and it is not there yet.
 
-        Raises Unauthenticated, Denied, NameUnknown.
+        Raises Unauthenticated, NameUnknown.
         """
         grant = self._access.granted(actor, name, PUSH)
         repository = self._access.known(grant, name)

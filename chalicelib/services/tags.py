@@ -101,7 +101,7 @@ class Tags:
     def list(self, actor: Actor, name: RepositoryName, last: str, size: int) -> Page[str]:
         """Names of tags past `last`, in order of their bytes.
 
-        Raises Unauthenticated, Denied, NameUnknown, TagInvalid.
+        Raises Unauthenticated, NameUnknown, TagInvalid.
         """
         repository = self._access.repository(actor, name)
         if last:

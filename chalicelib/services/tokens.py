@@ -66,7 +66,7 @@ class Tokens:
         """
         if service not in (None, "", self._audience):
             raise ScopeInvalid(f"this registry's service is {self._audience!r}")
-        asked = Scope.parse_all(scopes)
+        asked = Scope.merge(Scope.parse_all(scopes))
         if len(asked) > LARGEST_REQUEST:
             raise ScopeInvalid(f"a token has at most {LARGEST_REQUEST} scopes")
         account = self._accounts.authenticate(*credentials) if credentials else None
@@ -142,7 +142,7 @@ class Tokens:
 
 def _actor(claims: Mapping[str, Any]) -> Actor:
     grants = {entry["name"]: _grant(entry) for entry in claims["access"] if entry["type"] == "repository"}
-    return Actor(claims["sub"] or None, claims["name"], claims["kind"], claims["epoch"], grants)
+    return Actor(claims["sub"] or None, claims["name"], claims["kind"], claims["epoch"], grants, has_token=True)
 
 
 def _grant(entry: Mapping[str, Any]) -> Grant:

@@ -67,9 +67,10 @@ class Uploads:
         """The upload that a token stands for. Raises BlobUploadUnknown for one of another repository."""
         grant = self._access.granted(actor, name, PUSH)
         token = self.verified(text)
-        if grant.namespace_id is None or grant.repository_id not in (None, token.repository_id):
+        repository = self._access.known(grant, name)
+        if repository is None or repository.id != token.repository_id:
             raise BlobUploadUnknown
-        return Repository(token.repository_id, grant.namespace_id, name), token
+        return repository, token
 
     def verified(self, text: str) -> UploadToken:
         """A token of ours. Raises BlobUploadUnknown."""
@@ -86,7 +87,8 @@ class Uploads:
         _, token = self.opened(actor, name, text)
         row = self._store.get(token.upload_id)
         _check_open(row)
-        return Progress(text, token.upload_id, row.offset if row else 0)
+        # The first token would still let the edge write; once bytes have come, only chunks may follow.
+        return self.progress(token, row.offset) if row and row.offset else Progress(text, token.upload_id, 0)
 
     def cancel(self, actor: Actor, name: RepositoryName, text: str) -> None:
         """Ends an upload and drops its bytes. Raises BlobUploadUnknown."""

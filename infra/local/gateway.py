@@ -16,7 +16,7 @@ from app import app
 from chalicelib.domain.downloads import PREFIX
 from chalicelib.domain.uploads import LARGEST_BODY
 from chalicelib.wiring import Services, services
-from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, length, refuse, reply
+from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
 from infra.local.edge import Edge
 from infra.local.events import LARGEST_HEADERS, fits, from_answer, headers_size, to_event
 from infra.local.relaying import Relaying
@@ -63,10 +63,11 @@ class Gateway:
         if scope["path"].startswith(PREFIX) and scope["method"] in ("GET", "HEAD"):
             return await self._edge.download(scope, send)
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
-        target, size = Target.of(scope["method"], path, query), length(scope)
+        target = Target.of(scope["method"], path, query, header(scope, b"content-range"))
+        size = length(scope)
         way = Way.APP if size is None else target.way(size)
         if way is Way.EDGE:
-            return await self._edge.upload(scope, receive, send, target, size or 0)
+            return await self._edge.upload(receive, send, target, size or 0)
         if way is Way.APP:
             return await self._small(scope, receive, send, target)
         return await self._large(scope, receive, send, target, b"", way)
@@ -119,6 +120,8 @@ def main() -> None:
     listener = socket.socket(fileno=parser.parse_args().fd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
+    # docker and skopeo try TLS first, which uvicorn warns of as an invalid request.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     house = services()
     house.accounts.has_first_user()
     config = uvicorn.Config(

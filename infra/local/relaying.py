@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 
 import requests
 
-from infra.local.asgi import Receive, Scope, Send, chunks, header, refuse, reply
+from chalicelib.domain.errors import BlobUploadInvalid, OutOfOrder
+from chalicelib.domain.uploads import Chunk
+from chalicelib.edge.registry.errors import to_reply
+from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, refuse, reply
 from infra.local.ways import Target
 from relay.registry import Answer, Refused, Registry
 from relay.stream import Reached, Stream
@@ -32,8 +35,10 @@ class Relaying:
         async with self._streams:
             try:
                 answer = await self._answer(scope, receive, target, begun, authorization)
+            except BlobUploadInvalid as error:
+                return await refuse(send, 400, "BLOB_UPLOAD_INVALID", str(error))
             except Refused as refused:
-                answer = Answer(refused.status, dict(refused.headers), refused.body)
+                answer = Answer(refused.status, refused.headers, refused.body)
             except requests.RequestException as error:
                 return await refuse(send, 503, "UNAVAILABLE", f"S3 did not take a part: {type(error).__name__}")
         headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
@@ -50,6 +55,8 @@ class Relaying:
                 return begin
             path = begin.headers["Location"]
         stream = await self._run(Stream, self._registry, target.repository, path, authorization)
+        if target.range and Chunk.parse(target.range).first != stream.offset:
+            return _out_of_order(stream.offset)
         reached = await self._feed(stream, receive, begun)
         if target.method == "PATCH":
             return _accepted(reached)
@@ -60,19 +67,32 @@ class Relaying:
         """Fills one part while the one before is on its way."""
         buffer, size = bytearray(begun), stream.part_size
         leaving: asyncio.Future[None] | None = None
-        async for content in chunks(receive):
-            buffer += content
-            if len(buffer) >= size:
-                if leaving:
-                    await leaving
-                leaving = asyncio.ensure_future(self._run(stream.put, bytes(buffer)))
-                buffer, size = bytearray(), stream.part_size
+        gone: Disconnected | None = None
+        try:
+            async for content in chunks(receive):
+                buffer += content
+                if len(buffer) >= size:
+                    if leaving:
+                        await leaving
+                    leaving = asyncio.ensure_future(self._run(stream.put, bytes(buffer)))
+                    buffer, size = bytearray(), stream.part_size
+        except Disconnected as error:
+            # What has come stays: the client asks how far the upload is, and goes on from there.
+            gone = error
         if leaving:
             await leaving
-        return await self._run(stream.finish, bytes(buffer))
+        reached = await self._run(stream.finish, bytes(buffer))
+        if gone:
+            raise gone
+        return reached
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+def _out_of_order(offset: int) -> Answer:
+    reply = to_reply(OutOfOrder(offset), None)
+    return Answer(reply.status_code, {name: str(value) for name, value in reply.headers.items()}, reply.body.encode())
 
 
 def _accepted(reached: Reached) -> Answer:

@@ -26,21 +26,22 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request is about, as far as the ways care. `digest` and `upload` are empty where there is none."""
+    """What a request is about, as far as the ways care; what it does not say is empty. `range` is its Content-Range."""
 
     method: str
     repository: str
     upload: str
     digest: str
+    range: str = ""
 
     @classmethod
-    def of(cls, method: str, path: str, query: str) -> "Target":
-        """Reads path and query."""
+    def of(cls, method: str, path: str, query: str, content_range: str = "") -> "Target":
+        """Reads path, query and Content-Range."""
         digest = parse_qs(query).get("digest", [""])[-1]
         if found := UPLOAD.fullmatch(path):
-            return cls(method, found["repository"], found["upload"], digest)
+            return cls(method, found["repository"], found["upload"], digest, content_range)
         found = BEGIN.fullmatch(path)
-        return cls(method, found["repository"] if found else "", "", digest)
+        return cls(method, found["repository"] if found else "", "", digest, content_range)
 
     def way(self, size: int | None) -> Way:
         """The way of a body of `size` bytes; None: it comes chunked and has passed the app's limit."""
@@ -56,5 +57,6 @@ class Target:
 
     def _suits_edge(self, size: int | None) -> bool:
         """One PUT that S3 takes at once, of a digest that S3 can check, into an upload that has no chunks."""
-        is_whole = self.upload.split(".")[-2:-1] == [ONE]
-        return size is not None and size <= LARGEST_PUT and is_whole and bool(SHA256.fullmatch(self.digest))
+        if size is None or size > LARGEST_PUT or self.range not in ("", f"0-{size - 1}"):
+            return False
+        return self.upload.split(".")[-2:-1] == [ONE] and bool(SHA256.fullmatch(self.digest))

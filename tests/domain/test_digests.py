@@ -79,10 +79,10 @@ def test_a_digest_of_the_wrong_length_is_told_the_right_one() -> None:
 def test_any_text_is_a_digest_or_refused_and_never_altered(text: str) -> None:
     try:
         digest = Digest.parse(text)
-    except DigestInvalid as error:
-        assert len(str(error)) < 400
-    else:
-        assert str(digest) == text
+    except DigestInvalid:
+        return
+
+    assert str(digest) == text
 
 
 @given(st.integers(0, len(VALID) - 1), st.characters())

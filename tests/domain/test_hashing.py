@@ -1,6 +1,7 @@
 """Resumable hashing: both implementations agree with hashlib and with each other, wherever content is cut."""
 
 import hashlib
+import itertools
 import os
 import struct
 
@@ -39,7 +40,7 @@ def test_this_machine_hashes_with_openssl() -> None:
 @given(names, st.lists(st.integers(0, len(CONTENT)), max_size=5))
 def test_a_state_taken_up_again_after_any_byte_hashes_as_hashlib_does(name: str, cuts: list[int]) -> None:
     hasher, places = hashing.begin(name), [0, *sorted(cuts), len(CONTENT)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         hasher = hashing.resume(name, hasher.state())
         hasher.update(CONTENT[start:end])
 

@@ -4,7 +4,7 @@ import string
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.digests import Digest
@@ -95,6 +95,7 @@ def test_a_name_made_to_try_the_grammars_patience_is_refused_at_once() -> None:
         RepositoryName.parse("a" * 1_000_000)
 
 
+@settings(max_examples=30)
 @given(st.from_regex(REPOSITORY, fullmatch=True))
 def test_every_name_of_the_grammar_is_taken_and_shown_as_it_was(text: str) -> None:
     if len(text) <= 255:
@@ -104,13 +105,13 @@ def test_every_name_of_the_grammar_is_taken_and_shown_as_it_was(text: str) -> No
 
 
 @given(st.text(alphabet=string.printable + "\u00e9\u0660", max_size=40))
-def test_any_text_is_a_name_or_refused_in_a_short_sentence(text: str) -> None:
+def test_any_text_is_a_name_or_refused(text: str) -> None:
     try:
         name = RepositoryName.parse(text)
-    except NameInvalid as error:
-        assert len(str(error)) < 400
-    else:
-        assert RepositoryName.parse(str(name)) == name
+    except NameInvalid:
+        return
+
+    assert RepositoryName.parse(str(name)) == name
 
 
 def test_a_tag_of_128_characters_is_taken() -> None:

@@ -22,7 +22,9 @@ def test_leading_zeros_change_nothing(text: str) -> None:
     assert parse_page_size(text) == int(text)
 
 
-@pytest.mark.parametrize("text", ["", " ", "-1", "+1", "1.0", "1e3", "0x10", "ten", "\u0661", "\u00b2", "1 ", "1\n", "1,2"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "-1", "+1", "1.0", "1e3", "0x10", "ten", "\u0661", "\u00b2", "1 ", "1\n", "1,2"]
+)
 def test_what_is_no_number_from_0_up_is_refused(text: str) -> None:
     with pytest.raises(PageInvalid, match="n is a number from 0 up"):
         parse_page_size(text)

@@ -50,6 +50,18 @@ def test_one_parameter_may_hold_several_scopes() -> None:
     assert [scope.name for scope in scopes] == ["a/b", "c/d", "catalog"]
 
 
+def test_scopes_of_one_name_are_one_with_all_their_actions() -> None:
+    """docker asks for pull and for pull,push side by side: the token has one entry for each name."""
+    scopes = Scope.parse_all(["repository:a/b:pull registry:a/b:*", "repository:c/d:pull repository:a/b:push,pull"])
+
+    assert Scope.merge(scopes) == [
+        Scope("repository", "a/b", ("pull", "push")),
+        Scope("registry", "a/b", ("*",)),
+        Scope("repository", "c/d", ("pull",)),
+    ]
+    assert Scope.merge([]) == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -83,7 +83,9 @@ def test_the_fields_of_one_token_under_the_signature_of_another_are_unknown() ->
         UploadToken.verify(f"{fields}.{signature}", [KEY], NOW)
 
 
-@pytest.mark.parametrize("fields", ["", "a.b.c.d.e", f"{ulid()}.{ulid()}.9999999999.sha256", f"../x.{ulid()}.9999999999.a.b"])
+@pytest.mark.parametrize(
+    "fields", ["", "a.b.c.d.e", f"{ulid()}.{ulid()}.9999999999.sha256", f"../x.{ulid()}.9999999999.a.b"]
+)
 def test_even_a_good_signature_lets_no_other_fields_pass(fields: str) -> None:
     with pytest.raises(BlobUploadUnknown):
         UploadToken.verify(signed(fields), [KEY], NOW)
@@ -93,7 +95,9 @@ def test_the_signature_is_plain_hmac_so_that_the_edge_can_check_it() -> None:
     assert signed(SIGNED.rpartition(".")[0]) == SIGNED
 
 
-@pytest.mark.parametrize(("text", "first", "last"), [("0-0", 0, 0), ("0-4194303", 0, 4194303), (" 5-9 ", 5, 9), ("07-9", 7, 9)])
+@pytest.mark.parametrize(
+    ("text", "first", "last"), [("0-0", 0, 0), ("0-4194303", 0, 4194303), (" 5-9 ", 5, 9), ("07-9", 7, 9)]
+)
 def test_a_chunk_is_its_first_and_last_byte(text: str, first: int, last: int) -> None:
     assert Chunk.parse(text) == Chunk(first, last)
 

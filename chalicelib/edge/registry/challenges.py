@@ -5,7 +5,8 @@ from chalice.app import Request
 from chalicelib.edge.reply import Headers
 from chalicelib.settings import settings
 
-ACTIONS = {"GET": "pull", "HEAD": "pull", "DELETE": "pull,delete"}
+# HEAD is how a push begins, and oras (Python) never asks for a better token than its first.
+ACTIONS = {"GET": "pull", "HEAD": "pull,push", "DELETE": "pull,delete"}
 
 
 def challenge(request: Request | None, why: str) -> Headers:

@@ -1,0 +1,375 @@
+"""Manifests: what is read from them, and everything that is none."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import media_types
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge, RegistryError
+from chalicelib.domain.manifests import MAXIMUM_BYTES, config_expiry, parse_manifest
+from tests.builders import a_descriptor, a_manifest, an_index
+
+ONE, TWO, THREE = (Digest.of(bytes([number])) for number in range(3))
+BUNDLE = {"schemaVersion": 2, "mediaType": "application/vnd.example.bundle.v1+json"}
+CONFIG = a_descriptor(THREE, media_types.OCI_CONFIG)
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+
+
+def parse(document: object, content_type: str = ""):
+    return parse_manifest(json.dumps(document).encode(), content_type)
+
+
+def bundle(**fields: object):
+    return parse(BUNDLE | fields)
+
+
+def test_an_image_names_its_config_and_its_layers() -> None:
+    manifest = a_manifest([ONE, TWO], config=THREE)
+
+    assert manifest.media_type == media_types.OCI_MANIFEST
+    assert [blob.digest for blob in manifest.blobs] == [THREE, ONE, TWO]
+    assert manifest.config
+    assert manifest.config.media_type == media_types.OCI_CONFIG
+    assert manifest.children == ()
+    assert manifest.size == len(manifest.content)
+    assert manifest.digest == Digest.of(manifest.content)
+
+
+def test_an_index_names_its_children_and_no_blobs() -> None:
+    manifest = an_index([ONE, TWO])
+
+    assert [child.digest for child in manifest.children] == [ONE, TWO]
+    assert manifest.blobs == ()
+    assert manifest.media_type == media_types.OCI_INDEX
+
+
+def test_the_exact_bytes_are_what_is_hashed_and_kept() -> None:
+    content = b'\n {"schemaVersion" : 2,\t"mediaType": "a/b", "unknown": [1.50]} \n'
+    manifest = parse_manifest(content, "", "sha512")
+
+    assert manifest.content == content
+    assert manifest.digest == Digest.of(content, "sha512")
+
+
+def test_the_subject_of_an_artifact_is_read() -> None:
+    assert a_manifest(subject=ONE).subject == ONE
+    assert a_manifest().subject is None
+
+
+@pytest.mark.parametrize("media_type", [media_types.OCI_MANIFEST, media_types.DOCKER_MANIFEST])
+@pytest.mark.parametrize("fields", [{}, {"config": None}, {"layers": []}])
+def test_an_image_without_a_config_is_refused(media_type: str, fields: dict[str, object]) -> None:
+    with pytest.raises(ManifestInvalid, match="'config' is missing"):
+        parse({"schemaVersion": 2, "mediaType": media_type} | fields)
+
+
+def test_layers_that_may_not_be_distributed_need_not_be_here() -> None:
+    manifest = bundle(layers=[a_descriptor(ONE, FOREIGN), a_descriptor(TWO, LAYER)])
+
+    assert [blob.digest for blob in manifest.blobs] == [TWO]
+
+
+def test_blobs_of_the_old_artifact_manifest_are_blobs_too() -> None:
+    manifest = parse({"mediaType": media_types.OCI_ARTIFACT, "blobs": [a_descriptor(ONE)]})
+
+    assert [blob.digest for blob in manifest.blobs] == [ONE]
+
+
+@pytest.mark.parametrize("field", ["config", "layers", "blobs", "manifests", "subject", "annotations", "artifactType"])
+def test_null_is_as_good_as_missing(field: str) -> None:
+    manifest = bundle(**{field: None})
+
+    assert (manifest.blobs, manifest.children, manifest.subject, manifest.artifact_type) == ((), (), None, None)
+    assert manifest.annotations == {}
+
+
+def test_the_artifact_type_is_its_own_or_that_of_the_config() -> None:
+    config = a_descriptor(ONE, "application/vnd.example.config")
+
+    assert bundle(artifactType="application/vnd.example", config=config).artifact_type == "application/vnd.example"
+    assert bundle(artifactType="", config=config).artifact_type == "application/vnd.example.config"
+    assert bundle(config=config).artifact_type == "application/vnd.example.config"
+    assert bundle().artifact_type is None
+
+
+def test_an_index_has_no_artifact_type_but_its_own() -> None:
+    assert an_index([ONE]).artifact_type is None
+    assert an_index([ONE], config=a_descriptor(TWO)).artifact_type is None
+    assert an_index([ONE], artifactType="application/vnd.example").artifact_type == "application/vnd.example"
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "found"),
+    [
+        (media_types.OCI_MANIFEST, "", media_types.OCI_MANIFEST),
+        (media_types.OCI_MANIFEST, media_types.OCI_MANIFEST, media_types.OCI_MANIFEST),
+        (media_types.OCI_MANIFEST, media_types.OCI_MANIFEST + "; charset=utf-8", media_types.OCI_MANIFEST),
+        (media_types.OCI_MANIFEST, "application/json", media_types.OCI_MANIFEST),
+        (media_types.OCI_MANIFEST, "application/octet-stream", media_types.OCI_MANIFEST),
+        (None, media_types.DOCKER_MANIFEST, media_types.DOCKER_MANIFEST),
+        ("application/vnd.example+json", "", "application/vnd.example+json"),
+    ],
+)
+def test_the_media_type_is_what_manifest_and_header_agree_on(written: str | None, given: str, found: str) -> None:
+    assert parse({"schemaVersion": 2, "mediaType": written, "config": CONFIG}, given).media_type == found
+
+
+def test_a_media_type_other_than_the_headers_is_refused_by_both_names() -> None:
+    with pytest.raises(ManifestInvalid, match=r"'application/vnd\.oci\.image\.manifest.* but Content-Type is '.*index"):
+        parse({"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST}, media_types.OCI_INDEX)
+
+
+def test_where_nobody_says_it_the_fields_do() -> None:
+    assert parse({"schemaVersion": 2, "manifests": []}).media_type == media_types.OCI_INDEX
+    assert parse({"schemaVersion": 2, "layers": [], "config": CONFIG}).media_type == media_types.OCI_MANIFEST
+    assert parse({"schemaVersion": 2, "config": CONFIG}, "text/plain").media_type == media_types.OCI_MANIFEST
+    with pytest.raises(ManifestInvalid, match="neither 'mediaType' nor Content-Type"):
+        parse({"schemaVersion": 2})
+
+
+@pytest.mark.parametrize("media_type", ["", 1, [], {}, True])
+def test_a_media_type_that_is_no_text_is_refused(media_type: object) -> None:
+    with pytest.raises(ManifestInvalid, match="'mediaType' is not a string"):
+        parse({"schemaVersion": 2, "mediaType": media_type})
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/x\r\nSet-Cookie: a=b", "application/x\n", "a\x00b/c", "application/caf\u00e9", "application/\ud800"],
+)
+def test_a_media_type_that_cannot_stand_in_a_header_is_refused(media_type: str) -> None:
+    """It becomes the Content-Type of every pull: accepted here, the manifest could never be pulled."""
+    with pytest.raises(ManifestInvalid):
+        parse({"schemaVersion": 2, "mediaType": media_type, "layers": []})
+
+
+@pytest.mark.parametrize(
+    ("document", "content_type"),
+    [
+        ({"schemaVersion": 1, "name": "a/b", "tag": "old", "fsLayers": []}, ""),
+        ({"schemaVersion": 1, "fsLayers": []}, media_types.DOCKER_SCHEMA_1[0]),
+        ({"schemaVersion": 2, "mediaType": media_types.DOCKER_SCHEMA_1[0]}, ""),
+        ({"schemaVersion": 2, "mediaType": media_types.DOCKER_SCHEMA_1[1]}, media_types.DOCKER_SCHEMA_1[1]),
+    ],
+)
+def test_schema_1_is_refused_with_the_remedy(document: object, content_type: str) -> None:
+    with pytest.raises(ManifestInvalid, match=r"push with a client newer than docker 1\.10"):
+        parse(document, content_type)
+
+
+@pytest.mark.parametrize("version", [None, 3, "2", [2], 0])
+def test_a_type_that_has_a_schema_version_is_refused_with_another(version: object) -> None:
+    for media_type in (media_types.OCI_MANIFEST, media_types.OCI_INDEX, media_types.DOCKER_MANIFEST):
+        with pytest.raises(ManifestInvalid, match=r"'schemaVersion' of .* is 2"):
+            parse({"mediaType": media_type, "schemaVersion": version})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"{}{}",
+        b"{'a': 1}",
+        b'{"a": 1,}',
+        b"\xff",
+        b'{"a": "\xff"}',
+        b"\xef\xbb\xbf{}",
+        b"{\x00}\x00",
+        b'{"a": "\n"}',
+        b"// no\n{}",
+        b"nil",
+        b'{"a": 01}',
+        b'{"a": .5}',
+    ],
+)
+def test_what_is_no_json_in_utf_8_is_refused(content: bytes) -> None:
+    with pytest.raises(ManifestInvalid, match="not JSON in UTF-8"):
+        parse_manifest(content, media_types.OCI_MANIFEST)
+
+
+@pytest.mark.parametrize("content", [b"[]", b'"x"', b"1", b"null", b"true", b"[{}]"])
+def test_json_that_is_no_object_is_refused(content: bytes) -> None:
+    with pytest.raises(ManifestInvalid, match="not a JSON object"):
+        parse_manifest(content, media_types.OCI_MANIFEST)
+
+
+@pytest.mark.parametrize("word", [b"NaN", b"Infinity", b"-Infinity"])
+def test_numbers_that_json_does_not_know_are_refused(word: bytes) -> None:
+    with pytest.raises(ManifestInvalid, match="is not JSON"):
+        parse_manifest(b'{"schemaVersion": 2, "x": [' + word + b"]}", media_types.OCI_MANIFEST)
+
+
+@pytest.mark.parametrize("digits", [4300, 4301, 100_000])
+def test_a_number_of_thousands_of_digits_is_refused_or_kept_and_never_a_bug(digits: int) -> None:
+    """Python itself stops reading whole numbers at 4,300 digits."""
+    content = json.dumps(BUNDLE).encode()[:-1] + b',"x":' + b"1" * digits + b"}"
+    try:
+        manifest = parse_manifest(content, "")
+    except ManifestInvalid:
+        return
+
+    assert manifest.content == content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"schemaVersion":2,"schemaVersion":2}', b'{"a":{"b":1,"c":2,"b":3}}', b'{"layers":[{"x":1,"\\u0078":2}]}'],
+)
+def test_a_key_that_stands_twice_is_refused_at_any_depth(content: bytes) -> None:
+    with pytest.raises(ManifestInvalid, match="duplicate key"):
+        parse_manifest(content, media_types.OCI_MANIFEST)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 1_000_000, b'{"a":' * 500_000, b'{"a":' + b"[" * 99_999 + b"]" * 99_999 + b"}"]
+)
+def test_nesting_that_would_end_the_parsers_patience_is_refused(content: bytes) -> None:
+    with pytest.raises(ManifestInvalid, match="nested too deep"):
+        parse_manifest(content, media_types.OCI_MANIFEST)
+
+
+def test_nesting_that_anybody_would_write_is_taken() -> None:
+    assert parse_manifest(json.dumps(BUNDLE).encode()[:-1] + b',"x":' + b"[" * 100 + b"]" * 100 + b"}", "").digest
+
+
+def test_brackets_within_texts_are_no_nesting() -> None:
+    brackets = ["[" * 100, "{" * 100, '\\"' + "[" * 100, "\\", '"', "]" * 100]
+
+    assert bundle(annotations={str(index): text for index, text in enumerate(brackets)}).annotations["1"] == "{" * 100
+
+
+def test_a_manifest_of_4_mib_is_taken_and_one_byte_more_is_too_large() -> None:
+    content = json.dumps(BUNDLE).encode()
+    padded = content + b" " * (MAXIMUM_BYTES - len(content))
+
+    assert parse_manifest(padded, "").size == 4 * 1024 * 1024
+    with pytest.raises(ManifestTooLarge, match="at most 4194304 bytes"):
+        parse_manifest(padded + b" ", "")
+
+
+@pytest.mark.parametrize("field", ["layers", "manifests", "blobs"])
+@pytest.mark.parametrize(
+    "value", [{}, "x", 1, True, [None], ["x"], [1], [[]], [{}], [{"digest": str(ONE), "mediaType": 1}]]
+)
+def test_what_is_no_list_of_descriptors_is_refused_by_its_name(field: str, value: object) -> None:
+    with pytest.raises(ManifestInvalid, match=f"'{field}"):
+        bundle(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["config", "subject"])
+@pytest.mark.parametrize(
+    "value", [[], "x", 1, True, {}, {"digest": 1}, {"mediaType": "x"}, {"mediaType": None, "digest": "x"}]
+)
+def test_what_is_no_descriptor_is_refused_by_its_name(field: str, value: object) -> None:
+    with pytest.raises(ManifestInvalid, match=f"'{field}'"):
+        bundle(**{field: value})
+
+
+@pytest.mark.parametrize("size", ["1", 1.0, True, None, [], -1])
+def test_a_size_that_is_no_number_of_bytes_is_refused(size: object) -> None:
+    with pytest.raises(ManifestInvalid, match=r"'layers\[1\]\.size' is not a number of bytes"):
+        bundle(layers=[a_descriptor(ONE), a_descriptor(TWO) | {"size": size}])
+
+
+@pytest.mark.parametrize("digest", ["", "latest", "sha256:", "sha256:" + "A" * 64, "md5:" + "a" * 32, f"{ONE} "])
+@pytest.mark.parametrize("field", ["layers", "manifests"])
+def test_a_digest_that_is_none_is_refused_wherever_it_stands(field: str, digest: str) -> None:
+    with pytest.raises(DigestInvalid):
+        bundle(**{field: [a_descriptor(ONE) | {"digest": digest}]})
+    with pytest.raises(DigestInvalid):
+        bundle(subject=a_descriptor(ONE) | {"digest": digest})
+
+
+@pytest.mark.parametrize("annotations", [["a"], "a", 1, {"a": 1}, {"a": None}, {"a": ["b"]}, {"a": {}}])
+def test_annotations_that_map_no_strings_to_strings_are_refused(annotations: object) -> None:
+    with pytest.raises(ManifestInvalid, match="'annotations' maps strings to strings"):
+        bundle(annotations=annotations)
+
+
+@pytest.mark.parametrize("value", [1, [], {}, True])
+def test_an_artifact_type_that_is_no_text_is_refused(value: object) -> None:
+    with pytest.raises(ManifestInvalid, match="'artifactType' is not a string"):
+        bundle(artifactType=value)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(str(ONE)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["digest", "mediaType", "size", "annotations", "x"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+FIELDS = ["schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "annotations", "artifactType"]
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=5))
+def test_any_document_is_a_manifest_or_refused(document: dict[str, object]) -> None:
+    try:
+        manifest = parse(document, media_types.OCI_MANIFEST)
+    except RegistryError:
+        return
+
+    assert manifest.media_type
+    assert all(isinstance(blob.digest, Digest) for blob in (*manifest.blobs, *manifest.children))
+
+
+@given(st.binary(max_size=60))
+def test_bytes_that_are_no_json_object_are_refused(content: bytes) -> None:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        with pytest.raises(ManifestInvalid):
+            parse_manifest(content, media_types.OCI_MANIFEST)
+
+
+@pytest.mark.parametrize("holder", ["config", "container_config"])
+def test_the_expiry_label_of_a_config_is_found(holder: str) -> None:
+    assert config_expiry(json.dumps({holder: {"Labels": {"quay.expires-after": "2w"}}}).encode()) == "2w"
+
+
+def test_the_images_own_label_counts_before_that_of_the_container_it_was_made_in() -> None:
+    both = {
+        name: {"Labels": {"quay.expires-after": label}}
+        for name, label in (("container_config", "1d"), ("config", "2d"))
+    }
+
+    assert config_expiry(json.dumps(both).encode()) == "2d"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        [],
+        1,
+        None,
+        "x",
+        {"config": None},
+        {"config": []},
+        {"config": {"Labels": None}},
+        {"config": {"Labels": ["a"]}},
+        {"config": {"Labels": {}}},
+        {"config": {"Labels": {"quay.expires-after": 1}}},
+        {"Labels": {"quay.expires-after": "1d"}},
+    ],
+)
+def test_a_config_without_the_label_has_none(document: object) -> None:
+    assert config_expiry(json.dumps(document).encode()) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe", b"{", b"[" * 100_000, b'{"quay.expires-after": ' + b"1" * 5000 + b"}", b"\x1f\x8b" + bytes(99)],
+)
+def test_a_blob_that_is_no_config_has_none(content: bytes) -> None:
+    """Every blob that contains the label's name is looked at, whatever it is."""
+    assert config_expiry(content) is None
