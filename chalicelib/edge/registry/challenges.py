@@ -5,8 +5,8 @@ from chalice.app import Request
 from chalicelib.edge.reply import Headers
 from chalicelib.settings import settings
 
-# HEAD is how a push begins, and oras (Python) never asks for a better token than its first.
-ACTIONS = {"GET": "pull", "HEAD": "pull,push", "DELETE": "pull,delete"}
+PUSHING = "pull,push"
+ACTIONS = {"GET": "pull", "HEAD": "pull", "DELETE": "pull,delete"}
 
 
 def challenge(request: Request | None, why: str) -> Headers:
@@ -29,6 +29,8 @@ def _scope(request: Request | None) -> str:
     name = (request.uri_params or {}).get("repository", "")
     if not name or '"' in name:
         return ""
-    asked = f"repository:{name}:{ACTIONS.get(request.method, 'pull,push')}"
+    # Asking for a blob is how a push begins, and oras (Python) never asks for a better token than its first.
+    begins_push = request.method == "HEAD" and request.path.endswith("/blobs/{digest}")
+    asked = f"repository:{name}:{PUSHING if begins_push else ACTIONS.get(request.method, PUSHING)}"
     source = request.query_params.get("from") if request.query_params else None
     return f"{asked} repository:{source}:pull" if source and '"' not in source else asked
