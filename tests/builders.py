@@ -79,7 +79,7 @@ def someone(house: House, account: str, *repositories: str) -> Actor:
     """Who a token of this account for these repositories would speak for, without the price of its password."""
     row = house.account(account)
     walked = (house.services.access.walk(row, RepositoryName.parse(repository)) for repository in repositories)
-    return Actor(row.id, row.name, row.kind, row.epoch, {grant.name: grant for grant in walked})
+    return Actor(row.id, row.name, row.kind, row.epoch, {grant.name: grant for grant in walked}, has_token=True)
 
 
 def a_repository(house: House, repository: str = "admin/app") -> Repository:

@@ -40,8 +40,12 @@ class Stack:
             "CLOUDBERTH_ADMIN_PASSWORD": self.password,
             **(settings or {}),
         }
+        self.process = self._started()
+        self.wait_until_healthy()
+
+    def _started(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "infra.local", "run"],
                 cwd=ROOT,
                 env=self.environment,
@@ -49,6 +53,10 @@ class Stack:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    def restart(self) -> None:
+        """Starts it anew over the same data, after it has ended."""
+        self.process = self._started()
         self.wait_until_healthy()
 
     @classmethod

@@ -13,10 +13,14 @@ from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ConnectionError as Unreachable
+from botocore.exceptions import HTTPClientError
 from botocore.httpsession import get_cert_path
 from pynamodb.connection import Connection
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout, connection_from_url
 from urllib3.exceptions import HTTPError
+
+from chalicelib.domain.errors import Unavailable
 
 READS = {"GetItem", "BatchGetItem", "Query"}
 CONNECT_S, READ_S = 1, 3
@@ -34,7 +38,10 @@ class ReadingConnection(Connection):
             answer = self._read(operation_name, operation_kwargs)
             if answer is not None:
                 return answer
-        slow: dict[str, Any] = super()._make_api_call(operation_name, operation_kwargs)
+        try:
+            slow: dict[str, Any] = super()._make_api_call(operation_name, operation_kwargs)
+        except (Unreachable, HTTPClientError) as error:
+            raise Unavailable("the table does not answer") from error
         return slow
 
     @cached_property

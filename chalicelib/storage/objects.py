@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as Unreachable
 from pynamodb.connection import TableConnection
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import DigestInvalid
+from chalicelib.domain.errors import DigestInvalid, Unavailable
 
 READ_BYTES = 1024 * 1024
 
@@ -113,4 +114,7 @@ class ObjectStore:
         return address
 
     def _call(self, operation: str, **parameters: Any) -> Any:
-        return getattr(self.client, operation)(Bucket=self._bucket, **parameters)
+        try:
+            return getattr(self.client, operation)(Bucket=self._bucket, **parameters)
+        except (Unreachable, HTTPClientError) as error:
+            raise Unavailable("the bucket does not answer") from error

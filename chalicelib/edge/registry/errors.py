@@ -33,7 +33,8 @@ CODES: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.TooLarge: ("SIZE_INVALID", 413),
     errors.Conflict: ("DENIED", 409),
     errors.Unsupported: ("UNSUPPORTED", 405),
-    errors.Unavailable: ("TOOMANYREQUESTS", 429),
+    # Not of the specification's list, which is for 4xx: docker and crane repeat a 503, and no 429.
+    errors.Unavailable: ("UNAVAILABLE", 503),
 }
 
 

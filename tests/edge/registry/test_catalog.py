@@ -1,0 +1,67 @@
+"""`/v2/_catalog`."""
+
+import pytest
+
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.repositories import Visibility
+from tests.builders import a_repository, someone
+from tests.doors import Door
+
+
+def test_whoever_has_no_token_is_told_which_one_to_get(door: Door) -> None:
+    answer = door.ask("GET", "/v2/_catalog")
+
+    assert answer.status == 401
+    assert 'scope="registry:catalog:*"' in answer.headers["www-authenticate"]
+
+
+def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
+    names = [f"admin/app{number}" for number in range(5)]
+    for name in names:
+        a_repository(door.house, name)
+    token, target, found = door.token(), "/v2/_catalog?n=2", []
+    while target:
+        answer = door.ask("GET", target, token)
+        found.append(answer.json()["repositories"])
+        link = answer.headers.get("link", "")
+        assert not link or link.endswith('>; rel="next"')
+        target = link[1:].partition(">")[0]
+
+    assert found == [names[:2], names[2:4], names[4:]]
+
+
+def test_the_anonymous_see_what_is_public(door: Door) -> None:
+    for name in ("admin/private", "admin/public"):
+        a_repository(door.house, name)
+    public = RepositoryName.parse("admin/public")
+    door.house.services.repositories.change_visibility(
+        someone(door.house, "admin", "admin/public"), public, Visibility.PUBLIC
+    )
+
+    assert door.ask("GET", "/v2/_catalog", door.token(name="")).json() == {"repositories": ["admin/public"]}
+
+
+def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
+    a_repository(door.house)
+    answer = door.ask("GET", "/v2/_catalog?n=0", door.token())
+
+    assert answer.json() == {"repositories": []}
+    assert "link" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "last", ["", "admin/app", "zzz", "%00", "caf%C3%A9", "%F0%9F%98%80", "a" * 9000, "{}", "%22%3E"]
+)
+def test_any_last_is_taken_as_the_place_to_go_on_from(door: Door, last: str) -> None:
+    a_repository(door.house)
+    answer = door.ask("GET", f"/v2/_catalog?last={last}", door.token())
+
+    assert answer.status == 200
+    assert set(answer.json()["repositories"]) <= {"admin/app"}
+
+
+@pytest.mark.parametrize("n", ["-1", "x", "", "1.5", "%D9%A1"])
+def test_an_n_that_is_no_number_is_refused(door: Door, n: str) -> None:
+    answer = door.ask("GET", f"/v2/_catalog?n={n}", door.token())
+
+    assert (answer.status, answer.code) == (400, "UNSUPPORTED")

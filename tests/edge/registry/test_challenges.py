@@ -1,0 +1,82 @@
+"""The 401 challenge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from chalice.app import Request
+
+from chalicelib.edge.registry.challenges import challenge
+from chalicelib.settings import settings
+from tests.doors import Door
+
+START = 'Bearer realm="https://registry.test/v2/auth",service="registry.test"'
+
+
+@pytest.fixture(autouse=True)
+def _url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("CLOUDBERTH_URL", "https://registry.test")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def challenged(target: str, repository: str = "", method: str = "GET", why: str = "") -> str:
+    """What comes after realm and service."""
+    event = Door.event(method, target)
+    event["pathParameters"] = {"repository": repository} if repository else {}
+    event["requestContext"]["resourcePath"] = "/"
+    headers = challenge(Request(event, None), why)
+    assert headers["WWW-Authenticate"] == headers["Registry-Challenge"]
+    assert headers["WWW-Authenticate"].startswith(START)
+    return headers["WWW-Authenticate"].removeprefix(START)
+
+
+def test_realm_and_service_come_from_the_settings_never_from_the_host_header() -> None:
+    event = Door.event("GET", "/v2/", {"Host": "evil.test"})
+
+    assert challenge(Request(event, None), "")["WWW-Authenticate"] == START
+    assert challenge(None, "")["WWW-Authenticate"] == START
+
+
+@pytest.mark.parametrize(
+    ("method", "actions"),
+    [
+        ("GET", "pull"),
+        ("HEAD", "pull"),
+        ("DELETE", "pull,delete"),
+        ("PUT", "pull,push"),
+        ("POST", "pull,push"),
+        ("PATCH", "pull,push"),
+    ],
+)
+def test_the_scope_is_what_the_request_needs(method: str, actions: str) -> None:
+    assert challenged("/v2/a/b/x", "a/b", method) == f',scope="repository:a/b:{actions}"'
+
+
+def test_a_mount_needs_to_pull_from_its_source_too() -> None:
+    assert challenged("/v2/a/b/blobs/uploads/?mount=x&from=c/d", "a/b", "POST") == (
+        ',scope="repository:a/b:pull,push repository:c/d:pull"'
+    )
+
+
+def test_the_catalog_has_a_scope_of_its_own() -> None:
+    assert challenged("/v2/_catalog") == ',scope="registry:catalog:*"'
+
+
+def test_oauths_word_stands_at_the_end() -> None:
+    assert challenged("/v2/", why="invalid_token") == ',error="invalid_token"'
+
+
+@pytest.mark.parametrize(
+    "source", ["%22", "a%22,x=%22", "a%0d%0aX:1", "a%0ab", "%00", "caf%C3%A9/b", "%F0%9F%98%80", "a%20b", "A/b"]
+)
+def test_a_source_that_is_no_name_never_reaches_the_header(source: str) -> None:
+    """It stands between quotes, in a line: what could end either, or is no byte of a header, must not get in."""
+    assert challenged(f"/v2/a/b/blobs/uploads/?from={source}", "a/b", "POST") == ',scope="repository:a/b:pull,push"'
+
+
+@pytest.mark.parametrize("name", ['a"b', 'a",scope="x'])
+def test_a_name_that_would_end_the_quotes_never_reaches_the_header(name: str) -> None:
+    assert challenged("/v2/x", name) == ""

@@ -1,0 +1,81 @@
+"""Domain errors in OCI's words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.domain import errors
+from chalicelib.edge.registry.errors import to_reply
+
+
+def said(error: Exception) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    reply = to_reply(error, None)
+    (entry,) = json.loads(reply.body)["errors"]
+    return reply.status_code, entry, reply.headers
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (errors.NameInvalid("A", "why"), 400, "NAME_INVALID"),
+        (errors.TagInvalid("-"), 400, "MANIFEST_INVALID"),
+        (errors.DigestInvalid("x", "why"), 400, "DIGEST_INVALID"),
+        (errors.SizeInvalid(1, 2), 400, "SIZE_INVALID"),
+        (errors.ManifestBlobUnknown(["x"]), 400, "MANIFEST_BLOB_UNKNOWN"),
+        (errors.OutOfOrder(5), 416, "BLOB_UPLOAD_INVALID"),
+        (errors.NameUnknown("a/b"), 404, "NAME_UNKNOWN"),
+        (errors.ManifestUnknown("a/b", "v1"), 404, "MANIFEST_UNKNOWN"),
+        (errors.BlobUploadUnknown(), 404, "BLOB_UPLOAD_UNKNOWN"),
+        (errors.RouteUnknown("/x"), 404, "UNSUPPORTED"),
+        (errors.Unauthenticated(), 401, "UNAUTHORIZED"),
+        (errors.Denied("a/b", "push"), 403, "DENIED"),
+        (errors.ManifestTooLarge(1), 413, "SIZE_INVALID"),
+        (errors.NameTaken("x"), 409, "DENIED"),
+        (errors.BlobInUse("x", "y"), 405, "UNSUPPORTED"),
+        (errors.Unavailable(), 429, "TOOMANYREQUESTS"),
+    ],
+)
+def test_an_error_has_its_status_and_code(error: errors.RegistryError, status: int, code: str) -> None:
+    found, entry, headers = said(error)
+
+    assert (found, entry["code"], entry["message"]) == (status, code, str(error))
+    assert entry.get("detail", {}) == error.detail
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Docker-Distribution-API-Version"] == "registry/2.0"
+
+
+def test_a_leaf_without_a_row_answers_as_its_kind() -> None:
+    class TagFrozen(errors.Conflict):
+        """New, and in no table yet."""
+
+    try:
+        assert said(TagFrozen("frozen"))[:2] == (409, {"code": "DENIED", "message": "frozen"})
+    finally:
+        del TagFrozen
+
+
+def test_a_chunk_out_of_order_is_told_what_is_there() -> None:
+    assert said(errors.OutOfOrder(5))[2]["Range"] == "0-4"
+    assert "Range" not in said(errors.OutOfOrder(0))[2]
+
+
+def test_what_may_be_repeated_says_when() -> None:
+    assert said(errors.Unavailable())[2]["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("error", [errors.Unauthenticated("x", "insufficient_scope"), errors.Denied("a/b", "push")])
+def test_whoever_lacks_a_right_is_told_where_to_get_it(error: errors.RegistryError) -> None:
+    headers = said(error)[2]
+
+    assert headers["WWW-Authenticate"].endswith('error="insufficient_scope"')
+    assert headers["WWW-Authenticate"] == headers["Registry-Challenge"]
+
+
+def test_a_bug_tells_nothing() -> None:
+    status, entry, _ = said(KeyError("secret"))
+
+    assert status == 500
+    assert "secret" not in json.dumps(entry)

@@ -1,0 +1,158 @@
+"""`/v2/auth`."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from chalicelib.domain.accounts import RobotName
+from tests.doors import Answer, Door
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def basic(name: str, secret: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
+
+
+def post(door: Door, **fields: Any) -> Answer:
+    return door.ask("POST", "/v2/auth", FORM, urlencode(fields, doseq=True).encode())
+
+
+def grants(door: Door, answer: Answer) -> dict[str, set[str]]:
+    actor = door.house.services.tokens.believe(answer.json()["token"])
+    return {name: set(grant.actions) for name, grant in actor.grants.items()}
+
+
+def test_a_token_comes_under_both_names_with_its_life_in_seconds(door: Door) -> None:
+    answer = door.ask("GET", "/v2/auth?service=registry.test", basic("admin", "password"))
+    said = answer.json()
+
+    assert answer.status == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert said["token"] == said["access_token"]
+    assert (said["token_type"], said["expires_in"]) == ("Bearer", 300)
+    assert datetime.datetime.fromisoformat(said["issued_at"]).tzinfo is datetime.UTC
+    assert said["issued_at"].endswith("Z")
+
+
+def test_every_scope_that_is_asked_for_is_answered_with_what_is_granted(door: Door) -> None:
+    door.house.user("bob")
+    target = "/v2/auth?scope=repository:bob/app:pull,push&scope=repository:admin/app:pull%20registry:catalog:*"
+    answer = door.ask("GET", target, basic("bob", "password"))
+
+    assert grants(door, answer) == {"bob/app": {"pull", "push"}, "admin/app": set()}
+
+
+def test_the_anonymous_get_a_token_that_grants_nothing(door: Door) -> None:
+    answer = door.ask("GET", "/v2/auth?scope=repository:admin/app:pull")
+
+    assert grants(door, answer) == {"admin/app": set()}
+    assert door.house.services.tokens.believe(answer.json()["token"]).is_anonymous
+
+
+def test_a_form_is_as_good_as_a_header(door: Door) -> None:
+    answer = post(
+        door, grant_type="password", username="admin", password="password", scope=["repository:admin/app:pull"]
+    )
+
+    assert grants(door, answer) == {"admin/app": {"pull"}}
+
+
+def test_a_form_without_a_name_leaves_it_to_the_header(door: Door) -> None:
+    answer = door.ask("POST", "/v2/auth", FORM | basic("admin", "password"), b"scope=repository:admin/app:pull")
+
+    assert grants(door, answer) == {"admin/app": {"pull"}}
+
+
+def test_a_robot_signs_in_with_its_token(door: Door) -> None:
+    _, secret = door.house.services.accounts.create_robot(RobotName.parse("admin+ci"))
+
+    assert door.ask("GET", "/v2/auth", basic("admin+ci", secret)).status == 200
+    assert post(door, username="admin+ci", password=secret).status == 200
+    assert door.ask("GET", "/v2/auth", basic("admin+ci", secret[:-1])).status == 401
+
+
+def test_a_password_may_have_colons_and_any_letters(door: Door) -> None:
+    door.house.services.accounts.create_user("carol", "a:b:caf\u00e9+&=%")
+
+    assert door.ask("GET", "/v2/auth", basic("carol", "a:b:caf\u00e9+&=%")).status == 200
+    assert post(door, username="carol", password="a:b:caf\u00e9+&=%").status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [("admin", "wrong"), ("nobody", "password"), ("", "password"), ("admin", ""), ("Admin", "password")],
+)
+def test_a_wrong_name_and_a_wrong_password_are_told_the_same(door: Door, name: str, secret: str) -> None:
+    answer = door.ask("GET", "/v2/auth", basic(name, secret))
+
+    assert answer.status == 401
+    assert answer.json()["errors"] == [{"code": "UNAUTHORIZED", "message": "invalid username or password"}]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 3000, "caf\u00e9", "a\x00b", "a#b", "\U0001f600"])
+def test_a_name_that_nobody_can_have_is_told_the_same(door: Door, name: str) -> None:
+    """DynamoDB refuses keys over 2,048 bytes: a name must not become one unseen."""
+    for answer in (
+        door.ask("GET", "/v2/auth", basic(name, "password")),
+        post(door, username=name, password="password"),
+    ):
+        assert answer.status == 401
+        assert answer.code == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Basic",
+        "Basic ",
+        "Basic !!!",
+        "Basic YWRtaW4=",
+        "Basic /w==",
+        "Basic \xe9",
+        "Bearer abc",
+        "Digest x",
+        "YWRtaW46cGFzc3dvcmQ=",
+    ],
+)
+def test_a_header_that_cannot_be_read_is_401(door: Door, value: str) -> None:
+    answer = door.ask("GET", "/v2/auth", {"Authorization": value})
+
+    assert answer.status == 401
+    assert answer.code == "UNAUTHORIZED"
+
+
+def test_a_refresh_token_is_not_taken_since_none_is_issued(door: Door) -> None:
+    answer = post(door, grant_type="refresh_token", refresh_token="x")
+
+    assert answer.status == 401
+    assert "use password" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["service=other.test", "scope=nonsense", "scope=" + "+".join(f"repository:a/b{n}:pull" for n in range(101))],
+)
+def test_a_request_for_what_is_not_here_is_refused_with_a_reason(door: Door, query: str) -> None:
+    answer = door.ask("GET", f"/v2/auth?{query}", basic("admin", "password"))
+
+    assert (answer.status, answer.code) == (400, "UNSUPPORTED")
+    assert answer.json()["errors"][0]["message"]
+
+
+def test_a_form_of_another_service_or_of_many_bytes_is_refused(door: Door) -> None:
+    assert post(door, service="other.test").status == 400
+    assert post(door, username="admin", password="x" * 70_000).status == 400
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"=", b"&&&", b"username", b"%zz=%", b'{"username": "admin"}'])
+def test_a_form_that_says_nothing_is_the_anonymous(door: Door, body: bytes) -> None:
+    answer = door.ask("POST", "/v2/auth", FORM, body)
+
+    assert answer.status == 200
+    assert door.house.services.tokens.believe(answer.json()["token"]).is_anonymous

@@ -1,0 +1,40 @@
+"""`GET /v2/` and `GET /health`."""
+
+import pytest
+
+from tests.doors import Door
+
+
+@pytest.mark.parametrize("path", ["/v2/", "/v2"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_whoever_has_no_token_is_told_where_to_get_one(door: Door, method: str, path: str) -> None:
+    answer = door.ask(method, path)
+
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == ('Bearer realm="http://registry.test/v2/auth",service="registry.test"')
+    assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
+    assert (answer.body == b"") is (method == "HEAD")
+
+
+def test_a_good_token_is_good_and_costs_no_call(door: Door) -> None:
+    token = door.token()
+    door.ask("GET", "/v2/", token)
+    door.house.calls.take()
+    answer = door.ask("GET", "/v2/", token)
+
+    assert (answer.status, answer.body) == (200, b"{}")
+    assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
+    assert door.house.calls.take() == []
+
+
+def test_a_bad_token_is_called_so(door: Door) -> None:
+    answer = door.ask("GET", "/v2/", {"Authorization": "Bearer x"})
+
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"].endswith(',error="invalid_token"')
+
+
+def test_the_house_says_that_it_is_well_without_a_token(door: Door) -> None:
+    answer = door.ask("GET", "/health")
+
+    assert (answer.status, answer.json()) == (200, {"status": "ok"})

@@ -1,0 +1,147 @@
+"""The front door: what chalice lacks for a registry, over an app of a few views."""
+
+from __future__ import annotations
+
+import json
+import logging
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import BlobUnknown
+from chalicelib.edge.application import Application
+from chalicelib.edge.reply import Reply, as_json
+from tests.doors import Door
+
+app = Application("small")
+meeting = Barrier(2, timeout=10)
+
+
+@app.route("/things/{repository}/end", methods=["GET", "PUT"])
+def show(repository: str) -> Reply:
+    """What the view sees of its request."""
+    request = app.current_request
+    assert request
+    return as_json({"repository": repository, "headers": dict(request.headers), "body": request.raw_body.decode()})
+
+
+@app.route("/meet/{name}", methods=["GET"])
+def meet(name: str) -> Reply:
+    """Waits for the other request."""
+    meeting.wait()
+    assert app.current_request
+    return as_json([name, app.current_request.query_params["name"]])
+
+
+@app.route("/refused", methods=["GET"])
+def refused() -> Reply:
+    """A refusal."""
+    raise BlobUnknown("a/b", "sha256:0")
+
+
+@app.route("/broken", methods=["GET"])
+def broken() -> Reply:
+    """A bug."""
+    raise KeyError("a secret of the house")
+
+
+def ask(method: str, target: str, headers: Any = None, body: bytes = b"") -> tuple[dict[str, Any], Any]:
+    answer = app(Door.event(method, target, headers, body), None)
+    return answer, json.loads(answer["body"])
+
+
+def test_a_repository_spans_slashes() -> None:
+    answer, shown = ask("GET", "/things/a/b/c/end")
+
+    assert answer["statusCode"] == 200
+    assert shown["repository"] == "a/b/c"
+
+
+def test_a_slash_at_the_end_changes_nothing() -> None:
+    assert ask("GET", "/things/a/end/") == ask("GET", "/things/a/end")
+
+
+def test_header_lines_of_one_name_are_joined() -> None:
+    """docker sends an Accept line for each type; payload 1.0 has the last one only in `headers`."""
+    lines = [("Accept", "a/b"), ("Accept", "c/d;q=0.5"), ("X-One", "1"), ("ACCEPT", "*/*")]
+    _, shown = ask("GET", "/things/a/end", lines)
+
+    assert shown["headers"]["accept"] == "a/b, c/d;q=0.5, */*"
+    assert shown["headers"]["x-one"] == "1"
+
+
+def test_an_event_without_lists_of_headers_is_understood() -> None:
+    event = Door.event("GET", "/things/a/end", {"Accept": "a/b"}) | {"multiValueHeaders": None}
+
+    assert json.loads(app(event, None)["body"])["headers"]["accept"] == "a/b"
+
+
+@pytest.mark.parametrize("content_type", ["application/vnd.oci.image.manifest.v1+json", "text/html", "x", ""])
+def test_any_content_type_is_taken(content_type: str) -> None:
+    answer, shown = ask("PUT", "/things/a/end", {"Content-Type": content_type}, b'{"a": 1}')
+
+    assert answer["statusCode"] == 200
+    assert shown["body"] == '{"a": 1}'
+
+
+@pytest.mark.parametrize("accept", [None, "text/html", "image/png", ""])
+def test_what_a_client_accepts_never_refuses_it(accept: str | None) -> None:
+    assert ask("GET", "/things/a/end", {"Accept": accept} if accept is not None else {})[0]["statusCode"] == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "HEAD", "OPTIONS", "BREW"])
+def test_a_path_that_leads_nowhere_is_404_in_the_specifications_form(method: str) -> None:
+    answer, said = ask(method, "/nowhere")
+
+    assert answer["statusCode"] == 404
+    assert said["errors"][0]["code"] == "UNSUPPORTED"
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "HEAD", "OPTIONS", "BREW"])
+def test_a_method_that_a_path_lacks_is_405_and_told_the_others(method: str) -> None:
+    answer, said = ask(method, "/things/a/end")
+
+    assert answer["statusCode"] == 405
+    assert answer["headers"]["Allow"] == "GET, PUT"
+    assert said["errors"][0]["detail"] == {"allowed": ["GET", "PUT"]}
+
+
+def test_a_refusal_becomes_its_answer() -> None:
+    answer, said = ask("GET", "/refused")
+
+    assert answer["statusCode"] == 404
+    assert said["errors"] == [
+        {
+            "code": "BLOB_UNKNOWN",
+            "message": "no blob sha256:0 in a/b",
+            "detail": {"name": "a/b", "digest": "sha256:0"},
+        }
+    ]
+
+
+def test_a_bug_is_a_plain_500_and_logged_once_with_the_request(caplog: pytest.LogCaptureFixture) -> None:
+    event = Door.event("GET", "/broken")
+    with caplog.at_level(logging.INFO):
+        answer = app(event, None)
+
+    assert answer["statusCode"] == 500
+    assert "secret" not in answer["body"]
+    assert json.loads(answer["body"])["errors"][0]["code"] == "UNKNOWN"
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert vars(record)["request_id"] == event["requestContext"]["requestId"]
+    assert vars(record)["path"] == "/broken"
+
+
+def test_requests_at_the_same_time_do_not_see_each_other() -> None:
+    seen: dict[str, Any] = {}
+    threads = [
+        Thread(target=lambda name=name: seen.update({name: ask("GET", f"/meet/{name}?name={name}")[1]}))
+        for name in ("first", "second")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert seen == {"first": ["first", "first"], "second": ["second", "second"]}
