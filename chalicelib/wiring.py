@@ -8,6 +8,7 @@ from chalicelib.domain.leases import Lease
 from chalicelib.services.access import Access
 from chalicelib.services.accounts import Accounts
 from chalicelib.services.blobs import Blobs
+from chalicelib.services.grants import Grants
 from chalicelib.services.manifests import Manifests
 from chalicelib.services.referrers import Referrers
 from chalicelib.services.relays import Relays
@@ -110,6 +111,11 @@ class Services:
     def relays(self) -> Relays:
         """What relays are granted."""
         return Relays(self.uploads, self._uploads, self.objects)
+
+    @cached_property
+    def grants(self) -> Grants:
+        """What pushers without a key of ours are granted."""
+        return Grants(self.uploads, self.blobs, self._uploads, self.objects)
 
     @cached_property
     def manifests(self) -> Manifests:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
+from chalicelib.storage import keys
 from tests.houses import House
 
 
@@ -106,3 +108,11 @@ def a_bare_push(house: House, manifest: Manifest, *tags: str, repository: str = 
 def a_referrer(house: House, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
     """A pushed artifact without blobs that refers to a subject."""
     return a_bare_push(house, a_manifest(subject=subject, **fields), repository=repository)
+
+
+def at_the_edge(house: House, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
+    """Bytes as the upload edge writes them, by an upload begun at `at`; gives their key."""
+    digest = Digest.of(content)
+    key = keys.edge_prefix(a_repository(house, repository).id, digest) + ulid(at)
+    house.services.objects.put(key, content, digest)
+    return key

@@ -42,8 +42,12 @@ class Door:
 
     def ask(self, method: str, target: str, headers: Lines | None = None, body: bytes = b"") -> Answer:
         """Asks for a path with its query, as the gateway does."""
-        event = self.event(method, target, headers, body)
-        return Answer(*from_answer(app(event, None), method))
+        return self.send(self.event(method, target, headers, body))
+
+    @staticmethod
+    def send(event: dict[str, Any]) -> Answer:
+        """Asks with an event as it stands."""
+        return Answer(*from_answer(app(event, None), event["httpMethod"]))
 
     @staticmethod
     def event(method: str, target: str, headers: Lines | None = None, body: bytes = b"") -> dict[str, Any]:

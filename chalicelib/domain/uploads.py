@@ -19,6 +19,8 @@ MEBIBYTE = 1024 * 1024
 SMALLEST_PART = 5 * MEBIBYTE
 # What fits a Lambda invocation in base 64 beside its headers (6,291,556 bytes of JSON).
 LARGEST_BODY = 4 * MEBIBYTE
+# What S3 keeps in one object, in the 9,000 parts that are granted: 50 TB.
+LARGEST_OBJECT = 50 * 1024**4
 # What S3 takes in one PUT.
 LARGEST_PUT = 5 * 1024**3
 RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")

@@ -4,7 +4,6 @@ One declared route per operation, repositories at any depth, an answer for every
 requests that do not share a variable, and domain errors turned into replies (ADR 0001 says what chalice 1.34 does).
 """
 
-import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cached_property, wraps
@@ -15,8 +14,7 @@ from chalice.app import Chalice, Request, Response
 from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
 from chalicelib.edge.registry.errors import to_reply
 from chalicelib.edge.router import Router
-
-log = logging.getLogger("cloudberth")
+from chalicelib.telemetry import logger
 
 
 class Application(Chalice):
@@ -83,10 +81,10 @@ class Application(Chalice):
                 return view(**values)
             except RegistryError as error:
                 return to_reply(error, self.current_request)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a bug is told once, here, and answered
                 request = self.current_request
                 context = request.context if request else {}
-                log.exception("bug", extra={"request_id": context.get("requestId"), "path": context.get("path")})
+                logger.exception("bug", request_id=context.get("requestId"), path=context.get("path"))
                 return to_reply(error, request)
 
         return told

@@ -101,9 +101,12 @@ class Blobs:
         """Makes a condemned blob live for a push that names it; False when it has gone meanwhile."""
         return until_won(lambda: self._link_again(repository, digest))
 
-    def adopt(self, repository: Repository, digest: Digest) -> bool:
-        """Links a blob that the upload edge has written for this repository; False where there is none."""
-        if not self._edge or digest.algorithm != "sha256":
+    def adopt(self, repository: Repository, digest: Digest, *, by_grant: bool = False) -> bool:
+        """Links a blob that was put for this repository past us; False where there is none.
+
+        By the upload edge, where there is one, or under an address that was granted.
+        """
+        if not (self._edge or by_grant) or digest.algorithm != "sha256":
             return False
         found = self._objects.newest(keys.edge_prefix(repository.id, digest))
         return found is not None and until_won(lambda: self._adopt(repository, digest, *found))

@@ -195,7 +195,7 @@ class Uploads:
         if row.status == OPEN:
             _check_chunk(chunk, row.offset, len(content))
             self._close(row, digest, content)
-        self._finish(actor, repository, row, digest)
+        self.finish(actor, repository, row, digest)
 
     def _push_whole(
         self, actor: Actor, repository: Repository, digest: Digest, content: bytes, token: UploadToken | None
@@ -270,7 +270,7 @@ class Uploads:
         except LostRace:
             raise BlobUploadUnknown from None
 
-    def _finish(self, actor: Actor, repository: Repository, row: UploadRow, digest: Digest) -> None:
+    def finish(self, actor: Actor, repository: Repository, row: UploadRow, digest: Digest) -> None:
         """Joins the bytes of a closed upload and links them; done again, it changes nothing."""
         s3_key = row.s3_key or ""
 

@@ -1,8 +1,6 @@
 """The usage log: what happened, and who pulled."""
 
-import datetime
 import hashlib
-import logging
 import threading
 import time
 from collections import OrderedDict
@@ -14,12 +12,12 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.storage.table import Transaction
 from chalicelib.storage.usage import UsageStore
+from chalicelib.telemetry import logger
 
 HOUR_S = 3600
 # How many pulls of this hour a process remembers; one it forgot is written again under the same key.
 REMEMBERED = 20_000
 LARGEST_BATCH = 500
-log = logging.getLogger(__name__)
 
 
 class Usage:
@@ -119,11 +117,10 @@ class PullLog:
     def _write(self, events: list[Event]) -> None:
         try:
             self._store.write_pulls(events)
-        except Exception:
-            log.exception("pulls not recorded", extra={"pulls": [event.metadata for event in events]})
+        except Exception:  # noqa: BLE001 - a record never fails a pull
+            logger.exception("pulls not recorded", pulls=[event.metadata for event in events])
 
 
 def hour_key(start: float, identity: str) -> str:
     """A sort key like a ULID: the hour's time, and 80 bits of what the pull was."""
-    prefix = ulid(datetime.datetime.fromtimestamp(start, datetime.UTC).timestamp())[:10]
-    return prefix + identity[:16].upper()
+    return ulid(start)[:10] + identity[:16].upper()

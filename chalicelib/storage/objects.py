@@ -49,6 +49,11 @@ class ObjectStore:
         content: bytes = self._call("get_object", Key=key)["Body"].read()
         return content
 
+    def get_range(self, key: str, first: int, last: int) -> bytes:
+        """Bytes of an object from one offset to another, both inclusive."""
+        content: bytes = self._call("get_object", Key=key, Range=f"bytes={first}-{last}")["Body"].read()
+        return content
+
     def read(self, key: str) -> Iterator[bytes]:
         """An object's bytes, by the megabyte."""
         body = self._call("get_object", Key=key)["Body"]

@@ -1,5 +1,7 @@
 """Uploads that came in pieces, as they are kept."""
 
+from collections.abc import Sequence
+
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
@@ -14,6 +16,7 @@ from chalicelib.storage.table import (
     Transaction,
     absent,
     get,
+    put_all,
     query,
 )
 
@@ -66,6 +69,14 @@ class UploadStore:
         """Writes down a part that S3 has acknowledged."""
         key = keys.part(upload.pk.removeprefix("UP#"), number)
         transaction.put(PartRow.under(key, number=number, etag=etag, size=size, expires_at=upload.expires_at))
+
+    def put_parts(self, upload: UploadRow, parts: Sequence[tuple[int, str]]) -> None:
+        """Writes down parts, by number and ETag, of an upload that nobody has closed yet."""
+        identifier, until = upload.pk.removeprefix("UP#"), upload.expires_at
+        put_all(
+            PartRow.under(keys.part(identifier, number), number=number, etag=etag, size=0, expires_at=until)
+            for number, etag in parts
+        )
 
     def parts(self, upload_id: str) -> list[PartRow]:
         """The parts in order."""

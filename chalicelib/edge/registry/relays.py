@@ -1,7 +1,7 @@
-"""`/v2/<name>/blobs/uploads/<upload>/grants` and `/parts`: what the installation's own relay is granted, and reports.
+"""`/v2/<name>/blobs/uploads/<upload>/grants`, `/parts` and `/complete`: bytes that go to S3 past us.
 
-Both need the relay's signature over the path and the body: what anyone else says it hashed is no proof. The first grant
-of a body needs the pusher's token beside it.
+The installation's own relay signs path and body, is granted parts and reports what it hashed; only the first grant of a
+body needs the pusher's token beside it. Anyone else, with a pusher's token, is granted addresses and has the bytes proven.
 """
 
 import base64
@@ -12,10 +12,11 @@ from typing import Any
 
 from chalice.app import Blueprint
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, Denied
 from chalicelib.domain.names import RepositoryName
 from chalicelib.edge import asking
-from chalicelib.edge.registry.uploads import PATH
+from chalicelib.edge.registry.uploads import PATH, created
 from chalicelib.edge.reply import Reply, as_json
 from chalicelib.services.relays import Stored
 from chalicelib.wiring import services
@@ -26,11 +27,43 @@ blueprint = Blueprint(__name__)
 @blueprint.route(PATH + "/grants", methods=["POST"])
 def grant(repository: str, upload: str) -> Reply:
     """Addresses for the next parts: `{"first": number or 0, "count": number}`."""
+    if not asking.header("relay-signature"):
+        return _grant_pusher(repository, upload)
     asked = _said(repository)
     first = int(asked["first"])
     if first == 0:
         services().access.granted(asking.actor(), RepositoryName.parse(repository), "push")
     return as_json(services().relays.grant(upload, first, int(asked["count"])))
+
+
+def _grant_pusher(repository: str, upload: str) -> Reply:
+    """`{"digest", "size", "first"}`: one address, or those of parts."""
+    asked, name = _json(), RepositoryName.parse(repository)
+    digest, size = Digest.parse(str(asked.get("digest"))), _number(asked, "size")
+    first = _number(asked, "first", 1)
+    return as_json(services().grants.grant(asking.actor(), name, upload, digest, size, first))
+
+
+@blueprint.route(PATH + "/complete", methods=["POST"])
+def complete(repository: str, upload: str) -> Reply:
+    """`{"digest", "size", "parts": [[number, etag], …]}`: 201 when the blob is visible, 202 while it is being hashed."""
+    said, name = _json(), RepositoryName.parse(repository)
+    digest, size = Digest.parse(str(said.get("digest"))), _number(said, "size")
+    try:
+        parts = [(int(number), str(etag)) for number, etag in said.get("parts") or []]
+    except (TypeError, ValueError):
+        raise BlobUploadInvalid("parts is a list of [number, ETag]") from None
+    hashed = services().grants.complete(asking.actor(), name, upload, digest, size, parts)
+    if hashed is None:
+        return created(repository, digest)
+    return as_json({"hashed": hashed}, 202, {"Retry-After": "1"})
+
+
+def _number(said: dict[str, Any], name: str, default: int | None = None) -> int:
+    value = said.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BlobUploadInvalid(f"{name} is a whole number")
+    return value
 
 
 @blueprint.route(PATH + "/parts", methods=["POST"])
@@ -57,8 +90,14 @@ def _said(repository: str) -> dict[str, Any]:
     expected = hmac.new(services().secrets.relay, path + b"\n" + asking.body(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected, asking.header("relay-signature")):
         raise Denied(repository, "relay uploads into")
+    return _json()
+
+
+def _json() -> dict[str, Any]:
     try:
-        said: dict[str, Any] = json.loads(asking.body())
+        said = json.loads(asking.body())
     except ValueError as error:
         raise BlobUploadInvalid(f"not JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise BlobUploadInvalid("not a JSON object")
     return said

@@ -23,14 +23,14 @@ def begin(repository: str) -> Reply:
         parsed = Digest.parse(digest)
         _check_length()
         services().uploads.push(actor, name, parsed, asking.body())
-        return _created(repository, parsed)
+        return created(repository, parsed)
     algorithm = parse_algorithm(asking.parameter("digest-algorithm") or "sha256")
     if mount := asking.parameter("mount"):
         parsed = Digest.parse(mount)
         algorithm = parsed.algorithm
         target = services().repositories.for_push(actor, name)
         if services().blobs.mount(actor, target, parsed, _source()):
-            return _created(repository, parsed)
+            return created(repository, parsed)
     progress = services().uploads.begin(actor, name, algorithm)
     return _accepted(repository, progress, 202, {"OCI-Chunk-Min-Length": str(LARGEST_BODY)})
 
@@ -63,7 +63,7 @@ def close(repository: str, upload: str) -> Reply:
     digest = Digest.parse(text)
     _check_length()
     services().uploads.close(actor, name, upload, digest, asking.body(), _chunk())
-    return _created(repository, digest)
+    return created(repository, digest)
 
 
 @blueprint.route(PATH, methods=["GET"])
@@ -101,5 +101,6 @@ def _accepted(repository: str, progress: Progress, status: int, more: Headers | 
     return empty(status, headers | (more or {}))
 
 
-def _created(repository: str, digest: Digest) -> Reply:
+def created(repository: str, digest: Digest) -> Reply:
+    """That a blob is there, and where."""
     return empty(201, {"Location": f"/v2/{repository}/blobs/{digest}", "Docker-Content-Digest": str(digest)})

@@ -35,7 +35,7 @@ def said(error: Exception) -> tuple[int, dict[str, Any], dict[str, Any]]:
         (errors.ManifestTooLarge(1), 413, "SIZE_INVALID"),
         (errors.NameTaken("x"), 409, "DENIED"),
         (errors.BlobInUse("x", "y"), 405, "UNSUPPORTED"),
-        (errors.Unavailable(), 429, "TOOMANYREQUESTS"),
+        (errors.Unavailable(), 503, "UNAVAILABLE"),
     ],
 )
 def test_an_error_has_its_status_and_code(error: errors.RegistryError, status: int, code: str) -> None:

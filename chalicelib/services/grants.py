@@ -1,0 +1,156 @@
+"""Uploads that somebody without any key of ours brings to S3: a relay beside a CI job, a push program.
+
+What they say about the bytes is no proof. Up to 5 GB S3 itself verifies the checksum that the address was signed with; above,
+and for sha512, the object is hashed here before it becomes visible, some seconds at a time, as long as the pusher asks for it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from chalicelib.domain import hashing
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, OutOfOrder, SizeInvalid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.uploads import LARGEST_OBJECT, LARGEST_PUT, MEBIBYTE
+from chalicelib.services.blobs import Blobs
+from chalicelib.services.uploads import Uploads
+from chalicelib.storage import keys
+from chalicelib.storage.objects import ObjectStore
+from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.uploads import CANCELLED, CLOSED, OPEN, UploadRow, UploadStore
+
+# How long an address stays good, and how long one request hashes, in seconds. A part of 64 MB at 40 KB/s takes half an hour.
+ADDRESS_S, HASHING_S = 3600, 12
+SMALLEST_GRANTED, MOST_PARTS, ADDRESSES = 64 * MEBIBYTE, 9000, 32
+READ_BYTES = 8 * MEBIBYTE
+
+
+class Grants:
+    """Addresses to put bytes under, and the proof afterwards. `hashing_s` is how long one request hashes."""
+
+    def __init__(
+        self,
+        uploads: Uploads,
+        blobs: Blobs,
+        store: UploadStore,
+        objects: ObjectStore,
+        hashing_s: float = HASHING_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._uploads, self._blobs, self._store, self._objects = uploads, blobs, store, objects
+        self._hashing_s, self._clock = hashing_s, clock
+
+    def grant(
+        self, actor: Actor, name: RepositoryName, text: str, digest: Digest, size: int, first: int
+    ) -> dict[str, object]:
+        """Where to put a blob of `size` bytes: one address with its checksum, or those of parts from number `first` on.
+
+        Raises Unauthenticated, BlobUploadUnknown, BlobUploadInvalid.
+        """
+        repository, token = self._uploads.opened(actor, name, text)
+        if not 0 <= size <= LARGEST_OBJECT:
+            raise BlobUploadInvalid(f"size is {size}: a blob has 0 to {LARGEST_OBJECT} bytes")
+        row = self._store.get(token.upload_id)
+        if row is not None and row.status != OPEN:
+            raise BlobUploadUnknown
+        if _in_one_put(digest, size):
+            s3_key = keys.edge_prefix(repository.id, digest) + token.upload_id
+            address = self._objects.address("put_object", s3_key, ADDRESS_S, ChecksumSHA256=digest.base64)
+            return {"way": "put", "address": address, "headers": {"x-amz-checksum-sha256": digest.base64}}
+        is_new = row is None
+        row = row or self._uploads.new_row(token)
+        if row.multipart_id is None:
+            self._uploads.begin_parts(row)
+            self._commit(row, is_new=is_new)
+        numbers = range(first, min(first + ADDRESSES, _part_count(size) + 1))
+        return {
+            "way": "parts",
+            "part_size": _part_size(size),
+            "parts": [{"number": number, "address": self._part_address(row, number)} for number in numbers],
+        }
+
+    def _part_address(self, row: UploadRow, number: int) -> str:
+        where = {"UploadId": row.multipart_id, "PartNumber": number}
+        return self._objects.address("upload_part", row.s3_key or "", ADDRESS_S, **where)
+
+    def complete(
+        self,
+        actor: Actor,
+        name: RepositoryName,
+        text: str,
+        digest: Digest,
+        size: int,
+        parts: Sequence[tuple[int, str]],
+    ) -> int | None:
+        """Makes what was put the blob of that digest; None when it is visible, else how many bytes are hashed so far.
+
+        Raises BlobUploadInvalid when nothing was put, SizeInvalid, DigestInvalid, BlobUploadUnknown.
+        """
+        repository, token = self._uploads.opened(actor, name, text)
+        if _in_one_put(digest, size):
+            if not self._blobs.adopt(repository, digest, by_grant=True):
+                raise BlobUploadInvalid(f"nothing of {digest} was put under the address that was granted")
+            return None
+        row = self._store.get(token.upload_id)
+        if row is None or row.status == CANCELLED or (row.status == CLOSED and row.digest != digest):
+            raise BlobUploadUnknown
+        if row.status == OPEN:
+            self._close(row, digest, parts)
+        self._objects.finish_parts(row.s3_key or "", row.multipart_id or "", parts)
+        if not self._hashed(row, size):
+            return row.offset
+        if hashing.resume(row.algorithm, row.hash_state or b"").hexdigest() != digest.hex:
+            self._refuse(row, digest)
+        self._uploads.finish(actor, repository, row, digest)
+        return None
+
+    def _close(self, row: UploadRow, digest: Digest, parts: Sequence[tuple[int, str]]) -> None:
+        """Writes down what the upload becomes, with its parts, before they are joined."""
+        if not parts:
+            raise BlobUploadInvalid("say the number and the ETag of every part")
+        self._store.put_parts(row, parts)
+        row.status, row.digest, row.algorithm, row.offset = CLOSED, digest, digest.algorithm, 0
+        row.hash_state = hashing.begin(digest.algorithm).state()
+        self._commit(row)
+
+    def _hashed(self, row: UploadRow, size: int) -> bool:
+        """Hashes on from where the last request stopped; whether all is hashed."""
+        stored = self._objects.size(row.s3_key or "")
+        if stored != size:
+            raise SizeInvalid(size, stored)
+        hasher, deadline = hashing.resume(row.algorithm, row.hash_state or b""), self._clock() + self._hashing_s
+        while hasher.count < size and self._clock() < deadline:
+            last = min(hasher.count + READ_BYTES, size) - 1
+            hasher.update(self._objects.get_range(row.s3_key or "", hasher.count, last))
+        row.offset, row.hash_state = hasher.count, hasher.state()
+        self._commit(row)
+        return hasher.count == size
+
+    def _refuse(self, row: UploadRow, digest: Digest) -> None:
+        received = hashing.resume(row.algorithm, row.hash_state or b"").hexdigest()
+        row.status = CANCELLED
+        self._commit(row)
+        self._objects.delete(row.s3_key or "")
+        raise DigestInvalid(str(digest), f"the {row.offset} bytes that came have {row.algorithm}:{received}")
+
+    def _commit(self, row: UploadRow, *, is_new: bool = False) -> None:
+        transaction = Transaction()
+        self._store.put(transaction, row, None if is_new else row.version)
+        try:
+            transaction.commit()
+        except LostRace:
+            raise OutOfOrder(row.offset) from None
+
+
+def _in_one_put(digest: Digest, size: int) -> bool:
+    return digest.algorithm == "sha256" and size <= LARGEST_PUT
+
+
+def _part_size(size: int) -> int:
+    """Bytes of a part, all but the last: as many as keep their number within what S3 joins."""
+    return max(SMALLEST_GRANTED, -(-size // MOST_PARTS // MEBIBYTE) * MEBIBYTE)
+
+
+def _part_count(size: int) -> int:
+    return max(1, -(-size // _part_size(size)))

@@ -1,0 +1,105 @@
+"""`/v2/<name>/blobs/<digest>`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.downloads import Download
+from tests.builders import a_blob, a_push
+from tests.doors import Door
+
+PATH = "/v2/admin/app/blobs"
+
+
+def test_a_pull_leads_to_the_bytes_in_s3(door: Door) -> None:
+    digest = a_blob(door.house, b"bytes of a layer")
+    answer = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app"))
+
+    assert (answer.status, answer.body) == (307, b"")
+    assert answer.headers["docker-content-digest"] == str(digest)
+    assert answer.headers["cache-control"] == "no-store"
+    fetched = requests.get(answer.headers["location"], timeout=10)
+    assert fetched.content == b"bytes of a layer"
+    assert fetched.headers["content-type"] == "application/octet-stream"
+
+
+def test_head_leads_to_an_address_that_is_good_for_head(door: Door) -> None:
+    digest = a_blob(door.house, b"bytes of a layer")
+    answer = door.ask("HEAD", f"{PATH}/{digest}", door.token("admin/app"))
+
+    assert answer.status == 307
+    fetched = requests.head(answer.headers["location"], timeout=10)
+    assert (fetched.status_code, fetched.headers["content-length"]) == (200, "16")
+
+
+def test_an_address_lasts_as_long_as_the_setting_says(new_door: Callable[..., Door]) -> None:
+    door = new_door(presign_s=77)
+    digest = a_blob(door.house)
+    answer = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app"))
+
+    assert parse_qs(urlsplit(answer.headers["location"]).query)["X-Amz-Expires"] == ["77"]
+
+
+def test_where_there_is_an_edge_the_address_is_its_own(new_door: Callable[..., Door]) -> None:
+    door = new_door(downloads="edge")
+    digest = a_blob(door.house)
+    location = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app")).headers["location"]
+    path = location.removeprefix("http://registry.test")
+    download = Download.verify(path, list(door.house.services.secrets.upload), door.house.clock())
+
+    assert path.startswith("/content/")
+    assert download.digest == digest
+
+
+def test_a_pull_of_a_blob_asks_the_table_once_and_s3_never(door: Door) -> None:
+    digest, token = a_blob(door.house), door.token("admin/app")
+    door.ask("GET", f"{PATH}/{digest}", token)
+    door.house.calls.take()
+    door.ask("GET", f"{PATH}/{digest}", token)
+
+    assert len(door.house.calls.take()) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_a_blob_that_is_not_there_is_404(door: Door, method: str) -> None:
+    a_blob(door.house)
+
+    assert door.ask(method, f"{PATH}/{Digest.of(b'other')}", door.token("admin/app")).status == 404
+
+
+@pytest.mark.parametrize("digest", ["latest", "sha256:abc", "sha256:" + "A" * 64, "md5:" + "a" * 32, "%00"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_what_is_no_digest_is_refused(door: Door, method: str, digest: str) -> None:
+    answer = door.ask(method, f"{PATH}/{digest}", door.token("admin/app"))
+
+    assert (answer.status, answer.code) == (400, "DIGEST_INVALID")
+
+
+def test_a_deleted_blob_is_gone(door: Door) -> None:
+    digest, token = a_blob(door.house), door.token("admin/app")
+
+    assert door.ask("DELETE", f"{PATH}/{digest}", token).status == 202
+    assert door.ask("GET", f"{PATH}/{digest}", token).code == "BLOB_UNKNOWN"
+    assert door.ask("DELETE", f"{PATH}/{digest}", token).code == "BLOB_UNKNOWN"
+
+
+def test_a_blob_that_a_manifest_needs_is_not_deleted_and_the_manifest_is_named(door: Door) -> None:
+    manifest, token = a_push(door.house, "v1"), door.token("admin/app")
+    digest = manifest.blobs[-1].digest
+    answer = door.ask("DELETE", f"{PATH}/{digest}", token)
+
+    assert (answer.status, answer.code) == (405, "UNSUPPORTED")
+    assert answer.json()["errors"][0]["detail"] == {"digest": str(digest), "manifest": str(manifest.digest)}
+    assert door.ask("GET", f"{PATH}/{digest}", token).status == 307
+
+
+def test_whoever_may_only_pull_may_not_delete(door: Door) -> None:
+    digest = a_blob(door.house)
+    answer = door.ask("DELETE", f"{PATH}/{digest}", door.token("admin/app", actions="pull"))
+
+    assert answer.status in (401, 403)

@@ -1,0 +1,189 @@
+"""`/v2/<name>/manifests/<reference>`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from chalicelib.domain import media_types
+from chalicelib.domain.digests import Digest
+from tests.builders import a_blob, a_config, a_descriptor, a_manifest, a_push
+from tests.doors import Door
+
+PATH = "/v2/admin/app/manifests"
+
+
+@pytest.mark.parametrize("by_digest", [False, True])
+def test_a_manifest_comes_byte_by_byte_with_digest_type_and_etag(door: Door, by_digest: bool) -> None:
+    manifest = a_push(door.house, "v1")
+    answer = door.ask("GET", f"{PATH}/{manifest.digest if by_digest else 'v1'}", door.token("admin/app"))
+
+    assert (answer.status, answer.body) == (200, manifest.content)
+    assert answer.headers["content-type"] == media_types.OCI_MANIFEST
+    assert answer.headers["docker-content-digest"] == str(manifest.digest)
+    assert answer.headers["etag"] == f'"{manifest.digest}"'
+    assert answer.headers["content-length"] == str(manifest.size)
+
+
+def test_head_says_all_that_get_says_but_the_body(door: Door) -> None:
+    manifest, token = a_push(door.house, "v1"), door.token("admin/app")
+    got, told = (door.ask(method, f"{PATH}/v1", token) for method in ("GET", "HEAD"))
+
+    assert told.status == 200
+    assert told.body == b""
+    assert told.headers == got.headers
+    assert told.headers["content-length"] == str(manifest.size)
+
+
+@pytest.mark.parametrize("form", ["{}", '"{}"', 'W/"{}"'])
+def test_whoever_has_it_already_gets_304_and_no_body(door: Door, form: str) -> None:
+    manifest = a_push(door.house, "v1")
+    headers = door.token("admin/app") | {"If-None-Match": form.format(manifest.digest)}
+    answer = door.ask("GET", f"{PATH}/v1", headers)
+
+    assert (answer.status, answer.body) == (304, b"")
+    assert answer.headers["etag"] == f'"{manifest.digest}"'
+    assert door.ask("GET", f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
+
+
+def test_a_push_answers_with_place_and_digest(door: Door) -> None:
+    manifest = a_manifest([a_blob(door.house)], a_blob(door.house, a_config()))
+    answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), manifest.content)
+
+    assert (answer.status, answer.body) == (201, b"")
+    assert answer.headers["location"] == f"{PATH}/{manifest.digest}"
+    assert answer.headers["docker-content-digest"] == str(manifest.digest)
+    assert "oci-subject" not in answer.headers
+    assert "oci-tag" not in answer.headers
+
+
+def test_several_tags_each_stand_in_a_line_of_their_own_once(door: Door) -> None:
+    a_blob(door.house)
+    manifest, token = a_manifest(), door.token("admin/app")
+    answer = door.ask("PUT", f"{PATH}/{manifest.digest}?tag=a&tag=b&tag=a", token, manifest.content)
+
+    assert [value for name, value in answer.lines if name == "oci-tag"] == ["a", "b"]
+    assert {door.ask("HEAD", f"{PATH}/{tag}", token).status for tag in "ab"} == {200}
+
+
+def test_a_push_with_a_subject_says_so(door: Door) -> None:
+    subject = Digest.of(b"to come")
+    manifest = a_manifest(subject=subject)
+    answer = door.ask("PUT", f"{PATH}/{manifest.digest}", door.token("admin/app"), manifest.content)
+
+    assert answer.headers["oci-subject"] == str(subject)
+
+
+def test_a_push_under_sha512_is_kept_under_it(door: Door) -> None:
+    manifest, token = a_manifest(), door.token("admin/app")
+    digest = Digest.of(manifest.content, "sha512")
+    answer = door.ask("PUT", f"{PATH}/{digest}", token, manifest.content)
+
+    assert answer.headers["docker-content-digest"] == str(digest)
+    assert door.ask("GET", f"{PATH}/{digest}", token).body == manifest.content
+
+
+def test_a_push_under_another_digest_is_refused_with_the_right_one(door: Door) -> None:
+    manifest = a_manifest()
+    answer = door.ask("PUT", f"{PATH}/{Digest.of(b'other')}", door.token("admin/app"), manifest.content)
+
+    assert (answer.status, answer.code) == (400, "DIGEST_INVALID")
+    assert str(manifest.digest) in answer.json()["errors"][0]["message"]
+
+
+def test_whoever_may_not_push_hears_nothing_of_what_they_sent(door: Door) -> None:
+    a_push(door.house, "v1")
+    for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
+        answer = door.ask("PUT", f"{PATH}/v1", token, b"no manifest at all")
+
+        assert answer.status in (401, 403)
+        assert "MANIFEST" not in answer.code
+
+
+@pytest.mark.parametrize("tag", ["t" * 129, ".a", "a%20b", "a%2Fb", "%00"])
+def test_a_tag_that_is_none_is_refused_in_path_and_query(door: Door, tag: str) -> None:
+    manifest, token = a_manifest(), door.token("admin/app")
+    for target in (f"{PATH}/{tag}", f"{PATH}/{manifest.digest}?tag={tag}"):
+        answer = door.ask("PUT", target, token, manifest.content)
+
+        assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
+
+
+def test_blobs_that_are_missing_are_named(door: Door) -> None:
+    a_blob(door.house)
+    missing = [Digest.of(b"a"), Digest.of(b"b")]
+    answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), a_manifest(missing).content)
+
+    assert (answer.status, answer.code) == (400, "MANIFEST_BLOB_UNKNOWN")
+    assert set(answer.json()["errors"][0]["detail"]["digests"]) == {str(digest) for digest in missing}
+
+
+BAD = {
+    "a media type with a line break": json.dumps({"mediaType": "application/x\r\nX-Evil: 1"}),
+    "a media type that is half a character": json.dumps({"mediaType": "application/\ud800"}),
+    "a media type without end": json.dumps({"mediaType": "application/" + "x" * 500_000}),
+    "an artifact type that is half a character": json.dumps({"mediaType": "a/b", "artifactType": "\ud800"}),
+    "an artifact type without end": json.dumps({"mediaType": "a/b", "artifactType": "x" * 500_000}),
+    "a number without end": '{"mediaType": "a/b", "x": ' + "1" * 5000 + "}",
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
+def test_a_manifest_that_cannot_be_kept_is_refused_and_no_bug(door: Door, content: str) -> None:
+    """An item of DynamoDB has 400 KB, and a media type must fit the line of a header."""
+    answer = door.ask("PUT", f"{PATH}/bad", door.token("admin/app"), content.encode())
+
+    assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
+
+
+def test_annotations_of_any_text_come_back_in_the_list_of_referrers(door: Door) -> None:
+    subject, token = a_push(door.house, "v1"), door.token("admin/app")
+    annotations = {"half": "\ud800", "long": "x" * 500_000, "caf\u00e9": "\u0000\n"}
+    content = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": media_types.OCI_INDEX,
+            "manifests": [],
+            "subject": a_descriptor(subject.digest),
+            "annotations": annotations,
+        }
+    ).encode()
+    pushed = door.ask("PUT", f"{PATH}/{Digest.of(content)}", token, content)
+    listed = door.ask("GET", f"/v2/admin/app/referrers/{subject.digest}", token)
+
+    assert (pushed.status, listed.status) == (201, 200)
+    assert listed.json()["manifests"][0]["annotations"]["long"] == "x" * 500_000
+
+
+def test_a_label_that_reaches_past_the_end_of_time_still_pushes_and_pulls(door: Door) -> None:
+    manifest, token = a_manifest(annotations={"quay.expires-after": "999999999w"}), door.token("admin/app")
+
+    assert door.ask("PUT", f"{PATH}/v1", token, manifest.content).status == 201
+    assert door.ask("GET", f"{PATH}/v1", token).status == 200
+    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
+
+
+def test_a_tag_is_deleted_and_the_manifest_stays_reachable_by_its_other_tag(door: Door) -> None:
+    a_push(door.house, "v1", "v2")
+    token = door.token("admin/app")
+
+    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
+    assert [door.ask("HEAD", f"{PATH}/{tag}", token).status for tag in ("v1", "v2")] == [404, 200]
+    assert door.ask("DELETE", f"{PATH}/v1", token).code == "MANIFEST_UNKNOWN"
+
+
+def test_a_manifest_is_deleted_by_digest_with_all_its_tags(door: Door) -> None:
+    manifest, token = a_push(door.house, "v1", "v2"), door.token("admin/app")
+
+    assert door.ask("DELETE", f"{PATH}/{manifest.digest}", token).status == 202
+    assert {door.ask("HEAD", f"{PATH}/{name}", token).status for name in ("v1", "v2", manifest.digest)} == {404}
+
+
+def test_an_unknown_reference_is_told_from_an_unknown_repository(door: Door) -> None:
+    a_push(door.house, "v1")
+    token = door.token("admin/app", "admin/other")
+
+    assert door.ask("GET", f"{PATH}/v9", token).code == "MANIFEST_UNKNOWN"
+    assert door.ask("GET", f"{PATH}/{Digest.of(b'other')}", token).code == "MANIFEST_UNKNOWN"
+    assert door.ask("GET", "/v2/admin/other/manifests/v1", token).code == "NAME_UNKNOWN"

@@ -1,0 +1,221 @@
+"""`/v2/<name>/blobs/uploads/…`."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlencode
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.uploads import UploadToken
+from tests.builders import a_blob
+from tests.doors import Answer, Door
+
+PATH = "/v2/admin/app/blobs/uploads/"
+CONTENT = os.urandom(1000)
+DIGEST = Digest.of(CONTENT)
+
+
+@pytest.fixture
+def token(door: Door) -> dict[str, str]:
+    """The admin's, for three repositories."""
+    return door.token("admin/app", "admin/other", "admin/a/b/c")
+
+
+def begin(door: Door, token: dict[str, str], path: str = PATH) -> str:
+    """The address of a new upload."""
+    answer = door.ask("POST", path, token)
+    assert answer.status == 202
+    return answer.headers["location"]
+
+
+def blob_is(door: Door, token: dict[str, str], digest: Digest = DIGEST) -> bool:
+    return door.ask("HEAD", f"/v2/admin/app/blobs/{digest}", token).status == 307
+
+
+def test_an_upload_begins_on_the_same_host_with_nothing_in_it(door: Door, token: dict[str, str]) -> None:
+    answer = door.ask("POST", PATH, token)
+    location = answer.headers["location"]
+    upload = UploadToken.verify(
+        location.rpartition("/")[2], list(door.house.services.secrets.upload), door.house.clock()
+    )
+
+    assert (answer.status, answer.body) == (202, b"")
+    assert location.startswith(PATH)
+    assert answer.headers["range"] == "0-0"
+    assert answer.headers["docker-upload-uuid"] == upload.upload_id
+    assert answer.headers["oci-chunk-min-length"] == str(4 * 1024 * 1024)
+
+
+def test_the_algorithm_may_be_announced(door: Door, token: dict[str, str]) -> None:
+    assert ".sha512." in door.ask("POST", PATH + "?digest-algorithm=sha512", token).headers["location"]
+    assert door.ask("POST", PATH + "?digest-algorithm=md5", token).code == "DIGEST_INVALID"
+
+
+def test_a_blob_in_one_post(door: Door, token: dict[str, str]) -> None:
+    answer = door.ask("POST", f"{PATH}?digest={DIGEST}", token, CONTENT)
+
+    assert answer.status == 201
+    assert answer.headers["location"] == f"/v2/admin/app/blobs/{DIGEST}"
+    assert answer.headers["docker-content-digest"] == str(DIGEST)
+    assert blob_is(door, token)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_blob_in_post_and_put(door: Door, token: dict[str, str], algorithm: str) -> None:
+    digest = Digest.of(CONTENT, algorithm)
+    answer = door.ask("PUT", f"{begin(door, token)}?{urlencode({'digest': digest})}", token, CONTENT)
+
+    assert answer.status == 201
+    assert answer.headers["location"] == f"/v2/admin/app/blobs/{digest}"
+    assert blob_is(door, token, digest)
+
+
+def test_a_blob_in_chunks(door: Door, token: dict[str, str]) -> None:
+    location = begin(door, token, "/v2/admin/a/b/c/blobs/uploads/")
+    for start, end in ((0, 400), (400, 900)):
+        headers = token | {"Content-Range": f"{start}-{end - 1}", "Content-Type": "application/octet-stream"}
+        answer = door.ask("PATCH", location, headers, CONTENT[start:end])
+        assert (answer.status, answer.headers["range"]) == (202, f"0-{end - 1}")
+        location = answer.headers["location"]
+    told = door.ask("GET", location, token)
+    last = door.ask("PUT", f"{location}?digest={DIGEST}", token | {"Content-Range": "900-999"}, CONTENT[900:])
+
+    assert (told.status, told.body, told.headers["range"]) == (204, b"", "0-899")
+    assert told.headers["docker-upload-uuid"] in told.headers["location"]
+    assert (last.status, last.headers["location"]) == (201, f"/v2/admin/a/b/c/blobs/{DIGEST}")
+
+
+def test_a_chunk_out_of_order_is_416_with_what_is_there(door: Door, token: dict[str, str]) -> None:
+    location = door.ask("PATCH", begin(door, token), token, CONTENT[:400]).headers["location"]
+    for method, query in (("PATCH", ""), ("PUT", f"?digest={DIGEST}")):
+        answer = door.ask(method, location + query, token | {"Content-Range": "500-999"}, CONTENT[500:])
+
+        assert (answer.status, answer.code) == (416, "BLOB_UPLOAD_INVALID")
+        assert answer.headers["range"] == "0-399"
+    assert door.ask("GET", location, token).headers["range"] == "0-399"
+
+
+@pytest.mark.parametrize("content_range", ["bytes 0-999/1000", "0-", "999-0", "x"])
+def test_a_range_that_is_none_is_refused(door: Door, token: dict[str, str], content_range: str) -> None:
+    answer = door.ask("PATCH", begin(door, token), token | {"Content-Range": content_range}, CONTENT)
+
+    assert (answer.status, answer.code) == (400, "BLOB_UPLOAD_INVALID")
+
+
+def cut(door: Door, token: dict[str, str], method: str, target: str) -> Answer:
+    """Asks with a body that lost its end between gateway and app."""
+    event = door.event(method, target, token, CONTENT)
+    event["multiValueHeaders"]["content-length"] = ["1001"]
+    return door.send(event)
+
+
+def test_a_body_that_lost_its_end_on_the_way_is_refused(door: Door, token: dict[str, str]) -> None:
+    targets = [
+        ("POST", f"{PATH}?digest={DIGEST}"),
+        ("PATCH", begin(door, token)),
+        ("PUT", f"{begin(door, token)}?digest={DIGEST}"),
+    ]
+    for method, target in targets:
+        answer = cut(door, token, method, target)
+
+        assert (answer.status, answer.code) == (400, "SIZE_INVALID")
+        assert answer.json()["errors"][0]["detail"] == {"expected": 1001, "received": 1000}
+    assert not blob_is(door, token)
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?digest=", "?digest=sha256", "?digest=md5:abc", f"?digest={Digest.of(b'other')}"]
+)
+def test_an_upload_is_closed_only_by_the_digest_of_its_bytes(door: Door, token: dict[str, str], query: str) -> None:
+    answer = door.ask("PUT", begin(door, token) + query, token, CONTENT)
+
+    assert answer.status == 400
+    assert answer.code == ("DIGEST_INVALID" if "=s" in query or "=m" in query else "BLOB_UPLOAD_INVALID")
+    assert not blob_is(door, token)
+
+
+def test_a_cancelled_upload_is_unknown(door: Door, token: dict[str, str]) -> None:
+    location = begin(door, token)
+
+    assert door.ask("DELETE", location, token).status == 204
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = door.ask(method, location, token, CONTENT if method == "PATCH" else b"")
+        assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+def test_an_upload_of_another_repository_is_unknown_here(door: Door, token: dict[str, str]) -> None:
+    a_blob(door.house)
+    location = begin(door, token, "/v2/admin/other/blobs/uploads/").replace("/other/", "/app/")
+    for method in ("GET", "PATCH", "PUT", "DELETE"):
+        answer = door.ask(method, f"{location}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
+
+        assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+@pytest.mark.parametrize("upload", ["x", "a.b.c.d.e.f", "%00", "caf%C3%A9", "a.%C3%A9", "%FF", "....", "a" * 2000])
+def test_an_upload_that_never_was_is_unknown(door: Door, token: dict[str, str], upload: str) -> None:
+    a_blob(door.house)
+    for method in ("GET", "PATCH", "PUT", "DELETE"):
+        answer = door.ask(method, f"{PATH}{upload}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
+
+        assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+def test_an_upload_ends_with_its_token(door: Door, token: dict[str, str]) -> None:
+    location = begin(door, token)
+    door.house.clock.ahead_s = door.house.settings.upload_s + 1
+
+    assert door.ask("GET", location, door.token("admin/app")).code == "BLOB_UPLOAD_UNKNOWN"
+
+
+def test_nobody_pushes_without_the_right(door: Door, token: dict[str, str]) -> None:
+    location = begin(door, token)
+    for headers in ({}, door.token("admin/app", actions="pull"), door.token("admin/app", name="")):
+        for method, target in (
+            ("POST", PATH),
+            ("PATCH", location),
+            ("PUT", f"{location}?digest={DIGEST}"),
+            ("DELETE", location),
+        ):
+            answer = door.ask(method, target, headers, CONTENT if method[0] == "P" else b"")
+
+            assert answer.status in (401, 403)
+            assert "pull,push" in answer.headers["www-authenticate"] or method == "DELETE"
+    assert not blob_is(door, token)
+
+
+def mount(door: Door, token: dict[str, str], digest: Digest, **query: str) -> Answer:
+    return door.ask("POST", f"{PATH}?{urlencode({'mount': str(digest), **query})}", token)
+
+
+def test_a_mount_gives_the_blob_without_a_byte(door: Door, token: dict[str, str]) -> None:
+    digest = a_blob(door.house, repository="admin/other")
+    answer = mount(door, token, digest, **{"from": "admin/other"})
+
+    assert (answer.status, answer.headers["location"]) == (201, f"/v2/admin/app/blobs/{digest}")
+    assert blob_is(door, token, digest)
+
+
+def test_a_mount_without_a_source_finds_one(door: Door, token: dict[str, str]) -> None:
+    assert mount(door, token, a_blob(door.house, repository="admin/other")).status == 201
+
+
+@pytest.mark.parametrize("source", ["admin/missing", "A/b", "caf\u00e9", "a\r\nb", '"', "", "x" * 300])
+def test_a_mount_that_cannot_be_begins_an_upload_instead(door: Door, token: dict[str, str], source: str) -> None:
+    answer = mount(door, token, DIGEST, **{"from": source})
+
+    assert answer.status == 202
+    assert answer.headers["location"].startswith(PATH)
+
+
+def test_a_mount_of_a_sha512_begins_an_upload_in_it(door: Door, token: dict[str, str]) -> None:
+    assert ".sha512." in mount(door, token, Digest.of(b"", "sha512")).headers["location"]
+
+
+def test_a_mount_with_a_source_of_no_form_is_challenged_like_any_other(door: Door) -> None:
+    answer = mount(door, {}, DIGEST, **{"from": "a\r\nX-Evil: 1"})
+
+    assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+    assert "Evil" not in answer.headers["www-authenticate"]
