@@ -1,7 +1,7 @@
 """Uploads that somebody without any key of ours brings to S3: a relay beside a CI job, a push program.
 
-What they say about the bytes is no proof. Up to 5 GB S3 itself verifies the checksum that the address was signed with; above,
-and for sha512, the object is hashed here before it becomes visible, some seconds at a time, as long as the pusher asks for it.
+What they say about the bytes is no proof. Up to 5 GB S3 itself verifies the checksum that the address was signed with;
+above, and for sha512, the object is hashed here before it becomes visible, some seconds a request, as the pusher asks.
 """
 
 import time
@@ -20,7 +20,7 @@ from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.table import LostRace, Transaction
 from chalicelib.storage.uploads import CANCELLED, CLOSED, OPEN, UploadRow, UploadStore
 
-# How long an address stays good, and how long one request hashes, in seconds. A part of 64 MB at 40 KB/s takes half an hour.
+# How long an address stays good, and how long one request hashes, in seconds.
 ADDRESS_S, HASHING_S = 3600, 12
 SMALLEST_GRANTED, MOST_PARTS, ADDRESSES = 64 * MEBIBYTE, 9000, 32
 READ_BYTES = 8 * MEBIBYTE

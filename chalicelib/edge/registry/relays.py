@@ -1,7 +1,7 @@
 """`/v2/<name>/blobs/uploads/<upload>/grants`, `/parts` and `/complete`: bytes that go to S3 past us.
 
-The installation's own relay signs path and body, is granted parts and reports what it hashed; only the first grant of a
-body needs the pusher's token beside it. Anyone else, with a pusher's token, is granted addresses and has the bytes proven.
+The installation's own relay signs path and body, is granted parts and reports what it hashed; only the first grant of
+a body needs the pusher's token beside it. Anyone else who may push is granted addresses, and the bytes are proven here.
 """
 
 import base64
@@ -46,7 +46,7 @@ def _grant_pusher(repository: str, upload: str) -> Reply:
 
 @blueprint.route(PATH + "/complete", methods=["POST"])
 def complete(repository: str, upload: str) -> Reply:
-    """`{"digest", "size", "parts": [[number, etag], …]}`: 201 when the blob is visible, 202 while it is being hashed."""
+    """`{"digest", "size", "parts": [[number, etag], …]}`: 201 when the blob is visible, 202 while it is hashed."""
     said, name = _json(), RepositoryName.parse(repository)
     digest, size = Digest.parse(str(said.get("digest"))), _number(said, "size")
     try:

@@ -1,0 +1,88 @@
+"""`/v2/<name>/referrers/<digest>`."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.domain import media_types
+from chalicelib.domain.digests import Digest
+from tests.builders import a_push, a_referrer
+from tests.doors import Door
+
+SIGNATURE, BILL = "application/vnd.example.signature", "application/vnd.example.sbom"
+
+
+def path(digest: Digest) -> str:
+    return f"/v2/admin/app/referrers/{digest}"
+
+
+def test_a_referrer_comes_with_all_that_is_known_of_it_in_an_index(door: Door) -> None:
+    subject = a_push(door.house, "v1").digest
+    referrer = a_referrer(door.house, subject, artifactType=SIGNATURE, annotations={"a": "caf\u00e9"})
+    answer = door.ask("GET", path(subject), door.token("admin/app"))
+
+    assert answer.headers["content-type"] == media_types.OCI_INDEX
+    assert "oci-filters-applied" not in answer.headers
+    assert answer.json() == {
+        "schemaVersion": 2,
+        "mediaType": media_types.OCI_INDEX,
+        "manifests": [
+            {
+                "mediaType": referrer.media_type,
+                "digest": str(referrer.digest),
+                "size": referrer.size,
+                "artifactType": SIGNATURE,
+                "annotations": {"a": "caf\u00e9"},
+            }
+        ],
+    }
+
+
+def test_the_filter_gives_one_type_and_says_so(door: Door) -> None:
+    subject = Digest.of(b"to come")
+    for kind in (SIGNATURE, BILL, BILL):
+        a_referrer(door.house, subject, artifactType=kind)
+    token = door.token("admin/app")
+    for kind, count in ((SIGNATURE, 1), (BILL, 2), ("other", 0)):
+        answer = door.ask("GET", f"{path(subject)}?artifactType={kind}", token)
+
+        assert [entry["artifactType"] for entry in answer.json()["manifests"]] == [kind] * count
+        assert answer.headers["oci-filters-applied"] == "artifactType"
+
+
+def test_long_lists_go_on_by_links_that_keep_the_filter(door: Door) -> None:
+    subject = Digest.of(b"to come")
+    longs = [{"a": letter * 900_000} for letter in "xyz"]
+    pushed = {str(a_referrer(door.house, subject, artifactType=BILL, annotations=long).digest) for long in longs}
+    token, target, found = door.token("admin/app"), f"{path(subject)}?artifactType={BILL}", []
+    while target:
+        answer = door.ask("GET", target, token)
+        found.append([entry["digest"] for entry in answer.json()["manifests"]])
+        assert len(answer.body) < 4 * 1024 * 1024
+        target = answer.headers.get("link", "")[1:].partition(">")[0]
+        assert not target or "artifactType=" in target
+
+    assert len(found) > 1
+    assert {digest for page in found for digest in page} == pushed
+    assert sum(map(len, found)) == len(pushed)
+
+
+@pytest.mark.parametrize("repository", ["admin/app", "admin/missing"])
+def test_what_has_no_referrers_has_an_empty_list_and_never_404(door: Door, repository: str) -> None:
+    a_push(door.house, "v1")
+    answer = door.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", door.token(repository))
+
+    assert (answer.status, answer.json()["manifests"]) == (200, [])
+
+
+@pytest.mark.parametrize("wanted", ["latest", "sha256:abc", "%00", f"{Digest.of(b'')}?last=x"])
+def test_what_is_no_digest_is_refused(door: Door, wanted: str) -> None:
+    answer = door.ask("GET", f"/v2/admin/app/referrers/{wanted}", door.token("admin/app"))
+
+    assert (answer.status, answer.code) == (400, "DIGEST_INVALID")
+
+
+def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
+    subject = a_push(door.house, "v1").digest
+    for token in ({}, door.token("admin/other")):
+        assert door.ask("GET", path(subject), token).status == 401

@@ -1,0 +1,69 @@
+"""`/v2/<name>/tags/list`."""
+
+import pytest
+
+from tests.builders import a_bare_push, a_manifest, a_push
+from tests.doors import Door
+
+PATH = "/v2/admin/app/tags/list"
+
+
+def test_tags_come_with_the_name_in_the_order_of_their_bytes(door: Door) -> None:
+    a_bare_push(door.house, a_manifest(), "b", "a", "B", "10", "9", "_")
+    answer = door.ask("GET", PATH, door.token("admin/app"))
+
+    assert answer.json() == {"name": "admin/app", "tags": ["10", "9", "B", "_", "a", "b"]}
+    assert "link" not in answer.headers
+
+
+def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
+    a_bare_push(door.house, a_manifest(), *"abcde")
+    token, target, found = door.token("admin/app"), f"{PATH}?n=2", []
+    while target:
+        answer = door.ask("GET", target, token)
+        found.append(answer.json()["tags"])
+        link = answer.headers.get("link", "")
+        assert not link or link.endswith('>; rel="next"')
+        target = link[1:].partition(">")[0]
+
+    assert found == [["a", "b"], ["c", "d"], ["e"]]
+
+
+def test_a_page_of_just_all_tags_has_no_link(door: Door) -> None:
+    a_bare_push(door.house, a_manifest(), *"ab")
+
+    assert "link" not in door.ask("GET", f"{PATH}?n=2", door.token("admin/app")).headers
+
+
+def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
+    a_push(door.house, "v1")
+    answer = door.ask("GET", f"{PATH}?n=0", door.token("admin/app"))
+
+    assert answer.json()["tags"] == []
+    assert "link" not in answer.headers
+
+
+def test_a_repository_without_tags_lists_none(door: Door) -> None:
+    a_push(door.house)
+
+    assert door.ask("GET", PATH, door.token("admin/app")).json()["tags"] == []
+
+
+@pytest.mark.parametrize("query", ["n=-1", "n=x", "n=", "last=.a", "last=a%20b", "last=%00", "last=" + "t" * 129])
+def test_a_page_that_cannot_be_is_refused(door: Door, query: str) -> None:
+    a_push(door.house, "v1")
+
+    assert door.ask("GET", f"{PATH}?{query}", door.token("admin/app")).status == 400
+
+
+def test_the_tags_of_what_is_not_there_are_404(door: Door) -> None:
+    answer = door.ask("GET", PATH, door.token("admin/app"))
+
+    assert (answer.status, answer.code) == (404, "NAME_UNKNOWN")
+
+
+def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
+    a_push(door.house, "v1")
+    door.house.user("bob")
+    for token in ({}, door.token("admin/app", name="bob"), door.token("admin/other")):
+        assert door.ask("GET", PATH, token).status in (401, 403)
