@@ -3,7 +3,7 @@ PYTHON ?= python3
 BOOTSTRAP = $(PYTHON) infra/local/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run account test check lock soak bench clean
+.PHONY: help run account test check lock soak bench package clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ soak:  ## push and pull layers of 2 GB and 5 GB and watch the memory (long)
 
 bench:  ## measure this stack beside another registry
 	@$(BOOTSTRAP) bench $(ARGUMENTS)
+
+package:  ## the zip that Lambda runs and what Terraform reads of it, in infra/terraform/build; ARGUMENTS="--arch x86_64"
+	@$(BOOTSTRAP) package $(ARGUMENTS)
 
 clean:  ## remove .venv and all caches; the data in .local stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

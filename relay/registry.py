@@ -2,23 +2,42 @@
 
 import hashlib
 import hmac
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import requests
 
+from relay import bucket
+from relay.errors import RelayError, Unavailable
+from relay.patience import Patience
+from relay.sessions import session_for
+
 # Seconds to connect and to wait for an answer.
 TIMEOUT_S = (5, 60)
+# How long S3 may refuse one part that is held in memory, in seconds.
+PART_S = 20
+Json = dict[str, Any]
 
 
 class Refused(Exception):
     """The registry's own answer to something it would not do, to be handed on as it is."""
 
     def __init__(self, answer: requests.Response) -> None:
-        super().__init__(f"the registry answered {answer.status_code}")
+        super().__init__(f"the registry answered {answer.status_code}{reasons(answer)}")
         self.status, self.body, self.headers = answer.status_code, answer.content, answer.headers
+
+
+def reasons(answer: requests.Response) -> str:
+    """What an error of the specification's format says, as the end of a sentence."""
+    try:
+        errors = answer.json()["errors"]
+        return ": " + "; ".join(f"{error['code']} {error.get('message', '')}".strip() for error in errors)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +50,89 @@ class Answer:
 
 
 class Registry:
-    """One registry. `key` is the installation's relay key."""
+    """One registry. `key` is the installation's relay key; a relay without one has no more rights than its clients."""
 
-    def __init__(self, url: str, key: bytes) -> None:
-        self._url, self._key = url.rstrip("/"), key
-        self._session = requests.Session()
-        self._session.trust_env = False
+    def __init__(self, url: str, key: bytes = b"") -> None:
+        self.url, self._key = url.rstrip("/"), key
+        self.session = session_for(self.url)
 
-    def grant(self, location: str, authorization: str, first: int, count: int) -> dict[str, Any]:
-        """Addresses for parts of an upload. Raises Refused."""
+    def grant(self, location: str, authorization: str, first: int, count: int) -> Json:
+        """Addresses for parts of an upload, for who holds the key. Raises Refused."""
         return self._tell(f"{location}/grants", authorization, {"first": first, "count": count})
 
-    def stored(self, location: str, report: dict[str, Any]) -> dict[str, Any]:
-        """Reports what was put. Raises Refused."""
+    def stored(self, location: str, report: Json) -> Json:
+        """Reports what was put, for who holds the key. Raises Refused."""
         return self._tell(f"{location}/parts", "", report)
 
-    def _tell(self, path: str, authorization: str, said: dict[str, Any]) -> dict[str, Any]:
+    def _tell(self, path: str, authorization: str, said: Json) -> Json:
         body = json.dumps(said).encode()
         signature = hmac.new(self._key, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
-        headers = {"Relay-Signature": signature, "Content-Type": "application/json"}
-        if authorization:
-            headers["Authorization"] = authorization
-        answer = self._session.post(self._url + path, data=body, headers=headers, timeout=TIMEOUT_S)
+        answer = self._post(path, authorization, body, {"Relay-Signature": signature})
         if answer.status_code != requests.codes.ok:
             raise Refused(answer)
-        told: dict[str, Any] = answer.json()
+        told: Json = answer.json()
         return told
 
-    def send(self, method: str, target: str, authorization: str) -> Answer:
-        """Passes a request without a body on, for path and query `target`."""
-        headers = {"Authorization": authorization} if authorization else {}
-        answer = self._session.request(
-            method, self._url + target, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
+    def offer(self, location: str, authorization: str, digest: str, size: int, first: int = 1) -> Json:
+        """Where a whole blob goes: one address, or those of parts from number `first` on. Raises Refused."""
+        said = {"digest": digest, "size": size, "first": first}
+        answer = self._ask(f"{location}/grants", authorization, said)
+        if answer.status_code != requests.codes.ok:
+            raise Refused(answer)
+        told: Json = answer.json()
+        return told
+
+    def complete(
+        self, location: str, authorization: str, digest: str, size: int, parts: list[tuple[int, str]]
+    ) -> requests.Response:
+        """Makes a blob of what was put; 202 while the registry is still at it. Raises Refused."""
+        said = {"digest": digest, "size": size, "parts": parts}
+        answer = self._ask(f"{location}/complete", authorization, said)
+        if answer.status_code not in (requests.codes.created, requests.codes.accepted):
+            raise Refused(answer)
+        return answer
+
+    def _ask(self, path: str, authorization: str, said: Json) -> requests.Response:
+        """Raises Unavailable for what may pass."""
+        answer = self._post(path, authorization, json.dumps(said).encode(), {})
+        if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
+            raise Unavailable(f"{self.url} answered {answer.status_code}{reasons(answer)}")
+        return answer
+
+    def _post(self, path: str, authorization: str, body: bytes, more: Mapping[str, str]) -> requests.Response:
+        headers = {"Content-Type": "application/json", **more}
+        if authorization:
+            headers["Authorization"] = authorization
+        return self.session.post(
+            self.url + path, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
+        )
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        authorization: str,
+        body: bytes | bucket.Content = b"",
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
+        """Passes a request with a small body or none on, for path and query `target`, with `more` headers."""
+        headers = {**more, **({"Authorization": authorization} if authorization else {})}
+        if body:
+            headers["Content-Type"] = "application/octet-stream"
+        # As a file it goes out block by block, and the time to connect, which goes for each, is enough on a slow line.
+        data = io.BytesIO(body) if body and isinstance(body, bytes) else body
+        answer = self.session.request(
+            method, self.url + target, data=data, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
         )
         return Answer(answer.status_code, answer.headers, answer.content)
 
     def put(self, address: str, content: bytes) -> str:
         """Puts bytes under a presigned address and gives the ETag. Raises requests.RequestException."""
-        answer = self._session.put(address, data=content, timeout=TIMEOUT_S)
-        answer.raise_for_status()
-        return answer.headers["ETag"]
+        try:
+            return Patience(PART_S).over(lambda: bucket.put(self.session, address, io.BytesIO(content)))
+        except RelayError as error:
+            raise requests.RequestException(str(error)) from error
 
     def get(self, address: str) -> bytes:
         """Bytes from a presigned address."""
-        answer = self._session.get(address, timeout=TIMEOUT_S)
-        answer.raise_for_status()
-        return answer.content
+        return bucket.get(self.session, address)

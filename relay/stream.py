@@ -1,6 +1,7 @@
 """One body on its way into S3: hashed as it passes, in parts of bounded size."""
 
 import base64
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from relay.registry import Registry
 
 # How many addresses are asked for at once: 256 MB of parts.
 GRANT = 32
+# They are good for ten minutes; older than this none is begun with, in seconds.
+FRESH_S = 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Stream:
     def _take(self, told: dict[str, Any]) -> None:
         self._location = f"/v2/{self._repository}/blobs/uploads/{told['upload']}"
         self._addresses = [(part["number"], part["address"]) for part in told["parts"]]
+        self._fresh_until = time.monotonic() + FRESH_S
         self._tail_key, self._tail_address = told["tail_key"], told["tail_address"]
 
     @property
@@ -59,8 +63,9 @@ class Stream:
         self._stored.append((number, self._registry.put(address, whole), len(whole)))
 
     def _next_address(self) -> tuple[int, str]:
-        if not self._addresses:
-            self._take(self._registry.grant(self._location, "", self._stored[-1][0] + 1, GRANT))
+        if not self._addresses or time.monotonic() > self._fresh_until:
+            first = self._addresses[0][0] if self._addresses else self._stored[-1][0] + 1
+            self._take(self._registry.grant(self._location, "", first, GRANT))
         number, address = self._addresses.pop(0)
         return number, address
 

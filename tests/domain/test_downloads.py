@@ -54,6 +54,17 @@ def test_a_path_signed_with_another_key_leads_nowhere() -> None:
         Download.verify(PATH, [OTHER], NOW)
 
 
+def test_the_signature_of_one_place_end_or_digest_is_none_for_another() -> None:
+    other = Digest.of(b"other")
+    for fields in ((DIGEST, "in/01R/01V", 900), (other, "in/01R/01U", 900), (DIGEST, "in/01R/01U", 9000)):
+        digest, s3_key, seconds = fields
+        end, _, _ = Download.until(digest, s3_key, NOW, seconds).path(OTHER).partition(".")
+        signature = PATH.partition(".")[2].partition("/")[0]
+
+        with pytest.raises(RouteUnknown):
+            Download.verify(f"{end}.{signature}/{digest}/{s3_key}", [KEY], NOW)
+
+
 @given(st.integers(0, len(PATH) - 1), st.characters())
 def test_a_path_with_any_other_character_leads_nowhere(place: int, character: str) -> None:
     forged = PATH[:place] + character + PATH[place + 1 :]

@@ -84,7 +84,9 @@ def test_the_fields_of_one_token_under_the_signature_of_another_are_unknown() ->
 
 
 @pytest.mark.parametrize(
-    "fields", ["", "a.b.c.d.e", f"{ulid()}.{ulid()}.9999999999.sha256", f"../x.{ulid()}.9999999999.a.b"]
+    "fields",
+    ["", "a.b.c.d.e", f"{ulid()}.{ulid()}.9999999999.sha256", f"../x.{ulid()}.9999999999.a.b"],
+    ids=["nothing", "no ULIDs", "too few", "a path"],
 )
 def test_even_a_good_signature_lets_no_other_fields_pass(fields: str) -> None:
     with pytest.raises(BlobUploadUnknown):

@@ -1,4 +1,4 @@
-"""`/v2/<name>/blobs/uploads/<upload>/grants` and `/parts`."""
+"""`/v2/<name>/blobs/uploads/<upload>/grants`, `/parts` and `/complete`."""
 
 from __future__ import annotations
 
@@ -80,10 +80,17 @@ def test_later_grants_need_none_since_bodies_outlast_tokens(door: Door) -> None:
     assert [part["number"] for part in answer.json()["parts"]] == [3, 4]
 
 
-@pytest.mark.parametrize("signature", ["", "x", "0" * 64, "\xe9"])
+@pytest.mark.parametrize("signature", ["x", "0" * 64, "\xe9"])
 @pytest.mark.parametrize("end", ["grants", "parts"])
 def test_nobody_but_the_relay_is_believed(door: Door, end: str, signature: str) -> None:
     answer = say(door, f"{begin(door)}/{end}", {"first": 0, "count": 1}, door.token("admin/app"), signature)
+
+    assert (answer.status, answer.code) == (403, "DENIED")
+
+
+def test_what_was_hashed_is_believed_of_nobody_without_a_signature(door: Door) -> None:
+    report = {"before": 0, "after": 9, "state": "", "parts": [], "tail": None}
+    answer = say(door, f"{begin(door)}/parts", report, door.token("admin/app"), "")
 
     assert (answer.status, answer.code) == (403, "DENIED")
 
@@ -131,3 +138,84 @@ def test_a_closed_upload_gets_no_grant(door: Door) -> None:
     answer = say(door, f"{location}/grants", {"first": 0, "count": 1}, token)
 
     assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+def ask(door: Door, target: str, said: Any, token: dict[str, str] | None = None) -> Answer:
+    """What somebody without a key of ours asks, with the admin's token unless another is given."""
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    return door.ask("POST", target, door.token("admin/app") if token is None else token, body)
+
+
+def test_a_pusher_puts_a_blob_under_an_address_that_is_signed_with_its_checksum(door: Door) -> None:
+    location, content = begin(door), os.urandom(100)
+    said = {"digest": str(Digest.of(content)), "size": 100}
+    grant = ask(door, f"{location}/grants", said).json()
+    wrong = requests.put(grant["address"], data=b"other bytes", headers=grant["headers"], timeout=10)
+    early = ask(door, f"{location}/complete", said)
+    right = requests.put(grant["address"], data=content, headers=grant["headers"], timeout=10)
+    done = ask(door, f"{location}/complete", said)
+
+    assert grant["way"] == "put"
+    assert (wrong.status_code, early.status, early.code) == (400, 400, "BLOB_UPLOAD_INVALID")
+    assert (right.status_code, done.status) == (200, 201)
+    assert done.headers["location"] == f"/v2/admin/app/blobs/{Digest.of(content)}"
+    assert done.headers["docker-content-digest"] == str(Digest.of(content))
+    assert door.ask("HEAD", done.headers["location"], door.token("admin/app")).status == 307
+
+
+@pytest.mark.parametrize("genuine", [True, False])
+def test_what_s3_cannot_check_is_hashed_here_before_it_is_visible(door: Door, genuine: bool) -> None:
+    location, content = begin(door), os.urandom(100)
+    digest = Digest.of(content, "sha512")
+    grant = ask(door, f"{location}/grants", {"digest": str(digest), "size": 100}).json()
+    put = requests.put(grant["parts"][0]["address"], data=content if genuine else bytes(100), timeout=10)
+    said = {"digest": str(digest), "size": 100, "parts": [[1, put.headers["ETag"]]]}
+    done = ask(door, f"{location}/complete", said)
+
+    assert grant["way"] == "parts"
+    assert done.status == (201 if genuine else 400)
+    assert genuine or done.code == "DIGEST_INVALID"
+    found = door.ask("HEAD", f"/v2/admin/app/blobs/{digest}", door.token("admin/app")).status
+    assert found == (307 if genuine else 404)
+
+
+def test_whoever_may_not_push_is_granted_nothing(door: Door) -> None:
+    location, said = begin(door), {"digest": str(Digest.of(b"")), "size": 0}
+    for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
+        for end in ("grants", "complete"):
+            assert ask(door, f"{location}/{end}", said, token).status in (401, 403)
+
+
+SAID = {"digest": str(Digest.of(b"", "sha512")), "size": 5, "parts": [[1, "x"]]}
+WRONG = {
+    "no json": b"{",
+    "no object": b"[]",
+    "nesting without end": b"[" * 100_000,
+    "no digest": json.dumps(SAID | {"digest": None}).encode(),
+    "no size": json.dumps(SAID | {"size": None}).encode(),
+    "a size of text": json.dumps(SAID | {"size": "5"}).encode(),
+    "a size below 0": json.dumps(SAID | {"size": -1}).encode(),
+    "no list of parts": json.dumps(SAID | {"parts": 5}).encode(),
+    "parts that are none": json.dumps(SAID | {"parts": ["ab", None]}).encode(),
+    "a part without end": json.dumps(SAID).replace("[1,", "[1e999,").encode(),
+    "a part that was never put": json.dumps(SAID).encode(),
+    "half a character": json.dumps(SAID | {"parts": [[1, "\ud800"]]}).encode(),
+}
+
+
+@pytest.mark.parametrize("body", WRONG.values(), ids=WRONG.keys())
+def test_a_pusher_that_says_nonsense_is_refused_and_no_bug(door: Door, body: bytes) -> None:
+    location = begin(door)
+    ask(door, f"{location}/grants", SAID)
+    answer = ask(door, f"{location}/complete", body)
+
+    assert answer.status == 400
+    assert answer.code in ("BLOB_UPLOAD_INVALID", "DIGEST_INVALID", "SIZE_INVALID")
+
+
+@pytest.mark.parametrize("first", [0, -1, 10**6, "1", None, True, 1.5])
+def test_parts_are_granted_from_the_first_up_to_the_last_there_can_be(door: Door, first: object) -> None:
+    """S3 knows part numbers from 1 to 10,000."""
+    answer = ask(door, f"{begin(door)}/grants", SAID | {"first": first})
+
+    assert answer.status == 400 or all(1 <= part["number"] <= 10_000 for part in answer.json()["parts"])

@@ -1,0 +1,95 @@
+"""`python -m benchmarks.cold_start`: the sealed package beside what Chalice would pack, in one run.
+
+Both are made from the same wheels and sources for this machine's processor, unpacked into a temporary directory, and
+imported in turns by new processes on one core. Nothing here passes or fails by time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import ZipFile
+
+from benchmarks.report import machine, table
+from infra.package import ROOT, host_architecture
+from infra.packaging.errors import PackageError
+from infra.packaging.imports import Start
+from infra.packaging.interpreters import RUNTIMES, interpreter
+from infra.packaging.native import ARCHITECTURES
+from infra.packaging.seal import pack, seal
+from infra.packaging.tree import collect
+
+ROUNDS = 15
+AIM_IMPORT_MS, AIM_SIZE_MB = 200, 10
+
+
+def main(arguments: list[str]) -> int:
+    """Measures and prints; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
+    parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="default: %(default)s")
+    asked = parser.parse_args(arguments)
+    try:
+        print(measure(interpreter(asked.runtime), asked.rounds))
+    except PackageError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def measure(python: Path, rounds: int) -> str:
+    """Both packages, made and measured."""
+    if host_architecture() not in ARCHITECTURES:
+        raise PackageError("The package's libraries are for Linux on x86_64 or arm64: measure there.")
+    with tempfile.TemporaryDirectory(prefix="cloudberth-cold-start-") as scratch:
+        zips = make(python, Path(scratch))
+        trees = {name: unpacked(path) for name, path in zips.items()}
+        for tree in trees.values():
+            Start.of(python, tree)  # the files are read once before they are measured
+        turns = [{name: Start.of(python, tree) for name, tree in trees.items()} for _ in range(rounds)]
+        lines = [
+            line(name, zips[name].stat().st_size, trees[name], [turn[name] for turn in turns])
+            for name in reversed(zips)
+        ]
+    head = ["package", "zip MB", "files", "import: CPU ms", "by the clock", "fastest", "first DynamoDB client: CPU ms"]
+    aims = f"Aims for the sealed one: import under {AIM_IMPORT_MS} ms, zip under {AIM_SIZE_MB} MB."
+    here = f"{machine(time.strftime('%Y-%m-%d'))} Medians of {rounds}, with {python.name}. {aims}"
+    return f"{here}\n\n{table(head, lines)}"
+
+
+def make(python: Path, scratch: Path) -> dict[str, Path]:
+    """The two zips by name, from one tree that is packed before and after it is sealed."""
+    zips = {name: scratch / f"{name}.zip" for name in ("unsealed", "sealed")}
+    collect(ROOT, python, host_architecture(), scratch / "tree")
+    pack(scratch / "tree", zips["unsealed"])
+    seal(scratch / "tree", python, zips["sealed"])
+    return zips
+
+
+def unpacked(package: Path) -> Path:
+    """A zip's files, in a directory beside it."""
+    tree = package.with_suffix("")
+    with ZipFile(package) as archive:
+        archive.extractall(tree)
+    return tree
+
+
+def line(name: str, size_bytes: int, tree: Path, starts: Sequence[Start]) -> list[str]:
+    """A row of the table."""
+    middle = Start.median(starts)
+    return [
+        name,
+        f"{size_bytes / 1e6:.2f}",
+        str(sum(path.is_file() for path in tree.rglob("*"))),
+        *(f"{seconds * 1000:.0f}" for seconds in (middle.import_cpu_s, middle.import_s)),
+        f"{min(start.import_s for start in starts) * 1000:.0f}",
+        f"{middle.client_cpu_s * 1000:.0f}",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

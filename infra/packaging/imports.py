@@ -1,0 +1,57 @@
+"""How long Python takes to import the app from an unpacked package and to make a first client: most of a cold start."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+from infra.packaging.errors import PackageError
+
+ROUNDS = 5
+# One core, as a function of 1,769 MB has, and nothing but the package and the standard library to import from.
+IMPORT = """
+import json, os, sys, time
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+sys.path.insert(0, sys.argv[1])
+marks = [(time.process_time(), time.perf_counter())]
+import app
+marks.append((time.process_time(), time.perf_counter()))
+assert callable(app.app)
+from botocore.session import get_session
+get_session().create_client("dynamodb", region_name="us-east-1")
+marks.append((time.process_time(), time.perf_counter()))
+print(json.dumps(marks))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Seconds. On a machine with other work the CPU's are the steadier; on an idle one both are the same."""
+
+    import_cpu_s: float
+    import_s: float
+    client_cpu_s: float
+
+    @classmethod
+    def of(cls, python: Path, tree: Path) -> Self:
+        """One start in a new process that writes no bytecode, as on Lambda. Raises PackageError."""
+        command = [str(python), "-ISB", "-c", IMPORT, str(tree)]
+        done = subprocess.run(command, capture_output=True, text=True, env={}, cwd=tree, check=False)
+        if done.returncode != 0:
+            said = done.stderr.strip().splitlines() or ["it said nothing"]
+            raise PackageError(f"The package does not start: {said[-1]}.")
+        begun, imported, ready = json.loads(done.stdout)
+        return cls(imported[0] - begun[0], imported[1] - begun[1], ready[0] - imported[0])
+
+    @classmethod
+    def median(cls, starts: Sequence[Self]) -> Self:
+        """The median of each."""
+        return cls(
+            median(start.import_cpu_s for start in starts),
+            median(start.import_s for start in starts),
+            median(start.client_cpu_s for start in starts),
+        )

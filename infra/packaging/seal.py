@@ -1,0 +1,134 @@
+"""Seals a tree of files: without what never runs, with bytecode instead of sources, as one reproducible zip.
+
+Lambda's /var/task is read-only, so that a package of sources is compiled anew at every cold start. The
+sources stay out: beside the bytecode nothing reads them, and the zip would pass 10 MB. Tracebacks name file and line.
+"""
+
+import gzip
+import json
+import shutil
+import subprocess
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from infra.packaging.errors import PackageError
+
+# The services that chalicelib calls; botocore and boto3 bring data for four hundred.
+AWS_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
+
+# `*` spans directories. Licences stay, and METADATA: scanners of deployed functions find vulnerable versions by it.
+LEFT_OUT = (
+    "bin/*",  # command lines of libraries
+    "*/__pycache__/*",
+    "*.pyi",
+    "*/py.typed",
+    "*/tests/*",
+    "*.dist-info/RECORD",  # pip's notes on an installation that we change
+    "*.dist-info/INSTALLER",
+    "*.dist-info/REQUESTED",
+    "*.dist-info/WHEEL",
+    "*.dist-info/entry_points.txt",
+    "*.dist-info/top_level.txt",
+    "*.dist-info/zip-safe",
+    "cffi/*",  # its backend alone runs, below cryptography
+    "pycparser*",  # for cffi's compiler
+    "boto3/data/*",  # of boto3.resource(), which nothing of ours calls
+    "boto3/examples/*",
+    "botocore/data/*/examples-1.json",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*",
+)
+
+# Where Lambda unpacks: what tracebacks name.
+HOME = "/var/task"
+
+# Runs in the runtime's own Python. One process in one order: what is interned by then shows in the bytecode.
+COMPILE = """
+import os, py_compile, sys
+for line in sys.stdin:
+    path = line.rstrip("\\n")
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(path, path + "c", sys.argv[1] + "/" + path, True, 0, mode)
+    os.remove(path)
+"""
+
+# The oldest date that a zip can hold, and a mode that every user may read: neither clock nor umask shows.
+DATE = (1980, 1, 1, 0, 0, 0)
+MODE = 0o100644
+
+
+def seal(tree: Path, python: Path, package: Path) -> None:
+    """Prunes and compiles a tree in place with the runtime's `python` and packs it. Raises PackageError.
+
+    The same tree gives the same bytes on every machine with the same zlib.
+    """
+    _leave_out(tree)
+    _trim_aws_data(tree / "botocore" / "data")
+    _compile(tree, python)
+    pack(tree, package)
+
+
+def pack(tree: Path, package: Path) -> None:
+    """Zips a tree in one order, without clock and umask."""
+    with ZipFile(package, "w") as archive:
+        for path in _files(tree):
+            entry = ZipInfo(path.relative_to(tree).as_posix(), DATE)
+            entry.create_system, entry.external_attr = 3, MODE << 16
+            archive.writestr(entry, path.read_bytes(), ZIP_DEFLATED, 9)
+
+
+def _leave_out(tree: Path) -> None:
+    for path in _files(tree):
+        name = path.relative_to(tree).as_posix()
+        if any(fnmatchcase(name, pattern) for pattern in LEFT_OUT):
+            path.unlink()
+
+
+def _trim_aws_data(data: Path) -> None:
+    """Leaves our services only, without prose and uncompressed: a first client is made in half the time."""
+    for directory in data.iterdir():
+        if directory.is_dir() and directory.name not in AWS_SERVICES:
+            shutil.rmtree(directory)
+    for path in data.rglob("*.json.gz"):
+        _write(path.with_suffix(""), _without_prose(json.loads(gzip.decompress(path.read_bytes()))))
+        path.unlink()
+    endpoints = json.loads((data / "endpoints.json").read_bytes())
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in services if name in AWS_SERVICES}
+    _write(data / "endpoints.json", endpoints)
+
+
+def _without_prose(node: Any) -> Any:
+    if isinstance(node, dict):
+        # A member of a shape may be called `documentation`, too: that one is no string.
+        return {
+            key: _without_prose(value)
+            for key, value in node.items()
+            if key != "documentation" or not isinstance(value, str)
+        }
+    return [_without_prose(value) for value in node] if isinstance(node, list) else node
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, separators=(",", ":")), "utf-8")
+
+
+def _compile(tree: Path, python: Path) -> None:
+    """Puts a .pyc where each .py was: imported without a look at any source."""
+    sources = [path.relative_to(tree).as_posix() for path in _files(tree) if path.suffix == ".py"]
+    done = subprocess.run(
+        [python, "-ISB", "-c", COMPILE, HOME],
+        input="".join(f"{name}\n" for name in sources),
+        capture_output=True,
+        text=True,
+        cwd=tree,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise PackageError(f"{python.name} could not compile the package: {done.stderr.strip().splitlines()[-1]}.")
+
+
+def _files(tree: Path) -> list[Path]:
+    return sorted(path for path in tree.rglob("*") if path.is_file())

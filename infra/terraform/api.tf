@@ -1,0 +1,54 @@
+# The front door: one route takes every method and path, one function answers all (docs/adr/0001).
+
+resource "aws_apigatewayv2_api" "registry" {
+  name          = var.name
+  description   = "Cloudberth, a container registry"
+  protocol_type = "HTTP"
+
+  # With a domain of its own the gateway has one host only. Behind CloudFront its host must stay, and the app refuses
+  # whoever comes past CloudFront.
+  disable_execute_api_endpoint = local.gateway_has_domain
+}
+
+resource "aws_apigatewayv2_integration" "registry" {
+  api_id                 = aws_apigatewayv2_api.registry.id
+  description            = "Every request"
+  integration_type       = "AWS_PROXY"
+  integration_method     = "POST"
+  integration_uri        = aws_lambda_function.this["api_handler"].invoke_arn
+  payload_format_version = "1.0"
+  timeout_milliseconds   = 30000
+
+  # Some gateways rename WWW-Authenticate, without which no client logs in: the challenge comes twice.
+  response_parameters {
+    status_code = 401
+    mappings    = { "overwrite:header.www-authenticate" = "$response.header.registry-challenge" }
+  }
+}
+
+resource "aws_apigatewayv2_route" "default" {
+  #checkov:skip=CKV_AWS_309:The registry asks for its own tokens; anonymous pulls of public repositories are its purpose.
+  api_id    = aws_apigatewayv2_api.registry.id
+  route_key = "$default"
+  target    = "integrations/${aws_apigatewayv2_integration.registry.id}"
+}
+
+# `$default` has no name in the path, so /v2/ stands at the root of the host.
+resource "aws_apigatewayv2_stage" "default" {
+  api_id      = aws_apigatewayv2_api.registry.id
+  name        = "$default"
+  auto_deploy = true
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.gateway.arn
+    format          = jsonencode(local.access_log)
+  }
+}
+
+resource "aws_lambda_permission" "gateway" {
+  statement_id  = "gateway"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.this["api_handler"].function_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.registry.execution_arn}/*"
+}

@@ -1,0 +1,151 @@
+# The bytes of layers and large manifests; and, where asked for, the logs of who fetched them from S3.
+
+locals {
+  buckets = merge(
+    { blobs = { id = aws_s3_bucket.blobs.id, arn = aws_s3_bucket.blobs.arn, statements = local.edge_statements } },
+    { for bucket in aws_s3_bucket.logs : "logs" => { id = bucket.id, arn = bucket.arn, statements = local.log_statements } },
+  )
+
+  log_statements = [
+    for service, source in merge(
+      { "logging.s3.amazonaws.com" = aws_s3_bucket.blobs.arn },
+      { for delivery in aws_cloudwatch_log_delivery_source.edge : "delivery.logs.amazonaws.com" => delivery.arn },
+      ) : {
+      Sid       = replace(service, "/\\W/", "")
+      Effect    = "Allow"
+      Principal = { Service = service }
+      Action    = ["s3:PutObject"]
+      Resource  = [for bucket in aws_s3_bucket.logs : "${bucket.arn}/*"]
+      Condition = {
+        ArnLike      = { "aws:SourceArn" = source }
+        StringEquals = { "aws:SourceAccount" = local.account }
+      }
+    }
+  ]
+
+  # Where the edge writes: `staging` where S3 can prove nothing, so that somebody must before a blob is there.
+  edge_writes = var.upload_proof == "staging" ? "staging" : "in"
+
+  # CloudFront signs with its own name, and is believed only when this distribution sent it.
+  edge_statements = flatten([for distribution in aws_cloudfront_distribution.edge : [
+    for action, prefix in { GetObject = "in", PutObject = local.edge_writes } : {
+      Sid                             = "Edge${action}"
+      Effect                          = "Allow"
+      Principal                       = { Service = "cloudfront.amazonaws.com" }
+      Action                          = ["s3:${action}"]
+      Resource                        = ["${aws_s3_bucket.blobs.arn}/${prefix}/*"]
+      Condition                       = { StringEquals = { "aws:SourceArn" = distribution.arn } }
+    }
+  ]])
+}
+
+resource "aws_s3_bucket" "blobs" {
+  #checkov:skip=CKV_AWS_18:access_logs = true keeps access logs; the gateway's and the usage log are always kept.
+  #checkov:skip=CKV_AWS_21:A key is never written twice, and versions would keep what people deleted.
+  #checkov:skip=CKV_AWS_144:One region is the offer; layers can be pushed again.
+  #checkov:skip=CKV_AWS_145:S3 encrypts with a key of its own; kms_key_arn names another one.
+  #checkov:skip=CKV2_AWS_62:Nobody waits for objects: the registry looks for what it was told of.
+  bucket        = local.bucket
+  force_destroy = !var.deletion_protection
+}
+
+resource "aws_s3_bucket" "logs" {
+  count = var.access_logs ? 1 : 0
+
+  #checkov:skip=CKV_AWS_18:These are the logs.
+  #checkov:skip=CKV_AWS_21:Nobody overwrites logs.
+  #checkov:skip=CKV_AWS_144:Logs of one region, in that region.
+  #checkov:skip=CKV_AWS_145:S3 writes its own logs with its own key only.
+  #checkov:skip=CKV2_AWS_62:Nobody waits for logs.
+  bucket        = "${var.name}-logs-${local.account}-${var.region}"
+  force_destroy = !var.deletion_protection
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = local.buckets
+
+  bucket                  = each.value.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+  rule {
+    bucket_key_enabled = true
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = var.kms_key_arn == null || each.key == "logs" ? "AES256" : "aws:kms"
+      kms_master_key_id = each.key == "logs" ? null : var.kms_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+
+  # What an upload that nobody finished leaves behind. No upload lives that long.
+  rule {
+    id     = "unfinished-uploads"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.key == "logs" ? [var.log_retention_days] : []
+    content {
+      id     = "old-logs"
+      status = "Enabled"
+      filter {}
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(each.value.statements, [{
+      Sid       = "EncryptedConnectionsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [each.value.arn, "${each.value.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }])
+  })
+
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+resource "aws_s3_bucket_logging" "blobs" {
+  count = var.access_logs ? 1 : 0
+
+  bucket        = aws_s3_bucket.blobs.id
+  target_bucket = aws_s3_bucket.logs[0].id
+  target_prefix = "s3/"
+
+  depends_on = [aws_s3_bucket_policy.this]
+}

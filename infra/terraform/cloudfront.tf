@@ -1,0 +1,208 @@
+# CloudFront in front of everything: the edge functions tell large bodies and signed downloads, which go to S3, from all
+# else, which goes to the gateway (docs/adr/0003). What they know that is secret lies in the key value store, which
+# `python -m infra.secrets` fills; with it they prove to the app that a request came this way.
+
+locals {
+  edge_functions = var.cloudfront ? toset(["viewer_request", "viewer_response"]) : toset([])
+  edge_code      = { for key in local.edge_functions : key => file("${path.module}/edge/${key}.js") }
+
+  # AWS's own policies, which have the same ids in every account.
+  policies = {
+    never_cache          = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad" # CachingDisabled
+    cache                = "658327ea-f89d-4fab-a63d-7e88639e58f6" # CachingOptimized
+    all_but_host         = "b689b0a8-53d0-40ab-baf2-68738e2966ac" # AllViewerExceptHostHeader
+    security_in_response = "67f7725c-6f97-4210-82d7-5512b31e9d03" # SecurityHeadersPolicy
+  }
+}
+
+resource "aws_cloudfront_key_value_store" "edge" {
+  count = var.cloudfront ? 1 : 0
+
+  name    = var.name
+  comment = "What the edge functions of ${var.name} know. Secrets: written by python -m infra.secrets"
+}
+
+# What edge/viewer_request.js must know that is no secret.
+resource "aws_cloudfrontkeyvaluestore_key" "switches" {
+  count = var.cloudfront ? 1 : 0
+
+  key_value_store_arn = aws_cloudfront_key_value_store.edge[0].arn
+  key                 = "switches"
+  value               = jsonencode({ proof = var.upload_proof, relay = var.relay != null })
+}
+
+resource "aws_cloudfront_function" "edge" {
+  for_each = local.edge_functions
+
+  name                         = "${var.name}-${replace(each.key, "_", "-")}"
+  comment                      = "Cloudberth: ${replace(each.key, "_", " ")}"
+  runtime                      = "cloudfront-js-2.0"
+  code                         = local.edge_code[each.key]
+  publish                      = true
+  key_value_store_associations = [aws_cloudfront_key_value_store.edge[0].arn]
+
+  lifecycle {
+    precondition {
+      condition     = length(local.edge_code[each.key]) <= 10240
+      error_message = "edge/${each.key}.js has ${length(local.edge_code[each.key])} characters, and CloudFront takes functions of up to 10,240 bytes."
+    }
+  }
+}
+
+resource "aws_cloudfront_origin_access_control" "blobs" {
+  count = var.cloudfront ? 1 : 0
+
+  name                              = local.bucket
+  description                       = "Signs what ${var.name} sends to its bucket"
+  origin_access_control_origin_type = "s3"
+  signing_behavior                  = "always"
+  signing_protocol                  = "sigv4"
+}
+
+resource "aws_cloudfront_distribution" "edge" {
+  count = var.cloudfront ? 1 : 0
+
+  #checkov:skip=CKV_AWS_68:waf = true, or a list of allowed_addresses, puts AWS WAF in front; it costs money at rest, and Cloudberth does not.
+  #checkov:skip=CKV2_AWS_47:waf = true brings AWS's rules against Log4j's fault; nothing here runs Java.
+  #checkov:skip=CKV_AWS_86:access_logs = true delivers them the newer way, which needs no ACLs (below).
+  #checkov:skip=CKV_AWS_174:With a domain TLS 1.2 is the least; CloudFront's own certificate leaves no choice.
+  #checkov:skip=CKV_AWS_305:The root of a registry is no document.
+  #checkov:skip=CKV_AWS_310:Each origin is one regional service of AWS; there is no second one to fail over to.
+  #checkov:skip=CKV_AWS_374:Whom a registry serves is not for us to say; allowed_addresses is there for its operator.
+  #checkov:skip=CKV2_AWS_42:domain brings a certificate of its own; without one CloudFront's is used.
+  enabled             = true
+  comment             = var.name
+  http_version        = "http2and3"
+  is_ipv6_enabled     = true
+  aliases             = var.domain == null ? [] : [var.domain.name]
+  web_acl_id          = one(aws_wafv2_web_acl.edge[*].arn)
+  wait_for_deployment = true
+
+  origin {
+    origin_id   = "api"
+    domain_name = trimprefix(aws_apigatewayv2_api.registry.api_endpoint, "https://")
+
+    custom_origin_config {
+      http_port              = 80
+      https_port             = 443
+      origin_protocol_policy = "https-only"
+      origin_ssl_protocols   = ["TLSv1.2"]
+      origin_read_timeout    = 60
+    }
+  }
+
+  # Only the edge function leads here, and to the relay: every behavior's own origin is the API.
+  origin {
+    origin_id                = "bucket"
+    domain_name              = aws_s3_bucket.blobs.bucket_regional_domain_name
+    origin_access_control_id = aws_cloudfront_origin_access_control.blobs[0].id
+  }
+
+  dynamic "origin" {
+    for_each = aws_cloudfront_vpc_origin.relay
+    iterator = relay
+    content {
+      origin_id   = "relay"
+      domain_name = aws_lb.relay[0].dns_name
+
+      vpc_origin_config {
+        vpc_origin_id       = relay.value.id
+        origin_read_timeout = 60
+      }
+    }
+  }
+
+  default_cache_behavior {
+    target_origin_id           = "api"
+    viewer_protocol_policy     = "redirect-to-https"
+    allowed_methods            = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
+    cached_methods             = ["GET", "HEAD"]
+    compress                   = false
+    cache_policy_id            = local.policies.never_cache
+    origin_request_policy_id   = local.policies.all_but_host
+    response_headers_policy_id = local.policies.security_in_response
+
+    dynamic "function_association" {
+      for_each = local.edge_functions
+      content {
+        event_type   = replace(function_association.key, "_", "-")
+        function_arn = aws_cloudfront_function.edge[function_association.key].arn
+      }
+    }
+  }
+
+  # Downloads by signed path (chalicelib/domain/downloads.py): a digest never changes, so its bytes may stay at the edge.
+  ordered_cache_behavior {
+    path_pattern               = "/content/*"
+    target_origin_id           = "api"
+    viewer_protocol_policy     = "https-only"
+    allowed_methods            = ["GET", "HEAD"]
+    cached_methods             = ["GET", "HEAD"]
+    compress                   = false
+    cache_policy_id            = local.policies.cache
+    response_headers_policy_id = local.policies.security_in_response
+
+    dynamic "function_association" {
+      for_each = local.edge_functions
+      content {
+        event_type   = replace(function_association.key, "_", "-")
+        function_arn = aws_cloudfront_function.edge[function_association.key].arn
+      }
+    }
+  }
+
+  # CloudFront would keep an error for ten seconds even where nothing is cached: a blob that is missed, then pushed, must
+  # be there.
+  dynamic "custom_error_response" {
+    for_each = toset([400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504])
+    content {
+      error_code            = custom_error_response.value
+      error_caching_min_ttl = 0
+    }
+  }
+
+  restrictions {
+    geo_restriction {
+      restriction_type = "none"
+    }
+  }
+
+  viewer_certificate {
+    cloudfront_default_certificate = var.domain == null
+    acm_certificate_arn            = local.certificate_arn
+    minimum_protocol_version       = var.domain == null ? "TLSv1" : "TLSv1.2_2021"
+    ssl_support_method             = var.domain == null ? null : "sni-only"
+  }
+}
+
+# Access logs of the distribution, into the bucket of logs.
+resource "aws_cloudwatch_log_delivery_source" "edge" {
+  count    = var.cloudfront && var.access_logs ? 1 : 0
+  provider = aws.global
+
+  name         = var.name
+  log_type     = "ACCESS_LOGS"
+  resource_arn = aws_cloudfront_distribution.edge[0].arn
+}
+
+resource "aws_cloudwatch_log_delivery_destination" "edge" {
+  count    = var.cloudfront && var.access_logs ? 1 : 0
+  provider = aws.global
+
+  name          = var.name
+  output_format = "json"
+
+  delivery_destination_configuration {
+    destination_resource_arn = "${aws_s3_bucket.logs[0].arn}/cloudfront"
+  }
+}
+
+resource "aws_cloudwatch_log_delivery" "edge" {
+  count    = var.cloudfront && var.access_logs ? 1 : 0
+  provider = aws.global
+
+  delivery_source_name     = aws_cloudwatch_log_delivery_source.edge[0].name
+  delivery_destination_arn = aws_cloudwatch_log_delivery_destination.edge[0].arn
+
+  depends_on = [aws_s3_bucket_policy.this]
+}

@@ -1,0 +1,39 @@
+# One log group for the gateway, one for each function; all lines are JSON.
+
+locals {
+  # A line of the gateway's log. CloudWatch Insights reads the fields by these names.
+  access_log = {
+    request_id  = "$context.requestId"
+    time        = "$context.requestTime"
+    address     = "$context.identity.sourceIp"
+    method      = "$context.httpMethod"
+    path        = "$context.path"
+    protocol    = "$context.protocol"
+    host        = "$context.domainName"
+    agent       = "$context.identity.userAgent"
+    status      = "$context.status"
+    bytes       = "$context.responseLength"
+    total_ms    = "$context.responseLatency"
+    function_ms = "$context.integrationLatency"
+    error       = "$context.error.message"
+    why         = "$context.integrationErrorMessage"
+  }
+}
+
+resource "aws_cloudwatch_log_group" "gateway" {
+  #checkov:skip=CKV_AWS_338:These lines hold the addresses of people: log_retention_days says how long, 90 days unless told otherwise.
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with a key of its own; kms_key_arn names another one.
+  name              = "/aws/apigateway/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  for_each = local.functions
+
+  #checkov:skip=CKV_AWS_338:log_retention_days says how long, 90 days unless told otherwise.
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with a key of its own; kms_key_arn names another one.
+  name              = "/aws/lambda/${each.value.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}

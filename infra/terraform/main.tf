@@ -1,0 +1,24 @@
+# What every file of this module shares. One file a concern; nothing here is made, only named.
+
+data "aws_caller_identity" "current" {}
+
+locals {
+  account = data.aws_caller_identity.current.account_id
+
+  # Bucket names are shared by all accounts of the world.
+  bucket = "${var.name}-${local.account}-${var.region}"
+
+  tags = merge({
+    Application = "cloudberth"
+    Environment = var.name
+    ManagedBy   = "terraform"
+  }, var.tags)
+
+  # Where clients reach the registry: the domain, else CloudFront, else the gateway.
+  host = (
+    var.domain != null ? var.domain.name :
+    var.cloudfront ? aws_cloudfront_distribution.edge[0].domain_name :
+    trimprefix(aws_apigatewayv2_api.registry.api_endpoint, "https://")
+  )
+  url = "https://${local.host}"
+}

@@ -1,0 +1,85 @@
+output "url" {
+  description = "Where people and clients reach the registry."
+  value       = local.url
+}
+
+output "docker_login" {
+  description = "The first line to type."
+  value       = "docker login ${local.host} --username admin"
+}
+
+output "fill_keys" {
+  description = "Makes the keys, once, after the first apply; the registry answers nothing without them."
+  value       = "python -m infra.secrets put ${aws_secretsmanager_secret.keys.arn}${local.edge_option}"
+}
+
+output "rotate_keys" {
+  description = "Makes new keys, and believes the old ones for another two turns."
+  value = join(" ", concat(
+    ["python -m infra.secrets rotate ${aws_secretsmanager_secret.keys.arn}${local.edge_option}"],
+    [for key in sort(keys(local.functions)) : "--function ${local.functions[key].name}"],
+  ))
+}
+
+output "environment" {
+  description = "Settings of the registry, for programs that speak to its table from elsewhere."
+  value       = local.environment
+}
+
+output "dns_target" {
+  description = "Where the domain must point: name, Route 53's zone of that name, and the types of alias records. Null without a domain."
+  value       = local.dns_target
+}
+
+output "table_arn" {
+  description = "The table."
+  value       = aws_dynamodb_table.registry.arn
+}
+
+output "bucket_arn" {
+  description = "The bucket of layers and large manifests."
+  value       = aws_s3_bucket.blobs.arn
+}
+
+output "keys_arn" {
+  description = "The secret that holds the keys."
+  value       = aws_secretsmanager_secret.keys.arn
+}
+
+output "events_topic_arn" {
+  description = "The topic that tells what happened."
+  value       = aws_sns_topic.events.arn
+}
+
+output "queue_arns" {
+  description = "The queues by their short names."
+  value       = { for key, queue in aws_sqs_queue.this : key => queue.arn }
+}
+
+output "functions" {
+  description = "The functions' names, by chalice's names of them."
+  value       = { for key, function in aws_lambda_function.this : key => function.function_name }
+}
+
+output "log_groups" {
+  description = "Where to read what happened."
+  value = concat(
+    [aws_cloudwatch_log_group.gateway.name],
+    [for group in aws_cloudwatch_log_group.function : group.name],
+    aws_cloudwatch_log_group.relay[*].name,
+  )
+}
+
+output "api_id" {
+  description = "The gateway's id."
+  value       = aws_apigatewayv2_api.registry.id
+}
+
+output "distribution_id" {
+  description = "CloudFront's id of the distribution; null without CloudFront."
+  value       = one(aws_cloudfront_distribution.edge[*].id)
+}
+
+locals {
+  edge_option = join("", [for store in aws_cloudfront_key_value_store.edge : " --edge ${store.arn}"])
+}

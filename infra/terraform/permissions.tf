@@ -1,0 +1,129 @@
+# One role a function. What a trigger asks for comes with the trigger; what else a function may do stands in `permissions`.
+
+locals {
+  # Chalice's name of a function -> statements.
+  permissions = {
+    api_handler = concat([
+      {
+        Sid    = "Table"
+        Effect = "Allow"
+        # A transaction asks for the actions of its items.
+        Action = [
+          "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
+          "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+        ]
+        Resource = [aws_dynamodb_table.registry.arn]
+      },
+      {
+        Sid      = "Indexes"
+        Effect   = "Allow"
+        Action   = ["dynamodb:Query"]
+        Resource = [for index in local.indexes : "${aws_dynamodb_table.registry.arn}/index/${index.name}"]
+      },
+      {
+        Sid    = "Bytes"
+        Effect = "Allow"
+        Action = [
+          "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
+        ]
+        Resource = [for prefix in distinct(["in", "bodies", local.edge_writes]) : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
+      },
+      {
+        Sid       = "FindWhatTheEdgeWrote"
+        Effect    = "Allow"
+        Action    = ["s3:ListBucket"]
+        Resource  = [aws_s3_bucket.blobs.arn]
+        Condition = { StringLike = { "s3:prefix" = ["${local.edge_writes}/*"] } }
+      },
+    ], local.reading_keys)
+  }
+
+  reading_keys = [{
+    Sid      = "Keys"
+    Effect   = "Allow"
+    Action   = ["secretsmanager:GetSecretValue"]
+    Resource = [aws_secretsmanager_secret.keys.arn]
+  }]
+
+  using_key = [for arn in compact([var.kms_key_arn]) : {
+    Sid      = "Encryption"
+    Effect   = "Allow"
+    Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource = [arn]
+  }]
+
+  tracing = [{
+    Sid    = "Traces"
+    Effect = "Allow"
+    # X-Ray knows no ARN for what these two write.
+    Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    Resource = ["*"]
+  }]
+
+  logging = { for key, group in aws_cloudwatch_log_group.function : key => [{
+    Sid      = "Logs"
+    Effect   = "Allow"
+    Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    Resource = ["${group.arn}:*"]
+  }] }
+
+  reading_queue = { for key, trigger in local.queue_triggers : key => [{
+    Sid    = "Queue"
+    Effect = "Allow"
+    Action = [
+      "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
+    ]
+    Resource = [aws_sqs_queue.this[trigger.queue].arn]
+  }] }
+
+  reading_stream = { for key, trigger in local.stream_triggers : key => [
+    {
+      Sid    = "Stream"
+      Effect = "Allow"
+      Action = [
+        "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+      ]
+      Resource = ["${aws_dynamodb_table.registry.arn}/stream/*"]
+    },
+    {
+      Sid      = "Failures"
+      Effect   = "Allow"
+      Action   = ["sqs:SendMessage"]
+      Resource = [aws_sqs_queue.this["dispatch-failed"].arn]
+    },
+  ] }
+}
+
+resource "aws_iam_role" "function" {
+  for_each = local.functions
+
+  name                 = each.value.name
+  description          = "What ${each.value.name} may do"
+  permissions_boundary = var.permissions_boundary_arn
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lambda.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "function" {
+  for_each = local.functions
+
+  name = "permissions"
+  role = aws_iam_role.function[each.key].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      local.logging[each.key],
+      local.tracing,
+      local.using_key,
+      try(local.reading_queue[each.key], []),
+      try(local.reading_stream[each.key], []),
+      try(local.permissions[each.key], []),
+    )
+  })
+}

@@ -1,0 +1,255 @@
+variable "name" {
+  description = "Name of this installation and the beginning of the names of all it has: `registry`, `registry-test`. Several stand side by side in one account by their names."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = length(var.name) >= 3 && length(var.name) <= 24
+    error_message = "name: ${var.name} has ${length(var.name)} characters, and it needs 3 to 24: a load balancer's name takes 32 with what is put behind this one, a bucket's 63 with account and region."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z0-9-]*$", var.name))
+    error_message = "name: ${var.name} has other characters than lowercase letters, digits and hyphens: S3 takes no others in the name of a bucket."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z]", var.name)) && !endswith(var.name, "-")
+    error_message = "name: ${var.name} must begin with a letter and must not end in a hyphen: load balancers and log groups are named after it."
+  }
+
+  validation {
+    condition     = !strcontains(var.name, "--")
+    error_message = "name: ${var.name} has two hyphens in a row: S3 keeps such names for itself."
+  }
+
+  validation {
+    condition = !anytrue([
+      for prefix in ["xn--", "sthree-", "amzn-s3-demo-", "internal-", "aws-"] : startswith(var.name, prefix)
+    ])
+    error_message = "name: ${var.name} begins with what AWS keeps for itself: xn--, sthree- and amzn-s3-demo- (S3), internal- (load balancers), aws- (tags, log groups)."
+  }
+}
+
+variable "region" {
+  description = "AWS region of everything but CloudFront, such as eu-central-1."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[1-9]$", var.region))
+    error_message = "region: ${var.region} is not the name of an AWS region, which looks like eu-central-1."
+  }
+}
+
+variable "build" {
+  description = "Directory of the package (`python -m infra.package` writes it): an absolute path, or one from this module."
+  type        = string
+  default     = "build"
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for file in ["chalice.tf.json", "package.json"] :
+      fileexists("${startswith(var.build, "/") ? "" : "${path.module}/"}${var.build}/${file}")
+    ])
+    error_message = "build: there is no package in ${var.build}. Run `python -m infra.package` first."
+  }
+}
+
+variable "architecture" {
+  description = "Processor of the functions: arm64 (cheaper) or x86_64. The package must be built for it."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture: ${var.architecture} is neither arm64 nor x86_64: Lambda has no other processors."
+  }
+}
+
+variable "settings" {
+  description = "Further settings of the registry by their names in docs/settings.md: { CLOUDBERTH_PULL_LOG = \"all\" }. Where the registry lies is known already and cannot be set."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.settings), local.settings_of_operators)) == 0
+    error_message = "settings: ${join(", ", setsubtract(keys(var.settings), local.settings_of_operators))} cannot be set here. What can: ${join(", ", local.settings_of_operators)}."
+  }
+}
+
+variable "domain" {
+  description = "Host name of the registry. With zone_id (a public hosted zone of Route 53) certificate and records are made; with certificate_arn it is taken, and output dns_target says where the name must point. With CloudFront the certificate lies in us-east-1."
+  type = object({
+    name            = string
+    zone_id         = optional(string)
+    certificate_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.domain == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain.name))
+    error_message = "domain: ${try(var.domain.name, "")} is not a host name in lowercase, such as registry.example.com: image names take no uppercase letters and no scheme."
+  }
+
+  validation {
+    condition     = var.domain == null || try(var.domain.zone_id, null) != null || try(var.domain.certificate_arn, null) != null
+    error_message = "domain: ${try(var.domain.name, "")} needs zone_id, so that a certificate can be made, or certificate_arn, of one that is there."
+  }
+
+  validation {
+    condition = try(var.domain.certificate_arn, null) == null || can(regex(
+      "^arn:aws[a-z-]*:acm:${var.cloudfront ? "us-east-1" : var.region}:[0-9]{12}:certificate/",
+      var.domain.certificate_arn
+    ))
+    error_message = "domain: ${try(var.domain.certificate_arn, "")} is not a certificate in ${var.cloudfront ? "us-east-1, where CloudFront looks for them" : "${var.region}, where the gateway looks for them"}."
+  }
+}
+
+variable "cloudfront" {
+  description = "Puts CloudFront in front: one PUT of up to 5 GB goes straight to S3, and downloads are cached at the edge. Without it bodies end at 4 MiB."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "upload_proof" {
+  description = "How S3 is told the digest of what CloudFront writes: checksum (x-amz-checksum-sha256), payload (x-amz-content-sha256), or staging, where it is told nothing and the registry must prove the bytes. `make smoke` says which one holds."
+  type        = string
+  default     = "checksum"
+  nullable    = false
+
+  validation {
+    condition     = contains(["checksum", "payload", "staging"], var.upload_proof)
+    error_message = "upload_proof: ${var.upload_proof} is none of checksum, payload, staging."
+  }
+}
+
+variable "waf" {
+  description = "Puts AWS WAF before CloudFront: known bad addresses and inputs, and a limit of requests by address (waf_requests). Costs about 8 USD a month."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.waf || var.cloudfront
+    error_message = "waf needs cloudfront = true: AWS WAF cannot stand before an HTTP API."
+  }
+}
+
+variable "waf_requests" {
+  description = "Requests that one address may make in five minutes before WAF answers 403. Many people may share an address."
+  type        = number
+  default     = 20000
+  nullable    = false
+
+  validation {
+    condition     = var.waf_requests >= 10 && var.waf_requests <= 2000000000
+    error_message = "waf_requests: ${var.waf_requests} is not within 10 to 2,000,000,000, which is what AWS WAF takes."
+  }
+}
+
+variable "allowed_addresses" {
+  description = "Addresses, in CIDR notation, that may reach the registry at all; empty: everybody may. All others get 403 from AWS WAF, and the gateway's own host refuses everyone."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.allowed_addresses) == 0 || var.cloudfront
+    error_message = "allowed_addresses needs cloudfront = true: an HTTP API cannot refuse addresses, AWS WAF before CloudFront can."
+  }
+
+  validation {
+    condition     = alltrue([for range in var.allowed_addresses : can(cidrhost(range, 0)) && !endswith(range, "/0")])
+    error_message = "allowed_addresses: ${join(", ", [for range in var.allowed_addresses : range if !can(cidrhost(range, 0)) || endswith(range, "/0")])} is not what AWS WAF takes: CIDR notation such as 198.51.100.0/24 or 2001:db8::/32, and never /0."
+  }
+}
+
+variable "relay" {
+  description = "Runs the upload relay on Fargate, for docker classic, podman, skopeo and crane: image (built from relay/Containerfile), and the VPC and subnets it lives in, with a way out to S3 and the gateway. Costs about 25 USD a month."
+  type = object({
+    image            = string
+    vpc_id           = string
+    subnet_ids       = list(string)
+    assign_public_ip = optional(bool, false) # the way out, where the subnets have no NAT gateway
+    architecture     = optional(string, "ARM64")
+    cpu              = optional(number, 256)
+    memory           = optional(number, 512)
+    tasks            = optional(number, 1)
+  })
+  default = null
+
+  validation {
+    condition     = var.relay == null || var.cloudfront
+    error_message = "relay needs cloudfront = true: CloudFront tells bodies for the relay from all others."
+  }
+
+  validation {
+    condition     = var.relay == null || length(distinct(try(var.relay.subnet_ids, []))) >= 2
+    error_message = "relay: subnet_ids needs two subnets in different zones, or the load balancer is refused."
+  }
+
+  validation {
+    condition     = var.relay == null || contains(["ARM64", "X86_64"], try(var.relay.architecture, ""))
+    error_message = "relay: architecture ${try(var.relay.architecture, "")} is neither ARM64 nor X86_64, in Fargate's own spelling."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "KMS key that encrypts table, bucket, secret, queues, topic, logs and function settings; null: the keys that AWS keeps for each service. Its policy must let this account use it, logs.REGION.amazonaws.com (logs), and with CloudFront cloudfront.amazonaws.com (kms:Decrypt and kms:GenerateDataKey, on condition of the distribution's ARN)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:${var.region}:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn: ${coalesce(var.kms_key_arn, "-")} is not the ARN of a key (not of an alias) in ${var.region}."
+  }
+}
+
+variable "deletion_protection" {
+  description = "false lets `terraform destroy` take the table, the bucket with all that is in it, and the keys, at once and for ever."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "access_logs" {
+  description = "Keeps S3's, and CloudFront's, access logs in a bucket of their own for log_retention_days. The gateway's are always kept, in CloudWatch."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  description = "How long logs are kept."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days: CloudWatch does not take ${var.log_retention_days}, but 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of every role, where the account asks for one."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Further tags on everything."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = !anytrue([for key in keys(var.tags) : startswith(lower(key), "aws:")])
+    error_message = "tags: ${join(", ", [for key in keys(var.tags) : key if startswith(lower(key), "aws:")])} begins with aws:, which AWS keeps for itself."
+  }
+}

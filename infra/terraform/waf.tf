@@ -1,0 +1,155 @@
+# AWS WAF before CloudFront: who may come at all, and what is known to be bad.
+
+locals {
+  address_sets = {
+    for version, found in {
+      IPV4 = [for range in var.allowed_addresses : range if !strcontains(range, ":")]
+      IPV6 = [for range in var.allowed_addresses : range if strcontains(range, ":")]
+    } : version => found if length(found) > 0
+  }
+
+  # AWS's own rules, with those of their parts that are only counted: bodies are layers and manifests, in which anything
+  # may stand.
+  managed_rules = var.waf ? {
+    AWSManagedRulesAmazonIpReputationList = []
+    AWSManagedRulesKnownBadInputsRuleSet  = ["JavaDeserializationRCE_BODY", "Log4JRCE_BODY"]
+  } : {}
+}
+
+resource "aws_wafv2_ip_set" "allowed" {
+  for_each = local.address_sets
+  provider = aws.global
+
+  name               = "${var.name}-allowed-${lower(each.key)}"
+  description        = "Addresses that may reach ${var.name}"
+  scope              = "CLOUDFRONT"
+  ip_address_version = each.key
+  addresses          = each.value
+}
+
+resource "aws_wafv2_web_acl" "edge" {
+  count    = var.waf || length(var.allowed_addresses) > 0 ? 1 : 0
+  provider = aws.global
+
+  #checkov:skip=CKV2_AWS_31:Its logs would hold the Authorization header of every request; metrics and samples are on.
+  #checkov:skip=CKV_AWS_192:With waf = true AWS's rules against Log4j's fault are on; with a list of addresses alone, the list is.
+  name        = var.name
+  description = "Who may reach ${var.name}"
+  scope       = "CLOUDFRONT"
+
+  default_action {
+    allow {}
+  }
+
+  dynamic "rule" {
+    for_each = length(local.address_sets) > 0 ? [local.address_sets] : []
+    content {
+      name     = "allowed-addresses"
+      priority = 0
+
+      action {
+        block {}
+      }
+
+      statement {
+        not_statement {
+          statement {
+            # An `or` takes two statements or more.
+            dynamic "ip_set_reference_statement" {
+              for_each = length(local.address_sets) == 1 ? aws_wafv2_ip_set.allowed : {}
+              content {
+                arn = ip_set_reference_statement.value.arn
+              }
+            }
+
+            dynamic "or_statement" {
+              for_each = length(local.address_sets) == 2 ? [aws_wafv2_ip_set.allowed] : []
+              content {
+                dynamic "statement" {
+                  for_each = or_statement.value
+                  content {
+                    ip_set_reference_statement {
+                      arn = statement.value.arn
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+
+      visibility_config {
+        metric_name                = "${var.name}-allowed-addresses"
+        cloudwatch_metrics_enabled = true
+        sampled_requests_enabled   = true
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = var.waf ? [var.waf_requests] : []
+    content {
+      name     = "requests-by-address"
+      priority = 1
+
+      action {
+        block {}
+      }
+
+      statement {
+        rate_based_statement {
+          aggregate_key_type = "IP"
+          limit              = rule.value
+        }
+      }
+
+      visibility_config {
+        metric_name                = "${var.name}-requests-by-address"
+        cloudwatch_metrics_enabled = true
+        sampled_requests_enabled   = true
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = local.managed_rules
+    content {
+      name     = rule.key
+      priority = 2 + index(keys(local.managed_rules), rule.key)
+
+      override_action {
+        none {}
+      }
+
+      statement {
+        managed_rule_group_statement {
+          vendor_name = "AWS"
+          name        = rule.key
+
+          dynamic "rule_action_override" {
+            for_each = rule.value
+            content {
+              name = rule_action_override.value
+              action_to_use {
+                count {}
+              }
+            }
+          }
+        }
+      }
+
+      visibility_config {
+        metric_name                = "${var.name}-${rule.key}"
+        cloudwatch_metrics_enabled = true
+        sampled_requests_enabled   = true
+      }
+    }
+  }
+
+  visibility_config {
+    metric_name                = var.name
+    cloudwatch_metrics_enabled = true
+    sampled_requests_enabled   = true
+  }
+}

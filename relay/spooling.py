@@ -1,0 +1,212 @@
+"""Bodies for a relay that has no rights of its own: kept on disk until their digest is known, then brought to S3.
+
+An upload that begins here stays here to its end, small chunks too: the registry learns of it at its closing PUT. Only
+after the registry said that the blob is there is the client told so.
+"""
+
+import time
+from collections import OrderedDict
+
+import requests
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid
+from chalicelib.domain.uploads import LARGEST_BODY, Chunk
+from relay.answers import accepted, out_of_order, range_of, refusal
+from relay.delivery import Delivery
+from relay.errors import RelayError, Unavailable
+from relay.patience import Patience
+from relay.progress import Board, Line
+from relay.registry import Answer, Refused, Registry
+from relay.slices import Window
+from relay.spool import DiskFull, Spool, Spooled
+from relay.target import Target, closing, path_of
+from relay.wire import Body
+
+# Closed uploads whose answer is kept for a client that did not wait for it.
+REMEMBERED = 1000
+# Refusals that another request may undo: a new token, less of them at once.
+MAY_PASS = (401, 403, 408, 429)
+LATER = {"Retry-After": "5"}
+HANDED_ON = ("Location", "Docker-Content-Digest")
+
+
+class Spooling:
+    """Takes bodies of any size into the spool, and brings closed uploads to the registry."""
+
+    def __init__(self, registry: Registry, spool: Spool, board: Board, patience_s: float) -> None:
+        self._registry, self._spool, self._board, self._patience_s = registry, spool, board, patience_s
+        self._closed: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+
+    def takes(self, target: Target, length: int | None) -> bool:
+        """Whether a body goes this way; what fits the registry is passed on, unless its upload has begun here."""
+        if target.method == "PATCH" or length is None or length > LARGEST_BODY:
+            return target.brings_bytes
+        return target.brings_bytes and bool(target.location) and self._spool.size_of(target.location) is not None
+
+    def take(self, target: Target, body: Body, authorization: str) -> Answer:
+        """Takes a body in and answers for the registry. Raises Cut, requests.RequestException, RelayError."""
+        try:
+            if target.method == "POST":
+                return self._post(target, body, authorization)
+            with self._spool.held(target.location) as spooled:
+                if target.method == "PATCH":
+                    return self._patch(spooled, target, body, authorization)
+                return self._put(spooled, target, body, authorization)
+        except Refused as refused:
+            return Answer(refused.status, refused.headers, refused.body)
+        except DiskFull as error:
+            self._board.tell(f"relay: {error}")
+            # No 507: clients repeat what a 5xx refused, and show their user the words of a 4xx only.
+            return refusal(413, "SIZE_INVALID", str(error))
+        except DigestInvalid as error:
+            return refusal(400, "DIGEST_INVALID", str(error))
+        except BlobUploadInvalid as error:
+            return refusal(400, "BLOB_UPLOAD_INVALID", str(error))
+
+    def status(self, target: Target, answer: Answer) -> Answer:
+        """The registry's answer to how far an upload is, with the bytes that are here."""
+        size = self._spool.size_of(target.location) if answer.status == 204 else None
+        if size is None:
+            return answer
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in ("range", "location")}
+        return Answer(204, {**kept, "Location": target.location, "Range": range_of(size)}, b"")
+
+    def cancel(self, target: Target) -> None:
+        """The registry has given an upload up."""
+        with self._spool.held(target.location) as spooled:
+            spooled.drop()
+
+    def _post(self, target: Target, body: Body, authorization: str) -> Answer:
+        """A whole blob in one request: an upload that begins and ends here."""
+        Digest.parse(target.digest)
+        begun = self._ask("POST", target.beginning, authorization)
+        if begun.status != 202:
+            return begun
+        location = path_of(begun.headers["Location"])
+        with self._spool.held(location) as spooled:
+            spooled.begin()
+            whole = Target.of("PUT", closing(location, target.digest))
+            return self._put(spooled, whole, body, authorization)
+
+    def _patch(self, spooled: Spooled, target: Target, body: Body, authorization: str) -> Answer:
+        refused = self._begin(spooled, authorization)
+        if refused:
+            return refused
+        if spooled.is_closed:
+            return refusal(400, "BLOB_UPLOAD_INVALID", "this upload is closed: end it by the same PUT, or begin another")
+        if target.content_range and Chunk.parse(target.content_range).first != spooled.size:
+            return out_of_order(spooled.location, spooled.size)
+        self._take_in(spooled, body, closes=False)
+        return accepted(spooled.location, spooled.size, _upload_id(spooled.location))
+
+    def _begin(self, spooled: Spooled, authorization: str) -> Answer | None:
+        """Makes sure of an upload before bytes of it take room; the answer when the registry has none like it."""
+        if spooled.exists:
+            return None
+        status = self._ask("GET", spooled.location, authorization)
+        if status.status != 204:
+            return status
+        if status.headers.get("Range", "0-0") not in ("0-0", ""):
+            return refusal(413, "SIZE_INVALID", "this upload began without the relay: begin it again through the relay")
+        spooled.begin()
+        return None
+
+    def _ask(self, method: str, target: str, authorization: str) -> Answer:
+        return Patience(self._patience_s).over(lambda: self._registry.send(method, target, authorization))
+
+    def _take_in(self, spooled: Spooled, body: Body, *, closes: bool) -> None:
+        line = self._board.line(f"upload {_upload_id(spooled.location)[-8:]}")
+        line.stretch("taking in", body.length)
+        try:
+            (spooled.append_whole if closes else spooled.append)(body, line.advance)
+        finally:
+            line.end(None)
+
+    def _put(self, spooled: Spooled, target: Target, body: Body, authorization: str) -> Answer:
+        digest = str(Digest.parse(target.digest))
+        if answer := self._closed.get((spooled.location, digest)):
+            _pour_out(body)
+            return answer
+        refused = self._begin(spooled, authorization)
+        if refused:
+            return refused
+        if spooled.is_closed:
+            # A client that lost patience comes with the same bytes again: they are here.
+            _pour_out(body)
+        elif target.content_range and Chunk.parse(target.content_range).first != spooled.size:
+            return out_of_order(spooled.location, spooled.size)
+        else:
+            self._take_in(spooled, body, closes=True)
+        return self._close(spooled, digest, authorization)
+
+    def _close(self, spooled: Spooled, digest: str, authorization: str) -> Answer:
+        found = spooled.digest(digest.partition(":")[0])
+        if found != digest:
+            size = spooled.size
+            spooled.drop()
+            raise DigestInvalid(digest, f"the {size} bytes that came have {found}")
+        spooled.is_closed = True
+        line = self._board.line(digest[:19])
+        size, sent = spooled.size, False
+        try:
+            answer = self._bring(spooled, digest, authorization, line)
+            sent = answer.status == 201
+        except Refused as refused:
+            answer = Answer(refused.status, refused.headers, refused.body)
+        finally:
+            line.end(size if sent else None)
+        if sent:
+            self._remember(spooled.location, digest, answer)
+        if answer.status < 500 and answer.status not in MAY_PASS:
+            spooled.drop()
+        return answer
+
+    def _bring(self, spooled: Spooled, digest: str, authorization: str, line: Line) -> Answer:
+        try:
+            if spooled.size <= LARGEST_BODY:
+                return self._bring_small(spooled, digest, authorization)
+            line.stretch("sending", spooled.size)
+            patience_s, whole = self._patience_s, spooled.whole
+            headers = Delivery(
+                self._registry, spooled.ledger, whole, digest, lambda: authorization, patience_s, line
+            ).send()
+        except (RelayError, requests.RequestException) as error:
+            self._board.tell(f"relay: {digest[:19]}: {error}")
+            told = refusal(503, "UNAVAILABLE", f"the relay keeps the bytes and could not bring them on: {error}")
+            return Answer(told.status, {**told.headers, **LATER}, told.body)
+        return Answer(201, {name: headers[name] for name in HANDED_ON if name in headers}, b"")
+
+    def _bring_small(self, spooled: Spooled, digest: str, authorization: str) -> Answer:
+        target, whole = closing(spooled.location, digest), spooled.whole
+
+        def attempt() -> Answer:
+            with Window(whole) as window:
+                answer = self._registry.send("PUT", target, authorization, window if whole.size else b"")
+            if answer.status >= 500:
+                raise Unavailable(f"the registry answered {answer.status}")
+            return answer
+
+        return Patience(self._patience_s).over(attempt)
+
+    def _remember(self, location: str, digest: str, answer: Answer) -> None:
+        self._closed[location, digest] = answer
+        if len(self._closed) > REMEMBERED:
+            self._closed.popitem(last=False)
+
+
+def _pour_out(body: Body) -> None:
+    while body.read(LARGEST_BODY):
+        pass
+
+
+def _upload_id(location: str) -> str:
+    """The upload's own name, which Cloudberth's tokens begin with; of others the whole last word."""
+    return location.rpartition("/")[2].partition(".")[0]
+
+
+def sweep_on(spool: Spool, every_s: float = 3600) -> None:
+    """Drops abandoned uploads as long as the process lives."""
+    while True:
+        spool.sweep()
+        time.sleep(every_s)

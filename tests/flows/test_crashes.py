@@ -1,0 +1,195 @@
+"""A process dies before any of its AWS calls: nothing half-written shows, and the same request again succeeds."""
+
+import contextlib
+import os
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import OutOfOrder
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.uploads import SMALLEST_PART, Chunk
+from tests.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, at_the_edge, someone
+from tests.crashes import crash_everywhere
+from tests.houses import House
+from tests.rows import events, linked_bytes, repository_of
+from tests.uploading import Client, leftovers, pulled
+
+Operation = Callable[[], object]
+
+
+def named(number: int) -> str:
+    """A repository for each round, so that rounds leave each other alone."""
+    return f"admin/round{number}"
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["new bytes", "known bytes"])
+def test_a_push_of_a_blob_in_one_request(house: House, is_known: bool) -> None:
+    def prepare(number: int) -> Operation:
+        repository, content = named(number), os.urandom(100)
+        a_repository(house, repository)
+        if is_known:
+            a_blob(house, content, "admin/base")
+        return lambda: a_blob(house, content, repository)
+
+    assert crash_everywhere(house, prepare) >= 3
+
+
+@pytest.mark.parametrize("sizes", [(100, 200), (SMALLEST_PART, 10), (10, SMALLEST_PART)], ids=str)
+def test_a_chunk(house: House, sizes: tuple[int, int]) -> None:
+    """Sent again after it was taken, it is told where the upload stands: the specification's way to go on."""
+    clients, content = [], os.urandom(sum(sizes))
+
+    def prepare(number: int) -> Operation:
+        client = Client(house, named(number))
+        client.append(content[: sizes[0]], 0)
+        clients.append(client)
+
+        def send() -> None:
+            with contextlib.suppress(OutOfOrder):
+                client.append(content[sizes[0] :], sizes[0])
+
+        return send
+
+    assert crash_everywhere(house, prepare) >= 3
+    for client in clients:
+        assert client.status() == len(content)
+        client.close(Digest.of(content))
+        assert pulled(house, Digest.of(content), str(client.name)) == content
+
+
+LARGE = os.urandom(SMALLEST_PART)
+ENDS = {
+    "whole": (b"", b"whole"),
+    "tail": (b"tail", b""),
+    "tail and last": (b"tail", b"last"),
+    "part": (LARGE, b""),
+    "part and last": (LARGE, b"last"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_the_close_of_an_upload(house: House, end: str, algorithm: str) -> None:
+    close_everywhere(house, end, algorithm)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_the_close_of_an_upload_whose_last_bytes_say_where_they_belong(house: House, algorithm: str) -> None:
+    close_everywhere(house, "tail and last", algorithm, has_range=True)
+
+
+@pytest.mark.parametrize("end", ["tail", "part"])
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_the_close_of_an_upload_of_bytes_that_are_there(house: House, end: str, algorithm: str) -> None:
+    close_everywhere(house, end, algorithm, is_known=True)
+
+
+def close_everywhere(
+    house: House, end: str, algorithm: str, *, has_range: bool = False, is_known: bool = False
+) -> None:
+    def prepare(number: int) -> Operation:
+        before, last = (part and part + os.urandom(8) for part in ENDS[end])
+        content, client = before + last, Client(house, named(number))
+        digest = Digest.of(content, algorithm)
+        client.append(before)
+        if is_known:
+            a_repository(house, "admin/base")
+            base = RepositoryName.parse("admin/base")
+            house.services.uploads.push(someone(house, "admin", "admin/base"), base, digest, content)
+        chunk = Chunk(len(before), len(content) - 1) if has_range else None
+
+        def close() -> None:
+            client.close(digest, last, chunk)
+            assert pulled(house, digest, named(number)) == content
+
+        return close
+
+    assert crash_everywhere(house, prepare) >= 3
+
+
+@pytest.mark.parametrize("padding", [0, 40_000], ids=["inline", "in S3"])
+def test_a_push_of_a_manifest_with_new_tags(house: House, padding: int) -> None:
+    def prepare(number: int) -> Operation:
+        repository = named(number)
+        blobs = [a_blob(house, repository=repository) for _ in range(2)]
+        config = a_blob(house, a_config({"quay.expires-after": "1h"}), repository)
+        manifest = a_manifest(blobs, config, annotations={"padding": "x" * padding})
+        return lambda: a_bare_push(house, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
+
+    assert crash_everywhere(house, prepare) >= 4
+
+
+def test_a_push_of_a_manifest_that_moves_a_tag(house: House) -> None:
+    def prepare(number: int) -> Operation:
+        repository = named(number)
+        a_push(house, "v1", "v2", repository=repository)
+        manifest = a_manifest([a_blob(house, repository=repository)])
+        return lambda: a_bare_push(house, manifest, "v1", repository=repository)
+
+    assert crash_everywhere(house, prepare) >= 5
+
+
+def test_the_end_of_a_tag(house: House) -> None:
+    def prepare(number: int) -> Operation:
+        repository = named(number)
+        a_push(house, "v1", "v2", repository=repository)
+        name, actor = RepositoryName.parse(repository), someone(house, "admin", repository)
+        return lambda: house.services.tags.delete(actor, name, "v1")
+
+    assert crash_everywhere(house, prepare) >= 3
+    assert len(events(house, "delete_tag")) == len({row["repository_id"] for row in events(house, "delete_tag")})
+
+
+def test_the_end_of_a_manifest_with_a_dozen_tags_and_a_subject(house: House) -> None:
+    def prepare(number: int) -> Operation:
+        repository = named(number)
+        a_repository(house, repository)
+        manifest = a_manifest(subject=Digest.of(b"subject"))
+        a_bare_push(house, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
+        name, actor = RepositoryName.parse(repository), someone(house, "admin", repository)
+        return lambda: house.services.manifests.delete(actor, name, manifest.digest)
+
+    assert crash_everywhere(house, prepare) >= 6
+
+
+def test_a_mount(house: House) -> None:
+    digest = a_blob(house, repository="admin/base")
+
+    def prepare(number: int) -> Operation:
+        repository = a_repository(house, named(number))
+        actor = someone(house, "admin", named(number), "admin/base")
+        return lambda: house.services.blobs.mount(actor, repository, digest, RepositoryName.parse("admin/base"))
+
+    assert crash_everywhere(house, prepare) >= 2
+
+
+@pytest.mark.parametrize("way", ["by a head", "by a manifest"])
+def test_the_adoption_of_a_blob_from_the_edge(house: House, way: str) -> None:
+    def prepare(number: int) -> Operation:
+        content, repository = os.urandom(100), named(number)
+        at_the_edge(house, content, repository=repository)
+        digest, name = Digest.of(content), RepositoryName.parse(repository)
+        if way == "by a head":
+            return lambda: house.services.blobs.find(someone(house, "admin", repository), name, digest, promise=True)
+        manifest = a_manifest([digest])
+        return lambda: a_bare_push(house, manifest, "v1", repository=repository)
+
+    assert crash_everywhere(house, prepare) >= 4
+
+
+def test_the_first_push_into_a_repository(house: House) -> None:
+    made = []
+
+    def prepare(number: int) -> Operation:
+        name = RepositoryName.parse(named(number))
+        actor = someone(house, "admin", named(number))
+        made.append(named(number))
+        return lambda: house.services.uploads.push(actor, name, Digest.of(b"bytes"), b"bytes")
+
+    assert crash_everywhere(house, prepare) >= 4
+    assert len(events(house, "create_repo")) == len(made)
+    for repository in made:
+        assert linked_bytes(house, repository_of(house, repository))[:2] == (5, 5)
+        assert leftovers(house, repository) == set()

@@ -1,0 +1,59 @@
+"""Services are asked by somebody: `actor` comes first wherever rights matter."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SERVICES = Path(__file__).resolve().parents[2] / "chalicelib" / "services"
+# Public methods without an actor, and why. A class stands for all its methods.
+WITHOUT = {
+    "Accounts": "finds out who the actor is; making accounts is the seed's and the operator's, who have no token",
+    "Tokens": "turns credentials into actors",
+    "Usage.flush": "the process ends",
+    "PullLog": "behind Usage, which has the actor",
+    "BodyCache": "bytes that `pull` has asked for already",
+    "TagMoves": "a part of a transaction whose rights were checked",
+    "Relays": "the relay signs, and the upload's token was given to a pusher",
+    "Access.known": "reads what a grant says",
+    "Access.walk": "takes the account's row itself: this is where rights come from",
+    "Access.look_again": "takes the batch first, which it adds to",
+    "Rights": "made for one actor",
+    "Blobs.hold": "within a push, whose rights were checked",
+    "Blobs.adopt": "within a find or a push, whose rights were checked",
+    "Uploads.verified": "reads a token",
+    "Uploads.progress": "signs a token",
+    "Uploads.begin_parts": "within an upload, whose rights were checked",
+    "Uploads.new_row": "within an upload, whose rights were checked",
+}
+
+
+def public_methods() -> dict[str, list[str]]:
+    """Class and method, with the names of its parameters."""
+    found = {}
+    for path in SERVICES.glob("*.py"):
+        for kind in [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]:
+            for node in [node for node in kind.body if isinstance(node, ast.FunctionDef)]:
+                if not node.name.startswith("_") and not any(
+                    "property" in ast.dump(mark) for mark in node.decorator_list
+                ):
+                    found[f"{kind.name}.{node.name}"] = [argument.arg for argument in node.args.args[1:]]
+    return found
+
+
+METHODS = public_methods()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_public_method_takes_the_actor_first(method: str) -> None:
+    excused = method in WITHOUT or method.partition(".")[0] in WITHOUT
+
+    assert excused or METHODS[method][:1] == ["actor"]
+
+
+def test_every_exception_is_needed() -> None:
+    lacking = {method for method, arguments in METHODS.items() if arguments[:1] != ["actor"]}
+
+    assert {
+        name for name in WITHOUT if not any(method == name or method.startswith(name + ".") for method in lacking)
+    } == set()

@@ -1,0 +1,32 @@
+"""Decisions are numbered, short, and say why."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ADRS = sorted((ROOT / "docs" / "adr").glob("*"))
+LONGEST = 40
+
+
+def test_numbers_are_unique_and_without_gaps() -> None:
+    assert [path.name[:5] for path in ADRS] == [f"{number:04d}-" for number in range(1, len(ADRS) + 1)]
+    assert ADRS
+
+
+@pytest.mark.parametrize("path", ADRS, ids=lambda path: path.name)
+def test_a_decision_is_short_and_has_context_decision_and_consequences(path: Path) -> None:
+    lines = path.read_text("utf-8").splitlines()
+
+    assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", path.name)
+    assert len(lines) < LONGEST
+    assert lines[0].startswith(f"# {int(path.name[:4])}. ")
+    assert [line for line in lines if line.startswith("## ")] == ["## Context", "## Decision", "## Consequences"]
+
+
+def test_decisions_that_the_code_names_are_there() -> None:
+    code = [path for room in ("chalicelib", "relay", "infra") for path in (ROOT / room).rglob("*.py")]
+    named = {number for path in code for number in re.findall(r"ADR (\d{4})", path.read_text("utf-8"))}
+
+    assert named <= {path.name[:4] for path in ADRS}

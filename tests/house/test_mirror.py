@@ -1,0 +1,38 @@
+"""Every module of the four rooms has its tests, and every such test its module."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("domain", "storage", "services", "edge")
+# Tests without a module of the same name, and why.
+WITHOUT_MODULE = {
+    "services/test_closed_uploads.py": "the second half of services/uploads.py: one file would be too long",
+    "services/test_unproven_bytes.py": "what is refused by services/uploads.py and services/grants.py alike",
+}
+
+
+def modules(room: str) -> set[str]:
+    inside = ROOT / "chalicelib" / room
+    return {
+        f"{room}/{path.relative_to(inside).with_name('test_' + path.name)}"
+        for path in inside.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+
+
+def files(room: str) -> set[str]:
+    return {str(path.relative_to(ROOT / "tests")) for path in (ROOT / "tests" / room).rglob("test_*.py")}
+
+
+def test_every_module_has_its_tests_and_every_test_its_module() -> None:
+    expected = {name for room in ROOMS for name in modules(room)}
+    found = {name for room in ROOMS for name in files(room)}
+
+    assert sorted(expected - found) == [], "these tests are missing"
+    assert sorted(found - expected - set(WITHOUT_MODULE)) == [], "these tests have no module"
+
+
+def test_every_exception_is_needed() -> None:
+    found = {name for room in ROOMS for name in files(room)}
+
+    assert set(WITHOUT_MODULE) <= found

@@ -1,0 +1,14 @@
+"""docs/protocol.md is what the declared routes say."""
+
+from app import app
+from tests.house.routes import DOCUMENT, generate
+
+
+def test_the_document_is_what_the_routes_generate() -> None:
+    assert DOCUMENT.read_text("utf-8") == generate(), "run `python -m tests.house.routes`"
+
+
+def test_every_view_says_what_it_is_for() -> None:
+    views = [entry.view_function for methods in app.routes.values() for entry in methods.values()]
+
+    assert [view.__qualname__ for view in views if not view.__doc__] == []

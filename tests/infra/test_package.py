@@ -1,0 +1,364 @@
+"""The package that Lambda runs: what is in it, what is not, and what is refused before anything is uploaded."""
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from infra.package import host_architecture, main
+from infra.packaging import functions
+from infra.packaging.build import Package, build
+from infra.packaging.errors import PackageError
+from infra.packaging.imports import Start
+from infra.packaging.interpreters import RUNTIMES, interpreter
+from infra.packaging.native import machine, refuse_foreign_libraries
+from infra.packaging.seal import AWS_SERVICES
+from tests.stack import ROOT
+
+APP = 'from chalice.app import Chalice\n\napp = Chalice("tiny")\n\n\n@app.route("/")\ndef index():\n    return "hello"\n'
+SWEEP = '\n\n@app.schedule("rate(1 hour)")\ndef sweep(event):\n    return None\n'
+ENOUGH = {"lambda_memory_size": 512, "lambda_timeout": 20}
+MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
+ANSWER = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import app
+print(json.dumps(app.app(json.load(sys.stdin), None)))
+"""
+CLIENTS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from botocore.session import get_session
+for name in sys.argv[2:]:
+    client = get_session().create_client(name, "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    print(client.meta.endpoint_url, len(client.meta.service_model.operation_names) > 10)
+"""
+MAGIC = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex())"
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    return interpreter(RUNTIMES[0])
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Package]:
+    output = tmp_path_factory.mktemp("build")
+    return {name: build(ROOT, output / name, RUNTIMES[0], name) for name in MACHINES}
+
+
+@pytest.fixture(params=sorted(MACHINES))
+def package(request: pytest.FixtureRequest, packages: Mapping[str, Package]) -> Package:
+    return packages[request.param]
+
+
+@pytest.fixture(scope="session")
+def tree(packages: Mapping[str, Package], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package that this machine can run, unpacked."""
+    unpacked = tmp_path_factory.mktemp("task")
+    with ZipFile(packages[host_architecture()].path) as archive:
+        archive.extractall(unpacked)
+    return unpacked
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a small Chalice project."""
+
+    def write(app: str = APP, requirements: str = "", **functions: dict[str, int]) -> Path:
+        home = tmp_path / "project"
+        (home / ".chalice").mkdir(parents=True)
+        (home / "chalicelib").mkdir()
+        (home / "app.py").write_text(app)
+        (home / "requirements.txt").write_text(requirements)
+        stages = {"prod": {"lambda_functions": functions}}
+        (home / ".chalice" / "config.json").write_text(json.dumps({"app_name": "tiny", "stages": stages}))
+        return home
+
+    return write
+
+
+def names(package: Package) -> list[str]:
+    with ZipFile(package.path) as archive:
+        return archive.namelist()
+
+
+def run_sealed(python: Path, code: str, *arguments: str, stdin: str = "") -> str:
+    """Runs code with the standard library alone, in an environment that says nothing."""
+    command = [str(python), "-ISB", "-c", code, *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, env={}, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refusal(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str) -> str:
+    """What `python -m infra.package` says when it makes nothing."""
+    status = main(["--project", str(home), "--output", str(home / "build"), *arguments])
+
+    told = capsys.readouterr()
+    assert (status, told.out) == (1, "")
+    assert not (home / "build").exists() or not list((home / "build").iterdir())
+    return told.err
+
+
+def an_elf(number: int, little: bool = True) -> bytes:
+    ident = b"\x7fELF" + bytes([2, 1 if little else 2, 1]) + bytes(9)
+    return ident + struct.pack("<HH" if little else ">HH", 3, number) + bytes(44)
+
+
+def test_the_sealed_app_is_imported_with_nothing_but_itself(python: Path, tree: Path):
+    assert Start.of(python, tree).import_cpu_s > 0
+
+
+def test_the_sealed_app_challenges_a_stranger(python: Path, tree: Path):
+    event = {
+        "headers": {},
+        "multiValueHeaders": {},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+        "requestContext": {"httpMethod": "GET", "path": "/v2/", "identity": {"sourceIp": "192.0.2.1"}},
+    }
+    answer = json.loads(run_sealed(python, ANSWER, str(tree), stdin=json.dumps(event)))
+
+    assert answer["statusCode"] in (401, 503), answer
+
+
+def test_the_sealed_botocore_makes_a_client_of_every_service_that_we_call(python: Path, tree: Path):
+    services = sorted(AWS_SERVICES)
+
+    assert run_sealed(python, CLIENTS, str(tree), *services).splitlines() == [
+        f"https://{name}.eu-central-1.amazonaws.com True" for name in services
+    ]
+
+
+def test_the_zip_is_under_10_mb(package: Package):
+    assert package.path.stat().st_size < 10_000_000
+
+
+def test_the_same_input_gives_the_same_bytes_whatever_earlier_runs_left_behind(
+    packages: Mapping[str, Package], tmp_path: Path
+):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(ROOT / "chalicelib", copy / "chalicelib")
+    shutil.copytree(ROOT / ".chalice", copy / ".chalice", ignore=shutil.ignore_patterns("deployments"))
+    for name in ("app.py", "requirements.txt"):
+        shutil.copyfile(ROOT / name, copy / name)
+    (copy / "chalicelib" / "__pycache__").mkdir(exist_ok=True)
+    (copy / "chalicelib" / "__pycache__" / "settings.cpython-313.pyc").write_bytes(b"stale")
+    (copy / ".chalice" / "deployments").mkdir()
+    (copy / ".chalice" / "deployments" / "stale.zip").write_bytes(b"stale")
+    (copy / "app.py").chmod(0o600)
+    os.utime(copy / "app.py", (0, 0))
+    again = build(copy, tmp_path / "build", RUNTIMES[0], "arm64")
+
+    first = packages["arm64"]
+    assert again.sha256 == first.sha256
+    assert (tmp_path / "build" / "chalice.tf.json").read_bytes() == first.path.with_name("chalice.tf.json").read_bytes()
+    assert (tmp_path / "build" / "package.json").read_bytes() == first.path.with_name("package.json").read_bytes()
+
+
+def test_every_native_library_is_of_the_asked_architecture(package: Package):
+    with ZipFile(package.path) as archive:
+        found = {name: machine(archive.read(name)) for name in archive.namelist() if name.endswith(".so")}
+
+    assert any("cryptography" in name for name in found)
+    assert set(found.values()) == {package.architecture}
+
+
+def test_there_is_bytecode_of_the_runtime_that_no_source_is_asked_about(package: Package, python: Path):
+    with ZipFile(package.path) as archive:
+        headers = {archive.read(name)[:8] for name in archive.namelist() if name.endswith(".pyc")}
+
+    unchecked_hash = struct.pack("<I", 1)
+    assert headers == {bytes.fromhex(run_sealed(python, MAGIC)) + unchecked_hash}
+    assert len(MAGIC_NUMBER) == 4
+
+
+def test_no_sources_caches_tests_or_command_lines_are_inside(package: Package):
+    parts = [(name, Path(name)) for name in names(package)]
+
+    assert [name for name, path in parts if path.suffix in (".py", ".pyi", ".h", ".js")] == []
+    assert [name for name, path in parts if {"__pycache__", "tests", "bin", "relay", "infra"} & set(path.parts)] == []
+
+
+def test_of_chalice_only_what_runs_is_inside(package: Package):
+    assert [name for name in names(package) if name.startswith("chalice/")] == ["chalice/__init__.pyc", "chalice/app.pyc"]
+    assert not {"click", "inquirer", "yaml", "pip", "setuptools", "wheel"} & {name.split("/")[0] for name in names(package)}
+
+
+def test_our_own_code_is_inside(package: Package):
+    ours = {
+        path.relative_to(ROOT).with_suffix(".pyc").as_posix()
+        for path in [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]
+    }
+
+    assert ours <= set(names(package))
+
+
+def test_only_the_services_that_we_call_are_described(package: Package):
+    described = {name.split("/")[2] for name in names(package) if name.startswith("botocore/data/")}
+
+    assert {name for name in described if "." not in name} == AWS_SERVICES
+    assert {"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"} <= described
+    assert not [name for name in names(package) if name.startswith("boto3/data/")]
+
+
+def test_licences_and_what_scanners_read_stay(package: Package):
+    metadata = [name for name in names(package) if name.endswith(".dist-info/METADATA")]
+
+    assert any(name.startswith("cryptography-") for name in metadata)
+    assert [name for name in names(package) if "dist-info" in name and "LICENSE" in name]
+
+
+def test_no_clock_and_no_umask_shows_in_the_zip(package: Package):
+    with ZipFile(package.path) as archive:
+        entries = archive.infolist()
+
+    assert {(entry.date_time, entry.external_attr >> 16) for entry in entries} == {((1980, 1, 1, 0, 0, 0), 0o100644)}
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+
+
+def test_the_manifest_tells_terraform_what_the_zip_is(package: Package):
+    manifest = json.loads(package.path.with_name("package.json").read_text())
+
+    assert manifest["file"] == f"deployment-{package.architecture}.zip"
+    assert manifest["sha256"] == hashlib.sha256(package.path.read_bytes()).hexdigest()
+    assert (manifest["architecture"], manifest["runtime"]) == (package.architecture, RUNTIMES[0])
+    assert manifest["functions"]["api_handler"] == {"handler": "app.app", "memory_size": 1769, "timeout": 29}
+
+
+def test_chalices_answer_names_our_runtime_and_architecture_and_not_its_own_zip(package: Package):
+    document = json.loads(package.path.with_name("chalice.tf.json").read_text())
+
+    function = document["resource"]["aws_lambda_function"]["api_handler"]
+    assert (function["runtime"], function["architectures"]) == (RUNTIMES[0], [package.architecture])
+    assert not {"filename", "source_code_hash"} & set(function)
+
+
+def test_the_architecture_comes_from_chalices_configuration_when_none_is_asked_for():
+    assert functions.configured_architecture(functions.configuration(ROOT)) == "arm64"
+
+
+def test_a_second_function_is_told_to_terraform_by_its_declaration_alone(project: Callable[..., Path]):
+    home = project(APP + SWEEP, api_handler=ENOUGH, sweep=ENOUGH)
+    document = functions.declared(home, "arm64", RUNTIMES[0])
+    functions.check(document, functions.configuration(home))
+
+    assert functions.summary(document)["sweep"] == {"handler": "app.sweep", "memory_size": 512, "timeout": 20}
+    assert "aws_cloudwatch_event_rule" in document["resource"]
+
+
+def test_chalices_default_memory_is_refused(project: Callable[..., Path], capsys: pytest.CaptureFixture[str]):
+    home = project(APP + SWEEP, api_handler=ENOUGH, sweep={"lambda_timeout": 60})
+
+    assert refusal(capsys, home) == (
+        "The function sweep has Chalice's default memory of 128 MB, which is too slow to be of use: declare it in "
+        ".chalice/config.json, under stages.prod.lambda_functions.sweep.lambda_memory_size.\n"
+    )
+
+
+def test_a_function_without_a_timeout_is_refused(project: Callable[..., Path], capsys: pytest.CaptureFixture[str]):
+    assert refusal(capsys, project(api_handler={"lambda_memory_size": 512})) == (
+        "The function api_handler has no timeout of its own: declare it in .chalice/config.json, under "
+        "stages.prod.lambda_functions.api_handler.lambda_timeout.\n"
+    )
+
+
+def test_an_app_that_needs_an_environment_to_be_imported_is_refused(
+    project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+):
+    home = project("import os\n\nos.environ['CLOUDBERTH_TABLE']\n" + APP, api_handler=ENOUGH)
+
+    assert refusal(capsys, home) == "Chalice could not read the app: KeyError: 'CLOUDBERTH_TABLE'.\n"
+
+
+def test_a_directory_without_an_app_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert refusal(capsys, tmp_path) == (
+        f"{tmp_path}/.chalice/config.json is not there, so {tmp_path} holds no Chalice app.\n"
+    )
+
+
+def test_a_configuration_that_is_not_json_is_refused(
+    project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+):
+    home = project()
+    (home / ".chalice" / "config.json").write_text("{")
+
+    assert refusal(capsys, home).startswith(f"{home}/.chalice/config.json is not JSON: Expecting property name")
+
+
+def test_a_library_that_pip_does_not_find_is_named(
+    project: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    home = project(requirements=f"nowhere==1.0 --hash=sha256:{'0' * 64}\n", api_handler=ENOUGH)
+
+    assert refusal(capsys, home, "--arch", "arm64") == (
+        "pip could not install requirements.txt for arm64: nowhere==1.0 is not to be had: the download was refused, or "
+        "there is no build for this Python and machine.\n"
+    )
+
+
+@pytest.mark.parametrize(("asked", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
+def test_a_package_for_the_other_architecture_is_refused(
+    packages: Mapping[str, Package], asked: str, other: str
+):
+    with pytest.raises(PackageError) as refused:
+        refuse_foreign_libraries(packages[other].path, asked)
+
+    told = str(refused.value)
+    assert told.startswith(f"deployment-{other}.zip is to run on {asked}, but its ")
+    assert told.endswith(
+        f".so was built for {other}: package it again with --arch {asked}, or change lambda_architecture in "
+        ".chalice/config.json."
+    )
+
+
+def test_one_foreign_library_under_any_name_is_enough_to_refuse(tmp_path: Path):
+    with ZipFile(tmp_path / "some.zip", "w") as archive:
+        archive.writestr("fits.so", an_elf(MACHINES["arm64"]))
+        archive.writestr("helper", an_elf(MACHINES["x86_64"]))
+
+    with pytest.raises(PackageError, match="its helper was built for x86_64"):
+        refuse_foreign_libraries(tmp_path / "some.zip", "arm64")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (an_elf(0xB7), "arm64"),
+        (an_elf(0x3E), "x86_64"),
+        (an_elf(0x28), "arm"),
+        (an_elf(0x03), "i386"),
+        (an_elf(0xF3), "ELF machine 243"),
+        (an_elf(0x15, little=False), "ELF machine 21"),
+        (b"\x7fELF", None),
+        (b"", None),
+        (b"PK\x03\x04" + bytes(60), None),
+    ],
+)
+def test_the_processor_is_read_from_the_elf_header(header: bytes, expected: str | None):
+    assert machine(header) == expected
+
+
+def test_a_runtime_whose_python_is_missing_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "PATH"):
+        monkeypatch.setenv(name, str(tmp_path))
+
+    with pytest.raises(PackageError) as refused:
+        interpreter("python3.99")
+
+    assert str(refused.value).startswith("There is no python3.99 on PATH nor among the versions of pyenv or uv")
+    assert str(refused.value).endswith("install it, or choose --runtime python3.13 or python3.12.")

@@ -1,0 +1,291 @@
+"""API Gateway and the edge on a laptop: limits, framing, and clients that leave."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+import pytest
+import requests
+import uvloop
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.uploads import LARGEST_BODY
+from chalicelib.edge.application import Application
+from chalicelib.edge.reply import Reply, as_json
+from infra.local import gateway as module
+from infra.local.events import LARGEST_HEADERS
+from infra.local.gateway import HEAVY_PLACES, Gateway
+from infra.local.supervisor import listen
+from tests.houses import House
+from tests.stack import Stack, free_port
+
+Messages = list[dict[str, Any]]
+LEAVES = {"type": "http.disconnect"}
+waiting = threading.Event()
+app = Application("echo")
+
+
+@app.route("/echo/{repository}/end", methods=["GET", "HEAD", "PUT", "PATCH"])
+def echo(repository: str) -> Reply:
+    """Tells what reached the app."""
+    request = app.current_request
+    assert request
+    return as_json({"headers": dict(request.headers), "bytes": len(request.raw_body), "repository": repository})
+
+
+@app.route("/slow", methods=["GET"])
+def slow() -> Reply:
+    """Answers when a test has seen enough."""
+    waiting.wait(10)
+    return as_json({})
+
+
+@pytest.fixture
+def gateway(house: House, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    """A gateway in this process, in front of an app that tells what reaches it."""
+    monkeypatch.setattr(module, "app", app)
+    return Gateway(house.services)
+
+
+async def exchange(gateway: Gateway, method: str, path: str, headers: Any = (), *, body: Messages | None = None) -> Any:
+    """Status and body of the answer, None where there was none; a body without an end waits for ever."""
+    messages, sent = list(body if body is not None else [{"type": "http.request"}]), []
+    lines = [(name.encode(), value.encode()) for name, value in headers]
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope |= {"headers": lines, "http_version": "1.1"}
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0) if messages else await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await gateway(scope, receive, send)
+    return (sent[0]["status"], json.loads(sent[1]["body"] or b"null"), dict(sent[0]["headers"])) if sent else None
+
+
+def body(*chunks: bytes) -> Messages:
+    """A body as a server hands it on, whole."""
+    return [*({"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks), {"type": "http.request"}]
+
+
+def run(what: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(what, 20))
+
+
+@pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop])
+def test_accepted_connections_do_not_wait_for_acknowledgements(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """A reply in two writes would otherwise wait 40 ms for the client's delayed acknowledgement."""
+    listener = listen(port := free_port())
+    inherited = socket.socket(fileno=os.dup(listener.fileno()))
+    loop, accepted = new_loop(), []
+
+    class Server(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            connection = transport.get_extra_info("socket")
+            accepted.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    async def serve() -> None:
+        server = await loop.create_server(Server, sock=inherited)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await reader.read()
+        writer.close()
+        server.close()
+
+    loop.run_until_complete(serve())
+    loop.close()
+    listener.close()
+
+    assert accepted == [1]
+
+
+def test_header_lines_of_one_name_reach_the_app_joined(gateway: Gateway) -> None:
+    lines = [("accept", "a/b"), ("accept", "c/d"), ("host", "x"), ("accept", "e/f;q=0.1")]
+    status, told, _ = run(exchange(gateway, "GET", "/echo/a/b/end", lines))
+
+    assert (status, told["repository"]) == (200, "a/b")
+    assert told["headers"]["accept"] == "a/b, c/d, e/f;q=0.1"
+
+
+def test_a_chunked_body_reaches_the_app_whole_with_its_length(gateway: Gateway) -> None:
+    chunks = [os.urandom(1000) for _ in range(300)]
+    status, told, _ = run(
+        exchange(gateway, "PUT", "/echo/a/end", [("transfer-encoding", "chunked")], body=body(*chunks))
+    )
+
+    assert (status, told["bytes"]) == (200, 300_000)
+    assert told["headers"]["content-length"] == "300000"
+    assert "transfer-encoding" not in told["headers"]
+
+
+@pytest.mark.parametrize("lines", [[("transfer-encoding", "chunked")], [("content-length", str(LARGEST_BODY))]])
+def test_a_body_of_4_mib_reaches_the_app(gateway: Gateway, lines: Iterable[tuple[str, str]]) -> None:
+    status, told, _ = run(exchange(gateway, "PUT", "/echo/a/end", lines, body=body(bytes(LARGEST_BODY))))
+
+    assert (status, told["bytes"]) == (200, LARGEST_BODY)
+
+
+@pytest.mark.parametrize("lines", [[("transfer-encoding", "chunked")], [("content-length", str(LARGEST_BODY + 1))]])
+def test_a_larger_body_that_has_no_other_way_is_413(gateway: Gateway, lines: Iterable[tuple[str, str]]) -> None:
+    chunks = body(bytes(LARGEST_BODY), b"x")[:-1]
+    status, told, headers = run(exchange(gateway, "PUT", "/echo/a/end", lines, body=chunks))
+
+    assert (status, told["errors"][0]["code"]) == (413, "SIZE_INVALID")
+    assert headers[b"connection"] == b"close"
+
+
+@pytest.mark.parametrize("sent", [[], [b"x"], [bytes(100_000)], [bytes(3_000_000)]])
+def test_a_client_that_leaves_before_its_body_is_whole_gets_no_answer_and_nothing_happens(
+    gateway: Gateway, sent: list[bytes]
+) -> None:
+    left = [*body(*sent)[:-1], LEAVES]
+    path = "/echo/a/end"
+
+    assert run(exchange(gateway, "PUT", path, [("content-length", "4000000")], body=left)) is None
+
+
+def test_clients_that_leave_take_no_place_with_them(gateway: Gateway) -> None:
+    async def many() -> Any:
+        left = [*body(bytes(200_000))[:-1], LEAVES]
+        for _ in range(2 * HEAVY_PLACES):
+            await exchange(gateway, "PUT", "/echo/a/end", [("transfer-encoding", "chunked")], body=left)
+        return await exchange(gateway, "PUT", "/echo/a/end", [("content-length", "200000")], body=body(bytes(200_000)))
+
+    assert run(many())[0] == 200
+
+
+def test_a_body_that_does_not_come_is_408(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INTEGRATION_S", 0.05)
+    begun = body(b"the first bytes")[:-1]
+    status, told, headers = run(exchange(gateway, "PUT", "/echo/a/end", [("content-length", "99")], body=begun))
+
+    assert (status, headers[b"connection"]) == (408, b"close")
+    assert "did not come within" in told["errors"][0]["message"]
+
+
+def test_an_app_that_does_not_answer_in_time_is_503(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INTEGRATION_S", 0.05)
+    waiting.clear()
+    status, told, _ = asyncio.run(_then_release(exchange(gateway, "GET", "/slow")))
+
+    assert (status, told["errors"][0]["code"]) == (503, "UNAVAILABLE")
+
+
+async def _then_release(what: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await what
+    finally:
+        waiting.set()
+
+
+def test_start_and_end_of_the_server_are_acknowledged(gateway: Gateway) -> None:
+    async def live() -> list[str]:
+        sent: list[str] = []
+        messages = ["lifespan.startup", "lifespan.shutdown"]
+
+        async def receive() -> dict[str, Any]:
+            return {"type": messages.pop(0)}
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        await gateway({"type": "lifespan"}, receive, send)
+        return sent
+
+    assert run(live()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def token(stack: Stack, repository: str) -> dict[str, str]:
+    scope = {"scope": f"repository:{repository}:pull,push"}
+    found = requests.get(f"{stack.url}/v2/auth", params=scope, auth=(stack.admin, stack.password), timeout=30)
+    return {"Authorization": f"Bearer {found.json()['token']}"}
+
+
+def get_of(size: int) -> bytes:
+    """A GET of /health whose request line and headers have that many bytes."""
+    start = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: "
+    return start + b"x" * (size - len(start) - 2) + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize(("size", "status"), [(LARGEST_HEADERS, 200), (LARGEST_HEADERS + 1, 431), (20_000, 431)])
+def test_request_line_and_headers_have_10240_bytes_at_most(stack: Stack, size: int, status: int) -> None:
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as connection:
+        connection.sendall(get_of(size))
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        said = json.loads(answer.read())
+
+    assert answer.status == status
+    assert status == 200 or said["errors"][0]["code"] == "SIZE_INVALID"
+
+
+def test_head_sends_the_length_of_the_body_and_no_byte_of_it(stack: Stack) -> None:
+    """The next answer on the same connection begins right behind the headers."""
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as connection:
+        request = b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        connection.sendall(request + request.replace(b"HEAD", b"GET").replace(b"Host", b"Connection: close\r\nHost"))
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    first, second, rest = received.split(b"\r\n\r\n")
+
+    assert first.startswith(b"HTTP/1.1 200")
+    assert second.startswith(b"HTTP/1.1 200")
+    assert f"content-length: {len(rest)}".encode() in first
+    assert rest == b'{"status":"ok"}'
+
+
+@pytest.mark.parametrize(
+    "path", ["/content/9999999999.%C3%A9/x/y", "/content/9999999999.x/sha256:zz/y", "/content/%C2%B2.x/y/z"]
+)
+def test_a_download_that_was_never_granted_is_404_for_anybody(stack: Stack, path: str) -> None:
+    answer = requests.get(stack.url + path, timeout=30)
+
+    assert answer.status_code == 404
+    assert answer.json()["errors"][0]["code"] == "BLOB_UNKNOWN"
+
+
+@pytest.mark.parametrize("content_range", ["0-99", "0-99999999"])
+@pytest.mark.parametrize("size", [1000, LARGEST_BODY + 1000])
+def test_a_chunk_of_any_size_must_have_the_length_of_its_range(stack: Stack, size: int, content_range: str) -> None:
+    headers = token(stack, "admin/ranges")
+    place = (
+        stack.url
+        + requests.post(f"{stack.url}/v2/admin/ranges/blobs/uploads/", headers=headers, timeout=30).headers["Location"]
+    )
+    answer = requests.patch(place, bytes(size), headers=headers | {"Content-Range": content_range}, timeout=30)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "SIZE_INVALID"
+
+
+def test_what_a_client_sent_before_it_left_waits_for_it_to_go_on(stack: Stack) -> None:
+    content, headers = os.urandom(6 * 1024 * 1024), token(stack, "admin/left")
+    place = requests.post(f"{stack.url}/v2/admin/left/blobs/uploads/", headers=headers, timeout=30).headers["Location"]
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+    connection.putrequest("PATCH", place)
+    for name, value in {**headers, "Content-Length": str(len(content))}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(content[: 5 * 1024 * 1024])
+    connection.close()
+    offset = 0
+    while not offset:
+        told = requests.get(stack.url + place, headers=headers, timeout=30)
+        offset = int(told.headers["Range"].rpartition("-")[2])
+    place, offset = told.headers["Location"], offset + 1
+    rest = headers | {"Content-Range": f"{offset}-{len(content) - 1}"}
+    closing = requests.put(
+        f"{stack.url}{place}?digest={Digest.of(content)}", content[offset:], headers=rest, timeout=30
+    )
+
+    assert told.status_code == 204
+    assert closing.status_code == 201

@@ -1,0 +1,190 @@
+"""One body on its way into S3."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from chalicelib.domain import hashing
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.uploads import MEBIBYTE, SMALLEST_PART
+from chalicelib.services.relays import ADDRESS_S
+from relay.registry import Refused, Registry
+from relay.stream import GRANT, Stream
+from tests.stack import Stack
+
+REPOSITORY = "admin/relayed"
+CONTENT = os.urandom(17 * MEBIBYTE)
+
+
+@pytest.fixture(scope="module")
+def registry(stack: Stack) -> Registry:
+    """The stack's, as its own relay sees it."""
+    return Registry(stack.url, bytes.fromhex(json.loads((stack.data / "secrets.json").read_text())["relay"]))
+
+
+def authorization(stack: Stack, actions: str = "pull,push") -> str:
+    scope = {"scope": f"repository:{REPOSITORY}:{actions}"}
+    found = requests.get(f"{stack.url}/v2/auth", params=scope, auth=(stack.admin, stack.password), timeout=30)
+    return f"Bearer {found.json()['token']}"
+
+
+def begin(stack: Stack, registry: Registry, algorithm: str = "sha256") -> str:
+    """The address of a new upload."""
+    path = f"/v2/{REPOSITORY}/blobs/uploads/?digest-algorithm={algorithm}"
+    return registry.send("POST", path, authorization(stack)).headers["Location"]
+
+
+def stream(stack: Stack, registry: Registry, location: str) -> Stream:
+    return Stream(registry, REPOSITORY, location, authorization(stack))
+
+
+def pulled(stack: Stack, digest: Digest) -> bytes:
+    address = f"{stack.url}/v2/{REPOSITORY}/blobs/{digest}"
+    return requests.get(address, headers={"Authorization": authorization(stack)}, timeout=30).content
+
+
+def close(stack: Stack, registry: Registry, location: str, digest: Digest) -> int:
+    return registry.send("PUT", f"{location}?digest={digest}", authorization(stack)).status
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_body_of_several_parts_becomes_the_blob(stack: Stack, registry: Registry, algorithm: str) -> None:
+    content = CONTENT + algorithm.encode()
+    sent = stream(stack, registry, begin(stack, registry, algorithm))
+    while len(content) - sent.offset > sent.part_size:
+        sent.put(content[sent.offset : sent.offset + sent.part_size])
+    reached = sent.finish(content[sent.offset :])
+    digest = Digest.of(content, algorithm)
+
+    assert reached.offset == len(content)
+    assert close(stack, registry, reached.location, digest) == 201
+    assert pulled(stack, digest) == content
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[1], [100, 200, 300], [SMALLEST_PART - 1, 1, 1], [6 * MEBIBYTE, 3, 6 * MEBIBYTE], [3 * MEBIBYTE] * 4, [0, 5, 0]],
+    ids=str,
+)
+def test_bodies_that_follow_each_other_make_one_blob_of_parts_that_s3_takes(
+    stack: Stack, registry: Registry, sizes: list[int]
+) -> None:
+    """What is too little for a part waits in S3 for the next body: no part but the last is below 5 MiB."""
+    content, location, offset = os.urandom(sum(sizes)), begin(stack, registry), 0
+    parts: list[int] = []
+    for size in sizes:
+        sent = stream(stack, registry, location)
+        assert sent.offset == offset
+        reached = sent.finish(content[offset : offset + size])
+        location, offset = reached.location, reached.offset
+        parts += [size for _, _, size in sent._stored]
+    digest = Digest.of(content)
+
+    assert offset == len(content)
+    assert all(size >= SMALLEST_PART for size in parts)
+    assert close(stack, registry, location, digest) == 201
+    assert pulled(stack, digest) == content
+
+
+def test_more_addresses_are_asked_for_when_they_run_out(stack: Stack, registry: Registry) -> None:
+    sent = stream(stack, registry, begin(stack, registry))
+    for _ in range(2):
+        del sent._addresses[1:]
+        sent.put(CONTENT[sent.offset : sent.offset + 8 * MEBIBYTE])
+    reached = sent.finish(CONTENT[sent.offset :])
+
+    assert [number for number, _, _ in sent._stored] == [1, 2]
+    assert close(stack, registry, reached.location, Digest.of(CONTENT)) == 201
+
+
+def test_a_body_that_is_not_the_digests_never_becomes_a_blob(stack: Stack, registry: Registry) -> None:
+    reached = stream(stack, registry, begin(stack, registry)).finish(b"other bytes")
+
+    assert close(stack, registry, reached.location, Digest.of(b"bytes")) == 400
+
+
+@pytest.mark.parametrize("actions", ["pull", "", None])
+def test_whoever_may_not_push_is_refused_before_a_byte_is_taken(
+    stack: Stack, registry: Registry, actions: str | None
+) -> None:
+    location = begin(stack, registry)
+    shown = "" if actions is None else authorization(stack, actions)
+    with pytest.raises(Refused) as caught:
+        Stream(registry, REPOSITORY, location, shown)
+
+    assert caught.value.status in (401, 403)
+    assert json.loads(caught.value.body)["errors"]
+    assert "WWW-Authenticate" in caught.value.headers
+
+
+def test_a_relay_with_another_key_is_refused(stack: Stack, registry: Registry) -> None:
+    with pytest.raises(Refused) as caught:
+        stream(stack, Registry(stack.url, b"another key"), begin(stack, registry))
+
+    assert caught.value.status == 403
+
+
+def test_two_bodies_into_one_upload_at_once_do_not_mix(stack: Stack, registry: Registry) -> None:
+    location = begin(stack, registry)
+    first, second = (stream(stack, registry, location) for _ in range(2))
+    reached = first.finish(b"first")
+    with pytest.raises(Refused) as caught:
+        second.finish(b"second")
+
+    assert caught.value.status == 416
+    assert close(stack, registry, reached.location, Digest.of(b"first")) == 201
+
+
+class Slow:
+    """A registry whose addresses are good for as long as the true ones, and a line of so many bytes a second to it."""
+
+    def __init__(self, bytes_a_second: int) -> None:
+        self.now, self.speed, self.late = 0.0, bytes_a_second, 0
+
+    def grant(self, location: str, authorization: str, first: int, count: int) -> dict[str, Any]:
+        parts = [{"number": number, "address": self.now} for number in range(first or 1, (first or 1) + count)]
+        state = base64.b64encode(hashing.begin("sha256").state()).decode()
+        told = {"upload": "u", "offset": 0, "algorithm": "sha256", "state": state, "tail": None, "parts": parts}
+        return told | {"tail_key": "k", "tail_address": self.now}
+
+    def put(self, address: float, content: bytes) -> str:
+        self.now += len(content) / self.speed
+        self.late += self.now - address > ADDRESS_S
+        return "etag"
+
+
+def test_no_address_is_too_old_when_a_slow_body_reaches_it() -> None:
+    """As slow as the address's own length allows for: a part of 16 MB at 40 KB/s."""
+    registry, part = Slow(40_000), bytes(8 * MEBIBYTE)
+    sent = Stream(registry, "a/b", "/", "")  # type: ignore[arg-type]
+    for _ in range(GRANT + 2):
+        sent.put(part)
+
+    assert registry.late == 0
+
+
+def test_a_body_may_outlast_the_token_of_its_pusher(stack: Stack) -> None:
+    """A layer of 6 GB takes longer than five minutes on most lines: it must not be refused at its very end."""
+    key = ECKey.import_key(json.loads((stack.data / "secrets.json").read_text())["signing"][0])
+    long = jwt.decode(authorization(stack).removeprefix("Bearer "), key, algorithms=["ES256"])
+    ends_at = int(time.time()) + 3
+    headers = {"Authorization": f"Bearer {jwt.encode(long.header, long.claims | {'exp': ends_at}, key)}"}
+    begun = requests.post(f"{stack.url}/v2/{REPOSITORY}/blobs/uploads/", headers=headers, timeout=30)
+    place = f"{stack.url}{begun.headers['Location']}?digest={Digest.of(CONTENT, 'sha512')}"
+
+    def slowly() -> Iterator[bytes]:
+        yield CONTENT[: 6 * MEBIBYTE]
+        time.sleep(ends_at + 0.5 - time.time())
+        yield CONTENT[6 * MEBIBYTE :]
+
+    assert requests.put(place, data=slowly(), headers=headers, timeout=30).status_code == 201

@@ -1,0 +1,98 @@
+"""What an operator may choose."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from chalicelib.domain.errors import SettingInvalid
+from chalicelib.settings import Settings, settings
+
+# A good value of each kind that is not the default.
+OTHERS = {"str": "other", "int": "4000", "float": "0.5", "bool": "on"}
+CHOICES = {
+    "url": "https://registry.test",
+    "downloads": "edge",
+    "pull_log": "all",
+    "fast_reads": "off",
+    "presign_s": "60",
+}
+
+
+def test_an_empty_environment_has_every_default() -> None:
+    assert Settings.read({}) == Settings()
+    assert Settings.read({"CLOUDBERTH_TABLE": "", "PATH": "/bin", "CLOUDBERTH_OTHER": "x"}) == Settings()
+
+
+def test_the_defaults_are_good() -> None:
+    Settings()._check()
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
+def test_every_setting_can_be_chosen(field: dataclasses.Field[object]) -> None:
+    text = CHOICES.get(field.name) or OTHERS[field.type.__name__]  # type: ignore[union-attr]
+    chosen = getattr(Settings.read({f"CLOUDBERTH_{field.name.upper()}": text}), field.name)
+
+    assert chosen != field.default
+    assert type(chosen) is field.type
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("CLOUDBERTH_TOKEN_S", "soon", "'soon' is not a number"),
+        ("CLOUDBERTH_TOKEN_S", "-1", "'-1' is below 0"),
+        ("CLOUDBERTH_TOKEN_S", "1.5", "'1.5' is not a number"),
+        ("CLOUDBERTH_PULL_BATCH_S", "x", "'x' is not a number"),
+        ("CLOUDBERTH_PULL_BATCH_S", "nan", "'nan'"),
+        ("CLOUDBERTH_PULL_BATCH_S", "inf", "'inf'"),
+        ("CLOUDBERTH_EDGE", "true", "'true' is neither 'on' nor 'off'"),
+        ("CLOUDBERTH_EDGE", "ON", "'ON' is neither 'on' nor 'off'"),
+        ("CLOUDBERTH_DOWNLOADS", "proxy", "'proxy' is none of redirect, edge"),
+        ("CLOUDBERTH_PULL_LOG", "none", "'none' is none of hourly, all"),
+        ("CLOUDBERTH_URL", "localhost:5000", "is not http(s)://host[:port] without a path"),
+        ("CLOUDBERTH_URL", "http://localhost/registry", "is not http(s)://host[:port] without a path"),
+        ("CLOUDBERTH_URL", "ftp://localhost", "is not http(s)://host[:port] without a path"),
+        ("CLOUDBERTH_URL", "http://", "is not http(s)://host[:port] without a path"),
+        ("CLOUDBERTH_GRACE_S", "900", "must exceed CLOUDBERTH_PRESIGN_S (900)"),
+    ],
+)
+def test_a_bad_setting_is_refused_in_a_sentence_that_names_it(name: str, value: str, why: str) -> None:
+    with pytest.raises(SettingInvalid) as caught:
+        Settings.read({name: value})
+
+    assert str(caught.value).startswith(f"{name}: ")
+    assert why in str(caught.value)
+
+
+def test_bytes_outlive_every_address_that_leads_to_them() -> None:
+    assert Settings.read({"CLOUDBERTH_GRACE_S": "20", "CLOUDBERTH_PRESIGN_S": "15"}).grace_s == 20
+    with pytest.raises(SettingInvalid):
+        Settings.read({"CLOUDBERTH_GRACE_S": "15", "CLOUDBERTH_PRESIGN_S": "15"})
+
+
+@pytest.mark.parametrize(
+    ("url", "service"),
+    [
+        ("http://localhost:5000", "localhost:5000"),
+        ("https://registry.test", "registry.test"),
+        ("https://registry.test/", "registry.test"),
+    ],
+)
+def test_the_service_is_host_and_port(url: str, service: str) -> None:
+    chosen = Settings.read({"CLOUDBERTH_URL": url})
+
+    assert chosen.service == service
+    assert not chosen.url.endswith("/")
+
+
+def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.cache_clear()
+    monkeypatch.setenv("CLOUDBERTH_TABLE", "first")
+    first = settings()
+    monkeypatch.setenv("CLOUDBERTH_TABLE", "second")
+
+    assert settings() is first
+    assert first.table == "first"
+    settings.cache_clear()
