@@ -46,11 +46,12 @@ def _serve(arguments: argparse.Namespace, board: Board) -> int:
 
 
 def _push(arguments: argparse.Namespace, board: Board) -> int:
-    from relay.push import push
+    from relay.push import Settings, push
 
     password = _password() if arguments.user else ""
-    for line in push(arguments, password, board):
-        print(line)
+    said = arguments
+    for line in push(Settings(said.registry, said.user, password, said.source, said.target, said.patience), board):
+        print(line, flush=True)
     return 0
 
 
@@ -64,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--key-file", type=Path, help="the installation's relay key in hexadecimal; else RELAY_KEY, if that is set"
     )
-    push = commands.add_parser("push", help="push an image from a file; the password comes from RELAY_PASSWORD or stdin")
+    push = commands.add_parser(
+        "push", help="push an image from a file; the password comes from RELAY_PASSWORD or stdin"
+    )
     push.add_argument("--user", default="", help="the user, or robot (namespace+name), who pushes")
     push.add_argument("source", metavar="SOURCE", help="oci:PATH, a directory or tar, or docker-archive:PATH")
     push.add_argument("target", metavar="NAMESPACE/REPOSITORY[:TAG]", help="without a tag: the tags that SOURCE has")

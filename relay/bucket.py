@@ -19,10 +19,7 @@ class Outdated(Unavailable):
 
 
 class Content(Protocol):
-    """What is sent: its length is known, and it is read block by block, so that a slow line gets its time for each."""
-
-    def __len__(self) -> int:
-        """Bytes in all."""
+    """What is sent: of a length that requests can tell, read block by block, so that a slow line has time for each."""
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""

@@ -2,29 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import requests
 
 from relay.patience import Patience
 from relay.registry import TIMEOUT_S
+from relay.wire import Begun
 
 # RFC 9110 section 7.6.1: what concerns one connection only.
 HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
-)
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer")
+) | {"transfer-encoding", "upgrade"}
 # Where answers name the registry itself. A redirect is for the client alone: it may lead to S3.
 NAMES_REGISTRY = frozenset(("www-authenticate", "registry-challenge", "link", "location"))
 # Where it would speak for a connection that it is not about.
 OF_TLS = frozenset(("strict-transport-security", "alt-svc"))
-
-
-class Source(Protocol):
-    """A body on its way to the registry."""
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
 
 
 def onward(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -37,9 +30,7 @@ def onward(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return joined
 
 
-def homeward(
-    headers: Iterable[tuple[str, str]], status: int, registry: str, own: str
-) -> list[tuple[str, str]]:
+def homeward(headers: Iterable[tuple[str, str]], status: int, registry: str, own: str) -> list[tuple[str, str]]:
     """The headers of an answer as the client shall see them: where the registry names itself, stands our address.
 
     `own` is the address under which the client knows the relay, empty to leave all names as they are.
@@ -52,9 +43,8 @@ def homeward(
         lower = name.lower()
         if lower in dropped:
             continue
-        if own and lower in NAMES_REGISTRY and not (is_redirect and lower == "location"):
-            value = renamed(value, registry, own)
-        kept.append((name, value))
+        is_ours = own and lower in NAMES_REGISTRY and not (is_redirect and lower == "location")
+        kept.append((name, renamed(value, registry, own) if is_ours else value))
     return kept
 
 
@@ -86,13 +76,13 @@ def ask(
     method: str,
     url: str,
     headers: Mapping[str, str],
-    body: bytes | Source | None,
+    body: bytes | Begun | None,
     patience_s: float,
 ) -> requests.Response:
     """Passes a request on, with path and query as they came, and gives the answer before its body has been read.
 
-    A body that is read while it goes out has its Content-Length among the headers, or comes in chunks. A registry that does not answer is tried again, unless some of a longer body has gone. Raises
-    requests.RequestException.
+    A body that is read while it goes out has its Content-Length among the headers, or comes in chunks. A registry that
+    does not answer is tried again, unless some of such a body has gone. Raises requests.RequestException.
     """
     prepared = requests.Request(method, url, headers=dict(headers)).prepare()
     # requests would write escapes in its own way.

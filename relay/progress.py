@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of bytes on their way: one line for each blob, redrawn in place; silent elsewhere."""
+"""What a person at a terminal sees of bytes on their way: a line for each blob, redrawn in place; silent elsewhere."""
 
 import shutil
 import threading

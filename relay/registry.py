@@ -103,9 +103,7 @@ class Registry:
         headers = {"Content-Type": "application/json", **more}
         if authorization:
             headers["Authorization"] = authorization
-        return self.session.post(
-            self.url + path, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
-        )
+        return self.session.post(self.url + path, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
 
     def send(
         self,

@@ -1,5 +1,6 @@
 """`relay serve`: a registry on this machine, or in front of the installation, whose bodies have no limit."""
 
+import os
 import signal
 import threading
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def make_server(settings: Settings, board: Board) -> Server:
 
 
 def serve(settings: Settings, board: Board) -> int:
-    """Serves until a signal ends it; 1 when it then had to leave requests unanswered."""
+    """Serves until a signal ends it; the process ends with 1 when it had to leave requests unanswered."""
     server = make_server(settings, board)
     stop = threading.Event()
 
@@ -70,4 +71,5 @@ def serve(settings: Settings, board: Board) -> int:
     if server.wait_until_idle(STOPPING_S):
         return 0
     board.tell("relay: stopped amid uploads; what came so far is kept, and goes on when it is started again")
-    return 1
+    # Threads that are still sending would hold the process until they are done.
+    os._exit(1)

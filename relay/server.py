@@ -70,9 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         self.begin(answer.status, headers, body, b"" if self.command == "HEAD" else answer.body)
         self.end(body)
 
-    def begin(
-        self, status: int, headers: list[tuple[str, str]], body: Body | None, content: bytes = b""
-    ) -> None:
+    def begin(self, status: int, headers: list[tuple[str, str]], body: Body | None, content: bytes = b"") -> None:
         """Sends status, headers and the first of an answer's body; `body` is the request's."""
         if body and not body.is_done:
             self.close_connection = True
@@ -81,14 +79,14 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(head_of(status, headers) + content)
 
     def end(self, body: Body | None) -> None:
-        """Reads on where the request's body did not end: closed at once, the connection would take the answer with it."""
+        """Reads on where the request's body did not end: a connection closed at once takes the answer with it."""
         if body is None or body.is_done:
             return
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(LINGER_S)
             until = time.monotonic() + LINGER_S
-            while time.monotonic() < until and self.rfile.read1(65536):  # type: ignore[attr-defined]
+            while time.monotonic() < until and self.rfile.read1(65536):
                 pass
 
     def log_message(self, *_: Any) -> None:

@@ -123,7 +123,9 @@ class Spool:
             self._held = (directory / "lock").open("w")
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RelayError(f"another relay keeps its spool in {directory}: give this one its own by --spool") from None
+            raise RelayError(
+                f"another relay keeps its spool in {directory}: give this one its own by --spool"
+            ) from None
         except OSError as error:
             raise RelayError(
                 f"the spool {directory} cannot be used ({error.strerror}): name another by --spool"

@@ -28,6 +28,7 @@ REMEMBERED = 1000
 # Refusals that another request may undo: a new token, less of them at once.
 MAY_PASS = (401, 403, 408, 429)
 LATER = {"Retry-After": "5"}
+CODES: dict[type[Exception], str] = {DigestInvalid: "DIGEST_INVALID", BlobUploadInvalid: "BLOB_UPLOAD_INVALID"}
 HANDED_ON = ("Location", "Docker-Content-Digest")
 
 
@@ -45,24 +46,24 @@ class Spooling:
         return target.brings_bytes and bool(target.location) and self._spool.size_of(target.location) is not None
 
     def take(self, target: Target, body: Body, authorization: str) -> Answer:
-        """Takes a body in and answers for the registry. Raises Cut, requests.RequestException, RelayError."""
+        """Takes a body in and answers for the registry. Raises Cut, requests.RequestException."""
         try:
-            if target.method == "POST":
-                return self._post(target, body, authorization)
-            with self._spool.held(target.location) as spooled:
-                if target.method == "PATCH":
-                    return self._patch(spooled, target, body, authorization)
-                return self._put(spooled, target, body, authorization)
+            return self._take(target, body, authorization)
         except Refused as refused:
             return Answer(refused.status, refused.headers, refused.body)
         except DiskFull as error:
             self._board.tell(f"relay: {error}")
             # No 507: clients repeat what a 5xx refused, and show their user the words of a 4xx only.
             return refusal(413, "SIZE_INVALID", str(error))
-        except DigestInvalid as error:
-            return refusal(400, "DIGEST_INVALID", str(error))
-        except BlobUploadInvalid as error:
-            return refusal(400, "BLOB_UPLOAD_INVALID", str(error))
+        except (DigestInvalid, BlobUploadInvalid) as error:
+            return refusal(400, CODES[type(error)], str(error))
+
+    def _take(self, target: Target, body: Body, authorization: str) -> Answer:
+        if target.method == "POST":
+            return self._post(target, body, authorization)
+        with self._spool.held(target.location) as spooled:
+            handle = self._patch if target.method == "PATCH" else self._put
+            return handle(spooled, target, body, authorization)
 
     def status(self, target: Target, answer: Answer) -> Answer:
         """The registry's answer to how far an upload is, with the bytes that are here."""
@@ -94,7 +95,9 @@ class Spooling:
         if refused:
             return refused
         if spooled.is_closed:
-            return refusal(400, "BLOB_UPLOAD_INVALID", "this upload is closed: end it by the same PUT, or begin another")
+            return refusal(
+                400, "BLOB_UPLOAD_INVALID", "this upload is closed: end it by the same PUT, or begin another"
+            )
         if target.content_range and Chunk.parse(target.content_range).first != spooled.size:
             return out_of_order(spooled.location, spooled.size)
         self._take_in(spooled, body, closes=False)

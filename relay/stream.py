@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,8 @@ from relay.registry import Registry
 
 # How many addresses are asked for at once: 256 MB of parts.
 GRANT = 32
-# They are good for ten minutes; older than this none is begun with, in seconds.
-FRESH_S = 480
+# They are good for ten minutes; older than this none is begun with, in seconds: a slow part takes minutes itself.
+FRESH_S = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,15 @@ class Reached:
 class Stream:
     """Takes a body in parts that the caller cuts to `part_size` bytes; not for several threads at once."""
 
-    def __init__(self, registry: Registry, repository: str, location: str, authorization: str) -> None:
-        self._registry, self._repository = registry, repository
+    def __init__(
+        self,
+        registry: Registry,
+        repository: str,
+        location: str,
+        authorization: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry, self._repository, self._clock = registry, repository, clock
         told = registry.grant(location, authorization, 0, GRANT)
         self._hasher = hashing.resume(told["algorithm"], base64.b64decode(told["state"]))
         self._before: int = told["offset"]
@@ -39,7 +47,7 @@ class Stream:
     def _take(self, told: dict[str, Any]) -> None:
         self._location = f"/v2/{self._repository}/blobs/uploads/{told['upload']}"
         self._addresses = [(part["number"], part["address"]) for part in told["parts"]]
-        self._fresh_until = time.monotonic() + FRESH_S
+        self._fresh_until = self._clock() + FRESH_S
         self._tail_key, self._tail_address = told["tail_key"], told["tail_address"]
 
     @property
@@ -63,7 +71,7 @@ class Stream:
         self._stored.append((number, self._registry.put(address, whole), len(whole)))
 
     def _next_address(self) -> tuple[int, str]:
-        if not self._addresses or time.monotonic() > self._fresh_until:
+        if not self._addresses or self._clock() > self._fresh_until:
             first = self._addresses[0][0] if self._addresses else self._stored[-1][0] + 1
             self._take(self._registry.grant(self._location, "", first, GRANT))
         number, address = self._addresses.pop(0)

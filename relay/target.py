@@ -48,7 +48,9 @@ class Target:
 def beginning(repository: str, digest: str) -> str:
     """Path and query that begin an upload of a blob of that digest."""
     algorithm = digest.partition(":")[0]
-    return f"/v2/{repository}/blobs/uploads/" + (f"?digest-algorithm={quote(algorithm)}" if algorithm != "sha256" else "")
+    return f"/v2/{repository}/blobs/uploads/" + (
+        f"?digest-algorithm={quote(algorithm)}" if algorithm != "sha256" else ""
+    )
 
 
 def closing(location: str, digest: str) -> str:

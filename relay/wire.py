@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from email.message import Message
 from http import HTTPStatus
-from typing import BinaryIO
+from io import BufferedIOBase
 
 from relay.errors import Cut
 
@@ -39,7 +39,7 @@ def body_length(headers: Message) -> int | None:
 class Body:
     """A request's body as it comes. `length` is in bytes, None while it comes in chunks."""
 
-    def __init__(self, file: BinaryIO, length: int | None) -> None:
+    def __init__(self, file: BufferedIOBase, length: int | None) -> None:
         self._file, self.length = file, length
         self._left = length or 0
         self.is_done = length == 0

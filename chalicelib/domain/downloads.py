@@ -3,14 +3,16 @@
 import base64
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import RouteUnknown
+from chalicelib.domain.errors import DigestInvalid, RouteUnknown
 
 PREFIX = "/content/"
 # Ends are rounded up to this many seconds, so that the same blob has the same path for a while.
 ROUND_S = 600
+EXPIRY = re.compile("[1-9][0-9]{0,11}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,17 @@ class Download:
         token, _, rest = path.removeprefix(PREFIX).partition("/")
         digest, _, s3_key = rest.partition("/")
         expires_at, _, signature = token.partition(".")
-        if not path.startswith(PREFIX) or not expires_at.isdigit() or int(expires_at) <= now:
+        if not path.startswith(PREFIX) or not EXPIRY.fullmatch(expires_at) or int(expires_at) <= now:
             raise RouteUnknown(path)
-        download = cls(Digest.parse(digest), s3_key, int(expires_at))
-        if not any(hmac.compare_digest(download._signature(key), signature) for key in keys):
+        try:
+            download = cls(Digest.parse(digest), s3_key, int(expires_at))
+        except DigestInvalid:
+            raise RouteUnknown(path) from None
+        shown = signature.encode("utf-8", "replace")
+        if not any(hmac.compare_digest(download._signature(key).encode(), shown) for key in keys):
             raise RouteUnknown(path)
         return download
 
     def _signature(self, key: bytes) -> str:
-        text = f"download.{self.expires_at}.{self.digest}.{self.s3_key}".encode()
+        text = f"download.{self.expires_at}.{self.digest}.{self.s3_key}".encode("utf-8", "replace")
         return base64.urlsafe_b64encode(hmac.new(key, text, hashlib.sha256).digest()).rstrip(b"=").decode("ascii")

@@ -1,6 +1,7 @@
 """Manifests: what a pushed document names, and whether it can be accepted at all."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import ManifestInvalid, ManifestTooLarge
 
 MAXIMUM_BYTES = 4 * 1024 * 1024
+# Half of a character, as JSON can escape it and UTF-8 cannot hold it.
+SURROGATE = re.compile("[\ud800-\udfff]")
 EXPIRES_AFTER = "quay.expires-after"
 
 
@@ -54,6 +57,8 @@ def parse_manifest(content: bytes, content_type: str, algorithm: str = "sha256")
     annotations = document.get("annotations") or {}
     if not isinstance(annotations, dict) or not all(isinstance(value, str) for value in annotations.values()):
         raise ManifestInvalid("'annotations' maps strings to strings")
+    if any(SURROGATE.search(text) for pair in annotations.items() for text in pair):
+        raise ManifestInvalid("'annotations' holds half a character")
     config = _descriptor(document.get("config"), "config")
     if config is None and media_type in media_types.IMAGES:
         raise ManifestInvalid(f"'config' is missing, which {media_type} requires")
@@ -77,7 +82,7 @@ def parse_manifest(content: bytes, content_type: str, algorithm: str = "sha256")
 def _object(content: bytes) -> dict[str, object]:
     try:
         document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise ManifestInvalid(f"not JSON in UTF-8: {error}") from error
     except RecursionError as error:
         raise ManifestInvalid("nested too deep") from error
@@ -88,10 +93,11 @@ def _object(content: bytes) -> dict[str, object]:
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """An object whose keys stand once: readers disagree on which of two counts, so neither is safe to believe."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ManifestInvalid("duplicate key " + repr(next(key for key in keys if keys.count(key) > 1)))
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ManifestInvalid(f"duplicate key {key[:80]!r}")
+        found[key] = value
     return found
 
 
@@ -109,7 +115,7 @@ def _media_type(document: Mapping[str, object], content_type: str) -> str:
     given = "" if content_type in ("application/json", "application/octet-stream", "text/plain") else content_type
     if written and given and written != given:
         raise ManifestInvalid(f"'mediaType' is {written!r} but Content-Type is {given!r}")
-    media_type = written or given or _guess(document)
+    media_type = _grammatical(written or given or _guess(document), "mediaType")
     if media_type in media_types.VERSIONED and document.get("schemaVersion") != 2:
         raise ManifestInvalid(f"'schemaVersion' of {media_type} is 2")
     return media_type
@@ -128,9 +134,14 @@ def _artifact_type(document: Mapping[str, object], media_type: str, config: Desc
     written = document.get("artifactType")
     if written is not None and not isinstance(written, str):
         raise ManifestInvalid("'artifactType' is not a string")
-    if written or media_type in media_types.INDEXES:
-        return written or None
-    return config.media_type if config else None
+    found = written if written or media_type in media_types.INDEXES else config.media_type if config else None
+    return _grammatical(found, "artifactType") if found else None
+
+
+def _grammatical(media_type: str, name: str) -> str:
+    if not media_types.GRAMMAR.fullmatch(media_type):
+        raise ManifestInvalid(f"'{name}' is no media type: {media_type[:80]!r}")
+    return media_type
 
 
 def _descriptors(document: Mapping[str, object], name: str) -> tuple[Descriptor, ...]:
@@ -167,7 +178,7 @@ def config_expiry(config: bytes) -> str | None:
     """The `quay.expires-after` label of an image's config, or None where it has none or is no config."""
     try:
         document = json.loads(config)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     for holder in ("config", "container_config"):
         settings = document.get(holder) if isinstance(document, dict) else None

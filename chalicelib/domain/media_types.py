@@ -1,5 +1,7 @@
 """Media types of manifests (https://github.com/opencontainers/image-spec/blob/main/media-types.md)."""
 
+import re
+
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -19,6 +21,11 @@ VERSIONED = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
 # Layers whose bytes the registry is not asked to keep.
 FOREIGN = ("application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign.")
+
+
+# https://www.rfc-editor.org/rfc/rfc6838#section-4.2
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+GRAMMAR = re.compile(f"{_NAME}/{_NAME}")
 
 
 def bare(media_type: str) -> str:

@@ -24,4 +24,5 @@ def parse_page_size(text: str | None) -> int:
         return LARGEST_PAGE
     if not text.isascii() or not text.isdigit():
         raise PageInvalid("n", text)
-    return min(int(text[:9]), LARGEST_PAGE)
+    digits = text.lstrip("0") or "0"
+    return LARGEST_PAGE if len(digits) > len(str(LARGEST_PAGE)) else min(int(digits), LARGEST_PAGE)

@@ -47,7 +47,8 @@ class UploadToken:
         """Reads a token. Raises BlobUploadUnknown when it is forged, malformed or expired: nobody is told which."""
         fields, _, signature = text.rpartition(".")
         words = fields.split(".")
-        genuine = any(hmac.compare_digest(_signature(key, fields), signature) for key in keys)
+        shown = signature.encode("utf-8", "replace")
+        genuine = any(hmac.compare_digest(_signature(key, fields).encode(), shown) for key in keys)
         if not genuine or len(words) != 5 or not (is_ulid(words[0]) and is_ulid(words[1])) or int(words[2]) <= now:
             raise BlobUploadUnknown
         return cls(words[0], words[1], int(words[2]), words[3], words[4])
@@ -82,5 +83,9 @@ class Chunk:
 
 
 def part_size(offset: int) -> int:
-    """Bytes of the next part of a streamed upload: grows so that 10,000 parts hold what S3 holds in one object."""
-    return max(8 * MEBIBYTE, -(-offset // 8000 // MEBIBYTE) * MEBIBYTE)
+    """Bytes of the next part of a streamed upload, of which S3 joins 10,000: small at first, as it is held in memory.
+
+    A thousand parts each of 8, 16 and 32 MiB, then 64 MiB: 500 GB in all.
+    """
+    steps = ((8000, 8), (24_000, 16), (56_000, 32))
+    return next((size for until, size in steps if offset < until * MEBIBYTE), 64) * MEBIBYTE

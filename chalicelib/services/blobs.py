@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobInUse, BlobUnknown
+from chalicelib.domain.ids import made_at
 from chalicelib.domain.leases import Lease
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
@@ -58,7 +60,8 @@ class Blobs:
         repository = self._access.repository(actor, name, PULL)
         pushes = self._access.may(actor, name, PUSH)
         view = self._store.view(repository.id, digest)
-        if view.link is None and pushes and self.adopt(repository, digest):
+        is_gone = view.link is None or view.link.deleted_at is not None
+        if is_gone and pushes and self.adopt(repository, digest):
             view = self._store.view(repository.id, digest)
         if view.link is None or view.blob is None or not self._is_shown(view):
             raise BlobUnknown(str(name), str(digest))
@@ -108,7 +111,7 @@ class Blobs:
         """
         if not (self._edge or by_grant) or digest.algorithm != "sha256":
             return False
-        found = self._objects.newest(keys.edge_prefix(repository.id, digest))
+        found = self._objects.last(keys.edge_prefix(repository.id, digest))
         return found is not None and until_won(lambda: self._adopt(repository, digest, *found))
 
     def _adopt(self, repository: Repository, digest: Digest, s3_key: str, size: int) -> bool:
@@ -116,9 +119,10 @@ class Blobs:
         view = BlobView(batch, repository.id, digest)
         fence = batch.add(FenceRow, keys.fence(s3_key))
         batch.read()
-        if view.link is not None:
+        if view.link is not None and view.link.deleted_at is None:
             return True
-        if fence.row is not None:
+        is_old = view.link is not None and made_at(s3_key.rpartition("/")[2]) <= (view.link.deleted_at or 0)
+        if fence.row is not None or is_old:
             return False
         transaction = Transaction()
         transaction.check(FenceRow, keys.fence(s3_key), absent())
@@ -135,19 +139,17 @@ class Blobs:
 
     def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
         """Links a blob of another repository; False, telling nothing, when it is not there or may not be read."""
-        origin = self._origin(actor, digest, source)
-        return origin is not None and until_won(lambda: self._mount(actor, target, digest, origin))
+        origins = self._any_origins(actor, digest) if source is None else self._origin(actor, source)
+        return any(until_won(partial(self._mount, actor, target, digest, origin)) for origin in origins)
 
-    def _origin(self, actor: Actor, digest: Digest, source: RepositoryName | None) -> str | None:
-        if source is None:
-            return self._any_origin(actor, digest)
+    def _origin(self, actor: Actor, source: RepositoryName) -> list[str]:
         if not self._access.may(actor, source, PULL):
-            return None
+            return []
         repository = self._access.known(actor.grants[str(source)], source)
-        return repository.id if repository else None
+        return [repository.id] if repository else []
 
-    def _any_origin(self, actor: Actor, digest: Digest) -> str | None:
-        """A repository that has the blob and that the actor may read, for a mount that names none."""
+    def _any_origins(self, actor: Actor, digest: Digest) -> list[str]:
+        """Repositories that have the blob and that the actor may read, for a mount that names none."""
         rows = self._repositories.get_all(self._store.linked_from(digest, MOUNT_SOURCES))
         batch = Batch()
         permissions: dict[str, Read[PermissionRow]] = {}
@@ -156,7 +158,7 @@ class Blobs:
                 permissions[identifier] = batch.add(PermissionRow, keys.permission(identifier, actor.account_id))
         if permissions:
             batch.read()
-        return next((known for known, row in rows.items() if _may_read(actor, row, permissions.get(known))), None)
+        return [known for known, row in rows.items() if _may_read(actor, row, permissions.get(known))]
 
     def _mount(self, actor: Actor, target: Repository, digest: Digest, origin_id: str) -> bool:
         batch = Batch()
@@ -188,7 +190,7 @@ class Blobs:
             user = self._pullable_user(repository.id, digest)
             if user is not None:
                 raise BlobInUse(str(digest), str(user))
-            self._store.delete(repository.id, view.link, digest, int(self._clock()))
+            self._store.delete(repository.id, view.link, digest, self._clock())
 
         until_won(attempt)
 

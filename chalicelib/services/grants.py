@@ -16,13 +16,14 @@ from chalicelib.domain.uploads import LARGEST_OBJECT, LARGEST_PUT, MEBIBYTE
 from chalicelib.services.blobs import Blobs
 from chalicelib.services.uploads import Uploads
 from chalicelib.storage import keys
-from chalicelib.storage.objects import ObjectStore
+from chalicelib.storage.objects import Gone, ObjectStore
 from chalicelib.storage.table import LostRace, Transaction
-from chalicelib.storage.uploads import CANCELLED, CLOSED, OPEN, UploadRow, UploadStore
+from chalicelib.storage.uploads import CANCELLED, CLOSED, GRANTED, HASHING, OPEN, UploadRow, UploadStore
 
 # How long an address stays good, and how long one request hashes, in seconds.
 ADDRESS_S, HASHING_S = 3600, 12
 SMALLEST_GRANTED, MOST_PARTS, ADDRESSES = 64 * MEBIBYTE, 9000, 32
+LARGEST_ETAG = 100
 READ_BYTES = 8 * MEBIBYTE
 
 
@@ -52,8 +53,11 @@ class Grants:
         if not 0 <= size <= LARGEST_OBJECT:
             raise BlobUploadInvalid(f"size is {size}: a blob has 0 to {LARGEST_OBJECT} bytes")
         row = self._store.get(token.upload_id)
-        if row is not None and row.status != OPEN:
+        # What has begun to come another way has bytes that are proven already: none of those may be replaced.
+        if row is not None and row.status != GRANTED:
             raise BlobUploadUnknown
+        if not 1 <= first <= _part_count(size):
+            raise BlobUploadInvalid(f"first is {first}: the parts have the numbers 1 to {_part_count(size)}")
         if _in_one_put(digest, size):
             s3_key = keys.edge_prefix(repository.id, digest) + token.upload_id
             address = self._objects.address("put_object", s3_key, ADDRESS_S, ChecksumSHA256=digest.base64)
@@ -61,6 +65,7 @@ class Grants:
         is_new = row is None
         row = row or self._uploads.new_row(token)
         if row.multipart_id is None:
+            row.status = GRANTED
             self._uploads.begin_parts(row)
             self._commit(row, is_new=is_new)
         numbers = range(first, min(first + ADDRESSES, _part_count(size) + 1))
@@ -93,25 +98,37 @@ class Grants:
                 raise BlobUploadInvalid(f"nothing of {digest} was put under the address that was granted")
             return None
         row = self._store.get(token.upload_id)
-        if row is None or row.status == CANCELLED or (row.status == CLOSED and row.digest != digest):
+        if row is None or row.status in (OPEN, CANCELLED) or row.digest not in (None, digest):
             raise BlobUploadUnknown
-        if row.status == OPEN:
-            self._close(row, digest, parts)
-        self._objects.finish_parts(row.s3_key or "", row.multipart_id or "", parts)
-        if not self._hashed(row, size):
+        if row.status == GRANTED:
+            self._begin_hashing(row, digest, parts)
+        if row.status == HASHING and not self._proven(row, digest, size, parts):
             return row.offset
-        if hashing.resume(row.algorithm, row.hash_state or b"").hexdigest() != digest.hex:
-            self._refuse(row, digest)
         self._uploads.finish(actor, repository, row, digest)
         return None
 
-    def _close(self, row: UploadRow, digest: Digest, parts: Sequence[tuple[int, str]]) -> None:
-        """Writes down what the upload becomes, with its parts, before they are joined."""
-        if not parts:
+    def _proven(self, row: UploadRow, digest: Digest, size: int, parts: Sequence[tuple[int, str]]) -> bool:
+        """Joins and hashes on; once all bytes are hashed and have the digest, closes the upload."""
+        try:
+            self._objects.finish_parts(row.s3_key or "", row.multipart_id or "", parts)
+        except Gone:
+            raise BlobUploadUnknown from None
+        if not self._hashed(row, size):
+            return False
+        if hashing.resume(row.algorithm, row.hash_state or b"").hexdigest() != digest.hex:
+            self._refuse(row, digest)
+        row.status = CLOSED
+        self._commit(row)
+        return True
+
+    def _begin_hashing(self, row: UploadRow, digest: Digest, parts: Sequence[tuple[int, str]]) -> None:
+        """Writes down what the upload shall become, with its parts, before they are joined and hashed."""
+        fits = all(1 <= number <= MOST_PARTS and etag.isascii() and len(etag) <= LARGEST_ETAG for number, etag in parts)
+        if not parts or not fits:
             raise BlobUploadInvalid("say the number and the ETag of every part")
         self._store.put_parts(row, parts)
-        row.status, row.digest, row.algorithm, row.offset = CLOSED, digest, digest.algorithm, 0
-        row.hash_state = hashing.begin(digest.algorithm).state()
+        row.status, row.digest, row.algorithm, row.offset = HASHING, digest, digest.algorithm, 0
+        row.hash_state, row.other_state = hashing.begin(digest.algorithm).state(), None
         self._commit(row)
 
     def _hashed(self, row: UploadRow, size: int) -> bool:

@@ -29,7 +29,7 @@ from chalicelib.services.repositories import Repositories
 from chalicelib.services.tags import TagMoves
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
-from chalicelib.storage.blobs import BlobLinkRow, BlobStore
+from chalicelib.storage.blobs import BlobStore, BlobView
 from chalicelib.storage.manifests import ManifestRow, ManifestStore
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.table import Batch, LostRace, Read, Transaction, until_won
@@ -84,13 +84,38 @@ class Seen:
     rights: Rights
     manifest: Read[ManifestRow]
     tags: dict[str, Read[TagRow]]
-    blobs: dict[Digest, Read[BlobLinkRow]]
+    blobs: dict[Digest, BlobView]
     children: dict[Digest, Read[ManifestRow]]
 
     @property
     def stored_tags(self) -> Iterator[tuple[str, TagRow | None]]:
         """The tags of the push, with what they name now."""
         return ((tag, read.row) for tag, read in self.tags.items())
+
+
+class Edges:
+    """The edges of one push, written again when they have grown old."""
+
+    def __init__(
+        self,
+        store: ManifestStore,
+        lease: Lease,
+        clock: Callable[[], float],
+        repository: Repository,
+        manifest: Manifest,
+    ) -> None:
+        self._store, self._lease, self._clock = store, lease, clock
+        self.repository, self.manifest = repository, manifest
+        self._written_at, self._ulid = 0.0, ""
+
+    def fresh(self) -> str:
+        """The push's ULID. Edges older than half a lease could be gone before the manifest stands: they are renewed."""
+        if self._lease.is_short(self._lease.until(self._written_at), self._clock()):
+            self._written_at = self._clock()
+            self._ulid = ulid(self._written_at)
+            until = self._lease.until(self._written_at)
+            self._store.write_edges(self.repository.id, self.manifest, self._ulid, until)
+        return self._ulid
 
 
 class Manifests:
@@ -188,21 +213,16 @@ class Manifests:
         Raises Unauthenticated, NameUnknown, and ManifestBlobUnknown naming all that is missing.
         """
         repository = self._repositories.for_push(actor, name)
-        names = list(dict.fromkeys(tags))
+        names, edges = list(dict.fromkeys(tags)), Edges(self._store, self._lease, self._clock, repository, manifest)
         for start in range(0, max(len(names), 1), TAGS_AT_ONCE):
-            self._push(actor, repository, manifest, names[start : start + TAGS_AT_ONCE])
+            self._push(actor, edges, names[start : start + TAGS_AT_ONCE])
         self._bodies.put(repository.id, manifest.digest, manifest.content)
 
-    def _push(self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str]) -> None:
-        edges_at, push_ulid = 0.0, ""
+    def _push(self, actor: Actor, edges: "Edges", tags: list[str]) -> None:
+        repository, manifest = edges.repository, edges.manifest
 
         def attempt() -> None:
-            nonlocal edges_at, push_ulid
-            # Edges older than half a lease could be gone before the manifest stands: they are written anew.
-            if self._lease.is_short(self._lease.until(edges_at), self._clock()):
-                edges_at = self._clock()
-                push_ulid = ulid(edges_at)
-                self._store.write_edges(repository.id, manifest, push_ulid, self._lease.until(edges_at))
+            push_ulid = edges.fresh()
             seen = self._look(actor, repository, manifest, tags)
             seen.rights.check(PUSH)
             self._check_named(repository, seen)
@@ -216,10 +236,7 @@ class Manifests:
             rights=self._access.look_again(batch, actor, repository),
             manifest=batch.add(ManifestRow, keys.manifest(repository.id, manifest.digest)),
             tags={tag: batch.add(TagRow, keys.tag(repository.id, tag)) for tag in tags},
-            blobs={
-                blob.digest: batch.add(BlobLinkRow, keys.blob_link(repository.id, blob.digest))
-                for blob in manifest.blobs
-            },
+            blobs={blob.digest: BlobView(batch, repository.id, blob.digest) for blob in manifest.blobs},
             children={
                 child.digest: batch.add(ManifestRow, keys.manifest(repository.id, child.digest))
                 for child in manifest.children
@@ -230,9 +247,7 @@ class Manifests:
 
     def _check_named(self, repository: Repository, seen: Seen) -> None:
         """Refuses what is absent, adopts what only the edge knows, makes live what is condemned."""
-        missing = [
-            str(digest) for digest, read in seen.blobs.items() if not self._has_blob(repository, digest, read.row)
-        ]
+        missing = [str(digest) for digest, view in seen.blobs.items() if not self._has_blob(repository, view)]
         missing += [
             str(digest) for digest, read in seen.children.items() if read.row is None or not read.row.is_pullable
         ]
@@ -243,12 +258,10 @@ class Manifests:
                 target = keys.manifest_target(repository.id, digest)
                 self._store.renew(child.row, target, self._lease.until(self._clock()))
 
-    def _has_blob(self, repository: Repository, digest: Digest, link: BlobLinkRow | None) -> bool:
-        if link is None or not link.is_living:
-            return self._blobs.adopt(repository, digest)
-        if link.state == State.LIVE.value and link.deleted_at is None:
-            return True
-        return self._blobs.hold(repository, digest)
+    def _has_blob(self, repository: Repository, view: BlobView) -> bool:
+        if view.link is None or view.link.deleted_at is not None:
+            return self._blobs.adopt(repository, view.digest)
+        return view.link.state == State.LIVE.value or self._blobs.hold(repository, view.digest)
 
     def _write(
         self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str], seen: Seen, push_ulid: str
@@ -271,6 +284,8 @@ class Manifests:
         moves.settle(seen.rights.window_s, beside=manifest.digest)
         if stored is None or not stored.is_living:
             transaction.put(self._store.put_body(repository.id, manifest, push_ulid))
+        elif stored.ulid != push_ulid:
+            self._store.move_body(transaction, repository.id, manifest.digest, push_ulid)
         self._store.put(transaction, row, stored)
         self._store.put_referrer(transaction, repository.id, manifest, push_ulid)
         metadata = {"repository": str(repository.name), "tags": tags, "manifest_digest": str(manifest.digest)}
@@ -280,7 +295,7 @@ class Manifests:
     def _row(
         self, repository: Repository, manifest: Manifest, stored: ManifestRow | None, push_ulid: str, now: int
     ) -> ManifestRow:
-        """The manifest's state after the push: one that lives keeps the ULID its body has."""
+        """The manifest's state after the push, under whose ULID its edges and its body are now."""
         living = stored if stored and stored.is_living else None
         return ManifestRow.under(
             keys.manifest(repository.id, manifest.digest),
@@ -288,7 +303,7 @@ class Manifests:
             size=manifest.size,
             subject=manifest.subject,
             artifact_type=manifest.artifact_type,
-            ulid=living.ulid if living else push_ulid,
+            ulid=push_ulid,
             pushed_at=living.pushed_at if living else now,
             live_until=living.live_until if living else None,
         )
@@ -304,7 +319,7 @@ class Manifests:
         config = manifest.config
         if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
             return None
-        link = seen.blobs[config.digest].row
+        link = seen.blobs[config.digest].link
         if link is not None and link.seen:
             return link.seen.expires_after
         blob = self._blob_store.view(repository.id, config.digest).blob

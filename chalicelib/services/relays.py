@@ -89,7 +89,7 @@ class Relays:
         if row.offset != before:
             raise OutOfOrder(row.offset)
         old_tail = row.tail_key
-        row.offset, row.hash_state = after, state
+        row.offset, row.hash_state, row.other_state = after, state, None
         row.parts = max([row.parts, *(part.number for part in parts)])
         row.tail_key, row.tail_size = tail or (None, 0)
         # A transaction holds 100 items: parts that do not fit beside the upload go before it, where nobody reads them.

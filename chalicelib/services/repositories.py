@@ -4,18 +4,18 @@ import heapq
 import time
 from collections.abc import Callable, Iterator
 
-from chalicelib.domain.errors import NameUnknown
+from chalicelib.domain.errors import Denied, NameUnknown
 from chalicelib.domain.events import CREATE_REPOSITORY
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import Page
-from chalicelib.domain.permissions import PUSH, Actor, Role
+from chalicelib.domain.permissions import ANY, PUSH, Actor, Role
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.services.access import Access
 from chalicelib.services.usage import Usage
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.repositories import RepositoryStore
-from chalicelib.storage.table import LostRace, Transaction, until_won
+from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
 
 
 class Repositories:
@@ -44,6 +44,9 @@ class Repositories:
         return repository or self._create(actor, name, grant.namespace_id or "")
 
     def _create(self, actor: Actor, name: RepositoryName, namespace_id: str) -> Repository:
+        account = self._accounts.get(actor.account_id or "")
+        if account is None or not account.enabled or account.epoch != actor.epoch:
+            raise Denied(str(name), PUSH)
         created = Repository(ulid(self._clock()), namespace_id, name)
         transaction = Transaction()
         self._store.add(transaction, created, Visibility.PRIVATE)
@@ -62,9 +65,10 @@ class Repositories:
 
     def change_visibility(self, actor: Actor, name: RepositoryName, visibility: Visibility) -> None:
         """Makes a repository public or private. Raises NameUnknown."""
-        repository = self._access.repository(actor, name, "*")
+        repository = self._access.repository(actor, name, ANY)
 
         def attempt() -> None:
+            self._look_again(actor, repository)
             row = self._store.find(repository.namespace_id, name)
             if row is None:
                 raise NameUnknown(str(name))
@@ -74,8 +78,15 @@ class Repositories:
 
     def grant(self, actor: Actor, name: RepositoryName, account_id: str, role: Role) -> None:
         """Gives an account a role. Raises NameUnknown."""
-        repository = self._access.repository(actor, name, "*")
+        repository = self._access.repository(actor, name, ANY)
+        self._look_again(actor, repository)
         self._store.grant(repository, account_id, role)
+
+    def _look_again(self, actor: Actor, repository: Repository) -> None:
+        batch = Batch()
+        rights = self._access.look_again(batch, actor, repository)
+        batch.read()
+        rights.check(ANY)
 
     def catalog(self, actor: Actor, last: str, size: int) -> Page[str]:
         """Full names of what the actor may pull: public, owned and granted, in order, past `last`."""

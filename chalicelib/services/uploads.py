@@ -22,10 +22,10 @@ from chalicelib.domain.uploads import MANY, SMALLEST_PART, Chunk, UploadToken
 from chalicelib.services.access import Access, Rights
 from chalicelib.services.repositories import Repositories
 from chalicelib.storage import keys
-from chalicelib.storage.blobs import BlobStore, BlobView, Sniffed
-from chalicelib.storage.objects import ObjectStore
-from chalicelib.storage.table import Batch, LostRace, Read, Transaction, until_won
-from chalicelib.storage.uploads import CANCELLED, CLOSED, OPEN, UploadRow, UploadStore
+from chalicelib.storage.blobs import BlobStore, BlobView, FenceRow, Sniffed
+from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.storage.table import Batch, LostRace, Read, Transaction, absent, until_won
+from chalicelib.storage.uploads import CANCELLED, CLOSED, GRANTED, LINKED, OPEN, UploadRow, UploadStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,14 @@ class Uploads:
 
         def attempt() -> UploadRow:
             stored = self._store.get(token.upload_id)
-            _check_open(stored)
+            if stored is not None and stored.status != GRANTED:
+                _check_open(stored)
             row = stored or self.new_row(token)
             row.status = CANCELLED
-            self._put(row, stored is None)
+            self._put(row, is_new=stored is None)
             return row
 
-        row = until_won(attempt)
-        self._drop(row)
+        self._drop(until_won(attempt))
 
     def append(self, actor: Actor, name: RepositoryName, text: str, content: bytes, chunk: Chunk | None) -> Progress:
         """Takes a chunk in. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown."""
@@ -113,40 +113,41 @@ class Uploads:
         row = stored or self.new_row(token)
         _check_chunk(chunk, row.offset, len(content))
         if content:
-            self._append(row, content, is_new=stored is None)
+            try:
+                self._write(row, content, is_new=stored is None)
+            except LostRace:
+                current = self._store.get(token.upload_id)
+                raise OutOfOrder(current.offset if current else 0) from None
         return self.progress(token, row.offset)
 
-    def _append(self, row: UploadRow, content: bytes, *, is_new: bool) -> None:
-        offset, old_tail = row.offset, row.tail_key
-        hasher = hashing.resume(row.algorithm, row.hash_state or b"")
-        hasher.update(content)
-        row.hash_state, row.offset = hasher.state(), offset + len(content)
-        transaction = Transaction()
-        if row.tail_size + len(content) < SMALLEST_PART:
-            self._keep_tail(row, content)
-        else:
-            self._keep_part(transaction, row, content)
+    def _write(self, row: UploadRow, content: bytes, *, is_new: bool) -> None:
+        """Puts bytes where they wait, and the row that knows of them. Raises LostRace."""
+        transaction, old_tail = Transaction(), row.tail_key
+        if content:
+            self._take(transaction, row, content)
         try:
-            self._put(row, is_new, transaction)
+            self._put(row, is_new=is_new, transaction=transaction)
         except LostRace:
             if row.tail_key and row.tail_key != old_tail:
                 self._objects.delete(row.tail_key)
-            current = self._store.get(row.pk.removeprefix("UP#"))
-            raise OutOfOrder(current.offset if current else offset) from None
-        if old_tail:
+            raise
+        if old_tail and old_tail != row.tail_key:
             self._objects.delete(old_tail)
 
-    def _keep_tail(self, row: UploadRow, content: bytes) -> None:
-        """Bytes too few for a part wait in an object of their own; when nothing follows, it is the blob."""
+    def _take(self, transaction: Transaction, row: UploadRow, content: bytes) -> None:
+        for algorithm in hashing.ALGORITHMS:
+            if hasher := _hasher(row, algorithm):
+                hasher.update(content)
+                _keep_state(row, algorithm, hasher.state())
+        row.offset += len(content)
         together = (self._objects.get(row.tail_key) if row.tail_key else b"") + content
-        row.tail_key, row.tail_size = keys.incoming(row.repository_id, ulid(self._clock())), len(together)
-        self._objects.put(row.tail_key, together, Digest.of(together))
-
-    def _keep_part(self, transaction: Transaction, row: UploadRow, content: bytes) -> None:
-        together = (self._objects.get(row.tail_key) if row.tail_key else b"") + content
+        if len(together) < SMALLEST_PART:
+            # Too few for a part: they wait in an object of their own, which is the blob when nothing follows.
+            row.tail_key, row.tail_size = keys.incoming(row.repository_id, ulid(self._clock())), len(together)
+            self._objects.put(row.tail_key, together, Digest.of(together))
+            return
         self.begin_parts(row)
-        row.parts += 1
-        row.tail_key, row.tail_size = None, 0
+        row.parts, row.tail_key, row.tail_size = row.parts + 1, None, 0
         etag = self._objects.put_part(row.s3_key or "", row.multipart_id or "", row.parts, together)
         self._store.put_part(transaction, row, row.parts, etag, len(together))
 
@@ -157,17 +158,18 @@ class Uploads:
             row.multipart_id = self._objects.begin_parts(row.s3_key)
 
     def new_row(self, token: UploadToken) -> UploadRow:
-        """The row of an upload of which nothing has come yet."""
-        return UploadRow.under(
-            keys.upload(token.upload_id),
-            repository_id=token.repository_id,
-            algorithm=token.algorithm,
-            hash_state=hashing.begin(token.algorithm).state(),
-            expires_at=token.expires_at + self._lease.seconds,
+        """The row of an upload of which nothing has come yet; it is hashed in both algorithms, as either may end it."""
+        row = UploadRow.under(
+            keys.upload(token.upload_id), repository_id=token.repository_id, algorithm=token.algorithm
         )
+        for algorithm in hashing.ALGORITHMS:
+            _keep_state(row, algorithm, hashing.begin(algorithm).state())
+        return row
 
-    def _put(self, row: UploadRow, is_new: bool, transaction: Transaction | None = None) -> None:
+    def _put(self, row: UploadRow, *, is_new: bool, transaction: Transaction | None = None) -> None:
+        """Writes a row, which stays as long as the token that is answered is good, and a lease."""
         transaction = transaction or Transaction()
+        row.expires_at = int(self._clock()) + self._life_s + self._lease.seconds
         self._store.put(transaction, row, None if is_new else row.version)
         transaction.commit()
 
@@ -184,17 +186,22 @@ class Uploads:
         Raises DigestInvalid, OutOfOrder, SizeInvalid, BlobUploadUnknown.
         """
         repository, token = self.opened(actor, name, text)
+
+        def attempt() -> UploadRow | None:
+            row = self._store.get(token.upload_id)
+            if row is not None and row.status == OPEN:
+                _check_chunk(chunk, row.offset, len(content))
+                self._close(row, digest, content)
+            return row
+
         # A token that saw no chunk, with the bytes beside it, needs no look at the upload: the close itself checks.
-        row = None if token.kind != MANY and content else self._store.get(token.upload_id)
+        row = None if token.kind != MANY and content else until_won(attempt)
         if row is None:
             _check_chunk(chunk, 0, len(content))
             self._push_whole(actor, repository, digest, content, token)
             return
-        if row.status == CANCELLED or (row.status == CLOSED and row.digest != digest):
+        if row.status not in (CLOSED, LINKED) or row.digest != digest:
             raise BlobUploadUnknown
-        if row.status == OPEN:
-            _check_chunk(chunk, row.offset, len(content))
-            self._close(row, digest, content)
         self.finish(actor, repository, row, digest)
 
     def _push_whole(
@@ -207,100 +214,129 @@ class Uploads:
 
         def attempt() -> str:
             nonlocal placed
-            view, upload = self._look(actor, repository, digest, token)
+            view, upload, _ = self._look(actor, repository, digest, token.upload_id if token else "")
             if not view.blob and not placed:
                 placed = keys.incoming(repository.id, ulid(self._clock()))
                 self._objects.put(placed, content, digest)
+            kept = view.blob.s3_key if view.blob else placed
             transaction = Transaction()
             if token:
-                self._close_whole(transaction, token, upload, digest, placed)
+                self._close_whole(transaction, token, upload, (digest, kept, len(content)))
             until = self._lease.until(self._clock())
-            self._blobs.link(transaction, view, repository, len(content), placed, until, seen)
+            self._blobs.link(transaction, view, repository, len(content), kept, until, seen)
             transaction.commit()
-            return view.blob.s3_key if view.blob else placed
+            return kept
 
-        self._drop_loser(placed_key=lambda: placed, kept=until_won(attempt))
+        kept = until_won(attempt)
+        # Bytes that came twice are kept once: the copy that nobody names goes at once.
+        if placed and placed != kept:
+            self._objects.delete(placed)
 
     def _look(
-        self, actor: Actor, repository: Repository, digest: Digest, token: UploadToken | None
-    ) -> tuple[BlobView, UploadRow | None]:
+        self,
+        actor: Actor,
+        repository: Repository,
+        digest: Digest,
+        upload_id: str = "",
+        s3_key: str = "",
+    ) -> tuple[BlobView, UploadRow | None, FenceRow | None]:
         batch = Batch()
         view = BlobView(batch, repository.id, digest)
         rights: Rights = self._access.look_again(batch, actor, repository)
-        upload: Read[UploadRow] | None = batch.add(UploadRow, keys.upload(token.upload_id)) if token else None
+        upload: Read[UploadRow] | None = batch.add(UploadRow, keys.upload(upload_id)) if upload_id else None
+        fence: Read[FenceRow] | None = batch.add(FenceRow, keys.fence(s3_key)) if s3_key else None
         batch.read()
         rights.check(PUSH)
-        return view, upload.row if upload else None
+        return view, upload.row if upload else None, fence.row if fence else None
 
     def _close_whole(
         self,
         transaction: Transaction,
         token: UploadToken,
         stored: UploadRow | None,
-        digest: Digest,
-        s3_key: str,
+        became: tuple[Digest, str, int],
     ) -> None:
-        if stored and (stored.status == CANCELLED or stored.digest not in (None, digest)):
-            raise BlobUploadUnknown
+        """Closes an upload whose bytes came at once, in the transaction that links them."""
+        row = self.new_row(token)
+        row.digest, row.s3_key, row.offset = became
         if stored and stored.status == OPEN and stored.offset:
             raise OutOfOrder(stored.offset)
-        row = self.new_row(token)
-        row.status, row.digest, row.s3_key = CLOSED, digest, s3_key or None
+        if stored and stored.status != OPEN and (stored.status != LINKED or stored.digest != row.digest):
+            raise BlobUploadUnknown
+        row.status, row.expires_at = LINKED, int(self._clock()) + self._life_s + self._lease.seconds
         self._store.put(transaction, row, stored.version if stored else None)
 
-    def _drop_loser(self, placed_key: Callable[[], str], kept: str) -> None:
-        """Bytes that came twice are kept once: the copy that nobody names goes at once."""
-        if placed_key() and placed_key() != kept:
-            self._objects.delete(placed_key())
-
     def _close(self, row: UploadRow, digest: Digest, content: bytes) -> None:
-        """Verifies the digest where the upload has hashed in its algorithm, and writes down what the upload becomes."""
-        if digest.algorithm == row.algorithm:
-            hasher = hashing.resume(row.algorithm, row.hash_state or b"")
+        """Writes down what the upload becomes, together with its last bytes. Raises DigestInvalid, LostRace."""
+        if hasher := _hasher(row, digest.algorithm):
             hasher.update(content)
             if hasher.hexdigest() != digest.hex:
-                received = f"{row.algorithm}:{hasher.hexdigest()}"
+                received = f"{digest.algorithm}:{hasher.hexdigest()}"
                 raise DigestInvalid(str(digest), f"the {row.offset + len(content)} bytes that came have {received}")
+        transaction, old_tail = Transaction(), row.tail_key
         if content:
-            self._append(row, content, is_new=False)
+            self._take(transaction, row, content)
         row.status, row.digest = CLOSED, digest
         row.s3_key = row.s3_key or row.tail_key or keys.incoming(row.repository_id, ulid(self._clock()))
-        try:
-            self._put(row, is_new=False)
-        except LostRace:
-            raise BlobUploadUnknown from None
+        self._put(row, is_new=False, transaction=transaction)
+        if old_tail and old_tail != row.tail_key:
+            self._objects.delete(old_tail)
 
-    def finish(self, actor: Actor, repository: Repository, row: UploadRow, digest: Digest) -> None:
-        """Joins the bytes of a closed upload and links them; done again, it changes nothing."""
-        s3_key = row.s3_key or ""
+    def finish(self, actor: Actor, repository: Repository, closed: UploadRow, digest: Digest) -> None:
+        """Joins the bytes of a closed upload and links them; done again, it renews the link.
+
+        Raises BlobUploadUnknown when the bytes have gone meanwhile.
+        """
+
+        upload_id = closed.pk.removeprefix("UP#")
 
         def attempt() -> bool:
-            view, _ = self._look(actor, repository, digest, None)
-            is_ours = view.blob is None or view.blob.s3_key == s3_key
-            if view.link and is_ours:
-                return True
-            content = self._join(row, s3_key) if is_ours or digest.algorithm != row.algorithm else None
-            if digest.algorithm != row.algorithm:
-                self._verify(s3_key, digest)
-            seen = _sniff(content) if content is not None else None
+            s3_key = closed.s3_key or ""
+            view, row, fence = self._look(actor, repository, digest, upload_id, s3_key)
             until = self._lease.until(self._clock())
+            if row is None:
+                raise BlobUploadUnknown
+            if row.status == LINKED or (view.blob and view.blob.s3_key == s3_key):
+                self._renew(view, repository, until)
+                return True
+            if fence or (view.stored_blob and view.stored_blob.s3_key == s3_key):
+                raise BlobUploadUnknown
+            is_ours, is_proven = view.blob is None, _hasher(row, digest.algorithm) is not None
+            content = self._joined(row, s3_key) if is_ours or not is_proven else None
+            if not is_proven:
+                self._verify(row, s3_key, digest)
             transaction = Transaction()
+            transaction.check(FenceRow, keys.fence(s3_key), absent())
+            seen = _sniff(content) if content is not None else None
             self._blobs.link(transaction, view, repository, row.offset, s3_key, until, seen)
+            linked = self._store.linked(row, s3_key if is_ours else view.blob.s3_key if view.blob else s3_key)
+            self._store.put(transaction, linked, row.version)
             transaction.commit()
             return is_ours
 
-        if not until_won(attempt):
-            self._drop(row)
+        try:
+            is_ours = until_won(attempt)
+        except Gone:
+            raise BlobUploadUnknown from None
+        if not is_ours:
+            self._drop(closed)
+
+    def _renew(self, view: BlobView, repository: Repository, until: int) -> None:
+        if view.link is None or view.blob is None:
+            raise BlobUploadUnknown
+        transaction = Transaction()
+        self._blobs.link(transaction, view, repository, view.link.size, view.blob.s3_key, until)
+        transaction.commit()
 
     def _drop(self, row: UploadRow) -> None:
-        """Forgets the bytes of an upload whose blob lies somewhere else."""
+        """Forgets the bytes of an upload that are no blob's."""
         if row.multipart_id and row.s3_key:
             self._objects.abort_parts(row.s3_key, row.multipart_id)
         for s3_key in {row.s3_key, row.tail_key} - {None}:
             self._objects.delete(s3_key or "")
 
-    def _join(self, row: UploadRow, s3_key: str) -> bytes | None:
-        """Makes one object of the upload's bytes, and gives them where they are few."""
+    def _joined(self, row: UploadRow, s3_key: str) -> bytes | None:
+        """Makes one object of the upload's bytes, and gives them where they are few. Raises Gone."""
         if row.multipart_id is None:
             if row.tail_key is None:
                 self._objects.put(s3_key, b"", Digest.of(b""))
@@ -314,14 +350,29 @@ class Uploads:
             self._objects.delete(row.tail_key)
         return None
 
-    def _verify(self, s3_key: str, digest: Digest) -> None:
-        """Hashes stored bytes whose upload was hashed in another algorithm."""
+    def _verify(self, row: UploadRow, s3_key: str, digest: Digest) -> None:
+        """Hashes stored bytes that a relay hashed in another algorithm only; other bytes end the upload."""
         hasher = hashing.begin(digest.algorithm)
         for content in self._objects.read(s3_key):
             hasher.update(content)
         if hasher.hexdigest() != digest.hex:
+            row.status = CANCELLED
+            self._put(row, is_new=False)
             self._objects.delete(s3_key)
             raise DigestInvalid(str(digest), f"the bytes that came have {digest.algorithm}:{hasher.hexdigest()}")
+
+
+def _hasher(row: UploadRow, algorithm: str) -> hashing.Hasher | None:
+    """The hash of all the upload's bytes in an algorithm, None where nobody kept it."""
+    state = row.hash_state if algorithm == row.algorithm else row.other_state
+    return hashing.resume(algorithm, state) if state is not None else None
+
+
+def _keep_state(row: UploadRow, algorithm: str, state: bytes) -> None:
+    if algorithm == row.algorithm:
+        row.hash_state = state
+    else:
+        row.other_state = state
 
 
 def _check_open(row: UploadRow | None) -> None:

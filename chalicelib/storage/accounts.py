@@ -3,6 +3,7 @@
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from chalicelib.domain.accounts import Account, Kind
+from chalicelib.domain.names import MAXIMUM_LENGTH
 from chalicelib.storage import keys
 from chalicelib.storage.table import (
     Integer,
@@ -85,7 +86,7 @@ class AccountStore:
 
     def find(self, name: str) -> AccountNameRow | None:
         """The row a live name points with."""
-        row = get(AccountNameRow, keys.account_name(name))
+        row = get(AccountNameRow, keys.account_name(name)) if len(name) <= MAXIMUM_LENGTH and name.isascii() else None
         return row if row and row.deleted_at is None else None
 
     def get(self, account_id: str) -> AccountRow | None:

@@ -13,7 +13,7 @@ from chalicelib.storage.repositories import change_size
 from chalicelib.storage.table import (
     Batch,
     Integer,
-    OptionalInteger,
+    OptionalNumber,
     OptionalText,
     Read,
     Row,
@@ -37,7 +37,8 @@ class BlobLinkRow(Row):
     size = Integer()
     state = UnicodeAttribute(default=State.LIVE.value)
     leased_until = Integer()
-    deleted_at = OptionalInteger()
+    # To the millisecond, as what was pushed after it is told by its ULID.
+    deleted_at = OptionalNumber()
     sniffed = Integer(default=0)
     expires_after = OptionalText()
 
@@ -164,12 +165,12 @@ class BlobStore:
         kept = view.blob.s3_key if view.blob else s3_key
         transaction.put(BlobRow.under(keys.blob(view.digest), s3_key=kept, size=size), _unchanged(stored))
 
-    def delete(self, repository_id: str, link: BlobLinkRow, digest: Digest, now: int) -> None:
+    def delete(self, repository_id: str, link: BlobLinkRow, digest: Digest, now: float) -> None:
         """Hides a link, ends its lease and wakes the collector. Raises LostRace when the link changed."""
         transaction = Transaction()
-        actions = [BlobLinkRow.deleted_at.set(now), BlobLinkRow.leased_until.set(now)]
+        actions = [BlobLinkRow.deleted_at.set(now), BlobLinkRow.leased_until.set(int(now))]
         transaction.update(link, *actions, condition=_unchanged(link))
-        transaction.put(timer(GARBAGE, keys.blob_target(repository_id, digest), now))
+        transaction.put(timer(GARBAGE, keys.blob_target(repository_id, digest), int(now)))
         transaction.commit()
 
     def users(self, repository_id: str, digest: Digest) -> list[Digest]:

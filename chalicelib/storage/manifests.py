@@ -152,6 +152,11 @@ class ManifestStore:
             self._objects.put(row.s3_key, manifest.content, Digest.of(manifest.content))
         return row
 
+    def move_body(self, transaction: Transaction, repository_id: str, digest: Digest, ulid: str) -> None:
+        """Gives the bytes of a living manifest the ULID of the push that found them there."""
+        body = BodyRow.under(keys.body(repository_id, digest))
+        transaction.update(body, BodyRow.ulid.set(ulid), condition=BodyRow.pk.exists())
+
     def put(self, transaction: Transaction, row: ManifestRow, stored: ManifestRow | None) -> None:
         """Writes a manifest's state over the one that was read."""
         condition = unchanged(stored)

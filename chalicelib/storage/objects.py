@@ -1,6 +1,7 @@
 """The bucket: bytes by key, verified by S3 where it can, and the addresses that clients fetch them from."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -10,9 +11,13 @@ from botocore.exceptions import ConnectionError as Unreachable
 from pynamodb.connection import TableConnection
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import DigestInvalid, Unavailable
+from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
 
 READ_BYTES = 1024 * 1024
+
+
+class Gone(Exception):
+    """The object or multipart upload is not there, or not any more."""
 
 
 class ObjectStore:
@@ -64,10 +69,10 @@ class ObjectStore:
         """An object's size in bytes."""
         return int(self._call("head_object", Key=key)["ContentLength"])
 
-    def newest(self, prefix: str) -> tuple[str, int] | None:
-        """Key and size of an object under a prefix, None where there is none (one strongly consistent list)."""
-        found = self._call("list_objects_v2", Prefix=prefix, MaxKeys=10).get("Contents", [])
-        last = max(found, key=lambda entry: entry["LastModified"], default=None)
+    def last(self, prefix: str) -> tuple[str, int] | None:
+        """Key and size of the last object under a prefix, None where there is none (one strongly consistent list)."""
+        found = self._call("list_objects_v2", Prefix=prefix, MaxKeys=1000).get("Contents", [])
+        last = max(found, key=lambda entry: str(entry["Key"]), default=None)
         return (last["Key"], last["Size"]) if last else None
 
     def delete(self, key: str) -> None:
@@ -90,26 +95,25 @@ class ObjectStore:
         listed = [{"PartNumber": number, "ETag": etag} for number, etag in parts]
         try:
             self._call("complete_multipart_upload", Key=key, UploadId=multipart_id, MultipartUpload={"Parts": listed})
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchUpload" or not self.exists(key):
+        except Gone:
+            if not self.exists(key):
                 raise
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"):
+                raise BlobUploadInvalid("a part is not the one that was put: begin a new upload") from error
+            raise
 
     def abort_parts(self, key: str, multipart_id: str) -> None:
         """Gives a multipart upload up; one that is over already stays so."""
-        try:
+        with suppress(Gone):
             self._call("abort_multipart_upload", Key=key, UploadId=multipart_id)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchUpload":
-                raise
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under the key."""
         try:
             self.size(key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return False
-            raise
+        except Gone:
+            return False
         return True
 
     def address(self, operation: str, key: str, seconds: int, **parameters: Any) -> str:
@@ -123,3 +127,7 @@ class ObjectStore:
             return getattr(self.client, operation)(Bucket=self._bucket, **parameters)
         except (Unreachable, HTTPClientError) as error:
             raise Unavailable("the bucket does not answer") from error
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchUpload", "404"):
+                raise Gone(operation) from error
+            raise

@@ -64,6 +64,21 @@ class OptionalInteger(Attribute[int | None]):
         return int(value)
 
 
+class OptionalNumber(Attribute[float | None]):
+    """A number with fractions that may be missing."""
+
+    attr_type = NUMBER
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+    def serialize(self, value: float | None) -> str | None:
+        return None if value is None else f"{value:.3f}"
+
+    def deserialize(self, value: str) -> float:
+        return float(value)
+
+
 class OptionalText(Attribute[str | None]):
     """A text that may be missing."""
 

@@ -20,13 +20,15 @@ from chalicelib.storage.table import (
     query,
 )
 
-OPEN, CLOSED, CANCELLED = "open", "closed", "cancelled"
+# Open: bytes come through us or our relay. Granted: they come past us; hashing: they are being proven. Closed: digest
+# and key are proven and written, the bytes may still lie in parts. Linked: they are a blob. Cancelled: they are nothing.
+OPEN, GRANTED, HASHING, CLOSED, LINKED, CANCELLED = "open", "granted", "hashing", "closed", "linked", "cancelled"
 
 
 class UploadRow(Row):
-    """An upload. `offset` counts bytes, `hash_state` is what they hash to, `tail_key` the last that are no S3 part yet.
+    """An upload. `offset` counts bytes, `tail_key` holds the last, that are no S3 part yet; `version` counts writes.
 
-    Closed: `digest` and `s3_key` say what it became. `version` counts the writes.
+    `hash_state` is what the bytes hash to in `algorithm`, `other_state` in the other one; a relay keeps only the first.
     """
 
     repository_id = UnicodeAttribute()
@@ -34,6 +36,7 @@ class UploadRow(Row):
     algorithm = UnicodeAttribute()
     offset = Integer(default=0)
     hash_state = OptionalBytes()
+    other_state = OptionalBytes()
     s3_key = OptionalText()
     multipart_id = OptionalText()
     parts = Integer(default=0)
@@ -64,6 +67,12 @@ class UploadStore:
         """Writes an upload over the version that was read; None when there was none."""
         row.version = 0 if stored_version is None else stored_version + 1
         transaction.put(row, _unchanged(stored_version))
+
+    def linked(self, row: UploadRow, s3_key: str) -> UploadRow:
+        """A closed upload's row as it stands once its bytes are a blob under a key."""
+        linked = UploadRow.from_raw_data(row.serialize())
+        linked.status, linked.s3_key, linked.tail_key, linked.tail_size = LINKED, s3_key, None, 0
+        return linked
 
     def put_part(self, transaction: Transaction, upload: UploadRow, number: int, etag: str, size: int) -> None:
         """Writes down a part that S3 has acknowledged."""

@@ -81,7 +81,14 @@ def _functions(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _package(project: Path, out: Path) -> dict[str, Any]:
-    command = [sys.executable, "-IB", "-c", "from chalice.cli import main; main()", "--project-dir", str(project)]
+    command = [
+        sys.executable,
+        "-IB",
+        "-c",
+        "import sys; from chalice.cli import main; sys.exit(main())",
+        "--project-dir",
+        str(project),
+    ]
     command += ["package", "--stage", STAGE, "--pkg-format", "terraform", str(out)]
     environment = {"AWS_DEFAULT_REGION": REGION, "HOME": str(project), "PATH": os.defpath}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=project)

@@ -131,4 +131,4 @@ def _compile(tree: Path, python: Path) -> None:
 
 
 def _files(tree: Path) -> list[Path]:
-    return sorted(path for path in tree.rglob("*") if path.is_file())
+    return sorted((path for path in tree.rglob("*") if path.is_file()), key=Path.as_posix)

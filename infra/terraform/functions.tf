@@ -1,5 +1,6 @@
 # The functions, as chalice's package declares them: a function more in the code is a function more here. Handler,
 # runtime, memory and time stay in .chalice/config.json, next to the code; chalice's other resources are not used.
+# variables.tf refuses packages that do not fit.
 
 locals {
   build    = startswith(var.build, "/") ? var.build : "${path.module}/${var.build}"
@@ -16,16 +17,10 @@ locals {
     }
   }
 
-  # What only an operator knows. The others follow from what is built here.
-  settings_of_operators = [
-    "CLOUDBERTH_DOWNLOADS", "CLOUDBERTH_FAST_READS", "CLOUDBERTH_GRACE_S", "CLOUDBERTH_LEASE_S", "CLOUDBERTH_LOG_S",
-    "CLOUDBERTH_PRESIGN_S", "CLOUDBERTH_PULL_LOG", "CLOUDBERTH_TOKEN_S", "CLOUDBERTH_UPLOAD_S",
-  ]
-
   environment = merge({
     CLOUDBERTH_URL     = local.url
     CLOUDBERTH_TABLE   = aws_dynamodb_table.registry.name
-    CLOUDBERTH_BUCKET  = aws_s3_bucket.blobs.id
+    CLOUDBERTH_BUCKET  = aws_s3_bucket.blobs.bucket
     CLOUDBERTH_SECRETS = aws_secretsmanager_secret.keys.arn
     # CloudFront writes to the bucket by itself, serves from it, and proves itself to the app.
     CLOUDBERTH_EDGE      = var.cloudfront ? "on" : "off"
@@ -71,21 +66,6 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     # `python -m infra.secrets rotate` writes there when it makes the function start anew.
     ignore_changes = [description]
-
-    precondition {
-      condition     = local.package.architecture == var.architecture
-      error_message = "The package in ${var.build} is built for ${local.package.architecture}, and the functions run on ${var.architecture}. Build it again with `python -m infra.package --arch ${var.architecture}`, or set architecture."
-    }
-
-    precondition {
-      condition     = local.package.sha256 == filesha256("${local.build}/${local.package.file}")
-      error_message = "${local.package.file} in ${var.build} is not the one that package.json was written for. Run `python -m infra.package` again."
-    }
-
-    precondition {
-      condition     = each.value.memory > 128 && (each.key != "api_handler" || each.value.timeout <= 29)
-      error_message = "${each.key} has ${each.value.memory} MB and ${each.value.timeout} s. .chalice/config.json must give it more than chalice's 128 MB, and the API at most 29 s, after which the gateway has left."
-    }
   }
 
   depends_on = [aws_iam_role_policy.function]

@@ -55,6 +55,22 @@ variable "build" {
     ])
     error_message = "build: there is no package in ${var.build}. Run `python -m infra.package` first."
   }
+
+  validation {
+    condition = try([
+      for package in [jsondecode(file("${startswith(var.build, "/") ? "" : "${path.module}/"}${var.build}/package.json"))] :
+      package.sha256 == filesha256("${startswith(var.build, "/") ? "" : "${path.module}/"}${var.build}/${package.file}")
+    ][0], false)
+    error_message = "build: the zip in ${var.build} is not the one that its package.json was written for. Run `python -m infra.package` again."
+  }
+
+  validation {
+    condition = try(alltrue([
+      for function in values(jsondecode(file("${startswith(var.build, "/") ? "" : "${path.module}/"}${var.build}/package.json")).functions) :
+      function.memory_size > 128 && (function.handler != "app.app" || function.timeout <= 29)
+    ]), true)
+    error_message = "build: a function in ${var.build} has chalice's own 128 MB, or the API more than 29 s, after which the gateway has left. Set lambda_memory_size and lambda_timeout in .chalice/config.json."
+  }
 }
 
 variable "architecture" {
@@ -67,6 +83,22 @@ variable "architecture" {
     condition     = contains(["arm64", "x86_64"], var.architecture)
     error_message = "architecture: ${var.architecture} is neither arm64 nor x86_64: Lambda has no other processors."
   }
+
+  validation {
+    condition = try(
+      jsondecode(file("${startswith(var.build, "/") ? "" : "${path.module}/"}${var.build}/package.json")).architecture == var.architecture,
+      true
+    )
+    error_message = "architecture: the package in ${var.build} is built for another processor than ${var.architecture}, on which it would not start. Run `python -m infra.package --arch ${var.architecture}`, or set architecture."
+  }
+}
+
+locals {
+  # What only an operator knows. The others follow from what is built here.
+  settings_of_operators = [
+    "CLOUDBERTH_DOWNLOADS", "CLOUDBERTH_FAST_READS", "CLOUDBERTH_GRACE_S", "CLOUDBERTH_LEASE_S", "CLOUDBERTH_LOG_S",
+    "CLOUDBERTH_PRESIGN_S", "CLOUDBERTH_PULL_LOG", "CLOUDBERTH_TOKEN_S", "CLOUDBERTH_UPLOAD_S",
+  ]
 }
 
 variable "settings" {
@@ -105,7 +137,7 @@ variable "domain" {
       "^arn:aws[a-z-]*:acm:${var.cloudfront ? "us-east-1" : var.region}:[0-9]{12}:certificate/",
       var.domain.certificate_arn
     ))
-    error_message = "domain: ${try(var.domain.certificate_arn, "")} is not a certificate in ${var.cloudfront ? "us-east-1, where CloudFront looks for them" : "${var.region}, where the gateway looks for them"}."
+    error_message = "domain: ${coalesce(try(var.domain.certificate_arn, null), "-")} is not a certificate in ${var.cloudfront ? "us-east-1, where CloudFront looks for them" : "${var.region}, where the gateway looks for them"}."
   }
 }
 

@@ -166,7 +166,7 @@ class Slow:
 def test_no_address_is_too_old_when_a_slow_body_reaches_it() -> None:
     """As slow as the address's own length allows for: a part of 16 MB at 40 KB/s."""
     registry, part = Slow(40_000), bytes(8 * MEBIBYTE)
-    sent = Stream(registry, "a/b", "/", "")  # type: ignore[arg-type]
+    sent = Stream(registry, "a/b", "/", "", lambda: registry.now)  # type: ignore[arg-type]
     for _ in range(GRANT + 2):
         sent.put(part)
 

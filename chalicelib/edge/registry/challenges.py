@@ -2,6 +2,7 @@
 
 from chalice.app import Request
 
+from chalicelib.domain.names import REPOSITORY
 from chalicelib.edge.reply import Headers
 from chalicelib.settings import settings
 
@@ -27,10 +28,10 @@ def _scope(request: Request | None) -> str:
     if request.path == "/v2/_catalog":
         return "registry:catalog:*"
     name = (request.uri_params or {}).get("repository", "")
-    if not name or '"' in name:
+    if not REPOSITORY.fullmatch(name):
         return ""
     # Asking for a blob is how a push begins, and oras (Python) never asks for a better token than its first.
     begins_push = request.method == "HEAD" and request.path.endswith("/blobs/{digest}")
     asked = f"repository:{name}:{PUSHING if begins_push else ACTIONS.get(request.method, PUSHING)}"
     source = request.query_params.get("from") if request.query_params else None
-    return f"{asked} repository:{source}:pull" if source and '"' not in source else asked
+    return f"{asked} repository:{source}:pull" if source and REPOSITORY.fullmatch(source) else asked

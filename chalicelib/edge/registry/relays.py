@@ -88,7 +88,7 @@ def _said(repository: str) -> dict[str, Any]:
     """The relay's words, if it was the relay that said them. Raises Denied, BlobUploadInvalid."""
     path = asking.request().context["path"].encode()
     expected = hmac.new(services().secrets.relay, path + b"\n" + asking.body(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, asking.header("relay-signature")):
+    if not hmac.compare_digest(expected.encode(), asking.header("relay-signature").encode("utf-8", "replace")):
         raise Denied(repository, "relay uploads into")
     return _json()
 
@@ -96,7 +96,7 @@ def _said(repository: str) -> dict[str, Any]:
 def _json() -> dict[str, Any]:
     try:
         said = json.loads(asking.body())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BlobUploadInvalid(f"not JSON: {error}") from error
     if not isinstance(said, dict):
         raise BlobUploadInvalid("not a JSON object")

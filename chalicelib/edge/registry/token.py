@@ -4,7 +4,6 @@ https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/
 """
 
 import base64
-import binascii
 import datetime
 from urllib.parse import parse_qs
 
@@ -63,7 +62,7 @@ def _basic() -> tuple[str, str] | None:
         raise Unauthenticated("sign in with name and password")
     try:
         name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise Unauthenticated("the Authorization header cannot be read") from None
     if not colon:
         raise Unauthenticated("the Authorization header cannot be read")

@@ -10,8 +10,7 @@ const vm = require('node:vm');
 const FUNCTIONS = path.join(__dirname, '..', '..', '..', 'infra', 'terraform', 'edge');
 const MODULES = ['buffer', 'crypto', 'querystring'];
 const READ_ONLY = ['cdn-loop', 'content-length', 'host', 'transfer-encoding', 'via'];
-const FORBIDDEN =
-    /^(connection|expect|keep-alive|proxy-.*|trailer|upgrade|x-(accel|amz-cf|edge)-.*|x-cache|x-forwarded-proto|x-real-ip)$/;
+const FORBIDDEN = /^(connection|expect|keep-alive|trailer|upgrade|x-cache|x-real-ip|(proxy|x-(accel|amz-cf|edge))-.*)$/;
 
 // What node knows and the documentation does not name: used by mistake, it would fail only at the edge.
 const STRIP = `

@@ -1,0 +1,36 @@
+# What is refused before anything is made; tests/infra/test_terraform.py reads the sentences, one by one.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+mock_provider "aws" {
+  alias  = "global"
+  source = "./tests/mocks"
+}
+
+run "bad_input" {
+  command = plan
+
+  variables {
+    name               = "Registry"
+    region             = "Frankfurt"
+    build              = "tests/builds/nowhere"
+    architecture       = "mips"
+    settings           = { CLOUDBERTH_TABLE = "another" }
+    domain             = { name = "https://registry.example.com" }
+    upload_proof       = "trust"
+    waf                = true
+    waf_requests       = 1
+    allowed_addresses  = ["0.0.0.0/0"]
+    relay              = { image = "relay", vpc_id = "vpc-1", subnet_ids = ["subnet-1"] }
+    kms_key_arn        = "alias/registry"
+    log_retention_days = 42
+    tags               = { "aws:owner" = "us" }
+  }
+
+  expect_failures = [
+    var.name, var.region, var.build, var.architecture, var.settings, var.domain, var.upload_proof, var.waf,
+    var.waf_requests, var.allowed_addresses, var.relay, var.kms_key_arn, var.log_retention_days, var.tags,
+  ]
+}

@@ -1,0 +1,102 @@
+# A package that declares jobs: builds/workers is what chalice makes of a dispatch on the stream, two readers of queues and
+# a schedule. Nothing else names them here.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+mock_provider "aws" {
+  alias  = "global"
+  source = "./tests/mocks"
+}
+
+variables {
+  build = "tests/builds/workers"
+}
+
+run "jobs" {
+  assert {
+    condition = { for key, function in aws_lambda_function.this : key => function.function_name } == {
+      api_handler     = "registry-api"
+      deliver_webhook = "registry-deliver-webhook"
+      dispatch        = "registry-dispatch"
+      garbage         = "registry-garbage"
+      sweep           = "registry-sweep"
+    }
+    error_message = "A function that chalice declares is a function here."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["garbage"].timeout == 300 && aws_lambda_function.this["garbage"].memory_size == 1024
+    error_message = "Memory and time are those of .chalice/config.json."
+  }
+
+  assert {
+    condition = alltrue([
+      keys(aws_lambda_event_source_mapping.stream) == ["dispatch"],
+      aws_lambda_event_source_mapping.stream["dispatch"].event_source_arn == aws_dynamodb_table.registry.stream_arn,
+      aws_lambda_event_source_mapping.stream["dispatch"].starting_position == "TRIM_HORIZON",
+      aws_lambda_event_source_mapping.stream["dispatch"].batch_size == 100,
+      aws_lambda_event_source_mapping.stream["dispatch"].bisect_batch_on_function_error,
+      aws_lambda_event_source_mapping.stream["dispatch"].maximum_retry_attempts == 10,
+      aws_lambda_event_source_mapping.stream["dispatch"].function_response_types == toset(["ReportBatchItemFailures"]),
+      aws_lambda_event_source_mapping.stream["dispatch"].destination_config[0].on_failure[0].destination_arn == aws_sqs_queue.this["dispatch-failed"].arn,
+    ])
+    error_message = "The stream's batches are tried in parts and in halves, and what fails ten times is told to a queue."
+  }
+
+  assert {
+    condition = length(one(aws_lambda_event_source_mapping.stream["dispatch"].filter_criteria).filter) == 3 && contains(
+      [for filter in one(aws_lambda_event_source_mapping.stream["dispatch"].filter_criteria).filter : filter.pattern],
+      jsonencode({ eventName = ["REMOVE"], userIdentity = { type = ["Service"], principalId = ["dynamodb.amazonaws.com"] } })
+    )
+    error_message = "The stream wakes its function for events, for the log and for what the TTL service removed."
+  }
+
+  assert {
+    condition = alltrue([
+      keys(aws_lambda_event_source_mapping.queue) == ["deliver_webhook", "garbage"],
+      aws_lambda_event_source_mapping.queue["garbage"].batch_size == 10,
+      aws_lambda_event_source_mapping.queue["garbage"].maximum_batching_window_in_seconds == 5,
+      aws_lambda_event_source_mapping.queue["garbage"].scaling_config[0].maximum_concurrency == 4,
+      length(aws_lambda_event_source_mapping.queue["deliver_webhook"].scaling_config) == 0,
+      aws_lambda_event_source_mapping.queue["garbage"].function_response_types == toset(["ReportBatchItemFailures"]),
+    ])
+    error_message = "A reader of a queue is given what chalice declares, and may fail in part."
+  }
+
+  assert {
+    condition = (
+      aws_sqs_queue.this["deliver-webhook"].name == "registry-deliver-webhook" &&
+      aws_sqs_queue.dead["deliver-webhook"].name == "registry-deliver-webhook-dead"
+    )
+    error_message = "A queue that a function reads is made with it."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this["garbage"].visibility_timeout_seconds == 1800
+    error_message = "A message comes again after six times what its reader has."
+  }
+
+  assert {
+    condition = alltrue([
+      keys(aws_cloudwatch_event_rule.schedule) == ["sweep"],
+      aws_cloudwatch_event_rule.schedule["sweep"].name == "registry-sweep",
+      aws_cloudwatch_event_rule.schedule["sweep"].schedule_expression == "rate(1 minute)",
+      aws_cloudwatch_event_target.schedule["sweep"].arn == aws_lambda_function.this["sweep"].arn,
+      aws_lambda_permission.schedule["sweep"].principal == "events.amazonaws.com",
+    ])
+    error_message = "A schedule calls its function, under a name of this installation's."
+  }
+
+  assert {
+    condition = { for key, role in aws_iam_role_policy.function : key => [for statement in jsondecode(role.policy).Statement : statement.Sid] } == {
+      api_handler     = ["Logs", "Traces", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Keys"]
+      deliver_webhook = ["Logs", "Traces", "Queue"]
+      dispatch        = ["Logs", "Traces", "Stream", "Failures"]
+      garbage         = ["Logs", "Traces", "Queue"]
+      sweep           = ["Logs", "Traces"]
+    }
+    error_message = "Each function has a role of its own, with what its trigger asks for and no more."
+  }
+}

@@ -1,0 +1,93 @@
+"""Requests to a registry in somebody's name, with tokens for one repository."""
+
+import base64
+import io
+import re
+import threading
+import time
+from collections.abc import Mapping
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import requests
+
+from relay.errors import RelayError, Unavailable
+from relay.patience import Patience
+from relay.registry import TIMEOUT_S, Refused, Registry, reasons
+
+WORD = re.compile(r'(\w+)="([^"]*)"')
+# What a token lives at least (https://distribution.github.io/distribution/spec/auth/token/), in seconds.
+LIFE_S = 60
+NO_HEADERS: Mapping[str, str] = {}
+
+
+class Account:
+    """A user, or the anonymous with an empty name, who pushes into one repository; for several threads at once."""
+
+    def __init__(self, registry: Registry, user: str, password: str, repository: str, patience_s: float) -> None:
+        self._registry, self._repository, self._patience_s = registry, repository, patience_s
+        self._user, self._password = user, password
+        self._lock, self._header, self._until = threading.Lock(), "", 0.0
+
+    def authorization(self) -> str:
+        """The header of the moment: a token that is good for a while yet. Raises Refused."""
+        with self._lock:
+            if time.monotonic() > self._until:
+                self._header, life_s = Patience(self._patience_s).over(self._sign_in)
+                self._until = time.monotonic() + life_s * 0.6
+            return self._header
+
+    def _sign_in(self) -> tuple[str, float]:
+        challenge = self._get(f"{self._registry.url}/v2/", {}).headers.get("WWW-Authenticate", "")
+        scheme, words = challenge.partition(" ")[0].lower(), dict(WORD.findall(challenge))
+        basic = base64.b64encode(f"{self._user}:{self._password}".encode()).decode("ascii")
+        mine = {"Authorization": f"Basic {basic}"} if self._user else {}
+        if scheme != "bearer":
+            return (mine.get("Authorization", "") if scheme == "basic" else ""), LIFE_S
+        realm = urljoin(self._registry.url, words.get("realm", ""))
+        if urlsplit(realm).netloc != urlsplit(self._registry.url).netloc and urlsplit(realm).scheme != "https":
+            raise RelayError(f"the registry wants the password sent to {realm}, unencrypted: it was not sent")
+        scope = f"repository:{self._repository}:pull,push"
+        answer = self._get(f"{realm}?{urlencode({'service': words.get('service', ''), 'scope': scope})}", mine)
+        if answer.status_code != requests.codes.ok:
+            raise Refused(answer)
+        told = answer.json()
+        life_s = float(told.get("expires_in", LIFE_S))
+        return f"Bearer {told.get('token') or told['access_token']}", life_s
+
+    def _get(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        return _soon(self._registry.session.get(url, headers=dict(headers), timeout=TIMEOUT_S, allow_redirects=False))
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        accepted: tuple[int, ...],
+        content: bytes = b"",
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> requests.Response:
+        """A request for path and query `target`. Raises Refused at any status not `accepted`."""
+
+        def attempt() -> requests.Response:
+            mine = {"Authorization": token} if (token := self.authorization()) else {}
+            return _soon(
+                self._registry.session.request(
+                    method,
+                    urljoin(self._registry.url, target),
+                    data=io.BytesIO(content) if content else b"",
+                    headers={**headers, **mine},
+                    timeout=TIMEOUT_S,
+                    allow_redirects=False,
+                )
+            )
+
+        answer = Patience(self._patience_s).over(attempt)
+        if answer.status_code not in accepted:
+            raise Refused(answer)
+        return answer
+
+
+def _soon(answer: requests.Response) -> requests.Response:
+    """The answer, unless it asks to come again. Raises Unavailable."""
+    if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
+        raise Unavailable(f"the registry answered {answer.status_code}{reasons(answer)}")
+    return answer

@@ -1,0 +1,174 @@
+"""`relay push`: images from files into a repository, layers of any size, without a spool.
+
+What is there already is not sent, so that a push which broke goes on when it is run again: with the next blob, or in
+the middle of one that goes in parts.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+from chalicelib.domain.errors import RegistryError
+from chalicelib.domain.names import RepositoryName, parse_tag
+from chalicelib.domain.uploads import LARGEST_BODY
+from relay.account import Account
+from relay.archives import Archive
+from relay.delivery import Delivery
+from relay.docker_archives import from_docker_archive
+from relay.errors import RelayError
+from relay.images import Image, Manifest, from_layout
+from relay.ledger import Ledger
+from relay.progress import Board, Line
+from relay.registry import Refused, Registry
+from relay.slices import Slice
+from relay.target import beginning, path_of
+
+KINDS = ("oci", "docker-archive")
+LATEST = "latest"
+# What the registry answers to an upload that it does not know any more, or that cannot become this blob.
+GONE = (400, 404, 416)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `push` is told. `source` is KIND:PATH, `target` NAMESPACE/REPOSITORY[:TAG], `patience_s` in seconds."""
+
+    registry: str
+    user: str
+    password: str
+    source: str
+    target: str
+    patience_s: float
+
+
+def push(settings: Settings, board: Board) -> Iterator[str]:
+    """Pushes, and gives a line for each tag that stands. Raises RelayError, Refused, requests.RequestException."""
+    name, tag = _target(settings.target)
+    images = chosen(_images(settings.source, board), tag, settings.source)
+    registry = Registry(settings.registry)
+    account = Account(registry, settings.user, settings.password, name, settings.patience_s)
+    pushing = Pushing(registry, account, name, settings.patience_s, board)
+    for image, tags in images:
+        pushing.push(image.manifest, tags)
+        yield from (f"{name}:{each} {image.manifest.digest}" for each in tags)
+        if not tags:
+            yield f"{name}@{image.manifest.digest}"
+
+
+def _target(text: str) -> tuple[str, str]:
+    """Repository and tag, which may be empty. Raises RelayError."""
+    name, _, tag = text.partition(":")
+    try:
+        return str(RepositoryName.parse(name)), parse_tag(tag) if tag else ""
+    except RegistryError as error:
+        raise RelayError(str(error)) from error
+
+
+def _images(source: str, board: Board) -> list[Image]:
+    kind, _, path = source.partition(":")
+    if kind not in KINDS or not path:
+        raise RelayError(f"{source!r} is no source: say oci:PATH or docker-archive:PATH")
+    archive = Archive(Path(path))
+    if kind == "oci":
+        return from_layout(archive)
+    line = board.line(archive.path.name)
+    line.stretch("hashing", None)
+    try:
+        return from_docker_archive(archive, line.advance)
+    finally:
+        line.end(None)
+
+
+def chosen(images: list[Image], tag: str, source: str) -> list[tuple[Image, tuple[str, ...]]]:
+    """Which images are pushed under which tags: all under their own, or the one that is meant by `tag`."""
+    if not images:
+        raise RelayError(f"{source} has no images")
+    if tag:
+        meant = [image for image in images if tag in image.tags] or (images if len(images) == 1 else [])
+        if not meant:
+            known = ", ".join(sorted(each for image in images for each in image.tags)) or "none with a tag"
+            raise RelayError(f"{source} has {len(images)} images and none is tagged {tag}: it has {known}")
+        return [(meant[0], (tag,))]
+    if len(images) == 1 and not images[0].tags:
+        return [(images[0], (LATEST,))]
+    tags = [each for image in images for each in image.tags]
+    if twice := {each for each in tags if tags.count(each) > 1}:
+        raise RelayError(f"{source} has several images tagged {min(twice)}: name one repository and tag at a time")
+    return [(image, image.tags) for image in images]
+
+
+class Pushing:
+    """Blobs and manifests on their way into one repository."""
+
+    def __init__(self, registry: Registry, account: Account, name: str, patience_s: float, board: Board) -> None:
+        self._registry, self._account, self._name = registry, account, name
+        self._patience_s, self._board = patience_s, board
+        self._there: set[str] = set()
+
+    def push(self, root: Manifest, tags: tuple[str, ...]) -> None:
+        """Brings a manifest under its tags, after all that it names; without tags under its digest."""
+        for manifest in root.bottom_up():
+            for digest, content in manifest.blobs.items():
+                self._push_blob(digest, content)
+            references = (tags or (manifest.digest,)) if manifest is root else (manifest.digest,)
+            for reference in references:
+                target, kind = f"/v2/{self._name}/manifests/{reference}", {"Content-Type": manifest.media_type}
+                self._account.ask("PUT", target, (201,), manifest.content, kind)
+
+    def _push_blob(self, digest: str, content: Slice) -> None:
+        if digest in self._there:
+            return
+        line = self._board.line(digest[:19])
+        size = None
+        try:
+            # A redirect to the bytes says as well that they are there.
+            found = self._account.ask("HEAD", f"/v2/{self._name}/blobs/{digest}", (200, 302, 303, 307, 404))
+            if found.status_code == 404:
+                line.stretch("sending", content.size)
+                (self._push_small if content.size <= LARGEST_BODY else self._push_large)(digest, content, line)
+                size = content.size
+        finally:
+            line.end(size)
+        self._there.add(digest)
+
+    def _push_small(self, digest: str, content: Slice, line: Line) -> None:
+        target = f"/v2/{self._name}/blobs/uploads/?{urlencode({'digest': digest})}"
+        octets = {"Content-Type": "application/octet-stream"}
+        self._account.ask("POST", target, (201,), content.read(), octets)
+        line.advance(content.size)
+
+    def _push_large(self, digest: str, content: Slice, line: Line) -> None:
+        ledger = Ledger.at(_ledger_file(self._registry.url, self._name, digest))
+        if ledger.location:
+            try:
+                return self._deliver(ledger, digest, content, line)
+            except Refused as refused:
+                if refused.status not in GONE:
+                    raise
+        begun = self._account.ask("POST", beginning(self._name, digest), (202,))
+        ledger.begin(path_of(begun.headers["Location"]))
+        return self._deliver(ledger, digest, content, line)
+
+    def _deliver(self, ledger: Ledger, digest: str, content: Slice, line: Line) -> None:
+        line.stretch("sending", content.size)
+        patience_s, authorization = self._patience_s, self._account.authorization
+        try:
+            Delivery(self._registry, ledger, content, digest, authorization, patience_s, line).send()
+        except Refused as refused:
+            if refused.status in GONE:
+                ledger.forget()
+            raise
+        ledger.forget()
+
+
+def _ledger_file(url: str, name: str, digest: str) -> Path:
+    """Where it is written down what S3 has of a blob, for the next run."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cloudberth-relay" / "pushes"
+    # Without such a place a push that broke only sends more again.
+    with suppress(OSError):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home / f"{hashlib.sha256(f'{url} {name} {digest}'.encode()).hexdigest()}.json"

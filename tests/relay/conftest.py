@@ -1,0 +1,46 @@
+"""A fake registry, and a relay in front of it."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from relay.progress import Board
+from relay.serve import Settings, make_server
+from tests.relay.fakes import Fake, in_thread, running
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    with running(Fake()) as started:
+        yield started
+
+
+@pytest.fixture
+def told() -> io.StringIO:
+    """What relays tell their operator."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def make_relay(told: io.StringIO, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Starts a relay in front of a registry; its address."""
+    with ExitStack() as stack:
+
+        def make(registry: str, key: bytes = b"", patience_s: float = 20) -> str:
+            settings = Settings(registry, ("127.0.0.1", 0), tmp_path / "spool", key, patience_s)
+            server = make_server(settings, Board(told))
+            stack.callback(server.server_close)
+            stack.enter_context(in_thread(server.serve_forever))
+            stack.callback(server.shutdown)
+            return f"127.0.0.1:{server.server_address[1]}"
+
+        yield make
+
+
+@pytest.fixture
+def relay(make_relay: Callable[..., str], fake: Fake) -> str:
+    """Host and port of a relay without a key, in front of the fake."""
+    return make_relay(fake.url)

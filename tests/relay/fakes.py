@@ -1,0 +1,239 @@
+"""A registry and its bucket in one small server, which fails as it is told to: what a relay speaks to, without its rest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+UPLOAD = re.compile(r"/v2/(.+)/blobs/uploads/([^/]*)(/grants|/complete)?")
+USER, PASSWORD, TOKEN = "carol", "a-password", "good"
+GOOD = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@dataclass
+class Seen:
+    """A request that came."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Fake:
+    """What is there, what came, and what shall go wrong. `faults` are asked for a fault of each PUT into the bucket."""
+
+    url: str = ""
+    largest_put: int = 1 << 40
+    part_size: int = 1 << 20
+    hashing_rounds: int = 0
+    faults: list[str] = field(default_factory=list)
+    answers: dict[tuple[str, str], list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
+    token: str = TOKEN
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    uploads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bucket: dict[str, bytes] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def asked(self, method: str, pattern: str = "") -> list[Seen]:
+        """The requests of a method whose target holds a pattern."""
+        return [seen for seen in self.seen if seen.method == method and re.search(pattern, seen.target)]
+
+    def next(self, method: str, path: str, *answers: tuple[int, dict[str, str], bytes]) -> None:
+        """What the next requests of a path get instead of the right answer."""
+        self.answers[method, path] = list(answers)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    @property
+    def fake(self) -> Fake:
+        return self.server.fake
+
+    def do(self) -> None:
+        path = urlsplit(self.path).path
+        if path.startswith("/bucket/"):
+            return self.in_bucket(path)
+        body = self.body()
+        with self.fake.lock:
+            self.fake.seen.append(Seen(self.command, self.path, dict(self.headers.items()), body))
+            planned = self.fake.answers.get((self.command, path))
+            if planned:
+                return self.answer(*planned.pop(0))
+            return self.route(path, body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            content = b""
+            while size := int(self.rfile.readline(), 16):
+                content += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return content
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def route(self, path: str, body: bytes) -> None:
+        if path == "/v2/auth":
+            basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+            if self.headers.get("Authorization") != f"Basic {basic}":
+                return self.refuse(401, "UNAUTHORIZED", "wrong password")
+            return self.answer(200, {}, json.dumps({"token": self.fake.token, "expires_in": 300}).encode())
+        if path.startswith("/v2/") and self.headers.get("Authorization") != f"Bearer {self.fake.token}":
+            realm = f'Bearer realm="{self.fake.url}/v2/auth",service="fake"'
+            return self.refuse(401, "UNAUTHORIZED", "a token is needed", {"WWW-Authenticate": realm})
+        if found := UPLOAD.fullmatch(path):
+            return self.upload(found[1], found[2], found[3] or "", body)
+        if found := re.fullmatch(r"/v2/.+/(blobs|manifests)/(.+)", path):
+            return self.blob(found[2]) if found[1] == "blobs" else self.manifest(found[2], body)
+        return self.answer(200, {"X-Echo": self.path}, body or b"hello")
+
+    def upload(self, name: str, upload: str, what: str, body: bytes) -> None:
+        if self.command == "POST" and not upload:
+            digest = parse_qs(urlsplit(self.path).query).get("digest", [""])[0]
+            if digest:
+                return self.store(digest, body)
+            upload = f"upload{next(self.fake.numbers)}.rest"
+            self.fake.uploads[upload] = {"rounds": self.fake.hashing_rounds}
+            place = {"Location": f"{self.fake.url}/v2/{name}/blobs/uploads/{upload}", "Range": "0-0"}
+            return self.answer(202, place)
+        if upload not in self.fake.uploads:
+            return self.refuse(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
+        if what:
+            return (self.grants if what == "/grants" else self.complete)(upload, json.loads(body))
+        if self.command == "PUT":
+            return self.store(parse_qs(urlsplit(self.path).query)["digest"][0], body)
+        if self.command == "DELETE":
+            del self.fake.uploads[upload]
+            return self.answer(204)
+        return self.answer(204, {"Location": urlsplit(self.path).path, "Range": "0-0"})
+
+    def grants(self, upload: str, said: dict[str, Any]) -> None:
+        size, first = said["size"], said.get("first", 1)
+        where = f"{self.fake.url}/bucket/{upload}"
+        if said["digest"].startswith("sha256:") and size <= self.fake.largest_put:
+            checksum = base64.b64encode(bytes.fromhex(said["digest"][7:])).decode()
+            told = {"way": "put", "address": where, "headers": {"x-amz-checksum-sha256": checksum}}
+            return self.answer(200, {}, json.dumps(told).encode())
+        count = -(-size // self.fake.part_size)
+        parts = [{"number": n, "address": f"{where}/{n}"} for n in range(first, min(first + 4, count + 1))]
+        told = {"way": "parts", "part_size": self.fake.part_size, "parts": parts}
+        return self.answer(200, {}, json.dumps(told).encode())
+
+    def complete(self, upload: str, said: dict[str, Any]) -> None:
+        row = self.fake.uploads[upload]
+        if row["rounds"]:
+            row["rounds"] -= 1
+            return self.answer(202, {"Retry-After": "0"}, json.dumps({"hashed": 100 - row["rounds"]}).encode())
+        stored = [self.fake.bucket[f"{upload}/{number}"] for number, _ in said["parts"]]
+        return self.store(said["digest"], b"".join(stored) if stored else self.fake.bucket[upload])
+
+    def store(self, digest: str, content: bytes) -> None:
+        algorithm, _, expected = digest.partition(":")
+        if hashlib.new(algorithm, content).hexdigest() != expected:
+            return self.refuse(400, "DIGEST_INVALID", "other bytes")
+        self.fake.blobs[digest] = content
+        return self.answer(201, {"Location": f"/v2/x/blobs/{digest}", "Docker-Content-Digest": digest})
+
+    def blob(self, digest: str) -> None:
+        if digest not in self.fake.blobs:
+            return self.refuse(404, "BLOB_UNKNOWN", "no such blob")
+        return self.answer(307, {"Location": f"{self.fake.url}/bucket/blob?X-Amz-Signature=%2Babc"})
+
+    def manifest(self, reference: str, body: bytes) -> None:
+        if self.command == "PUT":
+            self.fake.manifests[reference] = (self.headers["Content-Type"], body)
+            return self.answer(201, {"Docker-Content-Digest": f"sha256:{hashlib.sha256(body).hexdigest()}"})
+        if reference not in self.fake.manifests:
+            return self.refuse(404, "MANIFEST_UNKNOWN", "no such manifest")
+        kind, content = self.fake.manifests[reference]
+        return self.answer(200, {"Content-Type": kind}, content)
+
+    def in_bucket(self, path: str) -> None:
+        """One PUT into the bucket, with the next of the faults."""
+        with self.fake.lock:
+            fault = self.fake.faults.pop(0) if self.fake.faults else ""
+            self.fake.at_once += 1
+            self.fake.most_at_once = max(self.fake.most_at_once, self.fake.at_once)
+        try:
+            if fault == "cut":
+                self.rfile.read(int(self.headers["Content-Length"]) // 2)
+                self.close_connection = True
+                return None
+            body = self.body()
+            with self.fake.lock:
+                self.fake.seen.append(Seen(self.command, self.path, dict(self.headers.items()), body[:100]))
+                if fault:
+                    return self.answer(int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
+                checksum = self.headers.get("x-amz-checksum-sha256")
+                if checksum and base64.b64encode(hashlib.sha256(body).digest()).decode() != checksum:
+                    return self.answer(400, {}, b"<Error><Code>BadDigest</Code></Error>")
+                self.fake.bucket[path.removeprefix("/bucket/")] = body
+                return self.answer(200, {"ETag": f'"{hashlib.md5(body).hexdigest()}"'})
+        finally:
+            with self.fake.lock:
+                self.fake.at_once -= 1
+
+    def refuse(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+        self.answer(status, {"Content-Type": "application/json", **(headers or {})}, body)
+
+    def answer(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Silent."""
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, fake: Fake, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.fake = fake
+
+
+@contextmanager
+def running(fake: Fake, port: int = 0) -> Iterator[Fake]:
+    """A fake that answers, at `fake.url`."""
+    server = Server(fake, port)
+    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+    with in_thread(server.serve_forever):
+        yield fake
+        server.shutdown()
+    server.server_close()
+
+
+@contextmanager
+def in_thread(work: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield
+    thread.join(10)
