@@ -11,3 +11,7 @@ class Unavailable(RelayError):
 
 class Cut(RelayError):
     """The client went away before its body was whole."""
+
+
+class BadRequest(Cut):
+    """A request whose body nobody can tell the end of: as good as cut, but its client can be told."""

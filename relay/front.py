@@ -9,7 +9,7 @@ from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.uploads import LARGEST_BODY
 from relay.answers import JSON, refusal
-from relay.errors import RelayError
+from relay.errors import Cut, RelayError
 from relay.passing import ask, homeward, onward
 from relay.registry import Answer, Registry
 from relay.server import Handler
@@ -44,6 +44,8 @@ class Front:
             if not self._uploads.takes(target, body.length):
                 return self._pass_on(client, target, body)
             answer = self._uploads.take(target, body, client.headers.get("Authorization", ""))
+        except Cut:
+            raise
         except requests.RequestException as error:
             answer = self._away(error)
         except RelayError as error:

@@ -14,9 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from relay.answers import refusal
-from relay.errors import Cut
+from relay.errors import BadRequest, Cut
 from relay.registry import Answer
-from relay.wire import BadRequest, Body, body_length, head_of
+from relay.wire import Body, body_length, head_of
 
 # A client that neither sends nor asks for this long is gone, in seconds.
 IDLE_S = 300
@@ -51,14 +51,13 @@ class Handler(BaseHTTPRequestHandler):
         """Answers one request."""
         try:
             body = Body(self.rfile, body_length(self.headers))
+            with self.server.busy():
+                self.server.work(self, body)
         except BadRequest as error:
             self.close_connection = True
-            return self.answer(refusal(400, "UNSUPPORTED", str(error)), None)
-        with self.server.busy():
-            try:
-                self.server.work(self, body)
-            except (Cut, BrokenPipeError, ConnectionResetError, TimeoutError):
-                self.close_connection = True
+            self.answer(refusal(400, "UNSUPPORTED", str(error)), None)
+        except (Cut, BrokenPipeError, ConnectionResetError, TimeoutError):
+            self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve  # noqa: N815  (its parent's names)
 

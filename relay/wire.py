@@ -6,15 +6,11 @@ from email.message import Message
 from http import HTTPStatus
 from io import BufferedIOBase
 
-from relay.errors import Cut
+from relay.errors import BadRequest, Cut
 
 LONGEST_LINE = 4096
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n")
 Headers = Iterable[tuple[str, str]]
-
-
-class BadRequest(Exception):
-    """A request whose body nobody can tell the end of; the connection ends with it."""
 
 
 def body_length(headers: Message) -> int | None:
@@ -72,7 +68,7 @@ class Body:
         """Reads a chunk's size; False after the last, whose trailers are read and dropped."""
         match = CHUNK_SIZE.fullmatch(self._line())
         if not match:
-            raise Cut("the chunks of the body cannot be read")
+            raise BadRequest("the chunks of the body cannot be read")
         self._left = int(match[1], 16)
         if self._left == 0:
             while self._line().strip():
@@ -82,6 +78,8 @@ class Body:
 
     def _line(self) -> bytes:
         line = self._file.readline(LONGEST_LINE)
+        if len(line) == LONGEST_LINE:
+            raise BadRequest("a line within the body is too long")
         if not line.endswith(b"\n"):
             raise Cut("the client left before its body was whole")
         return line
@@ -90,7 +88,7 @@ class Body:
         if self.length is not None:
             self.is_done = True
         elif self._line().strip():
-            raise Cut("the chunks of the body cannot be read")
+            raise BadRequest("the chunks of the body cannot be read")
 
 
 class Begun:

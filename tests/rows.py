@@ -32,7 +32,7 @@ def all_rows(house: House) -> list[Plain]:
 
 def _plain(value: dict[str, Any]) -> object:
     kind, content = next(iter(value.items()))
-    return {"N": int, "SS": set, "NULL": lambda _: None}.get(kind, lambda it: it)(content)
+    return {"N": _number, "SS": set, "NULL": lambda _: None}.get(kind, lambda it: it)(content)
 
 
 def rows_like(house: House, pk: str = "", sk: str = "") -> list[Plain]:
@@ -127,3 +127,7 @@ def linked_bytes(house: House, repository: Repository) -> tuple[int, int, int]:
         total(rows_like(house, owner, "SIZE#"), "bytes"),
         total(rows_like(house, f"N#{repository.namespace_id}", "SIZE#"), "bytes"),
     )
+
+
+def _number(text: str) -> int | float:
+    return float(text) if "." in text else int(text)

@@ -50,8 +50,7 @@ class Grants:
         Raises Unauthenticated, BlobUploadUnknown, BlobUploadInvalid.
         """
         repository, token = self._uploads.opened(actor, name, text)
-        if not 0 <= size <= LARGEST_OBJECT:
-            raise BlobUploadInvalid(f"size is {size}: a blob has 0 to {LARGEST_OBJECT} bytes")
+        _check_size(size)
         row = self._store.get(token.upload_id)
         # What has begun to come another way has bytes that are proven already: none of those may be replaced.
         if row is not None and row.status != GRANTED:
@@ -93,6 +92,7 @@ class Grants:
         Raises BlobUploadInvalid when nothing was put, SizeInvalid, DigestInvalid, BlobUploadUnknown.
         """
         repository, token = self._uploads.opened(actor, name, text)
+        _check_size(size)
         if _in_one_put(digest, size):
             if not self._blobs.adopt(repository, digest, by_grant=True):
                 raise BlobUploadInvalid(f"nothing of {digest} was put under the address that was granted")
@@ -158,6 +158,11 @@ class Grants:
             transaction.commit()
         except LostRace:
             raise OutOfOrder(row.offset) from None
+
+
+def _check_size(size: int) -> None:
+    if not 0 <= size <= LARGEST_OBJECT:
+        raise BlobUploadInvalid(f"size is {size}: a blob has 0 to {LARGEST_OBJECT} bytes")
 
 
 def _in_one_put(digest: Digest, size: int) -> bool:

@@ -21,7 +21,7 @@ from chalicelib.storage.table import (
 )
 
 # Open: bytes come through us or our relay. Granted: they come past us; hashing: they are being proven. Closed: digest
-# and key are proven and written, the bytes may still lie in parts. Linked: they are a blob. Cancelled: they are nothing.
+# and key are proven and written, the bytes may still lie in parts. Linked: they are a blob. Cancelled: nothing.
 OPEN, GRANTED, HASHING, CLOSED, LINKED, CANCELLED = "open", "granted", "hashing", "closed", "linked", "cancelled"
 
 

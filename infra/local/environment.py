@@ -113,6 +113,8 @@ def worker_environment(
         "CLOUDBERTH_PORT": str(settings.port),
         "CLOUDBERTH_WORKERS": str(settings.workers),
         "PYTHONUNBUFFERED": "1",
+        # glibc would keep a layer's buffers in the arena of each thread that once held one.
+        "MALLOC_MMAP_THRESHOLD_": "131072",
         **_without_proxy(base),
     }
 

@@ -123,7 +123,9 @@ def main() -> None:
     # docker and skopeo try TLS first, which uvicorn warns of as an invalid request.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     house = services()
+    # Both clients before the first request: threads that come together would each make their own.
     house.accounts.has_first_user()
+    house.objects.exists("none")
     config = uvicorn.Config(
         Gateway(house),
         loop="uvloop",

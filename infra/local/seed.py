@@ -54,8 +54,11 @@ def make_keys(place: Path) -> None:
 
 def make_table(name: str, client: Any) -> None:
     """Makes the table, unless it is there, with its time to live."""
+    table = description(name)
+    # Nobody reads the stream here yet, and dynoxide looks through all of it at every write.
+    del table["StreamSpecification"]
     try:
-        client.create_table(**description(name))
+        client.create_table(**table)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceInUseException":
             raise

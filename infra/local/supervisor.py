@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -54,13 +54,13 @@ class Supervisor:
         begun = time.monotonic()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
-        listener = listen(self.settings.port)
+        listeners = listen(self.settings.port, self.settings.workers)
         data.prepare(self.settings.data)
         lock = data.hold(self.settings.data)
         try:
             environment = self._start_servers(lock)
             seeded(self._seed(environment))
-            self._start_workers(environment, listener, lock)
+            self._start_workers(environment, listeners, lock)
             ready(time.monotonic() - begun)
             while True:
                 self._pause()
@@ -68,12 +68,13 @@ class Supervisor:
             self.say("Stopping …")
         finally:
             self._stop()
-            listener.close()
+            for listener in listeners:
+                listener.close()
             os.close(lock)
 
-    def _start_workers(self, environment: Mapping[str, str], listener: socket.socket, lock: int) -> None:
-        command = (sys.executable, "-m", "infra.local.gateway", "--fd", str(listener.fileno()))
-        for number in range(1, self.settings.workers + 1):
+    def _start_workers(self, environment: Mapping[str, str], listeners: Sequence[socket.socket], lock: int) -> None:
+        for number, listener in enumerate(listeners, start=1):
+            command = (sys.executable, "-m", "infra.local.gateway", "--fd", str(listener.fileno()))
             self._start_child(
                 Program(f"gateway-{number}", command, environment, ROOT, inherited=(listener.fileno(), lock))
             )
@@ -201,17 +202,33 @@ class Supervisor:
         self._signals += 1
 
 
-def listen(port: int) -> socket.socket:
-    """The socket that every worker accepts from.
+def listen(port: int, count: int) -> list[socket.socket]:
+    """A socket for each worker, all on one port. StackError when another program has it.
+
+    Linux shares connections evenly among sockets of one port, where workers on one socket would race for them: the
+    first to wake took all 32 of a burst. What a dead worker was sent waits in its socket for the next one.
+    """
+    _bound(port, shared=False).close()
+    shared = sys.platform == "linux"
+    first = _bound(port, shared=shared)
+    listeners = [first, *(_bound(port, shared=True) if shared else first.dup() for _ in range(count - 1))]
+    for listener in listeners:
+        listener.listen(1024)
+    return listeners
+
+
+def _bound(port: int, *, shared: bool) -> socket.socket:
+    """A socket on the port.
 
     With IPPROTO_TCP rather than 0 asyncio and uvloop see a TCP socket and set TCP_NODELAY, without which a reply
     in two writes waits 40 ms for an acknowledgement.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((LOOPBACK, port))
-        listener.listen(1024)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

@@ -62,14 +62,12 @@ resource "aws_cloudfront_origin_access_control" "blobs" {
 resource "aws_cloudfront_distribution" "edge" {
   count = var.cloudfront ? 1 : 0
 
-  #checkov:skip=CKV_AWS_68:waf = true, or a list of allowed_addresses, puts AWS WAF in front; it costs money at rest, and Cloudberth does not.
-  #checkov:skip=CKV2_AWS_47:waf = true brings AWS's rules against Log4j's fault; nothing here runs Java.
+  #checkov:skip=CKV2_AWS_47:waf = true brings the rules against Log4j's fault, which checkov does not follow into a dynamic block.
   #checkov:skip=CKV_AWS_86:access_logs = true delivers them the newer way, which needs no ACLs (below).
-  #checkov:skip=CKV_AWS_174:With a domain TLS 1.2 is the least; CloudFront's own certificate leaves no choice.
   #checkov:skip=CKV_AWS_305:The root of a registry is no document.
   #checkov:skip=CKV_AWS_310:Each origin is one regional service of AWS; there is no second one to fail over to.
   #checkov:skip=CKV_AWS_374:Whom a registry serves is not for us to say; allowed_addresses is there for its operator.
-  #checkov:skip=CKV2_AWS_42:domain brings a certificate of its own; without one CloudFront's is used.
+  #checkov:skip=CKV2_AWS_32:Both behaviors have AWS's SecurityHeadersPolicy, by its id.
   enabled             = true
   comment             = var.name
   http_version        = "http2and3"
@@ -136,7 +134,7 @@ resource "aws_cloudfront_distribution" "edge" {
     path_pattern               = "/content/*"
     target_origin_id           = "api"
     viewer_protocol_policy     = "https-only"
-    allowed_methods            = ["GET", "HEAD"]
+    allowed_methods            = ["GET", "HEAD", "OPTIONS"]
     cached_methods             = ["GET", "HEAD"]
     compress                   = false
     cache_policy_id            = local.policies.cache

@@ -35,7 +35,6 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:Requests share the account's concurrency; a reserve would turn pushes away while others stand idle.
   #checkov:skip=CKV_AWS_116:The API is called synchronously; queues and streams have dead-letter queues of their own; a schedule comes again.
   #checkov:skip=CKV_AWS_117:Table, bucket and secret are AWS's own endpoints behind IAM; a VPC would add cost and cold starts (docs/limits.md).
-  #checkov:skip=CKV_AWS_173:The settings are names and addresses, never keys; kms_key_arn names a key for them.
   #checkov:skip=CKV_AWS_272:The package is reproducible and known by its SHA-256; a signing profile would prove the same.
   function_name    = each.value.name
   description      = "Cloudberth: ${each.key == "api_handler" ? "answers every request" : replace(each.key, "_", " ")}"

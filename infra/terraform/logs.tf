@@ -22,7 +22,6 @@ locals {
 
 resource "aws_cloudwatch_log_group" "gateway" {
   #checkov:skip=CKV_AWS_338:These lines hold the addresses of people: log_retention_days says how long, 90 days unless told otherwise.
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with a key of its own; kms_key_arn names another one.
   name              = "/aws/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -32,7 +31,6 @@ resource "aws_cloudwatch_log_group" "function" {
   for_each = local.functions
 
   #checkov:skip=CKV_AWS_338:log_retention_days says how long, 90 days unless told otherwise.
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with a key of its own; kms_key_arn names another one.
   name              = "/aws/lambda/${each.value.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn

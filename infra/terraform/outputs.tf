@@ -56,6 +56,11 @@ output "queue_arns" {
   value       = { for key, queue in aws_sqs_queue.this : key => queue.arn }
 }
 
+output "dead_queue_names" {
+  description = "The dead-letter queues by the short names of their queues, for alarms."
+  value       = { for key in keys(local.queues) : key => aws_sqs_queue.dead[key].name }
+}
+
 output "functions" {
   description = "The functions' names, by chalice's names of them."
   value       = { for key, function in aws_lambda_function.this : key => function.function_name }

@@ -26,7 +26,6 @@ resource "aws_cloudwatch_log_group" "relay" {
   count = var.relay == null ? 0 : 1
 
   #checkov:skip=CKV_AWS_338:log_retention_days says how long, 90 days unless told otherwise.
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with a key of its own; kms_key_arn names another one.
   name              = "/aws/ecs/${var.name}-relay"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -80,7 +79,6 @@ resource "aws_ecs_cluster" "relay" {
 resource "aws_ecs_task_definition" "relay" {
   count = var.relay == null ? 0 : 1
 
-  #checkov:skip=CKV_AWS_336:The root of the container is read-only: see readonlyRootFilesystem.
   family                   = "${var.name}-relay"
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
@@ -98,13 +96,10 @@ resource "aws_ecs_task_definition" "relay" {
     image                  = var.relay.image
     essential              = true
     readonlyRootFilesystem = true
-    stopTimeout            = 120
+    entryPoint             = ["python", "-m", "relay"]
+    command                = ["serve", "--registry", aws_apigatewayv2_api.registry.api_endpoint, "--listen", "0.0.0.0:${local.relay_port}"]
     portMappings           = [{ containerPort = local.relay_port, protocol = "tcp" }]
-    environment = [
-      { name = "RELAY_REGISTRY", value = aws_apigatewayv2_api.registry.api_endpoint },
-      { name = "RELAY_LISTEN", value = "0.0.0.0:${local.relay_port}" },
-    ]
-    secrets = [{ name = "RELAY_KEY", valueFrom = "${aws_secretsmanager_secret.keys.arn}:relay::" }]
+    secrets                = [{ name = "RELAY_KEY", valueFrom = "${aws_secretsmanager_secret.keys.arn}:relay::" }]
     logConfiguration = {
       logDriver = "awslogs"
       options = {
@@ -119,7 +114,6 @@ resource "aws_ecs_task_definition" "relay" {
 resource "aws_ecs_service" "relay" {
   count = var.relay == null ? 0 : 1
 
-  #checkov:skip=CKV_AWS_333:Subnets without a NAT gateway have no other way out; nothing but the load balancer gets in.
   name            = "${var.name}-relay"
   cluster         = aws_ecs_cluster.relay[0].id
   task_definition = aws_ecs_task_definition.relay[0].arn
@@ -152,7 +146,7 @@ resource "aws_lb" "relay" {
 
   #checkov:skip=CKV_AWS_91:CloudFront and the relay log each request already.
   #checkov:skip=CKV_AWS_150:It holds nothing; deletion_protection guards what does.
-  #checkov:skip=CKV2_AWS_28:AWS WAF stands before CloudFront, the only one that reaches this load balancer.
+  #checkov:skip=CKV2_AWS_20:Nobody but CloudFront comes here, by HTTP through AWS's own network.
   name                       = "${var.name}-relay"
   internal                   = true
   load_balancer_type         = "application"
@@ -175,7 +169,7 @@ resource "aws_lb_target_group" "relay" {
   deregistration_delay = 300
 
   health_check {
-    path    = "/health"
+    path    = "/relay/health"
     matcher = "200"
   }
 }
@@ -185,7 +179,6 @@ resource "aws_lb_listener" "relay" {
 
   #checkov:skip=CKV_AWS_2:CloudFront comes through AWS's own network into the VPC; a certificate would need a name for what has none.
   #checkov:skip=CKV_AWS_103:See CKV_AWS_2.
-  #checkov:skip=CKV2_AWS_20:See CKV_AWS_2.
   load_balancer_arn = aws_lb.relay[0].arn
   port              = 80
   protocol          = "HTTP"

@@ -2,7 +2,6 @@
 # `python -m infra.secrets put` makes the keys (output `fill_keys`), and `rotate` new ones.
 
 resource "aws_secretsmanager_secret" "keys" {
-  #checkov:skip=CKV_AWS_149:Secrets Manager encrypts with the account's own key for it; kms_key_arn names another one.
   #checkov:skip=CKV2_AWS_57:`python -m infra.secrets rotate` tells functions and edge in an order that no schedule of the service's own knows.
   name                    = "${var.name}-keys"
   description             = "Keys of ${var.name}: tokens, uploads, envelope, relay, origin. Written by python -m infra.secrets"

@@ -8,7 +8,6 @@ locals {
 }
 
 resource "aws_dynamodb_table" "registry" {
-  #checkov:skip=CKV_AWS_119:DynamoDB encrypts with the account's own key for it; kms_key_arn names another one.
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = local.keys.partition

@@ -32,7 +32,6 @@ resource "aws_wafv2_web_acl" "edge" {
   provider = aws.global
 
   #checkov:skip=CKV2_AWS_31:Its logs would hold the Authorization header of every request; metrics and samples are on.
-  #checkov:skip=CKV_AWS_192:With waf = true AWS's rules against Log4j's fault are on; with a list of addresses alone, the list is.
   name        = var.name
   description = "Who may reach ${var.name}"
   scope       = "CLOUDFRONT"

@@ -148,10 +148,10 @@ def test_any_text_is_a_chunk_that_reads_back_or_refused(text: str) -> None:
     assert Chunk.parse(f"{chunk.first}-{chunk.last}") == chunk
 
 
-def test_parts_grow_so_that_ten_thousand_hold_what_s3_holds() -> None:
+def test_parts_grow_so_that_the_ten_thousand_that_s3_joins_hold_500_gb() -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
     offset = parts = 0
-    while offset < 5 * 1024**4:
+    while offset < 500 * 10**9:
         size = part_size(offset)
 
         assert SMALLEST_PART < size <= LARGEST_PUT

@@ -14,6 +14,7 @@ WITHOUT = {
     "PullLog": "behind Usage, which has the actor",
     "BodyCache": "bytes that `pull` has asked for already",
     "TagMoves": "a part of a transaction whose rights were checked",
+    "Edges": "a part of a push, whose rights were checked",
     "Relays": "the relay signs, and the upload's token was given to a pusher",
     "Access.known": "reads what a grant says",
     "Access.walk": "takes the account's row itself: this is where rights come from",

@@ -85,7 +85,7 @@ def test_accepted_connections_do_not_wait_for_acknowledgements(
     new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
     """A reply in two writes would otherwise wait 40 ms for the client's delayed acknowledgement."""
-    listener = listen(port := free_port())
+    listener = listen(port := free_port(), 1)[0]
     inherited = socket.socket(fileno=os.dup(listener.fileno()))
     loop, accepted = new_loop(), []
 

@@ -104,7 +104,7 @@ def test_a_large_disk_needs_the_share_below_which_the_object_store_takes_no_byte
 
 
 def test_the_listening_socket_says_that_it_is_tcp_so_that_replies_are_not_delayed():
-    with listen(free_port()) as listener:
+    with listen(free_port(), 1)[0] as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def make_relay(told: io.StringIO, tmp_path: Path) -> Iterator[Callable[..., str]
             settings = Settings(registry, ("127.0.0.1", 0), tmp_path / "spool", key, patience_s)
             server = make_server(settings, Board(told))
             stack.callback(server.server_close)
-            stack.enter_context(in_thread(server.serve_forever))
+            stack.enter_context(in_thread(partial(server.serve_forever, 0.02)))
             stack.callback(server.shutdown)
             return f"127.0.0.1:{server.server_address[1]}"
 

@@ -1,4 +1,4 @@
-"""A registry and its bucket in one small server, which fails as it is told to: what a relay speaks to, without its rest."""
+"""A registry and its bucket in one small server, which fails as it is told to: all of them that a relay sees."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.answer(*planned.pop(0))
             return self.route(path, body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do  # noqa: N815  (its parent's names)
 
     def body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -181,6 +182,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             body = self.body()
+            if fault == "slow":
+                fault = ""
+                time.sleep(0.3)
             with self.fake.lock:
                 self.fake.seen.append(Seen(self.command, self.path, dict(self.headers.items()), body[:100]))
                 if fault:
@@ -225,7 +229,7 @@ def running(fake: Fake, port: int = 0) -> Iterator[Fake]:
     """A fake that answers, at `fake.url`."""
     server = Server(fake, port)
     fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-    with in_thread(server.serve_forever):
+    with in_thread(lambda: server.serve_forever(0.02)):
         yield fake
         server.shutdown()
     server.server_close()

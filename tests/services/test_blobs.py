@@ -12,6 +12,7 @@ from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.storage import keys
 from chalicelib.storage.blobs import BlobLinkRow, BlobRow, FenceRow
+from chalicelib.storage.manifests import ManifestRow
 from chalicelib.storage.table import get
 from tests import invariants
 from tests.builders import a_bare_push, a_blob, a_granted, a_manifest, a_push, a_repository, at_the_edge, someone
@@ -357,7 +358,7 @@ def test_a_blob_whose_manifest_was_deleted_can_be_deleted(house: House) -> None:
         house.services.blobs.find(actor, NAME, manifest.blobs[-1].digest)
 
 
-def test_a_deleted_blob_shows_again_when_a_manifest_that_uses_it_comes_back(house: House) -> None:
+def test_a_deleted_blob_shows_again_when_a_manifest_that_uses_it_is_restored(house: House) -> None:
     manifest = a_push(house, "v1")
     layer, actor = manifest.blobs[-1].digest, someone(house, "admin", "admin/app")
     house.services.manifests.delete(actor, NAME, manifest.digest)
@@ -366,6 +367,6 @@ def test_a_deleted_blob_shows_again_when_a_manifest_that_uses_it_comes_back(hous
     row = get(BlobLinkRow, keys.blob_link(repository_of(house).id, layer))
     change(row, deleted_at=int(house.clock()))
 
-    a_bare_push(house, manifest, "v1")
+    change(get(ManifestRow, keys.manifest(repository_of(house).id, manifest.digest)), deleted_at=None)
 
     assert house.services.blobs.find(actor, NAME, layer).digest == layer

@@ -51,7 +51,7 @@ def complete(repository: str, upload: str) -> Reply:
     digest, size = Digest.parse(str(said.get("digest"))), _number(said, "size")
     try:
         parts = [(int(number), str(etag)) for number, etag in said.get("parts") or []]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BlobUploadInvalid("parts is a list of [number, ETag]") from None
     hashed = services().grants.complete(asking.actor(), name, upload, digest, size, parts)
     if hashed is None:

@@ -14,9 +14,8 @@ run "bad_input" {
 
   variables {
     name               = "Registry"
-    region             = "Frankfurt"
-    build              = "tests/builds/nowhere"
-    architecture       = "mips"
+    build              = "tests/builds/api"
+    architecture       = "x86_64"
     settings           = { CLOUDBERTH_TABLE = "another" }
     domain             = { name = "https://registry.example.com" }
     upload_proof       = "trust"
@@ -30,7 +29,7 @@ run "bad_input" {
   }
 
   expect_failures = [
-    var.name, var.region, var.build, var.architecture, var.settings, var.domain, var.upload_proof, var.waf,
+    var.name, var.architecture, var.settings, var.domain, var.upload_proof, var.waf,
     var.waf_requests, var.allowed_addresses, var.relay, var.kms_key_arn, var.log_retention_days, var.tags,
   ]
 }

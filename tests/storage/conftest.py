@@ -1,0 +1,42 @@
+"""A server in front of the table, which plays tricks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from pynamodb.connection.base import MetaTable
+
+from chalicelib.storage.connection import ReadingConnection
+from chalicelib.storage.table import description
+from tests.houses import House
+from tests.storage.fronts import Front
+
+Ways = tuple[Front, dict[str, ReadingConnection]]
+
+
+@pytest.fixture(scope="session")
+def ways(aws: tuple[Mapping[str, str], Path]) -> Iterator[Ways]:
+    """The front, and a connection through it for each way of reading: botocore takes long to make them."""
+    environment, _ = aws
+    with Front(environment["AWS_ENDPOINT_URL_DYNAMODB"]) as front:
+        connections = {}
+        with mock.patch.dict(os.environ, {**environment, "AWS_ENDPOINT_URL_DYNAMODB": front.url}):
+            for way in ("fast", "slow"):
+                connections[way] = ReadingConnection(fast_reads=way == "fast", max_pool_connections=2, region="us-east-1")
+                assert connections[way].client
+        yield front, connections
+
+
+@pytest.fixture
+def front(house: House, ways: Ways) -> Front:
+    """The front, with the house behind it reading the fast way."""
+    front, connections = ways
+    front.asked, front.tricks = [], []
+    for connection in connections.values():
+        connection.add_meta_table(MetaTable(description(house.settings.table)))
+    house.services._table.connection = connections["fast"]
+    return front

@@ -1,0 +1,129 @@
+"""Keys: every builder has its own, and no prefix takes in what is another's."""
+
+import inspect
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, get_type_hints
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.ids import ulid
+from chalicelib.storage import keys
+
+FIRST, SECOND = Digest.of(b"first"), Digest.of(b"second", "sha512")
+# For each type of argument two values; the texts are what names, ids and ULIDs may be in common.
+VALUES: dict[object, tuple[Any, Any]] = {
+    str: ("one", "two"),
+    str | None: ("one", "two"),
+    Digest: (FIRST, SECOND),
+    Digest | None: (FIRST, SECOND),
+    int | None: (1, 2),
+    float: (0.0, 86400.0),
+}
+
+
+def builders() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Functions that draw one key of the table, or one of S3 or of an index."""
+    for name, function in inspect.getmembers(keys, inspect.isfunction):
+        if function.__module__ == keys.__name__ and get_type_hints(function)["return"] in (keys.Key, str):
+            yield name, function
+
+
+def drawn(function: Callable[..., Any]) -> list[Any]:
+    """Its keys for every combination of arguments."""
+    hints = get_type_hints(function)
+    hints.pop("return")
+    return [function(*arguments) for arguments in itertools.product(*(VALUES[hint] for hint in hints.values()))]
+
+
+def is_prefix_only(name: str) -> bool:
+    """Whether a function gives only the beginning of many keys."""
+    return name in ("grants",)
+
+
+def test_different_arguments_and_different_builders_give_different_keys() -> None:
+    spread = {name: drawn(function) for name, function in builders() if name != "due"}
+    counted = Counter(key for found in spread.values() for key in found)
+
+    assert len(spread) > 30
+    assert {key: number for key, number in counted.items() if number > 1} == {}
+
+
+def test_what_two_words_together_give_is_not_what_other_two_give() -> None:
+    """Digests, ULIDs and tags have no `#`, so that no word can reach into the next."""
+    repository = ulid()
+    for function in (keys.tag, keys.life, keys.permission, keys.timer):
+        assert function(repository, "a") != function(repository + "#a", "") if function is not keys.life else True
+    assert keys.tagged(repository, FIRST, "a") != keys.tag(repository, f"{FIRST}#a")
+    assert keys.log("n", None, 0, "c", "u") != keys.log("m", "n", 0, "c", "u")
+
+
+PREFIXES: dict[str, keys.Key] = {
+    "grant": keys.grants("one"),
+    "tag": keys.tag("one", ""),
+    "tagged": keys.tagged("one", FIRST),
+    "referrer": keys.referrer("one", FIRST),
+    "uses": keys.uses("one", FIRST),
+    "link": keys.link(FIRST),
+    "part": keys.part("one"),
+    "repository_name": keys.repository_name("one", ""),
+}
+
+
+@pytest.mark.parametrize("name", PREFIXES)
+def test_a_prefix_takes_in_the_keys_of_its_own_kind_and_no_other(name: str) -> None:
+    partition, beginning = PREFIXES[name]
+    taken = {
+        other
+        for other, function in builders()
+        for key in drawn(function)
+        if isinstance(key, tuple) and not is_prefix_only(other) and key[0] == partition and key[1].startswith(beginning)
+    }
+
+    assert taken == {name}
+
+
+@pytest.mark.parametrize("function", [keys.tagged, keys.uses, keys.referrer])
+def test_the_edges_of_a_digest_are_not_those_of_another(function: Callable[..., keys.Key]) -> None:
+    mine, others = function("one", FIRST), drawn(function)
+
+    assert {key for key in others if key[0] == mine[0] and key[1].startswith(mine[1])} == {
+        key for key in others if key[0] == mine[0] and f"#{FIRST}#" in key[1] and not key[1].endswith(f"{FIRST}#{FIRST}x")
+        if key[1].split("#")[1] == str(FIRST)
+    }
+
+
+def test_parts_sort_by_their_number() -> None:
+    numbers = [1, 2, 9, 10, 99, 100, 9_999, 10_000]
+
+    assert sorted((keys.part("u", number) for number in reversed(numbers))) == [keys.part("u", n) for n in numbers]
+
+
+def test_the_bytes_of_a_repository_lie_where_no_other_kind_of_bytes_lies() -> None:
+    repository, attempt = ulid(), ulid()
+    edge = keys.edge_prefix(repository, FIRST)
+
+    assert edge.startswith(f"in/{repository}/")
+    assert edge.endswith(f"{FIRST}/")
+    assert not keys.incoming(repository, attempt).startswith(edge)
+    assert keys.incoming(repository, attempt) != keys.manifest_body(repository, attempt)
+
+
+def test_a_day_of_the_log_is_one_in_greenwich() -> None:
+    noon = 1_700_000_000 // 86400 * 86400
+    days = [keys.log("n", "r", noon + seconds, "c", "u")[0] for seconds in (-0.001, 0, 86399.9, 86400)]
+
+    assert days == [f"LOG#R#r#2023-11-{day}#c" for day in (13, 14, 14, 15)]
+
+
+def test_sizes_and_due_work_spread_over_eight_shards_that_never_change() -> None:
+    digests = [Digest.of(bytes([number])) for number in range(200)]
+    shards = {keys.sizes("n", "r", digest)[0][1] for digest in digests}
+    due = {keys.due("garbage", str(digest)) for digest in digests}
+
+    assert shards == {f"SIZE#{number}" for number in range(8)}
+    assert due == {f"garbage#{number}" for number in range(8)}
+    assert all(namespace[1] == repository[1] for namespace, repository in (keys.sizes("n", "r", it) for it in digests))
+    assert keys.due("garbage", "R#1#TAG#v1") == "garbage#6"
