@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import requests
 
-from chalicelib.domain.errors import BlobUploadInvalid, OutOfOrder
+from chalicelib.domain.errors import BlobUploadInvalid, OutOfOrder, RegistryError, SizeInvalid
 from chalicelib.domain.uploads import Chunk
 from chalicelib.edge.registry.errors import to_reply
-from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, refuse, reply
+from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
 from infra.local.ways import Target
 from relay.registry import Answer, Refused, Registry
 from relay.stream import Reached, Stream
@@ -55,8 +55,11 @@ class Relaying:
                 return begin
             path = begin.headers["Location"]
         stream = await self._run(Stream, self._registry, target.repository, path, authorization)
-        if target.range and Chunk.parse(target.range).first != stream.offset:
-            return _out_of_order(stream.offset)
+        chunk = Chunk.parse(target.range) if target.range else None
+        if chunk and chunk.first != stream.offset:
+            return _refused(OutOfOrder(stream.offset))
+        if chunk and chunk.size != (length(scope) or chunk.size):
+            return _refused(SizeInvalid(chunk.size, length(scope) or 0))
         reached = await self._feed(stream, receive, begun)
         if target.method == "PATCH":
             return _accepted(reached)
@@ -90,8 +93,8 @@ class Relaying:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
 
-def _out_of_order(offset: int) -> Answer:
-    reply = to_reply(OutOfOrder(offset), None)
+def _refused(error: RegistryError) -> Answer:
+    reply = to_reply(error, None)
     return Answer(reply.status_code, {name: str(value) for name, value in reply.headers.items()}, reply.body.encode())
 
 

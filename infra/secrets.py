@@ -1,0 +1,197 @@
+"""The keys of an installation on AWS: made here, kept in Secrets Manager, told to the edge; never in Terraform's state.
+
+    python -m infra.secrets put SECRET [--edge STORE]
+    python -m infra.secrets rotate SECRET [--edge STORE] --function NAME ... [--forget]
+
+`put` makes what the secret lacks. `rotate` makes new keys in three steps, so that nothing that is signed meanwhile is
+refused: first everybody believes the new keys, then the functions use them, then the edge does. Terraform's outputs
+`fill_keys` and `rotate_keys` are these lines with the names of an installation.
+"""
+
+import argparse
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, MissingDependencyException
+from botocore.session import get_session
+from joserfc.jwk import ECKey
+
+Document = dict[str, Any]
+# Keys that stand in a list, the current one first.
+LISTS = ("signing", "upload", "origin")
+# How many of a list are believed: the new one, and those of the two turns before.
+KEPT = 3
+MARK = "; keys of "
+
+
+class SecretsError(Exception):
+    """What went wrong and what to do, in a sentence."""
+
+
+def new_keys() -> Document:
+    """A whole set of fresh keys, as chalicelib/storage/secrets.py reads them; `origin` proves requests of the edge."""
+    signing = ECKey.generate_key("P-256", {"use": "sig"}, private=True, auto_kid=True)
+    return {
+        "signing": [signing.as_dict(private=True)],
+        "upload": [secrets.token_hex(32)],
+        "origin": [secrets.token_hex(32)],
+        "envelope": {"1": secrets.token_hex(32)},
+        "relay": secrets.token_hex(32),
+    }
+
+
+def believing(document: Document, fresh: Document) -> Document:
+    """The keys with fresh ones that are believed and not yet used."""
+    lists = {name: [*document[name], *fresh[name]] for name in LISTS}
+    return document | lists | {"envelope": _added(document, fresh) | document["envelope"]}
+
+
+def using(document: Document, fresh: Document, kept: int = KEPT) -> Document:
+    """The keys with fresh ones in use. An envelope key is never dropped: what it sealed could not be read again."""
+    lists = {name: [*fresh[name], *document[name]][:kept] for name in LISTS}
+    return document | lists | {"envelope": document["envelope"] | _added(document, fresh)}
+
+
+def _added(document: Document, fresh: Document) -> Document:
+    (key,) = fresh["envelope"].values()
+    return {str(max(map(int, document["envelope"])) + 1): key}
+
+
+class Vault:
+    """The secret."""
+
+    def __init__(self, client: Any, arn: str) -> None:
+        self._client, self._arn = client, arn
+
+    def read(self) -> Document:
+        """Its keys; none where nobody wrote any yet."""
+        if not self._client.describe_secret(SecretId=self._arn).get("VersionIdsToStages"):
+            return {}
+        found: Document = json.loads(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
+        return found
+
+    def write(self, document: Document) -> None:
+        """Makes these its keys."""
+        self._client.put_secret_value(SecretId=self._arn, SecretString=json.dumps(document))
+
+
+class Edge:
+    """CloudFront's key value store, of which edge/viewer_request.js reads `upload` and `origin`."""
+
+    def __init__(self, client: Any, arn: str) -> None:
+        self._client, self._arn = client, arn
+
+    def write(self, document: Document) -> None:
+        """Tells the edge what it must know of the keys."""
+        etag = self._client.describe_key_value_store(KvsARN=self._arn)["ETag"]
+        told = [{"Key": name, "Value": json.dumps(document[name])} for name in ("upload", "origin")]
+        self._client.update_keys(KvsARN=self._arn, IfMatch=etag, Puts=told)
+
+
+class Functions:
+    """The functions, which read the secret when they start."""
+
+    def __init__(self, client: Any, names: Sequence[str]) -> None:
+        self._client, self._names = client, names
+
+    def restart(self) -> None:
+        """Lets no request reach a process that started before; waits until that is so."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        for name in self._names:
+            described = self._client.get_function_configuration(FunctionName=name).get("Description", "")
+            # Any change of its configuration starts a function anew; Terraform leaves this one alone.
+            text = described.partition(MARK)[0] + MARK + now
+            self._client.update_function_configuration(FunctionName=name, Description=text)
+        for name in self._names:
+            self._client.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+
+def put(vault: Vault, edge: Edge | None) -> str:
+    """Makes the keys that are missing and tells the edge; what was done, in a sentence."""
+    stored = vault.read()
+    document = new_keys() | stored
+    if document != stored:
+        vault.write(document)
+    if edge:
+        edge.write(document)
+    made = sorted(document.keys() - stored.keys())
+    return f"Made new keys: {', '.join(made)}." if made else "All keys were there already."
+
+
+def rotate(vault: Vault, edge: Edge | None, functions: Functions, kept: int = KEPT) -> str:
+    """Makes new keys, has them believed everywhere and then used; what was done, in a sentence."""
+    stored = vault.read()
+    if missing := sorted(new_keys().keys() - stored.keys()):
+        raise SecretsError(f"The secret lacks {', '.join(missing)}: run `python -m infra.secrets put` first.")
+    fresh = new_keys()
+    for document in (believing(stored, fresh), using(stored, fresh, kept)):
+        # The edge comes before the functions with what it believes, and after them with what it proves itself by.
+        is_last = document["origin"][0] == fresh["origin"][0]
+        if edge and not is_last:
+            edge.write(document)
+        vault.write(document)
+        functions.restart()
+        if edge and is_last:
+            edge.write(document)
+    old = "The old ones are believed no longer" if kept == 1 else "The old ones are believed for another two turns"
+    return f"New keys are in use: signing, upload, origin, envelope. {old}; the relay's key stays."
+
+
+def main(words: Sequence[str]) -> int:
+    """Does as asked; 1 with a sentence when it cannot."""
+    asked = _parser().parse_args(words)
+    try:
+        vault = Vault(_client("secretsmanager", asked.secret), asked.secret)
+        edge = Edge(_client("cloudfront-keyvaluestore", asked.edge), asked.edge) if asked.edge else None
+        if asked.command == "put":
+            print(put(vault, edge))
+        else:
+            functions = Functions(_client("lambda", asked.secret), asked.function)
+            print(rotate(vault, edge, functions, 1 if asked.forget else KEPT))
+    except SecretsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except MissingDependencyException:
+        print("CloudFront's key value store needs the package awscrt: pip install awscrt.", file=sys.stderr)
+        return 1
+    except (ClientError, BotoCoreError) as error:
+        print(f"AWS refused: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _client(service: str, arn: str) -> Any:
+    # CloudFront's ARNs name no region; its API lives in this one.
+    return get_session().create_client(service, region_name=arn.split(":")[3] or "us-east-1")  # type: ignore[call-overload]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.secrets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    rotating = commands.add_parser("rotate", help="new keys; the old ones stay believed for two turns")
+    rotating.add_argument("--function", action="append", required=True, help="a function that reads the secret")
+    rotating.add_argument("--forget", action="store_true", help="believe only the new keys, after a theft")
+    for command in (rotating, commands.add_parser("put", help="make the keys that are missing")):
+        command.add_argument("secret", type=_arn_of("secretsmanager"), help="ARN of the secret")
+        command.add_argument("--edge", type=_arn_of("cloudfront"), help="ARN of CloudFront's key value store")
+    return parser
+
+
+def _arn_of(service: str) -> Any:
+    def arn(text: str) -> str:
+        words = text.split(":")
+        if len(words) < 6 or words[0] != "arn" or words[2] != service:
+            raise argparse.ArgumentTypeError(f"{text!r} is no ARN of {service}: `terraform output` says it")
+        return text
+
+    return arn
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
