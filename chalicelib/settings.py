@@ -1,5 +1,6 @@
 """What an operator may choose: the environment, read once."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,6 +88,8 @@ def _parsed(name: str, text: str, kind: object) -> object:
         raise SettingInvalid(name, f"{text!r} is not a number") from None
     if number < 0:
         raise SettingInvalid(name, f"{text!r} is below 0")
+    if not math.isfinite(number):
+        raise SettingInvalid(name, f"{text!r} is not a number")
     return number
 
 

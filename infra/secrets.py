@@ -3,8 +3,8 @@
     python -m infra.secrets put SECRET [--edge STORE]
     python -m infra.secrets rotate SECRET [--edge STORE] --function NAME ... [--forget]
 
-`put` makes what the secret lacks. `rotate` makes new keys in three steps, so that nothing that is signed meanwhile is
-refused: first everybody believes the new keys, then the functions use them, then the edge does. Terraform's outputs
+`put` makes what the secret lacks. `rotate` makes new keys in two steps, so that nothing that is signed meanwhile is
+refused: first everybody believes them, then everybody uses them. Terraform's outputs
 `fill_keys` and `rotate_keys` are these lines with the names of an installation.
 """
 
@@ -116,8 +116,7 @@ def put(vault: Vault, edge: Edge | None) -> str:
     document = new_keys() | stored
     if document != stored:
         vault.write(document)
-    if edge:
-        edge.write(document)
+    _tell(edge, document)
     made = sorted(document.keys() - stored.keys())
     return f"Made new keys: {', '.join(made)}." if made else "All keys were there already."
 
@@ -128,17 +127,22 @@ def rotate(vault: Vault, edge: Edge | None, functions: Functions, kept: int = KE
     if missing := sorted(new_keys().keys() - stored.keys()):
         raise SecretsError(f"The secret lacks {', '.join(missing)}: run `python -m infra.secrets put` first.")
     fresh = new_keys()
-    for document in (believing(stored, fresh), using(stored, fresh, kept)):
-        # The edge comes before the functions with what it believes, and after them with what it proves itself by.
-        is_last = document["origin"][0] == fresh["origin"][0]
-        if edge and not is_last:
-            edge.write(document)
-        vault.write(document)
-        functions.restart()
-        if edge and is_last:
-            edge.write(document)
+    believed, used = believing(stored, fresh), using(stored, fresh, kept)
+    _tell(edge, believed)
+    vault.write(believed)
+    functions.restart()
+    # Whatever runs now believes both: the edge may prove itself by the new key, and the functions sign with theirs.
+    _tell(edge, believed | {"origin": used["origin"]})
+    vault.write(used)
+    functions.restart()
+    _tell(edge, used)
     old = "The old ones are believed no longer" if kept == 1 else "The old ones are believed for another two turns"
     return f"New keys are in use: signing, upload, origin, envelope. {old}; the relay's key stays."
+
+
+def _tell(edge: Edge | None, document: Document) -> None:
+    if edge:
+        edge.write(document)
 
 
 def main(words: Sequence[str]) -> int:
@@ -166,7 +170,7 @@ def main(words: Sequence[str]) -> int:
 
 def _client(service: str, arn: str) -> Any:
     # CloudFront's ARNs name no region; its API lives in this one.
-    return get_session().create_client(service, region_name=arn.split(":")[3] or "us-east-1")  # type: ignore[call-overload]
+    return get_session().create_client(service, region_name=arn.split(":")[3] or "us-east-1")
 
 
 def _parser() -> argparse.ArgumentParser:

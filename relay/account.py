@@ -31,9 +31,10 @@ class Account:
     def authorization(self) -> str:
         """The header of the moment: a token that is good for a while yet. Raises Refused."""
         with self._lock:
-            if time.monotonic() > self._until:
+            # By the wall's clock: a machine that slept comes back with a token that grew old.
+            if time.time() > self._until:
                 self._header, life_s = Patience(self._patience_s).over(self._sign_in)
-                self._until = time.monotonic() + life_s * 0.6
+                self._until = time.time() + life_s * 0.6
             return self._header
 
     def _sign_in(self) -> tuple[str, float]:
@@ -81,6 +82,9 @@ class Account:
             )
 
         answer = Patience(self._patience_s).over(attempt)
+        if answer.status_code == requests.codes.unauthorized:
+            self._until = 0.0
+            answer = Patience(self._patience_s).over(attempt)
         if answer.status_code not in accepted:
             raise Refused(answer)
         return answer

@@ -177,6 +177,11 @@ def upload(identifier: str) -> Key:
     return f"UP#{identifier}", META
 
 
+def upload_id(key: str) -> str:
+    """The upload whose partition this is."""
+    return key.removeprefix("UP#")
+
+
 def part(upload_id: str, number: int | None = None) -> Key:
     """A part of an upload; without a number, the prefix of all."""
     return f"UP#{upload_id}", "PART#" if number is None else f"PART#{number:05d}"

@@ -46,6 +46,11 @@ class UploadRow(Row):
     version = Integer(default=0)
     expires_at = OptionalInteger()
 
+    @property
+    def upload_id(self) -> str:
+        """The upload that the row is of."""
+        return keys.upload_id(self.pk)
+
 
 class PartRow(Row):
     """A part that S3 has."""
@@ -76,12 +81,12 @@ class UploadStore:
 
     def put_part(self, transaction: Transaction, upload: UploadRow, number: int, etag: str, size: int) -> None:
         """Writes down a part that S3 has acknowledged."""
-        key = keys.part(upload.pk.removeprefix("UP#"), number)
+        key = keys.part(upload.upload_id, number)
         transaction.put(PartRow.under(key, number=number, etag=etag, size=size, expires_at=upload.expires_at))
 
     def put_parts(self, upload: UploadRow, parts: Sequence[tuple[int, str]]) -> None:
         """Writes down parts, by number and ETag, of an upload that nobody has closed yet."""
-        identifier, until = upload.pk.removeprefix("UP#"), upload.expires_at
+        identifier, until = upload.upload_id, upload.expires_at
         put_all(
             PartRow.under(keys.part(identifier, number), number=number, etag=etag, size=0, expires_at=until)
             for number, etag in parts

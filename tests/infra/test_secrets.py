@@ -1,0 +1,188 @@
+"""`python -m infra.secrets`: what it makes, in which order it tells whom, and what it refuses."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.session import get_session
+
+from chalicelib.storage.secrets import Secrets
+from infra.secrets import Document, Edge, Functions, SecretsError, Vault, believing, main, new_keys, put, rotate, using
+
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"
+STORE = "arn:aws:cloudfront::123456789012:key-value-store/01234567-89ab-cdef-0123-456789abcdef"
+
+
+class Aws:
+    """One secret, one store and one function. Calls are built by botocore, which refuses what its models do not have."""
+
+    def __init__(self, document: Document | None) -> None:
+        self.document = document
+        self.told: list[tuple[str, Any]] = []
+        session = get_session()
+        session.set_credentials("key", "secret")
+        self.vault = Vault(self._client(session, "secretsmanager"), SECRET)
+        self.edge = Edge(self._client(session, "cloudfront-keyvaluestore"), STORE)
+        self.functions = Functions(self._client(session, "lambda"), ["registry-api"])
+
+    def _client(self, session: Any, service: str) -> Any:
+        client = session.create_client(service, region_name="eu-central-1")
+        client.meta.events.register("before-parameter-build", self._note)
+        client.meta.events.register("before-call", self._answer)
+        return client
+
+    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        match model.name:
+            case "PutSecretValue":
+                self.document = json.loads(params["SecretString"])
+                self.told.append(("secret", self.document))
+            case "UpdateKeys":
+                assert params["IfMatch"] == "E1"
+                self.told.append(("edge", {entry["Key"]: json.loads(entry["Value"]) for entry in params["Puts"]}))
+            case "UpdateFunctionConfiguration":
+                self.told.append(("function", params["Description"]))
+
+    def _answer(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
+        running = {"Description": "Cloudberth: answers every request; keys of 2030", "LastUpdateStatus": "Successful"}
+        answers = {
+            "DescribeSecret": {"VersionIdsToStages": {"1": ["AWSCURRENT"]}} if self.document else {},
+            "GetSecretValue": {"SecretString": json.dumps(self.document)},
+            "DescribeKeyValueStore": {"ETag": "E1"},
+            "GetFunctionConfiguration": running,
+            "GetFunction": {"Configuration": running},
+        }
+        return Fine, answers.get(model.name, {})
+
+
+class Fine:
+    status_code = 200
+
+
+def test_fresh_keys_are_what_the_registry_reads(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text(json.dumps(new_keys()), "utf-8")
+
+    keys = Secrets.load(str(tmp_path / "keys.json"))
+
+    assert len(keys.upload[0]) == len(keys.relay) == len(keys.envelope["1"]) == 32
+    assert keys.signing[0]["kty"] == "EC"
+    assert keys.signing[0]["kid"]
+
+
+def test_no_two_installations_have_a_key_in_common() -> None:
+    one, other = new_keys(), new_keys()
+
+    assert all(one[name] != other[name] for name in one)
+
+
+def test_an_empty_secret_gets_every_key_and_the_edge_its_two() -> None:
+    aws = Aws(None)
+
+    assert put(aws.vault, aws.edge) == "Made new keys: envelope, origin, relay, signing, upload."
+    assert aws.document
+    edge = {"upload": aws.document["upload"], "origin": aws.document["origin"]}
+    assert aws.told == [("secret", aws.document), ("edge", edge)]
+
+
+def test_keys_that_are_there_stay() -> None:
+    document = new_keys()
+    aws = Aws(document)
+
+    assert put(aws.vault, aws.edge) == "All keys were there already."
+    assert [whom for whom, _ in aws.told] == ["edge"]
+
+
+def test_a_key_that_a_newer_version_needs_is_added() -> None:
+    document = new_keys()
+    del document["origin"]
+    aws = Aws(document)
+
+    assert put(aws.vault, None) == "Made new keys: origin."
+    assert aws.document
+    assert {name: aws.document[name] for name in document} == document
+    assert len(bytes.fromhex(aws.document["origin"][0])) == 32
+
+
+def test_new_keys_are_believed_by_all_before_anybody_uses_them() -> None:
+    old = new_keys()
+    aws = Aws(old)
+
+    rotate(aws.vault, aws.edge, aws.functions)
+
+    assert [whom for whom, _ in aws.told] == ["edge", "secret", "function", "edge", "secret", "function", "edge"]
+    (_, first_edge), (_, believed), _, (_, second_edge), (_, used), _, (_, last_edge) = aws.told
+    assert believed["signing"][0] == old["signing"][0]
+    assert used["signing"] == believed["signing"][::-1]
+    assert first_edge == {"upload": believed["upload"], "origin": believed["origin"]}
+    assert second_edge == {"upload": believed["upload"], "origin": used["origin"]}
+    assert last_edge == {"upload": used["upload"], "origin": used["origin"]}
+    assert used["relay"] == old["relay"]
+
+
+def test_a_function_that_starts_anew_says_since_when() -> None:
+    aws = Aws(new_keys())
+
+    aws.functions.restart()
+
+    ((_, text),) = aws.told
+    assert text.startswith("Cloudberth: answers every request; keys of 20")
+    assert text.count("; keys of ") == 1
+
+
+def test_the_envelope_key_in_use_is_the_last_and_none_is_ever_dropped() -> None:
+    document = new_keys()
+    first = document["envelope"]["1"]
+    for _ in range(5):
+        fresh = new_keys()
+        assert list(believing(document, fresh)["envelope"])[-1] == list(document["envelope"])[-1]
+        document = using(document, fresh)
+
+    assert list(document["envelope"]) == ["1", "2", "3", "4", "5", "6"]
+    assert document["envelope"]["1"] == first
+
+
+def test_the_keys_of_two_turns_before_are_still_believed() -> None:
+    first = new_keys()
+    document = first
+    for turn in range(3):
+        assert first["upload"][0] in document["upload"], turn
+        document = using(document, new_keys())
+
+    assert first["upload"][0] not in document["upload"]
+
+
+def test_stolen_keys_are_believed_no_longer() -> None:
+    old = new_keys()
+    aws = Aws(old)
+
+    said = rotate(aws.vault, aws.edge, aws.functions, kept=1)
+
+    assert "believed no longer" in said
+    assert aws.document
+    assert not any(old[name][0] in aws.document[name] for name in ("signing", "upload", "origin"))
+    assert aws.document["envelope"]["1"] == old["envelope"]["1"]
+
+
+def test_what_is_not_whole_is_not_rotated() -> None:
+    aws = Aws(None)
+
+    with pytest.raises(SecretsError, match=r"lacks envelope, origin, relay, signing, upload: run .* put"):
+        rotate(aws.vault, None, aws.functions)
+    assert aws.told == []
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["put", "registry-keys"], "'registry-keys' is no ARN of secretsmanager: `terraform output` says it"),
+        (["put", STORE], f"'{STORE}' is no ARN of secretsmanager"),
+        (["put", SECRET, "--edge", SECRET], f"'{SECRET}' is no ARN of cloudfront"),
+        (["rotate", SECRET], "the following arguments are required: --function"),
+    ],
+)
+def test_wrong_words_are_refused(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+
+    assert stopped.value.code == 2
+    assert sentence in capsys.readouterr().err

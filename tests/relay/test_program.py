@@ -1,0 +1,106 @@
+"""`python -m relay serve` as a process of its own: killed, stopped, and started wrongly."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.relay.fakes import Fake
+from tests.relay.test_serve import GOOD, LARGE, begin, close, digest_of, patch
+from tests.stack import ROOT
+
+Start = Callable[..., tuple[subprocess.Popen[str], str]]
+
+
+@pytest.fixture
+def start(fake: Fake, tmp_path: Path) -> Iterator[Start]:
+    """Starts a relay on a free port; the process and its address."""
+    with ExitStack() as stack:
+
+        def run(*more: str) -> tuple[subprocess.Popen[str], str]:
+            command = [sys.executable, "-m", "relay", "serve", "--registry", fake.url, "--listen", "127.0.0.1:0"]
+            process = subprocess.Popen(
+                [*command, "--spool", str(tmp_path / "spool"), *more], cwd=ROOT, stderr=subprocess.PIPE, text=True
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stderr
+            found = re.search(r"served on (\S+?:\d+),", process.stderr.readline())
+            assert found
+            return process, found[1]
+
+        yield run
+
+
+def test_what_came_before_a_kill_is_there_after_it(start: Start, fake: Fake) -> None:
+    half = len(LARGE) // 2
+    killed, relay = start()
+    place = begin(relay)
+    patch(place, LARGE[:half])
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(10)
+
+    _, again = start()
+    place = place.replace(relay, again)
+    status = requests.get(place, headers=GOOD, timeout=10)
+    rest = patch(place, LARGE[half:], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
+
+    assert status.headers["Range"] == f"0-{half - 1}"
+    assert rest.status_code == 202
+    assert close(place, digest_of(LARGE)).status_code == 201
+    assert fake.blobs[digest_of(LARGE)] == LARGE
+
+
+def test_parts_that_s3_has_are_not_sent_again_after_a_kill(start: Start, fake: Fake) -> None:
+    fake.largest_put, fake.faults = 0, ["", "", "", *["503"] * 99]
+    killed, relay = start("--patience", "1")
+    place = begin(relay)
+    patch(place, LARGE)
+    failed = close(place, digest_of(LARGE))
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(10)
+    fake.faults.clear()
+    stored = len(fake.bucket)
+    fake.seen.clear()
+
+    _, again = start()
+
+    assert failed.status_code == 503
+    assert stored == 3
+    assert close(place.replace(relay, again), digest_of(LARGE)).status_code == 201
+    assert len(fake.asked("PUT", "bucket")) == 9 - stored
+    assert fake.blobs[digest_of(LARGE)] == LARGE
+
+
+def test_a_relay_that_is_asked_to_stop_lets_its_requests_end(start: Start) -> None:
+    process, relay = start()
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--listen", "127.0.0.1:1", "--spool", "/proc/no"], "the spool /proc/no cannot be used"),
+        (["--listen", "203.0.113.1:5050"], "cannot be listened on"),
+        (["--key-file", os.devnull], "holds no key"),
+        (["--listen", "5050"], "say HOST:PORT"),
+    ],
+)
+def test_a_relay_that_cannot_start_says_why(tmp_path: Path, words: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "relay", "serve", "--registry", "http://127.0.0.1:1", "--spool", str(tmp_path)]
+    done = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,52 @@
+"""What a terminal shows, and that nothing else sees it."""
+
+import io
+
+import pytest
+
+from relay.progress import Board
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_a_bar_and_in_the_end_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.progress.REDRAW_S", -1)
+    terminal = Terminal()
+    line = Board(terminal).line("sha256:abc")
+    line.stretch("sending", 4_000_000)
+    line.advance(3_000_000)
+    line.advance(-1_000_000)
+    shown = terminal.getvalue()
+    line.end(4_000_000)
+
+    assert "sha256:abc  sending [############------------]  50%  2.0/4.0 MB" in shown
+    assert "sha256:abc  4.0 MB in 0 s, " in terminal.getvalue().removeprefix(shown)
+
+
+def test_two_uploads_have_a_line_each_and_leave_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.progress.REDRAW_S", -1)
+    terminal = Terminal()
+    board = Board(terminal)
+    first, second = board.line("first"), board.line("second")
+    second.say("waiting")
+    shown = terminal.getvalue()
+    first.end(None)
+    second.end(None)
+
+    assert shown.endswith("first   0.0 MB  0.0 MB/s\nsecond  waiting\n")
+    assert terminal.getvalue().endswith("\r\x1b[1A\x1b[J")
+
+
+def test_a_pipe_gets_sentences_and_no_lines() -> None:
+    pipe = io.StringIO()
+    board = Board(pipe)
+    line = board.line("sha256:abc")
+    line.stretch("sending", 10)
+    line.advance(10)
+    board.tell("a sentence")
+    line.end(10)
+
+    assert pipe.getvalue() == "a sentence\n"

@@ -1,0 +1,168 @@
+"""The bucket: bytes that S3 has checked, addresses for clients, and what is not there."""
+
+import os
+
+import pytest
+import requests
+from botocore.config import Config
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.uploads import SMALLEST_PART
+from chalicelib.storage.objects import Gone, ObjectStore
+from tests.houses import BUCKET, House
+from tests.rows import object_keys, open_multiparts
+
+
+@pytest.fixture
+def objects(house: House) -> ObjectStore:
+    return house.services.objects
+
+
+def a_key() -> str:
+    return f"in/{ulid()}/{ulid()}"
+
+
+def an_object(objects: ObjectStore, content: bytes = b"0123456789", key: str = "") -> str:
+    key = key or a_key()
+    objects.put(key, content, Digest.of(content))
+    return key
+
+
+@pytest.mark.parametrize("content", [b"", b"bytes", os.urandom(3_000_000)], ids=len)
+def test_bytes_come_back_whole_and_by_the_megabyte(objects: ObjectStore, content: bytes) -> None:
+    key = an_object(objects, content)
+
+    assert objects.get(key) == b"".join(objects.read(key)) == content
+    assert objects.size(key) == len(content)
+    assert objects.exists(key)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 9), (3, 5), (9, 9)])
+def test_a_range_has_both_its_ends(objects: ObjectStore, first: int, last: int) -> None:
+    assert objects.get_range(an_object(objects), first, last) == b"0123456789"[first : last + 1]
+
+
+def test_s3_refuses_bytes_that_are_not_those_of_their_digest(objects: ObjectStore) -> None:
+    key = a_key()
+
+    with pytest.raises(DigestInvalid):
+        objects.put(key, b"other", Digest.of(b"bytes"))
+    assert not objects.exists(key)
+
+
+def test_a_sha512_digest_is_not_for_s3_to_check(objects: ObjectStore) -> None:
+    key = a_key()
+    objects.put(key, b"bytes", Digest.of(b"bytes", "sha512"))
+
+    assert objects.get(key) == b"bytes"
+
+
+@pytest.mark.parametrize("method", ["get", "size"])
+def test_what_is_not_there_is_gone(objects: ObjectStore, method: str) -> None:
+    with pytest.raises(Gone):
+        getattr(objects, method)(a_key())
+    with pytest.raises(Gone):
+        objects.get_range(a_key(), 0, 1)
+    with pytest.raises(Gone):
+        objects.read(a_key())
+    assert not objects.exists(a_key())
+
+
+def test_a_deleted_object_is_gone_and_may_be_deleted_again(objects: ObjectStore) -> None:
+    key = an_object(objects)
+    objects.delete(key)
+    objects.delete(key)
+
+    assert not objects.exists(key)
+
+
+def test_the_last_of_a_prefix_is_found_with_its_size(objects: ObjectStore) -> None:
+    prefix = f"in/{ulid()}/sha256:aa/"
+    for name, content in (("01B", b"newest"), ("01A", b"old"), ("00Z", b"oldest of all")):
+        an_object(objects, content, prefix + name)
+    an_object(objects, b"another digest's", prefix.replace("aa/", "ab/") + "02")
+
+    assert objects.last(prefix) == (prefix + "01B", 6)
+    assert objects.last(prefix.replace("aa/", "ac/")) is None
+
+
+def test_parts_become_one_object_once_however_often_they_are_finished(house: House, objects: ObjectStore) -> None:
+    key, first = a_key(), os.urandom(SMALLEST_PART)
+    identifier = objects.begin_parts(key)
+    parts = [(1, objects.put_part(key, identifier, 1, first)), (2, objects.put_part(key, identifier, 2, b"tail"))]
+    assert not objects.exists(key)
+
+    for _ in range(2):
+        objects.finish_parts(key, identifier, parts)
+
+    assert objects.get(key) == first + b"tail"
+    assert open_multiparts(house, key) == []
+
+
+def test_parts_that_were_never_put_cannot_be_finished(objects: ObjectStore) -> None:
+    key = a_key()
+    identifier = objects.begin_parts(key)
+    objects.put_part(key, identifier, 1, b"bytes")
+
+    with pytest.raises(BlobUploadInvalid):
+        objects.finish_parts(key, identifier, [(1, '"00000000000000000000000000000000"')])
+
+
+def test_a_multipart_upload_that_was_given_up_is_gone_and_stays_so(house: House, objects: ObjectStore) -> None:
+    key = a_key()
+    identifier = objects.begin_parts(key)
+    etag = objects.put_part(key, identifier, 1, b"bytes")
+    for _ in range(2):
+        objects.abort_parts(key, identifier)
+
+    with pytest.raises(Gone):
+        objects.finish_parts(key, identifier, [(1, etag)])
+    with pytest.raises(Gone):
+        objects.put_part(key, identifier, 2, b"more")
+    assert object_keys(house, key) == open_multiparts(house, key) == []
+
+
+def test_addresses_are_good_for_what_they_are_signed_for_and_no_more(objects: ObjectStore) -> None:
+    key, other = an_object(objects), a_key()
+    reading, writing = objects.address("get_object", key, 60), objects.address("put_object", other, 60)
+
+    assert requests.get(reading, timeout=10).content == b"0123456789"
+    assert requests.get(reading, timeout=10, headers={"Range": "bytes=2-3"}).content == b"23"
+    assert requests.put(reading, data=b"x", timeout=10).status_code == 403
+    assert requests.put(writing, data=b"put", timeout=10).status_code == 200
+    assert objects.get(other) == b"put"
+    assert requests.get(reading.replace(key, other), timeout=10).status_code == 403
+
+
+def test_an_address_of_a_part_is_for_this_part(objects: ObjectStore) -> None:
+    key = a_key()
+    identifier = objects.begin_parts(key)
+    address = objects.address("upload_part", key, 60, UploadId=identifier, PartNumber=1)
+    etag = requests.put(address, data=b"part", timeout=10).headers["ETag"]
+    objects.finish_parts(key, identifier, [(1, etag)])
+
+    assert objects.get(key) == b"part"
+    assert "partNumber=1&" in address + "&"
+
+
+def test_an_address_says_how_long_it_is_good(objects: ObjectStore) -> None:
+    assert "X-Amz-Expires=77" in objects.address("get_object", a_key(), 77)
+
+
+def test_drawing_an_address_asks_nobody(house: House, objects: ObjectStore) -> None:
+    house.calls.take()
+    objects.address("get_object", a_key(), 60)
+
+    assert house.calls.take() == []
+
+
+def test_a_bucket_that_does_not_answer_is_unavailable(house: House, objects: ObjectStore) -> None:
+    nobody = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    store = ObjectStore(BUCKET, house.services._table)
+    session = house.services._table.connection.session
+    store.client = session.create_client("s3", endpoint_url="http://127.0.0.1:1", config=nobody)
+
+    with pytest.raises(Unavailable):
+        store.get(a_key())

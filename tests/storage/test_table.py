@@ -1,0 +1,262 @@
+"""The table: batches of any size, pages past a key, and what happens to those who come second."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pynamodb.exceptions import TransactWriteError
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import Unavailable
+from chalicelib.storage import table
+from chalicelib.storage.blobs import BlobLinkRow, LinkRow
+from chalicelib.storage.manifests import BodyRow, ManifestRow
+from chalicelib.storage.repositories import RepositoryNameRow, SizeRow
+from chalicelib.storage.table import (
+    ATTEMPTS,
+    LONGEST_PAUSE_S,
+    Batch,
+    LostRace,
+    Transaction,
+    absent,
+    get,
+    put_all,
+    put_new,
+    query,
+    until_won,
+    view,
+)
+from tests.houses import House
+from tests.rows import rows_like
+from tests.storage.fronts import Front, do_half
+
+
+def links(count: int, pk: str = "BLOB#x") -> list[LinkRow]:
+    return [LinkRow.under((pk, f"LINK#{number:04d}"), repository_id=str(number)) for number in range(count)]
+
+
+def read_all(rows: list[LinkRow]) -> list[str | None]:
+    batch = Batch()
+    reads = [batch.add(LinkRow, row.key) for row in rows]
+    batch.read()
+    return [read.row.repository_id if read.row else None for read in reads]
+
+
+def test_250_rows_are_written_by_25_and_read_by_100(house: House) -> None:
+    rows = links(250)
+    house.calls.take()
+    put_all(rows)
+    assert house.calls.take() == ["BatchWriteItem"] * 10
+
+    assert read_all(rows) == [str(number) for number in range(250)]
+    assert house.calls.take() == ["BatchGetItem"] * 3
+
+
+def test_a_key_asked_for_twice_is_read_once_as_each_of_its_kinds(house: House) -> None:
+    (row,) = links(1)
+    row.save()
+    batch = Batch()
+    twice = [batch.add(LinkRow, row.key), batch.add(LinkRow, row.key)]
+    missing = batch.add(SizeRow, ("N#none", "SIZE#0"))
+    house.calls.take()
+
+    batch.read()
+
+    assert [read.row.repository_id for read in twice if read.row] == ["0", "0"]
+    assert missing.row is None
+    assert house.calls.take() == ["BatchGetItem"]
+
+
+def test_an_empty_batch_asks_nothing(house: House) -> None:
+    house.calls.take()
+    Batch().read()
+    put_all([])
+
+    assert house.calls.take() == []
+
+
+def test_what_dynamodb_gives_back_of_a_batch_is_asked_for_again(house: House, front: Front) -> None:
+    rows = links(120)
+    front.tricks = [do_half] * 4
+    put_all(rows)
+    assert len(front.asked) > 5
+    assert len(rows_like(house, "BLOB#x")) == 120
+
+    front.asked, front.tricks = [], [do_half] * 4
+    assert read_all(rows) == [str(number) for number in range(120)]
+    assert len(front.asked) == 6
+
+
+def test_a_query_goes_past_a_sort_key_and_stays_within_its_prefix(house: House) -> None:
+    put_all(links(10))
+    put_all([LinkRow.under(("BLOB#x", other), repository_id=other) for other in ("LINJ#9", "LINK", "LINK\x7e", "META")])
+
+    def found(after: str = "", limit: int | None = None) -> list[str]:
+        return [row.sk for row in query(LinkRow, ("BLOB#x", "LINK#"), after=after, limit=limit)]
+
+    every = [f"LINK#{number:04d}" for number in range(10)]
+    assert found() == every
+    assert found("LINK#0003") == every[4:]
+    assert found("LINK#0003", 2) == every[4:6]
+    assert found("LINK#00035") == every[4:], "a key that is not there"
+    assert found("LINK#0009") == found("LINK#z") == []
+    assert found("LINK#") == every
+
+
+def test_a_query_of_more_than_a_megabyte_is_read_to_its_end(house: House) -> None:
+    put_all(BodyRow.under(("R#1", f"BODY#{number:02d}"), ulid="u", content=bytes(100_000)) for number in range(12))
+    house.calls.take()
+
+    assert len(list(query(BodyRow, ("R#1", "BODY#")))) == 12
+    assert house.calls.take().count("Query") >= 2
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_a_view_is_read_in_order_past_a_value(house: House, limit: int) -> None:
+    def name(word: str) -> RepositoryNameRow:
+        shared = {"name": word, "repository_id": word, "visibility": "public"}
+        return RepositoryNameRow.under(("N#1", f"REPO#{word}"), view="CATALOG#public", view_at=word, **shared)
+
+    put_all(name(word) for word in "dbcae")
+
+    assert [row.name for row in view(RepositoryNameRow, "CATALOG#public", "b", limit)] == list("cde")[:limit]
+    assert [row.name for row in view(RepositoryNameRow, "CATALOG#public", "", limit)] == list("abcde")[:limit]
+
+
+def test_a_failed_condition_is_a_lost_race_and_writes_nothing(house: House) -> None:
+    first, second = links(2)
+    first.save()
+    transaction = Transaction()
+    transaction.put(second)
+    transaction.put(first, absent())
+
+    with pytest.raises(LostRace):
+        transaction.commit()
+    assert get(LinkRow, second.key) is None
+
+
+def test_a_failed_check_is_a_lost_race(house: House) -> None:
+    (row,) = links(1)
+    transaction = Transaction()
+    transaction.put(row)
+    transaction.check(LinkRow, ("BLOB#y", "META"), LinkRow.pk.exists())
+
+    with pytest.raises(LostRace):
+        transaction.commit()
+
+
+def test_a_transaction_that_can_never_be_is_no_lost_race(house: House) -> None:
+    transaction = Transaction()
+    transaction.put(BodyRow.under(("R#1", "BODY#1"), ulid="u", content=bytes(500_000)))
+
+    with pytest.raises(TransactWriteError):
+        transaction.commit()
+
+
+def test_a_transaction_changes_and_removes_by_key_alone(house: House) -> None:
+    first, second = links(2)
+    put_all([first, second])
+    transaction = Transaction()
+    transaction.update(LinkRow.under(first.key), LinkRow.repository_id.set("new"), condition=LinkRow.pk.exists())
+    transaction.delete(LinkRow.under(second.key), LinkRow.repository_id == "1")
+    transaction.commit()
+
+    assert read_all([first, second]) == ["new", None]
+
+
+def test_a_new_row_is_put_once(house: House) -> None:
+    first, second = links(1)[0], links(1)[0]
+    second.repository_id = "other"
+
+    assert put_new(first)
+    assert not put_new(second)
+    assert read_all([first]) == ["0"]
+
+
+def losing(turns: int) -> Callable[[], str]:
+    left = [turns]
+
+    def attempt() -> str:
+        if left[0]:
+            left[0] -= 1
+            raise LostRace
+        return "won"
+
+    return attempt
+
+
+def test_who_loses_tries_again_with_short_pauses_until_won(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+
+    assert until_won(losing(0)) == "won"
+    assert pauses == []
+    assert until_won(losing(ATTEMPTS - 1)) == "won"
+    assert len(pauses) == ATTEMPTS - 1
+    assert all(0 <= pause <= LONGEST_PAUSE_S for pause in pauses)
+    assert len(set(pauses)) > 10, "pauses are jittered"
+
+
+def test_who_always_loses_hears_that_the_house_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+    with pytest.raises(Unavailable):
+        until_won(losing(ATTEMPTS))
+
+
+def test_other_errors_are_not_tried_again() -> None:
+    calls = []
+
+    def attempt() -> None:
+        calls.append(1)
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        until_won(attempt)
+    assert calls == [1]
+
+
+def test_of_ten_at_once_each_wins_in_the_end(house: House) -> None:
+    key = ("R#1", "MAN#1")
+    ManifestRow.under(key, media_type="t", size=1, ulid="u", pushed_at=0).save()
+
+    def once(_: int) -> None:
+        def attempt() -> None:
+            row = get(ManifestRow, key)
+            assert row is not None
+            transaction = Transaction()
+            transaction.update(row, ManifestRow.version.set(row.version + 1), condition=ManifestRow.version == row.version)
+            transaction.commit()
+
+        until_won(attempt)
+
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(once, range(10)))
+    found = get(ManifestRow, key)
+    assert found is not None
+    assert found.version == 10
+
+
+def test_attributes_come_back_as_they_went(house: House) -> None:
+    digest = Digest.of(b"x", "sha512")
+    full = ManifestRow.under(
+        ("R#1", "MAN#1"), media_type="t", size=2**60, subject=digest, ulid="u", pushed_at=1, live_until=253402300799
+    )
+    link = BlobLinkRow.under(("R#1", "BLOB#1"), size=0, leased_until=1, deleted_at=1_700_000_000.125)
+    put_all([full, link])
+    manifest, blob = get(ManifestRow, full.key), get(BlobLinkRow, link.key)
+
+    assert manifest is not None
+    assert blob is not None
+    assert (manifest.size, manifest.subject, manifest.live_until) == (2**60, digest, 253402300799)
+    assert (manifest.leased_until, manifest.artifact_type, manifest.deleted_at) == (None, None, None)
+    assert (blob.size, blob.deleted_at, blob.expires_after) == (0, 1_700_000_000.125, None)
+
+
+def test_the_table_is_made_as_described_with_a_stream_of_both_images(house: House) -> None:
+    described = table.description("t")
+
+    assert described["BillingMode"] == "PAY_PER_REQUEST"
+    assert described["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert {index["IndexName"] for index in described["GlobalSecondaryIndexes"]} == {"due", "view"}
