@@ -16,9 +16,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, MissingDependencyException
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 from joserfc.jwk import ECKey
+
+from infra import sigv4a
 
 Document = dict[str, Any]
 # Keys that stand in a list, the current one first.
@@ -159,9 +161,6 @@ def main(words: Sequence[str]) -> int:
     except SecretsError as error:
         print(error, file=sys.stderr)
         return 1
-    except MissingDependencyException:
-        print("CloudFront's key value store needs the package awscrt: pip install awscrt.", file=sys.stderr)
-        return 1
     except (ClientError, BotoCoreError) as error:
         print(f"AWS refused: {error}", file=sys.stderr)
         return 1
@@ -169,6 +168,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _client(service: str, arn: str) -> Any:
+    sigv4a.install()
     # CloudFront's ARNs name no region; its API lives in this one.
     return get_session().create_client(service, region_name=arn.split(":")[3] or "us-east-1")
 

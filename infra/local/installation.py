@@ -31,6 +31,7 @@ MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "lock": (("-m", "infra.local", "lock"), TEST_REQUIREMENTS),
     "bench": (("-m", "benchmarks"), TEST_REQUIREMENTS),
     "soak": (("-m", "benchmarks.soak"), TEST_REQUIREMENTS),
+    "package": (("-m", "infra.package"), RUN_REQUIREMENTS),
 }
 
 NO_NETWORK = (

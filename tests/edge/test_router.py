@@ -88,6 +88,11 @@ def test_the_longest_and_most_literal_pattern_wins_whatever_the_order() -> None:
         ]
 
 
+def test_of_two_patterns_that_span_slashes_the_longer_one_wins() -> None:
+    for order in (["/{repository}/end", "/{repository}/a/end"], ["/{repository}/a/end", "/{repository}/end"]):
+        assert Router(order).match("/r/s/a/end") == ("/{repository}/a/end", {"repository": "r/s"})
+
+
 @pytest.mark.timeout(5)
 @pytest.mark.parametrize(
     "path", ["/v2/" + "a/blobs/uploads/" * 600, "/v2/" + "/" * 10_000, "/v2/" + "manifests/" * 1000]

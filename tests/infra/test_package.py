@@ -20,14 +20,11 @@ from infra.packaging.imports import Start
 from infra.packaging.interpreters import RUNTIMES, interpreter
 from infra.packaging.native import machine, refuse_foreign_libraries
 from infra.packaging.seal import AWS_SERVICES
+from tests.infra.conftest import APP, MACHINES
 from tests.stack import ROOT
 
-APP = (
-    'from chalice.app import Chalice\n\napp = Chalice("tiny")\n\n\n@app.route("/")\ndef index():\n    return "hello"\n'
-)
 SWEEP = '\n\n@app.schedule("rate(1 hour)")\ndef sweep(event):\n    return None\n'
 ENOUGH = {"lambda_memory_size": 512, "lambda_timeout": 20}
-MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 ANSWER = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -43,59 +40,6 @@ for name in sys.argv[2:]:
     print(client.meta.endpoint_url, len(client.meta.service_model.operation_names) > 10)
 """
 MAGIC = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex())"
-
-
-@pytest.fixture(scope="session")
-def python() -> Path:
-    return interpreter(RUNTIMES[0])
-
-
-@pytest.fixture(scope="session")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What there is to package, as it stood when the tests began."""
-    home = tmp_path_factory.mktemp("house")
-    for name in ("app.py", "requirements.txt", ".chalice/config.json"):
-        (home / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(ROOT / name, home / name)
-    shutil.copytree(ROOT / "chalicelib", home / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
-    return home
-
-
-@pytest.fixture(scope="session")
-def packages(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Package]:
-    output = tmp_path_factory.mktemp("build")
-    return {name: build(sources, output / name, RUNTIMES[0], name) for name in MACHINES}
-
-
-@pytest.fixture(params=sorted(MACHINES))
-def package(request: pytest.FixtureRequest, packages: Mapping[str, Package]) -> Package:
-    return packages[request.param]
-
-
-@pytest.fixture(scope="session")
-def tree(packages: Mapping[str, Package], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package that this machine can run, unpacked."""
-    unpacked = tmp_path_factory.mktemp("task")
-    with ZipFile(packages[host_architecture()].path) as archive:
-        archive.extractall(unpacked)
-    return unpacked
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a small Chalice project."""
-
-    def write(app: str = APP, requirements: str = "", **functions: dict[str, int]) -> Path:
-        home = tmp_path / "project"
-        (home / ".chalice").mkdir(parents=True)
-        (home / "chalicelib").mkdir()
-        (home / "app.py").write_text(app)
-        (home / "requirements.txt").write_text(requirements)
-        stages = {"prod": {"lambda_functions": functions}}
-        (home / ".chalice" / "config.json").write_text(json.dumps({"app_name": "tiny", "stages": stages}))
-        return home
-
-    return write
 
 
 def names(package: Package) -> list[str]:

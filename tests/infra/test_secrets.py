@@ -8,6 +8,7 @@ import pytest
 from botocore.session import get_session
 
 from chalicelib.storage.secrets import Secrets
+from infra import sigv4a
 from infra.secrets import Document, Edge, Functions, SecretsError, Vault, believing, main, new_keys, put, rotate, using
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"
@@ -15,11 +16,12 @@ STORE = "arn:aws:cloudfront::123456789012:key-value-store/01234567-89ab-cdef-012
 
 
 class Aws:
-    """One secret, one store and one function. Calls are built by botocore, which refuses what its models do not have."""
+    """One secret, one store and one function. botocore builds the calls, and refuses what its models do not have."""
 
     def __init__(self, document: Document | None) -> None:
         self.document = document
         self.told: list[tuple[str, Any]] = []
+        sigv4a.install()
         session = get_session()
         session.set_credentials("key", "secret")
         self.vault = Vault(self._client(session, "secretsmanager"), SECRET)

@@ -80,13 +80,14 @@ def run(what: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(asyncio.wait_for(what, 20))
 
 
+@pytest.mark.parametrize("is_inherited", [False, True])
 @pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop])
 def test_accepted_connections_do_not_wait_for_acknowledgements(
-    new_loop: Callable[[], asyncio.AbstractEventLoop],
+    new_loop: Callable[[], asyncio.AbstractEventLoop], is_inherited: bool
 ) -> None:
     """A reply in two writes would otherwise wait 40 ms for the client's delayed acknowledgement."""
     listener = listen(port := free_port(), 1)[0]
-    inherited = socket.socket(fileno=os.dup(listener.fileno()))
+    served = socket.socket(fileno=os.dup(listener.fileno())) if is_inherited else listener
     loop, accepted = new_loop(), []
 
     class Server(asyncio.Protocol):
@@ -96,7 +97,7 @@ def test_accepted_connections_do_not_wait_for_acknowledgements(
             transport.close()
 
     async def serve() -> None:
-        server = await loop.create_server(Server, sock=inherited)
+        server = await loop.create_server(Server, sock=served)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         await reader.read()
         writer.close()

@@ -82,7 +82,7 @@ def test_parts_that_s3_has_are_not_sent_again_after_a_kill(start: Start, fake: F
 
 
 def test_a_relay_that_is_asked_to_stop_lets_its_requests_end(start: Start) -> None:
-    process, relay = start()
+    process, _ = start()
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(10) == 0

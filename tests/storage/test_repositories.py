@@ -77,8 +77,8 @@ def test_visibility_that_somebody_else_changed_is_a_lost_race(house: House) -> N
 
 def test_public_names_come_in_order_past_a_name_and_without_the_private(house: House) -> None:
     for name in ("admin/c", "admin/a", "bob/b"):
-        added(name, Visibility.PUBLIC)
-    added("admin/b")
+        added(name, Visibility.PUBLIC, name.partition("/")[0])
+    added("admin/b", namespace_id="admin")
 
     assert list(STORE.public("", 10)) == ["admin/a", "admin/c", "bob/b"]
     assert list(STORE.public("admin/a", 1)) == ["admin/c"]

@@ -1,0 +1,87 @@
+"""AWS's signature 4A: what awscrt signed is genuine to us, and what we sign is genuine."""
+
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from infra.sigv4a import SigV4A, signing_key
+
+KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "token")
+HOST = "https://123456789012.cloudfront-kvs.global.api.aws"
+PATH = "/key-value-stores/arn%3Aaws%3Acloudfront%3A%3A123456789012%3Akey-value-store%2F01234567"
+# What awscrt 0.38.0 made of `request` at TIME.
+TIME = "20300102T030405Z"
+SIGNATURE = (
+    "3046022100aaae68f4417fd26dbae895ee539762dd3bbfcb4e41bf97b96b9f27a01c7043a9"
+    "02210084db6cea7736f5b3a7bbcc3b8f9e393076a213d2e5dd91532b6e08bcf85acfbe"
+)
+
+
+def request(body: bytes = b'{"Puts":[]}') -> Any:
+    headers = {"If-Match": "E1", "Content-Type": "application/json"}
+    return AWSRequest("POST", HOST + PATH, headers=headers, data=body)
+
+
+def verify(signature: str, asked: Any) -> None:
+    auth = SigV4A(KEYS, "cloudfront-keyvaluestore", "*")
+    text = auth.string_to_sign(asked, auth.canonical_request(asked))
+    key = signing_key(KEYS.access_key, KEYS.secret_key).public_key()
+    key.verify(bytes.fromhex(signature), text.encode(), ECDSA(SHA256()))
+
+
+def as_signed_by_awscrt(asked: Any) -> Any:
+    asked.context["timestamp"] = TIME
+    asked.headers["X-Amz-Date"] = TIME
+    asked.headers["X-Amz-Security-Token"] = "token"
+    asked.headers["X-Amz-Region-Set"] = "*"
+    return asked
+
+
+def test_a_pair_of_keys_stands_for_the_private_key_that_aws_publishes_for_it() -> None:
+    numbers = (
+        signing_key("AKISORANDOMAASORANDOM", "q+jcrXGc+0zWN6uzclKVhvMmUsIfRPa4rlRandom").public_key().public_numbers()
+    )
+
+    assert numbers.x == 0x15D242CEEBF8D8169FD6A8B5A746C41140414C3B07579038DA06AF89190FFFCB
+    assert numbers.y == 0x0515242CEDD82E94799482E4C0514B505AFCCF2C0C98D6A553BF539F424C5EC0
+
+
+def test_what_awscrt_signed_is_genuine() -> None:
+    verify(SIGNATURE, as_signed_by_awscrt(request()))
+
+
+def test_another_body_is_not_what_was_signed() -> None:
+    with pytest.raises(InvalidSignature):
+        verify(SIGNATURE, as_signed_by_awscrt(request(b'{"Puts":[1]}')))
+
+
+def test_what_is_signed_here_is_genuine_and_names_its_parts_as_awscrt_does() -> None:
+    asked = request()
+
+    SigV4A(KEYS, "cloudfront-keyvaluestore", "*").add_auth(asked)
+
+    told = asked.headers["Authorization"]
+    day = asked.context["timestamp"][:8]
+    assert told.startswith(
+        f"AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE/{day}/cloudfront-keyvaluestore/aws4_request, "
+        "SignedHeaders=content-type;host;if-match;x-amz-date;x-amz-region-set;x-amz-security-token, Signature=30"
+    )
+    assert asked.headers["X-Amz-Region-Set"] == "*"
+    del asked.headers["Authorization"]
+    verify(told.rpartition("=")[2], asked)
+
+
+def test_a_request_that_is_sent_again_is_signed_anew() -> None:
+    asked = request()
+    auth = SigV4A(KEYS, "cloudfront-keyvaluestore", "*")
+
+    auth.add_auth(asked)
+    auth.add_auth(asked)
+
+    assert asked.headers.get_all("X-Amz-Region-Set") == ["*"]
+    assert len(asked.headers.get_all("Authorization")) == 1
