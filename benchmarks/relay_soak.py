@@ -104,10 +104,10 @@ class Relay:
 
 
 class Cutting:
-    """Kills the object store once the relay has sent half of a layer; the stack starts it again."""
+    """Kills the object store once the relay has read so many bytes more; the stack starts it again."""
 
-    def __init__(self, relay: Relay, size: int) -> None:
-        self._relay, self._until = relay, relay.bytes_read() + size // 2
+    def __init__(self, relay: Relay, after: int) -> None:
+        self._relay, self._until = relay, relay.bytes_read() + after
         self._over, self.was_cut = threading.Event(), False
         self._thread = threading.Thread(target=self._watch)
 
@@ -118,11 +118,9 @@ class Cutting:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
-        self._relay.look()
 
     def _watch(self) -> None:
         while not self._over.wait(SAMPLE_S):
-            self._relay.look()
             if not self.was_cut and self._relay.bytes_read() > self._until:
                 self._relay.stack.kill("weed")
                 self.was_cut = True
@@ -160,12 +158,11 @@ def _soak(directory: Path, size: int, stack: ExitStack) -> list[str]:
     complaints = []
     for carry in (_by_client, _in_parts):
         began = time.perf_counter()
-        with Cutting(relay, size) as cutting:
-            name, is_whole = carry(relay, directory, size)
+        name, is_whole, was_cut = carry(relay, directory, size)
         words = "whole" if is_whole else "other bytes arrived"
         print(f"  {size / 1e9:g} GB by {name}: {words}, {time.perf_counter() - began:.0f} s", flush=True)
         complaints += [] if is_whole else [f"{name}: {words}"]
-        complaints += [] if cutting.was_cut else [f"{name}: the object store was not cut amid the sending"]
+        complaints += [] if was_cut else [f"{name}: the object store was not cut amid the sending"]
     left = [path.name for path in relay.spool.iterdir() if path.name != "lock"]
     complaints += [f"the spool still has {left}"] if left else []
     relay.look()
@@ -174,8 +171,11 @@ def _soak(directory: Path, size: int, stack: ExitStack) -> list[str]:
     return [*complaints, too_much] if relay.peak >= CEILING_BYTES else complaints
 
 
-def _by_client(relay: Relay, directory: Path, size: int) -> tuple[str, bool]:
-    """podman, or skopeo where there is none, pushes an image of one layer: its name, and whether it arrived whole."""
+def _by_client(relay: Relay, directory: Path, size: int) -> tuple[str, bool, bool]:
+    """podman, or skopeo where there is none, pushes an image of one layer.
+
+    Its name, whether the layer arrived whole, and whether it was cut on its way.
+    """
     home, repository = directory / "home", f"{relay.stack.admin}/soak"
     environment, layout = make_environment(home, relay.host), Layout(home / "layout")
     image = an_image(layout, "soak", (size,))
@@ -200,20 +200,23 @@ def _by_client(relay: Relay, directory: Path, size: int) -> tuple[str, bool]:
             *(*podman, "login", "--username", relay.stack.admin, "--password-stdin", relay.host),
             typed=relay.stack.password,
         )
-        run(*podman, "push", run(*podman, "pull", "--quiet", source), target)
+        loaded = run(*podman, "pull", "--quiet", source)
+        with Cutting(relay, size // 2) as cutting:
+            run(*podman, "push", loaded, target)
     elif shutil.which("skopeo"):
         name = "skopeo"
-        run("skopeo", "copy", "--dest-creds", f"{relay.stack.admin}:{relay.stack.password}", source, target)
+        with Cutting(relay, size // 2) as cutting:
+            run("skopeo", "copy", "--dest-creds", f"{relay.stack.admin}:{relay.stack.password}", source, target)
     else:
         raise StackError("neither podman (as root) nor skopeo is here: apt-get install podman skopeo")
     registry = Registry(relay.stack)
     layers = registry.manifest(repository, "1").json()["layers"]
     is_whole = [registry.diff_id_of_blob(repository, each["digest"]) for each in layers] == wanted
     shutil.rmtree(home, ignore_errors=True)
-    return name, is_whole
+    return name, is_whole, cutting.was_cut
 
 
-def _in_parts(relay: Relay, _directory: Path, size: int) -> tuple[str, bool]:
+def _in_parts(relay: Relay, _directory: Path, size: int) -> tuple[str, bool, bool]:
     """A client leaves amid its PATCH, the relay is killed and started again, and the client goes on."""
     repository, body = f"{relay.stack.admin}/soak", Body(size, seed=time.time_ns())
     digest = f"sha512:{_sha512(iter(body))}"
@@ -232,14 +235,16 @@ def _in_parts(relay: Relay, _directory: Path, size: int) -> tuple[str, bool]:
     headers = {"Content-Length": str(size - offset), "Content-Range": f"{offset}-{size - 1}"}
     client.send("PATCH", place, _after(body, offset), headers, (202,))
     client.sign_in(repository)
-    client.send("PUT", f"{place}?digest={digest}", b"", accepted=(201,))
+    # The new relay reads all bytes once for their digest before it sends them.
+    with Cutting(relay, size + size // 2) as cutting:
+        client.send("PUT", f"{place}?digest={digest}", b"", accepted=(201,))
     client.sign_in(repository)
     connection, target = client.connection_for(client.blob_address(repository, digest))
     connection.request("GET", target)
     answer = connection.getresponse()
     pulled = _sha512(iter(lambda: answer.read(BLOCK_BYTES), b""))
     client.close()
-    return f"a cut PATCH of {offset / 1e9:.2f} GB and its rest, in parts", f"sha512:{pulled}" == digest
+    return f"a cut PATCH of {offset / 1e9:.2f} GB and its rest, in parts", f"sha512:{pulled}" == digest, cutting.was_cut
 
 
 def _half(body: Body) -> Iterator[bytes]:

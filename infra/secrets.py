@@ -71,9 +71,13 @@ class Vault:
 
     def read(self) -> Document:
         """Its keys; none where nobody wrote any yet."""
-        if not self._client.describe_secret(SecretId=self._arn).get("VersionIdsToStages"):
+        self._client.describe_secret(SecretId=self._arn)
+        try:
+            text = self._client.get_secret_value(SecretId=self._arn).get("SecretString")
+        except self._client.exceptions.ResourceNotFoundException:
+            # The secret is there, as was just seen: what is missing is a value.
             return {}
-        found: Document = json.loads(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
+        found: Document = json.loads(text) if text else {}
         return found
 
     def write(self, document: Document) -> None:

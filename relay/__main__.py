@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import requests
 
 from relay.errors import RelayError
+from relay.places import cache
 from relay.progress import Board
 from relay.registry import Refused
 from relay.sessions import is_loopback
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="a registry on this machine that takes bodies of any size")
     serve.add_argument("--listen", type=_place, default=_place(LISTEN), help=f"host:port, {LISTEN} by default")
-    spool = Path(os.environ.get("RELAY_SPOOL") or Path.home() / ".cache" / "cloudberth-relay")
+    spool = Path(os.environ.get("RELAY_SPOOL") or cache() / "spool")
     serve.add_argument("--spool", type=Path, default=spool, help=f"where bodies are kept until they are sent, {spool}")
     serve.add_argument(
         "--key-file", type=Path, help="the installation's relay key in hexadecimal; else RELAY_KEY, if that is set"

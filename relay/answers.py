@@ -2,7 +2,10 @@
 
 import json
 
+from chalicelib.domain.errors import SizeInvalid
+from chalicelib.domain.uploads import Chunk
 from relay.registry import Answer
+from relay.target import Target
 
 JSON = "application/json"
 
@@ -23,6 +26,21 @@ def out_of_order(location: str, offset: int) -> Answer:
     """The answer to a chunk that does not go on where the upload is."""
     told = refusal(416, "BLOB_UPLOAD_INVALID", f"the upload is at byte {offset}: go on from there")
     return Answer(told.status, {**told.headers, "Location": location, "Range": range_of(offset)}, told.body)
+
+
+def misplaced(target: Target, length: int | None, location: str, offset: int) -> Answer | None:
+    """The answer to a chunk whose Content-Range is not where the upload is, or not as long as the chunk.
+
+    `length` is in bytes, None where it comes in chunks of HTTP's. Raises BlobUploadInvalid for no range at all.
+    """
+    if not target.content_range:
+        return None
+    chunk = Chunk.parse(target.content_range)
+    if chunk.first != offset:
+        return out_of_order(location, offset)
+    if length not in (None, chunk.size):
+        return refusal(400, "SIZE_INVALID", str(SizeInvalid(chunk.size, length or 0)))
+    return None
 
 
 def range_of(offset: int) -> str:

@@ -22,7 +22,7 @@ from relay.wire import Begun, Body
 HEALTH = "/relay/health"
 BLOCK = 256 * 1024
 # Bodies above this size take a place while they are held in memory.
-LIGHT_BYTES, HEAVY_PLACES = 64 * 1024, 4
+LIGHT_BYTES, HEAVY_PLACES = 64 * 1024, 3
 
 
 class Front:
@@ -89,8 +89,8 @@ class Front:
         if not is_light:
             self._heavy.acquire()
         try:
-            begun = body.read_up_to(LARGEST_BODY + 1)
-            yield begun if len(begun) <= LARGEST_BODY else Begun(begun, body)
+            begun = Begun(body, LARGEST_BODY)
+            yield begun.whole if begun.is_whole else begun
         finally:
             if not is_light:
                 self._heavy.release()

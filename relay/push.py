@@ -5,7 +5,6 @@ the middle of one that goes in parts.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from relay.docker_archives import from_docker_archive
 from relay.errors import RelayError
 from relay.images import Image, Manifest, from_layout
 from relay.ledger import Ledger
+from relay.places import cache
 from relay.progress import Board, Line
 from relay.registry import Refused, Registry
 from relay.slices import Slice
@@ -167,7 +167,7 @@ class Pushing:
 
 def _ledger_file(url: str, name: str, digest: str) -> Path:
     """Where it is written down what S3 has of a blob, for the next run."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cloudberth-relay" / "pushes"
+    home = cache() / "pushes"
     # Without such a place a push that broke only sends more again.
     with suppress(OSError):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,8 +11,8 @@ import requests
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid
-from chalicelib.domain.uploads import LARGEST_BODY, Chunk
-from relay.answers import accepted, out_of_order, range_of, refusal
+from chalicelib.domain.uploads import LARGEST_BODY
+from relay.answers import accepted, misplaced, range_of, refusal
 from relay.delivery import Delivery
 from relay.errors import RelayError, Unavailable
 from relay.patience import Patience
@@ -41,9 +41,10 @@ class Spooling:
 
     def takes(self, target: Target, length: int | None) -> bool:
         """Whether a body goes this way; what fits the registry is passed on, unless its upload has begun here."""
-        if target.method == "PATCH" or length is None or length > LARGEST_BODY:
+        if target.method == "PATCH" or length is None or length > LARGEST_BODY or not target.brings_bytes:
             return target.brings_bytes
-        return target.brings_bytes and bool(target.location) and self._spool.size_of(target.location) is not None
+        is_closed = (target.location, target.digest) in self._closed
+        return bool(target.location) and (is_closed or self._spool.size_of(target.location) is not None)
 
     def take(self, target: Target, body: Body, authorization: str) -> Answer:
         """Takes a body in and answers for the registry. Raises Cut, requests.RequestException."""
@@ -98,8 +99,8 @@ class Spooling:
             return refusal(
                 400, "BLOB_UPLOAD_INVALID", "this upload is closed: end it by the same PUT, or begin another"
             )
-        if target.content_range and Chunk.parse(target.content_range).first != spooled.size:
-            return out_of_order(spooled.location, spooled.size)
+        if refused := misplaced(target, body.length, spooled.location, spooled.size):
+            return refused
         self._take_in(spooled, body, closes=False)
         return accepted(spooled.location, spooled.size, _upload_id(spooled.location))
 
@@ -137,8 +138,8 @@ class Spooling:
         if spooled.is_closed:
             # A client that lost patience comes with the same bytes again: they are here.
             _pour_out(body)
-        elif target.content_range and Chunk.parse(target.content_range).first != spooled.size:
-            return out_of_order(spooled.location, spooled.size)
+        elif refused := misplaced(target, body.length, spooled.location, spooled.size):
+            return refused
         else:
             self._take_in(spooled, body, closes=True)
         return self._close(spooled, digest, authorization)

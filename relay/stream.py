@@ -39,6 +39,8 @@ class Stream:
         self._registry, self._repository, self._clock = registry, repository, clock
         told = registry.grant(location, authorization, 0, GRANT)
         self._hasher = hashing.resume(told["algorithm"], base64.b64decode(told["state"]))
+        # The pusher's own token may be too old by the time that a long body ends.
+        self.authorization = f"Bearer {told['bearer']}" if "bearer" in told else authorization
         self._before: int = told["offset"]
         self._tail = registry.get(told["tail"]) if told["tail"] else b""
         self._stored: list[tuple[int, str, int]] = []

@@ -8,19 +8,18 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from chalicelib.domain.errors import BlobUploadInvalid
-from chalicelib.domain.uploads import LARGEST_BODY, Chunk
-from relay.answers import accepted, out_of_order, refusal
+from chalicelib.domain.uploads import LARGEST_BODY
+from relay.answers import accepted, misplaced, refusal
 from relay.errors import Cut
 from relay.patience import Patience
 from relay.progress import Board, Line
 from relay.registry import Answer, Refused, Registry
 from relay.stream import Reached, Stream
 from relay.target import Target, closing
-from relay.wire import Begun, Body
+from relay.wire import READ, Begun, Body
 
 # How many bodies are on their way at once, each with two parts of 8 MB or more; the others wait unread.
-STREAMS = 4
-READ = 256 * 1024
+STREAMS = 3
 
 
 class Streaming:
@@ -54,12 +53,12 @@ class Streaming:
     def _take(self, target: Target, body: Body, authorization: str) -> Answer:
         if body.length is not None:
             return self._stream(target, body, authorization)
-        begun = body.read_up_to(LARGEST_BODY + 1)
-        if len(begun) > LARGEST_BODY:
-            return self._stream(target, Begun(begun, body), authorization)
+        begun = Begun(body, LARGEST_BODY)
+        if not begun.is_whole:
+            return self._stream(target, begun, authorization)
         # Small after all, which in chunks shows only at the end: the registry takes it by itself.
         more = {"Content-Range": target.content_range} if target.content_range else {}
-        return self._registry.send(target.method, target.text, authorization, begun, more)
+        return self._registry.send(target.method, target.text, authorization, begun.whole, more)
 
     def _stream(self, target: Target, body: Body | Begun, authorization: str) -> Answer:
         location = target.location
@@ -69,8 +68,8 @@ class Streaming:
                 return begun
             location = begun.headers["Location"]
         stream = Stream(self._registry, target.repository, location, authorization)
-        if target.content_range and Chunk.parse(target.content_range).first != stream.offset:
-            return out_of_order(location, stream.offset)
+        if refused := misplaced(target, body.length, location, stream.offset):
+            return refused
         line = self._board.line(f"upload {location.rpartition('/')[2].partition('.')[0][-8:]}")
         try:
             reached = self._feed(stream, body, line)
@@ -78,7 +77,7 @@ class Streaming:
             line.end(None)
         if target.method == "PATCH":
             return accepted(reached.location, reached.offset, reached.upload)
-        return self._ask("PUT", closing(reached.location, target.digest), authorization)
+        return self._ask("PUT", closing(reached.location, target.digest), stream.authorization)
 
     def _ask(self, method: str, target: str, authorization: str) -> Answer:
         return Patience(self._patience_s).over(lambda: self._registry.send(method, target, authorization))

@@ -9,6 +9,7 @@ from io import BufferedIOBase
 from relay.errors import BadRequest, Cut
 
 LONGEST_LINE = 4096
+READ = 256 * 1024
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n")
 Headers = Iterable[tuple[str, str]]
 
@@ -57,13 +58,6 @@ class Body:
             self._end_of_piece()
         return content
 
-    def read_up_to(self, size: int) -> bytes:
-        """The next bytes until there are `size`, or fewer at the end. Raises Cut."""
-        content = bytearray()
-        while len(content) < size and (more := self.read(size - len(content))):
-            content += more
-        return bytes(content)
-
     def _next_chunk(self) -> bool:
         """Reads a chunk's size; False after the last, whose trailers are read and dropped."""
         match = CHUNK_SIZE.fullmatch(self._line())
@@ -92,15 +86,30 @@ class Body:
 
 
 class Begun:
-    """A body of which the first bytes have been read already."""
+    """A body of which the first bytes have been read already: up to `size`, to see whether it ends before."""
 
-    def __init__(self, begun: bytes, rest: Body) -> None:
-        self._begun, self._rest, self.length = begun, rest, rest.length
+    def __init__(self, body: Body, size: int) -> None:
+        """Raises Cut."""
+        self._rest, self.length = body, body.length
+        self._begun, self._given = bytearray(), 0
+        while len(self._begun) <= size and (content := body.read(min(READ, size + 1 - len(self._begun)))):
+            self._begun += content
+        self.is_whole = len(self._begun) <= size
+
+    @property
+    def whole(self) -> bytes:
+        """All of it, where it ended."""
+        return bytes(self._begun)
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes, none at the end. Raises Cut."""
-        content, self._begun = self._begun[:size], self._begun[size:]
-        return content or self._rest.read(size)
+        if not self._begun:
+            return self._rest.read(size)
+        content = bytes(memoryview(self._begun)[self._given : self._given + size])
+        self._given += len(content)
+        if self._given == len(self._begun):
+            self._begun = bytearray()
+        return content
 
 
 def head_of(status: int, headers: Headers) -> bytes:

@@ -1,4 +1,4 @@
-"""A house for tests: every service over a fresh table, on the servers that `make run` runs on, and a clock to be moved."""
+"""A house for tests: every service over a fresh table, on the servers of `make run`, and a clock to be moved."""
 
 import json
 import os

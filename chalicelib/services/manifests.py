@@ -108,9 +108,9 @@ class Edges:
         self.repository, self.manifest = repository, manifest
         self._written_at, self._ulid = 0.0, ""
 
-    def fresh(self) -> str:
+    def fresh(self, *, overtaken: bool) -> str:
         """The push's ULID. Edges older than half a lease could be gone before the manifest stands: they are renewed."""
-        if self._lease.is_short(self._lease.until(self._written_at), self._clock()):
+        if overtaken or self._lease.is_short(self._lease.until(self._written_at), self._clock()):
             self._written_at = self._clock()
             self._ulid = ulid(self._written_at)
             until = self._lease.until(self._written_at)
@@ -221,8 +221,12 @@ class Manifests:
     def _push(self, actor: Actor, edges: "Edges", tags: list[str]) -> None:
         repository, manifest = edges.repository, edges.manifest
 
+        overtaken = False
+
         def attempt() -> None:
-            push_ulid = edges.fresh()
+            nonlocal overtaken
+            # Whoever was first may have written the same edges under a ULID of its own.
+            push_ulid, overtaken = edges.fresh(overtaken=overtaken), True
             seen = self._look(actor, repository, manifest, tags)
             seen.rights.check(PUSH)
             self._check_named(repository, seen)
@@ -277,7 +281,7 @@ class Manifests:
             moves.begin(tag, facts, expires_at, row_before)
         row = self._row(repository, manifest, stored, push_ulid, now)
         again = {tag for tag, row_before in changed.items() if row_before and row_before.digest == manifest.digest}
-        row.live_until = moves.remaining(manifest.digest, again) if again else row.live_until
+        row.live_until = moves.remaining(manifest.digest, dict.fromkeys(again, now)) if again else row.live_until
         if tags:
             row.live_until = max(row.live_until or 0, end_of(expires_at))
         row.leased_until = None if tags else self._lease.until(now)

@@ -113,4 +113,5 @@ class Relays:
         try:
             transaction.commit()
         except LostRace:
-            raise OutOfOrder(row.offset) from None
+            stored = self._store.get(row.upload_id)
+            raise OutOfOrder(stored.offset if stored else 0) from None

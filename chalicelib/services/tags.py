@@ -1,7 +1,7 @@
 """Tags: listed, and moved from one manifest to another with everything that follows from it."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import ManifestUnknown
@@ -32,7 +32,7 @@ class TagMoves:
     ) -> None:
         self._transaction, self._repository, self._now = transaction, repository, now
         self._manifests, self._tags = stores
-        self._left: dict[Digest, set[str]] = {}
+        self._left: dict[Digest, dict[str, int]] = {}
 
     def end(self, row: TagRow) -> None:
         """Takes a tag away."""
@@ -57,7 +57,7 @@ class TagMoves:
         if not keep_edge:
             until = min(self._now, end_of(row.expires_at))
             self._transaction.put(tagged_row(self._repository.id, row.digest, row.name, until))
-            self._left.setdefault(row.digest, set()).add(row.name)
+            self._left.setdefault(row.digest, {})[row.name] = until
 
     def settle(self, window_s: int, *, beside: Digest | None = None) -> None:
         """Finds anew how long the manifests live that tags have left; `beside` is written by the caller itself."""
@@ -72,11 +72,10 @@ class TagMoves:
                 self._manifests.put(self._transaction, read.row, read.row)
                 self.wake(digest, ends[digest], window_s)
 
-    def remaining(self, digest: Digest, without: Iterable[str] = ()) -> int:
-        """The latest end among a manifest's tags, dead ones included, those that leave it now ending now."""
-        leaving = set(without)
+    def remaining(self, digest: Digest, leaving: Mapping[str, int]) -> int:
+        """The latest end among a manifest's tags, dead ones included; `leaving` has the ends of those that leave it."""
         edges = self._manifests.tagged(self._repository.id, digest)
-        return max((self._now if edge.tag in leaving else edge.until for edge in edges), default=self._now)
+        return max((leaving.get(edge.tag, edge.until) for edge in edges), default=self._now)
 
     def wake(self, digest: Digest, live_until: int, window_s: int) -> None:
         """Wakes the collector when the Time Machine's window over a manifest closes."""

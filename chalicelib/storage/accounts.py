@@ -5,17 +5,8 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from chalicelib.domain.accounts import Account, Kind
 from chalicelib.domain.names import MAXIMUM_LENGTH
 from chalicelib.storage import keys
-from chalicelib.storage.table import (
-    Integer,
-    OptionalBytes,
-    OptionalInteger,
-    OptionalText,
-    Read,
-    Row,
-    Transaction,
-    absent,
-    get,
-)
+from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
+from chalicelib.storage.table import Read, Row, Transaction, absent, get
 
 
 class AccountNameRow(Row):

@@ -9,18 +9,9 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.storage import keys
+from chalicelib.storage.attributes import Integer, OptionalNumber, OptionalText
 from chalicelib.storage.repositories import change_size
-from chalicelib.storage.table import (
-    Batch,
-    Integer,
-    OptionalNumber,
-    OptionalText,
-    Read,
-    Row,
-    Transaction,
-    absent,
-    query,
-)
+from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, query
 from chalicelib.storage.timers import GARBAGE, timer
 
 

@@ -9,7 +9,8 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.storage import keys
-from chalicelib.storage.table import Batch, Integer, Row, Transaction, absent, get, query, view
+from chalicelib.storage.attributes import Integer
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, query, view
 
 
 class RepositoryNameRow(Row):
@@ -132,7 +133,7 @@ class RepositoryStore:
             after = ""
         partition, first = keys.repository_name(namespace_id, "")
         past = keys.repository_name(namespace_id, after.removeprefix(prefix))[1] if after else ""
-        for row in query(RepositoryNameRow, (partition, first), after=past, limit=limit):
+        for row in query(RepositoryNameRow, (partition, first), after=past, page=limit):
             if row.state == "live":
                 yield prefix + row.name
 

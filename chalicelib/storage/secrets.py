@@ -24,10 +24,21 @@ class Secrets:
 
     @classmethod
     def load(cls, place: str) -> "Secrets":
-        """Reads the keys from a file or the ARN of a secret. Raises SettingInvalid."""
+        """Reads the keys from a file or the ARN of a secret. Raises SettingInvalid, which tells nothing of them."""
         if not place:
             raise SettingInvalid("CLOUDBERTH_SECRETS", "name a file or the ARN of a secret")
-        document = json.loads(_secret(place) if place.startswith("arn:") else Path(place).read_text("utf-8"))
+        try:
+            text = _secret(place) if place.startswith("arn:") else Path(place).read_text("utf-8")
+            found = cls._parse(json.loads(text))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            why = f"{place} cannot be read as the keys of an installation ({type(error).__name__})"
+            raise SettingInvalid("CLOUDBERTH_SECRETS", why) from None
+        if not (found.signing and found.upload and found.envelope and found.relay):
+            raise SettingInvalid("CLOUDBERTH_SECRETS", f"{place} lacks a key: signing, upload, envelope and relay")
+        return found
+
+    @classmethod
+    def _parse(cls, document: Any) -> "Secrets":
         return cls(
             tuple(document["signing"]),
             tuple(bytes.fromhex(key) for key in document["upload"]),

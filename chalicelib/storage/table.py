@@ -5,17 +5,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from pynamodb.attributes import Attribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.connection import TableConnection
 from pynamodb.connection.base import MetaTable
-from pynamodb.constants import BINARY, NUMBER, STRING
 from pynamodb.exceptions import PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Unavailable
 from chalicelib.storage.connection import ReadingConnection
 from chalicelib.storage.keys import Key
@@ -35,93 +33,6 @@ LOST = {
 
 R = TypeVar("R", bound="Row")
 T = TypeVar("T")
-
-
-class Integer(Attribute[int]):
-    """A whole number."""
-
-    attr_type = NUMBER
-
-    def serialize(self, value: int) -> str:
-        return str(int(value))
-
-    def deserialize(self, value: str) -> int:
-        return int(value)
-
-
-class OptionalInteger(Attribute[int | None]):
-    """A whole number that may be missing."""
-
-    attr_type = NUMBER
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(null=True, **options)
-
-    def serialize(self, value: int | None) -> str | None:
-        return None if value is None else str(int(value))
-
-    def deserialize(self, value: str) -> int:
-        return int(value)
-
-
-class OptionalNumber(Attribute[float | None]):
-    """A number with fractions that may be missing."""
-
-    attr_type = NUMBER
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(null=True, **options)
-
-    def serialize(self, value: float | None) -> str | None:
-        return None if value is None else f"{value:.3f}"
-
-    def deserialize(self, value: str) -> float:
-        return float(value)
-
-
-class OptionalText(Attribute[str | None]):
-    """A text that may be missing."""
-
-    attr_type = STRING
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(null=True, **options)
-
-
-class OptionalBytes(Attribute[bytes | None]):
-    """Bytes that may be missing, as they are and not in base 64 within base 64."""
-
-    attr_type = BINARY
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(null=True, **options)
-
-
-class DigestText(Attribute[Digest]):
-    """A digest."""
-
-    attr_type = STRING
-
-    def serialize(self, value: Digest) -> str:
-        return str(value)
-
-    def deserialize(self, value: str) -> Digest:
-        return Digest.parse(value)
-
-
-class OptionalDigest(Attribute[Digest | None]):
-    """A digest that may be missing."""
-
-    attr_type = STRING
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(null=True, **options)
-
-    def serialize(self, value: Digest | None) -> str | None:
-        return None if value is None else str(value)
-
-    def deserialize(self, value: str) -> Digest:
-        return Digest.parse(value)
 
 
 class Row(Model):
@@ -253,14 +164,17 @@ def query(
     *,
     after: str = "",
     limit: int | None = None,
-    consistent: bool = True,
+    page: int | None = None,
 ) -> Iterator[R]:
-    """Rows of a partition whose sort key begins with `key[1]`, in order, past the sort key `after`."""
+    """Rows of a partition whose sort key begins with `key[1]`, in order, past the sort key `after`, consistently.
+
+    At most `limit`; read `page` at a time, which is as many as are asked for where it is not said.
+    """
     pk, prefix = key
     begins = Row.sk.startswith(prefix)
     # `between` is inclusive, and its end is past every key of the prefix: all keys are ASCII.
     condition = Row.sk.between(after + "\x00", prefix + "\x7f") if after else begins
-    return model.query(pk, condition, limit=limit, page_size=limit, consistent_read=consistent)
+    return model.query(pk, condition, limit=limit, page_size=page or limit, consistent_read=True)
 
 
 def view(model: type[R], value: str, after: str, limit: int) -> Iterator[R]:

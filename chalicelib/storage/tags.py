@@ -8,17 +8,8 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.tags import end_of, is_alive
 from chalicelib.storage import keys
-from chalicelib.storage.table import (
-    DigestText,
-    Integer,
-    OptionalInteger,
-    OptionalText,
-    Row,
-    Transaction,
-    absent,
-    get,
-    query,
-)
+from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger, OptionalText
+from chalicelib.storage.table import Row, Transaction, absent, get, query
 from chalicelib.storage.timers import EXPIRY, timer
 
 

@@ -3,7 +3,8 @@
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.storage import keys
-from chalicelib.storage.table import Integer, Row
+from chalicelib.storage.attributes import Integer
+from chalicelib.storage.table import Row
 
 GARBAGE, EXPIRY = "garbage", "expiry"
 

@@ -6,19 +6,8 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.storage import keys
-from chalicelib.storage.table import (
-    Integer,
-    OptionalBytes,
-    OptionalDigest,
-    OptionalInteger,
-    OptionalText,
-    Row,
-    Transaction,
-    absent,
-    get,
-    put_all,
-    query,
-)
+from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
+from chalicelib.storage.table import Row, Transaction, absent, get, put_all, query
 
 # Open: bytes come through us or our relay. Granted: they come past us; hashing: they are being proven. Closed: digest
 # and key are proven and written, the bytes may still lie in parts. Linked: they are a blob. Cancelled: nothing.

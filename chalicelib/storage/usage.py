@@ -7,7 +7,8 @@ from pynamodb.attributes import UnicodeAttribute
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.storage import keys
-from chalicelib.storage.table import Integer, OptionalInteger, OptionalText, Row, Transaction, put_all
+from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalText
+from chalicelib.storage.table import Row, Transaction, put_all
 
 
 class LogRow(Row):

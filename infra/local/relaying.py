@@ -64,7 +64,7 @@ class Relaying:
         if target.method == "PATCH":
             return _accepted(reached)
         closing = f"{reached.location}?digest={target.digest}"
-        return await self._run(self._registry.send, "PUT", closing, authorization)
+        return await self._run(self._registry.send, "PUT", closing, stream.authorization)
 
     async def _feed(self, stream: Stream, receive: Receive, begun: bytes) -> Reached:
         """Fills one part while the one before is on its way."""

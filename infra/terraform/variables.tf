@@ -14,7 +14,7 @@ variable "name" {
   }
 
   validation {
-    condition     = can(regex("^[a-z]", var.name)) && !endswith(var.name, "-")
+    condition     = !can(regex("^[0-9-]|-$", var.name))
     error_message = "name: ${var.name} must begin with a letter and must not end in a hyphen: load balancers and log groups are named after it."
   }
 

@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.9" # validations that look at other variables
+  required_version = ">= 1.11" # its tests override what is known after apply only
 
   required_providers {
     aws = {

@@ -1,6 +1,7 @@
 """`python -m infra.secrets`: what it makes, in which order it tells whom, and what it refuses."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +49,19 @@ class Aws:
     def _answer(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
         running = {"Description": "Cloudberth: answers every request; keys of 2030", "LastUpdateStatus": "Successful"}
         answers = {
-            "DescribeSecret": {"VersionIdsToStages": {"1": ["AWSCURRENT"]}} if self.document else {},
             "GetSecretValue": {"SecretString": json.dumps(self.document)},
             "DescribeKeyValueStore": {"ETag": "E1"},
             "GetFunctionConfiguration": running,
             "GetFunction": {"Configuration": running},
         }
-        return Fine, answers.get(model.name, {})
+        if model.name == "GetSecretValue" and self.document is None:
+            return Status(400), {"Error": {"Code": "ResourceNotFoundException", "Message": "no AWSCURRENT"}}
+        return Status(200), answers.get(model.name, {})
 
 
-class Fine:
-    status_code = 200
+@dataclass
+class Status:
+    status_code: int
 
 
 def test_fresh_keys_are_what_the_registry_reads(tmp_path: Path) -> None:

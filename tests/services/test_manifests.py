@@ -243,7 +243,6 @@ def with_label_from_the_edge(house: House) -> Manifest:
 
 
 def with_both(house: House) -> Manifest:
-    """The image's own label says more than what stands on its wrapping."""
     config = a_blob(house, a_config({"quay.expires-after": "2h"}))
     return a_bare_push(house, a_manifest([], config, annotations={"quay.expires-after": "9h"}), "v1")
 
@@ -265,13 +264,6 @@ def test_an_expiry_is_written_with_the_tag_its_life_its_edge_and_its_timer(
     assert ends(house, manifest) == {"v1": end}
     assert row_of(house, manifest).live_until == end
     invariants.check(house)
-
-
-@pytest.mark.parametrize("label", ["", "soon", "0d", "-1h", "2 h"])
-def test_an_expiry_that_says_nothing_is_none(house: House, label: str) -> None:
-    manifest = a_push(house, "v1", labels={"quay.expires-after": label})
-
-    assert ends(house, manifest) == {"v1": FOREVER}
 
 
 def test_an_expired_tag_is_gone_at_that_second_though_its_item_is_there(house: House) -> None:

@@ -26,7 +26,9 @@ def ways(aws: tuple[Mapping[str, str], Path]) -> Iterator[Ways]:
         connections = {}
         with mock.patch.dict(os.environ, {**environment, "AWS_ENDPOINT_URL_DYNAMODB": front.url}):
             for way in ("fast", "slow"):
-                connections[way] = ReadingConnection(fast_reads=way == "fast", max_pool_connections=2, region="us-east-1")
+                connections[way] = ReadingConnection(
+                    fast_reads=way == "fast", max_pool_connections=2, region="us-east-1"
+                )
                 assert connections[way].client
         yield front, connections
 

@@ -15,9 +15,7 @@ STORE = AccountStore()
 
 def an_account(name: str, kind: Kind = Kind.USER, **fields: object) -> AccountRow:
     identifier = ulid()
-    return AccountRow.under(
-        keys.account(identifier), id=identifier, name=name, kind=kind.value, created_at=1, **fields
-    )
+    return AccountRow.under(keys.account(identifier), id=identifier, name=name, kind=kind.value, created_at=1, **fields)
 
 
 def test_a_user_has_name_namespace_and_account_of_one_id(house: House) -> None:

@@ -20,7 +20,9 @@ def a_repository(name: str = "admin/app") -> Repository:
     return Repository(ulid(), "n", RepositoryName.parse(name))
 
 
-def link(repository: Repository, view: BlobView | None = None, key: str = "in/a", until: int = 50, **more: object) -> None:
+def link(
+    repository: Repository, view: BlobView | None = None, key: str = "in/a", until: int = 50, **more: object
+) -> None:
     transaction = Transaction()
     STORE.link(transaction, view or STORE.view(repository.id, DIGEST), repository, 5, key, until, **more)
     transaction.commit()

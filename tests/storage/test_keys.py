@@ -89,7 +89,7 @@ def test_the_edges_of_a_digest_are_not_those_of_another(function: Callable[..., 
 def test_parts_sort_by_their_number() -> None:
     numbers = [1, 2, 9, 10, 99, 100, 9_999, 10_000]
 
-    assert sorted((keys.part("u", number) for number in reversed(numbers))) == [keys.part("u", n) for n in numbers]
+    assert sorted(keys.part("u", number) for number in reversed(numbers)) == [keys.part("u", n) for n in numbers]
 
 
 def test_the_bytes_of_a_repository_lie_where_no_other_kind_of_bytes_lies() -> None:

@@ -19,7 +19,7 @@ from chalicelib.storage.objects import Gone
 from chalicelib.storage.table import LostRace, Transaction, get
 from tests.builders import a_manifest, an_index
 from tests.houses import House
-from tests.rows import CONDEMNED, due_at, rows_like
+from tests.rows import CONDEMNED, DELETING, due_at, rows_like
 
 SUBJECT = Digest.of(b"subject")
 
@@ -30,9 +30,7 @@ def store(house: House) -> ManifestStore:
 
 
 def a_row(digest: Digest, **fields: object) -> ManifestRow:
-    return ManifestRow.under(
-        keys.manifest("r", digest), media_type="t", size=1, ulid="u", pushed_at=0, **fields
-    )
+    return ManifestRow.under(keys.manifest("r", digest), media_type="t", size=1, ulid="u", pushed_at=0, **fields)
 
 
 def put(store: ManifestStore, row: ManifestRow, stored: ManifestRow | None) -> None:
@@ -119,9 +117,14 @@ def test_a_renewal_lengthens_the_lease_and_brings_the_condemned_back(house: Hous
 
 @pytest.mark.parametrize(
     ("fields", "living", "pullable"),
-    [({}, True, True), ({"state": CONDEMNED}, True, True), ({"deleted_at": 1}, True, False), ({"state": "deleting"}, False, False)],
+    [
+        ({}, True, True),
+        ({"state": CONDEMNED}, True, True),
+        ({"deleted_at": 1}, True, False),
+        ({"state": DELETING}, False, False),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_can_be_pulled_lives_and_was_not_deleted(fields: dict[str, object], living: bool, pullable: bool) -> None:
     row = a_row(SUBJECT, **fields)
 

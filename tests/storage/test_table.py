@@ -226,7 +226,9 @@ def test_of_ten_at_once_each_wins_in_the_end(house: House) -> None:
             row = get(ManifestRow, key)
             assert row is not None
             transaction = Transaction()
-            transaction.update(row, ManifestRow.version.set(row.version + 1), condition=ManifestRow.version == row.version)
+            transaction.update(
+                row, ManifestRow.version.set(row.version + 1), condition=ManifestRow.version == row.version
+            )
             transaction.commit()
 
         until_won(attempt)

@@ -31,9 +31,16 @@ def grant(repository: str, upload: str) -> Reply:
         return _grant_pusher(repository, upload)
     asked = _said(repository)
     first = int(asked["first"])
-    if first == 0:
-        services().access.granted(asking.actor(), RepositoryName.parse(repository), "push")
-    return as_json(services().relays.grant(upload, first, int(asked["count"])))
+    told = services().relays.grant(upload, first, int(asked["count"])) if first else _first(repository, upload, asked)
+    return as_json(told)
+
+
+def _first(repository: str, upload: str, asked: dict[str, Any]) -> dict[str, object]:
+    """The first grant of a body, with a token that lives as long as the upload's: the pusher's own may not."""
+    house, name, actor = services(), RepositoryName.parse(repository), asking.actor()
+    house.access.granted(actor, name, "push")
+    told = house.relays.grant(upload, 0, int(asked["count"]))
+    return told | {"bearer": house.tokens.prolong(actor, name, house.settings.upload_s)}
 
 
 def _grant_pusher(repository: str, upload: str) -> Reply:

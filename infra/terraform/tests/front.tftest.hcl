@@ -1,12 +1,14 @@
 # What may stand in front: a domain, CloudFront, AWS WAF, a relay.
 
 mock_provider "aws" {
-  source = "./tests/mocks"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 mock_provider "aws" {
-  alias  = "global"
-  source = "./tests/mocks"
+  alias           = "global"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 variables {
@@ -14,6 +16,8 @@ variables {
 }
 
 run "domain" {
+  command = plan
+
   variables {
     domain = { name = "registry.example.com", zone_id = "Z0123456789ABCDEFGHIJ" }
   }
@@ -46,6 +50,8 @@ run "domain" {
 }
 
 run "cloudfront" {
+  command = plan
+
   variables {
     cloudfront = true
   }
@@ -118,6 +124,8 @@ run "cloudfront" {
 }
 
 run "cloudfront_with_a_certificate_of_ones_own_for_one_address" {
+  command = plan
+
   variables {
     cloudfront        = true
     upload_proof      = "payload"
@@ -153,6 +161,8 @@ run "cloudfront_with_a_certificate_of_ones_own_for_one_address" {
 }
 
 run "everything_in_front" {
+  command = plan
+
   variables {
     cloudfront        = true
     waf               = true

@@ -1,12 +1,14 @@
 # What a name and a region make (terraform.tfvars here is examples/minimal.tfvars).
 
 mock_provider "aws" {
-  source = "./tests/mocks"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 mock_provider "aws" {
-  alias  = "global"
-  source = "./tests/mocks"
+  alias           = "global"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 variables {
@@ -14,6 +16,8 @@ variables {
 }
 
 run "minimal" {
+  command = plan
+
   assert {
     condition     = output.url == "https://abcdefghij.execute-api.eu-central-1.amazonaws.com"
     error_message = "Without a domain the gateway's own host is the registry's."
@@ -201,6 +205,8 @@ run "minimal" {
 }
 
 run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
+  command = plan
+
   variables {
     name                = "registry-test"
     deletion_protection = false

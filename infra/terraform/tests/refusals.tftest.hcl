@@ -1,12 +1,14 @@
 # What is refused before anything is made; tests/infra/test_terraform.py reads the sentences, one by one.
 
 mock_provider "aws" {
-  source = "./tests/mocks"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 mock_provider "aws" {
-  alias  = "global"
-  source = "./tests/mocks"
+  alias           = "global"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 run "bad_input" {

@@ -2,12 +2,14 @@
 # a schedule. Nothing else names them here.
 
 mock_provider "aws" {
-  source = "./tests/mocks"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 mock_provider "aws" {
-  alias  = "global"
-  source = "./tests/mocks"
+  alias           = "global"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 variables {
@@ -15,6 +17,8 @@ variables {
 }
 
 run "jobs" {
+  command = plan
+
   assert {
     condition = { for key, function in aws_lambda_function.this : key => function.function_name } == {
       api_handler     = "registry-api"

@@ -1,0 +1,95 @@
+"""Kinds of attributes beyond pynamodb's own: whole numbers, digests, and what may be missing."""
+
+from typing import Any
+
+from pynamodb.attributes import Attribute
+from pynamodb.constants import BINARY, NUMBER, STRING
+
+from chalicelib.domain.digests import Digest
+
+
+class Integer(Attribute[int]):
+    """A whole number."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: int) -> str:
+        return str(int(value))
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
+
+
+class OptionalInteger(Attribute[int | None]):
+    """A whole number that may be missing."""
+
+    attr_type = NUMBER
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+    def serialize(self, value: int | None) -> str | None:
+        return None if value is None else str(int(value))
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
+
+
+class OptionalNumber(Attribute[float | None]):
+    """A number with fractions that may be missing."""
+
+    attr_type = NUMBER
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+    def serialize(self, value: float | None) -> str | None:
+        return None if value is None else f"{value:.3f}"
+
+    def deserialize(self, value: str) -> float:
+        return float(value)
+
+
+class OptionalText(Attribute[str | None]):
+    """A text that may be missing."""
+
+    attr_type = STRING
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+
+class OptionalBytes(Attribute[bytes | None]):
+    """Bytes that may be missing, as they are and not in base 64 within base 64."""
+
+    attr_type = BINARY
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+
+class DigestText(Attribute[Digest]):
+    """A digest."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Digest) -> str:
+        return str(value)
+
+    def deserialize(self, value: str) -> Digest:
+        return Digest.parse(value)
+
+
+class OptionalDigest(Attribute[Digest | None]):
+    """A digest that may be missing."""
+
+    attr_type = STRING
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(null=True, **options)
+
+    def serialize(self, value: Digest | None) -> str | None:
+        return None if value is None else str(value)
+
+    def deserialize(self, value: str) -> Digest:
+        return Digest.parse(value)

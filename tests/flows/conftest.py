@@ -1,0 +1,5 @@
+"""Doors to houses, as the edge's tests have them."""
+
+from tests.edge.conftest import door, new_door
+
+__all__ = ["door", "new_door"]

@@ -1,0 +1,120 @@
+"""Terraform and the code agree on the table, the settings, the permissions and the names they share."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.downloads import PREFIX
+from chalicelib.settings import DOWNLOADS, Settings
+from chalicelib.storage import keys
+from chalicelib.storage.table import description
+from infra.packaging.functions import declared
+from tests.stack import ROOT
+from tests.terraforming import API, MODULE, planned, refusals
+
+# What only a process that outlives its replies, or has many threads, may choose.
+NOT_ON_AWS = {"CLOUDBERTH_PULL_BATCH_S", "CLOUDBERTH_CONNECTIONS"}
+
+
+@pytest.fixture(scope="module")
+def made() -> Mapping[str, Mapping[str, Any]]:
+    """What a first installation is made of."""
+    return planned("minimal", "minimal")
+
+
+def test_the_table_is_the_one_that_the_code_describes(made: Mapping[str, Mapping[str, Any]]) -> None:
+    table = made["aws_dynamodb_table.registry"]
+    told = {
+        "TableName": table["name"],
+        "BillingMode": table["billing_mode"],
+        "AttributeDefinitions": [
+            {"AttributeName": entry["name"], "AttributeType": entry["type"]} for entry in table["attribute"]
+        ],
+        "KeySchema": key_schema(table),
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": index["name"],
+                "KeySchema": key_schema(index),
+                "Projection": {"ProjectionType": index["projection_type"]},
+            }
+            for index in table["global_secondary_index"]
+        ],
+        "StreamSpecification": {
+            "StreamEnabled": table["stream_enabled"],
+            "StreamViewType": table["stream_view_type"],
+        },
+    }
+
+    expected = description("registry")
+    expected["AttributeDefinitions"].sort(key=lambda entry: entry["AttributeName"])
+    assert told == expected
+
+
+def key_schema(keyed: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": keyed["hash_key"], "KeyType": "HASH"},
+        {"AttributeName": keyed["range_key"], "KeyType": "RANGE"},
+    ]
+
+
+def test_time_to_live_reads_the_attribute_that_rows_have(made: Mapping[str, Mapping[str, Any]]) -> None:
+    (ttl,) = made["aws_dynamodb_table.registry"]["ttl"]
+
+    assert ttl == {"attribute_name": "expires_at", "enabled": True}
+
+
+def test_a_function_is_told_what_settings_ask_for_and_nothing_else(made: Mapping[str, Mapping[str, Any]]) -> None:
+    given = set(environment(made))
+    chosen = set(re.findall(r"CLOUDBERTH_\w+", refusals_of_settings()))
+    known = {f"CLOUDBERTH_{name.upper()}" for name in Settings.__dataclass_fields__}
+
+    assert given | chosen == known - NOT_ON_AWS
+
+
+def refusals_of_settings() -> str:
+    """Terraform's own list of what an operator may set."""
+    (sentence,) = refusals({"name": "registry", "region": "eu-central-1", "build": str(API), "settings": {"none": ""}})
+    return sentence
+
+
+def test_what_a_function_is_told_is_a_house_that_can_start(made: Mapping[str, Mapping[str, Any]]) -> None:
+    settings = Settings.read(environment(made))
+
+    assert settings.downloads in DOWNLOADS
+    assert settings.url.startswith("https://")
+    assert settings.secrets.startswith("arn:aws:secretsmanager:")
+
+
+def environment(made: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    variables: dict[str, str] = made['aws_lambda_function.this["api_handler"]']["environment"][0]["variables"]
+    return variables
+
+
+def test_every_function_of_the_app_has_its_permissions() -> None:
+    functions = declared(ROOT, "arm64", "python3.13")["resource"]["aws_lambda_function"]
+    text = (MODULE / "permissions.tf").read_text("utf-8")
+
+    assert {name for name in functions if not re.search(rf"^    {name} = ", text, re.MULTILINE)} == set()
+
+
+def test_the_role_reaches_the_prefixes_that_the_code_writes(made: Mapping[str, Mapping[str, Any]]) -> None:
+    statements = json.loads(made['aws_iam_role_policy.function["api_handler"]']["policy"])["Statement"]
+    (bytes_,) = [statement for statement in statements if statement["Sid"] == "Bytes"]
+    prefixes = {resource.split("/")[1] for resource in bytes_["Resource"]}
+
+    written = {keys.incoming("R", "A"), keys.manifest_body("R", "U")}
+    assert prefixes == {key.split("/")[0] for key in written}
+
+
+def test_the_stream_is_filtered_by_the_keys_that_the_code_writes() -> None:
+    prefixes = re.findall(r'prefix = "(\w+#)"', (MODULE / "stream.tf").read_text("utf-8"))
+    (outbox, _), (log, _) = keys.outbox("U"), keys.log("N", "R", 0, "c", "U")
+
+    assert [key[:4] for key in (outbox, log)] == prefixes
+
+
+def test_cloudfront_caches_under_the_path_of_signed_downloads() -> None:
+    assert f'path_pattern               = "{PREFIX}*"' in (MODULE / "cloudfront.tf").read_text("utf-8")

@@ -1,0 +1,232 @@
+"""`relay serve` in front of a fake registry: what becomes of cuts, and of what is no proper HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.relay.fakes import GOOD, Fake, running
+
+MIB = 1 << 20
+LARGE = os.urandom(9 * MIB)
+OCTETS = {**GOOD, "Content-Type": "application/octet-stream"}
+
+
+def digest_of(content: bytes, algorithm: str = "sha256") -> str:
+    return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
+
+
+def in_chunks(content: bytes) -> Iterator[bytes]:
+    """As docker sends a layer: in chunks of 32 KB, without a length."""
+    for start in range(0, len(content), 32 * 1024):
+        yield content[start : start + 32 * 1024]
+
+
+def begin(relay: str) -> str:
+    answer = requests.post(f"http://{relay}/v2/carol/app/blobs/uploads/", headers=GOOD, timeout=10)
+    assert answer.status_code == 202, answer.text
+    return answer.headers["Location"]
+
+
+def patch(place: str, content: Any, **headers: str) -> requests.Response:
+    return requests.patch(place, data=content, headers={**OCTETS, **headers}, timeout=30)
+
+
+def close(place: str, digest: str, content: Any = b"", headers: dict[str, str] = OCTETS) -> requests.Response:
+    return requests.put(f"{place}?digest={digest.replace(':', '%3A')}", data=content, headers=headers, timeout=60)
+
+
+def spooled(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "spool").iterdir() if path.name != "lock")
+
+
+def cut_patch(relay: str, place: str, sent: bytes, promised: int) -> None:
+    """A PATCH whose client leaves in the middle."""
+    connection = http.client.HTTPConnection(relay)
+    connection.putrequest("PATCH", place.partition(relay)[2])
+    for name, value in {**OCTETS, "Content-Length": str(promised)}.items():
+        connection.putheader(name, value)
+    connection.endheaders(sent)
+    connection.close()
+
+
+def connected(relay: str) -> socket.socket:
+    host, _, port = relay.partition(":")
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+def wait_for_offset(place: str, offset: int) -> requests.Response:
+    for _ in range(100):
+        answer = requests.get(place, headers=GOOD, timeout=10)
+        if answer.headers.get("Range") == f"0-{offset - 1}":
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"{answer.status_code} {answer.headers}")
+
+
+# What becomes of cuts
+
+
+def test_a_client_that_left_goes_on_where_it_was(relay: str, fake: Fake) -> None:
+    place, half = begin(relay), len(LARGE) // 2
+    cut_patch(relay, place, LARGE[:half], len(LARGE))
+    place = f"http://{relay}{wait_for_offset(place, half).headers['Location']}"
+
+    wrong = patch(place, LARGE[half:], **{"Content-Range": f"{half + 1}-{len(LARGE)}"})
+    short = patch(place, LARGE[half:-1], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
+    right = patch(place, LARGE[half:], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
+
+    assert short.status_code == 400
+    assert short.json()["errors"][0]["code"] == "SIZE_INVALID"
+    assert wrong.status_code == 416
+    assert wrong.headers["Range"] == f"0-{half - 1}"
+    assert right.status_code == 202
+    assert close(place, digest_of(LARGE)).status_code == 201
+    assert fake.blobs[digest_of(LARGE)] == LARGE
+
+
+def test_a_put_that_was_cut_counts_for_nothing_and_comes_again_whole(relay: str, fake: Fake) -> None:
+    place = begin(relay)
+    connection = http.client.HTTPConnection(relay)
+    connection.putrequest("PUT", f"{place.partition(relay)[2]}?digest={digest_of(LARGE)}")
+    connection.putheader("Content-Length", str(len(LARGE)))
+    connection.putheader(*next(iter(GOOD.items())))
+    connection.endheaders(LARGE[: 5 * MIB])
+    connection.close()
+
+    assert close(place, digest_of(LARGE), LARGE).status_code == 201
+    assert fake.blobs[digest_of(LARGE)] == LARGE
+
+
+@pytest.mark.parametrize("fault", ["cut", "503", "403"])
+def test_a_put_into_the_bucket_that_breaks_is_sent_again(relay: str, fake: Fake, fault: str) -> None:
+    fake.faults = [fault, fault]
+    place = begin(relay)
+    patch(place, LARGE)
+
+    assert close(place, digest_of(LARGE)).status_code == 201
+    assert fake.blobs[digest_of(LARGE)] == LARGE
+    assert len(fake.asked("POST", "grants")) == 3
+
+
+def test_of_parts_only_those_that_broke_are_sent_again(relay: str, fake: Fake) -> None:
+    fake.largest_put, fake.faults = 0, ["", "500", "", "cut"]
+    place = begin(relay)
+    patch(place, LARGE)
+
+    assert close(place, digest_of(LARGE)).status_code == 201
+    assert fake.blobs[digest_of(LARGE)] == LARGE
+    assert len(fake.asked("PUT", "bucket")) == 9 + 1
+
+
+def test_a_bucket_that_refuses_every_address_is_believed(relay: str, fake: Fake, tmp_path: Path) -> None:
+    fake.faults = ["403"] * 9
+    place = begin(relay)
+    patch(place, LARGE)
+    answer = close(place, digest_of(LARGE))
+
+    assert answer.status_code == 503
+    assert "clock" in answer.json()["errors"][0]["message"]
+    assert len(spooled(tmp_path)) == 2
+
+
+def test_a_token_that_grew_old_meanwhile_is_asked_for_and_nothing_is_sent_twice(relay: str, fake: Fake) -> None:
+    place = begin(relay)
+    patch(place, LARGE)
+    refusal = (401, {"WWW-Authenticate": f'Bearer realm="{fake.url}/v2/auth",service="fake"'}, b"{}")
+    fake.next("POST", place.partition(relay)[2] + "/complete", refusal)
+    refused, again = close(place, digest_of(LARGE)), close(place, digest_of(LARGE))
+
+    assert refused.status_code == 401
+    assert f"http://{relay}/v2/auth" in refused.headers["WWW-Authenticate"]
+    assert again.status_code == 201
+    assert len(fake.asked("PUT", "bucket")) == 1
+
+
+def test_a_client_that_lost_patience_gets_the_answer_of_its_first_request(relay: str, fake: Fake) -> None:
+    """containerd waits 30 seconds for an answer to its PUT, and then sends the whole body again."""
+    fake.faults = ["slow"]
+    place, digest, answers = begin(relay), digest_of(LARGE), []
+    impatient = threading.Thread(target=lambda: answers.append(close(place, digest, LARGE)))
+    impatient.start()
+    time.sleep(0.15)
+    again = close(place, digest, LARGE)
+    impatient.join(20)
+
+    assert again.status_code == 201
+    assert [answer.status_code for answer in answers] == [201]
+    assert len(fake.asked("PUT", "bucket")) == 1
+    assert fake.blobs[digest] == LARGE
+
+
+def test_a_closing_put_that_comes_twice_is_answered_twice(relay: str, fake: Fake) -> None:
+    place = begin(relay)
+    patch(place, LARGE)
+    first, second = close(place, digest_of(LARGE)), close(place, digest_of(LARGE))
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert not fake.asked("PUT", "uploads")
+
+
+# What is no proper HTTP
+
+
+def test_a_client_that_tries_tls_first_learns_at_once_that_there_is_none(relay: str) -> None:
+    with connected(relay) as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Content-Length: 5", "Transfer-Encoding: chunked"],
+        ["Transfer-Encoding: gzip, chunked"],
+        ["Content-Length: 5", "Content-Length: 6"],
+        ["Content-Length: five"],
+        ["Content-Length: -1"],
+    ],
+    ids=str,
+)
+def test_a_body_whose_end_nobody_can_tell_is_refused(relay: str, fake: Fake, lines: list[str]) -> None:
+    with connected(relay) as connection:
+        head = ["PUT /v2/a/b/manifests/1 HTTP/1.1", "Host: x", *lines, "", "hello"]
+        connection.sendall("\r\n".join(head).encode())
+        answer = connection.makefile("rb").read()
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["errors"]
+    assert fake.seen == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"5\r\nhello\r\nzz\r\n", b"5\r\nhelloworld\r\n", b"x" * 5000], ids=lambda body: str(body[:9])
+)
+def test_chunks_that_cannot_be_read_end_the_connection(relay: str, fake: Fake, body: bytes) -> None:
+    with connected(relay) as connection:
+        connection.sendall(b"PUT /v2/a/b/manifests/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        # A connection that ends with bytes unread may end by a reset.
+        with suppress(ConnectionResetError):
+            assert connection.makefile("rb").read().startswith(b"HTTP/1.1 400")
+
+    assert fake.seen == []
+
+
+def test_the_relay_says_itself_that_it_lives(make_relay: Callable[..., str]) -> None:
+    with running(Fake()) as gone:
+        pass
+
+    assert requests.get(f"http://{make_relay(gone.url)}/relay/health", timeout=5).json() == {"status": "ok"}
