@@ -27,6 +27,8 @@ class Settings:
     downloads: str = "redirect"
     # Whether an upload edge writes to the bucket by itself, so that blobs are looked for there.
     edge: bool = False
+    # Whether only CloudFront may ask, which proves itself with the origin secret and tells the viewer's address.
+    origin: bool = False
     # `hourly`: a pull is recorded once an hour by actor, address, repository and reference; `all`: each one.
     pull_log: str = "hourly"
     # How long a written pull may wait for others, where the process outlives its replies; 0 writes before the reply.

@@ -6,7 +6,7 @@ RegistryError
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 ├── Unauthenticated
-├── Denied
+├── Denied             WrongDoor
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken
 ├── Unsupported        MethodUnsupported BlobInUse
@@ -185,6 +185,14 @@ class Denied(RegistryError):
     def __init__(self, name: str, action: str) -> None:
         super().__init__(f"you may not {action} {name}, or it does not exist")
         self.name, self.action = name, action
+
+
+class WrongDoor(Denied):
+    """A request that came past the one address that is open."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, "ask")
+        self.args = (f"this address is closed: ask {url}",)
 
 
 class TooLarge(RegistryError):

@@ -12,6 +12,7 @@ from typing import Any
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
+from chalicelib.edge.origins import check_origin
 from chalicelib.edge.registry.errors import to_reply
 from chalicelib.edge.router import Router
 from chalicelib.telemetry import logger
@@ -78,6 +79,7 @@ class Application(Chalice):
         @wraps(view)
         def told(**values: str) -> Response:
             try:
+                check_origin(self.current_request)
                 return view(**values)
             except RegistryError as error:
                 return to_reply(error, self.current_request)

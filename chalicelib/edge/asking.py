@@ -8,6 +8,7 @@ from chalice.app import Request
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge.application import Application
+from chalicelib.edge.origins import address_of
 from chalicelib.wiring import services
 
 
@@ -22,7 +23,7 @@ def request() -> Request:
 def actor() -> Actor:
     """Who asks, by the bearer token; without one, nobody, with no grants. Raises Unauthenticated for a bad token."""
     asked = request()
-    address = asked.context.get("identity", {}).get("sourceIp", "")
+    address = address_of(asked)
     scheme, _, token = (asked.headers.get("authorization") or "").partition(" ")
     if not scheme:
         return replace(ANONYMOUS, address=address)

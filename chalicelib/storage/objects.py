@@ -128,6 +128,6 @@ class ObjectStore:
         except (Unreachable, HTTPClientError) as error:
             raise Unavailable("the bucket does not answer") from error
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchUpload", "404"):
+            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchUpload", "404", "403"):
                 raise Gone(operation) from error
             raise

@@ -1,7 +1,8 @@
 """The keys that sign and seal: a JSON document in a file of the local stack, or in AWS Secrets Manager.
 
-{"signing": [private JWK, ...], "upload": [hex, ...], "envelope": {id: hex, ...}, "relay": hex}
-The first of a list, and the last added of an envelope, is current; the others are still believed.
+{"signing": [private JWK, ...], "upload": [hex, ...], "envelope": {id: hex, ...}, "relay": hex, "origin": [text, ...]}
+`origin`, which CloudFront shows where it is the only way in, may be missing. The first of a list, and the last added of
+an envelope, is current; the others are still believed.
 """
 
 import json
@@ -21,6 +22,7 @@ class Secrets:
     upload: tuple[bytes, ...]
     envelope: Mapping[str, bytes]
     relay: bytes
+    origin: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, place: str) -> "Secrets":
@@ -44,12 +46,18 @@ class Secrets:
             tuple(bytes.fromhex(key) for key in document["upload"]),
             {name: bytes.fromhex(key) for name, key in document["envelope"].items()},
             bytes.fromhex(document["relay"]),
+            tuple(str(secret) for secret in document.get("origin", ())),
         )
 
 
 def _secret(arn: str) -> str:
+    from botocore.exceptions import ClientError
     from botocore.session import get_session
 
     client: Any = get_session().create_client("secretsmanager")
-    text: str = client.get_secret_value(SecretId=arn)["SecretString"]
+    try:
+        text: str = client.get_secret_value(SecretId=arn)["SecretString"]
+    except (ClientError, KeyError) as error:
+        why = f"{arn} holds no keys yet, or may not be read: run python -m infra.secrets put"
+        raise SettingInvalid("CLOUDBERTH_SECRETS", why) from error
     return text

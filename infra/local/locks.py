@@ -15,6 +15,8 @@ LOCKS = (
     ("test.in", "requirements-test.txt"),
     ("npm.in", "requirements/npm.txt"),
     ("ministack.in", "requirements/ministack.txt"),
+    ("checkov.in", "requirements/checkov.txt"),
+    ("relay.in", "requirements/relay.txt"),
 )
 OPTIONS = ("--generate-hashes", "--universal", "--python-version", "3.11", "--only-binary", ":all:")
 
