@@ -9,12 +9,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.session import get_session
-from joserfc.jwk import ECKey
 
 from chalicelib.domain.errors import RegistryError
 from chalicelib.settings import settings
 from chalicelib.storage.table import description
 from chalicelib.wiring import services
+from infra.secrets import new_keys
 
 
 def main() -> int:
@@ -36,17 +36,10 @@ def make_keys(place: Path) -> None:
     """Writes signing, upload, envelope and relay keys, unless they are there; nobody else may read them."""
     if place.exists():
         return
-    signing = ECKey.generate_key("P-256", {"use": "sig"}, private=True, auto_kid=True)
-    document = {
-        "signing": [signing.as_dict(private=True)],
-        "upload": [secrets.token_hex(32)],
-        "envelope": {"1": secrets.token_hex(32)},
-        "relay": secrets.token_hex(32),
-    }
     unfinished = place.with_suffix(".new")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(document, file)
+        json.dump(new_keys(), file)
         file.flush()
         os.fsync(file.fileno())
     unfinished.rename(place)

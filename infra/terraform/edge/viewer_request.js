@@ -5,7 +5,8 @@ import cf from 'cloudfront';
 // drives both. The runtime (cloudfront-js-2.0) has no spread, destructuring, for-of, ?. and ??, and no async closures.
 //
 // The key value store holds `upload`, the list of upload keys in hex with the current one first, and `switches`,
-// {"proof": "checksum" | "payload" | "staging", "relay": true | false}; without it: checksum, false.
+// {"proof": "checksum" | "payload" | "staging", "relay": true | false}; without it: checksum, false; `origin`, the list of
+// secrets that prove to the API that a request came through here.
 
 const crypto = require('crypto');
 
@@ -45,15 +46,27 @@ async function handler(event) {
         return refusal(request, 404, 'UNSUPPORTED', 'nothing is here');
     }
     const size = bodySize(request);
-    if (size !== null && size <= LARGEST_BODY) {
-        return request;
-    }
-    const answer = await past(request, size);
+    const small = size !== null && size <= LARGEST_BODY;
+    const answer = small ? await onward(event) : await past(event, size);
     return answer;
 }
 
+// To the API or the relay, with the secret that only the edge knows and with who asks, whatever the client said of both.
+async function onward(event) {
+    const headers = event.request.headers;
+    const secrets = await stored('origin', []);
+    delete headers['origin-secret'];
+    delete headers['viewer-address'];
+    if (secrets.length) {
+        headers['origin-secret'] = {value: secrets[0]};
+        headers['viewer-address'] = {value: event.viewer.ip};
+    }
+    return event.request;
+}
+
 // A body that the API may not be able to take: past it to S3 or to the relay. `size` is null where it comes chunked.
-async function past(request, size) {
+async function past(event, size) {
+    const request = event.request;
     const upload = UPLOAD.exec(request.uri);
     const digest = SHA256.exec(digestOf(request));
     if (size !== null && request.method === 'PUT' && upload && !unfit(size, upload[2], digest, request)) {
@@ -66,11 +79,13 @@ async function past(request, size) {
         const switches = await stored('switches', {});
         if (switches.relay) {
             cf.selectRequestOriginById(RELAY);
-            return request;
+            const answer = await onward(event);
+            return answer;
         }
     }
     if (size === null) {
-        return request;
+        const answer = await onward(event);
+        return answer;
     }
     const limit = 'a body has at most ' + LARGEST_BODY + ' bytes here';
     if (!relayed) {

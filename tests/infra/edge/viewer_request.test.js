@@ -185,3 +185,29 @@ describe('a key value store', () => {
         refused(await at.handle(event('viewer-request', request(upload))), 404, 'BLOB_UPLOAD_UNKNOWN');
     });
 });
+
+describe('the secret that proves the edge to the API', () => {
+    const small = {method: 'GET', uri: '/v2/', headers: {'origin-secret': 'guessed', 'viewer-address': '6.6.6.6'}};
+
+    test('replaces whatever a client said, with who asks beside it', async () => {
+        const store = {upload: JSON.stringify(vectors.keys), origin: '["new", "old"]'};
+        const at = load('viewer_request.js', {store, origins: BUCKET_ONLY, now: vectors.now});
+        const asked = event('viewer-request', request(small));
+        const {headers} = await at.handle(asked);
+        assert.equal(headers['origin-secret'].value, 'new');
+        assert.equal(headers['viewer-address'].value, asked.viewer.ip);
+    });
+    test('is claimed by nobody where the edge has none', async () => {
+        const {headers} = await edge().handle(event('viewer-request', request(small)));
+        assert.equal(headers['origin-secret'], undefined);
+        assert.equal(headers['viewer-address'], undefined);
+    });
+    test('never reaches the bucket', async () => {
+        const store = {upload: JSON.stringify(vectors.keys), origin: '["new"]'};
+        const at = load('viewer_request.js', {store, origins: BUCKET_ONLY, now: vectors.now});
+        const upload = vectors.requests.find((one) => one.way === 'edge');
+        const {headers} = await at.handle(event('viewer-request', request(upload)));
+        assert.equal(at.chosen, 'bucket');
+        assert.equal(headers['origin-secret'], undefined);
+    });
+});
