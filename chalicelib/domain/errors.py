@@ -6,7 +6,8 @@ RegistryError
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 ├── Unauthenticated
-├── Denied             WrongDoor
+├── Denied
+├── WrongDoor          (a request past the one address that is open)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken
 ├── Unsupported        MethodUnsupported BlobInUse
@@ -187,12 +188,12 @@ class Denied(RegistryError):
         self.name, self.action = name, action
 
 
-class WrongDoor(Denied):
+class WrongDoor(RegistryError):
     """A request that came past the one address that is open."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, "ask")
-        self.args = (f"this address is closed: ask {url}",)
+        super().__init__(f"this address is closed: ask {url}")
+        self.url = url
 
 
 class TooLarge(RegistryError):

@@ -27,6 +27,7 @@ SAMPLES = [
     errors.AccountUnknown(LONG),
     errors.Unauthenticated(),
     errors.Denied("a/b", "push"),
+    errors.WrongDoor("https://registry.test"),
     errors.ManifestTooLarge(4),
     errors.BodyTooLarge(4, "use the relay"),
     errors.NameTaken("alice"),

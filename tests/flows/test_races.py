@@ -154,8 +154,8 @@ def test_a_push_that_the_same_push_overtakes_keeps_edges_of_its_own_ulid(house: 
     invariants.check_edges(house)
 
 
-def test_a_push_again_that_dies_halfway_leaves_the_edges_of_what_stands(house: House) -> None:
-    """Nobody may come to mend them: what the first push wrote must go on to count."""
+def test_a_push_again_that_dies_halfway_leaves_every_edge_of_what_stands(house: House) -> None:
+    """Nobody may come to mend them: they count while the manifest lives, under whatever ULID (ADR 2)."""
     manifest = an_image(house)
     a_bare_push(house, manifest, "v1")
 
@@ -166,7 +166,9 @@ def test_a_push_again_that_dies_halfway_leaves_the_edges_of_what_stands(house: H
         a_bare_push(house, manifest, "v2")
 
     assert tag_of(house) == manifest.digest
-    invariants.check_edges(house)
+    named = {f"USES#{blob.digest}#{manifest.digest}" for blob in manifest.blobs}
+    assert {row["sk"] for row in rows_like(house, "R#", "USES#")} == named
+    invariants.check(house)
 
 
 WAYS: dict[str, Callable[[House, bytes], object]] = {

@@ -29,6 +29,7 @@ CODES: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.NotFound: ("UNSUPPORTED", 404),
     errors.Unauthenticated: ("UNAUTHORIZED", 401),
     errors.Denied: ("DENIED", 403),
+    errors.WrongDoor: ("DENIED", 403),
     errors.ManifestTooLarge: ("SIZE_INVALID", 413),
     errors.TooLarge: ("SIZE_INVALID", 413),
     errors.Conflict: ("DENIED", 409),
