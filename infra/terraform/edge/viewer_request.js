@@ -46,8 +46,11 @@ async function handler(event) {
         return refusal(request, 404, 'UNSUPPORTED', 'nothing is here');
     }
     const size = bodySize(request);
-    const small = size !== null && size <= LARGEST_BODY;
-    const answer = small ? await onward(event) : await past(event, size);
+    if (size !== null && size <= LARGEST_BODY) {
+        const passed = await onward(event);
+        return passed;
+    }
+    const answer = await past(event, size);
     return answer;
 }
 
