@@ -2,78 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import io
-import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
+from tests.relay.clients import LARGE, MIB, OCTETS, begin, close, digest_of, in_chunks, patch, spooled
 from tests.relay.fakes import GOOD, PASSWORD, USER, Fake, running
-
-MIB = 1 << 20
-LARGE = os.urandom(9 * MIB)
-OCTETS = {**GOOD, "Content-Type": "application/octet-stream"}
-
-
-def digest_of(content: bytes, algorithm: str = "sha256") -> str:
-    return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
-
-
-def in_chunks(content: bytes) -> Iterator[bytes]:
-    """As docker sends a layer: in chunks of 32 KB, without a length."""
-    for start in range(0, len(content), 32 * 1024):
-        yield content[start : start + 32 * 1024]
-
-
-def begin(relay: str) -> str:
-    answer = requests.post(f"http://{relay}/v2/carol/app/blobs/uploads/", headers=GOOD, timeout=10)
-    assert answer.status_code == 202, answer.text
-    return answer.headers["Location"]
-
-
-def patch(place: str, content: Any, **headers: str) -> requests.Response:
-    return requests.patch(place, data=content, headers={**OCTETS, **headers}, timeout=30)
-
-
-def close(place: str, digest: str, content: Any = b"", headers: dict[str, str] = OCTETS) -> requests.Response:
-    return requests.put(f"{place}?digest={digest.replace(':', '%3A')}", data=content, headers=headers, timeout=60)
-
-
-def spooled(tmp_path: Path) -> list[str]:
-    return sorted(path.name for path in (tmp_path / "spool").iterdir() if path.name != "lock")
-
-
-def cut_patch(relay: str, place: str, sent: bytes, promised: int) -> None:
-    """A PATCH whose client leaves in the middle."""
-    connection = http.client.HTTPConnection(relay)
-    connection.putrequest("PATCH", place.partition(relay)[2])
-    for name, value in {**OCTETS, "Content-Length": str(promised)}.items():
-        connection.putheader(name, value)
-    connection.endheaders(sent)
-    connection.close()
-
-
-def connected(relay: str) -> socket.socket:
-    host, _, port = relay.partition(":")
-    return socket.create_connection((host, int(port)), timeout=5)
-
-
-def wait_for_offset(place: str, offset: int) -> requests.Response:
-    for _ in range(100):
-        answer = requests.get(place, headers=GOOD, timeout=10)
-        if answer.headers.get("Range") == f"0-{offset - 1}":
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"{answer.status_code} {answer.headers}")
-
 
 # What is passed on
 

@@ -66,7 +66,7 @@ def test_what_did_not_happen_is_not_recorded(house: House) -> None:
         (PUSH, None, 0),
         (DELETE_TAG, {"repo_push"}, 0),
     ],
-    ids=str,
+    ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_the_outbox_gets_an_event_only_when_someone_waits_for_it(
     house: House, kind: str, waits: set[str] | None, expected: int
