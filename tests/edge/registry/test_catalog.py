@@ -1,6 +1,5 @@
 """`/v2/_catalog`."""
 
-import pytest
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
@@ -49,19 +48,19 @@ def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
     assert "link" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "last", ["", "admin/app", "zzz", "%00", "caf%C3%A9", "%F0%9F%98%80", "a" * 9000, "{}", "%22%3E"]
-)
-def test_any_last_is_taken_as_the_place_to_go_on_from(door: Door, last: str) -> None:
+def test_any_last_is_taken_as_the_place_to_go_on_from(door: Door) -> None:
     a_repository(door.house)
-    answer = door.ask("GET", f"/v2/_catalog?last={last}", door.token())
+    token = door.token()
+    for last in ("", "admin/app", "zzz", "%00", "caf%C3%A9", "%F0%9F%98%80", "a" * 9000, "{}", "%22%3E"):
+        answer = door.ask("GET", f"/v2/_catalog?last={last}", token)
 
-    assert answer.status == 200
-    assert set(answer.json()["repositories"]) <= {"admin/app"}
+        assert (last, answer.status) == (last, 200)
+        assert set(answer.json()["repositories"]) <= {"admin/app"}
 
 
-@pytest.mark.parametrize("n", ["-1", "x", "", "1.5", "%D9%A1"])
-def test_an_n_that_is_no_number_is_refused(door: Door, n: str) -> None:
-    answer = door.ask("GET", f"/v2/_catalog?n={n}", door.token())
+def test_an_n_that_is_no_number_is_refused(door: Door) -> None:
+    token = door.token()
+    for size in ("-1", "x", "", "1.5", "%D9%A1"):
+        answer = door.ask("GET", f"/v2/_catalog?n={size}", token)
 
-    assert (answer.status, answer.code) == (400, "UNSUPPORTED")
+        assert (size, answer.status, answer.code) == (size, 400, "UNSUPPORTED")

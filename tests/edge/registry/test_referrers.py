@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from tests.builders import a_push, a_referrer
@@ -67,19 +65,20 @@ def test_long_lists_go_on_by_links_that_keep_the_filter(door: Door) -> None:
     assert sum(map(len, found)) == len(pushed)
 
 
-@pytest.mark.parametrize("repository", ["admin/app", "admin/missing"])
-def test_what_has_no_referrers_has_an_empty_list_and_never_404(door: Door, repository: str) -> None:
+def test_what_has_no_referrers_has_an_empty_list_and_never_404(door: Door) -> None:
     a_push(door.house, "v1")
-    answer = door.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", door.token(repository))
+    for repository in ("admin/app", "admin/missing"):
+        answer = door.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", door.token(repository))
 
-    assert (answer.status, answer.json()["manifests"]) == (200, [])
+        assert (answer.status, answer.json()["manifests"]) == (200, [])
 
 
-@pytest.mark.parametrize("wanted", ["latest", "sha256:abc", "%00", f"{Digest.of(b'')}?last=x"])
-def test_what_is_no_digest_is_refused(door: Door, wanted: str) -> None:
-    answer = door.ask("GET", f"/v2/admin/app/referrers/{wanted}", door.token("admin/app"))
+def test_what_is_no_digest_is_refused(door: Door) -> None:
+    token = door.token("admin/app")
+    for wanted in ("latest", "sha256:abc", "%00", f"{Digest.of(b'')}?last=x"):
+        answer = door.ask("GET", f"/v2/admin/app/referrers/{wanted}", token)
 
-    assert (answer.status, answer.code) == (400, "DIGEST_INVALID")
+        assert (wanted, answer.status, answer.code) == (wanted, 400, "DIGEST_INVALID")
 
 
 def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
