@@ -1,6 +1,5 @@
 """`/v2/_catalog`."""
 
-
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
 from tests.builders import a_repository, someone

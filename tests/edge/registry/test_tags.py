@@ -1,6 +1,5 @@
 """`/v2/<name>/tags/list`."""
 
-
 from tests.builders import a_bare_push, a_manifest, a_push
 from tests.doors import Door
 
