@@ -6,6 +6,7 @@ import gc
 gc.disable()
 
 from chalicelib.edge.application import Application  # noqa: E402 - after the collector is off
+from chalicelib.edge.jobs import reconcile  # noqa: E402
 from chalicelib.edge.registry import (  # noqa: E402
     blobs,
     catalog,
@@ -19,7 +20,7 @@ from chalicelib.edge.registry import (  # noqa: E402
 )
 
 app = Application("cloudberth")
-for module in (version, token, catalog, manifests, blobs, uploads, relays, tags, referrers):
+for module in (version, token, catalog, manifests, blobs, uploads, relays, tags, referrers, reconcile):
     app.register_blueprint(module.blueprint)
 
 gc.freeze()

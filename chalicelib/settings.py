@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.domain.errors import SettingInvalid
 
 DOWNLOADS = ("redirect", "edge")
+EDGES = ("off", "on", "staging")
 PULL_LOGS = ("hourly", "all")
 
 
@@ -25,8 +26,9 @@ class Settings:
     secrets: str = ""
     # Where a blob's bytes come from: `redirect` to presigned S3, or the `edge` in front of it.
     downloads: str = "redirect"
-    # Whether an upload edge writes to the bucket by itself, so that blobs are looked for there.
-    edge: bool = False
+    # Whether an upload edge writes to the bucket by itself, so that blobs are looked for there: `on` where S3 proves
+    # what it takes, `staging` where the registry has it proven.
+    edge: str = "off"
     # Whether only CloudFront may ask, which proves itself with the origin secret and tells the viewer's address.
     origin: bool = False
     # `hourly`: a pull is recorded once an hour by actor, address, repository and reference; `all`: each one.
@@ -66,10 +68,16 @@ class Settings:
             raise SettingInvalid("CLOUDBERTH_URL", f"{self.url!r} is not http(s)://host[:port] without a path")
         for name, value, choices in (
             ("DOWNLOADS", self.downloads, DOWNLOADS),
+            ("EDGE", self.edge, EDGES),
             ("PULL_LOG", self.pull_log, PULL_LOGS),
         ):
             if value not in choices:
                 raise SettingInvalid(f"CLOUDBERTH_{name}", f"{value!r} is none of {', '.join(choices)}")
+
+    @property
+    def settled_s(self) -> int:
+        """Seconds after which nobody can still want a key that was written and not named."""
+        return self.upload_s + self.lease_s
 
     @property
     def service(self) -> str:

@@ -7,9 +7,11 @@ from functools import cache, cached_property
 from chalicelib.domain.leases import Lease
 from chalicelib.services.access import Access
 from chalicelib.services.accounts import Accounts
+from chalicelib.services.arrivals import Arrivals
 from chalicelib.services.blobs import Blobs
 from chalicelib.services.grants import Grants
 from chalicelib.services.manifests import Manifests
+from chalicelib.services.reconcile import Reconcile
 from chalicelib.services.referrers import Referrers
 from chalicelib.services.relays import Relays
 from chalicelib.services.repositories import Repositories
@@ -22,6 +24,7 @@ from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.blobs import BlobStore
 from chalicelib.storage.manifests import ManifestStore
 from chalicelib.storage.objects import ObjectStore
+from chalicelib.storage.reconcile import ReconcileStore
 from chalicelib.storage.repositories import RepositoryStore
 from chalicelib.storage.secrets import Secrets
 from chalicelib.storage.table import open_table
@@ -35,13 +38,17 @@ class Services:
 
     def __init__(self, chosen: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings, self._clock = chosen, clock
-        self.secrets = Secrets.load(chosen.secrets)
         self._lease = Lease(chosen.lease_s)
         self._table = open_table(chosen.table, chosen.connections, fast_reads=chosen.fast_reads)
         self.objects = ObjectStore(chosen.bucket, self._table, chosen.connections)
         self._accounts, self._repositories = AccountStore(), RepositoryStore()
         self._blobs, self._uploads, self._tags = BlobStore(), UploadStore(), TagStore()
         self._manifests = ManifestStore(self.objects)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The keys that sign and seal."""
+        return Secrets.load(self.settings.secrets)
 
     @cached_property
     def access(self) -> Access:
@@ -80,17 +87,20 @@ class Services:
         return Repositories(self.access, self.usage, self._repositories, self._accounts, self._clock)
 
     @cached_property
+    def arrivals(self) -> Arrivals:
+        """What came to S3 past us."""
+        chosen = self.settings
+        return Arrivals(self._blobs, self.objects, chosen.settled_s, edge=chosen.edge, clock=self._clock)
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        """The bucket against the table."""
+        return Reconcile(self.arrivals, self.objects, ReconcileStore(), self.settings.settled_s, self._clock)
+
+    @cached_property
     def blobs(self) -> Blobs:
         """Blobs."""
-        return Blobs(
-            self.access,
-            self._blobs,
-            self._repositories,
-            self.objects,
-            self._lease,
-            edge=self.settings.edge,
-            clock=self._clock,
-        )
+        return Blobs(self.access, self._blobs, self._repositories, self.arrivals, self._lease, self._clock)
 
     @cached_property
     def uploads(self) -> Uploads:

@@ -21,6 +21,7 @@ from botocore.session import get_session
 from joserfc.jwk import ECKey
 
 from infra import sigv4a
+from infra.arns import arn_of
 
 Document = dict[str, Any]
 # Keys that stand in a list, the current one first.
@@ -186,19 +187,9 @@ def _parser() -> argparse.ArgumentParser:
     rotating.add_argument("--function", action="append", required=True, help="a function that reads the secret")
     rotating.add_argument("--forget", action="store_true", help="believe only the new keys, after a theft")
     for command in (rotating, commands.add_parser("put", help="make the keys that are missing")):
-        command.add_argument("secret", type=_arn_of("secretsmanager"), help="ARN of the secret")
-        command.add_argument("--edge", type=_arn_of("cloudfront"), help="ARN of CloudFront's key value store")
+        command.add_argument("secret", type=arn_of("secretsmanager"), help="ARN of the secret")
+        command.add_argument("--edge", type=arn_of("cloudfront"), help="ARN of CloudFront's key value store")
     return parser
-
-
-def _arn_of(service: str) -> Any:
-    def arn(text: str) -> str:
-        words = text.split(":")
-        if len(words) < 6 or words[0] != "arn" or words[2] != service:
-            raise argparse.ArgumentTypeError(f"{text!r} is no ARN of {service}: `terraform output` says it")
-        return text
-
-    return arn
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class House:
         seed.make_keys(keys)
         self.clock = Clock()
         values = {"url": "http://registry.test", "table": f"t{uuid4().hex}", "bucket": BUCKET, "secrets": str(keys)}
-        self.settings = Settings(**{**values, "edge": True, **settings})
+        self.settings = Settings(**{**values, "edge": "on", **settings})
         with mock.patch.dict(os.environ, environment):
             self.services = Services(self.settings, clock=self.clock)
             self._share_connections(str(environment["AWS_ENDPOINT_URL_S3"]))

@@ -14,10 +14,10 @@ from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.domain.states import State
 from chalicelib.services.access import Access
+from chalicelib.services.arrivals import Arrivals
 from chalicelib.storage import keys
 from chalicelib.storage.blobs import BlobStore, BlobView, FenceRow
 from chalicelib.storage.manifests import ManifestRow
-from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.repositories import PermissionRow, RepositoryRow, RepositoryStore
 from chalicelib.storage.table import Batch, Read, Transaction, absent, until_won
 
@@ -42,14 +42,12 @@ class Blobs:
         access: Access,
         store: BlobStore,
         repositories: RepositoryStore,
-        objects: ObjectStore,
+        arrivals: Arrivals,
         lease: Lease,
-        *,
-        edge: bool,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._access, self._store, self._repositories, self._objects = access, store, repositories, objects
-        self._lease, self._edge, self._clock = lease, edge, clock
+        self._access, self._store, self._repositories, self._arrivals = access, store, repositories, arrivals
+        self._lease, self._clock = lease, clock
 
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> Found:
         """A blob of a repository. Raises Unauthenticated, NameUnknown, BlobUnknown.
@@ -109,9 +107,9 @@ class Blobs:
 
         By the upload edge, where there is one, or under an address that was granted.
         """
-        if not (self._edge or by_grant) or digest.algorithm != "sha256":
+        if not (self._arrivals.has_edge or by_grant) or digest.algorithm != "sha256":
             return False
-        found = self._objects.last(keys.edge_prefix(repository.id, digest))
+        found = self._arrivals.latest(repository.id, digest)
         return found is not None and until_won(lambda: self._adopt(repository, digest, *found))
 
     def _adopt(self, repository: Repository, digest: Digest, s3_key: str, size: int) -> bool:

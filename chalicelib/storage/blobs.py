@@ -1,5 +1,6 @@
 """Blobs, who has them, and what holds them, as they are kept."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pynamodb.attributes import UnicodeAttribute
@@ -11,7 +12,7 @@ from chalicelib.domain.states import State
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalNumber, OptionalText
 from chalicelib.storage.repositories import change_size
-from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, query
+from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, put_all, query
 from chalicelib.storage.timers import GARBAGE, timer
 
 
@@ -163,6 +164,17 @@ class BlobStore:
         transaction.update(link, *actions, condition=_unchanged(link))
         transaction.put(timer(GARBAGE, keys.blob_target(repository_id, digest), int(now)))
         transaction.commit()
+
+    def named(self, digests: Sequence[Digest]) -> set[str]:
+        """The S3 keys that blobs of these digests have, in whatever state."""
+        batch = Batch()
+        reads = [batch.add(BlobRow, keys.blob(digest)) for digest in digests]
+        batch.read()
+        return {read.row.s3_key for read in reads if read.row}
+
+    def fence(self, s3_keys: Iterable[str], until: int) -> None:
+        """Lets nobody adopt the keys any more, until a second."""
+        put_all(FenceRow.under(keys.fence(s3_key), expires_at=until) for s3_key in s3_keys)
 
     def users(self, repository_id: str, digest: Digest) -> list[Digest]:
         """Manifests of a repository whose edges name the blob."""

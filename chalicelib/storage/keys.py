@@ -2,6 +2,7 @@
 
 NAME#<name>              META                    account name -> id
 SYSTEM                   FIRST                   the first superuser
+                         RECONCILE               how far the bucket is looked through
 N#<namespace>            META                    namespace
                          REPO#<repository>       repository name -> id
                          ROBOT#<name>            robot
@@ -37,6 +38,7 @@ Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<r
 """
 
 import datetime
+import re
 import zlib
 
 from chalicelib.domain.digests import Digest
@@ -54,6 +56,11 @@ def account_name(name: str) -> Key:
 def first_user() -> Key:
     """The first superuser."""
     return "SYSTEM", "FIRST"
+
+
+def reconcile() -> Key:
+    """How far the bucket has been looked through."""
+    return "SYSTEM", "RECONCILE"
 
 
 def namespace(identifier: str) -> Key:
@@ -246,12 +253,33 @@ def view_accounts(kind: str) -> str:
 
 def incoming(repository_id: str, attempt: str) -> str:
     """The S3 key of a blob's bytes that we write: one for every attempt, never used twice."""
-    return f"in/{repository_id}/{attempt}"
+    return f"{INCOMING}{repository_id}/{attempt}"
+
+
+# Where all bytes of blobs lie, and where those wait that nobody has proven.
+INCOMING, STAGING = "in/", "staging/"
+EDGE_KEY = re.compile(r"in/[^/]+/(sha256:[0-9a-f]{64})/[^/]+")
 
 
 def edge_prefix(repository_id: str, digest: Digest) -> str:
     """Where the upload edge writes the bytes of a digest."""
-    return f"in/{repository_id}/{digest}/"
+    return f"{INCOMING}{repository_id}/{digest}/"
+
+
+def staging_prefix(repository_id: str, digest: Digest) -> str:
+    """Where the upload edge writes what it says are the bytes of a digest, when S3 cannot prove it."""
+    return f"{STAGING}{repository_id}/{digest}/"
+
+
+def out_of_staging(s3_key: str) -> str:
+    """Where the bytes of a staged key go once they are proven."""
+    return INCOMING + s3_key.removeprefix(STAGING)
+
+
+def edge_digest(s3_key: str) -> Digest | None:
+    """The digest that the upload edge, or a grant, wrote a key for; None for any other key."""
+    match = EDGE_KEY.fullmatch(s3_key)
+    return Digest.parse(match[1]) if match else None
 
 
 def manifest_body(repository_id: str, ulid: str) -> str:

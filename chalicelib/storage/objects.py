@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +15,21 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
 
 READ_BYTES = 1024 * 1024
+# How many keys S3 tells in one list, and forgets in one delete.
+PAGE = 1000
 
 
 class Gone(Exception):
     """The object or multipart upload is not there, or not any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as a list tells it. `size` is in bytes, `written_at` in seconds since the epoch."""
+
+    key: str
+    size: int
+    written_at: float
 
 
 class ObjectStore:
@@ -70,14 +82,48 @@ class ObjectStore:
         return int(self._call("head_object", Key=key)["ContentLength"])
 
     def last(self, prefix: str) -> tuple[str, int] | None:
-        """Key and size of the last object under a prefix, None where there is none (one strongly consistent list)."""
-        found = self._call("list_objects_v2", Prefix=prefix, MaxKeys=1000).get("Contents", [])
-        last = max(found, key=lambda entry: str(entry["Key"]), default=None)
-        return (last["Key"], last["Size"]) if last else None
+        """Key and size of the last object under a prefix, None where there is none (strongly consistent)."""
+        last = None
+        for page in self.pages(prefix):
+            last = page[-1] if page else last
+        return (last.key, last.size) if last else None
+
+    def pages(self, prefix: str, after: str = "") -> Iterator[list[Stored]]:
+        """Objects under a prefix whose keys come past `after`, in the order of their keys, a list a call."""
+        more = True
+        while more:
+            answer = self._call("list_objects_v2", Prefix=prefix, StartAfter=after, MaxKeys=PAGE)
+            entries = answer.get("Contents", [])
+            page = [Stored(entry["Key"], entry["Size"], entry["LastModified"].timestamp()) for entry in entries]
+            yield page
+            more = answer["IsTruncated"] and bool(page)
+            after = page[-1].key if page else after
+
+    def copy(self, source: str, key: str) -> None:
+        """Copies an object of up to 5 GB to a key where none is; S3 hashes it on the way, as `sha256` tells."""
+        origin = {"Bucket": self._bucket, "Key": source}
+        try:
+            self._call("copy_object", Key=key, CopySource=origin, ChecksumAlgorithm="SHA256", IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+
+    def sha256(self, key: str) -> str | None:
+        """The hash in base 64 that S3 has of an object's bytes, None where it has none. Raises Gone."""
+        checksum: str | None = self._call("head_object", Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
+        return checksum
 
     def delete(self, key: str) -> None:
         """Removes an object; one that is not there is as good as removed."""
         self._call("delete_object", Key=key)
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Removes objects, a thousand a call; those that are not there are as good as removed."""
+        for start in range(0, len(keys), PAGE):
+            listed = [{"Key": key} for key in keys[start : start + PAGE]]
+            answer = self._call("delete_objects", Delete={"Objects": listed, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise Unavailable(f"the bucket kept {len(errors)} objects: {errors[0].get('Code')}")
 
     def begin_parts(self, key: str) -> str:
         """Begins a multipart upload and gives its id."""

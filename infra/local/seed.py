@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from chalicelib.domain.errors import RegistryError
 from chalicelib.settings import settings
 from chalicelib.storage.table import description
 from chalicelib.wiring import services
+from infra.first_user import make_first_user
 from infra.secrets import new_keys
 
 
@@ -25,7 +25,7 @@ def main() -> int:
         session = get_session()
         make_table(chosen.table, session.create_client("dynamodb"))
         make_bucket(chosen.bucket, session.create_client("s3"))
-        print(json.dumps(make_user()))
+        print(json.dumps(make_first_user(services().accounts, os.environ)))
     except RegistryError as error:
         print(error, file=sys.stderr)
         return 1
@@ -68,17 +68,6 @@ def make_bucket(name: str, client: Any) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
             raise
-
-
-def make_user() -> dict[str, object]:
-    """Makes the first user, a superuser, unless there is one; a password that nobody chose is told once."""
-    name = os.environ.get("CLOUDBERTH_ADMIN", "admin")
-    accounts = services().accounts
-    if accounts.has_first_user():
-        return {"created": False, "user": name, "password": None}
-    password = os.environ.get("CLOUDBERTH_ADMIN_PASSWORD") or secrets.token_urlsafe(12)
-    accounts.create_user(name, password, first=True)
-    return {"created": True, "user": name, "password": password}
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ locals {
 
   # Where the edge writes: `staging` where S3 can prove nothing, so that somebody must before a blob is there.
   edge_writes = var.upload_proof == "staging" ? "staging" : "in"
+  arrivals    = distinct(["in", local.edge_writes])
 
   # CloudFront signs with its own name, and is believed only when this distribution sent it.
   edge_statements = flatten([for distribution in aws_cloudfront_distribution.edge : [
@@ -107,6 +108,21 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     filter {}
     abort_incomplete_multipart_upload {
       days_after_initiation = 2
+    }
+  }
+
+  # What the edge wrote and nobody named; what is named goes to `in` at once.
+  dynamic "rule" {
+    for_each = each.key == "blobs" && local.edge_writes == "staging" ? [2] : []
+    content {
+      id     = "staging"
+      status = "Enabled"
+      filter {
+        prefix = "staging/"
+      }
+      expiration {
+        days = rule.value
+      }
     }
   }
 

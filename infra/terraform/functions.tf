@@ -23,7 +23,7 @@ locals {
     CLOUDBERTH_BUCKET  = aws_s3_bucket.blobs.bucket
     CLOUDBERTH_SECRETS = aws_secretsmanager_secret.keys.arn
     # CloudFront writes to the bucket by itself, serves from it, and proves itself to the app.
-    CLOUDBERTH_EDGE      = var.cloudfront ? "on" : "off"
+    CLOUDBERTH_EDGE      = var.cloudfront ? (var.upload_proof == "staging" ? "staging" : "on") : "off"
     CLOUDBERTH_DOWNLOADS = var.cloudfront ? "edge" : "redirect"
     CLOUDBERTH_ORIGIN    = var.cloudfront ? "on" : "off"
   }, var.settings)

@@ -13,6 +13,11 @@ output "fill_keys" {
   value       = "python -m infra.secrets put ${aws_secretsmanager_secret.keys.arn}${local.edge_option}"
 }
 
+output "first_user" {
+  description = "Makes the first user, a superuser, once, after the keys; prints the password."
+  value       = "python -m infra.first_user ${aws_dynamodb_table.registry.arn} ${aws_secretsmanager_secret.keys.arn}"
+}
+
 output "rotate_keys" {
   description = "Makes new keys, and believes the old ones for another two turns."
   value = join(" ", concat(

@@ -26,16 +26,42 @@ locals {
         Action = [
           "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
         ]
-        Resource = [for prefix in distinct(["in", "bodies", local.edge_writes]) : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
+        Resource = [for prefix in concat(local.arrivals, ["bodies"]) : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
       },
       {
         Sid       = "FindWhatTheEdgeWrote"
         Effect    = "Allow"
         Action    = ["s3:ListBucket"]
         Resource  = [aws_s3_bucket.blobs.arn]
-        Condition = { StringLike = { "s3:prefix" = ["${local.edge_writes}/*"] } }
+        Condition = { StringLike = { "s3:prefix" = [for prefix in local.arrivals : "${prefix}/*"] } }
       },
     ], local.reading_keys)
+
+    reconcile = [
+      {
+        Sid    = "Table"
+        Effect = "Allow"
+        # Its own place, the blobs, and the fences: nothing else of the table is its business.
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+        Resource = [aws_dynamodb_table.registry.arn]
+        Condition = {
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["SYSTEM", "BLOB#*", "FENCE#*"] }
+        }
+      },
+      {
+        Sid      = "Bytes"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject"]
+        Resource = ["${aws_s3_bucket.blobs.arn}/in/*"]
+      },
+      {
+        Sid       = "Look"
+        Effect    = "Allow"
+        Action    = ["s3:ListBucket"]
+        Resource  = [aws_s3_bucket.blobs.arn]
+        Condition = { StringLike = { "s3:prefix" = ["in/"] } }
+      },
+    ]
   }
 
   reading_keys = [{

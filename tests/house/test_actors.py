@@ -15,6 +15,8 @@ WITHOUT = {
     "BodyCache": "bytes that `pull` has asked for already",
     "TagMoves": "a part of a transaction whose rights were checked",
     "Edges": "a part of a push, whose rights were checked",
+    "Arrivals": "within a find or a push, whose rights were checked, and within the reconcile",
+    "Reconcile": "asked by the clock",
     "Relays": "the relay signs, and the upload's token was given to a pusher",
     "Access.known": "reads what a grant says",
     "Access.walk": "takes the account's row itself: this is where rights come from",

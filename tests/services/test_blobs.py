@@ -259,7 +259,7 @@ def test_a_blob_of_another_repository_at_the_edge_is_not_adopted_here(house: Hou
 
 
 def test_a_house_without_an_edge_looks_for_nothing_there(new_house) -> None:
-    house = new_house(edge=False)
+    house = new_house(edge="off")
     at_the_edge(house, CONTENT)
     house.calls.take()
 

@@ -118,3 +118,21 @@ def test_sizes_and_due_work_spread_over_eight_shards_that_never_change() -> None
     assert due == {f"garbage#{number}" for number in range(8)}
     assert all(namespace[1] == repository[1] for namespace, repository in (keys.sizes("n", "r", it) for it in digests))
     assert keys.due("garbage", "R#1#TAG#v1") == "garbage#0"
+
+
+def test_what_the_edge_wrote_tells_its_digest_and_no_other_key_does() -> None:
+    key = keys.edge_prefix("R", FIRST) + "U"
+
+    assert keys.edge_digest(key) == FIRST
+    for other in (
+        keys.incoming("R", "U"),
+        keys.manifest_body("R", "U"),
+        f"in/R/{FIRST}/U/x",
+        "in/R/sha256:ab/U",
+        f"{key}/",
+    ):
+        assert keys.edge_digest(other) is None
+
+
+def test_a_staged_key_goes_to_where_its_digest_is_looked_for() -> None:
+    assert keys.out_of_staging(keys.staging_prefix("R", FIRST) + "U") == keys.edge_prefix("R", FIRST) + "U"

@@ -1,6 +1,7 @@
 """The bucket: bytes that S3 has checked, addresses for clients, and what is not there."""
 
 import os
+import time
 
 import pytest
 import requests
@@ -10,6 +11,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.uploads import SMALLEST_PART
+from chalicelib.storage import objects as object_storage
 from chalicelib.storage.objects import Gone, ObjectStore
 from tests.houses import BUCKET, House
 from tests.rows import object_keys, open_multiparts
@@ -166,3 +168,45 @@ def test_a_bucket_that_does_not_answer_is_unavailable(house: House, objects: Obj
 
     with pytest.raises(Unavailable):
         store.get(a_key())
+
+
+def test_a_list_goes_on_past_a_thousand_keys_in_their_order(
+    objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_storage, "PAGE", 2)
+    prefix = f"in/{ulid()}/"
+    written = [an_object(objects, b"%d" % number, f"{prefix}{number}") for number in range(5)]
+
+    pages = list(objects.pages(prefix))
+
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [entry.key for page in pages for entry in page] == written
+    assert [entry.key for page in objects.pages(prefix, written[2]) for entry in page] == written[3:]
+    assert objects.last(prefix) == (written[4], 1)
+    assert pages[0][0].written_at == pytest.approx(time.time(), abs=30)
+
+
+def test_many_objects_are_removed_at_once_whether_they_are_there_or_not(objects: ObjectStore) -> None:
+    written = [an_object(objects) for _ in range(3)]
+
+    objects.delete_all([*written, a_key()])
+    objects.delete_all(written)
+
+    assert not any(objects.exists(key) for key in written)
+
+
+def test_an_object_is_copied_to_where_none_is_and_nowhere_else(objects: ObjectStore) -> None:
+    source, target = an_object(objects, b"first"), a_key()
+    objects.copy(source, target)
+    objects.copy(an_object(objects, b"second"), target)
+
+    assert objects.get(target) == b"first"
+
+
+def test_a_copy_of_nothing_is_gone(objects: ObjectStore) -> None:
+    with pytest.raises(Gone):
+        objects.copy(a_key(), a_key())
+
+
+def test_s3_tells_the_hash_that_it_took_an_object_by(objects: ObjectStore) -> None:
+    assert objects.sha256(an_object(objects, b"bytes")) == Digest.of(b"bytes").base64

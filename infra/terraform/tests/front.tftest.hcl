@@ -254,10 +254,22 @@ run "everything_in_front" {
   assert {
     condition = alltrue([
       [for statement in jsondecode(aws_s3_bucket_policy.this["blobs"].policy).Statement : one(statement.Resource) if statement.Sid == "EdgePutObject"] == ["arn:aws:s3:::bucket/staging/*"],
-      [for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : statement.Condition if statement.Sid == "FindWhatTheEdgeWrote"] == [{ StringLike = { "s3:prefix" = ["staging/*"] } }],
+      [for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : statement.Condition if statement.Sid == "FindWhatTheEdgeWrote"] == [{ StringLike = { "s3:prefix" = ["in/*", "staging/*"] } }],
       contains([for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : statement.Resource if statement.Sid == "Bytes"][0], "arn:aws:s3:::bucket/staging/*"),
     ])
     error_message = "Bytes that S3 cannot prove are kept apart, where the registry may look."
+  }
+
+  assert {
+    condition = [for rule in aws_s3_bucket_lifecycle_configuration.this["blobs"].rule : {
+      prefix = rule.filter[0].prefix, days = rule.expiration[0].days
+    } if rule.id == "staging"] == [{ prefix = "staging/", days = 2 }]
+    error_message = "What was never proven does not stay."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["api_handler"].environment[0].variables.CLOUDBERTH_EDGE == "staging"
+    error_message = "The function knows that it must have bytes proven."
   }
 
   assert {

@@ -25,7 +25,7 @@ run "jobs" {
       deliver_webhook = "registry-deliver-webhook"
       dispatch        = "registry-dispatch"
       garbage         = "registry-garbage"
-      sweep           = "registry-sweep"
+      reconcile       = "registry-reconcile"
     }
     error_message = "A function that chalice declares is a function here."
   }
@@ -84,11 +84,11 @@ run "jobs" {
 
   assert {
     condition = alltrue([
-      keys(aws_cloudwatch_event_rule.schedule) == ["sweep"],
-      aws_cloudwatch_event_rule.schedule["sweep"].name == "registry-sweep",
-      aws_cloudwatch_event_rule.schedule["sweep"].schedule_expression == "rate(1 minute)",
-      aws_cloudwatch_event_target.schedule["sweep"].arn == aws_lambda_function.this["sweep"].arn,
-      aws_lambda_permission.schedule["sweep"].principal == "events.amazonaws.com",
+      keys(aws_cloudwatch_event_rule.schedule) == ["reconcile"],
+      aws_cloudwatch_event_rule.schedule["reconcile"].name == "registry-reconcile",
+      aws_cloudwatch_event_rule.schedule["reconcile"].schedule_expression == "rate(1 minute)",
+      aws_cloudwatch_event_target.schedule["reconcile"].arn == aws_lambda_function.this["reconcile"].arn,
+      aws_lambda_permission.schedule["reconcile"].principal == "events.amazonaws.com",
     ])
     error_message = "A schedule calls its function, under a name of this installation's."
   }
@@ -99,7 +99,7 @@ run "jobs" {
       deliver_webhook = ["Logs", "Traces", "Queue"]
       dispatch        = ["Logs", "Traces", "Stream", "Failures"]
       garbage         = ["Logs", "Traces", "Queue"]
-      sweep           = ["Logs", "Traces"]
+      reconcile       = ["Logs", "Traces", "Table", "Bytes", "Look"]
     }
     error_message = "Each function has a role of its own, with what its trigger asks for and no more."
   }

@@ -1,0 +1,1 @@
+"""What comes by the clock, a queue or the stream: one module a job."""
