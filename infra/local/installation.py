@@ -20,6 +20,9 @@ PYTHON = VENV / "bin" / "python"
 LOGS = VENV / "logs"
 RUN_REQUIREMENTS = ("requirements.txt", "requirements-local.txt")
 TEST_REQUIREMENTS = (*RUN_REQUIREMENTS, "requirements-test.txt")
+MINISTACK_REQUIREMENTS = ("requirements/ministack.txt",)
+# This Python as Lambda would call it: bytecode and compiled packages are of one minor version.
+OWN_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 DYNOXIDE_LOCK = ROOT / "infra" / "local" / "dynoxide"
 
 # What each mode runs in .venv, and what it needs there.
@@ -31,6 +34,9 @@ MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "lock": (("-m", "infra.local", "lock"), TEST_REQUIREMENTS),
     "bench": (("-m", "benchmarks"), TEST_REQUIREMENTS),
     "soak": (("-m", "benchmarks.soak"), TEST_REQUIREMENTS),
+    "relay-soak": (("-m", "benchmarks.relay_soak"), TEST_REQUIREMENTS),
+    "applied": (("-m", "benchmarks.apply_soak"), TEST_REQUIREMENTS),
+    "smoke": (("-m", "infra.smoke"), RUN_REQUIREMENTS),
     "package": (("-m", "infra.package"), RUN_REQUIREMENTS),
 }
 
@@ -104,30 +110,31 @@ def _install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
     LOGS.mkdir(exist_ok=True)
     pip_install(PYTHON, requirements, VENV / f"{requirements[-1]}.stamp")
     if tables_server(environ) == "ministack":
-        _install_ministack()
+        _install_ministack(OWN_RUNTIME, _base_python())
     else:
         fetch_dynoxide(VENV / "dynoxide")
 
 
 def _is_sound() -> bool:
     """There is a .venv, of this very Python's minor version, that came as far as having pip."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return PYTHON.exists() and (VENV / "lib" / version / "site-packages" / "pip").is_dir()
+    return PYTHON.exists() and (VENV / "lib" / OWN_RUNTIME / "site-packages" / "pip").is_dir()
 
 
 def _make_venv() -> None:
     _say(f"Making a virtual environment in {VENV} with Python {sys.version.split()[0]} …")
     shutil.rmtree(VENV, ignore_errors=True)
     LOGS.mkdir(parents=True)
-    # From inside some other virtual environment, the Python below it: that one may go away.
-    python = getattr(sys, "_base_executable", None) or sys.executable
-    _run([python, "-m", "venv", str(VENV)], "The virtual environment could not be made", LOGS / "venv.log")
+    _run([str(_base_python()), "-m", "venv", str(VENV)], "The virtual environment could not be made", LOGS / "venv.log")
+
+
+def _base_python() -> Path:
+    """From inside some other virtual environment, the Python below it: that one may go away."""
+    return Path(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 def pip_install(python: Path, requirements: Sequence[str], stamp: Path) -> None:
     """Installs requirement files unless `stamp` says that it was done; StackError names the reason and the log."""
-    digest = _digest(requirements)
-    if stamp.exists() and stamp.read_text("ascii").strip() == digest:
+    if _is_done(requirements, stamp):
         return
     names = " and ".join(requirements) if len(requirements) < 3 else ", ".join(requirements)
     _say(f"Installing {names} with pip (a minute or two when nothing is cached) …")
@@ -141,17 +148,41 @@ def pip_install(python: Path, requirements: Sequence[str], stamp: Path) -> None:
         "pip could not install the packages",
         LOGS / "pip.log",
     )
-    stamp.write_text(digest + "\n", "ascii")
+    stamp.write_text(_digest(requirements) + "\n", "ascii")
     _say(f"  done in {time.monotonic() - begun:.0f} s")
 
 
-def _install_ministack() -> None:
-    """It pins a botocore of its own, so it lives apart."""
-    python = VENV / "ministack" / "bin" / "python"
-    if not python.exists():
-        command = [str(PYTHON), "-m", "venv", str(VENV / "ministack")]
-        _run(command, "The virtual environment of ministack could not be made", LOGS / "venv.log")
-    pip_install(python, ("requirements/ministack.txt",), VENV / "ministack" / "stamp")
+def ministack_home(runtime: str = OWN_RUNTIME) -> Path:
+    """Where ministack lives: it pins a botocore, so apart, and runs functions with its own Python, so once for each."""
+    return VENV / f"ministack-{runtime}"
+
+
+def ministack_python(runtime: str, base: Path) -> Path:
+    """The Python of an environment with ministack, made of `base`, a Python of that runtime, unless it stands.
+
+    Who asks while another makes it waits. StackError names the reason and the log.
+    """
+    python = ministack_home(runtime) / "bin" / "python"
+    if not _is_filled(python):
+        with _alone():
+            LOGS.mkdir(parents=True, exist_ok=True)
+            _install_ministack(runtime, base)
+    return python
+
+
+def _install_ministack(runtime: str, base: Path) -> None:
+    """Anew when the lock file changed: nothing of the old one stays."""
+    home = ministack_home(runtime)
+    python = home / "bin" / "python"
+    if _is_filled(python):
+        return
+    command = [str(base), "-m", "venv", "--clear", str(home)]
+    _run(command, "The virtual environment of ministack could not be made", LOGS / "venv.log")
+    pip_install(python, MINISTACK_REQUIREMENTS, home / "stamp")
+
+
+def _is_filled(python: Path) -> bool:
+    return python.exists() and _is_done(MINISTACK_REQUIREMENTS, python.parents[1] / "stamp")
 
 
 def fetch_dynoxide(home: Path) -> None:
@@ -217,6 +248,10 @@ def reason(log: str) -> str:
             return meaning.format(**found.groupdict())
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"
+
+
+def _is_done(requirements: Sequence[str], stamp: Path) -> bool:
+    return stamp.exists() and stamp.read_text("ascii").strip() == _digest(requirements)
 
 
 def _digest(requirements: Sequence[str]) -> str:

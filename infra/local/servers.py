@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local import ports
-from infra.local.environment import LOOPBACK, REGION, VENV, Credentials, Endpoints, Settings
+from infra.local.environment import LOOPBACK, VENV, Credentials, Endpoints, Settings
 from infra.local.errors import StackError
+from infra.local.installation import ministack_home
+from infra.local.ministack.program import HEALTH, program
 from infra.local.processes import Program
 
 DYNOXIDE = VENV / "dynoxide/node_modules/@dynoxide/linux-x64/dynoxide"
-MINISTACK = VENV / "ministack/bin/python"
+MINISTACK = ministack_home() / "bin/python"
+SNAPSHOT_S = 20
 ACCESS_KEY = "cloudberth"
 # Go's collector would let SeaweedFS grow to 3 GB under four large downloads; it is no hard limit.
 MEMORY_LIMIT = "512MiB"
@@ -93,20 +96,10 @@ def _ministack(settings: Settings, port: int, lock: int) -> Server:
     if not MINISTACK.exists():
         raise StackError(f"{MINISTACK} is missing; `make run CLOUDBERTH_TABLES=ministack` installs it.")
     state = settings.data / "ministack"
-    environment = _bare_environment(settings.data) | {
-        "BIND_HOST": LOOPBACK,
-        "GATEWAY_PORT": str(port),
-        "SERVICES": "dynamodb",
-        # Otherwise it listens for MQTT on every address.
-        "IOT_MTLS_ENABLED": "0",
-        "PERSIST_STATE": "1",
-        "STATE_DIR": str(state),
-        "AWS_DEFAULT_REGION": REGION,
-    }
     state.mkdir(exist_ok=True)
-    command = (str(MINISTACK), str(Path(__file__).with_name("snapshots.py")))
-    program = Program("ministack", command, environment, state, (lock,))
-    return Server(program, ((port, "/_ministack/health"),))
+    options = ("--snapshot-every", str(SNAPSHOT_S))
+    started = program(MINISTACK, port, state, options, {"SERVICES": "dynamodb", "STATE_DIR": str(state)}, lock)
+    return Server(started, ((port, HEALTH),))
 
 
 def _seaweed(settings: Settings, port: int, lock: int) -> Server:

@@ -1,0 +1,253 @@
+"""What tests need of an emulated AWS: its clients, functions made of a few lines, and what these saw."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from infra.local.ministack.emulator import Emulator, python_of
+from infra.packaging.errors import PackageError
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+# Policies of CloudFront that every account has: CachingDisabled, AllViewerExceptHostHeader.
+NEVER_CACHE, ALL_BUT_HOST = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+
+
+def emulators_python() -> Path:
+    """The Python of the emulator; skipped by name where it cannot be, and failed where nothing may be skipped."""
+    try:
+        return python_of()
+    except PackageError as error:
+        (pytest.fail if os.environ.get("CLOUDBERTH_NO_SKIPS") else pytest.skip)(str(error))
+
+
+@cache
+def client(url: str, service: str, key: str = "test", secret: str = "test") -> Any:
+    """A boto3 client of a service; making one takes a tenth of a second."""
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+    )
+
+
+class Cloud:
+    """One emulator, and what a test makes there under names of its own."""
+
+    def __init__(self, emulator: Emulator, *key: str) -> None:
+        self.emulator = emulator
+        self.key = key
+
+    def __getattr__(self, service: str) -> Any:
+        """A client by the name that boto3 has for its service; `lambda_` for the one that Python keeps for itself."""
+        return client(self.emulator.url, service.strip("_"), *self.key)
+
+    def with_key(self, key: str, secret: str) -> Cloud:
+        """The same one, for whom this key belongs to."""
+        return Cloud(self.emulator, key, secret)
+
+    def function(self, code: str, **environment: str) -> str:
+        """A function of Python source, whose handler is called `handler`; its name."""
+        name = unique("function")
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("source.py", code)
+        self.lambda_.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/any",
+            Handler="source.handler",
+            Code={"ZipFile": packed.getvalue()},
+            Timeout=10,
+            Environment={"Variables": environment},
+        )
+        return name
+
+    def table(self) -> tuple[str, str]:
+        """A table with the keys `pk` and `sk` and a stream of new and old images: its name, and the stream's ARN."""
+        name = unique("table")
+        made = self.dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        return name, made["TableDescription"]["LatestStreamArn"]
+
+    def put(self, table: str, *keys: str, **attributes: Any) -> None:
+        """A row for each sort key, in one partition and in this order."""
+        for key in keys:
+            self.dynamodb.put_item(TableName=table, Item={"pk": {"S": "p"}, "sk": {"S": key}, **attributes})
+
+    def http_api(self, function: str, payload: str = "2.0") -> str:
+        """An HTTP API, all of whose requests go to a function in a payload format; the host that it answers for."""
+        api = self.apigatewayv2.create_api(Name=unique("api"), ProtocolType="HTTP")["ApiId"]
+        integration = self.apigatewayv2.create_integration(
+            ApiId=api,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}",
+            PayloadFormatVersion=payload,
+        )["IntegrationId"]
+        self.apigatewayv2.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{integration}")
+        self.apigatewayv2.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+        return f"{api}.execute-api.localhost"
+
+    def ask(
+        self, host: str, path: str, method: str = "GET", body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """A request to one of the emulator's hosts: status, headers in lower case, body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.emulator.port, timeout=20)
+        try:
+            connection.request(method, path, body or None, {"Host": host, **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def behind_cloudfront(
+        self, origins: Mapping[str, str], functions: Mapping[str, str], protocols: str = "https-only"
+    ) -> tuple[str, str]:
+        """A distribution that takes every method, and leads to the first of these domains unless a function chooses.
+
+        `functions` are ARNs by event. Its host, and its ARN.
+        """
+        name = unique("distribution")
+        signing = self.cloudfront.create_origin_access_control(
+            OriginAccessControlConfig={
+                "Name": name,
+                "OriginAccessControlOriginType": "s3",
+                "SigningBehavior": "always",
+                "SigningProtocol": "sigv4",
+            }
+        )["OriginAccessControl"]["Id"]
+        behavior = {
+            "TargetOriginId": next(iter(origins)),
+            "ViewerProtocolPolicy": protocols,
+            "AllowedMethods": _listed(["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]),
+            "CachePolicyId": NEVER_CACHE,
+            "OriginRequestPolicyId": ALL_BUT_HOST,
+            "FunctionAssociations": _listed(
+                [{"EventType": event, "FunctionARN": arn} for event, arn in functions.items()]
+            ),
+        }
+        made = self.cloudfront.create_distribution(
+            DistributionConfig={
+                "CallerReference": name,
+                "Comment": name,
+                "Enabled": True,
+                "Origins": _listed([_origin(key, domain, signing) for key, domain in origins.items()]),
+                "DefaultCacheBehavior": behavior,
+            }
+        )["Distribution"]
+        return made["DomainName"], made["ARN"]
+
+    def bucket(self) -> str:
+        """A bucket that belongs to nobody but its owner; its name."""
+        name = unique("bucket")
+        self.s3.create_bucket(Bucket=name)
+        return name
+
+    def let_edge(self, bucket: str, distribution: str, *actions: str, over_tls: bool = False) -> None:
+        """Lets a distribution do this in a bucket below `in/`; `over_tls` lets nobody do anything without TLS."""
+        place = f"arn:aws:s3:::{bucket}"
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Action": list(actions),
+            "Resource": f"{place}/in/*",
+            "Condition": {"StringEquals": {"aws:SourceArn": distribution}},
+        }
+        denied = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [place, f"{place}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        policy = {"Version": "2012-10-17", "Statement": [allowed, *([denied] if over_tls else [])]}
+        self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+    def edge_function(self, code: str, store: str | None = None) -> str:
+        """A published CloudFront function, with a key value store where one is given; its ARN."""
+        name = unique("edge")
+        stores = [{"KeyValueStoreARN": store}] if store else []
+        config = {
+            "Comment": name,
+            "Runtime": "cloudfront-js-2.0",
+            "KeyValueStoreAssociations": _listed(stores),
+        }
+        made = self.cloudfront.create_function(Name=name, FunctionConfig=config, FunctionCode=code.encode())
+        self.cloudfront.publish_function(Name=name, IfMatch=made["ETag"])
+        return str(made["FunctionSummary"]["FunctionMetadata"]["FunctionARN"])
+
+    def store(self, **entries: str) -> str:
+        """A key value store of CloudFront with these entries; its ARN."""
+        arn = str(self.cloudfront.create_key_value_store(Name=unique("store"))["KeyValueStore"]["ARN"])
+        self.write(arn, **entries)
+        return arn
+
+    def write(self, store: str, **entries: str) -> None:
+        """Writes entries of a key value store; boto3 could sign for it only with a library in C."""
+        place = f"/key-value-stores/{store}"
+        for key, value in entries.items():
+            headers = {"If-Match": self.ask("localhost", place)[1]["etag"], "Content-Type": "application/json"}
+            status, _, told = self.ask("localhost", f"{place}/keys/{key}", "PUT", _json({"Value": value}), headers)
+            assert status == 200, told
+
+
+class Ledger:
+    """A file in which functions write what they see, a line of JSON at a time; functions run on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+
+
+def _origin(key: str, domain: str, signing: str) -> dict[str, Any]:
+    """A bucket by its regional domain, or anything else that speaks https."""
+    if ".s3." in domain:
+        bucket = {"S3OriginConfig": {"OriginAccessIdentity": ""}, "OriginAccessControlId": signing}
+        return {"Id": key, "DomainName": domain, **bucket}
+    custom = {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only"}
+    return {"Id": key, "DomainName": domain, "CustomOriginConfig": custom}
+
+
+def _listed(items: Sequence[Any]) -> dict[str, Any]:
+    """A list as CloudFront writes it."""
+    return {"Quantity": len(items), "Items": list(items)}
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def node() -> None:
+    """CloudFront's functions run with node; without it a test is skipped by name, or fails where nothing may be."""
+    if shutil.which("node") is None:
+        missing = "node is not installed: apt-get install nodejs"
+        (pytest.fail if os.environ.get("CLOUDBERTH_NO_SKIPS") else pytest.skip)(missing)
+
+
+def unique(kind: str) -> str:
+    """A name that nobody has."""
+    return f"{kind}-{uuid4().hex[:12]}"

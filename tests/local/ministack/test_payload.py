@@ -1,0 +1,29 @@
+"""The payload format of an HTTP API's integration."""
+
+import json
+
+from tests.emulation import Cloud
+
+CODE = """
+import json
+
+def handler(event, context):
+    told = [event["version"], event.get("httpMethod"), event.get("multiValueHeaders", {}).get("twice")]
+    headers = {"www-authenticate": ["Basic", "Bearer"]}
+    return {"statusCode": 401, "multiValueHeaders": headers, "body": json.dumps(told)}
+"""
+
+
+def test_an_integration_of_format_1_gets_its_events_and_may_answer_in_it(cloud: Cloud) -> None:
+    host = cloud.http_api(cloud.function(CODE), payload="1.0")
+
+    status, headers, body = cloud.ask(host, "/any", "DELETE", headers={"twice": "once"})
+
+    assert (status, json.loads(body)) == (401, ["1.0", "DELETE", ["once"]])
+    assert headers["www-authenticate"] == "Bearer"
+
+
+def test_an_integration_of_format_2_keeps_its_events(ours: Cloud) -> None:
+    host = ours.http_api(ours.function(CODE))
+
+    assert json.loads(ours.ask(host, "/any")[2]) == ["2.0", None, None]
