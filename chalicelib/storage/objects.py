@@ -48,6 +48,8 @@ class ObjectStore:
             read_timeout=20,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
+            # Left to itself it signs addresses for s3.amazonaws.com, which sends the clients of a new bucket elsewhere.
+            s3={"addressing_style": "virtual"},
         )
         return self._table.connection.session.create_client("s3", config=config)
 

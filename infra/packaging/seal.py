@@ -104,7 +104,8 @@ def _without_prose(node: Any) -> Any:
     if isinstance(node, dict):
         # A member of a shape may be called `documentation`, too: that one is no string.
         return {
-            key: _without_prose(value)
+            # botocore reads the prose of these when it looks for an endpoint, and fails without.
+            key: value if key == "clientContextParams" else _without_prose(value)
             for key, value in node.items()
             if key != "documentation" or not isinstance(value, str)
         }

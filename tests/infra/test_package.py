@@ -39,6 +39,17 @@ for name in sys.argv[2:]:
     client = get_session().create_client(name, "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
     print(client.meta.endpoint_url, len(client.meta.service_model.operation_names) > 10)
 """
+ADDRESS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from botocore.config import Config
+from botocore.session import get_session
+chosen = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+client = get_session().create_client(
+    "s3", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b", config=chosen
+)
+print(client.generate_presigned_url("put_object", Params={"Bucket": "a-bucket", "Key": "in/key"}))
+"""
 MAGIC = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex())"
 
 
@@ -110,6 +121,14 @@ def test_the_sealed_botocore_makes_a_client_of_every_service_that_we_call(python
     assert run_sealed(python, CLIENTS, str(tree), *services).splitlines() == [
         f"https://{name}.eu-central-1.amazonaws.com True" for name in services
     ]
+
+
+def test_the_sealed_botocore_finds_the_endpoint_of_a_bucket(python: Path, tree: Path):
+    """Only a call, or an address for one, reads all that an endpoint is found by."""
+    address = run_sealed(python, ADDRESS, str(tree)).strip()
+
+    assert address.startswith("https://a-bucket.s3.eu-central-1.amazonaws.com/in/key?")
+    assert "X-Amz-Signature=" in address
 
 
 def test_the_zip_is_under_10_mb(package: Package):

@@ -6,6 +6,7 @@ import time
 import pytest
 import requests
 from botocore.config import Config
+from pynamodb.connection import Connection, TableConnection
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
@@ -201,6 +202,19 @@ def test_an_object_is_copied_to_where_none_is_and_nowhere_else(objects: ObjectSt
     objects.copy(an_object(objects, b"second"), target)
 
     assert objects.get(target) == b"first"
+
+
+def test_on_aws_an_address_leads_to_the_region_of_the_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    table = TableConnection("t")
+    table.connection = Connection(region="eu-central-1")
+
+    address = ObjectStore("a-bucket", table).address("get_object", "in/key", 60)
+
+    assert address.startswith("https://a-bucket.s3.eu-central-1.amazonaws.com/in/key?")
 
 
 def test_a_copy_of_nothing_is_gone(objects: ObjectStore) -> None:
