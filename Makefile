@@ -3,7 +3,7 @@ PYTHON ?= python3
 BOOTSTRAP = $(PYTHON) infra/local/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run account test check lock soak bench package clean
+.PHONY: help run account test check lock soak bench package smoke clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,14 +23,19 @@ check:  ## all that CI runs: format, lint, types, import walls, tests
 lock:  ## write the requirement files anew from requirements/*.in; ARGUMENTS=--upgrade takes newer versions
 	@$(BOOTSTRAP) lock $(ARGUMENTS)
 
-soak:  ## push and pull layers of 2 GB and 5 GB and watch the memory (long)
+soak:  ## what takes longer than a check may: layers of gigabytes, a relay that is cut, all of Terraform applied
 	@$(BOOTSTRAP) soak $(ARGUMENTS)
+	@$(BOOTSTRAP) relay-soak
+	@$(BOOTSTRAP) applied
 
 bench:  ## measure this stack beside another registry
 	@$(BOOTSTRAP) bench $(ARGUMENTS)
 
 package:  ## the zip that Lambda runs and what Terraform reads of it, in infra/terraform/build; ARGUMENTS="--arch x86_64"
 	@$(BOOTSTRAP) package $(ARGUMENTS)
+
+smoke:  ## the first checks against a deployment, as in smoke URL=https://registry.example.com CLOUDBERTH_PASSWORD=...
+	@$(BOOTSTRAP) smoke $(URL) $(ARGUMENTS)
 
 clean:  ## remove .venv and all caches; the data in .local stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,349 @@
+"""infra/terraform applied to an emulated AWS that enforces IAM: real pushes through its API Gateway and the sealed zip.
+
+One deployment serves all tests of this file, in their order: the last one destroys it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from infra.local.deployment.account import REGION
+from infra.local.deployment.deployment import Deployment
+from infra.local.ministack.emulator import Emulator
+from infra.package import host_architecture
+from infra.packaging.build import build
+from infra.packaging.interpreters import RUNTIMES
+from tests.clients.images import MIB, Layout, Noise, an_image, content_of, digest_of, write_directory
+from tests.clients.needs import require
+from tests.clients.programs import Program, make_environment
+from tests.emulation import emulators_python
+from tests.stack import wait_for
+from tests.terraforming import program
+
+# What the emulator forgets of what it was told, so that a second plan would tell it again: address -> why.
+KNOWN_DRIFTS: dict[str, str] = {}
+# The largest layer that our limit of a body takes, with what a tar and gzip put around it.
+LARGEST_NOISE = 4 * MIB - 12 * 1024
+API = "api_handler"
+
+
+@pytest.fixture(scope="module")
+def deployment(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The module with the fewest variables, applied; its keys and its first user."""
+    program()
+    python = emulators_python()
+    directory = tmp_path_factory.mktemp("deployment")
+    build(sources, directory / "build", RUNTIMES[0], host_architecture())
+    with (
+        Emulator(directory / "aws", auth=True, python=python) as emulator,
+        Deployment(emulator.url, directory / "terraform", directory / "build", host_architecture()) as made,
+    ):
+        made.deploy()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def environment(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return make_environment(tmp_path_factory.mktemp("home"), deployment.host)
+
+
+@pytest.fixture(scope="module")
+def skopeo(deployment: Deployment, environment: dict[str, str]) -> Program:
+    require("skopeo")
+    found = Program(("skopeo",), environment)
+    login = ("login", "--username", deployment.admin, "--password-stdin", deployment.host)
+    found(*login, typed=deployment.password)
+    return found
+
+
+@pytest.fixture
+def oras(deployment: Deployment, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    require("oras")
+    monkeypatch.setenv("HOME", environment["HOME"])
+    library = importlib.import_module("oras.client")
+    # It waits two minutes in all before it believes a refusal.
+    monkeypatch.setattr("oras.decorator.time", types.SimpleNamespace(sleep=lambda _: None))
+    client = library.OrasClient(hostname=deployment.host, insecure=True)
+    client.auth.set_basic_auth(deployment.admin, deployment.password)
+    return client
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "layout")
+
+
+@pytest.fixture
+def repository(deployment: Deployment) -> str:
+    return f"{deployment.admin}/{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def target(deployment: Deployment, repository: str) -> str:
+    return f"docker://{deployment.host}/{repository}:1"
+
+
+def test_a_second_plan_changes_nothing_but_what_the_emulator_forgets(deployment: Deployment) -> None:
+    assert {change.address for change in deployment.changes()} == set(KNOWN_DRIFTS)
+
+
+def test_whoever_does_not_say_who_they_are_is_told_where_to(deployment: Deployment) -> None:
+    answer = requests.get(f"{deployment.url}/v2/", timeout=30)
+
+    assert answer.status_code == 401
+    challenge = f'Bearer realm="{deployment.url}/v2/auth",service="{deployment.host}"'
+    assert answer.headers["WWW-Authenticate"] == challenge
+
+
+def test_skopeo_gets_back_the_bytes_it_pushed(skopeo: Program, layout: Layout, target: str, tmp_path: Path) -> None:
+    image = an_image(layout, target, (70_000, LARGEST_NOISE))
+    layout.tag(image, "pushed")
+
+    skopeo("copy", f"oci:{layout.directory}:pushed", target)
+    skopeo("copy", target, f"oci:{tmp_path}/back:1")
+
+    parts = [image, *content_of(layout, image)]
+    assert 4 * MIB - 12 * 1024 < max(part["size"] for part in parts) <= 4 * MIB
+    back = Layout(tmp_path / "back")
+    assert [digest_of(back.path(part["digest"])) for part in parts] == [part["digest"] for part in parts]
+
+
+def test_skopeo_keeps_the_bytes_of_a_docker_schema_2_image(
+    skopeo: Program, layout: Layout, target: str, tmp_path: Path
+) -> None:
+    image = an_image(layout, target, (70_000, LARGEST_NOISE), docker=True)
+
+    skopeo("copy", f"dir:{write_directory(layout, image, tmp_path / 'image')}", target)
+    skopeo("copy", target, f"dir:{tmp_path}/back")
+
+    assert (tmp_path / "back" / "manifest.json").read_bytes() == layout.read(image)
+    for part in content_of(layout, image):
+        assert digest_of(tmp_path / "back" / part["digest"].removeprefix("sha256:")) == part["digest"]
+
+
+def test_oras_gets_back_the_file_it_pushed(oras: Any, deployment: Deployment, repository: str, tmp_path: Path) -> None:
+    file = tmp_path / "noise.bin"
+    file.write_bytes(Noise(repository, 4 * MIB).read(4 * MIB))
+    place = f"{deployment.host}/{repository}:1"
+
+    pushed = oras.push(place, files=[f"{file}:text/plain"], disable_path_validation=True)
+    (pulled,) = oras.pull(place, outdir=str(tmp_path / "back"))
+
+    assert pushed.status_code == 201
+    assert digest_of(Path(pulled)) == digest_of(file)
+
+
+@pytest.mark.parametrize("size", [6 * MIB, 11 * MIB], ids=["above-lambda's-limit", "above-the-gateway's-limit"])
+def test_a_layer_above_the_limit_is_refused(skopeo: Program, layout: Layout, target: str, size: int) -> None:
+    layout.tag(an_image(layout, target, (size,)), "large")
+
+    refusal = skopeo.refused("copy", f"oci:{layout.directory}:large", target)
+
+    assert "413" in refusal
+    assert "request entity too large" in refusal
+
+
+def test_what_comes_by_the_clock_does_its_work_with_its_own_role(deployment: Deployment) -> None:
+    events, functions = deployment.account.client("events"), deployment.account.client("lambda")
+    targets = [
+        target["Arn"]
+        for rule in events.list_rules()["Rules"]
+        for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    ]
+    assert sorted(arn.rpartition(":")[2] for arn in targets) == sorted(
+        name for key, name in deployment.outputs["functions"].items() if key != API
+    )
+
+    for arn in targets:
+        answer = functions.invoke(FunctionName=arn, Payload=json.dumps(TURN))
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+TURN = {
+    "version": "0",
+    "id": "a-turn",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "000000000000",
+    "time": "2026-01-01T00:00:00Z",
+    "region": REGION,
+    "resources": [],
+    "detail": {},
+}
+
+
+def acting_as(deployment: Deployment, function: str, service: str) -> Any:
+    """A client with a function's role. The emulator's root may take any role, whomever the role trusts."""
+    arn = deployment.account.client("iam").get_role(RoleName=deployment.outputs["functions"][function])["Role"]["Arn"]
+    taken = deployment.account.client("sts").assume_role(RoleArn=arn, RoleSessionName="a-test")
+    return deployment.account.client(service, taken["Credentials"])
+
+
+FORBIDDEN: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
+    "read-the-whole-table": ("dynamodb", lambda client, names: client.scan(TableName=names["table"])),
+    "delete-the-table": ("dynamodb", lambda client, names: client.delete_table(TableName=names["table"])),
+    "read-another-table": (
+        "dynamodb",
+        lambda client, _: client.get_item(TableName="another", Key={"pk": {"S": "a"}, "sk": {"S": "b"}}),
+    ),
+    "list-the-whole-bucket": ("s3", lambda client, names: client.list_objects_v2(Bucket=names["bucket"])),
+    "delete-the-bucket": ("s3", lambda client, names: client.delete_bucket(Bucket=names["bucket"])),
+    "open-the-bucket": ("s3", lambda client, names: client.delete_public_access_block(Bucket=names["bucket"])),
+    "write-beside-the-blobs": ("s3", lambda client, names: client.put_object(Bucket=names["bucket"], Key="a")),
+    "read-another-bucket": ("s3", lambda client, _: client.get_object(Bucket="another", Key="in/a")),
+    "write-the-keys": (
+        "secretsmanager",
+        lambda client, names: client.put_secret_value(SecretId=names["keys"], SecretString="{}"),
+    ),
+    "read-another-secret": ("secretsmanager", lambda client, _: client.get_secret_value(SecretId="another")),
+    "change-a-function": (
+        "lambda",
+        lambda client, names: client.update_function_configuration(FunctionName=names["function"], Timeout=1),
+    ),
+    "make-a-role": (
+        "iam",
+        lambda client, _: client.create_role(RoleName="another", AssumeRolePolicyDocument="{}"),
+    ),
+}
+
+
+@pytest.fixture
+def another(deployment: Deployment) -> Iterator[None]:
+    """A bucket of somebody else's, called `another`."""
+    objects = deployment.account.client("s3")
+    objects.create_bucket(Bucket="another", CreateBucketConfiguration={"LocationConstraint": REGION})
+    yield
+    objects.delete_bucket(Bucket="another")
+
+
+@pytest.mark.usefixtures("another")
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_function_may_do_what_is_not_its_work(deployment: Deployment, what: str) -> None:
+    service, call = FORBIDDEN[what]
+    settings = deployment.outputs["environment"]
+    names = {
+        "table": settings["CLOUDBERTH_TABLE"],
+        "bucket": settings["CLOUDBERTH_BUCKET"],
+        "keys": settings["CLOUDBERTH_SECRETS"],
+        "function": deployment.outputs["functions"][API],
+    }
+    for function in deployment.outputs["functions"]:
+        with pytest.raises(ClientError) as refused:
+            call(acting_as(deployment, function, service), names)
+        assert refused.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"), function
+
+
+@contextmanager
+def without(deployment: Deployment, function: str, action: str) -> Iterator[None]:
+    """While it lasts a function's role lacks one action."""
+    iam, name = deployment.account.client("iam"), deployment.outputs["functions"][function]
+    place = {"RoleName": name, "PolicyName": "permissions"}
+    policy = iam.get_role_policy(**place)["PolicyDocument"]
+    fewer = [{**each, "Action": [one for one in each["Action"] if one != action]} for each in policy["Statement"]]
+    assert fewer != policy["Statement"], f"{name} may not {action} at all"
+    kept = [statement for statement in fewer if statement["Action"]]
+    iam.put_role_policy(**place, PolicyDocument=json.dumps({**policy, "Statement": kept}))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**place, PolicyDocument=json.dumps(policy))
+
+
+def log_of(deployment: Deployment, function: str) -> str:
+    """All that a function has logged."""
+    name = f"/aws/lambda/{deployment.outputs['functions'][function]}"
+    pages = deployment.account.client("logs").get_paginator("filter_log_events").paginate(logGroupName=name)
+    return "\n".join(event["message"] for page in pages for event in page["events"])
+
+
+def token(deployment: Deployment, repository: str) -> requests.Response:
+    return requests.get(
+        f"{deployment.url}/v2/auth",
+        params={"service": deployment.host, "scope": f"repository:{repository}:pull,push,delete"},
+        auth=(deployment.admin, deployment.password),
+        timeout=30,
+    )
+
+
+def upload(deployment: Deployment, repository: str) -> requests.Response:
+    """A small blob by one POST."""
+    content = Noise(uuid4().hex, 1000).read(1000)
+    digest = hashlib.sha256(content).hexdigest()
+    who = {"Authorization": f"Bearer {token(deployment, repository).json()['token']}"}
+    place = f"{deployment.url}/v2/{repository}/blobs/uploads/?digest=sha256:{digest}"
+    who["Content-Type"] = "application/octet-stream"
+    return requests.post(place, data=content, headers=who, timeout=30)
+
+
+def tags(deployment: Deployment, repository: str) -> requests.Response:
+    who = {"Authorization": f"Bearer {token(deployment, repository).json()['token']}"}
+    return requests.get(f"{deployment.url}/v2/{repository}/tags/list", headers=who, timeout=30)
+
+
+ASKING: dict[str, tuple[str, Callable[[Deployment, str], requests.Response], int]] = {
+    "s3:PutObject": ("PutObject", upload, 201),
+    "dynamodb:Query": ("Query", tags, 200),
+    "dynamodb:GetItem": ("GetItem", token, 200),
+    "dynamodb:PutItem": ("TransactWriteItems", upload, 201),
+}
+
+
+@pytest.mark.parametrize("action", ASKING)
+def test_a_permission_that_is_taken_away_is_missed_and_works_again_when_it_is_back(
+    deployment: Deployment, repository: str, action: str
+) -> None:
+    operation, ask, status = ASKING[action]
+    assert upload(deployment, repository).status_code == 201
+    assert ask(deployment, repository).status_code == status
+
+    with without(deployment, API, action):
+        refused = ask(deployment, repository)
+        wait_for(
+            lambda: [
+                line for line in log_of(deployment, API).splitlines() if "AccessDenied" in line and operation in line
+            ],
+            f"the refusal of {operation} in the log",
+        )
+
+    assert refused.status_code in (500, 503)
+    assert "AccessDenied" not in refused.text
+    assert ask(deployment, repository).status_code == status
+
+
+def test_a_job_that_lacks_a_permission_fails_and_works_again_when_it_is_back(deployment: Deployment) -> None:
+    job = deployment.outputs["functions"]["reconcile"]
+    functions = deployment.account.client("lambda")
+
+    with without(deployment, "reconcile", "dynamodb:GetItem"):
+        assert "FunctionError" in functions.invoke(FunctionName=job, Payload=json.dumps(TURN))
+        wait_for(lambda: "AccessDenied" in log_of(deployment, "reconcile"), "the refusal in the log")
+
+    assert "FunctionError" not in functions.invoke(FunctionName=job, Payload=json.dumps(TURN))
+
+
+def test_a_destroyed_installation_leaves_nothing(deployment: Deployment) -> None:
+    deployment.destroy()
+
+    assert deployment.module.resources() == []
+    assert deployment.account.client("dynamodb").list_tables()["TableNames"] == []
+    assert deployment.account.client("s3").list_buckets()["Buckets"] == []
+    assert deployment.account.client("lambda").list_functions()["Functions"] == []
+    assert deployment.account.client("iam").list_roles()["Roles"] == []
+    assert deployment.account.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert deployment.account.client("sns").list_topics()["Topics"] == []
+    assert deployment.account.client("secretsmanager").list_secrets()["SecretList"] == []
+    assert deployment.account.client("logs").describe_log_groups()["logGroups"] == []
+    assert deployment.account.client("events").list_rules()["Rules"] == []
+    assert deployment.account.client("apigatewayv2").get_apis()["Items"] == []
