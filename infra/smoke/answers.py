@@ -1,0 +1,60 @@
+"""Who gave an answer, as far as it shows: the app, the edge function, API Gateway, S3, or CloudFront itself."""
+
+import json
+from typing import Any
+
+from infra.smoke.wire import Answer
+
+SHOWN = 70
+
+
+def errors_of(answer: Answer) -> list[dict[str, Any]]:
+    """The errors of an answer in the specification's format; none where it has another.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+    """
+    document = _document(answer)
+    errors = document.get("errors") if isinstance(document, dict) else None
+    is_ours = isinstance(errors, list) and all(isinstance(error, dict) and error.get("code") for error in errors)
+    return errors if is_ours and isinstance(errors, list) else []
+
+
+def _document(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        return None
+
+
+def is_cloudfront(answer: Answer) -> bool:
+    """Whether it came through CloudFront."""
+    return bool(answer.header("X-Amz-Cf-Id")) or "cloudfront" in answer.header("Via").lower()
+
+
+def author(answer: Answer) -> str:
+    """Who wrote it; empty where nothing tells. Local stacks have no names of their own."""
+    if answer.header("X-Cache").startswith("FunctionGenerated"):
+        return "edge function"
+    if b"<Error>" in answer.body[:500]:
+        return "S3"
+    document = _document(answer)
+    if isinstance(document, dict) and "message" in document and "errors" not in document:
+        return "gateway"
+    if answer.header("Docker-Distribution-API-Version") or answer.header("Apigw-Requestid"):
+        return "app"
+    if is_cloudfront(answer) and b"<html" in answer.body[:500].lower():
+        return "CloudFront"
+    return "edge or relay" if errors_of(answer) else ""
+
+
+def told(answer: Answer) -> str:
+    """An answer in a few words: status, author, and what it says when it refuses."""
+    by = f" by {name}" if (name := author(answer)) else ""
+    if answer.status < 400:
+        return f"{answer.status}{by}"
+    errors = errors_of(answer)
+    if errors:
+        said = f"{errors[0]['code']} {errors[0].get('message', '')}"
+    else:
+        said = answer.body[:400].decode("utf-8", "replace")
+    return f"{answer.status}{by}: {' '.join(said.split())[:SHOWN]}" if said else f"{answer.status}{by}"

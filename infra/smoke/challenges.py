@@ -1,0 +1,92 @@
+"""Who may come in: the challenge, the token endpoint, and the door past CloudFront."""
+
+import secrets
+
+from infra.smoke.answers import told
+from infra.smoke.claims import Check, Finding, decided, fails, holds, unknown
+from infra.smoke.tokens import read_token
+from infra.smoke.visit import Visit
+from infra.smoke.wire import exchange
+
+
+def challenge(visit: Visit) -> Finding:
+    """401 on /v2/ with the one header that clients read."""
+    answer = exchange("GET", f"{visit.url}/v2/")
+    literal, twin = answer.header("WWW-Authenticate"), answer.header("Registry-Challenge")
+    renamed = answer.header("X-Amzn-Remapped-WWW-Authenticate")
+    if answer.status != 401:
+        return fails(f"GET /v2/ without a token: {told(answer)}")
+    if literal.startswith("Bearer realm="):
+        if renamed:
+            return holds("401; the gateway renames the header, and the mapping of infra/terraform/api.tf restores it")
+        return holds("401, with no renamed header beside it; whether the mapping is needed does not show")
+    came = f"WWW-Authenticate is {literal[:40]!r}" if literal else "there is no WWW-Authenticate"
+    others = [name for name, value in (("Registry-Challenge", twin), ("the renamed one", renamed)) if value]
+    return fails(f"401, but {came}; what arrives: {' and '.join(others) or 'no challenge by any name'}")
+
+
+def sign_in(visit: Visit) -> Finding:
+    """The way of docker login: by GET, by POST, and the token is believed."""
+    if not visit.tokens.leads_here():
+        realm = visit.tokens.realm().get("realm", "none")
+        return fails(f"the realm is {realm[:60]}, another host than {visit.url}: clients would ask there")
+    got, posted = visit.tokens.ask(), visit.tokens.ask(method="POST")
+    for answer in (got, posted):
+        if answer.status != 200:
+            return fails(f"the token endpoint answered {told(answer)}")
+    shown = [("Authorization", f"Bearer {read_token(posted)[0]}")]
+    answer = exchange("GET", f"{visit.url}/v2/", shown)
+    seconds = f"token in {got.seconds:.2f} s"
+    return decided(answer.status == 200, f"{seconds}; GET /v2/ with it: {told(answer)}")
+
+
+def wrong_password(visit: Visit) -> Finding:
+    """A password that cannot be right gets no token."""
+    guess = secrets.token_urlsafe(24)
+    answers = [visit.tokens.ask(guess), visit.tokens.ask(guess, "POST")]
+    said = ", ".join(told(answer) for answer in answers)
+    return decided(all(answer.status == 401 for answer in answers), f"by GET and by POST: {said}")
+
+
+def closed_gateway(visit: Visit) -> Finding:
+    """Past CloudFront nobody is served; no password and no token is shown there."""
+    host = visit.options.gateway
+    if not host:
+        return unknown("needs --gateway-host: the host of API Gateway, `API_ID.execute-api.REGION.amazonaws.com`")
+    url = host.rstrip("/") if "://" in host else f"https://{host}"
+    answer = exchange("GET", f"{url}/v2/")
+    return decided(answer.status in (403, 404), f"GET /v2/ at the gateway's own host: {told(answer)}")
+
+
+CHECKS = (
+    Check(
+        "U2",
+        "A 401 on /v2/ carries a literal WWW-Authenticate: Bearer.",
+        "No client can log in without it, and no variable brings it back: see with `terraform plan` that the "
+        'integration "registry" still has its response parameter; else put something in front that copies '
+        "Registry-Challenge to WWW-Authenticate (a Lambda@Edge at origin-response; CloudFront's functions do not run "
+        "on a 401).",
+        challenge,
+        also=("C1",),
+    ),
+    Check(
+        "B1",
+        "Name and password get a token at the registry's own host, and it is believed.",
+        "Another host in the realm: use the address that `terraform output url` says, or set `domain` to this one. "
+        "503: run the line of `terraform output fill_keys`. 401: is there such an account?",
+        sign_in,
+    ),
+    Check(
+        "B2",
+        "A wrong password gets no token.",
+        "Stop: everybody may push and pull. Take the installation off the net and look at what answers /v2/auth.",
+        wrong_password,
+    ),
+    Check(
+        "B3",
+        "Behind CloudFront, the gateway's own host refuses everyone.",
+        "Run `terraform apply` with `cloudfront = true` (it sets CLOUDBERTH_ORIGIN), then the line of `terraform "
+        "output fill_keys`. Until then allowed_addresses and WAF can be walked around.",
+        closed_gateway,
+    ),
+)

@@ -1,0 +1,70 @@
+"""What is told of a run: a table of at most 120 columns, or JSON."""
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from infra.smoke.claims import Check, Verdict
+from infra.smoke.suite import Row
+
+WIDTH = 120
+NAME, RESULT = 10, 9
+GAP = " " * (NAME + RESULT)
+
+
+def head() -> str:
+    """The table's head."""
+    title = "What is claimed, what was found, and what to do where it fails"
+    return f"{'Claim':{NAME}}{'Result':{RESULT}}{title}\n{'-' * WIDTH}"
+
+
+def lines_of(row: Row) -> str:
+    """A row of the table."""
+    words = [row.check.claim, row.finding.evidence]
+    if row.finding.verdict is Verdict.FAILS:
+        words.append(f"What to do: {row.check.remedy}")
+    return _entry(row.check, row.finding.verdict.value, words)
+
+
+def listed(checks: Iterable[Check]) -> str:
+    """All claims with what to do when they fail."""
+    entries = [_entry(check, "", [check.claim, f"If it fails: {check.remedy}"]) for check in checks]
+    title = f"{'Claim':{NAME + RESULT}}What is claimed, and what to do where it fails\n{'-' * WIDTH}"
+    return "\n".join([title, *entries])
+
+
+def _entry(check: Check, result: str, words: Sequence[str]) -> str:
+    beginning = f"{' '.join(check.names):{NAME}}{result:{RESULT}}"
+    wrapped = [
+        textwrap.fill(text, WIDTH, initial_indent=GAP, subsequent_indent=GAP, break_on_hyphens=False) for text in words
+    ]
+    return beginning + "\n".join(wrapped)[len(GAP) :]
+
+
+def count(rows: Iterable[Row], verdict: Verdict) -> int:
+    """How many have a verdict."""
+    return sum(row.finding.verdict is verdict for row in rows)
+
+
+def summary(rows: Sequence[Row], left: Sequence[str]) -> str:
+    """The last lines: how many of each, and what could not be taken away again."""
+    counts = ", ".join(f"{count(rows, verdict)} {verdict.value}" for verdict in Verdict)
+    remains = [f"Left behind: {line}" for line in left]
+    return "\n".join(["-" * WIDTH, counts, *remains])
+
+
+def as_json(url: str, rows: Sequence[Row], left: Sequence[str]) -> str:
+    """The same for programs."""
+    checks = [
+        {
+            "names": row.check.names,
+            "claim": row.check.claim,
+            "result": row.finding.verdict.value,
+            "evidence": row.finding.evidence,
+            "remedy": row.check.remedy,
+            "seconds": round(row.seconds, 2),
+        }
+        for row in rows
+    ]
+    counts = {verdict.value: count(rows, verdict) for verdict in Verdict}
+    return json.dumps({"url": url, "counts": counts, "checks": checks, "left_behind": list(left)}, indent=2)

@@ -1,0 +1,169 @@
+"""One run against one registry: who asks, what was pushed, and how it goes away again."""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+from infra.smoke.answers import told
+from infra.smoke.content import MANIFEST, Image, digest_of
+from infra.smoke.tokens import SignInRefused, Tokens
+from infra.smoke.wire import Answer, Headers, NoAnswer, exchange
+
+OCTETS = [("Content-Type", "application/octet-stream")]
+GONE = (202, 204, 404)
+
+
+class Refused(Exception):
+    """A step before the one that was to be looked at did not work; says which and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What only a person can say. Zero and empty leave the checks that need it unknown."""
+
+    user: str
+    password: str = field(repr=False)
+    repository: str
+    gateway: str = ""
+    log_group: str = ""
+    upload_proof: str = "checksum"
+    slow_s: float = 0
+    put_gb: float = 0
+    relay_gb: float = 0
+
+
+class Visit:
+    """A registry at `url`, asked in an account's name within one repository."""
+
+    def __init__(self, url: str, options: Options) -> None:
+        self.url, self.options = url, options
+        self.tokens = Tokens(url, options.user, options.password, options.repository)
+        # Seconds of the very first request, which may have started the function.
+        self.first_s = 0.0
+        self._manifests: dict[str, None] = {}
+        self._uploads: dict[str, None] = {}
+        self._blobs: dict[str, None] = {}
+
+    def knock(self) -> Answer:
+        """The first request. Raises NoAnswer."""
+        answer = exchange("GET", f"{self.url}/v2/")
+        self.first_s = answer.seconds
+        return answer
+
+    def path(self, rest: str) -> str:
+        """The path of something in the repository."""
+        return f"/v2/{self.options.repository}/{rest}"
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Headers = (),
+        body: bytes | Iterable[bytes] = b"",
+        length: int | None = None,
+    ) -> Answer:
+        """One request with the account's token. Raises NoAnswer, SignInRefused."""
+        mine = [self.tokens.authorization(), *headers]
+        return exchange(method, self.url + path, mine, body, length)
+
+    # Uploads
+
+    def begin(self) -> str:
+        """A new upload: its path. Raises Refused."""
+        answer = self.ask("POST", self.path("blobs/uploads/"))
+        if answer.status != 202:
+            raise Refused(f"no upload could be begun: {told(answer)}")
+        return self.moved("", answer)
+
+    def moved(self, old: str, answer: Answer) -> str:
+        """Where an upload goes on after this answer."""
+        location = answer.header("Location")
+        if not location:
+            return old
+        new = urljoin(self.url, location).removeprefix(self.url)
+        if not new.startswith("/"):
+            raise Refused(f"an upload was sent to another host, where oras and helm do not go: {new[:60]}")
+        self._uploads.pop(old, None)
+        self._uploads[new] = None
+        return new
+
+    def patch(self, upload: str, body: bytes | Iterable[bytes]) -> Answer:
+        """One PATCH: bytes with their length, anything else in chunks."""
+        return self.ask("PATCH", upload, OCTETS, body)
+
+    def close(self, upload: str, digest: str, body: bytes | Iterable[bytes] = b"", length: int | None = None) -> Answer:
+        """The PUT that ends an upload."""
+        self._blobs[digest] = None
+        mark = "&" if "?" in upload else "?"
+        answer = self.ask("PUT", f"{upload}{mark}digest={digest.replace(':', '%3A')}", OCTETS, body, length)
+        if answer.status == 201:
+            self._uploads.pop(upload, None)
+        return answer
+
+    def put_blob(self, content: bytes) -> Answer:
+        """A blob by POST and one PUT, whatever the PUT's answer."""
+        return self.close(self.begin(), digest_of(content), content)
+
+    def find_blob(self, digest: str) -> Answer:
+        """HEAD of a blob; 200 or 307 says that it is there."""
+        return self.ask("HEAD", self.path(f"blobs/{digest}"))
+
+    # Manifests
+
+    def tag(self) -> str:
+        """A tag that nobody has."""
+        return f"smoke-{secrets.token_hex(6)}"
+
+    def put_manifest(self, content: bytes, reference: str) -> Answer:
+        """PUT of a manifest, whatever its answer."""
+        for known in (digest_of(content), reference):
+            self._manifests[known] = None
+        return self.ask("PUT", self.path(f"manifests/{reference}"), [("Content-Type", MANIFEST)], content)
+
+    def get_manifest(self, reference: str, headers: Headers = ()) -> Answer:
+        """GET of a manifest."""
+        return self.ask("GET", self.path(f"manifests/{reference}"), [("Accept", MANIFEST), *headers])
+
+    def push(self, image: Image, reference: str) -> None:
+        """An image with all that it names. Raises Refused."""
+        self.push_blobs(image)
+        answer = self.put_manifest(image.manifest, reference)
+        if answer.status != 201:
+            raise Refused(f"PUT of a manifest: {told(answer)}")
+
+    def push_blobs(self, image: Image) -> None:
+        """The blobs of an image. Raises Refused."""
+        for content in image.blobs:
+            answer = self.put_blob(content)
+            if answer.status != 201:
+                raise Refused(f"PUT of a blob of {len(content)} bytes: {told(answer)}")
+
+    # The end
+
+    def clear(self) -> list[str]:
+        """Takes away whatever was or may have been pushed; what could not be, with the reason."""
+        # A tag keeps its manifest, a manifest its blobs. Tags come after their digests in `_manifests`.
+        targets = [self.path(f"manifests/{reference}") for reference in reversed(self._manifests)]
+        left = [self._removed(path, self._delete) for path in [*targets, *self._uploads]]
+        left += [self._removed(self.path(f"blobs/{digest}"), self._delete_blob) for digest in self._blobs]
+        self._manifests, self._uploads, self._blobs = {}, {}, {}
+        return [reason for reason in left if reason]
+
+    def _removed(self, path: str, delete: Callable[[str], Answer]) -> str:
+        """Empty when it is gone, else what is left and why."""
+        try:
+            answer = delete(path)
+        except (NoAnswer, SignInRefused) as error:
+            return f"{path[:100]}: {error}"
+        return "" if answer.status in GONE else f"{path[:100]}: {told(answer)}"
+
+    def _delete(self, path: str) -> Answer:
+        return self.ask("DELETE", path)
+
+    def _delete_blob(self, path: str) -> Answer:
+        answer = self._delete(path)
+        # What came by the edge is adopted by the first HEAD; before that there is nothing to delete.
+        if answer.status == 404 and self.ask("HEAD", path).status in (200, 307):
+            return self._delete(path)
+        return answer

@@ -1,0 +1,118 @@
+"""HEAD of a manifest, over HTTP/1.1 and HTTP/2."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.smoke import lengths
+from infra.smoke.claims import Finding, Verdict
+from infra.smoke.suite import chosen
+from infra.smoke.visit import Visit
+from tests.infra.smoke.faults import Asked, Fault, PassOn, Told
+
+HTTP_1, HTTP_2 = "C2", "B4"
+# Plays curl: keeps its arguments and what it was told, and answers as `ANSWER` says.
+CURL = """#!/bin/sh
+printf '%s\\n' "$@" > "$0.arguments"
+cat > "$0.stdin"
+printf "ANSWER"
+"""
+
+
+def with_head(change: Callable[[Told], Told]) -> Fault:
+    def fault(asked: Asked, pass_on: PassOn) -> Told:
+        told = pass_on(asked)
+        return change(told) if asked.method == "HEAD" and "/manifests/" in asked.path else told
+
+    return fault
+
+
+class Offline(Visit):
+    """A visit at which nothing is pushed: only what curl would see is looked at."""
+
+    def push(self, image: object, reference: str) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def over_http_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visiting: Callable[..., Visit]
+) -> Callable[[str], Finding]:
+    """What the check finds when curl saw this."""
+
+    def found(answer: str) -> Finding:
+        curl = tmp_path / "curl"
+        curl.write_text(CURL.replace("ANSWER", answer))
+        curl.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        visit = Offline("https://registry.example", visiting().options)
+        monkeypatch.setattr(visit.tokens, "authorization", lambda: ("Authorization", "Bearer a-token"))
+        image = lengths.an_image()
+        monkeypatch.setattr(lengths, "an_image", lambda: image)
+        curl.write_text(curl.read_text().replace("SIZE", str(len(image.manifest))))
+        return lengths.over_http_2(visit)
+
+    return found
+
+
+def test_a_sound_registry_tells_the_size(look: Callable[..., Finding]) -> None:
+    assert look(HTTP_1).verdict is Verdict.HOLDS
+
+
+def test_a_length_of_nothing_fails(assert_fails: Callable[..., None]) -> None:
+    assert_fails(HTTP_1, with_head(lambda told: told.with_header("Content-Length", "0")), "by tag 0, by digest 0")
+
+
+def test_a_missing_length_fails(assert_fails: Callable[..., None]) -> None:
+    assert_fails(HTTP_1, with_head(lambda told: told.without("Content-Length")), "missing")
+
+
+def test_a_missing_digest_fails(assert_fails: Callable[..., None]) -> None:
+    assert_fails(HTTP_1, with_head(lambda told: told.without("Docker-Content-Digest")), "Docker-Content-Digest ''")
+
+
+def test_http_2_is_unknown_without_tls(look: Callable[..., Finding]) -> None:
+    assert look(HTTP_2).verdict is Verdict.UNKNOWN
+
+
+def test_http_2_is_unknown_without_curl_and_says_the_line(
+    monkeypatch: pytest.MonkeyPatch, visiting: Callable[..., Visit]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    finding = lengths.over_http_2(Offline("https://registry.example", visiting().options))
+
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "curl --http2 -sI" in finding.evidence
+
+
+def test_http_2_holds_with_the_right_length(over_http_2: Callable[[str], Finding]) -> None:
+    finding = over_http_2(r"HTTP/2 200\r\nContent-Length: SIZE\r\n\r\n\n2 200")
+
+    assert finding.verdict is Verdict.HOLDS, finding
+
+
+def test_http_2_fails_with_another_length(over_http_2: Callable[[str], Finding]) -> None:
+    finding = over_http_2(r"HTTP/2 200\r\ncontent-length: 0\r\n\r\n\n2 200")
+
+    assert finding.verdict is Verdict.FAILS
+    assert "told as 0" in finding.evidence
+
+
+@pytest.mark.parametrize("seen", [r"HTTP/1.1 200 OK\r\ncontent-length: SIZE\r\n\r\n\n1.1 200", ""])
+def test_what_did_not_speak_http_2_is_unknown(seen: str, over_http_2: Callable[[str], Finding]) -> None:
+    assert over_http_2(seen).verdict is Verdict.UNKNOWN
+
+
+def test_curl_gets_the_token_by_a_pipe_and_not_as_an_argument(
+    over_http_2: Callable[[str], Finding], tmp_path: Path
+) -> None:
+    over_http_2("")
+
+    assert "a-token" in (tmp_path / "curl.stdin").read_text()
+    assert "a-token" not in (tmp_path / "curl.arguments").read_text()
+
+
+def test_both_go_by_the_name_of_the_claim() -> None:
+    assert [check.id for check in chosen(["U4"])] == ["U4", "B4"]

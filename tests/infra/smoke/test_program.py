@@ -1,0 +1,191 @@
+"""The whole program: against a sound registry, a broken one, none, and with words that make no sense."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from infra.smoke.content import LARGEST_BODY
+from infra.smoke.visit import Visit
+from tests.infra.smoke.faults import Asked, Front, PassOn, Reset, Told
+from tests.stack import ROOT, Stack, wait_for
+
+PASSWORD = "a-password-for-tests"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def environment(**more: str) -> Mapping[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "CLOUDBERTH_PASSWORD"} | more
+
+
+def smoke(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "infra.smoke", *words],
+        cwd=ROOT,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def pushed(front: Front) -> list[str]:
+    """What of the repository was put, as paths below it."""
+    puts = [unquote(asked.path) for asked in front.seen if asked.method == "PUT"]
+    blobs = {f"blobs/{found[1]}" for path in puts if (found := re.search(r"digest=(sha256:\w+)", path))}
+    return sorted(blobs | {path.partition("admin/smoke/")[2] for path in puts if "/manifests/" in path})
+
+
+def left_of(front: Front, visit: Visit) -> list[str]:
+    return [path for path in pushed(front) if visit.ask("GET", visit.path(path)).status != 404]
+
+
+def test_a_sound_registry_fails_nothing_and_keeps_nothing(
+    fronted: Callable[..., Front], visiting: Callable[..., Visit], tmp_path: Path
+) -> None:
+    front = fronted()
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n")
+
+    done = smoke(front.url, "--password-file", str(file))
+
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^17 holds, 0 fails, 7 unknown$", done.stdout, re.MULTILINE), done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 120
+    assert PASSWORD not in done.stdout + done.stderr
+    assert len(pushed(front)) > 30
+    assert left_of(front, visiting()) == []
+
+
+def test_a_broken_registry_fails_and_is_told_the_remedy(fronted: Callable[..., Front]) -> None:
+    def fault(asked: Asked, pass_on: PassOn) -> Told:
+        return Told(403) if asked.is_put("uploads", LARGEST_BODY) else pass_on(asked)
+
+    done = smoke(fronted(fault).url, "--only", "U1,U2", CLOUDBERTH_PASSWORD=PASSWORD)
+
+    assert done.returncode == 1
+    assert '`upload_proof = "staging"`' in " ".join(done.stdout.split())
+    assert "1 holds, 1 fails, 0 unknown" in done.stdout
+
+
+def test_a_crash_in_the_middle_leaves_nothing(fronted: Callable[..., Front], visiting: Callable[..., Visit]) -> None:
+    def fault(asked: Asked, pass_on: PassOn) -> Told:
+        if asked.method == "GET" and "/manifests/" in asked.path:
+            raise Reset
+        return pass_on(asked)
+
+    front = fronted(fault)
+    done = smoke(front.url, "--only", "B5", "--json", CLOUDBERTH_PASSWORD=PASSWORD)
+
+    told = json.loads(done.stdout)
+    assert told["checks"][0]["evidence"].startswith("could not be looked at: GET 127.0.0.1:")
+    assert (told["counts"]["unknown"], told["left_behind"]) == (1, [])
+    assert pushed(front)
+    assert left_of(front, visiting()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_interrupted_takes_away_what_was_pushed(
+    number: signal.Signals, fronted: Callable[..., Front], visiting: Callable[..., Visit]
+) -> None:
+    front = fronted()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "infra.smoke", front.url, "--only", "B5,U7", "--slow", "40"],
+        cwd=ROOT,
+        env=environment(CLOUDBERTH_PASSWORD=PASSWORD),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: len(pushed(front)) >= 2, "the first blobs")
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "Interrupted" in errors
+    assert "Left behind" not in out
+    assert left_of(front, visiting()) == []
+
+
+def test_json_tells_the_same(stack: Stack) -> None:
+    done = smoke(stack.url, "--only", "U2,U10", "--json", CLOUDBERTH_PASSWORD=PASSWORD)
+
+    told = json.loads(done.stdout)
+    assert [check["result"] for check in told["checks"]] == ["holds", "unknown"]
+    assert (told["url"], done.returncode) == (stack.url, 0)
+
+
+def test_a_wrong_password_fails_once_and_leaves_the_rest_unknown(stack: Stack) -> None:
+    done = smoke(stack.url, "--only", "B1,B5,U1", CLOUDBERTH_PASSWORD="not-this-one")
+
+    assert done.returncode == 1
+    assert "0 holds, 1 fails, 2 unknown" in done.stdout
+    assert "not-this-one" not in done.stdout + done.stderr
+
+
+def test_nobody_who_answers_is_a_failure_of_one_sentence() -> None:
+    done = smoke("http://127.0.0.1:1", CLOUDBERTH_PASSWORD=PASSWORD)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("http://127.0.0.1:1 does not answer: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_list_needs_neither_address_nor_password() -> None:
+    done = smoke("--list", "--only", "U1")
+
+    assert done.returncode == 0
+    assert "U1 " in done.stdout
+    assert "If it fails: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "URL is scheme and host of a registry"),
+        (["registry.example"], "URL is scheme and host of a registry"),
+        (["https://registry.example/v2/"], "URL is scheme and host of a registry"),
+        (["https://me:secret@registry.example"], "URL holds a name or password"),
+        (["http://registry.example"], "has no TLS"),
+        (["http://localhost:1", "--only", "U99"], "there is no check U99"),
+        (["http://localhost:1", "--repository", "Smoke"], "is not NAMESPACE/NAME"),
+        (["http://localhost:1", "--password-file", "/nowhere"], "/nowhere cannot be read"),
+        (["http://localhost:1", "--relay-gb", "-1"], "is less than 0.02"),
+        (["http://localhost:1", "--slow", "nan"], "nan"),
+        (["http://localhost:1", "--upload-proof", "trust"], "invalid choice"),
+    ],
+)
+def test_words_that_make_no_sense_are_refused_with_the_reason(words: list[str], reason: str) -> None:
+    done = smoke(*words, CLOUDBERTH_PASSWORD=PASSWORD)
+
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_password_is_refused_with_where_to_say_it() -> None:
+    done = smoke("http://localhost:1")
+
+    assert done.returncode == 2
+    assert "set CLOUDBERTH_PASSWORD, or say --password-file FILE" in done.stderr
+
+
+def test_the_password_is_no_argument() -> None:
+    assert "--password " not in smoke("--help").stdout
+
+
+def test_a_robot_pushes_into_its_users_namespace(fronted: Callable[..., Front]) -> None:
+    front = fronted()
+
+    smoke(front.url, "--user", "admin+builder", "--only", "B5", CLOUDBERTH_PASSWORD="wrong")
+
+    assert any("repository%3Aadmin%2Fsmoke%3A" in asked.path for asked in front.seen)

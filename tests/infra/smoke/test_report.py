@@ -1,0 +1,67 @@
+"""The table, and the same for programs."""
+
+import json
+
+import pytest
+
+from infra.smoke import report
+from infra.smoke.claims import Finding, Verdict, decided, fails, holds, unknown
+from infra.smoke.suite import CHECKS, Row
+
+LONG = "a fact, and another one; " * 30
+ROWS = [Row(CHECKS[0], holds(LONG), 0.5), Row(CHECKS[1], fails(LONG), 1.25), Row(CHECKS[2], unknown("nobody saw"), 0)]
+
+
+@pytest.mark.parametrize("text", [report.listed(CHECKS), *map(report.lines_of, ROWS), report.head()])
+def test_nothing_is_wider_than_120_columns(text: str) -> None:
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_names_fit_their_column(check: object) -> None:
+    line = report.lines_of(Row(check, holds("x"), 0)).splitlines()[0]  # type: ignore[arg-type]
+
+    assert line[9] == " "
+    assert line[10:19] == "holds    "
+
+
+def test_a_row_says_what_is_claimed_and_what_was_found() -> None:
+    assert report.lines_of(ROWS[2]) == (f"B2        unknown  {CHECKS[2].claim}\n                   nobody saw")
+
+
+def test_only_what_fails_says_what_to_do() -> None:
+    assert ["What to do: " in report.lines_of(row) for row in ROWS] == [False, True, False]
+
+
+def test_unknown_counts_for_itself() -> None:
+    assert report.summary(ROWS, []).splitlines()[1] == "1 holds, 1 fails, 1 unknown"
+
+
+def test_what_was_left_behind_is_told() -> None:
+    assert report.summary(ROWS, ["/v2/x: 405"]).splitlines()[-1] == "Left behind: /v2/x: 405"
+
+
+def test_the_list_has_every_claim_with_its_remedy() -> None:
+    words = " ".join(report.listed(CHECKS).split())
+
+    for check in CHECKS:
+        assert f"{check.claim} If it fails: {check.remedy}" in words
+
+
+def test_json_has_all_of_it() -> None:
+    told = json.loads(report.as_json("https://registry.example", ROWS, ["x"]))
+
+    assert told["counts"] == {"holds": 1, "fails": 1, "unknown": 1}
+    assert told["left_behind"] == ["x"]
+    assert told["checks"][0] == {
+        "names": ["U2", "C1"],
+        "claim": CHECKS[0].claim,
+        "result": "holds",
+        "evidence": LONG,
+        "remedy": CHECKS[0].remedy,
+        "seconds": 0.5,
+    }
+
+
+def test_a_verdict_is_decided_by_what_was_seen() -> None:
+    assert [decided(seen, "x") for seen in (True, False)] == [Finding(Verdict.HOLDS, "x"), Finding(Verdict.FAILS, "x")]

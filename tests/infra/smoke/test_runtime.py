@@ -1,0 +1,130 @@
+"""Cold starts out of a log, the hash between chunks, and what only the bill tells."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from infra.smoke import runtime
+from infra.smoke.claims import Finding, Verdict
+from infra.smoke.runtime import init_duration
+from tests.infra.smoke.faults import Asked, Fault, Front, PassOn, Told
+
+GROUP = "/aws/lambda/registry-api"
+TEXT = "REPORT RequestId: 1 Duration: 12.00 ms Billed Duration: 400 ms Memory Size: 1769 MB Init Duration: {} ms\t\n"
+
+
+def as_json(milliseconds: float) -> str:
+    metrics = {"durationMs": 12.0, "initDurationMs": milliseconds}
+    return json.dumps({"type": "platform.report", "record": {"requestId": "1", "metrics": metrics}})
+
+
+@pytest.fixture
+def logging(monkeypatch: pytest.MonkeyPatch, fronted: Callable[..., Front]) -> Callable[..., Front]:
+    """CloudWatch, which tells these lines."""
+
+    def start(*lines: str) -> Front:
+        body = json.dumps({"events": [{"message": line} for line in lines]}).encode()
+        front = fronted(lambda asked, pass_on: Told(200, [("Content-Type", "application/x-amz-json-1.1")], body))
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", front.url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "none")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        return front
+
+    return start
+
+
+def slow(method: str, seconds: float) -> Fault:
+    def fault(asked: Asked, pass_on: PassOn) -> Told:
+        told = pass_on(asked)
+        time.sleep(seconds if asked.method == method else 0)
+        return told
+
+    return fault
+
+
+def test_from_outside_a_cold_start_is_unknown(look: Callable[..., Finding]) -> None:
+    finding = look("C6")
+
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "the first answer took" in finding.evidence
+
+
+def test_short_cold_starts_in_the_log_hold(logging: Callable[..., Front], look: Callable[..., Finding]) -> None:
+    log = logging(TEXT.format("312.5"), as_json(420.0), "START RequestId: 1")
+
+    finding = look("C6", log_group=GROUP)
+
+    assert finding.verdict is Verdict.HOLDS
+    assert "2 cold starts within a day: median 366 ms, longest 420 ms" in finding.evidence
+    assert json.loads(log.seen[0].body)["logGroupName"] == GROUP
+
+
+def test_long_cold_starts_in_the_log_fail(logging: Callable[..., Front], look: Callable[..., Finding]) -> None:
+    logging(as_json(2900.0))
+
+    assert look("C6", log_group=GROUP).verdict is Verdict.FAILS
+
+
+def test_a_log_without_cold_starts_tells_nothing(logging: Callable[..., Front], look: Callable[..., Finding]) -> None:
+    logging()
+
+    assert look("C6", log_group=GROUP).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("line", "milliseconds"),
+    [
+        (TEXT.format("1.25"), 1.25),
+        (as_json(7), 7.0),
+        ("REPORT RequestId: 1", None),
+        ("[]", None),
+        ('{"record":{}}', None),
+    ],
+)
+def test_a_line_of_the_log_is_read_in_both_formats(line: str, milliseconds: float | None) -> None:
+    assert init_duration(line) == milliseconds
+
+
+def test_a_hash_that_is_taken_up_quickly_holds(look: Callable[..., Finding]) -> None:
+    finding = look("U8")
+
+    assert finding.verdict is Verdict.HOLDS
+    assert "two chunks end with 201" in finding.evidence
+
+
+def test_chunks_that_take_seconds_fail(monkeypatch: pytest.MonkeyPatch, assert_fails: Callable[..., None]) -> None:
+    monkeypatch.setattr(runtime, "SLOW_S", 0.3)
+    monkeypatch.setattr(runtime, "QUICK_S", 0.2)
+
+    assert_fails("U8", slow("PATCH", 0.6), "longer than at once")
+
+
+def test_chunks_that_are_a_little_slower_decide_nothing(look: Callable[..., Finding]) -> None:
+    assert look("U8", slow("PATCH", 1.4)).verdict is Verdict.UNKNOWN
+
+
+def test_a_slow_line_alone_is_not_held_against_the_hash(look: Callable[..., Finding]) -> None:
+    def fault(asked: Asked, pass_on: PassOn) -> Told:
+        time.sleep(1.2 if len(asked.body) > 1000 else 0)
+        return pass_on(asked)
+
+    assert look("U8", fault).verdict is Verdict.HOLDS
+
+
+def test_a_hash_that_went_wrong_fails(assert_fails: Callable[..., None]) -> None:
+    def fault(asked: Asked, pass_on: PassOn) -> Told:
+        return Told(400) if asked.is_put("uploads") and not asked.body else pass_on(asked)
+
+    assert_fails("U8", fault, "two chunks end with 400")
+
+
+def test_the_cost_is_never_known(look: Callable[..., Finding]) -> None:
+    finding = look("U10")
+
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "Cost Explorer" in finding.evidence

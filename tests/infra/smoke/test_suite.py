@@ -1,0 +1,77 @@
+"""The list of checks, and one that breaks off."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from infra.smoke.claims import Check, Finding, Verdict, holds
+from infra.smoke.suite import CHECKS, chosen, printable, run
+from infra.smoke.visit import Visit
+from tests.stack import ROOT
+
+VARIABLES = (ROOT / "infra" / "terraform" / "variables.tf").read_text("utf-8")
+OUTPUTS = (ROOT / "infra" / "terraform" / "outputs.tf").read_text("utf-8")
+
+
+def test_every_open_question_of_the_first_deployment_has_a_check() -> None:
+    names = {name for check in CHECKS for name in check.names}
+
+    assert {f"U{number}" for number in range(1, 13)} | {f"C{number}" for number in range(1, 7)} <= names
+
+
+def test_every_check_has_a_name_of_its_own_and_one_sentence() -> None:
+    assert len({check.id for check in CHECKS}) == len(CHECKS)
+    assert all(check.claim.endswith(".") and check.remedy.endswith((".", "?")) for check in CHECKS)
+
+
+def test_remedies_name_variables_and_outputs_that_are_there() -> None:
+    remedies = " ".join(check.remedy for check in CHECKS)
+    variables = set(re.findall(r"`(\w+) = ", remedies)) | set(re.findall(r"`(architecture|domain)`", remedies))
+    outputs = set(re.findall(r"terraform output (\w+)", remedies))
+
+    assert variables >= {"upload_proof", "cloudfront", "relay", "settings", "domain", "architecture"}
+    assert [name for name in variables if f'variable "{name}"' not in VARIABLES] == []
+    assert outputs
+    assert [name for name in outputs if f'output "{name}"' not in OUTPUTS] == []
+
+
+def test_files_that_remedies_name_are_there() -> None:
+    named = {path for check in CHECKS for path in re.findall(r"infra/[\w/]+\.\w+", check.remedy)}
+
+    assert named
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_checks_are_chosen_by_any_of_their_names() -> None:
+    assert [check.id for check in chosen(["c1", " U5 "])] == ["U2", "U5"]
+    assert chosen([""]) == CHECKS
+
+
+def test_a_name_that_nobody_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no check U99, X"):
+        chosen(["U1", "x", "u99"])
+
+
+def a_check(look: Callable[[Visit], Finding]) -> Check:
+    return Check("X", "It is so.", "Nothing.", look)
+
+
+@pytest.mark.parametrize("error", [ValueError("what went wrong"), KeyError("what went wrong"), AssertionError()])
+def test_a_check_that_breaks_off_is_unknown_with_its_reason(error: Exception, visiting: Callable[..., Visit]) -> None:
+    def broken(visit: Visit) -> Finding:
+        raise error
+
+    finding = run(visiting(), a_check(broken)).finding
+
+    assert finding.verdict is Verdict.UNKNOWN
+    assert ("what went wrong" if error.args else "AssertionError") in finding.evidence
+
+
+def test_evidence_shows_no_password_and_moves_no_terminal(visiting: Callable[..., Visit]) -> None:
+    visit = visiting()
+
+    row = run(visit, a_check(lambda visit: holds(f"\x1b[2J{visit.options.password}\r\n")))
+
+    assert row.finding.evidence == "?[2J[hidden]??"
+    assert printable("Grüße, 7 ± 8") == "Grüße, 7 ± 8"
