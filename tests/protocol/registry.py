@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -61,7 +62,8 @@ class Registry:
     def __post_init__(self) -> None:
         self.session = requests.Session()
         self.session.trust_env = False
-        self.tokens: dict[tuple[str, ...], str] = {}
+        # By scopes: a token, and until when it is shown again. A stack outlives a token's five minutes.
+        self.tokens: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def challenge(self, path: str = "/v2/", method: str = "GET") -> dict[str, str]:
         """The fields of the Bearer challenge that this path answers to a stranger."""
@@ -78,11 +80,13 @@ class Registry:
         return self.session.get(realm["realm"], params=query, auth=auth, timeout=TIMEOUT_S)
 
     def token(self, *scopes: str) -> str:
-        if scopes not in self.tokens:
+        token, until = self.tokens.get(scopes, ("", 0.0))
+        if time.monotonic() > until:
             answer = self.ask_for_token(*scopes)
             answer.raise_for_status()
-            self.tokens[scopes] = answer.json()["token"]
-        return self.tokens[scopes]
+            token, until = answer.json()["token"], time.monotonic() + answer.json()["expires_in"] / 2
+            self.tokens[scopes] = token, until
+        return token
 
     def authorization(self, *scopes: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(*scopes)}"}
