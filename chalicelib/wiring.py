@@ -17,6 +17,7 @@ from chalicelib.services.relays import Relays
 from chalicelib.services.repositories import Repositories
 from chalicelib.services.tags import Tags
 from chalicelib.services.tokens import Tokens
+from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.services.uploads import Uploads
 from chalicelib.services.usage import PullLog, Usage
 from chalicelib.settings import Settings, settings
@@ -103,6 +104,12 @@ class Services:
         return Blobs(self.access, self._blobs, self._repositories, self.arrivals, self._lease, self._clock)
 
     @cached_property
+    def upload_tokens(self) -> UploadTokens:
+        """Tokens in the addresses of uploads."""
+        chosen = self.settings
+        return UploadTokens(self.secrets.upload, chosen.upload_s, chosen.grant_s, self._clock)
+
+    @cached_property
     def uploads(self) -> Uploads:
         """Uploads."""
         return Uploads(
@@ -111,21 +118,20 @@ class Services:
             self._blobs,
             self._uploads,
             self.objects,
-            self.secrets.upload,
+            self.upload_tokens,
             self._lease,
-            self.settings.upload_s,
             self._clock,
         )
 
     @cached_property
     def relays(self) -> Relays:
         """What relays are granted."""
-        return Relays(self.uploads, self._uploads, self.objects)
+        return Relays(self.uploads, self.upload_tokens, self._uploads, self.objects)
 
     @cached_property
     def grants(self) -> Grants:
         """What pushers without a key of ours are granted."""
-        return Grants(self.uploads, self.blobs, self._uploads, self.objects)
+        return Grants(self.uploads, self.upload_tokens, self.blobs, self._uploads, self.objects)
 
     @cached_property
     def manifests(self) -> Manifests:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 
+from relay.credentials import Credentials
 from relay.errors import RelayError, Unavailable
 from relay.patience import Patience
 from relay.registry import TIMEOUT_S, Refused, Registry, reasons
@@ -26,16 +27,17 @@ class Account:
     def __init__(self, registry: Registry, user: str, password: str, repository: str, patience_s: float) -> None:
         self._registry, self._repository, self._patience_s = registry, repository, patience_s
         self._user, self._password = user, password
-        self._lock, self._header, self._until = threading.Lock(), "", 0.0
+        self._lock, self._shown, self._until = threading.Lock(), Credentials(), 0.0
 
-    def authorization(self) -> str:
-        """The header of the moment: a token that is good for a while yet. Raises Refused."""
+    def credentials(self) -> Credentials:
+        """Those of the moment: a token that is good for a while yet. Raises Refused."""
         with self._lock:
             # By the wall's clock: a machine that slept comes back with a token that grew old.
             if time.time() > self._until:
-                self._header, life_s = Patience(self._patience_s).over(self._sign_in)
+                header, life_s = Patience(self._patience_s).over(self._sign_in)
+                self._shown = Credentials.authorization(header)
                 self._until = time.time() + life_s * 0.6
-            return self._header
+            return self._shown
 
     def _sign_in(self) -> tuple[str, float]:
         challenge = self._get(f"{self._registry.url}/v2/", {}).headers.get("WWW-Authenticate", "")
@@ -69,7 +71,7 @@ class Account:
         """A request for path and query `target`. Raises Refused at any status not `accepted`."""
 
         def attempt() -> requests.Response:
-            mine = {"Authorization": token} if (token := self.authorization()) else {}
+            mine = self.credentials().headers
             return _soon(
                 self._registry.session.request(
                     method,

@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import requests
 
 from relay import bucket
+from relay.credentials import Credentials
 from relay.errors import RelayError, Unavailable
 from relay.ledger import Ledger
 from relay.patience import Patience
@@ -31,17 +32,19 @@ HASHING_S = 900
 ASK_AGAIN_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delivery:
-    """A blob on its way. `authorization` gives the pusher's header of the moment, `patience_s` are seconds."""
+    """A blob on its way. `credentials` gives the pusher's of the moment, `patience_s` are seconds."""
 
     registry: Registry
     ledger: Ledger
     source: Slice
     digest: str
-    authorization: Callable[[], str]
+    credentials: Callable[[], Credentials]
     patience_s: float
     line: Line
+    # The last grant, with a token that outlives the pusher's own.
+    granted: Json = field(default_factory=dict)
 
     def send(self) -> Mapping[str, str]:
         """Brings it there and gives the headers of the 201. Raises Refused, RelayError, requests.RequestException."""
@@ -60,9 +63,15 @@ class Delivery:
 
     def _offer(self, first: int) -> Json:
         location, size = self.ledger.location, self.source.size
-        return self._patience().over(
-            lambda: self.registry.offer(location, self.authorization(), self.digest, size, first)
+        self.granted = self._patience().over(
+            lambda: self.registry.offer(location, self._shown(), self.digest, size, first)
         )
+        self.ledger.location = f"{location.rpartition('/')[0]}/{self.granted['upload']}"
+        self.ledger.write()
+        return self.granted
+
+    def _shown(self) -> Credentials:
+        return self.credentials().prolonged(self.granted)
 
     def _put(self, told: Json) -> None:
         """All in one: what breaks is sent again from its beginning, to an address of its own."""
@@ -108,7 +117,7 @@ class Delivery:
 
         def ask() -> requests.Response:
             location, size = self.ledger.location, self.source.size
-            return self.registry.complete(location, self.authorization(), self.digest, size, parts)
+            return self.registry.complete(location, self._shown(), self.digest, size, parts)
 
         while True:
             answer = self._patience().over(ask)

@@ -9,6 +9,7 @@ from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.uploads import LARGEST_BODY
 from relay.answers import JSON, refusal
+from relay.credentials import Credentials
 from relay.errors import Cut, RelayError
 from relay.passing import ask, homeward, onward
 from relay.registry import Answer, Registry
@@ -43,7 +44,7 @@ class Front:
         try:
             if not self._uploads.takes(target, body.length):
                 return self._pass_on(client, target, body)
-            answer = self._uploads.take(target, body, client.headers.get("Authorization", ""))
+            answer = self._uploads.take(target, body, Credentials.of(client.headers))
         except Cut:
             raise
         except requests.RequestException as error:

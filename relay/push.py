@@ -155,9 +155,9 @@ class Pushing:
 
     def _deliver(self, ledger: Ledger, digest: str, content: Slice, line: Line) -> None:
         line.stretch("sending", content.size)
-        patience_s, authorization = self._patience_s, self._account.authorization
+        patience_s, credentials = self._patience_s, self._account.credentials
         try:
-            Delivery(self._registry, ledger, content, digest, authorization, patience_s, line).send()
+            Delivery(self._registry, ledger, content, digest, credentials, patience_s, line).send()
         except Refused as refused:
             if refused.status in GONE:
                 ledger.forget()

@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 from relay import bucket
+from relay.credentials import Credentials
 from relay.errors import RelayError, Unavailable
 from relay.patience import Patience
 from relay.sessions import session_for
@@ -56,65 +57,63 @@ class Registry:
         self.url, self._key = url.rstrip("/"), key
         self.session = session_for(self.url)
 
-    def grant(self, location: str, authorization: str, first: int, count: int) -> Json:
+    def grant(self, location: str, credentials: Credentials, first: int, count: int) -> Json:
         """Addresses for parts of an upload, for who holds the key. Raises Refused."""
-        return self._tell(f"{location}/grants", authorization, {"first": first, "count": count})
+        return self._tell(f"{location}/grants", credentials, {"first": first, "count": count})
 
-    def stored(self, location: str, report: Json) -> Json:
+    def stored(self, location: str, credentials: Credentials, report: Json) -> Json:
         """Reports what was put, for who holds the key. Raises Refused."""
-        return self._tell(f"{location}/parts", "", report)
+        return self._tell(f"{location}/parts", credentials, report)
 
-    def _tell(self, path: str, authorization: str, said: Json) -> Json:
+    def _tell(self, path: str, credentials: Credentials, said: Json) -> Json:
         body = json.dumps(said).encode()
         signature = hmac.new(self._key, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
-        answer = self._post(path, authorization, body, {"Relay-Signature": signature})
+        answer = self._post(path, credentials, body, {"Relay-Signature": signature})
         if answer.status_code != requests.codes.ok:
             raise Refused(answer)
         told: Json = answer.json()
         return told
 
-    def offer(self, location: str, authorization: str, digest: str, size: int, first: int = 1) -> Json:
+    def offer(self, location: str, credentials: Credentials, digest: str, size: int, first: int = 1) -> Json:
         """Where a whole blob goes: one address, or those of parts from number `first` on. Raises Refused."""
         said = {"digest": digest, "size": size, "first": first}
-        answer = self._ask(f"{location}/grants", authorization, said)
+        answer = self._ask(f"{location}/grants", credentials, said)
         if answer.status_code != requests.codes.ok:
             raise Refused(answer)
         told: Json = answer.json()
         return told
 
     def complete(
-        self, location: str, authorization: str, digest: str, size: int, parts: list[tuple[int, str]]
+        self, location: str, credentials: Credentials, digest: str, size: int, parts: list[tuple[int, str]]
     ) -> requests.Response:
         """Makes a blob of what was put; 202 while the registry is still at it. Raises Refused."""
         said = {"digest": digest, "size": size, "parts": parts}
-        answer = self._ask(f"{location}/complete", authorization, said)
+        answer = self._ask(f"{location}/complete", credentials, said)
         if answer.status_code not in (requests.codes.created, requests.codes.accepted):
             raise Refused(answer)
         return answer
 
-    def _ask(self, path: str, authorization: str, said: Json) -> requests.Response:
+    def _ask(self, path: str, credentials: Credentials, said: Json) -> requests.Response:
         """Raises Unavailable for what may pass."""
-        answer = self._post(path, authorization, json.dumps(said).encode(), {})
+        answer = self._post(path, credentials, json.dumps(said).encode(), {})
         if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
             raise Unavailable(f"{self.url} answered {answer.status_code}{reasons(answer)}")
         return answer
 
-    def _post(self, path: str, authorization: str, body: bytes, more: Mapping[str, str]) -> requests.Response:
-        headers = {"Content-Type": "application/json", **more}
-        if authorization:
-            headers["Authorization"] = authorization
+    def _post(self, path: str, credentials: Credentials, body: bytes, more: Mapping[str, str]) -> requests.Response:
+        headers = {"Content-Type": "application/json", **credentials.headers, **more}
         return self.session.post(self.url + path, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
 
     def send(
         self,
         method: str,
         target: str,
-        authorization: str,
+        credentials: Credentials,
         body: bytes | bucket.Content = b"",
         more: Mapping[str, str] = MappingProxyType({}),
     ) -> Answer:
         """Passes a request with a small body or none on, for path and query `target`, with `more` headers."""
-        headers = {**more, **({"Authorization": authorization} if authorization else {})}
+        headers = {**more, **credentials.headers}
         if body:
             headers["Content-Type"] = "application/octet-stream"
         # As a file it goes out block by block, and the time to connect, which goes for each, is enough on a slow line.

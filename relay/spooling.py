@@ -13,6 +13,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid
 from chalicelib.domain.uploads import LARGEST_BODY
 from relay.answers import accepted, misplaced, range_of, refusal
+from relay.credentials import Credentials
 from relay.delivery import Delivery
 from relay.errors import RelayError, Unavailable
 from relay.patience import Patience
@@ -46,10 +47,10 @@ class Spooling:
         is_closed = (target.location, target.digest) in self._closed
         return bool(target.location) and (is_closed or self._spool.size_of(target.location) is not None)
 
-    def take(self, target: Target, body: Body, authorization: str) -> Answer:
+    def take(self, target: Target, body: Body, credentials: Credentials) -> Answer:
         """Takes a body in and answers for the registry. Raises Cut, requests.RequestException."""
         try:
-            return self._take(target, body, authorization)
+            return self._take(target, body, credentials)
         except Refused as refused:
             return Answer(refused.status, refused.headers, refused.body)
         except DiskFull as error:
@@ -59,12 +60,12 @@ class Spooling:
         except (DigestInvalid, BlobUploadInvalid) as error:
             return refusal(400, CODES[type(error)], str(error))
 
-    def _take(self, target: Target, body: Body, authorization: str) -> Answer:
+    def _take(self, target: Target, body: Body, credentials: Credentials) -> Answer:
         if target.method == "POST":
-            return self._post(target, body, authorization)
+            return self._post(target, body, credentials)
         with self._spool.held(target.location) as spooled:
             handle = self._patch if target.method == "PATCH" else self._put
-            return handle(spooled, target, body, authorization)
+            return handle(spooled, target, body, credentials)
 
     def status(self, target: Target, answer: Answer) -> Answer:
         """The registry's answer to how far an upload is, with the bytes that are here."""
@@ -79,20 +80,20 @@ class Spooling:
         with self._spool.held(target.location) as spooled:
             spooled.drop()
 
-    def _post(self, target: Target, body: Body, authorization: str) -> Answer:
+    def _post(self, target: Target, body: Body, credentials: Credentials) -> Answer:
         """A whole blob in one request: an upload that begins and ends here."""
         Digest.parse(target.digest)
-        begun = self._ask("POST", target.beginning, authorization)
+        begun = self._ask("POST", target.beginning, credentials)
         if begun.status != 202:
             return begun
         location = path_of(begun.headers["Location"])
         with self._spool.held(location) as spooled:
             spooled.begin()
             whole = Target.of("PUT", closing(location, target.digest))
-            return self._put(spooled, whole, body, authorization)
+            return self._put(spooled, whole, body, credentials)
 
-    def _patch(self, spooled: Spooled, target: Target, body: Body, authorization: str) -> Answer:
-        refused = self._begin(spooled, authorization)
+    def _patch(self, spooled: Spooled, target: Target, body: Body, credentials: Credentials) -> Answer:
+        refused = self._begin(spooled, credentials)
         if refused:
             return refused
         if spooled.is_closed:
@@ -104,11 +105,11 @@ class Spooling:
         self._take_in(spooled, body, closes=False)
         return accepted(spooled.location, spooled.size, _upload_id(spooled.location))
 
-    def _begin(self, spooled: Spooled, authorization: str) -> Answer | None:
+    def _begin(self, spooled: Spooled, credentials: Credentials) -> Answer | None:
         """Makes sure of an upload before bytes of it take room; the answer when the registry has none like it."""
         if spooled.exists:
             return None
-        status = self._ask("GET", spooled.location, authorization)
+        status = self._ask("GET", spooled.location, credentials)
         if status.status != 204:
             return status
         if status.headers.get("Range", "0-0") not in ("0-0", ""):
@@ -116,8 +117,8 @@ class Spooling:
         spooled.begin()
         return None
 
-    def _ask(self, method: str, target: str, authorization: str) -> Answer:
-        return Patience(self._patience_s).over(lambda: self._registry.send(method, target, authorization))
+    def _ask(self, method: str, target: str, credentials: Credentials) -> Answer:
+        return Patience(self._patience_s).over(lambda: self._registry.send(method, target, credentials))
 
     def _take_in(self, spooled: Spooled, body: Body, *, closes: bool) -> None:
         line = self._board.line(f"upload {_upload_id(spooled.location)[-8:]}")
@@ -127,12 +128,12 @@ class Spooling:
         finally:
             line.end(None)
 
-    def _put(self, spooled: Spooled, target: Target, body: Body, authorization: str) -> Answer:
+    def _put(self, spooled: Spooled, target: Target, body: Body, credentials: Credentials) -> Answer:
         digest = str(Digest.parse(target.digest))
         if answer := self._closed.get((spooled.location, digest)):
             _pour_out(body)
             return answer
-        refused = self._begin(spooled, authorization)
+        refused = self._begin(spooled, credentials)
         if refused:
             return refused
         if spooled.is_closed:
@@ -142,9 +143,9 @@ class Spooling:
             return refused
         else:
             self._take_in(spooled, body, closes=True)
-        return self._close(spooled, digest, authorization)
+        return self._close(spooled, digest, credentials)
 
-    def _close(self, spooled: Spooled, digest: str, authorization: str) -> Answer:
+    def _close(self, spooled: Spooled, digest: str, credentials: Credentials) -> Answer:
         found = spooled.digest(digest.partition(":")[0])
         if found != digest:
             size = spooled.size
@@ -154,7 +155,7 @@ class Spooling:
         line = self._board.line(digest[:19])
         size, sent = spooled.size, False
         try:
-            answer = self._bring(spooled, digest, authorization, line)
+            answer = self._bring(spooled, digest, credentials, line)
             sent = answer.status == 201
         except Refused as refused:
             answer = Answer(refused.status, refused.headers, refused.body)
@@ -166,14 +167,14 @@ class Spooling:
             spooled.drop()
         return answer
 
-    def _bring(self, spooled: Spooled, digest: str, authorization: str, line: Line) -> Answer:
+    def _bring(self, spooled: Spooled, digest: str, credentials: Credentials, line: Line) -> Answer:
         try:
             if spooled.size <= LARGEST_BODY:
-                return self._bring_small(spooled, digest, authorization)
+                return self._bring_small(spooled, digest, credentials)
             line.stretch("sending", spooled.size)
             patience_s, whole = self._patience_s, spooled.whole
             headers = Delivery(
-                self._registry, spooled.ledger, whole, digest, lambda: authorization, patience_s, line
+                self._registry, spooled.ledger, whole, digest, lambda: credentials, patience_s, line
             ).send()
         except (RelayError, requests.RequestException) as error:
             self._board.tell(f"relay: {digest[:19]}: {error}")
@@ -181,12 +182,12 @@ class Spooling:
             return Answer(told.status, {**told.headers, **LATER}, told.body)
         return Answer(201, {name: headers[name] for name in HANDED_ON if name in headers}, b"")
 
-    def _bring_small(self, spooled: Spooled, digest: str, authorization: str) -> Answer:
+    def _bring_small(self, spooled: Spooled, digest: str, credentials: Credentials) -> Answer:
         target, whole = closing(spooled.location, digest), spooled.whole
 
         def attempt() -> Answer:
             with Window(whole) as window:
-                answer = self._registry.send("PUT", target, authorization, window if whole.size else b"")
+                answer = self._registry.send("PUT", target, credentials, window if whole.size else b"")
             if answer.status >= 500:
                 raise Unavailable(f"the registry answered {answer.status}")
             return answer

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.domain import hashing
 from chalicelib.domain.uploads import SMALLEST_PART, part_size
+from relay.credentials import Credentials
 from relay.registry import Registry
 
 # How many addresses are asked for at once: 256 MB of parts.
@@ -33,14 +34,14 @@ class Stream:
         registry: Registry,
         repository: str,
         location: str,
-        authorization: str,
+        credentials: Credentials,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry, self._repository, self._clock = registry, repository, clock
-        told = registry.grant(location, authorization, 0, GRANT)
+        told = registry.grant(location, credentials, 0, GRANT)
         self._hasher = hashing.resume(told["algorithm"], base64.b64decode(told["state"]))
         # The pusher's own token may be too old by the time that a long body ends.
-        self.authorization = f"Bearer {told['bearer']}" if "bearer" in told else authorization
+        self.credentials = credentials.prolonged(told)
         self._before: int = told["offset"]
         self._tail = registry.get(told["tail"]) if told["tail"] else b""
         self._stored: list[tuple[int, str, int]] = []
@@ -75,7 +76,7 @@ class Stream:
     def _next_address(self) -> tuple[int, str]:
         if not self._addresses or self._clock() > self._fresh_until:
             first = self._addresses[0][0] if self._addresses else self._stored[-1][0] + 1
-            self._take(self._registry.grant(self._location, "", first, GRANT))
+            self._take(self._registry.grant(self._location, self.credentials, first, GRANT))
         number, address = self._addresses.pop(0)
         return number, address
 
@@ -86,7 +87,7 @@ class Stream:
         if self._tail:
             # The addresses may have grown old while a slow body came: these are new.
             first = self._stored[-1][0] + 1 if self._stored else 1
-            self._take(self._registry.grant(self._location, "", first, 1))
+            self._take(self._registry.grant(self._location, self.credentials, first, 1))
             self._registry.put(self._tail_address, self._tail)
         report = {
             "before": self._before,
@@ -95,5 +96,5 @@ class Stream:
             "parts": self._stored,
             "tail": [self._tail_key, len(self._tail)] if self._tail else None,
         }
-        told = self._registry.stored(self._location, report)
+        told = self._registry.stored(self._location, self.credentials, report)
         return Reached(told["location"], told["offset"], told["upload"])

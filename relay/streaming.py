@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from chalicelib.domain.errors import BlobUploadInvalid
 from chalicelib.domain.uploads import LARGEST_BODY
 from relay.answers import accepted, misplaced, refusal
+from relay.credentials import Credentials
 from relay.errors import Cut
 from relay.patience import Patience
 from relay.progress import Board, Line
@@ -33,11 +34,11 @@ class Streaming:
         """Whether a body goes this way: the registry takes what is small by itself."""
         return target.brings_bytes and (length is None or length > LARGEST_BODY)
 
-    def take(self, target: Target, body: Body, authorization: str) -> Answer:
+    def take(self, target: Target, body: Body, credentials: Credentials) -> Answer:
         """Takes a body in and answers for the registry. Raises Cut, requests.RequestException."""
         try:
             with self._places:
-                return self._take(target, body, authorization)
+                return self._take(target, body, credentials)
         except Refused as refused:
             return Answer(refused.status, refused.headers, refused.body)
         except BlobUploadInvalid as error:
@@ -50,24 +51,24 @@ class Streaming:
     def cancel(self, _target: Target) -> None:
         """Nothing of an upload stays here."""
 
-    def _take(self, target: Target, body: Body, authorization: str) -> Answer:
+    def _take(self, target: Target, body: Body, credentials: Credentials) -> Answer:
         if body.length is not None:
-            return self._stream(target, body, authorization)
+            return self._stream(target, body, credentials)
         begun = Begun(body, LARGEST_BODY)
         if not begun.is_whole:
-            return self._stream(target, begun, authorization)
+            return self._stream(target, begun, credentials)
         # Small after all, which in chunks shows only at the end: the registry takes it by itself.
         more = {"Content-Range": target.content_range} if target.content_range else {}
-        return self._registry.send(target.method, target.text, authorization, begun.whole, more)
+        return self._registry.send(target.method, target.text, credentials, begun.whole, more)
 
-    def _stream(self, target: Target, body: Body | Begun, authorization: str) -> Answer:
+    def _stream(self, target: Target, body: Body | Begun, credentials: Credentials) -> Answer:
         location = target.location
         if target.method == "POST":
-            begun = self._ask("POST", target.beginning, authorization)
+            begun = self._ask("POST", target.beginning, credentials)
             if begun.status != 202:
                 return begun
             location = begun.headers["Location"]
-        stream = Stream(self._registry, target.repository, location, authorization)
+        stream = Stream(self._registry, target.repository, location, credentials)
         if refused := misplaced(target, body.length, location, stream.offset):
             return refused
         line = self._board.line(f"upload {location.rpartition('/')[2].partition('.')[0][-8:]}")
@@ -77,10 +78,10 @@ class Streaming:
             line.end(None)
         if target.method == "PATCH":
             return accepted(reached.location, reached.offset, reached.upload)
-        return self._ask("PUT", closing(reached.location, target.digest), stream.authorization)
+        return self._ask("PUT", closing(reached.location, target.digest), stream.credentials)
 
-    def _ask(self, method: str, target: str, authorization: str) -> Answer:
-        return Patience(self._patience_s).over(lambda: self._registry.send(method, target, authorization))
+    def _ask(self, method: str, target: str, credentials: Credentials) -> Answer:
+        return Patience(self._patience_s).over(lambda: self._registry.send(method, target, credentials))
 
     def _feed(self, stream: Stream, body: Body | Begun, line: Line) -> Reached:
         """Fills one part while the one before is on its way."""

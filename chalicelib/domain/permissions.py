@@ -65,6 +65,8 @@ class Actor:
     grants: Mapping[str, Grant] = field(default_factory=dict)
     address: str = ""
     has_token: bool = False
+    # When that token was issued to them, in seconds since the epoch.
+    issued_at: int = 0
 
     @property
     def is_anonymous(self) -> bool:

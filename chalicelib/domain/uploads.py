@@ -11,7 +11,7 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown
+from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown, OutOfOrder, SizeInvalid
 from chalicelib.domain.ids import is_ulid
 
 MEBIBYTE = 1024 * 1024
@@ -75,6 +75,16 @@ class Chunk:
                 f"invalid Content-Range {text[:80]!r}: say FIRST-LAST, both inclusive, without a unit"
             )
         return cls(int(match[1]), int(match[2]))
+
+    def check(self, offset: int, received: int) -> None:
+        """Raises OutOfOrder where it does not follow `offset` bytes, SizeInvalid where it has not the bytes `received`.
+
+        https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
+        """
+        if self.first != offset:
+            raise OutOfOrder(offset)
+        if self.size != received:
+            raise SizeInvalid(self.size, received)
 
     @property
     def size(self) -> int:

@@ -102,12 +102,23 @@ class Blobs:
         """Makes a condemned blob live for a push that names it; False when it has gone meanwhile."""
         return until_won(lambda: self._link_again(repository, digest))
 
-    def adopt(self, repository: Repository, digest: Digest, *, by_grant: bool = False) -> bool:
-        """Links a blob that was put for this repository past us; False where there is none.
+    def adopt(self, repository: Repository, digest: Digest) -> bool:
+        """Links a blob that an upload edge put for this repository; False where there is none."""
+        return self._arrivals.has_edge and self._adopt_latest(repository, digest)
 
-        By the upload edge, where there is one, or under an address that was granted.
+    def adopt_granted(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
+        """Links a blob that was put under an address granted to the actor; False where none was.
+
+        Raises Denied where they may no longer push: the address may have been granted a while ago.
         """
-        if not (self._arrivals.has_edge or by_grant) or digest.algorithm != "sha256":
+        batch = Batch()
+        rights = self._access.look_again(batch, actor, repository)
+        batch.read()
+        rights.check(PUSH)
+        return self._adopt_latest(repository, digest)
+
+    def _adopt_latest(self, repository: Repository, digest: Digest) -> bool:
+        if digest.algorithm != "sha256":
             return False
         found = self._arrivals.latest(repository.id, digest)
         return found is not None and until_won(lambda: self._adopt(repository, digest, *found))

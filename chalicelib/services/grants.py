@@ -14,10 +14,11 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.uploads import LARGEST_OBJECT, LARGEST_PUT, MEBIBYTE
 from chalicelib.services.blobs import Blobs
+from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.services.uploads import Uploads
 from chalicelib.storage import keys
 from chalicelib.storage.objects import Gone, ObjectStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import LostRace
 from chalicelib.storage.uploads import CANCELLED, CLOSED, GRANTED, HASHING, OPEN, UploadRow, UploadStore
 
 # How long an address stays good, and how long one request hashes, in seconds.
@@ -33,13 +34,15 @@ class Grants:
     def __init__(
         self,
         uploads: Uploads,
+        tokens: UploadTokens,
         blobs: Blobs,
         store: UploadStore,
         objects: ObjectStore,
         hashing_s: float = HASHING_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._uploads, self._blobs, self._store, self._objects = uploads, blobs, store, objects
+        self._uploads, self._tokens, self._blobs = uploads, tokens, blobs
+        self._store, self._objects = store, objects
         self._hashing_s, self._clock = hashing_s, clock
 
     def grant(
@@ -55,21 +58,22 @@ class Grants:
         # What has begun to come another way has bytes that are proven already: none of those may be replaced.
         if row is not None and row.status != GRANTED:
             raise BlobUploadUnknown
+        following = self._tokens.granted(token)
         if not 1 <= first <= _part_count(size):
             raise BlobUploadInvalid(f"first is {first}: the parts have the numbers 1 to {_part_count(size)}")
         if _in_one_put(digest, size):
             s3_key = keys.edge_prefix(repository.id, digest) + token.upload_id
             address = self._objects.address("put_object", s3_key, ADDRESS_S, ChecksumSHA256=digest.base64)
-            return {"way": "put", "address": address, "headers": {"x-amz-checksum-sha256": digest.base64}}
+            headers = {"x-amz-checksum-sha256": digest.base64}
+            return {"way": "put", "address": address, "headers": headers, "upload": following}
         is_new = row is None
         row = row or self._uploads.new_row(token)
-        if row.multipart_id is None:
-            row.status = GRANTED
-            self._uploads.begin_parts(row)
-            self._commit(row, is_new=is_new)
+        row.status = GRANTED
+        self._uploads.prepare_parts(row, is_new=is_new)
         numbers = range(first, min(first + ADDRESSES, _part_count(size) + 1))
         return {
             "way": "parts",
+            "upload": following,
             "part_size": _part_size(size),
             "parts": [{"number": number, "address": self._part_address(row, number)} for number in numbers],
         }
@@ -94,7 +98,7 @@ class Grants:
         repository, token = self._uploads.opened(actor, name, text)
         _check_size(size)
         if _in_one_put(digest, size):
-            if not self._blobs.adopt(repository, digest, by_grant=True):
+            if not self._blobs.adopt_granted(actor, repository, digest):
                 raise BlobUploadInvalid(f"nothing of {digest} was put under the address that was granted")
             return None
         row = self._store.get(token.upload_id)
@@ -151,11 +155,9 @@ class Grants:
         self._objects.delete(row.s3_key or "")
         raise DigestInvalid(str(digest), f"the {row.offset} bytes that came have {row.algorithm}:{received}")
 
-    def _commit(self, row: UploadRow, *, is_new: bool = False) -> None:
-        transaction = Transaction()
-        self._store.put(transaction, row, None if is_new else row.version)
+    def _commit(self, row: UploadRow) -> None:
         try:
-            transaction.commit()
+            self._uploads.keep(row, is_new=False)
         except LostRace:
             raise OutOfOrder(row.offset) from None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.errors import BlobUploadUnknown, OutOfOrder
 from chalicelib.domain.ids import ulid
+from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.services.uploads import Progress, Uploads
 from chalicelib.storage import keys
 from chalicelib.storage.objects import ObjectStore
@@ -32,8 +33,8 @@ class Stored:
 class Relays:
     """Uploads whose bytes a relay brings to S3."""
 
-    def __init__(self, uploads: Uploads, store: UploadStore, objects: ObjectStore) -> None:
-        self._uploads, self._store, self._objects = uploads, store, objects
+    def __init__(self, uploads: Uploads, tokens: UploadTokens, store: UploadStore, objects: ObjectStore) -> None:
+        self._uploads, self._tokens, self._store, self._objects = uploads, tokens, store, objects
 
     def grant(self, text: str, first: int, count: int) -> dict[str, object]:
         """Addresses for `count` parts from number `first` on (0: the next), and where the upload stands.
@@ -41,19 +42,17 @@ class Relays:
         The upload's token is right enough: a body may take longer to come than its pusher's token lives. Raises
         BlobUploadUnknown for an upload that is closed: a closed upload gets no grant.
         """
-        token = self._uploads.verified(text)
+        token = self._tokens.verify(text)
         row = self._store.get(token.upload_id)
         if row is not None and row.status != OPEN:
             raise BlobUploadUnknown
         is_new = row is None
         row = row or self._uploads.new_row(token)
-        if row.multipart_id is None:
-            self._uploads.begin_parts(row)
-            self._commit(row, is_new=is_new)
+        self._uploads.prepare_parts(row, is_new=is_new)
         start = first or row.parts + 1
         tail_key = keys.incoming(row.repository_id, ulid())
         return {
-            "upload": self._uploads.progress(token, row.offset).token,
+            "upload": self._tokens.granted(token),
             "offset": row.offset,
             "algorithm": row.algorithm,
             "state": base64.b64encode(row.hash_state or b"").decode("ascii"),
@@ -82,7 +81,7 @@ class Relays:
 
         `tail` is key and size of bytes that are too few for a part. Raises OutOfOrder when the upload moved meanwhile.
         """
-        token = self._uploads.verified(text)
+        token = self._tokens.verify(text)
         row = self._store.get(token.upload_id)
         if row is None or row.status != OPEN:
             raise BlobUploadUnknown
@@ -105,13 +104,11 @@ class Relays:
             self._commit(row)
         if old_tail and old_tail != row.tail_key:
             self._objects.delete(old_tail)
-        return self._uploads.progress(token, after)
+        return Progress(self._tokens.granted(token), token.upload_id, after)
 
-    def _commit(self, row: UploadRow, transaction: Transaction | None = None, *, is_new: bool = False) -> None:
-        transaction = transaction or Transaction()
-        self._store.put(transaction, row, None if is_new else row.version)
+    def _commit(self, row: UploadRow, transaction: Transaction | None = None) -> None:
         try:
-            transaction.commit()
+            self._uploads.keep(row, is_new=False, transaction=transaction)
         except LostRace:
             stored = self._store.get(row.upload_id)
             raise OutOfOrder(stored.offset if stored else 0) from None

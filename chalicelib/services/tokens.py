@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, KeySet
 from chalicelib.domain.errors import NameInvalid, ScopeInvalid, Unauthenticated
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, ANY, Actor, Grant, Scope, Source
+from chalicelib.domain.permissions import ANONYMOUS, ANY, PUSH, Actor, Grant, Scope, Source
 from chalicelib.services.access import Access
 from chalicelib.services.accounts import Accounts
 from chalicelib.storage.accounts import AccountRow
@@ -72,16 +72,17 @@ class Tokens:
         account = self._accounts.authenticate(*credentials) if credentials else None
         access = [entry for scope in asked if (entry := self._entry(account, scope))]
         who = Actor(account.id, account.name, account.kind, account.epoch) if account else ANONYMOUS
-        return self._sign(who, access, self._life_s)
+        return self._sign(who, access, self._clock(), self._life_s)
 
     def prolong(self, actor: Actor, name: RepositoryName, life_s: int) -> str:
-        """A token for the same actor and one repository, for our relay to end an upload with that takes longer.
+        """A token for the same actor to push to one repository with, for a relay to end an upload that takes longer.
 
-        It carries no right that the actor's own did not; the write it is for looks at the rights again.
+        It lives `life_s` seconds from when the actor's own was issued, however often it is prolonged, and lets nobody
+        read; the write it is for looks at the rights again.
         """
         grant = actor.grants[str(name)]
-        entry = {"type": "repository", "name": grant.name, "actions": sorted(grant.actions), **_ids(grant)}
-        return self._sign(actor, [entry], life_s).token
+        entry = {"type": "repository", "name": grant.name, "actions": [PUSH], **_ids(grant)}
+        return self._sign(actor, [entry], actor.issued_at, life_s).token
 
     def _entry(self, account: AccountRow | None, scope: Scope) -> dict[str, Any] | None:
         if scope.type == "registry":
@@ -101,8 +102,7 @@ class Tokens:
             entry |= _ids(grant)
         return entry
 
-    def _sign(self, who: Actor, access: list[dict[str, Any]], life_s: int) -> Issued:
-        now = self._clock()
+    def _sign(self, who: Actor, access: list[dict[str, Any]], now: float, life_s: int) -> Issued:
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
@@ -157,7 +157,10 @@ def _ids(grant: Grant) -> dict[str, str | None]:
 
 def _actor(claims: Mapping[str, Any]) -> Actor:
     grants = {entry["name"]: _grant(entry) for entry in claims["access"] if entry["type"] == "repository"}
-    return Actor(claims["sub"] or None, claims["name"], claims["kind"], claims["epoch"], grants, has_token=True)
+    account_id, issued_at = claims["sub"] or None, int(claims["iat"])
+    return Actor(
+        account_id, claims["name"], claims["kind"], claims["epoch"], grants, has_token=True, issued_at=issued_at
+    )
 
 
 def _grant(entry: Mapping[str, Any]) -> Grant:

@@ -6,12 +6,12 @@ any point leaves an upload which the same request finishes.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder, SizeInvalid
+from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.leases import Lease
 from chalicelib.domain.manifests import EXPIRES_AFTER, config_expiry
@@ -21,6 +21,7 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, Chunk, UploadToken
 from chalicelib.services.access import Access, Rights
 from chalicelib.services.repositories import Repositories
+from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.storage import keys
 from chalicelib.storage.blobs import BlobStore, BlobView, FenceRow, Sniffed
 from chalicelib.storage.objects import Gone, ObjectStore
@@ -38,7 +39,7 @@ class Progress:
 
 
 class Uploads:
-    """Uploads into repositories. `life_s` is how long a token stays valid, in seconds."""
+    """Uploads into repositories."""
 
     def __init__(
         self,
@@ -47,40 +48,32 @@ class Uploads:
         blobs: BlobStore,
         store: UploadStore,
         objects: ObjectStore,
-        signing_keys: Sequence[bytes],
+        tokens: UploadTokens,
         lease: Lease,
-        life_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._repositories, self._blobs = access, repositories, blobs
         self._store, self._objects = store, objects
-        self._keys, self._lease, self._life_s, self._clock = list(signing_keys), lease, life_s, clock
+        self._tokens, self._lease, self._clock = tokens, lease, clock
 
     def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> Progress:
         """A new upload; the repository is made where it is not there and the actor may create it."""
         repository = self._repositories.for_push(actor, name)
-        now = self._clock()
-        token = UploadToken(ulid(now), repository.id, int(now) + self._life_s, algorithm)
-        return Progress(token.signed(self._keys[0]), token.upload_id, 0)
+        token, upload_id = self._tokens.begin(repository.id, algorithm)
+        return Progress(token, upload_id, 0)
 
     def opened(self, actor: Actor, name: RepositoryName, text: str) -> tuple[Repository, UploadToken]:
         """The upload that a token stands for. Raises BlobUploadUnknown for one of another repository."""
         grant = self._access.granted(actor, name, PUSH)
-        token = self.verified(text)
+        token = self._tokens.verify(text)
         repository = self._access.known(grant, name)
         if repository is None or repository.id != token.repository_id:
             raise BlobUploadUnknown
         return repository, token
 
-    def verified(self, text: str) -> UploadToken:
-        """A token of ours. Raises BlobUploadUnknown."""
-        return UploadToken.verify(text, self._keys, self._clock())
-
     def progress(self, token: UploadToken, offset: int) -> Progress:
         """The answer to a chunk: the next token is good for a whole life again, and only for chunks."""
-        until = int(self._clock()) + self._life_s
-        following = UploadToken(token.upload_id, token.repository_id, until, token.algorithm, MANY)
-        return Progress(following.signed(self._keys[0]), token.upload_id, offset)
+        return Progress(self._tokens.following(token), token.upload_id, offset)
 
     def status(self, actor: Actor, name: RepositoryName, text: str) -> Progress:
         """How far an upload is. Raises BlobUploadUnknown."""
@@ -100,7 +93,7 @@ class Uploads:
                 _check_open(stored)
             row = stored or self.new_row(token)
             row.status = CANCELLED
-            self._put(row, is_new=stored is None)
+            self.keep(row, is_new=stored is None)
             return row
 
         self._drop(until_won(attempt))
@@ -111,7 +104,8 @@ class Uploads:
         stored = self._store.get(token.upload_id)
         _check_open(stored)
         row = stored or self.new_row(token)
-        _check_chunk(chunk, row.offset, len(content))
+        if chunk:
+            chunk.check(row.offset, len(content))
         if content:
             try:
                 self._write(row, content, is_new=stored is None)
@@ -126,7 +120,7 @@ class Uploads:
         if content:
             self._take(transaction, row, content)
         try:
-            self._put(row, is_new=is_new, transaction=transaction)
+            self.keep(row, is_new=is_new, transaction=transaction)
         except LostRace:
             if row.tail_key and row.tail_key != old_tail:
                 self._objects.delete(row.tail_key)
@@ -146,16 +140,26 @@ class Uploads:
             row.tail_key, row.tail_size = keys.incoming(row.repository_id, ulid(self._clock())), len(together)
             self._objects.put(row.tail_key, together, Digest.of(together))
             return
-        self.begin_parts(row)
+        self._begin_parts(row)
         row.parts, row.tail_key, row.tail_size = row.parts + 1, None, 0
         etag = self._objects.put_part(row.s3_key or "", row.multipart_id or "", row.parts, together)
         self._store.put_part(transaction, row, row.parts, etag, len(together))
 
-    def begin_parts(self, row: UploadRow) -> None:
-        """Makes sure an upload has a multipart upload of S3 to put parts into."""
+    def _begin_parts(self, row: UploadRow) -> None:
         if row.multipart_id is None:
             row.s3_key = keys.incoming(row.repository_id, ulid(self._clock()))
             row.multipart_id = self._objects.begin_parts(row.s3_key)
+
+    def prepare_parts(self, row: UploadRow, *, is_new: bool) -> None:
+        """Makes sure an upload has parts of S3's and a row that knows of them. Raises OutOfOrder in a race."""
+        if row.multipart_id is not None:
+            return
+        self._begin_parts(row)
+        try:
+            self.keep(row, is_new=is_new)
+        except LostRace:
+            self._abort(row)
+            raise OutOfOrder(row.offset) from None
 
     def new_row(self, token: UploadToken) -> UploadRow:
         """The row of an upload of which nothing has come yet; it is hashed in both algorithms, as either may end it."""
@@ -166,12 +170,15 @@ class Uploads:
             _keep_state(row, algorithm, hashing.begin(algorithm).state())
         return row
 
-    def _put(self, row: UploadRow, *, is_new: bool, transaction: Transaction | None = None) -> None:
-        """Writes a row, which stays as long as the token that is answered is good, and a lease."""
+    def keep(self, row: UploadRow, *, is_new: bool, transaction: Transaction | None = None) -> None:
+        """Writes a row, which stays as long as any token of it is good, and a lease. Raises LostRace."""
         transaction = transaction or Transaction()
-        row.expires_at = int(self._clock()) + self._life_s + self._lease.seconds
+        row.expires_at = self._until()
         self._store.put(transaction, row, None if is_new else row.version)
         transaction.commit()
+
+    def _until(self) -> int:
+        return int(self._clock()) + self._tokens.longest_s + self._lease.seconds
 
     def push(self, actor: Actor, name: RepositoryName, digest: Digest, content: bytes) -> None:
         """A blob in one request, without an upload. Raises DigestInvalid."""
@@ -190,14 +197,16 @@ class Uploads:
         def attempt() -> UploadRow | None:
             row = self._store.get(token.upload_id)
             if row is not None and row.status == OPEN:
-                _check_chunk(chunk, row.offset, len(content))
+                if chunk:
+                    chunk.check(row.offset, len(content))
                 self._close(row, digest, content)
             return row
 
         # A token that saw no chunk, with the bytes beside it, needs no look at the upload: the close itself checks.
         row = None if token.kind != MANY and content else until_won(attempt)
         if row is None:
-            _check_chunk(chunk, 0, len(content))
+            if chunk:
+                chunk.check(0, len(content))
             self._push_whole(actor, repository, digest, content, token)
             return
         if row.status not in (CLOSED, LINKED) or row.digest != digest:
@@ -263,7 +272,7 @@ class Uploads:
             raise OutOfOrder(stored.offset)
         if stored and stored.status != OPEN and (stored.status != LINKED or stored.digest != row.digest):
             raise BlobUploadUnknown
-        row.status, row.expires_at = LINKED, int(self._clock()) + self._life_s + self._lease.seconds
+        row.status, row.expires_at = LINKED, self._until()
         self._store.put(transaction, row, stored.version if stored else None)
 
     def _close(self, row: UploadRow, digest: Digest, content: bytes) -> None:
@@ -278,7 +287,7 @@ class Uploads:
             self._take(transaction, row, content)
         row.status, row.digest = CLOSED, digest
         row.s3_key = row.s3_key or row.tail_key or keys.incoming(row.repository_id, ulid(self._clock()))
-        self._put(row, is_new=False, transaction=transaction)
+        self.keep(row, is_new=False, transaction=transaction)
         if old_tail and old_tail != row.tail_key:
             self._objects.delete(old_tail)
 
@@ -287,12 +296,10 @@ class Uploads:
 
         Raises BlobUploadUnknown when the bytes have gone meanwhile.
         """
-
-        upload_id = closed.upload_id
+        s3_key = closed.s3_key or ""
 
         def attempt() -> bool:
-            s3_key = closed.s3_key or ""
-            view, row, fence = self._look(actor, repository, digest, upload_id, s3_key)
+            view, row, fence = self._look(actor, repository, digest, closed.upload_id, s3_key)
             until = self._lease.until(self._clock())
             if row is None:
                 raise BlobUploadUnknown
@@ -330,10 +337,13 @@ class Uploads:
 
     def _drop(self, row: UploadRow) -> None:
         """Forgets the bytes of an upload that are no blob's."""
-        if row.multipart_id and row.s3_key:
-            self._objects.abort_parts(row.s3_key, row.multipart_id)
+        self._abort(row)
         for s3_key in {row.s3_key, row.tail_key} - {None}:
             self._objects.delete(s3_key or "")
+
+    def _abort(self, row: UploadRow) -> None:
+        if row.multipart_id and row.s3_key:
+            self._objects.abort_parts(row.s3_key, row.multipart_id)
 
     def _joined(self, row: UploadRow, s3_key: str) -> bytes | None:
         """Makes one object of the upload's bytes, and gives them where they are few. Raises Gone."""
@@ -357,7 +367,7 @@ class Uploads:
             hasher.update(content)
         if hasher.hexdigest() != digest.hex:
             row.status = CANCELLED
-            self._put(row, is_new=False)
+            self.keep(row, is_new=False)
             self._objects.delete(s3_key)
             raise DigestInvalid(str(digest), f"the bytes that came have {digest.algorithm}:{hasher.hexdigest()}")
 
@@ -378,16 +388,6 @@ def _keep_state(row: UploadRow, algorithm: str, state: bytes) -> None:
 def _check_open(row: UploadRow | None) -> None:
     if row is not None and row.status != OPEN:
         raise BlobUploadUnknown
-
-
-def _check_chunk(chunk: Chunk | None, offset: int, received: int) -> None:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks"""
-    if chunk is None:
-        return
-    if chunk.first != offset:
-        raise OutOfOrder(offset)
-    if chunk.size != received:
-        raise SizeInvalid(chunk.size, received)
 
 
 def _sniff(content: bytes) -> Sniffed:

@@ -12,6 +12,7 @@ from chalicelib.domain.uploads import Chunk
 from chalicelib.edge.registry.errors import to_reply
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
 from infra.local.ways import Target
+from relay.credentials import Credentials
 from relay.registry import Answer, Refused, Registry
 from relay.stream import Reached, Stream
 
@@ -31,10 +32,10 @@ class Relaying:
 
     async def relay(self, scope: Scope, receive: Receive, send: Send, target: Target, begun: bytes) -> None:
         """Takes a body, of which `begun` has been read already, into its upload and answers for the registry."""
-        authorization = header(scope, b"authorization")
+        credentials = Credentials.authorization(header(scope, b"authorization"))
         async with self._streams:
             try:
-                answer = await self._answer(scope, receive, target, begun, authorization)
+                answer = await self._answer(scope, receive, target, begun, credentials)
             except BlobUploadInvalid as error:
                 return await refuse(send, 400, "BLOB_UPLOAD_INVALID", str(error))
             except Refused as refused:
@@ -46,15 +47,17 @@ class Relaying:
         kept.append((b"content-length", str(len(answer.body)).encode()))
         return await reply(send, answer.status, kept, answer.body)
 
-    async def _answer(self, scope: Scope, receive: Receive, target: Target, begun: bytes, authorization: str) -> Answer:
+    async def _answer(
+        self, scope: Scope, receive: Receive, target: Target, begun: bytes, credentials: Credentials
+    ) -> Answer:
         path = scope["raw_path"].decode("latin-1").rstrip("/")
         if target.method == "POST":
             algorithm = target.digest.partition(":")[0]
-            begin = await self._run(self._registry.send, "POST", f"{path}/?digest-algorithm={algorithm}", authorization)
+            begin = await self._run(self._registry.send, "POST", f"{path}/?digest-algorithm={algorithm}", credentials)
             if begin.status != 202:
                 return begin
             path = begin.headers["Location"]
-        stream = await self._run(Stream, self._registry, target.repository, path, authorization)
+        stream = await self._run(Stream, self._registry, target.repository, path, credentials)
         chunk = Chunk.parse(target.range) if target.range else None
         if chunk and chunk.first != stream.offset:
             return _refused(OutOfOrder(stream.offset))
@@ -64,7 +67,7 @@ class Relaying:
         if target.method == "PATCH":
             return _accepted(reached)
         closing = f"{reached.location}?digest={target.digest}"
-        return await self._run(self._registry.send, "PUT", closing, stream.authorization)
+        return await self._run(self._registry.send, "PUT", closing, stream.credentials)
 
     async def _feed(self, stream: Stream, receive: Receive, begun: bytes) -> Reached:
         """Fills one part while the one before is on its way."""

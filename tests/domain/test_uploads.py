@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown
+from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown, OutOfOrder, SizeInvalid
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.uploads import LARGEST_PUT, MANY, MEBIBYTE, ONE, SMALLEST_PART, Chunk, UploadToken, part_size
 
@@ -146,6 +146,15 @@ def test_any_text_is_a_chunk_that_reads_back_or_refused(text: str) -> None:
 
     assert chunk.size >= 1
     assert Chunk.parse(f"{chunk.first}-{chunk.last}") == chunk
+
+
+def test_a_chunk_follows_what_is_there_and_has_the_bytes_that_came() -> None:
+    chunk = Chunk.parse("5-9")
+    chunk.check(5, 5)
+    with pytest.raises(OutOfOrder):
+        chunk.check(4, 5)
+    with pytest.raises(SizeInvalid):
+        chunk.check(5, 6)
 
 
 def test_parts_grow_so_that_the_ten_thousand_that_s3_joins_hold_500_gb() -> None:

@@ -17,6 +17,7 @@ WITHOUT = {
     "Edges": "a part of a push, whose rights were checked",
     "Arrivals": "within a find or a push, whose rights were checked, and within the reconcile",
     "Reconcile": "asked by the clock",
+    "UploadTokens": "signs and reads tokens",
     "Relays": "the relay signs, and the upload's token was given to a pusher",
     "Access.known": "reads what a grant says",
     "Access.walk": "takes the account's row itself: this is where rights come from",
@@ -24,9 +25,9 @@ WITHOUT = {
     "Rights": "made for one actor",
     "Blobs.hold": "within a push, whose rights were checked",
     "Blobs.adopt": "within a find or a push, whose rights were checked",
-    "Uploads.verified": "reads a token",
     "Uploads.progress": "signs a token",
-    "Uploads.begin_parts": "within an upload, whose rights were checked",
+    "Uploads.prepare_parts": "within an upload, whose rights were checked",
+    "Uploads.keep": "within an upload, whose rights were checked",
     "Uploads.new_row": "within an upload, whose rights were checked",
 }
 

@@ -39,6 +39,8 @@ class Fake:
     largest_put: int = 1 << 40
     part_size: int = 1 << 20
     hashing_rounds: int = 0
+    # Whether each grant makes another token and another upload's address the only good ones.
+    prolongs: bool = False
     faults: list[str] = field(default_factory=list)
     answers: dict[tuple[str, str], list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
     token: str = TOKEN
@@ -131,23 +133,35 @@ class Handler(BaseHTTPRequestHandler):
 
     def grants(self, upload: str, said: dict[str, Any]) -> None:
         size, first = said["size"], said.get("first", 1)
-        where = f"{self.fake.url}/bucket/{upload}"
+        kept = self.fake.uploads[upload].setdefault("where", upload)
+        where, further = f"{self.fake.url}/bucket/{kept}", self.further(upload)
         if said["digest"].startswith("sha256:") and size <= self.fake.largest_put:
             checksum = base64.b64encode(bytes.fromhex(said["digest"][7:])).decode()
             told = {"way": "put", "address": where, "headers": {"x-amz-checksum-sha256": checksum}}
+            told |= further
             return self.answer(200, {}, json.dumps(told).encode())
         count = -(-size // self.fake.part_size)
         parts = [{"number": n, "address": f"{where}/{n}"} for n in range(first, min(first + 4, count + 1))]
-        told = {"way": "parts", "part_size": self.fake.part_size, "parts": parts}
+        told = {"way": "parts", "part_size": self.fake.part_size, "parts": parts} | further
         return self.answer(200, {}, json.dumps(told).encode())
+
+    def further(self, upload: str) -> dict[str, str]:
+        """What shall be shown from now on."""
+        if not self.fake.prolongs:
+            return {"upload": upload}
+        number = next(self.fake.numbers)
+        self.fake.token = f"token{number}"
+        self.fake.uploads[f"upload{number}.rest"] = self.fake.uploads.pop(upload)
+        return {"upload": f"upload{number}.rest", "bearer": self.fake.token}
 
     def complete(self, upload: str, said: dict[str, Any]) -> None:
         row = self.fake.uploads[upload]
         if row["rounds"]:
             row["rounds"] -= 1
             return self.answer(202, {"Retry-After": "0"}, json.dumps({"hashed": 100 - row["rounds"]}).encode())
-        stored = [self.fake.bucket[f"{upload}/{number}"] for number, _ in said["parts"]]
-        return self.store(said["digest"], b"".join(stored) if stored else self.fake.bucket[upload])
+        where = row["where"]
+        stored = [self.fake.bucket[f"{where}/{number}"] for number, _ in said["parts"]]
+        return self.store(said["digest"], b"".join(stored) if stored else self.fake.bucket[where])
 
     def store(self, digest: str, content: bytes) -> None:
         algorithm, _, expected = digest.partition(":")

@@ -18,6 +18,7 @@ from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import MEBIBYTE, SMALLEST_PART
 from chalicelib.services.relays import ADDRESS_S
+from relay.credentials import Credentials
 from relay.registry import Refused, Registry
 from relay.stream import GRANT, Stream
 from tests.stack import Stack
@@ -32,29 +33,29 @@ def registry(stack: Stack) -> Registry:
     return Registry(stack.url, bytes.fromhex(json.loads((stack.data / "secrets.json").read_text())["relay"]))
 
 
-def authorization(stack: Stack, actions: str = "pull,push") -> str:
+def credentials(stack: Stack, actions: str = "pull,push") -> Credentials:
     scope = {"scope": f"repository:{REPOSITORY}:{actions}"}
     found = requests.get(f"{stack.url}/v2/auth", params=scope, auth=(stack.admin, stack.password), timeout=30)
-    return f"Bearer {found.json()['token']}"
+    return Credentials.authorization(f"Bearer {found.json()['token']}")
 
 
 def begin(stack: Stack, registry: Registry, algorithm: str = "sha256") -> str:
     """The address of a new upload."""
     path = f"/v2/{REPOSITORY}/blobs/uploads/?digest-algorithm={algorithm}"
-    return registry.send("POST", path, authorization(stack)).headers["Location"]
+    return registry.send("POST", path, credentials(stack)).headers["Location"]
 
 
 def stream(stack: Stack, registry: Registry, location: str) -> Stream:
-    return Stream(registry, REPOSITORY, location, authorization(stack))
+    return Stream(registry, REPOSITORY, location, credentials(stack))
 
 
 def pulled(stack: Stack, digest: Digest) -> bytes:
     address = f"{stack.url}/v2/{REPOSITORY}/blobs/{digest}"
-    return requests.get(address, headers={"Authorization": authorization(stack)}, timeout=30).content
+    return requests.get(address, headers=credentials(stack).headers, timeout=30).content
 
 
 def close(stack: Stack, registry: Registry, location: str, digest: Digest) -> int:
-    return registry.send("PUT", f"{location}?digest={digest}", authorization(stack)).status
+    return registry.send("PUT", f"{location}?digest={digest}", credentials(stack)).status
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
@@ -118,7 +119,7 @@ def test_whoever_may_not_push_is_refused_before_a_byte_is_taken(
     stack: Stack, registry: Registry, actions: str | None
 ) -> None:
     location = begin(stack, registry)
-    shown = "" if actions is None else authorization(stack, actions)
+    shown = Credentials() if actions is None else credentials(stack, actions)
     with pytest.raises(Refused) as caught:
         Stream(registry, REPOSITORY, location, shown)
 
@@ -151,7 +152,7 @@ class Slow:
     def __init__(self, bytes_a_second: int) -> None:
         self.now, self.speed, self.late = 0.0, bytes_a_second, 0
 
-    def grant(self, location: str, authorization: str, first: int, count: int) -> dict[str, Any]:
+    def grant(self, location: str, credentials: Credentials, first: int, count: int) -> dict[str, Any]:
         parts = [{"number": number, "address": self.now} for number in range(first or 1, (first or 1) + count)]
         state = base64.b64encode(hashing.begin("sha256").state()).decode()
         told = {"upload": "u", "offset": 0, "algorithm": "sha256", "state": state, "tail": None, "parts": parts}
@@ -166,7 +167,7 @@ class Slow:
 def test_no_address_is_too_old_when_a_slow_body_reaches_it() -> None:
     """As slow as the address's own length allows for: a part of 16 MB at 40 KB/s."""
     registry, part = Slow(40_000), bytes(8 * MEBIBYTE)
-    sent = Stream(registry, "a/b", "/", "", lambda: registry.now)  # type: ignore[arg-type]
+    sent = Stream(registry, "a/b", "/", Credentials(), lambda: registry.now)  # type: ignore[arg-type]
     for _ in range(GRANT + 2):
         sent.put(part)
 
@@ -176,7 +177,7 @@ def test_no_address_is_too_old_when_a_slow_body_reaches_it() -> None:
 def test_a_body_may_outlast_the_token_of_its_pusher(stack: Stack) -> None:
     """A layer of 6 GB takes longer than five minutes on most lines: it must not be refused at its very end."""
     key = ECKey.import_key(json.loads((stack.data / "secrets.json").read_text())["signing"][0])
-    long = jwt.decode(authorization(stack).removeprefix("Bearer "), key, algorithms=["ES256"])
+    long = jwt.decode(credentials(stack).headers["Authorization"].removeprefix("Bearer "), key, algorithms=["ES256"])
     ends_at = int(time.time()) + 3
     headers = {"Authorization": f"Bearer {jwt.encode(long.header, long.claims | {'exp': ends_at}, key)}"}
     begun = requests.post(f"{stack.url}/v2/{REPOSITORY}/blobs/uploads/", headers=headers, timeout=30)

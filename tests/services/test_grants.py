@@ -62,7 +62,13 @@ def test_hashing_goes_on_where_the_last_request_stopped(house: House) -> None:
     services = house.services
     ticks = iter(range(1000))
     impatient = Grants(
-        services.uploads, services.blobs, services._uploads, services.objects, 1.5, lambda: float(next(ticks))
+        services.uploads,
+        services.upload_tokens,
+        services.blobs,
+        services._uploads,
+        services.objects,
+        1.5,
+        lambda: float(next(ticks)),
     )
     parts = put_parts(impatient.grant(actor, name, token, digest, len(content), 1), content)
 

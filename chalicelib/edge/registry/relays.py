@@ -15,6 +15,7 @@ from chalice.app import Blueprint
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, Denied
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import PUSH, Actor
 from chalicelib.edge import asking
 from chalicelib.edge.registry.uploads import PATH, created
 from chalicelib.edge.reply import Reply, as_json
@@ -36,11 +37,16 @@ def grant(repository: str, upload: str) -> Reply:
 
 
 def _first(repository: str, upload: str, asked: dict[str, Any]) -> dict[str, object]:
-    """The first grant of a body, with a token that lives as long as the upload's: the pusher's own may not."""
-    house, name, actor = services(), RepositoryName.parse(repository), asking.actor()
-    house.access.granted(actor, name, "push")
-    told = house.relays.grant(upload, 0, int(asked["count"]))
-    return told | {"bearer": house.tokens.prolong(actor, name, house.settings.upload_s)}
+    """The first grant of a body, which is the pusher's: later ones and the report need the relay's signature alone."""
+    name, actor = RepositoryName.parse(repository), asking.actor()
+    services().access.granted(actor, name, PUSH)
+    return _lasting(services().relays.grant(upload, 0, int(asked["count"])), actor, name)
+
+
+def _lasting(told: dict[str, object], actor: Actor, name: RepositoryName) -> dict[str, object]:
+    """A grant, with a token to end the upload with: by then the pusher's own may be too old."""
+    house = services()
+    return told | {"bearer": house.tokens.prolong(actor, name, house.settings.grant_s)}
 
 
 def _grant_pusher(repository: str, upload: str) -> Reply:
@@ -48,7 +54,8 @@ def _grant_pusher(repository: str, upload: str) -> Reply:
     asked, name = _json(), RepositoryName.parse(repository)
     digest, size = Digest.parse(str(asked.get("digest"))), _number(asked, "size")
     first = _number(asked, "first", 1)
-    return as_json(services().grants.grant(asking.actor(), name, upload, digest, size, first))
+    actor = asking.actor()
+    return as_json(_lasting(services().grants.grant(actor, name, upload, digest, size, first), actor, name))
 
 
 @blueprint.route(PATH + "/complete", methods=["POST"])

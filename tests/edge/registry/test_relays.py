@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import OutOfOrder
+from chalicelib.domain.permissions import Role
+from chalicelib.storage.uploads import UploadRow
+from tests.builders import a_granted, a_repository
 from tests.doors import Answer, Door
 
 MEBIBYTE = 1024 * 1024
@@ -226,3 +231,81 @@ def test_parts_are_granted_from_the_first_up_to_the_last_there_can_be(door: Door
 
         assert answer.status in (200, 400), first
         assert all(1 <= number <= 10_000 for number in granted_numbers), first
+
+
+def hours_later(door: Door, told: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """The address and the token of the last grant, two hours later."""
+    door.house.clock.ahead_s += 7200
+    return f"/v2/admin/app/blobs/uploads/{told['upload']}", {"Authorization": f"Bearer {told['bearer']}"}
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_pusher_may_take_hours_for_one_blob(door: Door, algorithm: str) -> None:
+    location, content, own = begin(door), os.urandom(100), door.token("admin/app")
+    digest = Digest.of(content, algorithm)
+    said = {"digest": str(digest), "size": 100}
+    told = ask(door, f"{location}/grants", said, own).json()
+    address = told["address"] if told["way"] == "put" else told["parts"][0]["address"]
+    put = requests.put(address, data=content, headers=told.get("headers", {}), timeout=10)
+    later, lasting = hours_later(door, told)
+    done = said | {"parts": [[1, put.headers["ETag"]]]}
+
+    assert ask(door, f"{location}/complete", done, own).status == 401
+    assert ask(door, f"{location}/complete", done, lasting).status == 404
+    assert ask(door, f"{later}/complete", done, lasting).status == 201
+
+
+def test_what_a_grant_gives_is_good_for_that_upload_and_not_to_read_with(door: Door) -> None:
+    location, said = begin(door), {"digest": str(Digest.of(b"x")), "size": 1}
+    lasting = {"Authorization": f"Bearer {ask(door, f'{location}/grants', said).json()['bearer']}"}
+
+    assert door.ask("GET", "/v2/admin/app/tags/list", lasting).status == 401
+    assert door.ask("DELETE", "/v2/admin/app/manifests/1", lasting).status in (401, 404)
+
+
+def test_no_grant_prolongs_a_right_for_more_than_a_day(door: Door) -> None:
+    location, said = begin(door), {"digest": str(Digest.of(b"x")), "size": 1}
+    told = ask(door, f"{location}/grants", said).json()
+    for _ in range(11):
+        later, lasting = hours_later(door, told)
+        told = ask(door, f"{later}/grants", said, lasting).json()
+    later, lasting = hours_later(door, told)
+    door.house.clock.ahead_s += 60
+
+    assert ask(door, f"{later}/grants", said, lasting).status == 401
+
+
+def test_a_right_that_is_gone_gives_no_blob_however_good_the_token(door: Door) -> None:
+    door.house.user("bob")
+    a_repository(door.house)
+    a_granted(door.house, "bob", Role.WRITE)
+    own = door.token("admin/app", name="bob")
+    location = door.ask("POST", "/v2/admin/app/blobs/uploads/", own).headers["location"]
+    content = os.urandom(100)
+    said = {"digest": str(Digest.of(content)), "size": 100}
+    told = ask(door, f"{location}/grants", said, own).json()
+    requests.put(told["address"], data=content, headers=told["headers"], timeout=10)
+    later, lasting = hours_later(door, told)
+    a_granted(door.house, "bob", Role.READ)
+
+    assert ask(door, f"{later}/complete", said, lasting).status in (401, 403)
+    reading = door.token("admin/app", name="bob", actions="pull")
+    assert door.ask("HEAD", f"/v2/admin/app/blobs/{Digest.of(content)}", reading).status == 404
+
+
+def test_two_first_grants_at_once_leave_one_upload_of_parts(door: Door) -> None:
+    """The loser of the race gives up its own, of which nobody would know."""
+    services, location = door.house.services, begin(door)
+    token = services.upload_tokens.verify(location.rpartition("/")[2])
+    rows = [services.uploads.new_row(token) for _ in range(2)]
+    services.uploads.prepare_parts(rows[0], is_new=True)
+    with pytest.raises(OutOfOrder):
+        services.uploads.prepare_parts(rows[1], is_new=True)
+
+    with pytest.raises(ClientError, match="NoSuchUpload"):
+        put_one(services.objects.client, services.settings.bucket, rows[1])
+    assert put_one(services.objects.client, services.settings.bucket, rows[0])["ETag"]
+
+
+def put_one(client: Any, bucket: str, row: UploadRow) -> Any:
+    return client.upload_part(Bucket=bucket, Key=row.s3_key, UploadId=row.multipart_id, PartNumber=1, Body=b"x")

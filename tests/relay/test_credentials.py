@@ -1,0 +1,120 @@
+"""What a relay shows of its client in its own requests."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from email.message import Message
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urljoin
+
+import pytest
+import requests
+
+from relay.credentials import Credentials
+from tests.relay.clients import LARGE, begin, close, digest_of, patch
+from tests.relay.fakes import Fake, in_thread
+from tests.stack import Stack
+
+SECRET = "what only CloudFront knows"
+HANDED_ON = ("Location", "WWW-Authenticate", "Content-Type", "Range", "Docker-Content-Digest")
+REPOSITORY = f"admin/{os.urandom(4).hex()}"
+
+
+def test_of_a_request_only_what_proves_its_sender_is_shown_again() -> None:
+    headers = Message()
+    for name, value in (("authorization", "Bearer x"), ("ORIGIN-SECRET", "s"), ("Cookie", "c"), ("Host", "h")):
+        headers[name] = value
+
+    assert Credentials.of(headers).headers == {"Authorization": "Bearer x", "Origin-Secret": "s"}
+
+
+def test_a_grants_token_takes_the_place_of_the_clients_own() -> None:
+    mine = Credentials({"Authorization": "Bearer short", "Origin-Secret": "s"})
+
+    assert mine.prolonged({}) == mine
+    assert mine.prolonged({"bearer": "long"}).headers == {"Authorization": "Bearer long", "Origin-Secret": "s"}
+    assert Credentials.authorization("").headers == {}
+
+
+@pytest.mark.parametrize("largest_put", [1 << 40, 0], ids=["in one put", "in parts"])
+def test_a_blob_goes_on_under_the_token_and_the_address_of_the_last_grant(
+    relay: str, fake: Fake, largest_put: int
+) -> None:
+    """The client's own may be too old by the time that its bytes are in S3."""
+    fake.largest_put, fake.prolongs, fake.hashing_rounds = largest_put, True, 2
+    location = begin(relay)
+    patch(location, LARGE)
+
+    assert close(location, digest_of(LARGE)).status_code == 201
+    assert fake.blobs[digest_of(LARGE)] == LARGE
+
+
+class Closed(BaseHTTPRequestHandler):
+    """A gateway that asks every request for CloudFront's secret before it passes it on."""
+
+    protocol_version = "HTTP/1.1"
+    behind: str
+
+    def do(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Origin-Secret") != SECRET:
+            return self.answer(403, {}, b"only CloudFront may ask")
+        headers = {name: value for name, value in self.headers.items() if name != "Host"}
+        url = self.behind + self.path
+        told = requests.request(self.command, url, data=body, headers=headers, timeout=30, allow_redirects=False)
+        return self.answer(told.status_code, told.headers, told.content)
+
+    do_GET = do_POST = do_PUT = do  # noqa: N815  (its parent's names)
+
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name in HANDED_ON:
+            if name in headers:
+                self.send_header(name, headers[name])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def closed(stack: Stack) -> Iterator[str]:
+    handler = type("ClosedStack", (Closed,), {"behind": stack.url})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with server, in_thread(partial(server.serve_forever, 0.02)):
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("way", ["whole", "chunks", "post"])
+def test_the_installations_relay_works_behind_a_gateway_that_only_cloudfront_may_ask(
+    stack: Stack, closed: str, make_relay: Callable[..., str], way: str
+) -> None:
+    """It shows in its own calls what CloudFront showed it, and has no secret itself but the relay key."""
+    key = bytes.fromhex(json.loads((stack.data / "secrets.json").read_text())["relay"])
+    relay = f"http://{make_relay(closed, key)}"
+    shown, content = {"Origin-Secret": SECRET}, os.urandom(9_000_000)
+    scope = {"service": stack.url.partition("//")[2], "scope": f"repository:{REPOSITORY}:pull,push"}
+    told = requests.get(f"{relay}/v2/auth", params=scope, auth=("admin", stack.password), headers=shown, timeout=30)
+    shown["Authorization"] = f"Bearer {told.json()['token']}"
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    uploads = f"{relay}/v2/{REPOSITORY}/blobs/uploads/"
+
+    assert push(way, uploads, digest, content, shown) == 201
+    assert requests.head(f"{stack.url}/v2/{REPOSITORY}/blobs/{digest}", headers=shown, timeout=30).ok
+
+
+def push(way: str, uploads: str, digest: str, content: bytes, shown: dict[str, str]) -> int:
+    """A blob by one of the ways that clients take; the last status."""
+    octets = {**shown, "Content-Type": "application/octet-stream"}
+    if way == "post":
+        return requests.post(uploads, params={"digest": digest}, data=content, headers=octets, timeout=60).status_code
+    location = urljoin(uploads, requests.post(uploads, headers=shown, timeout=30).headers["Location"])
+    if way == "chunks":
+        answer = requests.patch(location, data=content, headers=octets, timeout=60)
+        location, content = urljoin(uploads, answer.headers["Location"]), b""
+    return requests.put(location, params={"digest": digest}, data=content, headers=octets, timeout=60).status_code
