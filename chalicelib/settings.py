@@ -36,6 +36,13 @@ class Settings:
     # How long a written pull may wait for others, where the process outlives its replies; 0 writes before the reply.
     pull_batch_s: float = 0.0
     token_s: int = 300
+    # How long a session lasts, and how long its password counts as just shown.
+    session_s: int = 14 * 86400
+    fresh_s: int = 600
+    # How long an OAuth token lasts when nobody says: Quay's ten years are too long to forget one in.
+    oauth_token_s: int = 90 * 86400
+    # Whether a superuser has every right on what others own, as Quay's FEATURE_SUPERUSERS_FULL_ACCESS gives.
+    superusers_full_access: bool = False
     lease_s: int = 3600
     grace_s: int = 3600
     presign_s: int = 900

@@ -3,25 +3,34 @@
 import time
 from collections.abc import Callable
 from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.leases import Lease
 from chalicelib.services.access import Access
 from chalicelib.services.accounts import Accounts
+from chalicelib.services.applications import Applications
 from chalicelib.services.arrivals import Arrivals
+from chalicelib.services.authorizations import Authorizations
 from chalicelib.services.blobs import Blobs
+from chalicelib.services.doors import Doors
 from chalicelib.services.grants import Grants
 from chalicelib.services.manifests import Manifests
 from chalicelib.services.reconcile import Reconcile
 from chalicelib.services.referrers import Referrers
 from chalicelib.services.relays import Relays
 from chalicelib.services.repositories import Repositories
+from chalicelib.services.robots import Robots
+from chalicelib.services.sealing import Envelope
+from chalicelib.services.sessions import Sessions
 from chalicelib.services.tags import Tags
+from chalicelib.services.throttles import Throttles
 from chalicelib.services.tokens import Tokens
 from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.services.uploads import Uploads
 from chalicelib.services.usage import PullLog, Usage
 from chalicelib.settings import Settings, settings
 from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.applications import ApplicationStore
 from chalicelib.storage.blobs import BlobStore
 from chalicelib.storage.manifests import ManifestStore
 from chalicelib.storage.objects import ObjectStore
@@ -30,8 +39,14 @@ from chalicelib.storage.repositories import RepositoryStore
 from chalicelib.storage.secrets import Secrets
 from chalicelib.storage.table import open_table
 from chalicelib.storage.tags import TagStore
+from chalicelib.storage.teams import TeamStore
+from chalicelib.storage.throttles import ThrottleStore
+from chalicelib.storage.tokens import TokenStore
 from chalicelib.storage.uploads import UploadStore
 from chalicelib.storage.usage import UsageStore
+
+if TYPE_CHECKING:
+    from chalicelib.services.oauth import OAuth
 
 
 class Services:
@@ -42,9 +57,10 @@ class Services:
         self._lease = Lease(chosen.lease_s)
         self._table = open_table(chosen.table, chosen.connections, fast_reads=chosen.fast_reads)
         self.objects = ObjectStore(chosen.bucket, self._table, chosen.connections)
-        self._accounts, self._repositories = AccountStore(), RepositoryStore()
+        self._accounts, self._repositories, self._teams = AccountStore(), RepositoryStore(), TeamStore()
         self._blobs, self._uploads, self._tags = BlobStore(), UploadStore(), TagStore()
-        self._manifests = ManifestStore(self.objects)
+        self._manifests, self._tokens = ManifestStore(self.objects), TokenStore()
+        self._applications = ApplicationStore(self._tokens)
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -54,19 +70,72 @@ class Services:
     @cached_property
     def access(self) -> Access:
         """Rights."""
-        return Access(self._accounts, self._repositories)
+        full = self.settings.superusers_full_access
+        return Access(self._accounts, self._repositories, self._teams, full_access=full)
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Users and robots."""
-        return Accounts(self._accounts, self.secrets.envelope, self._clock)
+        """Users."""
+        return Accounts(self.access, self.usage, self._accounts, self._clock)
+
+    @cached_property
+    def robots(self) -> Robots:
+        """Robots."""
+        envelope = Envelope(self.secrets.envelope)
+        return Robots(self.access, self.usage, self._accounts, self._tokens, envelope, self._clock)
+
+    @cached_property
+    def applications(self) -> Applications:
+        """OAuth applications."""
+        envelope = Envelope(self.secrets.envelope)
+        return Applications(self.access, self.usage, self._applications, envelope, self._clock)
+
+    @cached_property
+    def authorizations(self) -> Authorizations:
+        """OAuth tokens."""
+        return Authorizations(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._applications,
+            self._tokens,
+            self.settings.oauth_token_s,
+            self._clock,
+        )
+
+    @cached_property
+    def oauth(self) -> "OAuth":
+        """OAuth's endpoints, whose library takes its time to import."""
+        from chalicelib.services.oauth import OAuth
+
+        return OAuth(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._applications,
+            self.authorizations,
+            self.settings.url,
+            self._clock,
+        )
+
+    @cached_property
+    def doors(self) -> Doors:
+        """Who somebody is."""
+        throttles = Throttles(ThrottleStore(), self._clock)
+        return Doors(self._accounts, self._tokens, throttles, self._clock)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Sessions of people."""
+        chosen = self.settings
+        return Sessions(self.doors, self._tokens, self.secrets.upload, chosen.session_s, chosen.fresh_s, self._clock)
 
     @cached_property
     def tokens(self) -> Tokens:
         """Access tokens."""
         chosen = self.settings
         return Tokens(
-            self.accounts,
+            self.doors,
             self.access,
             self.secrets.signing,
             chosen.url,

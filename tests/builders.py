@@ -5,13 +5,18 @@ import os
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import media_types
+from chalicelib.domain.accounts import Kind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
-from chalicelib.storage import keys
+from chalicelib.domain.teams import TeamRole
+from chalicelib.storage import bucket_keys, keys
+from chalicelib.storage.accounts import AccountNameRow, NamespaceRow
+from chalicelib.storage.table import Transaction
+from chalicelib.storage.teams import TeamRow, TeamStore
 from tests.houses import House
 
 
@@ -113,6 +118,27 @@ def a_referrer(house: House, subject: Digest, repository: str = "admin/app", **f
 def at_the_edge(house: House, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
     """Bytes as the upload edge writes them, by an upload begun at `at`; gives their key."""
     digest = Digest.of(content)
-    key = keys.edge_prefix(a_repository(house, repository).id, digest) + ulid(at)
+    key = bucket_keys.edge_prefix(a_repository(house, repository).id, digest) + ulid(at)
     house.services.objects.put(key, content, digest)
     return key
+
+
+def an_organization(house: House, name: str = "acme", owner: str = "admin") -> str:
+    """An organization with its team of owners, written row by row; gives its id."""
+    identifier, account = ulid(), house.account(owner)
+    transaction, teams = Transaction(), TeamStore()
+    kind = Kind.ORGANIZATION.value
+    transaction.put(AccountNameRow.under(keys.account_name(name), id=identifier, kind=kind))
+    shown = {"view": keys.view_accounts(kind), "view_at": name}
+    transaction.put(NamespaceRow.under(keys.namespace(identifier), name=name, kind=kind, **shown))
+    team = a_team_row(identifier, "owners", TeamRole.ADMIN)
+    teams.add(transaction, team)
+    teams.join(transaction, team, account.id, account.name, account.kind)
+    transaction.commit()
+    return identifier
+
+
+def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:
+    """A team that is not written yet."""
+    identifier = ulid()
+    return TeamRow.under(keys.team(identifier), id=identifier, namespace_id=organization_id, name=name, role=role.value)

@@ -15,6 +15,7 @@ from uuid import uuid4
 from pynamodb.connection.base import MetaTable
 from pynamodb.signals import pre_dynamodb_send
 
+from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.settings import Settings
@@ -115,6 +116,20 @@ class House:
         """A new user, whose password is `password`."""
         self.services.accounts.create_user(name, "password")
         return self.account(name)
+
+    def signed_in(self, name: str) -> Actor:
+        """Who a user is to the API, signed in by a session a moment ago."""
+        row = self.account(name)
+        fresh = int(self.clock()) + self.settings.fresh_s
+        return Actor(
+            row.id, row.name, row.kind, row.epoch, is_superuser=row.superuser, is_session=True, fresh_until=fresh
+        )
+
+    def robot(self, name: str) -> tuple[AccountRow, str]:
+        """A new robot and its token."""
+        parsed = RobotName.parse(name)
+        _, secret = self.services.robots.create(self.signed_in(parsed.namespace), parsed)
+        return self.account(name), secret
 
     def token(self, name: str, *repositories: str, actions: str = "pull,push,delete") -> str:
         """An access token as `/v2/auth` gives it."""

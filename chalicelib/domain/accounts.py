@@ -7,6 +7,9 @@ from chalicelib.domain.names import parse_account, parse_robot
 
 # What our random secrets begin with, so that a scanner of leaked secrets and the sign-in door know them.
 ROBOT_TOKEN_PREFIX = "cbr_"  # noqa: S105 - a prefix, no secret
+APP_TOKEN_PREFIX, OAUTH_TOKEN_PREFIX, SESSION_PREFIX = "cba_", "cbo_", "cbs_"
+# The names that clients of the registry sign in with beside such a token (Quay's).
+APP_TOKEN_USER, OAUTH_TOKEN_USER = "$app", "$oauthtoken"
 
 
 class Kind(Enum):

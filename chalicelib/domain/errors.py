@@ -2,14 +2,18 @@
 
 RegistryError
 ├── Invalid            NameInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid ManifestBlobUnknown
-│                      BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid
+│                      BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid TeamInvalid
+│                      RobotUnknown NotGiven BodyUnreadable
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
-├── Unauthenticated
-├── Denied
+│                      NothingThere
+├── Unauthenticated    WrongCredentials FreshLoginRequired
+├── Denied             QuotaExceeded
+├── CsrfInvalid        (a request that a foreign page may have sent)
+├── TooManyAttempts    (a door that was knocked at too often)
 ├── WrongDoor          (a request past the one address that is open)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
-├── Conflict           NameTaken
+├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner InUse
 ├── Unsupported        MethodUnsupported BlobInUse
 └── Unavailable        (busy now; the same request may be repeated)
 """
@@ -109,6 +113,53 @@ class SettingInvalid(Invalid):
         self.setting = setting
 
 
+class FieldInvalid(Invalid):
+    """A field of a request that cannot be accepted."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}" if field else why)
+        self.field = field
+
+
+class BodyUnreadable(Invalid):
+    """A body that is no JSON, or does not say that it is. `status` is HTTP's: 400 or 415."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self._status = status
+
+    @property
+    def status(self) -> int:
+        """400 for what cannot be read, 415 for what is no JSON."""
+        return self._status
+
+
+class TeamInvalid(Invalid):
+    """A team's name outside the grammar."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Invalid team name {name[:80]}: 2 to 255 lower-case letters and digits, joined by '.', '_', '-'"
+        )
+        self.name = name[:80]
+
+
+class RobotUnknown(Invalid):
+    """No such robot: Quay's clients match its words, and its status."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("Could not find robot with specified username")
+        self.name = name[:300]
+
+
+class NotGiven(Invalid):
+    """A permission that nobody gave: Quay's clients match its words, and its status."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} does not have permission for repo.")
+        self.name = name[:300]
+
+
 class OutOfOrder(RegistryError):
     """A chunk that does not begin where the upload ends."""
 
@@ -167,6 +218,14 @@ class AccountUnknown(NotFound):
         self.name = name[:80]
 
 
+class NothingThere(NotFound):
+    """No such thing of a kind: an organization, a team, a token."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"no {kind} {name[:80]}")
+        self.kind, self.name = kind, name[:300]
+
+
 class Unauthenticated(RegistryError):
     """Who asks is not known, or not well enough. `why` is OAuth's word for it, empty when nothing was shown."""
 
@@ -186,6 +245,45 @@ class Denied(RegistryError):
     def __init__(self, name: str, action: str) -> None:
         super().__init__(f"you may not {action} {name}, or it does not exist")
         self.name, self.action = name, action
+
+
+class WrongCredentials(Unauthenticated):
+    """A name and password, or a token, that nobody has; the same for every reason."""
+
+    def __init__(self, message: str = "Invalid Username or Password") -> None:
+        super().__init__(message)
+
+
+class FreshLoginRequired(Unauthenticated):
+    """A session that must show its password again before something dangerous."""
+
+    def __init__(self) -> None:
+        super().__init__("The action requires a fresh login to succeed.")
+
+
+class QuotaExceeded(Denied):
+    """A push that would take more bytes than its namespace may have."""
+
+    def __init__(self, namespace: str, limit_bytes: int) -> None:
+        RegistryError.__init__(
+            self, f"Quota has been exceeded on namespace {namespace}: it may have {limit_bytes} bytes"
+        )
+        self.namespace, self.limit_bytes = namespace, limit_bytes
+
+
+class CsrfInvalid(RegistryError):
+    """A change that a page of somebody else may have sent in the user's name."""
+
+    def __init__(self) -> None:
+        super().__init__("CSRF token was invalid or missing.")
+
+
+class TooManyAttempts(RegistryError):
+    """A door that was knocked at too often. `retry_after_s` is how long to wait, in seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many attempts: try again in {retry_after_s} seconds")
+        self.retry_after_s = retry_after_s
 
 
 class WrongDoor(RegistryError):
@@ -226,6 +324,43 @@ class NameTaken(Conflict):
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is taken")
         self.name = name
+
+
+class RepositoryTaken(Conflict):
+    """A repository of that name exists: Quay's clients match its words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("Repository already exists")
+        self.name = name
+
+
+class RobotTaken(Conflict):
+    """A robot of that name exists: Quay's clients match its words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Existing robot with name: {name}")
+        self.name = name
+
+
+class AlreadyThere(Conflict):
+    """What should be added is there."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+
+
+class LastOwner(Conflict):
+    """A change that would leave an organization without anybody to administer it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+
+
+class InUse(Conflict):
+    """What something else still needs."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
 
 
 class Unsupported(RegistryError):

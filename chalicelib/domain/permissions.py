@@ -25,6 +25,11 @@ class Role(Enum):
         """The registry's actions that this role permits."""
         return ROLE_ACTIONS[self]
 
+    @property
+    def rank(self) -> int:
+        """Where it stands among them."""
+        return list(Role).index(self)
+
 
 PULL, PUSH, DELETE, ANY = "pull", "push", "delete", "*"
 ROLE_ACTIONS = {
@@ -41,22 +46,32 @@ class Source(Enum):
     PUBLIC = "public"
     OWNER = "owner"
     PERMISSION = "permission"
+    TEAM = "team"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token says of one repository. `repository_id` is None until the repository is made."""
+    """What a token says of one repository. `repository_id` is None until the repository is made.
+
+    `team_id` is the team that gave the right, where one did.
+    """
 
     name: str
     actions: frozenset[str]
     repository_id: str | None = None
     namespace_id: str | None = None
     source: Source | None = None
+    team_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is asking, now. `account_id` is None for the anonymous; `grants` are what their token carries."""
+    """Who is asking, now. `account_id` is None for the anonymous; `grants` are what their registry token carries.
+
+    `scopes` are those of an OAuth token, None where nothing narrows what the account may do; `token` is the uuid of the
+    random token or session that was shown, `is_session` whether it was a session; `fresh_until`, in seconds since the
+    epoch, is when a session must show its password again.
+    """
 
     account_id: str | None
     name: str
@@ -67,6 +82,13 @@ class Actor:
     has_token: bool = False
     # When that token was issued to them, in seconds since the epoch.
     issued_at: int = 0
+    scopes: frozenset[str] | None = None
+    is_superuser: bool = False
+    token: str = ""
+    is_session: bool = False
+    fresh_until: int = 0
+    # What the usage log tells of the token: its application.
+    application: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_anonymous(self) -> bool:

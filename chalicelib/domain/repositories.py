@@ -13,6 +13,14 @@ class Visibility(Enum):
     PRIVATE = "private"
 
 
+class Mode(Enum):
+    """Quay's `state`: whether a repository takes pushes."""
+
+    NORMAL = "NORMAL"
+    READ_ONLY = "READ_ONLY"
+    MIRROR = "MIRROR"
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """Where content hangs."""

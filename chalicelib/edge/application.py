@@ -12,10 +12,19 @@ from typing import Any
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
+from chalicelib.edge.dialects import to_reply
 from chalicelib.edge.origins import check_origin
-from chalicelib.edge.registry.errors import to_reply
+from chalicelib.edge.reply import empty
 from chalicelib.edge.router import Router
 from chalicelib.telemetry import logger
+
+API = "/api/v1/"
+# Scripts of other origins may ask with a token of their own; no cookie goes along (https://fetch.spec.whatwg.org).
+PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Requested-With",
+}
 
 
 class Application(Chalice):
@@ -65,7 +74,9 @@ class Application(Chalice):
         outer = event["requestContext"]
         if pattern is None:
             return to_reply(RouteUnknown(outer["path"]), self.current_request).to_dict()
-        allowed = sorted(self.routes[pattern])
+        allowed = sorted({*self.routes[pattern], "OPTIONS"} if pattern.startswith(API) else self.routes[pattern])
+        if outer["httpMethod"] == "OPTIONS" and pattern.startswith(API):
+            return empty(200, {"Allow": ", ".join(allowed), **PREFLIGHT}).to_dict()
         reply = to_reply(MethodUnsupported(outer["httpMethod"], allowed), self.current_request)
         reply.headers["Allow"] = ", ".join(allowed)
         return reply.to_dict()

@@ -1,43 +1,70 @@
-"""Accounts: users and robots, made and recognised."""
+"""Accounts of users: made, changed, disabled, and shown to others."""
 
-import base64
-import hashlib
-import os
-import secrets
 import time
-from collections.abc import Callable, Mapping
-from threading import Lock
-from uuid import uuid4
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from chalicelib.domain.accounts import ROBOT_TOKEN_PREFIX, Account, Kind, RobotName
-from chalicelib.domain.errors import AccountUnknown, NameTaken, Unauthenticated
+from chalicelib.domain.accounts import Account, Kind
+from chalicelib.domain.emails import parse_email
+from chalicelib.domain.errors import AccountUnknown, FieldInvalid, NameTaken
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import USER_READ
+from chalicelib.domain.windows import parse_window
+from chalicelib.services.access import Access, Place
+from chalicelib.services.passwords import check_password, hash_password
+from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
-from chalicelib.storage.accounts import AccountRow, AccountStore, RobotRow, TokenRow
-from chalicelib.storage.table import LostRace
+from chalicelib.storage.accounts import AccountRow, AccountStore, NamespaceRow
+from chalicelib.storage.repositories import SizeRow
+from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
+from chalicelib.storage.teams import TeamRow
 
-# OWASP's smallest recommended argon2id: 19 MiB, two passes, one lane.
-MEMORY_KIB, PASSES, LANES = 19456, 2, 1
-# A process with threads would else hold the memory of as many hashes as it has threads.
-ONE_AT_A_TIME = Lock()
-ROBOT_TOKEN = "robot"  # noqa: S105 - a kind of token, no secret
-WRONG = "invalid username or password"
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a user changes of themselves; None leaves a thing as it is."""
+
+    password: str | None = None
+    email: str | None = None
+    window_s: int | None = None
+    invoice_email: bool | None = None
+    invoice_email_address: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    company: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A user with all they see of themselves. `bytes` counts what their repositories link."""
+
+    account: AccountRow
+    namespace: NamespaceRow
+    organizations: Sequence[Place]
+    bytes: int
 
 
 class Accounts:
-    """Users and robots. `envelope` seals what Quay's clients read back."""
+    """Users."""
 
     def __init__(
-        self, store: AccountStore, envelope: Mapping[str, bytes], clock: Callable[[], float] = time.time
+        self,
+        access: Access,
+        usage: Usage,
+        store: AccountStore,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._envelope, self._clock = store, envelope, clock
+        self._access, self._usage, self._store, self._clock = access, usage, store, clock
 
-    def create_user(self, name: str, password: str, *, first: bool = False) -> Account:
+    def create_user(self, name: str, password: str, email: str | None = None, *, first: bool = False) -> Account:
         """A new user with a namespace; the `first` is a superuser, and there is one only.
 
-        Raises NameInvalid, NameTaken.
+        Raises NameInvalid, FieldInvalid, NameTaken.
         """
+        check_password(password)
         now = self._clock()
         identifier = ulid(now)
         row = AccountRow.under(
@@ -47,40 +74,26 @@ class Accounts:
             kind=Kind.USER.value,
             superuser=first,
             password_hash=hash_password(password),
+            email=parse_email(email) if email else None,
             created_at=int(now),
         )
+        transaction = Transaction()
+        self._store.add_user(transaction, row, first)
+        self._usage.note(_performer(row), transaction, "user_create", identifier, {"username": name})
         try:
-            self._store.add_user(row, first)
+            transaction.commit()
         except LostRace:
-            raise NameTaken(name) from None
+            raise self._taken(row) from None
         return row.to_account()
+
+    def _taken(self, row: AccountRow) -> Exception:
+        if row.email and self._store.by_email(row.email) is not None and self._store.find(row.name) is None:
+            return FieldInvalid("email", "this e-mail address is used by another account")
+        return NameTaken(row.name)
 
     def has_first_user(self) -> bool:
         """Whether the first superuser has been made."""
         return self._store.has_first_user()
-
-    def create_robot(self, name: RobotName) -> tuple[Account, str]:
-        """A new robot of a namespace, and its token. Raises AccountUnknown, NameTaken."""
-        namespace = self._store.find(name.namespace)
-        if namespace is None:
-            raise AccountUnknown(name.namespace)
-        now = self._clock()
-        identifier, secret, uuid = ulid(now), ROBOT_TOKEN_PREFIX + secrets.token_urlsafe(32), str(uuid4())
-        account = AccountRow.under(
-            keys.account(identifier), id=identifier, name=str(name), kind=Kind.ROBOT.value, created_at=int(now)
-        )
-        key_id, sealed = seal(self._envelope, f"{identifier}/token", secret.encode())
-        robot = RobotRow.under(
-            keys.robot(namespace.id, name.robot), account_id=identifier, sealed_token=sealed, key_id=key_id
-        )
-        token = TokenRow.under(
-            keys.token(hashed(secret)), kind=ROBOT_TOKEN, owner_id=identifier, uuid=uuid, epoch=account.epoch
-        )
-        try:
-            self._store.add_robot(account, robot, token)
-        except LostRace:
-            raise NameTaken(str(name)) from None
-        return account.to_account(), secret
 
     def find(self, name: str) -> AccountRow:
         """An account by its name. Raises AccountUnknown."""
@@ -90,71 +103,99 @@ class Accounts:
             raise AccountUnknown(name)
         return row
 
-    def authenticate(self, name: str, secret: str) -> AccountRow:
-        """Who signs in with this name and password or token. Raises Unauthenticated, the same for every reason."""
-        try:
-            row = self.find(name)
-        except AccountUnknown:
-            row = None
-        if secret.startswith(ROBOT_TOKEN_PREFIX):
-            proven = self._proves(row, secret)
-        else:
-            # A name that is not there costs as much as a wrong password.
-            proven = verify_password(secret, (row.password_hash if row else None) or NOBODY)
-        if row is None or not proven or not row.enabled:
-            raise Unauthenticated(WRONG)
+    def sign_up(self, name: str, password: str, email: str | None) -> AccountRow:
+        """A new user by their own hand, never a superuser. Raises NameInvalid, FieldInvalid, NameTaken."""
+        account = self.create_user(name, password, email)
+        return self.find(account.name)
+
+    def public_name(self, name: str) -> str:
+        """The name of a user, whoever asks; robots and organizations are no users. Raises AccountUnknown."""
+        pointer = self._store.find(name)
+        if pointer is None or pointer.kind != Kind.USER.value:
+            raise AccountUnknown(name)
+        return name
+
+    def profile(self, actor: Actor) -> Profile:
+        """Oneself, with one's organizations: by one query and one batch. Raises Unauthenticated, Denied."""
+        identifier = self._access.oneself(actor, USER_READ)
+        account, memberships = self._store.with_memberships(identifier)
+        batch = Batch()
+        own = batch.add(NamespaceRow, keys.namespace(identifier))
+        ids = {row.namespace_id for row in memberships}
+        namespaces = {known: batch.add(NamespaceRow, keys.namespace(known)) for known in ids}
+        teams = [batch.add(TeamRow, keys.team(row.team_id)) for row in memberships]
+        sizes = [batch.add(SizeRow, key) for key in keys.namespace_sizes(identifier)]
+        batch.read()
+        if account is None or own.row is None:
+            raise AccountUnknown(actor.name)
+        rows = [read.row for read in namespaces.values() if read.row and read.row.state == "live"]
+        places = [_place(row, [read.row for read in teams if read.row]) for row in rows]
+        organizations = sorted((place for place in places if place.teams), key=lambda place: place.name)
+        return Profile(account, own.row, organizations, sum(read.row.bytes for read in sizes if read.row))
+
+    def change(self, actor: Actor, changes: Changes) -> AccountRow:
+        """Changes oneself.
+
+        A new password ends every session and token. Raises FieldInvalid, Unauthenticated, Denied.
+        """
+        identifier = self._access.oneself(actor)
+        hashed = None
+        if changes.password is not None:
+            check_password(changes.password)
+            hashed = hash_password(changes.password)
+        if changes.email is not None:
+            parse_email(changes.email)
+        if changes.window_s is not None:
+            parse_window(changes.window_s)
+        return until_won(lambda: self._change(actor, identifier, changes, hashed))
+
+    def _change(self, actor: Actor, identifier: str, changes: Changes, hashed: str | None) -> AccountRow:
+        row, namespace = self._store.get(identifier), self._store.namespace(identifier)
+        if row is None or namespace is None:
+            raise AccountUnknown(actor.name)
+        transaction, version, before = Transaction(), row.version, row.email
+        for field in ("given_name", "family_name", "company", "location"):
+            if getattr(changes, field) is not None:
+                setattr(row, field, getattr(changes, field))
+        if hashed is not None:
+            row.password_hash, row.epoch = hashed, row.epoch + 1
+            self._usage.note(actor, transaction, "account_change_password", identifier, {})
+        if changes.email is not None and changes.email != before:
+            if self._store.by_email(changes.email) not in (None, identifier):
+                raise FieldInvalid("email", "this e-mail address is used by another account")
+            row.email = changes.email
+            self._store.move_email(transaction, identifier, before, changes.email)
+            addresses = {"old_email": before, "email": changes.email}
+            self._usage.note(actor, transaction, "user_change_email", identifier, addresses)
+        self._store.put_account(transaction, row, version)
+        if self._change_namespace(namespace, changes):
+            self._store.put_namespace(transaction, namespace)
+        if changes.window_s is not None:
+            told = {"tag_expiration": changes.window_s}
+            self._usage.note(actor, transaction, "user_change_tag_expiration", identifier, told)
+        transaction.commit()
         return row
 
-    def _proves(self, row: AccountRow | None, secret: str) -> bool:
-        token = self._store.find_token(hashed(secret))
-        return (
-            row is not None
-            and token is not None
-            and token.owner_id == row.id
-            and token.epoch == row.epoch
-            and (token.expires_at is None or token.expires_at > self._clock())
-        )
+    def _change_namespace(self, namespace: NamespaceRow, changes: Changes) -> bool:
+        given: dict[str, object] = {
+            "window_s": changes.window_s,
+            "invoice_email": changes.invoice_email,
+            "invoice_email_address": changes.invoice_email_address,
+        }
+        for field, value in given.items():
+            if value is not None:
+                setattr(namespace, field, value)
+        return any(value is not None for value in given.values())
 
 
-def hashed(secret: str) -> str:
-    """What a random token is found by: 256 random bits need no slow hash."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+def _performer(row: AccountRow) -> Actor:
+    """Whoever signs up does it themselves."""
+    return Actor(row.id, row.name)
 
 
-def hash_password(password: str) -> str:
-    """A password's argon2id hash, with salt and parameters, in PHC's form."""
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
-    derivation = Argon2id(salt=os.urandom(16), length=32, iterations=PASSES, lanes=LANES, memory_cost=MEMORY_KIB)
-    return derivation.derive_phc_encoded(password.encode())
-
-
-def verify_password(password: str, encoded: str) -> bool:
-    """Whether a password has this hash."""
-    from cryptography.exceptions import InvalidKey
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
-    try:
-        with ONE_AT_A_TIME:
-            Argon2id.verify_phc_encoded(password.encode("utf-8", "replace"), encoded)
-    except InvalidKey:
-        return False
-    return True
-
-
-def _nobody() -> str:
-    """A hash in the form of all others that no password has."""
-    salt, tag = (base64.b64encode(bytes(size)).decode().rstrip("=") for size in (16, 32))
-    return f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${tag}"
-
-
-NOBODY = _nobody()
-
-
-def seal(envelope: Mapping[str, bytes], associated: str, plain: bytes) -> tuple[str, bytes]:
-    """Encrypts with the newest key of the ring (AES-GCM, 12 bytes of nonce before the text); key id and bytes."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    key_id = next(reversed(list(envelope)))
-    nonce = os.urandom(12)
-    return key_id, nonce + AESGCM(envelope[key_id]).encrypt(nonce, plain, associated.encode())
+def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> Place:
+    """An organization as a member of some teams stands in it."""
+    identifier = keys.namespace_id(namespace.pk)
+    held = tuple(team for team in teams if team.namespace_id == identifier)
+    role = max((team.team_role for team in held), key=lambda one: one.rank, default=None)
+    return Place(identifier, namespace.name, Kind.ORGANIZATION, role, held)

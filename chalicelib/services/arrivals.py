@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from chalicelib.domain.digests import Digest
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys
 from chalicelib.storage.blobs import BlobStore
 from chalicelib.storage.objects import Gone, ObjectStore
 
@@ -34,13 +34,13 @@ class Arrivals:
 
     def latest(self, repository_id: str, digest: Digest) -> tuple[str, int] | None:
         """Key and size of the last object that arrived for a repository and a digest, proven; None where none did."""
-        found = self._objects.last(keys.edge_prefix(repository_id, digest))
+        found = self._objects.last(bucket_keys.edge_prefix(repository_id, digest))
         if not self._is_staged:
             return found
-        staged = None if found else self._objects.last(keys.staging_prefix(repository_id, digest))
+        staged = None if found else self._objects.last(bucket_keys.staging_prefix(repository_id, digest))
         try:
             if staged:
-                found = keys.out_of_staging(staged[0]), staged[1]
+                found = bucket_keys.out_of_staging(staged[0]), staged[1]
                 self._objects.copy(staged[0], found[0])
             is_proven = found is not None and self._is_proven(found[0], digest)
         except Gone:

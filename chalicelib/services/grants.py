@@ -16,7 +16,7 @@ from chalicelib.domain.uploads import LARGEST_OBJECT, LARGEST_PUT, MEBIBYTE
 from chalicelib.services.blobs import Blobs
 from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.services.uploads import Uploads
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys
 from chalicelib.storage.objects import Gone, ObjectStore
 from chalicelib.storage.table import LostRace
 from chalicelib.storage.uploads import CANCELLED, CLOSED, GRANTED, HASHING, OPEN, UploadRow, UploadStore
@@ -62,7 +62,7 @@ class Grants:
         if not 1 <= first <= _part_count(size):
             raise BlobUploadInvalid(f"first is {first}: the parts have the numbers 1 to {_part_count(size)}")
         if _in_one_put(digest, size):
-            s3_key = keys.edge_prefix(repository.id, digest) + token.upload_id
+            s3_key = bucket_keys.edge_prefix(repository.id, digest) + token.upload_id
             address = self._objects.address("put_object", s3_key, ADDRESS_S, ChecksumSHA256=digest.base64)
             headers = {"x-amz-checksum-sha256": digest.base64}
             return {"way": "put", "address": address, "headers": headers, "upload": following}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.services.arrivals import Arrivals
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys
 from chalicelib.storage.objects import ObjectStore, Stored
 from chalicelib.storage.reconcile import ReconcileStore
 
@@ -46,7 +46,7 @@ class Reconcile:
         place, looked_at, removed = self._store.place(), 0, list[Stored]()
         if not place.after and self._clock() < place.ended_at + ROUND_S:
             return Run()
-        for page in self._objects.pages(keys.INCOMING, place.after):
+        for page in self._objects.pages(bucket_keys.INCOMING, place.after):
             if not page:
                 break
             removed += self._removed(page)
@@ -62,7 +62,7 @@ class Reconcile:
     def _removed(self, page: Sequence[Stored]) -> list[Stored]:
         settled = self._clock() - self._settled_s
         old = {entry.key: entry for entry in page if entry.written_at < settled}
-        arrived = {key: digest for key in old if (digest := keys.edge_digest(key))}
+        arrived = {key: digest for key in old if (digest := bucket_keys.edge_digest(key))}
         return [old[key] for key in self._arrivals.remove_unnamed(arrived)] if arrived else []
 
 

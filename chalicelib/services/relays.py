@@ -11,7 +11,7 @@ from chalicelib.domain.errors import BlobUploadUnknown, OutOfOrder
 from chalicelib.domain.ids import ulid
 from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.services.uploads import Progress, Uploads
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.table import LostRace, Transaction
 from chalicelib.storage.uploads import OPEN, UploadRow, UploadStore
@@ -50,7 +50,7 @@ class Relays:
         row = row or self._uploads.new_row(token)
         self._uploads.prepare_parts(row, is_new=is_new)
         start = first or row.parts + 1
-        tail_key = keys.incoming(row.repository_id, ulid())
+        tail_key = bucket_keys.incoming(row.repository_id, ulid())
         return {
             "upload": self._tokens.granted(token),
             "offset": row.offset,

@@ -20,7 +20,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, ANY, PUSH, Actor, Grant, Scope, Source
 from chalicelib.services.access import Access
-from chalicelib.services.accounts import Accounts
+from chalicelib.services.doors import Doors
 from chalicelib.storage.accounts import AccountRow
 
 ALGORITHM, TYPE = "ES256", "access"
@@ -44,7 +44,7 @@ class Tokens:
 
     def __init__(
         self,
-        accounts: Accounts,
+        doors: Doors,
         access: Access,
         keys: Sequence[Mapping[str, Any]],
         issuer: str,
@@ -52,25 +52,29 @@ class Tokens:
         life_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._accounts, self._access, self._clock = accounts, access, clock
+        self._doors, self._access, self._clock = doors, access, clock
         self._keys = [ECKey.import_key(dict(key)) for key in keys]
         self._ring = KeySet(list(self._keys))
         self._issuer, self._audience, self._life_s = issuer, audience, life_s
         self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
         self._lock = Lock()
 
-    def issue(self, credentials: tuple[str, str] | None, service: str | None, scopes: Sequence[str]) -> Issued:
+    def issue(
+        self, credentials: tuple[str, str] | None, service: str | None, scopes: Sequence[str], address: str = ""
+    ) -> Issued:
         """A token for name and password, or for the anonymous, with as much of the scopes as they have.
 
-        Raises Unauthenticated for wrong credentials, ScopeInvalid for a foreign service or unreadable scopes.
+        Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for a foreign service or unreadable scopes.
         """
         if service not in (None, "", self._audience):
             raise ScopeInvalid(f"this registry's service is {self._audience!r}")
         asked = Scope.merge(Scope.parse_all(scopes))
         if len(asked) > LARGEST_REQUEST:
             raise ScopeInvalid(f"a token has at most {LARGEST_REQUEST} scopes")
-        account = self._accounts.authenticate(*credentials) if credentials else None
-        access = [entry for scope in asked if (entry := self._entry(account, scope))]
+        known = self._doors.recognise(*credentials, address) if credentials else None
+        account = known.account if known else None
+        narrowed = known.scopes if known else None
+        access = [entry for scope in asked if (entry := self._entry(account, scope, narrowed))]
         who = Actor(account.id, account.name, account.kind, account.epoch) if account else ANONYMOUS
         return self._sign(who, access, self._clock(), self._life_s)
 
@@ -84,7 +88,9 @@ class Tokens:
         entry = {"type": "repository", "name": grant.name, "actions": [PUSH], **_ids(grant)}
         return self._sign(actor, [entry], actor.issued_at, life_s).token
 
-    def _entry(self, account: AccountRow | None, scope: Scope) -> dict[str, Any] | None:
+    def _entry(
+        self, account: AccountRow | None, scope: Scope, narrowed: frozenset[str] | None
+    ) -> dict[str, Any] | None:
         if scope.type == "registry":
             return {"type": scope.type, "name": scope.name, "actions": list(scope.actions)}
         if scope.type != "repository":
@@ -93,7 +99,7 @@ class Tokens:
             name = RepositoryName.parse(scope.name)
         except NameInvalid:
             return None
-        grant = self._access.walk(account, name)
+        grant = self._access.walk(account, name, narrowed)
         actions = [action for action in scope.actions if action in grant.actions]
         if ANY in scope.actions:
             actions = sorted(grant.actions)
@@ -152,7 +158,8 @@ class Tokens:
 
 def _ids(grant: Grant) -> dict[str, str | None]:
     source = grant.source.value if grant.source else None
-    return {"id": grant.repository_id, "namespace": grant.namespace_id, "source": source}
+    ids = {"id": grant.repository_id, "namespace": grant.namespace_id, "source": source}
+    return ids | {"team": grant.team_id} if grant.team_id else ids
 
 
 def _actor(claims: Mapping[str, Any]) -> Actor:
@@ -171,4 +178,5 @@ def _grant(entry: Mapping[str, Any]) -> Grant:
         entry.get("id"),
         entry.get("namespace"),
         Source(source) if source else None,
+        entry.get("team"),
     )

@@ -22,7 +22,7 @@ from chalicelib.domain.uploads import MANY, SMALLEST_PART, Chunk, UploadToken
 from chalicelib.services.access import Access, Rights
 from chalicelib.services.repositories import Repositories
 from chalicelib.services.upload_tokens import UploadTokens
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.blobs import BlobStore, BlobView, FenceRow, Sniffed
 from chalicelib.storage.objects import Gone, ObjectStore
 from chalicelib.storage.table import Batch, LostRace, Read, Transaction, absent, until_won
@@ -137,7 +137,7 @@ class Uploads:
         together = (self._objects.get(row.tail_key) if row.tail_key else b"") + content
         if len(together) < SMALLEST_PART:
             # Too few for a part: they wait in an object of their own, which is the blob when nothing follows.
-            row.tail_key, row.tail_size = keys.incoming(row.repository_id, ulid(self._clock())), len(together)
+            row.tail_key, row.tail_size = bucket_keys.incoming(row.repository_id, ulid(self._clock())), len(together)
             self._objects.put(row.tail_key, together, Digest.of(together))
             return
         self._begin_parts(row)
@@ -147,7 +147,7 @@ class Uploads:
 
     def _begin_parts(self, row: UploadRow) -> None:
         if row.multipart_id is None:
-            row.s3_key = keys.incoming(row.repository_id, ulid(self._clock()))
+            row.s3_key = bucket_keys.incoming(row.repository_id, ulid(self._clock()))
             row.multipart_id = self._objects.begin_parts(row.s3_key)
 
     def prepare_parts(self, row: UploadRow, *, is_new: bool) -> None:
@@ -225,7 +225,7 @@ class Uploads:
             nonlocal placed
             view, upload, _ = self._look(actor, repository, digest, token.upload_id if token else "")
             if not view.blob and not placed:
-                placed = keys.incoming(repository.id, ulid(self._clock()))
+                placed = bucket_keys.incoming(repository.id, ulid(self._clock()))
                 self._objects.put(placed, content, digest)
             kept = view.blob.s3_key if view.blob else placed
             transaction = Transaction()
@@ -286,7 +286,7 @@ class Uploads:
         if content:
             self._take(transaction, row, content)
         row.status, row.digest = CLOSED, digest
-        row.s3_key = row.s3_key or row.tail_key or keys.incoming(row.repository_id, ulid(self._clock()))
+        row.s3_key = row.s3_key or row.tail_key or bucket_keys.incoming(row.repository_id, ulid(self._clock()))
         self.keep(row, is_new=False, transaction=transaction)
         if old_tail and old_tail != row.tail_key:
             self._objects.delete(old_tail)

@@ -42,6 +42,15 @@ class Usage:
         )
         self._store.record(transaction, event, waits)
 
+    def note(
+        self, actor: Actor, transaction: Transaction, kind: str, namespace_id: str, metadata: Mapping[str, object]
+    ) -> None:
+        """Adds what happens to a namespace, and to none of its repositories, to the transaction that lets it."""
+        now = self._clock()
+        told = {**actor.application, **metadata}
+        event = Event(ulid(now), now, kind, namespace_id, None, actor.name, actor.address, told)
+        self._store.record(transaction, event)
+
     def pulled(self, actor: Actor, repository: Repository, reference: str) -> None:
         """Records a pull. It never fails one: what the table refuses goes to the log line."""
         now = self._clock()

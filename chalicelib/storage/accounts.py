@@ -1,4 +1,6 @@
-"""Accounts, robots and random tokens as they are kept."""
+"""Accounts, their names and namespaces, and robots as they are kept."""
+
+from collections.abc import Sequence
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
@@ -6,7 +8,8 @@ from chalicelib.domain.accounts import Account, Kind
 from chalicelib.domain.names import MAXIMUM_LENGTH
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
-from chalicelib.storage.table import Read, Row, Transaction, absent, get
+from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query_kinds
+from chalicelib.storage.teams import MembershipRow
 
 
 class AccountNameRow(Row):
@@ -25,6 +28,11 @@ class NamespaceRow(Row):
     state = UnicodeAttribute(default="live")
     # The Time Machine's window in seconds: how long a dead tag can be restored.
     window_s = Integer(default=14 * 86400)
+    # An organization's; a user's stands with the account.
+    email = OptionalText()
+    invoice_email = BooleanAttribute(default=False)
+    invoice_email_address = OptionalText()
+    created_at = OptionalInteger()
     version = Integer(default=0)
     view = UnicodeAttribute()
     view_at = UnicodeAttribute()
@@ -42,6 +50,12 @@ class AccountRow(Row):
     superuser = BooleanAttribute(default=False)
     password_hash = OptionalText()
     created_at = Integer()
+    email = OptionalText()
+    given_name = OptionalText()
+    family_name = OptionalText()
+    company = OptionalText()
+    location = OptionalText()
+    version = Integer(default=0)
 
     def to_account(self) -> Account:
         """The account in the domain's words."""
@@ -54,16 +68,21 @@ class RobotRow(Row):
     account_id = UnicodeAttribute()
     sealed_token = OptionalBytes()
     key_id = UnicodeAttribute()
+    name = OptionalText()
+    description = UnicodeAttribute(default="")
+    # JSON, as it was given.
+    metadata = OptionalText()
+    federation = OptionalText()
+    created_at = OptionalInteger()
+    # The token that `sealed_token` holds: its uuid and the hash it is found by.
+    token_uuid = OptionalText()
+    version = Integer(default=0)
 
 
-class TokenRow(Row):
-    """A random token, found by the hash of its secret."""
+class EmailRow(Row):
+    """An e-mail address, pointing to the account that has it."""
 
-    kind = UnicodeAttribute()
-    owner_id = UnicodeAttribute()
-    uuid = UnicodeAttribute()
-    epoch = Integer()
-    expires_at = OptionalInteger()
+    account_id = UnicodeAttribute()
 
 
 class FirstUserRow(Row):
@@ -84,16 +103,40 @@ class AccountStore:
         """An account by its id."""
         return get(AccountRow, keys.account(account_id))
 
+    def get_all(self, account_ids: Sequence[str]) -> dict[str, AccountRow]:
+        """Accounts by their ids, those that are there."""
+        batch = Batch()
+        reads = {identifier: batch.add(AccountRow, keys.account(identifier)) for identifier in account_ids}
+        if reads:
+            batch.read()
+        return {identifier: read.row for identifier, read in reads.items() if read.row}
+
+    def with_memberships(self, account_id: str) -> tuple[AccountRow | None, list[MembershipRow]]:
+        """An account and the teams it is in, by one query."""
+        kinds: dict[str, type[Row]] = {keys.META: AccountRow, "": MembershipRow}
+        found = query_kinds(keys.account_with_memberships(account_id), kinds)
+        account = next((row for row in found if isinstance(row, AccountRow)), None)
+        return account, [row for row in found if isinstance(row, MembershipRow)]
+
+    def namespaces(self, namespace_ids: Sequence[str]) -> dict[str, NamespaceRow]:
+        """Namespaces by their ids, those that are there."""
+        batch = Batch()
+        reads = {identifier: batch.add(NamespaceRow, keys.namespace(identifier)) for identifier in namespace_ids}
+        if reads:
+            batch.read()
+        return {identifier: read.row for identifier, read in reads.items() if read.row}
+
+    def by_email(self, address: str) -> str | None:
+        """The id of the account that has an e-mail address."""
+        row = get(EmailRow, keys.email(address))
+        return row.account_id if row else None
+
     def namespace(self, namespace_id: str) -> NamespaceRow | None:
         """A namespace by its id."""
         return get(NamespaceRow, keys.namespace(namespace_id))
 
-    def find_token(self, sha256: str) -> TokenRow | None:
-        """A random token by its hash."""
-        return get(TokenRow, keys.token(sha256))
-
-    def add_user(self, account: AccountRow, first: bool) -> None:
-        """Writes a user with name and namespace of one id. Raises LostRace when the name or the first user is there."""
+    def add_user(self, transaction: Transaction, account: AccountRow, first: bool) -> None:
+        """Writes a user with name, namespace and e-mail, on condition that name, e-mail and first user are free."""
         kind = Kind.USER.value
         namespace = NamespaceRow.under(
             keys.namespace(account.id),
@@ -101,37 +144,43 @@ class AccountStore:
             kind=kind,
             view=keys.view_accounts(kind),
             view_at=account.name,
+            created_at=account.created_at,
         )
-        transaction = Transaction()
         transaction.put(AccountNameRow.under(keys.account_name(account.name), id=account.id, kind=kind), absent())
         transaction.put(namespace)
         transaction.put(account)
         if first:
             transaction.put(FirstUserRow.under(keys.first_user(), account_id=account.id), absent())
-        transaction.commit()
+        if account.email:
+            transaction.put(EmailRow.under(keys.email(account.email), account_id=account.id), absent())
+
+    def move_email(self, transaction: Transaction, account_id: str, old: str | None, new: str) -> None:
+        """Gives an account another e-mail address, on condition that nobody has it."""
+        if old and old.lower() != new.lower():
+            transaction.delete(EmailRow.under(keys.email(old)))
+        if not old or old.lower() != new.lower():
+            transaction.put(EmailRow.under(keys.email(new), account_id=account_id), absent())
+
+    def put_account(self, transaction: Transaction, row: AccountRow, version: int) -> None:
+        """Writes an account over the version that was read."""
+        row.version = version + 1
+        transaction.put(row, at_version(AccountRow.version, version))
+
+    def put_namespace(self, transaction: Transaction, row: NamespaceRow) -> None:
+        """Writes a namespace over the version that was read."""
+        version, row.version = row.version, row.version + 1
+        transaction.put(row, at_version(NamespaceRow.version, version))
 
     def has_first_user(self) -> bool:
         """Whether the first superuser has been made."""
         return get(FirstUserRow, keys.first_user()) is not None
 
-    def add_robot(self, account: AccountRow, robot: RobotRow, token: TokenRow) -> None:
-        """Writes a robot with its token. Raises LostRace when the name is there."""
-        transaction = Transaction()
-        transaction.put(
-            AccountNameRow.under(keys.account_name(account.name), id=account.id, kind=account.kind), absent()
-        )
+    def add_robot(self, transaction: Transaction, account: AccountRow, robot: RobotRow) -> None:
+        """Writes a robot, on condition that its name is free."""
+        name = AccountNameRow.under(keys.account_name(account.name), id=account.id, kind=account.kind)
+        transaction.put(name, absent())
         transaction.put(account)
         transaction.put(robot, absent())
-        transaction.put(token)
-        listed = TokenRow.under(
-            keys.account_token(account.id, token.kind, token.uuid),
-            kind=token.kind,
-            owner_id=account.id,
-            uuid=token.uuid,
-            epoch=token.epoch,
-        )
-        transaction.put(listed)
-        transaction.commit()
 
 
 def holds(read: Read[AccountRow], epoch: int) -> bool:

@@ -1,18 +1,38 @@
 """Every key and index value of the one table. No other file spells one.
 
 NAME#<name>              META                    account name -> id
+EMAIL#<lower case>       META                    e-mail -> account id
 SYSTEM                   FIRST                   the first superuser
                          RECONCILE               how far the bucket is looked through
+                         MESSAGE#<uuid>          message to everybody
 N#<namespace>            META                    namespace
                          REPO#<repository>       repository name -> id
+                         GONE#<repo>#<ulid>      deleted repository
                          ROBOT#<name>            robot
+                         TEAM#<name>             team name -> id
+                         PROTOTYPE#<uuid>        default permission
+                         APP#<client>            OAuth application
+                         APPTOKEN#<client>#<uu>  token of an application, to list and revoke by
+                         QUOTA#<n>               quota
                          SIZE#<0..7>             bytes linked
 A#<account>              META                    user or robot
+                         MEMBER#<ns>#<team>      membership of a team
                          GRANT#<ns>#<repo>       role on a repository
                          TOKEN#<kind>#<uuid>     token, to list and revoke by
+                         USED#<uuid>             when a token was last used
+                         STAR#<repo>             starred repository
+T#<team>                 META                    team
+                         WITH#<account>          member of it
+                         GRANT#<ns>#<repo>       role on a repository
+CLIENT#<client>          META                    OAuth application, to find
 TOKEN#<sha256>           META                    token, to find
+CODE#<sha256>            META                    OAuth code
+THROTTLE#<what>          META                    attempts at a door
+WORD#<two letters>       <word>#<what>           search
+KEYS#<issuer>            META                    keys of somebody else's tokens
+COUNT#N|R#<id>           <day>#<kind>            events of a day
 R#<repository>           META                    the way back to the name
-                         PERM#<account>          role of an account
+                         PERM#<account or team>  role of an account or a team
                          SIZE#<0..7>             bytes linked
                          TAG#<tag>               tag, alive
                          LIFE#<tag>#<ulid>       a tag's life
@@ -38,7 +58,6 @@ Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<r
 """
 
 import datetime
-import re
 import zlib
 
 from chalicelib.domain.digests import Digest
@@ -68,6 +87,11 @@ def namespace(identifier: str) -> Key:
     return f"N#{identifier}", META
 
 
+def namespace_id(key: str) -> str:
+    """The namespace whose partition this is."""
+    return key.removeprefix("N#")
+
+
 def repository_name(namespace_id: str, repository: str) -> Key:
     """Repository name -> id."""
     return f"N#{namespace_id}", f"REPO#{repository}"
@@ -81,6 +105,116 @@ def robot(namespace_id: str, name: str) -> Key:
 def account(identifier: str) -> Key:
     """A user or robot."""
     return f"A#{identifier}", META
+
+
+def email(address: str) -> Key:
+    """E-mail -> account id; upper and lower case are one."""
+    return f"EMAIL#{address.lower()}", META
+
+
+def message(uuid: str = "") -> Key:
+    """A message to everybody; without a uuid, the prefix of all."""
+    return "SYSTEM", f"MESSAGE#{uuid}"
+
+
+def team_name(namespace_id: str, name: str = "") -> Key:
+    """Team name -> id; without a name, the prefix of all."""
+    return f"N#{namespace_id}", f"TEAM#{name}"
+
+
+def team(identifier: str) -> Key:
+    """A team."""
+    return f"T#{identifier}", META
+
+
+def team_member(team_id: str, account_id: str = "") -> Key:
+    """That an account is in a team, found by the team; without an account, the prefix of all."""
+    return f"T#{team_id}", f"WITH#{account_id}"
+
+
+def membership(account_id: str, namespace_id: str, team_id: str = "") -> Key:
+    """That an account is in a team, found by the account; without a team, the prefix of an organization's."""
+    return f"A#{account_id}", f"MEMBER#{namespace_id}#{team_id}"
+
+
+def account_with_memberships(account_id: str) -> Key:
+    """An account and all its memberships: partition and prefix, which both begin with."""
+    return f"A#{account_id}", "ME"
+
+
+def prototype(namespace_id: str, uuid: str = "") -> Key:
+    """A default permission of an organization; without a uuid, the prefix of all."""
+    return f"N#{namespace_id}", f"PROTOTYPE#{uuid}"
+
+
+def application(namespace_id: str, client_id: str = "") -> Key:
+    """An OAuth application of an organization; without an id, the prefix of all."""
+    return f"N#{namespace_id}", f"APP#{client_id}"
+
+
+def client(client_id: str) -> Key:
+    """An OAuth application, found by its client id."""
+    return f"CLIENT#{client_id}", META
+
+
+def application_token(namespace_id: str, client_id: str, uuid: str = "") -> Key:
+    """A token of an application, listed by its organization; without a uuid, the prefix of all."""
+    return f"N#{namespace_id}", f"APPTOKEN#{client_id}#{uuid}"
+
+
+def quota(namespace_id: str, identifier: str = "") -> Key:
+    """A quota of a namespace; without an id, the prefix of all."""
+    return f"N#{namespace_id}", f"QUOTA#{identifier}"
+
+
+def gone(namespace_id: str, repository: str, ulid: str) -> Key:
+    """A repository that was deleted, while it can be restored."""
+    return f"N#{namespace_id}", f"GONE#{repository}#{ulid}"
+
+
+def star(account_id: str, repository_id: str = "") -> Key:
+    """A repository that a user has starred; without one, the prefix of all."""
+    return f"A#{account_id}", f"STAR#{repository_id}"
+
+
+def used(account_id: str, uuid: str = "") -> Key:
+    """When a token was last used; without a uuid, the prefix of all."""
+    return f"A#{account_id}", f"USED#{uuid}"
+
+
+def team_grant(team_id: str, namespace_id: str, repository_id: str) -> Key:
+    """A team's role on a repository, found by team."""
+    return f"T#{team_id}", f"GRANT#{namespace_id}#{repository_id}"
+
+
+def team_grants(team_id: str) -> Key:
+    """All grants of a team: partition and prefix."""
+    return f"T#{team_id}", "GRANT#"
+
+
+def code(sha256: str) -> Key:
+    """An OAuth code, found by its hash."""
+    return f"CODE#{sha256}", META
+
+
+def throttle(what: str) -> Key:
+    """Attempts at a door, counted."""
+    return f"THROTTLE#{what}", META
+
+
+def word(first: str, word: str, target: str = "") -> Key:
+    """What a search finds by a word, under its first two letters; without a target, the prefix of the word."""
+    return f"WORD#{first}", f"{word}#{target}" if target else word
+
+
+def issuer_keys(issuer: str) -> Key:
+    """The keys of an issuer of tokens that are not ours."""
+    return f"KEYS#{issuer}", META
+
+
+def count(owner: str, day: str, kind: str = "") -> Key:
+    """How often something happened on a day; `owner` is `N#` or `R#` and an id; without a kind, the day's prefix."""
+    return f"COUNT#{owner}", f"{day}#{kind}"
 
 
 def grant(account_id: str, namespace_id: str, repository_id: str) -> Key:
@@ -108,15 +242,20 @@ def repository(identifier: str) -> Key:
     return f"R#{identifier}", META
 
 
-def permission(repository_id: str, account_id: str) -> Key:
-    """An account's role on a repository, found by repository."""
-    return f"R#{repository_id}", f"PERM#{account_id}"
+def permission(repository_id: str, holder_id: str = "") -> Key:
+    """The role of an account or a team on a repository, found by repository; without one, the prefix of all."""
+    return f"R#{repository_id}", f"PERM#{holder_id}"
 
 
 def sizes(namespace_id: str, repository_id: str, digest: Digest) -> tuple[Key, Key]:
     """The two counters of linked bytes that a blob's link moves."""
     shard = f"SIZE#{int(digest.hex[:2], 16) % SHARDS}"
     return (f"N#{namespace_id}", shard), (f"R#{repository_id}", shard)
+
+
+def namespace_sizes(namespace_id: str) -> list[Key]:
+    """All counters of a namespace's linked bytes."""
+    return [(f"N#{namespace_id}", f"SIZE#{shard}") for shard in range(SHARDS)]
 
 
 def tag(repository_id: str, name: str) -> Key:
@@ -249,39 +388,3 @@ def view_catalog(visibility: str) -> str:
 def view_accounts(kind: str) -> str:
     """Index `view`: accounts by name."""
     return f"ACCOUNTS#{kind}"
-
-
-def incoming(repository_id: str, attempt: str) -> str:
-    """The S3 key of a blob's bytes that we write: one for every attempt, never used twice."""
-    return f"{INCOMING}{repository_id}/{attempt}"
-
-
-# Where all bytes of blobs lie, and where those wait that nobody has proven.
-INCOMING, STAGING = "in/", "staging/"
-EDGE_KEY = re.compile(r"in/[^/]+/(sha256:[0-9a-f]{64})/[^/]+")
-
-
-def edge_prefix(repository_id: str, digest: Digest) -> str:
-    """Where the upload edge writes the bytes of a digest."""
-    return f"{INCOMING}{repository_id}/{digest}/"
-
-
-def staging_prefix(repository_id: str, digest: Digest) -> str:
-    """Where the upload edge writes what it says are the bytes of a digest, when S3 cannot prove it."""
-    return f"{STAGING}{repository_id}/{digest}/"
-
-
-def out_of_staging(s3_key: str) -> str:
-    """Where the bytes of a staged key go once they are proven."""
-    return INCOMING + s3_key.removeprefix(STAGING)
-
-
-def edge_digest(s3_key: str) -> Digest | None:
-    """The digest that the upload edge, or a grant, wrote a key for; None for any other key."""
-    match = EDGE_KEY.fullmatch(s3_key)
-    return Digest.parse(match[1]) if match else None
-
-
-def manifest_body(repository_id: str, ulid: str) -> str:
-    """The S3 key of a manifest's bytes that do not fit into an item."""
-    return f"bodies/{repository_id}/{ulid}"

@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.states import State
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
 from chalicelib.storage.blobs import UsesRow
 from chalicelib.storage.objects import ObjectStore
@@ -136,7 +136,7 @@ class ManifestStore:
         if manifest.size <= LARGEST_INLINE:
             row.content = manifest.content
         else:
-            row.s3_key = keys.manifest_body(repository_id, ulid)
+            row.s3_key = bucket_keys.manifest_body(repository_id, ulid)
             self._objects.put(row.s3_key, manifest.content, Digest.of(manifest.content))
         return row
 

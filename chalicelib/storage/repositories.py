@@ -7,9 +7,9 @@ from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
-from chalicelib.domain.repositories import Repository, Visibility
+from chalicelib.domain.repositories import Mode, Repository, Visibility
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import Integer
+from chalicelib.storage.attributes import Integer, OptionalText
 from chalicelib.storage.table import Batch, Row, Transaction, absent, get, query, view
 
 
@@ -19,7 +19,9 @@ class RepositoryNameRow(Row):
     name = UnicodeAttribute()
     repository_id = UnicodeAttribute()
     state = UnicodeAttribute(default="live")
+    mode = UnicodeAttribute(default=Mode.NORMAL.value)
     visibility = UnicodeAttribute()
+    description = UnicodeAttribute(default="")
     waits = UnicodeSetAttribute(null=True)
     version = Integer(default=0)
     view = UnicodeAttribute()
@@ -37,13 +39,16 @@ class RepositoryRow(Row):
 
 
 class PermissionRow(Row):
-    """The role of an account on a repository."""
+    """The role of an account or a team on a repository; `name` and `kind` (user, robot, team) are the holder's."""
 
     role = UnicodeAttribute()
+    holder_id = OptionalText()
+    name = OptionalText()
+    kind = OptionalText()
 
 
 class GrantRow(Row):
-    """The same, found by the account."""
+    """The same, found by the holder."""
 
     role = UnicodeAttribute()
     repository_id = UnicodeAttribute()

@@ -2,10 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.connection import TableConnection
 from pynamodb.connection.base import MetaTable
 from pynamodb.exceptions import PutError, TransactWriteError
@@ -177,6 +177,23 @@ def query(
     return model.query(pk, condition, limit=limit, page_size=page or limit, consistent_read=True)
 
 
+def query_kinds(key: Key, kinds: Mapping[str, type[Row]]) -> list[Row]:
+    """Rows of several kinds that lie together: those of `query`, each of the kind that its sort key begins with."""
+    pk, prefix = key
+    found: list[Row] = []
+    start: Any = None
+    while True:
+        answer = Row._get_connection().query(
+            pk, Row.sk.startswith(prefix), consistent_read=True, exclusive_start_key=start
+        )
+        for raw in answer["Items"]:
+            model = next(model for beginning, model in kinds.items() if raw["sk"]["S"].startswith(beginning))
+            found.append(model.from_raw_data(raw))
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return found
+
+
 def view(model: type[R], value: str, after: str, limit: int) -> Iterator[R]:
     """Rows of a partition of index `view` past `after`, in order; the index lags behind the table."""
     connection, name = Row._get_connection().connection, Row.Meta.table_name
@@ -249,10 +266,21 @@ def absent() -> Condition:
     return Row.pk.does_not_exist()
 
 
+def at_version(version: Attribute[Any], read: int) -> Condition:
+    """The condition that a row is the version that was read; one from before versions were counted is the first."""
+    condition: Condition = version == read
+    return condition if read else condition | version.does_not_exist()
+
+
 def put_new(row: Row) -> bool:
     """Writes a row where none stands; False when one does."""
+    return put_if(row, absent())
+
+
+def put_if(row: Row, condition: Condition) -> bool:
+    """Writes a row on a condition; False when it does not hold."""
     try:
-        row.save(absent())
+        row.save(condition)
     except PutError as error:
         if error.cause_response_code != "ConditionalCheckFailedException":
             raise

@@ -54,7 +54,9 @@ def _user(house: Services, arguments: argparse.Namespace) -> str:
 
 
 def _robot(house: Services, arguments: argparse.Namespace) -> str:
-    _, token = house.accounts.create_robot(RobotName.parse(f"{arguments.namespace}+{arguments.name}"))
+    owner = house.accounts.find(arguments.namespace)
+    name = RobotName.parse(f"{arguments.namespace}+{arguments.name}")
+    _, token = house.robots.create(Actor(owner.id, owner.name), name)
     return token
 
 

@@ -9,7 +9,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import Download
 from chalicelib.domain.errors import BlobUploadUnknown, RouteUnknown
 from chalicelib.domain.uploads import UploadToken
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys
 from chalicelib.wiring import Services
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, refuse, reply
 from infra.local.ways import Target
@@ -61,7 +61,7 @@ class Edge:
         return await refuse(send, 503, "UNAVAILABLE", f"S3 answered {status}: try again in a moment")
 
     async def _put(self, token: UploadToken, digest: Digest, size: int, receive: Receive) -> int:
-        s3_key = keys.edge_prefix(token.repository_id, digest) + token.upload_id
+        s3_key = bucket_keys.edge_prefix(token.repository_id, digest) + token.upload_id
         address = self._services.objects.address("put_object", s3_key, 60, ChecksumSHA256=digest.base64)
         headers = {"Content-Length": str(size), "x-amz-checksum-sha256": digest.base64}
         async with self.session.put(address, data=_whole(receive), headers=headers) as answer:

@@ -13,7 +13,6 @@ import pytest
 import requests
 
 from chalicelib.domain import media_types
-from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
@@ -178,7 +177,7 @@ def test_a_private_image_is_nobody_s_but_a_public_one_everybody_s(door: Door, ad
 def test_a_robot_pushes_where_it_was_granted_to_and_nowhere_else(door: Door, admin: Client) -> None:
     admin.push_image("v1")
     admin.push_image("v1", repository="admin/other")
-    _, secret = door.house.services.accounts.create_robot(RobotName.parse("admin+ci"))
+    _, secret = door.house.robot("admin+ci")
     assert Client(door, "admin+ci", secret).pull() in (401, 403, 404)
 
     a_granted(door.house, "admin+ci", Role.WRITE)
@@ -194,7 +193,7 @@ def test_a_robot_pushes_where_it_was_granted_to_and_nowhere_else(door: Door, adm
 
 def test_a_robot_that_may_read_pulls_and_does_not_push(door: Door, admin: Client) -> None:
     admin.push_image("v1")
-    _, secret = door.house.services.accounts.create_robot(RobotName.parse("admin+reader"))
+    _, secret = door.house.robot("admin+reader")
     a_granted(door.house, "admin+reader", Role.READ)
     robot = Client(door, "admin+reader", secret)
 

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.downloads import PREFIX
 from chalicelib.settings import DOWNLOADS, Settings
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.table import description
 from infra.packaging.functions import declared
 from tests.stack import ROOT
@@ -105,7 +105,7 @@ def test_the_role_reaches_the_prefixes_that_the_code_writes(made: Mapping[str, M
     (bytes_,) = [statement for statement in statements if statement["Sid"] == "Bytes"]
     prefixes = {resource.split("/")[1] for resource in bytes_["Resource"]}
 
-    written = {keys.incoming("R", "A"), keys.manifest_body("R", "U")}
+    written = {bucket_keys.incoming("R", "A"), bucket_keys.manifest_body("R", "U")}
     assert prefixes == {key.split("/")[0] for key in written}
 
 

@@ -14,7 +14,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import Download
 from chalicelib.domain.errors import BlobUploadUnknown, RouteUnknown
 from chalicelib.domain.uploads import UploadToken
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys
 from infra.local.ways import Target, Way
 
 VECTORS = json.loads((Path(__file__).parent / "edge/vectors.json").read_text())
@@ -69,7 +69,7 @@ def test_a_layer_comes_to_lie_where_the_function_puts_it(vector: dict[str, Any])
     target = target_of(vector)
     token, digest = UploadToken.verify(target.upload, BELIEVED, NOW), Digest.parse(target.digest)
 
-    assert keys.edge_prefix(token.repository_id, digest) + token.upload_id == vector["key"]
+    assert bucket_keys.edge_prefix(token.repository_id, digest) + token.upload_id == vector["key"]
     assert (str(digest), digest.base64) == (vector["digest"], vector["checksum"])
     assert target.repository == vector["repository"]
 

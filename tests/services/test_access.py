@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, NameUnknown, RegistryError, Unauthenticated
 from chalicelib.domain.manifests import Manifest
@@ -111,7 +110,7 @@ def test_a_repository_made_private_again_closes_to_the_anonymous_at_once(house: 
 
 def test_a_robot_may_what_it_was_granted_with_its_token_as_password(house: House) -> None:
     a_repository(house)
-    _, secret = house.services.accounts.create_robot(RobotName.parse("admin+builder"))
+    _, secret = house.robot("admin+builder")
     scope = ["repository:admin/app:pull,push"]
     assert (
         not house.services.tokens.believe(house.services.tokens.issue(("admin+builder", secret), None, scope).token)
@@ -128,7 +127,7 @@ def test_a_robot_may_what_it_was_granted_with_its_token_as_password(house: House
 
 def test_a_robot_is_not_the_owner_of_its_namespace(house: House) -> None:
     a_repository(house)
-    house.services.accounts.create_robot(RobotName.parse("admin+builder"))
+    house.robot("admin+builder")
 
     robot = someone(house, "admin+builder", "admin/app", "admin/new")
 

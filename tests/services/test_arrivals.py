@@ -9,7 +9,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.storage import keys
+from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.blobs import BlobRow, FenceRow
 from chalicelib.storage.table import get
 from tests import invariants
@@ -30,7 +30,7 @@ def staging(new_house: Callable[..., House]) -> House:
 
 def staged(house: House, content: bytes, digest: Digest = DIGEST) -> str:
     """Bytes as such an edge writes them, whatever they are; gives their key."""
-    key = keys.staging_prefix(a_repository(house).id, digest) + ulid()
+    key = bucket_keys.staging_prefix(a_repository(house).id, digest) + ulid()
     house.services.objects.client.put_object(Bucket=house.settings.bucket, Key=key, Body=content)
     return key
 
@@ -47,8 +47,8 @@ def found(house: House) -> str | None:
 def test_staged_bytes_are_copied_where_blobs_are_found_and_leave_staging(staging: House) -> None:
     key = staged(staging, CONTENT)
 
-    assert found(staging) == keys.out_of_staging(key)
-    assert staging.services.objects.get(keys.out_of_staging(key)) == CONTENT
+    assert found(staging) == bucket_keys.out_of_staging(key)
+    assert staging.services.objects.get(bucket_keys.out_of_staging(key)) == CONTENT
     assert not staging.services.objects.exists(key)
     invariants.check(staging)
 
@@ -58,8 +58,8 @@ def test_staged_bytes_of_another_digest_never_become_a_blob(staging: House) -> N
 
     assert found(staging) is None
     assert not staging.services.objects.exists(key)
-    assert not staging.services.objects.exists(keys.out_of_staging(key))
-    assert get(FenceRow, keys.fence(keys.out_of_staging(key))) is not None
+    assert not staging.services.objects.exists(bucket_keys.out_of_staging(key))
+    assert get(FenceRow, keys.fence(bucket_keys.out_of_staging(key))) is not None
 
 
 def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: House) -> None:
@@ -68,7 +68,7 @@ def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: Hous
 
     key = staged(staging, CONTENT)
 
-    assert found(staging) == keys.out_of_staging(key)
+    assert found(staging) == bucket_keys.out_of_staging(key)
 
 
 def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: House) -> None:

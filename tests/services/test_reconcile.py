@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.services.reconcile import ROUND_S, Run
-from chalicelib.storage import keys, objects
+from chalicelib.storage import bucket_keys, objects
 from infra.local import seed
 from tests import invariants
 from tests.builders import a_blob, a_repository, at_the_edge
@@ -144,4 +144,4 @@ def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: House) -> Non
 
     assert crash_everywhere(alone, prepare) >= 7
     assert living in keys_of(alone)
-    assert keys.edge_digest(living) == Digest.of(b"living")
+    assert bucket_keys.edge_digest(living) == Digest.of(b"living")

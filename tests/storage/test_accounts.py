@@ -5,8 +5,9 @@ import pytest
 from chalicelib.domain.accounts import Kind
 from chalicelib.domain.ids import ulid
 from chalicelib.storage import keys
-from chalicelib.storage.accounts import AccountNameRow, AccountRow, AccountStore, RobotRow, TokenRow, holds
-from chalicelib.storage.table import Batch, LostRace, get
+from chalicelib.storage.accounts import AccountNameRow, AccountRow, AccountStore, RobotRow, holds
+from chalicelib.storage.table import Batch, LostRace, Transaction, get
+from chalicelib.storage.teams import MembershipRow
 from tests.houses import House
 from tests.rows import change, rows_like
 
@@ -18,9 +19,15 @@ def an_account(name: str, kind: Kind = Kind.USER, **fields: object) -> AccountRo
     return AccountRow.under(keys.account(identifier), id=identifier, name=name, kind=kind.value, created_at=1, **fields)
 
 
+def add_user(account: AccountRow, *, first: bool = False) -> None:
+    transaction = Transaction()
+    STORE.add_user(transaction, account, first)
+    transaction.commit()
+
+
 def test_a_user_has_name_namespace_and_account_of_one_id(house: House) -> None:
     bob = an_account("bob")
-    STORE.add_user(bob, first=False)
+    add_user(bob)
     found, namespace, account = STORE.find("bob"), STORE.namespace(bob.id), STORE.get(bob.id)
 
     assert found is not None
@@ -33,18 +40,18 @@ def test_a_user_has_name_namespace_and_account_of_one_id(house: House) -> None:
 
 
 def test_a_name_that_is_taken_is_a_lost_race_and_nothing_is_written(house: House) -> None:
-    STORE.add_user(an_account("bob"), first=False)
+    add_user(an_account("bob"))
     before = rows_like(house)
 
     with pytest.raises(LostRace):
-        STORE.add_user(an_account("bob"), first=False)
+        add_user(an_account("bob"))
     assert rows_like(house) == before
 
 
 def test_there_is_one_first_user(house: House) -> None:
     assert STORE.has_first_user()
     with pytest.raises(LostRace):
-        STORE.add_user(an_account("bob"), first=True)
+        add_user(an_account("bob"), first=True)
     assert STORE.find("bob") is None
 
 
@@ -54,33 +61,69 @@ def test_a_name_that_is_not_there_or_cannot_be_finds_nobody(house: House, name: 
 
 
 def test_a_name_that_was_deleted_points_nowhere(house: House) -> None:
-    STORE.add_user(an_account("bob"), first=False)
+    add_user(an_account("bob"))
     change(get(AccountNameRow, keys.account_name("bob")), deleted_at=1)
 
     assert STORE.find("bob") is None
 
 
-def test_a_robot_is_written_with_a_token_that_is_found_and_listed(house: House) -> None:
-    robot, token = add_robot("admin+ci")
-    found, account = STORE.find_token("hash"), STORE.get(robot.id)
-    (listed,) = rows_like(house, f"A#{robot.id}", "TOKEN#")
+def test_a_robot_is_written_with_its_name_once(house: House) -> None:
+    robot = add_robot("admin+ci")
+    account = STORE.get(robot.id)
 
-    assert found is not None
     assert account is not None
-    assert (found.owner_id, found.uuid, found.kind) == (robot.id, token.uuid, "robot")
-    assert (listed["uuid"], listed["owner_id"]) == (token.uuid, robot.id)
     assert account.kind == Kind.ROBOT.value
     assert get(RobotRow, keys.robot("n", "ci")).sealed_token == b"sealed"
     with pytest.raises(LostRace):
         add_robot("admin+ci")
 
 
-def add_robot(name: str) -> tuple[AccountRow, TokenRow]:
-    account = an_account(name, Kind.ROBOT)
+def add_robot(name: str) -> AccountRow:
+    account, transaction = an_account(name, Kind.ROBOT), Transaction()
     row = RobotRow.under(keys.robot("n", "ci"), account_id=account.id, sealed_token=b"sealed", key_id="1")
-    token = TokenRow.under(keys.token("hash"), kind="robot", owner_id=account.id, uuid="uuid", epoch=0)
-    STORE.add_robot(account, row, token)
-    return account, token
+    STORE.add_robot(transaction, account, row)
+    transaction.commit()
+    return account
+
+
+def test_an_email_is_given_once_and_moves(house: House) -> None:
+    add_user(an_account("bob", email="Bob@example.com"))
+    with pytest.raises(LostRace):
+        add_user(an_account("carol", email="bob@example.com"))
+
+    bob = STORE.by_email("BOB@example.com")
+    assert bob is not None
+    transaction = Transaction()
+    STORE.move_email(transaction, bob, "Bob@example.com", "new@example.com")
+    transaction.commit()
+    assert (STORE.by_email("bob@example.com"), STORE.by_email("new@example.com")) == (None, bob)
+
+
+def test_an_account_comes_with_its_memberships(house: House) -> None:
+    bob = an_account("bob")
+    add_user(bob)
+    MembershipRow.under(keys.membership(bob.id, "org", "t1"), namespace_id="org", team_id="t1").save()
+
+    account, memberships = STORE.with_memberships(bob.id)
+
+    assert account is not None
+    assert account.name == "bob"
+    assert [row.team_id for row in memberships] == ["t1"]
+    assert STORE.with_memberships("nobody") == (None, [])
+
+
+def test_of_two_changes_of_one_version_the_second_is_lost(house: House) -> None:
+    bob = an_account("bob")
+    add_user(bob)
+    for expected in (True, False):
+        transaction, row = Transaction(), STORE.get(bob.id)
+        assert row is not None
+        STORE.put_account(transaction, row, 0)
+        if expected:
+            transaction.commit()
+        else:
+            with pytest.raises(LostRace):
+                transaction.commit()
 
 
 @pytest.mark.parametrize(

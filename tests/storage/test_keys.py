@@ -9,7 +9,6 @@ from typing import Any, get_type_hints
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.ids import ulid
 from chalicelib.storage import keys
 
 FIRST, SECOND = Digest.of(b"first"), Digest.of(b"second", "sha512")
@@ -92,16 +91,6 @@ def test_parts_sort_by_their_number() -> None:
     assert sorted(keys.part("u", number) for number in reversed(numbers)) == [keys.part("u", n) for n in numbers]
 
 
-def test_the_bytes_of_a_repository_lie_where_no_other_kind_of_bytes_lies() -> None:
-    repository, attempt = ulid(), ulid()
-    edge = keys.edge_prefix(repository, FIRST)
-
-    assert edge.startswith(f"in/{repository}/")
-    assert edge.endswith(f"{FIRST}/")
-    assert not keys.incoming(repository, attempt).startswith(edge)
-    assert keys.incoming(repository, attempt) != keys.manifest_body(repository, attempt)
-
-
 def test_a_day_of_the_log_is_one_in_greenwich() -> None:
     noon = 1_700_000_000 // 86400 * 86400
     days = [keys.log("n", "r", noon + seconds, "c", "u")[0] for seconds in (-0.001, 0, 86399.9, 86400)]
@@ -118,21 +107,3 @@ def test_sizes_and_due_work_spread_over_eight_shards_that_never_change() -> None
     assert due == {f"garbage#{number}" for number in range(8)}
     assert all(namespace[1] == repository[1] for namespace, repository in (keys.sizes("n", "r", it) for it in digests))
     assert keys.due("garbage", "R#1#TAG#v1") == "garbage#0"
-
-
-def test_what_the_edge_wrote_tells_its_digest_and_no_other_key_does() -> None:
-    key = keys.edge_prefix("R", FIRST) + "U"
-
-    assert keys.edge_digest(key) == FIRST
-    for other in (
-        keys.incoming("R", "U"),
-        keys.manifest_body("R", "U"),
-        f"in/R/{FIRST}/U/x",
-        "in/R/sha256:ab/U",
-        f"{key}/",
-    ):
-        assert keys.edge_digest(other) is None
-
-
-def test_a_staged_key_goes_to_where_its_digest_is_looked_for() -> None:
-    assert keys.out_of_staging(keys.staging_prefix("R", FIRST) + "U") == keys.edge_prefix("R", FIRST) + "U"

@@ -30,6 +30,8 @@ CODES: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.Unauthenticated: ("UNAUTHORIZED", 401),
     errors.Denied: ("DENIED", 403),
     errors.WrongDoor: ("DENIED", 403),
+    errors.CsrfInvalid: ("DENIED", 403),
+    errors.TooManyAttempts: ("TOOMANYREQUESTS", 429),
     errors.ManifestTooLarge: ("SIZE_INVALID", 413),
     errors.TooLarge: ("SIZE_INVALID", 413),
     errors.Conflict: ("DENIED", 409),
@@ -52,6 +54,8 @@ def to_reply(error: Exception, request: Request | None) -> Reply:
         headers = challenge(request, "insufficient_scope")
     elif isinstance(error, errors.Unavailable):
         headers = {"Retry-After": "1"}
+    elif isinstance(error, errors.TooManyAttempts):
+        headers = {"Retry-After": str(error.retry_after_s)}
     elif isinstance(error, errors.OutOfOrder) and error.offset:
         headers = {"Range": f"0-{error.offset - 1}"}
     return _reply(status, code, str(error), error.detail, headers)

@@ -11,6 +11,7 @@ from chalice.app import Blueprint
 
 from chalicelib.domain.errors import ScopeInvalid, Unauthenticated
 from chalicelib.edge import asking
+from chalicelib.edge.origins import address_of
 from chalicelib.edge.reply import Reply, as_json
 from chalicelib.services.tokens import Issued
 from chalicelib.wiring import services
@@ -41,7 +42,7 @@ def post() -> Reply:
 
 
 def _issue(credentials: tuple[str, str] | None, service: str | None, scopes: list[str]) -> Reply:
-    issued: Issued = services().tokens.issue(credentials, service, scopes)
+    issued: Issued = services().tokens.issue(credentials, service, scopes, address_of(asking.request()))
     moment = datetime.datetime.fromtimestamp(int(issued.issued_at), datetime.UTC)
     answer = {
         "token": issued.token,

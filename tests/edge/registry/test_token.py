@@ -7,7 +7,6 @@ import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from chalicelib.domain.accounts import RobotName
 from tests.doors import Answer, Door
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -68,7 +67,7 @@ def test_a_form_without_a_name_leaves_it_to_the_header(door: Door) -> None:
 
 
 def test_a_robot_signs_in_with_its_token(door: Door) -> None:
-    _, secret = door.house.services.accounts.create_robot(RobotName.parse("admin+ci"))
+    _, secret = door.house.robot("admin+ci")
 
     assert door.ask("GET", "/v2/auth", basic("admin+ci", secret)).status == 200
     assert post(door, username="admin+ci", password=secret).status == 200

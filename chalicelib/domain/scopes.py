@@ -1,0 +1,114 @@
+"""What an OAuth token may do for its user: Quay's eight scopes, and what each lets through.
+
+A token's right is the smaller of its user's and its scopes'. A session has no scopes: it has all its user has.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import ScopeInvalid
+from chalicelib.domain.permissions import Role
+
+REPO_READ, REPO_WRITE, REPO_ADMIN, REPO_CREATE = "repo:read", "repo:write", "repo:admin", "repo:create"
+USER_READ, USER_ADMIN, ORG_ADMIN, SUPER_USER = "user:read", "user:admin", "org:admin", "super:user"
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthScope:
+    """One scope in the words of the consent page. `includes` are the scopes it stands for besides itself."""
+
+    name: str
+    title: str
+    description: str
+    dangerous: bool = False
+    includes: tuple[str, ...] = ()
+
+
+OFFERED = {
+    scope.name: scope
+    for scope in (
+        OAuthScope(
+            REPO_READ,
+            "View all visible repositories",
+            "This application will be able to view and pull all repositories visible to the granting user or robot.",
+        ),
+        OAuthScope(
+            REPO_WRITE,
+            "Read/Write to any accessible repositories",
+            "This application will be able to view, push and pull to all repositories to which the granting user or "
+            "robot account has write access.",
+            includes=(REPO_READ,),
+        ),
+        OAuthScope(
+            REPO_ADMIN,
+            "Administer Repositories",
+            "This application will have administrator access to all repositories to which the granting user or robot "
+            "account has access.",
+            includes=(REPO_WRITE, REPO_READ),
+        ),
+        OAuthScope(
+            REPO_CREATE,
+            "Create Repositories",
+            "This application will be able to create repositories in any namespaces that the granting user or robot "
+            "account is allowed to create repositories.",
+        ),
+        OAuthScope(
+            USER_READ,
+            "Read User Information",
+            "This application will be able to read user information such as username and email address.",
+        ),
+        OAuthScope(
+            USER_ADMIN,
+            "Administer User",
+            "This application will be able to administer your account including creating robots and granting them "
+            "permissions to your repositories. You should have absolute trust in the requesting application before "
+            "granting this permission.",
+            dangerous=True,
+            includes=(USER_READ,),
+        ),
+        OAuthScope(
+            ORG_ADMIN,
+            "Administer Organization",
+            "This application will be able to administer your organizations including creating robots, creating teams, "
+            "adjusting team membership, and changing billing settings. You should have absolute trust in the "
+            "requesting application before granting this permission.",
+            dangerous=True,
+        ),
+        OAuthScope(
+            SUPER_USER,
+            "Super User Access",
+            "This application will be able to administer your installation including managing users, managing "
+            "organizations and other features found in the superuser panel. You should have absolute trust in the "
+            "requesting application before granting this permission.",
+            dangerous=True,
+        ),
+    )
+}
+
+
+def parse_scopes(text: str) -> frozenset[str]:
+    """Reads scopes separated by spaces or commas. Raises ScopeInvalid where one of them is none of ours, or none is."""
+    words = frozenset(word for word in re.split(r"[ ,]+", text.strip()) if word)
+    unknown = sorted(words - OFFERED.keys())
+    if unknown or not words:
+        raise ScopeInvalid(f"{', '.join(unknown) or 'nothing'} is no scope: say some of {', '.join(OFFERED)}")
+    return words
+
+
+def implied(scopes: Iterable[str]) -> frozenset[str]:
+    """The scopes with all they stand for."""
+    return frozenset(name for scope in scopes for name in (scope, *OFFERED[scope].includes))
+
+
+def allows(scopes: frozenset[str] | None, scope: str) -> bool:
+    """Whether scopes let something through that asks for one; None, a session's, let everything through."""
+    return scopes is None or scope in implied(scopes)
+
+
+def capped(role: Role | None, scopes: frozenset[str] | None) -> Role | None:
+    """The smaller of a role on a repository and what scopes let through."""
+    if role is None or scopes is None:
+        return role
+    fits = [one for one in Role if allows(scopes, f"repo:{one.value}") and one.rank <= role.rank]
+    return max(fits, key=lambda one: one.rank, default=None)

@@ -1,0 +1,1 @@
+"""OAuth's endpoints and the few pages that people see on the way."""

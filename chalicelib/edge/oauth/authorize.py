@@ -1,0 +1,133 @@
+"""OAuth's endpoints: the question, its answer, and the exchange of a code (RFC 6749 §3)."""
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from chalicelib.domain.consents import Consent, Outcome
+from chalicelib.domain.errors import BodyTooLarge, TooManyAttempts, WrongCredentials
+from chalicelib.domain.permissions import Actor
+from chalicelib.edge import asking
+from chalicelib.edge.api import callers
+from chalicelib.edge.api.applications import public, scope_shape
+from chalicelib.edge.api.errors import problem
+from chalicelib.edge.api.operations import TEXT, Operations, an_object
+from chalicelib.edge.oauth import pages
+from chalicelib.edge.origins import address_of
+from chalicelib.edge.reply import Reply, as_json, empty
+from chalicelib.wiring import services
+
+operations = Operations(__name__, "oauth")
+LARGEST_FORM = 64 * 1024
+# What a question is made of; all of it goes along to the answer.
+FIELDS = (
+    "client_id", "redirect_uri", "scope", "response_type", "state", "code_challenge", "code_challenge_method",
+)  # fmt: skip
+REQUIRED = ("client_id", "redirect_uri", "scope")
+TOKEN = an_object({"access_token": TEXT, "token_type": TEXT, "expires_in": {"type": "integer"}})
+
+
+@operations.get("/oauth/authorize", "authorizeApplication", is_internal=True)
+def authorize(actor: Actor) -> Reply:
+    """Asks a user whether an application may act in their name; strangers are asked to sign in first."""
+    asked = {name: value for name in FIELDS if (value := asking.parameter(name))}
+    asked.setdefault("response_type", "token")
+    missing = next((name for name in REQUIRED if name not in asked), None)
+    if missing:
+        return as_json({"error": f"Required param: {missing}"}, 400)
+    session = services().sessions.stranger(callers.session_cookie())
+    fields, headers = {**asked, "_csrf_token": session.csrf}, callers.with_session(session)
+    wants_json = asking.parameter("format") == "json"
+    if actor.is_anonymous and not wants_json:
+        return pages.page(401, "Sign in", pages.sign_in(fields), headers)
+    consent = services().oauth.consider(actor, asked)
+    if isinstance(consent, Outcome):
+        return _sent(consent)
+    if consent.is_given:
+        return _sent(services().oauth.decide(actor, asked, allow=True))
+    if wants_json:
+        return as_json(_question(consent, asked, session.csrf), headers=headers)
+    title = f"{consent.application.name} asks for your permission"
+    return pages.page(200, title, pages.consent(consent.application, consent.scopes, fields), headers)
+
+
+def _question(consent: Consent, asked: dict[str, str], csrf: str) -> dict[str, Any]:
+    scopes = [scope_shape(name) for name in consent.scopes]
+    return {
+        "scopes": scopes,
+        "has_dangerous_scopes": any(scope["dangerous"] for scope in scopes),
+        "application": public(consent.application),
+        "response_type": asked["response_type"],
+        "client_id": asked["client_id"],
+        "redirect_uri": asked["redirect_uri"],
+        "scope": asked["scope"],
+        "csrf_token_val": csrf,
+        "state": asked.get("state"),
+        "assignment_uuid": None,
+    }
+
+
+@operations.post("/oauth/signin", "signinForConsent", is_internal=True, is_csrf_free=True)
+def sign_in() -> Reply:
+    """Signs in on the way to a question."""
+    form = _form()
+    asked = {name: form[name] for name in FIELDS if name in form}
+    cookie = callers.session_cookie()
+    services().sessions.check_csrf(cookie, form.get("_csrf_token", ""))
+    address = address_of(asking.request())
+    try:
+        _, session = services().sessions.sign_in(form.get("username", ""), form.get("password", ""), address, cookie)
+    except (WrongCredentials, TooManyAttempts) as error:
+        fields = {**asked, "_csrf_token": form.get("_csrf_token", "")}
+        return pages.page(403, "Sign in", pages.sign_in(fields, str(error)))
+    return Reply("", {"Location": "/oauth/authorize?" + urlencode(asked), **callers.with_session(session)}, 303)
+
+
+@operations.post("/oauth/authorizeapp", "allowApplication", is_internal=True, is_csrf_free=True)
+def allow(actor: Actor) -> Reply:
+    """The user's yes."""
+    return _decide(actor, allow=True)
+
+
+@operations.post("/oauth/denyapp", "denyApplication", is_internal=True, is_csrf_free=True)
+def deny(actor: Actor) -> Reply:
+    """The user's no."""
+    return _decide(actor, allow=False)
+
+
+def _decide(actor: Actor, *, allow: bool) -> Reply:
+    form = _form()
+    # The form brings the token itself: a page without scripts cannot send a header.
+    services().sessions.check_csrf(callers.session_cookie(), form.get("_csrf_token", ""))
+    asked = {name: form[name] for name in FIELDS if name in form}
+    return _sent(services().oauth.decide(actor, asked, allow=allow))
+
+
+@operations.post("/oauth/access_token", "exchangeCode", answers={200: TOKEN}, is_internal=True, is_csrf_free=True)
+def exchange() -> Reply:
+    """A token for a code."""
+    outcome = services().oauth.exchange(_form(), asking.header("authorization"))
+    told = {**outcome.document, "refresh_token": None} if outcome.status == 200 else dict(outcome.document)
+    return as_json(told, outcome.status, {"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+
+@operations.get("/oauth/localapp", "showToken", is_internal=True)
+def local_page() -> Reply:
+    """Shows the token in its own address to whoever made it."""
+    return pages.page(200, "Access token", pages.token())
+
+
+def _form() -> dict[str, str]:
+    """The fields of a form. Raises BodyTooLarge."""
+    content = asking.body()
+    if len(content) > LARGEST_FORM:
+        raise BodyTooLarge(LARGEST_FORM, "send a shorter form")
+    return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _sent(outcome: Outcome) -> Reply:
+    """Off to where the application is, or what is wrong."""
+    if outcome.location:
+        headers = {"Location": outcome.location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        return empty(302, headers)
+    document = dict(outcome.document)
+    return problem(outcome.status, "invalid_request", str(document.get("error_description", "")), **document)

@@ -1,0 +1,99 @@
+"""The pages of OAuth: plain HTML without scripts, but for the one that reads a token from its own address."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from chalicelib.domain.applications import Application
+from chalicelib.domain.scopes import OFFERED
+from chalicelib.edge.reply import Headers, Reply
+
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem;color:#1b1f24}"
+    "h1{font-size:1.3rem}li{margin:.5rem 0}.dangerous{color:#a40e26}"
+    "button{font:inherit;padding:.5rem 1.2rem;margin-right:.5rem}"
+    "input:not([type=hidden]){font:inherit;display:block;width:100%;padding:.4rem;margin:.2rem 0 1rem}"
+    "code{overflow-wrap:anywhere;background:#f2f4f7;padding:.2rem .4rem}"
+)
+# The token never leaves the browser: it stands behind the address's `#`, is shown, and taken out of the history.
+READER = (
+    "var given=new URLSearchParams(location.hash.slice(1)).get('access_token');"
+    "history.replaceState(null,'',location.pathname);"
+    "document.getElementById('token').textContent=given||'There is no token in this address.';"
+)
+
+
+def _hash(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        f"style-src {_hash(STYLE)}",
+        f"script-src {_hash(READER)}",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+
+
+def page(status: int, title: str, body: str, headers: Headers | None = None) -> Reply:
+    """A whole page; `body` is HTML whose every foreign word has been escaped."""
+    document = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+    )
+    safe: Headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": POLICY,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Cache-Control": "no-store",
+    }
+    return Reply(document, safe | (headers or {}), status)
+
+
+def hidden(fields: Mapping[str, str]) -> str:
+    """Fields that go along with a form."""
+    return "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items()
+    )
+
+
+def consent(application: Application, scopes: Sequence[str], fields: Mapping[str, str]) -> str:
+    """May this application do that?"""
+    asked = "".join(
+        f"<li{' class=dangerous' if OFFERED[name].dangerous else ''}><strong>{escape(OFFERED[name].title)}</strong><br>"
+        f"{escape(OFFERED[name].description)}</li>"
+        for name in scopes
+    )
+    about = f"<p>{escape(application.description)}</p>" if application.description else ""
+    forms = "".join(
+        f'<form method="post" action="/oauth/{action}">{hidden(fields)}<button>{label}</button></form>'
+        for action, label in (("authorizeapp", "Allow"), ("denyapp", "Cancel"))
+    )
+    owner = f"<p>An application of the organization <strong>{escape(application.organization)}</strong>.</p>"
+    return f"{about}{owner}<p>It asks to act in your name:</p><ul>{asked}</ul>{forms}"
+
+
+def sign_in(fields: Mapping[str, str], why: str = "") -> str:
+    """Name and password, before anything is asked."""
+    told = f'<p class="dangerous">{escape(why)}</p>' if why else ""
+    return (
+        f'{told}<form method="post" action="/oauth/signin">{hidden(fields)}'
+        '<label>Username<input name="username" autocomplete="username" required></label>'
+        '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
+        "<button>Sign in</button></form>"
+    )
+
+
+def token() -> str:
+    """The token in this page's own address."""
+    return (
+        "<p>Your access token, shown this once:</p>"
+        f'<p><code id="token">It is read by a script of this page.</code></p><script>{READER}</script>'
+    )

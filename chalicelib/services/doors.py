@@ -1,0 +1,135 @@
+"""Doors: who somebody is, by whatever they show. Every check of a password in the house is here.
+
+What fails fails the same way, and for an unknown name at the same price: a random token is found by its hash and
+costs a read, a password costs an argon2 behind the throttle.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.accounts import (
+    APP_TOKEN_PREFIX,
+    APP_TOKEN_USER,
+    OAUTH_TOKEN_PREFIX,
+    OAUTH_TOKEN_USER,
+    ROBOT_TOKEN_PREFIX,
+    SESSION_PREFIX,
+    Kind,
+)
+from chalicelib.domain.errors import WrongCredentials
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import parse_scopes
+from chalicelib.services.passwords import verify_password
+from chalicelib.services.sealing import hashed
+from chalicelib.services.throttles import Throttles
+from chalicelib.storage import keys
+from chalicelib.storage.accounts import AccountRow, AccountStore
+from chalicelib.storage.applications import ClientRow
+from chalicelib.storage.table import Batch
+from chalicelib.storage.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, TokenStore
+
+# Longer names than any account's are nobody's.
+LONGEST_NAME = 512
+PREFIXES = {ROBOT: ROBOT_TOKEN_PREFIX, APP: APP_TOKEN_PREFIX, OAUTH: OAUTH_TOKEN_PREFIX, SESSION: SESSION_PREFIX}
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """Who it is, and the token that was shown, where it was one."""
+
+    account: AccountRow
+    token: TokenRow | None = None
+    client: ClientRow | None = None
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """What an OAuth token lets through; None for all that the account may."""
+        is_narrowed = self.token is not None and self.token.kind == OAUTH
+        return parse_scopes((self.token.scopes if self.token else None) or "") if is_narrowed else None
+
+    def actor(self, address: str) -> Actor:
+        """Who asks now, from an address."""
+        row, token = self.account, self.token
+        application = {"oauth_token_application_id": self.client.client_id} if self.client else {}
+        if self.client and token:
+            application |= {"oauth_token_application": self.client.name, "oauth_token_id": token.uuid}
+        return Actor(
+            row.id,
+            row.name,
+            row.kind,
+            row.epoch,
+            address=address,
+            has_token=token is not None,
+            scopes=self.scopes,
+            is_superuser=row.superuser,
+            token=token.uuid if token else "",
+            is_session=token is not None and token.kind == SESSION,
+            fresh_until=(token.fresh_until if token else None) or 0,
+            application=application,
+        )
+
+
+class Doors:
+    """Recognises by name and password, by name and token, by token alone."""
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        tokens: TokenStore,
+        throttles: Throttles,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._accounts, self._tokens, self._throttles, self._clock = accounts, tokens, throttles, clock
+
+    def recognise(self, name: str, secret: str, address: str = "") -> Recognised:
+        """Who signs in with a name and a secret, as docker and Basic send them.
+
+        The name is a user's, a robot's, `$app` or `$oauthtoken`. Raises WrongCredentials, TooManyAttempts.
+        """
+        kind = {APP_TOKEN_USER: APP, OAUTH_TOKEN_USER: OAUTH}.get(name)
+        if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
+            kind = ROBOT
+        if kind is None:
+            return Recognised(self.by_password(name, secret, address))
+        found = self.by_token(secret, kind)
+        if found is None or (kind == ROBOT and found.account.name != name):
+            raise WrongCredentials
+        return found
+
+    def by_password(self, name: str, password: str, address: str = "") -> AccountRow:
+        """The user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
+        with self._throttles.attempt(name, address):
+            pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
+            row = self._accounts.get(pointer.id) if pointer else None
+            is_user = row is not None and row.kind == Kind.USER.value
+            is_right = verify_password(password, row.password_hash if row and is_user else None)
+            if row is None or not is_right or not row.enabled:
+                raise WrongCredentials
+        return row
+
+    def by_bearer(self, secret: str) -> Recognised | None:
+        """Who an OAuth token speaks for; None for anything else."""
+        return self.by_token(secret, OAUTH)
+
+    def by_token(self, secret: str, kind: str) -> Recognised | None:
+        """Who a random token of a kind speaks for;
+
+        None where it is none, has ended, or its owner or application has.
+        """
+        if not secret.startswith(PREFIXES[kind]):
+            return None
+        token = self._tokens.find(hashed(secret))
+        if token is None or token.kind != kind or self._has_ended(token):
+            return None
+        batch = Batch()
+        owner = batch.add(AccountRow, keys.account(token.owner_id))
+        client = batch.add(ClientRow, keys.client(token.client_id)) if token.client_id else None
+        batch.read()
+        row = owner.row
+        if row is None or not row.enabled or row.epoch != token.epoch or (client is not None and client.row is None):
+            return None
+        return Recognised(row, token, client.row if client else None)
+
+    def _has_ended(self, token: TokenRow) -> bool:
+        return token.expires_at is not None and token.expires_at <= self._clock()

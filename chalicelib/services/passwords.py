@@ -1,0 +1,50 @@
+"""Passwords: what one must look like, and argon2id over it."""
+
+import base64
+import os
+from threading import Lock
+
+from chalicelib.domain.errors import FieldInvalid
+
+# OWASP's smallest recommended argon2id: 19 MiB, two passes, one lane.
+MEMORY_KIB, PASSES, LANES = 19456, 2, 1
+SHORTEST, LONGEST = 8, 1024
+# A process with threads would else hold the memory of as many hashes as it has threads.
+ONE_AT_A_TIME = Lock()
+
+
+def check_password(password: str) -> None:
+    """Raises FieldInvalid for a password that is too short, too long, or has white space in it, as Quay does."""
+    if not SHORTEST <= len(password) <= LONGEST or any(character.isspace() for character in password):
+        raise FieldInvalid("", "Invalid password, password must be at least 8 characters and contain no whitespace.")
+
+
+def hash_password(password: str) -> str:
+    """A password's argon2id hash, with salt and parameters, in PHC's form."""
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    derivation = Argon2id(salt=os.urandom(16), length=32, iterations=PASSES, lanes=LANES, memory_cost=MEMORY_KIB)
+    with ONE_AT_A_TIME:
+        return derivation.derive_phc_encoded(password.encode())
+
+
+def verify_password(password: str, encoded: str | None) -> bool:
+    """Whether a password has this hash. Without one it costs the same, and the answer is no."""
+    from cryptography.exceptions import InvalidKey
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    try:
+        with ONE_AT_A_TIME:
+            Argon2id.verify_phc_encoded(password.encode("utf-8", "replace"), encoded or NOBODY)
+    except InvalidKey:
+        return False
+    return encoded is not None
+
+
+def _nobody() -> str:
+    """A hash in the form of all others that no password has."""
+    salt, tag = (base64.b64encode(bytes(size)).decode().rstrip("=") for size in (16, 32))
+    return f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${tag}"
+
+
+NOBODY = _nobody()

@@ -1,0 +1,81 @@
+"""Throttles: how often somebody may try a password, over all processes of the installation.
+
+An attempt is counted before the password is looked at and given back when it was right, so that many at once count as
+many. After a few wrong ones, since clients try the same password twice or thrice by themselves, the account is closed
+to the same network, for twice as long each time; a right one makes good. Wrong ones of a network over all accounts
+close the network; those at an account from everywhere only slow its door, or anybody could lock somebody else out.
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from chalicelib.domain.errors import TooManyAttempts, WrongCredentials
+from chalicelib.storage.throttles import ThrottleRow, ThrottleStore
+
+WINDOW_S = 300
+# Attempts of a network at one account, of a network at all, and at an account before its door slows.
+AT_ONCE, BY_NETWORK, AT_ACCOUNT = 30, 200, 100
+FREE, FIRST_PAUSE_S, LONGEST_PAUSE_S, SLOWED_S = 4, 1.0, 64.0, 0.5
+
+
+class Throttles:
+    """The doors that a password opens."""
+
+    def __init__(
+        self,
+        store: ThrottleStore,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store, self._clock, self._sleep = store, clock, sleep
+
+    @contextmanager
+    def attempt(self, account: str, address: str) -> Iterator[None]:
+        """Around one look at a password, which raises WrongCredentials when it was wrong. Raises TooManyAttempts."""
+        now = self._clock()
+        window = int(now // WINDOW_S)
+        until, network = (window + 2) * WINDOW_S, network_of(address)
+        both, everywhere = f"{account[:255]}#{network}#{window}", f"{account[:255]}#{window}"
+        by_network = f"#{network}#{window}"
+        self._look(by_network, everywhere, (window + 1) * WINDOW_S - now)
+        entered = self._store.enter(both, now, AT_ONCE, until)
+        if entered is None:
+            raise TooManyAttempts(self._wait(both, now))
+        try:
+            yield
+        except WrongCredentials:
+            self._fail(entered, both, (by_network, everywhere), until)
+            raise
+        self._store.open(both)
+
+    def _look(self, by_network: str, everywhere: str, left_s: float) -> None:
+        network, account = self._store.read([by_network, everywhere])
+        if network is not None and network.tries >= BY_NETWORK:
+            raise TooManyAttempts(math.ceil(left_s))
+        if account is not None and account.tries >= AT_ACCOUNT:
+            self._sleep(SLOWED_S)
+
+    def _wait(self, door: str, now: float) -> int:
+        (row,) = self._store.read([door])
+        closed_until = row.closed_until if row else None
+        return max(1, math.ceil((closed_until or now) - now))
+
+    def _fail(self, entered: ThrottleRow, door: str, others: tuple[str, ...], until: int) -> None:
+        if entered.tries > FREE:
+            pause = min(FIRST_PAUSE_S * 2 ** (entered.tries - FREE - 1), LONGEST_PAUSE_S)
+            self._store.close(door, self._clock() + pause)
+        for other in others:
+            self._store.count(other, 1, until)
+
+
+def network_of(address: str) -> str:
+    """The network of an address, which one customer has: its first 24 bits, of IPv6 its first 64."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    bits = 24 if parsed.version == 4 else 64
+    return str(ipaddress.ip_network((parsed, bits), strict=False))

@@ -1,0 +1,46 @@
+"""Every key of the bucket. No other file spells one.
+
+in/<repository>/<attempt>                bytes that we wrote: a key for every attempt
+in/<repository>/<digest>/<upload>        bytes that the upload edge or a grant wrote
+staging/<repository>/<digest>/<upload>   the same, not proven yet
+bodies/<repository>/<ulid>               manifests that do not fit into an item
+"""
+
+import re
+
+from chalicelib.domain.digests import Digest
+
+# Where all bytes of blobs lie, and where those wait that nobody has proven.
+INCOMING, STAGING = "in/", "staging/"
+EDGE_KEY = re.compile(r"in/[^/]+/(sha256:[0-9a-f]{64})/[^/]+")
+
+
+def incoming(repository_id: str, attempt: str) -> str:
+    """The S3 key of a blob's bytes that we write: one for every attempt, never used twice."""
+    return f"{INCOMING}{repository_id}/{attempt}"
+
+
+def edge_prefix(repository_id: str, digest: Digest) -> str:
+    """Where the upload edge writes the bytes of a digest."""
+    return f"{INCOMING}{repository_id}/{digest}/"
+
+
+def staging_prefix(repository_id: str, digest: Digest) -> str:
+    """Where the upload edge writes what it says are the bytes of a digest, when S3 cannot prove it."""
+    return f"{STAGING}{repository_id}/{digest}/"
+
+
+def out_of_staging(s3_key: str) -> str:
+    """Where the bytes of a staged key go once they are proven."""
+    return INCOMING + s3_key.removeprefix(STAGING)
+
+
+def edge_digest(s3_key: str) -> Digest | None:
+    """The digest that the upload edge, or a grant, wrote a key for; None for any other key."""
+    match = EDGE_KEY.fullmatch(s3_key)
+    return Digest.parse(match[1]) if match else None
+
+
+def manifest_body(repository_id: str, ulid: str) -> str:
+    """The S3 key of a manifest's bytes that do not fit into an item."""
+    return f"bodies/{repository_id}/{ulid}"

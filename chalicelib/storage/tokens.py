@@ -1,0 +1,83 @@
+"""Random tokens and sessions as they are kept: found by the hash of their secret, listed by whoever may revoke them."""
+
+from pynamodb.attributes import UnicodeAttribute
+
+from chalicelib.storage import keys
+from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
+from chalicelib.storage.keys import Key
+from chalicelib.storage.table import Row, Transaction, absent, get, put_if, query
+
+# Kinds of token. Each names the list it stands in.
+ROBOT, APP, OAUTH, SESSION = "robot", "app", "oauth", "session"
+HOUR_S = 3600
+
+
+class TokenRow(Row):
+    """A random token. The same row stands twice: under the hash of its secret, and in the list of its owner.
+
+    `epoch` is its owner's when it was made; `expires_at` is the TTL attribute. `sealed` is the secret for those who may
+    read it back; `scopes` and `client_id` are an OAuth token's; `fresh_until` a session's.
+    """
+
+    kind = UnicodeAttribute()
+    owner_id = UnicodeAttribute()
+    uuid = UnicodeAttribute()
+    epoch = Integer()
+    expires_at = OptionalInteger()
+    sha256 = OptionalText()
+    created_at = OptionalInteger()
+    created_by = OptionalText()
+    title = OptionalText()
+    scopes = OptionalText()
+    client_id = OptionalText()
+    namespace_id = OptionalText()
+    fresh_until = OptionalInteger()
+    sealed = OptionalBytes()
+    key_id = OptionalText()
+
+
+class UsedRow(Row):
+    """When a token was last used, to the hour."""
+
+    at = Integer()
+
+
+class TokenStore:
+    """Random tokens in the table."""
+
+    def find(self, sha256: str) -> TokenRow | None:
+        """A token by the hash of its secret."""
+        return get(TokenRow, keys.token(sha256))
+
+    def add(self, transaction: Transaction, token: TokenRow, listed_under: Key) -> None:
+        """Writes a token, whose key is that of its hash, and its entry in a list."""
+        transaction.put(token, absent())
+        transaction.put(_listed(token, listed_under))
+
+    def listed(self, account_id: str, kind: str) -> list[TokenRow]:
+        """An account's tokens of a kind."""
+        return list(query(TokenRow, keys.account_token(account_id, kind, "")))
+
+    def of_account(self, account_id: str, kind: str, uuid: str) -> TokenRow | None:
+        """One of an account's tokens."""
+        return get(TokenRow, keys.account_token(account_id, kind, uuid)) if uuid else None
+
+    def revoke(self, transaction: Transaction, listed: TokenRow) -> None:
+        """Removes a token, given as its entry in a list, on condition that the entry is there."""
+        transaction.delete(TokenRow.under(keys.token(listed.sha256 or "")))
+        transaction.delete(TokenRow.under(listed.key), TokenRow.pk.exists())
+
+    def use(self, account_id: str, uuid: str, now: float) -> None:
+        """Notes the use of a token; at most one write an hour changes anything."""
+        put_if(UsedRow.under(keys.used(account_id, uuid), at=int(now)), absent() | (UsedRow.at < int(now) - HOUR_S))
+
+    def uses(self, account_id: str) -> dict[str, int]:
+        """When each of an account's tokens was last used, in seconds, by uuid."""
+        beginning = keys.used(account_id)
+        return {row.sk.removeprefix(beginning[1]): row.at for row in query(UsedRow, beginning)}
+
+
+def _listed(token: TokenRow, key: Key) -> TokenRow:
+    listed = TokenRow.from_raw_data(token.serialize())
+    listed.pk, listed.sk = key
+    return listed

@@ -1,0 +1,26 @@
+"""Where an application's users may be sent back to."""
+
+import pytest
+
+from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.redirects import parse_redirect
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://a.example/back", "https://a.example", "https://a.example:8443/x?y=z", "http://localhost:9000/back",
+     "http://127.0.0.1/back", "http://[::1]:80/back"],
+)  # fmt: skip
+def test_https_and_this_machine_are_safe(address: str) -> None:
+    assert parse_redirect(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "a.example/back", "http://a.example/back", "ftp://a.example", "https://", "https://user@a.example",
+     "https://a.example/#token", "https://a.example\\@evil", "javascript:alert(1)", "https://a.example:port",
+     "https://" + "a" * 2000, "http://localhost.evil.example"],
+)  # fmt: skip
+def test_anything_else_is_refused_with_what_to_say(address: str) -> None:
+    with pytest.raises(FieldInvalid, match="redirect_uri"):
+        parse_redirect(address)

@@ -1,0 +1,51 @@
+"""OAuth scopes: read from a text, each with what it stands for, never more than the user's role."""
+
+import pytest
+
+from chalicelib.domain.errors import ScopeInvalid
+from chalicelib.domain.permissions import Role
+from chalicelib.domain.scopes import OFFERED, allows, capped, implied, parse_scopes
+
+
+@pytest.mark.parametrize("text", ["repo:read user:read", "repo:read,user:read", " repo:read ,  user:read "])
+def test_scopes_are_separated_by_spaces_or_commas(text: str) -> None:
+    assert parse_scopes(text) == {"repo:read", "user:read"}
+
+
+@pytest.mark.parametrize("text", ["", " ", "repo:fly", "repo:read repo:fly", "REPO:READ"])
+def test_one_unknown_scope_spoils_the_text(text: str) -> None:
+    with pytest.raises(ScopeInvalid):
+        parse_scopes(text)
+
+
+def test_there_are_eight_and_three_are_dangerous() -> None:
+    assert len(OFFERED) == 8
+    assert {name for name, scope in OFFERED.items() if scope.dangerous} == {"user:admin", "org:admin", "super:user"}
+
+
+def test_a_larger_scope_stands_for_the_smaller_ones() -> None:
+    assert implied({"repo:admin"}) == {"repo:admin", "repo:write", "repo:read"}
+    assert implied({"user:admin"}) == {"user:admin", "user:read"}
+
+
+def test_a_session_has_no_scopes_and_is_let_through() -> None:
+    assert allows(None, "super:user")
+    assert allows(frozenset({"repo:write"}), "repo:read")
+    assert not allows(frozenset({"repo:read"}), "repo:write")
+
+
+@pytest.mark.parametrize(
+    ("role", "scopes", "expected"),
+    [
+        (Role.ADMIN, None, Role.ADMIN),
+        (Role.ADMIN, {"repo:read"}, Role.READ),
+        (Role.ADMIN, {"repo:write"}, Role.WRITE),
+        (Role.READ, {"repo:admin"}, Role.READ),
+        (Role.ADMIN, {"user:read"}, None),
+        (None, {"repo:admin"}, None),
+    ],
+)
+def test_a_tokens_role_is_the_smaller_of_its_users_and_its_scopes(
+    role: Role | None, scopes: set[str] | None, expected: Role | None
+) -> None:
+    assert capped(role, None if scopes is None else frozenset(scopes)) is expected

@@ -1,0 +1,123 @@
+"""Doors: who somebody is by password or token, and all told the same when they are not."""
+
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from chalicelib.domain.accounts import Kind
+from chalicelib.domain.errors import WrongCredentials
+from chalicelib.services.sealing import hashed
+from chalicelib.storage import keys
+from chalicelib.storage.table import get
+from chalicelib.storage.tokens import ROBOT, TokenRow
+from tests.houses import House
+from tests.rows import change
+
+
+@pytest.fixture
+def argon2() -> Iterator[mock.Mock]:
+    """Counts the checks of passwords: cryptography's own, passed through."""
+    counted = mock.Mock(wraps=Argon2id)
+    with mock.patch("cryptography.hazmat.primitives.kdf.argon2.Argon2id", counted):
+        yield counted.verify_phc_encoded
+
+
+@pytest.fixture
+def bob(house: House) -> House:
+    house.user("bob")
+    return house
+
+
+def test_a_user_is_recognised_by_their_password_and_no_other(bob: House) -> None:
+    assert bob.services.doors.recognise("bob", "password").account.name == "bob"
+    with pytest.raises(WrongCredentials):
+        bob.services.doors.recognise("bob", "Password")
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "b\u00f6b", "a\x00b", "#", "a" * 5000])
+def test_an_unknown_user_costs_an_argon2_and_is_told_what_a_wrong_password_is_told(
+    bob: House, argon2: mock.Mock, name: str
+) -> None:
+    with pytest.raises(WrongCredentials) as unknown:
+        bob.services.doors.recognise(name, "password")
+    with pytest.raises(WrongCredentials) as wrong:
+        bob.services.doors.recognise("bob", "wrong", "192.0.2.1")
+
+    assert str(unknown.value) == str(wrong.value)
+    assert argon2.call_count == 2
+
+
+def test_a_disabled_user_is_told_the_same(bob: House) -> None:
+    change(bob.account("bob"), enabled=False)
+
+    with pytest.raises(WrongCredentials, match="Invalid Username or Password"):
+        bob.services.doors.recognise("bob", "password")
+
+
+def test_a_robot_is_recognised_by_its_name_and_token_without_an_argon2(house: House, argon2: mock.Mock) -> None:
+    row, secret = house.robot("admin+builder")
+
+    found = house.services.doors.recognise("admin+builder", secret)
+
+    assert (found.account.id, found.account.kind) == (row.id, Kind.ROBOT.value)
+    assert not argon2.called
+
+
+def test_a_robots_token_is_nobody_elses(house: House) -> None:
+    _, secret = house.robot("admin+builder")
+    house.robot("admin+other")
+
+    for name, shown in (("admin+other", secret), ("admin", secret), ("admin+builder", secret + "x"), ("", secret)):
+        with pytest.raises(WrongCredentials):
+            house.services.doors.recognise(name, shown)
+
+
+def test_a_robot_has_no_password(house: House) -> None:
+    house.robot("admin+builder")
+
+    for password in ("", "password"):
+        with pytest.raises(WrongCredentials):
+            house.services.doors.recognise("admin+builder", password, f"192.0.{len(password)}.1")
+
+
+def test_a_token_ends_with_its_time_its_kind_and_its_owners_epoch(house: House) -> None:
+    row, secret = house.robot("admin+builder")
+    token = get(TokenRow, keys.token(hashed(secret)))
+    broken = (
+        (token, {"expires_at": int(house.clock()) - 1}, {"expires_at": None}),
+        (token, {"kind": "other"}, {"kind": ROBOT}),
+        (row, {"epoch": 7}, {"epoch": 0}),
+        (row, {"enabled": False}, {"enabled": True}),
+    )
+    for what, fault, mended in broken:
+        change(what, **fault)
+        assert house.services.doors.by_token(secret, ROBOT) is None
+        change(what, **mended)
+
+    assert house.services.doors.by_token(secret, ROBOT) is not None
+
+
+def test_a_token_of_one_kind_is_no_other(house: House) -> None:
+    _, secret = house.robot("admin+builder")
+
+    assert house.services.doors.by_bearer(secret) is None
+    for name in ("$app", "$oauthtoken"):
+        with pytest.raises(WrongCredentials):
+            house.services.doors.recognise(name, secret)
+
+
+def test_a_token_costs_two_reads(house: House) -> None:
+    _, secret = house.robot("admin+builder")
+    house.calls.take()
+
+    house.services.doors.recognise("admin+builder", secret)
+
+    assert house.calls.take() == ["GetItem", "BatchGetItem"]
+
+
+def test_who_is_recognised_asks_from_an_address(bob: House) -> None:
+    actor = bob.services.doors.recognise("admin", "password").actor("192.0.2.1")
+
+    assert (actor.name, actor.address, actor.is_superuser, actor.scopes) == ("admin", "192.0.2.1", True, None)
