@@ -34,13 +34,13 @@ def meet(name: str) -> Reply:
     return as_json([name, app.current_request.query_params["name"]])
 
 
-@app.route("/refused", methods=["GET"])
+@app.route("/v2/refused", methods=["GET"])
 def refused() -> Reply:
     """A refusal."""
     raise BlobUnknown("a/b", "sha256:0")
 
 
-@app.route("/broken", methods=["GET"])
+@app.route("/v2/broken", methods=["GET"])
 def broken() -> Reply:
     """A bug."""
     raise KeyError("a secret of the house")
@@ -92,23 +92,36 @@ def test_what_a_client_accepts_never_refuses_it(accept: str | None) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "HEAD", "OPTIONS", "BREW"])
 def test_a_path_that_leads_nowhere_is_404_in_the_specifications_form(method: str) -> None:
-    answer, said = ask(method, "/nowhere")
+    answer, said = ask(method, "/v2/nowhere/at/all")
 
     assert answer["statusCode"] == 404
     assert said["errors"][0]["code"] == "UNSUPPORTED"
 
 
+def test_outside_of_v2_a_path_that_leads_nowhere_is_404_in_quays_form() -> None:
+    answer, said = ask("GET", "/nowhere")
+
+    assert (answer["statusCode"], said["status"], said["error_type"]) == (404, 404, "not_found")
+
+
 @pytest.mark.parametrize("method", ["POST", "DELETE", "HEAD", "OPTIONS", "BREW"])
 def test_a_method_that_a_path_lacks_is_405_and_told_the_others(method: str) -> None:
-    answer, said = ask(method, "/things/a/end")
+    answer, said = ask(method, "/v2/refused")
 
     assert answer["statusCode"] == 405
-    assert answer["headers"]["Allow"] == "GET, PUT"
-    assert said["errors"][0]["detail"] == {"allowed": ["GET", "PUT"]}
+    assert answer["headers"]["Allow"] == "GET"
+    assert said["errors"][0]["detail"] == {"allowed": ["GET"]}
+
+
+def test_outside_of_v2_a_method_that_a_path_lacks_is_405_in_quays_form() -> None:
+    answer, said = ask("DELETE", "/things/a/end")
+
+    assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET, PUT")
+    assert said["error_type"] == "invalid_request"
 
 
 def test_a_refusal_becomes_its_answer() -> None:
-    answer, said = ask("GET", "/refused")
+    answer, said = ask("GET", "/v2/refused")
 
     assert answer["statusCode"] == 404
     assert said["errors"] == [
@@ -121,7 +134,7 @@ def test_a_refusal_becomes_its_answer() -> None:
 
 
 def test_a_bug_is_a_plain_500_and_logged_once_with_the_request(caplog: pytest.LogCaptureFixture) -> None:
-    event = Door.event("GET", "/broken")
+    event = Door.event("GET", "/v2/broken")
     with caplog.at_level(logging.INFO):
         answer = app(event, None)
 
@@ -130,7 +143,7 @@ def test_a_bug_is_a_plain_500_and_logged_once_with_the_request(caplog: pytest.Lo
     assert json.loads(answer["body"])["errors"][0]["code"] == "UNKNOWN"
     (record,) = [record for record in caplog.records if record.exc_info]
     assert vars(record)["request_id"] == event["requestContext"]["requestId"]
-    assert vars(record)["path"] == "/broken"
+    assert vars(record)["path"] == "/v2/broken"
 
 
 def test_requests_at_the_same_time_do_not_see_each_other() -> None:

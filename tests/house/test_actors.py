@@ -10,6 +10,7 @@ SERVICES = Path(__file__).resolve().parents[2] / "chalicelib" / "services"
 WITHOUT = {
     "Accounts.create_user": "the seed's and the operator's, who have no token",
     "Accounts.sign_up": "who signs up is nobody yet",
+    "Accounts.has_first_user": "asked before there is anybody",
     "Accounts.find": "by a name that a right has been looked up by",
     "Accounts.public_name": "what everybody may know",
     "Applications.public": "what everybody may know",

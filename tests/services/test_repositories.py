@@ -43,7 +43,7 @@ def test_the_first_push_makes_a_private_repository_and_writes_it_down(house: Hou
     (way_back,) = rows_like(house, f"R#{made.id}", "META")
     assert name_row["visibility"] == way_back["visibility"] == "private"
     assert (way_back["namespace_id"], way_back["namespace"], way_back["name"]) == (made.namespace_id, "admin", "app")
-    (event,) = events(house)
+    _, event = events(house)
     assert (event["kind"], event["repository_id"], event["performer"]) == ("create_repo", made.id, "admin")
 
 

@@ -331,7 +331,7 @@ def test_a_disabled_account_gets_no_token(house: House) -> None:
     row.enabled = False
     row.save()
 
-    with pytest.raises(Unauthenticated, match="invalid username or password"):
+    with pytest.raises(Unauthenticated, match="Invalid Username or Password"):
         house.token("bob", "bob/app")
 
 

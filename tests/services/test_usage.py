@@ -55,7 +55,7 @@ def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(house
     actor = someone(house, "admin", "admin/app")
     house.services.tags.delete(actor, NAME, "v1")
     house.services.manifests.delete(actor, NAME, manifest.digest)
-    found = events(house)
+    found = events(house)[1:]
 
     assert [row["kind"] for row in found] == ["create_repo", "push_repo", "delete_tag", "delete_manifest"]
     assert {row["performer"] for row in found} == {"admin"}

@@ -23,10 +23,14 @@ VALUES: dict[object, tuple[Any, Any]] = {
 }
 
 
+# They read a key and build none.
+READING = ("namespace_id", "upload_id")
+
+
 def builders() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Functions that draw one key of the table, or one of S3 or of an index."""
     for name, function in inspect.getmembers(keys, inspect.isfunction):
-        if function.__module__ == keys.__name__ and get_type_hints(function)["return"] in (keys.Key, str):
+        if name not in READING and function.__module__ == keys.__name__ and get_type_hints(function)["return"] in (keys.Key, str):
             yield name, function
 
 

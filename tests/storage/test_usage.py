@@ -29,7 +29,7 @@ def record(event: Event, waits: set[str] | None = None) -> None:
 def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(house: House) -> None:
     event = an_event()
     record(event)
-    (row,) = rows_like(house, "LOG#")
+    (row,) = rows_like(house, "LOG#R#")
 
     assert (row["pk"], row["sk"]) == ("LOG#R#r#2023-11-14#c", event.id)
     assert (row["view"], row["view_at"]) == (row["pk"], row["sk"])
@@ -40,7 +40,7 @@ def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(house: House
 
 def test_a_record_without_a_repository_lies_under_its_namespace(house: House) -> None:
     record(an_event(repository_id=None))
-    (row,) = rows_like(house, "LOG#")
+    (row,) = rows_like(house, "LOG#N#n#")
 
     assert row["pk"] == "LOG#N#n#2023-11-14#c"
     assert "repository_id" not in row
@@ -54,7 +54,7 @@ def test_what_did_not_happen_is_not_recorded(house: House) -> None:
 
     with pytest.raises(LostRace):
         transaction.commit()
-    assert rows_like(house, "LOG#") == rows_like(house, "OUT#") == []
+    assert rows_like(house, "LOG#R#") == rows_like(house, "OUT#") == []
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_wrong_name_and_a_wrong_password_are_told_the_same(door: Door) -> None
         answer = door.ask("GET", "/v2/auth", basic(name, secret))
 
         assert (name, answer.status) == (name, 401)
-        assert answer.json()["errors"] == [{"code": "UNAUTHORIZED", "message": "invalid username or password"}]
+        assert answer.json()["errors"] == [{"code": "UNAUTHORIZED", "message": "Invalid Username or Password"}]
 
 
 def test_a_name_that_nobody_can_have_is_told_the_same(door: Door) -> None:
