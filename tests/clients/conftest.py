@@ -147,10 +147,10 @@ def make_oras(
     # It waits two minutes in all before it believes a refusal.
     monkeypatch.setattr("oras.decorator.time", types.SimpleNamespace(sleep=lambda _: None))
 
-    def make(password: str | None = None) -> Any:
+    def make(password: str | None = None, name: str = stack.admin) -> Any:
         made = library.OrasClient(hostname=stack.host, insecure=True)
         if password is not None:
-            made.auth.set_basic_auth(stack.admin, password)
+            made.auth.set_basic_auth(name, password)
         return made
 
     return make

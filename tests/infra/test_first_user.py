@@ -41,12 +41,12 @@ def test_the_first_user_is_a_superuser_whose_random_password_is_told_once(
 def test_a_chosen_password_is_not_told(
     empty: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("CLOUDBERTH_ADMIN_PASSWORD", "correct horse")
+    monkeypatch.setenv("CLOUDBERTH_ADMIN_PASSWORD", "correct-horse")
 
     assert first_user.main(arguments(empty, "--name", "carol")) == 0
 
-    assert "correct horse" not in capsys.readouterr().out
-    assert empty.services.tokens.issue(("carol", "correct horse"), None, []).token
+    assert "correct-horse" not in capsys.readouterr().out
+    assert empty.services.tokens.issue(("carol", "correct-horse"), None, []).token
 
 
 def test_the_second_time_nothing_is_changed(empty: House, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,11 @@ READING = ("namespace_id", "upload_id")
 def builders() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Functions that draw one key of the table, or one of S3 or of an index."""
     for name, function in inspect.getmembers(keys, inspect.isfunction):
-        if name not in READING and function.__module__ == keys.__name__ and get_type_hints(function)["return"] in (keys.Key, str):
+        if (
+            name not in READING
+            and function.__module__ == keys.__name__
+            and get_type_hints(function)["return"] in (keys.Key, str)
+        ):
             yield name, function
 
 
