@@ -14,7 +14,11 @@ from chalicelib.services.authorizations import Authorizations
 from chalicelib.services.blobs import Blobs
 from chalicelib.services.doors import Doors
 from chalicelib.services.grants import Grants
+from chalicelib.services.logs import Logs
 from chalicelib.services.manifests import Manifests
+from chalicelib.services.organizations import Organizations
+from chalicelib.services.permissions import Permissions
+from chalicelib.services.quotas import Quotas
 from chalicelib.services.reconcile import Reconcile
 from chalicelib.services.referrers import Referrers
 from chalicelib.services.relays import Relays
@@ -23,6 +27,7 @@ from chalicelib.services.robots import Robots
 from chalicelib.services.sealing import Envelope
 from chalicelib.services.sessions import Sessions
 from chalicelib.services.tags import Tags
+from chalicelib.services.teams import Teams
 from chalicelib.services.throttles import Throttles
 from chalicelib.services.tokens import Tokens
 from chalicelib.services.upload_tokens import UploadTokens
@@ -34,6 +39,7 @@ from chalicelib.storage.applications import ApplicationStore
 from chalicelib.storage.blobs import BlobStore
 from chalicelib.storage.manifests import ManifestStore
 from chalicelib.storage.objects import ObjectStore
+from chalicelib.storage.permissions import PermissionStore
 from chalicelib.storage.reconcile import ReconcileStore
 from chalicelib.storage.repositories import RepositoryStore
 from chalicelib.storage.secrets import Secrets
@@ -60,7 +66,7 @@ class Services:
         self._accounts, self._repositories, self._teams = AccountStore(), RepositoryStore(), TeamStore()
         self._blobs, self._uploads, self._tags = BlobStore(), UploadStore(), TagStore()
         self._manifests, self._tokens = ManifestStore(self.objects), TokenStore()
-        self._applications = ApplicationStore(self._tokens)
+        self._applications, self._permissions = ApplicationStore(self._tokens), PermissionStore()
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -81,8 +87,48 @@ class Services:
     @cached_property
     def robots(self) -> Robots:
         """Robots."""
-        envelope = Envelope(self.secrets.envelope)
-        return Robots(self.access, self.usage, self._accounts, self._tokens, envelope, self._clock)
+        return Robots(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._tokens,
+            self._teams,
+            self._permissions,
+            self._repositories,
+            Envelope(self.secrets.envelope),
+            self._clock,
+        )
+
+    @cached_property
+    def organizations(self) -> Organizations:
+        """Organizations."""
+        return Organizations(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._teams,
+            self._permissions,
+            self._repositories,
+            self._clock,
+        )
+
+    @cached_property
+    def teams(self) -> Teams:
+        """Teams."""
+        return Teams(
+            self.access,
+            self.usage,
+            self._teams,
+            self._accounts,
+            self._permissions,
+            self._repositories,
+            self._clock,
+        )
+
+    @cached_property
+    def permissions(self) -> Permissions:
+        """Roles on repositories."""
+        return Permissions(self.access, self.usage, self._permissions, self._accounts, self._teams)
 
     @cached_property
     def applications(self) -> Applications:
@@ -150,6 +196,19 @@ class Services:
         store = UsageStore(self.settings.log_s)
         pulls = PullLog(store, self.settings.pull_log == "hourly", self.settings.pull_batch_s)
         return Usage(store, pulls, self._clock)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """The usage log, read."""
+        chosen = self.settings
+        store = UsageStore(chosen.log_s)
+        return Logs(self.access, store, self._accounts, self.objects, chosen.url, chosen.presign_s, self._clock)
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        """Quotas."""
+        full = self.settings.superusers_full_access
+        return Quotas(self.access, self.usage, self._accounts, full_access=full)
 
     @cached_property
     def repositories(self) -> Repositories:

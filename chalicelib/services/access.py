@@ -304,6 +304,11 @@ class Rights:
         return role is not None and permits(role.actions, action)
 
     @property
+    def namespace(self) -> NamespaceRow | None:
+        """The namespace that is written to."""
+        return self._namespace.row
+
+    @property
     def window_s(self) -> int:
         """The namespace's Time Machine window in seconds."""
         return self._namespace.row.window_s if self._namespace.row else 0

@@ -15,7 +15,9 @@ from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.domain.states import State
 from chalicelib.services.access import Access
 from chalicelib.services.arrivals import Arrivals
+from chalicelib.services.quotas import check_room
 from chalicelib.storage import keys
+from chalicelib.storage.accounts import NamespaceRow
 from chalicelib.storage.blobs import BlobStore, BlobView, FenceRow
 from chalicelib.storage.manifests import ManifestRow
 from chalicelib.storage.repositories import PermissionRow, RepositoryRow, RepositoryStore
@@ -127,12 +129,15 @@ class Blobs:
         batch = Batch()
         view = BlobView(batch, repository.id, digest)
         fence = batch.add(FenceRow, keys.fence(s3_key))
+        namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
         batch.read()
         if view.link is not None and view.link.deleted_at is None:
             return True
         is_old = view.link is not None and made_at(s3_key.rpartition("/")[2]) <= (view.link.deleted_at or 0)
         if fence.row is not None or is_old:
             return False
+        if view.stored_link is None:
+            check_room(namespace.row, size)
         transaction = Transaction()
         transaction.check(FenceRow, keys.fence(s3_key), absent())
         self._link(repository, view, size, s3_key, transaction)
@@ -178,8 +183,10 @@ class Blobs:
         rights.check(PUSH)
         if origin.link is None or origin.blob is None or origin.link.deleted_at is not None:
             return False
-        transaction = Transaction()
         until, size = self._lease.until(self._clock()), origin.link.size
+        if view.stored_link is None:
+            check_room(rights.namespace, size)
+        transaction = Transaction()
         self._store.link(transaction, view, target, size, origin.blob.s3_key, until, origin.link.seen)
         transaction.commit()
         return True

@@ -25,6 +25,7 @@ from chalicelib.domain.states import State
 from chalicelib.domain.tags import end_of, parse_expiry
 from chalicelib.services.access import Access, Rights
 from chalicelib.services.blobs import Blobs
+from chalicelib.services.quotas import check_room
 from chalicelib.services.repositories import Repositories
 from chalicelib.services.tags import TagMoves
 from chalicelib.services.usage import Usage
@@ -220,7 +221,6 @@ class Manifests:
 
     def _push(self, actor: Actor, edges: "Edges", tags: list[str]) -> None:
         repository, manifest = edges.repository, edges.manifest
-
         overtaken = False
 
         def attempt() -> None:
@@ -229,6 +229,7 @@ class Manifests:
             push_ulid, overtaken = edges.fresh(overtaken=overtaken), True
             seen = self._look(actor, repository, manifest, tags)
             seen.rights.check(PUSH)
+            check_room(seen.rights.namespace, 0)
             self._check_named(repository, seen)
             self._write(actor, repository, manifest, tags, seen, push_ulid)
 

@@ -20,6 +20,7 @@ from chalicelib.domain.permissions import PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, Chunk, UploadToken
 from chalicelib.services.access import Access, Rights
+from chalicelib.services.quotas import check_room
 from chalicelib.services.repositories import Repositories
 from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
@@ -223,7 +224,7 @@ class Uploads:
 
         def attempt() -> str:
             nonlocal placed
-            view, upload, _ = self._look(actor, repository, digest, token.upload_id if token else "")
+            view, upload, _ = self._look(actor, repository, digest, len(content), token.upload_id if token else "")
             if not view.blob and not placed:
                 placed = bucket_keys.incoming(repository.id, ulid(self._clock()))
                 self._objects.put(placed, content, digest)
@@ -246,6 +247,7 @@ class Uploads:
         actor: Actor,
         repository: Repository,
         digest: Digest,
+        size: int,
         upload_id: str = "",
         s3_key: str = "",
     ) -> tuple[BlobView, UploadRow | None, FenceRow | None]:
@@ -256,6 +258,8 @@ class Uploads:
         fence: Read[FenceRow] | None = batch.add(FenceRow, keys.fence(s3_key)) if s3_key else None
         batch.read()
         rights.check(PUSH)
+        if view.stored_link is None:
+            check_room(rights.namespace, size)
         return view, upload.row if upload else None, fence.row if fence else None
 
     def _close_whole(
@@ -299,7 +303,7 @@ class Uploads:
         s3_key = closed.s3_key or ""
 
         def attempt() -> bool:
-            view, row, fence = self._look(actor, repository, digest, closed.upload_id, s3_key)
+            view, row, fence = self._look(actor, repository, digest, closed.offset, closed.upload_id, s3_key)
             until = self._lease.until(self._clock())
             if row is None:
                 raise BlobUploadUnknown

@@ -37,9 +37,8 @@ class Usage:
     ) -> None:
         """Adds what happens to the transaction that lets it happen."""
         now = self._clock()
-        event = Event(
-            ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, dict(metadata)
-        )
+        told = {**actor.application, **metadata}
+        event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, told)
         self._store.record(transaction, event, waits)
 
     def note(

@@ -8,7 +8,7 @@ from chalicelib.domain.accounts import Account, Kind
 from chalicelib.domain.names import MAXIMUM_LENGTH
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
-from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query_kinds
+from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query, query_kinds
 from chalicelib.storage.teams import MembershipRow
 
 
@@ -28,6 +28,8 @@ class NamespaceRow(Row):
     state = UnicodeAttribute(default="live")
     # The Time Machine's window in seconds: how long a dead tag can be restored.
     window_s = Integer(default=14 * 86400)
+    # JSON; None for none.
+    quota = OptionalText()
     # An organization's; a user's stands with the account.
     email = OptionalText()
     invoice_email = BooleanAttribute(default=False)
@@ -174,6 +176,39 @@ class AccountStore:
     def has_first_user(self) -> bool:
         """Whether the first superuser has been made."""
         return get(FirstUserRow, keys.first_user()) is not None
+
+    def add_organization(self, transaction: Transaction, namespace: NamespaceRow) -> None:
+        """Writes an organization with its name, on condition that the name is free."""
+        kind, identifier = Kind.ORGANIZATION.value, keys.namespace_id(namespace.pk)
+        namespace.kind, namespace.view, namespace.view_at = kind, keys.view_accounts(kind), namespace.name
+        transaction.put(AccountNameRow.under(keys.account_name(namespace.name), id=identifier, kind=kind), absent())
+        transaction.put(namespace, absent())
+
+    def bury(self, transaction: Transaction, namespace: NamespaceRow, now: float) -> None:
+        """Ends a namespace, over the version that was read; its name stays taken until nothing of it is left."""
+        name = AccountNameRow.under(keys.account_name(namespace.name))
+        transaction.update(name, AccountNameRow.deleted_at.set(int(now)), condition=AccountNameRow.pk.exists())
+        namespace.state = "deleted"
+        self.put_namespace(transaction, namespace)
+
+    def robot(self, namespace_id: str, name: str) -> RobotRow | None:
+        """A robot of a namespace by its short name."""
+        return get(RobotRow, keys.robot(namespace_id, name)) if name else None
+
+    def robots(self, namespace_id: str) -> list[RobotRow]:
+        """All robots of a namespace, by name."""
+        return list(query(RobotRow, keys.robot(namespace_id, "")))
+
+    def put_robot(self, transaction: Transaction, robot: RobotRow) -> None:
+        """Writes a robot over the version that was read."""
+        version, robot.version = robot.version, robot.version + 1
+        transaction.put(robot, at_version(RobotRow.version, version))
+
+    def remove_robot(self, transaction: Transaction, name: str, robot: RobotRow) -> None:
+        """Removes a robot with its full name and account, on condition that it is there."""
+        transaction.delete(robot, at_version(RobotRow.version, robot.version))
+        transaction.delete(AccountNameRow.under(keys.account_name(name)))
+        transaction.delete(AccountRow.under(keys.account(robot.account_id)))
 
     def add_robot(self, transaction: Transaction, account: AccountRow, robot: RobotRow) -> None:
         """Writes a robot, on condition that its name is free."""

@@ -4,6 +4,7 @@ in/<repository>/<attempt>                bytes that we wrote: a key for every at
 in/<repository>/<digest>/<upload>        bytes that the upload edge or a grant wrote
 staging/<repository>/<digest>/<upload>   the same, not proven yet
 bodies/<repository>/<ulid>               manifests that do not fit into an item
+exports/<sha256>                         files of the usage log, by the hash of what opens them
 """
 
 import re
@@ -44,3 +45,8 @@ def edge_digest(s3_key: str) -> Digest | None:
 def manifest_body(repository_id: str, ulid: str) -> str:
     """The S3 key of a manifest's bytes that do not fit into an item."""
     return f"bodies/{repository_id}/{ulid}"
+
+
+def export(sha256: str) -> str:
+    """The S3 key of a file of the usage log."""
+    return f"exports/{sha256}"

@@ -81,14 +81,39 @@ class TeamStore:
         transaction.put(name, absent())
         transaction.put(team, absent())
 
+    def remove(self, transaction: Transaction, team: TeamRow) -> None:
+        """Removes a team, on condition that it is there; who is in it no longer counts, and is removed behind."""
+        transaction.delete(TeamNameRow.under(keys.team_name(team.namespace_id, team.name)))
+        transaction.delete(TeamRow.under(team.key), TeamRow.pk.exists())
+
+    def of_any(self, account_id: str) -> list[MembershipRow]:
+        """All memberships of an account."""
+        return list(query(MembershipRow, keys.membership(account_id)))
+
+    def forget(self, namespace_id: str, team_id: str, account_id: str) -> None:
+        """Removes what is left of a membership when team or account is gone; done again, it changes nothing."""
+        transaction = Transaction()
+        transaction.delete(MembershipRow.under(keys.membership(account_id, namespace_id, team_id)))
+        transaction.delete(MemberRow.under(keys.team_member(team_id, account_id)))
+        transaction.commit()
+
     def join(self, transaction: Transaction, team: TeamRow, account_id: str, name: str, kind: str) -> None:
-        """Adds an account to a team, on condition that it is not in it and the team is there."""
+        """Adds an account to a team, on condition that it is not in it."""
         membership = MembershipRow.under(
             keys.membership(account_id, team.namespace_id, team.id), namespace_id=team.namespace_id, team_id=team.id
         )
         member = MemberRow.under(keys.team_member(team.id, account_id), account_id=account_id, name=name, kind=kind)
         transaction.put(membership)
         transaction.put(member, absent())
+
+    def still(self, transaction: Transaction, team: TeamRow) -> None:
+        """Lets a transaction fail where a team is gone."""
+        transaction.check(TeamRow, team.key, TeamRow.pk.exists())
+
+    def change(self, transaction: Transaction, team: TeamRow) -> None:
+        """Writes role and description of a team that is there."""
+        actions = [TeamRow.role.set(team.role), TeamRow.description.set(team.description)]
+        transaction.update(team, *actions, condition=TeamRow.pk.exists())
 
     def leave(self, transaction: Transaction, team: TeamRow, account_id: str) -> None:
         """Takes an account out of a team, on condition that it is in it."""

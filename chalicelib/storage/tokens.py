@@ -67,6 +67,12 @@ class TokenStore:
         transaction.delete(TokenRow.under(keys.token(listed.sha256 or "")))
         transaction.delete(TokenRow.under(listed.key), TokenRow.pk.exists())
 
+    def expire(self, transaction: Transaction, listed: TokenRow, at: int) -> None:
+        """Gives a token, given as its entry in a list, an end in seconds since the epoch."""
+        for key in (keys.token(listed.sha256 or ""), listed.key):
+            row = TokenRow.under(key)
+            transaction.update(row, TokenRow.expires_at.set(at), condition=TokenRow.pk.exists())
+
     def use(self, account_id: str, uuid: str, now: float) -> None:
         """Notes the use of a token; at most one write an hour changes anything."""
         put_if(UsedRow.under(keys.used(account_id, uuid), at=int(now)), absent() | (UsedRow.at < int(now) - HOUR_S))

@@ -5,6 +5,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("domain", "storage", "services", "edge")
 # Tests without a module of the same name, and why.
+# Packages of one thing, tested together by the tests of their name, and why.
+TOGETHER = {
+    "errors": "one tree, of which every leaf is looked at",
+    "keys": "one map, in which every key is held against every other",
+}
 WITHOUT_MODULE = {
     "services/test_blobs_by_state.py": "services/blobs.py in every state of link and blob: one file would be too long",
     "services/test_closed_uploads.py": "the second half of services/uploads.py: one file would be too long",
@@ -16,8 +21,8 @@ def modules(room: str) -> set[str]:
     inside = ROOT / "chalicelib" / room
     return {
         f"{room}/{path.relative_to(inside).with_name('test_' + path.name)}"
-        for path in inside.rglob("*.py")
-        if path.name != "__init__.py"
+        for path in [*inside.rglob("*.py"), *(inside / f"{name}.py" for name in TOGETHER if (inside / name).is_dir())]
+        if path.name != "__init__.py" and path.parent.name not in TOGETHER
     }
 
 

@@ -6,9 +6,17 @@ import pytest
 
 from chalicelib.domain.events import DELETE_TAG, PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
+from chalicelib.domain.logs import day_of, earliest, number_of, position_of
+from chalicelib.storage import keys
 from chalicelib.storage.table import LostRace, Transaction, absent
 from chalicelib.storage.timers import timer
-from chalicelib.storage.usage import UsageStore
+from chalicelib.storage.usage import (
+    Run,
+    UsageStore,
+    runs_of_everybody,
+    runs_of_namespace,
+    runs_of_repository,
+)
 from tests.houses import House
 from tests.rows import events, rows_like
 
@@ -31,8 +39,10 @@ def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(house: House
     record(event)
     (row,) = rows_like(house, "LOG#R#")
 
-    assert (row["pk"], row["sk"]) == ("LOG#R#r#2023-11-14#c", event.id)
-    assert (row["view"], row["view_at"]) == (row["pk"], row["sk"])
+    assert (row["pk"], row["sk"]) == ("LOG#R#r#c", event.id)
+    assert (row["view"], row["view_at"]) == ("LOG#N#n#c", event.id)
+    assert row["due"] in keys.due_logs("c")
+    assert row["due_at"] == number_of(event.id)
     assert (row["kind"], row["performer"], row["address"], row["version"]) == (PUSH, "admin", "10.0.0.1", 1)
     assert (row["at"], row["expires_at"]) == (int(AT), int(AT) + 1000)
     assert json.loads(row["metadata"]) == {"tags": ["v1", "\u00e4"]}
@@ -42,7 +52,7 @@ def test_a_record_without_a_repository_lies_under_its_namespace(house: House) ->
     record(an_event(repository_id=None))
     (row,) = rows_like(house, "LOG#N#n#")
 
-    assert row["pk"] == "LOG#N#n#2023-11-14#c"
+    assert row["pk"] == row["view"] == "LOG#N#n#c"
     assert "repository_id" not in row
 
 
@@ -92,4 +102,55 @@ def test_pulls_lie_apart_from_changes_and_one_written_twice_is_one(house: House)
     record(an_event())
 
     assert len(events(house, PULL)) == 60
-    assert {row["pk"] for row in events(house, PULL)} == {"LOG#R#r#2023-11-14#p#0"}
+    assert {row["pk"] for row in events(house, PULL)} == {"LOG#R#r#p"}
+
+
+def ids_of(run: Run, first: str = earliest(0), last: str = earliest(2**36), page: int = 7) -> list[str]:
+    return [row.sk for row in STORE.newest(run, last, first, page)]
+
+
+def write(count: int, kind: str, namespace: str, repository: str | None) -> list[str]:
+    """Records of one millisecond; gives their ULIDs, newest first."""
+    made = [Event(ulid(AT), AT, kind, namespace, repository, "admin", "", {}) for _ in range(count)]
+    if kind == PULL:
+        STORE.write_pulls(made)
+    else:
+        for event in made:
+            record(event)
+    return sorted((event.id for event in made), reverse=True)
+
+
+def test_records_are_read_newest_first_by_repository_by_namespace_and_all(house: House) -> None:
+    pulls, changes = write(30, PULL, "n", "r"), write(5, PUSH, "n", "r")
+    created, foreign = write(1, "create_robot", "n", None), write(3, PULL, "other", "s")
+
+    assert [ids_of(run) for run in runs_of_repository("r")] == [changes, pulls]
+    assert [ids_of(run) for run in runs_of_namespace("n")] == [sorted(changes + created, reverse=True), pulls]
+    everybody = [identifier for run in runs_of_everybody() for identifier in ids_of(run) if run.index == "due"]
+    assert {*pulls, *changes, *created, *foreign} <= set(everybody)
+
+
+@pytest.mark.parametrize("runs", [runs_of_repository("r"), runs_of_namespace("n")], ids=["table", "index"])
+def test_a_span_of_records_includes_both_its_ends(house: House, runs: list[Run]) -> None:
+    pulls = write(12, PULL, "n", "r")
+
+    assert ids_of(runs[1], first=pulls[9], last=pulls[2]) == pulls[2:10]
+    assert [position for position, _, _ in STORE.kinds(runs[1], pulls[9], pulls[2])] == pulls[2:10][::-1]
+
+
+def test_positions_of_one_millisecond_are_told_apart_in_the_index_by_number(house: House) -> None:
+    """Numbers of 37 digits: a table that rounded them would lose pages."""
+    pulls = write(20, PULL, "n", "r")
+    (run,) = [run for run in runs_of_everybody() if run.partition == keys.due_logs("p", "n")[0]]
+    found = [position for position in ids_of(run, pulls[10], pulls[9]) if position in pulls]
+
+    assert found == pulls[9:11]
+
+
+def test_what_was_counted_is_kept_as_long_as_the_records_are(house: House) -> None:
+    run, upto = Run("LOG#N#n#p", "view"), position_of(number_of(ulid(AT)))
+    STORE.keep_counted(run, {day_of(upto): (upto, {PULL: 3}), "2023-11-20": (upto, {})})
+
+    assert STORE.counted(run, "2023-11-14", "2023-11-19") == {"2023-11-14": (upto, {PULL: 3})}
+    (row,) = rows_like(house, "COUNT#", "2023-11-14")
+    assert row["expires_at"] == 1_700_006_400 + 1000

@@ -1,0 +1,23 @@
+"""Everything that can be refused. A leaf carries fields; each dialect of the edge has one table from leaf to answer.
+
+RegistryError
+├── Invalid            NameInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid ManifestBlobUnknown
+│                      BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid TeamInvalid
+│                      RobotUnknown NotGiven BodyUnreadable
+├── OutOfOrder         (a chunk that does not continue the upload)
+├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
+│                      NothingThere
+├── Unauthenticated    WrongCredentials FreshLoginRequired
+├── Denied             QuotaExceeded
+├── CsrfInvalid        (a request that a foreign page may have sent)
+├── TooManyAttempts    (a door that was knocked at too often)
+├── WrongDoor          (a request past the one address that is open)
+├── TooLarge           ManifestTooLarge BodyTooLarge
+├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner InUse
+├── Unsupported        MethodUnsupported BlobInUse
+└── Unavailable        (busy now; the same request may be repeated)
+"""
+
+from chalicelib.domain.errors.accounts import *
+from chalicelib.domain.errors.contents import *
+from chalicelib.domain.errors.kinds import *

@@ -1,0 +1,135 @@
+"""Refusals about accounts, rights and what the API is asked."""
+
+from chalicelib.domain.errors.kinds import Conflict, Denied, Invalid, NotFound, RegistryError, Unauthenticated
+
+
+class FieldInvalid(Invalid):
+    """A field of a request that cannot be accepted."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}" if field else why)
+        self.field = field
+
+
+class BodyUnreadable(Invalid):
+    """A body that is no JSON, or does not say that it is. `status` is HTTP's: 400 or 415."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self._status = status
+
+    @property
+    def status(self) -> int:
+        """400 for what cannot be read, 415 for what is no JSON."""
+        return self._status
+
+
+class TeamInvalid(Invalid):
+    """A team's name outside the grammar."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Invalid team name {name[:80]}: 2 to 255 lower-case letters and digits, joined by '.', '_', '-'"
+        )
+        self.name = name[:80]
+
+
+class RobotUnknown(Invalid):
+    """No such robot: Quay's clients match its words, and its status."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("Could not find robot with specified username")
+        self.name = name[:300]
+
+
+class NotGiven(Invalid):
+    """A permission that nobody gave: Quay's clients match its words, and its status."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} does not have permission for repo.")
+        self.name = name[:300]
+
+
+class AccountUnknown(NotFound):
+    """No such user or robot."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no account {name[:80]}")
+        self.name = name[:80]
+
+
+class NothingThere(NotFound):
+    """No such thing of a kind: an organization, a team, a token."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"no {kind} {name[:80]}")
+        self.kind, self.name = kind, name[:300]
+
+
+class WrongCredentials(Unauthenticated):
+    """A name and password, or a token, that nobody has; the same for every reason."""
+
+    def __init__(self, message: str = "Invalid Username or Password") -> None:
+        super().__init__(message)
+
+
+class FreshLoginRequired(Unauthenticated):
+    """A session that must show its password again before something dangerous."""
+
+    def __init__(self) -> None:
+        super().__init__("The action requires a fresh login to succeed.")
+
+
+class QuotaExceeded(Denied):
+    """A push that would take more bytes than its namespace may have."""
+
+    def __init__(self, namespace: str, limit_bytes: int) -> None:
+        RegistryError.__init__(
+            self, f"Quota has been exceeded on namespace {namespace}: it may have {limit_bytes} bytes"
+        )
+        self.namespace, self.limit_bytes = namespace, limit_bytes
+
+
+class NameTaken(Conflict):
+    """An account or repository of that name exists."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is taken")
+        self.name = name
+
+
+class RepositoryTaken(Conflict):
+    """A repository of that name exists: Quay's clients match its words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("Repository already exists")
+        self.name = name
+
+
+class RobotTaken(Conflict):
+    """A robot of that name exists: Quay's clients match its words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Existing robot with name: {name}")
+        self.name = name
+
+
+class AlreadyThere(Conflict):
+    """What should be added is there."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+
+
+class LastOwner(Conflict):
+    """A change that would leave an organization without anybody to administer it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+
+
+class InUse(Conflict):
+    """What something else still needs."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)

@@ -1,0 +1,178 @@
+"""The usage log as it is read: a span of days, positions in it, and what its metadata tells besides."""
+
+import datetime
+import ipaddress
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.events import PULL, PUSH
+from chalicelib.domain.ids import ALPHABET, LENGTH, is_ulid
+
+DAY_S = 86400
+# Quay's: a month is what counts are told of.
+MOST_COUNTED_DAYS = 31
+LONGEST_CALLBACK = 2000
+RANDOM_BITS = 80
+# ULIDs begin with the epoch; the table's numbers, of 38 digits, hold those of two thousand years more.
+LATEST = 2**36 // DAY_S * DAY_S
+# Names that resolve inside a network and nowhere else.
+INNER = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".intranet", ".corp")
+
+
+def number_of(position: str) -> int:
+    """A ULID as a number, which sorts as it does."""
+    number = 0
+    for character in position:
+        number = number << 5 | ALPHABET.index(character)
+    return number
+
+
+def position_of(number: int) -> str:
+    """The ULID of a number."""
+    return "".join(ALPHABET[number >> 5 * place & 31] for place in range(LENGTH - 1, -1, -1))
+
+
+def earliest(at: float) -> str:
+    """The lowest ULID of a moment, in seconds since the epoch."""
+    return position_of(int(at * 1000) << RANDOM_BITS)
+
+
+def before(position: str) -> str:
+    """The ULID just before one."""
+    return position_of(number_of(position) - 1)
+
+
+def day_of(position: str) -> str:
+    """The day in UTC, `2026-08-31`, of a ULID."""
+    return _text(number_of(position[:10]) // 1000)
+
+
+def day_start(day: str) -> int:
+    """Seconds since the epoch at which a day in UTC begins."""
+    return int(datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.UTC).timestamp())
+
+
+def _text(at: float) -> str:
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole days in UTC, from the second that begins the first to the one after the last."""
+
+    start: int
+    end: int
+
+    @classmethod
+    def parse(cls, start: str | None, end: str | None, now: float) -> "Period":
+        """The days from one to another, both included, written `%m/%d/%Y`.
+
+        Without a first, or with one that is no day, from yesterday; without a last, to today. Raises FieldInvalid.
+        """
+        today = int(now) // DAY_S * DAY_S
+        first, last = _midnight(start, today - DAY_S), _midnight(end, today)
+        if last < first:
+            raise FieldInvalid("endtime", "the last day is before the first")
+        return cls(first, last + DAY_S)
+
+    @property
+    def oldest(self) -> str:
+        """The lowest ULID in it."""
+        return earliest(self.start)
+
+    @property
+    def newest(self) -> str:
+        """The highest ULID in it."""
+        return before(earliest(self.end))
+
+    @property
+    def days(self) -> list[str]:
+        """Its days, in order."""
+        return [_text(at) for at in range(self.start, self.end, DAY_S)]
+
+    def newest_before(self, position: str | None) -> str:
+        """Where a page begins: past the position that the page before ended with, if there was such a page."""
+        if position is None or not is_ulid(position) or not self.oldest < position <= self.newest:
+            return self.newest
+        return before(position)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a log: days as they were written, `performer` and `kind` to narrow it, empty for all."""
+
+    start: str | None = None
+    end: str | None = None
+    performer: str = ""
+    kind: str = ""
+
+    def period(self, now: float) -> Period:
+        """The days. Raises FieldInvalid."""
+        return Period.parse(self.start, self.end, now)
+
+    def takes(self, performer: str, kind: str) -> bool:
+        """Whether a record is asked for."""
+        return self.performer in ("", performer) and self.kind in ("", kind)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether not all records are asked for."""
+        return bool(self.performer or self.kind)
+
+
+def _midnight(text: str | None, otherwise: int) -> int:
+    with suppress(ValueError, TypeError):
+        day = datetime.datetime.strptime(text or "", "%m/%d/%Y").replace(tzinfo=datetime.UTC)
+        return min(max(int(day.timestamp()), 0), LATEST)
+    return otherwise
+
+
+def check_countable(period: Period) -> None:
+    """Raises FieldInvalid for more days than counts are told of."""
+    if period.end - period.start > MOST_COUNTED_DAYS * DAY_S:
+        raise FieldInvalid("starttime", f"Date range too large: counts are told of at most {MOST_COUNTED_DAYS} days")
+
+
+def with_quays_words(kind: str, metadata: Mapping[str, object], performer: str) -> dict[str, object]:
+    """A record's metadata with the words that Quay has for them beside ours."""
+    told: dict[str, object] = {}
+    namespace, slash, repository = str(metadata.get("repository", "")).partition("/")
+    if slash:
+        told |= {"namespace": namespace, "repo": repository}
+    tags = metadata.get("tags")
+    if isinstance(tags, list) and len(tags) == 1:
+        told["tag"] = tags[0]
+    reference = metadata.get("reference")
+    if isinstance(reference, str):
+        told["manifest_digest" if ":" in reference else "tag"] = reference
+    if kind in (PUSH, PULL) and performer:
+        told |= {"username": performer} | ({"is_robot": True} if "+" in performer else {})
+    return {**told, **metadata}
+
+
+def parse_callback(text: str) -> str:
+    """An address that an export is told to: https, and of a public host by its looks.
+
+    Whether its name leads somewhere public is looked at again when it is called. Raises FieldInvalid.
+    """
+    try:
+        parts = urlsplit(text)
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise FieldInvalid("callback_url", "it is no address") from None
+    is_safe = parts.scheme == "https" and _is_public(host) and "@" not in parts.netloc and "\\" not in text
+    if not is_safe or len(text) > LONGEST_CALLBACK or not text.isprintable():
+        raise FieldInvalid("callback_url", "say https://HOST/PATH of a public host")
+    return text
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        # A name of one word is of this network; one that ends in a number is an address in disguise.
+        last = host.rpartition(".")[2]
+        return "." in host and not host.endswith(INNER) and last[:1].isalpha()

@@ -1,0 +1,66 @@
+"""Every key and index value of the one table. No other package spells one.
+
+NAME#<name>              META                    account name -> id
+EMAIL#<lower case>       META                    e-mail -> account id
+SYSTEM                   FIRST                   the first superuser
+                         RECONCILE               how far the bucket is looked through
+                         MESSAGE#<uuid>          message to everybody
+N#<namespace>            META                    namespace
+                         REPO#<repository>       repository name -> id
+                         GONE#<repo>#<ulid>      deleted repository
+                         ROBOT#<name>            robot
+                         TEAM#<name>             team name -> id
+                         PROTOTYPE#<uuid>        default permission
+                         APP#<client>            OAuth application
+                         APPTOKEN#<client>#<uu>  token of an application, to list and revoke by
+                         GIVEN#<account>#<repo>  that an account has a role on a repository
+                         SIZE#<0..7>             bytes linked
+A#<account>              META                    user or robot
+                         MEMBER#<ns>#<team>      membership of a team
+                         GRANT#<ns>#<repo>       role on a repository
+                         TOKEN#<kind>#<uuid>     token, to list and revoke by
+                         USED#<uuid>             when a token was last used
+                         STAR#<repo>             starred repository
+T#<team>                 META                    team
+                         WITH#<account>          member of it
+                         GRANT#<ns>#<repo>       role on a repository
+CLIENT#<client>          META                    OAuth application, to find
+TOKEN#<sha256>           META                    token, to find
+CODE#<sha256>            META                    OAuth code
+THROTTLE#<what>          META                    attempts at a door
+WORD#<two letters>       <word>#<what>           search
+KEYS#<issuer>            META                    keys of somebody else's tokens
+COUNT#LOG#…              <day>                   events of a day that have been counted
+R#<repository>           META                    the way back to the name
+                         PERM#<account or team>  role of an account or a team
+                         SIZE#<0..7>             bytes linked
+                         TAG#<tag>               tag, alive
+                         LIFE#<tag>#<ulid>       a tag's life
+                         MAN#<digest>            manifest: what changes
+                         BODY#<digest>           manifest: what does not
+                         TAGGED#<digest>#<tag>   edge: a tag keeps a manifest
+                         PARENT#<child>#<parent> edge: an index keeps a manifest
+                         REFERRER#<subject>#<d>  edge: a subject keeps its referrers
+                         USES#<blob>#<manifest>  edge: a manifest keeps a blob
+                         BLOB#<digest>           link: this repository has this blob
+BLOB#<digest>            META                    blob: where its bytes lie
+                         LINK#<repository>       who has it
+FENCE#<S3 key>           META                    a key that is being deleted
+UP#<upload>              META, PART#<number>     upload
+LOG#R#<repository>#c, …#p  <ulid>                usage log: changes, pulls (LOG#N#<namespace>#… without repository)
+OUT#<ulid>               META                    event that someone waits for
+TIMER#<kind>#<target>    META                    work that is due at a time
+
+Index `due`  (due, due_at):   <kind>#<shard> / seconds        tags with an end, timers, outbox
+                              LOG#c|p#<shard> / ULID, a number  usage log of everybody
+Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<repository> / ULID, LOG#N#…#c|p / ULID,
+                              CATALOG#public|private / full name, ACCOUNTS#user|organization / name
+"""
+
+from chalicelib.storage.keys.accounts import *
+from chalicelib.storage.keys.contents import *
+from chalicelib.storage.keys.drawn import META as META
+from chalicelib.storage.keys.drawn import SHARDS as SHARDS
+from chalicelib.storage.keys.drawn import Key as Key
+from chalicelib.storage.keys.indexes import *
+from chalicelib.storage.keys.repositories import *

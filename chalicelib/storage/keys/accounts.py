@@ -1,0 +1,123 @@
+"""Keys of accounts, namespaces, teams, applications and what proves who somebody is."""
+
+from chalicelib.storage.keys.drawn import META, Key
+
+
+def account_name(name: str) -> Key:
+    """Account name -> id."""
+    return f"NAME#{name}", META
+
+
+def first_user() -> Key:
+    """The first superuser."""
+    return "SYSTEM", "FIRST"
+
+
+def namespace(identifier: str) -> Key:
+    """A namespace itself."""
+    return f"N#{identifier}", META
+
+
+def namespace_id(key: str) -> str:
+    """The namespace whose partition this is."""
+    return key.removeprefix("N#")
+
+
+def robot(namespace_id: str, name: str) -> Key:
+    """A robot of a namespace."""
+    return f"N#{namespace_id}", f"ROBOT#{name}"
+
+
+def account(identifier: str) -> Key:
+    """A user or robot."""
+    return f"A#{identifier}", META
+
+
+def email(address: str) -> Key:
+    """E-mail -> account id; upper and lower case are one."""
+    return f"EMAIL#{address.lower()}", META
+
+
+def message(uuid: str = "") -> Key:
+    """A message to everybody; without a uuid, the prefix of all."""
+    return "SYSTEM", f"MESSAGE#{uuid}"
+
+
+def team_name(namespace_id: str, name: str = "") -> Key:
+    """Team name -> id; without a name, the prefix of all."""
+    return f"N#{namespace_id}", f"TEAM#{name}"
+
+
+def team(identifier: str) -> Key:
+    """A team."""
+    return f"T#{identifier}", META
+
+
+def team_member(team_id: str, account_id: str = "") -> Key:
+    """That an account is in a team, found by the team; without an account, the prefix of all."""
+    return f"T#{team_id}", f"WITH#{account_id}"
+
+
+def membership(account_id: str, namespace_id: str = "", team_id: str = "") -> Key:
+    """That an account is in a team, found by the account; without team or namespace, the prefix of those that are."""
+    return f"A#{account_id}", f"MEMBER#{namespace_id}#{team_id}" if namespace_id else "MEMBER#"
+
+
+def account_with_memberships(account_id: str) -> Key:
+    """An account and all its memberships: partition and prefix, which both begin with."""
+    return f"A#{account_id}", "ME"
+
+
+def prototype(namespace_id: str, uuid: str = "") -> Key:
+    """A default permission of an organization; without a uuid, the prefix of all."""
+    return f"N#{namespace_id}", f"PROTOTYPE#{uuid}"
+
+
+def application(namespace_id: str, client_id: str = "") -> Key:
+    """An OAuth application of an organization; without an id, the prefix of all."""
+    return f"N#{namespace_id}", f"APP#{client_id}"
+
+
+def client(client_id: str) -> Key:
+    """An OAuth application, found by its client id."""
+    return f"CLIENT#{client_id}", META
+
+
+def application_token(namespace_id: str, client_id: str, uuid: str = "") -> Key:
+    """A token of an application, listed by its organization; without a uuid, the prefix of all."""
+    return f"N#{namespace_id}", f"APPTOKEN#{client_id}#{uuid}"
+
+
+def used(account_id: str, uuid: str = "") -> Key:
+    """When a token was last used; without a uuid, the prefix of all."""
+    return f"A#{account_id}", f"USED#{uuid}"
+
+
+def code(sha256: str) -> Key:
+    """An OAuth code, found by its hash."""
+    return f"CODE#{sha256}", META
+
+
+def throttle(what: str) -> Key:
+    """Attempts at a door, counted."""
+    return f"THROTTLE#{what}", META
+
+
+def word(first: str, word: str, target: str = "") -> Key:
+    """What a search finds by a word, under its first two letters; without a target, the prefix of the word."""
+    return f"WORD#{first}", f"{word}#{target}" if target else word
+
+
+def issuer_keys(issuer: str) -> Key:
+    """The keys of an issuer of tokens that are not ours."""
+    return f"KEYS#{issuer}", META
+
+
+def token(sha256: str) -> Key:
+    """A random token, found by its hash."""
+    return f"TOKEN#{sha256}", META
+
+
+def account_token(account_id: str, kind: str, uuid: str) -> Key:
+    """A random token, listed by its owner."""
+    return f"A#{account_id}", f"TOKEN#{kind}#{uuid}"

@@ -1,0 +1,131 @@
+"""Keys of what repositories hold, of uploads, of the usage log and of work to do."""
+
+from chalicelib.domain.digests import Digest
+from chalicelib.storage.keys.drawn import META, SHARDS, Key
+
+
+def reconcile() -> Key:
+    """How far the bucket has been looked through."""
+    return "SYSTEM", "RECONCILE"
+
+
+def count(partition: str, day: str) -> Key:
+    """What has been counted of a day in a partition of the usage log."""
+    return f"COUNT#{partition}", day
+
+
+def sizes(namespace_id: str, repository_id: str, digest: Digest) -> tuple[Key, Key]:
+    """The two counters of linked bytes that a blob's link moves."""
+    shard = f"SIZE#{int(digest.hex[:2], 16) % SHARDS}"
+    return (f"N#{namespace_id}", shard), (f"R#{repository_id}", shard)
+
+
+def namespace_sizes(namespace_id: str) -> list[Key]:
+    """All counters of a namespace's linked bytes."""
+    return [(f"N#{namespace_id}", f"SIZE#{shard}") for shard in range(SHARDS)]
+
+
+def tag(repository_id: str, name: str) -> Key:
+    """A tag that is alive."""
+    return f"R#{repository_id}", f"TAG#{name}"
+
+
+def life(repository_id: str, name: str, ulid: str) -> Key:
+    """One life of a tag."""
+    return f"R#{repository_id}", f"LIFE#{name}#{ulid}"
+
+
+def manifest(repository_id: str, digest: Digest) -> Key:
+    """A manifest's state."""
+    return f"R#{repository_id}", f"MAN#{digest}"
+
+
+def body(repository_id: str, digest: Digest) -> Key:
+    """A manifest's bytes."""
+    return f"R#{repository_id}", f"BODY#{digest}"
+
+
+def tagged(repository_id: str, digest: Digest, name: str = "") -> Key:
+    """The edge from a tag to its manifest; without a name, the prefix of all."""
+    return f"R#{repository_id}", f"TAGGED#{digest}#{name}"
+
+
+def parent(repository_id: str, child: Digest, parent_digest: Digest) -> Key:
+    """The edge from an index to a manifest it names."""
+    return f"R#{repository_id}", f"PARENT#{child}#{parent_digest}"
+
+
+def referrer(repository_id: str, subject: Digest, digest: Digest | None = None) -> Key:
+    """The edge from a subject to a manifest that refers to it; without a digest, the prefix of all."""
+    return f"R#{repository_id}", f"REFERRER#{subject}#{digest or ''}"
+
+
+def uses(repository_id: str, blob_digest: Digest, manifest_digest: Digest | None = None) -> Key:
+    """The edge from a manifest to a blob it names; without a manifest, the prefix of all."""
+    return f"R#{repository_id}", f"USES#{blob_digest}#{manifest_digest or ''}"
+
+
+def blob_link(repository_id: str, digest: Digest) -> Key:
+    """That a repository has a blob."""
+    return f"R#{repository_id}", f"BLOB#{digest}"
+
+
+def blob(digest: Digest) -> Key:
+    """A blob over all repositories."""
+    return f"BLOB#{digest}", META
+
+
+def link(digest: Digest, repository_id: str = "") -> Key:
+    """The way from a blob to a repository that has it; without a repository, the prefix of all."""
+    return f"BLOB#{digest}", f"LINK#{repository_id}"
+
+
+def fence(s3_key: str) -> Key:
+    """An S3 key that is being deleted."""
+    return f"FENCE#{s3_key}", META
+
+
+def upload(identifier: str) -> Key:
+    """An upload."""
+    return f"UP#{identifier}", META
+
+
+def upload_id(key: str) -> str:
+    """The upload whose partition this is."""
+    return key.removeprefix("UP#")
+
+
+def part(upload_id: str, number: int | None = None) -> Key:
+    """A part of an upload; without a number, the prefix of all."""
+    return f"UP#{upload_id}", "PART#" if number is None else f"PART#{number:05d}"
+
+
+def log(namespace_id: str, repository_id: str | None, shard: str, ulid: str = "") -> Key:
+    """A record of the usage log; `shard` is `c` for changes and `p` for pulls."""
+    owner = f"R#{repository_id}" if repository_id else f"N#{namespace_id}"
+    return f"LOG#{owner}#{shard}", ulid
+
+
+def outbox(ulid: str) -> Key:
+    """An event that someone waits for."""
+    return f"OUT#{ulid}", META
+
+
+def timer(kind: str, target: str) -> Key:
+    """Work that is due."""
+    return f"TIMER#{kind}#{target}", META
+
+
+def blob_target(repository_id: str, digest: Digest) -> str:
+    """What a garbage timer for a blob link is for."""
+    return f"R#{repository_id}#BLOB#{digest}"
+
+
+def manifest_target(repository_id: str, digest: Digest) -> str:
+    """What a garbage timer for a manifest is for."""
+    return f"R#{repository_id}#MAN#{digest}"
+
+
+def tag_target(repository_id: str, name: str) -> str:
+    """What an expiry timer is for."""
+    return f"R#{repository_id}#TAG#{name}"

@@ -1,0 +1,5 @@
+"""What every key is made of."""
+
+Key = tuple[str, str]
+META = "META"
+SHARDS = 8

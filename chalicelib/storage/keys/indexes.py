@@ -1,0 +1,36 @@
+"""Partitions of the two indexes."""
+
+import zlib
+
+from chalicelib.storage.keys.drawn import SHARDS
+
+
+def due_logs(shard: str, namespace_id: str = "") -> list[str]:
+    """Index `due`: where a namespace's records are among everybody's; without a namespace, everywhere they are."""
+    kind = f"LOG#{shard}"
+    return [due(kind, namespace_id)] if namespace_id else [f"{kind}#{number}" for number in range(SHARDS)]
+
+
+def due(kind: str, target: str) -> str:
+    """Index `due`: the partition of a kind of work."""
+    return f"{kind}#{zlib.crc32(target.encode()) % SHARDS}"
+
+
+def view_alive(repository_id: str) -> str:
+    """Index `view`: tags that are alive, newest first."""
+    return f"ALIVE#R#{repository_id}"
+
+
+def view_lives(repository_id: str) -> str:
+    """Index `view`: the history of tags."""
+    return f"LIFE#R#{repository_id}"
+
+
+def view_catalog(visibility: str) -> str:
+    """Index `view`: repositories by full name."""
+    return f"CATALOG#{visibility}"
+
+
+def view_accounts(kind: str) -> str:
+    """Index `view`: accounts by name."""
+    return f"ACCOUNTS#{kind}"

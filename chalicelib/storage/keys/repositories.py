@@ -1,0 +1,53 @@
+"""Keys of repositories by name and by id, and of rights on them."""
+
+from chalicelib.storage.keys.drawn import META, Key
+
+
+def repository_name(namespace_id: str, repository: str) -> Key:
+    """Repository name -> id."""
+    return f"N#{namespace_id}", f"REPO#{repository}"
+
+
+def given(namespace_id: str, account_id: str = "", repository_id: str = "") -> Key:
+    """That an account has a role on one of a namespace's repositories; without one, the prefix of all."""
+    return f"N#{namespace_id}", f"GIVEN#{account_id}#{repository_id}" if account_id else "GIVEN#"
+
+
+def gone(namespace_id: str, repository: str, ulid: str) -> Key:
+    """A repository that was deleted, while it can be restored."""
+    return f"N#{namespace_id}", f"GONE#{repository}#{ulid}"
+
+
+def star(account_id: str, repository_id: str = "") -> Key:
+    """A repository that a user has starred; without one, the prefix of all."""
+    return f"A#{account_id}", f"STAR#{repository_id}"
+
+
+def team_grant(team_id: str, namespace_id: str, repository_id: str) -> Key:
+    """A team's role on a repository, found by team."""
+    return f"T#{team_id}", f"GRANT#{namespace_id}#{repository_id}"
+
+
+def team_grants(team_id: str) -> Key:
+    """All grants of a team: partition and prefix."""
+    return f"T#{team_id}", "GRANT#"
+
+
+def grant(account_id: str, namespace_id: str, repository_id: str) -> Key:
+    """An account's role on a repository, found by account."""
+    return f"A#{account_id}", f"GRANT#{namespace_id}#{repository_id}"
+
+
+def grants(account_id: str) -> Key:
+    """All grants of an account: partition and prefix."""
+    return f"A#{account_id}", "GRANT#"
+
+
+def repository(identifier: str) -> Key:
+    """A repository's way back to its name."""
+    return f"R#{identifier}", META
+
+
+def permission(repository_id: str, holder_id: str = "") -> Key:
+    """The role of an account or a team on a repository, found by repository; without one, the prefix of all."""
+    return f"R#{repository_id}", f"PERM#{holder_id}"
