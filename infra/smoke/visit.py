@@ -1,6 +1,7 @@
 """One run against one registry: who asks, what was pushed, and how it goes away again."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
@@ -11,11 +12,22 @@ from infra.smoke.tokens import SignInRefused, Tokens
 from infra.smoke.wire import Answer, Headers, NoAnswer, exchange
 
 OCTETS = [("Content-Type", "application/octet-stream")]
+READS = ("GET", "HEAD")
 GONE = (202, 204, 404)
+# Seconds between the rounds that take away what was pushed: as much as a request under way may still need.
+PAUSES_S = (0.5, 1, 2)
 
 
 class Refused(Exception):
     """A step before the one that was to be looked at did not work; says which and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What is still there, and why. What was refused, not left unanswered, may go when it is tried again."""
+
+    reason: str
+    was_refused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class Visit:
         self._manifests: dict[str, None] = {}
         self._uploads: dict[str, None] = {}
         self._blobs: dict[str, None] = {}
+        # Requests that write and whose answer has not come.
+        self._unanswered = 0
 
     def knock(self) -> Answer:
         """The first request. Raises NoAnswer."""
@@ -65,7 +79,10 @@ class Visit:
     ) -> Answer:
         """One request with the account's token. Raises NoAnswer, SignInRefused."""
         mine = [self.tokens.authorization(), *headers]
-        return exchange(method, self.url + path, mine, body, length)
+        self._unanswered += method not in READS
+        answer = exchange(method, self.url + path, mine, body, length)
+        self._unanswered -= method not in READS
+        return answer
 
     # Uploads
 
@@ -142,21 +159,35 @@ class Visit:
     # The end
 
     def clear(self) -> list[str]:
-        """Takes away whatever was or may have been pushed; what could not be, with the reason."""
+        """Takes away whatever was or may have been pushed; what could not be, with the reason.
+
+        A request that broke off may make a manifest or blob after the DELETE that found none: all is tried again then.
+        """
+        is_late, self._unanswered = self._unanswered > 0, 0
+        left = self._cleared()
+        for pause_s in PAUSES_S:
+            if not is_late and not any(leftover.was_refused for leftover in left):
+                break
+            time.sleep(pause_s)
+            is_late, left = False, self._cleared()
+        self._manifests, self._uploads, self._blobs, self._unanswered = {}, {}, {}, 0
+        return [leftover.reason for leftover in left]
+
+    def _cleared(self) -> list[Leftover]:
+        """One round, and what it left."""
         # A tag keeps its manifest, a manifest its blobs. Tags come after their digests in `_manifests`.
         targets = [self.path(f"manifests/{reference}") for reference in reversed(self._manifests)]
-        left = [self._removed(path, self._delete) for path in [*targets, *self._uploads]]
-        left += [self._removed(self.path(f"blobs/{digest}"), self._delete_blob) for digest in self._blobs]
-        self._manifests, self._uploads, self._blobs = {}, {}, {}
-        return [reason for reason in left if reason]
+        left = [self._left(path, self._delete) for path in [*targets, *self._uploads]]
+        left += [self._left(self.path(f"blobs/{digest}"), self._delete_blob) for digest in self._blobs]
+        return [leftover for leftover in left if leftover]
 
-    def _removed(self, path: str, delete: Callable[[str], Answer]) -> str:
-        """Empty when it is gone, else what is left and why."""
+    def _left(self, path: str, delete: Callable[[str], Answer]) -> Leftover | None:
+        """Nothing when it is gone."""
         try:
             answer = delete(path)
         except (NoAnswer, SignInRefused) as error:
-            return f"{path[:100]}: {error}"
-        return "" if answer.status in GONE else f"{path[:100]}: {told(answer)}"
+            return Leftover(f"{path[:100]}: {error}", was_refused=False)
+        return None if answer.status in GONE else Leftover(f"{path[:100]}: {told(answer)}", was_refused=True)
 
     def _delete(self, path: str) -> Answer:
         return self.ask("DELETE", path)

@@ -7,7 +7,8 @@ import pytest
 
 from infra.smoke.content import LARGEST_BODY, MEBIBYTE, Stream, an_image, digest_of
 from infra.smoke.visit import Refused, Visit
-from tests.infra.smoke.faults import Asked, Front, PassOn, Told
+from infra.smoke.wire import NoAnswer
+from tests.infra.smoke.faults import Asked, Front, PassOn, Reset, Told
 
 
 def what_stands(visit: Visit, *paths: str) -> list[int]:
@@ -67,6 +68,49 @@ def test_what_came_by_the_edge_and_was_never_looked_for_goes_too(visiting: Calla
 
     assert visit.clear() == []
     assert visit.find_blob(digest).status == 404
+
+
+class Late:
+    """Keeps the one PUT that is interrupted, and lets it arrive after the DELETE, by digest, that was to undo it."""
+
+    def __init__(self, what: str, digest: str) -> None:
+        self._what, self._digest = what, digest
+        self._kept: list[Asked] = []
+        self._is_over = False
+
+    def __call__(self, asked: Asked, pass_on: PassOn) -> Told:
+        if not self._is_over and not self._kept and asked.is_put(self._what):
+            self._kept.append(asked)
+            raise Reset
+        told = pass_on(asked)
+        if self._kept and asked.method == "DELETE" and asked.path.endswith(f"/{self._what}/{self._digest}"):
+            assert (told.status, pass_on(self._kept.pop()).status) == (404, 201)
+            self._is_over = True
+        return told
+
+
+def test_a_manifest_that_comes_after_its_delete_goes_with_its_blobs(
+    fronted: Callable[..., Front], visiting: Callable[..., Visit]
+) -> None:
+    image = an_image()
+    visit = visiting(fronted(Late("manifests", image.digest)).url)
+    tag = visit.tag()
+    with pytest.raises(NoAnswer):
+        visit.push(image, tag)
+
+    assert visit.clear() == []
+    paths = [f"manifests/{tag}", f"manifests/{image.digest}", *(f"blobs/{digest_of(blob)}" for blob in image.blobs)]
+    assert what_stands(visiting(), *paths) == [404] * 4
+
+
+def test_a_blob_that_comes_after_its_delete_goes(fronted: Callable[..., Front], visiting: Callable[..., Visit]) -> None:
+    digest = digest_of(content := os.urandom(100))
+    visit = visiting(fronted(Late("blobs", digest)).url)
+    with pytest.raises(NoAnswer):
+        visit.put_blob(content)
+
+    assert visit.clear() == []
+    assert visiting().find_blob(digest).status == 404
 
 
 def test_what_cannot_be_taken_away_is_told(fronted: Callable[..., Front], visiting: Callable[..., Visit]) -> None:
