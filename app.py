@@ -5,7 +5,8 @@ import gc
 # The imports make a hundred thousand objects that stay: to collect among them would cost a tenth of a cold start.
 gc.disable()
 
-from chalicelib.edge.api.concepts import CONCEPTS  # noqa: E402 - after the collector is off
+from chalice.app import Blueprint  # noqa: E402 - after the collector is off
+
 from chalicelib.edge.application import Application  # noqa: E402
 from chalicelib.edge.jobs import reconcile  # noqa: E402
 from chalicelib.edge.registry import (  # noqa: E402
@@ -20,11 +21,18 @@ from chalicelib.edge.registry import (  # noqa: E402
     version,
 )
 
+
+def outside_registry() -> list[Blueprint]:
+    """The API and OAuth, whose imports a client that pulls would wait for in vain."""
+    from chalicelib.edge.api.concepts import CONCEPTS
+
+    return [concept.operations.blueprint for concept in CONCEPTS]
+
+
 app = Application("cloudberth")
 for module in (version, token, catalog, manifests, blobs, uploads, relays, tags, referrers, reconcile):
     app.register_blueprint(module.blueprint)
-for concept in CONCEPTS:
-    app.register_blueprint(concept.operations.blueprint)
+app.register_late(outside_registry)
 
 gc.freeze()
 gc.enable()

@@ -1,4 +1,7 @@
-"""Which store serves which service: built once per cold start, on first use."""
+"""Which store serves which service: built once per cold start, on first use.
+
+What no request under /v2 needs is imported where it is built: each module costs every cold start a millisecond or two.
+"""
 
 import time
 from collections.abc import Callable
@@ -7,27 +10,15 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.leases import Lease
 from chalicelib.services.access import Access
-from chalicelib.services.accounts import Accounts
-from chalicelib.services.applications import Applications
 from chalicelib.services.arrivals import Arrivals
-from chalicelib.services.authorizations import Authorizations
 from chalicelib.services.blobs import Blobs
 from chalicelib.services.doors import Doors
 from chalicelib.services.grants import Grants
-from chalicelib.services.logs import Logs
 from chalicelib.services.manifests import Manifests
-from chalicelib.services.organizations import Organizations
-from chalicelib.services.permissions import Permissions
-from chalicelib.services.quotas import Quotas
-from chalicelib.services.reconcile import Reconcile
 from chalicelib.services.referrers import Referrers
 from chalicelib.services.relays import Relays
 from chalicelib.services.repositories import Repositories
-from chalicelib.services.robots import Robots
-from chalicelib.services.sealing import Envelope
-from chalicelib.services.sessions import Sessions
 from chalicelib.services.tags import Tags
-from chalicelib.services.teams import Teams
 from chalicelib.services.throttles import Throttles
 from chalicelib.services.tokens import Tokens
 from chalicelib.services.upload_tokens import UploadTokens
@@ -35,12 +26,9 @@ from chalicelib.services.uploads import Uploads
 from chalicelib.services.usage import PullLog, Usage
 from chalicelib.settings import Settings, settings
 from chalicelib.storage.accounts import AccountStore
-from chalicelib.storage.applications import ApplicationStore
 from chalicelib.storage.blobs import BlobStore
 from chalicelib.storage.manifests import ManifestStore
 from chalicelib.storage.objects import ObjectStore
-from chalicelib.storage.permissions import PermissionStore
-from chalicelib.storage.reconcile import ReconcileStore
 from chalicelib.storage.repositories import RepositoryStore
 from chalicelib.storage.secrets import Secrets
 from chalicelib.storage.table import open_table
@@ -52,7 +40,21 @@ from chalicelib.storage.uploads import UploadStore
 from chalicelib.storage.usage import UsageStore
 
 if TYPE_CHECKING:
+    from chalicelib.services.accounts import Accounts
+    from chalicelib.services.applications import Applications
+    from chalicelib.services.authorizations import Authorizations
+    from chalicelib.services.logs import Logs
     from chalicelib.services.oauth import OAuth
+    from chalicelib.services.organizations import Organizations
+    from chalicelib.services.permissions import Permissions
+    from chalicelib.services.quotas import Quotas
+    from chalicelib.services.reconcile import Reconcile
+    from chalicelib.services.robots import Robots
+    from chalicelib.services.sealing import Envelope
+    from chalicelib.services.sessions import Sessions
+    from chalicelib.services.teams import Teams
+    from chalicelib.storage.applications import ApplicationStore
+    from chalicelib.storage.permissions import PermissionStore
 
 
 class Services:
@@ -66,7 +68,24 @@ class Services:
         self._accounts, self._repositories, self._teams = AccountStore(), RepositoryStore(), TeamStore()
         self._blobs, self._uploads, self._tags = BlobStore(), UploadStore(), TagStore()
         self._manifests, self._tokens = ManifestStore(self.objects), TokenStore()
-        self._applications, self._permissions = ApplicationStore(self._tokens), PermissionStore()
+
+    @cached_property
+    def _applications(self) -> "ApplicationStore":
+        from chalicelib.storage.applications import ApplicationStore
+
+        return ApplicationStore(self._tokens)
+
+    @cached_property
+    def _permissions(self) -> "PermissionStore":
+        from chalicelib.storage.permissions import PermissionStore
+
+        return PermissionStore()
+
+    @cached_property
+    def _envelope(self) -> "Envelope":
+        from chalicelib.services.sealing import Envelope
+
+        return Envelope(self.secrets.envelope)
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -80,13 +99,17 @@ class Services:
         return Access(self._accounts, self._repositories, self._teams, full_access=full)
 
     @cached_property
-    def accounts(self) -> Accounts:
+    def accounts(self) -> "Accounts":
         """Users."""
+        from chalicelib.services.accounts import Accounts
+
         return Accounts(self.access, self.usage, self._accounts, self._clock)
 
     @cached_property
-    def robots(self) -> Robots:
+    def robots(self) -> "Robots":
         """Robots."""
+        from chalicelib.services.robots import Robots
+
         return Robots(
             self.access,
             self.usage,
@@ -95,13 +118,15 @@ class Services:
             self._teams,
             self._permissions,
             self._repositories,
-            Envelope(self.secrets.envelope),
+            self._envelope,
             self._clock,
         )
 
     @cached_property
-    def organizations(self) -> Organizations:
+    def organizations(self) -> "Organizations":
         """Organizations."""
+        from chalicelib.services.organizations import Organizations
+
         return Organizations(
             self.access,
             self.usage,
@@ -113,8 +138,10 @@ class Services:
         )
 
     @cached_property
-    def teams(self) -> Teams:
+    def teams(self) -> "Teams":
         """Teams."""
+        from chalicelib.services.teams import Teams
+
         return Teams(
             self.access,
             self.usage,
@@ -126,19 +153,24 @@ class Services:
         )
 
     @cached_property
-    def permissions(self) -> Permissions:
+    def permissions(self) -> "Permissions":
         """Roles on repositories."""
+        from chalicelib.services.permissions import Permissions
+
         return Permissions(self.access, self.usage, self._permissions, self._accounts, self._teams)
 
     @cached_property
-    def applications(self) -> Applications:
+    def applications(self) -> "Applications":
         """OAuth applications."""
-        envelope = Envelope(self.secrets.envelope)
-        return Applications(self.access, self.usage, self._applications, envelope, self._clock)
+        from chalicelib.services.applications import Applications
+
+        return Applications(self.access, self.usage, self._applications, self._envelope, self._clock)
 
     @cached_property
-    def authorizations(self) -> Authorizations:
+    def authorizations(self) -> "Authorizations":
         """OAuth tokens."""
+        from chalicelib.services.authorizations import Authorizations
+
         return Authorizations(
             self.access,
             self.usage,
@@ -171,8 +203,10 @@ class Services:
         return Doors(self._accounts, self._tokens, throttles, self._clock)
 
     @cached_property
-    def sessions(self) -> Sessions:
+    def sessions(self) -> "Sessions":
         """Sessions of people."""
+        from chalicelib.services.sessions import Sessions
+
         chosen = self.settings
         return Sessions(self.doors, self._tokens, self.secrets.upload, chosen.session_s, chosen.fresh_s, self._clock)
 
@@ -198,15 +232,19 @@ class Services:
         return Usage(store, pulls, self._clock)
 
     @cached_property
-    def logs(self) -> Logs:
+    def logs(self) -> "Logs":
         """The usage log, read."""
+        from chalicelib.services.logs import Logs
+
         chosen = self.settings
         store = UsageStore(chosen.log_s)
         return Logs(self.access, store, self._accounts, self.objects, chosen.url, chosen.presign_s, self._clock)
 
     @cached_property
-    def quotas(self) -> Quotas:
+    def quotas(self) -> "Quotas":
         """Quotas."""
+        from chalicelib.services.quotas import Quotas
+
         full = self.settings.superusers_full_access
         return Quotas(self.access, self.usage, self._accounts, full_access=full)
 
@@ -222,8 +260,11 @@ class Services:
         return Arrivals(self._blobs, self.objects, chosen.settled_s, edge=chosen.edge, clock=self._clock)
 
     @cached_property
-    def reconcile(self) -> Reconcile:
+    def reconcile(self) -> "Reconcile":
         """The bucket against the table."""
+        from chalicelib.services.reconcile import Reconcile
+        from chalicelib.storage.reconcile import ReconcileStore
+
         return Reconcile(self.arrivals, self.objects, ReconcileStore(), self.settings.settled_s, self._clock)
 
     @cached_property

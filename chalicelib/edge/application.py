@@ -4,15 +4,16 @@ One declared route per operation, repositories at any depth, an answer for every
 requests that do not share a variable, and domain errors turned into replies (ADR 0001 says what chalice 1.34 does).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from functools import cached_property, wraps
+from functools import wraps
+from threading import Lock
 from typing import Any
 
-from chalice.app import Chalice, Request, Response
+from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
-from chalicelib.edge.dialects import to_reply
+from chalicelib.edge.dialects import is_registry, to_reply
 from chalicelib.edge.origins import check_origin
 from chalicelib.edge.reply import empty
 from chalicelib.edge.router import Router
@@ -36,6 +37,9 @@ class Application(Chalice):
         super().__init__(name, configure_logs=False)
         # Reply decides what is base64; chalice's check of Accept stays out of the way.
         self.api.binary_types = []
+        self._late: Callable[[], Iterable[Blueprint]] | None = None
+        self._completing = Lock()
+        self._router: Router | None = None
 
     @property
     def current_request(self) -> Request | None:
@@ -46,14 +50,31 @@ class Application(Chalice):
     def current_request(self, value: Request | None) -> None:
         self._request.set(value)
 
-    @cached_property
+    @property
     def router(self) -> Router:
-        """The declared routes, once every blueprint is registered."""
-        return Router(self.routes)
+        """The routes that are registered by the first event."""
+        if self._router is None:
+            self._router = Router(self.routes)
+        return self._router
+
+    def register_late(self, load: Callable[[], Iterable[Blueprint]]) -> None:
+        """Blueprints outside /v2 that are loaded for the first who asks there: a pull must not wait for them."""
+        self._late = load
+
+    def complete(self) -> None:
+        """Registers what was put off, once, whoever asks first; the others wait for it."""
+        with self._completing:
+            if self._late is None:
+                return
+            for blueprint in self._late():
+                self.register_blueprint(blueprint)
+            self._router, self._late = None, None
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answers one event. `headers` of payload 1.0 hold the last value of each: all of them are joined here."""
         outer = event["requestContext"]
+        if self._late and not is_registry(outer["path"]):
+            self.complete()
         pattern, values = self.router.match(outer["path"])
         method = outer["httpMethod"]
         headers = {name: ", ".join(lines) for name, lines in (event.get("multiValueHeaders") or {}).items()}

@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from chalice.app import Blueprint
 
 from chalicelib.domain.errors import BlobUnknown
 from chalicelib.edge.application import Application
@@ -158,3 +159,27 @@ def test_requests_at_the_same_time_do_not_see_each_other() -> None:
         thread.join()
 
     assert seen == {"first": ["first", "first"], "second": ["second", "second"]}
+
+
+def test_what_is_outside_the_registry_is_loaded_once_for_the_first_who_asks_there() -> None:
+    late, loads = Application("late"), []
+    late.route("/v2/here", methods=["GET"])(refused)
+    there = Blueprint("there")
+    there.route("/there", methods=["GET"])(refused)
+
+    def load() -> list[Blueprint]:
+        loads.append(1)
+        return [there]
+
+    late.register_late(load)
+
+    assert late(Door.event("GET", "/v2/here"), None)["statusCode"] == 404
+    assert loads == []
+    both = [Thread(target=late, args=(Door.event("GET", "/there"), None)) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert json.loads(late(Door.event("GET", "/there"), None)["body"])["error_type"] == "not_found"
+    assert loads == [1]
+    assert late(Door.event("GET", "/v2/here"), None)["statusCode"] == 404

@@ -5,6 +5,7 @@ import pytest
 from app import app
 from chalicelib.edge.router import Router
 
+app.complete()
 ROUTER = Router(app.routes)
 UPLOAD = "/v2/{repository}/blobs/uploads/{upload}"
 

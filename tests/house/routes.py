@@ -19,6 +19,7 @@ Made by `python -m tests.house.routes` from the routes that the code declares. A
 def generate() -> str:
     """The document, one line for each method of each path."""
     lines = []
+    app.complete()
     for path, views in app.routes.items():
         for method, entry in views.items():
             view = entry.view_function

@@ -1,0 +1,44 @@
+"""A cold start imports what /v2 needs, and nothing else."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Whoever adds one makes every pull's cold start longer: import it in its property of chalicelib/wiring.py instead.
+SERVICES = {
+    "access",
+    "arrivals",
+    "blobs",
+    "doors",
+    "grants",
+    "manifests",
+    "passwords",
+    "quotas",
+    "referrers",
+    "relays",
+    "repositories",
+    "sealing",
+    "tags",
+    "throttles",
+    "tokens",
+    "upload_tokens",
+    "uploads",
+    "usage",
+}
+LATE = ("authlib", "fastjsonschema", "requests", "chalicelib.edge.api.concepts", "chalicelib.edge.oauth")
+
+
+def loaded() -> list[str]:
+    command = [sys.executable, "-c", "import app, json, sys; print(json.dumps(sorted(sys.modules)))"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    names: list[str] = json.loads(done.stdout)
+    return names
+
+
+def test_the_app_imports_the_services_of_the_registry_only() -> None:
+    names = loaded()
+
+    assert {name.rpartition(".")[2] for name in names if name.startswith("chalicelib.services.")} == SERVICES
+    assert [name for name in names if name in LATE] == []
