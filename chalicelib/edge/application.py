@@ -21,8 +21,9 @@ from chalicelib.telemetry import logger
 
 API = "/api/v1/"
 # Scripts of other origins may ask with a token of their own; no cookie goes along (https://fetch.spec.whatwg.org).
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 PREFLIGHT = {
-    "Access-Control-Allow-Origin": "*",
+    **ANY_ORIGIN,
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Requested-With",
 }
@@ -87,6 +88,8 @@ class Application(Chalice):
         if pattern is None or method not in self.routes[pattern]:
             return self._refuse(inner, pattern, context)
         answer: dict[str, Any] = super().__call__(inner, context)
+        if pattern.startswith(API):
+            answer["headers"] = {**ANY_ORIGIN, **answer["headers"]}
         return answer
 
     def _refuse(self, event: dict[str, Any], pattern: str | None, context: Any) -> dict[str, Any]:

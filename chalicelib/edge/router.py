@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
-# A repository's name spans slashes and is taken as it stands, escapes and all: its grammar refuses what is no name.
+# A repository's name spans slashes. Under /v2 it is taken as it stands, escapes and all: its grammar refuses what is no
+# name. Elsewhere clients that were made from a document of the API escape its slashes.
 SHAPES = {"repository": ".*?"}
+AS_IT_STANDS = "/v2/"
 PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
@@ -19,8 +21,9 @@ class Router:
         """The pattern of a raw path and the values of its parameters, unquoted but for the repository."""
         for pattern, expression in self._routes:
             if found := expression.fullmatch(path):
+                kept = SHAPES if pattern.startswith(AS_IT_STANDS) else ()
                 values = found.groupdict().items()
-                return pattern, {name: value if name in SHAPES else unquote(value) for name, value in values}
+                return pattern, {name: value if name in kept else unquote(value) for name, value in values}
         return None, {}
 
 

@@ -36,3 +36,8 @@ def test_a_script_of_another_origin_may_ask_what_it_may(door: Door) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
     assert answer.body == b""
+
+
+def test_a_script_of_another_origin_may_read_what_the_api_answers_and_nothing_beside_it(door: Door) -> None:
+    assert door.ask("GET", "/api/v1/user/").headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in door.ask("GET", "/csrf_token").headers

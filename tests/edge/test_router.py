@@ -40,6 +40,11 @@ def test_a_path_leads_to_its_route(path: str, pattern: str, values: dict[str, st
     assert ROUTER.match(path) == (pattern, values)
 
 
+def test_the_slashes_of_a_repository_may_be_escaped_in_the_api_and_not_under_v2() -> None:
+    assert ROUTER.match("/api/v1/repository/a%2Fb/logs")[1] == {"repository": "a/b"}
+    assert ROUTER.match("/v2/a%2Fb/tags/list")[1] == {"repository": "a%2Fb"}
+
+
 @pytest.mark.parametrize(
     ("path", "repository"),
     [

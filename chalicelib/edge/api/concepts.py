@@ -1,6 +1,6 @@
 """All concepts of the API, each a module with its `operations`."""
 
-from chalicelib.edge.api import applications, logs, quotas, signin, users
+from chalicelib.edge.api import applications, discovery, logs, quotas, signin, users
 from chalicelib.edge.oauth import authorize
 
-CONCEPTS = (authorize, applications, logs, quotas, signin, users)
+CONCEPTS = (authorize, applications, discovery, logs, quotas, signin, users)

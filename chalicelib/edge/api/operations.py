@@ -6,6 +6,7 @@ body fits its schema; it calls one service and gives back JSON. What is declared
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -21,16 +22,18 @@ Schema = Mapping[str, Any]
 View = Callable[..., Any]
 # Methods that change nothing, and need no CSRF token.
 SAFE = ("GET", "HEAD")
+PLACE = re.compile(r"{(\w+)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter: its JSON type (`integer`, `boolean`, `string`), and what it does."""
+    """A query parameter: its JSON type (`integer`, `boolean`, `string`), what it does, and the words it takes."""
 
     name: str
     type: str
     about: str
     required: bool = False
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,9 @@ class Operation:
     """One route. `scope` is what an OAuth token must let through, empty where everybody may ask.
 
     `is_fresh` asks a session for its password of the last minutes; `is_internal` hides from discovery, as Quay does;
-    `answers` maps a status to the schema of its body, None for no body; `slash` is whether Quay writes the path with
-    one at its end (both are taken).
+    `answers` maps a status to the schema of its body, None for no body, `a_page` for one that is no JSON; `errors` are
+    statuses of refusals beyond those that follow from the rest; `form` describes a body that is a form, which the view
+    reads itself; `slash` is whether Quay writes the path with one at its end (both are taken).
     """
 
     method: str
@@ -52,10 +56,38 @@ class Operation:
     is_body_optional: bool = False
     parameters: tuple[Parameter, ...] = ()
     answers: Mapping[int, Schema | None] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
+    form: Schema | None = None
     is_fresh: bool = False
     is_internal: bool = False
     is_csrf_free: bool = False
     slash: bool = False
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of what the path leaves open."""
+        return tuple(PLACE.findall(self.path))
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method in SAFE
+
+    @property
+    def refusals(self) -> tuple[int, ...]:
+        """The statuses of errors that it may answer, in order."""
+        found = set(self.errors)
+        if self.body is not None:
+            found |= {400, 413, 415}
+        if self.parameters or self.form:
+            found.add(400)
+        if self.places:
+            found |= {400, 404}
+        if self.scope or self.is_fresh:
+            found |= {401, 403}
+        if not self.is_safe and not self.is_csrf_free:
+            found.add(403)
+        return tuple(sorted(found))
 
 
 class Operations:
@@ -99,7 +131,7 @@ def _guarded(operation: Operation, view: View) -> View:
     @wraps(view)
     def guarded(**values: str) -> Response:
         actor = callers.caller()
-        if operation.method not in SAFE and not operation.is_csrf_free:
+        if not operation.is_safe and not operation.is_csrf_free:
             callers.check_csrf(actor)
         if operation.is_fresh:
             services().sessions.check_fresh(actor)
@@ -132,6 +164,11 @@ def or_null(schema: Schema) -> dict[str, Any]:
     """The same, or null."""
     kind = schema["type"]
     return {**schema, "type": [*(kind if isinstance(kind, list) else [kind]), "null"]}
+
+
+def a_page(kind: str = "text/html") -> dict[str, Any]:
+    """The schema of an answer that is no JSON."""
+    return {"type": "string", "contentMediaType": kind}
 
 
 TEXT: dict[str, Any] = {"type": "string"}

@@ -10,7 +10,7 @@ from chalicelib.edge import asking
 from chalicelib.edge.api import callers
 from chalicelib.edge.api.applications import public, scope_shape
 from chalicelib.edge.api.errors import problem
-from chalicelib.edge.api.operations import TEXT, Operations, an_object
+from chalicelib.edge.api.operations import TEXT, Operations, Parameter, a_page, an_object, one_of, text
 from chalicelib.edge.oauth import pages
 from chalicelib.edge.origins import address_of
 from chalicelib.edge.reply import Reply, as_json, empty
@@ -26,7 +26,38 @@ REQUIRED = ("client_id", "redirect_uri", "scope")
 TOKEN = an_object({"access_token": TEXT, "token_type": TEXT, "expires_in": {"type": "integer"}})
 
 
-@operations.get("/oauth/authorize", "authorizeApplication", is_internal=True)
+ASKED = {
+    "client_id": text("The application that asks"),
+    "redirect_uri": text("Where the user is sent back to: to the letter one that the application told"),
+    "scope": text("What is asked for: scopes, separated by spaces"),
+    "response_type": one_of("token", "code"),
+    "state": text("A word of the application's own, which it gets back"),
+    "code_challenge": text("The S256 challenge of a code (RFC 7636)"),
+    "code_challenge_method": text("S256"),
+}
+CSRF = text("The CSRF token of the session")
+QUESTION = (
+    *(Parameter(name, "string", schema.get("description", ""), name in REQUIRED) for name, schema in ASKED.items()),
+    Parameter("format", "string", "`json` for the question as JSON"),
+)
+SIGN_IN = an_object({"username": TEXT, "password": TEXT, "_csrf_token": CSRF}, **ASKED)
+DECISION = an_object({"_csrf_token": CSRF}, **ASKED)
+CODE = an_object(
+    {"grant_type": text("authorization_code"), "code": TEXT, "redirect_uri": TEXT},
+    client_id=TEXT,
+    client_secret=TEXT,
+    code_verifier=TEXT,
+)
+SENT = {302: None}
+
+
+@operations.get(
+    "/oauth/authorize",
+    "authorizeApplication",
+    parameters=QUESTION,
+    answers={200: a_page(), 302: None, 401: a_page()},
+    is_internal=True,
+)
 def authorize(actor: Actor) -> Reply:
     """Asks a user whether an application may act in their name; strangers are asked to sign in first."""
     asked = {name: value for name in FIELDS if (value := asking.parameter(name))}
@@ -66,7 +97,14 @@ def _question(consent: Consent, asked: dict[str, str], csrf: str) -> dict[str, A
     }
 
 
-@operations.post("/oauth/signin", "signinForConsent", is_internal=True, is_csrf_free=True)
+@operations.post(
+    "/oauth/signin",
+    "signinForConsent",
+    form=SIGN_IN,
+    answers={303: None, 403: a_page()},
+    is_internal=True,
+    is_csrf_free=True,
+)
 def sign_in() -> Reply:
     """Signs in on the way to a question."""
     form = _form()
@@ -82,13 +120,15 @@ def sign_in() -> Reply:
     return Reply("", {"Location": "/oauth/authorize?" + urlencode(asked), **callers.with_session(session)}, 303)
 
 
-@operations.post("/oauth/authorizeapp", "allowApplication", is_internal=True, is_csrf_free=True)
+@operations.post(
+    "/oauth/authorizeapp", "allowApplication", form=DECISION, answers=SENT, is_internal=True, is_csrf_free=True
+)
 def allow(actor: Actor) -> Reply:
     """The user's yes."""
     return _decide(actor, allow=True)
 
 
-@operations.post("/oauth/denyapp", "denyApplication", is_internal=True, is_csrf_free=True)
+@operations.post("/oauth/denyapp", "denyApplication", form=DECISION, answers=SENT, is_internal=True, is_csrf_free=True)
 def deny(actor: Actor) -> Reply:
     """The user's no."""
     return _decide(actor, allow=False)
@@ -102,7 +142,9 @@ def _decide(actor: Actor, *, allow: bool) -> Reply:
     return _sent(services().oauth.decide(actor, asked, allow=allow))
 
 
-@operations.post("/oauth/access_token", "exchangeCode", answers={200: TOKEN}, is_internal=True, is_csrf_free=True)
+@operations.post(
+    "/oauth/access_token", "exchangeCode", form=CODE, answers={200: TOKEN}, is_internal=True, is_csrf_free=True
+)
 def exchange() -> Reply:
     """A token for a code."""
     outcome = services().oauth.exchange(_form(), asking.header("authorization"))
@@ -110,7 +152,7 @@ def exchange() -> Reply:
     return as_json(told, outcome.status, {"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 
-@operations.get("/oauth/localapp", "showToken", is_internal=True)
+@operations.get("/oauth/localapp", "showToken", answers={200: a_page()}, is_internal=True)
 def local_page() -> Reply:
     """Shows the token in its own address to whoever made it."""
     return pages.page(200, "Access token", pages.token())
