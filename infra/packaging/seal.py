@@ -18,6 +18,20 @@ from infra.packaging.errors import PackageError
 # The services that chalicelib calls; botocore and boto3 bring data for four hundred.
 AWS_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
 
+# What Powertools offers and nobody of ours imports; a test imports all of ours from the package.
+POWERTOOLS_LEFT_OUT = (
+    "auth_alpha",
+    "circuit_breaker",
+    "data_masking",
+    "feature_flags",
+    "idempotency",
+    "kafka",
+    "parameters",
+    "parser",
+    "streaming",
+    "validation",
+)
+
 # `*` spans directories. Licences stay, and METADATA: scanners of deployed functions find vulnerable versions by it.
 LEFT_OUT = (
     "bin/*",  # command lines of libraries
@@ -37,7 +51,11 @@ LEFT_OUT = (
     "boto3/data/*",  # of boto3.resource(), which nothing of ours calls
     "boto3/examples/*",
     "botocore/data/*/examples-1.json",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*",
+    "authlib/integrations/*",  # of web frameworks
+    "authlib/oauth1/*",
+    "aws_lambda_powertools/event_handler/*",  # a router like Chalice's
+    *(f"aws_lambda_powertools/utilities/{name}/*" for name in POWERTOOLS_LEFT_OUT),
+    "dateutil/zoneinfo/*.tar.gz",  # time zones: ours is UTC
 )
 
 # Where Lambda unpacks: what tracebacks name.

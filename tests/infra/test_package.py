@@ -50,6 +50,13 @@ client = get_session().create_client(
 )
 print(client.generate_presigned_url("put_object", Params={"Bucket": "a-bucket", "Key": "in/key"}))
 """
+ALL_OF_OURS = """
+import importlib, pkgutil, sys
+sys.path.insert(0, sys.argv[1])
+import chalicelib
+for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+    print(importlib.import_module(module.name).__name__)
+"""
 MAGIC = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex())"
 
 
@@ -96,6 +103,10 @@ def an_elf(number: int, little: bool = True) -> bytes:
 
 def test_the_sealed_app_is_imported_with_nothing_but_itself(python: Path, tree: Path):
     assert Start.of(python, tree).import_cpu_s > 0
+
+
+def test_what_is_imported_only_when_it_is_asked_for_is_inside_too(python: Path, tree: Path):
+    assert "chalicelib.services.oauth" in run_sealed(python, ALL_OF_OURS, str(tree)).split()
 
 
 def test_the_sealed_app_challenges_a_stranger(python: Path, tree: Path):
