@@ -40,6 +40,7 @@ from chalicelib.storage.uploads import UploadStore
 from chalicelib.storage.usage import UsageStore
 
 if TYPE_CHECKING:
+    from chalicelib.domain.timers import Work
     from chalicelib.services.accounts import Accounts
     from chalicelib.services.applications import Applications
     from chalicelib.services.authorizations import Authorizations
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from chalicelib.services.sealing import Envelope
     from chalicelib.services.sessions import Sessions
     from chalicelib.services.teams import Teams
+    from chalicelib.services.timers import Timers
     from chalicelib.storage.applications import ApplicationStore
     from chalicelib.storage.permissions import PermissionStore
 
@@ -327,6 +329,15 @@ class Services:
     def referrers(self) -> Referrers:
         """Referrers."""
         return Referrers(self.access, self._manifests)
+
+    @cached_property
+    def timers(self) -> "Timers":
+        """The runner of due timers. A kind that no owner is named for here stays in the table and is not read."""
+        from chalicelib.services.timers import Timers
+        from chalicelib.storage.timers import TimerStore
+
+        owners: dict[str, Work] = {}
+        return Timers(TimerStore(), owners, self._clock)
 
 
 @cache

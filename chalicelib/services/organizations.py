@@ -11,6 +11,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.teams import OWNERS, TeamRole
+from chalicelib.domain.timers import PURGE
 from chalicelib.domain.windows import parse_window
 from chalicelib.services.access import Access, Place
 from chalicelib.services.usage import Usage
@@ -21,9 +22,6 @@ from chalicelib.storage.repositories import RepositoryStore, SizeRow
 from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
 from chalicelib.storage.teams import MemberRow, TeamRow, TeamStore
 from chalicelib.storage.timers import timer
-
-# The kind of timer that removes what a deleted namespace leaves.
-PURGE = "purge"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import DELETE, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.tags import FOREVER, end_of
+from chalicelib.domain.timers import GARBAGE
 from chalicelib.services.access import Access
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.manifests import ManifestRow, ManifestStore, tagged_row
 from chalicelib.storage.table import Batch, Transaction, until_won
 from chalicelib.storage.tags import TagRow, TagStore, tag_row
-from chalicelib.storage.timers import GARBAGE, timer
+from chalicelib.storage.timers import timer
 
 
 class TagMoves:

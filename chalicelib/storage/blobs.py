@@ -9,11 +9,12 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
+from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalNumber, OptionalText
 from chalicelib.storage.repositories import change_size
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, put_all, query
-from chalicelib.storage.timers import GARBAGE, timer
+from chalicelib.storage.timers import timer
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.states import State
+from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
 from chalicelib.storage.blobs import UsesRow
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_all, query
-from chalicelib.storage.timers import GARBAGE, timer
+from chalicelib.storage.timers import timer
 
 # Above this the bytes go to S3: an item has 400 KB, and a read costs a unit per 4 KB.
 LARGEST_INLINE = 32 * 1024

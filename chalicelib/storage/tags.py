@@ -7,10 +7,11 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.tags import end_of, is_alive
+from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger, OptionalText
 from chalicelib.storage.table import Row, Transaction, absent, get, query
-from chalicelib.storage.timers import EXPIRY, timer
+from chalicelib.storage.timers import timer
 
 
 class TagRow(Row):

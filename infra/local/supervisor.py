@@ -1,4 +1,4 @@
-"""Starts the servers, the seed and the gateway workers, keeps them running, and stops them in order."""
+"""Starts the servers, the seed, the gateway workers and the clockwork, keeps them running, and stops them in order."""
 
 import errno
 import json
@@ -29,6 +29,7 @@ READY_S = 60.0
 STOP_S = 10.0
 TICK_S = 0.1
 START_ATTEMPTS = 3
+CLOCKWORK = "clockwork"
 
 
 class Stopped(Exception):
@@ -61,6 +62,8 @@ class Supervisor:
             environment = self._start_servers(lock)
             seeded(self._seed(environment))
             self._start_workers(environment, listeners, lock)
+            command = (sys.executable, "-m", "infra.local.clockwork")
+            self._start_child(Program(CLOCKWORK, command, environment, ROOT, inherited=(lock,)))
             ready(time.monotonic() - begun)
             while True:
                 self._pause()
@@ -171,7 +174,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Workers first, so that they finish what they do with the servers still there; a second signal kills."""
-        workers = [child for child in self.children if child.name.startswith("gateway-")]
+        workers = [child for child in self.children if child.name.startswith(("gateway-", CLOCKWORK))]
         others = [child for child in self.children if child not in workers]
         asked = self._signals
         for group in (workers, others):

@@ -3,23 +3,7 @@
 locals {
   # Chalice's name of a function -> statements.
   permissions = {
-    api_handler = concat([
-      {
-        Sid    = "Table"
-        Effect = "Allow"
-        # A transaction asks for the actions of its items.
-        Action = [
-          "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
-          "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
-        ]
-        Resource = [aws_dynamodb_table.registry.arn]
-      },
-      {
-        Sid      = "Indexes"
-        Effect   = "Allow"
-        Action   = ["dynamodb:Query"]
-        Resource = [for index in local.indexes : "${aws_dynamodb_table.registry.arn}/index/${index.name}"]
-      },
+    api_handler = concat(local.using_table, [
       {
         Sid    = "Bytes"
         Effect = "Allow"
@@ -35,7 +19,23 @@ locals {
         Resource  = [aws_s3_bucket.blobs.arn]
         Condition = { StringLike = { "s3:prefix" = [for prefix in local.arrivals : "${prefix}/*"] } }
       },
+      {
+        Sid      = "Exports"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = ["${aws_s3_bucket.blobs.arn}/exports/*"]
+      },
     ], local.reading_keys)
+
+    # The work that is due is that of every service: all of the table, and of the bucket what it writes.
+    timers = concat(local.using_table, [
+      {
+        Sid      = "Exports"
+        Effect   = "Allow"
+        Action   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+        Resource = ["${aws_s3_bucket.blobs.arn}/exports/*"]
+      },
+    ])
 
     reconcile = [
       {
@@ -63,6 +63,25 @@ locals {
       },
     ]
   }
+
+  using_table = [
+    {
+      Sid    = "Table"
+      Effect = "Allow"
+      # A transaction asks for the actions of its items.
+      Action = [
+        "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
+        "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+      ]
+      Resource = [aws_dynamodb_table.registry.arn]
+    },
+    {
+      Sid      = "Indexes"
+      Effect   = "Allow"
+      Action   = ["dynamodb:Query"]
+      Resource = [for index in local.indexes : "${aws_dynamodb_table.registry.arn}/index/${index.name}"]
+    },
+  ]
 
   reading_keys = [{
     Sid      = "Keys"

@@ -41,6 +41,7 @@ WITHOUT = {
     "Edges": "a part of a push, whose rights were checked",
     "Arrivals": "within a find or a push, whose rights were checked, and within the reconcile",
     "Reconcile": "asked by the clock",
+    "Timers": "asked by the clock",
     "UploadTokens": "signs and reads tokens",
     "Relays": "the relay signs, and the upload's token was given to a pusher",
     "Access.known": "reads what a grant says",

@@ -102,11 +102,15 @@ def test_every_function_of_the_app_has_its_permissions() -> None:
 
 def test_the_role_reaches_the_prefixes_that_the_code_writes(made: Mapping[str, Mapping[str, Any]]) -> None:
     statements = json.loads(made['aws_iam_role_policy.function["api_handler"]']["policy"])["Statement"]
-    (bytes_,) = [statement for statement in statements if statement["Sid"] == "Bytes"]
-    prefixes = {resource.split("/")[1] for resource in bytes_["Resource"]}
+    reached = {
+        statement["Sid"]: {resource.split("/")[1] for resource in statement["Resource"]}
+        for statement in statements
+        if statement["Sid"] in ("Bytes", "Exports")
+    }
 
     written = {bucket_keys.incoming("R", "A"), bucket_keys.manifest_body("R", "U")}
-    assert prefixes == {key.split("/")[0] for key in written}
+    assert reached["Bytes"] == {key.split("/")[0] for key in written}
+    assert reached["Exports"] == {bucket_keys.export("S").split("/")[0]}
 
 
 def test_the_stream_is_filtered_by_the_keys_that_the_code_writes() -> None:

@@ -125,7 +125,7 @@ def test_a_password_that_the_operator_chose_is_not_printed(local_stack):
     assert local_stack.password not in local_stack.output()
 
 
-@pytest.mark.parametrize("name", ["gateway-1", "dynoxide", "weed"])
+@pytest.mark.parametrize("name", ["gateway-1", "dynoxide", "weed", "clockwork"])
 def test_a_killed_process_is_started_again(local_stack, name):
     killed = local_stack.kill(name)
 

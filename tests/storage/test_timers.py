@@ -1,9 +1,10 @@
 """Timers: found by the time they are due, over all shards."""
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.timers import EXPIRY, GARBAGE, Due
 from chalicelib.storage import keys
-from chalicelib.storage.table import put_all
-from chalicelib.storage.timers import EXPIRY, GARBAGE, TimerRow, timer
+from chalicelib.storage.table import get, put_all
+from chalicelib.storage.timers import TimerRow, TimerStore, timer
 from tests.houses import House
 from tests.rows import rows_like
 
@@ -11,14 +12,17 @@ TARGETS = [keys.blob_target("1", Digest.of(bytes([number]))) for number in range
 
 
 def due(house: House, kind: str, until: int) -> set[str]:
-    """Targets of a kind that are due, as a sweep would find them: by one query a shard."""
-    connection, name = house.services._table.connection, house.settings.table
-    found = set()
-    for shard in range(keys.SHARDS):
-        condition = TimerRow.due_at <= until
-        answer = connection.query(name, f"{kind}#{shard}", condition, index_name="due")
-        found |= {raw["target"]["S"] for raw in answer["Items"]}
-    return found
+    """Targets of a kind that are due, as a sweep finds them: by one query a shard."""
+    store = TimerStore()
+    partitions = [keys.due_shard(kind, shard) for shard in range(keys.SHARDS)]
+    return {row.target for partition in partitions for row in store.due(partition, until, 100)}
+
+
+def a_timer(due_at: int = 10) -> TimerRow:
+    timer(GARBAGE, TARGETS[0], due_at).save()
+    row = get(TimerRow, keys.timer(GARBAGE, TARGETS[0]))
+    assert row is not None
+    return row
 
 
 def test_a_sweep_of_every_shard_finds_just_what_is_due(house: House) -> None:
@@ -49,3 +53,36 @@ def test_a_timer_never_has_a_time_to_live(house: House) -> None:
     timer(GARBAGE, TARGETS[0], 10).save()
 
     assert "expires_at" not in rows_like(house, "TIMER#")[0]
+
+
+def test_the_oldest_come_first_and_no_more_than_asked_for(house: House) -> None:
+    shard = keys.due(GARBAGE, "0")
+    same = [str(number) for number in range(200) if keys.due(GARBAGE, str(number)) == shard]
+    put_all(timer(GARBAGE, target, 1000 - number) for number, target in enumerate(same))
+
+    found = [row.target for row in TimerStore().due(shard, 2000, 3)]
+
+    assert found == same[:-4:-1]
+
+
+def test_a_timer_that_was_moved_is_due_then_and_knows_where_to_go_on(house: House) -> None:
+    row = a_timer()
+
+    assert TimerStore().move(row, 20, "half", 2)
+
+    assert due(house, GARBAGE, 10) == set()
+    assert row.work == Due(GARBAGE, TARGETS[0], 20, "half", 2)
+    assert TimerStore().end(row)
+    assert rows_like(house, "TIMER#") == []
+
+
+def test_a_timer_that_is_no_longer_the_one_that_was_read_is_neither_moved_nor_removed(house: House) -> None:
+    row, store = a_timer(), TimerStore()
+    newer = a_timer()
+
+    assert (store.move(row, 20, "half", 1), store.end(row)) == (False, False)
+
+    assert due(house, GARBAGE, 10) == {TARGETS[0]}
+    assert store.end(newer)
+    assert (store.move(newer, 20, "", 0), store.end(newer)) == (False, False)
+    assert rows_like(house, "TIMER#") == []

@@ -8,12 +8,17 @@ from chalicelib.storage.keys.drawn import SHARDS
 def due_logs(shard: str, namespace_id: str = "") -> list[str]:
     """Index `due`: where a namespace's records are among everybody's; without a namespace, everywhere they are."""
     kind = f"LOG#{shard}"
-    return [due(kind, namespace_id)] if namespace_id else [f"{kind}#{number}" for number in range(SHARDS)]
+    return [due(kind, namespace_id)] if namespace_id else [due_shard(kind, shard) for shard in range(SHARDS)]
 
 
 def due(kind: str, target: str) -> str:
-    """Index `due`: the partition of a kind of work."""
-    return f"{kind}#{zlib.crc32(target.encode()) % SHARDS}"
+    """Index `due`: where a piece of work is among its kind."""
+    return due_shard(kind, zlib.crc32(target.encode()) % SHARDS)
+
+
+def due_shard(kind: str, shard: int) -> str:
+    """Index `due`: one of the partitions of a kind of work."""
+    return f"{kind}#{shard}"
 
 
 def view_alive(repository_id: str) -> str:

@@ -91,6 +91,7 @@ run "minimal" {
       Traces               = ["*"]
       Table                = ["arn:aws:dynamodb:eu-central-1:123456789012:table/registry"]
       Bytes                = ["arn:aws:s3:::bucket/in/*", "arn:aws:s3:::bucket/bodies/*"]
+      Exports              = ["arn:aws:s3:::bucket/exports/*"]
       FindWhatTheEdgeWrote = ["arn:aws:s3:::bucket"]
       Keys                 = ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"]
       Indexes = [
@@ -98,7 +99,7 @@ run "minimal" {
         "arn:aws:dynamodb:eu-central-1:123456789012:table/registry/index/view",
       ]
     }
-    error_message = "The API's role reaches the table, its two indexes, two prefixes of the bucket, its keys and its log; X-Ray alone has no ARN."
+    error_message = "The API's role reaches the table, its two indexes, three prefixes of the bucket, its keys and its log; X-Ray alone has no ARN."
   }
 
   assert {

@@ -26,6 +26,7 @@ run "jobs" {
       dispatch        = "registry-dispatch"
       garbage         = "registry-garbage"
       reconcile       = "registry-reconcile"
+      timers          = "registry-timers"
     }
     error_message = "A function that chalice declares is a function here."
   }
@@ -84,9 +85,10 @@ run "jobs" {
 
   assert {
     condition = alltrue([
-      keys(aws_cloudwatch_event_rule.schedule) == ["reconcile"],
+      keys(aws_cloudwatch_event_rule.schedule) == ["reconcile", "timers"],
+      aws_cloudwatch_event_rule.schedule["timers"].schedule_expression == "rate(1 minute)",
       aws_cloudwatch_event_rule.schedule["reconcile"].name == "registry-reconcile",
-      aws_cloudwatch_event_rule.schedule["reconcile"].schedule_expression == "rate(1 minute)",
+      aws_cloudwatch_event_rule.schedule["reconcile"].schedule_expression == "rate(1 hour)",
       aws_cloudwatch_event_target.schedule["reconcile"].arn == aws_lambda_function.this["reconcile"].arn,
       aws_lambda_permission.schedule["reconcile"].principal == "events.amazonaws.com",
     ])
@@ -95,12 +97,19 @@ run "jobs" {
 
   assert {
     condition = { for key, role in aws_iam_role_policy.function : key => [for statement in jsondecode(role.policy).Statement : statement.Sid] } == {
-      api_handler     = ["Logs", "Traces", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Keys"]
+      api_handler     = ["Logs", "Traces", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Exports", "Keys"]
       deliver_webhook = ["Logs", "Traces", "Queue"]
       dispatch        = ["Logs", "Traces", "Stream", "Failures"]
       garbage         = ["Logs", "Traces", "Queue"]
       reconcile       = ["Logs", "Traces", "Table", "Bytes", "Look"]
+      timers          = ["Logs", "Traces", "Table", "Indexes", "Exports"]
     }
     error_message = "Each function has a role of its own, with what its trigger asks for and no more."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.function["timers"].policy).Statement : statement.Resource
+    if statement.Sid == "Exports"] == [["arn:aws:s3:::bucket/exports/*"]]
+    error_message = "What is due writes files of the usage log, and no other bytes."
   }
 }

@@ -1,0 +1,129 @@
+"""EventBridge on a laptop: calls the app's scheduled functions as their rules would, one thread a rule.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
+"""
+
+import importlib
+import logging
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from chalice.app import ScheduledEventConfig
+
+UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
+# How long a turn may take, in seconds; on AWS the function's own timeout says.
+TURN_S = 300.0
+# Who sits before it does not wait a minute; and a turn that was killed holds its timers for no longer than its time.
+QUICK = {"timers": (1.0, 15.0)}
+log = logging.getLogger("clockwork")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A scheduled function: its name, the function, how often it is called, and how long a turn may take."""
+
+    name: str
+    function: Callable[[dict[str, Any], Any], object]
+    every_s: float
+    turn_s: float
+
+
+class Context:
+    """What Lambda gives beside the event. Once the clockwork stops, no time is left."""
+
+    def __init__(self, turn_s: float, stopped: threading.Event) -> None:
+        self._ends, self._stopped = time.monotonic() + turn_s, stopped
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the turn must have ended."""
+        return 0 if self._stopped.is_set() else max(int((self._ends - time.monotonic()) * 1000), 0)
+
+
+class Clockwork:
+    """Runs every rule, at once and then as often as it says. A turn that fails is logged, and the next one comes."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules, self._stopped = rules, threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`, and then until the turns that run have ended."""
+        threads = [threading.Thread(target=self._repeat, args=(rule,), name=rule.name) for rule in self._rules]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Lets the turns that run end by themselves, and begins no other."""
+        self._stopped.set()
+
+    def _repeat(self, rule: Rule) -> None:
+        while not self._stopped.is_set():
+            begun = time.monotonic()
+            try:
+                rule.function(event(rule.name), Context(rule.turn_s, self._stopped))
+            except Exception:
+                log.exception("a turn of %s failed", rule.name)
+            self._stopped.wait(max(begun + rule.every_s - time.monotonic(), 0))
+
+
+def event(name: str) -> dict[str, Any]:
+    """What a rule sends."""
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "000000000000",
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": "us-east-1",
+        "resources": [f"arn:aws:events:us-east-1:000000000000:rule/cloudberth-{name}"],
+        "detail": {},
+    }
+
+
+def rules() -> list[Rule]:
+    """The schedules that the app declares."""
+    from app import app
+
+    found = [source for source in app.event_sources if isinstance(source, ScheduledEventConfig)]
+    return [_rule(source.name, source.handler_string, str(_expression(source))) for source in found]
+
+
+def _expression(source: ScheduledEventConfig) -> str:
+    expression = source.schedule_expression
+    return expression if isinstance(expression, str) else expression.to_string()
+
+
+def _rule(name: str, handler: str, expression: str) -> Rule:
+    module, _, function = handler.rpartition(".")
+    every_s, turn_s = QUICK.get(name, (seconds(expression), TURN_S))
+    return Rule(name, getattr(importlib.import_module(module), function), every_s, turn_s)
+
+
+def seconds(expression: str) -> float:
+    """How often `rate(5 minutes)` comes. ValueError for anything else: this clock knows no calendar."""
+    match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    if match is None:
+        raise ValueError(f"{expression} is not rate(NUMBER minutes|hours|days)")
+    return float(int(match[1]) * UNITS_S[match[2]])
+
+
+def main() -> None:
+    """Until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    clockwork = Clockwork(rules())
+    signal.signal(signal.SIGTERM, lambda *_: clockwork.stop())
+    clockwork.run()
+
+
+if __name__ == "__main__":
+    main()

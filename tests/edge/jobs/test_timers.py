@@ -1,0 +1,47 @@
+"""The job `timers`, called as EventBridge calls it."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.timers import PURGE, Due, HasTime
+from chalicelib.edge.jobs import timers
+from chalicelib.services.timers import Timers
+from chalicelib.storage.timers import TimerStore, timer
+from tests.houses import House
+from tests.rows import rows_like
+
+
+@pytest.fixture
+def done(house: House, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Targets of the work that was done; the only kind with an owner is `purge`."""
+    found: list[str] = []
+
+    def work(due: Due, has_time: HasTime) -> None:
+        found.append(due.target)
+
+    house.services.timers = Timers(TimerStore(), {PURGE: work}, house.clock)
+    monkeypatch.setattr(timers, "services", lambda: house.services)
+    return found
+
+
+def test_a_turn_of_the_clock_does_what_is_due_and_tells_it(
+    house: House, done: list[str], tick: dict[str, Any], context: type
+) -> None:
+    timer(PURGE, "1", int(house.clock()) - 2).save()
+
+    told = timers.timers(tick, context(60_000))
+
+    assert done == ["1"]
+    assert told.pop("late_s") >= 2
+    assert told == {"done": 1, "later": 0, "failed": 0, "lost": 0, "is_all": True}
+
+
+def test_a_function_whose_time_is_up_ends_by_itself(
+    house: House, done: list[str], tick: dict[str, Any], context: type
+) -> None:
+    timer(PURGE, "1", int(house.clock()) - 2).save()
+
+    assert timers.timers(tick, context(9_000))["is_all"] is False
+    assert done == []
+    assert len(rows_like(house, "TIMER#")) == 1

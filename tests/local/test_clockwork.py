@@ -1,0 +1,92 @@
+"""The clockwork: EventBridge as the local stack plays it."""
+
+import threading
+import time
+
+import pytest
+
+from infra.local import clockwork
+from infra.local.clockwork import Clockwork, Context, Rule, event, rules, seconds
+
+
+def test_the_schedules_of_the_app_are_played_as_often_as_they_say_and_timers_every_second() -> None:
+    found = {rule.name: rule for rule in rules()}
+
+    assert found["reconcile"].every_s == 3600
+    assert found["timers"].every_s == 1
+    assert found["timers"].function.__module__ != clockwork.__name__
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(2 hours)", 7200), ("rate(1 day)", 86400)],
+)
+def test_a_rate_is_so_many_seconds(expression: str, expected: int) -> None:
+    assert seconds(expression) == expected
+
+
+def test_a_calendar_is_refused_rather_than_misread() -> None:
+    with pytest.raises(ValueError, match="cron"):
+        seconds("cron(0 12 * * ? *)")
+
+
+def test_an_event_has_the_shape_of_eventbridges() -> None:
+    told = event("timers")
+
+    assert set(told) == {
+        "version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail",
+    }  # fmt: skip
+    assert told["source"] == "aws.events"
+    assert told["resources"][0].endswith("rule/cloudberth-timers")
+
+
+def test_every_rule_goes_on_while_another_fails_or_takes_its_time() -> None:
+    calls = {"broken": 0, "slow": 0, "quick": 0}
+    enough, release = threading.Event(), threading.Event()
+
+    def broken(_event: object, _context: object) -> None:
+        calls["broken"] += 1
+        raise ValueError("no")
+
+    def slow(_event: object, _context: object) -> None:
+        calls["slow"] += 1
+        release.wait(10)
+
+    def quick(_event: object, _context: object) -> None:
+        calls["quick"] += 1
+        if calls["quick"] >= 5 and calls["broken"] >= 5:
+            enough.set()
+
+    clock = Clockwork([Rule(function.__name__, function, 0.01, 5) for function in (broken, slow, quick)])
+    thread = threading.Thread(target=clock.run)
+    thread.start()
+    assert enough.wait(10)
+    clock.stop()
+    release.set()
+    thread.join(10)
+
+    assert not thread.is_alive()
+    assert calls["slow"] == 1
+
+
+def test_a_turn_is_told_its_time_is_up_when_the_clockwork_stops() -> None:
+    left: list[int] = []
+    started = threading.Event()
+
+    def turn(_event: object, context: Context) -> None:
+        left.append(context.get_remaining_time_in_millis())
+        started.set()
+        while context.get_remaining_time_in_millis() > 0:
+            time.sleep(0.01)
+        left.append(context.get_remaining_time_in_millis())
+
+    clock = Clockwork([Rule("turn", turn, 60, 30)])
+    thread = threading.Thread(target=clock.run)
+    thread.start()
+    assert started.wait(10)
+    clock.stop()
+    thread.join(10)
+
+    assert not thread.is_alive()
+    assert 29_000 < left[0] <= 30_000
+    assert left[1] == 0
