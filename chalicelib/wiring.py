@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from chalicelib.services.accounts import Accounts
     from chalicelib.services.applications import Applications
     from chalicelib.services.authorizations import Authorizations
+    from chalicelib.services.health import Checks
     from chalicelib.services.logs import Logs
+    from chalicelib.services.messages import Messages
     from chalicelib.services.oauth import OAuth
     from chalicelib.services.organizations import Organizations
     from chalicelib.services.permissions import Permissions
@@ -241,6 +243,22 @@ class Services:
         chosen = self.settings
         store = UsageStore(chosen.log_s)
         return Logs(self.access, store, self._accounts, self.objects, chosen.url, chosen.presign_s, self._clock)
+
+    @cached_property
+    def checks(self) -> "Checks":
+        """What answers."""
+        from chalicelib.services.health import Checks
+        from chalicelib.storage.health import HealthStore
+
+        return Checks(HealthStore(self.objects), lambda: self.secrets)
+
+    @cached_property
+    def messages(self) -> "Messages":
+        """Messages to everybody."""
+        from chalicelib.services.messages import Messages
+        from chalicelib.storage.messages import MessageStore
+
+        return Messages(self.access, self.usage, MessageStore(), self._clock)
 
     @cached_property
     def quotas(self) -> "Quotas":

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from itertools import count
 from uuid import uuid4
 
+from botocore.exceptions import EndpointConnectionError
 from pynamodb.signals import pre_dynamodb_send
 
 from tests import invariants
@@ -38,6 +39,22 @@ def before_calls(house: House, called: Callable[..., None]) -> Iterator[None]:
             yield
     finally:
         bucket_events.unregister("before-send.s3", unique_id=identity)
+
+
+@contextmanager
+def silence(house: House, what: str) -> Iterator[None]:
+    """Lets the `table` be gone, or the `bucket` not answer."""
+    if what == "table":
+        house.services._table.connection.delete_table(house.settings.table)
+        yield
+        return
+
+    def refuse(*_: object, event_name: str = "", **__: object) -> None:
+        if event_name:
+            raise EndpointConnectionError(endpoint_url="http://nowhere.test")
+
+    with before_calls(house, refuse):
+        yield
 
 
 def crash_everywhere(house: House, prepare: Callable[[int], Callable[[], object]]) -> int:

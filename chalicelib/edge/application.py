@@ -24,6 +24,8 @@ API = "/api/v1/"
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 PREFLIGHT = {
     **ANY_ORIGIN,
+    # Quay names a type where there is no body, too.
+    "Content-Type": "text/html; charset=utf-8",
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Requested-With",
 }

@@ -13,6 +13,8 @@ from chalicelib.domain.digests import Digest
 
 # Where all bytes of blobs lie, and where those wait that nobody has proven.
 INCOMING, STAGING = "in/", "staging/"
+# Where nothing lies, as no repository has this id: listed to see whether the bucket answers.
+NOWHERE = INCOMING + "none/"
 EDGE_KEY = re.compile(r"in/[^/]+/(sha256:[0-9a-f]{64})/[^/]+")
 
 

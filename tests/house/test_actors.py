@@ -16,6 +16,8 @@ WITHOUT = {
     "Applications.public": "what everybody may know",
     "Authorizations.prepared": "within a grant, whose rights were checked",
     "Authorizations.revoke_stolen": "a code that was shown twice needs no right to end what it gave",
+    "Checks": "who watches the house has no account in it",
+    "Messages.all": "what everybody may know",
     "Doors": "finds out who the actor is",
     "Recognised": "what a door found out",
     "Sessions": "a cookie and a password say who it is",

@@ -1,6 +1,35 @@
 """All concepts of the API, each a module with its `operations`."""
 
-from chalicelib.edge.api import applications, discovery, logs, quotas, signin, users
+from chalicelib.edge.api import (
+    applications,
+    builds,
+    capabilities,
+    descriptions,
+    discovery,
+    features,
+    health,
+    logs,
+    messages,
+    quotas,
+    service_keys,
+    signin,
+    users,
+)
 from chalicelib.edge.oauth import authorize
 
-CONCEPTS = (authorize, applications, discovery, logs, quotas, signin, users)
+CONCEPTS = (
+    authorize,
+    applications,
+    builds,
+    capabilities,
+    descriptions,
+    discovery,
+    features,
+    health,
+    logs,
+    messages,
+    quotas,
+    service_keys,
+    signin,
+    users,
+)

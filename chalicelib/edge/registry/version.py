@@ -5,7 +5,6 @@ from chalice.app import Blueprint
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.edge import asking
 from chalicelib.edge.reply import Reply, as_json
-from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
 
@@ -17,10 +16,3 @@ def check() -> Reply:
         raise Unauthenticated
     asking.actor()
     return as_json({}, headers={"Docker-Distribution-API-Version": "registry/2.0"})
-
-
-@blueprint.route("/health", methods=["GET", "HEAD"])
-def health() -> Reply:
-    """Whether table and keys answer."""
-    services().accounts.has_first_user()
-    return as_json({"status": "ok"})

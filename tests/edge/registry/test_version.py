@@ -1,4 +1,4 @@
-"""`GET /v2/` and `GET /health`."""
+"""`GET /v2/`."""
 
 import pytest
 
@@ -32,9 +32,3 @@ def test_a_bad_token_is_called_so(door: Door) -> None:
 
     assert answer.status == 401
     assert answer.headers["www-authenticate"].endswith(',error="invalid_token"')
-
-
-def test_the_house_says_that_it_is_well_without_a_token(door: Door) -> None:
-    answer = door.ask("GET", "/health")
-
-    assert (answer.status, answer.json()) == (200, {"status": "ok"})

@@ -1,0 +1,60 @@
+"""What the registry can do, told from the routes that it has."""
+
+import re
+from typing import Any
+
+from chalicelib.edge.api.operations import FLAG, TEXT, Operations, a_list, an_object
+from chalicelib.settings import settings
+
+operations = Operations(__name__, "capabilities")
+NAMED = "/api/v1/repository/{namespace}/{reponame}"
+# Quay's name of a capability, the kind and the words of its address, and the route that it leads to.
+ADDRESSES = (
+    ("io.quay.view-image", "url-template", "/{namespace}/{reponame}:{tag}", "/{namespace}/{reponame}"),
+    (
+        "io.quay.manifest-security",
+        "rest-api-template",
+        NAMED + "/manifest/{digest}/security",
+        "/api/v1/repository/{repository}/manifest/{manifestref}/security",
+    ),
+)
+MIRRORED = ("amd64", "arm64", "ppc64le", "s390x")
+SPARSE = an_object({"supported": FLAG, "required_architectures": a_list(TEXT), "optional_architectures_allowed": FLAG})
+
+
+@operations.get(
+    "/api/v1/registry/capabilities",
+    "getRegistryCapabilities",
+    answers={200: an_object({"sparse_manifests": SPARSE, "mirror_architectures": a_list(TEXT)})},
+)
+def registry() -> dict[str, Any]:
+    """What indexes may lack, and which architectures mirrors may choose."""
+    # An index is refused here until all that it names has been pushed.
+    sparse = {"supported": False, "required_architectures": [], "optional_architectures_allowed": False}
+    return {"sparse_manifests": sparse, "mirror_architectures": list(MIRRORED)}
+
+
+@operations.get(
+    "/.well-known/app-capabilities",
+    "getAppCapabilities",
+    answers={200: an_object({"appName": TEXT, "capabilities": an_object()})},
+    is_internal=True,
+)
+def application() -> dict[str, Any]:
+    """Where programs find what they show of an image: those of Quay's addresses that lead somewhere."""
+    routed, url = declared_paths(), settings().url
+    found = {name: {kind: url + address} for name, kind, address, route in ADDRESSES if unnamed(route) in routed}
+    return {"appName": "io.quay", "capabilities": found}
+
+
+def declared_paths() -> frozenset[str]:
+    """The paths of all operations there are, without the names of their parameters."""
+    # The list of all concepts names this one as well.
+    from chalicelib.edge.api.concepts import CONCEPTS
+
+    return frozenset(unnamed(operation.path) for concept in CONCEPTS for operation in concept.operations.declared)
+
+
+def unnamed(path: str) -> str:
+    """A path whatever its parameters are called."""
+    return re.sub(r"{\w+}", "{}", path)

@@ -1,0 +1,99 @@
+"""`/config`: what of Quay's features is on here, told from the routes and settings that there are."""
+
+from typing import Any
+
+from chalicelib.domain.windows import OPTIONS
+from chalicelib.edge.api.capabilities import declared_paths, unnamed
+from chalicelib.edge.api.operations import TEXT, Operations, a_list, an_object
+from chalicelib.settings import settings
+
+operations = Operations(__name__, "config")
+
+ON, OFF = True, False
+REPOSITORY, ORGANIZATION = "/api/v1/repository/{repository}", "/api/v1/organization/{orgname}"
+# Quay's names of features; each is on or off, or on where the route is declared that it is about.
+FEATURES: dict[str, bool | str] = {
+    "ACTION_LOG_ROTATION": OFF,
+    "ADVERTISE_V2": ON,
+    "AGGREGATED_LOG_COUNT_RETRIEVAL": "/api/v1/user/aggregatelogs",
+    "ANONYMOUS_ACCESS": ON,
+    "APP_REGISTRY": OFF,
+    "APP_SPECIFIC_TOKENS": "/api/v1/user/apptoken",
+    "ASSIGN_OAUTH_TOKEN": "/oauth/authorize/assignuser",
+    "AUTO_PRUNE": ORGANIZATION + "/autoprunepolicy",
+    "BILLING": OFF,
+    "BUILD_SUPPORT": OFF,
+    "CHANGE_TAG_EXPIRATION": ON,
+    "DIRECT_LOGIN": ON,
+    "EDIT_QUOTA": "/api/v1/superuser/organization/{orgname}/quota",
+    "EXPORT_ACTION_LOGS": "/api/v1/user/exportlogs",
+    "EXTENDED_REPOSITORY_NAMES": ON,
+    "GENERAL_OCI_SUPPORT": ON,
+    "GITHUB_LOGIN": OFF,
+    "GOOGLE_LOGIN": OFF,
+    "HELM_OCI_SUPPORT": ON,
+    "IMMUTABLE_TAGS": ORGANIZATION + "/immutabilitypolicy",
+    "INVITE_ONLY_USER_CREATION": OFF,
+    "LIBRARY_SUPPORT": ON,
+    "LOG_EXPORT": "/api/v1/user/exportlogs",
+    "MAILING": OFF,
+    "ORG_MIRROR": ORGANIZATION + "/mirror",
+    "PARTIAL_USER_AUTOCOMPLETE": "/api/v1/entities/{prefix}",
+    "PERMANENTLY_DELETE_TAGS": REPOSITORY + "/tag/{tag}/expire",
+    "PROXY_CACHE": ORGANIZATION + "/proxycache",
+    "PROXY_STORAGE": OFF,
+    "PUBLIC_CATALOG": ON,
+    "QUOTA_MANAGEMENT": ORGANIZATION + "/quota",
+    "RECAPTCHA": OFF,
+    "REPO_MIRROR": REPOSITORY + "/mirror",
+    "REQUIRE_ENCRYPTED_BASIC_AUTH": OFF,
+    "REQUIRE_TEAM_INVITE": OFF,
+    "SECURITY_SCANNER": REPOSITORY + "/manifest/{manifestref}/security",
+    "SIGNING": OFF,
+    "SPARSE_INDEX": OFF,
+    "STORAGE_REPLICATION": OFF,
+    "SUPER_USERS": ON,
+    "TEAM_SYNCING": OFF,
+    "USER_CREATION": ON,
+    "USER_INITIALIZE": "/api/v1/user/initialize",
+    "USER_LAST_ACCESSED": ON,
+    "USER_LOG_ACCESS": "/api/v1/user/logs",
+    "USER_METADATA": ON,
+    "USER_RENAME": OFF,
+}
+LISTS = {name: a_list(an_object()) for name in ("oauth", "external_login")}
+CONFIG = an_object({"config": an_object(), "features": an_object(), "registry_state": TEXT}, **LISTS)
+
+
+@operations.get("/config", "getConfig", answers={200: CONFIG}, is_internal=True)
+def config() -> dict[str, Any]:
+    """What is on, for a web interface and for scripts that ask before they try."""
+    chosen = settings()
+    scheme, _, host = chosen.url.partition("://")
+    return {
+        "config": {
+            "SERVER_HOSTNAME": host,
+            "PREFERRED_URL_SCHEME": scheme,
+            "REGISTRY_TITLE": "Cloudberth",
+            "REGISTRY_TITLE_SHORT": "Cloudberth",
+            "REGISTRY_STATE": "normal",
+            "AUTHENTICATION_TYPE": "Database",
+            "DEFAULT_TAG_EXPIRATION": "2w",
+            "TAG_EXPIRATION_OPTIONS": list(OPTIONS),
+            "FRESH_LOGIN_TIMEOUT": f"{chosen.fresh_s}s",
+            "EXTERNAL_TLS_TERMINATION": True,
+        },
+        "features": features(),
+        "oauth": {},
+        "external_login": [],
+        "registry_state": "normal",
+        "account_recovery_mode": False,
+        "version_number": "",
+    }
+
+
+def features() -> dict[str, bool]:
+    """Quay's features by their names, each as it is here."""
+    routed = declared_paths()
+    found = {name: unnamed(how) in routed if isinstance(how, str) else how for name, how in FEATURES.items()}
+    return {**found, "SUPERUSERS_FULL_ACCESS": settings().superusers_full_access}

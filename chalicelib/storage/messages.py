@@ -1,0 +1,46 @@
+"""Messages to everybody, as they are kept."""
+
+from pynamodb.attributes import UnicodeAttribute
+
+from chalicelib.domain.messages import Message
+from chalicelib.storage import keys
+from chalicelib.storage.attributes import Integer
+from chalicelib.storage.table import Row, Transaction, absent, query
+
+
+class MessageRow(Row):
+    """One message."""
+
+    uuid = UnicodeAttribute()
+    content = UnicodeAttribute()
+    severity = UnicodeAttribute()
+    media_type = UnicodeAttribute()
+    created_at = Integer()
+
+    def to_message(self) -> Message:
+        """The message in the domain's words."""
+        return Message(self.uuid, self.content, self.severity, self.media_type)
+
+
+class MessageStore:
+    """Messages in the table."""
+
+    def all(self) -> list[MessageRow]:
+        """All of them, oldest first."""
+        return sorted(query(MessageRow, keys.message()), key=lambda row: (row.created_at, row.uuid))
+
+    def add(self, transaction: Transaction, message: Message, now: int) -> None:
+        """Writes a new message."""
+        row = MessageRow.under(
+            keys.message(message.uuid),
+            uuid=message.uuid,
+            content=message.content,
+            severity=message.severity,
+            media_type=message.media_type,
+            created_at=now,
+        )
+        transaction.put(row, absent())
+
+    def remove(self, transaction: Transaction, uuid: str) -> None:
+        """Removes a message, on condition that it is there."""
+        transaction.delete(MessageRow.under(keys.message(uuid)), MessageRow.pk.exists())
