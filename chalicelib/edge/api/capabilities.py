@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from chalicelib.edge.api.discovery import declared
 from chalicelib.edge.api.operations import FLAG, TEXT, Operations, a_list, an_object
 from chalicelib.settings import settings
 
@@ -49,10 +50,7 @@ def application() -> dict[str, Any]:
 
 def declared_paths() -> frozenset[str]:
     """The paths of all operations there are, without the names of their parameters."""
-    # The list of all concepts names this one as well.
-    from chalicelib.edge.api.concepts import CONCEPTS
-
-    return frozenset(unnamed(operation.path) for concept in CONCEPTS for operation in concept.operations.declared)
+    return frozenset(unnamed(operation.path) for operation in declared())
 
 
 def unnamed(path: str) -> str:

@@ -39,16 +39,20 @@ ERROR_SCHEMA = an_object(
 STATUSES = {200: "Successful invocation", 201: "Successful creation", 204: "Done; nothing to tell"}
 # What stands in a path's places.
 PLACES = {
+    "build_uuid": "The id of a build",
     "client_id": "The id of an OAuth application",
     "access_token_uuid": "The id of an authorization",
+    "error_type": "The type of an error",
     "export_id": "The id of an export, as its address has it",
     "limit_id": "The id of a quota's limit",
     "namespace": "The name of a user or an organization",
     "orgname": "The name of an organization",
     "quota_id": "The id of a quota",
     "repository": "The full path of a repository, as in namespace/name",
+    "service": "The name of a service",
     "token_uuid": "The id of a token",
     "username": "The name of a user",
+    "uuid": "Its id",
 }
 
 
