@@ -23,10 +23,11 @@ from chalicelib.edge.registry import (  # noqa: E402
 
 
 def outside_registry() -> list[Blueprint]:
-    """The API and OAuth, whose imports a client that pulls would wait for in vain."""
+    """The API, OAuth and pages, whose imports a client that pulls would wait for in vain."""
     from chalicelib.edge.api.concepts import CONCEPTS
+    from chalicelib.edge.web import docs
 
-    return [concept.operations.blueprint for concept in CONCEPTS]
+    return [*(concept.operations.blueprint for concept in CONCEPTS), docs.blueprint]
 
 
 app = Application("cloudberth")

@@ -8,6 +8,7 @@ import gzip
 import json
 import shutil
 import subprocess
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ LEFT_OUT = (
     *(f"aws_lambda_powertools/utilities/{name}/*" for name in POWERTOOLS_LEFT_OUT),
     "dateutil/zoneinfo/*.tar.gz",  # time zones: ours is UTC
 )
+# What stays all the same: the page at /docs is made of it.
+KEPT = ("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",)
 
 # Where Lambda unpacks: what tracebacks name.
 HOME = "/var/task"
@@ -99,8 +102,12 @@ def pack(tree: Path, package: Path) -> None:
 def _leave_out(tree: Path) -> None:
     for path in _files(tree):
         name = path.relative_to(tree).as_posix()
-        if any(fnmatchcase(name, pattern) for pattern in LEFT_OUT):
+        if _is_any_of(LEFT_OUT, name) and not _is_any_of(KEPT, name):
             path.unlink()
+
+
+def _is_any_of(patterns: Iterable[str], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _trim_aws_data(data: Path) -> None:

@@ -37,6 +37,7 @@ CLIENTS = {
     "buildah": Needs("apt-get install buildah", ("buildah",), root=True),
     "containerd": Needs("apt-get install containerd", ("ctr", "containerd"), root=True),
     "docker": Needs("apt-get install docker.io", ("docker", "dockerd", "ctr", "containerd"), root=True),
+    "chromium": Needs("apt-get install chromium", ("chromium",)),
     "oras": Needs("pip install oras", module="oras"),
 }
 

@@ -1,0 +1,118 @@
+"""The documentation page: Swagger UI over `/openapi.json`, from files that Powertools brings along.
+
+The page runs no script but those files' and ours, and sends no cookie (ADR 0011).
+"""
+
+import gzip
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from chalice.app import Blueprint
+
+from chalicelib.domain.errors import NothingThere
+from chalicelib.edge import asking
+from chalicelib.edge.reply import Headers, Reply
+from chalicelib.settings import settings
+
+blueprint = Blueprint(__name__)
+READS = ["GET", "HEAD"]
+SWAGGER_UI = ("event_handler", "openapi", "swagger_ui")
+FOREVER = "public, max-age=31536000, immutable"
+
+
+def _of_powertools(name: str) -> Callable[[], bytes]:
+    return lambda: files("aws_lambda_powertools").joinpath(*SWAGGER_UI, name).read_bytes()
+
+
+# What an asset is called, its type, and where its bytes are.
+ASSETS = {
+    "swagger-ui.js": ("text/javascript; charset=utf-8", _of_powertools("swagger-ui-bundle.min.js")),
+    "swagger-ui.css": ("text/css; charset=utf-8", _of_powertools("swagger-ui.min.css")),
+    "docs.js": ("text/javascript; charset=utf-8", Path(__file__).with_name("docs.js").read_bytes),
+}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file of the page. `version` changes with its bytes."""
+
+    kind: str
+    content: bytes
+
+    @cached_property
+    def version(self) -> str:
+        """The beginning of the SHA-256 of its bytes."""
+        return hashlib.sha256(self.content).hexdigest()[:16]
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """Its bytes for those who take gzip."""
+        return gzip.compress(self.content, mtime=0)
+
+
+@lru_cache
+def asset(name: str) -> Asset:
+    """A file of the page, read once. Raises NothingThere."""
+    if name not in ASSETS:
+        raise NothingThere("file", name)
+    kind, read = ASSETS[name]
+    return Asset(kind, read())
+
+
+@blueprint.route("/docs", methods=READS)
+def page() -> Reply:
+    """The page."""
+    script, start, style = (_address(name) for name in ("swagger-ui.js", "docs.js", "swagger-ui.css"))
+    document = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Cloudberth: API</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f'<link rel="stylesheet" href="{style}"><script defer src="{script}"></script>'
+        f'<script defer src="{start}"></script></head><body><main id="docs"></main>'
+        '<noscript>This page needs JavaScript; <a href="/openapi.json">the document</a> does not.</noscript>'
+        "</body></html>"
+    )
+    return Reply(document, _safe() | {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}, 200)
+
+
+@blueprint.route("/docs/{name}", methods=READS)
+def file(name: str) -> Reply:
+    """A file of the page: kept for ever by those who ask for it by its version."""
+    found = asset(name)
+    is_named = asking.parameter("v") == found.version
+    headers: Headers = {
+        "Content-Type": found.kind,
+        "Cache-Control": FOREVER if is_named else "no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Accept-Encoding",
+    }
+    if "gzip" not in asking.header("accept-encoding"):
+        return Reply(found.content, headers, 200)
+    return Reply(found.compressed, headers | {"Content-Encoding": "gzip"}, 200)
+
+
+def _address(name: str) -> str:
+    return f"/docs/{name}?v={asset(name).version}"
+
+
+def _safe() -> Headers:
+    """The headers of a page that runs what lies beside it and talks to this registry only."""
+    policy = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        f"connect-src 'self' {settings().url}",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
