@@ -128,8 +128,8 @@ class House:
     def robot(self, name: str) -> tuple[AccountRow, str]:
         """A new robot and its token."""
         parsed = RobotName.parse(name)
-        _, secret = self.services.robots.create(self.signed_in(parsed.namespace), parsed)
-        return self.account(name), secret
+        made = self.services.robots.create(self.signed_in(parsed.namespace), parsed)
+        return self.account(name), made.token or ""
 
     def token(self, name: str, *repositories: str, actions: str = "pull,push,delete") -> str:
         """An access token as `/v2/auth` gives it."""

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 from chalice.app import Request
 
-from chalicelib.domain.errors import Unauthenticated
+from chalicelib.domain.errors import FieldInvalid, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge.application import Application
 from chalicelib.edge.origins import address_of
 from chalicelib.wiring import services
+
+LONGEST_NUMBER = 18
 
 
 def request() -> Request:
@@ -42,6 +44,22 @@ def parameters(name: str) -> list[str]:
     """All values of a query parameter."""
     given = request().query_params
     return list(given.getlist(name)) if given and name in given else []
+
+
+def flag(name: str, otherwise: bool = False) -> bool:
+    """A query parameter that is yes or no, read as Quay reads it."""
+    value = parameter(name)
+    return otherwise if value is None else value.lower() not in ("false", "0", "null", "")
+
+
+def number(name: str, otherwise: int) -> int:
+    """A query parameter that is a whole number from 0 up. Raises FieldInvalid."""
+    value = parameter(name)
+    if value is None:
+        return otherwise
+    if not value.isascii() or not value.isdigit() or len(value) > LONGEST_NUMBER:
+        raise FieldInvalid(name, "say a whole number from 0 up")
+    return int(value)
 
 
 def header(name: str) -> str:

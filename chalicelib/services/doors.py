@@ -24,10 +24,10 @@ from chalicelib.services.passwords import verify_password
 from chalicelib.services.sealing import hashed
 from chalicelib.services.throttles import Throttles
 from chalicelib.storage import keys
-from chalicelib.storage.accounts import AccountRow, AccountStore
+from chalicelib.storage.accounts import AccountRow, AccountStore, NamespaceRow
 from chalicelib.storage.applications import ClientRow
 from chalicelib.storage.table import Batch
-from chalicelib.storage.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, TokenStore
+from chalicelib.storage.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, TokenStore, UsedRow
 
 # Longer names than any account's are nobody's.
 LONGEST_NAME = 512
@@ -68,6 +68,44 @@ class Recognised:
             fresh_until=(token.fresh_until if token else None) or 0,
             application=application,
         )
+
+
+class Behind:
+    """What a token stands on, read at once: its owner, its application, a robot's namespace, when it was last used."""
+
+    def __init__(self, token: TokenRow) -> None:
+        self._token, batch = token, Batch()
+        self._owner = batch.add(AccountRow, keys.account(token.owner_id))
+        self._client = batch.add(ClientRow, keys.client(token.client_id)) if token.client_id else None
+        home = token.namespace_id if token.kind == ROBOT else None
+        self._namespace = batch.add(NamespaceRow, keys.namespace(home)) if home else None
+        self._user = batch.add(AccountRow, keys.account(home)) if home else None
+        is_noted = token.kind in (ROBOT, APP, OAUTH)
+        self._used = batch.add(UsedRow, keys.used(token.owner_id, token.uuid)) if is_noted else None
+        batch.read()
+
+    def account(self) -> AccountRow | None:
+        """The owner; None where one of all these has ended, and the token with it."""
+        row = self._owner.row
+        is_owned = row is not None and row.enabled and row.epoch == self._token.epoch
+        is_let = self._client is None or self._client.row is not None
+        return row if is_owned and is_let and self._is_at_home() else None
+
+    def _is_at_home(self) -> bool:
+        """Whether the namespace of a robot is there, and its user, where it is one's, enabled."""
+        if self._namespace is None or self._user is None:
+            return True
+        namespace, user = self._namespace.row, self._user.row
+        return namespace is not None and namespace.state == "live" and (user is None or user.enabled)
+
+    @property
+    def client(self) -> ClientRow | None:
+        """The application that the token was given to."""
+        return self._client.row if self._client else None
+
+    def was_used_recently(self, now: float) -> bool:
+        """Whether its use needs no note."""
+        return self._used is None or (self._used.row is not None and self._used.row.is_recent(now))
 
 
 class Doors:
@@ -122,14 +160,11 @@ class Doors:
         token = self._tokens.find(hashed(secret))
         if token is None or token.kind != kind or self._has_ended(token):
             return None
-        batch = Batch()
-        owner = batch.add(AccountRow, keys.account(token.owner_id))
-        client = batch.add(ClientRow, keys.client(token.client_id)) if token.client_id else None
-        batch.read()
-        row = owner.row
-        if row is None or not row.enabled or row.epoch != token.epoch or (client is not None and client.row is None):
-            return None
-        return Recognised(row, token, client.row if client else None)
+        behind = Behind(token)
+        account = behind.account()
+        if account is not None and not behind.was_used_recently(self._clock()):
+            self._tokens.use(token.owner_id, token.uuid, self._clock())
+        return Recognised(account, token, behind.client) if account else None
 
     def _has_ended(self, token: TokenRow) -> bool:
         return token.expires_at is not None and token.expires_at <= self._clock()

@@ -191,6 +191,10 @@ class AccountStore:
         namespace.state = "deleted"
         self.put_namespace(transaction, namespace)
 
+    def check_live(self, transaction: Transaction, namespace_id: str) -> None:
+        """Lets a transaction fail where a namespace is gone."""
+        transaction.check(NamespaceRow, keys.namespace(namespace_id), NamespaceRow.state == "live")
+
     def robot(self, namespace_id: str, name: str) -> RobotRow | None:
         """A robot of a namespace by its short name."""
         return get(RobotRow, keys.robot(namespace_id, name)) if name else None

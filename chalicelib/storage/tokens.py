@@ -1,11 +1,16 @@
 """Random tokens and sessions as they are kept: found by the hash of their secret, listed by whoever may revoke them."""
 
-from pynamodb.attributes import UnicodeAttribute
+from collections.abc import Sequence
+from contextlib import suppress
 
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.exceptions import PutError
+
+from chalicelib.domain.errors import Unavailable
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
 from chalicelib.storage.keys import Key
-from chalicelib.storage.table import Row, Transaction, absent, get, put_if, query
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_if, query
 
 # Kinds of token. Each names the list it stands in.
 ROBOT, APP, OAUTH, SESSION = "robot", "app", "oauth", "session"
@@ -41,6 +46,10 @@ class UsedRow(Row):
 
     at = Integer()
 
+    def is_recent(self, now: float) -> bool:
+        """Whether a use now is not written down again."""
+        return self.at > int(now) - HOUR_S
+
 
 class TokenStore:
     """Random tokens in the table."""
@@ -74,8 +83,19 @@ class TokenStore:
             transaction.update(row, TokenRow.expires_at.set(at), condition=TokenRow.pk.exists())
 
     def use(self, account_id: str, uuid: str, now: float) -> None:
-        """Notes the use of a token; at most one write an hour changes anything."""
-        put_if(UsedRow.under(keys.used(account_id, uuid), at=int(now)), absent() | (UsedRow.at < int(now) - HOUR_S))
+        """Notes the use of a token, at most once an hour; one that cannot be written down is forgotten."""
+        with suppress(PutError, Unavailable):
+            put_if(
+                UsedRow.under(keys.used(account_id, uuid), at=int(now)), absent() | (UsedRow.at <= int(now) - HOUR_S)
+            )
+
+    def last_uses(self, tokens: Sequence[tuple[str, str]]) -> dict[str, int]:
+        """When tokens, given by account and uuid, were last used, in seconds, by uuid."""
+        batch = Batch()
+        reads = {uuid: batch.add(UsedRow, keys.used(account_id, uuid)) for account_id, uuid in tokens}
+        if reads:
+            batch.read()
+        return {uuid: read.row.at for uuid, read in reads.items() if read.row}
 
     def uses(self, account_id: str) -> dict[str, int]:
         """When each of an account's tokens was last used, in seconds, by uuid."""

@@ -56,8 +56,7 @@ def _user(house: Services, arguments: argparse.Namespace) -> str:
 def _robot(house: Services, arguments: argparse.Namespace) -> str:
     owner = house.accounts.find(arguments.namespace)
     name = RobotName.parse(f"{arguments.namespace}+{arguments.name}")
-    _, token = house.robots.create(Actor(owner.id, owner.name), name)
-    return token
+    return house.robots.create(Actor(owner.id, owner.name), name).token or ""
 
 
 def _grant(house: Services, arguments: argparse.Namespace) -> str:

@@ -29,6 +29,7 @@ SAMPLES = [
     errors.FieldInvalid("email", "why"),
     errors.BodyUnreadable("why", 415),
     errors.TeamInvalid(LONG),
+    errors.RobotInvalid(LONG, "why"),
     errors.RobotUnknown(LONG),
     errors.NotGiven("user", LONG),
     errors.WrongCredentials(),

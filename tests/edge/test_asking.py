@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Unauthenticated
+from chalicelib.domain.errors import FieldInvalid, Unauthenticated
 from chalicelib.domain.permissions import Actor
 from chalicelib.edge import asking
 from chalicelib.edge.application import Application
@@ -111,3 +111,23 @@ def test_a_token_that_has_ended_is_refused_even_when_it_was_believed_before(door
     door.house.clock.ahead_s = door.house.settings.token_s + 1
 
     assert refused(**token).why == "invalid_token"
+
+
+def test_a_flag_is_read_as_quay_reads_it() -> None:
+    for text, meant in (("true", True), ("1", True), ("yes", True), ("false", False), ("False", False), ("0", False)):
+        assert asked(lambda: asking.flag("on"), f"/?on={text}") is meant
+    assert asked(lambda: asking.flag("on", True)) is True
+    assert asked(lambda: asking.flag("on")) is False
+
+
+def test_a_number_is_whole_and_not_below_0() -> None:
+    assert asked(lambda: asking.number("limit", 7), "/?limit=5") == 5
+    assert asked(lambda: asking.number("limit", 7)) == 7
+    for text in ("-1", "1.5", "x", "", "9" * 19, "%D9%A3"):
+
+        def refuse() -> str:
+            with pytest.raises(FieldInvalid) as caught:
+                asking.number("limit", 7)
+            return caught.value.field
+
+        assert asked(refuse, f"/?limit={text}") == "limit"

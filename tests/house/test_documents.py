@@ -18,7 +18,7 @@ def names_read(module: ModuleType) -> set[str]:
     return {
         argument.value
         for call in calls
-        if ast.unparse(call.func) in ("asking.parameter", "asking.parameters")
+        if ast.unparse(call.func) in {f"asking.{how}" for how in ("parameter", "parameters", "flag", "number")}
         for argument in call.args
         if isinstance(argument, ast.Constant)
     }

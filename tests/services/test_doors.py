@@ -7,11 +7,12 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import WrongCredentials
+from chalicelib.domain.errors import Unavailable, WrongCredentials
 from chalicelib.services.sealing import hashed
 from chalicelib.storage import keys
 from chalicelib.storage.table import get
-from chalicelib.storage.tokens import ROBOT, TokenRow
+from chalicelib.storage.tokens import ROBOT, TokenRow, UsedRow
+from tests.crashes import before_calls
 from tests.houses import House
 from tests.rows import change
 
@@ -108,13 +109,29 @@ def test_a_token_of_one_kind_is_no_other(house: House) -> None:
             house.services.doors.recognise(name, secret)
 
 
-def test_a_token_costs_two_reads(house: House) -> None:
+def test_a_token_costs_two_reads_and_once_an_hour_a_note_of_its_use(house: House) -> None:
+    row, secret = house.robot("admin+builder")
+    token = get(TokenRow, keys.token(hashed(secret)))
+    reads = ["GetItem", "BatchGetItem"]
+    for calls in ([*reads, "PutItem"], reads, [*reads, "PutItem"]):
+        house.calls.take()
+
+        house.services.doors.recognise("admin+builder", secret)
+
+        assert house.calls.take() == calls
+        assert abs(get(UsedRow, keys.used(row.id, token.uuid)).at - house.clock()) < 3600
+        house.clock.ahead_s += 1800
+
+
+def test_a_use_that_cannot_be_noted_keeps_nobody_out(house: House) -> None:
     _, secret = house.robot("admin+builder")
-    house.calls.take()
 
-    house.services.doors.recognise("admin+builder", secret)
+    def failing(_: object, operation_name: str, **__: object) -> None:
+        if operation_name == "PutItem":
+            raise Unavailable
 
-    assert house.calls.take() == ["GetItem", "BatchGetItem"]
+    with before_calls(house, failing):
+        assert house.services.doors.recognise("admin+builder", secret).account.name == "admin+builder"
 
 
 def test_who_is_recognised_asks_from_an_address(bob: House) -> None:

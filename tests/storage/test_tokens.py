@@ -58,3 +58,23 @@ def test_a_use_is_noted_once_an_hour(house: House) -> None:
     for moment in (1000.0, 1001.0, 1000.0 + HOUR_S + 1):
         STORE.use("o", "uuid", moment)
         assert STORE.uses("o")["uuid"] == (1000 if moment < 2000 else 1000 + HOUR_S + 1)
+
+
+def test_last_uses_of_many_tokens_are_read_at_once(house: House) -> None:
+    STORE.use("o", "uuid", 1000.0)
+    house.calls.take()
+
+    assert STORE.last_uses([("o", "uuid"), ("o", "other")]) == {"uuid": 1000}
+    assert STORE.last_uses([]) == {}
+    assert house.calls.take() == ["BatchGetItem"]
+
+
+def test_a_token_can_be_given_an_end(house: House) -> None:
+    added("hash", "uuid")
+    (listed,) = STORE.listed("o", APP)
+
+    transaction = Transaction()
+    STORE.expire(transaction, listed, 5000)
+    transaction.commit()
+
+    assert [STORE.find("hash").expires_at, STORE.listed("o", APP)[0].expires_at] == [5000, 5000]

@@ -3,7 +3,7 @@
 RegistryError
 ├── Invalid            NameInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid ManifestBlobUnknown
 │                      BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid TeamInvalid
-│                      RobotUnknown NotGiven BodyUnreadable
+│                      RobotInvalid RobotUnknown NotGiven BodyUnreadable
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      NothingThere

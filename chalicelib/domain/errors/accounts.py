@@ -34,6 +34,14 @@ class TeamInvalid(Invalid):
         self.name = name[:80]
 
 
+class RobotInvalid(Invalid):
+    """A robot's short name outside the grammar: Quay's clients see its words."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"The name for the robot '{name[:80]}' is invalid: Namespace must {why}")
+        self.name = name[:80]
+
+
 class RobotUnknown(Invalid):
     """No such robot: Quay's clients match its words, and its status."""
 

@@ -50,6 +50,7 @@ PLACES = {
     "quota_id": "The id of a quota",
     "repository": "The full path of a repository, as in namespace/name",
     "service": "The name of a service",
+    "robot_shortname": "The name of a robot without its namespace",
     "token_uuid": "The id of a token",
     "username": "The name of a user",
     "uuid": "Its id",
