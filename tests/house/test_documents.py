@@ -19,7 +19,7 @@ def names_read(module: ModuleType) -> set[str]:
         argument.value
         for call in calls
         if ast.unparse(call.func) in {f"asking.{how}" for how in ("parameter", "parameters", "flag", "number")}
-        for argument in call.args
+        for argument in call.args[:1]
         if isinstance(argument, ast.Constant)
     }
 
