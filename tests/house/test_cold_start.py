@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# Whoever adds one makes every pull's cold start longer: import it in its property of chalicelib/wiring.py instead.
+# Whoever adds one makes every pull's cold start longer: import it in its property of chalicelib/wiring instead.
 SERVICES = {
     "access",
     "arrivals",

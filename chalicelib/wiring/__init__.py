@@ -1,0 +1,144 @@
+"""Which store serves which service: built once per cold start, on first use.
+
+What no request under /v2 needs is imported where it is built: each module costs every cold start a millisecond or two.
+"""
+
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.services.arrivals import Arrivals
+from chalicelib.services.blobs import Blobs
+from chalicelib.services.grants import Grants
+from chalicelib.services.manifests import Manifests
+from chalicelib.services.referrers import Referrers
+from chalicelib.services.relays import Relays
+from chalicelib.services.repositories import Repositories
+from chalicelib.services.tags import Tags
+from chalicelib.services.upload_tokens import UploadTokens
+from chalicelib.services.uploads import Uploads
+from chalicelib.settings import settings
+from chalicelib.storage.usage import UsageStore
+from chalicelib.wiring.people import People
+
+if TYPE_CHECKING:
+    from chalicelib.domain.timers import Work
+    from chalicelib.services.health import Checks
+    from chalicelib.services.logs import Logs
+    from chalicelib.services.reconcile import Reconcile
+    from chalicelib.services.timers import Timers
+
+
+class Services(People):
+    """All services of a process over one table, one bucket and one set of keys."""
+
+    @cached_property
+    def logs(self) -> "Logs":
+        """The usage log, read."""
+        from chalicelib.services.logs import Logs
+
+        chosen = self.settings
+        store = UsageStore(chosen.log_s)
+        return Logs(self.access, store, self._accounts, self.objects, chosen.url, chosen.presign_s, self._clock)
+
+    @cached_property
+    def checks(self) -> "Checks":
+        """What answers."""
+        from chalicelib.services.health import Checks
+        from chalicelib.storage.health import HealthStore
+
+        return Checks(HealthStore(self.objects), lambda: self.secrets)
+
+    @cached_property
+    def repositories(self) -> Repositories:
+        """Repositories."""
+        return Repositories(self.access, self.usage, self._repositories, self._accounts, self._clock)
+
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """What came to S3 past us."""
+        chosen = self.settings
+        return Arrivals(self._blobs, self.objects, chosen.settled_s, edge=chosen.edge, clock=self._clock)
+
+    @cached_property
+    def reconcile(self) -> "Reconcile":
+        """The bucket against the table."""
+        from chalicelib.services.reconcile import Reconcile
+        from chalicelib.storage.reconcile import ReconcileStore
+
+        return Reconcile(self.arrivals, self.objects, ReconcileStore(), self.settings.settled_s, self._clock)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Blobs."""
+        return Blobs(self.access, self._blobs, self._repositories, self.arrivals, self._lease, self._clock)
+
+    @cached_property
+    def upload_tokens(self) -> UploadTokens:
+        """Tokens in the addresses of uploads."""
+        chosen = self.settings
+        return UploadTokens(self.secrets.upload, chosen.upload_s, chosen.grant_s, self._clock)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Uploads."""
+        return Uploads(
+            self.access,
+            self.repositories,
+            self._blobs,
+            self._uploads,
+            self.objects,
+            self.upload_tokens,
+            self._lease,
+            self._clock,
+        )
+
+    @cached_property
+    def relays(self) -> Relays:
+        """What relays are granted."""
+        return Relays(self.uploads, self.upload_tokens, self._uploads, self.objects)
+
+    @cached_property
+    def grants(self) -> Grants:
+        """What pushers without a key of ours are granted."""
+        return Grants(self.uploads, self.upload_tokens, self.blobs, self._uploads, self.objects)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """Manifests."""
+        return Manifests(
+            self.access,
+            self.usage,
+            self.repositories,
+            self.blobs,
+            self._manifests,
+            self._tags,
+            self._blobs,
+            self.objects,
+            self._lease,
+            self._clock,
+        )
+
+    @cached_property
+    def tags(self) -> Tags:
+        """Tags."""
+        return Tags(self.access, self.usage, self._tags, self._manifests, self._clock)
+
+    @cached_property
+    def referrers(self) -> Referrers:
+        """Referrers."""
+        return Referrers(self.access, self._manifests)
+
+    @cached_property
+    def timers(self) -> "Timers":
+        """The runner of due timers. A kind that no owner is named for here stays in the table and is not read."""
+        from chalicelib.services.timers import Timers
+        from chalicelib.storage.timers import TimerStore
+
+        owners: dict[str, Work] = {}
+        return Timers(TimerStore(), owners, self._clock)
+
+
+@cache
+def services() -> Services:
+    """The services of this process, by its settings."""
+    return Services(settings())

@@ -1,0 +1,77 @@
+"""Stores, keys, rights and the usage log: built once per cold start, on first use."""
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.leases import Lease
+from chalicelib.services.access import Access
+from chalicelib.services.usage import PullLog, Usage
+from chalicelib.settings import Settings
+from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.blobs import BlobStore
+from chalicelib.storage.manifests import ManifestStore
+from chalicelib.storage.objects import ObjectStore
+from chalicelib.storage.repositories import RepositoryStore
+from chalicelib.storage.secrets import Secrets
+from chalicelib.storage.table import open_table
+from chalicelib.storage.tags import TagStore
+from chalicelib.storage.teams import TeamStore
+from chalicelib.storage.tokens import TokenStore
+from chalicelib.storage.uploads import UploadStore
+from chalicelib.storage.usage import UsageStore
+
+if TYPE_CHECKING:
+    from chalicelib.services.sealing import Envelope
+    from chalicelib.storage.applications import ApplicationStore
+    from chalicelib.storage.permissions import PermissionStore
+
+
+class Foundations:
+    """What all services stand on: stores over one table and one bucket, keys, rights, and the usage log."""
+
+    def __init__(self, chosen: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.settings, self._clock = chosen, clock
+        self._lease = Lease(chosen.lease_s)
+        self._table = open_table(chosen.table, chosen.connections, fast_reads=chosen.fast_reads)
+        self.objects = ObjectStore(chosen.bucket, self._table, chosen.connections)
+        self._accounts, self._repositories, self._teams = AccountStore(), RepositoryStore(), TeamStore()
+        self._blobs, self._uploads, self._tags = BlobStore(), UploadStore(), TagStore()
+        self._manifests, self._tokens = ManifestStore(self.objects), TokenStore()
+
+    @cached_property
+    def _applications(self) -> "ApplicationStore":
+        from chalicelib.storage.applications import ApplicationStore
+
+        return ApplicationStore(self._tokens)
+
+    @cached_property
+    def _permissions(self) -> "PermissionStore":
+        from chalicelib.storage.permissions import PermissionStore
+
+        return PermissionStore()
+
+    @cached_property
+    def _envelope(self) -> "Envelope":
+        from chalicelib.services.sealing import Envelope
+
+        return Envelope(self.secrets.envelope)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The keys that sign and seal."""
+        return Secrets.load(self.settings.secrets)
+
+    @cached_property
+    def access(self) -> Access:
+        """Rights."""
+        full = self.settings.superusers_full_access
+        return Access(self._accounts, self._repositories, self._teams, full_access=full)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """The usage log."""
+        store = UsageStore(self.settings.log_s)
+        pulls = PullLog(store, self.settings.pull_log == "hourly", self.settings.pull_batch_s)
+        return Usage(store, pulls, self._clock)

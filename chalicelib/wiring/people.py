@@ -1,0 +1,169 @@
+"""Services of accounts: who somebody is, what belongs to whom."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.services.doors import Doors
+from chalicelib.services.throttles import Throttles
+from chalicelib.services.tokens import Tokens
+from chalicelib.storage.throttles import ThrottleStore
+from chalicelib.wiring.foundations import Foundations
+
+if TYPE_CHECKING:
+    from chalicelib.services.accounts import Accounts
+    from chalicelib.services.applications import Applications
+    from chalicelib.services.authorizations import Authorizations
+    from chalicelib.services.messages import Messages
+    from chalicelib.services.oauth import OAuth
+    from chalicelib.services.organizations import Organizations
+    from chalicelib.services.permissions import Permissions
+    from chalicelib.services.quotas import Quotas
+    from chalicelib.services.robots import Robots
+    from chalicelib.services.sessions import Sessions
+    from chalicelib.services.teams import Teams
+
+
+class People(Foundations):
+    """Services of accounts and of who they are."""
+
+    @cached_property
+    def accounts(self) -> "Accounts":
+        """Users."""
+        from chalicelib.services.accounts import Accounts
+
+        return Accounts(self.access, self.usage, self._accounts, self._clock)
+
+    @cached_property
+    def robots(self) -> "Robots":
+        """Robots."""
+        from chalicelib.services.robots import Robots
+
+        return Robots(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._tokens,
+            self._teams,
+            self._permissions,
+            self._repositories,
+            self._envelope,
+            self._clock,
+        )
+
+    @cached_property
+    def organizations(self) -> "Organizations":
+        """Organizations."""
+        from chalicelib.services.organizations import Organizations
+
+        return Organizations(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._teams,
+            self._permissions,
+            self._repositories,
+            self._clock,
+        )
+
+    @cached_property
+    def teams(self) -> "Teams":
+        """Teams."""
+        from chalicelib.services.teams import Teams
+
+        return Teams(
+            self.access,
+            self.usage,
+            self._teams,
+            self._accounts,
+            self._permissions,
+            self._repositories,
+            self._clock,
+        )
+
+    @cached_property
+    def permissions(self) -> "Permissions":
+        """Roles on repositories."""
+        from chalicelib.services.permissions import Permissions
+
+        return Permissions(self.access, self.usage, self._permissions, self._accounts, self._teams)
+
+    @cached_property
+    def applications(self) -> "Applications":
+        """OAuth applications."""
+        from chalicelib.services.applications import Applications
+
+        return Applications(self.access, self.usage, self._applications, self._envelope, self._clock)
+
+    @cached_property
+    def authorizations(self) -> "Authorizations":
+        """OAuth tokens."""
+        from chalicelib.services.authorizations import Authorizations
+
+        return Authorizations(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._applications,
+            self._tokens,
+            self.settings.oauth_token_s,
+            self._clock,
+        )
+
+    @cached_property
+    def oauth(self) -> "OAuth":
+        """OAuth's endpoints, whose library takes its time to import."""
+        from chalicelib.services.oauth import OAuth
+
+        return OAuth(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._applications,
+            self.authorizations,
+            self.settings.url,
+            self._clock,
+        )
+
+    @cached_property
+    def doors(self) -> Doors:
+        """Who somebody is."""
+        throttles = Throttles(ThrottleStore(), self._clock)
+        return Doors(self._accounts, self._tokens, throttles, self._clock)
+
+    @cached_property
+    def sessions(self) -> "Sessions":
+        """Sessions of people."""
+        from chalicelib.services.sessions import Sessions
+
+        chosen = self.settings
+        return Sessions(self.doors, self._tokens, self.secrets.upload, chosen.session_s, chosen.fresh_s, self._clock)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Access tokens."""
+        chosen = self.settings
+        return Tokens(
+            self.doors,
+            self.access,
+            self.secrets.signing,
+            chosen.url,
+            chosen.service,
+            chosen.token_s,
+            self._clock,
+        )
+
+    @cached_property
+    def quotas(self) -> "Quotas":
+        """Quotas."""
+        from chalicelib.services.quotas import Quotas
+
+        full = self.settings.superusers_full_access
+        return Quotas(self.access, self.usage, self._accounts, full_access=full)
+
+    @cached_property
+    def messages(self) -> "Messages":
+        """Messages to everybody."""
+        from chalicelib.services.messages import Messages
+        from chalicelib.storage.messages import MessageStore
+
+        return Messages(self.access, self.usage, MessageStore(), self._clock)
