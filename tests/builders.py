@@ -142,3 +142,19 @@ def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:
     """A team that is not written yet."""
     identifier = ulid()
     return TeamRow.under(keys.team(identifier), id=identifier, namespace_id=organization_id, name=name, role=role.value)
+
+
+def an_organization_s_repository(house: House, repository: str = "acme/app", by: str = "admin") -> Repository:
+    """A repository of an organization, made by one who may, if it is not there."""
+    name = RepositoryName.parse(repository)
+    return house.services.repositories.for_push(someone(house, by, repository), name)
+
+
+def a_team(
+    house: House, name: str, role: TeamRole, *members: str, organization: str = "acme", by: str = "admin"
+) -> str:
+    """A team with members, made by an owner; gives its id."""
+    team, _ = house.services.teams.put(house.signed_in(by), organization, name, role, None)
+    for member in members:
+        house.services.teams.add_member(house.signed_in(by), organization, name, member)
+    return team.id

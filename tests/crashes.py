@@ -76,3 +76,17 @@ def crash_everywhere(house: House, prepare: Callable[[int], Callable[[], object]
             invariants.check(house)
             return number - 1
     raise AssertionError("an operation ends")
+
+
+@contextmanager
+def meanwhile(house: House, number: int, other: Callable[[], object]) -> Iterator[list[str]]:
+    """Runs another operation whole, right before the call of this number; gives a list with an entry once it did."""
+    numbers, done = count(1), list[str]()
+
+    def called(*_: object, **__: object) -> None:
+        if not done and next(numbers) == number:
+            done.append("done")
+            other()
+
+    with before_calls(house, called):
+        yield done

@@ -9,8 +9,8 @@ EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
 LONGEST = 254
 
 
-def parse_email(text: str) -> str:
-    """The address, if it looks like one. Raises FieldInvalid."""
+def parse_email(text: str, field: str = "email") -> str:
+    """The address, if it looks like one. Raises FieldInvalid, naming the field that it stands in."""
     if len(text) > LONGEST or not EMAIL.fullmatch(text):
-        raise FieldInvalid("email", "Invalid email address")
+        raise FieldInvalid(field, "Invalid email address")
     return text

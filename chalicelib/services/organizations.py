@@ -1,8 +1,8 @@
 """Organizations: made, told, changed, ended; and who belongs to them."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.accounts import Kind
 from chalicelib.domain.emails import parse_email
@@ -10,23 +10,29 @@ from chalicelib.domain.errors import NameTaken, NothingThere
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.quotas import Quota
+from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, allows
 from chalicelib.domain.teams import OWNERS, TeamRole
 from chalicelib.domain.timers import PURGE
 from chalicelib.domain.windows import parse_window
-from chalicelib.services.access import Access, Place
+from chalicelib.services.access import Access, Place, refusal
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore, NamespaceRow
 from chalicelib.storage.permissions import TEAM, Holder, PermissionStore
+from chalicelib.storage.quotas import quota_of
 from chalicelib.storage.repositories import RepositoryStore, SizeRow
 from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
 from chalicelib.storage.teams import MemberRow, TeamRow, TeamStore
 from chalicelib.storage.timers import timer
 
+# A purge begins when every request is over that may have begun before the delete.
+SETTLED_S = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is changed of an organization; None leaves a thing as it is."""
+    """What is changed of an organization; None leaves a thing as it is, an empty address takes it away."""
 
     email: str | None = None
     window_s: int | None = None
@@ -46,12 +52,17 @@ class TeamView:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """An organization as an actor sees it: teams for its members, `bytes` that its repositories link."""
+    """An organization as an actor sees it: teams, the oldest first, for its members; `bytes` its repositories link."""
 
     place: Place
     namespace: NamespaceRow
     teams: Sequence[TeamView]
     bytes: int
+
+    @property
+    def quota(self) -> Quota | None:
+        """Its quota, None where it has none."""
+        return quota_of(self.namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +96,25 @@ class Organizations:
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
-        account_id, now = self._access.oneself(actor), self._clock()
-        identifier = ulid(now)
-        namespace = NamespaceRow.under(
-            keys.namespace(identifier),
-            name=parse_account(name),
-            email=parse_email(email) if email else None,
-            created_at=int(now),
-        )
-        team_id = ulid(now)
+        account_id = self._access.oneself(actor)
+        parse_account(name)
+        address = parse_email(email) if email else None
+
+        def attempt() -> None:
+            try:
+                self._add(actor, account_id, name, address)
+            except LostRace:
+                check_free(self._store, name)
+                if self._store.get(account_id) is None:
+                    raise refusal(actor, actor.name, "do this as") from None
+                raise
+
+        until_won(attempt)
+
+    def _add(self, actor: Actor, account_id: str, name: str, email: str | None) -> None:
+        now = self._clock()
+        identifier, team_id = ulid(now), ulid(now)
+        namespace = NamespaceRow.under(keys.namespace(identifier), name=name, email=email, created_at=int(now))
         team = TeamRow.under(
             keys.team(team_id),
             id=team_id,
@@ -104,24 +125,22 @@ class Organizations:
         )
         transaction = Transaction()
         self._store.add_organization(transaction, namespace)
+        self._store.still(transaction, account_id)
         self._teams.add(transaction, team)
         self._teams.join(transaction, team, account_id, actor.name, actor.kind)
         self._usage.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
-        try:
-            transaction.commit()
-        except LostRace:
-            raise NameTaken(name) from None
+        transaction.commit()
 
     def overview(self, actor: Actor, name: str) -> Overview:
         """An organization, whoever asks; its teams for those who are in it. Raises NothingThere."""
-        place = self._access.organization(actor, name)
+        place = _within(self._access.organization(actor, name), actor.scopes)
         batch = Batch()
         namespace = batch.add(NamespaceRow, keys.namespace(place.id))
         sizes = [batch.add(SizeRow, key) for key in keys.namespace_sizes(place.id)]
         batch.read()
         if namespace.row is None:
             raise NothingThere("organization", name)
-        teams = self._teams.of_organization(place.id) if place.role else []
+        teams = sorted(self._teams.of_organization(place.id), key=lambda team: team.id) if place.role else []
         views = [self._view(place, team) for team in teams]
         return Overview(place, namespace.row, views, sum(read.row.bytes for read in sizes if read.row))
 
@@ -137,16 +156,16 @@ class Organizations:
         place = self._access.administered(actor, name)
         if wishes.email is not None:
             parse_email(wishes.email)
+        if wishes.invoice_email_address:
+            parse_email(wishes.invoice_email_address, "invoice_email_address")
         if wishes.window_s is not None:
             parse_window(wishes.window_s)
         until_won(lambda: self._change(actor, place, wishes))
         return self.overview(actor, name)
 
     def _change(self, actor: Actor, place: Place, wishes: Wishes) -> None:
-        namespace = self._store.namespace(place.id)
-        if namespace is None:
-            raise NothingThere("organization", place.name)
-        transaction = Transaction()
+        namespace = self._live(place)
+        transaction, is_other = Transaction(), False
         for field, kind, word in (
             ("email", "org_change_email", "email"),
             ("window_s", "org_change_tag_expiration", "tag_expiration"),
@@ -154,11 +173,19 @@ class Organizations:
             ("invoice_email_address", "org_change_invoicing", "invoice_email_address"),
         ):
             value = getattr(wishes, field)
-            if value is not None and value != getattr(namespace, field):
-                setattr(namespace, field, value)
+            if value is not None and (value or None) != (getattr(namespace, field) or None):
+                setattr(namespace, field, None if value == "" else value)
                 self._usage.note(actor, transaction, kind, place.id, {word: value, "namespace": place.name})
-        self._store.put_namespace(transaction, namespace)
-        transaction.commit()
+                is_other = True
+        if is_other:
+            self._store.put_namespace(transaction, namespace)
+            transaction.commit()
+
+    def _live(self, place: Place) -> NamespaceRow:
+        namespace = self._store.namespace(place.id)
+        if namespace is None or namespace.state != "live":
+            raise NothingThere("organization", place.name)
+        return namespace
 
     def delete(self, actor: Actor, name: str) -> None:
         """Ends an organization: from then on nobody reaches anything in it, and its name stays taken.
@@ -166,19 +193,25 @@ class Organizations:
         One transaction, however much there is; a timer stands for what is to be removed behind it. Raises NothingThere,
         Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, name)
+        until_won(lambda: self._bury(actor, name, self._access.administered))
 
-        def attempt() -> None:
-            namespace = self._store.namespace(place.id)
-            if namespace is None or namespace.state != "live":
-                raise NothingThere("organization", name)
-            transaction, now = Transaction(), self._clock()
-            self._store.bury(transaction, namespace, now)
-            transaction.put(timer(PURGE, place.id, int(now)))
-            self._usage.note(actor, transaction, "org_delete", place.id, {"namespace": name})
-            transaction.commit()
+    def delete_any(self, actor: Actor, name: str) -> None:
+        """Ends an organization, as a superuser. Raises NothingThere, Unauthenticated, Denied."""
+        self._access.superuser(actor)
+        until_won(lambda: self._bury(actor, name, self._access.organization))
 
-        until_won(attempt)
+    def _bury(self, actor: Actor, name: str, allowed: Callable[[Actor, str], Place]) -> None:
+        # The right is read after the version, so that an owner who is removed meanwhile loses.
+        pointer = self._store.find(name)
+        namespace = self._store.namespace(pointer.id) if pointer else None
+        place, now = allowed(actor, name), self._clock()
+        if namespace is None or namespace.state != "live" or keys.namespace(place.id) != namespace.key:
+            raise NothingThere("organization", name)
+        transaction = Transaction()
+        self._store.bury(transaction, namespace, now)
+        transaction.put(timer(PURGE, place.id, int(now) + SETTLED_S))
+        self._usage.note(actor, transaction, "org_delete", place.id, {"namespace": name})
+        transaction.commit()
 
     def members(self, actor: Actor, name: str) -> list[Member]:
         """Users in the teams of an organization, by name. Raises NothingThere, Unauthenticated, Denied."""
@@ -189,16 +222,17 @@ class Organizations:
                 if row.kind == Kind.USER.value:
                     found.setdefault(row.account_id, (row, []))[1].append(team.name)
         given = self._permissions.accounts_in(place.id)
-        named = self._names([where for identifier in found for where in given.get(identifier, [])])
+        named = self._names(where for identifier in found for where in given.get(identifier, []))
         members = [
-            Member(row.name, row.kind, teams, [named[where] for where in given.get(identifier, []) if where in named])
+            Member(row.name, row.kind, teams, _sorted_names(given.get(identifier, []), named))
             for identifier, (row, teams) in found.items()
         ]
         return sorted(members, key=lambda one: one.name)
 
-    def _names(self, repository_ids: list[str]) -> dict[str, str]:
+    def _names(self, repository_ids: Iterator[str]) -> dict[str, str]:
         """Names of repositories, those that are there."""
-        return {identifier: row.name for identifier, row in self._repositories.get_all(repository_ids).items()}
+        rows = self._repositories.get_all(list(dict.fromkeys(repository_ids)))
+        return {identifier: row.name for identifier, row in rows.items() if row.is_live}
 
     def member(self, actor: Actor, name: str, member: str) -> Member:
         """One of the members. Raises NothingThere, Unauthenticated, Denied."""
@@ -208,15 +242,40 @@ class Organizations:
         return found
 
     def collaborators(self, actor: Actor, name: str) -> list[Member]:
-        """Users outside of the teams who have a role on some repository. Raises NothingThere, Denied."""
+        """Users outside of the teams who have a role on some repository, by name.
+
+        Raises NothingThere, Unauthenticated, Denied.
+        """
         place = self._access.administered(actor, name)
-        given = self._permissions.accounts_in(place.id)
-        accounts = self._store.get_all(list(given))
-        users = [row for row in accounts.values() if row.kind == Kind.USER.value]
-        outside = [row for row in users if not self._teams.get_all(self._teams.of_account(row.id, place.id))]
-        named = self._names([where for row in outside for where in given[row.id]])
-        found = [
-            Member(row.name, row.kind, [], sorted(named[where] for where in given[row.id] if where in named))
-            for row in outside
-        ]
-        return sorted(found, key=lambda one: one.name)
+        inside = self._teams.everybody(place.id)
+        given = {
+            account: where
+            for account, where in self._permissions.accounts_in(place.id).items()
+            if account not in inside
+        }
+        outside = [row for row in self._store.get_all(list(given)).values() if row.kind == Kind.USER.value]
+        named = self._names(where for row in outside for where in given[row.id])
+        found = [Member(row.name, row.kind, [], _sorted_names(given[row.id], named)) for row in outside]
+        return sorted((one for one in found if one.repositories), key=lambda one: one.name)
+
+
+def check_free(store: AccountStore, name: str) -> None:
+    """Raises NameTaken when an account has a name, or one had it whose purge is not over."""
+    holder = store.holder_of(name)
+    if holder is not None and holder.deleted_at is not None:
+        raise NameTaken(name, "Username is not available")
+    if holder is not None:
+        raise NameTaken(name, "A user or organization with this name already exists")
+
+
+def _within(place: Place, scopes: frozenset[str] | None) -> Place:
+    """A place as a token with such scopes lets its user stand in it."""
+    if allows(scopes, ORG_ADMIN) or place.role is None:
+        return place
+    if not allows(scopes, REPO_CREATE):
+        return replace(place, role=None, teams=())
+    return replace(place, role=min(place.role, TeamRole.CREATOR, key=lambda role: role.rank))
+
+
+def _sorted_names(repository_ids: Sequence[str], named: dict[str, str]) -> list[str]:
+    return sorted(named[identifier] for identifier in repository_ids if identifier in named)

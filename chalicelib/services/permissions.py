@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import FieldInvalid, NotGiven
+from chalicelib.domain.errors import FieldInvalid, NotGiven, NothingThere
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
+from chalicelib.domain.teams import TeamRole
 from chalicelib.services.access import Access, Standing
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
@@ -47,64 +48,69 @@ class Permissions:
     def of_repository(self, actor: Actor, name: RepositoryName, kind: str) -> list[Permission]:
         """All roles that were given on a repository, by name. Raises Unauthenticated, Denied, NameUnknown."""
         standing = self._access.standing(actor, name, Role.ADMIN)
-        return self._alive(standing, kind, self._store.of_repository(standing.repository.id))
+        found = self._alive(standing, kind, self._store.of_repository(standing.repository.id))
+        return sorted(found, key=lambda one: one.name)
 
     def _alive(self, standing: Standing, kind: str, rows: Sequence[PermissionRow]) -> list[Permission]:
         """Those of the rows whose holder is still there."""
-        ids = [self._store.holder_id(row) for row in rows if (row.kind == TEAM) == (kind == TEAM)]
-        named: dict[str, tuple[str, str]]
+        roles = {self._store.holder_id(row): Role(row.role) for row in rows if (row.kind == TEAM) == (kind == TEAM)}
         if kind == TEAM:
-            named = {team.id: (team.name, TEAM) for team in self._teams.get_all(ids)}
-        else:
-            named = {account.id: (account.name, account.kind) for account in self._accounts.get_all(ids).values()}
-        found = []
-        for row in rows:
-            identifier = self._store.holder_id(row)
-            if identifier in named:
-                name, held_as = named[identifier]
-                member = self._is_member(standing, identifier, held_as)
-                found.append(Permission(name, held_as, Role(row.role), member))
-        return sorted(found, key=lambda one: one.name)
-
-    def _is_member(self, standing: Standing, account_id: str, kind: str) -> bool | None:
-        place = standing.place
-        if kind == TEAM or not place.is_organization:
-            return None
-        if kind == Kind.ROBOT.value:
-            return True
-        return bool(self._teams.of_account(account_id, place.id))
+            return [Permission(team.name, TEAM, roles[team.id]) for team in self._teams.get_all(list(roles))]
+        is_within = standing.place.is_organization
+        members = self._teams.everybody(standing.place.id) if is_within and roles else set()
+        return [
+            Permission(
+                row.name, row.kind, roles[row.id], _is_member(row.kind, row.id in members) if is_within else None
+            )
+            for row in self._accounts.get_all(list(roles)).values()
+        ]
 
     def get(self, actor: Actor, name: RepositoryName, kind: str, holder: str) -> Permission:
-        """One role. Raises NotGiven, FieldInvalid, Unauthenticated, Denied, NameUnknown."""
+        """One role. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
         standing = self._access.standing(actor, name, Role.ADMIN)
-        found = self._holder(standing, kind, holder)
+        found = self._known(standing, kind, holder)
         row = get(PermissionRow, keys.permission(standing.repository.id, found.id))
         if row is None:
             raise NotGiven(kind.capitalize(), holder)
-        return Permission(found.name, found.kind, Role(row.role), self._is_member(standing, found.id, found.kind))
+        return self._shown(standing, found, Role(row.role))
+
+    def _shown(self, standing: Standing, holder: Holder, role: Role) -> Permission:
+        place = standing.place
+        if holder.kind == TEAM or not place.is_organization:
+            return Permission(holder.name, holder.kind, role)
+        is_in_team = holder.kind == Kind.USER.value and bool(self._teams.of_account(holder.id, place.id))
+        return Permission(holder.name, holder.kind, role, _is_member(holder.kind, is_in_team))
 
     def put(self, actor: Actor, name: RepositoryName, kind: str, holder: str, role: Role) -> Permission:
         """Gives a role, or another one. Raises FieldInvalid, Unauthenticated, Denied, NameUnknown."""
-        standing = self._access.standing(actor, name, Role.ADMIN)
-        found = self._holder(standing, kind, holder)
-        until_won(lambda: self._put(actor, standing.repository, found, role))
-        return Permission(found.name, found.kind, role, self._is_member(standing, found.id, found.kind))
+
+        def attempt() -> Permission:
+            standing = self._access.standing(actor, name, Role.ADMIN)
+            found = self._holder(standing, kind, holder)
+            self._put(actor, standing.repository, found, role)
+            return self._shown(standing, found, role)
+
+        return until_won(attempt)
 
     def _put(self, actor: Actor, repository: Repository, holder: Holder, role: Role) -> None:
         stored = get(PermissionRow, keys.permission(repository.id, holder.id))
         transaction = Transaction()
         where = (repository.namespace_id, repository.id)
         self._store.put(transaction, where, holder, role, is_new=stored is None)
+        if holder.kind == TEAM:
+            self._teams.exists(transaction, holder.id)
+        else:
+            self._accounts.still(transaction, holder.id)
         kind = "change_repo_permission" if stored else "add_repo_permission"
         self._usage.record(actor, transaction, kind, repository, {**_told(repository, holder), "role": role.value})
         transaction.commit()
 
     def remove(self, actor: Actor, name: RepositoryName, kind: str, holder: str) -> None:
-        """Takes a role back. Raises NotGiven, FieldInvalid, Unauthenticated, Denied, NameUnknown."""
-        standing = self._access.standing(actor, name, Role.ADMIN)
-        found, repository = self._holder(standing, kind, holder), standing.repository
+        """Takes a role back. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
 
         def attempt() -> None:
+            standing = self._access.standing(actor, name, Role.ADMIN)
+            found, repository = self._known(standing, kind, holder), standing.repository
             if get(PermissionRow, keys.permission(repository.id, found.id)) is None:
                 raise NotGiven(kind.capitalize(), holder)
             transaction = Transaction()
@@ -115,26 +121,47 @@ class Permissions:
         until_won(attempt)
 
     def transitive(self, actor: Actor, name: RepositoryName, holder: str) -> list[Role]:
-        """All roles that a user has, by themselves and by teams. Raises FieldInvalid, Denied, NameUnknown."""
+        """All roles that a user has, by themselves and by teams. Raises NothingThere, Denied, NameUnknown."""
         standing = self._access.standing(actor, name, Role.ADMIN)
-        found, repository = self._holder(standing, USER, holder), standing.repository
-        rows = [get(PermissionRow, keys.permission(repository.id, found.id))]
-        teams = self._teams.get_all(self._teams.of_account(found.id, repository.namespace_id))
-        rows += [get(PermissionRow, keys.permission(repository.id, team.id)) for team in teams]
-        roles = [Role(row.role) for row in rows if row]
-        return roles + [Role.ADMIN for team in teams if team.role == Role.ADMIN.value]
+        pointer, repository = self._accounts.find(holder), standing.repository
+        if pointer is None or pointer.kind == Kind.ORGANIZATION.value:
+            raise NothingThere("user", holder)
+        teams = self._teams.get_all(self._teams.of_account(pointer.id, repository.namespace_id))
+        given = self._store.of_holders(repository.id, [pointer.id, *(team.id for team in teams)])
+        return given + [Role.ADMIN for team in teams if team.team_role is TeamRole.ADMIN]
 
-    def _holder(self, standing: Standing, kind: str, name: str) -> Holder:
+    def _known(self, standing: Standing, kind: str, name: str) -> Holder:
+        """Who is meant by a name that may be anybody's. Raises NotGiven."""
+        try:
+            return self._find(standing, kind, name)
+        except FieldInvalid:
+            raise NotGiven(kind.capitalize(), name) from None
+
+    def _find(self, standing: Standing, kind: str, name: str) -> Holder:
         """Who is meant by a name. Raises FieldInvalid."""
         if kind == TEAM:
             team = self._teams.find(standing.repository.namespace_id, name)
             if team is None:
-                raise FieldInvalid("", f"Unknown team {name[:80]}")
+                raise FieldInvalid("", f"No team {name[:80]} in organization {standing.place.name}")
             return Holder(team.id, team.name, TEAM)
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind == Kind.ORGANIZATION.value:
             raise FieldInvalid("", f"Invalid username: {name[:80]}")
         return Holder(pointer.id, name, pointer.kind)
+
+    def _holder(self, standing: Standing, kind: str, name: str) -> Holder:
+        """Who may be given a role: no owner, who has all, and no robot of another namespace. Raises FieldInvalid."""
+        holder, place = self._find(standing, kind, name), standing.place
+        if holder.id == place.id:
+            raise FieldInvalid("", "Namespace owner must always be admin.")
+        if holder.kind == Kind.ROBOT.value and name.partition("+")[0] != place.name:
+            raise FieldInvalid("", f"Cannot add robot {name} under namespace {place.name}")
+        return holder
+
+
+def _is_member(kind: str, is_in_team: bool) -> bool:
+    """Whether a user or robot belongs to the organization; its robots, and none other have roles here, always do."""
+    return kind == Kind.ROBOT.value or is_in_team
 
 
 def _told(repository: Repository, holder: Holder) -> dict[str, object]:

@@ -1,26 +1,35 @@
 """Teams of organizations, and who is in them.
 
 Whoever changes a team that administers an organization must administer it still afterwards. The namespace's version
-counts such changes, so that two owners who remove each other are two versions, of which one loses.
+counts such changes, and who administers it is read after that version: of two owners who remove each other one loses.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Kind
 from chalicelib.domain.errors import AlreadyThere, FieldInvalid, LastOwner, NothingThere
 from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.domain.teams import TeamRole, parse_team
+from chalicelib.domain.timers import PURGE
 from chalicelib.services.access import Access, Place, refusal
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountNameRow, AccountStore
 from chalicelib.storage.permissions import TEAM, Holder, PermissionStore
-from chalicelib.storage.repositories import RepositoryStore
-from chalicelib.storage.table import LostRace, Transaction, until_won
+from chalicelib.storage.repositories import RepositoryRow, RepositoryStore
+from chalicelib.storage.table import Transaction, until_won
 from chalicelib.storage.teams import MemberRow, TeamRow, TeamStore
+from chalicelib.storage.timers import timer
+
+# How many teams and roles one transaction takes back, of which each is four items of a hundred.
+AT_ONCE = 20
+# Members of an administering team as they will be, from the team and its members as they are.
+Change = Callable[[TeamRow, set[str]], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +73,14 @@ class Teams:
 
         Raises TeamInvalid, LastOwner, NothingThere, Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, organization)
-        parse_team(name)
 
         def attempt() -> tuple[TeamRow, bool]:
-            stored = self._store.find(place.id, name)
+            place = self._access.administered(actor, organization)
+            stored = self._store.find(place.id, parse_team(name))
             if stored is None:
                 return self._add(actor, place, name, role, description or ""), True
-            return self._change(actor, place, stored, role, description), False
+            self._change(actor, place, stored, role, stored.description if description is None else description)
+            return stored, False
 
         return until_won(attempt)
 
@@ -89,38 +98,37 @@ class Teams:
         )
         transaction = Transaction()
         self._store.add(transaction, team)
-        self._usage.note(actor, transaction, "org_create_team", place.id, {"team": name})
+        self._usage.note(actor, transaction, "org_create_team", place.id, {"team": name, "namespace": place.name})
         transaction.commit()
         return team
 
-    def _change(self, actor: Actor, place: Place, team: TeamRow, role: TeamRole, description: str | None) -> TeamRow:
+    def _change(self, actor: Actor, place: Place, team: TeamRow, role: TeamRole, description: str) -> None:
         transaction, before = Transaction(), team.team_role
-        if before is TeamRole.ADMIN and role is not TeamRole.ADMIN:
+        if TeamRole.ADMIN in (before, role) and role is not before:
             why = (
                 f"Cannot remove admin from team '{team.name}' because calling user would no longer have admin on"
                 f" org '{place.name}'"
             )
-            self._keep_owner(transaction, actor, place, why, without=team)
-        if description is not None and description != team.description:
-            team.description = description
-            told = {"team": team.name, "description": description}
-            self._usage.note(actor, transaction, "org_set_team_description", place.id, told)
+            self._guard(transaction, actor, place, lambda one, members: set() if one.id == team.id else members, why)
+        told = {"team": team.name, "namespace": place.name}
+        if description != team.description:
+            described = {**told, "description": description}
+            self._usage.note(actor, transaction, "org_set_team_description", place.id, described)
         if role is not before:
-            team.role = role.value
-            told = {"team": team.name, "role": role.value}
-            self._usage.note(actor, transaction, "org_set_team_role", place.id, told)
-        self._store.change(transaction, team)
+            given = {**told, "role": role.value}
+            self._usage.note(actor, transaction, "org_set_team_role", place.id, given)
+        self._store.change(transaction, team, role, description)
         transaction.commit()
-        return team
+        team.role, team.description = role.value, description
 
     def remove(self, actor: Actor, organization: str, name: str) -> None:
-        """Removes a team: its members have none of its rights from then on.
+        """Removes a team: its members have none of its rights from then on. What it leaves is removed behind.
 
         Raises FieldInvalid, LastOwner, NothingThere, Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, organization)
 
-        def attempt() -> TeamRow:
+        def attempt() -> None:
+            place = self._access.administered(actor, organization)
             team = self._store.find(place.id, name)
             if team is None:
                 raise FieldInvalid("", f"Team '{name[:80]}' is not a team in org '{place.name}'")
@@ -130,40 +138,39 @@ class Teams:
                     f"Deleting team '{name}' would remove admin ability for user '{actor.name}' in organization"
                     f" '{place.name}'"
                 )
-                self._keep_owner(transaction, actor, place, why, without=team)
+                self._guard(
+                    transaction, actor, place, lambda one, members: set() if one.id == team.id else members, why
+                )
             self._store.remove(transaction, team)
-            self._usage.note(actor, transaction, "org_delete_team", place.id, {"team": name})
+            transaction.put(timer(PURGE, keys.team_target(place.id, team.id), int(self._clock())))
+            told = {"team": name, "namespace": place.name}
+            self._usage.note(actor, transaction, "org_delete_team", place.id, told)
             transaction.commit()
-            return team
 
-        self._sweep(until_won(attempt))
+        until_won(attempt)
 
-    def _sweep(self, team: TeamRow) -> None:
-        """Removes what counts no longer, now that the team is gone."""
-        for member in self._store.members(team.id):
-            self._store.forget(team.namespace_id, team.id, member.account_id)
-        holder = Holder(team.id, team.name, TEAM)
-        for namespace_id, repository_id, _ in self._permissions.held(holder):
-            self._permissions.forget((namespace_id, repository_id), holder)
+    def _guard(self, transaction: Transaction, actor: Actor, place: Place, change: Change, why: str) -> None:
+        """Lets a change of who administers an organization happen only over what is read here.
 
-    def _keep_owner(
-        self, transaction: Transaction, actor: Actor, place: Place, why: str, *, without: TeamRow, leaving: str = ""
-    ) -> None:
-        """Makes sure that whoever acts administers the organization still, and that somebody does.
-
-        `leaving` is the account that leaves `without`, else that team administers no longer. Raises LastOwner.
+        The namespace's version comes first: whoever takes the actor's right away after it wins. Raises Denied when that
+        has happened, LastOwner when by this change the actor, or everybody, would administer it no longer.
         """
         namespace = self._accounts.namespace(place.id)
         if namespace is None or namespace.state != "live":
             raise NothingThere("organization", place.name)
-        owners: set[str] = set()
+        before: set[str] = set()
+        after: set[str] = set()
         for team in self._store.of_organization(place.id):
-            if team.team_role is TeamRole.ADMIN and (team.id != without.id or leaving):
+            if team.team_role is TeamRole.ADMIN:
                 found = {row.account_id for row in self._store.members(team.id) if row.kind == Kind.USER.value}
-                owners |= found - {leaving} if team.id == without.id else found
+                before, after = before | found, after | change(team, found)
         acts_as_owner = any(team.team_role is TeamRole.ADMIN for team in place.teams)
-        if not owners or (acts_as_owner and actor.account_id not in owners):
-            raise LastOwner(why)
+        if acts_as_owner and actor.account_id not in before:
+            raise refusal(actor, place.name, "administer")
+        if before - after:
+            owners = {row.id for row in self._accounts.get_all(sorted(after)).values() if row.enabled}
+            if not owners or (acts_as_owner and actor.account_id not in owners):
+                raise LastOwner(why)
         self._accounts.put_namespace(transaction, namespace)
 
     def roster(self, actor: Actor, organization: str, name: str) -> Roster:
@@ -186,20 +193,18 @@ class Teams:
         def attempt() -> MemberRow:
             place, team = self._team(actor, organization, name)
             pointer = self._member(place, member)
+            if self._store.member(team.id, pointer.id) is not None:
+                raise AlreadyThere(f"User {member} is already a member of team {name}")
             transaction = Transaction()
-            self._store.join(transaction, team, pointer.id, member, pointer.kind)
+            added = self._store.join(transaction, team, pointer.id, member, pointer.kind)
             self._store.still(transaction, team)
+            self._accounts.still(transaction, pointer.id)
             if team.team_role is TeamRole.ADMIN:
-                self._count(transaction, place)
-            self._usage.note(actor, transaction, "org_add_team_member", place.id, {"member": member, "team": name})
-            try:
-                transaction.commit()
-            except LostRace:
-                if any(row.account_id == pointer.id for row in self._store.members(team.id)):
-                    raise AlreadyThere(f"User {member} is already a member of team {name}") from None
-                raise
-            key = keys.team_member(team.id, pointer.id)
-            return MemberRow.under(key, account_id=pointer.id, name=member, kind=pointer.kind)
+                self._guard(transaction, actor, place, lambda _, members: members, "")
+            told = {"member": member, "team": name, "namespace": place.name}
+            self._usage.note(actor, transaction, "org_add_team_member", place.id, told)
+            transaction.commit()
+            return added
 
         return until_won(attempt)
 
@@ -213,51 +218,91 @@ class Teams:
     def _member(self, place: Place, name: str) -> AccountNameRow:
         """Who may be in a team: any user, and the organization's own robots. Raises FieldInvalid."""
         pointer = self._accounts.find(name)
-        is_foreign = "+" in name and name.partition("+")[0] != place.name
-        if pointer is None or pointer.kind == Kind.ORGANIZATION.value or is_foreign:
+        if pointer is None or pointer.kind == Kind.ORGANIZATION.value:
             raise FieldInvalid("", "Unknown user")
+        if pointer.kind == Kind.ROBOT.value and name.partition("+")[0] != place.name:
+            why = "Cannot add the specified robot to this team, as it is not a member of the organization"
+            raise FieldInvalid("", why)
         return pointer
-
-    def _count(self, transaction: Transaction, place: Place) -> None:
-        namespace = self._accounts.namespace(place.id)
-        if namespace is None:
-            raise NothingThere("organization", place.name)
-        self._accounts.put_namespace(transaction, namespace)
 
     def remove_member(self, actor: Actor, organization: str, name: str, member: str) -> None:
         """Takes somebody out of a team. Raises FieldInvalid, LastOwner, NothingThere, Unauthenticated, Denied."""
-        place, team = self._team(actor, organization, name)
-        pointer = self._accounts.find(member)
-        if pointer is None:
-            raise FieldInvalid("", "Unknown user")
-        until_won(lambda: self._leave(actor, place, team, (pointer.id, member)))
 
-    def _leave(self, actor: Actor, place: Place, team: TeamRow, who: tuple[str, str]) -> None:
+        def attempt() -> None:
+            place, team = self._team(actor, organization, name)
+            pointer = self._accounts.find(member)
+            if pointer is None:
+                raise FieldInvalid("", "Unknown user")
+            if self._store.member(team.id, pointer.id) is None:
+                raise FieldInvalid("", f"User {member} does not belong to team {name}")
+            transaction = Transaction()
+            self._leave(transaction, actor, place, [team], (pointer.id, member))
+            transaction.commit()
+
+        until_won(attempt)
+
+    def _leave(
+        self, transaction: Transaction, actor: Actor, place: Place, teams: Collection[TeamRow], who: tuple[str, str]
+    ) -> None:
+        """Adds to a transaction that somebody, told by id and name, leaves teams that they are in."""
         account_id, name = who
-        if not any(row.account_id == account_id for row in self._store.members(team.id)):
-            raise FieldInvalid("", f"User {name} does not belong to team {team.name}")
-        transaction = Transaction()
-        if team.team_role is TeamRole.ADMIN:
+        left = {team.id for team in teams}
+        if any(team.team_role is TeamRole.ADMIN for team in teams):
             why = "User cannot remove themselves from their only admin team."
-            self._keep_owner(transaction, actor, place, why, without=team, leaving=account_id)
-        self._store.leave(transaction, team, account_id)
-        told = {"member": name, "team": team.name}
-        self._usage.note(actor, transaction, "org_remove_team_member", place.id, told)
-        transaction.commit()
+            self._guard(
+                transaction, actor, place, lambda one, found: found - {account_id} if one.id in left else found, why
+            )
+        for team in teams:
+            self._store.leave(transaction, team, account_id)
+            self._store.still(transaction, team)
+            told = {"member": name, "team": team.name, "namespace": place.name}
+            self._usage.note(actor, transaction, "org_remove_team_member", place.id, told)
 
     def leave_all(self, actor: Actor, organization: str, member: str) -> None:
-        """Takes somebody out of all teams of an organization. Raises LastOwner, NothingThere, Denied."""
-        place = self._access.administered(actor, organization)
-        pointer = self._accounts.find(member)
-        if pointer is None or pointer.kind != Kind.USER.value:
-            raise NothingThere("member", member)
-        for team in self._store.get_all(self._store.of_account(pointer.id, place.id)):
-            until_won(lambda team=team: self._leave(actor, place, team, (pointer.id, member)))  # type: ignore[misc]
+        """Takes a user out of all teams of an organization, and takes back their roles on its repositories.
+
+        One who has none of them stays so. Raises LastOwner, NothingThere, Unauthenticated, Denied.
+        """
+
+        def attempt() -> bool:
+            place = self._access.administered(actor, organization)
+            pointer = self._accounts.find(member)
+            if pointer is None or pointer.kind != Kind.USER.value:
+                raise NothingThere("member", member)
+            return self._leave_some(actor, place, pointer.id, member)
+
+        while until_won(attempt):
+            pass
+
+    def _leave_some(self, actor: Actor, place: Place, account_id: str, name: str) -> bool:
+        """Takes back as much as fits one transaction, teams first; whether there may be more."""
+        teams = self._store.get_all(self._store.of_account(account_id, place.id)[:AT_ONCE])
+        holder = Holder(account_id, name, Kind.USER.value)
+        held = [where for _, where, _ in self._permissions.held(holder, place.id)][: AT_ONCE - len(teams)]
+        if not teams and not held:
+            return False
+        transaction = Transaction()
+        if teams:
+            self._leave(transaction, actor, place, teams, (account_id, name))
+        rows = self._repositories.get_all(held)
+        for identifier in held:
+            self._permissions.take(transaction, (place.id, identifier), holder)
+            if row := rows.get(identifier):
+                repository = Repository(identifier, place.id, RepositoryName(place.name, row.name))
+                told = {"username": name, "namespace": place.name, "repo": row.name}
+                self._usage.record(actor, transaction, "delete_repo_permission", repository, told)
+        transaction.commit()
+        return len(teams) + len(held) >= AT_ONCE
 
     def permissions(self, actor: Actor, organization: str, name: str) -> list[Given]:
-        """What a team was given on repositories. Raises NothingThere, Unauthenticated, Denied."""
+        """What a team was given on repositories, by their names. Raises NothingThere, Unauthenticated, Denied."""
         _, team = self._team(actor, organization, name)
         held = {where: role for _, where, role in self._permissions.held(Holder(team.id, team.name, TEAM))}
-        rows = self._repositories.get_all(list(held))
-        found = [Given(row.name, row.visibility == "public", Role(held[key])) for key, row in rows.items()]
+        found = [
+            _given(row, Role(held[key])) for key, row in self._repositories.get_all(list(held)).items() if row.is_live
+        ]
         return sorted(found, key=lambda one: one.repository)
+
+
+def _given(row: RepositoryRow, role: Role) -> Given:
+    return Given(row.name, row.visibility == Visibility.PUBLIC.value, role)

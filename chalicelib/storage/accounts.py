@@ -101,6 +101,14 @@ class AccountStore:
         row = get(AccountNameRow, keys.account_name(name)) if len(name) <= MAXIMUM_LENGTH and name.isascii() else None
         return row if row and row.deleted_at is None else None
 
+    def holder_of(self, name: str) -> AccountNameRow | None:
+        """Whose a name is, or was: a tombstone holds it too."""
+        return get(AccountNameRow, keys.account_name(name))
+
+    def still(self, transaction: Transaction, account_id: str) -> None:
+        """Lets a transaction fail where an account is gone."""
+        transaction.check(AccountRow, keys.account(account_id), AccountRow.pk.exists())
+
     def get(self, account_id: str) -> AccountRow | None:
         """An account by its id."""
         return get(AccountRow, keys.account(account_id))

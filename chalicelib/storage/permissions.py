@@ -1,13 +1,13 @@
 """Roles of accounts and teams on repositories as they are kept: found by repository, by holder and by namespace."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.permissions import Role
 from chalicelib.storage import keys
 from chalicelib.storage.keys import Key
 from chalicelib.storage.repositories import GrantRow, PermissionRow
-from chalicelib.storage.table import Row, Transaction, absent, query
+from chalicelib.storage.table import Batch, Row, Transaction, absent, query
 
 TEAM = "team"
 # Where a role holds: ids of namespace and repository.
@@ -39,6 +39,14 @@ class PermissionStore:
         """All roles on a repository."""
         return list(query(PermissionRow, keys.permission(repository_id)))
 
+    def of_holders(self, repository_id: str, holder_ids: Sequence[str]) -> list[Role]:
+        """The roles that some accounts and teams have on a repository, by one read."""
+        batch = Batch()
+        reads = [batch.add(PermissionRow, keys.permission(repository_id, identifier)) for identifier in holder_ids]
+        if reads:
+            batch.read()
+        return [Role(read.row.role) for read in reads if read.row]
+
     def holder_id(self, row: PermissionRow) -> str:
         """The account or team whose role this is."""
         return row.sk.removeprefix(keys.permission("")[1])
@@ -62,12 +70,16 @@ class PermissionStore:
         transaction.delete(GrantRow.under(holder.found(namespace_id, repository_id)))
         transaction.delete(GivenRow.under(keys.given(namespace_id, holder.id, repository_id)))
 
-    def forget(self, where: Where, holder: Holder) -> None:
-        """Takes a role back from a holder that is gone; done again, it changes nothing."""
-        transaction = Transaction()
+    def take(self, transaction: Transaction, where: Where, holder: Holder) -> None:
+        """Takes a role back, whether it is there or not."""
         transaction.delete(PermissionRow.under(keys.permission(where[1], holder.id)))
         transaction.delete(GrantRow.under(holder.found(*where)))
         transaction.delete(GivenRow.under(keys.given(where[0], holder.id, where[1])))
+
+    def forget(self, where: Where, holder: Holder) -> None:
+        """Takes a role back from a holder that is gone; done again, it changes nothing."""
+        transaction = Transaction()
+        self.take(transaction, where, holder)
         transaction.commit()
 
     def held(self, holder: Holder, namespace_id: str = "") -> list[tuple[str, str, str]]:

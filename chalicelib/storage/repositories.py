@@ -37,6 +37,11 @@ class RepositoryRow(Row):
     state = UnicodeAttribute(default="live")
     visibility = UnicodeAttribute()
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the repository is there, not deleted."""
+        return self.state == "live"
+
 
 class PermissionRow(Row):
     """The role of an account or a team on a repository; `name` and `kind` (user, robot, team) are the holder's."""

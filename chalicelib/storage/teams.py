@@ -75,16 +75,28 @@ class TeamStore:
         """Who is in a team."""
         return list(query(MemberRow, keys.team_member(team_id)))
 
+    def member(self, team_id: str, account_id: str) -> MemberRow | None:
+        """One who is in a team."""
+        return get(MemberRow, keys.team_member(team_id, account_id))
+
     def add(self, transaction: Transaction, team: TeamRow) -> None:
         """Writes a new team, on condition that its name is free."""
         name = TeamNameRow.under(keys.team_name(team.namespace_id, team.name), team_id=team.id)
         transaction.put(name, absent())
         transaction.put(team, absent())
 
+    def everybody(self, namespace_id: str) -> set[str]:
+        """Ids of the accounts that are in any team of an organization, by one query a team."""
+        teams = query(TeamNameRow, keys.team_name(namespace_id))
+        return {row.account_id for team in teams for row in self.members(team.team_id)}
+
     def remove(self, transaction: Transaction, team: TeamRow) -> None:
-        """Removes a team, on condition that it is there; who is in it no longer counts, and is removed behind."""
+        """Removes a team, on condition that its role is as it was read.
+
+        Who is in it no longer counts, and is removed behind.
+        """
         transaction.delete(TeamNameRow.under(keys.team_name(team.namespace_id, team.name)))
-        transaction.delete(TeamRow.under(team.key), TeamRow.pk.exists())
+        transaction.delete(TeamRow.under(team.key), TeamRow.role == team.role)
 
     def of_any(self, account_id: str) -> list[MembershipRow]:
         """All memberships of an account."""
@@ -97,7 +109,7 @@ class TeamStore:
         transaction.delete(MemberRow.under(keys.team_member(team_id, account_id)))
         transaction.commit()
 
-    def join(self, transaction: Transaction, team: TeamRow, account_id: str, name: str, kind: str) -> None:
+    def join(self, transaction: Transaction, team: TeamRow, account_id: str, name: str, kind: str) -> MemberRow:
         """Adds an account to a team, on condition that it is not in it."""
         membership = MembershipRow.under(
             keys.membership(account_id, team.namespace_id, team.id), namespace_id=team.namespace_id, team_id=team.id
@@ -105,15 +117,20 @@ class TeamStore:
         member = MemberRow.under(keys.team_member(team.id, account_id), account_id=account_id, name=name, kind=kind)
         transaction.put(membership)
         transaction.put(member, absent())
+        return member
 
     def still(self, transaction: Transaction, team: TeamRow) -> None:
-        """Lets a transaction fail where a team is gone."""
-        transaction.check(TeamRow, team.key, TeamRow.pk.exists())
+        """Lets a transaction fail where a team is gone, or has another role than was read."""
+        transaction.check(TeamRow, team.key, TeamRow.role == team.role)
 
-    def change(self, transaction: Transaction, team: TeamRow) -> None:
-        """Writes role and description of a team that is there."""
-        actions = [TeamRow.role.set(team.role), TeamRow.description.set(team.description)]
-        transaction.update(team, *actions, condition=TeamRow.pk.exists())
+    def exists(self, transaction: Transaction, team_id: str) -> None:
+        """Lets a transaction fail where a team is gone."""
+        transaction.check(TeamRow, keys.team(team_id), TeamRow.pk.exists())
+
+    def change(self, transaction: Transaction, team: TeamRow, role: TeamRole, description: str) -> None:
+        """Writes role and description of a team, on condition that its role is as it was read."""
+        actions = [TeamRow.role.set(role.value), TeamRow.description.set(description)]
+        transaction.update(team, *actions, condition=TeamRow.role == team.role)
 
     def leave(self, transaction: Transaction, team: TeamRow, account_id: str) -> None:
         """Takes an account out of a team, on condition that it is in it."""

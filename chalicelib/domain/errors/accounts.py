@@ -99,10 +99,10 @@ class QuotaExceeded(Denied):
 
 
 class NameTaken(Conflict):
-    """An account or repository of that name exists."""
+    """An account of that name exists, or one did and has not been taken away whole."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is taken")
+    def __init__(self, name: str, why: str = "") -> None:
+        super().__init__(why or f"{name} is taken")
         self.name = name
 
 

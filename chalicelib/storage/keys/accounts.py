@@ -121,3 +121,8 @@ def token(sha256: str) -> Key:
 def account_token(account_id: str, kind: str, uuid: str) -> Key:
     """A random token, listed by its owner."""
     return f"A#{account_id}", f"TOKEN#{kind}#{uuid}"
+
+
+def team_target(namespace_id: str, team_id: str) -> str:
+    """What a purge timer for a deleted team is for."""
+    return f"N#{namespace_id}#T#{team_id}"
