@@ -44,8 +44,8 @@ class Recognised:
 
     @property
     def scopes(self) -> frozenset[str] | None:
-        """What an OAuth token lets through; None for all that the account may."""
-        is_narrowed = self.token is not None and self.token.kind == OAUTH
+        """What an OAuth token, or an app token made with one, lets through; None for all that the account may."""
+        is_narrowed = self.token is not None and (self.token.kind == OAUTH or self.token.scopes)
         return parse_scopes((self.token.scopes if self.token else None) or "") if is_narrowed else None
 
     def actor(self, address: str) -> Actor:
@@ -71,7 +71,10 @@ class Recognised:
 
 
 class Behind:
-    """What a token stands on, read at once: its owner, its application, a robot's namespace, when it was last used."""
+    """What a token stands on, read at once: owner, application, a robot's namespace, the token it was made with.
+
+    With it comes when it was last used.
+    """
 
     def __init__(self, token: TokenRow) -> None:
         self._token, batch = token, Batch()
@@ -80,6 +83,8 @@ class Behind:
         home = token.namespace_id if token.kind == ROBOT else None
         self._namespace = batch.add(NamespaceRow, keys.namespace(home)) if home else None
         self._user = batch.add(AccountRow, keys.account(home)) if home else None
+        made_with = keys.account_token(token.owner_id, OAUTH, token.made_with) if token.made_with else None
+        self._maker = batch.add(TokenRow, made_with) if made_with else None
         is_noted = token.kind in (ROBOT, APP, OAUTH)
         self._used = batch.add(UsedRow, keys.used(token.owner_id, token.uuid)) if is_noted else None
         batch.read()
@@ -88,7 +93,7 @@ class Behind:
         """The owner; None where one of all these has ended, and the token with it."""
         row = self._owner.row
         is_owned = row is not None and row.enabled and row.epoch == self._token.epoch
-        is_let = self._client is None or self._client.row is not None
+        is_let = all(read is None or read.row is not None for read in (self._client, self._maker))
         return row if is_owned and is_let and self._is_at_home() else None
 
     def _is_at_home(self) -> bool:

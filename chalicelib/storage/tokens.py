@@ -1,6 +1,6 @@
 """Random tokens and sessions as they are kept: found by the hash of their secret, listed by whoever may revoke them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from pynamodb.attributes import UnicodeAttribute
@@ -10,18 +10,20 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
 from chalicelib.storage.keys import Key
-from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_if, query
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_if, query, view
 
 # Kinds of token. Each names the list it stands in.
 ROBOT, APP, OAUTH, SESSION = "robot", "app", "oauth", "session"
 HOUR_S = 3600
+LONGEST_UUID = 64
 
 
 class TokenRow(Row):
     """A random token. The same row stands twice: under the hash of its secret, and in the list of its owner.
 
     `epoch` is its owner's when it was made; `expires_at` is the TTL attribute. `sealed` is the secret for those who may
-    read it back; `scopes` and `client_id` are an OAuth token's; `fresh_until` a session's.
+    read it back; `scopes` and `client_id` are an OAuth token's; `fresh_until` a session's. `made_with` is the uuid of
+    the OAuth token that an app token was made with, and ends with; `view` lists app tokens of everybody.
     """
 
     kind = UnicodeAttribute()
@@ -39,6 +41,9 @@ class TokenRow(Row):
     fresh_until = OptionalInteger()
     sealed = OptionalBytes()
     key_id = OptionalText()
+    made_with = OptionalText()
+    view = OptionalText()
+    view_at = OptionalText()
 
 
 class UsedRow(Row):
@@ -63,13 +68,24 @@ class TokenStore:
         transaction.put(token, absent())
         transaction.put(_listed(token, listed_under))
 
+    def add_app(self, transaction: Transaction, token: TokenRow, position: str) -> None:
+        """Writes an app token, which everybody's list has at a position."""
+        listed = _listed(token, keys.account_token(token.owner_id, APP, token.uuid))
+        listed.view, listed.view_at = keys.view_app_tokens(), position
+        transaction.put(token, absent())
+        transaction.put(listed)
+
+    def all_apps(self, after: str, limit: int) -> Iterator[TokenRow]:
+        """Everybody's app tokens past a position, oldest first, from an index, which lags."""
+        return view(TokenRow, keys.view_app_tokens(), after, limit)
+
     def listed(self, account_id: str, kind: str) -> list[TokenRow]:
         """An account's tokens of a kind."""
         return list(query(TokenRow, keys.account_token(account_id, kind, "")))
 
     def of_account(self, account_id: str, kind: str, uuid: str) -> TokenRow | None:
         """One of an account's tokens."""
-        return get(TokenRow, keys.account_token(account_id, kind, uuid)) if uuid else None
+        return get(TokenRow, keys.account_token(account_id, kind, uuid)) if 0 < len(uuid) <= LONGEST_UUID else None
 
     def revoke(self, transaction: Transaction, listed: TokenRow) -> None:
         """Removes a token, given as its entry in a list, on condition that the entry is there."""

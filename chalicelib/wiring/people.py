@@ -12,6 +12,7 @@ from chalicelib.wiring.foundations import Foundations
 if TYPE_CHECKING:
     from chalicelib.services.accounts import Accounts
     from chalicelib.services.applications import Applications
+    from chalicelib.services.apptokens import AppTokens
     from chalicelib.services.authorizations import Authorizations
     from chalicelib.services.messages import Messages
     from chalicelib.services.oauth import OAuth
@@ -93,6 +94,13 @@ class People(Foundations):
         from chalicelib.services.applications import Applications
 
         return Applications(self.access, self.usage, self._applications, self._envelope, self._clock)
+
+    @cached_property
+    def apptokens(self) -> "AppTokens":
+        """App tokens."""
+        from chalicelib.services.apptokens import AppTokens
+
+        return AppTokens(self.access, self.usage, self._accounts, self._tokens, self._envelope, self._clock)
 
     @cached_property
     def authorizations(self) -> "Authorizations":

@@ -78,3 +78,20 @@ def test_a_token_can_be_given_an_end(house: House) -> None:
     transaction.commit()
 
     assert [STORE.find("hash").expires_at, STORE.listed("o", APP)[0].expires_at] == [5000, 5000]
+
+
+def test_app_tokens_stand_in_everybodys_list_in_the_order_of_their_positions(house: House) -> None:
+    for position in ("1", "2", "3"):
+        sha256 = f"hash{position}"
+        token = TokenRow.under(keys.token(sha256), kind=APP, owner_id="o", uuid=position, epoch=0, sha256=sha256)
+        transaction = Transaction()
+        STORE.add_app(transaction, token, position)
+        transaction.commit()
+
+    assert [row.uuid for row in STORE.all_apps("", 10)] == ["1", "2", "3"]
+    assert [row.uuid for row in STORE.all_apps("1", 1)] == ["2"]
+    assert [row.uuid for row in STORE.listed("o", APP)] == ["1", "2", "3"]
+
+
+def test_an_id_that_is_none_is_not_asked_for(house: House) -> None:
+    assert STORE.of_account("o", APP, "x" * 3000) is None

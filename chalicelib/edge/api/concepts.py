@@ -2,6 +2,7 @@
 
 from chalicelib.edge.api import (
     applications,
+    apptokens,
     builds,
     capabilities,
     descriptions,
@@ -21,6 +22,7 @@ from chalicelib.edge.oauth import authorize
 CONCEPTS = (
     authorize,
     applications,
+    apptokens,
     builds,
     capabilities,
     descriptions,

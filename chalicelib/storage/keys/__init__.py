@@ -54,7 +54,8 @@ TIMER#<kind>#<target>    META                    work that is due at a time
 Index `due`  (due, due_at):   <kind>#<shard> / seconds        tags with an end, timers, outbox
                               LOG#c|p#<shard> / ULID, a number  usage log of everybody
 Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<repository> / ULID, LOG#N#…#c|p / ULID,
-                              CATALOG#public|private / full name, ACCOUNTS#user|organization / name
+                              CATALOG#public|private / full name, ACCOUNTS#user|organization / name,
+                              TOKENS#app / ULID
 """
 
 from chalicelib.storage.keys.accounts import *

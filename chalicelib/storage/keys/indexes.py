@@ -36,6 +36,11 @@ def view_catalog(visibility: str) -> str:
     return f"CATALOG#{visibility}"
 
 
+def view_app_tokens() -> str:
+    """Index `view`: app tokens of everybody by their age."""
+    return "TOKENS#app"
+
+
 def view_accounts(kind: str) -> str:
     """Index `view`: accounts by name."""
     return f"ACCOUNTS#{kind}"
