@@ -125,7 +125,7 @@ class Organizations:
         )
         transaction = Transaction()
         self._store.add_organization(transaction, namespace)
-        self._store.still(transaction, account_id)
+        self._store.still_there(transaction, account_id)
         self._teams.add(transaction, team)
         self._teams.join(transaction, team, account_id, actor.name, actor.kind)
         self._usage.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})

@@ -100,7 +100,7 @@ class Permissions:
         if holder.kind == TEAM:
             self._teams.exists(transaction, holder.id)
         else:
-            self._accounts.still(transaction, holder.id)
+            self._accounts.still_there(transaction, holder.id)
         kind = "change_repo_permission" if stored else "add_repo_permission"
         self._usage.record(actor, transaction, kind, repository, {**_told(repository, holder), "role": role.value})
         transaction.commit()

@@ -98,6 +98,7 @@ class Teams:
         )
         transaction = Transaction()
         self._store.add(transaction, team)
+        self._accounts.check_live(transaction, place.id)
         self._usage.note(actor, transaction, "org_create_team", place.id, {"team": name, "namespace": place.name})
         transaction.commit()
         return team
@@ -198,9 +199,11 @@ class Teams:
             transaction = Transaction()
             added = self._store.join(transaction, team, pointer.id, member, pointer.kind)
             self._store.still(transaction, team)
-            self._accounts.still(transaction, pointer.id)
+            self._accounts.still_there(transaction, pointer.id)
             if team.team_role is TeamRole.ADMIN:
                 self._guard(transaction, actor, place, lambda _, members: members, "")
+            else:
+                self._accounts.check_live(transaction, place.id)
             told = {"member": member, "team": name, "namespace": place.name}
             self._usage.note(actor, transaction, "org_add_team_member", place.id, told)
             transaction.commit()

@@ -105,7 +105,7 @@ class AccountStore:
         """Whose a name is, or was: a tombstone holds it too."""
         return get(AccountNameRow, keys.account_name(name))
 
-    def still(self, transaction: Transaction, account_id: str) -> None:
+    def still_there(self, transaction: Transaction, account_id: str) -> None:
         """Lets a transaction fail where an account is gone."""
         transaction.check(AccountRow, keys.account(account_id), AccountRow.pk.exists())
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.services.oauth import OAuth
     from chalicelib.services.organizations import Organizations
     from chalicelib.services.permissions import Permissions
+    from chalicelib.services.prototypes import Prototypes
     from chalicelib.services.quotas import Quotas
     from chalicelib.services.robots import Robots
     from chalicelib.services.sessions import Sessions
@@ -87,6 +88,22 @@ class People(Foundations):
         from chalicelib.services.permissions import Permissions
 
         return Permissions(self.access, self.usage, self._permissions, self._accounts, self._teams)
+
+    @cached_property
+    def prototypes(self) -> "Prototypes":
+        """Default permissions."""
+        from chalicelib.services.prototypes import Prototypes
+        from chalicelib.storage.prototypes import PrototypeStore
+
+        return Prototypes(
+            self.access,
+            self.usage,
+            PrototypeStore(),
+            self._accounts,
+            self._teams,
+            self._permissions,
+            self._clock,
+        )
 
     @cached_property
     def applications(self) -> "Applications":

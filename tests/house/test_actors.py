@@ -20,6 +20,7 @@ WITHOUT = {
     "Messages.all": "what everybody may know",
     "Behind": "rows that a door reads to find out who the actor is",
     "Doors": "finds out who the actor is",
+    "Prototypes.apply": "a part of making a repository, whose rights were checked",
     "Recognised": "what a door found out",
     "Sessions": "a cookie and a password say who it is",
     "Throttles": "before anybody is known",
