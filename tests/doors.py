@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from app import app
+from chalicelib import settings as setting
+from chalicelib import wiring
 from infra.local.events import from_answer, to_event
 from tests.houses import House
 
@@ -63,3 +69,19 @@ class Door:
             "client": ("127.0.0.9", 50000),
         }
         return to_event(scope, body)
+
+
+@contextmanager
+def opened(house: House, patch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """The door to a house, whose settings the app reads from the environment as ever, until it is closed."""
+    for name in setting.Settings.__dataclass_fields__:
+        value = getattr(house.settings, name)
+        text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+        patch.setenv(f"CLOUDBERTH_{name.upper()}", text)
+    # The house has the services already, with a clock to be moved: the app shall not build them a second time.
+    patch.setattr(wiring, "Services", lambda _: house.services)
+    setting.settings.cache_clear()
+    wiring.services.cache_clear()
+    yield Door(house)
+    setting.settings.cache_clear()
+    wiring.services.cache_clear()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import ExitStack
 
 import pytest
 
-from chalicelib import settings as setting
-from chalicelib import wiring
-from tests.doors import Door
+from tests.doors import Door, opened
 from tests.houses import House
 
 
@@ -17,21 +15,8 @@ from tests.houses import House
 def new_door(new_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Door]]:
     """Builds a door to a house with settings of its own, which the app reads from the environment as ever."""
 
-    def build(**chosen: Any) -> Door:
-        house = new_house(**chosen)
-        for name in setting.Settings.__dataclass_fields__:
-            value = getattr(house.settings, name)
-            text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
-            monkeypatch.setenv(f"CLOUDBERTH_{name.upper()}", text)
-        # The house has the services already, with a clock to be moved: the app shall not build them a second time.
-        monkeypatch.setattr(wiring, "Services", lambda _: house.services)
-        setting.settings.cache_clear()
-        wiring.services.cache_clear()
-        return Door(house)
-
-    yield build
-    setting.settings.cache_clear()
-    wiring.services.cache_clear()
+    with ExitStack() as doors:
+        yield lambda **chosen: doors.enter_context(opened(new_house(**chosen), monkeypatch))
 
 
 @pytest.fixture

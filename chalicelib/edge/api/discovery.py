@@ -23,28 +23,25 @@ HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age
 @operations.get("/api/v1/discovery", "discovery", parameters=(INTERNAL,), answers={200: an_object()})
 def discovery() -> Reply:
     """All operations of the API, as Swagger 2.0."""
-    return as_json(_swagger(_wants_internal(), settings().url), headers=dict(HEADERS))
+    return as_json(_swagger(asking.flag("internal"), settings().url), headers=dict(HEADERS))
 
 
 @operations.get("/openapi.json", "openapi", parameters=(INTERNAL,), answers={200: an_object()}, is_internal=True)
 def openapi_document() -> Reply:
     """All operations of the API, as OpenAPI 3.1."""
-    return as_json(_openapi(_wants_internal(), settings().url), headers=dict(HEADERS))
-
-
-def _wants_internal() -> bool:
-    return (asking.parameter("internal") or "").lower() in ("1", "true", "yes", "on")
+    return as_json(openapi_of(asking.flag("internal"), settings().url), headers=dict(HEADERS))
 
 
 @lru_cache(4)
-def _openapi(is_internal: bool, url: str) -> Document:
+def openapi_of(is_internal: bool, url: str) -> Document:
+    """The OpenAPI document of a registry at an address; `is_internal` for one with internal operations, too."""
     told = [one for one in declared() if is_internal or not one.is_internal]
     return openapi.document(told, dict(_named()), _tags(), url)
 
 
 @lru_cache(4)
 def _swagger(is_internal: bool, url: str) -> Document:
-    return swagger.document(_openapi(is_internal, url))
+    return swagger.document(openapi_of(is_internal, url))
 
 
 def _concepts() -> tuple[ModuleType, ...]:

@@ -61,8 +61,8 @@ FEATURES: dict[str, bool | str] = {
     "USER_METADATA": ON,
     "USER_RENAME": OFF,
 }
-LISTS = {name: a_list(an_object()) for name in ("oauth", "external_login")}
-CONFIG = an_object({"config": an_object(), "features": an_object(), "registry_state": TEXT}, **LISTS)
+PARTS = {name: an_object() for name in ("config", "features", "oauth")}
+CONFIG = an_object({**PARTS, "registry_state": TEXT, "external_login": a_list(an_object())})
 
 
 @operations.get("/config", "getConfig", answers={200: CONFIG}, is_internal=True)

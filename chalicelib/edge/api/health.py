@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.edge.api.operations import FLAG, NUMBER, Operations, an_object
+from chalicelib.edge.api.operations import NUMBER, Operations, a_page, an_object
 from chalicelib.edge.reply import Reply, as_json
 from chalicelib.services.health import Health
 from chalicelib.wiring import services
@@ -11,7 +11,7 @@ operations = Operations(__name__, "health")
 HEALTH = an_object({"data": an_object({"services": an_object()}), "status_code": NUMBER})
 NEVER_KEPT = {"Cache-Control": "no-cache, no-store, must-revalidate"}
 INSTANCE: dict[str, Any] = {"answers": {200: HEALTH, 503: HEALTH}, "is_internal": True}
-PING: dict[str, Any] = {"answers": {200: FLAG}, "is_internal": True}
+PING: dict[str, Any] = {"answers": {200: a_page("text/plain")}, "is_internal": True}
 
 
 @operations.get("/health", "getHealth", **INSTANCE)

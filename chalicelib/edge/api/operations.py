@@ -79,7 +79,9 @@ class Operation:
         found = set(self.errors)
         if self.body is not None:
             found |= {400, 413, 415}
-        if self.parameters or self.form:
+        if self.form is not None:
+            found |= {400, 413}
+        if self.parameters:
             found.add(400)
         if self.places:
             found |= {400, 404}

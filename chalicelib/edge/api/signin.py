@@ -24,7 +24,7 @@ def csrf_token() -> Reply:
     return as_json({"csrf_token": session.csrf}, headers=callers.with_session(session))
 
 
-@operations.post("/api/v1/signin", "signinUser", body=CREDENTIALS, answers={200: DONE}, is_internal=True)
+@operations.post("/api/v1/signin", "signinUser", body=CREDENTIALS, answers={200: DONE}, errors=(429,), is_internal=True)
 def sign_in(body: dict[str, str]) -> Reply:
     """Begins a session for a name and a password."""
     address = address_of(asking.request())
@@ -33,7 +33,13 @@ def sign_in(body: dict[str, str]) -> Reply:
 
 
 @operations.post(
-    "/api/v1/signin/verify", "verifyUser", scope="user:admin", body=PASSWORD, answers={200: DONE}, is_internal=True
+    "/api/v1/signin/verify",
+    "verifyUser",
+    scope="user:admin",
+    body=PASSWORD,
+    answers={200: DONE},
+    errors=(429,),
+    is_internal=True,
 )
 def verify(actor: Actor, body: dict[str, str]) -> Reply:
     """Shows the password again, which dangerous operations ask for after ten minutes."""

@@ -48,7 +48,14 @@ CODE = an_object(
     client_secret=TEXT,
     code_verifier=TEXT,
 )
-SENT = {302: None}
+DECIDE: dict[str, Any] = {
+    "form": DECISION,
+    "answers": {302: None},
+    "errors": (401, 403, 404),
+    "is_internal": True,
+    "is_csrf_free": True,
+}
+NOT_GIVEN = an_object({"error": TEXT}, error_description=TEXT)
 
 
 @operations.get(
@@ -56,6 +63,7 @@ SENT = {302: None}
     "authorizeApplication",
     parameters=QUESTION,
     answers={200: a_page(), 302: None, 401: a_page()},
+    errors=(404,),
     is_internal=True,
 )
 def authorize(actor: Actor) -> Reply:
@@ -64,7 +72,8 @@ def authorize(actor: Actor) -> Reply:
     asked.setdefault("response_type", "token")
     missing = next((name for name in REQUIRED if name not in asked), None)
     if missing:
-        return as_json({"error": f"Required param: {missing}"}, 400)
+        told = f"Required param: {missing}"
+        return problem(400, "invalid_request", told, error=told)
     session = services().sessions.stranger(callers.session_cookie())
     fields, headers = {**asked, "_csrf_token": session.csrf}, callers.with_session(session)
     wants_json = asking.parameter("format") == "json"
@@ -101,7 +110,8 @@ def _question(consent: Consent, asked: dict[str, str], csrf: str) -> dict[str, A
     "/oauth/signin",
     "signinForConsent",
     form=SIGN_IN,
-    answers={303: None, 403: a_page()},
+    answers={303: None, 401: a_page()},
+    errors=(403,),
     is_internal=True,
     is_csrf_free=True,
 )
@@ -116,19 +126,17 @@ def sign_in() -> Reply:
         _, session = services().sessions.sign_in(form.get("username", ""), form.get("password", ""), address, cookie)
     except (WrongCredentials, TooManyAttempts) as error:
         fields = {**asked, "_csrf_token": form.get("_csrf_token", "")}
-        return pages.page(403, "Sign in", pages.sign_in(fields, str(error)))
+        return pages.page(401, "Sign in", pages.sign_in(fields, str(error)))
     return Reply("", {"Location": "/oauth/authorize?" + urlencode(asked), **callers.with_session(session)}, 303)
 
 
-@operations.post(
-    "/oauth/authorizeapp", "allowApplication", form=DECISION, answers=SENT, is_internal=True, is_csrf_free=True
-)
+@operations.post("/oauth/authorizeapp", "allowApplication", **DECIDE)
 def allow(actor: Actor) -> Reply:
     """The user's yes."""
     return _decide(actor, allow=True)
 
 
-@operations.post("/oauth/denyapp", "denyApplication", form=DECISION, answers=SENT, is_internal=True, is_csrf_free=True)
+@operations.post("/oauth/denyapp", "denyApplication", **DECIDE)
 def deny(actor: Actor) -> Reply:
     """The user's no."""
     return _decide(actor, allow=False)
@@ -143,7 +151,12 @@ def _decide(actor: Actor, *, allow: bool) -> Reply:
 
 
 @operations.post(
-    "/oauth/access_token", "exchangeCode", form=CODE, answers={200: TOKEN}, is_internal=True, is_csrf_free=True
+    "/oauth/access_token",
+    "exchangeCode",
+    form=CODE,
+    answers={200: TOKEN, 400: NOT_GIVEN, 401: NOT_GIVEN},
+    is_internal=True,
+    is_csrf_free=True,
 )
 def exchange() -> Reply:
     """A token for a code."""

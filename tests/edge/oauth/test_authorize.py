@@ -104,7 +104,7 @@ def test_a_wrong_password_on_the_way_is_told_on_the_page(bot: Bot) -> None:
 
     refused = post(stranger, "//oauth/signin", form)
 
-    assert refused.status == 403
+    assert refused.status == 401
     assert b"Invalid Username or Password" in refused.body
 
 

@@ -1,0 +1,21 @@
+"""One world for each file of tests: what it holds is asked for, never relied on twice."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.api.worlds import World
+from tests.doors import opened
+from tests.houses import House
+
+
+@pytest.fixture(scope="module")
+def world(aws: tuple[Mapping[str, str], Path]) -> Iterator[World]:
+    """A house with people, an organization, and one of everything that a path may name."""
+    environment, data = aws
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with opened(House(environment, data), patch) as door:
+            yield World(door)

@@ -1,0 +1,93 @@
+"""Every operation asked with what its document lets through and with what it does not: never a bug, and as declared.
+
+`CLOUDBERTH_FUZZ` is how many examples an operation gets: few in a check, many in `make soak`.
+"""
+
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from urllib3 import HTTPResponse
+
+from chalicelib.edge.api.discovery import declared, openapi_of
+from chalicelib.edge.api.operations import Operation
+from tests.api.worlds import World
+from tests.doors import Door
+
+EXAMPLES = int(os.environ.get("CLOUDBERTH_FUZZ", "4"))
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+# Removals come last and the largest last of all, so that most operations meet what they name.
+OPERATIONS = sorted(declared(), key=lambda one: (one.method == "DELETE", -len(one.path), one.path, one.method))
+URL = "http://registry.test"
+SCHEMA = schemathesis.openapi.from_dict(openapi_of(is_internal=True, url=URL))
+
+
+class ThroughDoor(HTTPAdapter):
+    """Lets `requests` ask the app without a socket."""
+
+    def __init__(self, door: Door) -> None:
+        super().__init__()
+        self._door = door
+
+    def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
+        content = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        told = request.headers.items()
+        headers = [(name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in told]
+        answer = self._door.ask(request.method or "", request.path_url, headers, content)
+        raw = HTTPResponse(BytesIO(answer.body), answer.lines, answer.status, preload_content=False)
+        return self.build_response(request, raw)
+
+
+@pytest.fixture(scope="module")
+def session(world: World) -> Iterator[Session]:
+    """Where `requests` meets the app."""
+    with Session() as session:
+        session.mount(URL, ThroughDoor(world.door))
+        yield session
+
+
+@pytest.fixture(scope="module")
+def everybody(world: World) -> list[dict[str, str]]:
+    """The headers of an owner and of a superuser, each with a token of all scopes, and of nobody."""
+    tokens = world.token("owner"), world.token("admin", superuser=True)
+    return [*({"Authorization": f"Bearer {token}"} for token in tokens), {}]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_an_operation_answers_as_its_document_says(
+    operation: Operation, world: World, session: Session, everybody: list[dict[str, str]]
+) -> None:
+    told = SCHEMA[operation.path + "/" * operation.slash][operation.method]
+    cases = st.one_of(*(told.as_strategy(generation_mode=mode) for mode in GenerationMode))
+
+    @seed(20261125)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases, is_real=st.sampled_from([True, True, False]), headers=st.sampled_from(everybody))
+    def ask(case: Case, is_real: bool, headers: dict[str, str]) -> None:
+        if is_real:
+            case.path_parameters = {name: world.places.get(name, "x") for name in operation.places}
+        answer = case.call(base_url=URL, session=session, headers=headers, allow_redirects=False)
+        case.validate_response(answer, checks=CHECKS)
+
+    ask()

@@ -1,0 +1,108 @@
+"""A world for the whole API: people with every kind of right, and one of everything that a path may name."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from chalicelib.domain.accounts import Kind, RobotName
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.repositories import Visibility
+from chalicelib.domain.scopes import OFFERED, SUPER_USER
+from chalicelib.domain.teams import TeamRole
+from chalicelib.services.applications import Fields
+from chalicelib.services.quotas import Amount, Holder
+from chalicelib.storage.permissions import TEAM
+from tests.builders import a_manifest, someone
+from tests.doors import Door
+from tests.visitors import Visitor
+
+SCOPES = " ".join(name for name in OFFERED if name != SUPER_USER)
+# Who is in which team of the organization, and what the team may do to its repositories.
+TEAMS = {"reader": ("readers", TeamRole.MEMBER, Role.READ), "writer": ("writers", TeamRole.CREATOR, Role.WRITE)}
+
+
+class World:
+    """`owner` owns `acme`, `reader` and `writer` are members of it.
+    `admin` is a superuser who has nothing to do with it.
+
+    `places` are the values by which a path names what is there.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self.door, self.house = door, door.house
+        self._numbers = count(1)
+        for name in ("stranger", "reader", "writer", "owner"):
+            self.house.user(name)
+        services, admin = self.house.services, self.actor("admin")
+        services.organizations.create(admin, "tools")
+        services.teams.add_member(admin, "tools", "owners", "owner")
+        self.tool = services.applications.create(admin, "tools", Fields("tool")).client_id
+        self.places = self.organization("acme")
+        self.visitors: dict[str, Visitor] = {}
+
+    @property
+    def fresh_name(self) -> str:
+        """A name that nobody has."""
+        return f"new{next(self._numbers)}"
+
+    def actor(self, name: str) -> Actor:
+        """Somebody as the services see them."""
+        return self.house.signed_in(name)
+
+    def organization(self, name: str = "") -> dict[str, str]:
+        """An organization with one of everything, its name unless one is given a fresh one; what paths call it all."""
+        name, owner, services = name or self.fresh_name, self.actor("owner"), self.house.services
+        services.organizations.create(owner, name)
+        for member, (team, role, _) in TEAMS.items():
+            services.teams.put(owner, name, team, role, "")
+            services.teams.add_member(owner, name, team, member)
+        places = {"orgname": name, "namespace": name, "username": "owner", "teamname": "readers"}
+        places |= {"repository": self.repository(f"{name}/app"), "membername": "reader"}
+        robot = RobotName.parse(f"{name}+ci")
+        services.robots.create(owner, robot)
+        services.robots.create(owner, RobotName.parse(f"owner+{name}"))
+        return places | {"robot_shortname": "ci"} | self.application(name) | self.quota(name)
+
+    def repository(self, name: str, visibility: Visibility = Visibility.PRIVATE) -> str:
+        """A repository of an organization on which its teams have their roles; its name."""
+        parsed, owner = RepositoryName.parse(name), self.actor("owner")
+        pusher = someone(self.house, "owner", name)
+        self.house.services.manifests.push(pusher, parsed, a_manifest(), ["v1"])
+        for team, _, role in TEAMS.values():
+            self.house.services.permissions.put(owner, parsed, TEAM, team, role)
+        if visibility is Visibility.PUBLIC:
+            pusher = someone(self.house, "owner", name)
+            self.house.services.repositories.change_visibility(pusher, parsed, visibility)
+        return name
+
+    def application(self, organization: str) -> dict[str, str]:
+        """An application with a token."""
+        owner, services = self.actor("owner"), self.house.services
+        made = services.applications.create(owner, organization, Fields("bot", "https://bot.example.com/back"))
+        token = services.authorizations.create(owner, organization, made.client_id, "ci", "repo:read", None)
+        return {"client_id": made.client_id, "token_uuid": token.uuid, "access_token_uuid": token.uuid}
+
+    def quota(self, organization: str) -> dict[str, str]:
+        """A quota with a limit."""
+        admin, quotas = self.actor("admin"), self.house.services.quotas
+        holder = Holder(organization, Kind.ORGANIZATION, by_superuser=True)
+        quotas.create(admin, holder, Amount(10**9, None))
+        quota = quotas.of(admin, holder)
+        assert quota is not None
+        quotas.add_limit(admin, holder, quota.id, "Warning", 80)
+        (limit,) = quotas.get(admin, holder, quota.id).limits
+        return {"quota_id": str(quota.id), "limit_id": str(limit.id)}
+
+    def token(self, name: str, scopes: str = SCOPES, *, superuser: bool = False) -> str:
+        """An OAuth token of an owner of `tools`, of an application there."""
+        scopes = f"{scopes} {SUPER_USER}" if superuser else scopes
+        services = self.house.services
+        made = services.authorizations.create(self.actor(name), "tools", self.tool, self.fresh_name, scopes, None)
+        return made.secret
+
+    def session(self, name: str) -> Visitor:
+        """Somebody in a browser; signed in once."""
+        if name not in self.visitors:
+            self.visitors[name] = Visitor(self.door).sign_in(name)
+        return self.visitors[name]
