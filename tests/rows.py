@@ -62,6 +62,13 @@ def due_at(kind: str, target: str) -> int | None:
     return row.due_at if row else None
 
 
+def end_due_at(house: House, tag: str = "v1", owner: str = "") -> int | None:
+    """When the timer of a tag's latest life is due, None where there is none; in the app's repository, or another."""
+    identifier = owner or repository_of(house).id
+    life = rows_like(house, f"R#{identifier}", f"LIFE#{tag}#")[-1]
+    return due_at("expiry", keys.tag_target(identifier, tag, life["view_at"]))
+
+
 def change(row: Row | None, **attributes: object) -> None:
     """Sets attributes of a row that is there."""
     assert row is not None

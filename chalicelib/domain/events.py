@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 PUSH, PULL, DELETE_TAG, CREATE_REPOSITORY, MOVE_TAG = "push_repo", "pull_repo", "delete_tag", "create_repo", "move_tag"
 DELETE_MANIFEST = "delete_manifest"
+# A tag whose time was up: Quay records none.
+TAG_EXPIRED = "tag_expired"
 
 # Log kind -> the event that notifications subscribe to.
 NOTIFIED = {PUSH: "repo_push"}

@@ -174,7 +174,7 @@ class Uploads:
     def keep(self, row: UploadRow, *, is_new: bool, transaction: Transaction | None = None) -> None:
         """Writes a row, which stays as long as any token of it is good, and a lease. Raises LostRace."""
         transaction = transaction or Transaction()
-        row.expires_at = self._until()
+        self._store.keep(transaction, row, self._until())
         self._store.put(transaction, row, None if is_new else row.version)
         transaction.commit()
 
@@ -305,7 +305,7 @@ class Uploads:
         def attempt() -> bool:
             view, row, fence = self._look(actor, repository, digest, closed.offset, closed.upload_id, s3_key)
             until = self._lease.until(self._clock())
-            if row is None:
+            if row is None or row.status == CANCELLED:
                 raise BlobUploadUnknown
             if row.status == LINKED or (view.blob and view.blob.s3_key == s3_key):
                 self._renew(view, repository, until)

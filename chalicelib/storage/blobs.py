@@ -11,9 +11,9 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import Integer, OptionalNumber, OptionalText
+from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalNumber, OptionalText
 from chalicelib.storage.repositories import change_size
-from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, put_all, query
+from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
 
 
@@ -52,6 +52,7 @@ class BlobRow(Row):
     s3_key = UnicodeAttribute()
     size = Integer()
     state = UnicodeAttribute(default=State.LIVE.value)
+    condemned_at = OptionalInteger()
 
     @property
     def is_living(self) -> bool:
@@ -111,6 +112,10 @@ class BlobView:
 
 class BlobStore:
     """Blobs in the table."""
+
+    def get(self, digest: Digest) -> BlobRow | None:
+        """A blob over all repositories, in whatever state."""
+        return get(BlobRow, keys.blob(digest))
 
     def view(self, repository_id: str, digest: Digest) -> BlobView:
         """One blob from one repository, in one read."""

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pynamodb.attributes import Attribute, UnicodeAttribute
@@ -210,19 +210,25 @@ def view(model: type[R], value: str, after: str, limit: int) -> Iterator[R]:
 
 def put_all(rows: Iterable[Row]) -> None:
     """Writes rows without conditions, 25 a call: only for what may be written twice."""
-    raws = [row.serialize() for row in rows]
-    for start in range(0, len(raws), BATCH_WRITE):
-        _put_batch(raws[start : start + BATCH_WRITE])
+    listed = [{"PutRequest": {"Item": row.serialize()}} for row in rows]
+    for start in range(0, len(listed), BATCH_WRITE):
+        _write_batch(listed[start : start + BATCH_WRITE])
 
 
-def _put_batch(raws: Sequence[dict[str, Any]]) -> None:
+def _write_batch(pending: list[Any]) -> None:
     connection, name = Row._get_connection().connection, Row.Meta.table_name
-    pending: list[Any] = [{"PutRequest": {"Item": raw}} for raw in raws]
     turn = 0
     while pending:
         answer = connection.dispatch("BatchWriteItem", {"RequestItems": {name: pending}})
         pending = answer.get("UnprocessedItems", {}).get(name, [])
         turn = _pause(turn) if pending else 0
+
+
+def remove_all(found: Iterable[Key]) -> None:
+    """Removes rows without conditions, 25 a call: only what nobody can want again."""
+    listed = [{"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for pk, sk in found]
+    for start in range(0, len(listed), BATCH_WRITE):
+        _write_batch(listed[start : start + BATCH_WRITE])
 
 
 class LostRace(Exception):

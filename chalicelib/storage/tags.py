@@ -6,12 +6,15 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.tags import end_of, is_alive
+from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger
 from chalicelib.storage.table import Row, Transaction, absent, get, query
 from chalicelib.storage.timers import timer
+
+# Longer than any window of the Time Machine.
+HISTORY_S = 90 * 86400
 
 
 class TagRow(Row):
@@ -24,8 +27,6 @@ class TagRow(Row):
     life = UnicodeAttribute()
     started_at = Integer()
     expires_at = OptionalInteger()
-    due = OptionalText()
-    due_at = OptionalInteger()
     view = UnicodeAttribute()
     view_at = UnicodeAttribute()
 
@@ -44,16 +45,41 @@ class LifeRow(Row):
     started_at = Integer()
     ended_at = OptionalInteger()
     reversion = Integer(default=0)
+    # 1 where it was ended before its time; 1 where it is recorded that its time was up.
+    cut = Integer(default=0)
+    told = Integer(default=0)
+    expires_at = OptionalInteger()
     view = UnicodeAttribute()
     view_at = UnicodeAttribute()
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether somebody ended it, and not the clock."""
+        return self.cut == 1
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its end by the clock has been recorded."""
+        return self.told == 1
+
 
 class TagStore:
-    """Tags in the table."""
+    """Tags in the table. `history_s` is how long a life that has ended stays to be seen, in seconds."""
+
+    def __init__(self, history_s: int = HISTORY_S) -> None:
+        self._history_s = history_s
 
     def get(self, repository_id: str, name: str) -> TagRow | None:
         """A tag's row, be it past its end or not."""
         return get(TagRow, keys.tag(repository_id, name))
+
+    def life(self, repository_id: str, name: str, life: str) -> LifeRow | None:
+        """One life of a tag."""
+        return get(LifeRow, keys.life(repository_id, name, life))
+
+    def tell(self, transaction: Transaction, row: LifeRow) -> None:
+        """Writes down that a life's end by the clock is recorded, on condition that it still ended so."""
+        transaction.update(row, LifeRow.told.set(1), condition=LifeRow.ended_at == row.ended_at)
 
     def list(self, repository_id: str, after: str, limit: int, now: float) -> Iterator[str]:
         """Names of live tags past `after`, in order of their bytes. `limit` is how many a page of reading holds."""
@@ -71,9 +97,7 @@ class TagStore:
     def begin(self, transaction: Transaction, row: TagRow, stored: TagRow | None, repository_id: str) -> None:
         """Writes a tag with its life and the timer of its end, over the one that was read."""
         if row.expires_at is not None:
-            target = keys.tag_target(repository_id, row.name)
-            row.due, row.due_at = keys.due(EXPIRY, target), row.expires_at
-            transaction.put(timer(EXPIRY, target, row.expires_at))
+            transaction.put(timer(EXPIRY, keys.tag_target(repository_id, row.name, row.life), row.expires_at))
         transaction.put(row, unchanged(stored))
         life = LifeRow.under(
             keys.life(repository_id, row.name, row.life),
@@ -83,15 +107,18 @@ class TagStore:
             size=row.size,
             started_at=row.started_at,
             ended_at=row.expires_at,
+            expires_at=None if row.expires_at is None else row.expires_at + self._history_s,
             view=keys.view_lives(repository_id),
             view_at=row.life,
         )
         transaction.put(life)
 
     def end(self, transaction: Transaction, row: TagRow, repository_id: str, now: int) -> None:
-        """Closes a tag's life, no later than the end it already had."""
-        life = LifeRow.under(keys.life(repository_id, row.name, row.life))
-        transaction.update(life, LifeRow.ended_at.set(min(now, end_of(row.expires_at))))
+        """Closes a tag's life, which keeps the end it already had when that lies behind."""
+        if row.is_alive(now):
+            life = LifeRow.under(keys.life(repository_id, row.name, row.life))
+            kept_until = LifeRow.expires_at.set(now + self._history_s)
+            transaction.update(life, LifeRow.ended_at.set(now), LifeRow.cut.set(1), kept_until)
 
     def remove(self, transaction: Transaction, row: TagRow) -> None:
         """Takes a tag away, if it is still the one that was read."""

@@ -5,13 +5,18 @@ from collections.abc import Sequence
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
+from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
-from chalicelib.storage.table import Row, Transaction, absent, get, put_all, query
+from chalicelib.storage.table import Row, Transaction, absent, get, put_all, query, remove_all
+from chalicelib.storage.timers import timer
 
 # Open: bytes come through us or our relay. Granted: they come past us; hashing: they are being proven. Closed: digest
 # and key are proven and written, the bytes may still lie in parts. Linked: they are a blob. Cancelled: nothing.
 OPEN, GRANTED, HASHING, CLOSED, LINKED, CANCELLED = "open", "granted", "hashing", "closed", "linked", "cancelled"
+
+# How long after its last second TTL may take an upload's row, in seconds: long after its timer has been served.
+SPARE_S = 7 * 86400
 
 
 class UploadRow(Row):
@@ -33,6 +38,8 @@ class UploadRow(Row):
     tail_size = Integer(default=0)
     digest = OptionalDigest()
     version = Integer(default=0)
+    # The last second at which any token of it is good. Its timer, which nothing loses, is due then; TTL comes after it.
+    until = OptionalInteger()
     expires_at = OptionalInteger()
 
     @property
@@ -67,6 +74,16 @@ class UploadStore:
         linked = UploadRow.from_raw_data(row.serialize())
         linked.status, linked.s3_key, linked.tail_key, linked.tail_size = LINKED, s3_key, None, 0
         return linked
+
+    def keep(self, transaction: Transaction, row: UploadRow, until: int) -> None:
+        """Has a row stay until a second, at which a timer wakes the collector for what is left of it."""
+        row.until, row.expires_at = until, until + SPARE_S
+        transaction.put(timer(GARBAGE, keys.upload_target(row.upload_id), until))
+
+    def remove(self, row: UploadRow) -> None:
+        """Removes an upload with its parts; done again, it changes nothing."""
+        remove_all([part.key for part in self.parts(row.upload_id)])
+        remove_all([row.key])
 
     def put_part(self, transaction: Transaction, upload: UploadRow, number: int, etag: str, size: int) -> None:
         """Writes down a part that S3 has acknowledged."""

@@ -18,7 +18,7 @@ from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.services.uploads import Uploads
 from chalicelib.settings import settings
 from chalicelib.storage.usage import UsageStore
-from chalicelib.wiring.people import People
+from chalicelib.wiring.cleaning import Cleaning
 
 if TYPE_CHECKING:
     from chalicelib.domain.timers import Work
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.services.timers import Timers
 
 
-class Services(People):
+class Services(Cleaning):
     """All services of a process over one table, one bucket and one set of keys."""
 
     @cached_property
@@ -131,10 +131,11 @@ class Services(People):
     @cached_property
     def timers(self) -> "Timers":
         """The runner of due timers. A kind that no owner is named for here stays in the table and is not read."""
+        from chalicelib.domain.timers import EXPIRY, GARBAGE
         from chalicelib.services.timers import Timers
         from chalicelib.storage.timers import TimerStore
 
-        owners: dict[str, Work] = {}
+        owners: dict[str, Work] = {GARBAGE: self.garbage.work, EXPIRY: self.expiry.work}
         return Timers(TimerStore(), owners, self._clock)
 
 

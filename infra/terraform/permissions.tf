@@ -20,10 +20,9 @@ locals {
         Condition = { StringLike = { "s3:prefix" = [for prefix in local.arrivals : "${prefix}/*"] } }
       },
       {
-        Sid    = "Exports"
-        Effect = "Allow"
-        # Files of the usage log; their age deletes them.
-        Action   = ["s3:GetObject", "s3:PutObject"]
+        Sid      = "Exports"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
         Resource = ["${aws_s3_bucket.blobs.arn}/exports/*"]
       },
     ], local.reading_keys)
@@ -35,6 +34,19 @@ locals {
         Effect   = "Allow"
         Action   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
         Resource = ["${aws_s3_bucket.blobs.arn}/exports/*"]
+      },
+      {
+        Sid      = "Garbage"
+        Effect   = "Allow"
+        Action   = ["s3:AbortMultipartUpload", "s3:DeleteObject"]
+        Resource = [for prefix in ["in", "bodies"] : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
+      },
+      {
+        # What a dying manifest kept stands in its bytes.
+        Sid      = "Manifests"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = ["${aws_s3_bucket.blobs.arn}/bodies/*"]
       },
     ])
 

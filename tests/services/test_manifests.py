@@ -31,7 +31,7 @@ from tests.builders import (
     someone,
 )
 from tests.houses import House
-from tests.rows import CONDEMNED, DELETING, change, due_at, events, repository_of, rows_like
+from tests.rows import CONDEMNED, DELETING, change, due_at, end_due_at, events, repository_of, rows_like
 
 NAME = RepositoryName.parse("admin/app")
 # The Time Machine's window when nobody chose one: two weeks.
@@ -256,7 +256,7 @@ def test_an_expiry_is_written_with_the_tag_its_life_its_edge_and_its_timer(
 ) -> None:
     a_repository(house)
     manifest = push(house)
-    end = due_at("expiry", keys.tag_target(repository_of(house).id, "v1"))
+    end = end_due_at(house)
 
     assert end is not None
     assert 7200 - 5 < end - house.clock() <= 7200
@@ -307,7 +307,7 @@ def test_a_push_again_lengthens_the_life_of_a_tag_with_an_end(house: House) -> N
     after = ends(house, manifest)["v1"]
     assert after - before >= 999
     assert row_of(house, manifest).live_until == after
-    assert due_at("expiry", keys.tag_target(repository_of(house).id, "v1")) == after
+    assert end_due_at(house) == after
     invariants.check(house)
 
 

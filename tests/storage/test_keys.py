@@ -19,12 +19,13 @@ VALUES: dict[object, tuple[Any, Any]] = {
     Digest: (FIRST, SECOND),
     Digest | None: (FIRST, SECOND),
     int | None: (1, 2),
+    int: (1, 2),
     float: (0.0, 86400.0),
 }
 
 
 # They read a key and build none.
-READING = ("namespace_id", "upload_id")
+READING = ("namespace_id", "upload_id", "manifest_digest", "read_target")
 
 
 def builders() -> Iterator[tuple[str, Callable[..., Any]]]:

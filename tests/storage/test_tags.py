@@ -4,11 +4,10 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
-from chalicelib.storage import keys
 from chalicelib.storage.table import LostRace, Transaction, put_all
-from chalicelib.storage.tags import TagRow, TagStore, same, tag_row
+from chalicelib.storage.tags import HISTORY_S, TagRow, TagStore, same, tag_row
 from tests.houses import House
-from tests.rows import due_at, rows_like
+from tests.rows import end_due_at, rows_like
 
 STORE = TagStore()
 DIGEST = Digest.of(b"manifest")
@@ -43,8 +42,8 @@ def test_a_tag_with_an_end_arms_a_timer_and_its_life_knows_the_end_at_once(house
     begin(a_tag(expires_at=99))
     (life,), (tag,) = rows_like(house, "R#r", "LIFE#"), rows_like(house, "R#r", "TAG#")
 
-    assert due_at("expiry", keys.tag_target("r", "v1")) == life["ended_at"] == tag["expires_at"] == tag["due_at"] == 99
-    assert tag["due"] == keys.due("expiry", keys.tag_target("r", "v1"))
+    assert end_due_at(house, owner="r") == life["ended_at"] == tag["expires_at"] == 99
+    assert life["expires_at"] == 99 + HISTORY_S
 
 
 def test_a_tag_is_begun_over_the_one_that_was_read(house: House) -> None:

@@ -4,6 +4,7 @@ NAME#<name>              META                    account name -> id
 EMAIL#<lower case>       META                    e-mail -> account id
 SYSTEM                   FIRST                   the first superuser
                          RECONCILE               how far the bucket is looked through
+                         GARBAGE                 what the collector has removed
                          MESSAGE#<uuid>          message to everybody
 N#<namespace>            META                    namespace
                          REPO#<repository>       repository name -> id
@@ -49,7 +50,9 @@ FENCE#<S3 key>           META                    a key that is being deleted
 UP#<upload>              META, PART#<number>     upload
 LOG#R#<repository>#c, …#p  <ulid>                usage log: changes, pulls (LOG#N#<namespace>#… without repository)
 OUT#<ulid>               META                    event that someone waits for
-TIMER#<kind>#<target>    META                    work that is due at a time
+TIMER#<kind>#<target>    META                    work that is due at a time; targets are R#<repo>#MAN|BLOB#<digest>,
+                                                 R#<repo>#TAG#<tag>#<life>, BLOB#<digest>, KEY#<digest>#<S3 key>,
+                                                 UP#<upload>, N#<namespace> …
 
 Index `due`  (due, due_at):   <kind>#<shard> / seconds        tags with an end, timers, outbox
                               LOG#c|p#<shard> / ULID, a number  usage log of everybody
@@ -65,3 +68,4 @@ from chalicelib.storage.keys.drawn import SHARDS as SHARDS
 from chalicelib.storage.keys.drawn import Key as Key
 from chalicelib.storage.keys.indexes import *
 from chalicelib.storage.keys.repositories import *
+from chalicelib.storage.keys.targets import *

@@ -13,6 +13,11 @@ def first_user() -> Key:
     return "SYSTEM", "FIRST"
 
 
+def garbage() -> Key:
+    """What the collector has removed so far."""
+    return "SYSTEM", "GARBAGE"
+
+
 def namespace(identifier: str) -> Key:
     """A namespace itself."""
     return f"N#{identifier}", META

@@ -40,6 +40,11 @@ def manifest(repository_id: str, digest: Digest) -> Key:
     return f"R#{repository_id}", f"MAN#{digest}"
 
 
+def manifest_digest(key: str) -> Digest:
+    """The manifest whose state lies under this sort key."""
+    return Digest.parse(key.removeprefix("MAN#"))
+
+
 def body(repository_id: str, digest: Digest) -> Key:
     """A manifest's bytes."""
     return f"R#{repository_id}", f"BODY#{digest}"
@@ -50,9 +55,9 @@ def tagged(repository_id: str, digest: Digest, name: str = "") -> Key:
     return f"R#{repository_id}", f"TAGGED#{digest}#{name}"
 
 
-def parent(repository_id: str, child: Digest, parent_digest: Digest) -> Key:
-    """The edge from an index to a manifest it names."""
-    return f"R#{repository_id}", f"PARENT#{child}#{parent_digest}"
+def parent(repository_id: str, child: Digest, parent_digest: Digest | None = None) -> Key:
+    """The edge from an index to a manifest it names; without the index, the prefix of all."""
+    return f"R#{repository_id}", f"PARENT#{child}#{parent_digest or ''}"
 
 
 def referrer(repository_id: str, subject: Digest, digest: Digest | None = None) -> Key:
@@ -114,18 +119,3 @@ def outbox(ulid: str) -> Key:
 def timer(kind: str, target: str) -> Key:
     """Work that is due."""
     return f"TIMER#{kind}#{target}", META
-
-
-def blob_target(repository_id: str, digest: Digest) -> str:
-    """What a garbage timer for a blob link is for."""
-    return f"R#{repository_id}#BLOB#{digest}"
-
-
-def manifest_target(repository_id: str, digest: Digest) -> str:
-    """What a garbage timer for a manifest is for."""
-    return f"R#{repository_id}#MAN#{digest}"
-
-
-def tag_target(repository_id: str, name: str) -> str:
-    """What an expiry timer is for."""
-    return f"R#{repository_id}#TAG#{name}"

@@ -1,0 +1,44 @@
+"""Services of what dies: the collector and the ends of tags."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.storage.usage import UsageStore
+from chalicelib.wiring.people import People
+
+if TYPE_CHECKING:
+    from chalicelib.services.expiry import Expiry
+    from chalicelib.services.garbage import Garbage
+
+
+class Cleaning(People):
+    """What is taken away when its time has come."""
+
+    @cached_property
+    def garbage(self) -> "Garbage":
+        """The collector."""
+        from chalicelib.services.garbage import Garbage
+        from chalicelib.services.leftovers import Leftovers
+        from chalicelib.storage.garbage import GarbageStore
+
+        return Garbage(
+            GarbageStore(),
+            self._manifests,
+            self._blobs,
+            self._repositories,
+            self._accounts,
+            self.objects,
+            Leftovers(self._uploads, self._blobs, self.objects, self._clock),
+            self._lease,
+            self.settings.grace_s,
+            self.settings.settled_s,
+            self._clock,
+        )
+
+    @cached_property
+    def expiry(self) -> "Expiry":
+        """Tags whose time is up."""
+        from chalicelib.services.expiry import Expiry
+
+        store = UsageStore(self.settings.log_s)
+        return Expiry(self._tags, self._repositories, self._accounts, store, self._clock)
