@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from chalicelib.domain.errors import SettingInvalid
+from chalicelib.domain.addresses import Permitted
+from chalicelib.domain.errors import FieldInvalid, SettingInvalid
 
 DOWNLOADS = ("redirect", "edge")
 EDGES = ("off", "on", "staging")
@@ -43,6 +44,8 @@ class Settings:
     oauth_token_s: int = 90 * 86400
     # Whether a superuser has every right on what others own, as Quay's FEATURE_SUPERUSERS_FULL_ACCESS gives.
     superusers_full_access: bool = False
+    # Hosts and networks that we may call although they are not public, over http too.
+    outgoing_allow: str = ""
     lease_s: int = 3600
     grace_s: int = 3600
     presign_s: int = 900
@@ -82,6 +85,10 @@ class Settings:
         ):
             if value not in choices:
                 raise SettingInvalid(f"CLOUDBERTH_{name}", f"{value!r} is none of {', '.join(choices)}")
+        try:
+            Permitted.parse(self.outgoing_allow, "")
+        except FieldInvalid as error:
+            raise SettingInvalid("CLOUDBERTH_OUTGOING_ALLOW", str(error)) from None
 
     @property
     def settled_s(self) -> int:

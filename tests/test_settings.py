@@ -98,3 +98,11 @@ def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings() is first
     assert first.table == "first"
     settings.cache_clear()
+
+
+def test_what_may_be_called_is_hosts_and_networks() -> None:
+    permitted = Settings.read({"CLOUDBERTH_OUTGOING_ALLOW": "issuer.corp.example, 10.0.0.0/8"})
+
+    assert permitted.outgoing_allow == "issuer.corp.example, 10.0.0.0/8"
+    with pytest.raises(SettingInvalid, match="CLOUDBERTH_OUTGOING_ALLOW: 'https://x' is neither a host nor a network"):
+        Settings.read({"CLOUDBERTH_OUTGOING_ALLOW": "https://x"})

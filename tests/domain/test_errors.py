@@ -50,6 +50,8 @@ SAMPLES = [
     errors.MethodUnsupported("PATCH", ["GET", "HEAD"]),
     errors.BlobInUse("sha256:a", "sha256:b"),
     errors.Unavailable(),
+    errors.OutgoingRefused("why"),
+    errors.OutgoingFailed("why"),
 ]
 
 

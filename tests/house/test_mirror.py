@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("domain", "storage", "services", "edge")
+ROOMS = ("domain", "storage", "remote", "services", "edge")
 # Tests without a module of the same name, and why.
 # Packages of one thing, tested together by the tests of their name, and why.
 TOGETHER = {

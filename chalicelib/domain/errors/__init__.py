@@ -3,7 +3,7 @@
 RegistryError
 ├── Invalid            NameInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid ManifestBlobUnknown
 │                      BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid TeamInvalid
-│                      RobotInvalid RobotUnknown NotGiven BodyUnreadable
+│                      RobotInvalid RobotUnknown NotGiven BodyUnreadable OutgoingRefused
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      NothingThere
@@ -15,7 +15,7 @@ RegistryError
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner InUse
 ├── Unsupported        MethodUnsupported BlobInUse
-└── Unavailable        (busy now; the same request may be repeated)
+└── Unavailable        OutgoingFailed (busy now; the same request may be repeated)
 """
 
 from chalicelib.domain.errors.accounts import *

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chalicelib.domain.errors.kinds import Invalid, NotFound, TooLarge, Unsupported
+from chalicelib.domain.errors.kinds import Invalid, NotFound, TooLarge, Unavailable, Unsupported
 
 
 class NameInvalid(Invalid):
@@ -152,3 +152,17 @@ class BlobInUse(Unsupported):
     def __init__(self, digest: str, manifest: str) -> None:
         super().__init__(f"manifest {manifest} uses blob {digest}: delete the manifest first")
         self.digest, self.manifest = digest, manifest
+
+
+class OutgoingRefused(Invalid):
+    """An address that is not called, whatever is there."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this address is not called: {why}")
+
+
+class OutgoingFailed(Unavailable):
+    """Somebody whom we called, and who did not answer as they should."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)

@@ -1,0 +1,85 @@
+"""Internet addresses that may be called: public ones, and what an operator permits besides.
+
+The ranges are written down here, because Python's own list differs from version to version:
+https://www.iana.org/assignments/iana-ipv4-special-registry/ and .../iana-ipv6-special-registry/
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import FieldInvalid
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Private, shared, loopback, link-local (where clouds keep their credentials), documentation, benchmarks, multicast,
+# reserved; and Azure's 168.63.129.16, which is public by its looks alone.
+SPECIAL_V4 = [
+    ipaddress.IPv4Network(text)
+    for text in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
+        "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    )
+]  # fmt: skip
+# Of version 6 only global unicast is public, but for protocols (Teredo among them), documentation and 6to4.
+GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
+SPECIAL_V6 = [ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
+# Addresses of version 4 in other clothes: their last 32 bits are what is called.
+CLOTHED = [ipaddress.IPv6Network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96")]
+HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+
+
+def bare(address: Address) -> Address:
+    """The address that is called: one of version 4 where it is dressed as one of version 6."""
+    if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in CLOTHED):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def is_public(address: Address) -> bool:
+    """Whether everybody may call an address: it is on the internet, and of no special use."""
+    address = bare(address)
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in SPECIAL_V4)
+    return address in GLOBAL_V6 and not any(address in network for network in SPECIAL_V6)
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """What an operator lets us call although it is not public: hosts by their names, and networks."""
+
+    hosts: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str, field: str) -> "Permitted":
+        """Reads hosts, addresses and networks, separated by commas or spaces. Raises FieldInvalid."""
+        hosts: set[str] = set()
+        networks: list[Network] = []
+        for word in re.split(r"[,\s]+", text.strip().lower()):
+            try:
+                if word:
+                    networks.append(ipaddress.ip_network(word))
+            except ValueError:
+                if not HOST.fullmatch(word):
+                    why = f"{word[:80]!r} is neither a host nor a network like 10.0.0.0/8"
+                    raise FieldInvalid(field, why) from None
+                hosts.add(word)
+        return cls(frozenset(hosts), tuple(networks))
+
+    def has_host(self, host: str) -> bool:
+        """Whether a host is permitted by its name, or by the address that it is written as."""
+        name = host.lower().rstrip(".").strip("[]")
+        if name in self.hosts:
+            return True
+        try:
+            return self.has_address(ipaddress.ip_address(name))
+        except ValueError:
+            return False
+
+    def has_address(self, address: Address) -> bool:
+        """Whether an address lies in a permitted network."""
+        called = bare(address)
+        return any(called in network for network in self.networks if network.version == called.version)

@@ -1,0 +1,1 @@
+"""Whom we call: other registries, webhooks, issuers of tokens, all under one guard."""

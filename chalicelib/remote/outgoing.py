@@ -1,0 +1,168 @@
+"""The one way out: requests to hosts that somebody else named, guarded against being turned on our own network.
+
+https only; a host is resolved once, every address that it has is looked at, and one of exactly these is connected to,
+so that a name cannot lead elsewhere the second time; no redirects, no proxies and no netrc of the environment, a limit
+of bytes, and one of time over all of it. What an operator permits (CLOUDBERTH_OUTGOING_ALLOW) may be private, and plain.
+"""
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from threading import Event, Lock, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from chalicelib.domain.addresses import Permitted, is_public
+from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
+
+LARGEST, TIMEOUT_S, LONGEST_URL = 64 * 1024, 3.0, 2000
+MOST_ADDRESSES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; the names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+    def json(self) -> Any:
+        """The content, read as JSON. Raises OutgoingFailed."""
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError):
+            raise OutgoingFailed("the answer is no JSON") from None
+
+
+class Outgoing:
+    """Calls others. `permitted` is what may be called besides public hosts."""
+
+    def __init__(self, permitted: Permitted) -> None:
+        self._permitted = permitted
+
+    def check(self, url: str) -> None:
+        """Raises OutgoingRefused for an address that could never be called, without looking its host up."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            raise OutgoingRefused("it is no address") from None
+        if not host or len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
+            raise OutgoingRefused("it is no address")
+        if "@" in parts.netloc or "\\" in url:
+            raise OutgoingRefused("an address has no user and no password in it")
+        if parts.scheme not in ("https", "http"):
+            raise OutgoingRefused("say https://HOST/PATH")
+        self._check_scheme(host, is_plain=parts.scheme == "http")
+
+    def _check_scheme(self, host: str, *, is_plain: bool) -> None:
+        if is_plain and not self._permitted.has_host(host):
+            raise OutgoingRefused("say https://, unless the operator permits this host")
+
+    def addresses(self, host: str, port: int, *, is_plain: bool) -> list[str]:
+        """The addresses of a host that may be connected to. Raises OutgoingRefused where one may not."""
+        self._check_scheme(host, is_plain=is_plain)
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise OutgoingFailed(f"{host} has no address") from None
+        texts = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        by_name = host.lower().rstrip(".") in self._permitted.hosts
+        for text in texts:
+            address = ip_address(text.partition("%")[0])
+            if not (by_name or is_public(address) or self._permitted.has_address(address)):
+                raise OutgoingRefused(f"{host} is not on the public internet, and the operator does not permit it")
+        return texts[:MOST_ADDRESSES]
+
+    def get(self, url: str, *, largest: int = LARGEST, timeout_s: float = TIMEOUT_S) -> Answer:
+        """Reads an address. Raises as `ask` does."""
+        return self.ask("GET", url, largest=largest, timeout_s=timeout_s)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        *,
+        largest: int = LARGEST,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Answer:
+        """Asks, and gives back whatever status comes, a redirect's too.
+
+        At most `largest` bytes come, within `timeout_s` seconds. Raises OutgoingRefused for what may not be called, OutgoingFailed for what does not answer as it should.
+        """
+        self.check(url)
+        call = Call(self, largest, timeout_s)
+        worker = Thread(target=call.run, args=(method, url, headers or {}, content), name="outgoing", daemon=True)
+        worker.start()
+        if not call.done.wait(timeout_s):
+            call.give_up()
+            raise OutgoingFailed(f"no answer within {timeout_s:g} seconds")
+        if isinstance(call.result, Answer):
+            return call.result
+        raise call.result
+
+
+class Call:
+    """One request, in a thread of its own: neither a slow name server nor a dripping answer can hold whoever asked."""
+
+    def __init__(self, outgoing: Outgoing, largest: int, timeout_s: float) -> None:
+        self._outgoing, self._largest, self._timeout_s = outgoing, largest, timeout_s
+        self._lock, self._is_over = Lock(), False
+        self._socket: socket.socket | None = None
+        self.done = Event()
+        self.result: Answer | Exception = OutgoingFailed("no answer")
+
+    def run(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> None:
+        """Asks, and keeps the answer or what went wrong."""
+        # requests takes 60 ms to import, which only who calls out shall pay.
+        from chalicelib.remote.pinned import ask
+
+        try:
+            self.result = Answer(*ask(self.connect, method, url, headers, content, self._largest, self._timeout_s))
+        except Exception as error:  # noqa: BLE001 - it is raised by whoever waits
+            self.result = error
+        finally:
+            self._release()
+            self.done.set()
+
+    def connect(self, host: str, port: int, *, is_plain: bool) -> socket.socket:
+        """A connection to one of a host's addresses. Raises OutgoingRefused, OutgoingFailed."""
+        for address in self._outgoing.addresses(host.strip("[]"), port, is_plain=is_plain):
+            if self._is_over:
+                break
+            try:
+                return self._watched(socket.create_connection((address, port), self._timeout_s))
+            except OSError:
+                continue
+        raise OutgoingFailed(f"{host} does not answer")
+
+    def _watched(self, connection: socket.socket) -> socket.socket:
+        """The connection, which `give_up` can end from outside through a second handle of its own."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._lock:
+            if self._is_over:
+                connection.close()
+                raise OutgoingFailed("it took too long")
+            self._socket = connection.dup()
+        return connection
+
+    def give_up(self) -> None:
+        """Ends the connection under whoever reads from it."""
+        with self._lock:
+            self._is_over = True
+            if self._socket is not None:
+                try:
+                    self._socket.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    return
+
+    def _release(self) -> None:
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None

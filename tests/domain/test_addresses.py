@@ -1,0 +1,57 @@
+"""Addresses that may be called: public ones, and what an operator permits."""
+
+from ipaddress import ip_address
+
+import pytest
+
+from chalicelib.domain.addresses import Permitted, bare, is_public
+from chalicelib.domain.errors import FieldInvalid
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8.8.8.8", "1.1.1.1", "192.88.99.1", "100.63.255.255", "172.32.0.1", "198.17.0.1", "223.255.255.255",
+     "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"],
+)  # fmt: skip
+def test_what_is_on_the_internet_is_public(text: str) -> None:
+    assert is_public(ip_address(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0.0.0.0", "10.1.2.3", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254", "169.254.169.254",
+     "168.63.129.16", "172.16.0.1", "172.31.255.255", "192.0.0.192", "192.0.2.1", "192.168.1.1", "198.18.0.1",
+     "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
+     "::", "::1", "::7f00:1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::10.0.0.1", "64:ff9b:1::1",
+     "100::1", "2001::1", "2001:10::1", "2001:db8::1", "2002:7f00:1::1", "3fff::1", "5f00::1", "fc00::1",
+     "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "4000::1"],
+)  # fmt: skip
+def test_what_is_of_special_use_is_not(text: str) -> None:
+    assert not is_public(ip_address(text))
+
+
+def test_an_address_is_known_in_other_clothes() -> None:
+    assert str(bare(ip_address("::ffff:10.0.0.1"))) == "10.0.0.1"
+    assert str(bare(ip_address("64:ff9b::10.0.0.1"))) == "10.0.0.1"
+    assert str(bare(ip_address("2606:4700::1111"))) == "2606:4700::1111"
+
+
+def test_an_operator_permits_hosts_addresses_and_networks() -> None:
+    permitted = Permitted.parse("Issuer.Example, 10.0.0.0/8 127.0.0.1,fd00::/8", "allow")
+
+    assert permitted.has_host("issuer.example")
+    assert permitted.has_host("ISSUER.example.")
+    assert permitted.has_host("127.0.0.1")
+    assert permitted.has_host("[fd00::1]")
+    assert not permitted.has_host("sub.issuer.example")
+    assert not permitted.has_host("127.0.0.2")
+    assert permitted.has_address(ip_address("10.9.8.7"))
+    assert permitted.has_address(ip_address("::ffff:10.9.8.7"))
+    assert not permitted.has_address(ip_address("11.0.0.1"))
+    assert Permitted.parse("  ", "allow") == Permitted()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "https://issuer.example", "a..b", "-a", "*.example", "10.0.0.0/33"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(FieldInvalid, match="allow"):
+        Permitted.parse(text, "allow")

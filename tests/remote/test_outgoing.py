@@ -1,0 +1,267 @@
+"""The way out: what may be called, once looked up, and how much may come back."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from chalicelib.domain.addresses import Permitted
+from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
+from chalicelib.remote.outgoing import Answer, Outgoing
+from tests.outside import Answering, Outside, say
+
+LOOPBACK = Outgoing(Permitted.parse("127.0.0.0/8", "allow"))
+STRICT = Outgoing(Permitted())
+
+
+@pytest.fixture
+def outside() -> Iterator[Callable[..., Outside]]:
+    """Starts servers."""
+    with ExitStack() as stack:
+        yield lambda answering=say, host="127.0.0.1": stack.enter_context(Outside(answering, host).running())
+
+
+def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
+    """Lets every host have these addresses, one of them each time it is looked up; gives what was looked up."""
+    asked: list[str] = []
+
+    def look_up(host: str, port: int, *_: object, **__: object) -> list[tuple]:
+        asked.append(host)
+        address = answers[min(len(asked), len(answers)) - 1]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in address.split()]
+
+    real = socket.getaddrinfo
+
+    def resolve(host: str, port: int, *more: object, **others: object) -> list[tuple]:
+        literal = host[0].isdigit() or ":" in host
+        return real(host, port, *more, **others) if literal else look_up(host, port)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return asked
+
+
+def test_an_answer_comes_back_as_it_is(outside: Callable[..., Outside]) -> None:
+    server = outside(lambda handler: say(handler, b'{"a":1}', 418, X_Word="tea"))
+
+    answer = LOOPBACK.ask("POST", server.url + "/x?y=1", {"X-Own": "1"}, b"body")
+
+    assert (answer.status, answer.headers["x-word"], answer.json()) == (418, "tea", {"a": 1})
+    ((line, headers),) = server.asked
+    assert line == "POST /x?y=1"
+    assert (headers["host"], headers["x-own"]) == (f"127.0.0.1:{server.port}", "1")
+    assert headers["user-agent"] == "Cloudberth"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f.0.0.1/", "https://0177.0.0.1/",
+     "https://localhost/", "https://LOCALHOST./", "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://0/",
+     "https://169.254.169.254/latest/meta-data/", "https://[fd00:ec2::254]/", "https://10.0.0.1/",
+     "https://[64:ff9b::7f00:1]/", "https://[fe80::1]/", "https://[fe80::1%25lo]/"],
+)  # fmt: skip
+def test_our_own_network_is_refused_however_it_is_written(url: str) -> None:
+    with pytest.raises((OutgoingRefused, OutgoingFailed)) as caught:
+        STRICT.get(url)
+
+    assert isinstance(caught.value, OutgoingRefused) or "has no address" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "x", "https://", "https:///x", "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/",
+     "http://example.com/", "https://user@example.com/", "https://user:pass@example.com/", "https://a\\@127.0.0.1/",
+     "https://exa mple.com/", "https://example.com/\r\nX: 1", "https://example.com:99999/", "https://ex\u00e4mple.com/",
+     "https://[::1/", "https://example.com/" + "x" * 2000],
+)  # fmt: skip
+def test_what_is_no_address_of_ours_is_refused_without_a_look(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = names(monkeypatch, "8.8.8.8")
+
+    for ask in (STRICT.check, STRICT.get):
+        with pytest.raises(OutgoingRefused):
+            ask(url)
+    assert asked == []
+
+
+def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for inside in ("10.0.0.1", "8.8.8.8 10.0.0.1", "169.254.169.254"):
+        names(monkeypatch, inside)
+
+        with pytest.raises(OutgoingRefused, match="not on the public internet"):
+            STRICT.get("https://rebound.example/")
+
+
+def test_a_name_is_looked_up_once_and_leads_nowhere_else(
+    outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = outside(host="127.0.0.2")
+    asked = names(monkeypatch, "127.0.0.2", "127.0.0.1")
+    outgoing = Outgoing(Permitted.parse("127.0.0.2/32 rebound.example", "allow"))
+
+    answer = outgoing.get(f"http://rebound.example:{first.port}/")
+
+    assert (answer.content, asked) == (b"hello", ["rebound.example"])
+    assert first.asked[0][1]["host"] == f"rebound.example:{first.port}"
+
+
+def test_a_network_that_is_permitted_lets_no_other_host_speak_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    names(monkeypatch, "127.0.0.1")
+
+    with pytest.raises(OutgoingRefused, match="https"):
+        LOOPBACK.get("http://public.example/")
+
+
+def test_the_next_address_is_tried_where_one_does_not_answer(
+    outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = outside(host="127.0.0.3")
+    names(monkeypatch, "127.0.0.2 127.0.0.3")
+    outgoing = Outgoing(Permitted.parse("two.example", "allow"))
+
+    assert outgoing.get(f"http://two.example:{server.port}/").content == b"hello"
+
+
+def test_a_redirect_is_an_answer_and_not_followed(outside: Callable[..., Outside]) -> None:
+    secret = outside()
+    server = outside(lambda handler: say(handler, b"", 302, Location=secret.url))
+
+    answer = LOOPBACK.get(server.url)
+
+    assert (answer.status, answer.headers["location"]) == (302, secret.url)
+    assert secret.asked == []
+
+
+def test_no_more_comes_back_than_was_asked_for(outside: Callable[..., Outside]) -> None:
+    server = outside(lambda handler: say(handler, b"x" * 1001))
+
+    assert len(LOOPBACK.get(server.url, largest=1001).content) == 1001
+    with pytest.raises(OutgoingFailed, match="more than 1000 bytes"):
+        LOOPBACK.get(server.url, largest=1000)
+
+
+def chunked(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    for _ in range(50):
+        handler.wfile.write(b"400\r\n" + b"x" * 1024 + b"\r\n")
+    handler.wfile.write(b"0\r\n\r\n")
+
+
+def test_an_answer_in_chunks_has_the_same_limit(outside: Callable[..., Outside]) -> None:
+    server = outside(chunked)
+
+    assert LOOPBACK.get(server.url).content == b"x" * 50 * 1024
+    with pytest.raises(OutgoingFailed, match="more than 1000 bytes"):
+        LOOPBACK.get(server.url, largest=1000)
+
+
+def test_an_encoded_answer_is_none(outside: Callable[..., Outside]) -> None:
+    server = outside(lambda handler: say(handler, b"\x1f\x8b", Content_Encoding="gzip"))
+
+    with pytest.raises(OutgoingFailed, match="encoded"):
+        LOOPBACK.get(server.url)
+    assert server.asked[0][1]["accept-encoding"] == "identity"
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    for number in range(200):
+        try:
+            handler.wfile.write(f"X-{number}: 1\r\n".encode())
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
+def slow(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    for _ in range(200):
+        try:
+            handler.wfile.write(b"x")
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("answering", [dripping, slow])
+def test_time_is_limited_over_all_and_nothing_runs_on(outside: Callable[..., Outside], answering: Answering) -> None:
+    server = outside(answering)
+
+    with pytest.raises(OutgoingFailed, match=r"no answer within 0\.3 seconds"):
+        LOOPBACK.get(server.url, timeout_s=0.3)
+
+    deadline = time.monotonic() + 5
+    while any(thread.name == "outgoing" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_slow_name_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(10) and [])
+
+    with pytest.raises(OutgoingFailed, match="no answer"):
+        STRICT.get("https://slow.example/", timeout_s=0.2)
+    released.set()
+
+
+def test_who_does_not_answer_or_answers_nonsense_has_failed(outside: Callable[..., Outside]) -> None:
+    nonsense = outside(lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"))
+    cut = outside(lambda handler: say(handler, b"short", Content_Length="100"))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+
+    for url in (nonsense.url, cut.url, nobody):
+        with pytest.raises(OutgoingFailed):
+            LOOPBACK.get(url)
+
+
+def test_a_name_without_an_address_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", none)
+
+    with pytest.raises(OutgoingFailed, match="has no address"):
+        STRICT.get("https://nobody.example/")
+
+
+def test_no_proxy_and_no_password_of_the_environment_is_used(
+    outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    proxy, server = outside(), outside()
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, proxy.url)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    LOOPBACK.get(server.url)
+
+    assert proxy.asked == []
+    assert "authorization" not in server.asked[0][1]
+
+
+def test_what_is_no_json_has_failed() -> None:
+    for content in (b"", b"{", b"\xff", b"[" * 100_000):
+        with pytest.raises(OutgoingFailed, match="no JSON"):
+            Answer(200, {}, content).json()
+
+
+def test_the_library_is_imported_by_who_calls_out() -> None:
+    program = "import chalicelib.remote.outgoing, sys; print('requests' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "False"
