@@ -2,7 +2,8 @@
 
 https only; a host is resolved once, every address that it has is looked at, and one of exactly these is connected to,
 so that a name cannot lead elsewhere the second time; no redirects, no proxies and no netrc of the environment, a limit
-of bytes, and one of time over all of it. What an operator permits (CLOUDBERTH_OUTGOING_ALLOW) may be private, and plain.
+of bytes, and one of time over all of it. What an operator permits (CLOUDBERTH_OUTGOING_ALLOW) may be
+private, and plain.
 """
 
 import json
@@ -93,7 +94,8 @@ class Outgoing:
     ) -> Answer:
         """Asks, and gives back whatever status comes, a redirect's too.
 
-        At most `largest` bytes come, within `timeout_s` seconds. Raises OutgoingRefused for what may not be called, OutgoingFailed for what does not answer as it should.
+        At most `largest` bytes come, within `timeout_s` seconds. Raises OutgoingRefused for what may not be called,
+        OutgoingFailed for what does not answer as it should.
         """
         self.check(url)
         call = Call(self, largest, timeout_s)
