@@ -32,6 +32,8 @@ from tests.emulation import emulators_python
 from tests.stack import wait_for
 from tests.terraforming import program
 
+# Whoever comes first waits for all of it to be applied, which takes minutes where others use the machine.
+pytestmark = pytest.mark.timeout(900)
 # What the emulator forgets of what it was told, so that a second plan would tell it again: address -> why.
 KNOWN_DRIFTS: dict[str, str] = {}
 # The largest layer that our limit of a body takes, with what a tar and gzip put around it.

@@ -152,17 +152,22 @@ class Front:
 
 
 async def _whole(receive: Receive, limit: int) -> bytes | None:
-    """The body; None when it has more bytes than the limit."""
-    body = bytearray()
+    """The body; None when it has more bytes than the limit.
+
+    What is above it is read and not kept: who is answered while still sending may see a reset, and no answer.
+    """
+    body, size = bytearray(), 0
     async for content in chunks(receive):
-        body += content
-        if len(body) > limit:
+        size += len(content)
+        if size <= limit:
+            body += content
+        elif size > LARGEST_HELD:
             return None
-    return bytes(body)
+    return bytes(body) if size <= limit else None
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:
-    """As API Gateway does; the rest of the body is not read, so the connection ends."""
+    """As API Gateway does, in its own words; the connection ends, for there may be more of the body."""
     body = json.dumps({"message": message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await reply(send, status, [*headers, (b"connection", b"close")], body)
