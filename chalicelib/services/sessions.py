@@ -55,8 +55,11 @@ class Sessions:
         return account, self.begin(account, cookie)
 
     def verify(self, actor: Actor, password: str, cookie: str) -> Session:
-        """A new, fresh session for a signed-in user's password. Raises WrongCredentials, TooManyAttempts."""
-        if actor.account_id is None:
+        """A new, fresh session for a signed-in user's password: no token becomes a session.
+
+        Raises WrongCredentials, TooManyAttempts.
+        """
+        if not actor.is_session:
             raise WrongCredentials
         return self.begin(self._doors.by_password(actor.name, password, actor.address), cookie)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from chalicelib.domain.accounts import Kind, RobotName
+from chalicelib.domain.applications import Token
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Visibility
@@ -18,6 +19,7 @@ from tests.doors import Door
 from tests.visitors import Visitor
 
 SCOPES = " ".join(name for name in OFFERED if name != SUPER_USER)
+PEOPLE = ("stranger", "reader", "writer", "owner", "admin")
 # Who is in which team of the organization, and what the team may do to its repositories.
 TEAMS = {"reader": ("readers", TeamRole.MEMBER, Role.READ), "writer": ("writers", TeamRole.CREATOR, Role.WRITE)}
 
@@ -32,14 +34,15 @@ class World:
     def __init__(self, door: Door) -> None:
         self.door, self.house = door, door.house
         self._numbers = count(1)
-        for name in ("stranger", "reader", "writer", "owner"):
+        for name in PEOPLE[:-1]:
             self.house.user(name)
         services, admin = self.house.services, self.actor("admin")
         services.organizations.create(admin, "tools")
         services.teams.add_member(admin, "tools", "owners", "owner")
         self.tool = services.applications.create(admin, "tools", Fields("tool")).client_id
         self.places = self.organization("acme")
-        self.visitors: dict[str, Visitor] = {}
+        self.repository("acme/public", Visibility.PUBLIC)
+        self.own_quota = self.quota("owner", Kind.USER)
 
     @property
     def fresh_name(self) -> str:
@@ -53,16 +56,25 @@ class World:
     def organization(self, name: str = "") -> dict[str, str]:
         """An organization with one of everything, its name unless one is given a fresh one; what paths call it all."""
         name, owner, services = name or self.fresh_name, self.actor("owner"), self.house.services
-        services.organizations.create(owner, name)
+        self.bare_organization(name)
         for member, (team, role, _) in TEAMS.items():
             services.teams.put(owner, name, team, role, "")
             services.teams.add_member(owner, name, team, member)
         places = {"orgname": name, "namespace": name, "username": "owner", "teamname": "readers"}
         places |= {"repository": self.repository(f"{name}/app"), "membername": "reader"}
-        robot = RobotName.parse(f"{name}+ci")
-        services.robots.create(owner, robot)
-        services.robots.create(owner, RobotName.parse(f"owner+{name}"))
-        return places | {"robot_shortname": "ci"} | self.application(name) | self.quota(name)
+        return places | self.robot(name) | self.application(name) | self.quota(name)
+
+    def bare_organization(self, name: str) -> str:
+        """An organization of the owner, and nothing in it; its name."""
+        self.house.services.organizations.create(self.actor("owner"), name)
+        return name
+
+    def robot(self, namespace: str) -> dict[str, str]:
+        """A robot of the organization or of somebody; its token is the `robot_token` of the last one made."""
+        who = namespace if namespace in PEOPLE else "owner"
+        made = self.house.services.robots.create(self.actor(who), RobotName.parse(f"{namespace}+{self.fresh_name}"))
+        self.robot_token = made.token or ""
+        return {"robot_shortname": made.name.robot}
 
     def repository(self, name: str, visibility: Visibility = Visibility.PRIVATE) -> str:
         """A repository of an organization on which its teams have their roles; its name."""
@@ -83,10 +95,10 @@ class World:
         token = services.authorizations.create(owner, organization, made.client_id, "ci", "repo:read", None)
         return {"client_id": made.client_id, "token_uuid": token.uuid, "access_token_uuid": token.uuid}
 
-    def quota(self, organization: str) -> dict[str, str]:
+    def quota(self, namespace: str, kind: Kind = Kind.ORGANIZATION) -> dict[str, str]:
         """A quota with a limit."""
         admin, quotas = self.actor("admin"), self.house.services.quotas
-        holder = Holder(organization, Kind.ORGANIZATION, by_superuser=True)
+        holder = Holder(namespace, kind, by_superuser=True)
         quotas.create(admin, holder, Amount(10**9, None))
         quota = quotas.of(admin, holder)
         assert quota is not None
@@ -97,12 +109,16 @@ class World:
     def token(self, name: str, scopes: str = SCOPES, *, superuser: bool = False) -> str:
         """An OAuth token of an owner of `tools`, of an application there."""
         scopes = f"{scopes} {SUPER_USER}" if superuser else scopes
-        services = self.house.services
-        made = services.authorizations.create(self.actor(name), "tools", self.tool, self.fresh_name, scopes, None)
-        return made.secret
+        return self.tool_token(name, scopes).secret or ""
+
+    def tool_token(self, name: str, scopes: str) -> Token:
+        """The same, with its id."""
+        authorizations = self.house.services.authorizations
+        return authorizations.create(self.actor(name), "tools", self.tool, self.fresh_name, scopes, None)
 
     def session(self, name: str) -> Visitor:
-        """Somebody in a browser; signed in once."""
-        if name not in self.visitors:
-            self.visitors[name] = Visitor(self.door).sign_in(name)
-        return self.visitors[name]
+        """Somebody in a browser, signed in a moment ago."""
+        session = self.house.services.sessions.begin(self.house.account(name))
+        visitor = Visitor(self.door)
+        visitor.cookie, visitor.csrf = session.cookie, session.csrf
+        return visitor

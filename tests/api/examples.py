@@ -1,0 +1,55 @@
+"""A request for every operation: one that would succeed, were it not for who asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from chalicelib.edge.api.operations import Operation, Schema
+from tests.api import recipes
+from tests.api.worlds import World
+from tests.doors import Answer
+from tests.visitors import API, Visitor
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def ask(
+    operation: Operation, visitor: Visitor, world: World, who: str, places: Mapping[str, str] | None = None
+) -> Answer:
+    """What a visitor is answered, who is `who` or would like to be; `places` are told instead of what else would be."""
+    recipe = recipes.PLACES.get(operation.id)
+    places = world.places | (recipe(world, who) if recipe else {}) | (places or {})
+    path = operation.path.format(**{name: quote(places.get(name, name)) for name in operation.places})
+    path = path if path.startswith(API) else "/" + path
+    query = {one.name: "x" for one in operation.parameters if one.required} | _given(recipes.QUERIES, operation, world)
+    target = f"{path}?{urlencode(query)}" if query else path
+    if operation.form is not None:
+        if not visitor.csrf and not visitor.token:
+            visitor.get("//csrf_token")
+        fields = {**example(operation.form), "_csrf_token": visitor.csrf} | _given(recipes.BODIES, operation, world)
+        return visitor.ask(operation.method, target, urlencode(fields).encode(), Content_Type=FORM)
+    if operation.body is None:
+        return visitor.ask(operation.method, target)
+    body = example(operation.body) | _given(recipes.BODIES, operation, world)
+    return visitor.ask(operation.method, target, json.dumps(body).encode())
+
+
+def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, world: World) -> dict[str, Any]:
+    recipe = recipes_of.get(operation.id)
+    return recipe(world) if recipe else {}
+
+
+def example(schema: Schema) -> Any:
+    """The smallest value that fits a schema."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type", "string")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        fields = schema.get("properties", {})
+        return {name: example(fields.get(name, {})) for name in schema.get("required", ())}
+    simple = {"string": "x", "integer": schema.get("minimum", 1), "boolean": True, "array": [], "number": 1}
+    return simple.get(kind)

@@ -1,0 +1,142 @@
+"""What single operations need beyond the world as it stands: other places in their paths, and bodies that make sense.
+
+A recipe of places is asked for each request, with who asks: it makes anew what the request takes away, or what may be
+there only once, and what is each one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.domain.accounts import Kind
+from tests.api.worlds import World
+
+Places = Callable[[World, str], dict[str, str]]
+Fields = Callable[[World], dict[str, Any]]
+
+
+def an_application(world: World, _: str) -> dict[str, str]:
+    return world.application("acme")
+
+
+def a_robot(world: World, _: str) -> dict[str, str]:
+    return world.robot("acme")
+
+
+def my_robot(world: World, who: str) -> dict[str, str]:
+    return world.robot(who)
+
+
+def a_new_robot(world: World, _: str) -> dict[str, str]:
+    return {"robot_shortname": world.fresh_name}
+
+
+def my_authorization(world: World, who: str) -> dict[str, str]:
+    """Only who is in `tools` can have one of their own."""
+    return {"access_token_uuid": world.tool_token(who if who == "admin" else "owner", "repo:read").uuid}
+
+
+def my_app_token(world: World, who: str) -> dict[str, str]:
+    made = world.session(who).post("/user/apptoken", {"title": "laptop"})
+    return {"token_uuid": made.json()["token"]["uuid"]}
+
+
+def a_message(world: World, _: str) -> dict[str, str]:
+    admin = world.session("admin")
+    message = {"content": "Hello", "media_type": "text/plain", "severity": "info"}
+    admin.post("/messages", {"message": message})
+    return {"uuid": admin.get("/messages").json()["messages"][-1]["uuid"]}
+
+
+def a_quota(world: World, _: str) -> dict[str, str]:
+    """Of an organization of its own: each has one at most."""
+    name = world.fresh_name
+    world.bare_organization(name)
+    return {"namespace": name, "orgname": name} | world.quota(name)
+
+
+def no_quota(world: World, _: str) -> dict[str, str]:
+    return {"namespace": world.bare_organization(world.fresh_name)}
+
+
+def a_users_quota(world: World, _: str) -> dict[str, str]:
+    name = world.fresh_name
+    world.house.user(name)
+    return {"namespace": name} | world.quota(name, Kind.USER)
+
+
+def no_users_quota(world: World, _: str) -> dict[str, str]:
+    name = world.fresh_name
+    world.house.user(name)
+    return {"namespace": name}
+
+
+def the_owners_quota(world: World, _: str) -> dict[str, str]:
+    return {"namespace": "owner"} | world.own_quota
+
+
+PLACES: dict[str, Places] = {
+    "changeUserQuotaLimitSuperUser": the_owners_quota,
+    "changeUserQuotaSuperUser": the_owners_quota,
+    "createOrgRobot": a_new_robot,
+    "createOrganizationQuotaLimitSuperUser": a_quota,
+    "createOrganizationQuotaSuperUser": no_quota,
+    "createUserQuotaLimitSuperUser": a_users_quota,
+    "createUserQuotaSuperUser": no_users_quota,
+    "createUserRobot": a_new_robot,
+    "deleteGlobalMessage": a_message,
+    "deleteOrgRobot": a_robot,
+    "deleteOrganizationApplication": an_application,
+    "deleteOrganizationApplicationToken": an_application,
+    "deleteOrganizationQuotaLimitSuperUser": a_quota,
+    "deleteOrganizationQuotaSuperUser": a_quota,
+    "deleteUserAuthorization": my_authorization,
+    "deleteUserQuotaLimitSuperUser": a_users_quota,
+    "deleteUserQuotaSuperUser": a_users_quota,
+    "deleteUserRobot": my_robot,
+    "getAppToken": my_app_token,
+    "getErrorDescription": lambda *_: {"error_type": "not_found"},
+    "getUserAuthorization": my_authorization,
+    "getUserQuota": the_owners_quota,
+    "getUserQuotaLimit": the_owners_quota,
+    "getUserQuotaLimitSuperUser": the_owners_quota,
+    "getUserRobot": my_robot,
+    "getUserRobotPermissions": my_robot,
+    "listUserQuotaLimit": the_owners_quota,
+    "listUserQuotaLimitSuperUser": the_owners_quota,
+    "listUserQuotaSuperUser": the_owners_quota,
+    "regenerateOrgRobotToken": a_robot,
+    "regenerateUserRobotToken": my_robot,
+    "revokeAppToken": my_app_token,
+}
+LIMIT: Fields = lambda _: {"type": "Warning", "threshold_percent": 70}  # noqa: E731 - one of a table of such
+AMOUNT: Fields = lambda _: {"limit_bytes": 10**9}  # noqa: E731
+PASSWORD: Fields = lambda _: {"username": "stranger", "password": "password"}  # noqa: E731
+CONSENT: Fields = lambda world: {  # noqa: E731
+    "client_id": world.places["client_id"],
+    "redirect_uri": "https://bot.example.com/back",
+    "scope": "repo:read",
+    "response_type": "token",
+}
+BODIES: dict[str, Fields] = {
+    "allowApplication": CONSENT,
+    "changeOrganizationQuota": AMOUNT,
+    "changeOrganizationQuotaLimitSuperUser": LIMIT,
+    "changeOrganizationQuotaSuperUser": AMOUNT,
+    "changeUserQuotaLimitSuperUser": LIMIT,
+    "changeUserQuotaSuperUser": AMOUNT,
+    "createNewUser": lambda world: {"username": world.fresh_name, "password": "password"},
+    "createOrganizationApplicationToken": lambda _: {"name": "ci", "scope": "org:admin"},
+    "createOrganizationQuota": AMOUNT,
+    "createOrganizationQuotaLimitSuperUser": LIMIT,
+    "createOrganizationQuotaSuperUser": AMOUNT,
+    "createUserQuotaLimitSuperUser": LIMIT,
+    "createUserQuotaSuperUser": AMOUNT,
+    "denyApplication": CONSENT,
+    "signinForConsent": PASSWORD,
+    "signinUser": PASSWORD,
+    "updateOrganizationApplication": lambda _: {"redirect_uri": "https://bot.example.com/back", "application_uri": ""},
+    "verifyUser": lambda _: {"password": "password"},
+}
+QUERIES: dict[str, Fields] = {"authorizeApplication": CONSENT}

@@ -1,0 +1,91 @@
+"""Who may what: one table over all operations, `rights.txt`, and a request for each of its fields."""
+
+from pathlib import Path
+
+import pytest
+
+from chalicelib.domain.scopes import OFFERED, REPO_READ, SUPER_USER, USER_READ, allows
+from chalicelib.edge.api.discovery import declared
+from chalicelib.edge.api.operations import Operation
+from tests.api.examples import ask
+from tests.api.worlds import PEOPLE, World
+from tests.visitors import Visitor
+
+OPERATIONS = {one.id: one for one in declared()}
+TEXT = (Path(__file__).parent / "rights.txt").read_text("utf-8")
+LINES = [line.split() for line in TEXT.splitlines() if line and not line.startswith("#")]
+# Marks the row of an operation on a public repository.
+PUBLIC = "@public"
+HEADINGS = LINES[0][1:]
+TABLE = {name: [int(status) for status in statuses] for name, *statuses in LINES[1:]}
+
+
+class Actors:
+    """Who asks, by the heading of a column. `scoped` has a token with the scope that is needed and no other, `unscoped`
+    one with a scope that is not enough: the owner has it, or the superuser where nobody else could.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._tokens: dict[tuple[str, str], str] = {}
+
+    def name(self, heading: str, operation: Operation) -> str:
+        """Whose account it is; for those who are nobody, whose it would be."""
+        if heading in PEOPLE:
+            return heading
+        return "admin" if heading == "superuser" or operation.scope == SUPER_USER else "owner"
+
+    def visitor(self, heading: str, operation: Operation) -> Visitor:
+        """The browser or the program."""
+        if heading in ("scoped", "unscoped"):
+            return Visitor(self._world.door, self._token(self.name(heading, operation), _scope(heading, operation)))
+        if heading == "robot":
+            return Visitor(self._world.door, self._world.robot_token)
+        return (
+            Visitor(self._world.door) if heading == "anonymous" else self._world.session(self.name(heading, operation))
+        )
+
+    def _token(self, name: str, scope: str) -> str:
+        if (name, scope) not in self._tokens:
+            self._tokens[name, scope] = self._world.token(name, scope)
+        return self._tokens[name, scope]
+
+
+def _scope(heading: str, operation: Operation) -> str:
+    needed = operation.scope or USER_READ
+    others = (one for one in OFFERED if one != SUPER_USER and not allows(frozenset([one]), needed))
+    return needed if heading == "scoped" else next(others)
+
+
+@pytest.fixture(scope="module")
+def actors(world: World) -> Actors:
+    """Who asks."""
+    return Actors(world)
+
+
+def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
+    public = {f"{name}{PUBLIC}" for name, one in OPERATIONS.items() if is_for_all_of_a_public(one)}
+    expected = {*OPERATIONS, *public}
+
+    assert expected - set(TABLE) == set(), "say in rights.txt who may"
+    assert set(TABLE) - expected == set(), "there is no such operation any more"
+    assert list(TABLE) == sorted(TABLE)
+
+
+def is_for_all_of_a_public(operation: Operation) -> bool:
+    """Whether a public repository's visibility is enough."""
+    return operation.scope == REPO_READ and "repository" in operation.places
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_those_may_who_shall_and_nobody_else(name: str, world: World, actors: Actors) -> None:
+    operation = OPERATIONS[name.removesuffix(PUBLIC)]
+    places = {"repository": "acme/public"} if name.endswith(PUBLIC) else {}
+    answers = {
+        heading: ask(operation, actors.visitor(heading, operation), world, actors.name(heading, operation), places)
+        for heading in HEADINGS
+    }
+
+    shown = {heading: answer.status for heading, answer in answers.items()}
+    told = {heading: answer.body[:300] for heading, answer in answers.items()}
+    assert shown == dict(zip(HEADINGS, TABLE[name], strict=True)), told
