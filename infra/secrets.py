@@ -1,11 +1,13 @@
 """The keys of an installation on AWS: made here, kept in Secrets Manager, told to the edge; never in Terraform's state.
 
     python -m infra.secrets put SECRET [--edge STORE]
+    python -m infra.secrets setup SECRET
     python -m infra.secrets rotate SECRET [--edge STORE] --function NAME ... [--forget]
 
-`put` makes what the secret lacks. `rotate` makes new keys in two steps, so that nothing that is signed meanwhile is
-refused: first everybody believes them, then everybody uses them. Terraform's outputs
-`fill_keys` and `rotate_keys` are these lines with the names of an installation.
+`put` makes what the secret lacks. `setup` prints the field `setup_secret` of `POST /api/v1/user/initialize`, which lets
+the first user be made over the API; it is worth nothing once there is one. `rotate` makes new keys in two steps, so
+that nothing that is signed meanwhile is refused: first everybody believes them, then everybody uses them. Terraform's
+outputs `fill_keys` and `rotate_keys` are these lines with the names of an installation.
 """
 
 import argparse
@@ -44,6 +46,7 @@ def new_keys() -> Document:
         "origin": [secrets.token_hex(32)],
         "envelope": {"1": secrets.token_hex(32)},
         "relay": secrets.token_hex(32),
+        "setup": secrets.token_urlsafe(32),
     }
 
 
@@ -128,6 +131,14 @@ def put(vault: Vault, edge: Edge | None) -> str:
     return f"Made new keys: {', '.join(made)}." if made else "All keys were there already."
 
 
+def setup(vault: Vault) -> str:
+    """The set-up secret. Raises SecretsError where there is none."""
+    found = vault.read().get("setup")
+    if not found:
+        raise SecretsError("The secret has no set-up secret: run `python -m infra.secrets put` first.")
+    return str(found)
+
+
 def rotate(vault: Vault, edge: Edge | None, functions: Functions, kept: int = KEPT) -> str:
     """Makes new keys, has them believed everywhere and then used; what was done, in a sentence."""
     stored = vault.read()
@@ -157,8 +168,11 @@ def main(words: Sequence[str]) -> int:
     asked = _parser().parse_args(words)
     try:
         vault = Vault(_client("secretsmanager", asked.secret), asked.secret)
-        edge = Edge(_client("cloudfront-keyvaluestore", asked.edge), asked.edge) if asked.edge else None
-        if asked.command == "put":
+        address = getattr(asked, "edge", None)
+        edge = Edge(_client("cloudfront-keyvaluestore", address), address) if address else None
+        if asked.command == "setup":
+            print(setup(vault))
+        elif asked.command == "put":
             print(put(vault, edge))
         else:
             functions = Functions(_client("lambda", asked.secret), asked.function)
@@ -189,6 +203,8 @@ def _parser() -> argparse.ArgumentParser:
     for command in (rotating, commands.add_parser("put", help="make the keys that are missing")):
         command.add_argument("secret", type=arn_of("secretsmanager"), help="ARN of the secret")
         command.add_argument("--edge", type=arn_of("cloudfront"), help="ARN of CloudFront's key value store")
+    showing = commands.add_parser("setup", help="print what makes the first user over the API")
+    showing.add_argument("secret", type=arn_of("secretsmanager"), help="ARN of the secret")
     return parser
 
 

@@ -3,9 +3,10 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from uuid import uuid4
 
 from chalicelib.domain import media_types
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX, Kind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
@@ -13,10 +14,12 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
+from chalicelib.services.sealing import hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts import AccountNameRow, NamespaceRow
 from chalicelib.storage.table import Transaction
 from chalicelib.storage.teams import TeamRow, TeamStore
+from chalicelib.storage.tokens import OAUTH, TokenRow, TokenStore
 from tests.houses import House
 
 
@@ -136,6 +139,17 @@ def an_organization(house: House, name: str = "acme", owner: str = "admin") -> s
     teams.join(transaction, team, account.id, account.name, account.kind)
     transaction.commit()
     return identifier
+
+
+def an_oauth_token(house: House, account: str, scope: str = "user:admin") -> str:
+    """The secret of a token that speaks for a user within scopes."""
+    row, secret = house.account(account), random_secret(OAUTH_TOKEN_PREFIX)
+    shown = {"kind": OAUTH, "owner_id": row.id, "uuid": str(uuid4()), "epoch": row.epoch, "sha256": hashed(secret)}
+    token = TokenRow.under(keys.token(hashed(secret)), **shown, scopes=scope)
+    transaction = Transaction()
+    TokenStore().add(transaction, token, keys.account_token(row.id, OAUTH, token.uuid))
+    transaction.commit()
+    return secret
 
 
 def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:

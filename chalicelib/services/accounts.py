@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Account, Kind
 from chalicelib.domain.emails import parse_email
-from chalicelib.domain.errors import AccountUnknown, FieldInvalid, NameTaken
+from chalicelib.domain.errors import AccountUnknown, AlreadyInitialized, Denied, FieldInvalid, NameTaken
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
@@ -59,10 +59,13 @@ class Accounts:
     ) -> None:
         self._access, self._usage, self._store, self._clock = access, usage, store, clock
 
-    def create_user(self, name: str, password: str, email: str | None = None, *, first: bool = False) -> Account:
-        """A new user with a namespace; the `first` is a superuser, and there is one only.
+    def create_user(
+        self, name: str, password: str, email: str | None = None, *, first: bool = False, by: Actor | None = None
+    ) -> Account:
+        """A new user with a namespace, made by themselves where nobody else is named.
 
-        Raises NameInvalid, FieldInvalid, NameTaken.
+        The `first` is a superuser, and there is one only. Raises NameInvalid, FieldInvalid, NameTaken,
+        AlreadyInitialized.
         """
         check_password(password)
         now = self._clock()
@@ -77,19 +80,29 @@ class Accounts:
             email=parse_email(email) if email else None,
             created_at=int(now),
         )
+        until_won(lambda: self._create(by or _performer(row), row, first))
+        return row.to_account()
+
+    def _create(self, actor: Actor, row: AccountRow, first: bool) -> None:
         transaction = Transaction()
         self._store.add_user(transaction, row, first)
-        self._usage.note(_performer(row), transaction, "user_create", identifier, {"username": name})
+        self._usage.note(actor, transaction, "user_create", row.id, {"username": row.name})
         try:
             transaction.commit()
         except LostRace:
-            raise self._taken(row) from None
-        return row.to_account()
+            self._check_free(row, first)
+            raise
 
-    def _taken(self, row: AccountRow) -> Exception:
-        if row.email and self._store.by_email(row.email) is not None and self._store.find(row.name) is None:
-            return FieldInvalid("email", "this e-mail address is used by another account")
-        return NameTaken(row.name)
+    def _check_free(self, row: AccountRow, first: bool) -> None:
+        """Raises what is in the way of a new user; who was only disturbed tries again."""
+        holder = self._store.holder_of(row.name)
+        if holder is not None and holder.id != row.id:
+            is_gone = holder.deleted_at is not None
+            raise NameTaken(row.name, "Username is not available" if is_gone else "The username already exists")
+        if first and self._store.has_first_user():
+            raise AlreadyInitialized
+        if row.email and self._store.by_email(row.email) not in (None, row.id):
+            raise FieldInvalid("email", "this e-mail address is used by another account")
 
     def has_first_user(self) -> bool:
         """Whether the first superuser has been made."""
@@ -134,17 +147,21 @@ class Accounts:
         return Profile(account, own.row, organizations, sum(read.row.bytes for read in sizes if read.row))
 
     def change(self, actor: Actor, changes: Changes) -> AccountRow:
-        """Changes oneself.
+        """Changes oneself; password and e-mail address a session does, and no token.
 
         A new password ends every session and token. Raises FieldInvalid, Unauthenticated, Denied.
         """
         identifier = self._access.oneself(actor)
+        if (changes.password is not None or changes.email is not None) and not actor.is_session:
+            raise Denied(actor.name, "change password or e-mail address of")
         hashed = None
         if changes.password is not None:
             check_password(changes.password)
             hashed = hash_password(changes.password)
         if changes.email is not None:
             parse_email(changes.email)
+        if changes.invoice_email_address:
+            parse_email(changes.invoice_email_address, "invoice_email_address")
         if changes.window_s is not None:
             parse_window(changes.window_s)
         return until_won(lambda: self._change(actor, identifier, changes, hashed))

@@ -18,6 +18,7 @@ from chalicelib.domain.accounts import (
     Kind,
 )
 from chalicelib.domain.errors import WrongCredentials
+from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import parse_scopes
 from chalicelib.services.passwords import verify_password
@@ -31,7 +32,9 @@ from chalicelib.storage.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, Toke
 
 # Longer names than any account's are nobody's.
 LONGEST_NAME = 512
-PREFIXES = {ROBOT: ROBOT_TOKEN_PREFIX, APP: APP_TOKEN_PREFIX, OAUTH: OAUTH_TOKEN_PREFIX, SESSION: SESSION_PREFIX}
+# An id that no account has, looked up for a name that nobody has: both take as long.
+NOBODY = "nobody"
+PREFIXES = {ROBOT: ROBOT_TOKEN_PREFIX, APP: APP_TOKEN_PREFIX, OAUTH: OAUTH_TOKEN_PREFIX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class Doors:
         """The user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
         with self._throttles.attempt(name, address):
             pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
-            row = self._accounts.get(pointer.id) if pointer else None
+            row = self._accounts.get(pointer.id if pointer else NOBODY)
             is_user = row is not None and row.kind == Kind.USER.value
             is_right = verify_password(password, row.password_hash if row and is_user else None)
             if row is None or not is_right or not row.enabled:
@@ -154,6 +157,21 @@ class Doors:
     def by_bearer(self, secret: str) -> Recognised | None:
         """Who an OAuth token speaks for; None for anything else."""
         return self.by_token(secret, OAUTH)
+
+    def by_session(self, cookie: str) -> Recognised | None:
+        """Who a session's cookie speaks for, by one read, as the cookie names its owner; None when it is over."""
+        owner_id = cookie.removeprefix(SESSION_PREFIX).partition(".")[0]
+        if not cookie.startswith(SESSION_PREFIX) or not is_ulid(owner_id):
+            return None
+        batch = Batch()
+        token = batch.add(TokenRow, keys.token(hashed(cookie)))
+        owner = batch.add(AccountRow, keys.account(owner_id))
+        batch.read()
+        found, row = token.row, owner.row
+        if found is None or row is None or found.kind != SESSION or found.owner_id != row.id:
+            return None
+        is_over = self._has_ended(found) or not row.enabled or row.epoch != found.epoch
+        return None if is_over else Recognised(row, found)
 
     def by_token(self, secret: str, kind: str) -> Recognised | None:
         """Who a random token of a kind speaks for;

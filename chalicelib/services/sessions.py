@@ -65,7 +65,7 @@ class Sessions:
 
     def begin(self, account: AccountRow, cookie: str = "") -> Session:
         """A new session of an account that has been recognised; the one of `cookie` ends."""
-        now, secret = int(self._clock()), random_secret(SESSION_PREFIX)
+        now, secret = int(self._clock()), random_secret(f"{SESSION_PREFIX}{account.id}.")
         token = TokenRow.under(
             keys.token(hashed(secret)),
             kind=SESSION,
@@ -99,7 +99,7 @@ class Sessions:
 
     def believe(self, cookie: str) -> Recognised | None:
         """Who a session's cookie speaks for; None for a stranger, or when it is over."""
-        return self._doors.by_token(cookie, SESSION)
+        return self._doors.by_session(cookie)
 
     def check_fresh(self, actor: Actor) -> None:
         """Raises FreshLoginRequired for a session whose password was shown too long ago; tokens need none."""

@@ -38,8 +38,9 @@ class Throttles:
         now = self._clock()
         window = int(now // WINDOW_S)
         until, network = (window + 2) * WINDOW_S, network_of(address)
-        both, everywhere = f"{account[:255]}#{network}#{window}", f"{account[:255]}#{window}"
-        by_network = f"#{network}#{window}"
+        # What somebody chose comes last, so that no name of an account is ever read as another door.
+        both, everywhere = f"both/{window}/{network}/{account[:255]}", f"account/{window}/{account[:255]}"
+        by_network = f"network/{window}/{network}"
         self._look(by_network, everywhere, (window + 1) * WINDOW_S - now)
         entered = self._store.enter(both, now, AT_ONCE, until)
         if entered is None:

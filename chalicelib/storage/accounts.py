@@ -8,7 +8,7 @@ from chalicelib.domain.accounts import Account, Kind
 from chalicelib.domain.names import MAXIMUM_LENGTH
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
-from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query, query_kinds
+from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query, query_kinds, view
 from chalicelib.storage.teams import MembershipRow
 
 
@@ -202,6 +202,16 @@ class AccountStore:
     def check_live(self, transaction: Transaction, namespace_id: str) -> None:
         """Lets a transaction fail where a namespace is gone."""
         transaction.check(NamespaceRow, keys.namespace(namespace_id), NamespaceRow.state == "live")
+
+    def remove_account(self, transaction: Transaction, row: AccountRow) -> None:
+        """Removes a user's account with its e-mail address, over the version that was read."""
+        transaction.delete(AccountRow.under(row.key), at_version(AccountRow.version, row.version))
+        if row.email:
+            transaction.delete(EmailRow.under(keys.email(row.email)))
+
+    def of_kind(self, kind: str, after: str, limit: int) -> list[NamespaceRow]:
+        """Namespaces of a kind by name, past `after`; the index lags, and has those that were deleted, too."""
+        return list(view(NamespaceRow, keys.view_accounts(kind), after, limit))
 
     def robot(self, namespace_id: str, name: str) -> RobotRow | None:
         """A robot of a namespace by its short name."""

@@ -128,6 +128,10 @@ class ApplicationStore:
         transaction.delete(TokenRow.under(keys.account_token(token.owner_id, OAUTH, token.uuid)))
         transaction.delete(TokenRow.under(self._listed_under(token)))
 
+    def unlist(self, transaction: Transaction, token: TokenRow) -> None:
+        """Takes a token out of its organization's list, whether it is in it or not."""
+        transaction.delete(TokenRow.under(self._listed_under(token)))
+
     def _listed_under(self, token: TokenRow) -> keys.Key:
         return keys.application_token(token.namespace_id or "", token.client_id or "", token.uuid)
 

@@ -1,7 +1,9 @@
 """The keys that sign and seal: a JSON document in a file of the local stack, or in AWS Secrets Manager.
 
-{"signing": [private JWK, ...], "upload": [hex, ...], "envelope": {id: hex, ...}, "relay": hex, "origin": [text, ...]}
-`origin`, which CloudFront shows where it is the only way in, may be missing. The first of a list, and the last added of
+{"signing": [private JWK, ...], "upload": [hex, ...], "envelope": {id: hex, ...}, "relay": hex, "origin": [text, ...],
+"setup": text}
+`origin`, which CloudFront shows where it is the only way in, may be missing; so may `setup`, which whoever makes the
+first user over the API shows. The first of a list, and the last added of
 an envelope, is current; the others are still believed.
 """
 
@@ -23,6 +25,7 @@ class Secrets:
     envelope: Mapping[str, bytes]
     relay: bytes
     origin: tuple[str, ...] = ()
+    setup: str = ""
 
     @classmethod
     def load(cls, place: str) -> "Secrets":
@@ -47,6 +50,7 @@ class Secrets:
             {name: bytes.fromhex(key) for name, key in document["envelope"].items()},
             bytes.fromhex(document["relay"]),
             tuple(str(secret) for secret in document.get("origin", ())),
+            str(document.get("setup", "")),
         )
 
 

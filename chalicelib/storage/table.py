@@ -275,7 +275,8 @@ def absent() -> Condition:
 def at_version(version: Attribute[Any], read: int) -> Condition:
     """The condition that a row is the version that was read; one from before versions were counted is the first."""
     condition: Condition = version == read
-    return condition if read else condition | version.does_not_exist()
+    # What was removed meanwhile has no version either, and shall not come back.
+    return condition if read else (condition | version.does_not_exist()) & Row.pk.exists()
 
 
 def put_new(row: Row) -> bool:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from chalicelib.services.applications import Applications
     from chalicelib.services.apptokens import AppTokens
     from chalicelib.services.authorizations import Authorizations
+    from chalicelib.services.departures import Departures
     from chalicelib.services.messages import Messages
+    from chalicelib.services.notices import Notices
     from chalicelib.services.oauth import OAuth
     from chalicelib.services.organizations import Organizations
     from chalicelib.services.permissions import Permissions
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from chalicelib.services.quotas import Quotas
     from chalicelib.services.robots import Robots
     from chalicelib.services.sessions import Sessions
+    from chalicelib.services.setup import Setup
+    from chalicelib.services.superusers import Superusers
     from chalicelib.services.teams import Teams
 
 
@@ -34,6 +38,40 @@ class People(Foundations):
         from chalicelib.services.accounts import Accounts
 
         return Accounts(self.access, self.usage, self._accounts, self._clock)
+
+    @cached_property
+    def departures(self) -> "Departures":
+        """The end of users."""
+        from chalicelib.services.departures import Departures
+        from chalicelib.storage.departures import DepartureStore
+
+        store = DepartureStore(self._applications, self._teams, self._permissions)
+        return Departures(self.access, self.usage, self._accounts, self._teams, store, self._clock)
+
+    @cached_property
+    def setup(self) -> "Setup":
+        """The first user."""
+        from chalicelib.services.setup import Setup
+
+        return Setup(
+            self.usage, self.accounts, self.authorizations, self._applications, self.secrets.setup, self._clock
+        )
+
+    @cached_property
+    def superusers(self) -> "Superusers":
+        """Accounts of others."""
+        from chalicelib.services.superusers import Superusers
+        from chalicelib.storage.notices import NoticeStore
+
+        return Superusers(self.access, self.usage, self.accounts, self._accounts, NoticeStore(), self._clock)
+
+    @cached_property
+    def notices(self) -> "Notices":
+        """What users are told."""
+        from chalicelib.services.notices import Notices
+        from chalicelib.storage.notices import NoticeStore
+
+        return Notices(self.access, NoticeStore())
 
     @cached_property
     def robots(self) -> "Robots":

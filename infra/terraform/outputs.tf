@@ -18,6 +18,11 @@ output "first_user" {
   value       = "python -m infra.first_user ${aws_dynamodb_table.registry.arn} ${aws_secretsmanager_secret.keys.arn}"
 }
 
+output "setup_secret" {
+  description = "Prints the secret that makes the first user over the API instead (POST /api/v1/user/initialize, field setup_secret)."
+  value       = "python -m infra.secrets setup ${aws_secretsmanager_secret.keys.arn}"
+}
+
 output "rotate_keys" {
   description = "Makes new keys, and believes the old ones for another two turns."
   value = join(" ", concat(

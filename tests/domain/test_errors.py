@@ -42,6 +42,10 @@ SAMPLES = [
     errors.AlreadyThere("a team"),
     errors.LastOwner("why"),
     errors.InUse("why"),
+    errors.SoleOwner(["acme"] * 90),
+    errors.SuperuserKept("delete"),
+    errors.AlreadyInitialized(),
+    errors.MailOff(),
     errors.Denied("a/b", "push"),
     errors.WrongDoor("https://registry.test"),
     errors.ManifestTooLarge(4),
@@ -93,6 +97,13 @@ def test_oauths_word_is_told_apart_and_not_as_a_detail() -> None:
     assert error.why == "invalid_token"
     assert error.detail == {}
     assert errors.Unauthenticated().why == ""
+
+
+def test_some_of_many_organizations_are_told_in_a_sentence_and_all_as_a_detail() -> None:
+    error = errors.SoleOwner([f"org{number}" for number in range(9)])
+
+    assert "org4 and 4 more" in str(error)
+    assert len(error.organizations) == 9
 
 
 def test_a_refusal_names_the_remedy() -> None:

@@ -19,6 +19,8 @@ WITHOUT = {
     "Checks": "who watches the house has no account in it",
     "Messages.all": "what everybody may know",
     "Behind": "rows that a door reads to find out who the actor is",
+    "Departures.sweep": "asked by the clock",
+    "Setup.initialize": "whoever has the set-up secret is nobody yet",
     "Doors": "finds out who the actor is",
     "Prototypes.apply": "a part of making a repository, whose rights were checked",
     "Recognised": "what a door found out",

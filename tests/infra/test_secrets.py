@@ -10,7 +10,20 @@ from botocore.session import get_session
 
 from chalicelib.storage.secrets import Secrets
 from infra import sigv4a
-from infra.secrets import Document, Edge, Functions, SecretsError, Vault, believing, main, new_keys, put, rotate, using
+from infra.secrets import (
+    Document,
+    Edge,
+    Functions,
+    SecretsError,
+    Vault,
+    believing,
+    main,
+    new_keys,
+    put,
+    rotate,
+    setup,
+    using,
+)
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"
 STORE = "arn:aws:cloudfront::123456789012:key-value-store/01234567-89ab-cdef-0123-456789abcdef"
@@ -83,7 +96,7 @@ def test_no_two_installations_have_a_key_in_common() -> None:
 def test_an_empty_secret_gets_every_key_and_the_edge_its_two() -> None:
     aws = Aws(None)
 
-    assert put(aws.vault, aws.edge) == "Made new keys: envelope, origin, relay, signing, upload."
+    assert put(aws.vault, aws.edge) == "Made new keys: envelope, origin, relay, setup, signing, upload."
     assert aws.document
     edge = {"upload": aws.document["upload"], "origin": aws.document["origin"]}
     assert aws.told == [("secret", aws.document), ("edge", edge)]
@@ -171,7 +184,7 @@ def test_stolen_keys_are_believed_no_longer() -> None:
 def test_what_is_not_whole_is_not_rotated() -> None:
     aws = Aws(None)
 
-    with pytest.raises(SecretsError, match=r"lacks envelope, origin, relay, signing, upload: run .* put"):
+    with pytest.raises(SecretsError, match=r"lacks envelope, origin, relay, setup, signing, upload: run .* put"):
         rotate(aws.vault, None, aws.functions)
     assert aws.told == []
 
@@ -191,3 +204,13 @@ def test_wrong_words_are_refused(words: list[str], sentence: str, capsys: pytest
 
     assert stopped.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_the_set_up_secret_is_told_and_nothing_is_changed() -> None:
+    document = new_keys()
+    aws = Aws(document)
+
+    assert setup(aws.vault) == document["setup"]
+    assert aws.told == []
+    with pytest.raises(SecretsError, match="put"):
+        setup(Aws({**document, "setup": ""}).vault)

@@ -4,13 +4,21 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.domain.errors import AccountUnknown, Denied, FieldInvalid, NameInvalid, NameTaken, Unauthenticated
+from chalicelib.domain.errors import (
+    AccountUnknown,
+    AlreadyInitialized,
+    Denied,
+    FieldInvalid,
+    NameInvalid,
+    NameTaken,
+    Unauthenticated,
+)
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts import Changes
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountNameRow, EmailRow
-from chalicelib.storage.table import Transaction, get
+from chalicelib.storage.table import LostRace, Transaction, get
 from chalicelib.storage.teams import TeamStore
 from tests.builders import a_blob, a_team_row, an_organization
 from tests.crashes import crash_everywhere
@@ -28,7 +36,7 @@ def test_a_user_has_a_namespace_of_the_same_id_and_is_written_down(house: House)
 
 def test_the_first_user_is_a_superuser_and_there_is_one(house: House) -> None:
     assert house.account("admin").superuser
-    with pytest.raises(NameTaken):
+    with pytest.raises(AlreadyInitialized):
         house.services.accounts.create_user("second", "password-1", first=True)
     with pytest.raises(AccountUnknown):
         house.services.accounts.find("second")
@@ -111,8 +119,13 @@ def test_an_email_moves_and_frees_the_old_one(house: House) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [Changes(password="short"), Changes(email="nonsense"), Changes(window_s=5)],
-    ids=["pass", "mail", "window"],
+    [
+        Changes(password="short"),
+        Changes(email="nonsense"),
+        Changes(invoice_email_address="nonsense"),
+        Changes(window_s=5),
+    ],
+    ids=["pass", "mail", "invoice", "window"],
 )
 def test_a_change_that_cannot_be_changes_nothing(house: House, changes: Changes) -> None:
     before = rows_like(house)
@@ -145,6 +158,29 @@ def test_a_token_that_may_only_read_changes_nothing(house: House) -> None:
     assert house.services.accounts.profile(reader).account.name == "admin"
     with pytest.raises(Denied):
         house.services.accounts.change(reader, Changes(company="x"))
+
+
+def test_no_token_changes_a_password_or_an_address(house: House) -> None:
+    row = house.account("admin")
+    holder = Actor(row.id, row.name, scopes=frozenset({"user:admin"}), has_token=True)
+
+    for changes in (Changes(password="password-2"), Changes(email="x@example.com")):
+        with pytest.raises(Denied):
+            house.services.accounts.change(holder, changes)
+    assert house.services.accounts.change(holder, Changes(company="Acme")).company == "Acme"
+
+
+def test_a_change_does_not_bring_back_who_is_gone(house: House) -> None:
+    house.user("bob")
+    bob, row = house.signed_in("bob"), house.account("bob")
+    transaction = Transaction()
+    house.services._accounts.put_account(transaction, row, row.version)
+    house.services.departures.leave(bob)
+
+    with pytest.raises(LostRace):
+        transaction.commit()
+    with pytest.raises(AccountUnknown):
+        house.services.accounts.change(bob, Changes(company="x"))
 
 
 def test_a_profile_with_fifty_organizations_costs_two_calls(house: House) -> None:

@@ -121,3 +121,16 @@ def test_a_cookie_that_we_did_not_sign_is_replaced(house: House) -> None:
     assert house.services.sessions.stranger(forged).cookie != forged
     with pytest.raises(CsrfInvalid):
         house.services.sessions.check_csrf(forged, house.services.sessions.session(forged).csrf)
+
+
+def test_a_session_is_believed_by_one_read_and_only_for_its_owner(house: House) -> None:
+    house.user("bob")
+    session = house.services.sessions.begin(house.account("bob"))
+    house.calls.take()
+
+    found = house.services.sessions.believe(session.cookie)
+    assert found is not None
+    assert (found.account.name, house.calls.take()) == ("bob", ["BatchGetItem"])
+    secret = session.cookie.partition(".")[2]
+    for cookie in (f"cbs_{house.account().id}.{secret}", f"cbs_{secret}", "cbs_", f"cbs_{'0' * 3000}.x"):
+        assert house.services.sessions.believe(cookie) is None

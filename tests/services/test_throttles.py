@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import TooManyAttempts, WrongCredentials
 from chalicelib.services.throttles import AT_ACCOUNT, AT_ONCE, BY_NETWORK, FREE, WINDOW_S, Throttles, network_of
+from chalicelib.storage import keys
 from chalicelib.storage.throttles import ThrottleStore
 from tests.houses import House
 
@@ -91,6 +92,17 @@ def test_nobody_locks_somebody_else_out(throttles: Throttles, house: House) -> N
 
     right(throttles, address=THERE)
     right(throttles, account="carol")
+
+
+def test_no_name_of_an_account_is_read_as_somebody_elses_network(throttles: Throttles, house: House) -> None:
+    there, window = network_of(THERE), int(house.clock() // WINDOW_S)
+    for name in (f"#{there}", f"network/{window}/{there}", f"{window}/{there}"):
+        for number in range(BY_NETWORK // 20):
+            for _ in range(20):
+                wrong(throttles, account=name, address=f"10.1.{number}.1")
+                house.services._table.delete_item(*keys.throttle(f"both/{window}/10.1.{number}.0/24/{name}"))
+
+    right(throttles, address=THERE)
 
 
 def test_one_customers_addresses_are_one(throttles: Throttles, house: House) -> None:

@@ -34,6 +34,11 @@ def test_keys_come_in_the_order_they_were_written(tmp_path: Path) -> None:
     assert found.relay == b"\xcc"
 
 
+def test_the_set_up_secret_may_be_missing(tmp_path: Path) -> None:
+    assert Secrets.load(written(tmp_path, json.dumps(GOOD))).setup == ""
+    assert Secrets.load(written(tmp_path, json.dumps({**GOOD, "setup": "s"}))).setup == "s"
+
+
 def test_what_the_seed_writes_can_be_read(tmp_path: Path) -> None:
     seed.make_keys(tmp_path / "keys.json")
     found = Secrets.load(str(tmp_path / "keys.json"))

@@ -14,7 +14,8 @@ RegistryError
 ├── WrongDoor          (a request past the one address that is open)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner InUse
-├── Unsupported        MethodUnsupported BlobInUse
+│                      SoleOwner SuperuserKept AlreadyInitialized
+├── Unsupported        MethodUnsupported BlobInUse MailOff
 └── Unavailable        OutgoingFailed (busy now; the same request may be repeated)
 """
 

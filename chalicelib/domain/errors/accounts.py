@@ -1,6 +1,16 @@
 """Refusals about accounts, rights and what the API is asked."""
 
-from chalicelib.domain.errors.kinds import Conflict, Denied, Invalid, NotFound, RegistryError, Unauthenticated
+from collections.abc import Sequence
+
+from chalicelib.domain.errors.kinds import (
+    Conflict,
+    Denied,
+    Invalid,
+    NotFound,
+    RegistryError,
+    Unauthenticated,
+    Unsupported,
+)
 
 
 class FieldInvalid(Invalid):
@@ -141,3 +151,34 @@ class InUse(Conflict):
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
+
+
+class SoleOwner(Conflict):
+    """A user who cannot leave, as nobody else administers some organizations."""
+
+    def __init__(self, organizations: Sequence[str]) -> None:
+        told, more = ", ".join(name[:40] for name in organizations[:5]), len(organizations) - 5
+        others = f" and {more} more" if more > 0 else ""
+        super().__init__(f"nobody else administers {told}{others}: let somebody else own what shall stay")
+        self.organizations = list(organizations)
+
+
+class SuperuserKept(Conflict):
+    """A change of a superuser's account by somebody else, or its end."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"Cannot {action} a superuser")
+
+
+class AlreadyInitialized(Conflict):
+    """A first user where there is one: Quay's clients see its words."""
+
+    def __init__(self) -> None:
+        super().__init__("Cannot initialize user in a non-empty database")
+
+
+class MailOff(Unsupported):
+    """What needs a mail to be sent, which the registry does not do."""
+
+    def __init__(self) -> None:
+        super().__init__("no mail is sent from here: a superuser can give you another password")

@@ -1,6 +1,7 @@
 """Bodies of the API: JSON of at most a mebibyte that fits its operation's schema."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ from chalicelib.domain.errors import BodyTooLarge, BodyUnreadable, FieldInvalid
 from chalicelib.edge import asking
 
 LARGEST = 1024 * 1024
+# How JSON writes half of a character; one without its other half cannot be kept.
+HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 _CHECKS: dict[str, Callable[[Any], Any]] = {}
 
 
@@ -26,8 +29,10 @@ def read(operation_id: str, schema: Mapping[str, Any], is_optional: bool) -> Any
         raise BodyUnreadable("say Content-Type: application/json, and send JSON", 415)
     try:
         document = json.loads(content.decode("utf-8"))
+        if HALVES.search(content):
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise BodyUnreadable("the body is no JSON") from None
+        raise BodyUnreadable("the body is no JSON, or has a text that is no Unicode") from None
     check(operation_id, schema, document)
     return document
 

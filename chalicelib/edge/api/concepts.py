@@ -11,10 +11,13 @@ from chalicelib.edge.api import (
     health,
     logs,
     messages,
+    notices,
     quotas,
     robots,
     service_keys,
+    setup,
     signin,
+    superusers,
     users,
 )
 from chalicelib.edge.oauth import authorize
@@ -31,9 +34,12 @@ CONCEPTS = (
     health,
     logs,
     messages,
+    notices,
     quotas,
     robots,
     service_keys,
+    setup,
     signin,
+    superusers,
     users,
 )

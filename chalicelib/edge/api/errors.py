@@ -29,6 +29,7 @@ TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
     # Quay tells what is there already with 400, and its clients look for that.
     errors.Conflict: (400, INVALID),
     errors.MethodUnsupported: (405, INVALID),
+    errors.MailOff: (405, INVALID),
     errors.Unsupported: (400, INVALID),
     errors.Unavailable: (503, "unavailable"),
 }
@@ -82,6 +83,8 @@ def _payload(error: errors.RegistryError) -> dict[str, Any]:
         return {"invalidCredentials": True, "needsEmailVerification": False}
     if isinstance(error, errors.Unauthenticated):
         return {"session_required": False}
+    if isinstance(error, errors.SoleOwner):
+        return {"organizations": error.organizations}
     if isinstance(error, errors.FieldInvalid) and error.field:
         return {"field": error.field}
     return {}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.domain.errors import MailOff
 from chalicelib.domain.permissions import Actor
 from chalicelib.edge.api import callers
 from chalicelib.edge.api.operations import (
@@ -55,16 +56,17 @@ NEW = an_object(
     {"username": text("The user's username"), "password": text("The user's password")},
     email=text("The user's email address"),
 )
+LINE = or_null(text(maxLength=255))
 CHANGE = an_object(
     password=text("The user's new password"),
     email=text("The user's new email address"),
     tag_expiration_s={**NUMBER, "minimum": 0, "description": "The number of seconds for tag expiration"},
     invoice_email=FLAG,
     invoice_email_address=or_null(text("Where invoices go")),
-    given_name=or_null(TEXT),
-    family_name=or_null(TEXT),
-    company=or_null(TEXT),
-    location=or_null(TEXT),
+    given_name=LINE,
+    family_name=LINE,
+    company=LINE,
+    location=LINE,
 )
 
 
@@ -102,6 +104,27 @@ def create(body: dict[str, Any]) -> Reply:
     session = services().sessions.begin(account, callers.session_cookie())
     actor = Actor(account.id, account.name, account.kind, account.epoch, is_session=True)
     return as_json(shape(services().accounts.profile(actor)), headers=callers.with_session(session))
+
+
+@operations.delete(
+    "/api/v1/user",
+    "deleteCurrentUser",
+    scope="user:admin",
+    answers={204: None},
+    errors=(400,),
+    is_fresh=True,
+    is_internal=True,
+    slash=True,
+)
+def delete(actor: Actor) -> None:
+    """Ends oneself, with all that is one's own; refused while nobody else administers one's organizations."""
+    services().departures.leave(actor)
+
+
+@operations.post("/api/v1/recovery", "requestRecoveryEmail", answers={405: None}, is_internal=True)
+def recover() -> None:
+    """Would send a mail to somebody who forgot their password, which is never sent from here."""
+    raise MailOff
 
 
 @operations.get("/api/v1/users/{username}", "getUserInformation", answers={200: PUBLIC})

@@ -6,6 +6,7 @@ SYSTEM                   FIRST                   the first superuser
                          RECONCILE               how far the bucket is looked through
                          GARBAGE                 what the collector has removed
                          MESSAGE#<uuid>          message to everybody
+                         BYTES                   bytes that all namespaces link
 N#<namespace>            META                    namespace
                          REPO#<repository>       repository name -> id
                          GONE#<repo>#<ulid>      deleted repository
@@ -22,6 +23,8 @@ A#<account>              META                    user or robot
                          TOKEN#<kind>#<uuid>     token, to list and revoke by
                          USED#<uuid>             when a token was last used
                          STAR#<repo>             starred repository
+                         NOTICE#<uuid>           something that the user is told
+                         ASSIGNED#<uuid>         an application's token that the user is offered
 T#<team>                 META                    team
                          WITH#<account>          member of it
                          GRANT#<ns>#<repo>       role on a repository

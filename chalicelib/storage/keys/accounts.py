@@ -48,6 +48,21 @@ def message(uuid: str = "") -> Key:
     return "SYSTEM", f"MESSAGE#{uuid}"
 
 
+def notice(account_id: str, uuid: str = "") -> Key:
+    """Something that a user is told; without a uuid, the prefix of all."""
+    return f"A#{account_id}", f"NOTICE#{uuid}"
+
+
+def assignment(account_id: str, uuid: str = "") -> Key:
+    """An application's token that a user is offered; without a uuid, the prefix of all."""
+    return f"A#{account_id}", f"ASSIGNED#{uuid}"
+
+
+def registry_size() -> Key:
+    """How many bytes all namespaces link, as last counted."""
+    return "SYSTEM", "BYTES"
+
+
 def team_name(namespace_id: str, name: str = "") -> Key:
     """Team name -> id; without a name, the prefix of all."""
     return f"N#{namespace_id}", f"TEAM#{name}"
@@ -131,3 +146,14 @@ def account_token(account_id: str, kind: str, uuid: str) -> Key:
 def team_target(namespace_id: str, team_id: str) -> str:
     """What a purge timer for a deleted team is for."""
     return f"N#{namespace_id}#T#{team_id}"
+
+
+def account_tokens(account_id: str) -> Key:
+    """All random tokens of an account, of whatever kind: partition and prefix."""
+    return f"A#{account_id}", "TOKEN#"
+
+
+def account_leavings(account_id: str) -> list[Key]:
+    """What an account has that nothing else points to: partitions and prefixes."""
+    kinds = ("ASSIGNED#", "NOTICE#", "STAR#", "USED#")
+    return [(f"A#{account_id}", kind) for kind in kinds]

@@ -50,18 +50,25 @@ def test_what_does_not_fit_is_refused_by_its_field(document: object, field: str)
         (b"{not json", "application/json", 400),
         (b"", "application/json", 400),
         (b'{"username": "\xff"}', "application/json", 400),
+        (b'{"username": "\\ud800"}', "application/json", 400),
         (b"[" * 100_000, "application/json", 400),
         (b"a=b", "application/x-www-form-urlencoded", 415),
         (b"{}", "", 415),
         (b" " * (LARGEST + 1), "application/json", 413),
     ],
-    ids=["no json", "empty", "no utf-8", "too deep", "a form", "no type", "too large"],
+    ids=["no json", "empty", "no utf-8", "half a character", "too deep", "a form", "no type", "too large"],
 )
 def test_a_body_that_cannot_be_read_is_refused(stranger: Visitor, content: bytes, kind: str, status: int) -> None:
     answer = stranger.post("/user/", content, Content_Type=kind)
 
     assert answer.status == status
     assert answer.json()["status"] == status
+
+
+def test_a_character_in_two_halves_is_whole(admin: Visitor) -> None:
+    answer = admin.put("/user/", b'{"company": "\\ud83d\\ude80"}')
+
+    assert answer.json()["company"] == "\U0001f680"
 
 
 def test_json_by_another_name_is_json(stranger: Visitor) -> None:

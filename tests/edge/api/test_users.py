@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.builders import an_oauth_token, an_organization
 from tests.visitors import Visitor
 
 
@@ -41,7 +42,7 @@ def test_signing_up_signs_in(stranger: Visitor) -> None:
     ("body", "why"),
     [
         ({"password": "password-1"}, "username"),
-        ({"username": "admin", "password": "password-1"}, "admin is taken"),
+        ({"username": "admin", "password": "password-1"}, "The username already exists"),
         ({"username": "carol", "password": "short"}, "password"),
         ({"username": "A B", "password": "password-1"}, "A B"),
         ({"username": "carol", "password": "password-1", "email": "no-mail"}, "email"),
@@ -74,3 +75,78 @@ def test_a_new_password_ends_every_other_session(visit: Callable[[str], Visitor]
     assert here.get("/user").status == 200
     assert there.get("/user").status == 401
     assert there.post("/signin", {"username": "bob", "password": "password-2"}).status == 200
+
+
+def test_a_name_is_never_changed(visit: Callable[[str], Visitor]) -> None:
+    answer = visit("bob").put("/user/", {"username": "renamed"})
+
+    assert (answer.status, answer.json()["username"]) == (200, "bob")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"email": "nonsense"}, "email"),
+        ({"tag_expiration_s": 12345}, "Invalid tag expiration option"),
+        ({"tag_expiration_s": "soon"}, "tag_expiration_s"),
+        ({"company": "x" * 256}, "company"),
+        ({"invoice_email_address": "nonsense"}, "invoice_email_address"),
+    ],
+)
+def test_a_change_that_cannot_be_names_what_is_wrong(admin: Visitor, change: dict[str, object], why: str) -> None:
+    answer = admin.put("/user/", change)
+
+    assert answer.status == 400
+    assert why in answer.json()["message"]
+
+
+def test_what_is_told_of_oneself_stays(admin: Visitor) -> None:
+    told = {"company": "Acme", "family_name": "A", "given_name": "B", "location": "Here", "invoice_email": True}
+
+    assert admin.put("/user/", told).json().items() >= told.items()
+    assert admin.get("/user/").json().items() >= told.items()
+
+
+def test_a_user_ends_themselves_and_is_nobody(visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+
+    assert bob.delete("/user/").status == 204
+    assert bob.get("/user/").status == 401
+    assert bob.post("/signin", {"username": "bob", "password": "password"}).status == 403
+    again = bob.post("/user/", {"username": "bob", "password": "password-1"})
+    assert (again.status, again.json()["message"]) == (400, "Username is not available")
+
+
+def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+    an_organization(bob.house, "acme", "bob")
+
+    refused = bob.delete("/user/")
+    assert (refused.status, refused.json()["organizations"]) == (400, ["acme"])
+    assert "acme" in refused.json()["message"]
+
+
+def test_ending_oneself_wants_a_session_and_its_password(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+    token = an_oauth_token(bob.house, "bob")
+
+    assert Visitor(bob.door, token).delete("/user/").status == 403
+    assert Visitor(bob.door, token).put("/user/", {"password": "password-2"}).status == 403
+    assert Visitor(bob.door, token).put("/user/", {"company": "Acme"}).status == 200
+    assert Visitor(bob.door).delete("/user/").status == 401
+    assert admin.delete("/user/").json()["message"] == "Cannot delete a superuser"
+    bob.house.clock.ahead_s = bob.house.settings.fresh_s + 1
+    assert bob.delete("/user/").json()["error_type"] == "fresh_login_required"
+
+
+def test_no_mail_is_sent_to_who_forgot_a_password(stranger: Visitor) -> None:
+    assert stranger.post("/recovery", {"email": "bob@example.com"}).status == 405
+
+
+def test_a_user_with_fifty_organizations_costs_four_calls(admin: Visitor) -> None:
+    for number in range(50):
+        an_organization(admin.house, f"org{number:02}")
+    admin.house.calls.take()
+
+    assert len(admin.get("/user/").json()["organizations"]) == 50
+    assert len(admin.house.calls.take()) <= 4
