@@ -1,4 +1,4 @@
-# The bytes of layers and large manifests; and, where asked for, the logs of who fetched them from S3.
+# The bytes of layers and large manifests, and exports of the usage log; and, where asked for, the logs of who fetched them from S3.
 
 locals {
   buckets = merge(
@@ -119,6 +119,21 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       status = "Enabled"
       filter {
         prefix = "staging/"
+      }
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
+  # Files of the usage log, for whoever was sent their address.
+  dynamic "rule" {
+    for_each = each.key == "blobs" ? [7] : []
+    content {
+      id     = "exports"
+      status = "Enabled"
+      filter {
+        prefix = "exports/"
       }
       expiration {
         days = rule.value

@@ -20,9 +20,10 @@ locals {
         Condition = { StringLike = { "s3:prefix" = [for prefix in local.arrivals : "${prefix}/*"] } }
       },
       {
-        Sid      = "Exports"
-        Effect   = "Allow"
-        Action   = ["s3:GetObject"]
+        Sid    = "Exports"
+        Effect = "Allow"
+        # Files of the usage log; their age deletes them.
+        Action   = ["s3:GetObject", "s3:PutObject"]
         Resource = ["${aws_s3_bucket.blobs.arn}/exports/*"]
       },
     ], local.reading_keys)

@@ -247,6 +247,21 @@ def test_no_function_may_do_what_is_not_its_work(deployment: Deployment, what: s
         assert refused.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"), function
 
 
+def test_the_sweep_reads_and_writes_no_row_but_its_own(deployment: Deployment) -> None:
+    table = deployment.outputs["environment"]["CLOUDBERTH_TABLE"]
+    sweep = acting_as(deployment, "reconcile", "dynamodb")
+    places = [{"pk": {"S": partition}, "sk": {"S": "a-test"}} for partition in ("SYSTEM", "NAME#admin", "A#1", "R#1")]
+    assert "Item" not in sweep.get_item(TableName=table, Key=places[0])
+
+    for place in places[1:]:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sweep.get_item(TableName=table, Key=place)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sweep.put_item(TableName=table, Item=place)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sweep.batch_get_item(RequestItems={table: {"Keys": [*places[:1], place]}})
+
+
 @contextmanager
 def without(deployment: Deployment, function: str, action: str) -> Iterator[None]:
     """While it lasts a function's role lacks one action."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,3 +106,30 @@ def test_a_relay_that_cannot_start_says_why(tmp_path: Path, words: list[str], sa
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+ALL_OF_IT = """
+import importlib, json, pkgutil, sys
+before = set(sys.modules)
+import relay
+for module in pkgutil.walk_packages(relay.__path__, "relay."):
+    if module.name != "relay.__main__":
+        importlib.import_module(module.name)
+files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+print(json.dumps([name for name, file in files.items() if name not in before and "site-packages" in file]))
+"""
+
+
+def test_what_the_containerfile_copies_is_a_whole_relay(tmp_path: Path) -> None:
+    copied = re.findall(r"^COPY (\S+) (\S+)$", (ROOT / "relay/Containerfile").read_text("utf-8"), re.MULTILINE)
+    for source, target in copied:
+        place = tmp_path / target / Path(source).name if target.endswith("/") else tmp_path / target
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile)(ROOT / source, place)
+
+    done = subprocess.run([sys.executable, "-c", ALL_OF_IT], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    installed = set(re.findall(r"^([a-z0-9-]+)==", (tmp_path / "relay.txt").read_text("utf-8"), re.MULTILINE))
+    used = {name.partition(".")[0].replace("_", "-") for name in json.loads(done.stdout)}
+    assert "requests" in used
+    assert used <= installed

@@ -147,6 +147,13 @@ run "minimal" {
   }
 
   assert {
+    condition = [for rule in aws_s3_bucket_lifecycle_configuration.this["blobs"].rule : {
+      prefix = rule.filter[0].prefix, days = rule.expiration[0].days
+    } if length(rule.expiration) > 0] == [{ prefix = "exports/", days = 7 }]
+    error_message = "Exports of the usage log go after a week; nothing else in the bucket goes by its age."
+  }
+
+  assert {
     condition = [
       for statement in jsondecode(aws_s3_bucket_policy.this["blobs"].policy).Statement : [statement.Effect, statement.Condition]
     ] == [["Deny", { Bool = { "aws:SecureTransport" = "false" } }]]
