@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.domain.events import PULL, PUSH
+from chalicelib.domain.events import DELETE_TAG, NAMING
 from chalicelib.domain.ids import ALPHABET, LENGTH, is_ulid
 
 DAY_S = 86400
@@ -148,8 +148,10 @@ def with_quays_words(kind: str, metadata: Mapping[str, object], performer: str) 
     reference = metadata.get("reference")
     if isinstance(reference, str):
         told["manifest_digest" if ":" in reference else "tag"] = reference
-    if kind in (PUSH, PULL) and performer:
+    if kind in NAMING and performer:
         told |= {"username": performer} | ({"is_robot": True} if "+" in performer else {})
+    if kind == DELETE_TAG and "manifest_digest" in metadata:
+        told["digest"] = metadata["manifest_digest"]
     return {**told, **metadata}
 
 

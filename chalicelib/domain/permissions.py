@@ -79,6 +79,8 @@ class Actor:
     epoch: int = 0
     grants: Mapping[str, Grant] = field(default_factory=dict)
     address: str = ""
+    # What their client calls itself.
+    agent: str = ""
     has_token: bool = False
     # When that token was issued to them, in seconds since the epoch.
     issued_at: int = 0

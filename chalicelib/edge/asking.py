@@ -12,6 +12,7 @@ from chalicelib.edge.origins import address_of
 from chalicelib.wiring import services
 
 LONGEST_NUMBER = 18
+LONGEST_AGENT = 200
 
 
 def request() -> Request:
@@ -28,10 +29,15 @@ def actor() -> Actor:
     address = address_of(asked)
     scheme, _, token = (asked.headers.get("authorization") or "").partition(" ")
     if not scheme:
-        return replace(ANONYMOUS, address=address)
+        return replace(ANONYMOUS, address=address, agent=agent())
     if scheme.lower() != "bearer":
         raise Unauthenticated("this needs a bearer token: the challenge says where to get one")
-    return replace(services().tokens.believe(token.strip()), address=address)
+    return replace(services().tokens.believe(token.strip()), address=address, agent=agent())
+
+
+def agent() -> str:
+    """What the client calls itself, so much of it as a log keeps."""
+    return header("user-agent")[:LONGEST_AGENT]
 
 
 def parameter(name: str) -> str | None:

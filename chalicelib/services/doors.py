@@ -24,6 +24,7 @@ from chalicelib.domain.scopes import parse_scopes
 from chalicelib.services.passwords import verify_password
 from chalicelib.services.sealing import hashed
 from chalicelib.services.throttles import Throttles
+from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow, AccountStore, NamespaceRow
 from chalicelib.storage.applications import ClientRow
@@ -124,9 +125,11 @@ class Doors:
         accounts: AccountStore,
         tokens: TokenStore,
         throttles: Throttles,
+        usage: Usage,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._accounts, self._tokens, self._throttles, self._clock = accounts, tokens, throttles, clock
+        self._usage = usage
 
     def recognise(self, name: str, secret: str, address: str = "") -> Recognised:
         """Who signs in with a name and a secret, as docker and Basic send them.
@@ -151,6 +154,7 @@ class Doors:
             is_user = row is not None and row.kind == Kind.USER.value
             is_right = verify_password(password, row.password_hash if row and is_user else None)
             if row is None or not is_right or not row.enabled:
+                self._usage.refused(name, row.id if row and is_user else None, address)
                 raise WrongCredentials
         return row
 

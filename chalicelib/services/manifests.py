@@ -13,7 +13,7 @@ from threading import Lock
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown
-from chalicelib.domain.events import DELETE_MANIFEST
+from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG
 from chalicelib.domain.events import PUSH as PUSHED
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.leases import Lease
@@ -162,7 +162,7 @@ class Manifests:
             if isinstance(reference, str)
             else self._by_digest(repository, reference)
         )
-        self._usage.pulled(actor, repository, str(reference))
+        self._usage.pulled(actor, repository, str(reference), pulled.media_type)
         return pulled
 
     def _by_tag(self, repository: Repository, tag: str) -> Pulled:
@@ -293,8 +293,8 @@ class Manifests:
             self._store.move_body(transaction, repository.id, manifest.digest, push_ulid)
         self._store.put(transaction, row, stored)
         self._store.put_referrer(transaction, repository.id, manifest, push_ulid)
-        metadata = {"repository": str(repository.name), "tags": tags, "manifest_digest": str(manifest.digest)}
-        self._usage.record(actor, transaction, PUSHED, repository, metadata, seen.rights.waits)
+        told = {"tags": tags, "manifest_digest": str(manifest.digest), "mediaType": manifest.media_type}
+        self._usage.record(actor, transaction, PUSHED, repository, told, seen.rights.waits)
         transaction.commit()
 
     def _row(
@@ -362,6 +362,8 @@ class Manifests:
             moves = TagMoves(transaction, repository, (self._store, self._tags), int(self._clock()))
             for row in rows:
                 moves.end(row)
+                told = {"tag": row.name, "manifest_digest": str(digest)}
+                self._usage.record(actor, transaction, DELETE_TAG, repository, told)
             moves.settle(rights.window_s)
             transaction.commit()
 
@@ -388,8 +390,7 @@ class Manifests:
         self._store.put(transaction, row, row)
         moves.wake(digest, row.live_until, rights.window_s)
         self._store.hide_referrer(transaction, repository.id, row, digest, now)
-        metadata = {"repository": str(repository.name), "manifest_digest": str(digest)}
-        self._usage.record(actor, transaction, DELETE_MANIFEST, repository, metadata)
+        self._usage.record(actor, transaction, DELETE_MANIFEST, repository, {"manifest_digest": str(digest)})
         transaction.commit()
 
 

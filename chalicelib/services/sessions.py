@@ -15,9 +15,11 @@ from uuid import uuid4
 
 from chalicelib.domain.accounts import SESSION_PREFIX
 from chalicelib.domain.errors import CsrfInvalid, FreshLoginRequired, WrongCredentials
+from chalicelib.domain.events import LOGIN, LOGOUT
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.doors import Doors, Recognised
 from chalicelib.services.sealing import hashed, random_secret
+from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow
 from chalicelib.storage.table import LostRace, Transaction
@@ -40,19 +42,20 @@ class Sessions:
     def __init__(
         self,
         doors: Doors,
+        usage: Usage,
         tokens: TokenStore,
         signing_keys: Sequence[bytes],
         life_s: int,
         fresh_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._doors, self._tokens, self._keys = doors, tokens, list(signing_keys)
+        self._doors, self._usage, self._tokens, self._keys = doors, usage, tokens, list(signing_keys)
         self._life_s, self._fresh_s, self._clock = life_s, fresh_s, clock
 
     def sign_in(self, name: str, password: str, address: str, cookie: str) -> tuple[AccountRow, Session]:
         """A new session for a name and password; the one of `cookie` ends. Raises WrongCredentials, TooManyAttempts."""
         account = self._doors.by_password(name, password, address)
-        return account, self.begin(account, cookie)
+        return account, self._begin(account, cookie, address)
 
     def verify(self, actor: Actor, password: str, cookie: str) -> Session:
         """A new, fresh session for a signed-in user's password: no token becomes a session.
@@ -61,10 +64,15 @@ class Sessions:
         """
         if not actor.is_session:
             raise WrongCredentials
-        return self.begin(self._doors.by_password(actor.name, password, actor.address), cookie)
+        account = self._doors.by_password(actor.name, password, actor.address)
+        return self._begin(account, cookie, actor.address)
 
     def begin(self, account: AccountRow, cookie: str = "") -> Session:
         """A new session of an account that has been recognised; the one of `cookie` ends."""
+        return self._begin(account, cookie)
+
+    def _begin(self, account: AccountRow, cookie: str, address: str | None = None) -> Session:
+        """The same; who came from an address with a password has signed in, and it is recorded."""
         now, secret = int(self._clock()), random_secret(f"{SESSION_PREFIX}{account.id}.")
         token = TokenRow.under(
             keys.token(hashed(secret)),
@@ -79,12 +87,18 @@ class Sessions:
         )
         transaction = Transaction()
         self._tokens.add(transaction, token, keys.account_token(account.id, SESSION, token.uuid))
+        if address is not None:
+            actor = Actor(account.id, account.name, account.kind, address=address)
+            self._usage.note(actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name})
         transaction.commit()
-        self.end(cookie)
+        self._end(cookie)
         return self.session(secret)
 
-    def end(self, cookie: str) -> None:
-        """Ends the session of a cookie; one that is over stays so."""
+    def end(self, actor: Actor, cookie: str) -> None:
+        """Signs out: the session of a cookie ends; one that is over stays so."""
+        self._end(cookie, actor)
+
+    def _end(self, cookie: str, actor: Actor | None = None) -> None:
         token = self._tokens.find(hashed(cookie)) if cookie.startswith(SESSION_PREFIX) else None
         if token is None:
             return
@@ -92,6 +106,9 @@ class Sessions:
         transaction = Transaction()
         if listed is not None:
             self._tokens.revoke(transaction, listed)
+            if actor is not None and actor.account_id == token.owner_id:
+                told = {"type": "quayauth", "username": actor.name}
+                self._usage.note(actor, transaction, LOGOUT, token.owner_id, told)
             try:
                 transaction.commit()
             except LostRace:

@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from chalicelib.domain.events import PULL, Event
+from chalicelib.domain.events import LOGIN_REFUSED, PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
@@ -35,9 +35,10 @@ class Usage:
         metadata: Mapping[str, object],
         waits: set[str] | None = None,
     ) -> None:
-        """Adds what happens to the transaction that lets it happen."""
+        """Adds what happens to a repository to the transaction that lets it happen."""
         now = self._clock()
-        told = {**actor.application, **metadata}
+        told = {"repository": str(repository.name), **actor.application, **metadata}
+        told |= _agent(actor) if kind == PUSH else {}
         event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, told)
         self._store.record(transaction, event, waits)
 
@@ -50,10 +51,25 @@ class Usage:
         event = Event(ulid(now), now, kind, namespace_id, None, actor.name, actor.address, told)
         self._store.record(transaction, event)
 
-    def pulled(self, actor: Actor, repository: Repository, reference: str) -> None:
+    def refused(self, name: str, account_id: str | None, address: str) -> None:
+        """Records that somebody was not let in, at the same price whoever it was.
+
+        A name that nobody has is not kept: it may be a password in the wrong field.
+        """
+        now = self._clock()
+        told = {"type": "quayauth", "kind": "user", "message": "Invalid Username or Password"}
+        told |= {"username": name} if account_id else {}
+        event = Event(ulid(now), now, LOGIN_REFUSED, account_id or "", None, name if account_id else "", address, told)
+        try:
+            self._store.write(event)
+        except Exception:  # noqa: BLE001 - a record opens and closes no door
+            logger.exception("refusal not recorded")
+
+    def pulled(self, actor: Actor, repository: Repository, reference: str, media_type: str) -> None:
         """Records a pull. It never fails one: what the table refuses goes to the log line."""
         now = self._clock()
-        metadata = {"reference": reference, "repository": str(repository.name)}
+        metadata = {"reference": reference, "repository": str(repository.name), "mediaType": media_type}
+        metadata |= _agent(actor)
         event = Event(ulid(now), now, PULL, repository.namespace_id, repository.id, actor.name, actor.address, metadata)
         self._pulls.add(event, reference)
 
@@ -127,6 +143,10 @@ class PullLog:
             self._store.write_pulls(events)
         except Exception:  # noqa: BLE001 - a record never fails a pull
             logger.exception("pulls not recorded", pulls=[event.metadata for event in events])
+
+
+def _agent(actor: Actor) -> dict[str, str]:
+    return {"user-agent": actor.agent} if actor.agent else {}
 
 
 def hour_key(start: float, identity: str) -> str:

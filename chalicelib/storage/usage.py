@@ -94,6 +94,10 @@ class UsageStore:
         if notified and waits and notified in waits:
             self.promise(transaction, event, notified)
 
+    def write(self, event: Event) -> None:
+        """Writes what happened and changed nothing."""
+        self._log_row(event, CHANGES).save()
+
     def promise(self, transaction: Transaction, event: Event, kind: str) -> None:
         """Writes an event into the outbox, to be handed on."""
         transaction.put(_outbox_row(event, kind))

@@ -191,15 +191,15 @@ class People(Foundations):
     def doors(self) -> Doors:
         """Who somebody is."""
         throttles = Throttles(ThrottleStore(), self._clock)
-        return Doors(self._accounts, self._tokens, throttles, self._clock)
+        return Doors(self._accounts, self._tokens, throttles, self.usage, self._clock)
 
     @cached_property
     def sessions(self) -> "Sessions":
         """Sessions of people."""
         from chalicelib.services.sessions import Sessions
 
-        chosen = self.settings
-        return Sessions(self.doors, self._tokens, self.secrets.upload, chosen.session_s, chosen.fresh_s, self._clock)
+        signing, lives = self.secrets.upload, (self.settings.session_s, self.settings.fresh_s)
+        return Sessions(self.doors, self.usage, self._tokens, signing, *lives, self._clock)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -93,6 +93,12 @@ def test_counts_are_told_of_a_month_at_most() -> None:
         ("pull_repo", {"reference": "v1"}, "a", {"tag": "v1", "username": "a"}),
         ("pull_repo", {"reference": "sha256:0"}, "", {"manifest_digest": "sha256:0"}),
         ("push_repo", {"tags": ["v1", "v2"]}, "", {}),
+        (
+            "delete_tag",
+            {"tag": "v1", "manifest_digest": "sha256:0"},
+            "a",
+            {"digest": "sha256:0", "username": "a"},
+        ),
         ("create_robot", {"robot": "a+ci", "username": "own"}, "a", {}),
     ],
 )

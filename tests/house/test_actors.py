@@ -40,6 +40,7 @@ WITHOUT = {
     "Challenge": "Authlib's words",
     "Server": "Authlib's words",
     "Tokens": "turns credentials into actors",
+    "Usage.refused": "nobody was let in",
     "Usage.flush": "the process ends",
     "PullLog": "behind Usage, which has the actor",
     "BodyCache": "bytes that `pull` has asked for already",

@@ -12,9 +12,10 @@ from chalicelib.services.sealing import hashed
 from chalicelib.storage import keys
 from chalicelib.storage.table import get
 from chalicelib.storage.tokens import ROBOT, TokenRow, UsedRow
+from chalicelib.storage.usage import UsageStore
 from tests.crashes import before_calls
 from tests.houses import House
-from tests.rows import change
+from tests.rows import change, events
 
 
 @pytest.fixture
@@ -138,3 +139,31 @@ def test_who_is_recognised_asks_from_an_address(bob: House) -> None:
     actor = bob.services.doors.recognise("admin", "password").actor("192.0.2.1")
 
     assert (actor.name, actor.address, actor.is_superuser, actor.scopes) == ("admin", "192.0.2.1", True, None)
+
+
+def test_a_refusal_is_recorded_at_the_same_price_for_everybody_and_keeps_no_name_that_nobody_has(bob: House) -> None:
+    calls = []
+    for name in ("bob", "my-secret-password"):
+        bob.calls.take()
+        with pytest.raises(WrongCredentials):
+            bob.services.doors.recognise(name, "wrong", "192.0.2.1")
+        calls.append(bob.calls.take())
+
+    known, unknown = sorted(events(bob, "login_failure"), key=lambda row: row["performer"], reverse=True)
+    assert calls[0].count("PutItem") == calls[1].count("PutItem") == 1
+    assert (known["performer"], known["namespace_id"], known["address"]) == ("bob", bob.account("bob").id, "192.0.2.1")
+    assert (unknown["performer"], unknown["namespace_id"]) == ("", "")
+    assert "my-secret-password" not in str(unknown)
+
+
+def test_a_refusal_that_cannot_be_recorded_is_a_refusal_all_the_same(
+    bob: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("throttled")
+
+    monkeypatch.setattr(UsageStore, "write", full)
+
+    with pytest.raises(WrongCredentials):
+        bob.services.doors.recognise("bob", "wrong")
+    assert events(bob, "login_failure") == []

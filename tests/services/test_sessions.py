@@ -6,7 +6,7 @@ from chalicelib.domain.errors import CsrfInvalid, FreshLoginRequired, WrongCrede
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.sessions import Session
 from tests.houses import House
-from tests.rows import change, rows_like
+from tests.rows import change, events, rows_like
 
 
 def begun(house: House, name: str = "admin", cookie: str = "") -> Session:
@@ -51,9 +51,10 @@ def test_signing_in_again_ends_the_session_before(house: House) -> None:
 def test_a_session_that_is_ended_is_over_however_often(house: House) -> None:
     session = begun(house)
 
-    house.services.sessions.end(session.cookie)
-    house.services.sessions.end(session.cookie)
-    house.services.sessions.end("nonsense")
+    actor = actor_of(house, session)
+    house.services.sessions.end(actor, session.cookie)
+    house.services.sessions.end(actor, session.cookie)
+    house.services.sessions.end(actor, "nonsense")
 
     assert house.services.sessions.believe(session.cookie) is None
     assert rows_like(house, "TOKEN#") == []
@@ -134,3 +135,35 @@ def test_a_session_is_believed_by_one_read_and_only_for_its_owner(house: House) 
     secret = session.cookie.partition(".")[2]
     for cookie in (f"cbs_{house.account().id}.{secret}", f"cbs_{secret}", "cbs_", f"cbs_{'0' * 3000}.x"):
         assert house.services.sessions.believe(cookie) is None
+
+
+def told(house: House) -> list[tuple[str, str, str]]:
+    """What the usage log says of doors: kind, performer, address."""
+    return [(row["kind"], row["performer"], row["address"]) for row in events(house, "log")]
+
+
+def test_who_signs_in_and_out_is_recorded_once_each(house: House) -> None:
+    session = begun(house)
+    actor = actor_of(house, session)
+    house.services.sessions.end(actor, session.cookie)
+    house.services.sessions.end(actor, session.cookie)
+
+    assert [(kind, performer) for kind, performer, _ in told(house)] == [
+        ("login_success", "admin"),
+        ("logout_success", "admin"),
+    ]
+
+
+def test_a_session_that_another_one_follows_is_no_signing_out(house: House) -> None:
+    session = begun(house)
+    house.services.sessions.begin(house.account(), session.cookie)
+
+    assert [kind for kind, _, _ in told(house)] == ["login_success"]
+
+
+def test_nobody_signs_somebody_else_out_in_the_log(house: House) -> None:
+    house.user("bob")
+    session = begun(house)
+    house.services.sessions.end(house.signed_in("bob"), session.cookie)
+
+    assert [kind for kind, _, _ in told(house)] == ["login_success"]

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -57,14 +58,30 @@ def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(house
     house.services.manifests.delete(actor, NAME, manifest.digest)
     found = events(house)[1:]
 
-    assert [row["kind"] for row in found] == ["create_repo", "push_repo", "delete_tag", "delete_manifest"]
+    assert [row["kind"] for row in found] == [
+        "create_repo", "push_repo", "delete_tag", "delete_tag", "delete_manifest",
+    ]  # fmt: skip
     assert {row["performer"] for row in found} == {"admin"}
     assert {row["repository_id"] for row in found} == {repository_of(house).id}
     assert json.loads(found[1]["metadata"]) == {
         "repository": "admin/app",
         "tags": ["v1", "v2"],
         "manifest_digest": str(manifest.digest),
+        "mediaType": manifest.media_type,
     }
+    assert {json.loads(row["metadata"])["tag"] for row in found if row["kind"] == "delete_tag"} == {"v1", "v2"}
+
+
+def test_a_push_and_a_pull_tell_of_what_kind_it_was_and_by_which_client(house: House) -> None:
+    actor = replace(someone(house, "admin", "admin/app"), agent="docker/29.0")
+    manifest = a_manifest()
+    house.services.manifests.push(actor, NAME, manifest, ["v1"])
+    house.services.manifests.pull(actor, NAME, "v1")
+
+    for kind in ("push_repo", "pull_repo"):
+        (row,) = events(house, kind)
+        told = json.loads(row["metadata"])
+        assert (told["mediaType"], told["user-agent"]) == (manifest.media_type, "docker/29.0")
 
 
 def test_a_change_and_its_record_are_one_write(house: House) -> None:

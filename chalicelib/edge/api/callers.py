@@ -23,7 +23,7 @@ def caller() -> Actor:
     else:
         cookie = session_cookie()
         found = services().sessions.believe(cookie) if cookie else None
-    return found.actor(address) if found else replace(ANONYMOUS, address=address)
+    return replace(found.actor(address) if found else ANONYMOUS, address=address, agent=asking.agent())
 
 
 def bearer() -> str | None:

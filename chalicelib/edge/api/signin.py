@@ -47,9 +47,9 @@ def verify(actor: Actor, body: dict[str, str]) -> Reply:
 
 
 @operations.post("/api/v1/signout", "logout", answers={200: DONE}, is_internal=True)
-def sign_out() -> Reply:
+def sign_out(actor: Actor) -> Reply:
     """Ends the session."""
-    services().sessions.end(callers.session_cookie())
+    services().sessions.end(actor, callers.session_cookie())
     return _in(services().sessions.stranger(""))
 
 
