@@ -46,6 +46,9 @@ class Settings:
     superusers_full_access: bool = False
     # Hosts and networks that we may call although they are not public, over http too.
     outgoing_allow: str = ""
+    # How near to its beginning, and how far from it, an end lies at least and at most that somebody gives a tag.
+    tag_expiration_least_s: int = 3600
+    tag_expiration_most_s: int = 104 * 7 * 86400
     lease_s: int = 3600
     grace_s: int = 3600
     presign_s: int = 900

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 PUSH, PULL, DELETE_TAG, CREATE_REPOSITORY, MOVE_TAG = "push_repo", "pull_repo", "delete_tag", "create_repo", "move_tag"
 DELETE_MANIFEST = "delete_manifest"
+CREATE_TAG, REVERT_TAG, CHANGE_EXPIRATION = "create_tag", "revert_tag", "change_tag_expiration"
+CHANGE_IMMUTABILITY, EXPIRE_FOR_GOOD = "change_tag_immutability", "permanently_delete_tag"
 TAG_EXPIRED = "tag_expired"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 

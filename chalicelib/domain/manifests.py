@@ -43,6 +43,13 @@ class Manifest:
         """Bytes of the document itself."""
         return len(self.content)
 
+    @property
+    def layers_size(self) -> int | None:
+        """Bytes of an image's layers as they are stored; None for what is no image."""
+        if self.media_type not in media_types.IMAGES or self.config is None:
+            return None
+        return sum(blob.size for blob in self.blobs if blob != self.config)
+
 
 def parse_manifest(content: bytes, content_type: str, algorithm: str = "sha256") -> Manifest:
     """Reads a pushed manifest; unknown fields are kept, since only the bytes are.
@@ -187,3 +194,9 @@ def config_expiry(config: bytes) -> str | None:
         if isinstance(label, str):
             return label
     return None
+
+
+def children_of(index: bytes) -> list[Digest]:
+    """The manifests that a kept index names, in their order."""
+    named = [Digest.parse(entry["digest"]) for entry in json.loads(index).get("manifests") or []]
+    return list(dict.fromkeys(named))

@@ -146,7 +146,7 @@ class Garbage:
         An edge counts while its manifest is living, or while it is younger than a lease: its push may be under way.
         """
         for page in pages:
-            manifests = self._store.manifests(repository_id, {edge.manifest for edge in page})
+            manifests = self._manifests.get_all(repository_id, {edge.manifest for edge in page})
             spent: list[Edge] = []
             for edge in page:
                 row = manifests.get(edge.manifest)

@@ -22,12 +22,12 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
-from chalicelib.domain.tags import end_of, parse_expiry
+from chalicelib.domain.tags import end_of, expiry
 from chalicelib.services.access import Access, Rights
 from chalicelib.services.blobs import Blobs
 from chalicelib.services.quotas import check_room
 from chalicelib.services.repositories import Repositories
-from chalicelib.services.tags import TagMoves
+from chalicelib.services.tags import Named, TagMoves
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.blobs import BlobStore, BlobView
@@ -275,12 +275,14 @@ class Manifests:
         stored = seen.manifest.row
         transaction = Transaction()
         moves = TagMoves(transaction, repository, (self._store, self._tags), now)
-        expires_at = self._expiry(repository, manifest, seen, now)
-        facts = (manifest.digest, manifest.media_type, manifest.size)
+        label = self._label(repository, manifest, seen) or manifest.annotations.get(EXPIRES_AFTER)
+        expires_at = expiry(label, now)
+        named = Named(manifest.digest, manifest.media_type, manifest.size, manifest.layers_size)
         changed = {tag: row for tag, row in seen.stored_tags if not same(row, manifest.digest, expires_at, now)}
         for tag, row_before in changed.items():
-            moves.begin(tag, facts, expires_at, row_before)
+            moves.begin(tag, named, expires_at, row_before)
         row = self._row(repository, manifest, stored, push_ulid, now)
+        row.expires_after = label
         again = {tag for tag, row_before in changed.items() if row_before and row_before.digest == manifest.digest}
         row.live_until = moves.remaining(manifest.digest, dict.fromkeys(again, now)) if again else row.live_until
         if tags:
@@ -306,18 +308,13 @@ class Manifests:
             keys.manifest(repository.id, manifest.digest),
             media_type=manifest.media_type,
             size=manifest.size,
+            layers_size=manifest.layers_size,
             subject=manifest.subject,
             artifact_type=manifest.artifact_type,
             ulid=push_ulid,
             pushed_at=living.pushed_at if living else now,
             live_until=living.live_until if living else None,
         )
-
-    def _expiry(self, repository: Repository, manifest: Manifest, seen: Seen, now: int) -> int | None:
-        """The end that label or annotation give a tag of this manifest, in seconds since the epoch."""
-        label = self._label(repository, manifest, seen) or manifest.annotations.get(EXPIRES_AFTER)
-        seconds = parse_expiry(label)
-        return now + seconds if seconds else None
 
     def _label(self, repository: Repository, manifest: Manifest, seen: Seen) -> str | None:
         """The label of an image's config: noted when the config was pushed, read from S3 when it came past us."""

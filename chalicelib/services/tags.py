@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestUnknown
+from chalicelib.domain.errors import ManifestUnknown, TagImmutable
 from chalicelib.domain.events import DELETE_TAG
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName, parse_tag
@@ -22,6 +23,16 @@ from chalicelib.storage.tags import TagRow, TagStore, tag_row
 from chalicelib.storage.timers import timer
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a tag names. Sizes are in bytes: the manifest's own, and its layers' where it is an image."""
+
+    digest: Digest
+    media_type: str
+    size: int
+    layers_size: int | None = None
+
+
 class TagMoves:
     """The changes of tags within one transaction.
 
@@ -34,34 +45,64 @@ class TagMoves:
         self._transaction, self._repository, self._now = transaction, repository, now
         self._manifests, self._tags = stores
         self._left: dict[Digest, dict[str, int]] = {}
+        self._forgotten: set[tuple[Digest, str]] = set()
 
     def end(self, row: TagRow) -> None:
-        """Takes a tag away."""
+        """Takes a tag away. Raises TagImmutable where it may not change."""
+        self.check_mutable(row)
         self._close(row)
         self._tags.remove(self._transaction, row)
 
     def begin(
-        self, name: str, manifest: tuple[Digest, str, int], expires_at: int | None, stored: TagRow | None
+        self,
+        name: str,
+        named: Named,
+        expires_at: int | None,
+        stored: TagRow | None,
+        *,
+        reversion: bool = False,
     ) -> None:
-        """Points a tag to a manifest, given by digest, media type and size."""
-        digest, media_type, size = manifest
+        """Points a tag to a manifest; `reversion` is for one that it had lost.
+
+        Raises TagImmutable where it names another one and may not change.
+        """
         if stored is not None:
-            self._close(stored, keep_edge=stored.digest == digest)
+            if stored.digest != named.digest:
+                self.check_mutable(stored)
+            self._close(stored, keep_edge=stored.digest == named.digest)
         row = tag_row(self._repository.id, name, ulid())
-        row.digest, row.media_type, row.size = digest, media_type, size
-        row.started_at, row.expires_at = self._now, expires_at
+        row.digest, row.media_type = named.digest, named.media_type
+        row.size, row.layers_size = named.size, named.layers_size
+        row.started_at, row.expires_at, row.reversion = self._now, expires_at, int(reversion)
+        if stored is not None and stored.digest == named.digest and stored.is_alive(self._now):
+            row.immutable = stored.immutable
         self._tags.begin(self._transaction, row, stored, self._repository.id)
-        self._transaction.put(tagged_row(self._repository.id, digest, name, end_of(expires_at)))
+        self._transaction.put(tagged_row(self._repository.id, named.digest, name, end_of(expires_at)))
+
+    def check_mutable(self, row: TagRow) -> None:
+        """Raises TagImmutable for a tag that may not change."""
+        if row.immutable and row.is_alive(self._now):
+            raise TagImmutable(str(self._repository.name), row.name)
 
     def _close(self, row: TagRow, *, keep_edge: bool = False) -> None:
         self._tags.end(self._transaction, row, self._repository.id, self._now)
         if not keep_edge:
-            until = min(self._now, end_of(row.expires_at))
-            self._transaction.put(tagged_row(self._repository.id, row.digest, row.name, until))
-            self._left.setdefault(row.digest, {})[row.name] = until
+            self._left.setdefault(row.digest, {})[row.name] = min(self._now, end_of(row.expires_at))
+
+    def change(self, row: TagRow, window_s: int) -> None:
+        """Writes a tag's new end, or whether it may change, and what follows from it for its manifest."""
+        self._tags.change(self._transaction, row, self._repository.id)
+        self._left.setdefault(row.digest, {})[row.name] = end_of(row.expires_at)
+        self.settle(window_s)
+
+    def forget(self, digest: Digest, name: str) -> None:
+        """Removes the edge by which a tag that has left a manifest keeps it for the window."""
+        self._forgotten.add((digest, name))
+        self._left.setdefault(digest, {})[name] = 0
 
     def settle(self, window_s: int, *, beside: Digest | None = None) -> None:
         """Finds anew how long the manifests live that tags have left; `beside` is written by the caller itself."""
+        self._write_edges()
         ends = {digest: self.remaining(digest, names) for digest, names in self._left.items() if digest != beside}
         batch = Batch()
         reads = {digest: batch.add(ManifestRow, keys.manifest(self._repository.id, digest)) for digest in ends}
@@ -69,14 +110,26 @@ class TagMoves:
             batch.read()
         for digest, read in reads.items():
             if read.row is not None:
-                read.row.live_until = ends[digest]
+                end = ends[digest]
+                read.row.live_until = end
                 self._manifests.put(self._transaction, read.row, read.row)
-                self.wake(digest, ends[digest], window_s)
+                self.wake(digest, self._now if end is None else end, 0 if end is None else window_s)
 
-    def remaining(self, digest: Digest, leaving: Mapping[str, int]) -> int:
-        """The latest end among a manifest's tags, dead ones included; `leaving` has the ends of those that leave it."""
-        edges = self._manifests.tagged(self._repository.id, digest)
-        return max((leaving.get(edge.tag, edge.until) for edge in edges), default=self._now)
+    def remaining(self, digest: Digest, leaving: Mapping[str, int]) -> int | None:
+        """The latest end among a manifest's tags, dead ones included, None without any; `leaving` has new ends."""
+        edges = {edge.tag: edge.until for edge in self._manifests.tagged(self._repository.id, digest)}
+        ends = (end for tag, end in {**edges, **leaving}.items() if (digest, tag) not in self._forgotten)
+        return max(ends, default=None)
+
+    def _write_edges(self) -> None:
+        """Writes until when the tags that left keep what they named. An item stands but once in a transaction."""
+        for digest, names in self._left.items():
+            for name, until in names.items():
+                row = tagged_row(self._repository.id, digest, name, until)
+                if (digest, name) in self._forgotten:
+                    self._transaction.delete(row)
+                else:
+                    self._transaction.put(row)
 
     def wake(self, digest: Digest, live_until: int, window_s: int) -> None:
         """Wakes the collector when the Time Machine's window over a manifest closes."""

@@ -14,7 +14,7 @@ from chalicelib.storage.blobs import BlobLinkRow, BlobRow, LinkRow, UsesRow
 from chalicelib.storage.manifests import BodyRow, ManifestRow, ParentRow, ReferrerRow, TaggedRow
 from chalicelib.storage.manifests import unchanged as manifest_unchanged
 from chalicelib.storage.repositories import change_size
-from chalicelib.storage.table import Batch, LostRace, Row, Transaction, get, put_all, query
+from chalicelib.storage.table import LostRace, Row, Transaction, get, put_all, query
 from chalicelib.storage.timers import timer
 
 # Edges that are read at once: the first that counts ends the look, so that what lives costs one page.
@@ -84,14 +84,6 @@ class GarbageStore:
         """Edges that keep a manifest, some at a time."""
         rows = query(ParentRow, keys.parent(repository_id, digest), page=EDGES_AT_ONCE)
         return _pages(Edge(row, Digest.parse(row.parent)) for row in rows)
-
-    def manifests(self, repository_id: str, digests: Iterable[Digest]) -> dict[Digest, ManifestRow]:
-        """Manifests by their digests, those that are there."""
-        batch = Batch()
-        reads = {digest: batch.add(ManifestRow, keys.manifest(repository_id, digest)) for digest in digests}
-        if reads:
-            batch.read()
-        return {digest: read.row for digest, read in reads.items() if read.row}
 
     def move_manifest(self, row: ManifestRow, state: State) -> None:
         """Gives a manifest another state. Raises LostRace when it changed meanwhile."""

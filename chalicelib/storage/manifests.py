@@ -1,13 +1,13 @@
 """Manifests, their bytes and their edges as they are kept."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.manifests import Manifest
+from chalicelib.domain.manifests import Manifest, children_of
 from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import bucket_keys, keys
@@ -40,6 +40,9 @@ class ManifestRow(Row):
     live_until = OptionalInteger()
     leased_until = OptionalInteger()
     deleted_at = OptionalInteger()
+    # The `quay.expires-after` that counts for every tag which is pointed here, as it was written.
+    expires_after = OptionalText()
+    layers_size = OptionalInteger()
 
     @property
     def is_living(self) -> bool:
@@ -96,6 +99,23 @@ class ManifestStore:
     def get(self, repository_id: str, digest: Digest) -> ManifestRow | None:
         """A manifest's state."""
         return get(ManifestRow, keys.manifest(repository_id, digest))
+
+    def get_all(self, repository_id: str, digests: Iterable[Digest]) -> dict[Digest, ManifestRow]:
+        """Manifests by their digests, those that are there."""
+        batch = Batch()
+        reads = {digest: batch.add(ManifestRow, keys.manifest(repository_id, digest)) for digest in digests}
+        if reads:
+            batch.read()
+        return {digest: read.row for digest, read in reads.items() if read.row}
+
+    def children(self, repository_id: str, indexes: Iterable[Digest]) -> dict[Digest, list[Digest]]:
+        """What indexes name, those that are there."""
+        batch = Batch()
+        reads = {digest: batch.add(BodyRow, keys.body(repository_id, digest)) for digest in indexes}
+        if reads:
+            batch.read()
+        bodies = {digest: self.content(read.row) for digest, read in reads.items()}
+        return {digest: children_of(body) for digest, body in bodies.items() if body is not None}
 
     def get_body(self, repository_id: str, digest: Digest) -> bytes | None:
         """A manifest's bytes."""
@@ -177,6 +197,12 @@ class ManifestStore:
         edge = ReferrerRow.under(keys.referrer(repository_id, row.subject, digest))
         transaction.update(edge, ReferrerRow.deleted_at.set(now), condition=ReferrerRow.pk.exists())
 
+    def show_referrer(self, transaction: Transaction, repository_id: str, row: ManifestRow, digest: Digest) -> None:
+        """Puts a manifest that came back into its subject's list again."""
+        if row.subject is not None:
+            edge = ReferrerRow.under(keys.referrer(repository_id, row.subject, digest))
+            transaction.update(edge, ReferrerRow.deleted_at.remove(), condition=ReferrerRow.pk.exists())
+
     def referrers(self, repository_id: str, subject: Digest, after: Digest | None, limit: int) -> Iterator[ReferrerRow]:
         """Manifests that refer to a subject, by digest, past `after`."""
         past = keys.referrer(repository_id, subject, after)[1] if after else ""
@@ -185,6 +211,10 @@ class ManifestStore:
     def tagged(self, repository_id: str, digest: Digest) -> list[TaggedRow]:
         """Every tag, dead ones inside the window included, that names a manifest."""
         return list(query(TaggedRow, keys.tagged(repository_id, digest)))
+
+    def edge(self, repository_id: str, digest: Digest, tag: str) -> TaggedRow | None:
+        """That a tag names a manifest, or did inside the window."""
+        return get(TaggedRow, keys.tagged(repository_id, digest, tag))
 
     def renew(self, row: ManifestRow, target: str, leased_until: int) -> None:
         """Lengthens a lease and makes a condemned manifest live. Raises LostRace when it changed meanwhile."""

@@ -85,6 +85,12 @@ class RepositoryStore:
             batch.read()
         return {identifier: read.row for identifier, read in reads.items() if read.row}
 
+    def still(self, transaction: Transaction, repository: Repository) -> None:
+        """Lets a transaction fail where a name does not lead to this repository any more."""
+        key = keys.repository_name(repository.namespace_id, repository.name.repository)
+        condition = (RepositoryNameRow.repository_id == repository.id) & (RepositoryNameRow.state == "live")
+        transaction.check(RepositoryNameRow, key, condition)
+
     def add(self, transaction: Transaction, repository: Repository, visibility: Visibility) -> None:
         """Writes a repository's name, and the way back, on condition that the name is free."""
         shared = {"name": repository.name.repository, "visibility": visibility.value}

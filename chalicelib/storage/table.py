@@ -165,6 +165,7 @@ def query(
     after: str = "",
     limit: int | None = None,
     page: int | None = None,
+    backwards: bool = False,
 ) -> Iterator[R]:
     """Rows of a partition whose sort key begins with `key[1]`, in order, past the sort key `after`, consistently.
 
@@ -174,7 +175,14 @@ def query(
     begins = Row.sk.startswith(prefix)
     # `between` is inclusive, and its end is past every key of the prefix: all keys are ASCII.
     condition = Row.sk.between(after + "\x00", prefix + "\x7f") if after else begins
-    return model.query(pk, condition, limit=limit, page_size=page or limit, consistent_read=True)
+    return model.query(
+        pk,
+        condition,
+        limit=limit,
+        page_size=page or limit,
+        consistent_read=True,
+        scan_index_forward=not backwards,
+    )
 
 
 def query_kinds(key: Key, kinds: Mapping[str, type[Row]]) -> list[Row]:
@@ -203,6 +211,27 @@ def view(model: type[R], value: str, after: str, limit: int) -> Iterator[R]:
         answer = connection.query(name, value, condition, index_name="view", limit=limit, exclusive_start_key=start)
         yield from (model.from_raw_data(raw) for raw in answer["Items"])
         limit -= len(answer["Items"])
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
+
+
+def newest(model: type[R], value: str, before: str, page: int) -> Iterator[R]:
+    """Rows of a partition of index `view`, the last first, before one of them (all, without), `page` at a time."""
+    connection, name = Row._get_connection().connection, Row.Meta.table_name
+    condition = UnicodeAttribute(attr_name="view_at") < before if before else None
+    start: Any = None
+    while True:
+        answer = connection.query(
+            name,
+            value,
+            condition,
+            index_name="view",
+            limit=page,
+            exclusive_start_key=start,
+            scan_index_forward=False,
+        )
+        yield from (model.from_raw_data(raw) for raw in answer["Items"])
         start = answer.get("LastEvaluatedKey")
         if not start:
             return
@@ -256,6 +285,12 @@ class Transaction:
     def check(self, model: type[Row], key: Key, condition: Condition) -> None:
         """Lets the transaction fail where a row is not as expected."""
         self._writes.condition_check(model, *key, condition=condition)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be written."""
+        writes = self._writes
+        return not (writes._put_items or writes._update_items or writes._delete_items)
 
     def commit(self) -> None:
         """Writes. Raises LostRace when a condition failed or another writer was in the way."""

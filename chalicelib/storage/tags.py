@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger
-from chalicelib.storage.table import Row, Transaction, absent, get, query
-from chalicelib.storage.timers import timer
+from chalicelib.storage.table import Row, Transaction, absent, get, newest, query
+from chalicelib.storage.timers import TimerRow, timer
 
 # Longer than any window of the Time Machine.
 HISTORY_S = 90 * 86400
@@ -24,8 +25,12 @@ class TagRow(Row):
     digest = DigestText()
     media_type = UnicodeAttribute()
     size = Integer()
+    # Bytes of an image's layers; None for what is no image.
+    layers_size = OptionalInteger()
     life = UnicodeAttribute()
     started_at = Integer()
+    reversion = Integer(default=0)
+    immutable = Integer(default=0)
     expires_at = OptionalInteger()
     view = UnicodeAttribute()
     view_at = UnicodeAttribute()
@@ -42,7 +47,9 @@ class LifeRow(Row):
     digest = DigestText()
     media_type = UnicodeAttribute()
     size = Integer()
+    layers_size = OptionalInteger()
     started_at = Integer()
+    immutable = Integer(default=0)
     ended_at = OptionalInteger()
     reversion = Integer(default=0)
     # 1 where it was ended before its time; 1 where it is recorded that its time was up.
@@ -105,7 +112,10 @@ class TagStore:
             digest=row.digest,
             media_type=row.media_type,
             size=row.size,
+            layers_size=row.layers_size,
             started_at=row.started_at,
+            immutable=row.immutable,
+            reversion=row.reversion,
             ended_at=row.expires_at,
             expires_at=None if row.expires_at is None else row.expires_at + self._history_s,
             view=keys.view_lives(repository_id),
@@ -119,6 +129,33 @@ class TagStore:
             life = LifeRow.under(keys.life(repository_id, row.name, row.life))
             kept_until = LifeRow.expires_at.set(now + self._history_s)
             transaction.update(life, LifeRow.ended_at.set(now), LifeRow.cut.set(1), kept_until)
+
+    def change(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
+        """Writes another end, or whether a tag may change, over the life that was read; its timer follows the end."""
+        transaction.put(row, unchanged(row))
+        life = LifeRow.under(keys.life(repository_id, row.name, row.life))
+        target = keys.tag_target(repository_id, row.name, row.life)
+        actions: list[Action] = [LifeRow.immutable.set(row.immutable)]
+        if row.expires_at is None:
+            actions += [LifeRow.ended_at.remove(), LifeRow.expires_at.remove()]
+            transaction.delete(TimerRow.under(keys.timer(EXPIRY, target)))
+        else:
+            actions += [LifeRow.ended_at.set(row.expires_at)]
+            actions += [LifeRow.expires_at.set(row.expires_at + self._history_s)]
+            transaction.put(timer(EXPIRY, target, row.expires_at))
+        transaction.update(life, *actions)
+
+    def newest(self, repository_id: str, before: str, page: int) -> Iterator[TagRow]:
+        """Tags by the beginning of their lives, the latest first, before a life; from an index, which lags."""
+        return newest(TagRow, keys.view_alive(repository_id), before, page)
+
+    def newest_lives(self, repository_id: str, before: str, page: int) -> Iterator[LifeRow]:
+        """Lives of all tags, the latest first, before one of them; from an index, which lags."""
+        return newest(LifeRow, keys.view_lives(repository_id), before, page)
+
+    def lives(self, repository_id: str, name: str) -> Iterator[LifeRow]:
+        """The lives of one tag, the latest first."""
+        return query(LifeRow, keys.life(repository_id, name, ""), backwards=True)
 
     def remove(self, transaction: Transaction, row: TagRow) -> None:
         """Takes a tag away, if it is still the one that was read."""

@@ -9,10 +9,35 @@ from chalicelib.wiring.people import People
 if TYPE_CHECKING:
     from chalicelib.services.expiry import Expiry
     from chalicelib.services.garbage import Garbage
+    from chalicelib.services.histories import Histories
+    from chalicelib.services.time_machine import TimeMachine
 
 
 class Cleaning(People):
-    """What is taken away when its time has come."""
+    """What is taken away when its time has come, and what brings it back."""
+
+    @cached_property
+    def time_machine(self) -> "TimeMachine":
+        """Changes of tags."""
+        from chalicelib.services.time_machine import Bounds, TimeMachine
+
+        return TimeMachine(
+            self.access,
+            self.usage,
+            self._tags,
+            self._manifests,
+            self._repositories,
+            self._accounts,
+            Bounds(self.settings.tag_expiration_least_s, self.settings.tag_expiration_most_s),
+            self._clock,
+        )
+
+    @cached_property
+    def histories(self) -> "Histories":
+        """Tags and what they named."""
+        from chalicelib.services.histories import Histories
+
+        return Histories(self.access, self._tags, self._manifests, self._clock)
 
     @cached_property
     def garbage(self) -> "Garbage":

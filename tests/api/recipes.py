@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.accounts import Kind
+from chalicelib.domain.names import RepositoryName
 from tests.api.worlds import World
+from tests.builders import a_manifest, someone
 
 Places = Callable[[World, str], dict[str, str]]
 Fields = Callable[[World], dict[str, Any]]
@@ -76,6 +78,14 @@ def the_owners_quota(world: World, _: str) -> dict[str, str]:
     return {"namespace": "owner"} | world.own_quota
 
 
+def a_tag(world: World, _: str) -> dict[str, str]:
+    """Of a manifest of its own, whose digest bodies name."""
+    name, manifest, repository = world.fresh_name, a_manifest(), RepositoryName.parse("acme/app")
+    world.house.services.manifests.push(someone(world.house, "owner", "acme/app"), repository, manifest, [name])
+    world.places["digest"] = str(manifest.digest)
+    return {"tag": name}
+
+
 PLACES: dict[str, Places] = {
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
@@ -85,6 +95,7 @@ PLACES: dict[str, Places] = {
     "createUserQuotaLimitSuperUser": a_users_quota,
     "createUserQuotaSuperUser": no_users_quota,
     "createUserRobot": a_new_robot,
+    "deleteFullTag": a_tag,
     "deleteGlobalMessage": a_message,
     "deleteOrgRobot": a_robot,
     "deleteOrganizationApplication": an_application,
@@ -108,6 +119,8 @@ PLACES: dict[str, Places] = {
     "listUserQuotaSuperUser": the_owners_quota,
     "regenerateOrgRobotToken": a_robot,
     "regenerateUserRobotToken": my_robot,
+    "removeTagFromTimemachine": a_tag,
+    "restoreTag": a_tag,
     "revokeAppToken": my_app_token,
 }
 LIMIT: Fields = lambda _: {"type": "Warning", "threshold_percent": 70}  # noqa: E731 - one of a table of such
@@ -134,6 +147,8 @@ BODIES: dict[str, Fields] = {
     "createUserQuotaLimitSuperUser": LIMIT,
     "createUserQuotaSuperUser": AMOUNT,
     "denyApplication": CONSENT,
+    "removeTagFromTimemachine": lambda world: {"manifest_digest": world.places["digest"], "is_alive": True},
+    "restoreTag": lambda world: {"manifest_digest": world.places["digest"]},
     "signinForConsent": PASSWORD,
     "signinUser": PASSWORD,
     "updateOrganizationApplication": lambda _: {"redirect_uri": "https://bot.example.com/back", "application_uri": ""},

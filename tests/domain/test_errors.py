@@ -56,6 +56,8 @@ SAMPLES = [
     errors.Unavailable(),
     errors.OutgoingRefused("why"),
     errors.OutgoingFailed("why"),
+    errors.TagImmutable("a/b", "v1"),
+    errors.RepositoryFrozen(1),
 ]
 
 

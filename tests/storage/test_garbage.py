@@ -44,8 +44,8 @@ def test_an_edge_that_was_written_anew_stays_and_the_others_go(house: House) -> 
 def test_a_manifest_changes_its_state_only_as_it_was_read(house: House) -> None:
     manifest = a_push(house, "v1")
     repository = repository_of(house).id
-    first = STORE.manifests(repository, [manifest.digest])[manifest.digest]
-    second = STORE.manifests(repository, [manifest.digest, BLOB])[manifest.digest]
+    first = house.services._manifests.get_all(repository, [manifest.digest])[manifest.digest]
+    second = house.services._manifests.get_all(repository, [manifest.digest, BLOB])[manifest.digest]
     STORE.move_manifest(first, State.CONDEMNED)
 
     assert first.state == "condemned"

@@ -14,7 +14,8 @@ RegistryError
 ├── WrongDoor          (a request past the one address that is open)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner InUse
-│                      SoleOwner SuperuserKept AlreadyInitialized
+│                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
+├── RepositoryFrozen   (a repository whose tags do not change now)
 ├── Unsupported        MethodUnsupported BlobInUse MailOff
 └── Unavailable        OutgoingFailed (busy now; the same request may be repeated)
 """

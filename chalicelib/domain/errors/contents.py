@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from chalicelib.domain.errors.kinds import Invalid, NotFound, TooLarge, Unavailable, Unsupported
+from chalicelib.domain.errors.kinds import (
+    Conflict,
+    Invalid,
+    NotFound,
+    RegistryError,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
 
 
 class NameInvalid(Invalid):
@@ -166,3 +174,19 @@ class OutgoingFailed(Unavailable):
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
+
+
+class TagImmutable(Conflict):
+    """A tag that was made not to change."""
+
+    def __init__(self, name: str, tag: str) -> None:
+        super().__init__(f"tag {tag} of {name} is immutable: it can be neither moved, deleted nor made to expire")
+        self.name, self.tag = name, tag
+
+
+class RepositoryFrozen(RegistryError):
+    """A repository whose tags do not change now: it is read-only, or kept by a mirror. `mode` is Quay's number."""
+
+    def __init__(self, mode: int) -> None:
+        super().__init__(f"Repository is in read only or mirror mode: {mode}")
+        self.mode = mode

@@ -18,6 +18,7 @@ from chalicelib.edge.api import (
     setup,
     signin,
     superusers,
+    tags,
     users,
 )
 from chalicelib.edge.oauth import authorize
@@ -41,5 +42,6 @@ CONCEPTS = (
     setup,
     signin,
     superusers,
+    tags,
     users,
 )

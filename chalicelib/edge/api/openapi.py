@@ -51,6 +51,7 @@ PLACES = {
     "repository": "The full path of a repository, as in namespace/name",
     "service": "The name of a service",
     "robot_shortname": "The name of a robot without its namespace",
+    "tag": "A tag",
     "token_uuid": "The id of a token",
     "username": "The name of a user",
     "uuid": "Its id",

@@ -35,6 +35,7 @@ CODES: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.ManifestTooLarge: ("SIZE_INVALID", 413),
     errors.TooLarge: ("SIZE_INVALID", 413),
     errors.Conflict: ("DENIED", 409),
+    errors.RepositoryFrozen: ("DENIED", 403),
     errors.Unsupported: ("UNSUPPORTED", 405),
     # Not of the specification's list, which is for 4xx: docker and crane repeat a 503, and no 429.
     errors.Unavailable: ("UNAVAILABLE", 503),
