@@ -10,7 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.accounts import Kind
+<<<<<<< HEAD
 from chalicelib.domain.names import RepositoryName
+=======
+from chalicelib.storage.notices import NoticeStore
+from chalicelib.storage.table import Transaction
+>>>>>>> 449028f (Say who may manage users, and who may end themselves)
 from tests.api.worlds import World
 from tests.builders import a_manifest, someone
 
@@ -51,6 +56,25 @@ def a_message(world: World, _: str) -> dict[str, str]:
     return {"uuid": admin.get("/messages").json()["messages"][-1]["uuid"]}
 
 
+def a_user(world: World, _: str) -> dict[str, str]:
+    name = world.fresh_name
+    world.house.user(name)
+    return {"username": name}
+
+
+def alone(world: World, who: str) -> dict[str, str]:
+    """Somebody who alone owns an organization: everybody stays, whoever may go."""
+    world.house.services.organizations.create(world.actor(who), world.fresh_name)
+    return {}
+
+
+def my_notice(world: World, who: str) -> dict[str, str]:
+    account, transaction, notices = world.house.account(who), Transaction(), NoticeStore()
+    notices.add(transaction, account.id, "hello", {}, world.house.clock())
+    transaction.commit()
+    return {"uuid": notices.of_user(account.id)[0].uuid}
+
+
 def a_quota(world: World, _: str) -> dict[str, str]:
     """Of an organization of its own: each has one at most."""
     name = world.fresh_name
@@ -87,6 +111,7 @@ def a_tag(world: World, _: str) -> dict[str, str]:
 
 
 PLACES: dict[str, Places] = {
+    "changeInstallUser": a_user,
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
     "createOrgRobot": a_new_robot,
@@ -95,8 +120,13 @@ PLACES: dict[str, Places] = {
     "createUserQuotaLimitSuperUser": a_users_quota,
     "createUserQuotaSuperUser": no_users_quota,
     "createUserRobot": a_new_robot,
+<<<<<<< HEAD
     "deleteFullTag": a_tag,
+=======
+    "deleteCurrentUser": alone,
+>>>>>>> 449028f (Say who may manage users, and who may end themselves)
     "deleteGlobalMessage": a_message,
+    "deleteInstallUser": a_user,
     "deleteOrgRobot": a_robot,
     "deleteOrganizationApplication": an_application,
     "deleteOrganizationApplicationToken": an_application,
@@ -109,6 +139,7 @@ PLACES: dict[str, Places] = {
     "getAppToken": my_app_token,
     "getErrorDescription": lambda *_: {"error_type": "not_found"},
     "getUserAuthorization": my_authorization,
+    "getUserNotification": my_notice,
     "getUserQuota": the_owners_quota,
     "getUserQuotaLimit": the_owners_quota,
     "getUserQuotaLimitSuperUser": the_owners_quota,
@@ -122,6 +153,7 @@ PLACES: dict[str, Places] = {
     "removeTagFromTimemachine": a_tag,
     "restoreTag": a_tag,
     "revokeAppToken": my_app_token,
+    "updateUserNotification": my_notice,
 }
 LIMIT: Fields = lambda _: {"type": "Warning", "threshold_percent": 70}  # noqa: E731 - one of a table of such
 AMOUNT: Fields = lambda _: {"limit_bytes": 10**9}  # noqa: E731
@@ -139,6 +171,7 @@ BODIES: dict[str, Fields] = {
     "changeOrganizationQuotaSuperUser": AMOUNT,
     "changeUserQuotaLimitSuperUser": LIMIT,
     "changeUserQuotaSuperUser": AMOUNT,
+    "createInstallUser": lambda world: {"username": world.fresh_name},
     "createNewUser": lambda world: {"username": world.fresh_name, "password": "password"},
     "createOrganizationApplicationToken": lambda _: {"name": "ci", "scope": "org:admin"},
     "createOrganizationQuota": AMOUNT,
