@@ -10,12 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.accounts import Kind
-<<<<<<< HEAD
 from chalicelib.domain.names import RepositoryName
-=======
 from chalicelib.storage.notices import NoticeStore
 from chalicelib.storage.table import Transaction
->>>>>>> 449028f (Say who may manage users, and who may end themselves)
 from tests.api.worlds import World
 from tests.builders import a_manifest, someone
 
@@ -120,11 +117,8 @@ PLACES: dict[str, Places] = {
     "createUserQuotaLimitSuperUser": a_users_quota,
     "createUserQuotaSuperUser": no_users_quota,
     "createUserRobot": a_new_robot,
-<<<<<<< HEAD
     "deleteFullTag": a_tag,
-=======
     "deleteCurrentUser": alone,
->>>>>>> 449028f (Say who may manage users, and who may end themselves)
     "deleteGlobalMessage": a_message,
     "deleteInstallUser": a_user,
     "deleteOrgRobot": a_robot,
