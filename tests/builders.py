@@ -168,7 +168,7 @@ def a_team(
     house: House, name: str, role: TeamRole, *members: str, organization: str = "acme", by: str = "admin"
 ) -> str:
     """A team with members, made by an owner; gives its id."""
-    team, _ = house.services.teams.put(house.signed_in(by), organization, name, role, None)
+    view, _ = house.services.teams.put(house.signed_in(by), organization, name, role, None)
     for member in members:
         house.services.teams.add_member(house.signed_in(by), organization, name, member)
-    return team.id
+    return view.team.id

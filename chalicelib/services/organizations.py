@@ -16,6 +16,7 @@ from chalicelib.domain.teams import OWNERS, TeamRole
 from chalicelib.domain.timers import PURGE
 from chalicelib.domain.windows import parse_window
 from chalicelib.services.access import Access, Place, refusal
+from chalicelib.services.teams import TeamView
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore, NamespaceRow
@@ -38,16 +39,6 @@ class Wishes:
     window_s: int | None = None
     invoice_email: bool | None = None
     invoice_email_address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TeamView:
-    """A team with how many repositories it has a role on and how many members, where the actor may know that."""
-
-    team: TeamRow
-    can_view: bool
-    repositories: int = 0
-    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)

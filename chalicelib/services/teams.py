@@ -23,7 +23,7 @@ from chalicelib.storage.accounts import AccountNameRow, AccountStore
 from chalicelib.storage.permissions import TEAM, Holder, PermissionStore
 from chalicelib.storage.repositories import RepositoryRow, RepositoryStore
 from chalicelib.storage.table import Transaction, until_won
-from chalicelib.storage.teams import MemberRow, TeamRow, TeamStore
+from chalicelib.storage.teams import TeamRow, TeamStore
 from chalicelib.storage.timers import timer
 
 # How many teams and roles one transaction takes back, of which each is four items of a hundred.
@@ -33,11 +33,34 @@ Change = Callable[[TeamRow, set[str]], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
+class TeamView:
+    """A team with how many repositories it has a role on and how many members, where the actor may know that."""
+
+    team: TeamRow
+    can_view: bool = True
+    repositories: int = 0
+    members: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TeamMember:
+    """Somebody in a team. `kind` is user or robot."""
+
+    name: str
+    kind: str
+
+    @property
+    def is_robot(self) -> bool:
+        """Whether it is a robot."""
+        return self.kind == Kind.ROBOT.value
+
+
+@dataclass(frozen=True, slots=True)
 class Roster:
     """A team with who is in it, by name, and whether the actor may change that."""
 
     team: TeamRow
-    members: Sequence[MemberRow]
+    members: Sequence[TeamMember]
     can_edit: bool
 
 
@@ -68,19 +91,19 @@ class Teams:
 
     def put(
         self, actor: Actor, organization: str, name: str, role: TeamRole, description: str | None
-    ) -> tuple[TeamRow, bool]:
+    ) -> tuple[TeamView, bool]:
         """A team as it shall be, made where it is not there; whether it was made.
 
         Raises TeamInvalid, LastOwner, NothingThere, Unauthenticated, Denied.
         """
 
-        def attempt() -> tuple[TeamRow, bool]:
+        def attempt() -> tuple[TeamView, bool]:
             place = self._access.administered(actor, organization)
             stored = self._store.find(place.id, parse_team(name))
             if stored is None:
-                return self._add(actor, place, name, role, description or ""), True
+                return TeamView(self._add(actor, place, name, role, description or "")), True
             self._change(actor, place, stored, role, stored.description if description is None else description)
-            return stored, False
+            return TeamView(stored), False
 
         return until_won(attempt)
 
@@ -183,21 +206,22 @@ class Teams:
             raise refusal(actor, name, "read")
         if team is None:
             raise NothingThere("team", name)
-        return Roster(team, sorted(self._store.members(team.id), key=lambda row: row.name), place.is_admin)
+        members = [TeamMember(row.name, row.kind) for row in self._store.members(team.id)]
+        return Roster(team, sorted(members, key=lambda one: one.name), place.is_admin)
 
-    def add_member(self, actor: Actor, organization: str, name: str, member: str) -> MemberRow:
+    def add_member(self, actor: Actor, organization: str, name: str, member: str) -> TeamMember:
         """Takes a user, or a robot of the organization, into a team.
 
         Raises FieldInvalid for somebody unknown, AlreadyThere, NothingThere, Unauthenticated, Denied.
         """
 
-        def attempt() -> MemberRow:
+        def attempt() -> TeamMember:
             place, team = self._team(actor, organization, name)
             pointer = self._member(place, member)
             if self._store.member(team.id, pointer.id) is not None:
                 raise AlreadyThere(f"User {member} is already a member of team {name}")
             transaction = Transaction()
-            added = self._store.join(transaction, team, pointer.id, member, pointer.kind)
+            self._store.join(transaction, team, pointer.id, member, pointer.kind)
             self._store.still(transaction, team)
             self._accounts.still_there(transaction, pointer.id)
             if team.team_role is TeamRole.ADMIN:
@@ -207,7 +231,7 @@ class Teams:
             told = {"member": member, "team": name, "namespace": place.name}
             self._usage.note(actor, transaction, "org_add_team_member", place.id, told)
             transaction.commit()
-            return added
+            return TeamMember(member, pointer.kind)
 
         return until_won(attempt)
 

@@ -109,7 +109,7 @@ class TeamStore:
         transaction.delete(MemberRow.under(keys.team_member(team_id, account_id)))
         transaction.commit()
 
-    def join(self, transaction: Transaction, team: TeamRow, account_id: str, name: str, kind: str) -> MemberRow:
+    def join(self, transaction: Transaction, team: TeamRow, account_id: str, name: str, kind: str) -> None:
         """Adds an account to a team, on condition that it is not in it."""
         membership = MembershipRow.under(
             keys.membership(account_id, team.namespace_id, team.id), namespace_id=team.namespace_id, team_id=team.id
@@ -117,7 +117,6 @@ class TeamStore:
         member = MemberRow.under(keys.team_member(team.id, account_id), account_id=account_id, name=name, kind=kind)
         transaction.put(membership)
         transaction.put(member, absent())
-        return member
 
     def still(self, transaction: Transaction, team: TeamRow) -> None:
         """Lets a transaction fail where a team is gone, or has another role than was read."""

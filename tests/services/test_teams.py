@@ -55,10 +55,12 @@ def names(house: House, team: str, by: str = "admin") -> list[str]:
 def test_a_team_is_made_and_made_otherwise(acme: House) -> None:
     service, admin = acme.services.teams, acme.signed_in("admin")
 
-    made, is_new = service.put(admin, "acme", "devs", MEMBER, "developers")
-    assert (made.name, made.team_role, made.description, is_new) == ("devs", MEMBER, "developers", True)
-    again, is_new = service.put(admin, "acme", "devs", CREATOR, None)
-    assert (again.id, again.team_role, again.description, is_new) == (made.id, CREATOR, "developers", False)
+    (made, is_new) = service.put(admin, "acme", "devs", MEMBER, "developers")
+    assert (made.team.name, made.team.team_role, made.team.description, is_new) == ("devs", MEMBER, "developers", True)
+    (again, is_new) = service.put(admin, "acme", "devs", CREATOR, None)
+    assert (again.team.id, again.team.team_role, again.team.description, is_new) == (
+        made.team.id, CREATOR, "developers", False,
+    )  # fmt: skip
     service.put(admin, "acme", "devs", CREATOR, "")
     assert service.roster(admin, "acme", "devs").team.description == ""
     kinds = [event["kind"] for event in events(acme, "org_")]
