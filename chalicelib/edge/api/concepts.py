@@ -12,6 +12,9 @@ from chalicelib.edge.api import (
     logs,
     messages,
     notices,
+    organizations,
+    permissions,
+    prototypes,
     quotas,
     robots,
     service_keys,
@@ -19,6 +22,7 @@ from chalicelib.edge.api import (
     signin,
     superusers,
     tags,
+    teams,
     users,
 )
 from chalicelib.edge.oauth import authorize
@@ -36,6 +40,9 @@ CONCEPTS = (
     logs,
     messages,
     notices,
+    organizations,
+    permissions,
+    prototypes,
     quotas,
     robots,
     service_keys,
@@ -43,5 +50,6 @@ CONCEPTS = (
     signin,
     superusers,
     tags,
+    teams,
     users,
 )
