@@ -11,13 +11,49 @@ from typing import Any
 
 from chalicelib.domain.accounts import Kind
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Role
+from chalicelib.domain.teams import TeamRole
+from chalicelib.services.prototypes import Wish
 from chalicelib.storage.notices import NoticeStore
+from chalicelib.storage.permissions import TEAM
 from chalicelib.storage.table import Transaction
 from tests.api.worlds import World
 from tests.builders import a_manifest, someone
 
 Places = Callable[[World, str], dict[str, str]]
 Fields = Callable[[World], dict[str, Any]]
+
+
+def an_organization(world: World, _: str) -> dict[str, str]:
+    name = world.bare_organization(world.fresh_name)
+    return {"orgname": name, "name": name}
+
+
+def a_team(world: World, _: str) -> dict[str, str]:
+    """With nobody in it, and a role on the repository."""
+    team, owner, services = world.fresh_name, world.actor("owner"), world.house.services
+    services.teams.put(owner, "acme", team, TeamRole.MEMBER, "")
+    services.permissions.put(owner, RepositoryName.parse("acme/app"), TEAM, team, Role.READ)
+    return {"teamname": team}
+
+
+def a_team_of_the_reader(world: World, who: str) -> dict[str, str]:
+    places = a_team(world, who)
+    world.house.services.teams.add_member(world.actor("owner"), "acme", places["teamname"], "reader")
+    return places
+
+
+def a_role_of_the_reader(world: World, _: str) -> dict[str, str]:
+    name = RepositoryName.parse("acme/app")
+    world.house.services.permissions.put(world.actor("owner"), name, "user", "reader", Role.READ)
+    return {"username": "reader"}
+
+
+def a_prototype(world: World, _: str) -> dict[str, str]:
+    """In an organization of its own: one has so many at most."""
+    name = world.bare_organization(world.fresh_name)
+    made = world.house.services.prototypes.create(world.actor("owner"), name, Wish(Role.READ, "user", "reader"))
+    return {"orgname": name, "prototypeid": made.uuid}
 
 
 def an_application(world: World, _: str) -> dict[str, str]:
@@ -112,11 +148,13 @@ PLACES: dict[str, Places] = {
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
     "createOrgRobot": a_new_robot,
+    "createOrganizationPrototypePermission": an_organization,
     "createOrganizationQuotaLimitSuperUser": a_quota,
     "createOrganizationQuotaSuperUser": no_quota,
     "createUserQuotaLimitSuperUser": a_users_quota,
     "createUserQuotaSuperUser": no_users_quota,
     "createUserRobot": a_new_robot,
+    "deleteAdminedOrganization": an_organization,
     "deleteFullTag": a_tag,
     "deleteCurrentUser": alone,
     "deleteGlobalMessage": a_message,
@@ -124,9 +162,14 @@ PLACES: dict[str, Places] = {
     "deleteOrgRobot": a_robot,
     "deleteOrganizationApplication": an_application,
     "deleteOrganizationApplicationToken": an_application,
+    "deleteOrganizationPrototypePermission": a_prototype,
     "deleteOrganizationQuotaLimitSuperUser": a_quota,
     "deleteOrganizationQuotaSuperUser": a_quota,
+    "deleteOrganizationTeam": a_team,
+    "deleteOrganizationTeamMember": a_team_of_the_reader,
+    "deleteTeamPermissions": a_team,
     "deleteUserAuthorization": my_authorization,
+    "deleteUserPermissions": a_role_of_the_reader,
     "deleteUserQuotaLimitSuperUser": a_users_quota,
     "deleteUserQuotaSuperUser": a_users_quota,
     "deleteUserRobot": my_robot,
@@ -134,6 +177,7 @@ PLACES: dict[str, Places] = {
     "getErrorDescription": lambda *_: {"error_type": "not_found"},
     "getUserAuthorization": my_authorization,
     "getUserNotification": my_notice,
+    "getUserPermissions": a_role_of_the_reader,
     "getUserQuota": the_owners_quota,
     "getUserQuotaLimit": the_owners_quota,
     "getUserQuotaLimitSuperUser": the_owners_quota,
@@ -144,9 +188,12 @@ PLACES: dict[str, Places] = {
     "listUserQuotaSuperUser": the_owners_quota,
     "regenerateOrgRobotToken": a_robot,
     "regenerateUserRobotToken": my_robot,
+    "removeOrganizationMember": lambda *_: {"membername": "stranger"},
     "removeTagFromTimemachine": a_tag,
     "restoreTag": a_tag,
     "revokeAppToken": my_app_token,
+    "updateOrganizationPrototypePermission": a_prototype,
+    "updateOrganizationTeamMember": a_team,
     "updateUserNotification": my_notice,
 }
 LIMIT: Fields = lambda _: {"type": "Warning", "threshold_percent": 70}  # noqa: E731 - one of a table of such
@@ -167,7 +214,9 @@ BODIES: dict[str, Fields] = {
     "changeUserQuotaSuperUser": AMOUNT,
     "createInstallUser": lambda world: {"username": world.fresh_name},
     "createNewUser": lambda world: {"username": world.fresh_name, "password": "password"},
+    "createOrganization": lambda world: {"name": world.fresh_name},
     "createOrganizationApplicationToken": lambda _: {"name": "ci", "scope": "org:admin"},
+    "createOrganizationPrototypePermission": lambda _: {"delegate": {"kind": "user", "name": "reader"}},
     "createOrganizationQuota": AMOUNT,
     "createOrganizationQuotaLimitSuperUser": LIMIT,
     "createOrganizationQuotaSuperUser": AMOUNT,
