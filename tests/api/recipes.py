@@ -95,12 +95,6 @@ def a_user(world: World, _: str) -> dict[str, str]:
     return {"username": name}
 
 
-def alone(world: World, who: str) -> dict[str, str]:
-    """Somebody who alone owns an organization: everybody stays, whoever may go."""
-    world.house.services.organizations.create(world.actor(who), world.fresh_name)
-    return {}
-
-
 def my_notice(world: World, who: str) -> dict[str, str]:
     account, transaction, notices = world.house.account(who), Transaction(), NoticeStore()
     notices.add(transaction, account.id, "hello", {}, world.house.clock())
@@ -143,6 +137,8 @@ def a_tag(world: World, _: str) -> dict[str, str]:
     return {"tag": name}
 
 
+# By these everybody ends themselves: somebody new does it in their place.
+ENDS_ONESELF = ("deleteCurrentUser",)
 PLACES: dict[str, Places] = {
     "changeInstallUser": a_user,
     "changeUserQuotaLimitSuperUser": the_owners_quota,
@@ -156,7 +152,6 @@ PLACES: dict[str, Places] = {
     "createUserRobot": a_new_robot,
     "deleteAdminedOrganization": an_organization,
     "deleteFullTag": a_tag,
-    "deleteCurrentUser": alone,
     "deleteGlobalMessage": a_message,
     "deleteInstallUser": a_user,
     "deleteOrgRobot": a_robot,

@@ -8,6 +8,7 @@ from chalicelib.domain.scopes import OFFERED, REPO_READ, SUPER_USER, USER_READ, 
 from chalicelib.edge.api.discovery import declared
 from chalicelib.edge.api.operations import Operation
 from tests.api.examples import ask
+from tests.api.recipes import ENDS_ONESELF
 from tests.api.worlds import PEOPLE, World
 from tests.visitors import Visitor
 
@@ -41,9 +42,10 @@ class Actors:
             return Visitor(self._world.door, self._token(self.name(heading, operation), _scope(heading, operation)))
         if heading == "robot":
             return Visitor(self._world.door, self._world.robot_token)
-        return (
-            Visitor(self._world.door) if heading == "anonymous" else self._world.session(self.name(heading, operation))
-        )
+        if heading == "anonymous":
+            return Visitor(self._world.door)
+        is_last = heading in PEOPLE and operation.id in ENDS_ONESELF
+        return self._world.session(self._world.person() if is_last else self.name(heading, operation))
 
     def _token(self, name: str, scope: str) -> str:
         if (name, scope) not in self._tokens:

@@ -53,6 +53,10 @@ class World:
         """Somebody as the services see them."""
         return self.house.signed_in(name)
 
+    def person(self) -> str:
+        """A user who has nothing; their name."""
+        return self.house.user(self.fresh_name).name
+
     def organization(self, name: str = "") -> dict[str, str]:
         """An organization with one of everything, its name unless one is given a fresh one; what paths call it all."""
         name, owner, services = name or self.fresh_name, self.actor("owner"), self.house.services
@@ -60,7 +64,7 @@ class World:
         for member, (team, role, _) in TEAMS.items():
             services.teams.put(owner, name, team, role, "")
             services.teams.add_member(owner, name, team, member)
-        places = {"orgname": name, "namespace": name, "username": "owner", "teamname": "readers"}
+        places = {"orgname": name, "namespace": name, "username": self.person(), "teamname": "readers"}
         places |= {"repository": self.repository(f"{name}/app"), "membername": "reader"}
         return places | self.robot(name) | self.application(name) | self.quota(name)
 
