@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import FieldInvalid, SettingInvalid
+from chalicelib.domain.expirations import SOURCES
 
 DOWNLOADS = ("redirect", "edge")
 EDGES = ("off", "on", "staging")
@@ -46,6 +47,8 @@ class Settings:
     superusers_full_access: bool = False
     # Hosts and networks that we may call although they are not public, over http too.
     outgoing_allow: str = ""
+    # From when a label `quay.expires-after` counts: the push, or the moment at which the image was built.
+    tag_expiration_from: str = "push"
     # How near to its beginning, and how far from it, an end lies at least and at most that somebody gives a tag.
     tag_expiration_least_s: int = 3600
     tag_expiration_most_s: int = 104 * 7 * 86400
@@ -85,6 +88,7 @@ class Settings:
             ("DOWNLOADS", self.downloads, DOWNLOADS),
             ("EDGE", self.edge, EDGES),
             ("PULL_LOG", self.pull_log, PULL_LOGS),
+            ("TAG_EXPIRATION_FROM", self.tag_expiration_from, SOURCES),
         ):
             if value not in choices:
                 raise SettingInvalid(f"CLOUDBERTH_{name}", f"{value!r} is none of {', '.join(choices)}")

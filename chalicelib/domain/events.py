@@ -8,6 +8,8 @@ DELETE_MANIFEST = "delete_manifest"
 CREATE_TAG, REVERT_TAG, CHANGE_EXPIRATION = "create_tag", "revert_tag", "change_tag_expiration"
 CHANGE_IMMUTABILITY, EXPIRE_FOR_GOOD = "change_tag_immutability", "permanently_delete_tag"
 TAG_EXPIRED = "tag_expired"
+# A label that grants a tag no life that anybody could have meant.
+TAG_EXPIRATION_WARNED = "tag_expiration_warned"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 
 # Every kind that Quay's log has.
@@ -48,6 +50,7 @@ QUAYS = frozenset(QUAYS_WORDS.split())
 OURS = {
     DELETE_MANIFEST: "a manifest deleted by its digest; its tags have their delete_tag, as there",
     TAG_EXPIRED: "a tag whose time was up: Quay records none",
+    TAG_EXPIRATION_WARNED: "a label that grants no life that anybody could have meant: Quay says nothing",
     "create_global_message": "Quay records no messages",
     "delete_global_message": "Quay records no messages",
 }

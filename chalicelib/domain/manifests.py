@@ -12,7 +12,6 @@ from chalicelib.domain.errors import ManifestInvalid, ManifestTooLarge
 MAXIMUM_BYTES = 4 * 1024 * 1024
 # Half of a character, as JSON can escape it and UTF-8 cannot hold it.
 SURROGATE = re.compile("[\ud800-\udfff]")
-EXPIRES_AFTER = "quay.expires-after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,21 +178,6 @@ def _descriptor(value: object, name: str) -> Descriptor | None:
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ManifestInvalid(f"'{name}.size' is not a number of bytes")
     return Descriptor(media_type, Digest.parse(digest), size)
-
-
-def config_expiry(config: bytes) -> str | None:
-    """The `quay.expires-after` label of an image's config, or None where it has none or is no config."""
-    try:
-        document = json.loads(config)
-    except (ValueError, RecursionError):
-        return None
-    for holder in ("config", "container_config"):
-        settings = document.get(holder) if isinstance(document, dict) else None
-        labels = settings.get("Labels") if isinstance(settings, dict) else None
-        label = labels.get(EXPIRES_AFTER) if isinstance(labels, dict) else None
-        if isinstance(label, str):
-            return label
-    return None
 
 
 def children_of(index: bytes) -> list[Digest]:

@@ -34,6 +34,7 @@ class Life:
     ended_at: int | None
     is_reversion: bool
     is_immutable: bool
+    warning: str | None = None
     children: Mapping[Digest, bool] | None = None
 
 
@@ -131,5 +132,6 @@ def _life(row: TagRow | LifeRow, children: Mapping[Digest, bool] | None) -> Life
         row.expires_at if isinstance(row, TagRow) else row.ended_at,
         bool(row.reversion),
         bool(row.immutable),
+        row.warning,
         children,
     )

@@ -10,35 +10,33 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown
-from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG
+from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG, TAG_EXPIRATION_WARNED
 from chalicelib.domain.events import PUSH as PUSHED
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.leases import Lease
-from chalicelib.domain.manifests import EXPIRES_AFTER, Manifest, config_expiry
+from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
-from chalicelib.domain.tags import end_of, expiry
+from chalicelib.domain.tags import end_of
 from chalicelib.services.access import Access, Rights
 from chalicelib.services.blobs import Blobs
+from chalicelib.services.expirations import Expirations
 from chalicelib.services.quotas import check_room
 from chalicelib.services.repositories import Repositories
 from chalicelib.services.tags import Named, TagMoves
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
-from chalicelib.storage.blobs import BlobStore, BlobView
+from chalicelib.storage.blobs import BlobView
 from chalicelib.storage.manifests import ManifestRow, ManifestStore
-from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.table import Batch, LostRace, Read, Transaction, until_won
 from chalicelib.storage.tags import TagRow, TagStore, same
 
 # How many tags one transaction moves: each takes up to six of its hundred items.
 TAGS_AT_ONCE = 10
-LARGEST_CONFIG = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +128,12 @@ class Manifests:
         blobs: Blobs,
         store: ManifestStore,
         tags: TagStore,
-        blob_store: BlobStore,
-        objects: ObjectStore,
+        expirations: Expirations,
         lease: Lease,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._usage, self._repositories, self._blobs = access, usage, repositories, blobs
-        self._store, self._tags, self._blob_store, self._objects = store, tags, blob_store, objects
+        self._store, self._tags, self._expirations = store, tags, expirations
         self._lease, self._clock, self._bodies = lease, clock, BodyCache()
 
     def find(self, actor: Actor, name: RepositoryName, reference: "str | Digest") -> Pulled:
@@ -208,22 +205,24 @@ class Manifests:
 
         until_won(attempt)
 
-    def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[str]) -> None:
-        """Takes a manifest in and points tags to it.
+    def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[str]) -> str:
+        """Takes a manifest in and points tags to it; gives what the pusher is to be told, empty for nothing.
 
         Raises Unauthenticated, NameUnknown, and ManifestBlobUnknown naming all that is missing.
         """
         repository = self._repositories.for_push(actor, name)
         names, edges = list(dict.fromkeys(tags)), Edges(self._store, self._lease, self._clock, repository, manifest)
+        warning = ""
         for start in range(0, max(len(names), 1), TAGS_AT_ONCE):
-            self._push(actor, edges, names[start : start + TAGS_AT_ONCE])
+            warning = self._push(actor, edges, names[start : start + TAGS_AT_ONCE])
         self._bodies.put(repository.id, manifest.digest, manifest.content)
+        return warning
 
-    def _push(self, actor: Actor, edges: "Edges", tags: list[str]) -> None:
+    def _push(self, actor: Actor, edges: "Edges", tags: list[str]) -> str:
         repository, manifest = edges.repository, edges.manifest
         overtaken = False
 
-        def attempt() -> None:
+        def attempt() -> str:
             nonlocal overtaken
             # Whoever was first may have written the same edges under a ULID of its own.
             push_ulid, overtaken = edges.fresh(overtaken=overtaken), True
@@ -231,9 +230,9 @@ class Manifests:
             seen.rights.check(PUSH)
             check_room(seen.rights.namespace, 0)
             self._check_named(repository, seen)
-            self._write(actor, repository, manifest, tags, seen, push_ulid)
+            return self._write(actor, repository, manifest, tags, seen, push_ulid)
 
-        until_won(attempt)
+        return until_won(attempt)
 
     def _look(self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str]) -> Seen:
         batch = Batch()
@@ -270,19 +269,20 @@ class Manifests:
 
     def _write(
         self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str], seen: Seen, push_ulid: str
-    ) -> None:
+    ) -> str:
         now = int(self._clock())
         stored = seen.manifest.row
         transaction = Transaction()
         moves = TagMoves(transaction, repository, (self._store, self._tags), now)
-        label = self._label(repository, manifest, seen) or manifest.annotations.get(EXPIRES_AFTER)
-        expires_at = expiry(label, now)
+        said = self._expirations.said(repository, manifest, seen.blobs, [read.row for read in seen.children.values()])
+        expiration = self._expirations.at(said, now)
+        expires_at = expiration.end
         named = Named(manifest.digest, manifest.media_type, manifest.size, manifest.layers_size)
         changed = {tag: row for tag, row in seen.stored_tags if not same(row, manifest.digest, expires_at, now)}
         for tag, row_before in changed.items():
-            moves.begin(tag, named, expires_at, row_before)
+            moves.begin(tag, named, expires_at, row_before, warning=expiration.warning)
         row = self._row(repository, manifest, stored, push_ulid, now)
-        row.expires_after = label
+        row.expires_after, row.built_at = said.label, said.built_at
         again = {tag for tag, row_before in changed.items() if row_before and row_before.digest == manifest.digest}
         row.live_until = moves.remaining(manifest.digest, dict.fromkeys(again, now)) if again else row.live_until
         if tags:
@@ -297,7 +297,11 @@ class Manifests:
         self._store.put_referrer(transaction, repository.id, manifest, push_ulid)
         told = {"tags": tags, "manifest_digest": str(manifest.digest), "mediaType": manifest.media_type}
         self._usage.record(actor, transaction, PUSHED, repository, told, seen.rights.waits)
+        if expiration.warning and tags:
+            warned = {"tags": tags, "manifest_digest": str(manifest.digest), "message": expiration.warning}
+            self._usage.record(actor, transaction, TAG_EXPIRATION_WARNED, repository, warned)
         transaction.commit()
+        return expiration.warning if tags else ""
 
     def _row(
         self, repository: Repository, manifest: Manifest, stored: ManifestRow | None, push_ulid: str, now: int
@@ -315,17 +319,6 @@ class Manifests:
             pushed_at=living.pushed_at if living else now,
             live_until=living.live_until if living else None,
         )
-
-    def _label(self, repository: Repository, manifest: Manifest, seen: Seen) -> str | None:
-        """The label of an image's config: noted when the config was pushed, read from S3 when it came past us."""
-        config = manifest.config
-        if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
-            return None
-        link = seen.blobs[config.digest].link
-        if link is not None and link.seen:
-            return link.seen.expires_after
-        blob = self._blob_store.view(repository.id, config.digest).blob
-        return config_expiry(self._objects.get(blob.s3_key)) if blob and blob.size <= LARGEST_CONFIG else None
 
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
         """Ends a manifest's tags and its lease: it is gone for readers, and stays for the Time Machine.

@@ -61,8 +61,9 @@ class TagMoves:
         stored: TagRow | None,
         *,
         reversion: bool = False,
+        warning: str = "",
     ) -> None:
-        """Points a tag to a manifest; `reversion` is for one that it had lost.
+        """Points a tag to a manifest; `reversion` is for one that it had lost, `warning` what its label was warned of.
 
         Raises TagImmutable where it names another one and may not change.
         """
@@ -74,6 +75,7 @@ class TagMoves:
         row.digest, row.media_type = named.digest, named.media_type
         row.size, row.layers_size = named.size, named.layers_size
         row.started_at, row.expires_at, row.reversion = self._now, expires_at, int(reversion)
+        row.warning = warning or None
         if stored is not None and stored.digest == named.digest and stored.is_alive(self._now):
             row.immutable = stored.immutable
         self._tags.begin(self._transaction, row, stored, self._repository.id)

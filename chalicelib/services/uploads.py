@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
+from chalicelib.domain.expirations import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.leases import Lease
-from chalicelib.domain.manifests import EXPIRES_AFTER, config_expiry
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import PUSH, Actor
 from chalicelib.domain.repositories import Repository
@@ -24,7 +24,7 @@ from chalicelib.services.quotas import check_room
 from chalicelib.services.repositories import Repositories
 from chalicelib.services.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.blobs import BlobStore, BlobView, FenceRow, Sniffed
+from chalicelib.storage.blobs import BlobStore, BlobView, FenceRow
 from chalicelib.storage.objects import Gone, ObjectStore
 from chalicelib.storage.table import Batch, LostRace, Read, Transaction, absent, until_won
 from chalicelib.storage.uploads import CANCELLED, CLOSED, GRANTED, LINKED, OPEN, UploadRow, UploadStore
@@ -394,5 +394,5 @@ def _check_open(row: UploadRow | None) -> None:
         raise BlobUploadUnknown
 
 
-def _sniff(content: bytes) -> Sniffed:
-    return Sniffed(config_expiry(content) if EXPIRES_AFTER.encode() in content else None)
+def _sniff(content: bytes) -> Lifetime:
+    return of_config(content) if EXPIRES_AFTER.encode() in content else Lifetime()

@@ -1,12 +1,12 @@
 """Blobs, who has them, and what holds them, as they are kept."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.expirations import Lifetime
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
@@ -15,13 +15,6 @@ from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalNumb
 from chalicelib.storage.repositories import change_size
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
-
-
-@dataclass(frozen=True, slots=True)
-class Sniffed:
-    """What was seen in a blob as it passed: the `quay.expires-after` label, should it be an image's config."""
-
-    expires_after: str | None
 
 
 class BlobLinkRow(Row):
@@ -34,6 +27,7 @@ class BlobLinkRow(Row):
     deleted_at = OptionalNumber()
     sniffed = Integer(default=0)
     expires_after = OptionalText()
+    built_at = OptionalInteger()
 
     @property
     def is_living(self) -> bool:
@@ -41,9 +35,9 @@ class BlobLinkRow(Row):
         return State(self.state).is_living
 
     @property
-    def seen(self) -> Sniffed | None:
+    def seen(self) -> Lifetime | None:
         """What was seen in it, None where nobody looked."""
-        return Sniffed(self.expires_after) if self.sniffed else None
+        return Lifetime(self.expires_after, self.built_at) if self.sniffed else None
 
 
 class BlobRow(Row):
@@ -132,7 +126,7 @@ class BlobStore:
         size: int,
         s3_key: str,
         leased_until: int,
-        seen: Sniffed | None = None,
+        seen: Lifetime | None = None,
     ) -> None:
         """Links a blob that lies under `s3_key`, or renews what is there: lease, timer, sizes, blob and way back.
 
@@ -145,7 +139,8 @@ class BlobStore:
             keys.blob_link(repository.id, view.digest),
             size=size,
             leased_until=leased_until,
-            expires_after=seen.expires_after if seen else None,
+            expires_after=seen.label if seen else None,
+            built_at=seen.built_at if seen else None,
             sniffed=int(seen is not None),
         )
         transaction.put(row, _unchanged(stored))

@@ -42,6 +42,7 @@ class ManifestRow(Row):
     deleted_at = OptionalInteger()
     # The `quay.expires-after` that counts for every tag which is pointed here, as it was written.
     expires_after = OptionalText()
+    built_at = OptionalInteger()
     layers_size = OptionalInteger()
 
     @property

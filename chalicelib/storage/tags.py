@@ -10,7 +10,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger
+from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger, OptionalText
 from chalicelib.storage.table import Row, Transaction, absent, get, newest, query
 from chalicelib.storage.timers import TimerRow, timer
 
@@ -31,6 +31,8 @@ class TagRow(Row):
     started_at = Integer()
     reversion = Integer(default=0)
     immutable = Integer(default=0)
+    # What whoever pushed it was told of its label, None for nothing.
+    warning = OptionalText()
     expires_at = OptionalInteger()
     view = UnicodeAttribute()
     view_at = UnicodeAttribute()
@@ -50,6 +52,7 @@ class LifeRow(Row):
     layers_size = OptionalInteger()
     started_at = Integer()
     immutable = Integer(default=0)
+    warning = OptionalText()
     ended_at = OptionalInteger()
     reversion = Integer(default=0)
     # 1 where it was ended before its time; 1 where it is recorded that its time was up.
@@ -115,6 +118,7 @@ class TagStore:
             layers_size=row.layers_size,
             started_at=row.started_at,
             immutable=row.immutable,
+            warning=row.warning,
             reversion=row.reversion,
             ended_at=row.expires_at,
             expires_at=None if row.expires_at is None else row.expires_at + self._history_s,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.services.arrivals import Arrivals
 from chalicelib.services.blobs import Blobs
+from chalicelib.services.expirations import Expirations
 from chalicelib.services.grants import Grants
 from chalicelib.services.manifests import Manifests
 from chalicelib.services.referrers import Referrers
@@ -112,8 +113,7 @@ class Services(Cleaning):
             self.blobs,
             self._manifests,
             self._tags,
-            self._blobs,
-            self.objects,
+            Expirations(self._blobs, self.objects, self.settings.tag_expiration_from),
             self._lease,
             self._clock,
         )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge, RegistryError
-from chalicelib.domain.manifests import MAXIMUM_BYTES, config_expiry, parse_manifest
+from chalicelib.domain.manifests import MAXIMUM_BYTES, children_of, parse_manifest
 from tests.builders import a_descriptor, a_manifest, an_index
 
 ONE, TWO, THREE = (Digest.of(bytes([number])) for number in range(3))
@@ -341,45 +341,8 @@ def test_bytes_that_are_no_json_object_are_refused(content: bytes) -> None:
             parse_manifest(content, media_types.OCI_MANIFEST)
 
 
-@pytest.mark.parametrize("holder", ["config", "container_config"])
-def test_the_expiry_label_of_a_config_is_found(holder: str) -> None:
-    assert config_expiry(json.dumps({holder: {"Labels": {"quay.expires-after": "2w"}}}).encode()) == "2w"
+def test_the_children_of_an_index_are_named_once_and_in_order() -> None:
+    entries = [{"digest": str(Digest.of(content))} for content in (b"b", b"a", b"b")]
 
-
-def test_the_images_own_label_counts_before_that_of_the_container_it_was_made_in() -> None:
-    both = {
-        name: {"Labels": {"quay.expires-after": label}}
-        for name, label in (("container_config", "1d"), ("config", "2d"))
-    }
-
-    assert config_expiry(json.dumps(both).encode()) == "2d"
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {},
-        [],
-        1,
-        None,
-        "x",
-        {"config": None},
-        {"config": []},
-        {"config": {"Labels": None}},
-        {"config": {"Labels": ["a"]}},
-        {"config": {"Labels": {}}},
-        {"config": {"Labels": {"quay.expires-after": 1}}},
-        {"Labels": {"quay.expires-after": "1d"}},
-    ],
-)
-def test_a_config_without_the_label_has_none(document: object) -> None:
-    assert config_expiry(json.dumps(document).encode()) is None
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"\xff\xfe", b"{", b"[" * 100_000, b'{"quay.expires-after": ' + b"1" * 5000 + b"}", b"\x1f\x8b" + bytes(99)],
-)
-def test_a_blob_that_is_no_config_has_none(content: bytes) -> None:
-    """Every blob that contains the label's name is looked at, whatever it is."""
-    assert config_expiry(content) is None
+    assert children_of(json.dumps({"manifests": entries}).encode()) == [Digest.of(b"b"), Digest.of(b"a")]
+    assert children_of(b'{"manifests": null}') == []

@@ -243,8 +243,8 @@ def with_label_from_the_edge(house: House) -> Manifest:
 
 
 def with_both(house: House) -> Manifest:
-    config = a_blob(house, a_config({"quay.expires-after": "2h"}))
-    return a_bare_push(house, a_manifest([], config, annotations={"quay.expires-after": "9h"}), "v1")
+    config = a_blob(house, a_config({"quay.expires-after": "9h"}))
+    return a_bare_push(house, a_manifest([], config, annotations={"quay.expires-after": "2h"}), "v1")
 
 
 EXPIRING = [with_label, with_annotation, with_annotation_of_an_index, with_label_from_the_edge, with_both]

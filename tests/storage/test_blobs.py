@@ -3,11 +3,12 @@
 import pytest
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.expirations import Lifetime
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
 from chalicelib.storage import keys
-from chalicelib.storage.blobs import BlobLinkRow, BlobRow, BlobStore, BlobView, Sniffed, UsesRow
+from chalicelib.storage.blobs import BlobLinkRow, BlobRow, BlobStore, BlobView, UsesRow
 from chalicelib.storage.table import LostRace, Transaction, get
 from tests.houses import House
 from tests.rows import CONDEMNED, DELETING, change, due_at, linked_bytes, rows_like
@@ -102,23 +103,23 @@ def test_a_link_that_is_being_deleted_or_has_lost_its_bytes_does_not_count(house
 
 def test_what_was_seen_in_a_blob_stays_when_its_lease_is_renewed(house: House) -> None:
     repository = a_repository()
-    link(repository, seen=Sniffed("2w"))
+    link(repository, seen=Lifetime("2w"))
     link(repository)
     row = STORE.view(repository.id, DIGEST).link
 
     assert row is not None
-    assert row.seen == Sniffed("2w")
+    assert row.seen == Lifetime("2w")
 
 
 def test_a_blob_nobody_looked_into_is_told_from_one_without_a_label(house: House) -> None:
     first, second = a_repository(), a_repository("admin/other")
     link(first)
-    link(second, seen=Sniffed(None))
+    link(second, seen=Lifetime(None))
     unseen, seen = (STORE.view(repository.id, DIGEST).link for repository in (first, second))
 
     assert unseen is not None
     assert seen is not None
-    assert (unseen.seen, seen.seen) == (None, Sniffed(None))
+    assert (unseen.seen, seen.seen) == (None, Lifetime(None))
 
 
 def test_a_delete_hides_the_link_ends_its_lease_and_wakes_the_collector(house: House) -> None:

@@ -40,6 +40,7 @@ TAG = an_object(
     },
     end_ts=NUMBER,
     expiration=TEXT,
+    expiration_warning=TEXT,
     image_id=TEXT,
     docker_image_id=TEXT,
     is_sparse=FLAG,
@@ -167,6 +168,8 @@ def shape(life: Life) -> dict[str, Any]:
     }
     if life.ended_at is not None:
         shown |= {"end_ts": life.ended_at, "expiration": date(life.ended_at)}
+    if life.warning:
+        shown["expiration_warning"] = life.warning
     if life.children is not None:
         presence = {str(digest): is_kept for digest, is_kept in life.children.items()}
         shown |= {

@@ -43,13 +43,17 @@ def push(repository: str, reference: str) -> Reply:
     manifest = parse_manifest(asking.body(), asking.header("content-type"), algorithm)
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
-    services().manifests.push(actor, name, manifest, tags if isinstance(parsed, Digest) else [parsed, *tags])
+    named = tags if isinstance(parsed, Digest) else [parsed, *tags]
+    warning = services().manifests.push(actor, name, manifest, named)
     headers: Headers = {
         "Location": f"/v2/{repository}/manifests/{manifest.digest}",
         "Docker-Content-Digest": str(manifest.digest),
     }
     if manifest.subject:
         headers["OCI-Subject"] = str(manifest.subject)
+    if warning:
+        # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#warnings
+        headers["Warning"] = f'299 - "{warning}"'
     if tags:
         headers["OCI-Tag"] = list(dict.fromkeys(tags))
     return empty(201, headers)
