@@ -1,11 +1,9 @@
 """The usage log as it is read: a span of days, positions in it, and what its metadata tells besides."""
 
 import datetime
-import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.events import DELETE_TAG, NAMING
@@ -14,12 +12,9 @@ from chalicelib.domain.ids import ALPHABET, LENGTH, is_ulid
 DAY_S = 86400
 # Quay's: a month is what counts are told of.
 MOST_COUNTED_DAYS = 31
-LONGEST_CALLBACK = 2000
 RANDOM_BITS = 80
 # ULIDs begin with the epoch; the table's numbers, of 38 digits, hold those of two thousand years more.
 LATEST = 2**36 // DAY_S * DAY_S
-# Names that resolve inside a network and nowhere else.
-INNER = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".intranet", ".corp")
 
 
 def number_of(position: str) -> int:
@@ -43,6 +38,11 @@ def earliest(at: float) -> str:
 def before(position: str) -> str:
     """The ULID just before one."""
     return position_of(number_of(position) - 1)
+
+
+def past(position: str) -> str:
+    """The ULID just after one."""
+    return position_of(number_of(position) + 1)
 
 
 def day_of(position: str) -> str:
@@ -153,28 +153,3 @@ def with_quays_words(kind: str, metadata: Mapping[str, object], performer: str) 
     if kind == DELETE_TAG and "manifest_digest" in metadata:
         told["digest"] = metadata["manifest_digest"]
     return {**told, **metadata}
-
-
-def parse_callback(text: str) -> str:
-    """An address that an export is told to: https, and of a public host by its looks.
-
-    Whether its name leads somewhere public is looked at again when it is called. Raises FieldInvalid.
-    """
-    try:
-        parts = urlsplit(text)
-        host, _ = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        raise FieldInvalid("callback_url", "it is no address") from None
-    is_safe = parts.scheme == "https" and _is_public(host) and "@" not in parts.netloc and "\\" not in text
-    if not is_safe or len(text) > LONGEST_CALLBACK or not text.isprintable():
-        raise FieldInvalid("callback_url", "say https://HOST/PATH of a public host")
-    return text
-
-
-def _is_public(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        # A name of one word is of this network; one that ends in a number is an address in disguise.
-        last = host.rpartition(".")[2]
-        return "." in host and not host.endswith(INNER) and last[:1].isalpha()

@@ -58,6 +58,16 @@ class Outgoing:
         if parts.scheme not in ("https", "http"):
             raise OutgoingRefused("say https://HOST/PATH")
         self._check_scheme(host, is_plain=parts.scheme == "http")
+        self._check_literal(host)
+
+    def _check_literal(self, host: str) -> None:
+        """Refuses a host that is an address itself, and none that may be called."""
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return
+        if not (is_public(address) or self._permitted.has_address(address)):
+            raise OutgoingRefused(f"{host} is not on the public internet, and the operator does not permit it")
 
     def _check_scheme(self, host: str, *, is_plain: bool) -> None:
         if is_plain and not self._permitted.has_host(host):

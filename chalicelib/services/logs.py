@@ -1,18 +1,14 @@
-"""The usage log, read: page by page, counted by day, and exported as one file."""
+"""The usage log, read: page by page, and counted by day."""
 
 import heapq
 import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Kind
-from chalicelib.domain.digests import Digest
-from chalicelib.domain.emails import parse_email
-from chalicelib.domain.errors import FieldInvalid, NothingThere, Unavailable
-from chalicelib.domain.events import Event
-from chalicelib.domain.ids import ulid
+from chalicelib.domain.errors import FieldInvalid, Unavailable
 from chalicelib.domain.logs import (
     DAY_S,
     Asked,
@@ -21,18 +17,13 @@ from chalicelib.domain.logs import (
     day_of,
     day_start,
     earliest,
-    parse_callback,
     with_quays_words,
 )
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.access import Access
-from chalicelib.services.sealing import hashed, random_secret
 from chalicelib.services.usage import HOUR_S
-from chalicelib.storage import bucket_keys
 from chalicelib.storage.accounts import AccountStore
-from chalicelib.storage.objects import ObjectStore
-from chalicelib.storage.table import Transaction
 from chalicelib.storage.usage import (
     LogRow,
     Run,
@@ -47,9 +38,6 @@ PAGE = 20
 MOST_READ, READ_AT_ONCE = 8000, 2000
 # What one answer counts at most before it says to ask again, and from when on it writes down what it counted.
 MOST_COUNTED, WORTH_KEEPING = 40_000, 1000
-# A file holds at most so many records: it is made while somebody waits.
-MOST_EXPORTED = 50_000
-EXPORTED = "export_logs_success"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,41 +80,34 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class _Where:
-    """A log that the actor may read: its runs, and of what it is."""
+class Where:
+    """A log that the actor may read: its runs, and of what it is, where it is not everybody's."""
 
     runs: Sequence[Run]
     namespace_id: str = ""
     namespace: str = ""
     repository_id: str | None = None
-    told: Mapping[str, object] = field(default_factory=dict)
+    repository: str | None = None
 
 
 class Logs:
-    """The usage log for those who administer what it is of.
-
-    `url` is where we are reached, `presign_s` for how long the address of a file is good, in seconds.
-    """
+    """The usage log for those who administer what it is of."""
 
     def __init__(
         self,
         access: Access,
         store: UsageStore,
         accounts: AccountStore,
-        objects: ObjectStore,
-        url: str,
-        presign_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._access, self._store, self._accounts, self._objects = access, store, accounts, objects
-        self._url, self._presign_s, self._clock = url, presign_s, clock
+        self._access, self._store, self._accounts, self._clock = access, store, accounts, clock
 
     def page(self, actor: Actor, whose: Whose, asked: Asked, after: str | None = None) -> LogPage:
         """Twenty records, newest first, past where the page before ended.
 
         Raises FieldInvalid for a performer that there is none of; Unauthenticated, Denied, NotFound.
         """
-        where, period = self._where(actor, whose), asked.period(self._clock())
+        where, period = self.where(actor, whose), asked.period(self._clock())
         found, following = self._page(where.runs, asked, period, after)
         if not found and following is None and asked.performer and self._accounts.find(asked.performer) is None:
             raise FieldInvalid("performer", "no account has this name")
@@ -163,7 +144,7 @@ class Logs:
         Raises FieldInvalid for more than 31 days, and Unavailable while there is still much to count: what was counted
         so far stays counted.
         """
-        where, period = self._where(actor, whose), asked.period(self._clock())
+        where, period = self.where(actor, whose), asked.period(self._clock())
         check_countable(period)
         total: Counter[tuple[str, str]] = Counter()
         budget = iter(range(MOST_COUNTED))
@@ -220,88 +201,23 @@ class Logs:
                 changed[day] = reached, {kind: count for (counted, kind), count in kept.items() if counted == day}
         self._store.keep_counted(run, changed)
 
-    def export(
-        self, actor: Actor, whose: Whose, asked: Asked, callback_url: str | None = None, email: str | None = None
-    ) -> str:
-        """Writes the records of some days into a file, and gives the id that opens it.
-
-        Whom to tell goes into the outbox. Raises FieldInvalid for a callback that is not https and public, and for
-        more records than a file holds.
-        """
-        where, period = self._where(actor, whose), asked.period(self._clock())
-        told: dict[str, object] = {**where.told}
-        if callback_url:
-            told["url"] = parse_callback(callback_url)
-        if email:
-            told["email"] = parse_email(email)
-        identifier = random_secret("")
-        entries = [_exported(row) for row in self._all_of(where.runs, period)]
-        document = {"export_id": identifier, "start_time": period.start, "end_time": period.end, **where.told}
-        content = json.dumps({**document, "logs": entries}, ensure_ascii=False).encode()
-        self._objects.put(bucket_keys.export(hashed(identifier)), content, Digest.of(content))
-        self._tell(actor, where, told, document)
-        return identifier
-
-    def _all_of(self, runs: Sequence[Run], period: Period) -> Iterator[LogRow]:
-        for number, row in enumerate(self._newest(runs, period, None, READ_AT_ONCE)):
-            if number == MOST_EXPORTED:
-                raise FieldInvalid("starttime", f"more than {MOST_EXPORTED} records: ask for fewer days")
-            yield row
-
-    def _tell(self, actor: Actor, where: _Where, told: Mapping[str, object], document: Mapping[str, object]) -> None:
-        """Records the export, and promises it to whom the actor named."""
-        now = self._clock()
-        transaction = Transaction()
-        metadata = {**actor.application, **told}
-        event = Event(
-            ulid(now), now, EXPORTED, where.namespace_id, where.repository_id, actor.name, actor.address, metadata
-        )
-        self._store.record(transaction, event)
-        if "url" in told or "email" in told:
-            address = f"{self._url}/exportedlogs/{document['export_id']}"
-            result = {**document, **told, "exported_data_url": address, "status": "success"}
-            promised = Event(
-                event.id, now, EXPORTED, where.namespace_id, where.repository_id, actor.name, actor.address, result
-            )
-            self._store.promise(transaction, promised, "export_logs")
-        transaction.commit()
-
-    def exported(self, actor: Actor, identifier: str) -> str:
-        """The address of a file, good for minutes, for whoever has its id. Raises NothingThere."""
-        key = bucket_keys.export(hashed(identifier))
-        if not self._objects.exists(key):
-            raise NothingThere("export", actor.name)
-        return self._objects.address("get_object", key, self._presign_s, ResponseContentType="application/json")
-
-    def _where(self, actor: Actor, whose: Whose) -> _Where:
-        """The log asked for, if the actor may read it."""
+    def where(self, actor: Actor, whose: Whose) -> Where:
+        """The log asked for, if the actor may read it. Raises Unauthenticated, Denied, NotFound, NothingThere."""
         if whose.everybody:
             self._access.superuser(actor)
-            return _Where(runs_of_everybody())
+            return Where(runs_of_everybody())
         if whose.repository is not None:
             repository = self._access.standing(actor, whose.repository, Role.ADMIN).repository
-            told = {"namespace": repository.name.namespace, "repository": repository.name.repository}
-            runs = runs_of_repository(repository.id)
-            return _Where(runs, repository.namespace_id, repository.name.namespace, repository.id, told)
+            runs, named = runs_of_repository(repository.id), repository.name
+            return Where(runs, repository.namespace_id, named.namespace, repository.id, named.repository)
         if whose.organization is not None:
             place = self._access.administered(actor, whose.organization)
             identifier, name = place.id, place.name
         else:
             identifier, name = self._access.oneself(actor), actor.name
-        return _Where(runs_of_namespace(identifier), identifier, name, None, {"namespace": name})
+        return Where(runs_of_namespace(identifier), identifier, name)
 
 
 def _entry(row: LogRow, namespace: tuple[str, Kind] | None) -> Entry:
     metadata = with_quays_words(row.kind, json.loads(row.metadata), row.performer)
     return Entry(row.kind, row.at, row.address, row.performer, metadata, namespace)
-
-
-def _exported(row: LogRow) -> dict[str, object]:
-    entry = _entry(row, None)
-    return {
-        "kind": entry.kind,
-        "datetime": entry.at,
-        "ip": entry.address,
-        "performer": entry.performer,
-        "metadata": entry.metadata,
-    }

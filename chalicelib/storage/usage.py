@@ -128,6 +128,11 @@ class UsageStore:
         for raw in _read(run, first, last, page=page, forward=False):
             yield LogRow.from_raw_data(raw)
 
+    def oldest(self, run: Run, first: str, last: str, page: int) -> Iterator[LogRow]:
+        """The same from one ULID up to another, oldest first."""
+        for raw in _read(run, first, last, page=page, forward=True):
+            yield LogRow.from_raw_data(raw)
+
     def kinds(self, run: Run, first: str, last: str) -> Iterator[tuple[str, str, str]]:
         """ULID, kind and performer of records from one ULID up to another, both included."""
         for raw in _read(run, first, last, page=None, forward=True):

@@ -23,6 +23,7 @@ from chalicelib.wiring.cleaning import Cleaning
 
 if TYPE_CHECKING:
     from chalicelib.domain.timers import Work
+    from chalicelib.services.exports import Exports
     from chalicelib.services.health import Checks
     from chalicelib.services.logs import Logs
     from chalicelib.services.reconcile import Reconcile
@@ -37,9 +38,26 @@ class Services(Cleaning):
         """The usage log, read."""
         from chalicelib.services.logs import Logs
 
+        return Logs(self.access, UsageStore(self.settings.log_s), self._accounts, self._clock)
+
+    @cached_property
+    def exports(self) -> "Exports":
+        """Files of the usage log."""
+        from chalicelib.services.exports import Exports
+        from chalicelib.storage.exports import ExportStore
+
         chosen = self.settings
-        store = UsageStore(chosen.log_s)
-        return Logs(self.access, store, self._accounts, self.objects, chosen.url, chosen.presign_s, self._clock)
+        return Exports(
+            self.logs,
+            UsageStore(chosen.log_s),
+            ExportStore(),
+            self.objects,
+            lambda: self._envelope,
+            self.outgoing,
+            chosen.url,
+            chosen.presign_s,
+            self._clock,
+        )
 
     @cached_property
     def checks(self) -> "Checks":
@@ -131,11 +149,11 @@ class Services(Cleaning):
     @cached_property
     def timers(self) -> "Timers":
         """The runner of due timers. A kind that no owner is named for here stays in the table and is not read."""
-        from chalicelib.domain.timers import EXPIRY, GARBAGE
+        from chalicelib.domain.timers import EXPIRY, EXPORT, GARBAGE
         from chalicelib.services.timers import Timers
         from chalicelib.storage.timers import TimerStore
 
-        owners: dict[str, Work] = {GARBAGE: self.garbage.work, EXPIRY: self.expiry.work}
+        owners: dict[str, Work] = {GARBAGE: self.garbage.work, EXPIRY: self.expiry.work, EXPORT: self.exports.go_on}
         return Timers(TimerStore(), owners, self._clock)
 
 

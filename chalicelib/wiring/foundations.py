@@ -23,6 +23,7 @@ from chalicelib.storage.uploads import UploadStore
 from chalicelib.storage.usage import UsageStore
 
 if TYPE_CHECKING:
+    from chalicelib.remote.outgoing import Outgoing
     from chalicelib.services.sealing import Envelope
     from chalicelib.storage.applications import ApplicationStore
     from chalicelib.storage.permissions import PermissionStore
@@ -51,6 +52,14 @@ class Foundations:
         from chalicelib.storage.permissions import PermissionStore
 
         return PermissionStore()
+
+    @cached_property
+    def outgoing(self) -> "Outgoing":
+        """The one way out."""
+        from chalicelib.domain.addresses import Permitted
+        from chalicelib.remote.outgoing import Outgoing
+
+        return Outgoing(Permitted.parse(self.settings.outgoing_allow, "outgoing_allow"))
 
     @cached_property
     def _envelope(self) -> "Envelope":

@@ -22,8 +22,8 @@ locals {
       {
         Sid    = "Exports"
         Effect = "Allow"
-        # Files of the usage log; their age deletes them.
-        Action   = ["s3:GetObject", "s3:PutObject"]
+        # What the job has written, to sign addresses of.
+        Action   = ["s3:GetObject"]
         Resource = ["${aws_s3_bucket.blobs.arn}/exports/*"]
       },
     ], local.reading_keys)
@@ -49,7 +49,7 @@ locals {
         Action   = ["s3:GetObject"]
         Resource = ["${aws_s3_bucket.blobs.arn}/bodies/*"]
       },
-    ])
+    ], local.reading_keys)
 
     reconcile = [
       {

@@ -2,11 +2,14 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import requests
 
 from infra.local import clockwork
 from infra.local.clockwork import Clockwork, Context, Rule, event, rules, seconds
+from tests.stack import Stack, wait_for
 
 
 def test_the_schedules_of_the_app_are_played_as_often_as_they_say_and_timers_every_second() -> None:
@@ -90,3 +93,42 @@ def test_a_turn_is_told_its_time_is_up_when_the_clockwork_stops() -> None:
     assert not thread.is_alive()
     assert 29_000 < left[0] <= 30_000
     assert left[1] == 0
+
+
+@pytest.mark.timeout(180)
+def test_what_is_due_is_done_though_the_clockwork_is_killed_in_the_middle(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "data")
+    try:
+        with requests.Session() as admin:
+            sign_in(admin, stack)
+            exports = []
+            for number in range(12):
+                exports.append(asked(admin, stack, "POST", "/api/v1/user/exportlogs", json={})["export_id"])
+                if number % 4 == 3:
+                    killed = stack.kill("clockwork")
+                    wait_for(lambda killed=killed: stack.pids().get("clockwork", killed) != killed, "a new clockwork")
+            for identifier in exports:
+                wait_for(lambda identifier=identifier: is_open(stack, identifier), "a file", 60)
+    finally:
+        stack.stop()
+
+
+def sign_in(session: requests.Session, stack: Stack) -> None:
+    token = session.get(stack.url + "/csrf_token", timeout=20).json()["csrf_token"]
+    session.headers["X-CSRF-Token"] = token
+    body = {"username": stack.admin, "password": stack.password}
+    answer = session.post(stack.url + "/api/v1/signin", json=body, timeout=20)
+    assert answer.status_code == 200, answer.text
+    session.headers["X-CSRF-Token"] = answer.headers["X-Next-CSRF-Token"]
+
+
+def asked(session: requests.Session, stack: Stack, method: str, path: str, **options: object) -> dict[str, str]:
+    answer = session.request(method, stack.url + path, timeout=20, **options)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def is_open(stack: Stack, identifier: str) -> bool:
+    """The file of an export is there, and whole."""
+    answer = requests.get(f"{stack.url}/exportedlogs/{identifier}", timeout=20)
+    return answer.status_code == 200 and answer.json()["logs"][-1] == {"terminator": True}

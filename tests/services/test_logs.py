@@ -1,6 +1,5 @@
 """The usage log, read: who may, page by page, counted, exported."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,9 +19,8 @@ from chalicelib.services.usage import hour_key
 from chalicelib.storage.table import Transaction
 from chalicelib.storage.usage import UsageStore
 from tests.builders import a_granted, a_push, a_repository, an_organization
-from tests.crashes import Crash, crash_before
 from tests.houses import House
-from tests.rows import events, object_keys, rows_like
+from tests.rows import rows_like
 
 APP = Whose(repository=RepositoryName.parse("admin/app"))
 ACME, MINE, EVERYBODY = Whose(organization="acme"), Whose(), Whose(everybody=True)
@@ -178,17 +176,15 @@ def test_a_page_is_two_queries_though_there_are_a_month_and_ten_thousand_pulls(h
 
 
 def refused(house: House, actor: Actor, whose: Whose, kind: type[Exception]) -> None:
-    """Listing, counting and exporting are refused alike."""
-    what, before = asked(house), object_keys(house, "exports/")
+    """Listing and counting are refused alike."""
+    what = asked(house)
     asking: list[Callable[[], object]] = [
         lambda: house.services.logs.page(actor, whose, what),
         lambda: house.services.logs.counts(actor, whose, what),
-        lambda: house.services.logs.export(actor, whose, what),
     ]
     for ask in asking:
         with pytest.raises(kind):
             ask()
-    assert object_keys(house, "exports/") == before
 
 
 def test_a_log_is_for_those_who_administer_what_it_is_of(house: House) -> None:
@@ -293,67 +289,6 @@ def test_counting_a_quiet_month_is_two_queries_for_each_of_two_runs(house: House
     house.services.logs.counts(actor, MINE, asked(house, 30))
 
     assert house.calls.take() == ["Query"] * 4
-
-
-def test_an_export_is_a_file_of_all_records_that_only_its_id_opens(house: House) -> None:
-    a_push(house, "v1")
-    actor, before = house.signed_in("admin"), object_keys(house, "exports/")
-    identifier = house.services.logs.export(actor, APP, asked(house))
-    (key,) = set(object_keys(house, "exports/")) - set(before)
-    written = json.loads(house.services.objects.get(key))
-
-    assert identifier not in key
-    assert (written["export_id"], written["namespace"], written["repository"]) == (identifier, "admin", "app")
-    assert sorted(entry["kind"] for entry in written["logs"]) == ["create_repo", "push_repo"]
-    assert key in house.services.logs.exported(actor, identifier)
-    with pytest.raises(NothingThere):
-        house.services.logs.exported(actor, key.partition("/")[2])
-    (told,) = events(house, "export_logs")
-    assert identifier not in told["metadata"]
-    assert rows_like(house, "OUT#") == []
-
-
-def test_who_shall_be_told_of_an_export_waits_in_the_outbox(house: House) -> None:
-    actor, address = house.signed_in("admin"), "https://hooks.example.com/logs"
-    identifier = house.services.logs.export(actor, MINE, asked(house), address, "a@example.com")
-    (waiting,) = rows_like(house, "OUT#")
-    promised = json.loads(waiting["event"])["metadata"]
-
-    assert waiting["kind"] == "export_logs"
-    assert (promised["url"], promised["email"], promised["export_id"]) == (address, "a@example.com", identifier)
-    assert promised["exported_data_url"] == f"http://registry.test/exportedlogs/{identifier}"
-
-
-@pytest.mark.parametrize(
-    ("url", "email"), [("http://hooks.example.com", None), ("https://10.0.0.1", None), (None, "me")]
-)
-def test_nobody_is_told_at_an_address_that_is_not_public(house: House, url: str | None, email: str | None) -> None:
-    before = object_keys(house, "exports/")
-
-    with pytest.raises(FieldInvalid):
-        house.services.logs.export(house.signed_in("admin"), MINE, asked(house), url, email)
-    assert object_keys(house, "exports/") == before
-
-
-def test_an_export_of_too_many_records_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "MOST_EXPORTED", 1)
-    a_push(house, "v1")
-
-    with pytest.raises(FieldInvalid, match="fewer days"):
-        house.services.logs.export(house.signed_in("admin"), APP, asked(house))
-
-
-def test_an_export_that_dies_leaves_nothing_that_is_told(house: House) -> None:
-    actor, what = house.signed_in("admin"), asked(house)
-    house.calls.take()
-    house.services.logs.export(actor, MINE, what)
-    calls = house.calls.take()
-    for number in range(1, len(calls) + 1):
-        with pytest.raises(Crash), crash_before(house, number):
-            house.services.logs.export(actor, MINE, what, "https://hooks.example.com/")
-
-    assert len(events(house, "export_logs")) == 1
-    assert rows_like(house, "OUT#") == []
 
 
 def test_days_are_by_our_clock(house: House) -> None:

@@ -34,7 +34,7 @@ PAGE = an_object({"start_time": TEXT, "end_time": TEXT, "logs": a_list(ENTRY)}, 
 COUNTS = an_object({"aggregated": a_list(an_object({"kind": TEXT, "count": NUMBER, "datetime": TEXT}))})
 EXPORT = an_object(
     callback_url=text("An https address of a public host, to which the result is sent"),
-    callback_email=text("An e-mail address to which the result is sent"),
+    callback_email=text("Refused: no mail is sent from here"),
 )
 EXPORTED = an_object({"export_id": TEXT})
 DAYS = (
@@ -132,7 +132,7 @@ def export_organization(actor: Actor, orgname: str, body: dict[str, Any]) -> dic
 @operations.get("/exportedlogs/{export_id}", "getExportedLogs", answers={302: None}, is_internal=True)
 def exported(actor: Actor, export_id: str) -> Reply:
     """The file of an export, for whoever has its id."""
-    address = services().logs.exported(actor, export_id)
+    address = services().exports.address(actor, export_id)
     return empty(302, {"Location": address, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
@@ -152,7 +152,7 @@ def _counts(actor: Actor, whose: Whose) -> dict[str, Any]:
 
 def _export(actor: Actor, whose: Whose, body: dict[str, Any]) -> dict[str, str]:
     told = body.get("callback_url"), body.get("callback_email")
-    return {"export_id": services().logs.export(actor, whose, _asked(), *told)}
+    return {"export_id": services().exports.begin(actor, whose, _asked(), *told)}
 
 
 def _asked() -> Asked:

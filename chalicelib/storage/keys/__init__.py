@@ -53,6 +53,7 @@ FENCE#<S3 key>           META                    a key that is being deleted
 UP#<upload>              META, PART#<number>     upload
 LOG#R#<repository>#c, …#p  <ulid>                usage log: changes, pulls (LOG#N#<namespace>#… without repository)
 OUT#<ulid>               META                    event that someone waits for
+EXPORT#<sha256>          META                    file of the usage log, by the hash of what opens it
 TIMER#<kind>#<target>    META                    work that is due at a time; targets are R#<repo>#MAN|BLOB#<digest>,
                                                  R#<repo>#TAG#<tag>#<life>, BLOB#<digest>, KEY#<digest>#<S3 key>,
                                                  UP#<upload>, N#<namespace> …

@@ -116,6 +116,16 @@ def outbox(ulid: str) -> Key:
     return f"OUT#{ulid}", META
 
 
+def export(sha256: str) -> Key:
+    """A file of the usage log, found by the hash of what opens it."""
+    return f"EXPORT#{sha256}", META
+
+
+def export_target(key: str) -> str:
+    """What the timer of the file of this partition is for: the hash of what opens it."""
+    return key.removeprefix("EXPORT#")
+
+
 def timer(kind: str, target: str) -> Key:
     """Work that is due."""
     return f"TIMER#{kind}#{target}", META

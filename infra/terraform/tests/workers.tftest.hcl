@@ -102,7 +102,7 @@ run "jobs" {
       dispatch        = ["Logs", "Traces", "Stream", "Failures"]
       garbage         = ["Logs", "Traces", "Queue"]
       reconcile       = ["Logs", "Traces", "Table", "Bytes", "Look"]
-      timers          = ["Logs", "Traces", "Table", "Indexes", "Exports", "Garbage", "Manifests"]
+      timers          = ["Logs", "Traces", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
     }
     error_message = "Each function has a role of its own, with what its trigger asks for and no more."
   }
