@@ -163,7 +163,7 @@ class Garbage:
 
     def _take_apart(self, repository_id: str, digest: Digest, row: ManifestRow) -> Outcome:
         """Removes a manifest that only a push can bring back; what it kept is looked at next."""
-        body = self._store.body(repository_id, digest)
+        body = self._manifests.body_row(repository_id, digest)
         if body is not None and body.ulid == row.ulid:
             self._release(repository_id, digest, row, body)
             if body.s3_key:

@@ -13,8 +13,11 @@ from chalicelib.domain.digests import Digest
 
 # Where all bytes of blobs lie, and where those wait that nobody has proven.
 INCOMING, STAGING = "in/", "staging/"
+# Where manifests lie that do not fit into an item.
+BODIES = "bodies/"
 # Where nothing lies, as no repository has this id: listed to see whether the bucket answers.
 NOWHERE = INCOMING + "none/"
+ATTEMPT, BODY = re.compile(r"in/[^/]+/[^/]+"), re.compile(r"bodies/([^/]+)/[^/]+")
 EDGE_KEY = re.compile(r"in/[^/]+/(sha256:[0-9a-f]{64})/[^/]+")
 
 
@@ -46,7 +49,18 @@ def edge_digest(s3_key: str) -> Digest | None:
 
 def manifest_body(repository_id: str, ulid: str) -> str:
     """The S3 key of a manifest's bytes that do not fit into an item."""
-    return f"bodies/{repository_id}/{ulid}"
+    return f"{BODIES}{repository_id}/{ulid}"
+
+
+def body_owner(s3_key: str) -> str | None:
+    """The repository whose manifest's bytes a key is for; None for any other key."""
+    match = BODY.fullmatch(s3_key)
+    return match[1] if match else None
+
+
+def is_attempt(s3_key: str) -> bool:
+    """Whether a key is one that we wrote bytes of a blob under."""
+    return ATTEMPT.fullmatch(s3_key) is not None
 
 
 def export(sha256: str) -> str:

@@ -93,10 +93,6 @@ class GarbageStore:
         transaction.commit()
         row.state, row.version = state.value, row.version + 1
 
-    def body(self, repository_id: str, digest: Digest) -> BodyRow | None:
-        """Where a manifest's bytes are."""
-        return get(BodyRow, keys.body(repository_id, digest))
-
     def wake(self, targets: Iterable[str], at: int) -> None:
         """Wakes the collector for what has lost one that kept it."""
         put_all(timer(GARBAGE, target, at) for target in targets)

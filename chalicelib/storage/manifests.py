@@ -118,9 +118,13 @@ class ManifestStore:
         bodies = {digest: self.content(read.row) for digest, read in reads.items()}
         return {digest: children_of(body) for digest, body in bodies.items() if body is not None}
 
+    def body_row(self, repository_id: str, digest: Digest) -> BodyRow | None:
+        """Where a manifest's bytes are."""
+        return get(BodyRow, keys.body(repository_id, digest))
+
     def get_body(self, repository_id: str, digest: Digest) -> bytes | None:
         """A manifest's bytes."""
-        return self.content(get(BodyRow, keys.body(repository_id, digest)))
+        return self.content(self.body_row(repository_id, digest))
 
     def get_whole(self, repository_id: str, digest: Digest) -> tuple[ManifestRow | None, bytes | None]:
         """State and bytes in one read."""

@@ -8,10 +8,29 @@ from chalicelib.storage.table import Row, get
 
 
 class ReconcileRow(Row):
-    """The last S3 key that was looked at, empty between rounds; when the last round ended, in seconds."""
+    """The last S3 key that was looked at, empty between rounds; when the last round ended. Times are in seconds.
+
+    This round looks at what was written before `bound`; those before it have seen all that was written before
+    `seen_until`.
+    """
 
     after = UnicodeAttribute(default="")
     ended_at = Integer(default=0)
+    bound = Integer(default=0)
+    seen_until = Integer(default=0)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a round goes on."""
+        return bool(self.after)
+
+    def begin(self, bound: int) -> None:
+        """Begins a round over what was written before a second."""
+        self.bound = bound
+
+    def end(self, now: int) -> None:
+        """Ends a round that came to the last key."""
+        self.after, self.ended_at, self.seen_until = "", now, self.bound
 
 
 class ReconcileStore:

@@ -84,7 +84,15 @@ class Services(Cleaning):
         from chalicelib.services.reconcile import Reconcile
         from chalicelib.storage.reconcile import ReconcileStore
 
-        return Reconcile(self.arrivals, self.objects, ReconcileStore(), self.settings.settled_s, self._clock)
+        return Reconcile(
+            self.arrivals,
+            self._blobs,
+            self._manifests,
+            self.objects,
+            ReconcileStore(),
+            self.settings.settled_s,
+            self._clock,
+        )
 
     @cached_property
     def blobs(self) -> Blobs:

@@ -55,25 +55,25 @@ locals {
       {
         Sid    = "Table"
         Effect = "Allow"
-        # Its own place, the blobs, and the fences: nothing else of the table is its business.
+        # Its own place, the blobs, the fences, and where manifests lie: nothing else of the table is its business.
         Action   = ["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
         Resource = [aws_dynamodb_table.registry.arn]
         Condition = {
-          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["SYSTEM", "BLOB#*", "FENCE#*"] }
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["SYSTEM", "BLOB#*", "FENCE#*", "R#*"] }
         }
       },
       {
         Sid      = "Bytes"
         Effect   = "Allow"
-        Action   = ["s3:DeleteObject"]
-        Resource = ["${aws_s3_bucket.blobs.arn}/in/*"]
+        Action   = ["s3:DeleteObject", "s3:GetObject"]
+        Resource = [for prefix in ["in", "bodies"] : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
       },
       {
         Sid       = "Look"
         Effect    = "Allow"
         Action    = ["s3:ListBucket"]
         Resource  = [aws_s3_bucket.blobs.arn]
-        Condition = { StringLike = { "s3:prefix" = ["in/"] } }
+        Condition = { StringLike = { "s3:prefix" = ["in/", "bodies/"] } }
       },
     ]
   }

@@ -6,13 +6,15 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import RepositoryName
 from chalicelib.services.reconcile import ROUND_S, Run
 from chalicelib.storage import bucket_keys, objects
 from infra.local import seed
 from tests import invariants
-from tests.builders import a_blob, a_repository, at_the_edge
+from tests.builders import a_bare_push, a_blob, a_manifest, a_repository, at_the_edge, someone
 from tests.crashes import crash_everywhere
 from tests.houses import House
+from tests.uploading import upload
 
 LATER = 10
 
@@ -74,7 +76,7 @@ def test_the_bytes_of_blobs_stay_whichever_way_they_came(alone: House) -> None:
 
 def test_keys_of_other_forms_are_not_its_business(alone: House) -> None:
     a_repository(alone)
-    for key in ("in/x", "in/x/y", "in/x/sha256:abc/y", "in/x/y/z/w", "other/x/y/z"):
+    for key in ("in/x", "in/x/sha256:abc/y", "in/x/y/z/w", "other/x/y/z"):
         alone.services.objects.put(key, b"", Digest.of(b""))
     settle(alone)
 
@@ -126,7 +128,8 @@ def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: House) 
 
     alone.services.reconcile.run(always)
 
-    assert alone.calls.take() == ["GetItem", "ListObjectsV2", "BatchGetItem", "PutItem", "PutItem"]
+    lists = ["ListObjectsV2", "ListObjectsV2"]
+    assert alone.calls.take() == ["GetItem", *lists, "BatchGetItem", "PutItem", "PutItem"]
 
 
 def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: House) -> None:
@@ -145,3 +148,49 @@ def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: House) -> Non
     assert crash_everywhere(alone, prepare) >= 7
     assert living in keys_of(alone)
     assert bucket_keys.edge_digest(living) == Digest.of(b"living")
+
+
+def orphans(house: House) -> list[str]:
+    """Keys of each kind that a push leaves which died before its transaction."""
+    repository = a_repository(house)
+    content = b"written and never linked"
+    found = [bucket_keys.incoming(repository.id, "attempt"), bucket_keys.manifest_body(repository.id, "push")]
+    for key in found:
+        house.services.objects.put(key, content, Digest.of(content))
+    return found
+
+
+def test_what_a_push_left_that_died_is_removed(alone: House) -> None:
+    left = orphans(alone)
+    alone.services.reconcile.run(always)
+    assert all(alone.services.objects.exists(key) for key in left), "a push may still be on its way"
+
+    alone.clock.ahead_s += ROUND_S
+    settle(alone)
+    assert alone.services.reconcile.run(always).removed == 2
+    assert not any(alone.services.objects.exists(key) for key in left)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_what_blobs_and_manifests_name_stays_in_every_algorithm(alone: House, algorithm: str) -> None:
+    name, content = RepositoryName.parse("admin/app"), b"bytes"
+    a_repository(alone)
+    digest, actor = Digest.of(content, algorithm), someone(alone, "admin", "admin/app")
+    alone.services.uploads.push(actor, name, digest, content)
+    a_bare_push(alone, a_manifest([digest], annotations={"padding": "x" * 40_000}), "v1")
+    upload(alone, [b"in ", b"chunks"], algorithm=algorithm)
+    settle(alone)
+
+    assert alone.services.reconcile.run(always).removed == 0
+    invariants.check(alone)
+
+
+def test_what_a_round_has_seen_costs_no_later_one_a_read(alone: House) -> None:
+    a_bare_push(alone, a_manifest([a_blob(alone)], annotations={"padding": "x" * 40_000}), "v1")
+    settle(alone)
+    alone.services.reconcile.run(always)
+    alone.clock.ahead_s += ROUND_S + LATER
+    alone.calls.take()
+    alone.services.reconcile.run(always)
+
+    assert "GetObject" not in alone.calls.take()

@@ -152,8 +152,8 @@ def answered(answer: Any) -> Reply:
 
 
 def nothing(status: int) -> Reply:
-    """An answer without a body, which Quay gives a type all the same."""
-    return Reply("", {"Content-Type": "text/html; charset=utf-8"}, status)
+    """An answer without a body, which Quay calls JSON all the same."""
+    return Reply("", {"Content-Type": "application/json"}, status)
 
 
 def an_object(required: Mapping[str, Schema] | None = None, **optional: Schema) -> dict[str, Any]:
