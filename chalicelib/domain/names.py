@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import NameInvalid, TagInvalid
+from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, TagInvalid
 
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -58,9 +58,11 @@ def parse_reference(text: str) -> "str | Digest":
 
 
 def parse_account(text: str) -> str:
-    """A user's or organization's name. Raises NameInvalid."""
+    """A user's or organization's name. Raises NamespaceInvalid."""
+    if not 2 <= len(text) <= MAXIMUM_LENGTH:
+        raise NamespaceInvalid(text, f"be between 2 and {MAXIMUM_LENGTH} characters in length")
     if not ACCOUNT.fullmatch(text):
-        raise NameInvalid(text, "an account has 2 to 255 lower-case letters and digits, joined by '.', '_' or '-'")
+        raise NamespaceInvalid(text, "match expression ^([a-z0-9]+(?:[._-][a-z0-9]+)*)$")
     return text
 
 

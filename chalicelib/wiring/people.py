@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.services.permissions import Permissions
     from chalicelib.services.prototypes import Prototypes
     from chalicelib.services.quotas import Quotas
+    from chalicelib.services.registrysize import RegistrySizes
     from chalicelib.services.robots import Robots
     from chalicelib.services.sessions import Sessions
     from chalicelib.services.setup import Setup
@@ -64,6 +65,14 @@ class People(Foundations):
         from chalicelib.storage.notices import NoticeStore
 
         return Superusers(self.access, self.usage, self.accounts, self._accounts, NoticeStore(), self._clock)
+
+    @cached_property
+    def registry_sizes(self) -> "RegistrySizes":
+        """Bytes of everybody."""
+        from chalicelib.services.registrysize import RegistrySizes
+        from chalicelib.storage.registrysize import RegistrySizeStore
+
+        return RegistrySizes(self.access, RegistrySizeStore(self._accounts), self._clock)
 
     @cached_property
     def notices(self) -> "Notices":

@@ -9,6 +9,7 @@ from chalicelib.domain import errors
 LONG = "x" * 100_000
 SAMPLES = [
     errors.NameInvalid(LONG, "why"),
+    errors.NamespaceInvalid(LONG, "why"),
     errors.TagInvalid(LONG),
     errors.DigestInvalid(LONG, "why"),
     errors.SizeInvalid(1, 2),

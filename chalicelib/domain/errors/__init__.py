@@ -1,9 +1,9 @@
 """Everything that can be refused. A leaf carries fields; each dialect of the edge has one table from leaf to answer.
 
 RegistryError
-├── Invalid            NameInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid ManifestBlobUnknown
-│                      BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid TeamInvalid
-│                      RobotInvalid RobotUnknown NotGiven BodyUnreadable OutgoingRefused
+├── Invalid            NameInvalid NamespaceInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid
+│                      ManifestBlobUnknown BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid
+│                      TeamInvalid RobotInvalid RobotUnknown NotGiven BodyUnreadable OutgoingRefused
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      NothingThere

@@ -21,6 +21,14 @@ class NameInvalid(Invalid):
         self.name = name[:300]
 
 
+class NamespaceInvalid(NameInvalid):
+    """A user's or organization's name outside the grammar, in Quay's words."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, why)
+        self.args = (f"Invalid namespace {name[:80]}: Namespace must {why}",)
+
+
 class TagInvalid(Invalid):
     """A tag outside the grammar."""
 
