@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import fastjsonschema
+
+from chalicelib.edge.api.openapi import ERROR_SCHEMA
 from chalicelib.edge.api.operations import Operation, Schema
 from tests.api import recipes
 from tests.api.worlds import World
@@ -40,6 +43,22 @@ def ask(
 def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, world: World) -> dict[str, Any]:
     recipe = recipes_of.get(operation.id)
     return recipe(world) if recipe else {}
+
+
+def misfit(operation: Operation, answer: Answer) -> str:
+    """In what an answer is not what the operation declares; empty where it is."""
+    if answer.status not in {*operation.answers, *operation.refusals}:
+        return f"{answer.status} is not declared"
+    schema = operation.answers.get(answer.status, ERROR_SCHEMA)
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    if schema is None or "contentMediaType" in schema:
+        expected = "" if schema is None else schema["contentMediaType"]
+        return "" if schema is None or kind == expected else f"{kind} is no {expected}"
+    try:
+        fastjsonschema.validate(dict(schema), answer.json())
+    except fastjsonschema.JsonSchemaValueException as error:
+        return f"{answer.status}: {error.message}"
+    return ""
 
 
 def example(schema: Schema) -> Any:

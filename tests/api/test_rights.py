@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.scopes import OFFERED, REPO_READ, SUPER_USER, USER_READ, allows
 from chalicelib.edge.api.discovery import declared
 from chalicelib.edge.api.operations import Operation
-from tests.api.examples import ask
+from tests.api.examples import ask, misfit
 from tests.api.recipes import ENDS_ONESELF
 from tests.api.worlds import PEOPLE, World
 from tests.visitors import Visitor
@@ -91,3 +91,4 @@ def test_those_may_who_shall_and_nobody_else(name: str, world: World, actors: Ac
     shown = {heading: answer.status for heading, answer in answers.items()}
     told = {heading: answer.body[:300] for heading, answer in answers.items()}
     assert shown == dict(zip(HEADINGS, TABLE[name], strict=True)), told
+    assert [wrong for answer in answers.values() if (wrong := misfit(operation, answer))] == []

@@ -63,7 +63,7 @@ NOT_GIVEN = an_object({"error": TEXT}, error_description=TEXT)
     "authorizeApplication",
     parameters=QUESTION,
     answers={200: a_page(), 302: None, 401: a_page()},
-    errors=(404,),
+    errors=(403, 404),
     is_internal=True,
 )
 def authorize(actor: Actor) -> Reply:
