@@ -23,9 +23,8 @@ def ask(
     operation: Operation, visitor: Visitor, world: World, who: str, places: Mapping[str, str] | None = None
 ) -> Answer:
     """What a visitor is answered, who is `who` or would like to be; `places` are told instead of what else would be."""
-    recipe = recipes.PLACES.get(operation.id)
-    places = world.places | (recipe(world, who) if recipe else {}) | (places or {})
-    path = operation.path.format(**{name: quote(places.get(name, name)) for name in operation.places})
+    told = places_of(operation, world, who) | (places or {})
+    path = operation.path.format(**{name: quote(value) for name, value in told.items()})
     path = path if path.startswith(API) else "/" + path
     query = {one.name: "x" for one in operation.parameters if one.required} | _given(recipes.QUERIES, operation, world)
     target = f"{path}?{urlencode(query)}" if query else path
@@ -38,6 +37,13 @@ def ask(
         return visitor.ask(operation.method, target)
     body = example(operation.body) | _given(recipes.BODIES, operation, world)
     return visitor.ask(operation.method, target, json.dumps(body).encode())
+
+
+def places_of(operation: Operation, world: World, who: str) -> dict[str, str]:
+    """What a path of the operation names."""
+    recipe = recipes.PLACES.get(operation.id)
+    known = world.places | (recipe(world, who) if recipe else {})
+    return {name: known.get(name, name) for name in operation.places}
 
 
 def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, world: World) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from urllib3 import HTTPResponse
 
 from chalicelib.edge.api.discovery import declared, openapi_of
 from chalicelib.edge.api.operations import Operation
+from tests.api.examples import places_of
 from tests.api.worlds import World
 from tests.doors import Door
 
@@ -62,15 +63,15 @@ def session(world: World) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def everybody(world: World) -> list[dict[str, str]]:
-    """The headers of an owner and of a superuser, each with a token of all scopes, and of nobody."""
-    tokens = world.token("owner"), world.token("admin", superuser=True)
-    return [*({"Authorization": f"Bearer {token}"} for token in tokens), {}]
+def everybody(world: World) -> list[tuple[str, dict[str, str]]]:
+    """An owner and a superuser with the headers of a token of all scopes, and nobody."""
+    tokens = {"owner": world.token("owner"), "admin": world.token("admin", superuser=True)}
+    return [*((name, {"Authorization": f"Bearer {token}"}) for name, token in tokens.items()), ("owner", {})]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
 def test_an_operation_answers_as_its_document_says(
-    operation: Operation, world: World, session: Session, everybody: list[dict[str, str]]
+    operation: Operation, world: World, session: Session, everybody: list[tuple[str, dict[str, str]]]
 ) -> None:
     told = SCHEMA[operation.path + "/" * operation.slash][operation.method]
     cases = st.one_of(*(told.as_strategy(generation_mode=mode) for mode in GenerationMode))
@@ -83,10 +84,11 @@ def test_an_operation_answers_as_its_document_says(
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=cases, is_real=st.sampled_from([True, True, False]), headers=st.sampled_from(everybody))
-    def ask(case: Case, is_real: bool, headers: dict[str, str]) -> None:
+    @given(case=cases, is_real=st.sampled_from([True, True, False]), somebody=st.sampled_from(everybody))
+    def ask(case: Case, is_real: bool, somebody: tuple[str, dict[str, str]]) -> None:
+        who, headers = somebody
         if is_real:
-            case.path_parameters = {name: world.places.get(name, "x") for name in operation.places}
+            case.path_parameters = places_of(operation, world, who)
         answer = case.call(base_url=URL, session=session, headers=headers, allow_redirects=False)
         case.validate_response(answer, checks=CHECKS)
 
