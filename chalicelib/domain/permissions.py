@@ -84,6 +84,8 @@ class Actor:
     has_token: bool = False
     # When that token was issued to them, in seconds since the epoch.
     issued_at: int = 0
+    # When what they signed in with ends, in seconds since the epoch; 0 for never.
+    until: int = 0
     scopes: frozenset[str] | None = None
     is_superuser: bool = False
     token: str = ""

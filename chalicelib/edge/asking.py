@@ -1,5 +1,6 @@
 """Who asks, and what they sent: the request of the moment in the domain's words."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -78,3 +79,19 @@ def body() -> bytes:
     """The exact bytes that were sent."""
     raw = request().raw_body
     return raw if isinstance(raw, bytes) else raw.encode()
+
+
+def credentials() -> tuple[str, str] | None:
+    """Name and password of the Authorization header (RFC 7617), None without one. Raises Unauthenticated."""
+    scheme, _, encoded = header("authorization").partition(" ")
+    if not scheme:
+        return None
+    if scheme.lower() != "basic":
+        raise Unauthenticated("sign in with name and password")
+    try:
+        name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+    except ValueError:
+        raise Unauthenticated("the Authorization header cannot be read") from None
+    if not colon:
+        raise Unauthenticated("the Authorization header cannot be read")
+    return name, secret

@@ -7,6 +7,7 @@ costs a read, a password costs an argon2 behind the throttle.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.accounts import (
     APP_TOKEN_PREFIX,
@@ -31,6 +32,9 @@ from chalicelib.storage.applications import ClientRow
 from chalicelib.storage.table import Batch
 from chalicelib.storage.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, TokenStore, UsedRow
 
+if TYPE_CHECKING:
+    from chalicelib.services.federation import Federation
+
 # Longer names than any account's are nobody's.
 LONGEST_NAME = 512
 # An id that no account has, looked up for a name that nobody has: both take as long.
@@ -45,6 +49,8 @@ class Recognised:
     account: AccountRow
     token: TokenRow | None = None
     client: ClientRow | None = None
+    # When what was shown ends, in seconds since the epoch, None for never: nothing that is given for it lasts longer.
+    ends_at: int | None = None
 
     @property
     def scopes(self) -> frozenset[str] | None:
@@ -72,6 +78,11 @@ class Recognised:
             fresh_until=(token.fresh_until if token else None) or 0,
             application=application,
         )
+
+
+def looks_signed(secret: str) -> bool:
+    """Whether a password looks like a JWT, which no secret of ours for robots does."""
+    return secret.startswith("ey") and secret.count(".") == 2
 
 
 class Behind:
@@ -118,7 +129,7 @@ class Behind:
 
 
 class Doors:
-    """Recognises by name and password, by name and token, by token alone."""
+    """Recognises by name and password, by name and token, by token alone. `federation` is made on first use."""
 
     def __init__(
         self,
@@ -126,16 +137,21 @@ class Doors:
         tokens: TokenStore,
         throttles: Throttles,
         usage: Usage,
+        federation: Callable[[], "Federation"],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._accounts, self._tokens, self._throttles, self._clock = accounts, tokens, throttles, clock
-        self._usage = usage
+        self._accounts, self._tokens, self._throttles, self._usage = accounts, tokens, throttles, usage
+        self._federation, self._clock = federation, clock
 
     def recognise(self, name: str, secret: str, address: str = "") -> Recognised:
         """Who signs in with a name and a secret, as docker and Basic send them.
 
-        The name is a user's, a robot's, `$app` or `$oauthtoken`. Raises WrongCredentials, TooManyAttempts.
+        The name is a user's, a robot's, `$app` or `$oauthtoken`. Raises WrongCredentials, TooManyAttempts, and
+        OutgoingFailed where the issuer of a robot's token does not answer.
         """
+        if "+" in name and looks_signed(secret):
+            stranger = self._federation().believe(name, secret)
+            return Recognised(stranger.account, ends_at=stranger.ends_at)
         kind = {APP_TOKEN_USER: APP, OAUTH_TOKEN_USER: OAUTH}.get(name)
         if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
             kind = ROBOT
@@ -191,7 +207,7 @@ class Doors:
         account = behind.account()
         if account is not None and not behind.was_used_recently(self._clock()):
             self._tokens.use(token.owner_id, token.uuid, self._clock())
-        return Recognised(account, token, behind.client) if account else None
+        return Recognised(account, token, behind.client, token.expires_at) if account else None
 
     def _has_ended(self, token: TokenRow) -> bool:
         return token.expires_at is not None and token.expires_at <= self._clock()

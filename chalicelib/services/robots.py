@@ -179,13 +179,13 @@ class Robots:
 
     def get(self, actor: Actor, name: RobotName) -> RobotView:
         """A robot with its token. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
-        place, row = self._robot(actor, name)
+        place, row = self.administered(actor, name)
         used = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
         return self._view(place, row, with_token=True, used=used)
 
     def permissions(self, actor: Actor, name: RobotName) -> list[Given]:
         """What a robot was given on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
-        _, row = self._robot(actor, name)
+        _, row = self.administered(actor, name)
         held = {where: role for _, where, role in self._permissions.held(_holder(row))}
         rows = self._repositories.get_all(list(held))
         found = [
@@ -195,7 +195,11 @@ class Robots:
         ]
         return sorted(found, key=lambda given: given.repository)
 
-    def _robot(self, actor: Actor, name: RobotName) -> tuple[Place, RobotRow]:
+    def administered(self, actor: Actor, name: RobotName) -> tuple[Place, RobotRow]:
+        """A robot that the actor administers, and where it is.
+
+        Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
+        """
         place = self._administered(actor, name.namespace)
         row = self._store.robot(place.id, name.robot)
         if row is None:
@@ -213,7 +217,7 @@ class Robots:
         return until_won(lambda: self._regenerate(actor, name, overlap_s))
 
     def _regenerate(self, actor: Actor, name: RobotName, overlap_s: int) -> RobotView:
-        place, row = self._robot(actor, name)
+        place, row = self.administered(actor, name)
         account = self._store.get(row.account_id)
         if account is None:
             raise RobotUnknown(str(name))
@@ -244,12 +248,12 @@ class Robots:
 
         Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
         """
-        _, before = self._robot(actor, name)
+        _, before = self.administered(actor, name)
         # Its rights go first, so that whoever repeats what was cut off leaves nothing behind.
         self._sweep(before)
 
         def attempt() -> RobotRow:
-            place, row = self._robot(actor, name)
+            place, row = self.administered(actor, name)
             transaction = Transaction()
             for listed in self._tokens.listed(row.account_id, ROBOT):
                 self._tokens.revoke(transaction, listed)

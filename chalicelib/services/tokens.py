@@ -11,21 +11,15 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet
-
 from chalicelib.domain.errors import NameInvalid, ScopeInvalid, Unauthenticated
-from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, ANY, PUSH, Actor, Grant, Scope, Source
 from chalicelib.services.access import Access
 from chalicelib.services.doors import Doors
+from chalicelib.services.signing import Signing
 from chalicelib.storage.accounts import AccountRow
 
-ALGORITHM, TYPE = "ES256", "access"
-# Clocks of two machines differ.
-LEEWAY_S = 30
+ACCESS = "access"
 REMEMBERED = 4096
 LARGEST_REQUEST = 100
 
@@ -40,22 +34,18 @@ class Issued:
 
 
 class Tokens:
-    """Issues and believes access tokens. `issuer` is our address, `audience` our host and port, `life_s` seconds."""
+    """Issues and believes access tokens, which live `life_s` seconds, or as long as what they were given for."""
 
     def __init__(
         self,
         doors: Doors,
         access: Access,
-        keys: Sequence[Mapping[str, Any]],
-        issuer: str,
-        audience: str,
+        signing: Signing,
         life_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._doors, self._access, self._clock = doors, access, clock
-        self._keys = [ECKey.import_key(dict(key)) for key in keys]
-        self._ring = KeySet(list(self._keys))
-        self._issuer, self._audience, self._life_s = issuer, audience, life_s
+        self._doors, self._access, self._signing = doors, access, signing
+        self._life_s, self._clock = life_s, clock
         self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
         self._lock = Lock()
 
@@ -66,8 +56,8 @@ class Tokens:
 
         Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for a foreign service or unreadable scopes.
         """
-        if service not in (None, "", self._audience):
-            raise ScopeInvalid(f"this registry's service is {self._audience!r}")
+        if service not in (None, "", self._signing.audience):
+            raise ScopeInvalid(f"this registry's service is {self._signing.audience!r}")
         asked = Scope.merge(Scope.parse_all(scopes))
         if len(asked) > LARGEST_REQUEST:
             raise ScopeInvalid(f"a token has at most {LARGEST_REQUEST} scopes")
@@ -75,14 +65,17 @@ class Tokens:
         account = known.account if known else None
         narrowed = known.scopes if known else None
         access = [entry for scope in asked if (entry := self._entry(account, scope, narrowed))]
-        who = Actor(account.id, account.name, account.kind, account.epoch) if account else ANONYMOUS
+        who = ANONYMOUS
+        if account:
+            until = (known.ends_at if known else None) or 0
+            who = Actor(account.id, account.name, account.kind, account.epoch, until=until)
         return self._sign(who, access, self._clock(), self._life_s)
 
     def prolong(self, actor: Actor, name: RepositoryName, life_s: int) -> str:
         """A token for the same actor to push to one repository with, for a relay to end an upload that takes longer.
 
-        It lives `life_s` seconds from when the actor's own was issued, however often it is prolonged, and lets nobody
-        read; the write it is for looks at the rights again.
+        It lives `life_s` seconds from when the actor's own was issued, however often it is prolonged, but never longer
+        than what they signed in with, and lets nobody read; the write it is for looks at the rights again.
         """
         grant = actor.grants[str(name)]
         entry = {"type": "repository", "name": grant.name, "actions": [PUSH], **_ids(grant)}
@@ -110,21 +103,16 @@ class Tokens:
 
     def _sign(self, who: Actor, access: list[dict[str, Any]], now: float, life_s: int) -> Issued:
         claims = {
-            "iss": self._issuer,
-            "aud": self._audience,
             "sub": who.account_id or "",
             "name": who.name,
             "kind": who.kind,
             "epoch": who.epoch,
-            "iat": int(now),
-            "nbf": int(now),
-            "exp": int(now) + life_s,
-            "jti": ulid(now),
             "access": access,
         }
-        key = self._keys[0]
-        header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
-        return Issued(jwt.encode(header, claims, key, algorithms=[ALGORITHM]), now, life_s)
+        if who.until:
+            claims["until"] = who.until
+            life_s = min(life_s, who.until - int(now))
+        return Issued(self._signing.sign(ACCESS, claims, now, life_s), now, life_s)
 
     def believe(self, token: str) -> Actor:
         """Who a token speaks for. Raises Unauthenticated when it is not ours, not for this, or too old."""
@@ -132,7 +120,8 @@ class Tokens:
         with self._lock:
             known = self._known.get(identity)
         if known is None:
-            known = self._verify(token)
+            claims = self._signing.verify(ACCESS, token)
+            known = float(claims["exp"]), _actor(claims)
             with self._lock:
                 self._known[identity] = known
                 if len(self._known) > REMEMBERED:
@@ -141,19 +130,6 @@ class Tokens:
         if expires_at <= self._clock():
             raise Unauthenticated("the token has expired: get a new one", "invalid_token")
         return actor
-
-    def _verify(self, text: str) -> tuple[float, Actor]:
-        try:
-            token = jwt.decode(text, self._ring, algorithms=[ALGORITHM])
-        except (JoseError, ValueError) as error:
-            raise Unauthenticated("the token is not one of ours", "invalid_token") from error
-        claims = token.claims
-        is_ours = token.header.get("typ") == TYPE and claims.get("iss") == self._issuer
-        if not is_ours or claims.get("aud") != self._audience:
-            raise Unauthenticated("the token is for another use or registry", "invalid_token")
-        if claims["nbf"] > self._clock() + LEEWAY_S:
-            raise Unauthenticated("the token is not valid yet", "invalid_token")
-        return float(claims["exp"]), _actor(claims)
 
 
 def _ids(grant: Grant) -> dict[str, str | None]:
@@ -164,9 +140,15 @@ def _ids(grant: Grant) -> dict[str, str | None]:
 
 def _actor(claims: Mapping[str, Any]) -> Actor:
     grants = {entry["name"]: _grant(entry) for entry in claims["access"] if entry["type"] == "repository"}
-    account_id, issued_at = claims["sub"] or None, int(claims["iat"])
     return Actor(
-        account_id, claims["name"], claims["kind"], claims["epoch"], grants, has_token=True, issued_at=issued_at
+        claims["sub"] or None,
+        claims["name"],
+        claims["kind"],
+        claims["epoch"],
+        grants,
+        has_token=True,
+        issued_at=int(claims["iat"]),
+        until=claims.get("until", 0),
     )
 
 

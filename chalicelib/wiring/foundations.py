@@ -73,6 +73,13 @@ class Foundations:
         return Secrets.load(self.settings.secrets)
 
     @cached_property
+    def _outgoing(self) -> "Outgoing":
+        from chalicelib.domain.addresses import Permitted
+        from chalicelib.remote.outgoing import Outgoing
+
+        return Outgoing(Permitted.parse(self.settings.outgoing_allow, "outgoing_allow"))
+
+    @cached_property
     def access(self) -> Access:
         """Rights."""
         full = self.settings.superusers_full_access

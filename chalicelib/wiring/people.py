@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.services.doors import Doors
+from chalicelib.services.signing import Signing
 from chalicelib.services.throttles import Throttles
 from chalicelib.services.tokens import Tokens
 from chalicelib.storage.throttles import ThrottleStore
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.services.apptokens import AppTokens
     from chalicelib.services.authorizations import Authorizations
     from chalicelib.services.departures import Departures
+    from chalicelib.services.federation import Federation
     from chalicelib.services.messages import Messages
     from chalicelib.services.notices import Notices
     from chalicelib.services.oauth import OAuth
@@ -200,7 +202,22 @@ class People(Foundations):
     def doors(self) -> Doors:
         """Who somebody is."""
         throttles = Throttles(ThrottleStore(), self._clock)
-        return Doors(self._accounts, self._tokens, throttles, self.usage, self._clock)
+        return Doors(self._accounts, self._tokens, throttles, self.usage, lambda: self.federation, self._clock)
+
+    @cached_property
+    def signing(self) -> Signing:
+        """Our own signed tokens."""
+        return Signing(self.secrets.signing, self.settings.url, self.settings.service, self._clock)
+
+    @cached_property
+    def federation(self) -> "Federation":
+        """Robots that sign in with tokens of others."""
+        from chalicelib.services.federation import Federation
+        from chalicelib.services.issuers import Issuers
+        from chalicelib.storage.federation import FederationStore
+
+        issuers = Issuers(FederationStore(), self._outgoing, self._clock)
+        return Federation(self.robots, self.usage, self._accounts, issuers, self.signing, self._clock)
 
     @cached_property
     def sessions(self) -> "Sessions":
@@ -213,16 +230,7 @@ class People(Foundations):
     @cached_property
     def tokens(self) -> Tokens:
         """Access tokens."""
-        chosen = self.settings
-        return Tokens(
-            self.doors,
-            self.access,
-            self.secrets.signing,
-            chosen.url,
-            chosen.service,
-            chosen.token_s,
-            self._clock,
-        )
+        return Tokens(self.doors, self.access, self.signing, self.settings.token_s, self._clock)
 
     @cached_property
     def quotas(self) -> "Quotas":

@@ -131,3 +131,19 @@ def test_a_number_is_whole_and_not_below_0() -> None:
             return caught.value.field
 
         assert asked(refuse, f"/?limit={text}") == "limit"
+
+
+def test_name_and_password_are_read_from_basic() -> None:
+    def shown(text: str) -> dict[str, str]:
+        return {"Authorization": text}
+
+    assert asked(asking.credentials) is None
+    assert asked(asking.credentials, headers=shown("Basic YTpiOmM=")) == ("a", "b:c")
+    for bad in ("Bearer x", "Basic", "Basic !!!", "Basic YWI=", "Basic /w=="):
+
+        def refuse() -> bool:
+            with pytest.raises(Unauthenticated):
+                asking.credentials()
+            return True
+
+        assert asked(refuse, headers=shown(bad))

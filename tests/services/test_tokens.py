@@ -14,7 +14,8 @@ from joserfc.jwk import ECKey
 from chalicelib.domain.errors import Denied, ScopeInvalid, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PULL, PUSH, Role, Source
-from chalicelib.services.tokens import LEEWAY_S, Tokens
+from chalicelib.services.signing import LEEWAY_S, Signing
+from chalicelib.services.tokens import Tokens
 from tests.builders import a_granted, a_repository
 from tests.houses import House, secrets_of
 
@@ -306,9 +307,8 @@ def test_a_token_of_a_retired_key_is_believed_while_the_key_is_in_the_ring(house
     services, settings = house.services, house.settings
 
     def ring(*keys: Mapping[str, Any]) -> Tokens:
-        return Tokens(
-            services.accounts, services.access, keys, settings.url, settings.service, settings.token_s, house.clock
-        )
+        signing = Signing(keys, settings.url, settings.service, house.clock)
+        return Tokens(services.doors, services.access, signing, settings.token_s, house.clock)
 
     assert ring(new, old).believe(token).name == "admin"
     assert ring(old, new).believe(ring(new, old).issue(None, None, []).token).is_anonymous

@@ -3,7 +3,6 @@
 https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/
 """
 
-import base64
 import datetime
 from urllib.parse import parse_qs
 
@@ -24,7 +23,7 @@ LARGEST_FORM = 64 * 1024
 def get() -> Reply:
     """A token for the credentials of the Authorization header."""
     scopes = asking.parameters("scope")
-    return _issue(_basic(), asking.parameter("service"), scopes)
+    return _issue(asking.credentials(), asking.parameter("service"), scopes)
 
 
 @blueprint.route("/v2/auth", methods=["POST"])
@@ -37,7 +36,7 @@ def post() -> Reply:
     if grant != "password":
         raise Unauthenticated(f"grant_type {grant[:40]!r} is not supported: use password")
     name, secret = form.get("username", [""])[0], form.get("password", [""])[0]
-    credentials = (name, secret) if name or secret else _basic()
+    credentials = (name, secret) if name or secret else asking.credentials()
     return _issue(credentials, form.get("service", [None])[0], form.get("scope", []))
 
 
@@ -52,19 +51,3 @@ def _issue(credentials: tuple[str, str] | None, service: str | None, scopes: lis
         "issued_at": moment.isoformat().replace("+00:00", "Z"),
     }
     return as_json(answer, headers={"Cache-Control": "no-store"})
-
-
-def _basic() -> tuple[str, str] | None:
-    """Name and password of the Authorization header (RFC 7617), None without one. Raises Unauthenticated."""
-    scheme, _, encoded = asking.header("authorization").partition(" ")
-    if not scheme:
-        return None
-    if scheme.lower() != "basic":
-        raise Unauthenticated("sign in with name and password")
-    try:
-        name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
-    except ValueError:
-        raise Unauthenticated("the Authorization header cannot be read") from None
-    if not colon:
-        raise Unauthenticated("the Authorization header cannot be read")
-    return name, secret

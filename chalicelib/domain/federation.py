@@ -1,0 +1,86 @@
+"""Federation: which tokens of other issuers stand for a robot, and what such a token must say.
+
+https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation, held more tightly than there.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import FieldInvalid, WrongCredentials
+
+ALGORITHMS = ("RS256", "ES256")
+# How old a token may be, and how far two clocks may differ, in seconds.
+OLDEST_S, LEEWAY_S = 3600, 30
+MOST_RULES, LONGEST_ISSUER, LONGEST_TEXT = 20, 255, 512
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A token of this issuer about this subject is the robot. `audience` is whom it must be for, None for us."""
+
+    issuer: str
+    subject: str
+    audience: str | None = None
+
+    def to_document(self) -> dict[str, str]:
+        """The rule as the API writes it."""
+        shown = {"issuer": self.issuer, "subject": self.subject}
+        return shown | ({"audience": self.audience} if self.audience else {})
+
+
+def parse_rules(documents: Iterable[Mapping[str, object]]) -> tuple[Rule, ...]:
+    """Reads rules as the API takes them. Raises FieldInvalid, in Quay's words where it has some."""
+    rules: list[Rule] = []
+    for document in documents:
+        issuer, subject, audience = (document.get(name) for name in ("issuer", "subject", "audience"))
+        if not isinstance(issuer, str) or not isinstance(subject, str) or not issuer or not subject:
+            raise FieldInvalid("", "Missing one or more required fields (issuer, subject)")
+        _check_length("issuer", issuer, LONGEST_ISSUER)
+        _check_length("subject", subject, LONGEST_TEXT)
+        if audience is not None:
+            if not isinstance(audience, str) or not audience:
+                raise FieldInvalid("audience", "say whom the token is for, or leave it out")
+            _check_length("audience", audience, LONGEST_TEXT)
+        if any((rule.issuer, rule.subject) == (issuer, subject) for rule in rules):
+            raise FieldInvalid("", f"Duplicate config (issuer: {issuer}, subject: {subject})")
+        rules.append(Rule(issuer, subject, audience))
+    if len(rules) > MOST_RULES:
+        raise FieldInvalid("", f"a robot has at most {MOST_RULES} rules")
+    return tuple(rules)
+
+
+def _check_length(field: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise FieldInvalid(field, f"it has at most {longest} characters")
+
+
+def matching(rules: Iterable[Rule], issuer: object, subject: object) -> Rule | None:
+    """The rule for a token of this issuer about this subject, both to the letter."""
+    return next((rule for rule in rules if rule.issuer == issuer and rule.subject == subject), None)
+
+
+def check_claims(claims: Mapping[str, object], audience: str, now: float) -> int:
+    """When a token ends, in seconds since the epoch, if it is for an audience and good now.
+
+    Raises WrongCredentials, whose sentence is for the log of the operator alone.
+    """
+    said = claims.get("aud")
+    audiences = said if isinstance(said, list) else [said]
+    if audience not in audiences:
+        raise WrongCredentials(f"it is not for {audience}")
+    issued, begins, ends = (_moment(claims, name) for name in ("iat", "nbf", "exp"))
+    if ends <= now:
+        raise WrongCredentials("it has expired")
+    if max(issued, begins) > now + LEEWAY_S:
+        raise WrongCredentials("it is not valid yet")
+    if issued < now - OLDEST_S:
+        raise WrongCredentials(f"it was issued more than {OLDEST_S} seconds ago")
+    return int(min(ends, issued + OLDEST_S))
+
+
+def _moment(claims: Mapping[str, object], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise WrongCredentials(f"{name} is missing")
+    return float(value)
