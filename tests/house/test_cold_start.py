@@ -20,6 +20,7 @@ SERVICES = {
     "relays",
     "repositories",
     "sealing",
+    "signing",
     "tags",
     "throttles",
     "tokens",
