@@ -10,6 +10,7 @@ CHANGE_IMMUTABILITY, EXPIRE_FOR_GOOD = "change_tag_immutability", "permanently_d
 TAG_EXPIRED = "tag_expired"
 # A label that grants a tag no life that anybody could have meant.
 TAG_EXPIRATION_WARNED = "tag_expiration_warned"
+QUOTA_WARNING = "quota_warning"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 
 # Every kind that Quay's log has.
@@ -51,6 +52,7 @@ OURS = {
     DELETE_MANIFEST: "a manifest deleted by its digest; its tags have their delete_tag, as there",
     TAG_EXPIRED: "a tag whose time was up: Quay records none",
     TAG_EXPIRATION_WARNED: "a label that grants no life that anybody could have meant: Quay says nothing",
+    QUOTA_WARNING: "Quay has a notification of this name, and no record",
     "create_global_message": "Quay records no messages",
     "delete_global_message": "Quay records no messages",
 }

@@ -47,6 +47,11 @@ class Quota:
         percents = [limit.percent for limit in self.limits if limit.severity is Severity.REJECT]
         return self.limit_bytes * min(percents) // 100 if percents else None
 
+    def passed(self, linked: int) -> int:
+        """The highest percent that warns and that so many bytes have passed, 0 where they have passed none."""
+        percents = [limit.percent for limit in self.limits if limit.severity is Severity.WARNING]
+        return max((percent for percent in percents if linked > self.limit_bytes * percent // 100), default=0)
+
     def limit(self, identifier: int) -> Limit:
         """One of its limits. Raises NothingThere."""
         found = next((limit for limit in self.limits if limit.id == identifier), None)

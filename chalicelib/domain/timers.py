@@ -6,6 +6,8 @@ from dataclasses import dataclass
 GARBAGE, EXPIRY = "garbage", "expiry"
 # What a deleted namespace leaves, what a new name is still to be written to, and a usage log to be written into a file.
 PURGE, RENAME, EXPORT = "purge", "rename", "export"
+# Limits of a namespace that warn; the target is its id.
+QUOTA = "quota"
 # Work that failed is tried again after so many seconds, twice as many each time, and at least once an hour.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 3600
 

@@ -137,7 +137,7 @@ class Blobs:
         if fence.row is not None or is_old:
             return False
         if view.stored_link is None:
-            check_room(namespace.row, size)
+            view.room = check_room(namespace.row, size, self._clock())
         transaction = Transaction()
         transaction.check(FenceRow, keys.fence(s3_key), absent())
         self._link(repository, view, size, s3_key, transaction)
@@ -185,7 +185,7 @@ class Blobs:
             return False
         until, size = self._lease.until(self._clock()), origin.link.size
         if view.stored_link is None:
-            check_room(rights.namespace, size)
+            view.room = check_room(rights.namespace, size, self._clock())
         transaction = Transaction()
         self._store.link(transaction, view, target, size, origin.blob.s3_key, until, origin.link.seen)
         transaction.commit()

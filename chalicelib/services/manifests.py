@@ -228,7 +228,7 @@ class Manifests:
             push_ulid, overtaken = edges.fresh(overtaken=overtaken), True
             seen = self._look(actor, repository, manifest, tags)
             seen.rights.check(PUSH)
-            check_room(seen.rights.namespace, 0)
+            check_room(seen.rights.namespace, 0, self._clock())
             self._check_named(repository, seen)
             return self._write(actor, repository, manifest, tags, seen, push_ulid)
 

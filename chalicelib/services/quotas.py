@@ -1,19 +1,24 @@
 """Quotas: read by members, given by superusers, kept by every push."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.accounts import Kind
 from chalicelib.domain.errors import AlreadyThere, NothingThere, QuotaExceeded
-from chalicelib.domain.permissions import Actor
+from chalicelib.domain.events import QUOTA_WARNING
+from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.domain.quotas import Limit, Quota, new_id, parse_bytes, parse_percent, parse_severity
 from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, allows
+from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.access import Access, refusal
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore, NamespaceRow
-from chalicelib.storage.quotas import linked_bytes, quota_of, set_quota
+from chalicelib.storage.quotas import RoomRow, linked_bytes, quota_of, room_of, set_quota, wake
 from chalicelib.storage.table import Transaction, until_won
+
+DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,16 @@ Alter = Callable[[Quota | None], Quota | None]
 class Quotas:
     """Quotas of namespaces. With `full_access` superusers may change them by the organization's own routes too."""
 
-    def __init__(self, access: Access, usage: Usage, accounts: AccountStore, *, full_access: bool = False) -> None:
-        self._access, self._usage, self._accounts = access, usage, accounts
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        accounts: AccountStore,
+        clock: Callable[[], float] = time.time,
+        *,
+        full_access: bool = False,
+    ) -> None:
+        self._access, self._usage, self._accounts, self._clock = access, usage, accounts, clock
         self._full_access = full_access
 
     def of(self, actor: Actor, holder: Holder) -> Quota | None:
@@ -124,6 +137,20 @@ class Quotas:
 
         self._change(actor, holder, "org_delete_quota_limit", alter, {"limit_id": limit_id})
 
+    def warn(self, due: Due, has_time: HasTime) -> Later | None:
+        """Records once that a namespace has passed a limit that warns, and again after it was below; for the timers."""
+        namespace = self._accounts.namespace(due.target)
+        quota, room = quota_of(namespace), room_of(due.target)
+        passed = quota.passed(linked_bytes(due.target)) if quota and has_time() else 0
+        if passed != room.warned:
+            transaction = Transaction()
+            room.warn(transaction, passed)
+            if namespace is not None and quota is not None and passed > room.warned:
+                told = {**_told(namespace, quota), "threshold_percent": passed}
+                self._usage.note(ANONYMOUS, transaction, QUOTA_WARNING, due.target, told)
+            transaction.commit()
+        return Later(int(self._clock()) + DAY_S) if passed else None
+
     def _change(
         self, actor: Actor, holder: Holder, kind: str, alter: Alter, told: Mapping[str, object] | None = None
     ) -> Quota | None:
@@ -173,18 +200,24 @@ class Quotas:
         return actor.is_superuser and allows(actor.scopes, SUPER_USER)
 
 
-def check_room(namespace: NamespaceRow | None, added: int) -> None:
+def check_room(namespace: NamespaceRow | None, added: int, now: float) -> RoomRow | None:
     """Raises QuotaExceeded when a namespace would link more, with so many bytes added, than a push may make it.
 
-    It reads sizes, in one batch, only where the namespace has a limit that refuses. Pushes at the same moment do not
-    see each other: together they may pass the limit by what they bring.
+    It reads sizes only where the namespace has limits. What it gives must be taken in the transaction that adds the
+    bytes: of pushes at the same moment that saw the same sizes one is written, and the others look again.
     """
     quota = quota_of(namespace)
-    most = quota.reject_bytes if quota else None
-    if namespace is None or most is None:
-        return
-    if linked_bytes(keys.namespace_id(namespace.pk)) + added > most:
+    if namespace is None or quota is None or not quota.limits:
+        return None
+    namespace_id, most = keys.namespace_id(namespace.pk), quota.reject_bytes
+    # Read before the sizes, which are then at least as new.
+    room = room_of(namespace_id) if most is not None and added else None
+    linked = linked_bytes(namespace_id) + added
+    if most is not None and linked > most:
         raise QuotaExceeded(namespace.name, most)
+    if added and quota.passed(linked):
+        wake(namespace_id, now)
+    return room
 
 
 def _told(namespace: NamespaceRow, quota: Quota | None) -> dict[str, object]:

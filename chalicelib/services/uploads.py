@@ -259,7 +259,7 @@ class Uploads:
         batch.read()
         rights.check(PUSH)
         if view.stored_link is None:
-            check_room(rights.namespace, size)
+            view.room = check_room(rights.namespace, size, self._clock())
         return view, upload.row if upload else None, fence.row if fence else None
 
     def _close_whole(

@@ -12,6 +12,7 @@ from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalNumber, OptionalText
+from chalicelib.storage.quotas import RoomRow
 from chalicelib.storage.repositories import change_size
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
@@ -74,7 +75,12 @@ class UsesRow(Row):
 
 
 class BlobView:
-    """A blob as one batch of reads sees it from a repository."""
+    """A blob as one batch of reads sees it from a repository.
+
+    `room` is what its bytes take of a quota that refuses, where they are new to the repository.
+    """
+
+    room: RoomRow | None = None
 
     def __init__(self, batch: Batch, repository_id: str, digest: Digest) -> None:
         self.repository_id, self.digest = repository_id, digest
@@ -148,6 +154,8 @@ class BlobStore:
             way_back = LinkRow.under(keys.link(view.digest, repository.id), repository_id=repository.id)
             transaction.put(way_back)
             change_size(transaction, repository.namespace_id, repository.id, view.digest, size)
+            if view.room is not None:
+                view.room.take(transaction)
         transaction.put(timer(GARBAGE, keys.blob_target(repository.id, view.digest), leased_until))
 
     def _put_blob(self, transaction: Transaction, view: BlobView, size: int, s3_key: str) -> None:

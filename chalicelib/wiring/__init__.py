@@ -157,11 +157,16 @@ class Services(Cleaning):
     @cached_property
     def timers(self) -> "Timers":
         """The runner of due timers. A kind that no owner is named for here stays in the table and is not read."""
-        from chalicelib.domain.timers import EXPIRY, EXPORT, GARBAGE
+        from chalicelib.domain.timers import EXPIRY, EXPORT, GARBAGE, QUOTA
         from chalicelib.services.timers import Timers
         from chalicelib.storage.timers import TimerStore
 
-        owners: dict[str, Work] = {GARBAGE: self.garbage.work, EXPIRY: self.expiry.work, EXPORT: self.exports.go_on}
+        owners: dict[str, Work] = {
+            GARBAGE: self.garbage.work,
+            EXPIRY: self.expiry.work,
+            EXPORT: self.exports.go_on,
+            QUOTA: self.quotas.warn,
+        }
         return Timers(TimerStore(), owners, self._clock)
 
 

@@ -238,7 +238,7 @@ class People(Foundations):
         from chalicelib.services.quotas import Quotas
 
         full = self.settings.superusers_full_access
-        return Quotas(self.access, self.usage, self._accounts, full_access=full)
+        return Quotas(self.access, self.usage, self._accounts, self._clock, full_access=full)
 
     @cached_property
     def messages(self) -> "Messages":

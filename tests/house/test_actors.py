@@ -56,6 +56,7 @@ WITHOUT = {
     "Leftovers": "asked by the clock",
     "Reconcile": "asked by the clock",
     "Timers": "asked by the clock",
+    "Quotas.warn": "asked by the clock",
     "Exports.go_on": "asked by the clock, for whoever had the right when they asked",
     "UploadTokens": "signs and reads tokens",
     "Relays": "the relay signs, and the upload's token was given to a pusher",

@@ -1,7 +1,9 @@
 """Quotas: who reads and gives them, and how they hold against every way in."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import pytest
 
@@ -18,11 +20,25 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.timers import QUOTA, Due
 from chalicelib.services.quotas import Amount, Holder, check_room
-from tests.builders import a_bare_push, a_blob, a_granted, a_manifest, a_push, an_organization, at_the_edge, someone
-from tests.crashes import crash_everywhere
+from chalicelib.services.timers import Timers
+from chalicelib.storage.quotas import linked_bytes
+from chalicelib.storage.timers import TimerStore
+from tests.builders import (
+    a_bare_push,
+    a_blob,
+    a_granted,
+    a_manifest,
+    a_push,
+    a_repository,
+    an_organization,
+    at_the_edge,
+    someone,
+)
+from tests.crashes import Crash, before_calls, crash_before, crash_everywhere
 from tests.houses import House
-from tests.rows import events
+from tests.rows import ABSENT, events, rows_like, set_link_state
 
 ACME, MINE = Holder("acme", Kind.ORGANIZATION), Holder()
 GIVEN = Holder("acme", Kind.ORGANIZATION, by_superuser=True)
@@ -250,7 +266,7 @@ def test_a_quota_of_nothing_lets_nothing_in(house: House) -> None:
 
 
 @pytest.mark.parametrize("limit", ["Warning", "Reject"])
-def test_a_push_reads_sizes_only_where_a_limit_refuses(house: House, limit: str) -> None:
+def test_a_push_reads_sizes_only_where_there_is_a_limit(house: House, limit: str) -> None:
     name = house.owner()[1]
     actor = someone(house, "admin", "admin/app")
     house.services.repositories.for_push(actor, name)
@@ -263,13 +279,118 @@ def test_a_push_reads_sizes_only_where_a_limit_refuses(house: House, limit: str)
         return house.calls.take()
 
     without = calls()
-    give(house, 10**6, (limit, 100))
-    more = ["BatchGetItem"] if limit == "Reject" else []
+    identifier = give(house, 10**6)
+    assert calls() == without
+    house.services.quotas.add_limit(house.signed_in("admin"), ADMINS, identifier, limit, 100)
+    more = ["BatchGetItem", "GetItem"] if limit == "Reject" else ["BatchGetItem"]
     assert sorted(calls()) == sorted([*without, *more])
 
 
 def test_what_is_no_namespace_has_room(house: House) -> None:
     house.calls.take()
-    check_room(None, 10)
+    check_room(None, 10, 0)
 
     assert house.calls.take() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_two_that_come_at_once_to_the_last_place_do_not_both_get_in(house: House, way: Callable[[House], None]) -> None:
+    house.user("bob")
+    a_blob(house, b"first" * 8)
+    give(house, 40 + 64, ("Reject", 100))
+    overtook: list[bool] = []
+
+    def called(*_: object, **call: object) -> None:
+        """Before it is written, another push takes the room that it saw."""
+        if call.get("operation_name") == "TransactWriteItems" and not overtook and has_looked(house):
+            overtook.append(True)
+            a_blob(house, b"the other " * 6, "admin/other")
+
+    house.calls.take()
+    with pytest.raises(QuotaExceeded), before_calls(house, called):
+        way(house)
+    assert overtook
+    assert linked_bytes(house.account("admin").id) == 40 + 60
+
+
+def has_looked(house: House) -> bool:
+    """Whether the room has been looked for: what is written next is the bytes."""
+    return "GetItem" in house.calls.names[-5:]
+
+
+def test_many_at_once_fill_a_quota_to_its_last_byte_and_no_further(house: House) -> None:
+    give(house, 64 * 5, ("Reject", 100))
+    a_repository(house)
+    refused: list[str] = []
+
+    def push(number: int) -> None:
+        try:
+            a_blob(house, bytes([number]) * 64)
+        except QuotaExceeded as error:
+            refused.append(str(error))
+
+    threads = [Thread(target=push, args=(number,)) for number in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(refused) == 4
+    assert linked_bytes(house.account("admin").id) == 64 * 5
+
+
+def warned(house: House) -> list[int]:
+    return [json.loads(row["metadata"])["threshold_percent"] for row in events(house, "quota_warning")]
+
+
+def tick(house: House, seconds: int = 61) -> None:
+    house.clock.ahead_s += seconds
+    Timers(TimerStore(), {QUOTA: house.services.quotas.warn}, house.clock).run(lambda: 60.0)
+
+
+def test_a_limit_that_warns_is_recorded_once_when_it_is_passed_and_again_after_it_was_not(house: House) -> None:
+    give(house, 200, ("Warning", 50), ("Warning", 90))
+    repository = a_repository(house)
+    a_blob(house, b"a" * 64)
+    tick(house)
+    assert warned(house) == []
+    digest = a_blob(house, b"b" * 64)
+    tick(house)
+    a_blob(house, b"c")
+    tick(house)
+    assert warned(house) == [50]
+    a_blob(house, b"d" * 64)
+    tick(house)
+    assert sorted(warned(house)) == [50, 90]
+
+    for name in (digest, Digest.of(b"d" * 64)):
+        set_link_state(repository, name, ABSENT)
+    tick(house, 86_500)
+    a_blob(house, b"e" * 64)
+    tick(house)
+    assert sorted(warned(house)) == [50, 50, 90]
+
+
+def test_a_warning_that_dies_anywhere_is_recorded_once(house: House) -> None:
+    give(house, 100, ("Warning", 50))
+    a_blob(house, b"a" * 64)
+    number = 0
+    while True:
+        number += 1
+        try:
+            with crash_before(house, number):
+                house.services.quotas.warn(Due(QUOTA, house.account("admin").id, 0), lambda: True)
+            break
+        except Crash:
+            continue
+    assert warned(house) == [50]
+
+
+def test_a_namespace_without_a_quota_any_more_is_no_longer_looked_at(house: House) -> None:
+    identifier = give(house, 100, ("Warning", 50))
+    a_blob(house, b"a" * 64)
+    house.services.quotas.delete(house.signed_in("admin"), ADMINS, identifier)
+    tick(house)
+
+    assert warned(house) == []
+    assert rows_like(house, "TIMER#quota") == []

@@ -17,6 +17,7 @@ N#<namespace>            META                    namespace
                          APPTOKEN#<client>#<uu>  token of an application, to list and revoke by
                          GIVEN#<account>#<repo>  that an account has a role on a repository
                          SIZE#<0..7>             bytes linked
+                         ROOM                    how often bytes were added under a quota, of what it was warned
 A#<account>              META                    user or robot
                          MEMBER#<ns>#<team>      membership of a team
                          GRANT#<ns>#<repo>       role on a repository

@@ -25,6 +25,11 @@ def namespace_sizes(namespace_id: str) -> list[Key]:
     return [(f"N#{namespace_id}", f"SIZE#{shard}") for shard in range(SHARDS)]
 
 
+def room(namespace_id: str) -> Key:
+    """What pushes into a namespace whose quota refuses have in common."""
+    return f"N#{namespace_id}", "ROOM"
+
+
 def tag(repository_id: str, name: str) -> Key:
     """A tag that is alive."""
     return f"R#{repository_id}", f"TAG#{name}"
