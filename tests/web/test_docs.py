@@ -1,6 +1,10 @@
 """The documentation page in a browser."""
 
 import subprocess
+import threading
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,15 +18,51 @@ CHROMIUM = (
     "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr",
     "--virtual-time-budget=20000", "--dump-dom",
 )  # fmt: skip
+KEPT = ("Content-Type", "Content-Security-Policy", "X-Content-Type-Options")
 
 
-@pytest.fixture(autouse=True)
-def _chromium() -> None:
+class Between(ThreadingHTTPServer):
+    """Stands between a browser and the stack, gives the browser a cookie, and writes down with what it comes back."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.target = target
+        self.cookies: dict[str, str | None] = {}
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Between
+
+    def do_GET(self) -> None:
+        self.server.cookies[self.path.partition("?")[0]] = self.headers["Cookie"]
+        with urllib.request.urlopen(self.server.target + self.path) as answer:
+            content = answer.read()
+            self.send_response(answer.status)
+            for name in KEPT:
+                if answer.headers[name]:
+                    self.send_header(name, answer.headers[name])
+        self.send_header("Set-Cookie", "session=theirs; Path=/; HttpOnly; SameSite=Lax")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """What the browser asks for is nothing to print."""
+
+
+@pytest.fixture
+def between(stack: Stack) -> Iterator[Between]:
     require("chromium")
+    with Between(stack.url) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
-def test_the_page_shows_an_operation_under_its_policy(stack: Stack, tmp_path: Path) -> None:
-    address = f"{stack.url}/docs#/user/getLoggedInUser"
+def test_the_page_shows_an_operation_under_its_policy_and_asks_without_cookies(
+    between: Between, tmp_path: Path
+) -> None:
+    address = f"http://127.0.0.1:{between.server_address[1]}/docs#/user/getLoggedInUser"
     done = subprocess.run(
         [*CHROMIUM, f"--user-data-dir={tmp_path}", address],
         env={"PATH": SEARCH_PATH, "HOME": str(tmp_path)},
@@ -35,3 +75,5 @@ def test_the_page_shows_an_operation_under_its_policy(stack: Stack, tmp_path: Pa
     assert 'id="operations-user-getLoggedInUser"' in done.stdout
     assert "The user who asks, with their organizations." in done.stdout
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Content Security Policy" in line] == []
+    assert between.cookies["/docs/docs.js"] == "session=theirs"
+    assert between.cookies["/openapi.json"] is None

@@ -123,7 +123,7 @@ def _operation(one: Operation, names: Names) -> Document:
         "operationId": one.id,
         "tags": [one.tag],
         "summary": summary,
-        "description": rest.strip() or summary,
+        **({"description": rest.strip()} if rest.strip() else {}),
         "parameters": [*map(_place, one.places), *map(_parameter, one.parameters)],
         "security": security(one),
         "responses": _responses(one, names),

@@ -42,6 +42,7 @@ def _path(path: str, operations: Document, refusals: Document) -> Document:
 def _operation(newer: Document, refusals: Document) -> Document:
     responses = {status: refusals.get(one.get("$ref"), one) for status, one in newer["responses"].items()}
     told = {key: value for key, value in newer.items() if key not in ("requestBody", "security", "responses")}
+    told.setdefault("description", told["summary"])
     told["parameters"] = [*map(_parameter, newer["parameters"]), *_body(newer.get("requestBody"))]
     told["responses"] = {status: _response(response) for status, response in responses.items()}
     kinds = {kind for response in responses.values() for kind in response.get("content", {})}

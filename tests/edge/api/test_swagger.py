@@ -38,6 +38,7 @@ def test_a_body_is_a_parameter_and_errors_stand_at_each_operation() -> None:
     assert created["responses"]["409"]["schema"] == {"$ref": "#/definitions/ApiError"}
     assert created["security"] == [{"oauth2_implicit": ["repo:write"]}]
     assert "requestBody" not in created
+    assert created["description"] == "Makes a pin."
 
 
 def test_a_parameter_says_its_type_itself() -> None:
