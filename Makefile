@@ -23,11 +23,12 @@ check:  ## all that CI runs: format, lint, types, import walls, tests
 lock:  ## write the requirement files anew from requirements/*.in; ARGUMENTS=--upgrade takes newer versions
 	@$(BOOTSTRAP) lock $(ARGUMENTS)
 
-soak:  ## what takes longer than a check may: layers of gigabytes, a relay that is cut, Terraform applied, the API fuzzed
+soak:  ## what takes longer than a check may: layers of gigabytes, a relay that is cut, Terraform applied, the API fuzzed, life and death at random
 	@$(BOOTSTRAP) soak $(ARGUMENTS)
 	@$(BOOTSTRAP) relay-soak
 	@$(BOOTSTRAP) applied
 	@CLOUDBERTH_FUZZ=200 $(BOOTSTRAP) test --dist load tests/api/test_fuzz.py
+	@CLOUDBERTH_SOAK=1 $(BOOTSTRAP) test --timeout 20000 tests/flows/test_life_and_death.py
 
 bench:  ## measure this stack beside another registry
 	@$(BOOTSTRAP) bench $(ARGUMENTS)

@@ -1,0 +1,300 @@
+"""Life and death at random: pushers, owners, the clock, crashes and the collector, in whatever order.
+
+No pullable manifest ever loses a byte, and nothing unreferenced outlives the longer of window and lease, plus the grace,
+plus one sweep. At least 500 steps in every run of the tests; `make soak` takes thousands.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import (
+    BlobUnknown,
+    FieldInvalid,
+    ManifestBlobUnknown,
+    NothingThere,
+    RegistryError,
+)
+from chalicelib.domain.manifests import Manifest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.storage import keys
+from chalicelib.storage.accounts import NamespaceRow
+from chalicelib.storage.table import get
+from tests import invariants
+from tests.builders import a_manifest, a_repository, an_index, at_the_edge, someone
+from tests.crashes import Crash, crash_before
+from tests.houses import House
+from tests.rows import change, object_keys, repository_of, rows_like
+from tests.sweeping import sweep
+
+REPOSITORIES = ("admin/one", "admin/two")
+TAGS = ("v1", "v2", "v3")
+CONTENTS = tuple(b"layer %d" % number for number in range(5))
+LEASE_S, GRACE_S, UPLOAD_S = 600, 900, 600
+WINDOWS_S = (0, 86_400)
+# How far the clock goes in a step: within a lease, past one, past the grace, past a window.
+STEPS_S = (5, LEASE_S // 3, LEASE_S + 5, GRACE_S + 5, 86_400 + 5)
+IS_SOAK = os.environ.get("CLOUDBERTH_SOAK") == "1"
+SETTINGS = settings(
+    max_examples=200 if IS_SOAK else 6,
+    stateful_step_count=150 if IS_SOAK else 90,
+    deadline=None,
+    derandomize=not IS_SOAK,
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
+repositories, tags, contents = st.sampled_from(REPOSITORIES), st.sampled_from(TAGS), st.sampled_from(CONTENTS)
+# Before which of its calls an operation dies; 0 for none.
+deaths = st.sampled_from((0, 0, 0, 1, 2, 3, 4, 5, 6, 8, 11))
+
+
+class Registry(RuleBasedStateMachine):
+    """A house with two repositories and everybody who comes to it."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__()
+        self.house = house
+        self.manifests: list[Manifest] = []
+        # What a pusher was promised to find: repository and digest, and until when.
+        self.promised: dict[tuple[str, Digest], float] = {}
+        self.deleted: set[str] = set()
+        self.before: set[str] = set()
+        for repository in REPOSITORIES:
+            a_repository(house, repository)
+
+    @property
+    def now(self) -> float:
+        return self.house.clock()
+
+    def dying(self, death: int, operation: Callable[[], Any]) -> Any:
+        """Does something, and dies before one of its calls where that is asked for; a refusal is an answer."""
+        try:
+            with suppress(RegistryError), crash_before(self.house, death):
+                return operation()
+        except Crash:
+            return None
+
+    # Pushers
+
+    @rule(repository=repositories, content=contents, death=deaths)
+    def push_blob(self, repository: str, content: bytes, death: int) -> None:
+        name, digest = RepositoryName.parse(repository), Digest.of(content)
+        actor = someone(self.house, "admin", repository)
+
+        def push() -> bool:
+            self.house.services.uploads.push(actor, name, digest, content)
+            return True
+
+        if self.dying(death, push):
+            self.promised[repository, digest] = self.now + LEASE_S - 1
+
+    @rule(repository=repositories, content=contents)
+    def bring_past_us(self, repository: str, content: bytes) -> None:
+        at_the_edge(self.house, content, self.now, repository)
+
+    @rule(repository=repositories, content=contents)
+    def ask_for_a_blob(self, repository: str, content: bytes) -> None:
+        """A client that skips its upload when it is told that the blob is there."""
+        name, digest = RepositoryName.parse(repository), Digest.of(content)
+        with suppress(BlobUnknown):
+            self.house.services.blobs.find(someone(self.house, "admin", repository), name, digest, promise=True)
+            self.promised[repository, digest] = self.now + LEASE_S / 2 - 1
+
+    @rule(repository=repositories, content=contents, death=deaths)
+    def mount(self, repository: str, content: bytes, death: int) -> None:
+        source = next(one for one in REPOSITORIES if one != repository)
+        actor = someone(self.house, "admin", repository, source)
+        target, digest = a_repository(self.house, repository), Digest.of(content)
+        mount = self.house.services.blobs.mount
+        if self.dying(death, lambda: mount(actor, target, digest, RepositoryName.parse(source))):
+            self.promised[repository, digest] = self.now + LEASE_S - 1
+
+    @rule(repository=repositories, tag=tags, layers=st.lists(contents, max_size=3, unique=True), death=deaths)
+    def push_image(self, repository: str, tag: str, layers: list[bytes], death: int) -> None:
+        manifest = a_manifest([Digest.of(layer) for layer in layers], annotations=self.padding(len(layers)))
+        self.push(repository, manifest, [tag], death)
+
+    @rule(repository=repositories, layers=st.lists(contents, max_size=2, unique=True), death=deaths)
+    def push_untagged(self, repository: str, layers: list[bytes], death: int) -> None:
+        self.push(repository, a_manifest([Digest.of(layer) for layer in layers]), [], death)
+
+    @precondition(lambda self: self.manifests)
+    @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
+    def push_again(self, data: Any, repository: str, tag: str, death: int) -> None:
+        self.push(repository, data.draw(st.sampled_from(self.manifests[-12:])), [tag], death)
+
+    @precondition(lambda self: self.manifests)
+    @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
+    def push_index(self, data: Any, repository: str, tag: str, death: int) -> None:
+        children = data.draw(st.lists(st.sampled_from(self.manifests[-8:]), min_size=1, max_size=2, unique_by=id))
+        self.push(repository, an_index([child.digest for child in children]), [tag], death)
+
+    @precondition(lambda self: self.manifests)
+    @rule(data=st.data(), repository=repositories, death=deaths)
+    def push_referrer(self, data: Any, repository: str, death: int) -> None:
+        subject = data.draw(st.sampled_from(self.manifests[-8:]))
+        self.push(repository, a_manifest(subject=subject.digest), [], death)
+
+    def push(self, repository: str, manifest: Manifest, tags: list[str], death: int) -> None:
+        """Pushes a manifest; what its pusher was promised must be found."""
+        name = RepositoryName.parse(repository)
+        self.manifests.append(manifest)
+        actor = someone(self.house, "admin", repository)
+
+        missing: set[str] = set()
+
+        def push() -> None:
+            try:
+                self.house.services.manifests.push(actor, name, manifest, tags)
+            except ManifestBlobUnknown as error:
+                missing.update(error.digests)
+
+        self.dying(death, push)
+        kept = {
+            str(digest) for (where, digest), until in self.promised.items() if where == repository and until > self.now
+        }
+        assert not missing & kept, "a promise was broken"
+
+    @staticmethod
+    def padding(number: int) -> dict[str, str]:
+        """Makes some manifests too long for an item."""
+        return (
+            {"padding": "x" * 40_000, "nonce": os.urandom(4).hex()} if number == 3 else {"nonce": os.urandom(4).hex()}
+        )
+
+    # Owners
+
+    @rule(repository=repositories, tag=tags, death=deaths)
+    def delete_tag(self, repository: str, tag: str, death: int) -> None:
+        machine, name = self.house.services.time_machine, RepositoryName.parse(repository)
+        self.dying(death, lambda: machine.delete(self.house.signed_in("admin"), name, tag))
+
+    @precondition(lambda self: self.manifests)
+    @rule(data=st.data(), repository=repositories, death=deaths)
+    def delete_manifest(self, data: Any, repository: str, death: int) -> None:
+        digest, name = data.draw(st.sampled_from(self.manifests[-8:])).digest, RepositoryName.parse(repository)
+        actor = someone(self.house, "admin", repository)
+        self.dying(death, lambda: self.house.services.manifests.delete(actor, name, digest))
+
+    @rule(repository=repositories, content=contents)
+    def delete_blob(self, repository: str, content: bytes) -> None:
+        digest, name = Digest.of(content), RepositoryName.parse(repository)
+        self.promised.pop((repository, digest), None)
+        with suppress(RegistryError):
+            self.house.services.blobs.delete(someone(self.house, "admin", repository), name, digest)
+
+    @precondition(lambda self: self.manifests)
+    @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
+    def restore(self, data: Any, repository: str, tag: str, death: int) -> None:
+        digest, name = str(data.draw(st.sampled_from(self.manifests[-12:])).digest), RepositoryName.parse(repository)
+        machine = self.house.services.time_machine
+        self.dying(death, lambda: machine.restore(self.house.signed_in("admin"), name, tag, digest))
+
+    @rule(repository=repositories, tag=tags, hours=st.sampled_from((1, 30, None)), death=deaths)
+    def set_end(self, repository: str, tag: str, hours: int | None, death: int) -> None:
+        end = None if hours is None else int(self.now) + hours * 3600
+        machine, name = self.house.services.time_machine, RepositoryName.parse(repository)
+        self.dying(death, lambda: machine.set_end(self.house.signed_in("admin"), name, tag, end))
+
+    @precondition(lambda self: self.manifests)
+    @rule(data=st.data(), repository=repositories, tag=tags, is_alive=st.booleans(), death=deaths)
+    def forget(self, data: Any, repository: str, tag: str, is_alive: bool, death: int) -> None:
+        digest, name = str(data.draw(st.sampled_from(self.manifests[-12:])).digest), RepositoryName.parse(repository)
+        machine, actor = self.house.services.time_machine, self.house.signed_in("admin")
+        with suppress(NothingThere, FieldInvalid):
+            self.dying(death, lambda: machine.expire(actor, name, tag, digest, is_alive=is_alive))
+
+    @rule(seconds=st.sampled_from(WINDOWS_S))
+    def change_window(self, seconds: int) -> None:
+        change(get(NamespaceRow, keys.namespace(self.house.account("admin").id)), window_s=seconds)
+
+    # The clock
+
+    @rule(seconds=st.sampled_from(STEPS_S))
+    def wait(self, seconds: int) -> None:
+        self.house.clock.ahead_s += seconds
+
+    @rule()
+    def collect(self) -> None:
+        sweep(self.house)
+
+    @rule(death=st.integers(1, 40))
+    def collect_and_die(self, death: int) -> None:
+        self.dying(death, lambda: sweep(self.house))
+        # Whoever claimed a timer holds it for the rest of its turn.
+        self.house.clock.ahead_s += 20
+
+    @rule()
+    def reconcile(self) -> None:
+        self.house.services.reconcile.run(lambda: True)
+
+    @precondition(lambda self: self.deleted)
+    @rule(data=st.data())
+    def delete_late(self, data: Any) -> None:
+        """S3 does again what it was told long ago."""
+        self.house.services.objects.delete(data.draw(st.sampled_from(sorted(self.deleted))))
+
+    @invariant()
+    def nothing_that_lives_has_lost_anything(self) -> None:
+        invariants.check(self.house)
+        current = bucket(self.house)
+        self.deleted |= self.before - current
+        self.before = current
+        assert not self.deleted & current, "a key was used twice"
+
+    def teardown(self) -> None:
+        """Lets everything have its time; what is left is what somebody can reach."""
+        for _ in range(4):
+            self.house.clock.ahead_s += max(WINDOWS_S) + LEASE_S + GRACE_S + 5
+            sweep(self.house)
+        self.house.clock.ahead_s += 86_400 + self.house.settings.settled_s + 5
+        self.house.services.reconcile.run(lambda: True)
+        invariants.check(self.house)
+        assert bucket(self.house) == reachable(self.house)
+        assert rows_like(self.house, "BLOB#", "META") == [] or reachable(self.house)
+
+
+def bucket(house: House) -> set[str]:
+    """All keys of the house's repositories."""
+    found: set[str] = set()
+    for repository in REPOSITORIES:
+        identifier = repository_of(house, repository).id
+        found |= {*object_keys(house, f"in/{identifier}/"), *object_keys(house, f"bodies/{identifier}/")}
+    return found
+
+
+def reachable(house: House) -> set[str]:
+    """The keys that tags which live lead to: by manifests, their children, referrers and blobs."""
+    blobs = {row["pk"].removeprefix("BLOB#"): row["s3_key"] for row in rows_like(house, "BLOB#", "META")}
+    found: set[str] = set()
+    for repository in REPOSITORIES:
+        rows = rows_like(house, f"R#{repository_of(house, repository).id}")
+        todo = [row["digest"] for row in rows if row["sk"].startswith("TAG#")]
+        edges = [row["sk"].split("#") for row in rows]
+        bodies = {row["sk"].removeprefix("BODY#"): row.get("s3_key") for row in rows if row["sk"].startswith("BODY#")}
+        seen: set[str] = set()
+        while todo:
+            digest = todo.pop()
+            if digest in seen:
+                continue
+            seen.add(digest)
+            todo += [parts[1] for parts in edges if parts[0] == "PARENT" and parts[2] == digest]
+            todo += [
+                parts[2] for parts in edges if parts[0] == "REFERRER" and parts[1] == digest and parts[2] in bodies
+            ]
+            found |= {blobs[parts[1]] for parts in edges if parts[0] == "USES" and parts[2] == digest}
+            found |= {bodies[digest]} if bodies.get(digest) else set()
+    return found
+
+
+def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_house: Callable[..., House]) -> None:
+    chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": 600, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
+    run_state_machine_as_test(lambda: Registry(new_house(**chosen)), settings=SETTINGS)
