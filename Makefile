@@ -23,7 +23,7 @@ check:  ## all that CI runs: format, lint, types, import walls, tests
 lock:  ## write the requirement files anew from requirements/*.in; ARGUMENTS=--upgrade takes newer versions
 	@$(BOOTSTRAP) lock $(ARGUMENTS)
 
-soak:  ## what takes longer than a check may: layers of gigabytes, a relay that is cut, Terraform applied, the API fuzzed, life and death at random
+soak:  ## what takes longer than a check may: gigabytes, a cut relay, Terraform applied, the API fuzzed, life and death at random
 	@$(BOOTSTRAP) soak $(ARGUMENTS)
 	@$(BOOTSTRAP) relay-soak
 	@$(BOOTSTRAP) applied

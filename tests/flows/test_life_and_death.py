@@ -1,7 +1,7 @@
 """Life and death at random: pushers, owners, the clock, crashes and the collector, in whatever order.
 
-No pullable manifest ever loses a byte, and nothing unreferenced outlives the longer of window and lease, plus the grace,
-plus one sweep. At least 500 steps in every run of the tests; `make soak` takes thousands.
+No pullable manifest ever loses a byte, and nothing unreferenced outlives the longer of window and lease, plus the
+grace, plus one sweep. At least 500 steps in every run of the tests; `make soak` takes thousands.
 """
 
 from __future__ import annotations
