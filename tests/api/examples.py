@@ -35,7 +35,8 @@ def ask(
         return visitor.ask(operation.method, target, urlencode(fields).encode(), Content_Type=FORM)
     if operation.body is None:
         return visitor.ask(operation.method, target)
-    body = example(operation.body) | _given(recipes.BODIES, operation, world)
+    body, given = example(operation.body), _given(recipes.BODIES, operation, world)
+    body = body | given if isinstance(body, dict) else given or body
     return visitor.ask(operation.method, target, json.dumps(body).encode())
 
 
@@ -46,7 +47,7 @@ def places_of(operation: Operation, world: World, who: str) -> dict[str, str]:
     return {name: known.get(name, name) for name in operation.places}
 
 
-def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, world: World) -> dict[str, Any]:
+def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, world: World) -> Any:
     recipe = recipes_of.get(operation.id)
     return recipe(world) if recipe else {}
 

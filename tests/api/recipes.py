@@ -21,7 +21,7 @@ from tests.api.worlds import World
 from tests.builders import a_manifest, someone
 
 Places = Callable[[World, str], dict[str, str]]
-Fields = Callable[[World], dict[str, Any]]
+Fields = Callable[[World], Any]
 
 
 def an_organization(world: World, _: str) -> dict[str, str]:
@@ -168,6 +168,9 @@ PLACES: dict[str, Places] = {
     "deleteUserQuotaLimitSuperUser": a_users_quota,
     "deleteUserQuotaSuperUser": a_users_quota,
     "deleteUserRobot": my_robot,
+    "deleteUserRobotFederation": my_robot,
+    "createUserRobotFederation": my_robot,
+    "getUserRobotFederation": my_robot,
     "getAppToken": my_app_token,
     "getErrorDescription": lambda *_: {"error_type": "not_found"},
     "getUserAuthorization": my_authorization,
@@ -200,7 +203,10 @@ CONSENT: Fields = lambda world: {  # noqa: E731
     "scope": "repo:read",
     "response_type": "token",
 }
+RULES: Fields = lambda _: [{"issuer": "https://ci.example.com", "subject": "main"}]  # noqa: E731
 BODIES: dict[str, Fields] = {
+    "createOrgRobotFederation": RULES,
+    "createUserRobotFederation": RULES,
     "allowApplication": CONSENT,
     "changeOrganizationQuota": AMOUNT,
     "changeOrganizationQuotaLimitSuperUser": LIMIT,
