@@ -68,6 +68,7 @@ def delete_theirs(actor: Actor, orgname: str, robot_shortname: str) -> None:
     "/oauth2/federation/robot/token",
     "exchangeRobotToken",
     answers={200: an_object({"token": TEXT})},
+    errors=(401, 429),
     is_internal=True,
 )
 def exchange() -> Reply:
