@@ -189,9 +189,12 @@ class Access:
         role = max((team.team_role for team in teams), key=lambda one: one.rank, default=None)
         return Place(pointer.id, name, kind, self._superuser_role(actor) or role, teams)
 
+    def has_all(self, actor: Actor) -> bool:
+        """Whether the actor is a superuser who has every right on everything."""
+        return self._full_access and actor.is_superuser and allows(actor.scopes, SUPER_USER)
+
     def _superuser_role(self, actor: Actor) -> TeamRole | None:
-        has_all = self._full_access and actor.is_superuser and allows(actor.scopes, SUPER_USER)
-        return TeamRole.ADMIN if has_all else None
+        return TeamRole.ADMIN if self.has_all(actor) else None
 
     def organization(self, actor: Actor, name: str) -> Place:
         """An organization by its name, whoever asks. Raises NothingThere."""

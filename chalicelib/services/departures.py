@@ -11,7 +11,7 @@ from chalicelib.domain.accounts import Kind
 from chalicelib.domain.errors import AccountUnknown, Denied, FieldInvalid, SoleOwner, SuperuserKept
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.teams import TeamRole
-from chalicelib.domain.timers import PURGE, HasTime
+from chalicelib.domain.timers import PURGE, SETTLED_S, HasTime
 from chalicelib.services.access import Access
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
@@ -21,8 +21,6 @@ from chalicelib.storage.table import Transaction, until_won
 from chalicelib.storage.teams import MembershipRow, TeamStore
 from chalicelib.storage.timers import timer
 
-# The sweep begins when every request is over that may have begun before the end.
-SETTLED_S = 60
 # A transaction has a hundred items, of which one is each organization's that the user helped to administer.
 MOST_OWNED = 90
 

@@ -13,7 +13,7 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, allows
 from chalicelib.domain.teams import OWNERS, TeamRole
-from chalicelib.domain.timers import PURGE
+from chalicelib.domain.timers import PURGE, SETTLED_S
 from chalicelib.domain.windows import parse_window
 from chalicelib.services.access import Access, Place, refusal
 from chalicelib.services.teams import TeamView
@@ -27,8 +27,7 @@ from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
 from chalicelib.storage.teams import MemberRow, TeamRow, TeamStore
 from chalicelib.storage.timers import timer
 
-# A purge begins when every request is over that may have begun before the delete.
-SETTLED_S = 60
+LARGEST_PAGE, LONGEST_NAME = 100, 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,15 @@ class Overview:
     def quota(self) -> Quota | None:
         """Its quota, None where it has none."""
         return quota_of(self.namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An organization as superusers see it."""
+
+    name: str
+    email: str | None
+    quota: Quota | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,22 @@ class Organizations:
         self._usage.note(actor, transaction, "org_delete", place.id, {"namespace": name})
         transaction.commit()
 
+    def everywhere(self, actor: Actor, after: str, size: int) -> tuple[list[Listed], str | None]:
+        """A page of all organizations by name, past `after`, for superusers; and what the next page begins past.
+
+        Raises Unauthenticated, Denied.
+        """
+        self._access.superuser(actor)
+        size = max(1, min(size, LARGEST_PAGE))
+        found = self._store.of_kind(Kind.ORGANIZATION.value, after[:LONGEST_NAME], size + 1)
+        following = found[size - 1].name if len(found) > size else None
+        return [_listed(row) for row in found[:size] if row.state == "live"], following
+
+    def listed(self, actor: Actor, name: str) -> Listed:
+        """One of them. Raises NothingThere, Unauthenticated, Denied."""
+        self._access.superuser(actor)
+        return _listed(self._live(self._access.organization(actor, name)))
+
     def members(self, actor: Actor, name: str) -> list[Member]:
         """Users in the teams of an organization, by name. Raises NothingThere, Unauthenticated, Denied."""
         place = self._access.administered(actor, name)
@@ -257,6 +281,10 @@ def check_free(store: AccountStore, name: str) -> None:
         raise NameTaken(name, "Username is not available")
     if holder is not None:
         raise NameTaken(name, "A user or organization with this name already exists")
+
+
+def _listed(row: NamespaceRow) -> Listed:
+    return Listed(row.name, row.email, quota_of(row))
 
 
 def _within(place: Place, scopes: frozenset[str] | None) -> Place:

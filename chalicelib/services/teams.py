@@ -14,7 +14,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository, Visibility
-from chalicelib.domain.teams import TeamRole, parse_team
+from chalicelib.domain.teams import OWNERS, TeamRole, parse_team
 from chalicelib.domain.timers import PURGE
 from chalicelib.services.access import Access, Place, refusal
 from chalicelib.services.usage import Usage
@@ -320,6 +320,35 @@ class Teams:
                 self._usage.record(actor, transaction, "delete_repo_permission", repository, told)
         transaction.commit()
         return len(teams) + len(held) >= AT_ONCE
+
+    def take(self, actor: Actor, organization: str) -> None:
+        """Lets a superuser who has every right on everything into the owners of an organization.
+
+        Raises NothingThere, FieldInvalid for a user's namespace, Unauthenticated, Denied.
+        """
+        account_id = self._access.superuser(actor)
+        if not self._access.has_all(actor):
+            raise refusal(actor, organization, "take over")
+
+        def attempt() -> None:
+            place = self._access.place(actor, organization)
+            if place is None:
+                raise NothingThere("namespace", organization)
+            if not place.is_organization:
+                raise FieldInvalid("namespace", "a user's namespace is taken over by nobody")
+            owning = [team for team in self._store.of_organization(place.id) if team.team_role is TeamRole.ADMIN]
+            if any(self._store.member(team.id, account_id) for team in owning):
+                return
+            team = min(owning, key=lambda one: (one.name != OWNERS, one.id))
+            transaction = Transaction()
+            self._store.join(transaction, team, account_id, actor.name, actor.kind)
+            self._store.still(transaction, team)
+            self._guard(transaction, actor, place, lambda _, members: members, "")
+            told = {"namespace": place.name, "superuser": actor.name, "was_user": False, "team": team.name}
+            self._usage.note(actor, transaction, "take_ownership", place.id, told)
+            transaction.commit()
+
+        until_won(attempt)
 
     def permissions(self, actor: Actor, organization: str, name: str) -> list[Given]:
         """What a team was given on repositories, by their names. Raises NothingThere, Unauthenticated, Denied."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.services.prototypes import Prototypes
     from chalicelib.services.quotas import Quotas
     from chalicelib.services.registrysize import RegistrySizes
+    from chalicelib.services.renames import Renames
     from chalicelib.services.robots import Robots
     from chalicelib.services.sessions import Sessions
     from chalicelib.services.setup import Setup
@@ -137,6 +138,16 @@ class People(Foundations):
         from chalicelib.services.permissions import Permissions
 
         return Permissions(self.access, self.usage, self._permissions, self._accounts, self._teams)
+
+    @cached_property
+    def renames(self) -> "Renames":
+        """Other names of organizations."""
+        from chalicelib.domain.timers import SETTLED_S
+        from chalicelib.services.renames import Renames
+        from chalicelib.storage.renames import RenameStore
+
+        settled_s = self.settings.token_s + SETTLED_S
+        return Renames(self.access, self.usage, self._accounts, RenameStore(), settled_s, self._clock)
 
     @cached_property
     def prototypes(self) -> "Prototypes":

@@ -141,6 +141,7 @@ def a_tag(world: World, _: str) -> dict[str, str]:
 ENDS_ONESELF = ("deleteCurrentUser",)
 PLACES: dict[str, Places] = {
     "changeInstallUser": a_user,
+    "changeOrganization": an_organization,
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
     "createOrgRobot": a_new_robot,
@@ -155,6 +156,7 @@ PLACES: dict[str, Places] = {
     "deleteGlobalMessage": a_message,
     "deleteInstallUser": a_user,
     "deleteOrgRobot": a_robot,
+    "deleteOrganization": an_organization,
     "deleteOrganizationApplication": an_application,
     "deleteOrganizationApplicationToken": an_application,
     "deleteOrganizationPrototypePermission": a_prototype,
@@ -208,6 +210,7 @@ BODIES: dict[str, Fields] = {
     "createOrgRobotFederation": RULES,
     "createUserRobotFederation": RULES,
     "allowApplication": CONSENT,
+    "changeOrganization": lambda world: {"name": world.fresh_name},
     "changeOrganizationQuota": AMOUNT,
     "changeOrganizationQuotaLimitSuperUser": LIMIT,
     "changeOrganizationQuotaSuperUser": AMOUNT,

@@ -63,6 +63,7 @@ WITHOUT = {
     "Access.known": "reads what a grant says",
     "Access.walk": "takes the account's row itself: this is where rights come from",
     "Access.look_again": "takes the batch first, which it adds to",
+    "Renames.work": "asked by the clock",
     "Rights": "made for one actor",
     "Blobs.hold": "within a push, whose rights were checked",
     "Blobs.adopt": "within a find or a push, whose rights were checked",

@@ -16,8 +16,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, PUSH, Actor, Role
-from chalicelib.domain.timers import PURGE
-from chalicelib.services.departures import SETTLED_S
+from chalicelib.domain.timers import PURGE, SETTLED_S
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import EmailRow
 from chalicelib.storage.table import get

@@ -19,8 +19,8 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.teams import TeamRole
-from chalicelib.domain.timers import PURGE
-from chalicelib.services.organizations import SETTLED_S, Wishes
+from chalicelib.domain.timers import PURGE, SETTLED_S
+from chalicelib.services.organizations import Wishes
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow
 from tests.builders import a_team, an_organization, an_organization_s_repository
@@ -275,3 +275,37 @@ def test_a_crash_in_a_deletion_leaves_all_or_nothing(house: House) -> None:
             service.delete(admin, name)
             assert due_at(PURGE, identifier) is not None
     assert number > 3
+
+
+def test_superusers_list_all_organizations_page_by_page(acme: House) -> None:
+    service, admin = acme.services.organizations, acme.signed_in("admin")
+    for name in ("beta", "gone", "zeta"):
+        service.create(acme.signed_in("bob"), name, f"{name}@example.com")
+    service.delete_any(admin, "gone")
+
+    found, following = service.everywhere(admin, "", 2)
+    assert ([one.name for one in found], following) == (["acme", "beta"], "beta")
+    rest, following = service.everywhere(admin, "beta", 100)
+    assert ([(one.name, one.email) for one in rest], following) == ([("zeta", "zeta@example.com")], None)
+    assert service.listed(admin, "beta") == found[1]
+    with pytest.raises(NothingThere):
+        service.listed(admin, "gone")
+
+
+def test_superusers_end_the_organizations_of_others_and_nobody_else_does(acme: House) -> None:
+    service = acme.services.organizations
+    service.create(acme.signed_in("bob"), "bobs")
+
+    for step in (service.delete_any, service.listed, lambda actor, _: service.everywhere(actor, "", 5)):
+        with pytest.raises(Denied):
+            step(acme.signed_in("bob"), "acme")
+        with pytest.raises(Unauthenticated):
+            step(ANONYMOUS, "acme")
+        with pytest.raises(Denied):
+            step(replace(acme.signed_in("admin"), scopes=frozenset({"org:admin"})), "acme")
+    service.delete_any(acme.signed_in("admin"), "bobs")
+    for name in ("bobs", "bob", "none"):
+        with pytest.raises(NothingThere):
+            service.delete_any(acme.signed_in("admin"), name)
+    (event,) = events(acme, "org_delete")
+    assert event["performer"] == "admin"

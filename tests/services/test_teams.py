@@ -13,7 +13,6 @@ from chalicelib.domain.errors import (
     LastOwner,
     NameUnknown,
     NothingThere,
-    RegistryError,
     TeamInvalid,
     Unauthenticated,
 )
@@ -25,7 +24,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow
 from chalicelib.storage.table import get
 from tests.builders import a_team, an_organization, an_organization_s_repository, someone
-from tests.crashes import Crash, crash_before, meanwhile
+from tests.crashes import Crash, crash_before
 from tests.houses import House
 from tests.rows import change, due_at, events, rows_like
 
@@ -190,101 +189,6 @@ def test_an_owner_by_another_team_may_leave_the_first(acme: House) -> None:
         service.put(admin, "acme", "chiefs", CREATOR, None)
 
 
-REMOVALS: dict[str, Callable[[House, str, str], object]] = {
-    "each other from the team": lambda house, by, whom: house.services.teams.remove_member(
-        house.signed_in(by), "acme", "owners", whom
-    ),
-    "each other from everything": lambda house, by, whom: house.services.teams.leave_all(
-        house.signed_in(by), "acme", whom
-    ),
-}
-
-
-@pytest.mark.parametrize("removal", REMOVALS)
-def test_of_two_owners_who_remove_each_other_exactly_one_wins(acme: House, removal: str) -> None:
-    """Whatever call of the first the second comes before."""
-    service, remove = acme.services.teams, REMOVALS[removal]
-    number = was_done = 1
-    while was_done:
-        if "bob" not in owners(acme):
-            service.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
-        with meanwhile(acme, number, lambda: remove(acme, "bob", "admin")) as done:
-            try:
-                remove(acme, "admin", "bob")
-            except Denied:
-                assert done, "nobody was in the way"
-        was_done = len(done)
-        assert owners(acme) == ({"bob"} if done else {"admin"}), f"before call {number}"
-        if done:
-            service.add_member(acme.signed_in("bob"), "acme", "owners", "admin")
-        number += 1
-    assert number > 8
-
-
-SEIZING: dict[str, Callable[[House], object]] = {
-    "takes a friend in": lambda house: house.services.teams.add_member(
-        house.signed_in("bob"), "acme", "owners", "carol"
-    ),
-    "makes friends owners": lambda house: house.services.teams.put(
-        house.signed_in("bob"), "acme", "friends", OWNER, None
-    ),
-    "deletes the organization": lambda house: house.services.organizations.delete(house.signed_in("bob"), "acme"),
-}
-
-
-@pytest.mark.parametrize("seizing", SEIZING)
-def test_an_owner_removed_under_way_seizes_nothing(acme: House, seizing: str) -> None:
-    """From the removal on they change nothing that matters: what they do happens before it whole, or not at all."""
-    service = acme.services.teams
-    a_team(acme, "friends", MEMBER, "carol")
-    service.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
-
-    def remove() -> None:
-        service.remove_member(acme.signed_in("admin"), "acme", "owners", "bob")
-
-    number = was_done = 1
-    while was_done:
-        with meanwhile(acme, number, remove) as done:
-            if not is_refused(lambda: SEIZING[seizing](acme)):
-                assert not done, f"before call {number}"
-                break
-        assert owners(acme) == {"admin"}
-        service.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
-        was_done, number = len(done), number + 1
-    assert number > 5
-
-
-def is_refused(operation: Callable[[], object]) -> bool:
-    try:
-        operation()
-    except RegistryError:
-        return True
-    return False
-
-
-def test_a_team_that_becomes_one_of_owners_under_way_is_emptied_by_nobody(acme: House) -> None:
-    """devs are made owners and the old owners are left, while bob, who was about to be removed, is the last."""
-    service, admin = acme.services.teams, acme.signed_in("admin")
-    number = was_done = 1
-    while was_done:
-        a_team(acme, "devs", MEMBER)
-        if names(acme, "devs") == []:
-            service.add_member(admin, "acme", "devs", "bob")
-
-        def promote() -> None:
-            service.put(admin, "acme", "devs", OWNER, None)
-            service.remove_member(acme.signed_in("bob"), "acme", "owners", "admin")
-
-        with meanwhile(acme, number, promote) as done:
-            is_refused(lambda: service.remove_member(admin, "acme", "devs", "bob"))
-        assert owners(acme), f"before call {number}"
-        if done:
-            service.add_member(acme.signed_in("bob"), "acme", "owners", "admin")
-            service.put(admin, "acme", "devs", MEMBER, None)
-        was_done, number = len(done), number + 1
-    assert number > 5
-
-
 def test_a_member_who_is_removed_loses_everything_from_that_second_on(acme: House) -> None:
     an_organization_s_repository(acme)
     team_id = a_team(acme, "devs", MEMBER, "bob")
@@ -369,3 +273,33 @@ def test_a_crash_in_leaving_everything_leaves_less_and_the_rest_goes_when_it_is_
             assert len(listed) == len(rows_like(acme, f"A#{bob}", "MEMBER#"))
         number += 1
     assert rows_like(acme, "T#", f"WITH#{bob}") == rows_like(acme, f"A#{bob}", "MEMBER#") == []
+
+
+def test_nobody_takes_over_an_organization_unless_superusers_have_full_access(acme: House) -> None:
+    acme.services.organizations.create(acme.signed_in("bob"), "bobs")
+
+    for name in ("admin", "carol"):
+        for namespace in ("bobs", "bob", "none"):
+            with pytest.raises(Denied):
+                acme.services.teams.take(acme.signed_in(name), namespace)
+
+
+def test_with_full_access_a_superuser_becomes_an_owner_of_an_organization_and_it_is_written_down(
+    new_house: Callable[..., House],
+) -> None:
+    house = new_house(superusers_full_access=True)
+    house.user("bob")
+    an_organization(house, owner="bob")
+    admin = house.signed_in("admin")
+
+    house.services.teams.take(admin, "acme")
+    house.services.teams.take(admin, "acme")
+
+    assert owners(house) == {"admin", "bob"}
+    assert [event["performer"] for event in events(house, "take_ownership")] == ["admin"]
+    with pytest.raises(FieldInvalid):
+        house.services.teams.take(admin, "bob")
+    with pytest.raises(NothingThere):
+        house.services.teams.take(admin, "none")
+    with pytest.raises(Denied):
+        house.services.teams.take(house.signed_in("bob"), "acme")

@@ -48,6 +48,7 @@ PLACES = {
     "export_id": "The id of an export, as its address has it",
     "limit_id": "The id of a quota's limit",
     "membername": "The name of a user or a robot",
+    "name": "The name of an organization",
     "namespace": "The name of a user or an organization",
     "orgname": "The name of an organization",
     "prototypeid": "The id of a default permission",

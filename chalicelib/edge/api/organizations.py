@@ -3,19 +3,22 @@
 from typing import Any
 
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.scopes import ORG_ADMIN, USER_ADMIN
+from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, USER_ADMIN
+from chalicelib.edge import asking
 from chalicelib.edge.api import quotas
-from chalicelib.edge.api.operations import FLAG, NUMBER, TEXT, Operations, a_list, an_object, or_null, text
+from chalicelib.edge.api.operations import FLAG, NUMBER, TEXT, Operations, Parameter, a_list, an_object, or_null, text
 from chalicelib.edge.api.shapes import AVATAR, avatar
 from chalicelib.edge.api.teams import SHOWN as TEAM
 from chalicelib.edge.api.teams import shape as team_shape
 from chalicelib.edge.reply import Reply, as_json
-from chalicelib.services.organizations import Member, Overview, Wishes
+from chalicelib.services.organizations import LARGEST_PAGE, Listed, Member, Overview, Wishes
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "organization")
 ALL, ONE = "/api/v1/organization", "/api/v1/organization/{orgname}"
 MEMBERS = ONE + "/members"
+EVERYWHERE, ANY = "/api/v1/superuser/organizations", "/api/v1/superuser/organizations/{name}"
+GUARD: dict[str, Any] = {"scope": SUPER_USER, "is_fresh": True}
 
 REPORT = an_object(
     {"quota_bytes": NUMBER, "configured_quota": or_null(NUMBER), "running_backfill": TEXT, "backfill_status": TEXT}
@@ -42,6 +45,8 @@ CHANGE = an_object(
     invoice_email_address=or_null(text("The email address at which to receive invoices")),
     tag_expiration_s={**NUMBER, "minimum": 0, "description": "The number of seconds for tag expiration"},
 )
+LISTED = an_object({"name": TEXT, "email": TEXT, "avatar": AVATAR, "quotas": a_list(quotas.QUOTA)})
+RENAME = an_object(name=text("The new name for the organization"))
 COLLABORATOR = an_object({"name": TEXT, "kind": TEXT, "avatar": AVATAR, "repositories": a_list(TEXT)})
 MEMBER = an_object(
     {**COLLABORATOR["properties"], "teams": a_list(an_object({"name": TEXT, "avatar": AVATAR}))},
@@ -105,6 +110,53 @@ def remove_member(actor: Actor, orgname: str, membername: str) -> None:
     services().teams.leave_all(actor, orgname, membername)
 
 
+@operations.get(
+    EVERYWHERE,
+    "listAllOrganizations",
+    parameters=(
+        Parameter("limit", "integer", f"How many a page has, {LARGEST_PAGE} at most and without it"),
+        Parameter("next_page", "string", "Where the page before ended"),
+    ),
+    answers={200: an_object({"organizations": a_list(LISTED)}, next_page=TEXT)},
+    is_internal=True,
+    slash=True,
+    **GUARD,
+)
+def list_everywhere(actor: Actor) -> dict[str, Any]:
+    """All organizations, by name."""
+    after, size = asking.parameter("next_page") or "", asking.number("limit", LARGEST_PAGE)
+    found, following = services().organizations.everywhere(actor, after, size)
+    shown: dict[str, Any] = {"organizations": [listed_shape(one) for one in found]}
+    return shown | ({"next_page": following} if following else {})
+
+
+@operations.put(ANY, "changeOrganization", body=RENAME, answers={200: LISTED}, **GUARD)
+def rename(actor: Actor, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Gives an organization another name; the one before is free when nothing is known by it any more."""
+    wanted = body.get("name") or name
+    services().renames.rename(actor, name, wanted)
+    return listed_shape(services().organizations.listed(actor, wanted))
+
+
+@operations.delete(ANY, "deleteOrganization", answers={204: None}, **GUARD)
+def delete_any(actor: Actor, name: str) -> None:
+    """Ends an organization of somebody else."""
+    services().organizations.delete_any(actor, name)
+
+
+@operations.post(
+    "/api/v1/superuser/takeownership/{namespace}",
+    "takeOwnership",
+    answers={200: an_object({"namespace": TEXT})},
+    is_internal=True,
+    **GUARD,
+)
+def take(actor: Actor, namespace: str) -> dict[str, Any]:
+    """Becomes an owner of an organization: only where superusers have full access."""
+    services().teams.take(actor, namespace)
+    return {"namespace": namespace}
+
+
 def _wishes(body: dict[str, Any]) -> Wishes:
     window = body.get("tag_expiration_s")
     address = body.get("invoice_email_address")
@@ -146,6 +198,16 @@ def _kept_by_owners(overview: Overview) -> dict[str, Any]:
             "running_backfill": "complete",
             "backfill_status": "complete",
         },
+    }
+
+
+def listed_shape(one: Listed) -> dict[str, Any]:
+    """An organization as superusers see it, who know nothing of what is in it."""
+    return {
+        "name": one.name,
+        "email": one.email or "",
+        "avatar": avatar(one.name, "user"),
+        "quotas": [quotas.shape(one.quota)] if one.quota else [],
     }
 
 

@@ -10,6 +10,7 @@ SYSTEM                   FIRST                   the first superuser
 N#<namespace>            META                    namespace
                          REPO#<repository>       repository name -> id
                          GONE#<repo>#<ulid>      deleted repository
+                         FORMER#<name>           name that it had, which is not free yet
                          ROBOT#<name>            robot
                          TEAM#<name>             team name -> id
                          PROTOTYPE#<uuid>        default permission

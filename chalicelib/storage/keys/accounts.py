@@ -28,6 +28,11 @@ def namespace_id(key: str) -> str:
     return key.removeprefix("N#")
 
 
+def former_name(namespace_id: str, name: str = "") -> Key:
+    """A name that a namespace had; without a name, the prefix of all."""
+    return f"N#{namespace_id}", f"FORMER#{name}"
+
+
 def robot(namespace_id: str, name: str) -> Key:
     """A robot of a namespace."""
     return f"N#{namespace_id}", f"ROBOT#{name}"

@@ -188,3 +188,56 @@ def test_a_token_opens_what_its_scope_says(
     assert bot.post(ALL, {"name": "other"}).status == makes
     assert bot.put(ACME, {"tag_expiration_s": 0}).status == changes
     assert bot.get(ACME).json()["is_member"] is is_member
+
+
+def test_superusers_list_rename_and_end_what_others_own(alice: Visitor, admin: Visitor) -> None:
+    alice.post(ALL, {"name": "beta"})
+    listed = admin.get("/superuser/organizations/").json()["organizations"]
+    assert [one["name"] for one in listed] == ["acme", "beta"]
+    assert listed[0] == {"name": "acme", "email": "acme@example.com", "avatar": listed[0]["avatar"], "quotas": []}
+    page = admin.get("/superuser/organizations/?limit=1").json()
+    assert ([one["name"] for one in page["organizations"]], page["next_page"]) == (["acme"], "acme")
+    assert admin.get("/superuser/organizations/?limit=1&next_page=acme").json()["organizations"] == listed[1:]
+
+    moved = admin.put("/superuser/organizations/acme", {"name": "moved"})
+    assert (moved.status, moved.json()["name"]) == (200, "moved")
+    assert (alice.get("/organization/moved").status, alice.get(ACME).status) == (200, 404)
+    assert admin.put("/superuser/organizations/moved", {"name": "beta"}).status == 400
+    assert admin.put("/superuser/organizations/moved", {"name": "Bad!"}).status == 400
+    assert admin.put("/superuser/organizations/moved", {"name": 5}).status == 400
+    assert admin.put("/superuser/organizations/moved", {}).json() == moved.json()
+    assert admin.put("/superuser/organizations/none", {"name": "x1"}).status == 404
+    assert admin.put("/superuser/organizations/moved", {"name": "acme"}).status == 200
+    assert admin.delete("/superuser/organizations/acme").status == 204
+    assert admin.delete("/superuser/organizations/acme").status == 404
+
+
+def test_no_superuser_takes_a_namespace_over(alice: Visitor, admin: Visitor) -> None:
+    for name in ("acme", "alice", "none"):
+        assert admin.post(f"/superuser/takeownership/{name}").status == 403
+    assert admin.get(ACME).json()["is_admin"] is False
+
+
+def test_with_full_access_a_superuser_takes_an_organization_over(new_door) -> None:
+    door = new_door(superusers_full_access=True)
+    door.house.user("alice")
+    Visitor(door).sign_in("alice").post(ALL, {"name": "acme"})
+    admin = Visitor(door).sign_in("admin")
+
+    taken = admin.post("/superuser/takeownership/acme")
+    assert (taken.status, taken.json()) == (200, {"namespace": "acme"})
+    names = [member["name"] for member in admin.get(ACME + "/members").json()["members"]]
+    assert names == ["admin", "alice"]
+    assert admin.post("/superuser/takeownership/none").status == 404
+    assert admin.post("/superuser/takeownership/alice").status == 400
+
+
+def test_nobody_else_does_what_superusers_do(alice: Visitor, stranger: Visitor) -> None:
+    for method, path, body in (
+        ("GET", "/superuser/organizations/", None),
+        ("PUT", "/superuser/organizations/acme", {"name": "moved"}),
+        ("DELETE", "/superuser/organizations/acme", None),
+        ("POST", "/superuser/takeownership/acme", None),
+    ):
+        assert stranger.ask(method, path, body).status == 401
+        assert alice.ask(method, path, body).status == 403

@@ -1,0 +1,127 @@
+"""Owners who act against each other at the same moment: whatever the order of their calls, one whole winner."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.errors import Denied, RegistryError
+from chalicelib.domain.teams import TeamRole
+from tests.builders import a_team, an_organization
+from tests.crashes import meanwhile
+from tests.houses import House
+
+OWNER, MEMBER = TeamRole.ADMIN, TeamRole.MEMBER
+
+
+@pytest.fixture
+def acme(house: House) -> House:
+    an_organization(house)
+    for name in ("bob", "carol"):
+        house.user(name)
+    return house
+
+
+def owners(house: House) -> set[str]:
+    """Who administers acme."""
+    teams = house.services._teams
+    found = teams.of_organization(house.services._accounts.find("acme").id)
+    return {row.name for team in found if team.team_role is OWNER for row in teams.members(team.id)}
+
+
+def names(house: House, team: str, by: str = "admin") -> list[str]:
+    return [row.name for row in house.services.teams.roster(house.signed_in(by), "acme", team).members]
+
+
+REMOVALS: dict[str, Callable[[House, str, str], object]] = {
+    "each other from the team": lambda house, by, whom: house.services.teams.remove_member(
+        house.signed_in(by), "acme", "owners", whom
+    ),
+    "each other from everything": lambda house, by, whom: house.services.teams.leave_all(
+        house.signed_in(by), "acme", whom
+    ),
+}
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+def test_of_two_owners_who_remove_each_other_exactly_one_wins(acme: House, removal: str) -> None:
+    """Whatever call of the first the second comes before."""
+    service, remove = acme.services.teams, REMOVALS[removal]
+    number = was_done = 1
+    while was_done:
+        if "bob" not in owners(acme):
+            service.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
+        with meanwhile(acme, number, lambda: remove(acme, "bob", "admin")) as done:
+            try:
+                remove(acme, "admin", "bob")
+            except Denied:
+                assert done, "nobody was in the way"
+        was_done = len(done)
+        assert owners(acme) == ({"bob"} if done else {"admin"}), f"before call {number}"
+        if done:
+            service.add_member(acme.signed_in("bob"), "acme", "owners", "admin")
+        number += 1
+    assert number > 8
+
+
+SEIZING: dict[str, Callable[[House], object]] = {
+    "takes a friend in": lambda house: house.services.teams.add_member(
+        house.signed_in("bob"), "acme", "owners", "carol"
+    ),
+    "makes friends owners": lambda house: house.services.teams.put(
+        house.signed_in("bob"), "acme", "friends", OWNER, None
+    ),
+    "deletes the organization": lambda house: house.services.organizations.delete(house.signed_in("bob"), "acme"),
+}
+
+
+@pytest.mark.parametrize("seizing", SEIZING)
+def test_an_owner_removed_under_way_seizes_nothing(acme: House, seizing: str) -> None:
+    """From the removal on they change nothing that matters: what they do happens before it whole, or not at all."""
+    service = acme.services.teams
+    a_team(acme, "friends", MEMBER, "carol")
+    service.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
+
+    def remove() -> None:
+        service.remove_member(acme.signed_in("admin"), "acme", "owners", "bob")
+
+    number = was_done = 1
+    while was_done:
+        with meanwhile(acme, number, remove) as done:
+            if not is_refused(lambda: SEIZING[seizing](acme)):
+                assert not done, f"before call {number}"
+                break
+        assert owners(acme) == {"admin"}
+        service.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
+        was_done, number = len(done), number + 1
+    assert number > 5
+
+
+def is_refused(operation: Callable[[], object]) -> bool:
+    try:
+        operation()
+    except RegistryError:
+        return True
+    return False
+
+
+def test_a_team_that_becomes_one_of_owners_under_way_is_emptied_by_nobody(acme: House) -> None:
+    """devs are made owners and the old owners are left, while bob, who was about to be removed, is the last."""
+    service, admin = acme.services.teams, acme.signed_in("admin")
+    number = was_done = 1
+    while was_done:
+        a_team(acme, "devs", MEMBER)
+        if names(acme, "devs") == []:
+            service.add_member(admin, "acme", "devs", "bob")
+
+        def promote() -> None:
+            service.put(admin, "acme", "devs", OWNER, None)
+            service.remove_member(acme.signed_in("bob"), "acme", "owners", "admin")
+
+        with meanwhile(acme, number, promote) as done:
+            is_refused(lambda: service.remove_member(admin, "acme", "devs", "bob"))
+        assert owners(acme), f"before call {number}"
+        if done:
+            service.add_member(acme.signed_in("bob"), "acme", "owners", "admin")
+            service.put(admin, "acme", "devs", MEMBER, None)
+        was_done, number = len(done), number + 1
+    assert number > 5
