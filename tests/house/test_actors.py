@@ -30,6 +30,7 @@ WITHOUT = {
     "Recognised": "what a door found out",
     "Sessions": "a cookie and a password say who it is",
     "Throttles": "before anybody is known",
+    "Expirations": "within a push, whose rights were checked",
     "Envelope": "keys and bytes alone",
     "Standing": "made for one actor",
     "OAuth.exchange": "the application proves itself by its secret",

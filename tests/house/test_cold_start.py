@@ -12,6 +12,7 @@ SERVICES = {
     "arrivals",
     "blobs",
     "doors",
+    "expirations",
     "grants",
     "manifests",
     "passwords",
