@@ -36,7 +36,7 @@ class Fields:
 
 
 class Applications:
-    """Applications, kept by those who administer their organization."""
+    """Applications, kept by those who administer their organization; `is_plain` is of a registry without https."""
 
     def __init__(
         self,
@@ -45,9 +45,11 @@ class Applications:
         store: ApplicationStore,
         envelope: Envelope,
         clock: Callable[[], float] = time.time,
+        *,
+        is_plain: bool = False,
     ) -> None:
         self._access, self._usage, self._store = access, usage, store
-        self._envelope, self._clock = envelope, clock
+        self._envelope, self._clock, self._is_plain = envelope, clock, is_plain
 
     def of_organization(self, actor: Actor, organization: str) -> list[Application]:
         """An organization's applications, by name. Raises NothingThere, Unauthenticated, Denied."""
@@ -77,7 +79,7 @@ class Applications:
     def create(self, actor: Actor, organization: str, fields: Fields) -> Application:
         """A new application with a secret. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
         place = self._access.administered(actor, organization)
-        _check(fields)
+        self._check(fields)
         client_id = _random(CLIENT_ID)
         row = ApplicationRow.under(
             keys.application(place.id, client_id),
@@ -95,7 +97,7 @@ class Applications:
 
     def change(self, actor: Actor, organization: str, client_id: str, fields: Fields) -> Application:
         """Tells other things of an application. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
-        _check(fields)
+        self._check(fields)
         return self._rewrite(actor, organization, client_id, "update_application", lambda row: _tell(row, fields))
 
     def reset_secret(self, actor: Actor, organization: str, client_id: str) -> Application:
@@ -157,6 +159,12 @@ class Applications:
             secret,
         )
 
+    def _check(self, fields: Fields) -> None:
+        if not 1 <= len(fields.name.strip()) <= LONGEST_NAME:
+            raise FieldInvalid("name", f"an application's name has 1 to {LONGEST_NAME} characters")
+        if fields.redirect_uri:
+            parse_redirect(fields.redirect_uri, is_plain=self._is_plain)
+
     def _give_secret(self, row: ApplicationRow) -> None:
         secret = _random(CLIENT_SECRET)
         row.secret_sha256 = hashed(secret)
@@ -169,13 +177,6 @@ class Applications:
 
 def _about(row: ApplicationRow) -> str:
     return f"{row.client_id}/secret"
-
-
-def _check(fields: Fields) -> None:
-    if not 1 <= len(fields.name.strip()) <= LONGEST_NAME:
-        raise FieldInvalid("name", f"an application's name has 1 to {LONGEST_NAME} characters")
-    if fields.redirect_uri:
-        parse_redirect(fields.redirect_uri)
 
 
 def _tell(row: ApplicationRow, fields: Fields) -> None:

@@ -170,7 +170,8 @@ class People(Foundations):
         """OAuth applications."""
         from chalicelib.services.applications import Applications
 
-        return Applications(self.access, self.usage, self._applications, self._envelope, self._clock)
+        is_plain = self.settings.url.startswith("http:")
+        return Applications(self.access, self.usage, self._applications, self._envelope, self._clock, is_plain=is_plain)
 
     @cached_property
     def apptokens(self) -> "AppTokens":

@@ -24,3 +24,10 @@ def test_https_and_this_machine_are_safe(address: str) -> None:
 def test_anything_else_is_refused_with_what_to_say(address: str) -> None:
     with pytest.raises(FieldInvalid, match="redirect_uri"):
         parse_redirect(address)
+
+
+def test_a_registry_without_https_sends_anywhere_without_https() -> None:
+    assert parse_redirect("http://a.example/back", is_plain=True) == "http://a.example/back"
+    for address in ("ftp://a.example", "http://user@a.example", "http://a.example/#token"):
+        with pytest.raises(FieldInvalid, match="redirect_uri"):
+            parse_redirect(address, is_plain=True)

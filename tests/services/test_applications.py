@@ -48,10 +48,23 @@ def test_everybody_may_know_of_an_application_but_not_its_secret(acme: House) ->
         acme.services.applications.public("nothing")
 
 
-@pytest.mark.parametrize("address", ["http://bot.example.com", "ftp://x", "https://user@x", "https://x/#f", "nonsense"])
+@pytest.mark.parametrize("address", ["ftp://x", "https://user@x", "https://x/#f", "nonsense"])
 def test_a_redirect_that_is_not_safe_is_refused(acme: House, address: str) -> None:
     with pytest.raises(FieldInvalid, match="redirect_uri"):
         acme.services.applications.create(acme.signed_in("admin"), "acme", Fields("bot", address))
+
+
+def test_a_token_travels_without_https_only_where_the_registry_does_too(new_house: Callable[..., House]) -> None:
+    fields = Fields("bot", "http://bot.example.com/back")
+    plain, safe = new_house(), new_house(url="https://registry.test")
+    for house in (plain, safe):
+        an_organization(house)
+
+    made = plain.services.applications.create(plain.signed_in("admin"), "acme", fields)
+
+    assert made.redirect_uri == fields.redirect_uri
+    with pytest.raises(FieldInvalid, match="redirect_uri"):
+        safe.services.applications.create(safe.signed_in("admin"), "acme", fields)
 
 
 def test_an_application_is_changed_and_given_another_secret(acme: House) -> None:

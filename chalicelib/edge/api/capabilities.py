@@ -13,12 +13,19 @@ NAMED = "/api/v1/repository/{namespace}/{reponame}"
 ADDRESSES = (
     ("io.quay.view-image", "url-template", "/{namespace}/{reponame}:{tag}", "/{namespace}/{reponame}"),
     (
+        "io.quay.image-security",
+        "rest-api-template",
+        NAMED + "/image/{imageid}/security",
+        "/api/v1/repository/{repository}/image/{imageid}/security",
+    ),
+    (
         "io.quay.manifest-security",
         "rest-api-template",
         NAMED + "/manifest/{digest}/security",
         "/api/v1/repository/{repository}/manifest/{manifestref}/security",
     ),
 )
+DEPRECATED = ("io.quay.image-security",)
 MIRRORED = ("amd64", "arm64", "ppc64le", "s390x")
 SPARSE = an_object({"supported": FLAG, "required_architectures": a_list(TEXT), "optional_architectures_allowed": FLAG})
 
@@ -44,7 +51,11 @@ def registry() -> dict[str, Any]:
 def application() -> dict[str, Any]:
     """Where programs find what they show of an image: those of Quay's addresses that lead somewhere."""
     routed, url = declared_paths(), settings().url
-    found = {name: {kind: url + address} for name, kind, address, route in ADDRESSES if unnamed(route) in routed}
+    found: dict[str, dict[str, Any]] = {
+        name: {kind: url + address} | ({"deprecated": True} if name in DEPRECATED else {})
+        for name, kind, address, route in ADDRESSES
+        if unnamed(route) in routed
+    }
     return {"appName": "io.quay", "capabilities": found}
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import NothingThere
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import PATTERN, Limit, Quota, in_words
 from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, USER_ADMIN
@@ -214,10 +213,8 @@ def _amount(body: dict[str, Any]) -> Amount:
 
 
 def _number(text: str) -> int:
-    """An id. Raises NothingThere for what is none: Quay has an error of its own for that."""
-    if not text.isascii() or not text.isdigit() or len(text) > 19:
-        raise NothingThere("quota", text)
-    return int(text)
+    """An id; 0, which nothing has, for what is none: who may not ask is told that first."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 def shape(quota: Quota) -> dict[str, Any]:

@@ -12,7 +12,7 @@ NEW = an_object(
     access_token={**FLAG, "description": "Whether to make an OAuth token with every scope, for two and a half hours"},
     setup_secret=text("What `python -m infra.secrets setup` prints"),
 )
-MADE = an_object({"username": TEXT, "email": or_null(TEXT)}, encrypted_password=or_null(TEXT), access_token=TEXT)
+MADE = an_object({"username": TEXT, "email": TEXT}, encrypted_password=or_null(TEXT), access_token=TEXT)
 
 
 @operations.post(
@@ -31,5 +31,5 @@ def initialize(body: dict[str, Any]) -> dict[str, Any]:
         body.get("setup_secret", ""), body["username"], body["password"], body.get("email"), wants_token=wants_token
     )
     # Passwords are not encrypted for command lines here: an app token does what that was for.
-    shown: dict[str, Any] = {"username": made.name, "email": made.email, "encrypted_password": None}
+    shown: dict[str, Any] = {"username": made.name, "email": made.email or "", "encrypted_password": None}
     return shown | ({"access_token": made.access_token} if made.access_token else {})

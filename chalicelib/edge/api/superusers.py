@@ -18,7 +18,7 @@ USER = an_object(
         "kind": TEXT,
         "name": TEXT,
         "username": TEXT,
-        "email": or_null(TEXT),
+        "email": TEXT,
         "verified": FLAG,
         "avatar": AVATAR,
         "super_user": FLAG,
@@ -27,7 +27,7 @@ USER = an_object(
     global_readonly_super_user=FLAG,
 )
 NEW = an_object({"username": text("The name of the user")}, email=or_null(text("Their email address")))
-MADE = an_object({"username": TEXT, "email": or_null(TEXT), "password": TEXT}, encrypted_password=or_null(TEXT))
+MADE = an_object({"username": TEXT, "email": TEXT, "password": TEXT}, encrypted_password=or_null(TEXT))
 CHANGE = an_object(
     password=text("Another password, which ends all that the user has open"),
     email=text("Another email address"),
@@ -65,7 +65,7 @@ def list_users(actor: Actor) -> dict[str, Any]:
 def create(actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
     """Makes a user with a random password, shown this once."""
     user, password = services().superusers.create(actor, body["username"], body.get("email"))
-    return {"username": user.name, "email": user.email, "password": password, "encrypted_password": None}
+    return {"username": user.name, "email": user.email or "", "password": password, "encrypted_password": None}
 
 
 @operations.get(ONE, "getInstallUser", answers={200: USER}, **GUARD)
@@ -106,7 +106,7 @@ def shape(user: User) -> dict[str, Any]:
         "kind": "user",
         "name": user.name,
         "username": user.name,
-        "email": user.email,
+        "email": user.email or "",
         "verified": True,
         "avatar": avatar(user.name, "user"),
         "super_user": user.is_superuser,

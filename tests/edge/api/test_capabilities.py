@@ -31,3 +31,12 @@ def test_an_address_appears_with_its_route(stranger: Visitor, monkeypatch: pytes
     told = stranger.get("//.well-known/app-capabilities").json()
 
     assert told["capabilities"] == {"io.quay.error": {"rest-api-template": "http://registry.test/api/v1/error/{type}"}}
+
+
+def test_what_quay_gave_up_is_told_as_such(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = ("io.quay.image-security", "rest-api-template", "/api/v1/error/{type}", "/api/v1/error/{anything}")
+    monkeypatch.setattr(capabilities, "ADDRESSES", (here,))
+
+    told = stranger.get("//.well-known/app-capabilities").json()
+
+    assert told["capabilities"]["io.quay.image-security"]["deprecated"] is True

@@ -65,6 +65,7 @@ def test_the_organization_s_own_routes_change_nothing_for_anybody(admin: Visitor
         assert visitor.post(f"{one}/limit", {"type": "Explode", "threshold_percent": 180}).status == 403
         assert visitor.put(f"{one}/limit/1", {"threshold_percent": 70}).status == 403
         assert visitor.delete(f"{one}/limit/1").status == 403
+        assert visitor.delete(f"{one}/limit/none").status == 403
         assert visitor.delete(one).status == 403
     assert alice.get(THEIRS).json() == [quota]
 

@@ -30,6 +30,10 @@ def test_the_first_user_is_told_to_be_a_superuser(admin: Visitor) -> None:
     assert admin.get("/user").json()["super_user"] is True
 
 
+def test_who_has_no_address_is_told_an_empty_one(admin: Visitor) -> None:
+    assert admin.get("/user").json()["email"] == ""
+
+
 def test_signing_up_signs_in(stranger: Visitor) -> None:
     made = stranger.post("/user/", {"username": "carol", "password": "password-1", "email": "carol@example.com"})
 
