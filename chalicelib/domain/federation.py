@@ -60,8 +60,10 @@ def matching(rules: Iterable[Rule], issuer: object, subject: object) -> Rule | N
     return next((rule for rule in rules if rule.issuer == issuer and rule.subject == subject), None)
 
 
-def check_claims(claims: Mapping[str, object], audience: str, now: float) -> int:
-    """When a token ends, in seconds since the epoch, if it is for an audience and good now.
+def check_claims(claims: Mapping[str, object], audience: str, now: float) -> tuple[int, int]:
+    """When a token ends, and when whatever is given for it does, if it is for an audience and good now.
+
+    Both in seconds since the epoch; the second is an hour after it was issued, however often it is shown.
 
     Raises WrongCredentials, whose sentence is for the log of the operator alone.
     """
@@ -76,7 +78,8 @@ def check_claims(claims: Mapping[str, object], audience: str, now: float) -> int
         raise WrongCredentials("it is not valid yet")
     if issued < now - OLDEST_S:
         raise WrongCredentials(f"it was issued more than {OLDEST_S} seconds ago")
-    return int(min(ends, issued + OLDEST_S))
+    latest = int(issued) + OLDEST_S
+    return int(min(ends, latest)), latest
 
 
 def _moment(claims: Mapping[str, object], name: str) -> float:

@@ -36,12 +36,16 @@ LARGEST_TOKEN = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A robot that was recognised by a token of another issuer. `ends_at` is in seconds since the epoch."""
+    """A robot that was recognised by a token of another issuer.
+
+    `ends_at` is when that ends, `latest` when what is exchanged for it does, in seconds since the epoch.
+    """
 
     account: AccountRow
     namespace_id: str
     rule: Rule
     ends_at: int
+    latest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class Federation:
         rule, account = found.rule, found.account
         claims = {"sub": account.id, "name": account.name, "epoch": account.epoch, "rule": rule.to_document()}
         now = self._clock()
-        made = self._signing.sign(FEDERATED, claims, now, found.ends_at - int(now))
+        made = self._signing.sign(FEDERATED, claims, now, found.latest - int(now))
         robot = Actor(account.id, account.name, account.kind, account.epoch, address=address)
         told = {"issuer": rule.issuer, "subject": rule.subject, "robot": name.partition("+")[2]}
         transaction = Transaction()
@@ -169,8 +173,8 @@ class Federation:
         audience = rule.audience or self._signing.issuer
         check_claims(said, audience, self._clock())
         claims = self._issuers.verify(token, header, rule.issuer)
-        ends_at = check_claims(claims, audience, self._clock())
-        return Stranger(candidate.account, candidate.namespace_id, rule, ends_at)
+        ends_at, latest = check_claims(claims, audience, self._clock())
+        return Stranger(candidate.account, candidate.namespace_id, rule, ends_at, latest)
 
     def _by_exchanged(self, candidate: Candidate, token: str) -> Stranger:
         claims = self._signing.verify(FEDERATED, token)
@@ -179,7 +183,7 @@ class Federation:
         account = candidate.account
         if (claims["sub"], claims["epoch"]) != (account.id, account.epoch) or rule not in candidate.rules:
             raise WrongCredentials("what it was given for is over")
-        return Stranger(account, candidate.namespace_id, rule, int(claims["exp"]))
+        return Stranger(account, candidate.namespace_id, rule, int(claims["exp"]), int(claims["exp"]))
 
 
 def _rules(row: RobotRow) -> tuple[Rule, ...]:

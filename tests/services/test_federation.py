@@ -201,6 +201,21 @@ def test_an_exchanged_token_is_a_password_for_the_rest_of_the_hour(house: House,
         name_of(house, ours)
 
 
+def test_an_exchanged_token_serves_a_job_that_outlasts_its_own(house: House, issuer: Issuer) -> None:
+    let_in(house, issuer)
+    token = issuer.token(house, exp=int(house.clock()) + 60)
+    first = house.services.federation.exchange("admin+ci", token)
+    house.clock.ahead_s += 50
+    second = house.services.federation.exchange("admin+ci", token)
+
+    house.clock.ahead_s += 3540
+    assert [name_of(house, ours) for ours in (first, second)] == ["admin+ci"] * 2
+    house.clock.ahead_s += 15
+    for shown in (token, first, second):
+        with pytest.raises(WrongCredentials):
+            name_of(house, shown)
+
+
 def test_an_exchanged_token_is_nothing_but_a_password(house: House, issuer: Issuer) -> None:
     let_in(house, issuer)
     house.robot("admin+other")

@@ -24,7 +24,7 @@ from chalicelib.storage.accounts import NamespaceRow, RobotRow
 from chalicelib.storage.table import Transaction, get
 from chalicelib.storage.teams import TeamStore
 from chalicelib.storage.tokens import ROBOT, TokenRow
-from tests.builders import a_repository, a_team_row, an_organization
+from tests.builders import a_repository, a_team_row, an_organization, an_organization_s_repository
 from tests.crashes import Crash, crash_before
 from tests.houses import House
 from tests.rows import change, events, rows_like
@@ -150,17 +150,18 @@ def test_teams_and_repositories_are_told_where_asked_for(house: House) -> None:
     ci, _ = made(house, CI), made(house, RobotName.parse("acme+idle"))
     a_team_with(house, acme, "builders", ci.row.account_id)
     admin = house.signed_in("admin")
-    app = a_repository(house, "admin/app")
-    house.services.permissions.put(admin, app.name, "user", "acme+ci", Role.WRITE)
+    theirs, app = an_organization_s_repository(house), a_repository(house, "admin/app")
+    house.services.permissions.put(admin, theirs.name, "user", "acme+ci", Role.WRITE)
     house.robot("admin+own")
     house.services.permissions.put(admin, app.name, "user", "admin+own", Role.READ)
 
     found = house.services.robots.of_namespace(admin, "acme", with_rights=True)
     assert {view.name.robot: list(view.teams) for view in found} == {"ci": ["builders"], "idle": []}
+    assert {view.name.robot: list(view.repositories) for view in found} == {"ci": ["app"], "idle": []}
     (own,) = house.services.robots.of_namespace(admin, "admin", with_rights=True)
     assert list(own.repositories) == ["app"]
     (given,) = house.services.robots.permissions(admin, CI)
-    assert (given.repository, given.is_public, given.role) == ("admin/app", False, Role.WRITE)
+    assert (given.repository, given.is_public, given.role) == ("acme/app", False, Role.WRITE)
 
 
 def test_a_list_with_rights_costs_the_same_for_few_and_many(house: House) -> None:
@@ -222,7 +223,7 @@ def test_a_removed_robot_is_dead_at_once_and_made_again_inherits_nothing(house: 
     acme, admin, robots = an_organization(house, "acme"), house.signed_in("admin"), house.services.robots
     before = made(house, CI)
     a_team_with(house, acme, "builders", before.row.account_id)
-    name = a_repository(house, "admin/app").name
+    name = an_organization_s_repository(house).name
     house.services.permissions.put(admin, name, "user", str(CI), Role.WRITE)
 
     robots.delete(admin, CI)
@@ -309,7 +310,7 @@ def test_a_crash_while_giving_another_token_leaves_one_that_is_good(house: House
 
 def test_a_crash_while_removing_one_is_mended_by_removing_it_again(house: House) -> None:
     acme, admin = an_organization(house, "acme"), house.signed_in("admin")
-    name = a_repository(house, "admin/app").name
+    name = an_organization_s_repository(house).name
     for number in range(1, 40):
         robot = made(house, CI)
         a_team_with(house, acme, f"team{number}", robot.row.account_id)
