@@ -8,6 +8,8 @@ GARBAGE, EXPIRY = "garbage", "expiry"
 PURGE, RENAME, EXPORT = "purge", "rename", "export"
 # Limits of a namespace that warn; the target is its id.
 QUOTA = "quota"
+# Tags that policies take away, every hour, and those that they let change no more, once.
+PRUNE, IMMUTABILITY = "prune", "immutability"
 # Every request that began before something is over so many seconds after it.
 SETTLED_S = 60
 # Work that failed is tried again after so many seconds, twice as many each time, and at least once an hour.

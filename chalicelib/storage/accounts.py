@@ -30,6 +30,8 @@ class NamespaceRow(Row):
     window_s = Integer(default=14 * 86400)
     # JSON; None for none.
     quota = OptionalText()
+    # Which tags may not change, by the namespace's policies (domain/policies.py); None for none.
+    immutability = OptionalText()
     # An organization's; a user's stands with the account.
     email = OptionalText()
     invoice_email = BooleanAttribute(default=False)

@@ -23,6 +23,8 @@ class RepositoryNameRow(Row):
     visibility = UnicodeAttribute()
     description = UnicodeAttribute(default="")
     waits = UnicodeSetAttribute(null=True)
+    # Which tags may not change, by the repository's policies (domain/policies.py); None for none.
+    immutability = OptionalText()
     version = Integer(default=0)
     view = UnicodeAttribute()
     view_at = UnicodeAttribute()

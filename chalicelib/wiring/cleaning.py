@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from chalicelib.services.expiry import Expiry
     from chalicelib.services.garbage import Garbage
     from chalicelib.services.histories import Histories
+    from chalicelib.services.policies import Policies
     from chalicelib.services.time_machine import TimeMachine
 
 
@@ -38,6 +39,14 @@ class Cleaning(People):
         from chalicelib.services.histories import Histories
 
         return Histories(self.access, self._tags, self._manifests, self._clock)
+
+    @cached_property
+    def policies(self) -> "Policies":
+        """Policies of tags."""
+        from chalicelib.services.policies import Policies
+        from chalicelib.storage.policies import PolicyStore
+
+        return Policies(self.access, self.usage, self._accounts, PolicyStore(), self._clock)
 
     @cached_property
     def garbage(self) -> "Garbage":

@@ -13,6 +13,7 @@ from chalicelib.domain.accounts import Kind
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.teams import TeamRole
+from chalicelib.services.policies import Asked, Holder
 from chalicelib.services.prototypes import Wish
 from chalicelib.storage.notices import NoticeStore
 from chalicelib.storage.permissions import TEAM
@@ -139,6 +140,28 @@ def a_tag(world: World, _: str) -> dict[str, str]:
 
 # By these everybody ends themselves: somebody new does it in their place.
 ENDS_ONESELF = ("deleteCurrentUser",)
+
+
+def a_policy_of(holder: Callable[[World, str], Holder], asked: Callable[[str], Asked]) -> Places:
+    """A policy of its own for each request, which may change it or take it away."""
+
+    def made(world: World, who: str) -> dict[str, str]:
+        maker = who if holder(world, who) == Holder() else "owner"
+        policies = world.house.services.policies
+        kept = policies.list(world.actor(maker), holder(world, who), asked("x").kind)
+        for policy in kept[:-3]:
+            policies.delete(world.actor(maker), holder(world, who), policy.kind, policy.uuid)
+        policy = policies.create(world.actor(maker), holder(world, who), asked(world.fresh_name))
+        return {"policy_uuid": policy.uuid}
+
+    return made
+
+
+ACME: Callable[[World, str], Holder] = lambda *_: Holder(organization="acme")  # noqa: E731
+APP: Callable[[World, str], Holder] = lambda *_: Holder(repository=RepositoryName.parse("acme/app"))  # noqa: E731
+MINE: Callable[[World, str], Holder] = lambda *_: Holder()  # noqa: E731
+PRUNE: Callable[[str], Asked] = lambda pattern: Asked(pattern, True, "creation_date", "9y")  # noqa: E731
+
 PLACES: dict[str, Places] = {
     "changeInstallUser": a_user,
     "changeOrganization": an_organization,
@@ -159,13 +182,16 @@ PLACES: dict[str, Places] = {
     "deleteOrganization": an_organization,
     "deleteOrganizationApplication": an_application,
     "deleteOrganizationApplicationToken": an_application,
+    "deleteOrganizationAutoPrunePolicy": a_policy_of(ACME, PRUNE),
     "deleteOrganizationPrototypePermission": a_prototype,
     "deleteOrganizationQuotaLimitSuperUser": a_quota,
     "deleteOrganizationQuotaSuperUser": a_quota,
     "deleteOrganizationTeam": a_team,
     "deleteOrganizationTeamMember": a_team_of_the_reader,
+    "deleteRepositoryAutoPrunePolicy": a_policy_of(APP, PRUNE),
     "deleteTeamPermissions": a_team,
     "deleteUserAuthorization": my_authorization,
+    "deleteUserAutoPrunePolicy": a_policy_of(MINE, PRUNE),
     "deleteUserPermissions": a_role_of_the_reader,
     "deleteUserQuotaLimitSuperUser": a_users_quota,
     "deleteUserQuotaSuperUser": a_users_quota,
@@ -175,7 +201,10 @@ PLACES: dict[str, Places] = {
     "getUserRobotFederation": my_robot,
     "getAppToken": my_app_token,
     "getErrorDescription": lambda *_: {"error_type": "not_found"},
+    "getOrganizationAutoPrunePolicy": a_policy_of(ACME, PRUNE),
+    "getRepositoryAutoPrunePolicy": a_policy_of(APP, PRUNE),
     "getUserAuthorization": my_authorization,
+    "getUserAutoPrunePolicy": a_policy_of(MINE, PRUNE),
     "getUserNotification": my_notice,
     "getUserPermissions": a_role_of_the_reader,
     "getUserQuota": the_owners_quota,
@@ -192,8 +221,11 @@ PLACES: dict[str, Places] = {
     "removeTagFromTimemachine": a_tag,
     "restoreTag": a_tag,
     "revokeAppToken": my_app_token,
+    "updateOrganizationAutoPrunePolicy": a_policy_of(ACME, PRUNE),
     "updateOrganizationPrototypePermission": a_prototype,
     "updateOrganizationTeamMember": a_team,
+    "updateRepositoryAutoPrunePolicy": a_policy_of(APP, PRUNE),
+    "updateUserAutoPrunePolicy": a_policy_of(MINE, PRUNE),
     "updateUserNotification": my_notice,
 }
 LIMIT: Fields = lambda _: {"type": "Warning", "threshold_percent": 70}  # noqa: E731 - one of a table of such
@@ -206,6 +238,11 @@ CONSENT: Fields = lambda world: {  # noqa: E731
     "response_type": "token",
 }
 RULES: Fields = lambda _: [{"issuer": "https://ci.example.com", "subject": "main"}]  # noqa: E731
+PRUNING: Fields = lambda world: {  # noqa: E731
+    "method": "creation_date",
+    "value": "9y",
+    "tagPattern": world.fresh_name,
+}
 BODIES: dict[str, Fields] = {
     "createOrgRobotFederation": RULES,
     "createUserRobotFederation": RULES,
@@ -233,5 +270,11 @@ BODIES: dict[str, Fields] = {
     "signinUser": PASSWORD,
     "updateOrganizationApplication": lambda _: {"redirect_uri": "https://bot.example.com/back", "application_uri": ""},
     "verifyUser": lambda _: {"password": "password"},
+    "updateUserAutoPrunePolicy": PRUNING,
+    "updateRepositoryAutoPrunePolicy": PRUNING,
+    "updateOrganizationAutoPrunePolicy": PRUNING,
+    "createUserAutoPrunePolicy": PRUNING,
+    "createRepositoryAutoPrunePolicy": PRUNING,
+    "createOrganizationAutoPrunePolicy": PRUNING,
 }
 QUERIES: dict[str, Fields] = {"authorizeApplication": CONSENT}

@@ -13,6 +13,7 @@ WITHOUT = {
     "Accounts.has_first_user": "asked before there is anybody",
     "Accounts.find": "by a name that a right has been looked up by",
     "Accounts.public_name": "what everybody may know",
+    "Asked.policy": "what somebody wrote, read before it is followed",
     "Applications.public": "what everybody may know",
     "Authorizations.prepared": "within a grant, whose rights were checked",
     "Authorizations.revoke_stolen": "a code that was shown twice needs no right to end what it gave",

@@ -3,6 +3,7 @@
 from chalicelib.edge.api import (
     applications,
     apptokens,
+    autoprune,
     builds,
     capabilities,
     descriptions,
@@ -34,6 +35,7 @@ CONCEPTS = (
     authorize,
     applications,
     apptokens,
+    autoprune,
     builds,
     capabilities,
     descriptions,

@@ -52,6 +52,7 @@ PLACES = {
     "namespace": "The name of a user or an organization",
     "orgname": "The name of an organization",
     "prototypeid": "The id of a default permission",
+    "policy_uuid": "The id of a policy",
     "quota_id": "The id of a quota",
     "repository": "The full path of a repository, as in namespace/name",
     "service": "The name of a service",

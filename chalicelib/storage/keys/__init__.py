@@ -14,6 +14,7 @@ N#<namespace>            META                    namespace
                          ROBOT#<name>            robot
                          TEAM#<name>             team name -> id
                          PROTOTYPE#<uuid>        default permission
+                         POLICY#<uuid>           policy for all its repositories
                          APP#<client>            OAuth application
                          APPTOKEN#<client>#<uu>  token of an application, to list and revoke by
                          GIVEN#<account>#<repo>  that an account has a role on a repository
@@ -39,6 +40,7 @@ KEYS#<issuer>            META                    keys of somebody else's tokens
 COUNT#LOG#…              <day>                   events of a day that have been counted
 R#<repository>           META                    the way back to the name
                          PERM#<account or team>  role of an account or a team
+                         POLICY#<uuid>           policy for its tags
                          SIZE#<0..7>             bytes linked
                          TAG#<tag>               tag, alive
                          LIFE#<tag>#<ulid>       a tag's life
@@ -58,7 +60,7 @@ OUT#<ulid>               META                    event that someone waits for
 EXPORT#<sha256>          META                    file of the usage log, by the hash of what opens it
 TIMER#<kind>#<target>    META                    work that is due at a time; targets are R#<repo>#MAN|BLOB#<digest>,
                                                  R#<repo>#TAG#<tag>#<life>, BLOB#<digest>, KEY#<digest>#<S3 key>,
-                                                 UP#<upload>, N#<namespace> …
+                                                 R#<repo>, UP#<upload>, N#<namespace> …
 
 Index `due`  (due, due_at):   <kind>#<shard> / seconds        tags with an end, timers, outbox
                               LOG#c|p#<shard> / ULID, a number  usage log of everybody

@@ -98,6 +98,11 @@ def prototype(namespace_id: str, uuid: str = "") -> Key:
     return f"N#{namespace_id}", f"PROTOTYPE#{uuid}"
 
 
+def namespace_policy(namespace_id: str, uuid: str = "") -> Key:
+    """A policy for all repositories of a namespace; without a uuid, the prefix of all."""
+    return f"N#{namespace_id}", f"POLICY#{uuid}"
+
+
 def application(namespace_id: str, client_id: str = "") -> Key:
     """An OAuth application of an organization; without an id, the prefix of all."""
     return f"N#{namespace_id}", f"APP#{client_id}"

@@ -18,6 +18,11 @@ def gone(namespace_id: str, repository: str, ulid: str) -> Key:
     return f"N#{namespace_id}", f"GONE#{repository}#{ulid}"
 
 
+def repository_policy(repository_id: str, uuid: str = "") -> Key:
+    """A policy for a repository; without a uuid, the prefix of all."""
+    return f"R#{repository_id}", f"POLICY#{uuid}"
+
+
 def star(account_id: str, repository_id: str = "") -> Key:
     """A repository that a user has starred; without one, the prefix of all."""
     return f"A#{account_id}", f"STAR#{repository_id}"

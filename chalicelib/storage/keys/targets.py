@@ -52,7 +52,30 @@ class UploadTarget:
     upload_id: str
 
 
-Target = ManifestTarget | LinkTarget | TagTarget | BytesTarget | KeyTarget | UploadTarget
+@dataclass(frozen=True, slots=True)
+class NamespaceTarget:
+    """A namespace with all its repositories."""
+
+    namespace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryTarget:
+    """A repository."""
+
+    repository_id: str
+
+
+Target = (
+    ManifestTarget
+    | LinkTarget
+    | TagTarget
+    | BytesTarget
+    | KeyTarget
+    | UploadTarget
+    | NamespaceTarget
+    | RepositoryTarget
+)
 
 
 def blob_target(repository_id: str, digest: Digest) -> str:
@@ -85,19 +108,36 @@ def upload_target(upload_id: str) -> str:
     return f"UP#{upload_id}"
 
 
+def namespace_target(namespace_id: str) -> str:
+    """What a timer is for that looks after a namespace's policies."""
+    return f"N#{namespace_id}"
+
+
+def repository_target(repository_id: str) -> str:
+    """What a timer is for that looks after a repository's policies."""
+    return f"R#{repository_id}"
+
+
 def read_target(target: str) -> Target:
     """What a timer is for. Raises ValueError for what no timer is for."""
+    found: Target
     match target.split("#"):
         case ["R", repository_id, "MAN", digest]:
-            return ManifestTarget(repository_id, Digest.parse(digest))
+            found = ManifestTarget(repository_id, Digest.parse(digest))
         case ["R", repository_id, "BLOB", digest]:
-            return LinkTarget(repository_id, Digest.parse(digest))
+            found = LinkTarget(repository_id, Digest.parse(digest))
         case ["R", repository_id, "TAG", name, life]:
-            return TagTarget(repository_id, name, life)
+            found = TagTarget(repository_id, name, life)
         case ["BLOB", digest]:
-            return BytesTarget(Digest.parse(digest))
+            found = BytesTarget(Digest.parse(digest))
         case ["KEY", digest, s3_key]:
-            return KeyTarget(Digest.parse(digest), s3_key)
+            found = KeyTarget(Digest.parse(digest), s3_key)
+        case ["N", namespace_id]:
+            found = NamespaceTarget(namespace_id)
+        case ["R", repository_id]:
+            found = RepositoryTarget(repository_id)
         case ["UP", upload_id]:
-            return UploadTarget(upload_id)
-    raise ValueError(f"no timer is for {target}")
+            found = UploadTarget(upload_id)
+        case _:
+            raise ValueError(f"no timer is for {target}")
+    return found
