@@ -54,7 +54,6 @@ WITHOUT = {
     "Edges": "a part of a push, whose rights were checked",
     "Arrivals": "within a find or a push, whose rights were checked, and within the reconcile",
     "Garbage": "asked by the clock",
-    "Expirations": "a part of a push, whose rights were checked",
     "Expiry": "asked by the clock",
     "Leftovers": "asked by the clock",
     "Reconcile": "asked by the clock",
