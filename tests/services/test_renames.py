@@ -203,6 +203,18 @@ def test_a_walk_goes_on_where_its_time_was_up(acme: House) -> None:
     assert acme.account("other+ci")
 
 
+def test_the_clock_walks_it(acme: House) -> None:
+    identifier = a_full_organization(acme)
+    rename(acme)
+
+    acme.services.timers.run(lambda: 60.0)
+    assert acme.account("other+ci")
+    settle(acme)
+    acme.services.timers.run(lambda: 60.0)
+
+    assert (due_at(RENAME, identifier), rows_like(acme, "NAME#acme")) == (None, [])
+
+
 def test_a_walk_that_dies_is_walked_again(acme: House) -> None:
     identifier = a_full_organization(acme, 2)
     rename(acme)
