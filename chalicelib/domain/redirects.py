@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 from chalicelib.domain.errors import FieldInvalid
 
 LONGEST = 2000
+# The registry's own page that shows a token to whoever made it: every application may redirect there.
+LOCAL_PAGE = "/oauth/localapp"
 # Behind https, plain http leads nowhere but to the user's own machine (RFC 8252 section 7.3).
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 

@@ -19,8 +19,9 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 
 from chalicelib.domain.applications import Application
 from chalicelib.domain.consents import Consent, Outcome
-from chalicelib.domain.errors import NothingThere, ScopeInvalid
+from chalicelib.domain.errors import Denied, NothingThere, ScopeInvalid
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.redirects import LOCAL_PAGE
 from chalicelib.domain.scopes import OFFERED, implied, parse_scopes
 from chalicelib.services.access import Access
 from chalicelib.services.authorizations import Authorizations, Wish
@@ -29,12 +30,13 @@ from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow, AccountStore
 from chalicelib.storage.applications import ApplicationRow, ApplicationStore, ClientRow, CodeRow
+from chalicelib.storage.assignments import AssignmentStore
 from chalicelib.storage.table import LostRace, Transaction
 
 CODE_S = 60
 CODE_PREFIX = "cbc_"
-# The registry's own page that shows a token to whoever made it: every application may redirect there.
-LOCAL_PAGE = "/oauth/localapp"
+# The parameter that names an offer.
+OFFERED_BY = "assignment_uuid"
 # Authlib asks for https. Whether the installation has it is its operator's to decide; the path is all that counts here.
 ADDRESS = "https://registry.invalid"
 
@@ -178,11 +180,12 @@ class OAuth:
         accounts: AccountStore,
         store: ApplicationStore,
         authorizations: Authorizations,
+        assignments: AssignmentStore,
         url: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._usage, self._accounts, self._store = access, usage, accounts, store
-        self._authorizations, self._url, self._clock = authorizations, url, clock
+        self._authorizations, self._assignments, self._url, self._clock = authorizations, assignments, url, clock
         self._prepared: dict[str, Any] = {}
 
     def consider(self, actor: Actor, asked: Mapping[str, str]) -> Consent | Outcome:
@@ -190,7 +193,7 @@ class OAuth:
 
         Raises NothingThere for an unknown application, Unauthenticated, and Denied for who may not let it in.
         """
-        client = self._admitted(actor, asked.get("client_id", ""))
+        client = self._admitted(actor, asked)
         try:
             grant = Server(self).get_consent_grant(Request("GET", asked), end_user=actor)
         except OAuth2Error as error:
@@ -212,7 +215,7 @@ class OAuth:
 
     def decide(self, actor: Actor, asked: Mapping[str, str], *, allow: bool) -> Outcome:
         """Sends the user back, with a code or a token where they allow it. Raises as `consider` does."""
-        self._admitted(actor, asked.get("client_id", ""))
+        self._admitted(actor, asked)
         server, request = Server(self), Request("POST", asked)
         user = self._accounts.get(self._access.oneself(actor)) if allow else None
         try:
@@ -227,14 +230,26 @@ class OAuth:
         outcome: Outcome = Server(self).create_token_response(Request("POST", form, authorization))
         return outcome
 
-    def _admitted(self, actor: Actor, client_id: str) -> Client:
-        """The application, if this user may let it in: an administrator of its organization."""
-        self._access.oneself(actor)
+    def _admitted(self, actor: Actor, asked: Mapping[str, str]) -> Client:
+        """The application, if this user may let it in: one who administers its organization, or was offered just this.
+
+        A session asks, and no token: what a token lets in would be more than the token.
+        """
+        account_id, client_id = self._access.oneself(actor), asked.get("client_id", "")
+        if not actor.is_session:
+            raise Denied(client_id, "let in")
         client = self.client(client_id)
         if client is None:
             raise NothingThere("application", client_id)
-        self._access.administered(actor, client.client.organization)
+        offer = self._assignments.get(account_id, asked.get(OFFERED_BY, ""))
+        if offer is None or not offer.to_assignment(client.client).answers(asked):
+            self._access.administered(actor, client.client.organization)
         return client
+
+    def _take_offer(self, transaction: Transaction, request: Request) -> None:
+        """Uses up what the user was offered, where it was that which was answered."""
+        if uuid := request.payload.data.get(OFFERED_BY):
+            self._assignments.remove(transaction, request.user.id, uuid)
 
     def client(self, client_id: str) -> Client | None:
         """An application in Authlib's words."""
@@ -254,7 +269,13 @@ class OAuth:
             challenge=request.payload.data.get("code_challenge"),
             expires_at=int(self._clock()) + CODE_S,
         )
-        self._store.add_code(row)
+        transaction = Transaction()
+        self._store.add_code(transaction, row)
+        self._take_offer(transaction, request)
+        try:
+            transaction.commit()
+        except LostRace:
+            raise InvalidGrantError("This offer has been taken.") from None
 
     def fresh_code(self, code: str, client: Client) -> CodeRow | None:
         """A code of this client's that has not ended. Used a second time, it ends what its first use gave."""
@@ -285,13 +306,15 @@ class OAuth:
         self._store.add_token(transaction, token)
         if request.authorization_code is not None:
             self._store.use_code(transaction, request.authorization_code, token.uuid)
+        else:
+            self._take_offer(transaction, request)
         told = {"client_id": token.client_id, "application_name": request.client.row.name, "scope": token.scopes}
         performer = Actor(request.user.id, request.user.name)
         self._usage.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", told)
         try:
             transaction.commit()
         except LostRace:
-            raise InvalidGrantError("This code has been used.") from None
+            raise InvalidGrantError("This code, or offer, has been used.") from None
 
 
 def _refusal(error: OAuth2Error) -> Outcome:

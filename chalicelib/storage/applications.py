@@ -139,9 +139,9 @@ class ApplicationStore:
         """A code by its hash."""
         return get(CodeRow, keys.code(sha256))
 
-    def add_code(self, row: CodeRow) -> None:
+    def add_code(self, transaction: Transaction, row: CodeRow) -> None:
         """Writes a new code."""
-        row.save(absent())
+        transaction.put(row, absent())
 
     def use_code(self, transaction: Transaction, row: CodeRow, token_uuid: str) -> None:
         """Uses a code for a token, on condition that nobody has."""

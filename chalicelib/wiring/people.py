@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chalicelib.services.accounts import Accounts
     from chalicelib.services.applications import Applications
     from chalicelib.services.apptokens import AppTokens
+    from chalicelib.services.assignments import Assignments
     from chalicelib.services.authorizations import Authorizations
     from chalicelib.services.departures import Departures
     from chalicelib.services.federation import Federation
@@ -199,6 +200,7 @@ class People(Foundations):
     def oauth(self) -> "OAuth":
         """OAuth's endpoints, whose library takes its time to import."""
         from chalicelib.services.oauth import OAuth
+        from chalicelib.storage.assignments import AssignmentStore
 
         return OAuth(
             self.access,
@@ -206,6 +208,23 @@ class People(Foundations):
             self._accounts,
             self._applications,
             self.authorizations,
+            AssignmentStore(),
+            self.settings.url,
+            self._clock,
+        )
+
+    @cached_property
+    def assignments(self) -> "Assignments":
+        """Offers of OAuth tokens."""
+        from chalicelib.services.assignments import Assignments
+        from chalicelib.storage.assignments import AssignmentStore
+
+        return Assignments(
+            self.access,
+            self.usage,
+            self._accounts,
+            self._applications,
+            AssignmentStore(),
             self.settings.url,
             self._clock,
         )

@@ -21,6 +21,7 @@ from chalicelib.storage.table import Transaction
 from tests.api.worlds import World
 from tests.builders import a_manifest, someone
 
+LOCAL = "http://registry.test/oauth/localapp"
 Places = Callable[[World, str], dict[str, str]]
 Fields = Callable[[World], Any]
 
@@ -94,6 +95,13 @@ def a_user(world: World, _: str) -> dict[str, str]:
     name = world.fresh_name
     world.house.user(name)
     return {"username": name}
+
+
+def my_offer(world: World, who: str) -> dict[str, str]:
+    asked = {"client_id": world.tool, "redirect_uri": LOCAL, "scope": "repo:read", "response_type": "token"}
+    world.house.services.assignments.assign(world.actor("admin"), asked, who)
+    found = world.house.services.assignments.of_oneself(world.actor(who))
+    return {"assigned_authorization_uuid": found[0].uuid}
 
 
 def my_notice(world: World, who: str) -> dict[str, str]:
@@ -175,6 +183,7 @@ PLACES: dict[str, Places] = {
     "createUserQuotaSuperUser": no_users_quota,
     "createUserRobot": a_new_robot,
     "deleteAdminedOrganization": an_organization,
+    "deleteAssignedAuthorization": my_offer,
     "deleteFullTag": a_tag,
     "deleteGlobalMessage": a_message,
     "deleteInstallUser": a_user,
@@ -277,4 +286,10 @@ BODIES: dict[str, Fields] = {
     "createRepositoryAutoPrunePolicy": PRUNING,
     "createOrganizationAutoPrunePolicy": PRUNING,
 }
-QUERIES: dict[str, Fields] = {"authorizeApplication": CONSENT}
+OFFER: Fields = lambda world: {  # noqa: E731
+    "client_id": world.places["client_id"],
+    "redirect_uri": LOCAL,
+    "scope": "repo:read",
+    "username": "stranger",
+}
+QUERIES: dict[str, Fields] = {"assignToken": OFFER, "authorizeApplication": CONSENT}

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain.consents import Consent, Outcome
 from chalicelib.domain.errors import Denied, NothingThere, Unauthenticated
-from chalicelib.domain.permissions import ANONYMOUS
+from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.services.applications import Fields
 from tests.builders import an_organization
 from tests.crashes import Crash, crash_before
@@ -86,3 +86,13 @@ def test_a_crash_in_an_exchange_leaves_a_code_that_still_works_or_a_token(house:
             assert outcome.status == 200
             return
     pytest.fail("it never ended")
+
+
+def test_a_token_lets_nothing_in(house: House, asked: dict[str, str]) -> None:
+    row = house.account()
+    holder = Actor(row.id, row.name, scopes=frozenset({"user:admin", "org:admin"}), has_token=True)
+
+    with pytest.raises(Denied):
+        house.services.oauth.decide(holder, asked, allow=True)
+    with pytest.raises(Denied):
+        house.services.oauth.consider(holder, asked)

@@ -96,7 +96,9 @@ def test_a_code_is_used_once(house: House) -> None:
         redirect_uri="https://a",
         expires_at=9,
     )
-    STORE.add_code(code)
+    transaction = Transaction()
+    STORE.add_code(transaction, code)
+    transaction.commit()
 
     committed(lambda transaction: STORE.use_code(transaction, code, "uuid"))
 

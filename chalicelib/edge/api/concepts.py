@@ -3,6 +3,7 @@
 from chalicelib.edge.api import (
     applications,
     apptokens,
+    assignments,
     autoprune,
     builds,
     capabilities,
@@ -35,6 +36,7 @@ CONCEPTS = (
     authorize,
     applications,
     apptokens,
+    assignments,
     autoprune,
     builds,
     capabilities,

@@ -39,6 +39,7 @@ ERROR_SCHEMA = an_object(
 STATUSES = {200: "Successful invocation", 201: "Successful creation", 204: "Done; nothing to tell"}
 # What stands in a path's places.
 PLACES = {
+    "assigned_authorization_uuid": "The id of an offer",
     "build_uuid": "The id of a build",
     "client_id": "The id of an OAuth application",
     "access_token_uuid": "The id of an authorization",

@@ -21,6 +21,7 @@ LARGEST_FORM = 64 * 1024
 # What a question is made of; all of it goes along to the answer.
 FIELDS = (
     "client_id", "redirect_uri", "scope", "response_type", "state", "code_challenge", "code_challenge_method",
+    "assignment_uuid",
 )  # fmt: skip
 REQUIRED = ("client_id", "redirect_uri", "scope")
 TOKEN = an_object({"access_token": TEXT, "token_type": TEXT, "expires_in": {"type": "integer"}})
@@ -34,6 +35,7 @@ ASKED = {
     "state": text("A word of the application's own, which it gets back"),
     "code_challenge": text("The S256 challenge of a code (RFC 7636)"),
     "code_challenge_method": text("S256"),
+    "assignment_uuid": text("The offer of this token to the user, where they do not administer the application"),
 }
 CSRF = text("The CSRF token of the session")
 QUESTION = (
@@ -102,7 +104,7 @@ def _question(consent: Consent, asked: dict[str, str], csrf: str) -> dict[str, A
         "scope": asked["scope"],
         "csrf_token_val": csrf,
         "state": asked.get("state"),
-        "assignment_uuid": None,
+        "assignment_uuid": asked.get("assignment_uuid"),
     }
 
 
