@@ -49,8 +49,6 @@ class TimerStore:
         """What is due in a partition of the index, the oldest first. The index lags: some may be gone, or moved."""
         table = TimerRow._get_connection()
         condition = TimerRow.due_at <= now
-        # Tags with an end lie among the timers that end them.
-        only = TimerRow.armed.exists()
         start = None
         while limit > 0:
             answer = table.connection.query(
@@ -59,7 +57,6 @@ class TimerStore:
                 condition,
                 index_name="due",
                 limit=limit,
-                filter_condition=only,
                 exclusive_start_key=start,
             )
             yield from (TimerRow.from_raw_data(raw) for raw in answer["Items"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from chalicelib.domain.timers import EXPIRY, EXPORT, GARBAGE, PURGE, Due, HasTime, Later, Work
+from chalicelib.domain.timers import EXPORT, GARBAGE, PURGE, Due, HasTime, Later, Work
 from chalicelib.services import timers
 from chalicelib.services.timers import LEFT_S, Timers, Turn
 from chalicelib.storage import keys
@@ -284,14 +284,3 @@ def test_a_shard_with_many_timers_comes_round_again_after_the_others(house: Hous
     assert (turn.done, turn.is_all) == (401, True)
     assert sorted(due.target for due in worker.asked if due.kind == PURGE) == sorted(many)
     assert order.index(EXPORT) < 300
-
-
-def test_tags_among_the_timers_of_their_end_are_passed_over(house: House) -> None:
-    a_push(house, "v1", labels={"quay.expires-after": "1s"})
-    house.clock.ahead_s += 10
-    worker = Worker()
-
-    run(house, expiry=worker)
-
-    assert {due.kind for due in worker.asked} <= {EXPIRY}
-    assert [row["due"].partition("#")[0] for row in rows_like(house, "R#", "TAG#v1")] == [EXPIRY]
