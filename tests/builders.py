@@ -17,6 +17,7 @@ from chalicelib.domain.teams import TeamRole
 from chalicelib.services.sealing import hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts import AccountNameRow, NamespaceRow
+from chalicelib.storage.permissions import Holder, PermissionStore
 from chalicelib.storage.table import Transaction
 from chalicelib.storage.teams import TeamRow, TeamStore
 from chalicelib.storage.tokens import OAUTH, TokenRow, TokenStore
@@ -159,9 +160,11 @@ def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:
 
 
 def an_organization_s_repository(house: House, repository: str = "acme/app", by: str = "admin") -> Repository:
-    """A repository of an organization, made by one who may, if it is not there."""
-    name = RepositoryName.parse(repository)
-    return house.services.repositories.for_push(someone(house, by, repository), name)
+    """A repository of an organization, made by one who may; on it nobody has a role of their own."""
+    name, maker = RepositoryName.parse(repository), house.account(by)
+    made = house.services.repositories.for_push(someone(house, by, repository), name)
+    PermissionStore().forget((made.namespace_id, made.id), Holder(maker.id, maker.name, maker.kind))
+    return made
 
 
 def a_team(

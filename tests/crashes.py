@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from threading import get_ident
 from uuid import uuid4
 
 from botocore.exceptions import EndpointConnectionError
@@ -55,6 +56,21 @@ def silence(house: House, what: str) -> Iterator[None]:
 
     with before_calls(house, refuse):
         yield
+
+
+@contextmanager
+def just_before_commit(house: House, other: Callable[[], object]) -> Iterator[None]:
+    """Runs another operation whole, right before the first transaction of this one."""
+    begun: list[int] = []
+
+    def called(*_: object, operation_name: str = "", **__: object) -> None:
+        if operation_name == "TransactWriteItems" and not begun:
+            begun.append(get_ident())
+            other()
+
+    with before_calls(house, called):
+        yield
+    assert begun, "there was no transaction to come before"
 
 
 def crash_everywhere(house: House, prepare: Callable[[int], Callable[[], object]]) -> int:

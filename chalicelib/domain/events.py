@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PUSH, PULL, DELETE_TAG, CREATE_REPOSITORY, MOVE_TAG = "push_repo", "pull_repo", "delete_tag", "create_repo", "move_tag"
-DELETE_MANIFEST = "delete_manifest"
+DELETE_MANIFEST, DELETE_REPOSITORY = "delete_manifest", "delete_repo"
+DESCRIBE, CHANGE_VISIBILITY, CHANGE_STATE = "set_repo_description", "change_repo_visibility", "change_repo_state"
 CREATE_TAG, REVERT_TAG, CHANGE_EXPIRATION = "create_tag", "revert_tag", "change_tag_expiration"
 CHANGE_IMMUTABILITY, EXPIRE_FOR_GOOD = "change_tag_immutability", "permanently_delete_tag"
 TAG_EXPIRED = "tag_expired"

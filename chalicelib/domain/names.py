@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, TagInvalid
+from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, RepositoryNameInvalid, TagInvalid
 
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -40,6 +40,17 @@ class RepositoryName:
             )
         namespace, slash, repository = text.partition("/")
         return cls(namespace, repository) if slash else cls(LIBRARY, namespace)
+
+    @classmethod
+    def within(cls, namespace: str, repository: str) -> "RepositoryName":
+        """A repository's own name with that of the namespace it is to be in, which is looked up.
+
+        Raises RepositoryNameInvalid outside the grammar or, with the namespace, over 255 characters.
+        """
+        made = cls(namespace, repository)
+        if len(str(made)) > MAXIMUM_LENGTH or not REPOSITORY.fullmatch(repository):
+            raise RepositoryNameInvalid(repository)
+        return made
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.repository}"

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.names import RepositoryName
+
+# A list of a hundred must fit into one answer.
+LONGEST_DESCRIPTION = 10_000
 
 
 class Visibility(Enum):
@@ -28,3 +32,10 @@ class Repository:
     id: str
     namespace_id: str
     name: RepositoryName
+
+
+def parse_description(text: str) -> str:
+    """What people read of a repository, in Markdown. Raises FieldInvalid where it is too long."""
+    if len(text) > LONGEST_DESCRIPTION:
+        raise FieldInvalid("description", f"at most {LONGEST_DESCRIPTION} characters")
+    return text

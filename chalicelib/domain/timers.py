@@ -12,6 +12,8 @@ QUOTA = "quota"
 PRUNE, IMMUTABILITY = "prune", "immutability"
 # Every request that began before something is over so many seconds after it.
 SETTLED_S = 60
+# What a deleted repository holds is taken away; the target is its id.
+PURGE_REPOSITORY = "purge_repository"
 # Work that failed is tried again after so many seconds, twice as many each time, and at least once an hour.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 3600
 

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Denied, NameUnknown, NothingThere, Unauthen
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
 from chalicelib.domain.repositories import Mode, Repository, Visibility
-from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
+from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountNameRow, AccountRow, AccountStore, NamespaceRow, holds
@@ -196,6 +196,13 @@ class Access:
     def _superuser_role(self, actor: Actor) -> TeamRole | None:
         return TeamRole.ADMIN if self.has_all(actor) else None
 
+    def creatable(self, actor: Actor, name: str) -> Place:
+        """A namespace in which the actor may make repositories. Raises Denied, also where there is none."""
+        place = self.place(actor, name)
+        if place is None or not place.may_create or not allows(actor.scopes, REPO_CREATE):
+            raise Denied(name, "make repositories in")
+        return place
+
     def organization(self, actor: Actor, name: str) -> Place:
         """An organization by its name, whoever asks. Raises NothingThere."""
         place = self.place(actor, name)
@@ -220,20 +227,20 @@ class Access:
     def standing(self, actor: Actor, name: RepositoryName, role: Role) -> Standing:
         """A repository on which the actor has at least a role, as the rows are now.
 
-        Raises Unauthenticated and Denied, which tell those without a right nothing; NameUnknown for those with one.
+        Raises Denied, which tells those without a right nothing, whoever they are; NameUnknown for those with one.
         """
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
-            raise refusal(actor, str(name), role.value)
+            raise Denied(str(name), role.value)
         found = self._repositories.find(pointer.id, name)
         if found is None:
             place = self._stand(actor, pointer, name.namespace)
             if place.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
-            raise refusal(actor, str(name), role.value)
+            raise Denied(str(name), role.value)
         standing = self._standing(actor, pointer, found, name)
         if not standing.has(role):
-            raise refusal(actor, str(name), role.value)
+            raise Denied(str(name), role.value)
         return standing
 
     def _standing(

@@ -154,6 +154,20 @@ class Logs:
         days = {day: day_start(day) for day in period.days}
         return [Count(kind, number, days[day]) for (day, kind), number in sorted(total.items())]
 
+    def activity(self, actor: Actor, name: RepositoryName, days: int) -> list[tuple[str, int]]:
+        """How much happened in a repository on each of the last days, today first, for whoever may read it.
+
+        Raises NameUnknown, Denied, and Unavailable while there is still much to count.
+        """
+        repository = self._access.standing(actor, name, Role.READ).repository
+        tomorrow = (int(self._clock()) // DAY_S + 1) * DAY_S
+        period, budget = Period(tomorrow - days * DAY_S, tomorrow), iter(range(MOST_COUNTED))
+        total: Counter[str] = Counter()
+        for run in runs_of_repository(repository.id):
+            for (day, _), number in self._all(run, period, budget).items():
+                total[day] += number
+        return [(day, total[day]) for day in reversed(period.days)]
+
     def _narrowed(self, run: Run, period: Period, asked: Asked, budget: Iterator[int]) -> "Counter[tuple[str, str]]":
         total: Counter[tuple[str, str]] = Counter()
         for position, kind, performer in self._store.kinds(run, period.oldest, period.newest):

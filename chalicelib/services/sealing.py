@@ -4,6 +4,7 @@ The data keys come from the installation's secret and stay in memory. What is se
 `about` is the id and the field, and nothing sealed for another opens under it.
 """
 
+import base64
 import hashlib
 import os
 import secrets
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from chalicelib.domain.errors import SettingInvalid
 
 NONCE = 12
+DOT = b"."
 
 
 class Envelope:
@@ -36,6 +38,28 @@ class Envelope:
             raise SettingInvalid("CLOUDBERTH_SECRETS", f"the envelope key {key_id} is missing")
         plain = AESGCM(self._ring[key_id]).decrypt(sealed[:NONCE], sealed[NONCE:], about.encode())
         return plain.decode()
+
+
+class PageTokens:
+    """Where a list goes on, sealed: a place may name what its holder may not see."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+
+    def seal(self, about: str, place: str) -> str:
+        """What to ask for the next page with; `about` says of which list, and for whom."""
+        key_id, sealed = self._envelope.seal(about, place)
+        return base64.urlsafe_b64encode(key_id.encode() + DOT + sealed).decode().rstrip("=")
+
+    def open(self, about: str, token: str | None) -> str:
+        """The place of a token that we sealed for this; the beginning for anything else, as in Quay."""
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            key_id, _, sealed = base64.urlsafe_b64decode((token or "") + "===").partition(DOT)
+            return self._envelope.open(about, key_id.decode(), sealed)
+        except (ValueError, InvalidTag, SettingInvalid):
+            return ""
 
 
 def hashed(secret: str) -> str:

@@ -18,6 +18,7 @@ from chalicelib.services.access import Access
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.manifests import ManifestRow, ManifestStore, tagged_row
+from chalicelib.storage.repositories import pushed_row
 from chalicelib.storage.table import Batch, Transaction, until_won
 from chalicelib.storage.tags import TagRow, TagStore, tag_row
 from chalicelib.storage.timers import timer
@@ -46,6 +47,7 @@ class TagMoves:
         self._manifests, self._tags = stores
         self._left: dict[Digest, dict[str, int]] = {}
         self._forgotten: set[tuple[Digest, str]] = set()
+        self._has_begun = False
 
     def end(self, row: TagRow) -> None:
         """Takes a tag away. Raises TagImmutable where it may not change."""
@@ -80,6 +82,9 @@ class TagMoves:
             row.immutable = stored.immutable
         self._tags.begin(self._transaction, row, stored, self._repository.id)
         self._transaction.put(tagged_row(self._repository.id, named.digest, name, end_of(expires_at)))
+        if not self._has_begun:
+            self._has_begun = True
+            self._transaction.put(pushed_row(self._repository.id, self._now))
 
     def check_mutable(self, row: TagRow) -> None:
         """Raises TagImmutable for a tag that may not change."""

@@ -10,6 +10,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query, query_kinds, view
 from chalicelib.storage.teams import MembershipRow
+from chalicelib.storage.words import Found, delete_words, put_words
 
 
 class AccountNameRow(Row):
@@ -163,6 +164,7 @@ class AccountStore:
         transaction.put(account)
         if first:
             transaction.put(FirstUserRow.under(keys.first_user(), account_id=account.id), absent())
+        put_words(transaction, Found.USER, account.name, account.id, account.id)
         if account.email:
             transaction.put(EmailRow.under(keys.email(account.email), account_id=account.id), absent())
 
@@ -193,11 +195,13 @@ class AccountStore:
         namespace.kind, namespace.view, namespace.view_at = kind, keys.view_accounts(kind), namespace.name
         transaction.put(AccountNameRow.under(keys.account_name(namespace.name), id=identifier, kind=kind), absent())
         transaction.put(namespace, absent())
+        put_words(transaction, Found.ORGANIZATION, namespace.name, identifier, identifier)
 
     def bury(self, transaction: Transaction, namespace: NamespaceRow, now: float) -> None:
         """Ends a namespace, over the version that was read; its name stays taken until nothing of it is left."""
         name = AccountNameRow.under(keys.account_name(namespace.name))
         transaction.update(name, AccountNameRow.deleted_at.set(int(now)), condition=AccountNameRow.pk.exists())
+        delete_words(transaction, namespace.name, keys.namespace_id(namespace.pk))
         namespace.state = "deleted"
         self.put_namespace(transaction, namespace)
 

@@ -10,6 +10,7 @@ from chalicelib.storage.attributes import Integer
 from chalicelib.storage.repositories import RepositoryNameRow, RepositoryRow
 from chalicelib.storage.table import Row, Transaction, at_version, get, query
 from chalicelib.storage.teams import MemberRow, MembershipRow
+from chalicelib.storage.words import Found, move_words
 
 
 class FormerNameRow(Row):
@@ -35,6 +36,7 @@ class RenameStore:
         transaction.update(old, AccountNameRow.deleted_at.set(now), condition=AccountNameRow.id == identifier)
         transaction.put(FormerNameRow.under(keys.former_name(identifier, former), at=now))
         namespace.name = namespace.view_at = name
+        move_words(transaction, Found(namespace.kind), (former, name), identifier)
 
     def repositories(self, namespace_id: str, after: str) -> Iterator[RepositoryNameRow]:
         """A namespace's repositories past a sort key."""

@@ -202,6 +202,31 @@ def query_kinds(key: Key, kinds: Mapping[str, type[Row]]) -> list[Row]:
             return found
 
 
+def query_run(
+    run: tuple[str, str, str], kinds: Mapping[str, type[Row]], limit: int | None = None
+) -> tuple[list[Row], bool]:
+    """Rows of a partition from one sort key to another, both included, consistently; and whether that is all of them.
+
+    Each is of the kind that its sort key begins with. At most `limit` are read, of which rows of other kinds are left
+    out.
+    """
+    pk, first, last = run
+    found: list[Row] = []
+    start: Any = None
+    while True:
+        answer = Row._get_connection().query(
+            pk, Row.sk.between(first, last), consistent_read=True, exclusive_start_key=start, limit=limit
+        )
+        for raw in answer["Items"]:
+            model = next((kinds[beginning] for beginning in kinds if raw["sk"]["S"].startswith(beginning)), None)
+            found += [model.from_raw_data(raw)] if model else []
+        start = answer.get("LastEvaluatedKey")
+        if limit is not None:
+            limit -= len(answer["Items"])
+        if not start or limit == 0:
+            return found, not start
+
+
 def view(model: type[R], value: str, after: str, limit: int) -> Iterator[R]:
     """Rows of a partition of index `view` past `after`, in order; the index lags behind the table."""
     connection, name = Row._get_connection().connection, Row.Meta.table_name

@@ -1,6 +1,7 @@
 """Tags and their lives as they are kept."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -103,6 +104,11 @@ class TagStore:
                     yield row.name
             if read < limit:
                 return
+
+    def alive(self, repository_id: str, limit: int, now: float) -> Iterator[TagRow]:
+        """Tags that are alive, in order of their bytes, at most so many."""
+        rows = (row for row in query(TagRow, keys.tag(repository_id, ""), page=limit) if row.is_alive(now))
+        return islice(rows, limit)
 
     def begin(self, transaction: Transaction, row: TagRow, stored: TagRow | None, repository_id: str) -> None:
         """Writes a tag with its life and the timer of its end, over the one that was read."""

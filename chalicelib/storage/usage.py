@@ -76,6 +76,11 @@ def runs_of_namespace(namespace_id: str) -> list[Run]:
     return [Run(keys.log(namespace_id, None, shard)[0], "view") for shard in (CHANGES, PULLS)]
 
 
+def pulls_of_namespace(namespace_id: str) -> Run:
+    """Where the pulls of a namespace's repositories lie."""
+    return runs_of_namespace(namespace_id)[1]
+
+
 def runs_of_everybody() -> list[Run]:
     """Where all records lie."""
     return [Run(partition, "due") for shard in (CHANGES, PULLS) for partition in keys.due_logs(shard)]

@@ -25,9 +25,15 @@ if TYPE_CHECKING:
     from chalicelib.domain.timers import Work
     from chalicelib.services.exports import Exports
     from chalicelib.services.health import Checks
+    from chalicelib.services.listings import Listings
     from chalicelib.services.logs import Logs
+    from chalicelib.services.overviews import Overviews
     from chalicelib.services.reconcile import Reconcile
+    from chalicelib.services.search import Search
+    from chalicelib.services.sights import Sights
+    from chalicelib.services.stars import Stars
     from chalicelib.services.timers import Timers
+    from chalicelib.storage.sights import SightStore
 
 
 class Services(Cleaning):
@@ -70,7 +76,69 @@ class Services(Cleaning):
     @cached_property
     def repositories(self) -> Repositories:
         """Repositories."""
-        return Repositories(self.access, self.usage, self._repositories, self._accounts, self._clock)
+        # A token that was given before a delete, and what is held since, end after so long.
+        settled_s = self.settings.token_s + self.settings.lease_s
+        return Repositories(
+            self.access,
+            self.usage,
+            self._repositories,
+            self._accounts,
+            self._permissions,
+            lambda: self.prototypes,
+            settled_s,
+            self._clock,
+        )
+
+    @cached_property
+    def _sights(self) -> "SightStore":
+        from chalicelib.storage.sights import SightStore
+
+        return SightStore()
+
+    @cached_property
+    def sights(self) -> "Sights":
+        """What actors may see."""
+        from chalicelib.services.sights import Sights
+
+        return Sights(self.access, self._sights)
+
+    @cached_property
+    def listings(self) -> "Listings":
+        """Lists of repositories."""
+        from chalicelib.services.listings import Listings
+        from chalicelib.services.sealing import PageTokens
+
+        return Listings(
+            self.sights,
+            self._repositories,
+            self._accounts,
+            self._sights,
+            UsageStore(self.settings.log_s),
+            PageTokens(self._envelope),
+            self._clock,
+        )
+
+    @cached_property
+    def stars(self) -> "Stars":
+        """Stars."""
+        from chalicelib.services.stars import Stars
+
+        return Stars(self.access, self.listings, self._accounts, self._repositories, self._clock)
+
+    @cached_property
+    def search(self) -> "Search":
+        """Search."""
+        from chalicelib.services.search import Search
+        from chalicelib.storage.words import WordStore
+
+        return Search(self.access, self.sights, WordStore(), self._accounts, self._teams, self._repositories)
+
+    @cached_property
+    def overviews(self) -> "Overviews":
+        """Repositories, one at a time."""
+        from chalicelib.services.overviews import Overviews
+
+        return Overviews(self.access, self.logs, self._tags, self._clock)
 
     @cached_property
     def arrivals(self) -> Arrivals:

@@ -146,6 +146,10 @@ def a_tag(world: World, _: str) -> dict[str, str]:
     return {"tag": name}
 
 
+def a_repository(world: World, _: str) -> dict[str, str]:
+    return {"repository": world.repository(f"acme/{world.fresh_name}")}
+
+
 # By these everybody ends themselves: somebody new does it in their place.
 ENDS_ONESELF = ("deleteCurrentUser",)
 
@@ -198,6 +202,7 @@ PLACES: dict[str, Places] = {
     "deleteOrganizationTeam": a_team,
     "deleteOrganizationTeamMember": a_team_of_the_reader,
     "deleteRepositoryAutoPrunePolicy": a_policy_of(APP, PRUNE),
+    "deleteRepository": a_repository,
     "deleteTeamPermissions": a_team,
     "deleteUserAuthorization": my_authorization,
     "deleteUserAutoPrunePolicy": a_policy_of(MINE, PRUNE),
@@ -260,6 +265,7 @@ BODIES: dict[str, Fields] = {
     "changeOrganizationQuota": AMOUNT,
     "changeOrganizationQuotaLimitSuperUser": LIMIT,
     "changeOrganizationQuotaSuperUser": AMOUNT,
+    "changeRepoVisibility": lambda _: {"visibility": "private"},
     "changeUserQuotaLimitSuperUser": LIMIT,
     "changeUserQuotaSuperUser": AMOUNT,
     "createInstallUser": lambda world: {"username": world.fresh_name},
@@ -270,6 +276,8 @@ BODIES: dict[str, Fields] = {
     "createOrganizationQuota": AMOUNT,
     "createOrganizationQuotaLimitSuperUser": LIMIT,
     "createOrganizationQuotaSuperUser": AMOUNT,
+    "createRepo": lambda world: {"namespace": "acme", "repository": world.fresh_name},
+    "createStar": lambda _: {"namespace": "acme", "repository": "app"},
     "createUserQuotaLimitSuperUser": LIMIT,
     "createUserQuotaSuperUser": AMOUNT,
     "denyApplication": CONSENT,
@@ -292,4 +300,8 @@ OFFER: Fields = lambda world: {  # noqa: E731
     "scope": "repo:read",
     "username": "stranger",
 }
-QUERIES: dict[str, Fields] = {"assignToken": OFFER, "authorizeApplication": CONSENT}
+QUERIES: dict[str, Fields] = {
+    "assignToken": OFFER,
+    "authorizeApplication": CONSENT,
+    "listRepos": lambda _: {"namespace": "acme"},
+}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import DigestInvalid, NameInvalid, TagInvalid
+from chalicelib.domain.errors import DigestInvalid, NameInvalid, RepositoryNameInvalid, TagInvalid
 from chalicelib.domain.names import (
     REPOSITORY,
     RepositoryName,
@@ -189,3 +189,15 @@ def test_every_account_is_a_namespace_for_repositories(text: str) -> None:
         return
 
     assert RepositoryName.parse(f"{account}/app").namespace == account
+
+
+@pytest.mark.parametrize("name", ["app", "a/b/c", "a__b", "x" * 250])
+def test_a_repository_s_own_name_is_read_beside_its_namespace_s(name: str) -> None:
+    assert RepositoryName.within("acme", name) == RepositoryName("acme", name)
+
+
+@pytest.mark.parametrize("name", ["", "UPPER", "bad name", "/a", "a/", "a//b", "-a", "x" * 251])
+def test_a_name_that_no_repository_can_have_is_refused_in_quay_s_words(name: str) -> None:
+    with pytest.raises(RepositoryNameInvalid) as refused:
+        RepositoryName.within("acme", name)
+    assert (str(refused.value), refused.value.field) == ("Invalid repository name", "repository")

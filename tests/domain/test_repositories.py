@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
+from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.repositories import Repository, Visibility
+from chalicelib.domain.repositories import LONGEST_DESCRIPTION, Repository, Visibility, parse_description
 
 
 def test_a_repository_does_not_change_under_its_holder() -> None:
@@ -25,3 +26,10 @@ def test_a_renamed_repository_keeps_its_id() -> None:
 
 def test_visibilities_read_back_from_what_is_stored() -> None:
     assert [Visibility(text) for text in ("public", "private")] == [Visibility.PUBLIC, Visibility.PRIVATE]
+
+
+def test_a_description_has_an_end() -> None:
+    assert parse_description("x" * LONGEST_DESCRIPTION) == "x" * LONGEST_DESCRIPTION
+    with pytest.raises(FieldInvalid) as refused:
+        parse_description("x" * (LONGEST_DESCRIPTION + 1))
+    assert refused.value.field == "description"

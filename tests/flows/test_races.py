@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
-from threading import Barrier, get_ident
+from threading import Barrier
 
 import pytest
 
@@ -29,7 +29,7 @@ from tests.builders import (
     at_the_edge,
     someone,
 )
-from tests.crashes import Crash, before_calls
+from tests.crashes import Crash, just_before_commit
 from tests.houses import House
 from tests.rows import linked_bytes, object_keys, repository_of, rows_like
 from tests.uploading import Client, leftovers
@@ -48,21 +48,6 @@ def at_once(operations: Sequence[Operation]) -> list[object]:
 
     with ThreadPoolExecutor(len(operations)) as threads:
         return list(threads.map(run, operations))
-
-
-@contextmanager
-def just_before_commit(house: House, other: Operation) -> Iterator[None]:
-    """Runs another operation whole, right before the first transaction of this one."""
-    begun: list[int] = []
-
-    def called(*_: object, operation_name: str = "", **__: object) -> None:
-        if operation_name == "TransactWriteItems" and not begun:
-            begun.append(get_ident())
-            other()
-
-    with before_calls(house, called):
-        yield
-    assert begun, "there was no transaction to come before"
 
 
 def lives(house: House, tag: str = "v1") -> list[tuple[str, int, int]]:

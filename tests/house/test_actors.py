@@ -33,6 +33,8 @@ WITHOUT = {
     "Throttles": "before anybody is known",
     "Expirations": "within a push, whose rights were checked",
     "Envelope": "keys and bytes alone",
+    "PageTokens": "seals and opens places in lists",
+    "Sight": "made for one actor",
     "Standing": "made for one actor",
     "OAuth.exchange": "the application proves itself by its secret",
     "OAuth.client": "read by Authlib, within a grant",

@@ -14,6 +14,7 @@ WITHOUT_MODULE = {
     "services/test_blobs_by_state.py": "services/blobs.py in every state of link and blob: one file would be too long",
     "services/test_garbage_races.py": "services/garbage.py and who comes in between: one file would be too long",
     "services/test_closed_uploads.py": "the second half of services/uploads.py: one file would be too long",
+    "services/test_deleted_repositories.py": "how services/repositories.py ends one: one file would be too long",
     "services/test_unproven_bytes.py": "what is refused by services/uploads.py and services/grants.py alike",
 }
 

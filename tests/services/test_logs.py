@@ -196,7 +196,7 @@ def test_a_log_is_for_those_who_administer_what_it_is_of(house: House) -> None:
 
     for whose in (APP, ACME, EVERYBODY):
         refused(house, bob, whose, Denied)
-        refused(house, ANONYMOUS, whose, Unauthenticated)
+        refused(house, ANONYMOUS, whose, Denied if whose is APP else Unauthenticated)
     refused(house, ANONYMOUS, MINE, Unauthenticated)
     refused(house, house.signed_in("admin"), Whose(organization="nowhere"), NothingThere)
     a_granted(house, "bob", Role.ADMIN)
@@ -297,3 +297,18 @@ def test_days_are_by_our_clock(house: House) -> None:
 
     assert period.start <= house.clock() - DAY_S < period.end
     assert period.start == day_start(period.days[0])
+
+
+def test_activity_is_told_to_whoever_may_read_a_day_at_a_time(house: House) -> None:
+    a_push(house, "v1")
+    house.user("bob")
+    with pytest.raises(Denied):
+        house.services.logs.activity(house.signed_in("bob"), APP.repository, 3)
+    a_granted(house, "bob", Role.READ)
+
+    (today, count), *before = house.services.logs.activity(house.signed_in("bob"), APP.repository, 3)
+
+    assert count == 2
+    assert [number for _, number in before] == [0, 0]
+    house.clock.ahead_s = DAY_S
+    assert house.services.logs.activity(house.signed_in("bob"), APP.repository, 3)[1] == (today, count)

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NotGiven, NothingThere, Unauthenticated
+from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NotGiven, NothingThere
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.teams import TeamRole
@@ -162,7 +162,7 @@ def test_who_does_not_administer_the_repository_is_refused(acme: House, step: st
             STEPS[step](acme, acme.signed_in(name))
     with pytest.raises(Denied):
         STEPS[step](acme, replace(acme.signed_in("admin"), scopes=frozenset({"repo:write", "org:admin"})))
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(Denied):
         STEPS[step](acme, ANONYMOUS)
     assert rows_like(acme) == before
 

@@ -1,28 +1,32 @@
-"""Repositories: made once however many push first, listed to those who may see them, granted and made public."""
+"""Repositories: made once however many come first, granted, described, opened and closed, deleted for good."""
 
+import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, NameUnknown, Unauthenticated
+from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, RepositoryTaken, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
-from chalicelib.domain.repositories import Visibility
+from chalicelib.domain.repositories import LONGEST_DESCRIPTION, Mode, Repository, Visibility
+from chalicelib.domain.scopes import REPO_ADMIN, REPO_CREATE, REPO_READ, USER_ADMIN
+from chalicelib.domain.teams import TeamRole
+from chalicelib.services import prototypes
+from chalicelib.services.repositories import Wish
 from chalicelib.storage import keys
 from chalicelib.storage.repositories import RepositoryNameRow
 from chalicelib.storage.table import get
 from tests import invariants
-from tests.builders import a_granted, a_repository, someone
-from tests.crashes import before_calls
+from tests.builders import a_granted, a_repository, an_organization, someone
+from tests.crashes import before_calls, just_before_commit
 from tests.houses import House
 from tests.rows import change, events, repository_of, rows_like
 
 NAME = RepositoryName.parse("admin/app")
-
-
-def catalog(house: House, actor: Actor, last: str = "", size: int = 1000) -> list[str]:
-    return list(house.services.repositories.catalog(actor, last, size).items)
 
 
 def make_public(house: House, *repositories: str) -> None:
@@ -102,126 +106,6 @@ def test_nobody_makes_a_repository_in_a_namespace_that_is_not_theirs(house: Hous
     assert rows_like(house, "R#") == []
 
 
-def test_an_owner_sees_what_is_theirs_and_what_is_public_in_order_and_once(house: House) -> None:
-    house.user("bob")
-    a_repository(house, "bob/secret")
-    make_public(house, "bob/open", "admin/open")
-    a_repository(house, "admin/app")
-    a_repository(house, "admin/a/b")
-
-    assert catalog(house, someone(house, "admin")) == ["admin/a/b", "admin/app", "admin/open", "bob/open"]
-
-
-def test_somebody_sees_what_was_granted_to_them_beside_the_rest(house: House) -> None:
-    house.user("bob")
-    for name in ("admin/app", "admin/hidden", "bob/own"):
-        a_repository(house, name)
-    make_public(house, "admin/open")
-    a_granted(house, "bob", Role.READ)
-    a_granted(house, "bob", Role.READ, "admin/open")
-
-    assert catalog(house, someone(house, "bob")) == ["admin/app", "admin/open", "bob/own"]
-
-
-def test_the_anonymous_see_what_is_public(house: House) -> None:
-    a_repository(house)
-    make_public(house, "admin/open")
-
-    assert catalog(house, ANONYMOUS) == ["admin/open"]
-
-
-def test_a_repository_made_private_again_leaves_the_catalog(house: House) -> None:
-    make_public(house, "admin/open")
-    owner = someone(house, "admin", "admin/open")
-    house.services.repositories.change_visibility(owner, RepositoryName.parse("admin/open"), Visibility.PRIVATE)
-
-    assert catalog(house, ANONYMOUS) == []
-    assert catalog(house, someone(house, "admin")) == ["admin/open"]
-
-
-def test_a_deleted_repository_is_in_no_list(house: House) -> None:
-    house.user("bob")
-    make_public(house, "admin/open")
-    repository = a_repository(house, "admin/open")
-    a_granted(house, "bob", Role.READ, "admin/open")
-    for row in (
-        get(RepositoryNameRow, keys.repository_name(repository.namespace_id, "open")),
-        house.services._repositories.get(repository.id),
-    ):
-        change(row, state="deleted")
-
-    for actor in (ANONYMOUS, someone(house, "admin"), someone(house, "bob")):
-        assert catalog(house, actor) == []
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
-def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(house: House, size: int) -> None:
-    house.user("bob")
-    make_public(house, "bob/a", "bob/z", "admin/m")
-    for name in ("admin/b", "admin/b-c", "admin/b/c", "admin/x"):
-        a_repository(house, name)
-    actor, found, last = someone(house, "admin"), [], ""
-
-    while True:
-        page = house.services.repositories.catalog(actor, last, size)
-        assert len(page.items) == size or not page.more
-        found += page.items
-        if not page.more:
-            break
-        last = page.items[-1]
-
-    assert found == sorted(["bob/a", "bob/z", "admin/m", "admin/b", "admin/b-c", "admin/b/c", "admin/x"])
-
-
-@pytest.mark.parametrize(
-    ("last", "expected"),
-    [
-        ("a", ["admin/app", "admin/base"]),
-        ("admin", ["admin/app", "admin/base"]),
-        ("admin/app", ["admin/base"]),
-        ("admin/apple", ["admin/base"]),
-        ("admin-z", ["admin/app", "admin/base"]),
-        ("admin0", []),
-        ("admin/base", []),
-        ("zzz", []),
-        ("ADMIN", ["admin/app", "admin/base"]),
-        ("ключ", []),
-        ("a#b", ["admin/app", "admin/base"]),
-    ],
-)
-def test_a_page_begins_past_any_text_be_it_a_name_or_not(house: House, last: str, expected: list[str]) -> None:
-    house.user("bob")
-    for name in ("admin/app", "admin/base"):
-        a_repository(house, name)
-    make_public(house, "admin/base")
-    a_granted(house, "bob", Role.READ, "admin/app")
-
-    assert catalog(house, someone(house, "admin"), last) == expected
-    assert catalog(house, someone(house, "bob"), last) == expected
-
-
-def test_a_page_of_nothing_is_empty_and_costs_nothing(house: House) -> None:
-    a_repository(house)
-    actor = someone(house, "admin")
-    house.calls.take()
-
-    assert list(house.services.repositories.catalog(actor, "", 0).items) == []
-    assert house.calls.take() == []
-
-
-def test_more_than_a_hundred_grants_are_all_listed(house: House) -> None:
-    house.user("bob")
-    for number in range(101):
-        a_granted_by_hand(house, f"admin/app{number:03d}")
-
-    assert catalog(house, someone(house, "bob")) == [f"admin/app{number:03d}" for number in range(101)]
-
-
-def a_granted_by_hand(house: House, name: str) -> None:
-    repository = a_repository(house, name)
-    house.services._repositories.grant(repository, house.account("bob").id, Role.READ)
-
-
 def test_a_grant_replaces_the_one_before(house: House) -> None:
     a_repository(house)
     house.user("bob")
@@ -260,3 +144,210 @@ def test_a_repository_that_was_deleted_meanwhile_is_not_made_public(house: House
 
     with pytest.raises(NameUnknown):
         house.services.repositories.change_visibility(actor, NAME, Visibility.PUBLIC)
+
+
+OWN = RepositoryName("admin", "new")
+
+
+def make(house: House, name: RepositoryName = OWN, who: str = "admin", **wish: Any) -> Repository:
+    return house.services.repositories.create(house.signed_in(who), Wish(name, **wish))
+
+
+def test_a_repository_is_made_by_hand_as_it_is_wished(house: House) -> None:
+    made = make(house, visibility=Visibility.PUBLIC, description="Of *mine*.")
+
+    (name_row,), (way_back,) = rows_like(house, "N#", "REPO#"), rows_like(house, f"R#{made.id}", "META")
+    for row in (name_row, way_back):
+        assert (row["visibility"], row["description"], row["mode"]) == ("public", "Of *mine*.", "NORMAL")
+    assert name_row["status_token"]
+    assert name_row["created_at"] == pytest.approx(house.clock(), abs=60)
+    assert rows_like(house, "R#", "PERM#") == []
+    (event,) = events(house, "create_repo")
+    assert (event["repository_id"], json.loads(event["metadata"])) == (made.id, {"repository": "admin/new"})
+
+
+def test_whoever_makes_one_in_an_organization_administers_it(house: House) -> None:
+    an_organization(house)
+    house.user("bob")
+    house.services.teams.put(house.signed_in("admin"), "acme", "makers", TeamRole.CREATOR, None)
+    house.services.teams.add_member(house.signed_in("admin"), "acme", "makers", "bob")
+    by_hand = make(house, RepositoryName("acme", "hand"), "bob")
+    pushed = RepositoryName("acme", "push")
+    by_push = house.services.repositories.for_push(someone(house, "bob", str(pushed)), pushed)
+
+    for repository in (by_hand, by_push):
+        (permission,) = rows_like(house, f"R#{repository.id}", "PERM#")
+        assert (permission["role"], permission["name"], permission["kind"]) == ("admin", "bob", "user")
+        assert house.services.access.standing(house.signed_in("bob"), repository.name, Role.ADMIN)
+
+
+def test_a_name_is_made_once_and_the_second_is_told_in_quay_s_words(house: House) -> None:
+    make(house)
+    before = rows_like(house)
+
+    with pytest.raises(RepositoryTaken, match="Repository already exists"):
+        make(house)
+    assert rows_like(house) == before
+
+
+def test_one_of_ten_makers_at_once_makes_it(house: House) -> None:
+    def attempt(_: int) -> bool:
+        try:
+            make(house)
+        except RepositoryTaken:
+            return False
+        return True
+
+    with ThreadPoolExecutor(10) as pool:
+        assert sorted(pool.map(attempt, range(10))) == [False] * 9 + [True]
+    assert len(rows_like(house, "R#", "META")) == len(events(house, "create_repo")) == 1
+
+
+def scoped(house: House, *scopes: str) -> Actor:
+    return replace(house.signed_in("admin"), scopes=frozenset(scopes))
+
+
+def test_only_members_who_may_make_one_and_tokens_that_may(house: House) -> None:
+    an_organization(house)
+    house.user("bob")
+    create = house.services.repositories.create
+    house.services.teams.put(house.signed_in("admin"), "acme", "devs", TeamRole.MEMBER, None)
+    house.services.teams.add_member(house.signed_in("admin"), "acme", "devs", "bob")
+    for actor, namespace in (
+        (ANONYMOUS, "acme"),
+        (house.signed_in("bob"), "acme"),
+        (house.signed_in("bob"), "admin"),
+        (house.signed_in("admin"), "bob"),
+        (house.signed_in("admin"), "nobody"),
+        (scoped(house, REPO_ADMIN), "admin"),
+    ):
+        with pytest.raises(Denied):
+            create(actor, Wish(RepositoryName(namespace, "new")))
+
+    assert create(scoped(house, REPO_CREATE), Wish(OWN))
+
+
+def test_nobody_makes_anything_where_the_organization_ended_meanwhile(house: House) -> None:
+    an_organization(house)
+    owner, name = house.signed_in("admin"), RepositoryName("acme", "late")
+    pusher = someone(house, "admin", "acme/late")
+
+    with just_before_commit(house, lambda: house.services.organizations.delete(owner, "acme")), pytest.raises(Denied):
+        house.services.repositories.create(owner, Wish(name))
+    with pytest.raises((Denied, NameUnknown)):
+        house.services.repositories.for_push(pusher, name)
+    assert rows_like(house, "R#") == []
+
+
+def test_a_token_from_before_one_left_the_team_makes_nothing(house: House) -> None:
+    an_organization(house)
+    house.user("bob")
+    owner, name = house.signed_in("admin"), RepositoryName("acme", "late")
+    house.services.teams.put(owner, "acme", "makers", TeamRole.CREATOR, None)
+    house.services.teams.add_member(owner, "acme", "makers", "bob")
+    pusher = someone(house, "bob", "acme/late")
+    house.services.teams.remove_member(owner, "acme", "makers", "bob")
+
+    with pytest.raises(Denied):
+        house.services.repositories.for_push(pusher, name)
+
+
+def test_a_description_has_an_end(house: House) -> None:
+    for text in ("x" * (LONGEST_DESCRIPTION + 1),):
+        with pytest.raises(FieldInvalid, match="description"):
+            make(house, description=text)
+    make(house, description="x" * LONGEST_DESCRIPTION)
+    with pytest.raises(FieldInvalid, match="description"):
+        house.services.repositories.describe(house.signed_in("admin"), OWN, "x" * (LONGEST_DESCRIPTION + 1))
+
+
+Change = Callable[[House, Actor], None]
+CHANGES: dict[str, tuple[Change, Role, str, str, str]] = {
+    "describe": (
+        lambda house, actor: house.services.repositories.describe(actor, NAME, "text"),
+        Role.WRITE, "set_repo_description", "description", "text",
+    ),
+    "open": (
+        lambda house, actor: house.services.repositories.change_visibility(actor, NAME, Visibility.PUBLIC),
+        Role.ADMIN, "change_repo_visibility", "visibility", "public",
+    ),
+    "close": (
+        lambda house, actor: house.services.repositories.change_mode(actor, NAME, Mode.READ_ONLY),
+        Role.ADMIN, "change_repo_state", "state_changed", "READ_ONLY",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_on_both_sides_of_the_name_and_in_the_log(house: House, what: str) -> None:
+    made = a_repository(house)
+    change_it, _, kind, word, value = CHANGES[what]
+
+    change_it(house, house.signed_in("admin"))
+
+    field = {"state_changed": "mode"}.get(word, word)
+    (name_row,), (way_back,) = rows_like(house, "N#", "REPO#"), rows_like(house, f"R#{made.id}", "META")
+    assert name_row[field] == way_back[field] == value
+    (event,) = events(house, kind)
+    assert (event["repository_id"], json.loads(event["metadata"])) == (
+        made.id,
+        {"repository": "admin/app", word: value},
+    )
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("role", [*Role, None])
+def test_a_change_needs_its_role_and_scope(house: House, what: str, role: Role | None) -> None:
+    a_repository(house)
+    house.user("bob")
+    change_it, needed, *_ = CHANGES[what]
+    if role:
+        a_granted(house, "bob", role)
+    actor = house.signed_in("bob")
+    may = role is not None and role.rank >= needed.rank
+
+    if may:
+        change_it(house, actor)
+    for refused in (replace(actor, scopes=frozenset({REPO_READ, USER_ADMIN})), *([] if may else [actor]), ANONYMOUS):
+        with pytest.raises(Denied):
+            change_it(house, refused)
+
+
+def test_a_superuser_changes_nothing_of_others_without_full_access(house: House) -> None:
+    house.user("bob")
+    a_repository(house, "bob/app")
+    name = RepositoryName.parse("bob/app")
+
+    for attempt in (
+        lambda: house.services.repositories.describe(house.signed_in("admin"), name, "mine"),
+        lambda: house.services.repositories.change_visibility(house.signed_in("admin"), name, Visibility.PUBLIC),
+        lambda: house.services.repositories.delete(house.signed_in("admin"), name),
+        lambda: house.services.overviews.get(house.signed_in("admin"), name),
+    ):
+        with pytest.raises(Denied):
+            attempt()
+
+
+def test_two_changes_at_once_are_both_kept(house: House) -> None:
+    a_repository(house)
+    changes = [change_it for change_it, *_ in CHANGES.values()]
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda change_it: change_it(house, house.signed_in("admin")), changes))
+
+    (row,) = rows_like(house, "N#", "REPO#")
+    assert (row["description"], row["visibility"], row["mode"]) == ("text", "public", "READ_ONLY")
+
+
+def test_default_permissions_come_with_what_is_made_by_hand_or_by_a_push(house: House) -> None:
+    an_organization(house)
+    house.user("bob")
+    owner = house.signed_in("admin")
+    house.services.prototypes.create(owner, "acme", prototypes.Wish(Role.WRITE, "user", "bob"))
+    pushed = RepositoryName("acme", "push")
+    for made in (
+        make(house, RepositoryName("acme", "hand")),
+        house.services.repositories.for_push(someone(house, "admin", str(pushed)), pushed),
+    ):
+        given = {row["name"]: row["role"] for row in rows_like(house, f"R#{made.id}", "PERM#")}
+        assert given == {"admin": "admin", "bob": "write"}

@@ -1,10 +1,13 @@
 """Sealing: what is read back later opens only for what it belongs to, with a key of the ring."""
 
+import base64
+from urllib.parse import quote
+
 import pytest
 from cryptography.exceptions import InvalidTag
 
 from chalicelib.domain.errors import SettingInvalid
-from chalicelib.services.sealing import Envelope, hashed, random_secret
+from chalicelib.services.sealing import Envelope, PageTokens, hashed, random_secret
 
 OLD, NEW = bytes(32), bytes([1]) * 32
 
@@ -54,3 +57,21 @@ def test_a_random_secret_has_its_prefix_and_256_bits() -> None:
 def test_a_secret_is_found_by_its_hash_whatever_it_is_made_of() -> None:
     assert hashed("secret") == "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
     assert len(hashed("\ud800")) == 64
+
+
+def test_a_place_in_a_list_opens_for_the_list_it_was_sealed_for() -> None:
+    tokens = PageTokens(Envelope({"1": OLD}))
+    token = tokens.seal("bob's", "hidden")
+
+    assert tokens.open("bob's", token) == "hidden"
+    assert token == quote(token, safe="")
+    assert "hidden" not in token
+    assert b"hidden" not in base64.urlsafe_b64decode(token + "===")
+
+
+@pytest.mark.parametrize("token", [None, "", "x", "AAAA", "a.b", "\N{SNOWMAN}", "bm9uZS4="])
+def test_what_is_no_place_is_the_beginning(token: str | None) -> None:
+    tokens = PageTokens(Envelope({"1": OLD}))
+
+    assert tokens.open("bob's", token) == ""
+    assert tokens.open("carol's", tokens.seal("bob's", "hidden")) == ""

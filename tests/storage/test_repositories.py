@@ -8,7 +8,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.storage import keys
-from chalicelib.storage.repositories import RepositoryNameRow, RepositoryStore, change_size
+from chalicelib.storage.repositories import GoneRow, RepositoryNameRow, RepositoryStore, change_size, pushed_row
 from chalicelib.storage.table import LostRace, Transaction, get
 from tests.houses import House
 from tests.rows import change, rows_like
@@ -22,6 +22,16 @@ def added(name: str, visibility: Visibility = Visibility.PRIVATE, namespace_id: 
     STORE.add(transaction, repository, visibility)
     transaction.commit()
     return repository
+
+
+def change_visibility(row: RepositoryNameRow, visibility: Visibility) -> None:
+    transaction = Transaction()
+    STORE.change(transaction, row, visibility=visibility.value)
+    transaction.commit()
+
+
+def public(after: str, limit: int) -> list[str]:
+    return [row.view_at for row in STORE.public(after, limit)]
 
 
 def name_row(repository: Repository) -> RepositoryNameRow:
@@ -58,21 +68,21 @@ def test_a_name_that_does_not_live_is_not_found(house: House) -> None:
 
 def test_visibility_changes_on_both_sides_and_in_the_catalog(house: House) -> None:
     made = added("admin/app")
-    STORE.change_visibility(name_row(made), Visibility.PUBLIC)
+    change_visibility(name_row(made), Visibility.PUBLIC)
     back = STORE.get(made.id)
 
     assert back is not None
     assert name_row(made).visibility == back.visibility == "public"
-    assert list(STORE.public("", 10)) == ["admin/app"]
+    assert public("", 10) == ["admin/app"]
 
 
 def test_visibility_that_somebody_else_changed_is_a_lost_race(house: House) -> None:
     made = added("admin/app")
     stale = name_row(made)
-    STORE.change_visibility(name_row(made), Visibility.PUBLIC)
+    change_visibility(name_row(made), Visibility.PUBLIC)
 
     with pytest.raises(LostRace):
-        STORE.change_visibility(stale, Visibility.PRIVATE)
+        change_visibility(stale, Visibility.PRIVATE)
 
 
 def test_public_names_come_in_order_past_a_name_and_without_the_private(house: House) -> None:
@@ -80,9 +90,9 @@ def test_public_names_come_in_order_past_a_name_and_without_the_private(house: H
         added(name, Visibility.PUBLIC, name.partition("/")[0])
     added("admin/b", namespace_id="admin")
 
-    assert list(STORE.public("", 10)) == ["admin/a", "admin/c", "bob/b"]
-    assert list(STORE.public("admin/a", 1)) == ["admin/c"]
-    assert list(STORE.public("bob/b", 1)) == []
+    assert public("", 10) == ["admin/a", "admin/c", "bob/b"]
+    assert public("admin/a", 1) == ["admin/c"]
+    assert public("bob/b", 1) == []
 
 
 @pytest.mark.parametrize(
@@ -143,3 +153,76 @@ def test_sizes_of_repository_and_namespace_move_together(house: House) -> None:
 
     assert [row["bytes"] for row in rows_like(house, "N#n", "SIZE#")] == [30]
     assert [row["bytes"] for row in rows_like(house, "R#r", "SIZE#")] == [30]
+
+
+def test_what_changes_does_so_on_both_sides_over_the_version_that_was_read(house: House) -> None:
+    made = added("admin/app")
+    stale = name_row(made)
+    for text in ("one", "two"):
+        transaction = Transaction()
+        STORE.change(transaction, name_row(made), description=text, mode="READ_ONLY")
+        transaction.commit()
+    back = STORE.get(made.id)
+
+    assert back is not None
+    assert name_row(made).description == back.description == "two"
+    assert not name_row(made).is_normal
+    transaction = Transaction()
+    STORE.change(transaction, stale, description="three")
+    with pytest.raises(LostRace):
+        transaction.commit()
+
+
+def bury(row: RepositoryNameRow, identifier: str = "u") -> None:
+    transaction = Transaction()
+    STORE.bury(transaction, "n", row, identifier, (10, 20))
+    transaction.commit()
+
+
+def test_a_buried_name_is_free_and_keeps_what_it_said(house: House) -> None:
+    made = added("admin/app", Visibility.PUBLIC)
+    row = name_row(made)
+    bury(row)
+    gone, back = get(GoneRow, keys.gone("n", "app", "u")), STORE.get(made.id)
+
+    assert gone is not None
+    assert back is not None
+    assert STORE.find("n", made.name) is None
+    assert (gone.repository_id, gone.visibility, gone.status_token) == (made.id, "public", row.status_token)
+    assert (gone.deleted_at, gone.purge_at, gone.state) == (10, 20, "deleted")
+    assert (back.state, back.gone) == ("deleted", "u")
+    assert STORE.get_all([made.id]) == {}
+    assert added("admin/app").id != made.id
+
+
+def test_a_name_that_leads_elsewhere_now_is_not_buried(house: House) -> None:
+    first = name_row(added("admin/app"))
+    bury(first)
+    second = added("admin/app")
+
+    with pytest.raises(LostRace):
+        bury(first, "v")
+    assert name_row(second).repository_id == second.id
+
+
+def test_pushes_and_sizes_of_many_are_found_at_once(house: House) -> None:
+    transaction = Transaction()
+    transaction.put(pushed_row("r1", 7))
+    for content, repository_id in ((b"a", "r1"), (b"b", "r1"), (b"c", "r2")):
+        change_size(transaction, f"n{content!r}", repository_id, Digest.of(content), 10)
+    transaction.commit()
+
+    assert STORE.pushed(["r1", "r2"]) == {"r1": 7}
+    assert STORE.sizes(["r1", "r2", "r3"]) == {"r1": 20, "r2": 10, "r3": 0}
+
+
+def test_repositories_come_with_their_namespaces_in_one_batch(house: House) -> None:
+    made, dead = added("admin/app"), added("admin/dead")
+    bury(name_row(dead))
+    house.calls.take()
+
+    rows, namespaces = STORE.with_namespaces([dead.id, made.id, "none"], [house.account().id, "none"])
+
+    assert house.calls.take().count("BatchGetItem") == 1
+    assert list(rows) == [made.id]
+    assert [row.name for row in namespaces.values()] == ["admin"]

@@ -24,6 +24,7 @@ from chalicelib.storage.table import (
     put_all,
     put_new,
     query,
+    query_run,
     until_won,
     view,
 )
@@ -110,6 +111,20 @@ def test_a_query_of_more_than_a_megabyte_is_read_to_its_end(house: House) -> Non
 
     assert len(list(query(BodyRow, ("R#1", "BODY#")))) == 12
     assert house.calls.take().count("Query") >= 2
+
+
+def test_a_run_gives_each_kind_its_rows_and_says_whether_that_is_all(house: House) -> None:
+    put_all(links(3))
+    put_all(BodyRow.under(("BLOB#x", sk), ulid=sk) for sk in ("LINK", "META", "NOTE"))
+    run, kinds = ("BLOB#x", "LINK#", "META"), {"LINK#": LinkRow, "META": BodyRow}
+
+    rows, is_all = query_run(run, kinds)
+    assert ([row.sk for row in rows], is_all) == (["LINK#0000", "LINK#0001", "LINK#0002", "META"], True)
+    assert [type(row) for row in rows[2:]] == [LinkRow, BodyRow]
+    assert [row.sk for row in query_run(run, {"META": BodyRow})[0]] == ["META"]
+    for limit, expected in ((2, False), (4, False), (5, True)):
+        found, is_all = query_run(run, kinds, limit)
+        assert (len(found), is_all) == (min(limit, 4), expected)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 100])

@@ -102,3 +102,10 @@ def test_a_push_changes_nothing_only_where_digest_and_end_are_the_same_and_the_t
     assert not same(row, Digest.of(b"other"), 99, 50)
     assert not same(row, DIGEST, 99, 99), "it is past its end"
     assert not same(None, DIGEST, 99, 50)
+
+
+def test_tags_that_are_alive_come_in_order_and_no_more_than_asked_for(house: House) -> None:
+    put_all([*(a_tag(name) for name in ("c", "a", "b")), a_tag("dead", 99)])
+
+    assert [row.name for row in STORE.alive("r", 10, 100)] == ["a", "b", "c"]
+    assert [row.name for row in STORE.alive("r", 2, 100)] == ["a", "b"]

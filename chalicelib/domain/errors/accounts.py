@@ -34,6 +34,14 @@ class BodyUnreadable(Invalid):
         return self._status
 
 
+class RepositoryNameInvalid(FieldInvalid):
+    """A name that no repository can have: Quay's clients match its words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("", "Invalid repository name")
+        self.field, self.name = "repository", name[:300]
+
+
 class TeamInvalid(Invalid):
     """A team's name outside the grammar."""
 

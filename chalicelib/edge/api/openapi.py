@@ -55,6 +55,7 @@ PLACES = {
     "prototypeid": "The id of a default permission",
     "policy_uuid": "The id of a policy",
     "quota_id": "The id of a quota",
+    "prefix": "What a word of the name begins with",
     "repository": "The full path of a repository, as in namespace/name",
     "service": "The name of a service",
     "robot_shortname": "The name of a robot without its namespace",

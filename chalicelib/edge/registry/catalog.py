@@ -17,6 +17,6 @@ def list_repositories() -> Reply:
     if not asking.header("authorization"):
         raise Unauthenticated
     size = parse_page_size(asking.parameter("n"))
-    page = services().repositories.catalog(asking.actor(), asking.parameter("last") or "", size)
+    page = services().listings.catalog(asking.actor(), asking.parameter("last") or "", size)
     link = next_link("/v2/_catalog", {"last": page.items[-1], "n": size}) if page.more else {}
     return as_json({"repositories": list(page.items)}, headers=link)

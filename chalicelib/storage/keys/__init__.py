@@ -41,6 +41,7 @@ COUNT#LOG#…              <day>                   events of a day that have bee
 R#<repository>           META                    the way back to the name
                          PERM#<account or team>  role of an account or a team
                          POLICY#<uuid>           policy for its tags
+                         PUSHED                  when a tag was last pushed
                          SIZE#<0..7>             bytes linked
                          TAG#<tag>               tag, alive
                          LIFE#<tag>#<ulid>       a tag's life

@@ -30,6 +30,11 @@ def room(namespace_id: str) -> Key:
     return f"N#{namespace_id}", "ROOM"
 
 
+def repository_sizes(repository_id: str) -> list[Key]:
+    """All counters of a repository's linked bytes."""
+    return [(f"R#{repository_id}", f"SIZE#{shard}") for shard in range(SHARDS)]
+
+
 def tag(repository_id: str, name: str) -> Key:
     """A tag that is alive."""
     return f"R#{repository_id}", f"TAG#{name}"

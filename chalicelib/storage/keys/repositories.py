@@ -28,6 +28,21 @@ def star(account_id: str, repository_id: str = "") -> Key:
     return f"A#{account_id}", f"STAR#{repository_id}"
 
 
+def account_sight(account_id: str) -> tuple[str, str, str]:
+    """Grants, memberships and stars of an account, which lie side by side: partition, first and last."""
+    return f"A#{account_id}", "GRANT#", "STAR#\x7f"
+
+
+def team_sight(team_id: str) -> tuple[str, str, str]:
+    """A team with its grants: partition, first and last."""
+    return f"T#{team_id}", "GRANT#", META
+
+
+def namespace_sight(namespace_id: str, after: str = "") -> tuple[str, str, str]:
+    """A namespace with its repositories, or those past a name: partition, first and last."""
+    return f"N#{namespace_id}", f"REPO#{after}\x00" if after else META, "REPO#\x7f"
+
+
 def team_grant(team_id: str, namespace_id: str, repository_id: str) -> Key:
     """A team's role on a repository, found by team."""
     return f"T#{team_id}", f"GRANT#{namespace_id}#{repository_id}"
@@ -51,6 +66,11 @@ def grants(account_id: str) -> Key:
 def repository(identifier: str) -> Key:
     """A repository's way back to its name."""
     return f"R#{identifier}", META
+
+
+def pushed(repository_id: str) -> Key:
+    """When a tag was last pushed into a repository."""
+    return f"R#{repository_id}", "PUSHED"
 
 
 def permission(repository_id: str, holder_id: str = "") -> Key:
