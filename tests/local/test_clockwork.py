@@ -101,12 +101,13 @@ def test_what_is_due_is_done_though_the_clockwork_is_killed_in_the_middle(tmp_pa
     try:
         with requests.Session() as admin:
             sign_in(admin, stack)
-            exports = []
+            exports, killed = [], 0
             for number in range(12):
                 exports.append(asked(admin, stack, "POST", "/api/v1/user/exportlogs", json={})["export_id"])
                 if number % 4 == 3:
-                    wait_for(lambda: "clockwork" in stack.pids(), "a clockwork")
-                    stack.kill("clockwork")
+                    # The supervisor tells of the next one when it has seen the end of the last.
+                    wait_for(lambda last=killed: stack.pids().get("clockwork", last) != last, "a clockwork that runs")
+                    killed = stack.kill("clockwork")
             for identifier in exports:
                 wait_for(lambda identifier=identifier: is_open(stack, identifier), "a file", 60)
     finally:
