@@ -10,6 +10,7 @@ from chalicelib.edge.reply import Reply
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "globalmessages")
+PAGE = "text/html; charset=utf-8"
 WORDS = {
     "content": text("The message itself", minLength=1, maxLength=LONGEST),
     "media_type": one_of(*MEDIA_TYPES),
@@ -32,15 +33,16 @@ def create(actor: Actor, body: dict[str, Any]) -> Reply:
     """Tells everybody something, as a superuser."""
     message = body["message"]
     services().messages.create(actor, message["content"], message["severity"], message["media_type"])
-    return nothing(201)
+    return nothing(201, PAGE)
 
 
 @operations.delete(
     "/api/v1/message/{uuid}", "deleteGlobalMessage", scope=SUPER_USER, answers={204: None}, is_fresh=True
 )
-def delete(actor: Actor, uuid: str) -> None:
+def delete(actor: Actor, uuid: str) -> Reply:
     """Takes a message away, as a superuser."""
     services().messages.delete(actor, uuid)
+    return nothing(204, PAGE)
 
 
 def _shape(message: Message) -> dict[str, Any]:

@@ -151,9 +151,9 @@ def answered(answer: Any) -> Reply:
     return nothing(204) if answer is None else as_json(answer)
 
 
-def nothing(status: int) -> Reply:
-    """An answer without a body, which Quay calls JSON all the same."""
-    return Reply("", {"Content-Type": "application/json"}, status)
+def nothing(status: int, kind: str = "application/json") -> Reply:
+    """An answer without a body, which Quay calls JSON all the same, or in a few places a page."""
+    return Reply("", {"Content-Type": kind}, status)
 
 
 def an_object(required: Mapping[str, Schema] | None = None, **optional: Schema) -> dict[str, Any]:
