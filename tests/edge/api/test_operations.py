@@ -22,7 +22,7 @@ def test_every_operation_has_an_id_of_its_own() -> None:
 @pytest.mark.parametrize("operation", DECLARED, ids=lambda operation: operation.id)
 def test_every_operation_says_what_it_does_and_answers(operation: Operation) -> None:
     assert operation.about
-    assert operation.path.startswith(("/api/v1/", "/oauth/", *OUTSIDE))
+    assert operation.path.startswith(("/api/v1/", "/oauth/", "/oauth2/", *OUTSIDE))
     assert not operation.path.endswith("/")
 
 
