@@ -22,7 +22,9 @@ AWS_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
 # What Powertools offers and nobody of ours imports; a test imports all of ours from the package.
 POWERTOOLS_LEFT_OUT = (
     "auth_alpha",
+    "batch",
     "circuit_breaker",
+    "data_classes",
     "data_masking",
     "feature_flags",
     "idempotency",
@@ -56,6 +58,8 @@ LEFT_OUT = (
     "authlib/oauth1/*",
     "aws_lambda_powertools/event_handler/*",  # a router like Chalice's
     *(f"aws_lambda_powertools/utilities/{name}/*" for name in POWERTOOLS_LEFT_OUT),
+    "botocore/cacert.pem",  # it takes certifi's
+    "charset_normalizer/*.so",  # it runs without, and requests asks it about nothing but bodies that say no charset
     "dateutil/zoneinfo/*.tar.gz",  # time zones: ours is UTC
 )
 # What stays all the same: the page at /docs is made of it.
