@@ -8,7 +8,7 @@ DELETE_MANIFEST, DELETE_REPOSITORY = "delete_manifest", "delete_repo"
 DESCRIBE, CHANGE_VISIBILITY, CHANGE_STATE = "set_repo_description", "change_repo_visibility", "change_repo_state"
 CREATE_TAG, REVERT_TAG, CHANGE_EXPIRATION = "create_tag", "revert_tag", "change_tag_expiration"
 CHANGE_IMMUTABILITY, EXPIRE_FOR_GOOD = "change_tag_immutability", "permanently_delete_tag"
-TAG_EXPIRED = "tag_expired"
+TAG_EXPIRED, TAG_PRUNED = "tag_expired", "autoprune_tag_delete"
 # A label that grants a tag no life that anybody could have meant.
 TAG_EXPIRATION_WARNED = "tag_expiration_warned"
 QUOTA_WARNING = "quota_warning"

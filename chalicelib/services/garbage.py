@@ -17,6 +17,7 @@ from chalicelib.domain.states import State
 from chalicelib.domain.tags import FOREVER
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.leftovers import Leftovers
+from chalicelib.services.siblings import Siblings
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.blobs import BlobLinkRow, BlobStore
@@ -60,6 +61,7 @@ class Garbage:
         accounts: AccountStore,
         objects: ObjectStore,
         leftovers: Leftovers,
+        siblings: Siblings,
         lease: Lease,
         grace_s: int,
         settled_s: int,
@@ -67,7 +69,7 @@ class Garbage:
     ) -> None:
         self._store, self._manifests, self._blobs = store, manifests, blobs
         self._repositories, self._accounts, self._objects = repositories, accounts, objects
-        self._leftovers = leftovers
+        self._leftovers, self._siblings = leftovers, siblings
         self._lease, self._grace_s, self._settled_s, self._clock = lease, grace_s, settled_s, clock
 
     def work(self, due: Due, _: HasTime) -> Later | None:
@@ -163,6 +165,7 @@ class Garbage:
 
     def _take_apart(self, repository_id: str, digest: Digest, row: ManifestRow) -> Outcome:
         """Removes a manifest that only a push can bring back; what it kept is looked at next."""
+        self._siblings.end(repository_id, digest, row)
         body = self._manifests.body_row(repository_id, digest)
         if body is not None and body.ulid == row.ulid:
             self._release(repository_id, digest, row, body)

@@ -52,6 +52,10 @@ class TagMoves:
     def end(self, row: TagRow) -> None:
         """Takes a tag away. Raises TagImmutable where it may not change."""
         self.check_mutable(row)
+        self.bury(row)
+
+    def bury(self, row: TagRow) -> None:
+        """Takes a tag away, be it one that may not change."""
         self._close(row)
         self._tags.remove(self._transaction, row)
 

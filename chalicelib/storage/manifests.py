@@ -221,6 +221,10 @@ class ManifestStore:
         """That a tag names a manifest, or did inside the window."""
         return get(TaggedRow, keys.tagged(repository_id, digest, tag))
 
+    def still(self, transaction: Transaction, row: ManifestRow) -> None:
+        """Lets a transaction fail where a manifest is not as it was read."""
+        transaction.check(ManifestRow, row.key, unchanged(row))
+
     def renew(self, row: ManifestRow, target: str, leased_until: int) -> None:
         """Lengthens a lease and makes a condemned manifest live. Raises LostRace when it changed meanwhile."""
         transaction = Transaction()

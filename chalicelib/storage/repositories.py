@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from uuid import uuid4
 
 from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
@@ -152,8 +153,16 @@ class RepositoryStore:
 
     def still(self, transaction: Transaction, repository: Repository) -> None:
         """Lets a transaction fail where a name does not lead to this repository any more."""
+        self._check(transaction, repository, RepositoryNameRow.state == "live")
+
+    def still_normal(self, transaction: Transaction, repository: Repository) -> None:
+        """The same, where its tags do not change now either."""
+        is_open = (RepositoryNameRow.state == "live") & (RepositoryNameRow.mode == Mode.NORMAL.value)
+        self._check(transaction, repository, is_open)
+
+    def _check(self, transaction: Transaction, repository: Repository, condition: Condition) -> None:
         key = keys.repository_name(repository.namespace_id, repository.name.repository)
-        condition = (RepositoryNameRow.repository_id == repository.id) & (RepositoryNameRow.state == "live")
+        condition &= RepositoryNameRow.repository_id == repository.id
         transaction.check(RepositoryNameRow, key, condition)
 
     def with_namespaces(
@@ -167,6 +176,12 @@ class RepositoryStore:
             batch.read()
         alive = {identifier: read.row for identifier, read in rows.items() if read.row and read.row.is_live}
         return alive, {identifier: read.row for identifier, read in namespaces.items() if read.row}
+
+    def in_namespace(self, namespace_id: str, after: str, page: int) -> Iterator[RepositoryNameRow]:
+        """Names of a namespace's live repositories past `after`, in order, read `page` at a time."""
+        past = keys.repository_name(namespace_id, after)[1] if after else ""
+        rows = query(RepositoryNameRow, keys.repository_name(namespace_id, ""), after=past, page=page)
+        return (row for row in rows if row.state == LIVE)
 
     def add(
         self,

@@ -1,6 +1,6 @@
 """Tags and their lives as they are kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from pynamodb.attributes import UnicodeAttribute
@@ -8,11 +8,12 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.siblings import is_sibling
 from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger, OptionalText
-from chalicelib.storage.table import Row, Transaction, absent, get, newest, query
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, newest, query
 from chalicelib.storage.timers import TimerRow, timer
 
 # Longer than any window of the Time Machine.
@@ -83,6 +84,14 @@ class TagStore:
     def get(self, repository_id: str, name: str) -> TagRow | None:
         """A tag's row, be it past its end or not."""
         return get(TagRow, keys.tag(repository_id, name))
+
+    def get_all(self, repository_id: str, names: Iterable[str]) -> dict[str, TagRow]:
+        """Tags by their names, those that are there, be they past their ends or not."""
+        batch = Batch()
+        reads = {name: batch.add(TagRow, keys.tag(repository_id, name)) for name in names}
+        if reads:
+            batch.read()
+        return {name: read.row for name, read in reads.items() if read.row}
 
     def life(self, repository_id: str, name: str, life: str) -> LifeRow | None:
         """One life of a tag."""
@@ -166,6 +175,10 @@ class TagStore:
     def lives(self, repository_id: str, name: str) -> Iterator[LifeRow]:
         """The lives of one tag, the latest first."""
         return query(LifeRow, keys.life(repository_id, name, ""), backwards=True)
+
+    def sibling_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
+        """The lives of tags that hold what was signed or said of a manifest."""
+        return [row for row in query(LifeRow, keys.sibling_lives(repository_id, subject)) if is_sibling(row.name)]
 
     def remove(self, transaction: Transaction, row: TagRow) -> None:
         """Takes a tag away, if it is still the one that was read."""

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from chalicelib.services.garbage import Garbage
     from chalicelib.services.histories import Histories
     from chalicelib.services.policies import Policies
+    from chalicelib.services.pruning import Pruning
     from chalicelib.services.time_machine import TimeMachine
+    from chalicelib.storage.policies import PolicyStore
 
 
 class Cleaning(People):
@@ -44,15 +46,36 @@ class Cleaning(People):
     def policies(self) -> "Policies":
         """Policies of tags."""
         from chalicelib.services.policies import Policies
+
+        return Policies(self.access, self.usage, self._accounts, self._policies, self._clock)
+
+    @cached_property
+    def _policies(self) -> "PolicyStore":
         from chalicelib.storage.policies import PolicyStore
 
-        return Policies(self.access, self.usage, self._accounts, PolicyStore(), self._clock)
+        return PolicyStore()
+
+    @cached_property
+    def pruning(self) -> "Pruning":
+        """What follows policies that prune."""
+        from chalicelib.services.pruning import Pruning
+
+        return Pruning(
+            self._policies,
+            self._tags,
+            self._manifests,
+            self._repositories,
+            self._accounts,
+            UsageStore(self.settings.log_s),
+            self._clock,
+        )
 
     @cached_property
     def garbage(self) -> "Garbage":
         """The collector."""
         from chalicelib.services.garbage import Garbage
         from chalicelib.services.leftovers import Leftovers
+        from chalicelib.services.siblings import Siblings
         from chalicelib.storage.garbage import GarbageStore
 
         return Garbage(
@@ -63,6 +86,7 @@ class Cleaning(People):
             self._accounts,
             self.objects,
             Leftovers(self._uploads, self._blobs, self.objects, self._clock),
+            Siblings(self._tags, self._manifests, self._repositories, UsageStore(self.settings.log_s), self._clock),
             self._lease,
             self.settings.grace_s,
             self.settings.settled_s,

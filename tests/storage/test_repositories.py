@@ -8,7 +8,14 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.storage import keys
-from chalicelib.storage.repositories import GoneRow, RepositoryNameRow, RepositoryStore, change_size, pushed_row
+from chalicelib.storage.repositories import (
+    GoneRow,
+    RepositoryNameRow,
+    RepositoryStore,
+    SizeRow,
+    change_size,
+    pushed_row,
+)
 from chalicelib.storage.table import LostRace, Transaction, get
 from tests.houses import House
 from tests.rows import change, rows_like
@@ -226,3 +233,28 @@ def test_repositories_come_with_their_namespaces_in_one_batch(house: House) -> N
     assert house.calls.take().count("BatchGetItem") == 1
     assert list(rows) == [made.id]
     assert [row.name for row in namespaces.values()] == ["admin"]
+
+
+def test_a_namespace_s_repositories_are_walked_in_order_from_any(house: House) -> None:
+    for name in ("b", "a", "c"):
+        added(f"admin/{name}")
+    added("other/d", namespace_id="another")
+
+    assert [row.name for row in STORE.in_namespace("n", "", 2)] == ["a", "b", "c"]
+    assert [row.name for row in STORE.in_namespace("n", "a", 2)] == ["b", "c"]
+
+
+@pytest.mark.parametrize("change_to", [{"mode": "READ_ONLY"}, {"state": "deleted"}, {"repository_id": "another"}])
+def test_a_transaction_fails_where_tags_do_not_change_now(house: House, change_to: dict[str, str]) -> None:
+    repository = added("admin/app")
+
+    def write() -> None:
+        transaction = Transaction()
+        STORE.still_normal(transaction, repository)
+        transaction.put(SizeRow.under(("other", "row"), bytes=1))
+        transaction.commit()
+
+    write()
+    change(name_row(repository), **change_to)
+    with pytest.raises(LostRace):
+        write()

@@ -6,8 +6,9 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.storage.table import LostRace, Transaction, put_all
 from chalicelib.storage.tags import HISTORY_S, TagRow, TagStore, same, tag_row
+from tests.builders import a_bare_push, a_manifest, a_push
 from tests.houses import House
-from tests.rows import end_due_at, rows_like
+from tests.rows import end_due_at, repository_of, rows_like
 
 STORE = TagStore()
 DIGEST = Digest.of(b"manifest")
@@ -109,3 +110,24 @@ def test_tags_that_are_alive_come_in_order_and_no_more_than_asked_for(house: Hou
 
     assert [row.name for row in STORE.alive("r", 10, 100)] == ["a", "b", "c"]
     assert [row.name for row in STORE.alive("r", 2, 100)] == ["a", "b"]
+
+
+def test_tags_are_read_together_and_what_is_not_there_is_left_out(house: House) -> None:
+    a_push(house, "v1")
+    identifier, store = repository_of(house).id, TagStore()
+    house.calls.take()
+
+    assert list(store.get_all(identifier, ["v1", "v2"])) == ["v1"]
+    assert house.calls.take() == ["BatchGetItem"]
+    assert store.get_all(identifier, []) == {}
+    assert house.calls.take() == []
+
+
+def test_the_lives_of_what_is_named_after_a_manifest_are_found_by_one_look(house: House) -> None:
+    image = a_push(house, "v1").digest
+    names = [f"sha256-{image.hex}.sig", f"sha256-{image.hex}.sig", f"sha256-{image.hex}.att"]
+    for name in [*names, f"sha256-{image.hex}.txt", f"sha256-{'0' * 64}.sig"]:
+        a_bare_push(house, a_manifest(), name)
+
+    found = TagStore().sibling_lives(repository_of(house).id, image)
+    assert sorted(row.name for row in found) == sorted(names)

@@ -45,6 +45,11 @@ def life(repository_id: str, name: str, ulid: str) -> Key:
     return f"R#{repository_id}", f"LIFE#{name}#{ulid}"
 
 
+def sibling_lives(repository_id: str, subject: Digest) -> Key:
+    """The lives of tags that are named after a manifest: partition and prefix."""
+    return f"R#{repository_id}", f"LIFE#{subject.algorithm}-{subject.hex}."
+
+
 def manifest(repository_id: str, digest: Digest) -> Key:
     """A manifest's state."""
     return f"R#{repository_id}", f"MAN#{digest}"
