@@ -26,10 +26,11 @@ ACCEPT = ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST))
 
 
 class Registry:
-    """A plain client of one registry, as its administrator."""
+    """A plain client of one registry, as its administrator unless it is somebody else."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, name: str = "", password: str = "") -> None:
         self._stack = stack
+        self._who = (name, password) if name else (stack.admin, stack.password)
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -88,8 +89,7 @@ class Registry:
         challenge = self._session.get(f"{self._stack.url}/v2/", timeout=30).headers["WWW-Authenticate"]
         said = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         wanted = {"service": said["service"], "scope": f"repository:{repository[1]}:pull,push,delete"}
-        who = (self._stack.admin, self._stack.password)
-        reply = self._session.get(said["realm"], params=wanted, auth=who, timeout=30)
+        reply = self._session.get(said["realm"], params=wanted, auth=self._who, timeout=30)
         assert reply.status_code == 200, f"{said['realm']}: {reply.status_code} {reply.text[:500]}"
         return str(reply.json()["token"])
 

@@ -1,0 +1,260 @@
+"""The Ansible collection infra.quay_configuration: with name and password or a token, object by object.
+
+It looks before it makes: 404 and 400 are answers, while 401, 403, 405 and all from 500 up end a play.
+"""
+
+import re
+from typing import Any
+
+import pytest
+import requests
+
+from tests.clients.callers import PASSWORD, Caller, fresh, person
+from tests.stack import Stack
+
+FATAL = (401, 403, 405)
+
+
+class Play:
+    """What its modules share. Every request says that it sends and wants JSON, those without a body too."""
+
+    def __init__(self, stack: Stack, name: str = "", password: str = "", token: str = "") -> None:
+        self._caller = Caller(stack, token)
+        self._caller.http.headers.update({"Content-Type": "application/json", "Accept": "application/json"})
+        if name:
+            csrf = self._caller.get("/csrf_token", headers={"Accept": "*/*"}).json()["csrf_token"]
+            told = {"username": name, "password": password}
+            answer = self._caller.post("/api/v1/signin", told, headers={"X-CSRF-Token": csrf})
+            assert answer.status_code == 200, answer.text
+            # One token for the whole session: the collection never looks for another.
+            self._caller.http.headers["X-CSRF-Token"] = answer.headers["X-Next-CSRF-Token"]
+
+    def ask(self, method: str, path: str, body: object = None, **options: Any) -> requests.Response:
+        """A request below the API that does not end the play."""
+        answer = self._caller.ask(method, f"/api/v1/{path}", body, **options)
+        is_fatal = answer.status_code in FATAL or answer.status_code >= 500
+        assert not is_fatal, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer
+
+    def found(self, path: str, absent: tuple[int, ...] = (404,), **query: object) -> Any:
+        """An object, or None."""
+        answer = self.ask("GET", path, params=query)
+        if answer.status_code in absent:
+            return None
+        assert answer.status_code == 200, self.said(answer)
+        return answer.json()
+
+    def make(self, path: str, body: object) -> Any:
+        """Makes an object; what was answered."""
+        return self._done(self.ask("POST", path, body))
+
+    def change(self, path: str, body: object) -> Any:
+        """Changes an object; what was answered."""
+        return self._done(self.ask("PUT", path, body))
+
+    def remove(self, path: str) -> bool:
+        """Whether something went away: 400 and 404 are taken for gone already."""
+        answer = self.ask("DELETE", path)
+        assert answer.status_code in (200, 201, 202, 204, 400, 404), self.said(answer)
+        return answer.status_code < 300
+
+    def _done(self, answer: requests.Response) -> Any:
+        assert answer.status_code in (200, 201, 204), self.said(answer)
+        return answer.json() if answer.content else {}
+
+    @staticmethod
+    def said(answer: requests.Response) -> str:
+        """The words of an error, as the collection looks for them."""
+        told = answer.json()
+        return told if isinstance(told, str) else str(told.get("message") or told.get("error_message"))
+
+    def api_token(self, client_id: str, rights: str) -> str:
+        """A token by the web flow, without the page: the collection reads it out of the redirect."""
+        form = {
+            "response_type": "token", "client_id": client_id, "scope": rights,
+            "redirect_uri": f"{self._caller.stack.url}/oauth/localapp",
+            "_csrf_token": self._caller.http.headers["X-CSRF-Token"],
+        }  # fmt: skip
+        headers = {"Accept": "*/*", "Content-Type": "application/x-www-form-urlencoded"}
+        answer = self._caller.ask("POST", "/oauth/authorizeapp", data=form, headers=headers)
+        assert answer.status_code == 302, answer.text
+        token = re.search("access_token=(.*?)&", answer.headers["Location"])
+        assert token, answer.headers["Location"]
+        return token[1]
+
+    def sign_out(self) -> int:
+        """The end of a module."""
+        return self._caller.post("/api/v1/signout").status_code
+
+
+@pytest.fixture
+def play(stack: Stack) -> Play:
+    """A play of a superuser by name and password."""
+    return Play(stack, stack.admin, stack.password)
+
+
+@pytest.fixture
+def organization(play: Play) -> str:
+    """An organization that the play has made."""
+    name = fresh("ansible")
+    play.make("organization/", {"name": name, "email": f"{name}@example.com"})
+    return name
+
+
+def test_a_session_lasts_by_the_token_that_signing_in_gave(play: Play) -> None:
+    name = play.found("user/")["username"]
+    for _ in range(2):
+        play.change("user/", {"company": "Acme"})
+
+    assert name == "admin"
+    assert play.sign_out() == 200
+
+
+def test_who_signs_out_is_nobody(play: Play) -> None:
+    play.sign_out()
+
+    with pytest.raises(AssertionError, match="Requires authentication"):
+        play.found("user/")
+
+
+def test_a_user_is_made_found_by_name_disabled_and_removed_by_a_superuser(play: Play) -> None:
+    name = fresh("jdoe")
+    assert play.found(f"superuser/users/{name}") is None
+    made = play.make("superuser/users/", {"username": name, "email": f"{name}@example.com"})
+    assert made["username"] == name
+    play.change(f"superuser/users/{name}", {"password": PASSWORD})
+
+    assert play.found(f"superuser/users/{name}")["email"] == f"{name}@example.com"
+    assert play.found(f"users/{name}")["username"] == name
+    play.change(f"superuser/users/{name}", {"enabled": False})
+    assert play.found(f"superuser/users/{name}")["enabled"] is False
+    assert play.remove(f"superuser/users/{name}") is True
+    assert play.found(f"superuser/users/{name}") is None
+
+
+def test_an_account_is_looked_for_among_robots_and_then_among_everybody(play: Play, stack: Stack) -> None:
+    name = person(stack).name
+
+    assert play.found(f"user/robots/{name}", absent=(400, 404)) is None
+    found = play.found(f"entities/{name}", includeOrgs=False, includeTeams=False)
+
+    assert name in [one["name"] for one in found["results"]]
+
+
+def test_an_organization_keeps_what_it_was_told(play: Play, organization: str) -> None:
+    play.change(f"organization/{organization}", {"email": "b@example.com", "tag_expiration_s": 604800})
+
+    found = play.found(f"organization/{organization}")
+
+    assert (found["email"], found["tag_expiration_s"]) == ("b@example.com", 604800)
+    assert play.remove(f"organization/{organization}") is True
+    assert play.found(f"organization/{organization}") is None
+
+
+def test_teams_robots_and_default_permissions_are_looked_for_before_they_are_made(
+    play: Play, organization: str, stack: Stack
+) -> None:
+    home, member = f"organization/{organization}", person(stack).name
+    assert "operators" not in play.found(home)["teams"]
+    play.change(f"{home}/team/operators", {"role": "creator", "description": "They operate."})
+    play.change(f"{home}/team/operators/members/{member}", {})
+    assert play.found(f"{home}/robots/ci", absent=(400, 404)) is None
+    made = play.change(f"{home}/robots/ci", {"description": "builds"})
+    delegate = {"kind": "team", "name": "operators"}
+    rule = play.make(f"{home}/prototypes", {"role": "write", "delegate": delegate})
+
+    team = play.found(home)["teams"]["operators"]
+    assert (team["role"], team["description"], team["is_synced"]) == ("creator", "They operate.", False)
+    assert [one["name"] for one in play.found(f"{home}/team/operators/members")["members"]] == [member]
+    assert play.found(f"{home}/robots/ci")["token"] == made["token"]
+    assert play.found(f"{home}/robots/ci/federation") == []
+    play.change(f"{home}/prototypes/{rule['id']}", {"role": "read"})
+    assert [one["role"] for one in play.found(f"{home}/prototypes")["prototypes"]] == ["read"]
+    for path in (f"prototypes/{rule['id']}", f"team/operators/members/{member}", "team/operators", "robots/ci"):
+        assert play.remove(f"{home}/{path}") is True
+        assert play.remove(f"{home}/{path}") is False
+
+
+def test_a_repository_is_given_words_a_visibility_a_state_and_holders(
+    play: Play, organization: str, stack: Stack
+) -> None:
+    path, name = f"repository/{organization}/app", person(stack).name
+    assert play.found(path, includeTags=False) is None
+    wanted = {"namespace": organization, "repository": "app", "visibility": "private", "description": "x"}
+    play.make("repository", {**wanted, "repo_kind": "image"})
+    play.change(path, {"description": "y"})
+    play.make(f"{path}/changevisibility", {"visibility": "public"})
+    play.change(f"{path}/changestate", {"state": "READ_ONLY"})
+    play.change(f"organization/{organization}/team/operators", {"role": "member"})
+    play.change(f"{path}/permissions/user/{name}", {"role": "read"})
+    play.change(f"{path}/permissions/team/operators", {"role": "write"})
+
+    found = play.found(path, includeTags=False)
+
+    assert (found["description"], found["is_public"], found["state"]) == ("y", True, "READ_ONLY")
+    assert play.found(f"{path}/permissions/user/")["permissions"][name]["role"] == "read"
+    assert play.found(f"{path}/permissions/team/")["permissions"]["operators"]["role"] == "write"
+    for holder in (f"user/{name}", "team/operators"):
+        assert play.remove(f"{path}/permissions/{holder}") is True
+        assert play.remove(f"{path}/permissions/{holder}") is False
+    assert play.found(f"{path}/tag/", page=1, onlyActiveTags=True)["tags"] == []
+    play.make("user/starred", {"namespace": organization, "repository": "app"})
+    assert [one["name"] for one in play.found("user/starred")["repositories"]] == ["app"]
+    assert play.remove(f"user/starred/{organization}/app") is True
+    assert play.remove(path) is True
+
+
+def test_an_application_gives_a_token_that_later_plays_are_made_with(
+    play: Play, organization: str, stack: Stack
+) -> None:
+    path = f"organization/{organization}/applications"
+    made = play.make(path, {"name": "extapp", "description": "d", "application_uri": "", "redirect_uri": ""})
+    assert [one["client_id"] for one in play.found(path)["applications"]] == [made["client_id"]]
+
+    token = play.api_token(made["client_id"], "org:admin user:admin")
+    later = Play(stack, token=token)
+
+    assert later.found("user/")["username"] == "admin"
+    later.change(f"organization/{organization}/team/made-by-token", {"role": "member"})
+    told = {"name": "extapp", "application_uri": "", "redirect_uri": "", "description": ""}
+    play.change(f"{path}/{made['client_id']}", told)
+    assert play.remove(f"{path}/{made['client_id']}") is True
+    with pytest.raises(AssertionError, match="Requires authentication"):
+        later.found("user/")
+
+
+def test_a_docker_token_is_made_read_again_and_revoked(play: Play) -> None:
+    made = play.make("user/apptoken", {"title": fresh("laptop")})["token"]
+
+    read = play.found(f"user/apptoken/{made['uuid']}")["token"]
+
+    assert read["token_code"] == made["token_code"]
+    assert made["uuid"] in [one["uuid"] for one in play.found("user/apptoken")["tokens"]]
+    assert play.remove(f"user/apptoken/{made['uuid']}") is True
+    assert play.remove(f"user/apptoken/{made['uuid']}") is False
+
+
+def test_messages_are_told_to_everybody_and_taken_away(play: Play) -> None:
+    words = fresh("Maintenance at ")
+    play.make("messages", {"message": {"content": words, "media_type": "text/markdown", "severity": "info"}})
+
+    (told,) = [one for one in play.found("messages")["messages"] if one["content"] == words]
+
+    assert (told["severity"], told["media_type"]) == ("info", "text/markdown")
+    assert play.remove(f"message/{told['uuid']}") is True
+
+
+def test_a_play_is_told_what_the_registry_can_do_before_it_tries(play: Play, stack: Stack) -> None:
+    told = Caller(stack).get("/config").json()
+
+    assert told["features"]["SUPER_USERS"] is True
+    assert told["config"]["SERVER_HOSTNAME"] == stack.host
+    assert play.found("registry/capabilities")["mirror_architectures"]
+    assert "CLOUDBERTH_URL" in play.found("superuser/config")["config"]
+
+
+def test_a_refusal_is_told_in_words_that_name_the_field(play: Play) -> None:
+    answer = play.ask("POST", "organization/", {"name": "No Name"})
+
+    assert answer.status_code == 400
+    assert "No Name" in play.said(answer)
