@@ -1,0 +1,28 @@
+"""Writes the answers of the conversation down anew: `python -m tests.contract`. Look at the difference first."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.contract.talks import Talk, load, save
+from tests.doors import opened
+from tests.houses import House, backing
+
+
+def main() -> None:
+    """Holds the conversation in a house of its own."""
+    with (
+        tempfile.TemporaryDirectory() as place,
+        backing(Path(place)) as environment,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        os.environ.update(environment)
+        with opened(House(environment, Path(place)), patch) as door:
+            talk = Talk(door)
+            save({group: talk.hold(steps) for group, steps in load().items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Holds the conversation: asks step by step, as whom the step says, with what earlier answers gave."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.contract.shapes import address, place, told
+from tests.doors import Answer, Door
+from tests.visitors import Visitor
+
+FOLDER = Path(__file__).parent / "conversation"
+# In the order in which they are held: what one makes, those behind it use.
+GROUPS = (
+    "user", "org", "team", "robot", "application", "grant", "apptoken", "repository", "permission", "prototype", "star",
+    "search", "quota", "message", "log", "superuser", "misc", "end",
+)  # fmt: skip
+NOBODY, PROGRAM = "nobody", "program"
+Step = dict[str, Any]
+
+
+@dataclass
+class Talk:
+    """One conversation, over a door. `kept` are ids and secrets of earlier answers, by the names that steps give."""
+
+    door: Door
+    kept: dict[str, str] = field(default_factory=dict)
+    visitors: dict[str, Visitor] = field(default_factory=dict)
+
+    def hold(self, steps: list[Step]) -> list[Step]:
+        """Asks all steps; the same with the answers that came."""
+        return [{**step, **self._answered(step)} for step in steps]
+
+    def _answered(self, step: Step) -> Step:
+        visitor = self._visitor(step["who"])
+        method, _, path = step["ask"].partition(" ")
+        path, headers = self._filled(path, visitor), self._headers(step, visitor)
+        answer = visitor.ask(
+            method, path if path.startswith("/api/v1") else f"/{path}", self._body(step, visitor), **headers
+        )
+        for name, key in step.get("keep", {}).items():
+            self.kept[name] = _found(answer, key)
+        said: Step = {"status": answer.status, "answer": told(answer)}
+        return said | ({"location": address(answer)} if address(answer) else {})
+
+    def _visitor(self, who: str) -> Visitor:
+        if who == NOBODY:
+            return Visitor(self.door)
+        if who == PROGRAM:
+            return Visitor(self.door, self.kept["token"])
+        return self.visitors.setdefault(who, Visitor(self.door))
+
+    def _headers(self, step: Step, visitor: Visitor) -> dict[str, str]:
+        found = {name: self._filled(value, visitor) for name, value in step.get("headers", {}).items()}
+        if "form" in step:
+            found["Content-Type"] = "application/x-www-form-urlencoded"
+        return found
+
+    def _body(self, step: Step, visitor: Visitor) -> object:
+        if "form" in step:
+            return urlencode({name: self._filled(value, visitor) for name, value in step["form"].items()}).encode()
+        if "raw" in step:
+            return str(step["raw"]).encode("latin-1")
+        return step.get("body")
+
+    def _filled(self, text: str, visitor: Visitor) -> str:
+        known = {**self.kept, "csrf": visitor.csrf}
+        return re.sub(r"{(\w+)}", lambda found: known[found[1]], text)
+
+
+def _found(answer: Answer, key: str) -> str:
+    """A value of an answer: by the keys that lead there, or by its name in the address of a redirect."""
+    if key.startswith("?"):
+        return place(answer)[key[1:]]
+    value: Any = answer.json()
+    for part in key.split("."):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return str(value)
+
+
+def load() -> dict[str, list[Step]]:
+    """The conversation as it is written down, by group."""
+    return {group: json.loads((FOLDER / f"{group}.json").read_text("utf-8")) for group in GROUPS}
+
+
+def save(conversation: Mapping[str, list[Step]]) -> None:
+    """Writes it down, a step a line."""
+    for group, steps in conversation.items():
+        lines = ",\n".join(json.dumps(step, ensure_ascii=False) for step in steps)
+        (FOLDER / f"{group}.json").write_text(f"[\n{lines}\n]\n", "utf-8")
