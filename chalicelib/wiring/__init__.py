@@ -225,7 +225,7 @@ class Services(Cleaning):
     @cached_property
     def timers(self) -> "Timers":
         """The runner of due timers. A kind that no owner is named for here stays in the table and is not read."""
-        from chalicelib.domain.timers import EXPIRY, EXPORT, GARBAGE, PRUNE, QUOTA, RENAME
+        from chalicelib.domain.timers import EXPIRY, EXPORT, GARBAGE, PRUNE, PURGE, QUOTA, RENAME
         from chalicelib.services.timers import Timers
         from chalicelib.storage.timers import TimerStore
 
@@ -236,6 +236,7 @@ class Services(Cleaning):
             QUOTA: self.quotas.warn,
             RENAME: self.renames.work,
             PRUNE: self.pruning.work,
+            PURGE: self.purges.work,
         }
         return Timers(TimerStore(), owners, self._clock)
 

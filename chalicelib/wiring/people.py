@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.services.organizations import Organizations
     from chalicelib.services.permissions import Permissions
     from chalicelib.services.prototypes import Prototypes
+    from chalicelib.services.purges import Purges
     from chalicelib.services.quotas import Quotas
     from chalicelib.services.registrysize import RegistrySizes
     from chalicelib.services.renames import Renames
@@ -149,6 +150,17 @@ class People(Foundations):
 
         settled_s = self.settings.token_s + SETTLED_S
         return Renames(self.access, self.usage, self._accounts, RenameStore(), settled_s, self._clock)
+
+    @cached_property
+    def purges(self) -> "Purges":
+        """What deleted namespaces and teams leave."""
+        from chalicelib.services.purges import Purges
+        from chalicelib.storage.purges import PurgeStore
+        from chalicelib.storage.renames import RenameStore
+
+        store = PurgeStore(self._repositories, self._teams, self._permissions, self._applications, RenameStore())
+        settled_s = self.settings.token_s + self.settings.lease_s
+        return Purges(store, self._accounts, self.departures, settled_s, self._clock)
 
     @cached_property
     def prototypes(self) -> "Prototypes":

@@ -71,6 +71,7 @@ WITHOUT = {
     "Access.known": "reads what a grant says",
     "Access.walk": "takes the account's row itself: this is where rights come from",
     "Access.look_again": "takes the batch first, which it adds to",
+    "Purges": "asked by the clock",
     "Renames.work": "asked by the clock",
     "Rights": "made for one actor",
     "Blobs.hold": "within a push, whose rights were checked",

@@ -118,6 +118,26 @@ def application_token(namespace_id: str, client_id: str, uuid: str = "") -> Key:
     return f"N#{namespace_id}", f"APPTOKEN#{client_id}#{uuid}"
 
 
+def application_tokens(namespace_id: str) -> Key:
+    """All tokens of an organization's applications: partition and prefix."""
+    return f"N#{namespace_id}", "APPTOKEN#"
+
+
+def namespace_rest(namespace_id: str) -> list[tuple[str, str, str]]:
+    """All that lies with a namespace but itself, its sizes and repositories: partition, first and last."""
+    kept = ("GONE#", META, "REPO#", "SIZE#")
+    firsts = ["\x01", *(f"{prefix}\x7f" for prefix in kept)]
+    # The last key before all that begin with a prefix: what is asked for has both its ends.
+    lasts = [*(f"{prefix[:-1]}{chr(ord(prefix[-1]) - 1)}\x7f" for prefix in kept), "\x7f"]
+    return [(f"N#{namespace_id}", first, last) for first, last in zip(firsts, lasts, strict=True)]
+
+
+def purged_team(target: str) -> tuple[str, str] | None:
+    """Ids of organization and team, where that is what a purge is for; None where it is for a namespace."""
+    parts = target.split("#")
+    return (parts[1], parts[3]) if len(parts) == 4 else None
+
+
 def used(account_id: str, uuid: str = "") -> Key:
     """When a token was last used; without a uuid, the prefix of all."""
     return f"A#{account_id}", f"USED#{uuid}"

@@ -23,6 +23,11 @@ def repository_policy(repository_id: str, uuid: str = "") -> Key:
     return f"R#{repository_id}", f"POLICY#{uuid}"
 
 
+def gone_repositories(namespace_id: str) -> Key:
+    """All repositories of a namespace that were deleted: partition and prefix."""
+    return f"N#{namespace_id}", "GONE#"
+
+
 def star(account_id: str, repository_id: str = "") -> Key:
     """A repository that a user has starred; without one, the prefix of all."""
     return f"A#{account_id}", f"STAR#{repository_id}"
