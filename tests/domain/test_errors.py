@@ -38,6 +38,7 @@ SAMPLES = [
     errors.QuotaExceeded("admin", 1000),
     errors.CsrfInvalid(),
     errors.TooManyAttempts(8),
+    errors.RepositoryNameInvalid("UP"),
     errors.RepositoryTaken("a/b"),
     errors.RobotTaken("a+b"),
     errors.AlreadyThere("a team"),

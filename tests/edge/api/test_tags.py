@@ -114,7 +114,7 @@ def test_others_are_refused(stranger: Visitor, visit, door: Door) -> None:
     a_push(door.house, "v1")
     bob = visit("bob")
 
-    assert stranger.get(TAGS).status == 401
+    assert stranger.get(TAGS).status == 403
     assert bob.get(TAGS).status == 403
     assert bob.delete(f"{TAGS}/v1").status == 403
     assert stranger.delete(f"{TAGS}/v1").status in (401, 403)
