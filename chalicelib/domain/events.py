@@ -9,6 +9,7 @@ DESCRIBE, CHANGE_VISIBILITY, CHANGE_STATE = "set_repo_description", "change_repo
 CREATE_TAG, REVERT_TAG, CHANGE_EXPIRATION = "create_tag", "revert_tag", "change_tag_expiration"
 CHANGE_IMMUTABILITY, EXPIRE_FOR_GOOD = "change_tag_immutability", "permanently_delete_tag"
 TAG_EXPIRED, TAG_PRUNED = "tag_expired", "autoprune_tag_delete"
+TAG_FIXED, TAGS_FIXED = "tag_made_immutable_by_policy", "tags_made_immutable_by_policy"
 # A label that grants a tag no life that anybody could have meant.
 TAG_EXPIRATION_WARNED = "tag_expiration_warned"
 QUOTA_WARNING = "quota_warning"

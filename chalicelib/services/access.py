@@ -11,6 +11,7 @@ from chalicelib.domain.accounts import Kind
 from chalicelib.domain.errors import Denied, NameUnknown, NothingThere, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
+from chalicelib.domain.policies import Names, from_text
 from chalicelib.domain.repositories import Mode, Repository, Visibility
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
 from chalicelib.domain.teams import TeamRole
@@ -322,6 +323,12 @@ class Rights:
     def window_s(self) -> int:
         """The namespace's Time Machine window in seconds."""
         return self._namespace.row.window_s if self._namespace.row else 0
+
+    @property
+    def rules(self) -> list[Names]:
+        """Which tags may not change once they are there, by the policies of namespace and repository."""
+        rows = self._namespace.row, self._name.row
+        return [rule for row in rows if row is not None for rule in from_text(row.immutability)]
 
     @property
     def waits(self) -> set[str]:

@@ -12,7 +12,7 @@ from threading import Lock
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown
-from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG, TAG_EXPIRATION_WARNED
+from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG, TAG_EXPIRATION_WARNED, TAG_FIXED
 from chalicelib.domain.events import PUSH as PUSHED
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.leases import Lease
@@ -273,7 +273,7 @@ class Manifests:
         now = int(self._clock())
         stored = seen.manifest.row
         transaction = Transaction()
-        moves = TagMoves(transaction, repository, (self._store, self._tags), now)
+        moves = TagMoves(transaction, repository, (self._store, self._tags), now, seen.rights.rules)
         said = self._expirations.said(repository, manifest, seen.blobs, [read.row for read in seen.children.values()])
         expiration = self._expirations.at(said, now)
         expires_at = expiration.end
@@ -297,6 +297,9 @@ class Manifests:
         self._store.put_referrer(transaction, repository.id, manifest, push_ulid)
         told = {"tags": tags, "manifest_digest": str(manifest.digest), "mediaType": manifest.media_type}
         self._usage.record(actor, transaction, PUSHED, repository, told, seen.rights.waits)
+        for tag in moves.fixed:
+            fixed = {"tag": tag, "manifest_digest": str(manifest.digest)}
+            self._usage.record(actor, transaction, TAG_FIXED, repository, fixed)
         if expiration.warning and tags:
             warned = {"tags": tags, "manifest_digest": str(manifest.digest), "message": expiration.warning}
             self._usage.record(actor, transaction, TAG_EXPIRATION_WARNED, repository, warned)

@@ -3,6 +3,7 @@
 RE2 has neither look-around nor references back, which is why it can promise that.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +29,11 @@ def finds(names: Names, tag: str) -> bool:
 def begins(names: Names, tag: str) -> bool:
     """The same, where the pattern must be found at the beginning, as Quay makes tags immutable."""
     return names.pattern is None or (_compiled(names.pattern).match(tag) is not None) is names.matches
+
+
+def takes(rules: Sequence[Names], tag: str) -> bool:
+    """Whether any of the rules by which tags may not change is about a tag."""
+    return any(begins(rule, tag) for rule in rules)
 
 
 @lru_cache(maxsize=256)

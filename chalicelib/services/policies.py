@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from chalicelib.domain.errors import AlreadyThere, FieldInvalid, NothingThere
+from chalicelib.domain.errors import AlreadyThere, Denied, FieldInvalid, NothingThere, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.policies import MOST, Kind, Names, Policy, Prune
@@ -117,13 +117,20 @@ class Policies:
             standing = self._access.standing(actor, holder.repository, Role.ADMIN)
             return Owner(standing.row, standing.repository)
         if holder.organization:
-            namespace_id = self._access.administered(actor, holder.organization).id
+            namespace_id = self._administered(actor, holder.organization)
         else:
             namespace_id = self._access.oneself(actor)
         row = self._accounts.namespace(namespace_id)
         if row is None or row.state != "live":
             raise NothingThere("namespace", holder.organization or actor.name)
         return Owner(row)
+
+    def _administered(self, actor: Actor, organization: str) -> str:
+        try:
+            return self._access.administered(actor, organization).id
+        except Unauthenticated:
+            # Quay tells strangers of policies what it tells everybody else.
+            raise Denied(organization, "administer") from None
 
     def _change(self, actor: Actor, holder: Holder, kind: Kind, alter: Alter) -> Policy:
         """Alters the policies of a kind, with the record and the timer of who follows them, over what was read."""

@@ -1,7 +1,7 @@
 """Tags: listed, and moved from one manifest to another with everything that follows from it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
@@ -11,9 +11,11 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName, parse_tag
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import DELETE, Actor
+from chalicelib.domain.policies import Names
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.tags import FOREVER, end_of
 from chalicelib.domain.timers import GARBAGE
+from chalicelib.services import patterns
 from chalicelib.services.access import Access
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
@@ -38,12 +40,19 @@ class TagMoves:
     """The changes of tags within one transaction.
 
     Every tag that leaves a manifest has the manifest's `live_until` found anew: the latest end among its edges.
+    `rules` say which tags may not change once they are there; those that begin under them are `fixed`.
     """
 
     def __init__(
-        self, transaction: Transaction, repository: Repository, stores: tuple[ManifestStore, TagStore], now: int
+        self,
+        transaction: Transaction,
+        repository: Repository,
+        stores: tuple[ManifestStore, TagStore],
+        now: int,
+        rules: Sequence[Names] = (),
     ) -> None:
-        self._transaction, self._repository, self._now = transaction, repository, now
+        self._transaction, self._repository, self._now, self._rules = transaction, repository, now, rules
+        self.fixed: list[str] = []
         self._manifests, self._tags = stores
         self._left: dict[Digest, dict[str, int]] = {}
         self._forgotten: set[tuple[Digest, str]] = set()
@@ -84,6 +93,9 @@ class TagMoves:
         row.warning = warning or None
         if stored is not None and stored.digest == named.digest and stored.is_alive(self._now):
             row.immutable = stored.immutable
+        if not row.immutable and expires_at is None and patterns.takes(self._rules, name):
+            row.immutable = 1
+            self.fixed.append(name)
         self._tags.begin(self._transaction, row, stored, self._repository.id)
         self._transaction.put(tagged_row(self._repository.id, named.digest, name, end_of(expires_at)))
         if not self._has_begun:

@@ -18,13 +18,15 @@ from chalicelib.domain.events import (
     EXPIRE_FOR_GOOD,
     MOVE_TAG,
     REVERT_TAG,
+    TAG_FIXED,
 )
 from chalicelib.domain.names import RepositoryName, parse_tag
 from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.policies import from_text
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.states import State
 from chalicelib.domain.tags import clamped, end_of, expiry
-from chalicelib.services.access import Access
+from chalicelib.services.access import Access, Standing
 from chalicelib.services.tags import Named, TagMoves
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
@@ -200,12 +202,14 @@ class TimeMachine:
         """
 
         def attempt() -> None:
-            repository = self._writable(actor, name, is_frozen=is_frozen)
+            standing = self._writable(actor, name, is_frozen=is_frozen)
+            repository = standing.repository
             namespace = self._accounts.namespace(repository.namespace_id)
             if namespace is None or namespace.state != "live":
                 raise NothingThere("repository", str(repository.name))
             transaction, now = Transaction(), int(self._clock())
-            moves = TagMoves(transaction, repository, (self._manifests, self._tags), now)
+            rules = from_text(namespace.immutability) + from_text(standing.row.immutability)
+            moves = TagMoves(transaction, repository, (self._manifests, self._tags), now, rules)
             made = _Change(actor, repository, transaction, moves, now, namespace.window_s)
             change(made)
             if not transaction.is_empty:
@@ -214,12 +218,12 @@ class TimeMachine:
 
         until_won(attempt)
 
-    def _writable(self, actor: Actor, name: RepositoryName, *, is_frozen: bool = False) -> Repository:
+    def _writable(self, actor: Actor, name: RepositoryName, *, is_frozen: bool = False) -> Standing:
         standing = self._access.standing(actor, name, Role.WRITE)
         number = MODES.get(Mode(standing.row.mode))
         if number and not is_frozen:
             raise RepositoryFrozen(number)
-        return standing.repository
+        return standing
 
     def _alive(self, made: _Change, tag: str) -> TagRow:
         row = self._tags.get(made.repository.id, tag)
@@ -243,6 +247,8 @@ class TimeMachine:
         end = expiry(row.expires_after, made.now)
         named = Named(digest, row.media_type, row.size, row.layers_size)
         made.moves.begin(tag, named, end, stored, reversion=reversion)
+        for fixed in made.moves.fixed:
+            self._record(made, TAG_FIXED, fixed, digest, {})
         if row.deleted_at is not None:
             self._manifests.show_referrer(made.transaction, made.repository.id, row, digest)
         row.state, row.deleted_at, row.leased_until = State.LIVE.value, None, None

@@ -93,6 +93,18 @@ class TagStore:
             batch.read()
         return {name: read.row for name, read in reads.items() if read.row}
 
+    def walk(self, repository_id: str, after: str, page: int) -> Iterator[TagRow]:
+        """Tags past one, in order of their bytes, be they past their ends or not, read `page` at a time."""
+        past = keys.tag(repository_id, after)[1] if after else ""
+        return query(TagRow, keys.tag(repository_id, ""), after=past, page=page)
+
+    def fix(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
+        """Lets a tag change no more, if it is still the one that was read and has no end."""
+        is_same = unchanged(row) & TagRow.expires_at.does_not_exist()
+        transaction.update(TagRow.under(row.key), TagRow.immutable.set(1), condition=is_same)
+        life = LifeRow.under(keys.life(repository_id, row.name, row.life))
+        transaction.update(life, LifeRow.immutable.set(1), condition=LifeRow.pk.exists())
+
     def life(self, repository_id: str, name: str, life: str) -> LifeRow | None:
         """One life of a tag."""
         return get(LifeRow, keys.life(repository_id, name, life))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from chalicelib.services.expiry import Expiry
     from chalicelib.services.garbage import Garbage
     from chalicelib.services.histories import Histories
+    from chalicelib.services.immutability import Immutability
     from chalicelib.services.policies import Policies
     from chalicelib.services.pruning import Pruning
     from chalicelib.services.time_machine import TimeMachine
@@ -54,6 +55,14 @@ class Cleaning(People):
         from chalicelib.storage.policies import PolicyStore
 
         return PolicyStore()
+
+    @cached_property
+    def immutability(self) -> "Immutability":
+        """What lets tags change no more that were there before a policy was."""
+        from chalicelib.services.immutability import Immutability
+
+        store = UsageStore(self.settings.log_s)
+        return Immutability(self._tags, self._repositories, self._accounts, store, self._clock)
 
     @cached_property
     def pruning(self) -> "Pruning":

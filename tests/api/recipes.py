@@ -172,6 +172,7 @@ def a_policy_of(holder: Callable[[World, str], Holder], asked: Callable[[str], A
 ACME: Callable[[World, str], Holder] = lambda *_: Holder(organization="acme")  # noqa: E731
 APP: Callable[[World, str], Holder] = lambda *_: Holder(repository=RepositoryName.parse("acme/app"))  # noqa: E731
 MINE: Callable[[World, str], Holder] = lambda *_: Holder()  # noqa: E731
+RULE: Callable[[str], Asked] = lambda pattern: Asked(f"x{pattern}")  # noqa: E731
 PRUNE: Callable[[str], Asked] = lambda pattern: Asked(pattern, True, "creation_date", "9y")  # noqa: E731
 
 PLACES: dict[str, Places] = {
@@ -241,6 +242,12 @@ PLACES: dict[str, Places] = {
     "updateRepositoryAutoPrunePolicy": a_policy_of(APP, PRUNE),
     "updateUserAutoPrunePolicy": a_policy_of(MINE, PRUNE),
     "updateUserNotification": my_notice,
+    "deleteOrgImmutabilityPolicy": a_policy_of(ACME, RULE),
+    "deleteRepositoryImmutabilityPolicy": a_policy_of(APP, RULE),
+    "getOrgImmutabilityPolicy": a_policy_of(ACME, RULE),
+    "getRepositoryImmutabilityPolicy": a_policy_of(APP, RULE),
+    "updateOrgImmutabilityPolicy": a_policy_of(ACME, RULE),
+    "updateRepositoryImmutabilityPolicy": a_policy_of(APP, RULE),
 }
 LIMIT: Fields = lambda _: {"type": "Warning", "threshold_percent": 70}  # noqa: E731 - one of a table of such
 AMOUNT: Fields = lambda _: {"limit_bytes": 10**9}  # noqa: E731
@@ -252,6 +259,7 @@ CONSENT: Fields = lambda world: {  # noqa: E731
     "response_type": "token",
 }
 RULES: Fields = lambda _: [{"issuer": "https://ci.example.com", "subject": "main"}]  # noqa: E731
+FIXING: Fields = lambda world: {"tagPattern": f"x{world.fresh_name}"}  # noqa: E731
 PRUNING: Fields = lambda world: {  # noqa: E731
     "method": "creation_date",
     "value": "9y",
@@ -293,6 +301,10 @@ BODIES: dict[str, Fields] = {
     "createUserAutoPrunePolicy": PRUNING,
     "createRepositoryAutoPrunePolicy": PRUNING,
     "createOrganizationAutoPrunePolicy": PRUNING,
+    "updateRepositoryImmutabilityPolicy": FIXING,
+    "updateOrgImmutabilityPolicy": FIXING,
+    "createRepositoryImmutabilityPolicy": FIXING,
+    "createOrgImmutabilityPolicy": FIXING,
 }
 OFFER: Fields = lambda world: {  # noqa: E731
     "client_id": world.places["client_id"],

@@ -16,6 +16,7 @@ SERVICES = {
     "grants",
     "manifests",
     "passwords",
+    "patterns",
     "quotas",
     "referrers",
     "relays",
@@ -29,7 +30,7 @@ SERVICES = {
     "uploads",
     "usage",
 }
-LATE = ("authlib", "fastjsonschema", "requests", "chalicelib.edge.api.concepts", "chalicelib.edge.oauth")
+LATE = ("authlib", "fastjsonschema", "re2", "requests", "chalicelib.edge.api.concepts", "chalicelib.edge.oauth")
 
 
 def loaded() -> list[str]:
