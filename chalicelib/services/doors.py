@@ -86,7 +86,7 @@ def looks_signed(secret: str) -> bool:
 
 
 class Behind:
-    """What a token stands on, read at once: owner, application, a robot's namespace, the token it was made with.
+    """What a token stands on, read at once: owner, application, where that or a robot is, the token it was made with.
 
     With it comes when it was last used.
     """
@@ -95,9 +95,9 @@ class Behind:
         self._token, batch = token, Batch()
         self._owner = batch.add(AccountRow, keys.account(token.owner_id))
         self._client = batch.add(ClientRow, keys.client(token.client_id)) if token.client_id else None
-        home = token.namespace_id if token.kind == ROBOT else None
+        home = token.namespace_id if token.kind in (ROBOT, OAUTH) else None
         self._namespace = batch.add(NamespaceRow, keys.namespace(home)) if home else None
-        self._user = batch.add(AccountRow, keys.account(home)) if home else None
+        self._user = batch.add(AccountRow, keys.account(home)) if home and token.kind == ROBOT else None
         made_with = keys.account_token(token.owner_id, OAUTH, token.made_with) if token.made_with else None
         self._maker = batch.add(TokenRow, made_with) if made_with else None
         is_noted = token.kind in (ROBOT, APP, OAUTH)
@@ -112,10 +112,10 @@ class Behind:
         return row if is_owned and is_let and self._is_at_home() else None
 
     def _is_at_home(self) -> bool:
-        """Whether the namespace of a robot is there, and its user, where it is one's, enabled."""
-        if self._namespace is None or self._user is None:
+        """Whether the namespace of a robot or application is there, and a robot's user, where it is one's, enabled."""
+        if self._namespace is None:
             return True
-        namespace, user = self._namespace.row, self._user.row
+        namespace, user = self._namespace.row, self._user.row if self._user else None
         return namespace is not None and namespace.state == "live" and (user is None or user.enabled)
 
     @property

@@ -8,11 +8,13 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chalicelib.domain.accounts import Kind
 from chalicelib.domain.errors import Unavailable, WrongCredentials
+from chalicelib.services.applications import Fields
 from chalicelib.services.sealing import hashed
 from chalicelib.storage import keys
 from chalicelib.storage.table import get
 from chalicelib.storage.tokens import ROBOT, TokenRow, UsedRow
 from chalicelib.storage.usage import UsageStore
+from tests.builders import an_organization
 from tests.crashes import before_calls
 from tests.houses import House
 from tests.rows import change, events
@@ -167,3 +169,15 @@ def test_a_refusal_that_cannot_be_recorded_is_a_refusal_all_the_same(
     with pytest.raises(WrongCredentials):
         bob.services.doors.recognise("bob", "wrong")
     assert events(bob, "login_failure") == []
+
+
+def test_the_end_of_an_organization_is_the_end_of_what_its_applications_were_given(house: House) -> None:
+    an_organization(house)
+    admin, services = house.signed_in("admin"), house.services
+    client_id = services.applications.create(admin, "acme", Fields("bot")).client_id
+    secret = services.authorizations.create(admin, "acme", client_id, "ci", "repo:read", None).secret or ""
+    assert services.doors.by_bearer(secret)
+
+    services.organizations.delete(admin, "acme")
+
+    assert services.doors.by_bearer(secret) is None
