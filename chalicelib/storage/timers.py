@@ -11,7 +11,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.timers import Due
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer
-from chalicelib.storage.table import Row
+from chalicelib.storage.table import Row, get
 
 LOST = "ConditionalCheckFailedException"
 
@@ -64,6 +64,10 @@ class TimerStore:
             start = answer.get("LastEvaluatedKey")
             if not start:
                 return
+
+    def get(self, kind: str, target: str) -> TimerRow | None:
+        """The timer of a target."""
+        return get(TimerRow, keys.timer(kind, target))
 
     def move(self, row: TimerRow, due_at: int, place: str, tries: int) -> bool:
         """Makes a timer due at another time; False when it is no longer the one that was read.

@@ -8,6 +8,7 @@ from chalicelib.wiring.people import People
 
 if TYPE_CHECKING:
     from chalicelib.services.expiry import Expiry
+    from chalicelib.services.fates import Fates
     from chalicelib.services.garbage import Garbage
     from chalicelib.services.histories import Histories
     from chalicelib.services.immutability import Immutability
@@ -55,6 +56,26 @@ class Cleaning(People):
         from chalicelib.storage.policies import PolicyStore
 
         return PolicyStore()
+
+    @cached_property
+    def fates(self) -> "Fates":
+        """What will happen to tags."""
+        from chalicelib.services.fates import Fates
+        from chalicelib.services.losses import Losses
+        from chalicelib.services.sealing import PageTokens
+        from chalicelib.storage.garbage import GarbageStore
+
+        return Fates(
+            self.access,
+            self.policies,
+            self._policies,
+            self._tags,
+            self._repositories,
+            self._accounts,
+            Losses(self._manifests, self._blobs, self._tags, GarbageStore()),
+            PageTokens(self._envelope),
+            self._clock,
+        )
 
     @cached_property
     def immutability(self) -> "Immutability":

@@ -312,8 +312,12 @@ OFFER: Fields = lambda world: {  # noqa: E731
     "scope": "repo:read",
     "username": "stranger",
 }
+PRUNED: Fields = lambda _: {"method": "number_of_tags", "value": "9"}  # noqa: E731
 QUERIES: dict[str, Fields] = {
     "assignToken": OFFER,
     "authorizeApplication": CONSENT,
     "listRepos": lambda _: {"namespace": "acme"},
+    "previewOrganizationAutoPrunePolicy": PRUNED,
+    "previewRepositoryAutoPrunePolicy": PRUNED,
+    "previewUserAutoPrunePolicy": PRUNED,
 }

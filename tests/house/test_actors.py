@@ -60,6 +60,7 @@ WITHOUT = {
     "Expiry": "asked by the clock",
     "Leftovers": "asked by the clock",
     "Candidates": "within a round of pruning, or a preview whose rights were checked",
+    "Losses": "within a fate, whose rights were checked",
     "Pruning": "asked by the clock",
     "Siblings": "asked by the collector",
     "Walk": "how far a walk through tags has come",

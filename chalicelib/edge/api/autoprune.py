@@ -29,6 +29,8 @@ ORGANIZATION = "/api/v1/organization/{orgname}/autoprunepolicy"
 REPOSITORY = "/api/v1/repository/{repository}/autoprunepolicy"
 MINE = "/api/v1/user/autoprunepolicy"
 ONE = "/{policy_uuid}"
+# A number in a query that is longer is none that could be kept.
+LONGEST = 12
 
 
 def _organization(name: str) -> Holder:
