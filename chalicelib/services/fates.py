@@ -123,9 +123,8 @@ class Fates:
         prune = policy.prune
         if prune is not None and prune.age_s is not None:
             return max(soonest, row.started_at + prune.age_s)
-        return (
-            soonest if prune and prune.most is not None and self._is_past(repository, policy, row, prune.most) else None
-        )
+        is_past = prune is not None and self._is_past(repository, policy, row, prune.most or 0)
+        return soonest if is_past else None
 
     def _is_past(self, repository: Repository, policy: Policy, row: TagRow, most: int) -> bool:
         """Whether as many later tags as a policy keeps are there; those that are too many to be read keep it."""
