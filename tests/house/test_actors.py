@@ -61,6 +61,7 @@ WITHOUT = {
     "Leftovers": "asked by the clock",
     "Candidates": "within a round of pruning, or a preview whose rights were checked",
     "Losses": "within a fate, whose rights were checked",
+    "_Going": "within a look of Losses",
     "Pruning": "asked by the clock",
     "Siblings": "asked by the collector",
     "Walk": "how far a walk through tags has come",
