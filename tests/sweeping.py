@@ -1,10 +1,13 @@
 """The clock's work, done at once: every timer that is due, again and again until none is."""
 
 from chalicelib.domain.names import RepositoryName
-from chalicelib.services.timers import LEFT_S
+from chalicelib.domain.timers import EXPIRY, GARBAGE, Work
+from chalicelib.services.timers import LEFT_S, Timers
+from chalicelib.storage.garbage import GarbageStore
+from chalicelib.storage.timers import TimerStore
 from tests.builders import someone
 from tests.houses import House
-from tests.rows import Plain, repository_of, rows_like
+from tests.rows import repository_of, rows_like
 
 ROUNDS = 40
 # The Time Machine's window that a namespace has when nobody says.
@@ -13,18 +16,15 @@ CONTENT = ("MAN#", "BODY#", "TAGGED#", "PARENT#", "REFERRER#", "USES#", "BLOB#",
 
 
 def sweep(house: House) -> int:
-    """Serves what is due; gives the bytes that were freed since the first day."""
+    """Serves what is due of ends and garbage; gives the bytes that were freed since the first day."""
+    owners: dict[str, Work] = {EXPIRY: house.services.expiry.work, GARBAGE: house.services.garbage.work}
+    timers = Timers(TimerStore(), owners, house.clock)
     for _ in range(ROUNDS):
-        if not due(house):
-            return sum(row["bytes"] for row in rows_like(house, "SYSTEM", "GARBAGE"))
-        turn = house.services.timers.run(lambda: LEFT_S + 5)
+        turn = timers.run(lambda: LEFT_S + 5)
         assert turn.failed == 0, "a timer failed: see the log"
-    raise AssertionError(f"still due after {ROUNDS} turns: {due(house)}")
-
-
-def due(house: House) -> list[Plain]:
-    """Timers whose time has come."""
-    return [row for row in rows_like(house, "TIMER#") if row["due_at"] <= house.clock()]
+        if turn.is_idle:
+            return GarbageStore().total().bytes
+    raise AssertionError(f"something is still due after {ROUNDS} turns")
 
 
 def later(house: House, seconds: float) -> None:

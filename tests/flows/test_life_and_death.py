@@ -28,9 +28,10 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import NamespaceRow
 from chalicelib.storage.table import get
+from chalicelib.storage.tags import TagRow
 from tests import invariants
 from tests.builders import a_manifest, a_repository, an_index, at_the_edge, someone
-from tests.crashes import Crash, crash_before
+from tests.crashes import Crash, crash_before, just_before
 from tests.houses import House
 from tests.rows import change, object_keys, repository_of, rows_like
 from tests.sweeping import sweep
@@ -41,17 +42,20 @@ CONTENTS = tuple(b"layer %d" % number for number in range(5))
 LEASE_S, GRACE_S, UPLOAD_S = 600, 900, 600
 WINDOWS_S = (0, 86_400)
 # How far the clock goes in a step: within a lease, past one, past the grace, past a window.
-STEPS_S = (5, LEASE_S // 3, LEASE_S + 5, GRACE_S + 5, 86_400 + 5)
+STEPS_S = (5, 5, LEASE_S // 3, LEASE_S // 2, LEASE_S + 5, GRACE_S + 5, 86_400 + 5)
 IS_SOAK = os.environ.get("CLOUDBERTH_SOAK") == "1"
 SETTINGS = settings(
     max_examples=200 if IS_SOAK else 6,
-    stateful_step_count=150 if IS_SOAK else 90,
+    stateful_step_count=150 if IS_SOAK else 85,
     deadline=None,
     derandomize=not IS_SOAK,
     suppress_health_check=list(HealthCheck),
     print_blob=False,
 )
 repositories, tags, contents = st.sampled_from(REPOSITORIES), st.sampled_from(TAGS), st.sampled_from(CONTENTS)
+some_layers = st.lists(contents, min_size=1, max_size=3, unique=True)
+# Before which call of a push the collector comes; 0 for none.
+moments = st.sampled_from((0, 0, 0, 1, 2, 3, 4))
 # Before which of its calls an operation dies; 0 for none.
 deaths = st.sampled_from((0, 0, 0, 1, 2, 3, 4, 5, 6, 8, 11))
 
@@ -65,6 +69,9 @@ class Registry(RuleBasedStateMachine):
         self.manifests: list[Manifest] = []
         # What a pusher was promised to find: repository and digest, and until when.
         self.promised: dict[tuple[str, Digest], float] = {}
+        # What an owner may bring back: repository and digest, and until when.
+        self.restorable: dict[tuple[str, str], float] = {}
+        self.window_s = 14 * 86_400
         self.deleted: set[str] = set()
         self.before: set[str] = set()
         for repository in REPOSITORIES:
@@ -117,25 +124,26 @@ class Registry(RuleBasedStateMachine):
         if self.dying(death, lambda: mount(actor, target, digest, RepositoryName.parse(source))):
             self.promised[repository, digest] = self.now + LEASE_S - 1
 
-    @rule(repository=repositories, tag=tags, layers=st.lists(contents, max_size=3, unique=True), death=deaths)
-    def push_image(self, repository: str, tag: str, layers: list[bytes], death: int) -> None:
-        manifest = a_manifest([Digest.of(layer) for layer in layers], annotations=self.padding(len(layers)))
-        self.push(repository, manifest, [tag], death)
+    @rule(repository=repositories, tag=tags, layers=some_layers, death=deaths, between=moments)
+    def push_image(self, repository: str, tag: str, layers: list[bytes], death: int, between: int) -> None:
+        self.push(repository, self.image(repository, layers), [tag], death, between)
 
-    @rule(repository=repositories, layers=st.lists(contents, max_size=2, unique=True), death=deaths)
+    @rule(repository=repositories, layers=some_layers, death=deaths)
     def push_untagged(self, repository: str, layers: list[bytes], death: int) -> None:
-        self.push(repository, a_manifest([Digest.of(layer) for layer in layers]), [], death)
+        self.push(repository, self.image(repository, layers), [], death)
+
+    @rule(repository=repositories, tag=tags, layers=some_layers, death=deaths, between=moments)
+    def push_index(self, repository: str, tag: str, layers: list[bytes], death: int, between: int) -> None:
+        """Its children first, as every client does."""
+        children = [self.image(repository, layers), self.image(repository, layers[:1])]
+        for child in children:
+            self.push(repository, child, [])
+        self.push(repository, an_index([child.digest for child in children]), [tag], death, between)
 
     @precondition(lambda self: self.manifests)
-    @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
-    def push_again(self, data: Any, repository: str, tag: str, death: int) -> None:
-        self.push(repository, data.draw(st.sampled_from(self.manifests[-12:])), [tag], death)
-
-    @precondition(lambda self: self.manifests)
-    @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
-    def push_index(self, data: Any, repository: str, tag: str, death: int) -> None:
-        children = data.draw(st.lists(st.sampled_from(self.manifests[-8:]), min_size=1, max_size=2, unique_by=id))
-        self.push(repository, an_index([child.digest for child in children]), [tag], death)
+    @rule(data=st.data(), repository=repositories, tag=tags, death=deaths, between=moments)
+    def push_again(self, data: Any, repository: str, tag: str, death: int, between: int) -> None:
+        self.push(repository, data.draw(st.sampled_from(self.manifests[-12:])), [tag], death, between)
 
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, death=deaths)
@@ -143,13 +151,18 @@ class Registry(RuleBasedStateMachine):
         subject = data.draw(st.sampled_from(self.manifests[-8:]))
         self.push(repository, a_manifest(subject=subject.digest), [], death)
 
-    def push(self, repository: str, manifest: Manifest, tags: list[str], death: int) -> None:
-        """Pushes a manifest; what its pusher was promised must be found."""
-        name = RepositoryName.parse(repository)
+    def image(self, repository: str, layers: list[bytes]) -> Manifest:
+        """An image whose layers its pusher has brought, unless they were found there."""
+        for layer in layers:
+            if self.promised.get((repository, Digest.of(layer)), 0) <= self.now:
+                self.push_blob(repository, layer, 0)
+        return a_manifest([Digest.of(layer) for layer in layers], annotations=self.padding(len(layers)))
+
+    def push(self, repository: str, manifest: Manifest, tags: list[str], death: int = 0, between: int = 0) -> None:
+        """Pushes a manifest, the collector between two of its calls; what its pusher was promised must be found."""
+        name, missing = RepositoryName.parse(repository), set[str]()
         self.manifests.append(manifest)
         actor = someone(self.house, "admin", repository)
-
-        missing: set[str] = set()
 
         def push() -> None:
             try:
@@ -157,7 +170,8 @@ class Registry(RuleBasedStateMachine):
             except ManifestBlobUnknown as error:
                 missing.update(error.digests)
 
-        self.dying(death, push)
+        with just_before(self.house, between, lambda: sweep(self.house)):
+            self.dying(death, push)
         kept = {
             str(digest) for (where, digest), until in self.promised.items() if where == repository and until > self.now
         }
@@ -175,7 +189,14 @@ class Registry(RuleBasedStateMachine):
     @rule(repository=repositories, tag=tags, death=deaths)
     def delete_tag(self, repository: str, tag: str, death: int) -> None:
         machine, name = self.house.services.time_machine, RepositoryName.parse(repository)
-        self.dying(death, lambda: machine.delete(self.house.signed_in("admin"), name, tag))
+        row = get(TagRow, keys.tag(repository_of(self.house, repository).id, tag))
+
+        def delete() -> bool:
+            machine.delete(self.house.signed_in("admin"), name, tag)
+            return True
+
+        if self.dying(death, delete) and row is not None:
+            self.restorable[repository, str(row.digest)] = self.now + self.window_s - 1
 
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, death=deaths)
@@ -194,9 +215,21 @@ class Registry(RuleBasedStateMachine):
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
     def restore(self, data: Any, repository: str, tag: str, death: int) -> None:
-        digest, name = str(data.draw(st.sampled_from(self.manifests[-12:])).digest), RepositoryName.parse(repository)
-        machine = self.house.services.time_machine
-        self.dying(death, lambda: machine.restore(self.house.signed_in("admin"), name, tag, digest))
+        kept = [
+            digest for (where, digest), until in self.restorable.items() if where == repository and until > self.now
+        ]
+        known = kept or [str(manifest.digest) for manifest in self.manifests[-12:]]
+        digest, name = data.draw(st.sampled_from(known)), RepositoryName.parse(repository)
+        machine, refused = self.house.services.time_machine, list[RegistryError]()
+
+        def restore() -> None:
+            try:
+                machine.restore(self.house.signed_in("admin"), name, tag, digest)
+            except NothingThere as error:
+                refused.append(error)
+
+        self.dying(death, restore)
+        assert not (kept and refused), "the Time Machine lost what it had to keep"
 
     @rule(repository=repositories, tag=tags, hours=st.sampled_from((1, 30, None)), death=deaths)
     def set_end(self, repository: str, tag: str, hours: int | None, death: int) -> None:
@@ -209,12 +242,14 @@ class Registry(RuleBasedStateMachine):
     def forget(self, data: Any, repository: str, tag: str, is_alive: bool, death: int) -> None:
         digest, name = str(data.draw(st.sampled_from(self.manifests[-12:])).digest), RepositoryName.parse(repository)
         machine, actor = self.house.services.time_machine, self.house.signed_in("admin")
+        self.restorable.pop((repository, digest), None)
         with suppress(NothingThere, FieldInvalid):
             self.dying(death, lambda: machine.expire(actor, name, tag, digest, is_alive=is_alive))
 
     @rule(seconds=st.sampled_from(WINDOWS_S))
     def change_window(self, seconds: int) -> None:
         change(get(NamespaceRow, keys.namespace(self.house.account("admin").id)), window_s=seconds)
+        self.window_s, self.restorable = seconds, {}
 
     # The clock
 

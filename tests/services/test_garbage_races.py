@@ -1,7 +1,6 @@
 """Garbage and everybody else: whoever comes between two calls of the collector, wherever it dies, nothing is lost."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 
 from chalicelib.domain.errors import ManifestBlobUnknown
@@ -10,24 +9,10 @@ from chalicelib.storage.blobs import BlobRow
 from chalicelib.storage.table import get
 from tests import invariants
 from tests.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_referrer, an_index
-from tests.crashes import before_calls, crash_everywhere
+from tests.crashes import crash_everywhere, just_before
 from tests.houses import House
 from tests.rows import object_keys, repository_of, rows_like
 from tests.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
-
-
-@contextmanager
-def just_before(house: House, number: int, other: Callable[[], object]) -> Iterator[list[bool]]:
-    """Runs another operation whole before the call of this number, counted from 1; gives whether there was one."""
-    calls, happened = count(1), list[bool]()
-
-    def called(*_: object, **__: object) -> None:
-        if not happened and next(calls) == number:
-            happened.append(True)
-            other()
-
-    with before_calls(house, called):
-        yield happened
 
 
 def everywhere(house: House, prepare: Callable[[int], tuple[Callable[[], object], Callable[[], object]]]) -> int:
