@@ -18,7 +18,8 @@ FOLDER = Path(__file__).parent / "conversation"
 # In the order in which they are held: what one makes, those behind it use.
 GROUPS = (
     "user", "org", "team", "robot", "application", "grant", "apptoken", "repository", "permission", "prototype", "star",
-    "search", "quota", "message", "log", "superuser", "misc", "end",
+    "search", "quota", "message", "log", "superuser", "misc", "autoprune",
+    "immutability", "end",
 )  # fmt: skip
 NOBODY, PROGRAM = "nobody", "program"
 Step = dict[str, Any]
