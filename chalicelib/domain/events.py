@@ -9,6 +9,7 @@ DESCRIBE, CHANGE_VISIBILITY, CHANGE_STATE = "set_repo_description", "change_repo
 CREATE_TAG, REVERT_TAG, CHANGE_EXPIRATION = "create_tag", "revert_tag", "change_tag_expiration"
 CHANGE_IMMUTABILITY, EXPIRE_FOR_GOOD = "change_tag_immutability", "permanently_delete_tag"
 TAG_EXPIRED, TAG_PRUNED = "tag_expired", "autoprune_tag_delete"
+RESTORE_REPOSITORY = "restore_repo"
 TAG_FIXED, TAGS_FIXED = "tag_made_immutable_by_policy", "tags_made_immutable_by_policy"
 # A label that grants a tag no life that anybody could have meant.
 TAG_EXPIRATION_WARNED = "tag_expiration_warned"
@@ -52,6 +53,7 @@ QUAYS = frozenset(QUAYS_WORDS.split())
 # What happens here and has no word there.
 OURS = {
     DELETE_MANIFEST: "a manifest deleted by its digest; its tags have their delete_tag, as there",
+    RESTORE_REPOSITORY: "a repository brought back: Quay has no Time Machine for them",
     TAG_EXPIRED: "a tag whose time was up: Quay records none",
     TAG_EXPIRATION_WARNED: "a label that grants no life that anybody could have meant: Quay says nothing",
     QUOTA_WARNING: "Quay has a notification of this name, and no record",

@@ -172,7 +172,8 @@ def query(
     At most `limit`; read `page` at a time, which is as many as are asked for where it is not said.
     """
     pk, prefix = key
-    begins = Row.sk.startswith(prefix)
+    # An empty prefix is no condition to DynamoDB: it takes in the whole partition.
+    begins = Row.sk.startswith(prefix) if prefix else None
     # `between` is inclusive, and its end is past every key of the prefix: all keys are ASCII.
     condition = Row.sk.between(after + "\x00", prefix + "\x7f") if after else begins
     return model.query(

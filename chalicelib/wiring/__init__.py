@@ -225,7 +225,17 @@ class Services(Cleaning):
     @cached_property
     def timers(self) -> "Timers":
         """The runner of due timers. A kind that no owner is named for here stays in the table and is not read."""
-        from chalicelib.domain.timers import EXPIRY, EXPORT, GARBAGE, IMMUTABILITY, PRUNE, PURGE, QUOTA, RENAME
+        from chalicelib.domain.timers import (
+            EXPIRY,
+            EXPORT,
+            GARBAGE,
+            IMMUTABILITY,
+            PRUNE,
+            PURGE,
+            PURGE_REPOSITORY,
+            QUOTA,
+            RENAME,
+        )
         from chalicelib.services.timers import Timers
         from chalicelib.storage.timers import TimerStore
 
@@ -237,6 +247,7 @@ class Services(Cleaning):
             RENAME: self.renames.work,
             PRUNE: self.pruning.work,
             PURGE: self.purges.work,
+            PURGE_REPOSITORY: self.deletions.work,
             IMMUTABILITY: self.immutability.work,
         }
         return Timers(TimerStore(), owners, self._clock)

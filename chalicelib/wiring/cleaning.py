@@ -7,6 +7,7 @@ from chalicelib.storage.usage import UsageStore
 from chalicelib.wiring.people import People
 
 if TYPE_CHECKING:
+    from chalicelib.services.deletions import Deletions
     from chalicelib.services.expiry import Expiry
     from chalicelib.services.fates import Fates
     from chalicelib.services.garbage import Garbage
@@ -34,6 +35,22 @@ class Cleaning(People):
             self._repositories,
             self._accounts,
             Bounds(self.settings.tag_expiration_least_s, self.settings.tag_expiration_most_s),
+            self._clock,
+        )
+
+    @cached_property
+    def deletions(self) -> "Deletions":
+        """Deleted repositories."""
+        from chalicelib.services.deletions import Deletions
+        from chalicelib.storage.deletions import DeletionStore
+
+        return Deletions(
+            self.access,
+            self.usage,
+            DeletionStore(self._permissions, self.objects),
+            self._repositories,
+            self._accounts,
+            self.settings.token_s + self.settings.lease_s,
             self._clock,
         )
 

@@ -138,6 +138,13 @@ def the_owners_quota(world: World, _: str) -> dict[str, str]:
     return {"namespace": "owner"} | world.own_quota
 
 
+def a_deleted_repository(world: World, _: str) -> dict[str, str]:
+    """One that was the owner's organization's."""
+    name = RepositoryName.parse(world.repository(f"acme/{world.fresh_name}"))
+    world.house.services.repositories.delete(world.actor("owner"), name)
+    return {"repository_id": world.house.services.deletions.of_namespace(world.actor("owner"), "acme")[0].id}
+
+
 def a_tag(world: World, _: str) -> dict[str, str]:
     """Of a manifest of its own, whose digest bodies name."""
     name, manifest, repository = world.fresh_name, a_manifest(), RepositoryName.parse("acme/app")
@@ -235,6 +242,7 @@ PLACES: dict[str, Places] = {
     "regenerateUserRobotToken": my_robot,
     "removeOrganizationMember": lambda *_: {"membername": "stranger"},
     "removeTagFromTimemachine": a_tag,
+    "restoreDeletedRepo": a_deleted_repository,
     "restoreTag": a_tag,
     "revokeAppToken": my_app_token,
     "updateOrganizationAutoPrunePolicy": a_policy_of(ACME, PRUNE),
@@ -317,6 +325,7 @@ PRUNED: Fields = lambda _: {"method": "number_of_tags", "value": "9"}  # noqa: E
 QUERIES: dict[str, Fields] = {
     "assignToken": OFFER,
     "authorizeApplication": CONSENT,
+    "listDeletedRepos": lambda _: {"namespace": "acme"},
     "listRepos": lambda _: {"namespace": "acme"},
     "previewOrganizationAutoPrunePolicy": PRUNED,
     "previewRepositoryAutoPrunePolicy": PRUNED,

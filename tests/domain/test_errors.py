@@ -60,6 +60,8 @@ SAMPLES = [
     errors.OutgoingFailed("why"),
     errors.TagImmutable("a/b", "v1"),
     errors.RepositoryFrozen(1),
+    errors.RestoreTaken("a/b"),
+    errors.RestoreTooLate("a/b"),
 ]
 
 

@@ -56,6 +56,7 @@ WITHOUT = {
     "Edges": "a part of a push, whose rights were checked",
     "Arrivals": "within a find or a push, whose rights were checked, and within the reconcile",
     "Garbage": "asked by the clock",
+    "Deletions.work": "asked by the clock",
     "Immutability": "asked by the clock",
     "Expiry": "asked by the clock",
     "Leftovers": "asked by the clock",

@@ -7,7 +7,7 @@ RegistryError
 │                      OutgoingRefused
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
-│                      NothingThere
+│                      NothingThere RestoreTooLate
 ├── Unauthenticated    WrongCredentials FreshLoginRequired
 ├── Denied             QuotaExceeded
 ├── CsrfInvalid        (a request that a foreign page may have sent)
@@ -16,6 +16,7 @@ RegistryError
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner InUse
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
+│                      RestoreTaken
 ├── RepositoryFrozen   (a repository whose tags do not change now)
 ├── Unsupported        MethodUnsupported BlobInUse MailOff
 └── Unavailable        OutgoingFailed (busy now; the same request may be repeated)

@@ -198,3 +198,19 @@ class RepositoryFrozen(RegistryError):
     def __init__(self, mode: int) -> None:
         super().__init__(f"Repository is in read only or mirror mode: {mode}")
         self.mode = mode
+
+
+class RestoreTaken(Conflict):
+    """A deleted repository whose name is another's now."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is another repository now: say another name to restore it under")
+        self.name = name
+
+
+class RestoreTooLate(NotFound):
+    """A deleted repository of which something may be gone already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} was deleted for longer than the Time Machine keeps it")
+        self.name = name

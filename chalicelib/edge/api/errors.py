@@ -29,6 +29,8 @@ TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
     # Quay tells what is there already with 400, and its clients look for that.
     errors.Conflict: (400, INVALID),
     errors.TagImmutable: (409, "tag_immutable"),
+    errors.RestoreTaken: (409, INVALID),
+    errors.RestoreTooLate: (410, UNKNOWN),
     errors.RepositoryFrozen: (503, "unavailable"),
     errors.MethodUnsupported: (405, INVALID),
     errors.MailOff: (405, INVALID),

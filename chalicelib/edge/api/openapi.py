@@ -56,6 +56,7 @@ PLACES = {
     "policy_uuid": "The id of a policy",
     "quota_id": "The id of a quota",
     "prefix": "What a word of the name begins with",
+    "repository_id": "The id of a deleted repository",
     "repository": "The full path of a repository, as in namespace/name",
     "service": "The name of a service",
     "robot_shortname": "The name of a robot without its namespace",

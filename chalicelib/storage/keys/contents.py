@@ -55,6 +55,11 @@ def manifest(repository_id: str, digest: Digest) -> Key:
     return f"R#{repository_id}", f"MAN#{digest}"
 
 
+def linked_digest(key: str) -> Digest:
+    """The blob whose link lies under this sort key."""
+    return Digest.parse(key.removeprefix("BLOB#"))
+
+
 def manifest_digest(key: str) -> Digest:
     """The manifest whose state lies under this sort key."""
     return Digest.parse(key.removeprefix("MAN#"))

@@ -68,6 +68,21 @@ def grants(account_id: str) -> Key:
     return f"A#{account_id}", "GRANT#"
 
 
+def everything(partition: str) -> Key:
+    """All rows of a partition."""
+    return partition, ""
+
+
+def repository_id(partition: str) -> str:
+    """The repository whose partition this is."""
+    return partition.removeprefix("R#")
+
+
+def holder_id(key: str) -> str:
+    """The account or team whose permission lies under this sort key."""
+    return key.removeprefix("PERM#")
+
+
 def repository(identifier: str) -> Key:
     """A repository's way back to its name."""
     return f"R#{identifier}", META

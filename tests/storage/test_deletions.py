@@ -1,0 +1,35 @@
+"""What a deleted repository leaves, taken away some at a time."""
+
+import itertools
+
+from chalicelib.storage.deletions import AT_ONCE, DeletionStore
+from chalicelib.storage.permissions import PermissionStore
+from tests.builders import a_push
+from tests.houses import House
+from tests.rows import repository_of, rows_like
+
+
+def test_a_live_repository_is_none_that_was_deleted(house: House) -> None:
+    a_push(house, "v1")
+    store = DeletionStore(PermissionStore(), house.services.objects)
+
+    assert store.find(repository_of(house).id) is None
+    assert store.of_namespace(house.account("admin").id) == []
+
+
+def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(house: House) -> None:
+    a_push(house, *(f"v{number}" for number in range(40)))
+    repository = repository_of(house)
+    house.services.repositories.delete(house.signed_in("admin"), repository.name)
+    store = DeletionStore(PermissionStore(), house.services.objects)
+    found = store.find(repository.id)
+    assert found is not None
+    back, gone = found
+    left = [len(rows_like(house, f"R#{repository.id}"))]
+    while store.take(back, 0):
+        left.append(len(rows_like(house, f"R#{repository.id}")))
+
+    assert all(0 < before - after <= AT_ONCE + 10 for before, after in itertools.pairwise(left))
+    assert {row["sk"].partition("#")[0] for row in rows_like(house, f"R#{repository.id}")} == {"META", "SIZE"}
+    store.finish(back, gone)
+    assert rows_like(house, f"R#{repository.id}") == []
