@@ -27,7 +27,7 @@ from chalicelib.services.blobs import Blobs
 from chalicelib.services.expirations import Expirations
 from chalicelib.services.quotas import check_room
 from chalicelib.services.repositories import Repositories
-from chalicelib.services.tags import Named, TagMoves
+from chalicelib.services.tags import Named, TagMoves, absence
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.blobs import BlobView
@@ -163,10 +163,10 @@ class Manifests:
         return pulled
 
     def _by_tag(self, repository: Repository, tag: str) -> Pulled:
-        """A live tag proves a live manifest."""
+        """A live tag proves a live manifest. Raises TagExpired, ManifestUnknown."""
         row = self._tags.get(repository.id, tag)
         if row is None or not row.is_alive(self._clock()):
-            raise ManifestUnknown(str(repository.name), tag)
+            raise absence(repository, tag, (self._store, self._tags))
         return Pulled(row.digest, row.media_type, row.size)
 
     def _by_digest(self, repository: Repository, digest: Digest) -> Pulled:

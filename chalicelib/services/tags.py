@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestUnknown, TagImmutable
+from chalicelib.domain.errors import ManifestUnknown, TagExpired, TagImmutable
 from chalicelib.domain.events import DELETE_TAG
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName, parse_tag
@@ -159,6 +159,17 @@ class TagMoves:
         if live_until < FOREVER:
             target = keys.manifest_target(self._repository.id, digest)
             self._transaction.put(timer(GARBAGE, target, live_until + window_s))
+
+
+def absence(repository: Repository, tag: str, stores: tuple[ManifestStore, TagStore]) -> ManifestUnknown:
+    """What a reader is told of a tag that is not there: whether the Time Machine still keeps what it named."""
+    manifests, tags = stores
+    life = tags.last_life(repository.id, tag)
+    if life is not None and manifests.edge(repository.id, life.digest, tag) is not None:
+        row = manifests.get(repository.id, life.digest)
+        if row is not None and row.is_living:
+            return TagExpired(str(repository.name), tag)
+    return ManifestUnknown(str(repository.name), tag)
 
 
 class Tags:

@@ -188,6 +188,10 @@ class TagStore:
         """The lives of one tag, the latest first."""
         return query(LifeRow, keys.life(repository_id, name, ""), backwards=True)
 
+    def last_life(self, repository_id: str, name: str) -> LifeRow | None:
+        """The latest life of a tag, be it over or not."""
+        return next(query(LifeRow, keys.life(repository_id, name, ""), limit=1, backwards=True), None)
+
     def sibling_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
         """The lives of tags that hold what was signed or said of a manifest."""
         return [row for row in query(LifeRow, keys.sibling_lives(repository_id, subject)) if is_sibling(row.name)]

@@ -9,7 +9,7 @@ import hashlib
 import json
 import random
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -134,6 +134,7 @@ def an_image(
     architecture: str = "amd64",
     *,
     docker: bool = False,
+    labels: Mapping[str, str] | None = None,
 ) -> Descriptor:
     """An image of layers of the given sizes in bytes; docker's schema 2 instead of OCI's when asked."""
     layer_type = DOCKER_LAYER if docker else OCI_LAYER
@@ -142,7 +143,7 @@ def an_image(
         "created": "2024-01-01T00:00:00Z",
         "architecture": architecture,
         "os": "linux",
-        "config": {"Cmd": ["/bin/true"], "Labels": {"seed": seed}},
+        "config": {"Cmd": ["/bin/true"], "Labels": {"seed": seed, **(labels or {})}},
         "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in made]},
         "history": [{"created": "2024-01-01T00:00:00Z", "created_by": f"noise {size}"} for size in layers],
     }

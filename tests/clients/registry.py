@@ -38,6 +38,10 @@ class Registry:
         """The manifest's bytes are its `content`; fails unless the registry has it."""
         return self._ask("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": ACCEPT})
 
+    def refused_manifest(self, repository: str, reference: str) -> requests.Response:
+        """What is said of a manifest that the registry does not have."""
+        return self._ask("GET", f"/v2/{repository}/manifests/{reference}", (404,), headers={"Accept": ACCEPT})
+
     def knows(self, repository: str, reference: str) -> bool:
         path = f"/v2/{repository}/manifests/{reference}"
         return self._ask("HEAD", path, (200, 404), headers={"Accept": ACCEPT}).status_code == 200

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chalicelib.domain.errors import Denied, ManifestUnknown, NameUnknown, TagInvalid, Unauthenticated
+from chalicelib.domain.errors import Denied, ManifestUnknown, NameUnknown, TagExpired, TagInvalid, Unauthenticated
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Role
@@ -19,6 +19,7 @@ from tests.builders import a_bare_push, a_granted, a_manifest, a_push, a_reposit
 from tests.crashes import before_calls
 from tests.houses import House
 from tests.rows import change, due_at, events, remove, repository_of, rows_like
+from tests.sweeping import outlive
 
 NAME = RepositoryName.parse("admin/app")
 WINDOW_S = 14 * 86400
@@ -214,3 +215,27 @@ def a_bare_push_of(house: House, manifest: Manifest, marks: list[object]) -> Man
     """A push from within a call of another operation: its own calls shall not start it again."""
     marks.append(manifest)
     return a_bare_push(house, manifest, "v1")
+
+
+def test_a_reader_is_told_of_the_time_machine_for_as_long_as_it_keeps_what_the_tag_named(house: House) -> None:
+    a_push(house, "v1", "v2")
+    delete(house, "v1")
+    actor, name = someone(house, "admin", "admin/app"), RepositoryName.parse("admin/app")
+
+    with pytest.raises(TagExpired, match=r"Tag v1 was deleted or has expired\. To pull, revive via time machine"):
+        house.services.manifests.pull(actor, name, "v1")
+    delete(house, "v2")
+    outlive(house)
+    with pytest.raises(ManifestUnknown) as refused:
+        house.services.manifests.pull(actor, name, "v1")
+    assert not isinstance(refused.value, TagExpired)
+
+
+def test_what_a_reader_is_told_of_the_dead_costs_a_pull_of_the_living_nothing(house: House) -> None:
+    a_push(house, "v1")
+    actor, name = someone(house, "admin", "admin/app"), RepositoryName.parse("admin/app")
+    house.calls.take()
+
+    house.services.manifests.find(actor, name, "v1")
+
+    assert [call for call in house.calls.take() if "Query" in str(call)] == []

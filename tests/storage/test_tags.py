@@ -131,3 +131,15 @@ def test_the_lives_of_what_is_named_after_a_manifest_are_found_by_one_look(house
 
     found = TagStore().sibling_lives(repository_of(house).id, image)
     assert sorted(row.name for row in found) == sorted(names)
+
+
+def test_the_last_life_is_that_which_began_last_be_it_over_or_not(house: House) -> None:
+    a_push(house, "v1")
+    last = a_push(house, "v1", labels={"other": "1"})
+    repository = repository_of(house)
+
+    found = TagStore().last_life(repository.id, "v1")
+
+    assert found is not None
+    assert found.digest == last.digest
+    assert TagStore().last_life(repository.id, "v9") is None

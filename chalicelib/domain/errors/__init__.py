@@ -7,7 +7,7 @@ RegistryError
 │                      OutgoingRefused
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
-│                      NothingThere RestoreTooLate
+│                      NothingThere RestoreTooLate TagExpired
 ├── Unauthenticated    WrongCredentials FreshLoginRequired
 ├── Denied             QuotaExceeded
 ├── CsrfInvalid        (a request that a foreign page may have sent)

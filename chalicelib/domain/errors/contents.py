@@ -116,6 +116,15 @@ class ManifestUnknown(NotFound):
         self.name, self.reference = name, reference
 
 
+class TagExpired(ManifestUnknown):
+    """A tag that is gone, but whose manifest the Time Machine still keeps."""
+
+    def __init__(self, name: str, tag: str) -> None:
+        super().__init__(name, tag)
+        # Quay's words, which people look for.
+        self.args = (f"Tag {tag} was deleted or has expired. To pull, revive via time machine",)
+
+
 class BlobUnknown(NotFound):
     """No such blob in the repository."""
 

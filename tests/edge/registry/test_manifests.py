@@ -190,3 +190,14 @@ def test_an_unknown_reference_is_told_from_an_unknown_repository(door: Door) -> 
     assert door.ask("GET", f"{PATH}/v9", token).code == "MANIFEST_UNKNOWN"
     assert door.ask("GET", f"{PATH}/{Digest.of(b'other')}", token).code == "MANIFEST_UNKNOWN"
     assert door.ask("GET", "/v2/admin/other/manifests/v1", token).code == "NAME_UNKNOWN"
+
+
+def test_a_tag_that_the_time_machine_keeps_is_told_from_one_that_never_was(door: Door) -> None:
+    a_push(door.house, "v1")
+    token = door.token("admin/app")
+    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
+
+    for reference, words in (("v1", "To pull, revive via time machine"), ("v9", "no manifest v9 in admin/app")):
+        refused = door.ask("GET", f"{PATH}/{reference}", token)
+        assert (refused.status, refused.code) == (404, "MANIFEST_UNKNOWN")
+        assert words in refused.json()["errors"][0]["message"]
