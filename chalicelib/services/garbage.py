@@ -71,12 +71,15 @@ class Garbage:
         self._repositories, self._accounts, self._objects = repositories, accounts, objects
         self._leftovers, self._siblings = leftovers, siblings
         self._lease, self._grace_s, self._settled_s, self._clock = lease, grace_s, settled_s, clock
+        # What this process has freed, for the metrics of its turns.
+        self.freed_bytes = 0
 
     def work(self, due: Due, _: HasTime) -> Later | None:
         """Serves a garbage timer, and counts what it removed."""
         outcome = self.collect(due.target)
         if outcome.freed != NOTHING:
             self._store.count(outcome.freed, int(self._clock()))
+            self.freed_bytes += outcome.freed.bytes
         return None if outcome.again_at is None else Later(outcome.again_at)
 
     def collect(self, target: str) -> Outcome:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.timers import HasTime, Later, Work, pause_s
 from chalicelib.storage import keys
-from chalicelib.storage.timers import TimerRow, TimerStore
+from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow
 from chalicelib.telemetry import logger
 
 # What one query asks for. A shard that has more comes round again, after all the others.
@@ -23,7 +23,7 @@ LEFT_S = 10.0
 class Turn:
     """One turn: timers whose work is done, is to go on later, failed, or was another's; whether all due ones were met.
 
-    `late_s` is for how long the oldest had been due.
+    `late_s` is for how long the oldest had been due, `began_at` the second of the first that was taken.
     """
 
     done: int = 0
@@ -32,6 +32,7 @@ class Turn:
     lost: int = 0
     late_s: int = 0
     is_all: bool = False
+    began_at: int | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -52,8 +53,12 @@ class Timers:
         while partitions:
             partitions = [partition for partition in partitions if self._run_page(partition, turn, left_s)]
             if left_s() <= LEFT_S:
-                return turn
-        turn.is_all = True
+                break
+        turn.is_all = not partitions
+        if turn.began_at is not None:
+            ended = TurnRow.under(keys.turn(), began_at=turn.began_at, ended_at=int(self._clock()))
+            ended.done, ended.later, ended.failed, ended.late_s = turn.done, turn.later, turn.failed, turn.late_s
+            self._store.note(ended)
         return turn
 
     def _run_page(self, partition: str, turn: Turn, left_s: Callable[[], float]) -> bool:
@@ -77,6 +82,9 @@ class Timers:
         if not self._store.move(row, int(now + left_s) + 1, row.place, row.tries + 1):
             turn.lost += 1
             return
+        if turn.began_at is None:
+            turn.began_at = int(now)
+            self._store.note(TurnRow.under(keys.turn(), began_at=turn.began_at))
         turn.late_s = max(turn.late_s, int(now) - work.due_at)
         try:
             later = self._owners[work.kind](work, has_time)

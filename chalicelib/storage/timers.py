@@ -36,6 +36,25 @@ class TimerRow(Row):
         return Due(self.kind, self.target, self.due_at, self.place, self.tries)
 
 
+class TurnRow(Row):
+    """The last turn in which something was due: when it began and ended, in seconds, and what came of it.
+
+    While it runs, or when it was ended from outside, it has not ended since it began.
+    """
+
+    began_at = Integer()
+    ended_at = Integer(default=0)
+    done = Integer(default=0)
+    later = Integer(default=0)
+    failed = Integer(default=0)
+    late_s = Integer(default=0)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self.ended_at < self.began_at
+
+
 def timer(kind: str, target: str, due_at: int) -> TimerRow:
     """The timer of a target; written again it is simply due at the new time, and its work begins anew."""
     due = keys.due(kind, target)
@@ -64,6 +83,28 @@ class TimerStore:
             start = answer.get("LastEvaluatedKey")
             if not start:
                 return
+
+    def count(self, kind: str, now: int, most: int) -> int:
+        """How many timers of a kind are due, told up to `most`; from the index, which lags."""
+        table, found = TimerRow._get_connection(), 0
+        for shard in range(keys.SHARDS):
+            found += table.connection.query(
+                table.table_name,
+                keys.due_shard(kind, shard),
+                TimerRow.due_at <= now,
+                index_name="due",
+                limit=most,
+                select="COUNT",
+            )["Count"]
+        return min(found, most)
+
+    def turn(self) -> TurnRow | None:
+        """The last turn in which something was due."""
+        return get(TurnRow, keys.turn())
+
+    def note(self, row: TurnRow) -> None:
+        """Writes down that a turn has begun, or ended."""
+        row.save()
 
     def get(self, kind: str, target: str) -> TimerRow | None:
         """The timer of a target."""

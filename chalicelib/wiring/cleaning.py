@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chalicelib.services.histories import Histories
     from chalicelib.services.immutability import Immutability
     from chalicelib.services.policies import Policies
+    from chalicelib.services.progress import ProgressReports
     from chalicelib.services.pruning import Pruning
     from chalicelib.services.time_machine import TimeMachine
     from chalicelib.storage.policies import PolicyStore
@@ -147,3 +148,12 @@ class Cleaning(People):
 
         store = UsageStore(self.settings.log_s)
         return Expiry(self._tags, self._repositories, self._accounts, store, self._clock)
+
+    @cached_property
+    def progress(self) -> "ProgressReports":
+        """What the collector does."""
+        from chalicelib.services.progress import ProgressReports
+        from chalicelib.storage.garbage import GarbageStore
+        from chalicelib.storage.timers import TimerStore
+
+        return ProgressReports(self.access, GarbageStore(), TimerStore(), self._clock)

@@ -88,9 +88,14 @@ def test_a_kind_without_an_owner_is_not_even_read(house: House) -> None:
 
 
 def house_calls_after_a_find(house: House, target: str) -> list[str]:
-    """The claim and the removal stand in the middle of one query for each shard."""
+    """The claim and the removal stand amid one query for each shard; the turn is noted as it begins and as it ends."""
     shard = int(keys.due(PURGE, target).rpartition("#")[2])
-    return ["Query"] * shard + ["UpdateItem", "DeleteItem"] + ["Query"] * (keys.SHARDS - 1 - shard)
+    return (
+        ["Query"] * shard
+        + ["UpdateItem", "PutItem", "DeleteItem"]
+        + ["Query"] * (keys.SHARDS - 1 - shard)
+        + ["PutItem"]
+    )
 
 
 def test_a_turn_without_work_costs_a_query_for_each_kind_and_shard(house: House) -> None:

@@ -4,7 +4,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.timers import EXPIRY, GARBAGE, Due
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
-from chalicelib.storage.timers import TimerRow, TimerStore, timer
+from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow, timer
 from tests.houses import House
 from tests.rows import rows_like
 
@@ -86,3 +86,21 @@ def test_a_timer_that_is_no_longer_the_one_that_was_read_is_neither_moved_nor_re
     assert store.end(newer)
     assert (store.move(newer, 20, "", 0), store.end(newer)) == (False, False)
     assert rows_like(house, "TIMER#") == []
+
+
+def test_what_is_due_is_counted_over_all_shards_up_to_a_number(house: House) -> None:
+    put_all(timer(GARBAGE, target, number) for number, target in enumerate(TARGETS))
+    store = TimerStore()
+
+    assert [store.count(GARBAGE, 19, most) for most in (100, 5)] == [20, 5]
+    assert store.count(EXPIRY, 19, 100) == 0
+
+
+def test_a_turn_runs_from_its_note_to_the_next(house: House) -> None:
+    store = TimerStore()
+    assert store.turn() is None
+    for ended_at, is_running in ((0, True), (10, False)):
+        store.note(TurnRow.under(keys.turn(), began_at=10, ended_at=ended_at))
+        row = store.turn()
+        assert row is not None
+        assert row.is_running is is_running

@@ -5,6 +5,7 @@ EMAIL#<lower case>       META                    e-mail -> account id
 SYSTEM                   FIRST                   the first superuser
                          RECONCILE               how far the bucket is looked through
                          GARBAGE                 what the collector has removed
+                         TURN                    the last turn in which timers were due
                          MESSAGE#<uuid>          message to everybody
                          BYTES                   bytes that all namespaces link
 N#<namespace>            META                    namespace

@@ -18,6 +18,11 @@ def garbage() -> Key:
     return "SYSTEM", "GARBAGE"
 
 
+def turn() -> Key:
+    """The last turn in which timers were due."""
+    return "SYSTEM", "TURN"
+
+
 def namespace(identifier: str) -> Key:
     """A namespace itself."""
     return f"N#{identifier}", META

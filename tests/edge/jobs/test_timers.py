@@ -34,7 +34,28 @@ def test_a_turn_of_the_clock_does_what_is_due_and_tells_it(
 
     assert done == ["1"]
     assert told.pop("late_s") >= 2
+    assert told.pop("began_at") is not None
     assert told == {"done": 1, "later": 0, "failed": 0, "lost": 0, "is_all": True}
+
+
+def test_a_turn_is_a_measurement_of_its_installation(
+    house: House, done: list[str], tick: dict[str, Any], context: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(timers.logger, "info", lambda message, **fields: lines.append(fields))
+    timers.timers(tick, context(60_000))
+    assert lines == [], "an idle turn says nothing"
+    timer(PURGE, "1", int(house.clock()) - 2).save()
+
+    timers.timers(tick, context(60_000))
+
+    (line,) = lines
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Cloudberth"
+    assert {metric["Name"] for metric in directive["Metrics"]} == {"FreedBytes", "TimersLateSeconds", "TimersFailed"}
+    assert (line["FreedBytes"], line["TimersFailed"]) == (0, 0)
+    assert line["TimersLateSeconds"] >= 2
+    assert [line[dimension] for (dimension,) in directive["Dimensions"]] == [house.settings.table]
 
 
 def test_a_function_whose_time_is_up_ends_by_itself(

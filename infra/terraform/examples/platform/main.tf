@@ -57,3 +57,19 @@ resource "aws_cloudwatch_metric_alarm" "dead" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
 }
+
+# Wakes somebody when work that is due fails again and again, or comes late: a minute is its clock's turn.
+resource "aws_cloudwatch_metric_alarm" "timers" {
+  for_each = { TimersFailed = 0, TimersLateSeconds = 600 }
+
+  alarm_name          = "registry-prod ${each.key}"
+  namespace           = "Cloudberth"
+  metric_name         = each.key
+  dimensions          = { Installation = "registry-prod" }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 3
+  threshold           = each.value
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+}
