@@ -49,6 +49,14 @@ class Digest:
         return f"{self.algorithm}:{self.hex}"
 
 
+def digest_or_none(text: str) -> Digest | None:
+    """A digest; None for what is none, which nothing has."""
+    try:
+        return Digest.parse(text)
+    except DigestInvalid:
+        return None
+
+
 def parse_algorithm(text: str) -> str:
     """The algorithm, if it is one of ours. Raises DigestInvalid."""
     if text not in HEX_LENGTH:

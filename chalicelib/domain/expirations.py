@@ -49,7 +49,7 @@ def of_config(config: bytes) -> Lifetime:
         labels = settings.get("Labels") if isinstance(settings, dict) else None
         label = labels.get(EXPIRES_AFTER) if isinstance(labels, dict) else None
         if isinstance(label, str):
-            return Lifetime(label, _moment(document.get("created")))
+            return Lifetime(label, moment(document.get("created")))
     return Lifetime()
 
 
@@ -90,7 +90,8 @@ def _shown(label: str) -> str:
     return f"{EXPIRES_AFTER}={text}"
 
 
-def _moment(text: object) -> int | None:
+def moment(text: object) -> int | None:
+    """The second that a text names; None for one that names none."""
     found = MOMENT.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return None

@@ -22,6 +22,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.blobs import BlobLinkRow, BlobStore
 from chalicelib.storage.garbage import NOTHING, Edge, Freed, GarbageStore
+from chalicelib.storage.labels import LabelStore
 from chalicelib.storage.manifests import BodyRow, ManifestRow, ManifestStore
 from chalicelib.storage.objects import Gone, ObjectStore
 from chalicelib.storage.repositories import RepositoryStore
@@ -62,6 +63,7 @@ class Garbage:
         objects: ObjectStore,
         leftovers: Leftovers,
         siblings: Siblings,
+        labels: LabelStore,
         lease: Lease,
         grace_s: int,
         settled_s: int,
@@ -69,7 +71,7 @@ class Garbage:
     ) -> None:
         self._store, self._manifests, self._blobs = store, manifests, blobs
         self._repositories, self._accounts, self._objects = repositories, accounts, objects
-        self._leftovers, self._siblings = leftovers, siblings
+        self._leftovers, self._siblings, self._labels = leftovers, siblings, labels
         self._lease, self._grace_s, self._settled_s, self._clock = lease, grace_s, settled_s, clock
         # What this process has freed, for the metrics of its turns.
         self.freed_bytes = 0
@@ -174,6 +176,7 @@ class Garbage:
             self._release(repository_id, digest, row, body)
             if body.s3_key:
                 self._objects.delete(body.s3_key)
+        self._labels.remove_all(repository_id, digest, row)
         now = self._clock()
         # A push that brings the manifest back has written edges of tags that live: those are its own.
         self._store.remove_tagged([row for row in self._store.tagged(repository_id, digest) if row.until <= now])

@@ -321,6 +321,7 @@ class Manifests:
             ulid=push_ulid,
             pushed_at=living.pushed_at if living else now,
             live_until=living.live_until if living else None,
+            labeled=stored.labeled if stored else None,
         )
 
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:

@@ -114,9 +114,13 @@ class TagMoves:
 
     def change(self, row: TagRow, window_s: int) -> None:
         """Writes a tag's new end, or whether it may change, and what follows from it for its manifest."""
+        self.note(row)
+        self.settle(window_s)
+
+    def note(self, row: TagRow) -> None:
+        """Writes a tag's new end, or whether it may change; several may be noted before all is settled."""
         self._tags.change(self._transaction, row, self._repository.id)
         self._left.setdefault(row.digest, {})[row.name] = end_of(row.expires_at)
-        self.settle(window_s)
 
     def forget(self, digest: Digest, name: str) -> None:
         """Removes the edge by which a tag that has left a manifest keeps it for the window."""

@@ -5,11 +5,12 @@ record; it holds only while the repository is still the one whose rights were re
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import DigestInvalid, FieldInvalid, NothingThere, RepositoryFrozen
+from chalicelib.domain.digests import Digest, digest_or_none
+from chalicelib.domain.errors import FieldInvalid, NothingThere, RepositoryFrozen, TagImmutable
 from chalicelib.domain.events import (
     CHANGE_EXPIRATION,
     CHANGE_IMMUTABILITY,
@@ -36,6 +37,8 @@ from chalicelib.storage.repositories import RepositoryStore
 from chalicelib.storage.table import Transaction, until_won
 from chalicelib.storage.tags import TagRow, TagStore
 
+# Tags that one transaction changes.
+TAGS_AT_ONCE = 10
 MODES = {Mode.READ_ONLY: 1, Mode.MIRROR: 2}
 
 
@@ -105,6 +108,34 @@ class TimeMachine:
             self._record(made, CHANGE_EXPIRATION, tag, row.digest, told)
 
         self._change(actor, name, change)
+
+    def end_after(self, actor: Actor, name: RepositoryName, digest: Digest, seconds: int) -> None:
+        """Gives each tag that names a manifest the end that lies so long behind its beginning, now where that passed.
+
+        Raises TagImmutable, before any is changed, where one may not have an end; RepositoryFrozen, Denied,
+        NameUnknown.
+        """
+        repository, now = self._writable(actor, name).repository, self._clock()
+        names = [edge.tag for edge in self._manifests.tagged(repository.id, digest) if edge.until > now]
+        for row in self._tags.get_all(repository.id, names).values():
+            if row.digest == digest and row.is_alive(now) and row.immutable:
+                raise TagImmutable(str(name), row.name)
+        for start in range(0, len(names), TAGS_AT_ONCE):
+            some = names[start : start + TAGS_AT_ONCE]
+            self._change(actor, name, partial(self._end_some, some, digest, seconds))
+
+    def _end_some(self, names: Sequence[str], digest: Digest, seconds: int, made: _Change) -> None:
+        for row in self._tags.get_all(made.repository.id, names).values():
+            # Who is in the Time Machine stays there for the whole window, which begins now.
+            end, before = max(row.started_at + seconds, made.now), row.expires_at
+            if row.digest != digest or not row.is_alive(made.now) or end == before:
+                continue
+            made.moves.check_mutable(row)
+            row.expires_at = end
+            made.moves.note(row)
+            told = {"expiration_date": end, "old_expiration_date": before}
+            self._record(made, CHANGE_EXPIRATION, row.name, digest, told)
+        made.moves.settle(made.window_s)
 
     def set_immutable(self, actor: Actor, name: RepositoryName, tag: str, *, immutable: bool) -> None:
         """Lets a tag change no more, or again. Raises FieldInvalid for one that has an end; else as `set_end` does."""
@@ -179,7 +210,7 @@ class TimeMachine:
         """
 
         def change(made: _Change) -> None:
-            found = _parsed(digest)
+            found = digest_or_none(digest)
             row = self._tags.get(made.repository.id, tag)
             named_now = row is not None and row.is_alive(made.now) and row.digest == found
             edge = self._manifests.edge(made.repository.id, found, tag) if found else None
@@ -220,9 +251,8 @@ class TimeMachine:
 
     def _writable(self, actor: Actor, name: RepositoryName, *, is_frozen: bool = False) -> Standing:
         standing = self._access.standing(actor, name, Role.WRITE)
-        number = MODES.get(Mode(standing.row.mode))
-        if number and not is_frozen:
-            raise RepositoryFrozen(number)
+        if not is_frozen:
+            check_open(standing)
         return standing
 
     def _alive(self, made: _Change, tag: str) -> TagRow:
@@ -233,7 +263,7 @@ class TimeMachine:
 
     def _manifest(self, repository: Repository, digest: str) -> ManifestRow:
         """A manifest that is kept. Raises NothingThere."""
-        found = _parsed(digest)
+        found = digest_or_none(digest)
         row = self._manifests.get(repository.id, found) if found else None
         if row is None or not row.is_living:
             raise NothingThere("manifest", digest)
@@ -263,9 +293,7 @@ class TimeMachine:
         self._usage.record(made.actor, made.transaction, kind, made.repository, metadata)
 
 
-def _parsed(digest: str) -> Digest | None:
-    """A digest; None for what is none, which nothing has."""
-    try:
-        return Digest.parse(digest)
-    except DigestInvalid:
-        return None
+def check_open(standing: Standing) -> None:
+    """Raises RepositoryFrozen where nothing may change what a repository holds."""
+    if number := MODES.get(Mode(standing.row.mode)):
+        raise RepositoryFrozen(number)

@@ -44,6 +44,8 @@ class ManifestRow(Row):
     expires_after = OptionalText()
     built_at = OptionalInteger()
     layers_size = OptionalInteger()
+    # 1 once a label was added to it: for the collector, which comes to all that die.
+    labeled = OptionalInteger()
 
     @property
     def is_living(self) -> bool:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from chalicelib.services.fates import Fates
     from chalicelib.services.garbage import Garbage
     from chalicelib.services.histories import Histories
+    from chalicelib.services.images import Images
     from chalicelib.services.immutability import Immutability
+    from chalicelib.services.labels import Labels
     from chalicelib.services.policies import Policies
     from chalicelib.services.progress import ProgressReports
     from chalicelib.services.pruning import Pruning
@@ -61,6 +63,30 @@ class Cleaning(People):
         from chalicelib.services.histories import Histories
 
         return Histories(self.access, self._tags, self._manifests, self._clock)
+
+    @cached_property
+    def images(self) -> "Images":
+        """Manifests, told."""
+        from chalicelib.services.images import Images
+
+        return Images(self.access, self._manifests, self._tags, self._blobs, self.objects, self._clock)
+
+    @cached_property
+    def labels(self) -> "Labels":
+        """Labels of manifests."""
+        from chalicelib.services.labels import Labels
+        from chalicelib.storage.labels import LabelStore
+
+        return Labels(
+            self.access,
+            self.usage,
+            self.images,
+            self.time_machine,
+            LabelStore(),
+            self._manifests,
+            self._repositories,
+            self._clock,
+        )
 
     @cached_property
     def policies(self) -> "Policies":
@@ -125,6 +151,7 @@ class Cleaning(People):
         from chalicelib.services.leftovers import Leftovers
         from chalicelib.services.siblings import Siblings
         from chalicelib.storage.garbage import GarbageStore
+        from chalicelib.storage.labels import LabelStore
 
         return Garbage(
             GarbageStore(),
@@ -135,6 +162,7 @@ class Cleaning(People):
             self.objects,
             Leftovers(self._uploads, self._blobs, self.objects, self._clock),
             Siblings(self._tags, self._manifests, self._repositories, UsageStore(self.settings.log_s), self._clock),
+            LabelStore(),
             self._lease,
             self.settings.grace_s,
             self.settings.settled_s,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.accounts import Kind
+from chalicelib.domain.labels import Wish as Label
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.teams import TeamRole
@@ -153,6 +154,24 @@ def a_tag(world: World, _: str) -> dict[str, str]:
     return {"tag": name}
 
 
+def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
+    """The same in what is private and in what is public: by its digest, by the id of old, and with what it says."""
+    manifest, services = a_manifest(), world.house.services
+    for name in ("acme/app", "acme/public"):
+        services.manifests.push(someone(world.house, "owner", name), RepositoryName.parse(name), manifest, ["same"])
+    digest = str(manifest.digest)
+    label = services.labels.all(world.actor("owner"), RepositoryName.parse("acme/app"), digest)[0]
+    return {"digest": digest, "image_id": manifest.digest.hex, "labelid": label.id}
+
+
+def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
+    """With a label that was added to it."""
+    a_tag(world, who)
+    digest, labels = world.places["digest"], world.house.services.labels
+    label = labels.add(world.actor("owner"), RepositoryName.parse("acme/app"), digest, Label("team", "web"))
+    return {"digest": digest, "labelid": label.id}
+
+
 def a_repository(world: World, _: str) -> dict[str, str]:
     return {"repository": world.repository(f"acme/{world.fresh_name}")}
 
@@ -183,6 +202,7 @@ RULE: Callable[[str], Asked] = lambda pattern: Asked(f"x{pattern}")  # noqa: E73
 PRUNE: Callable[[str], Asked] = lambda pattern: Asked(pattern, True, "creation_date", "9y")  # noqa: E731
 
 PLACES: dict[str, Places] = {
+    "addManifestLabel": a_manifest_of_its_own,
     "changeInstallUser": a_user,
     "changeOrganization": an_organization,
     "changeUserQuotaLimitSuperUser": the_owners_quota,
@@ -199,6 +219,7 @@ PLACES: dict[str, Places] = {
     "deleteFullTag": a_tag,
     "deleteGlobalMessage": a_message,
     "deleteInstallUser": a_user,
+    "deleteManifestLabel": a_manifest_of_its_own,
     "deleteOrgRobot": a_robot,
     "deleteOrganization": an_organization,
     "deleteOrganizationApplication": an_application,
@@ -233,8 +254,12 @@ PLACES: dict[str, Places] = {
     "getUserQuota": the_owners_quota,
     "getUserQuotaLimit": the_owners_quota,
     "getUserQuotaLimitSuperUser": the_owners_quota,
+    "getImage": a_manifest_everywhere,
+    "getManifestLabel": a_manifest_everywhere,
+    "getRepoManifest": a_manifest_everywhere,
     "getUserRobot": my_robot,
     "getUserRobotPermissions": my_robot,
+    "listManifestLabels": a_manifest_everywhere,
     "listUserQuotaLimit": the_owners_quota,
     "listUserQuotaLimitSuperUser": the_owners_quota,
     "listUserQuotaSuperUser": the_owners_quota,
@@ -275,6 +300,7 @@ PRUNING: Fields = lambda world: {  # noqa: E731
     "tagPattern": world.fresh_name,
 }
 BODIES: dict[str, Fields] = {
+    "addManifestLabel": lambda world: {"key": world.fresh_name},
     "createOrgRobotFederation": RULES,
     "createUserRobotFederation": RULES,
     "allowApplication": CONSENT,

@@ -48,6 +48,7 @@ R#<repository>           META                    the way back to the name
                          LIFE#<tag>#<ulid>       a tag's life
                          MAN#<digest>            manifest: what changes
                          BODY#<digest>           manifest: what does not
+                         LABEL#<digest>#<uuid>   label that was added to a manifest
                          TAGGED#<digest>#<tag>   edge: a tag keeps a manifest
                          PARENT#<child>#<parent> edge: an index keeps a manifest
                          REFERRER#<subject>#<d>  edge: a subject keeps its referrers

@@ -75,6 +75,11 @@ def tagged(repository_id: str, digest: Digest, name: str = "") -> Key:
     return f"R#{repository_id}", f"TAGGED#{digest}#{name}"
 
 
+def label(repository_id: str, digest: Digest, uuid: str = "") -> Key:
+    """A label that was added to a manifest; without a uuid, the prefix of all."""
+    return f"R#{repository_id}", f"LABEL#{digest}#{uuid}"
+
+
 def parent(repository_id: str, child: Digest, parent_digest: Digest | None = None) -> Key:
     """The edge from an index to a manifest it names; without the index, the prefix of all."""
     return f"R#{repository_id}", f"PARENT#{child}#{parent_digest or ''}"
