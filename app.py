@@ -8,7 +8,7 @@ gc.disable()
 from chalice.app import Blueprint  # noqa: E402 - after the collector is off
 
 from chalicelib.edge.application import Application  # noqa: E402
-from chalicelib.edge.jobs import reconcile, timers  # noqa: E402
+from chalicelib.edge.jobs import dispatch, reconcile, timers  # noqa: E402
 from chalicelib.edge.registry import (  # noqa: E402
     blobs,
     catalog,
@@ -31,7 +31,20 @@ def outside_registry() -> list[Blueprint]:
 
 
 app = Application("cloudberth")
-for module in (version, token, catalog, manifests, blobs, uploads, relays, tags, referrers, reconcile, timers):
+for module in (
+    version,
+    token,
+    catalog,
+    manifests,
+    blobs,
+    uploads,
+    relays,
+    tags,
+    referrers,
+    dispatch,
+    reconcile,
+    timers,
+):
     app.register_blueprint(module.blueprint)
 app.register_late(outside_registry)
 

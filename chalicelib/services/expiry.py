@@ -6,7 +6,8 @@ timer the promise; both come here, once or often, early or late.
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from chalicelib.domain.events import TAG_EXPIRED, Event
 from chalicelib.domain.ids import ulid
@@ -16,7 +17,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.repositories import RepositoryRow, RepositoryStore
 from chalicelib.storage.table import Transaction, until_won
-from chalicelib.storage.tags import LifeRow, TagStore
+from chalicelib.storage.tags import LifeRow, TagStore, read_image
 from chalicelib.storage.timers import timer
 from chalicelib.storage.usage import UsageStore
 
@@ -44,6 +45,16 @@ class Expiry:
         if not isinstance(found, keys.TagTarget):
             raise ValueError(f"no expiry timer is for {due.target}")
         return until_won(lambda: self._expire(found))
+
+    def removed(self, image: Mapping[str, Any]) -> None:
+        """What the TTL service has removed, as it was: if it was a tag, its end is recorded. Everything else passes.
+
+        It may be told often, late, and out of order: a life that has not run out, or is not there, is left as it is.
+        """
+        found = read_image(image)
+        if found is not None:
+            repository_id, tag = found
+            until_won(lambda: self._expire(keys.TagTarget(repository_id, tag.name, tag.life)))
 
     def _expire(self, found: keys.TagTarget) -> Later | None:
         life = self._tags.life(found.repository_id, found.name, found.life)

@@ -1,7 +1,8 @@
 """Tags and their lives as they are kept."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -199,6 +200,14 @@ class TagStore:
     def remove(self, transaction: Transaction, row: TagRow) -> None:
         """Takes a tag away, if it is still the one that was read."""
         transaction.delete(row, unchanged(row))
+
+
+def read_image(image: Mapping[str, Any]) -> tuple[str, TagRow] | None:
+    """The id of the repository and the tag of an item as the table's stream tells it; None for what is no tag."""
+    partition, key = image["pk"]["S"], image["sk"]["S"]
+    if not keys.is_tag((partition, key)):
+        return None
+    return keys.repository_id(partition), TagRow.from_raw_data(dict(image))
 
 
 def tag_row(repository_id: str, name: str, life: str) -> TagRow:

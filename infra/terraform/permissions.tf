@@ -51,6 +51,17 @@ locals {
       },
     ], local.reading_keys)
 
+    # A tag whose time is up: its row, its life, its record, and the timers of what it named. No bytes, and no list.
+    dispatch = [{
+      Sid      = "Table"
+      Effect   = "Allow"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      Resource = [aws_dynamodb_table.registry.arn]
+      Condition = {
+        "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["R#*", "N#*", "TIMER#*", "LOG#*"] }
+      }
+    }]
+
     reconcile = [
       {
         Sid    = "Table"

@@ -16,8 +16,12 @@ locals {
     { eventName = ["INSERT"], dynamodb = { Keys = { pk = { S = [{ prefix = "OUT#" }] } } } },
     # The usage log, for the counts.
     { eventName = ["INSERT"], dynamodb = { Keys = { pk = { S = [{ prefix = "LOG#" }] } } } },
-    # What the TTL service removed.
-    { eventName = ["REMOVE"], userIdentity = { type = ["Service"], principalId = ["dynamodb.amazonaws.com"] } },
+    # Tags that the TTL service removed; of the rest that it removes nobody wants to hear.
+    {
+      eventName    = ["REMOVE"]
+      userIdentity = { type = ["Service"], principalId = ["dynamodb.amazonaws.com"] }
+      dynamodb     = { Keys = { sk = { S = [{ prefix = "TAG#" }] } } }
+    },
   ]
 }
 

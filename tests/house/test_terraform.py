@@ -115,9 +115,9 @@ def test_the_role_reaches_the_prefixes_that_the_code_writes(made: Mapping[str, M
 
 def test_the_stream_is_filtered_by_the_keys_that_the_code_writes() -> None:
     prefixes = re.findall(r'prefix = "(\w+#)"', (MODULE / "stream.tf").read_text("utf-8"))
-    (outbox, _), (log, _) = keys.outbox("U"), keys.log("N", "R", "c", "U")
+    (outbox, _), (log, _), (_, tag) = keys.outbox("U"), keys.log("N", "R", "c", "U"), keys.tag("R", "v1")
 
-    assert [key[:4] for key in (outbox, log)] == prefixes
+    assert [key[:4] for key in (outbox, log, tag)] == prefixes
 
 
 def test_cloudfront_caches_under_the_path_of_signed_downloads() -> None:

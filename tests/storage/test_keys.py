@@ -25,7 +25,7 @@ VALUES: dict[object, tuple[Any, Any]] = {
 
 
 # They read a key and build none.
-READING = ("namespace_id", "upload_id", "manifest_digest", "read_target")
+READING = ("namespace_id", "upload_id", "manifest_digest", "read_target", "repository_id", "holder_id")
 
 
 def builders() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -115,3 +115,9 @@ def test_sizes_and_due_work_spread_over_eight_shards_that_never_change() -> None
     assert due == {f"garbage#{number}" for number in range(8)}
     assert all(namespace[1] == repository[1] for namespace, repository in (keys.sizes("n", "r", it) for it in digests))
     assert keys.due("garbage", "R#1#TAG#v1") == "garbage#0"
+
+
+def test_a_tag_that_is_alive_is_known_by_its_key() -> None:
+    assert keys.is_tag(keys.tag("R", "v1"))
+    assert not keys.is_tag(keys.life("R", "v1", "U"))
+    assert not keys.is_tag(("N#1", "TAG#v1"))

@@ -40,6 +40,11 @@ def tag(repository_id: str, name: str) -> Key:
     return f"R#{repository_id}", f"TAG#{name}"
 
 
+def is_tag(key: Key) -> bool:
+    """Whether a tag that is alive lies under this key."""
+    return key[0].startswith("R#") and key[1].startswith("TAG#")
+
+
 def life(repository_id: str, name: str, ulid: str) -> Key:
     """One life of a tag."""
     return f"R#{repository_id}", f"LIFE#{name}#{ulid}"

@@ -53,9 +53,13 @@ run "jobs" {
   assert {
     condition = length(one(aws_lambda_event_source_mapping.stream["dispatch"].filter_criteria).filter) == 3 && contains(
       [for filter in one(aws_lambda_event_source_mapping.stream["dispatch"].filter_criteria).filter : filter.pattern],
-      jsonencode({ eventName = ["REMOVE"], userIdentity = { type = ["Service"], principalId = ["dynamodb.amazonaws.com"] } })
+      jsonencode({
+        eventName    = ["REMOVE"]
+        userIdentity = { type = ["Service"], principalId = ["dynamodb.amazonaws.com"] }
+        dynamodb     = { Keys = { sk = { S = [{ prefix = "TAG#" }] } } }
+      })
     )
-    error_message = "The stream wakes its function for events, for the log and for what the TTL service removed."
+    error_message = "The stream wakes its function for events, for the log and for tags that the TTL service removed."
   }
 
   assert {
@@ -99,7 +103,7 @@ run "jobs" {
     condition = { for key, role in aws_iam_role_policy.function : key => [for statement in jsondecode(role.policy).Statement : statement.Sid] } == {
       api_handler     = ["Logs", "Traces", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Exports", "Keys"]
       deliver_webhook = ["Logs", "Traces", "Queue"]
-      dispatch        = ["Logs", "Traces", "Stream", "Failures"]
+      dispatch        = ["Logs", "Traces", "Stream", "Failures", "Table"]
       garbage         = ["Logs", "Traces", "Queue"]
       reconcile       = ["Logs", "Traces", "Table", "Bytes", "Look"]
       timers          = ["Logs", "Traces", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
