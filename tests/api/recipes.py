@@ -13,6 +13,7 @@ from chalicelib.domain.accounts import Kind
 from chalicelib.domain.labels import Wish as Label
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
+from chalicelib.domain.repositories import Mode
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.policies import Asked, Holder
 from chalicelib.services.prototypes import Wish
@@ -149,6 +150,8 @@ def a_deleted_repository(world: World, _: str) -> dict[str, str]:
 def a_tag(world: World, _: str) -> dict[str, str]:
     """Of a manifest of its own, whose digest bodies name."""
     name, manifest, repository = world.fresh_name, a_manifest(), RepositoryName.parse("acme/app")
+    # Whoever asked before may have let it change no more.
+    world.house.services.repositories.change_mode(world.actor("owner"), repository, Mode.NORMAL)
     world.house.services.manifests.push(someone(world.house, "owner", "acme/app"), repository, manifest, [name])
     world.places["digest"] = str(manifest.digest)
     return {"tag": name}
@@ -158,6 +161,7 @@ def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
     """The same in what is private and in what is public: by its digest, by the id of old, and with what it says."""
     manifest, services = a_manifest(), world.house.services
     for name in ("acme/app", "acme/public"):
+        services.repositories.change_mode(world.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
         services.manifests.push(someone(world.house, "owner", name), RepositoryName.parse(name), manifest, ["same"])
     digest = str(manifest.digest)
     label = services.labels.all(world.actor("owner"), RepositoryName.parse("acme/app"), digest)[0]
