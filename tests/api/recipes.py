@@ -209,6 +209,7 @@ PLACES: dict[str, Places] = {
     "addManifestLabel": a_manifest_of_its_own,
     "changeInstallUser": a_user,
     "changeOrganization": an_organization,
+    "changeTag": a_tag,
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
     "createOrgRobot": a_new_robot,

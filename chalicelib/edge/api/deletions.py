@@ -34,6 +34,7 @@ RESTORE = an_object(name=text("Another name for it, where its own is taken"))
     scope=REPO_ADMIN,
     answers={200: an_object({"repositories": a_list(DELETED)})},
     parameters=(Parameter("namespace", "string", "The user or organization whose they were", required=True),),
+    errors=(404,),
 )
 def list_deleted(actor: Actor) -> dict[str, Any]:
     """Repositories of a namespace that were deleted and can be brought back."""
