@@ -12,6 +12,7 @@ from chalicelib.settings import Settings, settings
 # A good value of each kind that is not the default.
 OTHERS = {"str": "other", "int": "4000", "float": "0.5", "bool": "on"}
 CHOICES = {
+    "tag_expiration_from": "build",
     "url": "https://registry.test",
     "downloads": "edge",
     "edge": "staging",

@@ -66,12 +66,20 @@ locals {
       {
         Sid    = "Table"
         Effect = "Allow"
-        # Its own place, the blobs, the fences, and where manifests lie: nothing else of the table is its business.
+        # Its own place, the blobs, and the fences: nothing else of the table is its to write.
         Action   = ["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
         Resource = [aws_dynamodb_table.registry.arn]
         Condition = {
-          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["SYSTEM", "BLOB#*", "FENCE#*", "R#*"] }
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["SYSTEM", "BLOB#*", "FENCE#*"] }
         }
+      },
+      {
+        # Where the bytes of manifests lie.
+        Sid       = "Manifests"
+        Effect    = "Allow"
+        Action    = ["dynamodb:GetItem"]
+        Resource  = [aws_dynamodb_table.registry.arn]
+        Condition = { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["R#*"] } }
       },
       {
         Sid      = "Bytes"

@@ -149,12 +149,11 @@ def a_deleted_repository(world: World, _: str) -> dict[str, str]:
 
 def a_tag(world: World, _: str) -> dict[str, str]:
     """Of a manifest of its own, whose digest bodies name."""
-    name, manifest, repository = world.fresh_name, a_manifest(), RepositoryName.parse("acme/app")
-    # Whoever asked before may have let it change no more.
-    world.house.services.repositories.change_mode(world.actor("owner"), repository, Mode.NORMAL)
-    world.house.services.manifests.push(someone(world.house, "owner", "acme/app"), repository, manifest, [name])
+    name, manifest, repository = world.fresh_name, a_manifest(), world.repository(f"acme/{world.fresh_name}")
+    pusher = someone(world.house, "owner", repository)
+    world.house.services.manifests.push(pusher, RepositoryName.parse(repository), manifest, [name])
     world.places["digest"] = str(manifest.digest)
-    return {"tag": name}
+    return {"repository": repository, "tag": name}
 
 
 def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ def test_a_method_that_a_path_does_not_have_is_told_with_those_it_has(door: Door
     answer = door.ask("PATCH", "/api/v1/user/")
 
     assert answer.status == 405
-    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST, PUT"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, POST, PUT"
 
 
 def test_a_script_of_another_origin_may_ask_what_it_may(door: Door) -> None:

@@ -25,6 +25,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.timers import EXPIRY, GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import NamespaceRow
 from chalicelib.storage.table import get
@@ -173,7 +174,7 @@ class Registry(RuleBasedStateMachine):
             except ManifestBlobUnknown as error:
                 missing.update(error.digests)
 
-        with just_before(self.house, between, lambda: sweep(self.house)):
+        with just_before(self.house, between, lambda: sweep(self.house, EXPIRY, GARBAGE)):
             self.dying(death, push)
         kept = {
             str(digest) for (where, digest), until in self.promised.items() if where == repository and until > self.now
@@ -265,11 +266,11 @@ class Registry(RuleBasedStateMachine):
 
     @rule()
     def collect(self) -> None:
-        sweep(self.house)
+        sweep(self.house, EXPIRY, GARBAGE)
 
     @rule(death=st.integers(1, 40))
     def collect_and_die(self, death: int) -> None:
-        self.dying(death, lambda: sweep(self.house))
+        self.dying(death, lambda: sweep(self.house, EXPIRY, GARBAGE))
         # Whoever claimed a timer holds it for the rest of its turn.
         self.house.clock.ahead_s += 20
 
@@ -295,7 +296,7 @@ class Registry(RuleBasedStateMachine):
         """Lets everything have its time; what is left is what somebody can reach."""
         for _ in range(4):
             self.house.clock.ahead_s += max(WINDOWS_S) + LEASE_S + GRACE_S + 5
-            sweep(self.house)
+            sweep(self.house, EXPIRY, GARBAGE)
         self.house.clock.ahead_s += 86_400 + self.house.settings.settled_s + 5
         self.house.services.reconcile.run(lambda: True)
         invariants.check(self.house)

@@ -250,8 +250,12 @@ def test_no_function_may_do_what_is_not_its_work(deployment: Deployment, what: s
 def test_the_sweep_reads_and_writes_no_row_but_its_own(deployment: Deployment) -> None:
     table = deployment.outputs["environment"]["CLOUDBERTH_TABLE"]
     sweep = acting_as(deployment, "reconcile", "dynamodb")
-    places = [{"pk": {"S": partition}, "sk": {"S": "a-test"}} for partition in ("SYSTEM", "NAME#admin", "A#1", "R#1")]
-    assert "Item" not in sweep.get_item(TableName=table, Key=places[0])
+    places = [{"pk": {"S": partition}, "sk": {"S": "a-test"}} for partition in ("SYSTEM", "NAME#admin", "A#1")]
+    manifest = {"pk": {"S": "R#1"}, "sk": {"S": "a-test"}}
+    for place in (places[0], manifest):
+        assert "Item" not in sweep.get_item(TableName=table, Key=place)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        sweep.put_item(TableName=table, Item=manifest)
 
     for place in places[1:]:
         with pytest.raises(ClientError, match="AccessDenied"):

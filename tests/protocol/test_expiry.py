@@ -51,16 +51,18 @@ def test_a_token_signed_again_unchanged_is_good(registry, repository, keys):
 @pytest.mark.parametrize(
     "claims",
     [
-        {"exp": int(time.time()) - 120},
+        {"exp": -120},
         {"aud": "registry.example.com"},
         {"iss": "somebody"},
-        {"nbf": int(time.time()) + 900},
+        {"nbf": 900},
     ],
     ids=["expired", "audience", "issuer", "not yet"],
 )
 def test_a_token_too_old_or_for_another_is_refused(registry, repository, keys, claims):
     repository.push_image(an_image(), "latest")
-    token = signed_again(registry.token(repository.scope), keys["signing"][0], **claims)
+    now = int(time.time())
+    told = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
+    token = signed_again(registry.token(repository.scope), keys["signing"][0], **told)
     answer = pulled_with(registry, repository, token)
 
     assert_refused(answer, 401, "UNAUTHORIZED")

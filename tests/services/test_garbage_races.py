@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import count
 
 from chalicelib.domain.errors import ManifestBlobUnknown
+from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.blobs import BlobRow
 from chalicelib.storage.table import get
@@ -132,7 +133,7 @@ def test_a_crash_anywhere_in_the_end_of_a_blob_is_made_good(house: House) -> Non
     def prepare(number: int) -> Callable[[], object]:
         a_blob(house, f"round {number}".encode(), f"admin/round{number}")
         later(house, house.settings.lease_s + house.settings.grace_s + 10)
-        return lambda: sweep(house)
+        return lambda: sweep(house, GARBAGE)
 
     rounds = crash_everywhere(house, prepare)
     outlive(house)

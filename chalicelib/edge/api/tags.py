@@ -63,6 +63,8 @@ EXPIRE = an_object(
 LIST = "/api/v1/repository/{repository}/tag"
 ONE = LIST + "/{tag}"
 LARGEST_PAGE = 100
+# A tag that may not change, and a repository whose tags do not change now.
+FROZEN = (409, 503)
 LIMIT = "Limit to the number of results to return per page. Max 100."
 
 
@@ -103,7 +105,7 @@ def list_tags(actor: Actor, repository: str) -> dict[str, Any]:
     return shown | ({"next_page": found.following} if found.following else {})
 
 
-@operations.put(ONE, "changeTag", scope=REPO_WRITE, body=CHANGE, answers={201: TEXT})
+@operations.put(ONE, "changeTag", scope=REPO_WRITE, body=CHANGE, answers={201: TEXT}, errors=FROZEN)
 def change(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
     """Gives a tag an end, lets it change no more, or points it to a manifest; what is not said stays."""
     name, machine = RepositoryName.parse(repository), services().time_machine
@@ -118,13 +120,15 @@ def change(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Rep
     return as_json("Updated", 201)
 
 
-@operations.delete(ONE, "deleteFullTag", scope=REPO_WRITE, answers={204: None})
+@operations.delete(ONE, "deleteFullTag", scope=REPO_WRITE, answers={204: None}, errors=FROZEN)
 def delete(actor: Actor, repository: str, tag: str) -> None:
     """Takes a tag away; for the Time Machine's window it can be restored."""
     services().time_machine.delete(actor, RepositoryName.parse(repository), tag)
 
 
-@operations.post(ONE + "/restore", "restoreTag", scope=REPO_WRITE, body=RESTORE, answers={200: an_object()})
+@operations.post(
+    ONE + "/restore", "restoreTag", scope=REPO_WRITE, body=RESTORE, answers={200: an_object()}, errors=FROZEN
+)
 def restore(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> dict[str, Any]:
     """Points a tag to a manifest that is still kept."""
     if not body.get("manifest_digest"):
@@ -133,7 +137,9 @@ def restore(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> di
     return {}
 
 
-@operations.post(ONE + "/expire", "removeTagFromTimemachine", scope=REPO_WRITE, body=EXPIRE, answers={200: TEXT})
+@operations.post(
+    ONE + "/expire", "removeTagFromTimemachine", scope=REPO_WRITE, body=EXPIRE, answers={200: TEXT}, errors=FROZEN
+)
 def expire(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
     """Lets the Time Machine forget that a tag named a manifest."""
     is_alive = body.get("is_alive", False)

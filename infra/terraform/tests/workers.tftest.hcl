@@ -105,7 +105,7 @@ run "jobs" {
       deliver_webhook = ["Logs", "Traces", "Queue"]
       dispatch        = ["Logs", "Traces", "Stream", "Failures", "Table"]
       garbage         = ["Logs", "Traces", "Queue"]
-      reconcile       = ["Logs", "Traces", "Table", "Bytes", "Look"]
+      reconcile       = ["Logs", "Traces", "Table", "Manifests", "Bytes", "Look"]
       timers          = ["Logs", "Traces", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
     }
     error_message = "Each function has a role of its own, with what its trigger asks for and no more."
