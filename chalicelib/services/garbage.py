@@ -8,6 +8,7 @@ Whatever it is cut off from is found again by the same timer, which goes only wh
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import made_at
@@ -45,6 +46,7 @@ class Hold:
 
 
 DONE = Outcome()
+R = TypeVar("R", ManifestRow, BlobLinkRow)
 
 
 class Garbage:
@@ -107,23 +109,11 @@ class Garbage:
         if row is None:
             return DONE
         if row.is_living:
-            held = self._condemned(repository_id, digest, row)
+            held = _condemned(row, lambda: self._keeper(repository_id, digest, row), self._store.move_manifest)
             if held is not None:
                 return Outcome(held.until)
             self._store.move_manifest(row, State.DELETING)
         return self._take_apart(repository_id, digest, row)
-
-    def _condemned(self, repository_id: str, digest: Digest, row: ManifestRow) -> Hold | None:
-        """Looks, condemns, and looks once more; what is kept after all is live again before its timer goes."""
-        if held := self._keeper(repository_id, digest, row):
-            if row.state != State.LIVE.value:
-                self._store.move_manifest(row, State.LIVE)
-            return held
-        if row.state == State.LIVE.value:
-            self._store.move_manifest(row, State.CONDEMNED)
-        if held := self._keeper(repository_id, digest, row):
-            self._store.move_manifest(row, State.LIVE)
-        return held
 
     def _keeper(self, repository_id: str, digest: Digest, row: ManifestRow) -> Hold | None:
         """What keeps a manifest: a tag, dead ones inside the window too, a lease, a living parent, a living subject."""
@@ -206,7 +196,7 @@ class Garbage:
         if row is None:
             return DONE
         if row.is_living:
-            held = self._condemned_link(repository_id, digest, row)
+            held = _condemned(row, lambda: self._link_keeper(repository_id, digest, row), self._store.move_link)
             if held is not None:
                 return Outcome(held.until)
             self._store.move_link(row, State.DELETING)
@@ -215,17 +205,6 @@ class Garbage:
             raise LookupError(f"repository {repository_id} went before what it holds")
         self._store.remove_link((repository.namespace_id, repository_id), row, digest, int(self._clock()))
         return DONE
-
-    def _condemned_link(self, repository_id: str, digest: Digest, row: BlobLinkRow) -> Hold | None:
-        if held := self._link_keeper(repository_id, digest, row):
-            if row.state != State.LIVE.value:
-                self._store.move_link(row, State.LIVE)
-            return held
-        if row.state == State.LIVE.value:
-            self._store.move_link(row, State.CONDEMNED)
-        if held := self._link_keeper(repository_id, digest, row):
-            self._store.move_link(row, State.LIVE)
-        return held
 
     def _link_keeper(self, repository_id: str, digest: Digest, row: BlobLinkRow) -> Hold | None:
         if row.leased_until > self._clock():
@@ -264,3 +243,16 @@ class Garbage:
             return DONE
         self._store.remove_blob(row)
         return Outcome(None, Freed(blobs=1, bytes=row.size))
+
+
+def _condemned(row: R, keeper: Callable[[], Hold | None], move: Callable[[R, State], None]) -> Hold | None:
+    """Looks, condemns, and looks once more; what is kept after all is live again before its timer goes."""
+    if held := keeper():
+        if row.state != State.LIVE.value:
+            move(row, State.LIVE)
+        return held
+    if row.state == State.LIVE.value:
+        move(row, State.CONDEMNED)
+    if held := keeper():
+        move(row, State.LIVE)
+    return held
