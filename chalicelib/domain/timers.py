@@ -10,6 +10,8 @@ PURGE, RENAME, EXPORT = "purge", "rename", "export"
 QUOTA = "quota"
 # Tags that policies take away, every hour, and those that they let change no more, once.
 PRUNE, IMMUTABILITY = "prune", "immutability"
+# A Time Machine's window was made shorter: what died before ends sooner. The target is the namespace.
+WINDOW = "window"
 # Every request that began before something is over so many seconds after it.
 SETTLED_S = 60
 # What a deleted repository holds is taken away; the target is its id.

@@ -11,6 +11,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import USER_READ
+from chalicelib.domain.timers import WINDOW
 from chalicelib.domain.windows import parse_window
 from chalicelib.services.access import Access, Place
 from chalicelib.services.passwords import check_password, hash_password
@@ -20,6 +21,7 @@ from chalicelib.storage.accounts import AccountRow, AccountStore, NamespaceRow
 from chalicelib.storage.repositories import SizeRow
 from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
 from chalicelib.storage.teams import TeamRow
+from chalicelib.storage.timers import timer
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,8 @@ class Accounts:
             addresses = {"old_email": before, "email": changes.email}
             self._usage.note(actor, transaction, "user_change_email", identifier, addresses)
         self._store.put_account(transaction, row, version)
+        if changes.window_s is not None and changes.window_s < namespace.window_s:
+            transaction.put(timer(WINDOW, keys.namespace_target(identifier), int(self._clock())))
         if self._change_namespace(namespace, changes):
             self._store.put_namespace(transaction, namespace)
         if changes.window_s is not None:

@@ -12,13 +12,13 @@ from typing import Any
 from chalicelib.domain.events import TAG_EXPIRED, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.timers import GARBAGE, Due, HasTime, Later
+from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.repositories import RepositoryRow, RepositoryStore
 from chalicelib.storage.table import Transaction, until_won
 from chalicelib.storage.tags import LifeRow, TagStore, read_image
-from chalicelib.storage.timers import timer
+from chalicelib.storage.timers import burial
 from chalicelib.storage.usage import UsageStore
 
 
@@ -75,7 +75,8 @@ class Expiry:
             self._tags.remove(transaction, tag)
         self._tags.tell(transaction, life)
         target = keys.manifest_target(found.repository_id, life.digest)
-        transaction.put(timer(GARBAGE, target, ended_at + (namespace.window_s if namespace else 0)))
+        window_s = namespace.window_s if namespace else 0
+        transaction.put(burial(repository.namespace_id, target, ended_at, window_s))
         name = RepositoryName(repository.namespace, repository.name)
         self._usage.record(transaction, _event(found, life, name, (repository.namespace_id, ended_at)))
         transaction.commit()

@@ -20,7 +20,7 @@ from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.leftovers import Leftovers
 from chalicelib.services.siblings import Siblings
 from chalicelib.storage import keys
-from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.accounts import AccountStore, NamespaceRow
 from chalicelib.storage.blobs import BlobLinkRow, BlobStore
 from chalicelib.storage.garbage import NOTHING, Edge, Freed, GarbageStore
 from chalicelib.storage.labels import LabelStore
@@ -120,7 +120,11 @@ class Garbage:
         if row.live_until is not None:
             if row.live_until >= FOREVER:
                 return Hold()
-            end = row.live_until + self._window_s(repository_id)
+            namespace = self._namespace(repository_id)
+            end = row.live_until + (namespace.window_s if namespace else 0)
+            if namespace and end > self._clock():
+                target = keys.manifest_target(repository_id, digest)
+                self._store.keep(keys.namespace_id(namespace.pk), target, row.live_until)
             if end > self._clock():
                 return Hold(end)
         if (row.leased_until or 0) > self._clock():
@@ -131,11 +135,10 @@ class Garbage:
                 return Hold()
         return self._counting(repository_id, self._store.parents(repository_id, digest))
 
-    def _window_s(self, repository_id: str) -> int:
-        """The Time Machine's window over a repository; none where nobody can look into it any more."""
+    def _namespace(self, repository_id: str) -> NamespaceRow | None:
+        """Whose Time Machine's window lies over a repository; none where nobody can look into it any more."""
         repository = self._repositories.get(repository_id)
-        namespace = self._accounts.namespace(repository.namespace_id) if repository else None
-        return namespace.window_s if namespace else 0
+        return self._accounts.namespace(repository.namespace_id) if repository else None
 
     def _counting(self, repository_id: str, pages: Iterator[list[Edge]]) -> Hold | None:
         """The first edge that counts; those before it that do not are removed.

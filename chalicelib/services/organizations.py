@@ -13,7 +13,7 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, allows
 from chalicelib.domain.teams import OWNERS, TeamRole
-from chalicelib.domain.timers import PURGE, SETTLED_S
+from chalicelib.domain.timers import PURGE, SETTLED_S, WINDOW
 from chalicelib.domain.windows import parse_window
 from chalicelib.services.access import Access, Place, refusal
 from chalicelib.services.teams import TeamView
@@ -165,6 +165,8 @@ class Organizations:
     def _change(self, actor: Actor, place: Place, wishes: Wishes) -> None:
         namespace = self._live(place)
         transaction, is_other = Transaction(), False
+        if wishes.window_s is not None and wishes.window_s < namespace.window_s:
+            transaction.put(timer(WINDOW, keys.namespace_target(place.id), int(self._clock())))
         for field, kind, word in (
             ("email", "org_change_email", "email"),
             ("window_s", "org_change_tag_expiration", "tag_expiration"),

@@ -14,7 +14,6 @@ from chalicelib.domain.permissions import DELETE, Actor
 from chalicelib.domain.policies import Names
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.tags import FOREVER, end_of
-from chalicelib.domain.timers import GARBAGE
 from chalicelib.services import patterns
 from chalicelib.services.access import Access
 from chalicelib.services.usage import Usage
@@ -23,7 +22,7 @@ from chalicelib.storage.manifests import ManifestRow, ManifestStore, tagged_row
 from chalicelib.storage.repositories import pushed_row
 from chalicelib.storage.table import Batch, Transaction, until_won
 from chalicelib.storage.tags import TagRow, TagStore, tag_row
-from chalicelib.storage.timers import timer
+from chalicelib.storage.timers import burial
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ class TagMoves:
         """Wakes the collector when the Time Machine's window over a manifest closes."""
         if live_until < FOREVER:
             target = keys.manifest_target(self._repository.id, digest)
-            self._transaction.put(timer(GARBAGE, target, live_until + window_s))
+            self._transaction.put(burial(self._repository.namespace_id, target, live_until, window_s))
 
 
 def absence(repository: Repository, tag: str, stores: tuple[ManifestStore, TagStore]) -> ManifestUnknown:

@@ -1,6 +1,7 @@
 """What the collector looks at and takes away: each change on condition that nobody was faster."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pynamodb.expressions.condition import Condition
@@ -15,7 +16,7 @@ from chalicelib.storage.manifests import BodyRow, ManifestRow, ParentRow, Referr
 from chalicelib.storage.manifests import unchanged as manifest_unchanged
 from chalicelib.storage.repositories import change_size
 from chalicelib.storage.table import LostRace, Row, Transaction, get, put_all, query
-from chalicelib.storage.timers import timer
+from chalicelib.storage.timers import TimerRow, timer
 
 # Edges that are read at once: the first that counts ends the look, so that what lives costs one page.
 EDGES_AT_ONCE = 25
@@ -96,6 +97,16 @@ class GarbageStore:
     def wake(self, targets: Iterable[str], at: int) -> None:
         """Wakes the collector for what has lost one that kept it."""
         put_all(timer(GARBAGE, target, at) for target in targets)
+
+    def keep(self, namespace_id: str, target: str, died_at: int) -> None:
+        """Says of a timer that it stands for what a Time Machine keeps; a lease's timer did not know."""
+        row = TimerRow.under(keys.timer(GARBAGE, target))
+        place = TimerRow.view_at.set(keys.dead_at(died_at, target))
+        transaction = Transaction()
+        there = TimerRow.pk.exists()
+        transaction.update(row, TimerRow.view.set(keys.view_dead(namespace_id)), place, condition=there)
+        with suppress(LostRace):
+            transaction.commit()
 
     def referrers(self, repository_id: str, subject: Digest) -> list[Digest]:
         """All manifests that refer to a subject."""

@@ -8,10 +8,10 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.timers import Due
+from chalicelib.domain.timers import GARBAGE, Due
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import Integer
-from chalicelib.storage.table import Row, get
+from chalicelib.storage.attributes import Integer, OptionalText
+from chalicelib.storage.table import Row, get, view
 
 LOST = "ConditionalCheckFailedException"
 
@@ -29,6 +29,9 @@ class TimerRow(Row):
     armed = UnicodeAttribute()
     place = UnicodeAttribute(default="")
     tries = Integer(default=0)
+    # Where it stands for something that a Time Machine keeps: a shorter window finds it there.
+    view = OptionalText()
+    view_at = OptionalText()
 
     @property
     def work(self) -> Due:
@@ -61,6 +64,13 @@ def timer(kind: str, target: str, due_at: int) -> TimerRow:
     return TimerRow.under(keys.timer(kind, target), kind=kind, target=target, due=due, due_at=due_at, armed=ulid())
 
 
+def burial(namespace_id: str, target: str, died_at: int, window_s: int) -> TimerRow:
+    """The timer of the collector for what died at a second and is kept for its namespace's window."""
+    row = timer(GARBAGE, target, died_at + window_s)
+    row.view, row.view_at = keys.view_dead(namespace_id), keys.dead_at(died_at, target)
+    return row
+
+
 class TimerStore:
     """Timers in the table."""
 
@@ -83,6 +93,10 @@ class TimerStore:
             start = answer.get("LastEvaluatedKey")
             if not start:
                 return
+
+    def dead(self, namespace_id: str, after: str, limit: int) -> list[TimerRow]:
+        """Timers of what a namespace's Time Machine keeps, past a place, the oldest dead first; the index lags."""
+        return list(view(TimerRow, keys.view_dead(namespace_id), after, limit))
 
     def count(self, kind: str, now: int, most: int) -> int:
         """How many timers of a kind are due, told up to `most`; from the index, which lags."""

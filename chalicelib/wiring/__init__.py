@@ -235,6 +235,7 @@ class Services(Cleaning):
             PURGE_REPOSITORY,
             QUOTA,
             RENAME,
+            WINDOW,
         )
         from chalicelib.services.timers import Timers
         from chalicelib.storage.timers import TimerStore
@@ -242,6 +243,7 @@ class Services(Cleaning):
         owners: dict[str, Work] = {
             GARBAGE: self.garbage.work,
             EXPIRY: self.expiry.work,
+            WINDOW: self.windows.work,
             EXPORT: self.exports.go_on,
             QUOTA: self.quotas.warn,
             RENAME: self.renames.work,

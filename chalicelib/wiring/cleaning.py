@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.services.progress import ProgressReports
     from chalicelib.services.pruning import Pruning
     from chalicelib.services.time_machine import TimeMachine
+    from chalicelib.services.windows import Windows
     from chalicelib.storage.policies import PolicyStore
 
 
@@ -185,3 +186,11 @@ class Cleaning(People):
         from chalicelib.storage.timers import TimerStore
 
         return ProgressReports(self.access, GarbageStore(), TimerStore(), self._clock)
+
+    @cached_property
+    def windows(self) -> "Windows":
+        """What follows when a window is made shorter."""
+        from chalicelib.services.windows import Windows
+        from chalicelib.storage.timers import TimerStore
+
+        return Windows(self._accounts, TimerStore(), self._clock)

@@ -58,6 +58,7 @@ WITHOUT = {
     "Garbage": "asked by the clock",
     "Deletions.work": "asked by the clock",
     "Immutability": "asked by the clock",
+    "Windows": "asked by the clock",
     "Expiry": "asked by the clock",
     "Leftovers": "asked by the clock",
     "Candidates": "within a round of pruning, or a preview whose rights were checked",

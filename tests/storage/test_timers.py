@@ -4,7 +4,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.timers import EXPIRY, GARBAGE, Due
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
-from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow, timer
+from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow, burial, timer
 from tests.houses import House
 from tests.rows import rows_like
 
@@ -104,3 +104,16 @@ def test_a_turn_runs_from_its_note_to_the_next(house: House) -> None:
         row = store.turn()
         assert row is not None
         assert row.is_running is is_running
+
+
+def test_timers_of_the_dead_are_listed_by_when_they_died_page_by_page(house: House) -> None:
+    put_all(burial("1", target, 100 - number, 60) for number, target in enumerate(TARGETS[:5]))
+    timer(GARBAGE, TARGETS[9], 10).save()
+    store = TimerStore()
+
+    first = store.dead("1", "", 3)
+    rest = store.dead("1", first[-1].view_at or "", 3)
+
+    assert [row.due_at - 60 for row in [*first, *rest]] == [96, 97, 98, 99, 100]
+    assert [keys.died_at(row.view_at or "") for row in first] == [96, 97, 98]
+    assert store.dead("2", "", 3) == []

@@ -69,7 +69,7 @@ Index `due`  (due, due_at):   <kind>#<shard> / seconds        tags with an end, 
                               LOG#c|p#<shard> / ULID, a number  usage log of everybody
 Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<repository> / ULID, LOG#N#…#c|p / ULID,
                               CATALOG#public|private / full name, ACCOUNTS#user|organization / name,
-                              TOKENS#app / ULID
+                              TOKENS#app / ULID, DEAD#N#<namespace> / seconds#<target of a garbage timer>
 """
 
 from chalicelib.storage.keys.accounts import *

@@ -31,6 +31,21 @@ def view_lives(repository_id: str) -> str:
     return f"LIFE#R#{repository_id}"
 
 
+def view_dead(namespace_id: str) -> str:
+    """Index `view`: timers of what a namespace's Time Machine keeps, by when it died."""
+    return f"DEAD#N#{namespace_id}"
+
+
+def dead_at(died_at: int, target: str) -> str:
+    """Index `view`: the place of a timer among those of the dead."""
+    return f"{died_at:012d}#{target}"
+
+
+def died_at(place: str) -> int:
+    """When something died, by its place among the dead, in seconds."""
+    return int(place.partition("#")[0])
+
+
 def view_catalog(visibility: str) -> str:
     """Index `view`: repositories by full name."""
     return f"CATALOG#{visibility}"
