@@ -169,10 +169,10 @@ def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
 
 def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
     """With a label that was added to it."""
-    a_tag(world, who)
+    repository = a_tag(world, who)["repository"]
     digest, labels = world.places["digest"], world.house.services.labels
-    label = labels.add(world.actor("owner"), RepositoryName.parse("acme/app"), digest, Label("team", "web"))
-    return {"digest": digest, "labelid": label.id}
+    label = labels.add(world.actor("owner"), RepositoryName.parse(repository), digest, Label("team", "web"))
+    return {"repository": repository, "digest": digest, "labelid": label.id}
 
 
 def a_repository(world: World, _: str) -> dict[str, str]:

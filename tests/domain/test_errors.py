@@ -61,6 +61,7 @@ SAMPLES = [
     errors.TagImmutable("a/b", "v1"),
     errors.RepositoryFrozen(1),
     errors.RestoreTaken("a/b"),
+    errors.TagExpired("a/b", "v1"),
     errors.RestoreTooLate("a/b"),
 ]
 
