@@ -21,7 +21,7 @@ from chalicelib.storage.repositories import (
     RepositoryNameRow,
     RepositoryRow,
 )
-from chalicelib.storage.table import LostRace, Row, Transaction, absent, get, query, remove_all
+from chalicelib.storage.table import Batch, LostRace, Row, Transaction, absent, get, query, remove_all
 from chalicelib.storage.timers import TimerRow
 from chalicelib.storage.words import Found, put_words
 
@@ -97,8 +97,11 @@ class DeletionStore:
                 return
 
     def _take_bodies(self, found: Sequence[Row]) -> None:
-        rows = [get(BodyRow, row.key) for row in found]
-        self._objects.delete_all([row.s3_key for row in rows if row and row.s3_key])
+        batch = Batch()
+        reads = [batch.add(BodyRow, row.key) for row in found]
+        if reads:
+            batch.read()
+        self._objects.delete_all([read.row.s3_key for read in reads if read.row and read.row.s3_key])
 
     def _take_permission(self, back: RepositoryRow, found: Row) -> None:
         row = get(PermissionRow, found.key)
