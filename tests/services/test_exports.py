@@ -142,12 +142,11 @@ def test_the_answer_waits_for_nothing_and_what_opens_the_file_is_kept_nowhere_in
 
 
 def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(house: House) -> None:
-    office = Office(house)
+    office, today = Office(house), time.strftime("%m/%d/%Y", time.gmtime(house.clock()))
     identifier = office.begin(callback_url=HOOK)
 
     office.work(3)
 
-    today = time.strftime("%m/%d/%Y", time.gmtime(house.clock()))
     ((url, body),) = office.outside.sent
     assert url == HOOK
     assert body.items() >= {"export_id": identifier, "namespace": "admin", "status": "success"}.items()
