@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,11 @@ from infra.local.events import from_answer, to_event
 from tests.houses import House
 
 Lines = dict[str, str] | list[tuple[str, str]]
+
+
+def basic(name: str, secret: str) -> dict[str, str]:
+    """The header of a name with its secret."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
 
 
 class Answer:

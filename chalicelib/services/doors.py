@@ -24,7 +24,7 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import parse_scopes
 from chalicelib.services.passwords import verify_password
 from chalicelib.services.sealing import hashed
-from chalicelib.services.throttles import Throttles
+from chalicelib.services.throttles import REGISTRY, Entrance, Throttles
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow, AccountStore, NamespaceRow
@@ -156,15 +156,15 @@ class Doors:
         if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
             kind = ROBOT
         if kind is None:
-            return Recognised(self.by_password(name, secret, address))
+            return Recognised(self.by_password(REGISTRY, name, secret, address))
         found = self.by_token(secret, kind)
         if found is None or (kind == ROBOT and found.account.name != name):
             raise WrongCredentials
         return found
 
-    def by_password(self, name: str, password: str, address: str = "") -> AccountRow:
+    def by_password(self, entrance: Entrance, name: str, password: str, address: str = "") -> AccountRow:
         """The user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
-        with self._throttles.attempt(name, address):
+        with self._throttles.attempt(entrance, name, address):
             pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
             row = self._accounts.get(pointer.id if pointer else NOBODY)
             is_user = row is not None and row.kind == Kind.USER.value

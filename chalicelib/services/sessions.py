@@ -19,6 +19,7 @@ from chalicelib.domain.events import LOGIN, LOGOUT
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.doors import Doors, Recognised
 from chalicelib.services.sealing import hashed, random_secret
+from chalicelib.services.throttles import WEB
 from chalicelib.services.usage import Usage
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountRow
@@ -54,7 +55,7 @@ class Sessions:
 
     def sign_in(self, name: str, password: str, address: str, cookie: str) -> tuple[AccountRow, Session]:
         """A new session for a name and password; the one of `cookie` ends. Raises WrongCredentials, TooManyAttempts."""
-        account = self._doors.by_password(name, password, address)
+        account = self._doors.by_password(WEB, name, password, address)
         return account, self._begin(account, cookie, address)
 
     def verify(self, actor: Actor, password: str, cookie: str) -> Session:
@@ -64,7 +65,7 @@ class Sessions:
         """
         if not actor.is_session:
             raise WrongCredentials
-        account = self._doors.by_password(actor.name, password, actor.address)
+        account = self._doors.by_password(WEB, actor.name, password, actor.address)
         return self._begin(account, cookie, actor.address)
 
     def begin(self, account: AccountRow, cookie: str = "") -> Session:

@@ -16,6 +16,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts import Changes
+from chalicelib.services.throttles import WEB
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountNameRow, EmailRow
 from chalicelib.storage.table import LostRace, Transaction, get
@@ -99,7 +100,7 @@ def test_a_new_password_opens_and_ends_everything_that_came_before(house: House)
     row = house.services.accounts.change(house.signed_in("bob"), Changes(password="password-2"))
 
     assert row.epoch == 1
-    assert house.services.doors.by_password("bob", "password-2").id == row.id
+    assert house.services.doors.by_password(WEB, "bob", "password-2").id == row.id
     assert len(events(house, "account_change_password")) == 1
 
 

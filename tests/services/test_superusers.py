@@ -20,6 +20,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, PUSH, Actor, Role
 from chalicelib.services.superusers import Changes, User
+from chalicelib.services.throttles import REGISTRY
 from tests.builders import a_push, a_repository, an_organization, someone
 from tests.crashes import crash_everywhere
 from tests.houses import House
@@ -69,7 +70,7 @@ def test_a_new_user_has_a_password_that_is_told_once(house: House) -> None:
     user, password = house.services.superusers.create(house.signed_in("admin"), "bob", "bob@example.com")
 
     assert user == User("bob", "bob@example.com", is_superuser=False, is_enabled=True)
-    assert house.services.doors.by_password("bob", password).name == "bob"
+    assert house.services.doors.by_password(REGISTRY, "bob", password).name == "bob"
     assert [event["performer"] for event in events(house, "user_create")] == ["admin", "admin"]
     with pytest.raises(NameTaken):
         house.services.superusers.create(house.signed_in("admin"), "bob", None)
@@ -82,7 +83,7 @@ def test_a_password_is_never_set_silently(bob: House) -> None:
 
     assert bob.services.sessions.believe(session.cookie) is None
     with pytest.raises(WrongCredentials):
-        bob.services.doors.by_password("bob", "password")
+        bob.services.doors.by_password(REGISTRY, "bob", "password")
     (notice,) = bob.services.notices.page(bob.signed_in("bob"), 0, 5).notices
     assert (notice.kind, notice.metadata) == ("password_changed_by_superuser", {"by": "admin"})
     (event,) = events(bob, "user_change_password")
@@ -108,14 +109,14 @@ def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: Ho
 
     bob.services.superusers.change(admin, "bob", Changes(enabled=False))
     with pytest.raises(WrongCredentials):
-        bob.services.doors.by_password("bob", "password")
+        bob.services.doors.by_password(REGISTRY, "bob", "password")
     with pytest.raises(WrongCredentials):
         bob.services.doors.recognise("bob+ci", robot_token)
     bob.services.superusers.change(admin, "bob", Changes(enabled=True))
     bob.services.superusers.change(admin, "bob", Changes(enabled=True))
 
     assert bob.services.sessions.believe(session.cookie) is None
-    assert bob.services.doors.by_password("bob", "password").id == row.id
+    assert bob.services.doors.by_password(REGISTRY, "bob", "password").id == row.id
     kinds = [event["kind"] for event in events(bob) if event["kind"] in ("user_disable", "user_enable")]
     assert kinds == ["user_disable", "user_enable"]
 

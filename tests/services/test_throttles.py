@@ -5,7 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.domain.errors import TooManyAttempts, WrongCredentials
-from chalicelib.services.throttles import AT_ACCOUNT, AT_ONCE, BY_NETWORK, FREE, WINDOW_S, Throttles, network_of
+from chalicelib.services.throttles import (
+    AT_ACCOUNT,
+    AT_ONCE,
+    BY_NETWORK,
+    REGISTRY,
+    WEB,
+    WINDOW_S,
+    Entrance,
+    Throttles,
+    network_of,
+)
 from chalicelib.storage import keys
 from chalicelib.storage.throttles import ThrottleStore
 from tests.houses import House
@@ -24,13 +34,13 @@ def _amid_a_window(house: House) -> None:
     house.clock.ahead_s += WINDOW_S - house.clock() % WINDOW_S + 10
 
 
-def right(throttles: Throttles, account: str = "bob", address: str = HERE) -> None:
-    with throttles.attempt(account, address):
+def right(throttles: Throttles, account: str = "bob", address: str = HERE, at: Entrance = REGISTRY) -> None:
+    with throttles.attempt(at, account, address):
         pass
 
 
-def wrong(throttles: Throttles, account: str = "bob", address: str = HERE) -> None:
-    with pytest.raises(WrongCredentials), throttles.attempt(account, address):
+def wrong(throttles: Throttles, account: str = "bob", address: str = HERE, at: Entrance = REGISTRY) -> None:
+    with pytest.raises(WrongCredentials), throttles.attempt(at, account, address):
         raise WrongCredentials
 
 
@@ -46,13 +56,13 @@ def test_many_right_ones_at_once_all_pass(throttles: Throttles, house: House) ->
 
 def some_wrong(throttles: Throttles, account: str = "bob", address: str = HERE) -> None:
     """As many as close the door."""
-    for _ in range(FREE + 1):
+    for _ in range(REGISTRY.free + 1):
         wrong(throttles, account, address)
 
 
 def test_a_few_wrong_ones_close_no_door(throttles: Throttles, house: House) -> None:
     """Clients try the same password twice or thrice by themselves, and shall tell that it is wrong."""
-    for _ in range(FREE):
+    for _ in range(REGISTRY.free):
         wrong(throttles)
 
     right(throttles)
@@ -60,24 +70,43 @@ def test_a_few_wrong_ones_close_no_door(throttles: Throttles, house: House) -> N
 
 def test_a_right_one_makes_good(throttles: Throttles, house: House) -> None:
     for _ in range(3):
-        for _ in range(FREE):
+        for _ in range(REGISTRY.free):
             wrong(throttles)
         right(throttles)
 
 
-def test_after_more_the_door_is_closed_for_a_second_and_then_for_two(throttles: Throttles, house: House) -> None:
-    for _ in range(FREE):
-        wrong(throttles)
+@pytest.mark.parametrize("at", [REGISTRY, WEB])
+def test_after_more_the_door_is_closed_for_a_second_and_then_for_two(
+    throttles: Throttles, house: House, at: Entrance
+) -> None:
+    for _ in range(at.free):
+        wrong(throttles, at=at)
     waits = []
     for _ in range(4):
-        wrong(throttles)
+        wrong(throttles, at=at)
         with pytest.raises(TooManyAttempts) as refused:
-            right(throttles)
+            right(throttles, at=at)
         waits.append(refused.value.retry_after_s)
         house.clock.ahead_s += refused.value.retry_after_s
 
     assert waits == [1, 2, 4, 8]
-    right(throttles)
+    right(throttles, at=at)
+
+
+def test_on_the_web_the_first_wrong_one_closes_the_door(throttles: Throttles, house: House) -> None:
+    """Nobody types another password within a second, a program does."""
+    wrong(throttles, at=WEB)
+
+    with pytest.raises(TooManyAttempts):
+        right(throttles, at=WEB)
+
+
+def test_a_slip_at_one_entrance_closes_no_other(throttles: Throttles, house: House) -> None:
+    some_wrong(throttles)
+    right(throttles, at=WEB)
+
+    wrong(throttles, account="carol", at=WEB)
+    right(throttles, account="carol")
 
 
 def test_a_second_process_knows_of_it(throttles: Throttles, house: House) -> None:
@@ -100,7 +129,7 @@ def test_no_name_of_an_account_is_read_as_somebody_elses_network(throttles: Thro
         for number in range(BY_NETWORK // 20):
             for _ in range(20):
                 wrong(throttles, account=name, address=f"10.1.{number}.1")
-                house.services._table.delete_item(*keys.throttle(f"both/{window}/10.1.{number}.0/24/{name}"))
+                house.services._table.delete_item(*keys.throttle(f"registry/{window}/10.1.{number}.0/24/{name}"))
 
     right(throttles, address=THERE)
 
@@ -137,7 +166,7 @@ def test_an_account_that_is_tried_from_everywhere_is_slowed_and_not_closed(house
 
 
 def test_a_window_that_ended_is_forgotten(throttles: Throttles, house: House) -> None:
-    for _ in range(FREE + 3):
+    for _ in range(REGISTRY.free + 3):
         wrong(throttles)
         house.clock.ahead_s += 10
     house.clock.ahead_s += WINDOW_S

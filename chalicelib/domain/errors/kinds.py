@@ -58,7 +58,8 @@ class TooManyAttempts(RegistryError):
     """A door that was knocked at too often. `retry_after_s` is how long to wait, in seconds."""
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"too many attempts: try again in {retry_after_s} seconds")
+        unit = "second" if retry_after_s == 1 else "seconds"
+        super().__init__(f"Too many attempts: try again in {retry_after_s} {unit}")
         self.retry_after_s = retry_after_s
 
 

@@ -112,7 +112,7 @@ def _question(consent: Consent, asked: dict[str, str], csrf: str) -> dict[str, A
     "/oauth/signin",
     "signinForConsent",
     form=SIGN_IN,
-    answers={303: None, 401: a_page()},
+    answers={303: None, 401: a_page(), 429: a_page()},
     errors=(403,),
     is_internal=True,
     is_csrf_free=True,
@@ -128,8 +128,15 @@ def sign_in() -> Reply:
         _, session = services().sessions.sign_in(form.get("username", ""), form.get("password", ""), address, cookie)
     except (WrongCredentials, TooManyAttempts) as error:
         fields = {**asked, "_csrf_token": form.get("_csrf_token", "")}
-        return pages.page(401, "Sign in", pages.sign_in(fields, str(error)))
+        return _not_in(error, fields)
     return Reply("", {"Location": "/oauth/authorize?" + urlencode(asked), **callers.with_session(session)}, 303)
+
+
+def _not_in(error: WrongCredentials | TooManyAttempts, fields: dict[str, str]) -> Reply:
+    """The page again, with what was wrong, or how long to wait after that."""
+    if isinstance(error, WrongCredentials):
+        return pages.page(401, "Sign in", pages.sign_in(fields, str(error)))
+    return pages.page(429, "Sign in", pages.sign_in(fields, str(error)), {"Retry-After": str(error.retry_after_s)})
 
 
 @operations.post("/oauth/authorizeapp", "allowApplication", **DECIDE)

@@ -32,7 +32,7 @@ def test_every_type_of_error_is_described() -> None:
         (errors.NameUnknown("a/b"), 404, "not_found", "Not Found"),
         (errors.NothingThere("team", "x"), 404, "not_found", "Not Found"),
         (errors.BodyUnreadable("no", 415), 415, "invalid_request", "no"),
-        (errors.TooManyAttempts(7), 429, "rate_limited", "too many attempts: try again in 7 seconds"),
+        (errors.TooManyAttempts(7), 429, "rate_limited", "Too many attempts: try again in 7 seconds"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )

@@ -1,12 +1,11 @@
 """Federation over the API, in the order in which a running Quay was asked, and the exchange of tokens."""
 
-import base64
 from collections.abc import Iterator
 
 import pytest
 
 from tests.builders import an_organization
-from tests.doors import Answer, Door
+from tests.doors import Answer, Door, basic
 from tests.issuer import DISCOVERY, PERMITTED, Issuer
 from tests.visitors import Visitor
 
@@ -34,10 +33,6 @@ def alice(door: Door, visit) -> Visitor:
     for robots in ROBOTS:
         assert visitor.put(f"{robots}/ci").status == 201
     return visitor
-
-
-def basic(name: str, secret: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
 
 
 def exchanged(visitor: Visitor, name: str, token: str) -> Answer:

@@ -1,12 +1,10 @@
 """Robots over the API, in the order in which a running Quay was asked."""
 
-import base64
-
 import pytest
 
 from chalicelib.domain.permissions import Role
 from tests.builders import a_repository, an_organization
-from tests.doors import Door
+from tests.doors import Door, basic
 from tests.visitors import Visitor
 
 THEIRS, MINE = "/organization/acme/robots", "/user/robots"
@@ -20,10 +18,6 @@ def alice(door: Door, visit) -> Visitor:
     visitor: Visitor = visit("alice")
     an_organization(door.house, owner="alice")
     return visitor
-
-
-def basic(name: str, secret: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
 
 
 @pytest.mark.parametrize(("robots", "owner"), [(THEIRS, "acme"), (MINE, "alice")])

@@ -1,6 +1,6 @@
 """Signing in and out, and showing a password again."""
 
-from tests.doors import Door
+from tests.doors import Door, basic
 from tests.visitors import Visitor
 
 
@@ -24,15 +24,32 @@ def test_a_wrong_password_and_an_unknown_user_are_told_the_same(door: Door) -> N
     assert told[0]["message"] == "Invalid Username or Password"
 
 
-def test_a_right_password_after_some_wrong_ones_waits(stranger: Visitor) -> None:
-    for _ in range(5):
-        assert stranger.post("/signin", {"username": "admin", "password": "wrong-password"}).status == 403
+def test_a_right_password_straight_after_a_wrong_one_waits(stranger: Visitor) -> None:
+    assert stranger.post("/signin", {"username": "admin", "password": "wrong-password"}).status == 403
 
     refused = stranger.post("/signin", {"username": "admin", "password": "password"})
-    assert refused.status == 429
-    assert refused.headers["retry-after"] == "1"
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert refused.json()["message"] == "Too many attempts: try again in 1 second"
     stranger.house.clock.ahead_s += 1
     assert stranger.post("/signin", {"username": "admin", "password": "password"}).status == 200
+
+
+def test_an_unknown_user_waits_as_a_known_one_does(door: Door) -> None:
+    answers = []
+    for name in ("admin", "nobody"):
+        Visitor(door).post("/signin", {"username": name, "password": "wrong-password"})
+        answers.append(Visitor(door).post("/signin", {"username": name, "password": "password"}))
+
+    assert [answer.status for answer in answers] == [429, 429]
+    assert answers[0].json() == answers[1].json()
+
+
+def test_the_registry_still_has_its_free_tries_after_a_slip_on_a_page(stranger: Visitor) -> None:
+    stranger.post("/signin", {"username": "admin", "password": "wrong-password"})
+
+    assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
+    assert stranger.ask("GET", "//v2/auth", **basic("admin", "wrong-password")).status == 401
+    assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
 
 
 def test_signing_out_ends_the_session(admin: Visitor) -> None:
@@ -55,6 +72,14 @@ def test_what_is_dangerous_wants_the_password_of_the_last_minutes(admin: Visitor
 
 def test_a_wrong_password_renews_nothing(admin: Visitor) -> None:
     assert admin.post("/signin/verify", {"password": "wrong-password"}).status == 403
+
+
+def test_a_right_password_shown_again_straight_after_a_wrong_one_waits(admin: Visitor) -> None:
+    admin.post("/signin/verify", {"password": "wrong-password"})
+
+    assert admin.post("/signin/verify", {"password": "password"}).status == 429
+    admin.house.clock.ahead_s += 1
+    assert admin.post("/signin/verify", {"password": "password"}).status == 200
 
 
 def test_what_is_missing_is_named(stranger: Visitor) -> None:

@@ -108,6 +108,18 @@ def test_a_wrong_password_on_the_way_is_told_on_the_page(bot: Bot) -> None:
     assert b"Invalid Username or Password" in refused.body
 
 
+def test_how_long_to_wait_after_it_is_told_on_the_page(bot: Bot) -> None:
+    stranger = Visitor(bot.door)
+    bot.asked(stranger)
+    form = {**bot.question(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
+    post(stranger, "//oauth/signin", form)
+
+    refused = post(stranger, "//oauth/signin", {**form, "password": "password"})
+
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert b"Too many attempts: try again in 1 second" in refused.body
+
+
 def test_a_code_becomes_a_token_that_acts_as_the_user(bot: Bot) -> None:
     a_repository(bot.door.house)
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.doors import Answer, Door
+from tests.doors import Answer, Door, basic
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-def basic(name: str, secret: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
 
 
 def post(door: Door, **fields: Any) -> Answer:
