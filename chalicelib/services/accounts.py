@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Account, Kind
-from chalicelib.domain.emails import parse_email
+from chalicelib.domain.emails import parse_email, parse_told
 from chalicelib.domain.errors import AccountUnknown, AlreadyInitialized, Denied, FieldInvalid, NameTaken
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
@@ -79,7 +79,7 @@ class Accounts:
             kind=Kind.USER.value,
             superuser=first,
             password_hash=hash_password(password),
-            email=parse_email(email) if email else None,
+            email=parse_told(email) if email else None,
             created_at=int(now),
         )
         until_won(lambda: self._create(by or _performer(row), row, first))
@@ -161,7 +161,7 @@ class Accounts:
             check_password(changes.password)
             hashed = hash_password(changes.password)
         if changes.email is not None:
-            parse_email(changes.email)
+            parse_told(changes.email)
         if changes.invoice_email_address:
             parse_email(changes.invoice_email_address, "invoice_email_address")
         if changes.window_s is not None:

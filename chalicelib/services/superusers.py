@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Kind
-from chalicelib.domain.emails import parse_email
+from chalicelib.domain.emails import parse_told
 from chalicelib.domain.errors import AccountUnknown, FieldInvalid, SuperuserKept
 from chalicelib.domain.notices import EMAIL_SET, PASSWORD_SET
 from chalicelib.domain.permissions import Actor
@@ -105,7 +105,7 @@ class Superusers:
         """Changes a user. Raises AccountUnknown, SuperuserKept, FieldInvalid, Unauthenticated, Denied."""
         self._access.superuser(actor)
         if changes.email is not None:
-            parse_email(changes.email)
+            parse_told(changes.email)
         self._changeable(name)
         hashed = None
         if changes.password is not None:

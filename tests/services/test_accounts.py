@@ -122,7 +122,7 @@ def test_an_email_moves_and_frees_the_old_one(house: House) -> None:
     "changes",
     [
         Changes(password="short"),
-        Changes(email="nonsense"),
+        Changes(email="non sense"),
         Changes(invoice_email_address="nonsense"),
         Changes(window_s=5),
     ],

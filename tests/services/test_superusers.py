@@ -123,7 +123,7 @@ def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: Ho
 
 @pytest.mark.parametrize(
     "changes",
-    [Changes(password="x"), Changes(email="nonsense")],
+    [Changes(password="x"), Changes(email="non sense")],
     ids=["password", "email"],
 )
 def test_a_change_that_cannot_be_changes_nothing(bob: House, changes: Changes) -> None:

@@ -47,7 +47,7 @@ def test_nobody_else_makes_one(empty: Visitor) -> None:
     [
         ({"username": 5}, "username"),
         ({"password": "short"}, "password"),
-        ({"email": "no-mail"}, "email"),
+        ({"email": "no mail"}, "email"),
         ({"access_token": "yes"}, "access_token"),
     ],
 )

@@ -47,7 +47,7 @@ def test_a_user_is_made_with_a_password_that_opens(admin: Visitor, stranger: Vis
 
 
 @pytest.mark.parametrize(
-    ("body", "why"), [({}, "username"), ({"username": "A B"}, "A B"), ({"username": "x1", "email": "no"}, "email")]
+    ("body", "why"), [({}, "username"), ({"username": "A B"}, "A B"), ({"username": "x1", "email": "n o"}, "email")]
 )
 def test_a_user_that_cannot_be_is_not_made(admin: Visitor, body: dict[str, str], why: str) -> None:
     answer = admin.post(USERS, body)

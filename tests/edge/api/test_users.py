@@ -49,7 +49,7 @@ def test_signing_up_signs_in(stranger: Visitor) -> None:
         ({"username": "admin", "password": "password-1"}, "The username already exists"),
         ({"username": "carol", "password": "short"}, "password"),
         ({"username": "A B", "password": "password-1"}, "A B"),
-        ({"username": "carol", "password": "password-1", "email": "no-mail"}, "email"),
+        ({"username": "carol", "password": "password-1", "email": "no mail"}, "email"),
         ({"username": 5, "password": "password-1"}, "username"),
         ([1, 2], "object"),
     ],
@@ -90,7 +90,7 @@ def test_a_name_is_never_changed(visit: Callable[[str], Visitor]) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"email": "nonsense"}, "email"),
+        ({"email": "non sense"}, "email"),
         ({"tag_expiration_s": 12345}, "Invalid tag expiration option"),
         ({"tag_expiration_s": "soon"}, "tag_expiration_s"),
         ({"company": "x" * 256}, "company"),
@@ -102,6 +102,10 @@ def test_a_change_that_cannot_be_names_what_is_wrong(admin: Visitor, change: dic
 
     assert answer.status == 400
     assert why in answer.json()["message"]
+
+
+def test_an_address_that_looks_like_none_is_taken_as_no_mail_is_sent(admin: Visitor) -> None:
+    assert admin.put("/user/", {"email": "nonsense"}).json()["email"] == "nonsense"
 
 
 def test_what_is_told_of_oneself_stays(admin: Visitor) -> None:
