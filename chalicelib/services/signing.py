@@ -7,14 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet
-
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.ids import ulid
+from chalicelib.services import es256
 
-ALGORITHM = "ES256"
 # Clocks of two machines differ.
 LEEWAY_S = 30
 
@@ -25,24 +21,22 @@ class Signing:
     def __init__(
         self, keys: Sequence[Mapping[str, Any]], issuer: str, audience: str, clock: Callable[[], float] = time.time
     ) -> None:
-        self._keys = [ECKey.import_key(dict(key)) for key in keys]
-        self._ring = KeySet(list(self._keys))
+        found = [es256.Key.of(key) for key in keys]
+        self._current, self._ring = found[0], {key.kid: key for key in found}
         self.issuer, self.audience, self._clock = issuer, audience, clock
 
     def sign(self, use: str, claims: Mapping[str, Any], now: float, life_s: int) -> str:
         """A token for one use that lives `life_s` seconds from `now`."""
         about = {"iss": self.issuer, "aud": self.audience, "iat": int(now), "nbf": int(now), "exp": int(now) + life_s}
-        header = {"alg": ALGORITHM, "typ": use, "kid": self._keys[0].kid}
-        return jwt.encode(header, {**about, "jti": ulid(now), **claims}, self._keys[0], algorithms=[ALGORITHM])
+        return self._current.sign({"typ": use}, {**about, "jti": ulid(now), **claims})
 
     def verify(self, use: str, text: str) -> Mapping[str, Any]:
         """What a token of ours says. Raises Unauthenticated when it is not ours, not for this, or not now."""
         try:
-            token = jwt.decode(text, self._ring, algorithms=[ALGORITHM])
-        except (JoseError, ValueError) as error:
+            header, claims = es256.read(text, self._ring)
+        except ValueError as error:
             raise Unauthenticated("the token is not one of ours", "invalid_token") from error
-        claims: Mapping[str, Any] = token.claims
-        is_ours = token.header.get("typ") == use and claims.get("iss") == self.issuer
+        is_ours = header.get("typ") == use and claims.get("iss") == self.issuer
         if not is_ours or claims.get("aud") != self.audience:
             raise Unauthenticated("the token is for another use or registry", "invalid_token")
         if claims["nbf"] > self._clock() + LEEWAY_S:

@@ -22,6 +22,7 @@ WITHOUT = {
     "Behind": "rows that a door reads to find out who the actor is",
     "Departures.sweep": "asked by the clock",
     "Setup.initialize": "whoever has the set-up secret is nobody yet",
+    "Key": "keys and claims alone",
     "Signing": "keys and claims alone",
     "Issuers": "keys of others, and tokens held against them, before anybody is known",
     "Federation.exchange": "the token says who it is",

@@ -12,6 +12,7 @@ SERVICES = {
     "arrivals",
     "blobs",
     "doors",
+    "es256",
     "expirations",
     "grants",
     "manifests",
@@ -30,7 +31,16 @@ SERVICES = {
     "uploads",
     "usage",
 }
-LATE = ("authlib", "fastjsonschema", "re2", "requests", "chalicelib.edge.api.concepts", "chalicelib.edge.oauth")
+LATE = (
+    "authlib",
+    "cryptography.x509",
+    "fastjsonschema",
+    "joserfc",
+    "re2",
+    "requests",
+    "chalicelib.edge.api.concepts",
+    "chalicelib.edge.oauth",
+)
 
 
 def loaded() -> list[str]:
