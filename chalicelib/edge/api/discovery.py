@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from chalicelib.edge import asking
-from chalicelib.edge.api import openapi, shapes, swagger
+from chalicelib.edge.api import openapi, policies, shapes, swagger
 from chalicelib.edge.api.openapi import Document
 from chalicelib.edge.api.operations import Operation, Operations, Parameter, Schema, an_object
 from chalicelib.edge.reply import Reply, as_json
@@ -69,7 +69,7 @@ def _tags() -> dict[str, str]:
 def _named() -> Iterator[tuple[str, Schema]]:
     """The objects that a concept's module gives a name: `QUOTA` of quotas.py is `QuotasQuota`."""
     seen: set[int] = set()
-    for module in (shapes, *_concepts()):
+    for module in (shapes, policies, *_concepts()):
         for name, value in vars(module).items():
             if name.isupper() and _is_object(value) and id(value) not in seen:
                 seen.add(id(value))

@@ -4,9 +4,9 @@ from typing import Any
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.scopes import ORG_ADMIN, REPO_ADMIN, REPO_READ, USER_ADMIN
+from chalicelib.domain.scopes import REPO_READ
 from chalicelib.edge import asking
-from chalicelib.edge.api import autoprune
+from chalicelib.edge.api import autoprune, policies
 from chalicelib.edge.api.operations import FLAG, NUMBER, TEXT, Operations, Parameter, a_list, an_object, one_of, or_null
 from chalicelib.edge.api.shapes import date
 from chalicelib.services.fates import EXPIRATION, POLICY, Fate, Preview
@@ -60,7 +60,6 @@ ASKED = (
     Parameter("tagPatternMatches", "boolean", "Off: it is about tags that the pattern does not take"),
     PAGE,
 )
-PREVIEWED = {200: PREVIEW}
 
 
 @operations.get(
@@ -79,40 +78,21 @@ def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
     return shape(services().fates.of(actor, RepositoryName.parse(repository), tag, after))
 
 
-@operations.get(
-    autoprune.REPOSITORY + "/preview",
-    "previewRepositoryAutoPrunePolicy",
-    scope=REPO_ADMIN,
-    parameters=ASKED,
-    answers=PREVIEWED,
-)
-def of_repository(actor: Actor, repository: str) -> dict[str, Any]:
-    """The tags of a repository that a policy would prune now, and at least how many bytes that frees."""
-    return _previewed(actor, Holder(repository=RepositoryName.parse(repository)))
+def _declare_preview(place: policies.Place, word: str) -> None:
+    @operations.get(
+        place.path + autoprune.PATH + "/preview",
+        f"preview{word}AutoPrunePolicy",
+        scope=place.scope,
+        parameters=ASKED,
+        answers={200: PREVIEW},
+        about=f"The tags of {place.reach} that a policy would prune now, and at least how many bytes that frees.",
+    )
+    def preview(actor: Actor, **where: str) -> dict[str, Any]:
+        return _previewed(actor, place.holder(**where))
 
 
-@operations.get(
-    autoprune.ORGANIZATION + "/preview",
-    "previewOrganizationAutoPrunePolicy",
-    scope=ORG_ADMIN,
-    parameters=ASKED,
-    answers=PREVIEWED,
-)
-def of_organization(actor: Actor, orgname: str) -> dict[str, Any]:
-    """The same for all repositories of an organization."""
-    return _previewed(actor, Holder(organization=orgname))
-
-
-@operations.get(
-    autoprune.MINE + "/preview",
-    "previewUserAutoPrunePolicy",
-    scope=USER_ADMIN,
-    parameters=ASKED,
-    answers=PREVIEWED,
-)
-def of_mine(actor: Actor) -> dict[str, Any]:
-    """The same for one's own repositories."""
-    return _previewed(actor, Holder())
+for _place, _word in autoprune.PLACES:
+    _declare_preview(_place, _word)
 
 
 def _previewed(actor: Actor, holder: Holder) -> dict[str, Any]:

@@ -93,7 +93,10 @@ class Operation:
 
 
 class Operations:
-    """A blueprint of operations that one module declares; `tag` is their heading in the documents."""
+    """A blueprint of operations that one module declares; `tag` is their heading in the documents.
+
+    What each is `about`, its view says, unless one function declares several.
+    """
 
     def __init__(self, import_name: str, tag: str) -> None:
         self.blueprint, self.tag = Blueprint(import_name), tag
@@ -116,9 +119,11 @@ class Operations:
         return self._declare("DELETE", path, operation_id, options)
 
     def _declare(self, method: str, path: str, operation_id: str, options: dict[str, Any]) -> Callable[[View], View]:
+        about = options.pop("about", "")
+
         def declare(view: View) -> View:
-            about = inspect.getdoc(view) or ""
-            operation = Operation(method, path, operation_id, self.tag, about, **options)
+            view.__doc__ = about or inspect.getdoc(view) or ""
+            operation = Operation(method, path, operation_id, self.tag, view.__doc__, **options)
             self.declared.append(operation)
             methods = list(SAFE) if method == "GET" else [method]
             self.blueprint.route(path, methods=methods)(_guarded(operation, view))
