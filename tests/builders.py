@@ -14,6 +14,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
+from chalicelib.services.permissions import USER
 from chalicelib.services.sealing import hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts import AccountNameRow, NamespaceRow
@@ -103,7 +104,7 @@ def a_granted(house: House, account: str, role: Role, repository: str = "admin/a
     """An account with a role on a repository that is there, as its token speaks for it."""
     name = RepositoryName.parse(repository)
     owner = someone(house, name.namespace, repository)
-    house.services.repositories.grant(owner, name, house.account(account).id, role)
+    house.services.permissions.put(owner, name, USER, account, role)
     return someone(house, account, repository)
 
 

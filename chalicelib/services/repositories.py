@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Denied, NameUnknown, RepositoryTaken
 from chalicelib.domain.events import CHANGE_STATE, CHANGE_VISIBILITY, CREATE_REPOSITORY, DELETE_REPOSITORY, DESCRIBE
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANY, PUSH, Actor, Role
+from chalicelib.domain.permissions import PUSH, Actor, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility, parse_description
 from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.timers import PURGE_REPOSITORY
@@ -18,7 +18,7 @@ from chalicelib.services.usage import Usage
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.permissions import Holder, PermissionStore
 from chalicelib.storage.repositories import RepositoryNameRow, RepositoryStore
-from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
+from chalicelib.storage.table import LostRace, Transaction, until_won
 from chalicelib.storage.timers import timer
 
 if TYPE_CHECKING:
@@ -172,12 +172,3 @@ class Repositories:
         purge_at = now + max(window_s, self._settled_s)
         self._store.bury(transaction, repository.namespace_id, row, ulid(now), (now, purge_at))
         transaction.put(timer(PURGE_REPOSITORY, repository.id, purge_at))
-
-    def grant(self, actor: Actor, name: RepositoryName, account_id: str, role: Role) -> None:
-        """Gives an account a role. Raises NameUnknown."""
-        repository = self._access.repository(actor, name, ANY)
-        batch = Batch()
-        rights = self._access.look_again(batch, actor, repository)
-        batch.read()
-        rights.check(ANY)
-        self._store.grant(repository, account_id, role)

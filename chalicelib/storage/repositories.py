@@ -8,7 +8,6 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import NamespaceRow
@@ -252,18 +251,6 @@ class RepositoryStore:
         actions = [RepositoryRow.state.set(DELETED), RepositoryRow.gone.set(identifier)]
         transaction.update(back, *actions, condition=RepositoryRow.pk.exists())
         delete_words(transaction, row.name, row.repository_id)
-
-    def grant(self, repository: Repository, account_id: str, role: Role) -> None:
-        """Gives an account a role on a repository."""
-        transaction = Transaction()
-        transaction.put(PermissionRow.under(keys.permission(repository.id, account_id), role=role.value))
-        found = keys.grant(account_id, repository.namespace_id, repository.id)
-        transaction.put(GrantRow.under(found, role=role.value, repository_id=repository.id))
-        transaction.commit()
-
-    def granted(self, account_id: str) -> list[str]:
-        """Ids of the repositories an account has been granted a role on."""
-        return [row.repository_id for row in query(GrantRow, keys.grants(account_id))]
 
     def public(self, after: str, limit: int) -> Iterator[RepositoryNameRow]:
         """Public repositories whose full names are past `after`, in order (from an index, which may lag)."""

@@ -16,6 +16,7 @@ from chalicelib.domain.errors import NameUnknown, RegistryError
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Visibility
+from chalicelib.services.permissions import USER
 from chalicelib.wiring import Services, services
 
 
@@ -61,9 +62,8 @@ def _robot(house: Services, arguments: argparse.Namespace) -> str:
 
 def _grant(house: Services, arguments: argparse.Namespace) -> str:
     name = RepositoryName.parse(arguments.repository)
-    account = house.accounts.find(arguments.account)
-    house.repositories.grant(_owner(house, name), name, account.id, Role(arguments.role))
-    return f"{account.name} has {arguments.role} on {name}"
+    given = house.permissions.put(_owner(house, name), name, USER, arguments.account, Role(arguments.role))
+    return f"{given.name} has {given.role.value} on {name}"
 
 
 def _visibility(house: Services, arguments: argparse.Namespace) -> str:

@@ -245,9 +245,6 @@ WRITES: dict[str, Write] = {
     "delete a tag": lambda it, actor: it.house.services.tags.delete(actor, it.name, "v1"),
     "delete a manifest": lambda it, actor: it.house.services.manifests.delete(actor, it.name, it.tagged.digest),
     "delete a blob": lambda it, actor: it.house.services.blobs.delete(actor, it.name, it.loose),
-    "grant a role": lambda it, actor: it.house.services.repositories.grant(
-        actor, it.name, it.house.account("admin").id, Role.READ
-    ),
 }
 
 

@@ -15,8 +15,9 @@ from chalicelib.services.listings import MOST_READ, PAGE, Asked, Listed
 from chalicelib.services.repositories import Wish
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import NamespaceRow
+from chalicelib.storage.permissions import Holder, PermissionStore
 from chalicelib.storage.repositories import RepositoryNameRow
-from chalicelib.storage.table import get, put_all
+from chalicelib.storage.table import Transaction, get, put_all
 from tests.builders import a_granted, a_push, a_repository, a_team, an_organization, someone
 from tests.houses import House
 from tests.rows import change
@@ -391,4 +392,7 @@ def test_more_than_a_hundred_grants_are_all_listed(house: House) -> None:
 
 def a_granted_by_hand(house: House, name: str) -> None:
     repository = a_repository(house, name)
-    house.services._repositories.grant(repository, house.account("bob").id, Role.READ)
+    bob, transaction = house.account("bob"), Transaction()
+    where, holder = (repository.namespace_id, repository.id), Holder(bob.id, bob.name, bob.kind)
+    PermissionStore().put(transaction, where, holder, Role.READ, is_new=True)
+    transaction.commit()

@@ -16,6 +16,7 @@ from chalicelib.domain.repositories import LONGEST_DESCRIPTION, Mode, Repository
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_CREATE, REPO_READ, USER_ADMIN
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services import prototypes
+from chalicelib.services.permissions import USER
 from chalicelib.services.repositories import Wish
 from chalicelib.storage import keys
 from chalicelib.storage.repositories import RepositoryNameRow
@@ -124,7 +125,7 @@ def test_only_an_admin_of_a_repository_grants_or_makes_it_public(house: House, r
     actor = a_granted(house, "bob", role)
 
     with pytest.raises((Denied, Unauthenticated)):
-        house.services.repositories.grant(actor, NAME, actor.account_id or "", Role.ADMIN)
+        house.services.permissions.put(actor, NAME, USER, "bob", Role.ADMIN)
     with pytest.raises((Denied, Unauthenticated)):
         house.services.repositories.change_visibility(actor, NAME, Visibility.PUBLIC)
 

@@ -5,7 +5,6 @@ import pytest
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.storage import keys
 from chalicelib.storage.repositories import (
@@ -130,17 +129,6 @@ def test_owned_names_are_as_many_as_asked_for_even_where_some_are_dead(house: Ho
             change(name_row(made), state="deleted")
 
     assert list(STORE.owned("n", "admin", "", 3)) == ["admin/a", "admin/c", "admin/d"]
-
-
-def test_a_role_is_found_by_repository_and_by_account(house: House) -> None:
-    made = added("admin/app")
-    for role in (Role.READ, Role.WRITE):
-        STORE.grant(made, "bob", role)
-
-    assert STORE.granted("bob") == [made.id]
-    assert STORE.granted("carol") == []
-    assert [row["role"] for row in rows_like(house, f"R#{made.id}", "PERM#")] == ["write"]
-    assert [row["role"] for row in rows_like(house, "A#bob", "GRANT#")] == ["write"]
 
 
 def test_more_repositories_than_one_batch_holds_are_found_by_id(house: House) -> None:
