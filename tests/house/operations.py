@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from chalicelib.edge.api.discovery import declared
+from chalicelib.edge.api.concepts import CONCEPTS
 from chalicelib.edge.api.operations import Operation
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
@@ -51,7 +51,7 @@ def listed() -> list[Listed]:
 
 def served() -> dict[tuple[str, str], Operation]:
     """All of ours."""
-    return {place(one.method, one.path): one for one in declared()}
+    return {place(one.method, one.path): one for concept in CONCEPTS for one in concept.operations.declared}
 
 
 def generate() -> str:

@@ -1,9 +1,8 @@
 """What the registry can do, told from the routes that it has."""
 
-import re
 from typing import Any
 
-from chalicelib.edge.api.discovery import declared
+from chalicelib.edge.api import declared
 from chalicelib.edge.api.operations import FLAG, TEXT, Operations, a_list, an_object
 from chalicelib.settings import settings
 
@@ -50,20 +49,10 @@ def registry() -> dict[str, Any]:
 )
 def application() -> dict[str, Any]:
     """Where programs find what they show of an image: those of Quay's addresses that lead somewhere."""
-    routed, url = declared_paths(), settings().url
+    routed, url = declared.paths(), settings().url
     found: dict[str, dict[str, Any]] = {
         name: {kind: url + address} | ({"deprecated": True} if name in DEPRECATED else {})
         for name, kind, address, route in ADDRESSES
-        if unnamed(route) in routed
+        if declared.unnamed(route) in routed
     }
     return {"appName": "io.quay", "capabilities": found}
-
-
-def declared_paths() -> frozenset[str]:
-    """The paths of all operations there are, without the names of their parameters."""
-    return frozenset(unnamed(operation.path) for operation in declared())
-
-
-def unnamed(path: str) -> str:
-    """A path whatever its parameters are called."""
-    return re.sub(r"{\w+}", "{}", path)

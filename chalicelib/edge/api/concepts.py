@@ -7,6 +7,7 @@ from chalicelib.edge.api import (
     autoprune,
     builds,
     capabilities,
+    declared,
     deletions,
     descriptions,
     discovery,
@@ -81,3 +82,4 @@ CONCEPTS = (
     teams,
     users,
 )
+declared.hand_over(CONCEPTS)

@@ -3,13 +3,12 @@
 import inspect
 from collections.abc import Iterator
 from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
 from chalicelib.edge import asking
-from chalicelib.edge.api import openapi, policies, shapes, swagger
+from chalicelib.edge.api import declared, openapi, policies, shapes, swagger
 from chalicelib.edge.api.openapi import Document
-from chalicelib.edge.api.operations import Operation, Operations, Parameter, Schema, an_object
+from chalicelib.edge.api.operations import Operations, Parameter, Schema, an_object
 from chalicelib.edge.reply import Reply, as_json
 from chalicelib.settings import settings
 
@@ -35,7 +34,7 @@ def openapi_document() -> Reply:
 @lru_cache(4)
 def openapi_of(is_internal: bool, url: str) -> Document:
     """The OpenAPI document of a registry at an address; `is_internal` for one with internal operations, too."""
-    told = [one for one in declared() if is_internal or not one.is_internal]
+    told = [one for one in declared.operations() if is_internal or not one.is_internal]
     return openapi.document(told, dict(_named()), _tags(), url)
 
 
@@ -44,23 +43,10 @@ def _swagger(is_internal: bool, url: str) -> Document:
     return swagger.document(openapi_of(is_internal, url))
 
 
-def _concepts() -> tuple[ModuleType, ...]:
-    # The list of all concepts names this one as well.
-    from chalicelib.edge.api.concepts import CONCEPTS
-
-    return CONCEPTS
-
-
-def declared() -> list[Operation]:
-    """All operations, by path and method."""
-    found = [one for concept in _concepts() for one in concept.operations.declared]
-    return sorted(found, key=lambda one: (one.path, one.method))
-
-
 def _tags() -> dict[str, str]:
     """The headings; where several concepts share one, the first line of each."""
     told: dict[str, list[str]] = {}
-    for concept in _concepts():
+    for concept in declared.concepts():
         about = (inspect.getdoc(concept) or "").partition("\n\n")[0].replace("\n", " ")
         told.setdefault(concept.operations.tag, []).append(about)
     return {tag: " ".join(lines) for tag, lines in told.items()}
@@ -69,7 +55,7 @@ def _tags() -> dict[str, str]:
 def _named() -> Iterator[tuple[str, Schema]]:
     """The objects that a concept's module gives a name: `QUOTA` of quotas.py is `QuotasQuota`."""
     seen: set[int] = set()
-    for module in (shapes, policies, *_concepts()):
+    for module in (shapes, policies, *declared.concepts()):
         for name, value in vars(module).items():
             if name.isupper() and _is_object(value) and id(value) not in seen:
                 seen.add(id(value))

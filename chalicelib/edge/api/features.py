@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.domain.windows import OPTIONS
-from chalicelib.edge.api.capabilities import declared_paths, unnamed
+from chalicelib.edge.api import declared
 from chalicelib.edge.api.operations import TEXT, Operations, a_list, an_object
 from chalicelib.settings import settings
 
@@ -94,6 +94,6 @@ def config() -> dict[str, Any]:
 
 def features() -> dict[str, bool]:
     """Quay's features by their names, each as it is here."""
-    routed = declared_paths()
-    found = {name: unnamed(how) in routed if isinstance(how, str) else how for name, how in FEATURES.items()}
+    routed = declared.paths()
+    found = {name: declared.unnamed(how) in routed if isinstance(how, str) else how for name, how in FEATURES.items()}
     return {**found, "SUPERUSERS_FULL_ACCESS": settings().superusers_full_access}

@@ -2,8 +2,7 @@
 
 import pytest
 
-from chalicelib.edge.api import capabilities
-from chalicelib.edge.api.capabilities import ADDRESSES, declared_paths, unnamed
+from chalicelib.edge.api import capabilities, declared
 from tests.visitors import Visitor
 
 
@@ -19,7 +18,7 @@ def test_indexes_have_all_that_they_name(stranger: Visitor) -> None:
 def test_programs_are_told_of_the_addresses_that_lead_somewhere(stranger: Visitor) -> None:
     told = stranger.get("//.well-known/app-capabilities").json()
 
-    routed = {name for name, _, _, route in ADDRESSES if unnamed(route) in declared_paths()}
+    routed = {name for name, _, _, route in capabilities.ADDRESSES if declared.unnamed(route) in declared.paths()}
     assert told["appName"] == "io.quay"
     assert told["capabilities"].keys() == routed
 

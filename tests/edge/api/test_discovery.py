@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV31SpecValidator
 
-from chalicelib.edge.api.discovery import declared
+from chalicelib.edge.api import declared
 from tests.visitors import Visitor
 
 INTERNAL = ["", "?internal=true"]
@@ -34,8 +34,8 @@ def test_the_openapi_document_is_valid(stranger: Visitor, query: str) -> None:
 
 @pytest.mark.parametrize("path", ["/discovery", "//openapi.json"])
 def test_every_declared_operation_is_told_and_internal_ones_only_when_asked_for(stranger: Visitor, path: str) -> None:
-    every = {one.id for one in declared()}
-    public = {one.id for one in declared() if not one.is_internal}
+    every = {one.id for one in declared.operations()}
+    public = {one.id for one in declared.operations() if not one.is_internal}
 
     assert set(operations_of(stranger.get(path).json())) == public
     assert set(operations_of(stranger.get(path + "?internal=true").json())) == every

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.edge.api import features
-from chalicelib.edge.api.capabilities import declared_paths
+from chalicelib.edge.api import declared, features
 from tests.doors import Door
 from tests.visitors import Visitor
 
@@ -23,7 +22,7 @@ def test_whoever_asks_is_told_where_the_registry_is_and_what_it_does(stranger: V
 def test_a_feature_is_on_where_its_route_is(stranger: Visitor) -> None:
     told = stranger.get("//config").json()["features"]
 
-    assert told["EXPORT_ACTION_LOGS"] is ("/api/v1/user/exportlogs" in declared_paths())
+    assert told["EXPORT_ACTION_LOGS"] is ("/api/v1/user/exportlogs" in declared.paths())
     assert told["EXPORT_ACTION_LOGS"] is True
 
 
