@@ -355,7 +355,7 @@ class Uploads:
             if row.tail_key is None:
                 self._objects.put(s3_key, b"", Digest.of(b""))
             return self._objects.get(s3_key)
-        parts = [(part.number, part.etag) for part in self._store.parts(row.upload_id)]
+        parts = self._store.whole(row)
         if row.tail_key and not self._objects.exists(s3_key):
             number, tail = row.parts + 1, self._objects.get(row.tail_key)
             parts.append((number, self._objects.put_part(s3_key, row.multipart_id, number, tail)))

@@ -8,6 +8,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
+from chalicelib.storage.objects import Gone
 from chalicelib.storage.table import Row, Transaction, absent, get, put_all, query, remove_all
 from chalicelib.storage.timers import timer
 
@@ -101,6 +102,16 @@ class UploadStore:
     def parts(self, upload_id: str) -> list[PartRow]:
         """The parts in order."""
         return list(query(PartRow, keys.part(upload_id)))
+
+    def whole(self, row: UploadRow) -> list[tuple[int, str]]:
+        """Number and ETag of each part that its writer counted, in order.
+
+        Raises Gone where one is missing: TTL takes those of an upload that goes on for more than a week.
+        """
+        found = self.parts(row.upload_id)
+        if row.parts and sum(part.size for part in found) + row.tail_size != row.offset:
+            raise Gone(row.s3_key or "")
+        return [(part.number, part.etag) for part in found]
 
 
 def _unchanged(version: int | None) -> Condition:

@@ -17,6 +17,7 @@ from chalicelib.domain.uploads import SMALLEST_PART, Chunk
 from chalicelib.storage import keys
 from chalicelib.storage.blobs import BlobLinkRow, BlobRow
 from chalicelib.storage.table import get
+from chalicelib.storage.uploads import PartRow
 from tests import invariants
 from tests.builders import a_blob, a_repository, someone
 from tests.houses import House
@@ -24,6 +25,7 @@ from tests.rows import (
     DELETING,
     change,
     linked_bytes,
+    remove,
     repository_of,
     rows_like,
     set_blob_state,
@@ -159,6 +161,21 @@ def test_an_upload_closed_again_after_its_bytes_are_gone_is_unknown(house: House
 
     with pytest.raises(BlobUploadUnknown):
         client.close(Digest.of(content))
+
+
+@pytest.mark.parametrize("last", [b"", b"tail"], ids=["parts", "parts and tail"])
+def test_an_upload_of_which_ttl_took_a_part_becomes_no_blob(house: House, last: bytes) -> None:
+    chunks = [os.urandom(SMALLEST_PART) for _ in range(3)]
+    client, digest = Client(house), Digest.of(b"".join(chunks) + last)
+    for chunk in chunks:
+        client.append(chunk)
+    remove(PartRow, keys.part(client.upload_id, 2))
+
+    with pytest.raises(BlobUploadUnknown):
+        client.close(digest, last)
+
+    assert rows_like(house, "BLOB#") == []
+    invariants.check(house)
 
 
 def test_the_last_chunk_must_fit_too(house: House) -> None:
