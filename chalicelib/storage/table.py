@@ -18,6 +18,8 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.storage.connection import ReadingConnection
 from chalicelib.storage.keys import Key
 
+# The attribute that DynamoDB's TTL service goes by, in seconds since the epoch.
+TIME_TO_LIVE = "expires_at"
 BATCH_READ, BATCH_WRITE = 100, 25
 ATTEMPTS = 25
 LONGEST_PAUSE_S = 0.4

@@ -1,10 +1,13 @@
 """EventBridge on a laptop: calls the app's scheduled functions as their rules would, one thread a rule.
 
+One more thread is DynamoDB's TTL service (infra/local/timetolive.py), which calls the function of the table's stream.
+
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
 """
 
-import importlib
 import logging
+import os
+import pkgutil
 import re
 import signal
 import threading
@@ -16,6 +19,8 @@ from typing import Any
 from uuid import uuid4
 
 from chalice.app import ScheduledEventConfig
+
+from infra.local import timetolive
 
 UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
 # How long a turn may take, in seconds; on AWS the function's own timeout says.
@@ -103,9 +108,8 @@ def _expression(source: ScheduledEventConfig) -> str:
 
 
 def _rule(name: str, handler: str, expression: str) -> Rule:
-    module, _, function = handler.rpartition(".")
     every_s, turn_s = QUICK.get(name, (seconds(expression), TURN_S))
-    return Rule(name, getattr(importlib.import_module(module), function), every_s, turn_s)
+    return Rule(name, pkgutil.resolve_name(handler), every_s, turn_s)
 
 
 def seconds(expression: str) -> float:
@@ -116,11 +120,17 @@ def seconds(expression: str) -> float:
     return float(int(match[1]) * UNITS_S[match[2]])
 
 
+def time_to_live() -> Rule:
+    """The TTL service's turns, as late as the environment says."""
+    service = timetolive.service(float(os.environ["CLOUDBERTH_TTL_LATE_S"]))
+    return Rule("ttl", service.turn, timetolive.EVERY_S, TURN_S)
+
+
 def main() -> None:
     """Until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    clockwork = Clockwork(rules())
+    clockwork = Clockwork([*rules(), time_to_live()])
     signal.signal(signal.SIGTERM, lambda *_: clockwork.stop())
     clockwork.run()
 

@@ -14,6 +14,8 @@ TABLE = "cloudberth"
 BUCKET = "cloudberth"
 REGION = "us-east-1"
 LOOPBACK = "127.0.0.1"
+# "Within a few days", AWS says of its TTL service.
+LATEST_S = 7 * 86_400
 CHOICES = {
     "CLOUDBERTH_DOWNLOADS": ("redirect", "edge"),
     "CLOUDBERTH_PULL_LOG": ("hourly", "all"),
@@ -33,6 +35,7 @@ class Settings:
     downloads: str
     pull_log: str
     tables: str
+    ttl_late_s: int
 
     @property
     def host(self) -> str:
@@ -71,6 +74,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         downloads=_choice(environ, "CLOUDBERTH_DOWNLOADS", "redirect"),
         pull_log=_choice(environ, "CLOUDBERTH_PULL_LOG", "hourly"),
         tables=tables_server(environ),
+        ttl_late_s=_number(environ, "CLOUDBERTH_TTL_LATE_S", default=60, lowest=0, highest=LATEST_S),
     )
 
 
@@ -109,6 +113,7 @@ def worker_environment(
         "CLOUDBERTH_EDGE": "on",
         "CLOUDBERTH_PULL_BATCH_S": "0.1",
         "CLOUDBERTH_PULL_LOG": settings.pull_log,
+        "CLOUDBERTH_TTL_LATE_S": str(settings.ttl_late_s),
         "CLOUDBERTH_DATA": str(settings.data),
         "CLOUDBERTH_PORT": str(settings.port),
         "CLOUDBERTH_WORKERS": str(settings.workers),
@@ -140,10 +145,10 @@ def _text(environ: Mapping[str, str], name: str, default: str) -> str:
     return value
 
 
-def _number(environ: Mapping[str, str], name: str, *, default: int, highest: int) -> int:
+def _number(environ: Mapping[str, str], name: str, *, default: int, highest: int, lowest: int = 1) -> int:
     text = _text(environ, name, str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= highest):
-        raise StackError(f"{name} is {text!r}; it must be a whole number from 1 to {highest}.")
+    if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
+        raise StackError(f"{name} is {text!r}; it must be a whole number from {lowest} to {highest}.")
     return int(text)
 
 

@@ -46,9 +46,9 @@ def make_keys(place: Path) -> None:
 
 
 def make_table(name: str, client: Any) -> None:
-    """Makes the table, unless it is there, with its time to live."""
+    """Makes the table, unless it is there, without what infra/local/timetolive.py plays."""
     table = description(name)
-    # Nobody reads the stream here yet, and dynoxide looks through all of it at every write.
+    # dynoxide looks through all of a stream at every write, and the TTL service of neither server tells of anything.
     del table["StreamSpecification"]
     try:
         client.create_table(**table)
@@ -57,8 +57,6 @@ def make_table(name: str, client: Any) -> None:
             raise
         return
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-    expiry = {"Enabled": True, "AttributeName": "expires_at"}
-    client.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
 
 
 def make_bucket(name: str, client: Any) -> None:

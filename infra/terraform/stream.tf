@@ -10,19 +10,11 @@ locals {
     } if endswith(key, "-dynamodb-event-source")
   }
 
-  # What wakes it, and costs nothing otherwise. The prefixes are those of chalicelib/storage/keys.py.
-  stream_filters = [
-    # Events that someone waits for.
-    { eventName = ["INSERT"], dynamodb = { Keys = { pk = { S = [{ prefix = "OUT#" }] } } } },
-    # The usage log, for the counts.
-    { eventName = ["INSERT"], dynamodb = { Keys = { pk = { S = [{ prefix = "LOG#" }] } } } },
-    # Tags that the TTL service removed; of the rest that it removes nobody wants to hear.
-    {
-      eventName    = ["REMOVE"]
-      userIdentity = { type = ["Service"], principalId = ["dynamodb.amazonaws.com"] }
-      dynamodb     = { Keys = { sk = { S = [{ prefix = "TAG#" }] } } }
-    },
-  ]
+  # What wakes it; all else costs nothing. Today that is one thing: tags that the TTL service removed. To have it woken by
+  # more (say, by what is written into the outbox), add a pattern to stream.json, with the beginning of a key of
+  # chalicelib/storage/keys, and look at such records in chalicelib/edge/jobs/dispatch.py. The local stack goes by the same
+  # file (infra/local/stream.py), but tells of nothing except what its TTL service removes.
+  stream_filters = jsondecode(file("${path.module}/stream.json"))
 }
 
 resource "aws_lambda_event_source_mapping" "stream" {

@@ -30,6 +30,8 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts import NamespaceRow
 from chalicelib.storage.table import get
 from chalicelib.storage.tags import TagRow
+from infra.local.stream import Stream, filters
+from infra.local.timetolive import TimeToLive
 from tests import invariants
 from tests.builders import a_manifest, a_repository, an_index, at_the_edge, someone
 from tests.crashes import Crash, crash_before, just_before
@@ -77,6 +79,8 @@ class Registry(RuleBasedStateMachine):
         self.window_s = max(WINDOWS_S)
         self.deleted: set[str] = set()
         self.before: set[str] = set()
+        client = house.services._table.connection.client
+        self.ttl = TimeToLive(client, house.settings.table, Stream(self.hear, filters(), 100), 0, house.clock)
         for repository in REPOSITORIES:
             a_repository(house, repository)
         self.set_window(self.window_s)
@@ -273,6 +277,15 @@ class Registry(RuleBasedStateMachine):
         self.dying(death, lambda: sweep(self.house, EXPIRY, GARBAGE))
         # Whoever claimed a timer holds it for the rest of its turn.
         self.house.clock.ahead_s += 20
+
+    @rule(death=deaths)
+    def outlive(self, death: int) -> None:
+        """The TTL service takes rows whose time is over; who is told of the tags among them may die of it."""
+        self.dying(death, self.ttl.turn)
+
+    def hear(self, event: dict[str, Any], _: object) -> None:
+        for record in event["Records"]:
+            self.house.services.expiry.removed(record["dynamodb"]["OldImage"])
 
     @rule()
     def reconcile(self) -> None:

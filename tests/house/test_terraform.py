@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import PREFIX
 from chalicelib.settings import DOWNLOADS, Settings
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.table import description
+from chalicelib.storage.table import TIME_TO_LIVE, description
+from infra.local.stream import MAPPING, filters, passes
+from infra.local.timetolive import SERVICE
 from infra.packaging.functions import declared
 from tests.stack import ROOT
 from tests.terraforming import API, MODULE, planned, refusals
 
+DIGEST = Digest.of(b"")
 # What only a process that outlives its replies, or has many threads, may choose.
 NOT_ON_AWS = {"CLOUDBERTH_PULL_BATCH_S", "CLOUDBERTH_CONNECTIONS"}
 
@@ -63,7 +67,7 @@ def key_schema(keyed: Mapping[str, Any]) -> list[dict[str, str]]:
 def test_time_to_live_reads_the_attribute_that_rows_have(made: Mapping[str, Mapping[str, Any]]) -> None:
     (ttl,) = made["aws_dynamodb_table.registry"]["ttl"]
 
-    assert ttl == {"attribute_name": "expires_at", "enabled": True}
+    assert ttl == {"attribute_name": TIME_TO_LIVE, "enabled": True}
 
 
 def test_a_function_is_told_what_settings_ask_for_and_nothing_else(made: Mapping[str, Mapping[str, Any]]) -> None:
@@ -114,10 +118,27 @@ def test_the_role_reaches_the_prefixes_that_the_code_writes(made: Mapping[str, M
 
 
 def test_the_stream_is_filtered_by_the_keys_that_the_code_writes() -> None:
-    prefixes = re.findall(r'prefix = "(\w+#)"', (MODULE / "stream.tf").read_text("utf-8"))
-    (outbox, _), (log, _), (_, tag) = keys.outbox("U"), keys.log("N", "R", "c", "U"), keys.tag("R", "v1")
+    others = [keys.life("R", "v1", "U"), keys.tagged("R", DIGEST, "v1"), keys.log("N", "R", "c", "U"), keys.outbox("U")]
 
-    assert [key[:4] for key in (outbox, log, tag)] == prefixes
+    assert wakes(keys.tag("R", "v1"), eventName="REMOVE", userIdentity=SERVICE)
+    assert not any(wakes(key, eventName="REMOVE", userIdentity=SERVICE) for key in others)
+    assert not any(wakes(key, eventName="INSERT") for key in others)
+
+
+def wakes(key: tuple[str, str], **record: object) -> bool:
+    """Whether a record of a row passes one of the stream's filters."""
+    told = {"dynamodb": {"Keys": {"pk": {"S": key[0]}, "sk": {"S": key[1]}}}, **record}
+    return any(passes(told, pattern) for pattern in filters())
+
+
+def test_the_local_stream_goes_by_the_rules_of_the_mapping() -> None:
+    mapping = planned("workers", "jobs")['aws_lambda_event_source_mapping.stream["dispatch"]']
+    (criteria,) = mapping["filter_criteria"]
+
+    assert [json.loads(found["pattern"]) for found in criteria["filter"]] == filters()
+    assert mapping["function_response_types"] == MAPPING["FunctionResponseTypes"]
+    assert mapping["bisect_batch_on_function_error"] == MAPPING["BisectBatchOnFunctionError"]
+    assert mapping["maximum_retry_attempts"] == MAPPING["MaximumRetryAttempts"]
 
 
 def test_cloudfront_caches_under_the_path_of_signed_downloads() -> None:

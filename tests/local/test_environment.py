@@ -28,7 +28,7 @@ def test_an_empty_environment_has_every_default():
     assert settings.url == "http://localhost:5000"
     assert settings.data == ROOT / ".local"
     assert (settings.admin, settings.admin_password, settings.workers) == ("admin", None, 2)
-    assert (settings.downloads, settings.pull_log) == ("redirect", "hourly")
+    assert (settings.downloads, settings.pull_log, settings.ttl_late_s) == ("redirect", "hourly", 60)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,8 @@ def test_an_empty_environment_has_every_default():
         ("CLOUDBERTH_PORT", "\u0665\u0660", "a whole number from 1 to 65535"),
         ("CLOUDBERTH_WORKERS", "-1", "a whole number from 1 to 64"),
         ("CLOUDBERTH_WORKERS", "65", "a whole number from 1 to 64"),
+        ("CLOUDBERTH_TTL_LATE_S", "604801", "a whole number from 0 to 604800"),
+        ("CLOUDBERTH_TTL_LATE_S", "-1", "a whole number from 0 to 604800"),
         ("CLOUDBERTH_DOWNLOADS", "proxy", "one of: redirect, edge"),
         ("CLOUDBERTH_PULL_LOG", "none", "one of: hourly, all"),
         ("CLOUDBERTH_TABLES", "sqlite", "one of: dynoxide, ministack"),
@@ -73,6 +75,11 @@ def test_workers_see_no_account_of_the_operator():
 
 def test_workers_reach_loopback_past_a_proxy():
     assert worker(HTTP_PROXY="http://proxy", NO_PROXY="example.test")["no_proxy"] == "example.test,127.0.0.1,localhost"
+
+
+def test_the_ttl_service_is_as_late_as_it_is_told():
+    assert worker()["CLOUDBERTH_TTL_LATE_S"] == "60"
+    assert worker(CLOUDBERTH_TTL_LATE_S="0")["CLOUDBERTH_TTL_LATE_S"] == "0"
 
 
 def test_workers_keep_further_settings_of_the_registry():

@@ -51,15 +51,14 @@ run "jobs" {
   }
 
   assert {
-    condition = length(one(aws_lambda_event_source_mapping.stream["dispatch"].filter_criteria).filter) == 3 && contains(
-      [for filter in one(aws_lambda_event_source_mapping.stream["dispatch"].filter_criteria).filter : filter.pattern],
+    condition = [for filter in one(aws_lambda_event_source_mapping.stream["dispatch"].filter_criteria).filter : filter.pattern] == [
       jsonencode({
         eventName    = ["REMOVE"]
         userIdentity = { type = ["Service"], principalId = ["dynamodb.amazonaws.com"] }
         dynamodb     = { Keys = { sk = { S = [{ prefix = "TAG#" }] } } }
       })
-    )
-    error_message = "The stream wakes its function for events, for the log and for tags that the TTL service removed."
+    ]
+    error_message = "The stream wakes its function for tags that the TTL service removed, and for nothing else."
   }
 
   assert {

@@ -1,0 +1,345 @@
+"""DynamoDB's TTL service as the local stack plays it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.session import get_session
+
+from chalicelib.edge.jobs import dispatch
+from chalicelib.storage import keys
+from chalicelib.storage.table import get
+from chalicelib.storage.tags import TagRow
+from infra.local import ports
+from infra.local.environment import REGION, TABLE
+from infra.local.servers import credentials, endpoints
+from infra.local.stream import Stream, filters
+from infra.local.timetolive import FIVE_YEARS_S, MOST, PAGE, TimeToLive
+from tests import invariants
+from tests.builders import a_push
+from tests.clients.callers import Person
+from tests.clients.images import Layout, an_image
+from tests.clients.registry import Registry
+from tests.houses import House
+from tests.rows import events, repository_of, rows_like
+from tests.stack import Stack, wait_for
+from tests.sweeping import later, sweep
+
+LATE_S, LIFE_S = 60, 7200
+TWO_HOURS = {"quay.expires-after": "2h"}
+
+
+class Ear:
+    """A function that hears every record."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def __call__(self, event: dict[str, Any], _: object) -> dict[str, Any]:
+        self.records += event["Records"]
+        return {"batchItemFailures": []}
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+def service(house: House, ear: Ear) -> TimeToLive:
+    """The service over a house, with somebody who hears of every row."""
+    return over(house, Stream(ear, [{}], 100))
+
+
+@pytest.fixture
+def dispatching(house: House, monkeypatch: pytest.MonkeyPatch) -> TimeToLive:
+    """The service over a house, with the app's own function behind its filters."""
+    monkeypatch.setattr(dispatch, "services", lambda: house.services)
+    return over(house, Stream(dispatch.dispatch, filters(), 100))
+
+
+def over(house: House, stream: Stream) -> TimeToLive:
+    client = house.services._table.connection.client
+    return TimeToLive(client, house.settings.table, stream, LATE_S, house.clock)
+
+
+def put(house: House, *rows: tuple[str, dict[str, str] | None]) -> None:
+    """Rows by their sort keys, with such times."""
+    client = house.services._table.connection.client
+    for sk, at in rows:
+        item = {"pk": {"S": "R#test"}, "sk": {"S": sk}} | ({"expires_at": at} if at else {})
+        client.put_item(TableName=house.settings.table, Item=item)
+
+
+def left(house: House) -> list[str]:
+    return [row["sk"] for row in rows_like(house, "R#test")]
+
+
+def at(seconds: float) -> dict[str, str]:
+    return {"N": str(int(seconds))}
+
+
+def test_what_is_over_for_long_enough_goes_and_all_else_stays(house: House, service: TimeToLive, ear: Ear) -> None:
+    now = house.clock()
+    put(
+        house,
+        ("over", at(now - LATE_S - 1)),
+        ("just over", at(now - LATE_S + 30)),
+        ("soon", at(now + 1)),
+        ("never", None),
+        ("text", {"S": str(int(now - 1000))}),
+        ("ages ago", at(now - FIVE_YEARS_S - 1000)),
+    )
+
+    service.turn()
+
+    assert left(house) == ["ages ago", "just over", "never", "soon", "text"]
+    assert [record["dynamodb"]["Keys"]["sk"]["S"] for record in ear.records] == ["over"]
+
+
+def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeToLive, ear: Ear) -> None:
+    before = int(house.clock())
+    put(house, ("a", at(before - 1000)), ("b", at(before - 1000)))
+
+    service.turn()
+
+    first, second = ear.records
+    assert set(first) == {
+        "eventID", "eventName", "eventVersion", "eventSource", "eventSourceARN", "awsRegion", "dynamodb",
+        "userIdentity",
+    }  # fmt: skip
+    assert (first["eventName"], first["eventSource"]) == ("REMOVE", "aws:dynamodb")
+    assert first["userIdentity"] == {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    assert f":table/{house.settings.table}/stream/" in first["eventSourceARN"]
+    told = first["dynamodb"]
+    assert told["Keys"] == {"pk": {"S": "R#test"}, "sk": {"S": "a"}}
+    assert told["OldImage"] == told["Keys"] | {"expires_at": at(before - 1000)}
+    assert "NewImage" not in told
+    assert before <= told["ApproximateCreationDateTime"] <= time.time()
+    assert told["SequenceNumber"] < second["dynamodb"]["SequenceNumber"]
+    assert first["eventID"] != second["eventID"]
+
+
+def test_a_row_that_was_renewed_since_it_was_read_stays(house: House, service: TimeToLive, ear: Ear) -> None:
+    now = house.clock()
+    put(house, ("renewed", at(now - 1000)))
+    (row,), _ = service._page()
+    put(house, ("renewed", at(now + 1000)))
+
+    assert service._remove(row) is None
+    assert left(house) == ["renewed"]
+    assert ear.records == []
+
+
+def test_a_row_that_somebody_else_removed_is_told_by_nobody(house: House, service: TimeToLive) -> None:
+    put(house, ("gone", at(house.clock() - 1000)))
+    (row,), _ = service._page()
+
+    assert service._remove(row)
+    assert service._remove(row) is None
+
+
+def test_a_turn_looks_at_a_page_and_removes_so_many_and_turns_go_round(
+    house: House, service: TimeToLive, ear: Ear
+) -> None:
+    over_at = house.clock() - 1000
+    fill(house, PAGE + MOST, over_at)
+
+    service.turn()
+    assert len(ear.records) == MOST
+    for _ in range(1 + (PAGE + 2 * MOST) // MOST):
+        service.turn()
+    assert len(ear.records) == PAGE + MOST
+
+    put(house, ("late", at(over_at)))
+    for _ in range(3):
+        service.turn()
+    assert left(house) == []
+
+
+def fill(house: House, count: int, over_at: float) -> None:
+    """So many rows that are over."""
+    client = house.services._table.connection.client
+    rows = [{"pk": {"S": "R#test"}, "sk": {"S": f"{n:05d}"}, "expires_at": at(over_at)} for n in range(count)]
+    for start in range(0, count, 25):
+        some = [{"PutRequest": {"Item": row}} for row in rows[start : start + 25]]
+        client.batch_write_item(RequestItems={house.settings.table: some})
+
+
+def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(house: House) -> None:
+    failing = {"batchItemFailures": [{"itemIdentifier": ""}]}
+    service = over(house, Stream(lambda *_: failing, [{}], 100))
+    put(house, ("first", at(house.clock() - 1000)))
+    service.turn()
+    put(house, ("second", at(house.clock() - 1000)))
+
+    service.turn()
+
+    assert left(house) == ["second"]
+
+
+def test_what_was_removed_before_the_server_failed_is_told(
+    house: House, service: TimeToLive, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(house, ("a", at(house.clock() - 1000)), ("b", at(house.clock() - 1000)))
+    remove = service._remove
+
+    def remove_one(row: Any) -> Any:
+        if row["sk"]["S"] == "b":
+            raise ConnectionError
+        return remove(row)
+
+    monkeypatch.setattr(service, "_remove", remove_one)
+    with pytest.raises(ConnectionError):
+        service.turn()
+    monkeypatch.undo()
+    service.turn()
+
+    assert [record["dynamodb"]["Keys"]["sk"]["S"] for record in ear.records] == ["a"]
+    service.turn()
+    assert left(house) == []
+
+
+def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
+    house: House, dispatching: TimeToLive
+) -> None:
+    a_push(house, "v1", labels=TWO_HOURS)
+    (row,) = rows_like(house, "R#", "TAG#")
+    later(house, LIFE_S + LATE_S + 1)
+
+    dispatching.turn()
+
+    assert rows_like(house, "R#", "TAG#") == []
+    (record,) = events(house, "tag_expired")
+    assert record["at"] == row["expires_at"]
+    sweep(house)
+    assert len(events(house, "tag_expired")) == 1
+    invariants.check(house)
+
+
+def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(house: House, dispatching: TimeToLive) -> None:
+    a_push(house, "v1", labels=TWO_HOURS)
+    later(house, LIFE_S + 1)
+    dispatching.turn()
+    assert events(house, "tag_expired") == []
+
+    sweep(house)
+    later(house, LATE_S)
+    dispatching.turn()
+
+    assert len(events(house, "tag_expired")) == 1
+
+
+def test_a_tag_that_was_pushed_anew_is_left_alone(house: House, dispatching: TimeToLive) -> None:
+    a_push(house, "v1", labels=TWO_HOURS)
+    later(house, LIFE_S + LATE_S + 1)
+    manifest = a_push(house, "v1", labels=TWO_HOURS)
+
+    dispatching.turn()
+
+    tag = get(TagRow, keys.tag(repository_of(house).id, "v1"))
+    assert tag is not None
+    assert tag.digest == manifest.digest
+    invariants.check(house)
+
+
+def test_what_is_lost_between_a_removal_and_its_record_the_timer_makes_good(house: House) -> None:
+    def dead(*_: object) -> None:
+        raise SystemExit
+
+    killed = over(house, Stream(dead, filters(), 100))
+    a_push(house, "v1", labels=TWO_HOURS)
+    later(house, LIFE_S + LATE_S + 1)
+    with pytest.raises(SystemExit):
+        killed.turn()
+    assert rows_like(house, "R#", "TAG#") == []
+    assert events(house, "tag_expired") == []
+
+    sweep(house)
+
+    assert len(events(house, "tag_expired")) == 1
+    invariants.check(house)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose TTL service is as early as can be."""
+    started = Stack.start(tmp_path_factory.mktemp("quick") / "data", CLOUDBERTH_TTL_LATE_S="0")
+    yield started
+    started.stop()
+
+
+class Told:
+    """The admin of a stack, with a repository whose tags live for three seconds."""
+
+    def __init__(self, stack: Stack, directory: Path, name: str) -> None:
+        self.stack, self.repository = stack, f"{stack.admin}/{name}"
+        self.layout = Layout(directory / "layout")
+        self.registry = Registry(stack)
+        self.admin = Person(stack, stack.admin, stack.password).sign_in()
+        self.image = an_image(self.layout, name, labels={"quay.expires-after": "3s"})
+        base = ports.read(stack.data / ports.FILE)
+        assert base is not None
+        pair = credentials(stack.data)
+        self.table = get_session().create_client(
+            "dynamodb",
+            endpoint_url=endpoints(base).tables,
+            region_name=REGION,
+            aws_access_key_id=pair.access_key,
+            aws_secret_access_key=pair.secret_key,
+        )
+
+    def push(self, tag: str) -> None:
+        self.registry.push(self.layout, self.image, self.repository, tag)
+
+    def expired(self) -> list[str]:
+        """Tags whose end the log tells, a name for each time."""
+        found: list[dict[str, Any]] = []
+        page: str | None = ""
+        while page is not None:
+            asked = {"next_page": page} if page else {}
+            answer = self.admin.get(f"/api/v1/repository/{self.repository}/logs", params=asked)
+            assert answer.status_code == 200, answer.text
+            found += answer.json()["logs"]
+            page = answer.json().get("next_page")
+        return [one["metadata"]["tag"] for one in found if one["kind"] == "tag_expired"]
+
+    def timers(self) -> list[dict[str, Any]]:
+        """Timers of ends of tags."""
+        rows = self.table.scan(TableName=TABLE)["Items"]
+        return [row for row in rows if row.get("kind") == {"S": "expiry"}]
+
+
+def test_a_tag_that_the_stacks_service_removes_has_expired_once_though_its_timer_comes_too(
+    quick: Stack, tmp_path: Path
+) -> None:
+    told = Told(quick, tmp_path, "once")
+    told.push("v1")
+    # Whoever takes the timer away and puts it back makes it late, whatever the clock does.
+    (timer,) = told.timers()
+    told.table.delete_item(TableName=TABLE, Key={name: timer[name] for name in ("pk", "sk")})
+
+    wait_for(lambda: told.expired() == ["v1"], "word of the end")
+    told.table.put_item(TableName=TABLE, Item=timer)
+    wait_for(lambda: not told.timers(), "the timer's turn")
+
+    assert told.expired() == ["v1"]
+    assert "timetolive removed" in (quick.data / "logs" / "clockwork.log").read_text()
+
+
+@pytest.mark.timeout(180)
+def test_no_end_is_lost_though_the_clockwork_is_killed_while_tags_end(quick: Stack, tmp_path: Path) -> None:
+    told = Told(quick, tmp_path, "killed")
+    names = [f"v{number}" for number in range(20)]
+    for name in names:
+        told.push(name)
+    killed = 0
+    for _ in range(4):
+        wait_for(lambda last=killed: quick.pids().get("clockwork", last) != last, "a clockwork that runs")
+        time.sleep(1.5)
+        killed = quick.kill("clockwork")
+
+    wait_for(lambda: set(told.expired()) == set(names), "word of every end", 60)
+    assert sorted(told.expired()) == sorted(names)
