@@ -79,6 +79,10 @@ class Permitted:
         except ValueError:
             return False
 
+    def may_call(self, address: Address) -> bool:
+        """Whether an address is public, or permitted by its network."""
+        return is_public(address) or self.has_address(address)
+
     def has_address(self, address: Address) -> bool:
         """Whether an address lies in a permitted network."""
         called = bare(address)

@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.domain.addresses import Permitted, is_public
+from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
 
 LARGEST, TIMEOUT_S, LONGEST_URL = 64 * 1024, 3.0, 2000
@@ -66,7 +66,7 @@ class Outgoing:
             address = ip_address(host)
         except ValueError:
             return
-        if not (is_public(address) or self._permitted.has_address(address)):
+        if not self._permitted.may_call(address):
             raise OutgoingRefused(f"{host} is not on the public internet, and the operator does not permit it")
 
     def _check_scheme(self, host: str, *, is_plain: bool) -> None:
@@ -83,8 +83,7 @@ class Outgoing:
         texts = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         by_name = host.lower().rstrip(".") in self._permitted.hosts
         for text in texts:
-            address = ip_address(text.partition("%")[0])
-            if not (by_name or is_public(address) or self._permitted.has_address(address)):
+            if not (by_name or self._permitted.may_call(ip_address(text.partition("%")[0]))):
                 raise OutgoingRefused(f"{host} is not on the public internet, and the operator does not permit it")
         return texts[:MOST_ADDRESSES]
 

@@ -51,6 +51,15 @@ def test_an_operator_permits_hosts_addresses_and_networks() -> None:
     assert Permitted.parse("  ", "allow") == Permitted()
 
 
+def test_what_is_public_or_in_a_permitted_network_may_be_called() -> None:
+    permitted = Permitted.parse("10.0.0.0/8", "allow")
+
+    assert permitted.may_call(ip_address("8.8.8.8"))
+    assert permitted.may_call(ip_address("10.9.8.7"))
+    assert not permitted.may_call(ip_address("192.168.1.1"))
+    assert not Permitted().may_call(ip_address("10.9.8.7"))
+
+
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "https://issuer.example", "a..b", "-a", "*.example", "10.0.0.0/33"])
 def test_what_is_neither_is_refused(text: str) -> None:
     with pytest.raises(FieldInvalid, match="allow"):
