@@ -1,9 +1,7 @@
 """Deleted repositories as they are kept: listed by their namespace, brought back, and taken apart."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.storage import keys
@@ -21,7 +19,7 @@ from chalicelib.storage.repositories import (
     RepositoryNameRow,
     RepositoryRow,
 )
-from chalicelib.storage.table import Batch, LostRace, Row, Transaction, absent, get, query, remove_all
+from chalicelib.storage.table import LostRace, Row, Transaction, absent, get, query, query_run, remove_all
 from chalicelib.storage.timers import TimerRow
 from chalicelib.storage.words import Found, put_words
 
@@ -30,6 +28,8 @@ PURGING = "purging"
 AT_ONCE = 25
 # What stays while the rest is taken away: the way back, and the counters.
 KEPT_TO_THE_END = (keys.META, "SIZE")
+# What has other ends, by the beginning of its key: it is read whole, at once with the rest.
+KINDS: dict[str, type[Row]] = {"BLOB": BlobLinkRow, "BODY": BodyRow, "PERM": PermissionRow, "": Row}
 
 
 class DeletionStore:
@@ -76,38 +76,24 @@ class DeletionStore:
 
     def take(self, back: RepositoryRow, now: int) -> bool:
         """Takes some of what it holds away; whether there was any. Done again, it goes on with what is left."""
-        found = [row for row in query(Row, keys.everything(back.pk), limit=AT_ONCE + 10) if not _stays(row.sk)]
-        links = [row.sk for row in found if row.sk.startswith("BLOB")]
-        for digest in (keys.linked_digest(key) for key in links):
-            self._take_link(back, digest, now)
-        self._take_bodies([row for row in found if row.sk.startswith("BODY")])
-        for row in (row for row in found if row.sk.startswith("PERM")):
-            self._take_permission(back, row)
-        remove_all([row.key for row in found if row.sk not in links])
+        read, _ = query_run(keys.everything_in(back.pk), KINDS, AT_ONCE + 10)
+        found = [row for row in read if not _stays(row.sk)]
+        where = (back.namespace_id, keys.repository_id(back.pk))
+        for link in (row for row in found if isinstance(row, BlobLinkRow)):
+            self._take_link(where, link, now)
+        bodies = [row for row in found if isinstance(row, BodyRow)]
+        self._objects.delete_all([row.s3_key for row in bodies if row.s3_key])
+        for row in (row for row in found if isinstance(row, PermissionRow)):
+            self._permissions.forget(where, Holder(keys.holder_id(row.sk), row.name or "", row.kind or "user"))
+        remove_all([row.key for row in found if not isinstance(row, BlobLinkRow)])
         return bool(found)
 
-    def _take_link(self, back: RepositoryRow, digest: Digest, now: int) -> None:
-        repository_id = keys.repository_id(back.pk)
-        row = get(BlobLinkRow, keys.blob_link(repository_id, digest))
-        if row is not None:
-            try:
-                self._garbage.remove_link((back.namespace_id, repository_id), row, digest, now)
-            except LostRace:
-                # The collector was at it: the next look finds it gone, or as it is now.
-                return
-
-    def _take_bodies(self, found: Sequence[Row]) -> None:
-        batch = Batch()
-        reads = [batch.add(BodyRow, row.key) for row in found]
-        if reads:
-            batch.read()
-        self._objects.delete_all([read.row.s3_key for read in reads if read.row and read.row.s3_key])
-
-    def _take_permission(self, back: RepositoryRow, found: Row) -> None:
-        row = get(PermissionRow, found.key)
-        if row is not None:
-            holder = Holder(keys.holder_id(row.sk), row.name or "", row.kind or "user")
-            self._permissions.forget((back.namespace_id, keys.repository_id(back.pk)), holder)
+    def _take_link(self, where: tuple[str, str], row: BlobLinkRow, now: int) -> None:
+        try:
+            self._garbage.remove_link(where, row, keys.linked_digest(row.sk), now)
+        except LostRace:
+            # The collector was at it: the next look finds it gone, or as it is now.
+            return
 
     def finish(self, back: RepositoryRow, gone: GoneRow) -> None:
         """Forgets a repository of which nothing is left."""

@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Denied, NothingThere, RestoreTaken, Restore
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Role
 from chalicelib.domain.timers import PURGE_REPOSITORY, Due, Later
+from chalicelib.services.policies import Asked, Holder
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import NamespaceRow
 from chalicelib.storage.table import get
@@ -117,6 +118,23 @@ def test_after_the_window_everything_is_gone_and_so_are_its_bytes(house: House) 
     for place in ("in", "bodies"):
         assert object_keys(house, f"{place}/{identifier}/") == []
     assert purge(house, identifier) is None
+
+
+def test_its_policies_go_with_it(house: House) -> None:
+    a_push(house, "v1")
+    admin, holder = house.signed_in("admin"), Holder(repository=NAME)
+    house.services.policies.create(admin, holder, Asked("v.*", True, "number_of_tags", 3))
+    house.services.policies.create(admin, holder, Asked("v.*"))
+    assert len(rows_like(house, "R#", "POLICY#")) == 2
+    identifier = delete(house)
+    later(house, WINDOW_S + 1)
+
+    assert purge(house, identifier) is None
+    assert rows_like(house, "", "POLICY#") == []
+    for _ in range(2):
+        sweep(house)
+        later(house, house.settings.lease_s)
+    assert [row for row in rows_like(house, "TIMER#") if identifier in str(row)] == []
 
 
 def test_without_a_window_it_waits_for_pushes_from_before_the_delete(house: House) -> None:

@@ -2,9 +2,10 @@
 
 import itertools
 
+from chalicelib.domain.permissions import Role
 from chalicelib.storage.deletions import AT_ONCE, DeletionStore
 from chalicelib.storage.permissions import PermissionStore
-from tests.builders import a_push
+from tests.builders import a_granted, a_push
 from tests.houses import House
 from tests.rows import repository_of, rows_like
 
@@ -33,3 +34,22 @@ def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(house: Hou
     assert {row["sk"].partition("#")[0] for row in rows_like(house, f"R#{repository.id}")} == {"META", "SIZE"}
     store.finish(back, gone)
     assert rows_like(house, f"R#{repository.id}") == []
+
+
+def test_what_has_other_ends_is_read_with_the_rest_at_once(house: House) -> None:
+    house.user("bob")
+    a_push(house, "v1", layers=3)
+    a_granted(house, "bob", Role.READ)
+    house.services.repositories.delete(house.signed_in("admin"), repository_of(house).name)
+    store = DeletionStore(PermissionStore(), house.services.objects)
+    (gone,) = store.of_namespace(house.account("admin").id)
+    found = store.find(gone.repository_id)
+    assert found is not None
+    house.calls.take()
+
+    assert store.take(found[0], 0)
+
+    calls = house.calls.take()
+    # A look, then a transaction for each of config, layers and role, and the rest.
+    assert (calls[0], calls.count("Query"), calls.count("TransactWriteItems")) == ("Query", 1, 5)
+    assert set(calls) == {"Query", "TransactWriteItems", "BatchWriteItem"}

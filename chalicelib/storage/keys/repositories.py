@@ -73,6 +73,11 @@ def everything(partition: str) -> Key:
     return partition, ""
 
 
+def everything_in(partition: str) -> tuple[str, str, str]:
+    """The same from the first possible sort key to the last: all are ASCII."""
+    return partition, " ", "\x7f"
+
+
 def repository_id(partition: str) -> str:
     """The repository whose partition this is."""
     return partition.removeprefix("R#")
