@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.domain.tags import end_of, is_alive
-from chalicelib.storage.deletions import PURGING
+from chalicelib.storage.repositories import PURGING
 from tests.houses import House
 from tests.rows import DELETING, Plain, all_rows
 

@@ -12,6 +12,8 @@ QUOTA = "quota"
 PRUNE, IMMUTABILITY = "prune", "immutability"
 # A Time Machine's window was made shorter: what died before ends sooner. The target is the namespace.
 WINDOW = "window"
+# Pulls that are counted; the target is their repository and hour.
+PULLS = "pulls"
 # Every request that began before something is over so many seconds after it.
 SETTLED_S = 60
 # What a deleted repository holds is taken away; the target is its id.

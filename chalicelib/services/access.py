@@ -53,12 +53,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A repository as an actor stands to it; `role` is the smaller of the actor's and the token's, None for none."""
+    """A repository as an actor stands to it; `role` is the smaller of the actor's and the token's, None for none.
+
+    `is_own` is whether that is the actor's, and not what everybody has on a public repository.
+    """
 
     repository: Repository
     row: RepositoryNameRow
     place: Place
     role: Role | None
+    is_own: bool
 
     def has(self, role: Role) -> bool:
         """Whether the actor has at least this role."""
@@ -244,18 +248,26 @@ class Access:
             raise Denied(str(name), role.value)
         return standing
 
+    def own_standing(self, actor: Actor, name: RepositoryName, role: Role) -> Standing:
+        """The same, where what everybody may of a public repository is not enough. Raises Denied, NameUnknown."""
+        standing = self.standing(actor, name, role)
+        if not standing.is_own:
+            raise Denied(str(name), role.value)
+        return standing
+
     def _standing(
         self, actor: Actor, pointer: AccountNameRow, row: RepositoryNameRow, name: RepositoryName
     ) -> Standing:
         account = AccountRow(id=actor.account_id) if actor.account_id else None
         right = self._right(account, pointer, row)
-        role = Role.ADMIN if self._superuser_role(actor) else right.role
-        capped_role = capped(role, actor.scopes)
+        is_superuser = self._superuser_role(actor) is not None
+        capped_role = capped(Role.ADMIN if is_superuser else right.role, actor.scopes)
+        is_own = capped_role is not None and (is_superuser or right.source is not Source.PUBLIC)
         if capped_role is None and row.visibility == Visibility.PUBLIC.value:
             # What everybody may, a token may that was asked for something else.
             capped_role = Role.READ
         place = Place(pointer.id, name.namespace, Kind(pointer.kind), None)
-        return Standing(Repository(row.repository_id, pointer.id, name), row, place, capped_role)
+        return Standing(Repository(row.repository_id, pointer.id, name), row, place, capped_role, is_own)
 
     def oneself(self, actor: Actor, scope: str = USER_ADMIN) -> str:
         """The account id of an actor who is a user. Raises Unauthenticated, Denied."""

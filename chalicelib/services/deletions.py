@@ -115,7 +115,7 @@ class Deletions:
         end = gone.deleted_at + max(self._window_s(back.namespace_id), self._settled_s)
         if end > self._clock():
             return Later(end)
-        until_won(lambda: self._store.begin(gone))
+        until_won(lambda: self._store.begin(back, gone))
         return self._take(back, gone, has_time)
 
     def _take(self, back: RepositoryRow, gone: GoneRow, has_time: HasTime) -> Later | None:

@@ -21,8 +21,8 @@ from chalicelib.domain.logs import (
 )
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.pulls import HOUR_S
 from chalicelib.services.access import Access
-from chalicelib.services.usage import HOUR_S
 from chalicelib.storage.accounts import AccountStore
 from chalicelib.storage.usage import (
     LogRow,

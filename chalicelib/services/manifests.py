@@ -159,7 +159,7 @@ class Manifests:
             if isinstance(reference, str)
             else self._by_digest(repository, reference)
         )
-        self._usage.pulled(actor, repository, str(reference), pulled.media_type)
+        self._usage.pulled(actor, repository, reference, (pulled.digest, pulled.media_type))
         return pulled
 
     def _by_tag(self, repository: Repository, tag: str) -> Pulled:

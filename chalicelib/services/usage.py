@@ -6,16 +6,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.events import LOGIN_REFUSED, PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.pulls import hour_of
 from chalicelib.domain.repositories import Repository
 from chalicelib.storage.table import Transaction
 from chalicelib.storage.usage import UsageStore
 from chalicelib.telemetry import logger
 
-HOUR_S = 3600
-# How many pulls of this hour a process remembers; one it forgot is written again under the same key.
+# How many pulls, and how many repositories' hours, a process remembers; what it forgot is written again.
 REMEMBERED = 20_000
 LARGEST_BATCH = 500
 
@@ -65,17 +66,42 @@ class Usage:
         except Exception:  # noqa: BLE001 - a record opens and closes no door
             logger.exception("refusal not recorded")
 
-    def pulled(self, actor: Actor, repository: Repository, reference: str, media_type: str) -> None:
-        """Records a pull. It never fails one: what the table refuses goes to the log line."""
-        now = self._clock()
-        metadata = {"reference": reference, "repository": str(repository.name), "mediaType": media_type}
+    def pulled(self, actor: Actor, repository: Repository, reference: "str | Digest", what: tuple[Digest, str]) -> None:
+        """Records a pull of a manifest, which has a digest and a media type: `what`.
+
+        It never fails one: what the table refuses goes to the log line.
+        """
+        now, (digest, media_type) = self._clock(), what
+        metadata = {"reference": str(reference), "repository": str(repository.name), "mediaType": media_type}
+        metadata |= {"manifest_digest": str(digest)} if isinstance(reference, str) else {}
         metadata |= _agent(actor)
         event = Event(ulid(now), now, PULL, repository.namespace_id, repository.id, actor.name, actor.address, metadata)
-        self._pulls.add(event, reference)
+        self._pulls.add(event, str(reference))
 
     def flush(self) -> None:
         """Writes the pulls that wait, before the process ends."""
         self._pulls.flush()
+
+
+class Remembered:
+    """What a process has met lately, up to a limit: the oldest is forgotten first."""
+
+    def __init__(self, limit: int = REMEMBERED) -> None:
+        self._met: OrderedDict[object, None] = OrderedDict()
+        self._limit, self._lock = limit, threading.Lock()
+
+    def __contains__(self, what: object) -> bool:
+        return what in self._met
+
+    def add(self, what: object) -> bool:
+        """Remembers; False for what it knew."""
+        with self._lock:
+            if what in self._met:
+                return False
+            self._met[what] = None
+            if len(self._met) > self._limit:
+                self._met.popitem(last=False)
+            return True
 
 
 class PullLog:
@@ -83,12 +109,13 @@ class PullLog:
 
     `hourly`: a pull by the same actor from the same address of the same reference is written once an hour, under a key
     that follows from these, so that several processes write the same record. `batch_s` above 0: written behind the
-    reply by a thread, which a process that outlives its replies may do; else before it.
+    reply by a thread, which a process that outlives its replies may do; else before it. The first of a repository and
+    hour takes the timer along by which that hour's pulls are counted.
     """
 
     def __init__(self, store: UsageStore, hourly: bool, batch_s: float) -> None:
         self._store, self._hourly, self._batch_s = store, hourly, batch_s
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen, self._hours = Remembered(), Remembered()
         self._waiting: list[Event] = []
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
@@ -96,10 +123,10 @@ class PullLog:
     def add(self, event: Event, reference: str) -> None:
         """Takes a pull in, unless it has been taken this hour."""
         if self._hourly:
-            start = event.at - event.at % HOUR_S
-            words = (event.performer, event.address, event.repository_id or "", reference, str(int(start)))
+            start = hour_of(event.at)
+            words = (event.performer, event.address, event.repository_id or "", reference, str(start))
             identity = hashlib.sha256("\0".join(words).encode()).hexdigest()
-            if not self._remember(identity):
+            if not self._seen.add(identity):
                 return
             event = Event(
                 hour_key(start, identity), event.at, event.kind, event.namespace_id, event.repository_id,
@@ -109,15 +136,6 @@ class PullLog:
             self._wait(event)
         else:
             self._write([event])
-
-    def _remember(self, identity: str) -> bool:
-        with self._lock:
-            if identity in self._seen:
-                return False
-            self._seen[identity] = None
-            if len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
-            return True
 
     def _wait(self, event: Event) -> None:
         with self._lock:
@@ -139,10 +157,15 @@ class PullLog:
             self._write(batch[start : start + LARGEST_BATCH])
 
     def _write(self, events: list[Event]) -> None:
+        hours = {(event.repository_id or "", hour_of(event.at)) for event in events}
+        new = sorted(hour for hour in hours if hour not in self._hours)
         try:
-            self._store.write_pulls(events)
+            self._store.write_pulls(events, new)
         except Exception:  # noqa: BLE001 - a record never fails a pull
             logger.exception("pulls not recorded", pulls=[event.metadata for event in events])
+            return
+        for hour in new:
+            self._hours.add(hour)
 
 
 def _agent(actor: Actor) -> dict[str, str]:

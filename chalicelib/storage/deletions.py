@@ -14,6 +14,7 @@ from chalicelib.storage.repositories import (
     DELETED,
     KEPT,
     LIVE,
+    PURGING,
     GoneRow,
     PermissionRow,
     RepositoryNameRow,
@@ -23,9 +24,7 @@ from chalicelib.storage.table import LostRace, Row, Transaction, absent, get, qu
 from chalicelib.storage.timers import TimerRow
 from chalicelib.storage.words import Found, put_words
 
-# A deleted repository of which something may be gone already: nobody brings it back.
-PURGING = "purging"
-AT_ONCE = 25
+AT_ONCE, PULLS_AT_ONCE = 25, 250
 # What stays while the rest is taken away: the way back, and the counters.
 KEPT_TO_THE_END = (keys.META, "SIZE")
 # What has other ends, by the beginning of its key: it is read whole, at once with the rest.
@@ -67,11 +66,12 @@ class DeletionStore:
         transaction.delete(TimerRow.under(keys.timer(PURGE_REPOSITORY, repository_id)))
         put_words(transaction, Found.REPOSITORY, name.repository, repository_id, namespace_id)
 
-    def begin(self, gone: GoneRow) -> None:
-        """From here on nobody brings it back. Raises LostRace when somebody was faster."""
+    def begin(self, back: RepositoryRow, gone: GoneRow) -> None:
+        """From here on nobody brings it back, or adds to it. Raises LostRace when somebody was faster."""
         transaction = Transaction()
         state = (GoneRow.state == DELETED) | (GoneRow.state == PURGING)
         transaction.update(gone, GoneRow.state.set(PURGING), condition=state)
+        transaction.update(back, RepositoryRow.state.set(PURGING), condition=RepositoryRow.gone == back.gone)
         transaction.commit()
 
     def take(self, back: RepositoryRow, now: int) -> bool:
@@ -86,6 +86,12 @@ class DeletionStore:
         for row in (row for row in found if isinstance(row, PermissionRow)):
             self._permissions.forget(where, Holder(keys.holder_id(row.sk), row.name or "", row.kind or "user"))
         remove_all([row.key for row in found if not isinstance(row, BlobLinkRow)])
+        return bool(found) or self._take_pulls(back)
+
+    def _take_pulls(self, back: RepositoryRow) -> bool:
+        """What was counted, to which nothing is added any more."""
+        found = list(query(Row, keys.all_pulls(keys.repository_id(back.pk)), limit=PULLS_AT_ONCE))
+        remove_all([row.key for row in found])
         return bool(found)
 
     def _take_link(self, where: tuple[str, str], row: BlobLinkRow, now: int) -> None:

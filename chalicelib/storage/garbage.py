@@ -14,6 +14,7 @@ from chalicelib.storage.attributes import Integer
 from chalicelib.storage.blobs import BlobLinkRow, BlobRow, LinkRow, UsesRow
 from chalicelib.storage.manifests import BodyRow, ManifestRow, ParentRow, ReferrerRow, TaggedRow
 from chalicelib.storage.manifests import unchanged as manifest_unchanged
+from chalicelib.storage.pulls import PullSumRow
 from chalicelib.storage.repositories import change_size
 from chalicelib.storage.table import LostRace, Row, Transaction, get, put_all, query
 from chalicelib.storage.timers import TimerRow, timer
@@ -136,11 +137,15 @@ class GarbageStore:
         return found
 
     def remove_manifest(self, repository_id: str, row: ManifestRow) -> None:
-        """Removes a manifest that is being deleted, with its bytes. Raises LostRace when a push has brought it back."""
+        """Removes a manifest that is being deleted, with its bytes and what was counted of it.
+
+        Raises LostRace when a push has brought it back.
+        """
         transaction = Transaction()
         transaction.delete(row, manifest_unchanged(row))
         body = BodyRow.under(keys.body(repository_id, keys.manifest_digest(row.sk)))
         transaction.delete(body, (BodyRow.ulid == row.ulid) | BodyRow.pk.does_not_exist())
+        transaction.delete(PullSumRow.under(keys.pulls(repository_id, str(keys.manifest_digest(row.sk)))))
         transaction.commit()
 
     def link(self, repository_id: str, digest: Digest) -> BlobLinkRow | None:

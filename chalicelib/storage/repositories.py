@@ -16,6 +16,8 @@ from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version
 from chalicelib.storage.words import Found, delete_words, put_words
 
 LIVE, DELETED = "live", "deleted"
+# A deleted repository of which something may be gone already: nobody brings it back.
+PURGING = "purging"
 # What a deleted repository keeps of its name.
 KEPT = (
     "name",

@@ -15,9 +15,12 @@ from pynamodb.attributes import UnicodeAttribute
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.logs import DAY_S, day_start, number_of
+from chalicelib.domain.pulls import Pull, due_at
+from chalicelib.domain.timers import PULLS as COUNTING
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalText
 from chalicelib.storage.table import Row, Transaction, put_all
+from chalicelib.storage.timers import timer
 
 CHANGES, PULLS = "c", "p"
 
@@ -107,9 +110,23 @@ class UsageStore:
         """Writes an event into the outbox, to be handed on."""
         transaction.put(_outbox_row(event, kind))
 
-    def write_pulls(self, pulls: list[Event]) -> None:
-        """Writes records of pulls, 25 a call; one written twice is written once."""
-        put_all(self._log_row(pull, PULLS) for pull in pulls)
+    def write_pulls(self, pulls: list[Event], hours: Iterable[tuple[str, int]] = ()) -> None:
+        """Writes records of pulls, 25 a call, and before them the timers by which they are counted.
+
+        These are of repositories and hours, named by their first second. What is written twice is written once.
+        """
+        timers = [timer(COUNTING, keys.hour_target(*one), due_at(*one)) for one in hours]
+        put_all([*timers, *(self._log_row(pull, PULLS) for pull in pulls)])
+
+    def pulls(self, repository_id: str, first: str, last: str, limit: int) -> tuple[list[Pull], bool]:
+        """Pulls of a repository from one ULID up to another, both included, oldest first, by one call.
+
+        At most `limit`, and what one call reads; with whether that is all of them.
+        """
+        connection, (partition, _) = Row._get_connection().connection, keys.log("", repository_id, PULLS)
+        between = LogRow.sk.between(first, last)
+        answer = connection.query(Row.Meta.table_name, partition, between, limit=limit, consistent_read=True)
+        return [_pull(raw) for raw in answer["Items"]], "LastEvaluatedKey" not in answer
 
     def _log_row(self, event: Event, shard: str) -> LogRow:
         return LogRow.under(
@@ -185,6 +202,12 @@ def _read(run: Run, first: str, last: str, *, page: int | None, forward: bool) -
         start = answer.get("LastEvaluatedKey")
         if not start:
             return
+
+
+def _pull(raw: Mapping[str, Any]) -> Pull:
+    told = json.loads(raw["metadata"]["S"])
+    named = [told.get("reference"), told.get("manifest_digest")]
+    return Pull(raw["sk"]["S"], int(raw["at"]["N"]), tuple(one for one in named if one))
 
 
 def _outbox_row(event: Event, notified: str) -> OutboxRow:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.services.listings import Listings
     from chalicelib.services.logs import Logs
     from chalicelib.services.overviews import Overviews
+    from chalicelib.services.pulls import Pulls
     from chalicelib.services.reconcile import Reconcile
     from chalicelib.services.search import Search
     from chalicelib.services.sights import Sights
@@ -141,6 +142,14 @@ class Services(Cleaning):
         return Overviews(self.access, self.logs, self._tags, self._clock)
 
     @cached_property
+    def pulls(self) -> "Pulls":
+        """Pulls, counted."""
+        from chalicelib.services.pulls import Pulls
+        from chalicelib.storage.pulls import PullStore
+
+        return Pulls(self.access, PullStore(), UsageStore(self.settings.log_s), self._clock)
+
+    @cached_property
     def arrivals(self) -> Arrivals:
         """What came to S3 past us."""
         chosen = self.settings
@@ -231,6 +240,7 @@ class Services(Cleaning):
             GARBAGE,
             IMMUTABILITY,
             PRUNE,
+            PULLS,
             PURGE,
             PURGE_REPOSITORY,
             QUOTA,
@@ -248,6 +258,7 @@ class Services(Cleaning):
             QUOTA: self.quotas.warn,
             RENAME: self.renames.work,
             PRUNE: self.pruning.work,
+            PULLS: self.pulls.work,
             PURGE: self.purges.work,
             PURGE_REPOSITORY: self.deletions.work,
             IMMUTABILITY: self.immutability.work,

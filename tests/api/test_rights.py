@@ -75,7 +75,7 @@ def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
 
 
 def is_for_all_of_a_public(operation: Operation) -> bool:
-    """Whether a public repository's visibility is enough."""
+    """Whether a public repository's visibility may be enough: its row says."""
     return operation.scope == REPO_READ and "repository" in operation.places
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.callers import Person
 from tests.clients.images import Layout, an_artifact, an_image, an_index, content_of, digest_of, write_directory
 from tests.clients.programs import Program, anonymous
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.stack import Stack, wait_for
 
 
 def push(skopeo: Program, layout: Layout, image: dict[str, object], target: str) -> None:
@@ -36,6 +37,25 @@ def test_skopeo_gets_back_the_bytes_it_pushed(
     assert registry.manifest(repository, "1").content == layout.read(image)
     for part in [image, *content_of(layout, image)]:
         assert digest_of(back.path(part["digest"])) == part["digest"]
+
+
+def test_what_skopeo_pulls_is_counted_by_tag_and_by_digest(
+    skopeo: Program, stack: Stack, layout: Layout, repository: str, reference: str, tmp_path: Path
+) -> None:
+    image = an_image(layout, repository)
+    push(skopeo, layout, image, f"{reference}:1")
+    owner = Person(stack, stack.admin, stack.password).sign_in()
+
+    def counts() -> list[int]:
+        told = owner.get(f"/api/v1/repository/{repository}/tag/1/pull_statistics").json()
+        assert told["current_manifest_digest"] == image["digest"]
+        return [told["tag_pull_count"], told["manifest_pull_count"]]
+
+    assert counts() == [0, 0]
+    skopeo("copy", f"docker://{reference}:1", f"dir:{tmp_path}/by-tag")
+    wait_for(lambda: counts() == [1, 1], "the pull by tag to be counted")
+    skopeo("copy", f"docker://{reference}@{image['digest']}", f"dir:{tmp_path}/by-digest")
+    wait_for(lambda: counts() == [1, 2], "the pull by digest to be counted")
 
 
 def test_skopeo_keeps_the_bytes_of_a_docker_schema_2_image(

@@ -102,6 +102,18 @@ def test_with_every_pull_logged_each_writes_one_record(new_house) -> None:
     assert house.calls.take() == ["GetItem", "BatchWriteItem", "GetItem", "BatchWriteItem"]
 
 
+def test_how_often_a_tag_was_pulled_costs_three_reads_beside_the_right_to_ask(house: House) -> None:
+    a_push(house, "v1")
+    actor, (puller, name) = house.signed_in("admin"), house.owner()
+    for _ in range(2):
+        house.services.manifests.pull(puller, name, "v1")
+        house.calls.take()
+
+        house.services.pulls.of_tag(actor, name, "v1")
+
+        assert house.calls.take() == ["GetItem", "GetItem", "BatchGetItem", "BatchGetItem", "Query"]
+
+
 def test_a_blob_is_found_with_one_read_and_no_call_to_s3(house: House) -> None:
     digest = a_blob(house)
     actor, name = house.owner()

@@ -117,6 +117,19 @@ def test_the_role_reaches_the_prefixes_that_the_code_writes(made: Mapping[str, M
     assert reached["Exports"] == {bucket_keys.export("S").split("/")[0]}
 
 
+def test_who_writes_pulls_and_who_adds_them_up_reach_the_rows_of_their_sums(
+    made: Mapping[str, Mapping[str, Any]],
+) -> None:
+    text = (MODULE / "permissions.tf").read_text("utf-8")
+    assert {"api_handler", "timers"} <= set(re.findall(r"^    (\w+) = concat\(local.using_table,", text, re.MULTILINE))
+    statements = json.loads(made['aws_iam_role_policy.function["api_handler"]']["policy"])["Statement"]
+    (table,) = [statement for statement in statements if statement["Sid"] == "Table"]
+    needed = ("BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "PutItem", "Query")
+
+    assert {f"dynamodb:{name}" for name in needed} <= set(table["Action"])
+    assert "Condition" not in table
+
+
 def test_the_stream_is_filtered_by_the_keys_that_the_code_writes() -> None:
     others = [keys.life("R", "v1", "U"), keys.tagged("R", DIGEST, "v1"), keys.log("N", "R", "c", "U"), keys.outbox("U")]
 

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,8 @@ from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import is_ulid, ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
-from chalicelib.services.usage import HOUR_S, LARGEST_BATCH, PullLog, hour_key
+from chalicelib.domain.pulls import HOUR_S
+from chalicelib.services.usage import LARGEST_BATCH, PullLog, Remembered, hour_key
 from chalicelib.storage import keys
 from chalicelib.storage.repositories import RepositoryNameRow
 from chalicelib.storage.table import get
@@ -31,13 +33,15 @@ class Kept(UsageStore):
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__(1)
         self.batches: list[list[Event]] = []
-        self._error = error
+        self.hours: list[tuple[str, int]] = []
+        self.error = error
         self.written = threading.Event()
 
-    def write_pulls(self, pulls: list[Event]) -> None:
-        if self._error:
-            raise self._error
+    def write_pulls(self, pulls: list[Event], hours: Iterable[tuple[str, int]] = ()) -> None:
+        if self.error:
+            raise self.error
         self.batches.append(list(pulls))
+        self.hours += hours
         self.written.set()
 
 
@@ -132,6 +136,18 @@ def test_a_pull_is_recorded_once_an_hour(house: House) -> None:
     assert [json.loads(row["metadata"])["reference"] for row in events(house, PULL)].count("v1") == 3
 
 
+def test_a_pull_by_tag_tells_of_which_manifest_it_was(house: House) -> None:
+    digest = a_push(house, "v1").digest
+    actor = someone(house, "admin", "admin/app")
+    told = []
+    for reference in ("v1", digest):
+        house.services.manifests.pull(actor, NAME, reference)
+        told.append([json.loads(row["metadata"]).get("manifest_digest") for row in events(house, PULL)])
+
+    assert told[0] == [str(digest)]
+    assert sorted(told[1], key=str) == [None, str(digest)]
+
+
 def test_every_pull_is_recorded_where_that_is_chosen(new_house) -> None:
     house = new_house(pull_log="all")
     a_push(house, "v1")
@@ -165,6 +181,33 @@ def test_actor_address_repository_reference_and_hour_each_make_a_pull_another() 
 
     written = [event.id for batch in store.batches for event in batch]
     assert len(written) == len(set(written)) == 6
+
+
+def test_the_first_pull_of_a_repository_and_hour_takes_their_timer_along_and_no_other_does() -> None:
+    store = Kept()
+    log = PullLog(store, hourly=False, batch_s=0)
+    for repository, hour in (("r", 100), ("r", 100), ("s", 100), ("r", 101), ("s", 100)):
+        log.add(a_pull(3600.0 * hour + 5, repository=repository), "v1")
+
+    assert store.hours == [("r", 360000), ("s", 360000), ("r", 363600)]
+    assert len(store.batches) == 5
+
+
+def test_a_timer_that_could_not_be_written_is_written_with_the_next_pull() -> None:
+    store = Kept(OSError())
+    log = PullLog(store, hourly=False, batch_s=0)
+    log.add(a_pull(), "v1")
+    store.error = None
+    log.add(a_pull(), "v1")
+
+    assert store.hours == [("r", 360000)]
+
+
+def test_what_a_process_remembers_has_a_limit() -> None:
+    met = Remembered(2)
+
+    assert [met.add(what) for what in ("a", "a", "b", "c", "a")] == [True, False, True, True, True]
+    assert [what in met for what in "abc"] == [True, False, True]
 
 
 def test_two_processes_write_one_hour_s_pull_under_one_key(house: House) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.domain.events import DELETE_TAG, PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.logs import day_of, earliest, number_of, position_of
+from chalicelib.domain.logs import day_of, earliest, number_of, past, position_of
+from chalicelib.domain.pulls import due_at
 from chalicelib.storage import keys
 from chalicelib.storage.table import LostRace, Transaction, absent
 from chalicelib.storage.timers import timer
@@ -154,3 +155,29 @@ def test_what_was_counted_is_kept_as_long_as_the_records_are(house: House) -> No
     assert STORE.counted(run, "2023-11-14", "2023-11-19") == {"2023-11-14": (upto, {PULL: 3})}
     (row,) = rows_like(house, "COUNT#", "2023-11-14")
     assert row["expires_at"] == 1_700_006_400 + 1000
+
+
+def test_pulls_take_the_timers_along_by_which_they_are_counted(house: House) -> None:
+    hour = int(AT) // 3600 * 3600
+    for _ in range(2):
+        STORE.write_pulls([an_event(PULL)], [("r", hour)])
+        (row,) = rows_like(house, "TIMER#")
+        assert (row["kind"], row["target"], row["due_at"]) == ("pulls", keys.hour_target("r", hour), due_at("r", hour))
+    assert keys.read_target(row["target"]) == keys.HourTarget("r", hour)
+
+
+def test_a_page_of_pulls_is_one_call_and_tells_what_each_was_of(house: House) -> None:
+    for number, told in enumerate([{"reference": "v1", "manifest_digest": "sha256:a"}, {"reference": "sha256:b"}]):
+        event = Event(ulid(AT + number), AT + number, PULL, "n", "r", "admin", "", told)
+        STORE.write_pulls([event])
+    house.calls.take()
+    first, is_all = STORE.pulls("r", earliest(0), earliest(AT + 10), 1)
+    assert (len(first), is_all) == (1, False)
+    rest, is_all = STORE.pulls("r", past(first[0].position), earliest(AT + 10), 2)
+
+    assert (len(rest), is_all) == (1, True)
+    assert [(pull.at, pull.references) for pull in (*first, *rest)] == [
+        (int(AT), ("v1", "sha256:a")),
+        (int(AT) + 1, ("sha256:b",)),
+    ]
+    assert house.calls.take() == ["Query", "Query"]

@@ -32,6 +32,7 @@ FEATURES: dict[str, bool | str] = {
     "GITHUB_LOGIN": OFF,
     "GOOGLE_LOGIN": OFF,
     "HELM_OCI_SUPPORT": ON,
+    "IMAGE_PULL_STATS": REPOSITORY + "/tag/{tag}/pull_statistics",
     "IMMUTABLE_TAGS": ORGANIZATION + "/immutabilitypolicy",
     "INVITE_ONLY_USER_CREATION": OFF,
     "LIBRARY_SUPPORT": ON,

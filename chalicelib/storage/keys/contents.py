@@ -141,6 +141,21 @@ def log(namespace_id: str, repository_id: str | None, shard: str, ulid: str = ""
     return f"LOG#{owner}#{shard}", ulid
 
 
+def pulls_upto(repository_id: str) -> Key:
+    """Up to where a repository's pulls are counted."""
+    return f"PULLS#R#{repository_id}", "UPTO"
+
+
+def pulls(repository_id: str, reference: str) -> Key:
+    """The pulls of a tag or a digest."""
+    return f"PULLS#R#{repository_id}", f"OF#{reference}"
+
+
+def all_pulls(repository_id: str) -> Key:
+    """All that is counted of a repository's pulls: partition and prefix."""
+    return f"PULLS#R#{repository_id}", ""
+
+
 def outbox(ulid: str) -> Key:
     """An event that someone waits for."""
     return f"OUT#{ulid}", META

@@ -66,6 +66,14 @@ class RepositoryTarget:
     repository_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class HourTarget:
+    """A repository's pulls of the hour that begins at a second."""
+
+    repository_id: str
+    hour: int
+
+
 Target = (
     ManifestTarget
     | LinkTarget
@@ -75,6 +83,7 @@ Target = (
     | UploadTarget
     | NamespaceTarget
     | RepositoryTarget
+    | HourTarget
 )
 
 
@@ -118,6 +127,11 @@ def repository_target(repository_id: str) -> str:
     return f"R#{repository_id}"
 
 
+def hour_target(repository_id: str, hour: int) -> str:
+    """What a timer is for that adds a repository's pulls of an hour up."""
+    return f"R#{repository_id}#HOUR#{hour}"
+
+
 def read_target(target: str) -> Target:
     """What a timer is for. Raises ValueError for what no timer is for."""
     found: Target
@@ -136,6 +150,8 @@ def read_target(target: str) -> Target:
             found = NamespaceTarget(namespace_id)
         case ["R", repository_id]:
             found = RepositoryTarget(repository_id)
+        case ["R", repository_id, "HOUR", hour] if hour.isdecimal():
+            found = HourTarget(repository_id, int(hour))
         case ["UP", upload_id]:
             found = UploadTarget(upload_id)
         case _:
