@@ -10,7 +10,6 @@ import importlib
 import json
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,9 +24,12 @@ from infra.local.ministack.emulator import Emulator
 from infra.package import host_architecture
 from infra.packaging.build import build
 from infra.packaging.interpreters import RUNTIMES
+from tests.applied import TURN, acting_as, called, log_of, unclocked, without
+from tests.clients.callers import Person
 from tests.clients.images import MIB, Layout, Noise, an_image, content_of, digest_of, write_directory
 from tests.clients.needs import require
 from tests.clients.programs import Program, make_environment
+from tests.clients.registry import Registry
 from tests.emulation import emulators_python
 from tests.stack import wait_for
 from tests.terraforming import program
@@ -175,26 +177,6 @@ def test_what_comes_by_the_clock_does_its_work_with_its_own_role(deployment: Dep
         assert "FunctionError" not in answer, answer["Payload"].read()
 
 
-TURN = {
-    "version": "0",
-    "id": "a-turn",
-    "detail-type": "Scheduled Event",
-    "source": "aws.events",
-    "account": "000000000000",
-    "time": "2026-01-01T00:00:00Z",
-    "region": REGION,
-    "resources": [],
-    "detail": {},
-}
-
-
-def acting_as(deployment: Deployment, function: str, service: str) -> Any:
-    """A client with a function's role. The emulator's root may take any role, whomever the role trusts."""
-    arn = deployment.account.client("iam").get_role(RoleName=deployment.outputs["functions"][function])["Role"]["Arn"]
-    taken = deployment.account.client("sts").assume_role(RoleArn=arn, RoleSessionName="a-test")
-    return deployment.account.client(service, taken["Credentials"])
-
-
 FORBIDDEN: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
     "read-the-whole-table": ("dynamodb", lambda client, names: client.scan(TableName=names["table"])),
     "delete-the-table": ("dynamodb", lambda client, names: client.delete_table(TableName=names["table"])),
@@ -268,29 +250,6 @@ def test_the_sweep_reads_and_writes_no_row_but_its_own(deployment: Deployment) -
             sweep.batch_get_item(RequestItems={table: {"Keys": [*places[:1], place]}})
 
 
-@contextmanager
-def without(deployment: Deployment, function: str, action: str) -> Iterator[None]:
-    """While it lasts a function's role lacks one action."""
-    iam, name = deployment.account.client("iam"), deployment.outputs["functions"][function]
-    place = {"RoleName": name, "PolicyName": "permissions"}
-    policy = iam.get_role_policy(**place)["PolicyDocument"]
-    fewer = [{**each, "Action": [one for one in each["Action"] if one != action]} for each in policy["Statement"]]
-    assert fewer != policy["Statement"], f"{name} may not {action} at all"
-    kept = [statement for statement in fewer if statement["Action"]]
-    iam.put_role_policy(**place, PolicyDocument=json.dumps({**policy, "Statement": kept}))
-    try:
-        yield
-    finally:
-        iam.put_role_policy(**place, PolicyDocument=json.dumps(policy))
-
-
-def log_of(deployment: Deployment, function: str) -> str:
-    """All that a function has logged."""
-    name = f"/aws/lambda/{deployment.outputs['functions'][function]}"
-    pages = deployment.account.client("logs").get_paginator("filter_log_events").paginate(logGroupName=name)
-    return "\n".join(event["message"] for page in pages for event in page["events"])
-
-
 def token(deployment: Deployment, repository: str) -> requests.Response:
     return requests.get(
         f"{deployment.url}/v2/auth",
@@ -347,20 +306,48 @@ def test_a_permission_that_is_taken_away_is_missed_and_works_again_when_it_is_ba
     assert ask(deployment, repository).status_code == status
 
 
-def test_a_job_that_lacks_a_permission_fails_and_works_again_when_it_is_back(deployment: Deployment) -> None:
-    job = deployment.outputs["functions"]["reconcile"]
-    functions = deployment.account.client("lambda")
+def test_a_tag_that_the_ttl_service_removed_has_expired_by_the_streams_function_and_once(
+    deployment: Deployment, layout: Layout, repository: str
+) -> None:
+    image = an_image(layout, repository, (70_000,), labels={"quay.expires-after": "2s"})
+    with unclocked(deployment, "timers"):
+        with without(deployment, STREAM, "dynamodb:PutItem"):
+            Registry(deployment, deployment.admin, deployment.password).push(layout, image, repository, "v1")
+            wait_for(lambda: "AccessDenied" in log_of(deployment, STREAM), "the refusal in the log")
+            assert ends(deployment, repository) == []
+        wait_for(lambda: ends(deployment, repository) == ["v1"], "word of the end")
+        assert len(timers(deployment)) == 1
 
+        assert called(deployment, "timers") == ""
+
+    assert timers(deployment) == []
+    assert ends(deployment, repository) == ["v1"]
+
+
+def ends(deployment: Deployment, repository: str) -> list[str]:
+    """Tags of whose end the usage log tells."""
+    who = Person(deployment, deployment.admin, deployment.password).sign_in()
+    entries = who.get(f"/api/v1/repository/{repository}/logs").json()["logs"]
+    return [entry["metadata"]["tag"] for entry in entries if entry["kind"] == "tag_expired"]
+
+
+def timers(deployment: Deployment) -> list[dict[str, Any]]:
+    """Timers of ends of tags, which only the clock's function takes away."""
+    rows = deployment.account.client("dynamodb").scan(TableName=deployment.outputs["environment"]["CLOUDBERTH_TABLE"])
+    return [row for row in rows["Items"] if row.get("kind") == {"S": "expiry"}]
+
+
+def test_a_job_that_lacks_a_permission_fails_and_works_again_when_it_is_back(deployment: Deployment) -> None:
     with without(deployment, "reconcile", "dynamodb:GetItem"):
-        assert "FunctionError" in functions.invoke(FunctionName=job, Payload=json.dumps(TURN))
+        assert called(deployment, "reconcile")
 
         def is_told() -> bool:
-            functions.invoke(FunctionName=job, Payload=json.dumps(TURN))
+            called(deployment, "reconcile")
             return "AccessDenied" in log_of(deployment, "reconcile")
 
         wait_for(is_told, "the refusal in the log")
 
-    assert "FunctionError" not in functions.invoke(FunctionName=job, Payload=json.dumps(TURN))
+    assert called(deployment, "reconcile") == ""
 
 
 def test_a_destroyed_installation_leaves_nothing(deployment: Deployment) -> None:

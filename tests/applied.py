@@ -1,0 +1,75 @@
+"""What tests ask of a deployment on an emulated AWS: its functions' roles, clocks and logs."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from infra.local.deployment.account import REGION
+from infra.local.deployment.deployment import Deployment
+
+# What a clock sends.
+TURN = {
+    "version": "0",
+    "id": "a-turn",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "000000000000",
+    "time": "2026-01-01T00:00:00Z",
+    "region": REGION,
+    "resources": [],
+    "detail": {},
+}
+
+
+def acting_as(deployment: Deployment, function: str, service: str) -> Any:
+    """A client with a function's role. The emulator's root may take any role, whomever the role trusts."""
+    arn = deployment.account.client("iam").get_role(RoleName=deployment.outputs["functions"][function])["Role"]["Arn"]
+    taken = deployment.account.client("sts").assume_role(RoleArn=arn, RoleSessionName="a-test")
+    return deployment.account.client(service, taken["Credentials"])
+
+
+@contextmanager
+def without(deployment: Deployment, function: str, action: str) -> Iterator[None]:
+    """While it lasts a function's role lacks one action."""
+    iam, name = deployment.account.client("iam"), deployment.outputs["functions"][function]
+    place = {"RoleName": name, "PolicyName": "permissions"}
+    policy = iam.get_role_policy(**place)["PolicyDocument"]
+    fewer = [{**each, "Action": [one for one in each["Action"] if one != action]} for each in policy["Statement"]]
+    assert fewer != policy["Statement"], f"{name} may not {action} at all"
+    kept = [statement for statement in fewer if statement["Action"]]
+    iam.put_role_policy(**place, PolicyDocument=json.dumps({**policy, "Statement": kept}))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**place, PolicyDocument=json.dumps(policy))
+
+
+def log_of(deployment: Deployment, function: str) -> str:
+    """All that a function has logged."""
+    name = f"/aws/lambda/{deployment.outputs['functions'][function]}"
+    pages = deployment.account.client("logs").get_paginator("filter_log_events").paginate(logGroupName=name)
+    return "\n".join(event["message"] for page in pages for event in page["events"])
+
+
+@contextmanager
+def unclocked(deployment: Deployment, function: str) -> Iterator[None]:
+    """While it lasts no clock calls a function."""
+    events, name = deployment.account.client("events"), deployment.outputs["functions"][function]
+    arn = deployment.account.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    rules = events.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
+    assert rules, f"no clock calls {name} at all"
+    for rule in rules:
+        events.disable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        for rule in rules:
+            events.enable_rule(Name=rule)
+
+
+def called(deployment: Deployment, function: str) -> str:
+    """Calls a function as its clock does; the words of its failure, empty for none."""
+    name = deployment.outputs["functions"][function]
+    answer = deployment.account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(TURN))
+    return answer["Payload"].read().decode() if "FunctionError" in answer else ""
