@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -36,16 +37,17 @@ from tests import invariants
 from tests.builders import a_manifest, a_repository, an_index, at_the_edge, someone
 from tests.crashes import Crash, crash_before, just_before
 from tests.houses import House
-from tests.rows import change, object_keys, repository_of, rows_like
+from tests.rows import DELETING, change, object_keys, repository_of, rows_like
 from tests.sweeping import sweep
 
 REPOSITORIES = ("admin/one", "admin/two")
 TAGS = ("v1", "v2", "v3")
 CONTENTS = tuple(b"layer %d" % number for number in range(5))
-LEASE_S, GRACE_S, UPLOAD_S = 600, 900, 600
+LEASE_S, GRACE_S, PRESIGN_S, UPLOAD_S = 600, 900, 600, 600
 WINDOWS_S = (0, 86_400)
 # How far the clock goes in a step: within a lease, past one, past the grace, past a window.
 STEPS_S = (5, 5, LEASE_S // 3, LEASE_S // 2, LEASE_S + 5, GRACE_S + 5, 86_400 + 5)
+T = TypeVar("T")
 IS_SOAK = os.environ.get("CLOUDBERTH_SOAK") == "1"
 SETTINGS = settings(
     max_examples=200 if IS_SOAK else 6,
@@ -76,9 +78,15 @@ class Registry(RuleBasedStateMachine):
         self.promised: dict[tuple[str, Digest], float] = {}
         # What an owner may bring back: repository and digest, and until when.
         self.restorable: dict[tuple[str, str], float] = {}
+        # What a pusher has brought without a tag: repository and manifest, and until when.
+        self.leased: dict[tuple[str, Digest], float] = {}
+        # Where a puller was sent: the key, and until when the address holds.
+        self.given: dict[str, float] = {}
         self.window_s = max(WINDOWS_S)
         self.deleted: set[str] = set()
-        self.before: set[str] = set()
+        # The keys of the bucket, and when by the house's clock each was first seen.
+        self.written: dict[str, float] = {}
+        house.services.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
         client = house.services._table.connection.client
         self.ttl = TimeToLive(client, house.settings.table, Stream(self.hear, filters(), 100), 0, house.clock)
         for repository in REPOSITORIES:
@@ -88,6 +96,12 @@ class Registry(RuleBasedStateMachine):
     @property
     def now(self) -> float:
         return self.house.clock()
+
+    def date(self, parsed: dict[str, Any], **_: object) -> None:
+        """Lets the bucket go by the house's clock."""
+        for entry in parsed.get("Contents", ()):
+            at = self.written.get(entry["Key"])
+            entry["LastModified"] = datetime.fromtimestamp(at, UTC) if at else entry["LastModified"]
 
     def dying(self, death: int, operation: Callable[[], Any]) -> Any:
         """Does something, and dies before one of its calls where that is asked for; a refusal is an answer."""
@@ -122,6 +136,14 @@ class Registry(RuleBasedStateMachine):
         with suppress(BlobUnknown):
             self.house.services.blobs.find(someone(self.house, "admin", repository), name, digest, promise=True)
             self.promised[repository, digest] = self.now + LEASE_S / 2 - 1
+
+    @rule(repository=repositories, content=contents)
+    def pull_a_blob(self, repository: str, content: bytes) -> None:
+        """A client that is given an address and takes its time."""
+        name, digest = RepositoryName.parse(repository), Digest.of(content)
+        with suppress(BlobUnknown):
+            found = self.house.services.blobs.find(someone(self.house, "admin", repository), name, digest)
+            self.given[found.s3_key] = self.now + PRESIGN_S - 1
 
     @rule(repository=repositories, content=contents, death=deaths)
     def mount(self, repository: str, content: bytes, death: int) -> None:
@@ -172,25 +194,23 @@ class Registry(RuleBasedStateMachine):
         self.manifests.append(manifest)
         actor = someone(self.house, "admin", repository)
 
-        def push() -> None:
+        def push() -> bool:
             try:
                 self.house.services.manifests.push(actor, name, manifest, tags)
             except ManifestBlobUnknown as error:
                 missing.update(error.digests)
+            return not missing
 
         with just_before(self.house, between, lambda: sweep(self.house, EXPIRY, GARBAGE)):
-            self.dying(death, push)
-        kept = {
-            str(digest) for (where, digest), until in self.promised.items() if where == repository and until > self.now
-        }
+            if self.dying(death, push) and not tags:
+                self.leased[repository, manifest.digest] = self.now + LEASE_S - 1
+        kept = {str(digest) for where, digest in self.held(self.promised) if where == repository}
         assert not missing & kept, "a promise was broken"
 
     @staticmethod
     def padding(number: int) -> dict[str, str]:
         """Makes some manifests too long for an item."""
-        return (
-            {"padding": "x" * 40_000, "nonce": os.urandom(4).hex()} if number == 3 else {"nonce": os.urandom(4).hex()}
-        )
+        return {"nonce": os.urandom(4).hex()} | ({"padding": "x" * 40_000} if number == 3 else {})
 
     # Owners
 
@@ -211,6 +231,7 @@ class Registry(RuleBasedStateMachine):
     def delete_manifest(self, data: Any, repository: str, death: int) -> None:
         digest, name = data.draw(st.sampled_from(self.manifests[-8:])).digest, RepositoryName.parse(repository)
         actor = someone(self.house, "admin", repository)
+        self.leased.pop((repository, digest), None)
         self.dying(death, lambda: self.house.services.manifests.delete(actor, name, digest))
 
     @rule(repository=repositories, content=contents)
@@ -223,9 +244,7 @@ class Registry(RuleBasedStateMachine):
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
     def restore(self, data: Any, repository: str, tag: str, death: int) -> None:
-        kept = [
-            digest for (where, digest), until in self.restorable.items() if where == repository and until > self.now
-        ]
+        kept = [digest for where, digest in self.held(self.restorable) if where == repository]
         known = kept or [str(manifest.digest) for manifest in self.manifests[-12:]]
         digest, name = data.draw(st.sampled_from(known)), RepositoryName.parse(repository)
         machine, refused = self.house.services.time_machine, list[RegistryError]()
@@ -278,6 +297,16 @@ class Registry(RuleBasedStateMachine):
         # Whoever claimed a timer holds it for the rest of its turn.
         self.house.clock.ahead_s += 20
 
+    @rule()
+    def collect_again(self) -> None:
+        """Turns that were given up go on, long after others have served what they were told to look at."""
+        dead = {(where, Digest.parse(text)) for where, text in self.restorable}
+        for repository, digest in sorted(dead | self.promised.keys() | self.leased.keys(), key=str):
+            identifier = repository_of(self.house, repository).id
+            for target in (keys.manifest_target, keys.blob_target):
+                self.house.services.garbage.collect(target(identifier, digest))
+            self.house.services.garbage.collect(keys.bytes_target(digest))
+
     @rule(death=deaths)
     def outlive(self, death: int) -> None:
         """The TTL service takes rows whose time is over; who is told of the tags among them may die of it."""
@@ -301,9 +330,24 @@ class Registry(RuleBasedStateMachine):
     def nothing_that_lives_has_lost_anything(self) -> None:
         invariants.check(self.house)
         current = bucket(self.house)
-        self.deleted |= self.before - current
-        self.before = current
+        self.deleted |= self.written.keys() - current
+        self.written = {key: self.written.get(key, self.now) for key in current}
         assert not self.deleted & current, "a key was used twice"
+        sent = {key for key, until in self.given.items() if until > self.now}
+        assert sent <= current, "an address that was given out leads nowhere"
+
+    @invariant()
+    def nothing_that_was_promised_is_on_its_way_out(self) -> None:
+        rows = {(row["pk"], row["sk"]): row for row in rows_like(self.house, "R#")}
+        identifiers = {repository: repository_of(self.house, repository).id for repository in REPOSITORIES}
+        pushed = [keys.blob_link(identifiers[where], digest) for where, digest in self.held(self.promised)]
+        pushed += [keys.manifest(identifiers[where], digest) for where, digest in self.held(self.leased)]
+        dead = [keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.held(self.restorable)]
+        assert all(rows[key]["state"] != DELETING for key in [*pushed, *dead]), "a promise is being broken"
+
+    def held(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
+        """The promises that hold at this moment."""
+        return [promise for promise, until in promises.items() if until > self.now]
 
     def teardown(self) -> None:
         """Lets everything have its time; what is left is what somebody can reach."""
@@ -315,6 +359,7 @@ class Registry(RuleBasedStateMachine):
         invariants.check(self.house)
         assert bucket(self.house) == reachable(self.house)
         assert rows_like(self.house, "BLOB#", "META") == [] or reachable(self.house)
+        self.house.services.objects.client.meta.events.unregister("after-call.s3.ListObjectsV2", self.date)
 
 
 def bucket(house: House) -> set[str]:
@@ -351,5 +396,5 @@ def reachable(house: House) -> set[str]:
 
 
 def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_house: Callable[..., House]) -> None:
-    chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": 600, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
+    chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
     run_state_machine_as_test(lambda: Registry(new_house(**chosen)), settings=SETTINGS)
