@@ -21,6 +21,8 @@ from chalicelib.storage.keys import Key
 # The attribute that DynamoDB's TTL service goes by, in seconds since the epoch.
 TIME_TO_LIVE = "expires_at"
 BATCH_READ, BATCH_WRITE = 100, 25
+# Bytes of a partition key and of a sort key (AWS: "Quotas in Amazon DynamoDB").
+LONGEST_KEY = (2048, 1024)
 ATTEMPTS = 25
 LONGEST_PAUSE_S = 0.4
 # What DynamoDB says of a transaction that another one was in the way of, and of too many at once.
@@ -129,7 +131,7 @@ class Batch:
 
     def read(self) -> None:
         """Fetches all that was asked for."""
-        keys = list(dict.fromkeys(read.key for read in self._reads))
+        keys = [key for key in dict.fromkeys(read.key for read in self._reads) if is_key(key)]
         found: dict[Key, dict[str, Any]] = {}
         for start in range(0, len(keys), BATCH_READ):
             found |= _fetch(keys[start : start + BATCH_READ])
@@ -153,8 +155,15 @@ def _fetch(keys: list[Key]) -> dict[Key, dict[str, Any]]:
     return found
 
 
+def is_key(key: Key) -> bool:
+    """Whether a row can lie there. What strangers name may be longer, and DynamoDB takes a long key for a fault."""
+    return all(len(part.encode()) <= most for part, most in zip(key, LONGEST_KEY, strict=True))
+
+
 def get(model: type[R], key: Key) -> R | None:
     """One row, read consistently."""
+    if not is_key(key):
+        return None
     answer = Row._get_connection().get_item(*key, consistent_read=True)
     raw = answer.get("Item")
     return model.from_raw_data(raw) if raw else None
@@ -174,6 +183,8 @@ def query(
     At most `limit`; read `page` at a time, which is as many as are asked for where it is not said.
     """
     pk, prefix = key
+    if not is_key(key):
+        return iter(())
     # An empty prefix is no condition to DynamoDB: it takes in the whole partition.
     begins = Row.sk.startswith(prefix) if prefix else None
     # `between` is inclusive, and its end is past every key of the prefix: all keys are ASCII.

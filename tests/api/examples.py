@@ -20,13 +20,23 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def ask(
-    operation: Operation, visitor: Visitor, world: World, who: str, places: Mapping[str, str] | None = None
+    operation: Operation,
+    visitor: Visitor,
+    world: World,
+    who: str,
+    places: Mapping[str, str] | None = None,
+    fields: Mapping[str, object] | None = None,
+    parameters: Mapping[str, str] | None = None,
 ) -> Answer:
-    """What a visitor is answered, who is `who` or would like to be; `places` are told instead of what else would be."""
+    """What a visitor is answered, who is `who` or would like to be.
+
+    `places`, `fields` of the body and `parameters` of the query are told instead of what else would be.
+    """
     told = places_of(operation, world, who) | (places or {})
     path = operation.path.format(**{name: quote(value) for name, value in told.items()})
     path = path if path.startswith(API) else "/" + path
     query = {one.name: "x" for one in operation.parameters if one.required} | _given(recipes.QUERIES, operation, world)
+    query |= parameters or {}
     target = f"{path}?{urlencode(query)}" if query else path
     if operation.form is not None:
         if not visitor.csrf and not visitor.token:
@@ -36,7 +46,7 @@ def ask(
     if operation.body is None:
         return visitor.ask(operation.method, target)
     body, given = example(operation.body), _given(recipes.BODIES, operation, world)
-    body = body | given if isinstance(body, dict) else given or body
+    body = body | given | (fields or {}) if isinstance(body, dict) else given or body
     return visitor.ask(operation.method, target, json.dumps(body).encode())
 
 

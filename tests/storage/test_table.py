@@ -77,6 +77,17 @@ def test_an_empty_batch_asks_nothing(house: House) -> None:
     assert house.calls.take() == []
 
 
+@pytest.mark.parametrize("key", [("x" * 2049, "y"), ("x", "y" * 1025), ("x", "é" * 513)])
+def test_no_row_lies_where_none_can(house: House, key: tuple[str, str]) -> None:
+    house.calls.take()
+    batch = Batch()
+    read = batch.add(SizeRow, key)
+    batch.read()
+
+    assert (read.row, get(SizeRow, key), list(query(SizeRow, key))) == (None, None, [])
+    assert house.calls.take() == []
+
+
 def test_what_dynamodb_gives_back_of_a_batch_is_asked_for_again(house: House, front: Front) -> None:
     rows = links(120)
     front.tricks = [do_half] * 4

@@ -1,0 +1,87 @@
+"""What no name can be, in the path, the body or the query: told so, and never an error of ours."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from chalicelib.domain.scopes import SUPER_USER
+from chalicelib.edge.api.concepts import CONCEPTS
+from chalicelib.edge.api.operations import Operation
+from tests.api.examples import ask, misfit
+from tests.api.worlds import World
+from tests.doors import Answer
+from tests.visitors import Visitor
+
+OPERATIONS = [one for concept in CONCEPTS for one in concept.operations.declared]
+# More than a key of the table holds; what keys are divided by; no ASCII.
+LONG, DIVIDED, ACCENTED = "a" * 1500, "a#b", "é"
+# What JSON can hold and no UTF-8: half of a pair.
+HALF = "\ud800"
+
+
+def texts(operation: Operation) -> list[str]:
+    """The fields of a body that may be text."""
+    fields = (operation.body or {}).get("properties", {})
+    return [name for name, schema in fields.items() if "string" in schema.get("type", ())]
+
+
+@pytest.fixture(scope="module")
+def visitors(world: World) -> dict[str, Visitor]:
+    """An owner and a superuser, each with a token of all scopes."""
+    tokens = {"owner": world.token("owner"), "admin": world.token("admin", superuser=True)}
+    return {name: Visitor(world.door, token) for name, token in tokens.items()}
+
+
+def named(operations: list[Operation]) -> pytest.MarkDecorator:
+    """Asks each of some operations."""
+    return pytest.mark.parametrize("operation", operations, ids=lambda one: one.id)
+
+
+@named([one for one in OPERATIONS if one.places])
+def test_an_odd_name_in_a_path_is_no_error_of_ours(
+    operation: Operation, world: World, visitors: dict[str, Visitor]
+) -> None:
+    who = asker(operation)
+    answers = {
+        (place, odd[:5]): ask(operation, visitors[who], world, who, {place: odd})
+        for place in operation.places
+        for odd in (LONG, DIVIDED, ACCENTED)
+    }
+
+    assert faults(operation, answers) == {}
+
+
+@named([one for one in OPERATIONS if texts(one)])
+def test_an_odd_text_in_a_body_is_no_error_of_ours(
+    operation: Operation, world: World, visitors: dict[str, Visitor]
+) -> None:
+    who = asker(operation)
+    answers = {
+        (name, odd[:5]): ask(operation, visitors[who], world, who, fields={name: odd})
+        for name in texts(operation)
+        for odd in (LONG, HALF)
+    }
+
+    assert faults(operation, answers) == {}
+
+
+@named([one for one in OPERATIONS if one.parameters])
+def test_an_odd_text_in_a_query_is_no_error_of_ours(
+    operation: Operation, world: World, visitors: dict[str, Visitor]
+) -> None:
+    who = asker(operation)
+    answers = {
+        (one.name, LONG[:5]): ask(operation, visitors[who], world, who, parameters={one.name: LONG})
+        for one in operation.parameters
+    }
+
+    assert faults(operation, answers) == {}
+
+
+def asker(operation: Operation) -> str:
+    return "admin" if operation.scope == SUPER_USER else "owner"
+
+
+def faults(operation: Operation, answers: Mapping[tuple[str, str], Answer]) -> dict[tuple[str, str], str]:
+    """Answers that are errors of ours, or not what the operation declares."""
+    return {key: wrong for key, answer in answers.items() if (wrong := misfit(operation, answer))}
