@@ -141,4 +141,4 @@ def test_a_crash_in_a_deletion_leaves_no_token_that_is_believed(acme: House) -> 
 
         return operation
 
-    assert crash_everywhere(acme, prepare) > 4
+    assert crash_everywhere(acme, prepare) >= 3

@@ -101,7 +101,7 @@ def test_a_crash_anywhere_between_staging_and_the_link_is_made_good_by_the_next_
 
         return operation
 
-    assert crash_everywhere(staging, prepare) >= 6
+    assert crash_everywhere(staging, prepare) >= 3
 
 
 def test_a_key_that_no_blob_has_is_fenced_and_removed(house: House) -> None:
@@ -161,4 +161,4 @@ def test_a_crash_anywhere_in_a_removal_leaves_what_the_next_one_finishes(house: 
 
         return operation
 
-    assert crash_everywhere(house, prepare) == 4
+    assert crash_everywhere(house, prepare) == 2

@@ -175,7 +175,7 @@ def test_a_crash_before_any_call_leaves_all_or_nothing(house: House, what: str) 
             return lambda: repositories.describe(owner, name, "text")
         return lambda: repositories.delete(owner, name)
 
-    calls = crash_everywhere(house, prepare)
+    states = crash_everywhere(house, prepare)
 
     kind = {"create": "create_repo", "describe": "set_repo_description", "delete": "delete_repo"}[what]
-    assert len(events(house, kind)) == calls + 1
+    assert len(events(house, kind)) == states + 1

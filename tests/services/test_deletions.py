@@ -207,4 +207,4 @@ def test_a_crash_in_a_restore_leaves_all_or_nothing(house: House) -> None:
 
         return again
 
-    assert crash_everywhere(house, prepare) >= 4
+    assert crash_everywhere(house, prepare) >= 1

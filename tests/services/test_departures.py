@@ -159,7 +159,7 @@ def test_a_crash_leaves_the_user_whole_or_gone(house: House) -> None:
 
         return operation
 
-    assert crash_everywhere(house, prepare) >= 3
+    assert crash_everywhere(house, prepare) >= 1
 
 
 def test_the_sweep_leaves_nothing_behind(bob: House) -> None:

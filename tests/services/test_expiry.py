@@ -104,5 +104,5 @@ def test_a_crash_anywhere_is_made_good(house: House) -> None:
         later(house, 7200 + 1)
         return lambda: expire(house, what)
 
-    assert crash_everywhere(house, prepare) >= 3
+    assert crash_everywhere(house, prepare) >= 1
     assert len(events(house, "tag_expired")) == rounds

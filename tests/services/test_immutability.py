@@ -226,6 +226,6 @@ def test_a_crash_anywhere_is_made_good(house: House) -> None:
         return lambda: house.services.immutability.work(due, lambda: True)
 
     rounds = crash_everywhere(house, prepare)
-    assert rounds >= 4
+    assert rounds >= 1
     assert len(fixed(house)) == 2 * (rounds + 1)
     assert len(events(house, "tags_made_immutable_by_policy")) == rounds + 1

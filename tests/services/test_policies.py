@@ -167,7 +167,7 @@ def test_a_crash_anywhere_leaves_one_policy_or_none(house: House) -> None:
         holder, admin = Holder(repository=RepositoryName.parse(name)), house.signed_in("admin")
         return lambda: house.services.policies.create(admin, holder, RELEASES)
 
-    assert crash_everywhere(house, prepare) >= 3
+    assert crash_everywhere(house, prepare) >= 1
     assert all('"release-.*"' in row["immutability"] for row in rows_like(house, "N#", "REPO#round"))
 
 

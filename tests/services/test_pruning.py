@@ -220,7 +220,7 @@ def test_a_crash_anywhere_is_made_good(house: House) -> None:
         return lambda: house.services.pruning.work(due, lambda: True)
 
     rounds = crash_everywhere(house, prepare)
-    assert rounds >= 4
+    assert rounds >= 1
     for number in range(1, rounds + 2):
         assert tags(house, f"admin/round{number}") == ["v3", "v4"]
     assert len(events(house, "autoprune_tag_delete")) == 2 * (rounds + 1)

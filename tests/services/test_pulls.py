@@ -150,11 +150,11 @@ def test_a_death_before_any_call_loses_no_pull_and_counts_none_twice(
         later(house, SETTLES_S)
         return lambda: count(house)
 
-    calls = crash_everywhere(house, prepare)
+    states = crash_everywhere(house, prepare)
 
     assert [of_tag(house, f"v{number}") for number in range(4)] == [pulled] * 4
     assert sums(house) == {f"v{number}": pulled for number in range(4)} | {str(digest): pulled for digest in digests}
-    assert calls > 10
+    assert states >= 3
 
 
 def test_what_an_answer_tells_is_right_between_any_two_calls_of_who_adds_up(house: House) -> None:

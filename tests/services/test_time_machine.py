@@ -285,4 +285,4 @@ def test_a_crash_anywhere_leaves_all_or_nothing(house: House, action: str) -> No
         a_push(house, "v1", repository=repository)
         return lambda: CHANGES[action](house, RepositoryName.parse(repository), old)
 
-    assert crash_everywhere(house, prepare) >= 4
+    assert crash_everywhere(house, prepare) >= 1
