@@ -1,4 +1,4 @@
-"""The usage log as it is read: a span of days, positions in it, and what its metadata tells besides."""
+"""The usage log as it is read: a span of days, what is asked of it, and what its metadata tells besides."""
 
 import datetime
 from collections.abc import Mapping
@@ -7,56 +7,13 @@ from dataclasses import dataclass
 
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.events import DELETE_TAG, NAMING
-from chalicelib.domain.ids import ALPHABET, LENGTH, is_ulid
+from chalicelib.domain.ids import is_ulid
+from chalicelib.domain.positions import DAY_S, before, day_text, earliest
 
-DAY_S = 86400
 # Quay's: a month is what counts are told of.
 MOST_COUNTED_DAYS = 31
-RANDOM_BITS = 80
 # ULIDs begin with the epoch; the table's numbers, of 38 digits, hold those of two thousand years more.
 LATEST = 2**36 // DAY_S * DAY_S
-
-
-def number_of(position: str) -> int:
-    """A ULID as a number, which sorts as it does."""
-    number = 0
-    for character in position:
-        number = number << 5 | ALPHABET.index(character)
-    return number
-
-
-def position_of(number: int) -> str:
-    """The ULID of a number."""
-    return "".join(ALPHABET[number >> 5 * place & 31] for place in range(LENGTH - 1, -1, -1))
-
-
-def earliest(at: float) -> str:
-    """The lowest ULID of a moment, in seconds since the epoch."""
-    return position_of(int(at * 1000) << RANDOM_BITS)
-
-
-def before(position: str) -> str:
-    """The ULID just before one."""
-    return position_of(number_of(position) - 1)
-
-
-def past(position: str) -> str:
-    """The ULID just after one."""
-    return position_of(number_of(position) + 1)
-
-
-def day_of(position: str) -> str:
-    """The day in UTC, `2026-08-31`, of a ULID."""
-    return _text(number_of(position[:10]) // 1000)
-
-
-def day_start(day: str) -> int:
-    """Seconds since the epoch at which a day in UTC begins."""
-    return int(datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.UTC).timestamp())
-
-
-def _text(at: float) -> str:
-    return datetime.datetime.fromtimestamp(at, datetime.UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +48,7 @@ class Period:
     @property
     def days(self) -> list[str]:
         """Its days, in order."""
-        return [_text(at) for at in range(self.start, self.end, DAY_S)]
+        return [day_text(at) for at in range(self.start, self.end, DAY_S)]
 
     def newest_before(self, position: str | None) -> str:
         """Where a page begins: past the position that the page before ended with, if there was such a page."""

@@ -15,6 +15,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.keys.targets import TagTarget, read_target
 from chalicelib.storage.repositories import RepositoryRow, RepositoryStore
 from chalicelib.storage.table import Transaction, until_won
 from chalicelib.storage.tags import LifeRow, TagStore, read_image
@@ -41,8 +42,8 @@ class Expiry:
 
         A life that somebody ended before its time is left as it is. Raises ValueError for what is no tag's life.
         """
-        found = keys.read_target(due.target)
-        if not isinstance(found, keys.TagTarget):
+        found = read_target(due.target)
+        if not isinstance(found, TagTarget):
             raise ValueError(f"no expiry timer is for {due.target}")
         return until_won(lambda: self._expire(found))
 
@@ -54,9 +55,9 @@ class Expiry:
         found = read_image(image)
         if found is not None:
             repository_id, tag = found
-            until_won(lambda: self._expire(keys.TagTarget(repository_id, tag.name, tag.life)))
+            until_won(lambda: self._expire(TagTarget(repository_id, tag.name, tag.life)))
 
-    def _expire(self, found: keys.TagTarget) -> Later | None:
+    def _expire(self, found: TagTarget) -> Later | None:
         life = self._tags.life(found.repository_id, found.name, found.life)
         if life is None or life.ended_at is None or life.is_cut or life.is_told:
             return None
@@ -67,7 +68,7 @@ class Expiry:
             self._record(found, life, repository, life.ended_at)
         return None
 
-    def _record(self, found: keys.TagTarget, life: LifeRow, repository: RepositoryRow, ended_at: int) -> None:
+    def _record(self, found: TagTarget, life: LifeRow, repository: RepositoryRow, ended_at: int) -> None:
         tag = self._tags.get(found.repository_id, found.name)
         namespace = self._accounts.namespace(repository.namespace_id)
         transaction = Transaction()
@@ -82,7 +83,7 @@ class Expiry:
         transaction.commit()
 
 
-def _event(found: keys.TagTarget, life: LifeRow, name: RepositoryName, where: tuple[str, int]) -> Event:
+def _event(found: TagTarget, life: LifeRow, name: RepositoryName, where: tuple[str, int]) -> Event:
     """The record, under an id that follows from the life, so that there is one however often it is written."""
     namespace_id, ended_at = where
     identifier = ulid(ended_at)[:10] + hashlib.sha256(found.life.encode()).hexdigest()[:16].upper()

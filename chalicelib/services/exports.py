@@ -14,8 +14,9 @@ from chalicelib.domain.errors import BlobUploadInvalid, FieldInvalid, NothingThe
 from chalicelib.domain.events import Event
 from chalicelib.domain.exports import END, FAILURE, SUCCESS, Export, record
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.logs import DAY_S, Asked, Period, before, earliest, past, with_quays_words
+from chalicelib.domain.logs import Asked, Period, with_quays_words
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.positions import DAY_S, before, earliest, past
 from chalicelib.domain.timers import EXPORT, Due, HasTime, Later, pause_s
 from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.logs import Logs, Whose

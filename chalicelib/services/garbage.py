@@ -23,6 +23,14 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore, NamespaceRow
 from chalicelib.storage.blobs import BlobLinkRow, BlobStore
 from chalicelib.storage.garbage import NOTHING, Edge, Freed, GarbageStore
+from chalicelib.storage.keys.targets import (
+    BytesTarget,
+    KeyTarget,
+    LinkTarget,
+    ManifestTarget,
+    UploadTarget,
+    read_target,
+)
 from chalicelib.storage.labels import LabelStore
 from chalicelib.storage.manifests import BodyRow, ManifestRow, ManifestStore
 from chalicelib.storage.objects import Gone, ObjectStore
@@ -88,17 +96,17 @@ class Garbage:
 
     def collect(self, target: str) -> Outcome:
         """Looks at what a garbage timer is for. Raises Unavailable when others were in the way too often."""
-        found = keys.read_target(target)
+        found = read_target(target)
         match found:
-            case keys.ManifestTarget(repository_id, digest):
+            case ManifestTarget(repository_id, digest):
                 return until_won(lambda: self._manifest(repository_id, digest))
-            case keys.LinkTarget(repository_id, digest):
+            case LinkTarget(repository_id, digest):
                 return until_won(lambda: self._link(repository_id, digest))
-            case keys.BytesTarget(digest):
+            case BytesTarget(digest):
                 return until_won(lambda: self._bytes(digest))
-            case keys.KeyTarget(digest, s3_key):
+            case KeyTarget(digest, s3_key):
                 return until_won(lambda: self._key(digest, s3_key))
-            case keys.UploadTarget(upload_id):
+            case UploadTarget(upload_id):
                 return until_won(lambda: Outcome(self._leftovers.collect(upload_id)))
         raise ValueError(f"no garbage timer is for {target}")
 

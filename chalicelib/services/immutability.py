@@ -16,8 +16,8 @@ from chalicelib.domain.policies import Names, from_text
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.timers import SETTLED_S, Due, HasTime, Later
 from chalicelib.services import patterns
-from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.keys.targets import NamespaceTarget, RepositoryTarget, Target, read_target
 from chalicelib.storage.repositories import RepositoryStore
 from chalicelib.storage.table import Transaction, until_won
 from chalicelib.storage.tags import TagRow, TagStore
@@ -64,14 +64,14 @@ class Immutability:
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Goes on with a walk, of which there are two. Raises ValueError for what no policy is for."""
-        walk, target = Walk.read(due.place), keys.read_target(due.target)
+        walk, target = Walk.read(due.place), read_target(due.target)
         left = self._walk(target, walk, has_time)
         now = int(self._clock())
         if left is not None:
             return Later(now, str(left))
         return None if walk.is_second else Later(now + SETTLED_S, str(Walk(is_second=True)))
 
-    def _walk(self, target: keys.Target, walk: Walk, has_time: HasTime) -> Walk | None:
+    def _walk(self, target: Target, walk: Walk, has_time: HasTime) -> Walk | None:
         """Where the time was up; None at the end."""
         for repository in self._all(target, walk.after):
             tag = walk.tag if walk.repository_id == repository.id else ""
@@ -94,30 +94,30 @@ class Immutability:
                 break
         return found
 
-    def _all(self, target: keys.Target, after: str) -> Iterator[Repository]:
+    def _all(self, target: Target, after: str) -> Iterator[Repository]:
         match target:
-            case keys.NamespaceTarget(namespace_id):
+            case NamespaceTarget(namespace_id):
                 namespace = self._accounts.namespace(namespace_id)
                 if namespace is not None and namespace.state == "live":
                     for row in self._repositories.in_namespace(namespace_id, after, REPOSITORIES):
                         name = RepositoryName(namespace.name, row.name)
                         yield Repository(row.repository_id, namespace_id, name)
-            case keys.RepositoryTarget(repository_id):
+            case RepositoryTarget(repository_id):
                 found = self._repositories.get(repository_id)
                 if found is not None and found.is_live:
                     yield Repository(repository_id, found.namespace_id, RepositoryName(found.namespace, found.name))
             case _:
                 raise ValueError(f"no policy is for {target}")
 
-    def _rules(self, target: keys.Target, repository: Repository) -> list[Names]:
+    def _rules(self, target: Target, repository: Repository) -> list[Names]:
         """The policies as they are now."""
-        if isinstance(target, keys.NamespaceTarget):
+        if isinstance(target, NamespaceTarget):
             namespace = self._accounts.namespace(repository.namespace_id)
             return from_text(namespace.immutability) if namespace else []
         row = self._repositories.find(repository.namespace_id, repository.name)
         return from_text(row.immutability) if row and row.repository_id == repository.id else []
 
-    def _fix(self, target: keys.Target, repository: Repository, shown: Sequence[TagRow]) -> None:
+    def _fix(self, target: Target, repository: Repository, shown: Sequence[TagRow]) -> None:
         names = [row.name for row in shown if not row.immutable]
 
         def attempt() -> None:

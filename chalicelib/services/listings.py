@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.domain.logs import DAY_S, before, earliest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.positions import DAY_S, before, earliest
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.repositories import Repository
 from chalicelib.services.sealing import PageTokens

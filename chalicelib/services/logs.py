@@ -9,18 +9,10 @@ from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Kind
 from chalicelib.domain.errors import FieldInvalid, Unavailable
-from chalicelib.domain.logs import (
-    DAY_S,
-    Asked,
-    Period,
-    check_countable,
-    day_of,
-    day_start,
-    earliest,
-    with_quays_words,
-)
+from chalicelib.domain.logs import Asked, Period, check_countable, with_quays_words
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.positions import DAY_S, day_of, day_start, earliest
 from chalicelib.domain.pulls import HOUR_S
 from chalicelib.services.access import Access
 from chalicelib.storage.accounts import AccountStore

@@ -20,6 +20,7 @@ from chalicelib.services import patterns
 from chalicelib.services.tags import TagMoves
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore, NamespaceRow
+from chalicelib.storage.keys.targets import NamespaceTarget, RepositoryTarget, Target, read_target
 from chalicelib.storage.manifests import ManifestStore
 from chalicelib.storage.policies import PolicyStore
 from chalicelib.storage.repositories import RepositoryNameRow, RepositoryStore
@@ -135,7 +136,7 @@ class Pruning:
         Raises ValueError for what no policy is for.
         """
         spot = Spot.read(due.place)
-        found = self._round(keys.read_target(due.target), spot)
+        found = self._round(read_target(due.target), spot)
         policies = sorted(found.policies(), key=lambda one: one.uuid) if found else []
         if found is None or not policies:
             return None
@@ -143,16 +144,16 @@ class Pruning:
         now = int(self._clock())
         return Later(now, str(left)) if left else Later(now + HOUR_S)
 
-    def _round(self, target: keys.Target, spot: Spot) -> Round | None:
+    def _round(self, target: Target, spot: Spot) -> Round | None:
         match target:
-            case keys.NamespaceTarget(namespace_id):
+            case NamespaceTarget(namespace_id):
                 namespace = self._accounts.namespace(namespace_id)
                 if namespace is None or namespace.state != "live":
                     return None
                 return Round(
                     lambda: self._store.of_namespace(namespace_id, Kind.PRUNE), self._all(namespace_id, namespace, spot)
                 )
-            case keys.RepositoryTarget(repository_id):
+            case RepositoryTarget(repository_id):
                 row = self._repositories.get(repository_id)
                 if row is None:
                     return None

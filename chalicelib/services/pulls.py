@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest, digest_or_none
 from chalicelib.domain.errors import NothingThere
-from chalicelib.domain.logs import before, earliest, past
 from chalicelib.domain.names import TAG, RepositoryName
 from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.positions import before, earliest, past
 from chalicelib.domain.pulls import HOUR_S, Sum, parts, settled_at, sums
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.access import Access
 from chalicelib.storage import keys
+from chalicelib.storage.keys.targets import HourTarget, read_target
 from chalicelib.storage.manifests import ManifestRow
 from chalicelib.storage.pulls import PullCursorRow, PullStore
 from chalicelib.storage.table import Batch, until_won
@@ -97,8 +98,8 @@ class Pulls:
 
         Raises ValueError for what has no pulls.
         """
-        found = keys.read_target(due.target)
-        if not isinstance(found, keys.HourTarget):
+        found = read_target(due.target)
+        if not isinstance(found, HourTarget):
             raise ValueError(f"no pulls are of {due.target}")
         now = self._clock()
         last = before(earliest(settled_at(now)))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from chalicelib.domain.timers import SETTLED_S, Due, HasTime, Later
 from chalicelib.storage import keys
 from chalicelib.storage.accounts import AccountStore
+from chalicelib.storage.keys.targets import NamespaceTarget, read_target
 from chalicelib.storage.timers import TimerRow, TimerStore
 
 PAGE = 100
@@ -24,8 +25,8 @@ class Windows:
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Goes on with a walk over what died, of which there are two. Raises ValueError for what is no namespace."""
-        found = keys.read_target(due.target)
-        if not isinstance(found, keys.NamespaceTarget):
+        found = read_target(due.target)
+        if not isinstance(found, NamespaceTarget):
             raise ValueError(f"no window is over {due.target}")
         is_second = due.place.startswith(SECOND)
         after = due.place.removeprefix(SECOND)

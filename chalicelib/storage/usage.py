@@ -14,7 +14,7 @@ from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
-from chalicelib.domain.logs import DAY_S, day_start, number_of
+from chalicelib.domain.positions import DAY_S, day_start, number_of
 from chalicelib.domain.pulls import Pull, due_at
 from chalicelib.domain.timers import PULLS as COUNTING
 from chalicelib.storage import keys

@@ -4,41 +4,12 @@ import pytest
 
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.logs import (
-    DAY_S,
-    Asked,
-    Period,
-    before,
-    check_countable,
-    day_of,
-    day_start,
-    earliest,
-    number_of,
-    position_of,
-    with_quays_words,
-)
+from chalicelib.domain.logs import Asked, Period, check_countable, with_quays_words
+from chalicelib.domain.positions import DAY_S, before, day_start
 
 # 14 November 2023, 22:13:20 UTC.
 NOW = 1_700_000_000
 MIDNIGHT = NOW // DAY_S * DAY_S
-
-
-def test_a_ulid_and_its_number_are_one_and_sort_alike() -> None:
-    made = sorted(ulid(NOW + number / 1000) for number in range(50))
-
-    assert [position_of(number_of(one)) for one in made] == made
-    assert sorted(made, key=number_of) == made
-    assert before(made[3]) < made[3]
-    assert number_of(made[3]) - number_of(before(made[3])) == 1
-
-
-def test_a_day_is_one_in_greenwich() -> None:
-    assert [day_of(ulid(MIDNIGHT + seconds)) for seconds in (-0.001, 0, 86399.9, 86400)] == [
-        "2023-11-13", "2023-11-14", "2023-11-14", "2023-11-15",
-    ]  # fmt: skip
-    assert day_start("2023-11-14") == MIDNIGHT
-    assert earliest(MIDNIGHT) <= ulid(MIDNIGHT)
-    assert earliest(MIDNIGHT) > ulid(MIDNIGHT - 0.001)
 
 
 @pytest.mark.parametrize("start", [None, "", "yesterday", "2023-11-14", "13/13/2023"])

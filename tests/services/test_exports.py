@@ -11,8 +11,9 @@ from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, OutgoingFailed
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.logs import DAY_S, Asked
+from chalicelib.domain.logs import Asked
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.positions import DAY_S
 from chalicelib.domain.timers import EXPORT
 from chalicelib.remote.outgoing import Answer, Outgoing
 from chalicelib.services import exports

@@ -10,9 +10,10 @@ from chalicelib.domain.accounts import Kind
 from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, Unauthenticated, Unavailable
 from chalicelib.domain.events import PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.logs import DAY_S, Asked, day_start
+from chalicelib.domain.logs import Asked
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.positions import DAY_S, day_start
 from chalicelib.services import logs
 from chalicelib.services.logs import PAGE, LogPage, Whose
 from chalicelib.services.usage import hour_key

@@ -25,7 +25,7 @@ VALUES: dict[object, tuple[Any, Any]] = {
 
 
 # They read a key and build none.
-READING = ("namespace_id", "upload_id", "manifest_digest", "read_target", "repository_id", "holder_id")
+READING = ("namespace_id", "upload_id", "manifest_digest", "repository_id", "holder_id")
 
 
 def builders() -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -6,9 +6,10 @@ import pytest
 
 from chalicelib.domain.events import DELETE_TAG, PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.logs import day_of, earliest, number_of, past, position_of
+from chalicelib.domain.positions import day_of, earliest, number_of, past, position_of
 from chalicelib.domain.pulls import due_at
 from chalicelib.storage import keys
+from chalicelib.storage.keys.targets import HourTarget, read_target
 from chalicelib.storage.table import LostRace, Transaction, absent
 from chalicelib.storage.timers import timer
 from chalicelib.storage.usage import (
@@ -163,7 +164,7 @@ def test_pulls_take_the_timers_along_by_which_they_are_counted(house: House) -> 
         STORE.write_pulls([an_event(PULL)], [("r", hour)])
         (row,) = rows_like(house, "TIMER#")
         assert (row["kind"], row["target"], row["due_at"]) == ("pulls", keys.hour_target("r", hour), due_at("r", hour))
-    assert keys.read_target(row["target"]) == keys.HourTarget("r", hour)
+    assert read_target(row["target"]) == HourTarget("r", hour)
 
 
 def test_a_page_of_pulls_is_one_call_and_tells_what_each_was_of(house: House) -> None:

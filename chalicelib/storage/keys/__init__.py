@@ -81,4 +81,4 @@ from chalicelib.storage.keys.drawn import SHARDS as SHARDS
 from chalicelib.storage.keys.drawn import Key as Key
 from chalicelib.storage.keys.indexes import *
 from chalicelib.storage.keys.repositories import *
-from chalicelib.storage.keys.targets import *
+from chalicelib.storage.keys.timers import *
