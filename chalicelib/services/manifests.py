@@ -287,7 +287,8 @@ class Manifests:
         row.live_until = moves.remaining(manifest.digest, dict.fromkeys(again, now)) if again else row.live_until
         if tags:
             row.live_until = max(row.live_until or 0, end_of(expires_at))
-        row.leased_until = None if tags else self._lease.until(now)
+        if not tags:
+            row.leased_until = self._lease.until(now)
         moves.settle(seen.rights.window_s, beside=manifest.digest)
         if stored is None or not stored.is_living:
             transaction.put(self._store.put_body(repository.id, manifest, push_ulid))
@@ -321,6 +322,8 @@ class Manifests:
             ulid=push_ulid,
             pushed_at=living.pushed_at if living else now,
             live_until=living.live_until if living else None,
+            # A lease is somebody's, whoever points a tag to the manifest meanwhile.
+            leased_until=living.leased_until if living else None,
             labeled=stored.labeled if stored else None,
         )
 

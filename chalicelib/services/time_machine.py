@@ -281,7 +281,7 @@ class TimeMachine:
             self._record(made, TAG_FIXED, fixed, digest, {})
         if row.deleted_at is not None:
             self._manifests.show_referrer(made.transaction, made.repository.id, row, digest)
-        row.state, row.deleted_at, row.leased_until = State.LIVE.value, None, None
+        row.state, row.deleted_at = State.LIVE.value, None
         row.live_until = made.moves.remaining(digest, {tag: end_of(end)})
         made.moves.settle(made.window_s, beside=digest)
         self._manifests.put(made.transaction, row, row)

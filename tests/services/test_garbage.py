@@ -36,12 +36,29 @@ def delete(house: House, digest: Digest) -> None:
 
 def is_pullable(house: House, reference: Digest | str) -> bool:
     try:
-        house.services.manifests.find(
-            someone(house, "", "admin/app") if False else someone(house, "admin", "admin/app"), NAME, reference
-        )
+        house.services.manifests.find(someone(house, "admin", "admin/app"), NAME, reference)
     except ManifestUnknown:
         return False
     return True
+
+
+@pytest.mark.parametrize("how", ["push", "point"])
+def test_a_lease_outlives_a_tag_that_somebody_else_gave_and_took(house: House, how: str) -> None:
+    """A child of an index that is still on its way."""
+    window(house, 0)
+    child = a_push(house)
+    if how == "push":
+        a_bare_push(house, child, "v1")
+    else:
+        house.services.time_machine.point(house.signed_in("admin"), NAME, "v1", str(child.digest))
+    delete_tag(house, "v1")
+
+    sweep(house)
+
+    assert is_pullable(house, child.digest)
+    a_bare_push(house, an_index([child.digest]), "v2")
+    outlive(house)
+    assert is_pullable(house, child.digest)
 
 
 def test_a_deleted_tag_frees_everything_when_window_and_grace_have_passed(house: House) -> None:
