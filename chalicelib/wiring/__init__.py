@@ -1,6 +1,6 @@
 """Which store serves which service: built once per cold start, on first use.
 
-What no request under /v2 needs is imported where it is built: each module costs every cold start a millisecond or two.
+What a pull does not need is imported where it is built: each module costs every cold start a millisecond or two.
 """
 
 from functools import cache, cached_property
@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING
 from chalicelib.services.arrivals import Arrivals
 from chalicelib.services.blobs import Blobs
 from chalicelib.services.expirations import Expirations
-from chalicelib.services.grants import Grants
 from chalicelib.services.manifests import Manifests
-from chalicelib.services.referrers import Referrers
-from chalicelib.services.relays import Relays
 from chalicelib.services.repositories import Repositories
 from chalicelib.services.tags import Tags
-from chalicelib.services.upload_tokens import UploadTokens
-from chalicelib.services.uploads import Uploads
 from chalicelib.settings import settings
 from chalicelib.storage.usage import UsageStore
 from chalicelib.wiring.cleaning import Cleaning
@@ -24,16 +19,21 @@ from chalicelib.wiring.cleaning import Cleaning
 if TYPE_CHECKING:
     from chalicelib.domain.timers import Work
     from chalicelib.services.exports import Exports
+    from chalicelib.services.grants import Grants
     from chalicelib.services.health import Checks
     from chalicelib.services.listings import Listings
     from chalicelib.services.logs import Logs
     from chalicelib.services.overviews import Overviews
     from chalicelib.services.pulls import Pulls
     from chalicelib.services.reconcile import Reconcile
+    from chalicelib.services.referrers import Referrers
+    from chalicelib.services.relays import Relays
     from chalicelib.services.search import Search
     from chalicelib.services.sights import Sights
     from chalicelib.services.stars import Stars
     from chalicelib.services.timers import Timers
+    from chalicelib.services.upload_tokens import UploadTokens
+    from chalicelib.services.uploads import Uploads
     from chalicelib.storage.sights import SightStore
 
 
@@ -177,14 +177,18 @@ class Services(Cleaning):
         return Blobs(self.access, self._blobs, self._repositories, self.arrivals, self._lease, self._clock)
 
     @cached_property
-    def upload_tokens(self) -> UploadTokens:
+    def upload_tokens(self) -> "UploadTokens":
         """Tokens in the addresses of uploads."""
+        from chalicelib.services.upload_tokens import UploadTokens
+
         chosen = self.settings
         return UploadTokens(self.secrets.upload, chosen.upload_s, chosen.grant_s, self._clock)
 
     @cached_property
-    def uploads(self) -> Uploads:
+    def uploads(self) -> "Uploads":
         """Uploads."""
+        from chalicelib.services.uploads import Uploads
+
         return Uploads(
             self.access,
             self.repositories,
@@ -197,13 +201,17 @@ class Services(Cleaning):
         )
 
     @cached_property
-    def relays(self) -> Relays:
+    def relays(self) -> "Relays":
         """What relays are granted."""
+        from chalicelib.services.relays import Relays
+
         return Relays(self.uploads, self.upload_tokens, self._uploads, self.objects)
 
     @cached_property
-    def grants(self) -> Grants:
+    def grants(self) -> "Grants":
         """What pushers without a key of ours are granted."""
+        from chalicelib.services.grants import Grants
+
         return Grants(self.uploads, self.upload_tokens, self.blobs, self._uploads, self.objects)
 
     @cached_property
@@ -227,8 +235,10 @@ class Services(Cleaning):
         return Tags(self.access, self.usage, self._tags, self._manifests, self._clock)
 
     @cached_property
-    def referrers(self) -> Referrers:
+    def referrers(self) -> "Referrers":
         """Referrers."""
+        from chalicelib.services.referrers import Referrers
+
         return Referrers(self.access, self._manifests)
 
     @cached_property

@@ -19,7 +19,6 @@ from chalicelib.storage.table import open_table
 from chalicelib.storage.tags import TagStore
 from chalicelib.storage.teams import TeamStore
 from chalicelib.storage.tokens import TokenStore
-from chalicelib.storage.uploads import UploadStore
 from chalicelib.storage.usage import UsageStore
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.services.sealing import Envelope
     from chalicelib.storage.applications import ApplicationStore
     from chalicelib.storage.permissions import PermissionStore
+    from chalicelib.storage.uploads import UploadStore
 
 
 class Foundations:
@@ -38,7 +38,7 @@ class Foundations:
         self._table = open_table(chosen.table, chosen.connections, fast_reads=chosen.fast_reads)
         self.objects = ObjectStore(chosen.bucket, self._table, chosen.connections)
         self._accounts, self._repositories, self._teams = AccountStore(), RepositoryStore(), TeamStore()
-        self._blobs, self._uploads, self._tags = BlobStore(), UploadStore(), TagStore()
+        self._blobs, self._tags = BlobStore(), TagStore()
         self._manifests, self._tokens = ManifestStore(self.objects), TokenStore()
 
     @cached_property
@@ -46,6 +46,12 @@ class Foundations:
         from chalicelib.storage.applications import ApplicationStore
 
         return ApplicationStore(self._tokens)
+
+    @cached_property
+    def _uploads(self) -> "UploadStore":
+        from chalicelib.storage.uploads import UploadStore
+
+        return UploadStore()
 
     @cached_property
     def _permissions(self) -> "PermissionStore":

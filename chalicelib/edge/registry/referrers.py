@@ -1,5 +1,7 @@
 """`/v2/<name>/referrers/<digest>`."""
 
+from typing import TYPE_CHECKING
+
 from chalice.app import Blueprint
 
 from chalicelib.domain import media_types
@@ -7,8 +9,10 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.edge import asking
 from chalicelib.edge.reply import Headers, Reply, as_json, next_link
-from chalicelib.services.referrers import Referrer
 from chalicelib.wiring import services
+
+if TYPE_CHECKING:
+    from chalicelib.services.referrers import Referrer
 
 blueprint = Blueprint(__name__)
 
@@ -33,7 +37,7 @@ def list_referrers(repository: str, digest: str) -> Reply:
     return as_json(index, headers=headers)
 
 
-def _descriptor(referrer: Referrer) -> dict[str, object]:
+def _descriptor(referrer: "Referrer") -> dict[str, object]:
     descriptor: dict[str, object] = {
         "mediaType": referrer.media_type,
         "digest": str(referrer.digest),

@@ -19,7 +19,6 @@ from chalicelib.domain.permissions import PUSH, Actor
 from chalicelib.edge import asking
 from chalicelib.edge.registry.uploads import PATH, created
 from chalicelib.edge.reply import Reply, as_json
-from chalicelib.services.relays import Stored
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -83,6 +82,8 @@ def _number(said: dict[str, Any], name: str, default: int | None = None) -> int:
 @blueprint.route(PATH + "/parts", methods=["POST"])
 def store(repository: str, upload: str) -> Reply:
     """What was put: `{"before", "after", "state", "parts": [[number, etag, size]], "tail": [key, size] or null}`."""
+    from chalicelib.services.relays import Stored
+
     said = _said(repository)
     parts = [Stored(int(number), str(etag), int(size)) for number, etag, size in said["parts"]]
     tail = (str(said["tail"][0]), int(said["tail"][1])) if said["tail"] else None

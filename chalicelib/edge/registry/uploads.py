@@ -1,5 +1,7 @@
 """`/v2/<name>/blobs/uploads/…`: blobs on their way in."""
 
+from typing import TYPE_CHECKING
+
 from chalice.app import Blueprint
 
 from chalicelib.domain.digests import Digest, parse_algorithm
@@ -8,8 +10,10 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.uploads import LARGEST_BODY, Chunk
 from chalicelib.edge import asking
 from chalicelib.edge.reply import Headers, Reply, empty
-from chalicelib.services.uploads import Progress
 from chalicelib.wiring import services
+
+if TYPE_CHECKING:
+    from chalicelib.services.uploads import Progress
 
 blueprint = Blueprint(__name__)
 PATH = "/v2/{repository}/blobs/uploads/{upload}"
@@ -92,7 +96,7 @@ def _check_length() -> None:
         raise SizeInvalid(int(declared[:20]), len(asking.body()))
 
 
-def _accepted(repository: str, progress: Progress, status: int, more: Headers | None = None) -> Reply:
+def _accepted(repository: str, progress: "Progress", status: int, more: Headers | None = None) -> Reply:
     headers: Headers = {
         "Location": f"/v2/{repository}/blobs/uploads/{progress.token}",
         "Range": f"0-{max(progress.offset - 1, 0)}",
