@@ -3,7 +3,9 @@
 import ast
 import importlib.util
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 
 from infra.packaging.seal import REPLACED
@@ -39,6 +41,14 @@ def test_a_docstring_that_nobody_makes_is_a_text_without_words() -> None:
     exec(REPLACED["botocore/docs/docstring.py"], given)
 
     assert given["ClientMethodDocstring"](operation_model=None, include_signature=False) == ""
+
+
+def test_the_certificates_are_found_where_certifi_finds_them() -> None:
+    given: dict[str, Any] = {"__file__": str(SITE / "certifi" / "core.py")}
+    exec(REPLACED["certifi/core.py"], given)
+
+    assert given["where"]() == certifi.where()
+    assert given["contents"]() == certifi.contents()
 
 
 @pytest.mark.parametrize("name", REPLACED)
