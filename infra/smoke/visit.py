@@ -161,15 +161,14 @@ class Visit:
     def clear(self) -> list[str]:
         """Takes away whatever was or may have been pushed; what could not be, with the reason.
 
-        A request that broke off may make a manifest or blob after the DELETE that found none: all is tried again then.
+        A request that broke off may make a manifest or blob after the DELETE that found none: all rounds are gone then.
         """
-        is_late, self._unanswered = self._unanswered > 0, 0
-        left = self._cleared()
+        may_be_late, left = self._unanswered > 0, self._cleared()
         for pause_s in PAUSES_S:
-            if not is_late and not any(leftover.was_refused for leftover in left):
+            if not may_be_late and not any(leftover.was_refused for leftover in left):
                 break
             time.sleep(pause_s)
-            is_late, left = False, self._cleared()
+            left = self._cleared()
         self._manifests, self._uploads, self._blobs, self._unanswered = {}, {}, {}, 0
         return [leftover.reason for leftover in left]
 
