@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 from uuid import uuid4
+from weakref import WeakSet
 
 from pynamodb.connection.base import MetaTable
 from pynamodb.signals import pre_dynamodb_send
@@ -29,6 +30,8 @@ from infra.local.servers import credentials, endpoints, servers
 
 BUCKET = "tests"
 SHARED: dict[str, tuple[Any, Any]] = {}
+# Those that somebody still lives in: a listener a house, which keeps it, would make each call slower than the last.
+HOUSES: WeakSet["House"] = WeakSet()
 
 
 @contextmanager
@@ -74,6 +77,21 @@ class Calls:
         return taken
 
 
+def count_table(_sender: object, operation_name: str, **_: object) -> None:
+    """Notes a call of DynamoDB for every house: they share their clients."""
+    for house in tuple(HOUSES):
+        house.calls.names.append(operation_name)
+
+
+def count_bucket(event_name: str, **_: object) -> None:
+    """Notes a call of S3 likewise."""
+    for house in tuple(HOUSES):
+        house.calls.names.append(event_name.rpartition(".")[2])
+
+
+pre_dynamodb_send.connect(count_table)
+
+
 class House:
     """All services over a table of their own. `admin` is the first user, with the password `password`."""
 
@@ -89,8 +107,7 @@ class House:
         seed.make_table(self.settings.table, self.services._table.connection.client)
         self.services.accounts.create_user("admin", "password", first=True)
         self.calls = Calls()
-        pre_dynamodb_send.connect(self._count_table, weak=True)
-        self.services.objects.client.meta.events.register("before-send.s3.*", self._count_bucket)
+        HOUSES.add(self)
 
     def _share_connections(self, place: str) -> None:
         """Lets the houses of a process share their clients: botocore takes a second to make two."""
@@ -100,13 +117,8 @@ class House:
             table.connection.add_meta_table(MetaTable(description(self.settings.table)))
             return
         SHARED[place] = table.connection, objects.client
+        objects.client.meta.events.register("before-send.s3.*", count_bucket)
         seed.make_bucket(BUCKET, objects.client)
-
-    def _count_table(self, _sender: object, operation_name: str, **_: object) -> None:
-        self.calls.names.append(operation_name)
-
-    def _count_bucket(self, event_name: str, **_: object) -> None:
-        self.calls.names.append(event_name.rpartition(".")[2])
 
     def account(self, name: str = "admin") -> AccountRow:
         """An account by its name."""
