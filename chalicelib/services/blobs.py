@@ -134,7 +134,9 @@ class Blobs:
         if view.link is not None and view.link.deleted_at is None:
             return True
         is_old = view.link is not None and made_at(s3_key.rpartition("/")[2]) <= (view.link.deleted_at or 0)
-        if fence.row is not None or is_old:
+        # Found before, and given up since: what was deleted does not come back because its bytes are still there.
+        was_found = view.link is None and view.blob is not None and view.blob.s3_key == s3_key
+        if fence.row is not None or is_old or was_found:
             return False
         if view.stored_link is None:
             view.room = check_room(namespace.row, size, self._clock())

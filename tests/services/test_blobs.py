@@ -10,6 +10,7 @@ from chalicelib.domain.errors import BlobInUse, BlobUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Visibility
+from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.blobs import BlobLinkRow, BlobRow, FenceRow
 from chalicelib.storage.manifests import ManifestRow
@@ -26,6 +27,7 @@ from tests.rows import (
     repository_of,
     rows_like,
 )
+from tests.sweeping import sweep
 
 NAME = RepositoryName.parse("admin/app")
 BASE = RepositoryName.parse("admin/base")
@@ -320,6 +322,8 @@ def test_a_deleted_blob_that_is_pushed_again_to_the_edge_is_back(house: House) -
     assert is_shown(house)
     house.services.blobs.delete(someone(house, "admin", "admin/app"), NAME, DIGEST)
     assert not is_shown(house), "its old bytes do not bring it back"
+    sweep(house, GARBAGE)
+    assert (rows_like(house, "R#", "BLOB#"), is_shown(house)) == ([], False), "nor do they without its link"
 
     at_the_edge(house, CONTENT, house.clock() + 10)
 
