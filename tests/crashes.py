@@ -125,17 +125,3 @@ def meanwhile(house: House, number: int, other: Callable[[], object]) -> Iterato
 
     with before_calls(house, called):
         yield done
-
-
-@contextmanager
-def just_before(house: House, number: int, other: Callable[[], object]) -> Iterator[list[bool]]:
-    """Runs another operation whole before the call of this number, counted from 1; gives whether there was one."""
-    calls, happened = count(1), list[bool]()
-
-    def called(*_: object, **__: object) -> None:
-        if not happened and next(calls) == number:
-            happened.append(True)
-            other()
-
-    with before_calls(house, called):
-        yield happened

@@ -29,7 +29,7 @@ from infra.local.stream import Stream, filters
 from infra.local.timetolive import TimeToLive
 from tests import invariants
 from tests.builders import a_manifest, a_repository, an_index, at_the_edge, someone
-from tests.crashes import Crash, crash_before, just_before
+from tests.crashes import Crash, crash_before, meanwhile
 from tests.houses import House
 from tests.rows import DELETING, change, object_keys, repository_of, rows_like
 from tests.sweeping import sweep
@@ -195,7 +195,7 @@ class Registry(RuleBasedStateMachine):
                 missing.update(error.digests)
             return not missing
 
-        with just_before(self.house, between, lambda: sweep(self.house, EXPIRY, GARBAGE)):
+        with meanwhile(self.house, between, lambda: sweep(self.house, EXPIRY, GARBAGE)):
             if self.dying(death, push) and not tags:
                 self.leased[repository, manifest.digest] = self.now + LEASE_S - 1
         kept = {str(digest) for where, digest in self.held(self.promised) if where == repository}

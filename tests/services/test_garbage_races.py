@@ -10,7 +10,7 @@ from chalicelib.storage.blobs import BlobRow
 from chalicelib.storage.table import get
 from tests import invariants
 from tests.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_referrer, an_index
-from tests.crashes import crash_everywhere, just_before
+from tests.crashes import crash_everywhere, meanwhile
 from tests.houses import House
 from tests.rows import object_keys, repository_of, rows_like
 from tests.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
@@ -20,7 +20,7 @@ def everywhere(house: House, prepare: Callable[[int], tuple[Callable[[], object]
     """Runs `other` before each call of an operation in turn; `prepare` gives both. Gives how many calls there are."""
     for number in count(1):
         operation, other = prepare(number)
-        with just_before(house, number, other) as happened:
+        with meanwhile(house, number, other) as happened:
             operation()
         invariants.check(house)
         if not happened:
