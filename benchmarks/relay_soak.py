@@ -32,7 +32,7 @@ from benchmarks.stacks import OurStack, StackError
 from tests.clients.images import Layout, an_image, content_of
 from tests.clients.programs import make_environment
 from tests.clients.registry import Registry
-from tests.stack import ROOT, Stack, free_port
+from tests.support.stack import ROOT, Stack, free_port
 
 CEILING_BYTES = 100_000_000
 START_S, PUSH_S = 20, 1800

@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from benchmarks.client import Client, address_of
 from benchmarks.processes import environment, listening_on, tree
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 START_S = 30
 PEER_BUCKET = "benchmark-peer"

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import FieldInvalid, SettingInvalid
-from chalicelib.domain.expirations import SOURCES
+from chalicelib.domain.expiry_labels import SOURCES
 
 DOWNLOADS = ("redirect", "edge")
 EDGES = ("off", "on", "staging")

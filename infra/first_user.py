@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.domain.errors import RegistryError
-from chalicelib.services.accounts import Accounts
+from chalicelib.services.accounts.accounts import Accounts
 from chalicelib.settings import Settings
 from chalicelib.wiring import Services
 from infra.arns import arn_of

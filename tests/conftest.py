@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.houses import House, backing
-from tests.stack import Stack
+from tests.support.backends import House, backing
+from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="session")

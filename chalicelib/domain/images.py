@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain import media_types
-from chalicelib.domain.expirations import moment
+from chalicelib.domain.expiry_labels import moment
 from chalicelib.domain.manifests import SURROGATE
 from chalicelib.domain.tags import FOREVER
 

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.domain.expirations import EXPIRES_AFTER
+from chalicelib.domain.expiry_labels import EXPIRES_AFTER
 from chalicelib.domain.tags import FOREVER, parse_expiry
 
 # Where a label comes from, in Quay's words.

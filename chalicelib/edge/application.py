@@ -15,7 +15,7 @@ from chalice.app import Blueprint, Chalice, Request, Response
 from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
 from chalicelib.edge.dialects import is_registry, to_reply
 from chalicelib.edge.origins import check_origin
-from chalicelib.edge.reply import empty
+from chalicelib.edge.response import empty
 from chalicelib.edge.router import Router
 from chalicelib.telemetry import logger
 

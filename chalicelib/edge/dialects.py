@@ -2,9 +2,9 @@
 
 from chalice.app import Request
 
-from chalicelib.edge.api import errors as quay
+from chalicelib.edge.api.framework import errors as quay
 from chalicelib.edge.registry import errors as oci
-from chalicelib.edge.reply import Reply
+from chalicelib.edge.response import Reply
 
 
 def is_registry(path: str) -> bool:

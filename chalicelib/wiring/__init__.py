@@ -6,35 +6,35 @@ What a pull does not need is imported where it is built: each module costs every
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.services.arrivals import Arrivals
-from chalicelib.services.blobs import Blobs
-from chalicelib.services.expirations import Expirations
-from chalicelib.services.manifests import Manifests
-from chalicelib.services.repositories import Repositories
-from chalicelib.services.tags import Tags
+from chalicelib.services.registry.blobs import Blobs
+from chalicelib.services.registry.direct_uploads import Arrivals
+from chalicelib.services.registry.expiry_labels import Expirations
+from chalicelib.services.registry.manifests import Manifests
+from chalicelib.services.registry.repositories import Repositories
+from chalicelib.services.registry.tags import Tags
 from chalicelib.settings import settings
-from chalicelib.storage.usage import UsageStore
+from chalicelib.storage.activity.usage_log import UsageStore
 from chalicelib.wiring.cleaning import Cleaning
 
 if TYPE_CHECKING:
     from chalicelib.domain.timers import Work
-    from chalicelib.services.exports import Exports
-    from chalicelib.services.grants import Grants
-    from chalicelib.services.health import Checks
-    from chalicelib.services.listings import Listings
-    from chalicelib.services.logs import Logs
-    from chalicelib.services.overviews import Overviews
-    from chalicelib.services.pulls import Pulls
-    from chalicelib.services.reconcile import Reconcile
-    from chalicelib.services.referrers import Referrers
-    from chalicelib.services.relays import Relays
-    from chalicelib.services.search import Search
-    from chalicelib.services.sights import Sights
-    from chalicelib.services.stars import Stars
-    from chalicelib.services.timers import Timers
-    from chalicelib.services.upload_tokens import UploadTokens
-    from chalicelib.services.uploads import Uploads
-    from chalicelib.storage.sights import SightStore
+    from chalicelib.services.activity.exports import Exports
+    from chalicelib.services.activity.pulls import Pulls
+    from chalicelib.services.activity.usage_log_reader import Logs
+    from chalicelib.services.catalog.health import Checks
+    from chalicelib.services.catalog.repository_details import Overviews
+    from chalicelib.services.catalog.repository_listing import Listings
+    from chalicelib.services.catalog.search import Search
+    from chalicelib.services.catalog.stars import Stars
+    from chalicelib.services.catalog.visibility import Sights
+    from chalicelib.services.lifecycle.reconcile import Reconcile
+    from chalicelib.services.lifecycle.timers import Timers
+    from chalicelib.services.registry.presigned_uploads import Grants
+    from chalicelib.services.registry.referrers import Referrers
+    from chalicelib.services.registry.relays import Relays
+    from chalicelib.services.registry.uploads import Uploads
+    from chalicelib.services.security.upload_tokens import UploadTokens
+    from chalicelib.storage.catalog.visibility import SightStore
 
 
 class Services(Cleaning):
@@ -43,15 +43,15 @@ class Services(Cleaning):
     @cached_property
     def logs(self) -> "Logs":
         """The usage log, read."""
-        from chalicelib.services.logs import Logs
+        from chalicelib.services.activity.usage_log_reader import Logs
 
         return Logs(self.access, UsageStore(self.settings.log_s), self._accounts, self._clock)
 
     @cached_property
     def exports(self) -> "Exports":
         """Files of the usage log."""
-        from chalicelib.services.exports import Exports
-        from chalicelib.storage.exports import ExportStore
+        from chalicelib.services.activity.exports import Exports
+        from chalicelib.storage.activity.exports import ExportStore
 
         chosen = self.settings
         return Exports(
@@ -69,8 +69,8 @@ class Services(Cleaning):
     @cached_property
     def checks(self) -> "Checks":
         """What answers."""
-        from chalicelib.services.health import Checks
-        from chalicelib.storage.health import HealthStore
+        from chalicelib.services.catalog.health import Checks
+        from chalicelib.storage.catalog.health import HealthStore
 
         return Checks(HealthStore(self.objects), lambda: self.secrets)
 
@@ -92,22 +92,22 @@ class Services(Cleaning):
 
     @cached_property
     def _sights(self) -> "SightStore":
-        from chalicelib.storage.sights import SightStore
+        from chalicelib.storage.catalog.visibility import SightStore
 
         return SightStore()
 
     @cached_property
     def sights(self) -> "Sights":
         """What actors may see."""
-        from chalicelib.services.sights import Sights
+        from chalicelib.services.catalog.visibility import Sights
 
         return Sights(self.access, self._sights)
 
     @cached_property
     def listings(self) -> "Listings":
         """Lists of repositories."""
-        from chalicelib.services.listings import Listings
-        from chalicelib.services.sealing import PageTokens
+        from chalicelib.services.catalog.repository_listing import Listings
+        from chalicelib.services.security.sealing import PageTokens
 
         return Listings(
             self.sights,
@@ -122,30 +122,30 @@ class Services(Cleaning):
     @cached_property
     def stars(self) -> "Stars":
         """Stars."""
-        from chalicelib.services.stars import Stars
+        from chalicelib.services.catalog.stars import Stars
 
         return Stars(self.access, self.listings, self._accounts, self._repositories, self._clock)
 
     @cached_property
     def search(self) -> "Search":
         """Search."""
-        from chalicelib.services.search import Search
-        from chalicelib.storage.words import WordStore
+        from chalicelib.services.catalog.search import Search
+        from chalicelib.storage.search_words import WordStore
 
         return Search(self.access, self.sights, WordStore(), self._accounts, self._teams, self._repositories)
 
     @cached_property
     def overviews(self) -> "Overviews":
         """Repositories, one at a time."""
-        from chalicelib.services.overviews import Overviews
+        from chalicelib.services.catalog.repository_details import Overviews
 
         return Overviews(self.access, self.logs, self._tags, self._clock)
 
     @cached_property
     def pulls(self) -> "Pulls":
         """Pulls, counted."""
-        from chalicelib.services.pulls import Pulls
-        from chalicelib.storage.pulls import PullStore
+        from chalicelib.services.activity.pulls import Pulls
+        from chalicelib.storage.activity.pulls import PullStore
 
         return Pulls(self.access, PullStore(), UsageStore(self.settings.log_s), self._clock)
 
@@ -158,8 +158,8 @@ class Services(Cleaning):
     @cached_property
     def reconcile(self) -> "Reconcile":
         """The bucket against the table."""
-        from chalicelib.services.reconcile import Reconcile
-        from chalicelib.storage.reconcile import ReconcileStore
+        from chalicelib.services.lifecycle.reconcile import Reconcile
+        from chalicelib.storage.lifecycle.reconcile import ReconcileStore
 
         return Reconcile(
             self.arrivals,
@@ -179,7 +179,7 @@ class Services(Cleaning):
     @cached_property
     def upload_tokens(self) -> "UploadTokens":
         """Tokens in the addresses of uploads."""
-        from chalicelib.services.upload_tokens import UploadTokens
+        from chalicelib.services.security.upload_tokens import UploadTokens
 
         chosen = self.settings
         return UploadTokens(self.secrets.upload, chosen.upload_s, chosen.grant_s, self._clock)
@@ -187,7 +187,7 @@ class Services(Cleaning):
     @cached_property
     def uploads(self) -> "Uploads":
         """Uploads."""
-        from chalicelib.services.uploads import Uploads
+        from chalicelib.services.registry.uploads import Uploads
 
         return Uploads(
             self.access,
@@ -203,14 +203,14 @@ class Services(Cleaning):
     @cached_property
     def relays(self) -> "Relays":
         """What relays are granted."""
-        from chalicelib.services.relays import Relays
+        from chalicelib.services.registry.relays import Relays
 
         return Relays(self.uploads, self.upload_tokens, self._uploads, self.objects)
 
     @cached_property
     def grants(self) -> "Grants":
         """What pushers without a key of ours are granted."""
-        from chalicelib.services.grants import Grants
+        from chalicelib.services.registry.presigned_uploads import Grants
 
         return Grants(self.uploads, self.upload_tokens, self.blobs, self._uploads, self.objects)
 
@@ -237,7 +237,7 @@ class Services(Cleaning):
     @cached_property
     def referrers(self) -> "Referrers":
         """Referrers."""
-        from chalicelib.services.referrers import Referrers
+        from chalicelib.services.registry.referrers import Referrers
 
         return Referrers(self.access, self._manifests)
 
@@ -257,7 +257,7 @@ class Services(Cleaning):
             RENAME,
             WINDOW,
         )
-        from chalicelib.services.timers import Timers
+        from chalicelib.services.lifecycle.timers import Timers
         from chalicelib.storage.timers import TimerStore
 
         owners: dict[str, Work] = {

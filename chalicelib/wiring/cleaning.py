@@ -3,24 +3,24 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.storage.usage import UsageStore
+from chalicelib.storage.activity.usage_log import UsageStore
 from chalicelib.wiring.people import People
 
 if TYPE_CHECKING:
-    from chalicelib.services.deletions import Deletions
-    from chalicelib.services.expiry import Expiry
-    from chalicelib.services.fates import Fates
-    from chalicelib.services.garbage import Garbage
-    from chalicelib.services.histories import Histories
-    from chalicelib.services.images import Images
-    from chalicelib.services.immutability import Immutability
-    from chalicelib.services.labels import Labels
-    from chalicelib.services.policies import Policies
-    from chalicelib.services.progress import ProgressReports
-    from chalicelib.services.pruning import Pruning
-    from chalicelib.services.time_machine import TimeMachine
-    from chalicelib.services.windows import Windows
-    from chalicelib.storage.policies import PolicyStore
+    from chalicelib.services.lifecycle.garbage import Garbage
+    from chalicelib.services.lifecycle.garbage_progress import ProgressReports
+    from chalicelib.services.lifecycle.images import Images
+    from chalicelib.services.lifecycle.immutability import Immutability
+    from chalicelib.services.lifecycle.labels import Labels
+    from chalicelib.services.lifecycle.policies import Policies
+    from chalicelib.services.lifecycle.pruning import Pruning
+    from chalicelib.services.lifecycle.repository_deletion import Deletions
+    from chalicelib.services.lifecycle.retention import Fates
+    from chalicelib.services.lifecycle.tag_expiry import Expiry
+    from chalicelib.services.lifecycle.tag_history import Histories
+    from chalicelib.services.lifecycle.time_machine import TimeMachine
+    from chalicelib.services.lifecycle.window_changes import Windows
+    from chalicelib.storage.lifecycle.policies import PolicyStore
 
 
 class Cleaning(People):
@@ -29,7 +29,7 @@ class Cleaning(People):
     @cached_property
     def time_machine(self) -> "TimeMachine":
         """Changes of tags."""
-        from chalicelib.services.time_machine import Bounds, TimeMachine
+        from chalicelib.services.lifecycle.time_machine import Bounds, TimeMachine
 
         return TimeMachine(
             self.access,
@@ -45,8 +45,8 @@ class Cleaning(People):
     @cached_property
     def deletions(self) -> "Deletions":
         """Deleted repositories."""
-        from chalicelib.services.deletions import Deletions
-        from chalicelib.storage.deletions import DeletionStore
+        from chalicelib.services.lifecycle.repository_deletion import Deletions
+        from chalicelib.storage.lifecycle.repository_deletion import DeletionStore
 
         return Deletions(
             self.access,
@@ -61,22 +61,22 @@ class Cleaning(People):
     @cached_property
     def histories(self) -> "Histories":
         """Tags and what they named."""
-        from chalicelib.services.histories import Histories
+        from chalicelib.services.lifecycle.tag_history import Histories
 
         return Histories(self.access, self._tags, self._manifests, self._clock)
 
     @cached_property
     def images(self) -> "Images":
         """Manifests, told."""
-        from chalicelib.services.images import Images
+        from chalicelib.services.lifecycle.images import Images
 
         return Images(self.access, self._manifests, self._tags, self._blobs, self.objects, self._clock)
 
     @cached_property
     def labels(self) -> "Labels":
         """Labels of manifests."""
-        from chalicelib.services.labels import Labels
-        from chalicelib.storage.labels import LabelStore
+        from chalicelib.services.lifecycle.labels import Labels
+        from chalicelib.storage.lifecycle.labels import LabelStore
 
         return Labels(
             self.access,
@@ -92,23 +92,23 @@ class Cleaning(People):
     @cached_property
     def policies(self) -> "Policies":
         """Policies of tags."""
-        from chalicelib.services.policies import Policies
+        from chalicelib.services.lifecycle.policies import Policies
 
         return Policies(self.access, self.usage, self._accounts, self._policies, self._clock)
 
     @cached_property
     def _policies(self) -> "PolicyStore":
-        from chalicelib.storage.policies import PolicyStore
+        from chalicelib.storage.lifecycle.policies import PolicyStore
 
         return PolicyStore()
 
     @cached_property
     def fates(self) -> "Fates":
         """What will happen to tags."""
-        from chalicelib.services.fates import Fates
-        from chalicelib.services.losses import Losses
-        from chalicelib.services.sealing import PageTokens
-        from chalicelib.storage.garbage import GarbageStore
+        from chalicelib.services.lifecycle.reclaimable import Losses
+        from chalicelib.services.lifecycle.retention import Fates
+        from chalicelib.services.security.sealing import PageTokens
+        from chalicelib.storage.lifecycle.garbage import GarbageStore
 
         return Fates(
             self.access,
@@ -125,7 +125,7 @@ class Cleaning(People):
     @cached_property
     def immutability(self) -> "Immutability":
         """What lets tags change no more that were there before a policy was."""
-        from chalicelib.services.immutability import Immutability
+        from chalicelib.services.lifecycle.immutability import Immutability
 
         store = UsageStore(self.settings.log_s)
         return Immutability(self._tags, self._repositories, self._accounts, store, self._clock)
@@ -133,7 +133,7 @@ class Cleaning(People):
     @cached_property
     def pruning(self) -> "Pruning":
         """What follows policies that prune."""
-        from chalicelib.services.pruning import Pruning
+        from chalicelib.services.lifecycle.pruning import Pruning
 
         return Pruning(
             self._policies,
@@ -148,11 +148,11 @@ class Cleaning(People):
     @cached_property
     def garbage(self) -> "Garbage":
         """The collector."""
-        from chalicelib.services.garbage import Garbage
-        from chalicelib.services.leftovers import Leftovers
-        from chalicelib.services.siblings import Siblings
-        from chalicelib.storage.garbage import GarbageStore
-        from chalicelib.storage.labels import LabelStore
+        from chalicelib.services.lifecycle.garbage import Garbage
+        from chalicelib.services.lifecycle.signature_tags import Siblings
+        from chalicelib.services.lifecycle.stale_uploads import Leftovers
+        from chalicelib.storage.lifecycle.garbage import GarbageStore
+        from chalicelib.storage.lifecycle.labels import LabelStore
 
         return Garbage(
             GarbageStore(),
@@ -173,7 +173,7 @@ class Cleaning(People):
     @cached_property
     def expiry(self) -> "Expiry":
         """Tags whose time is up."""
-        from chalicelib.services.expiry import Expiry
+        from chalicelib.services.lifecycle.tag_expiry import Expiry
 
         store = UsageStore(self.settings.log_s)
         return Expiry(self._tags, self._repositories, self._accounts, store, self._clock)
@@ -181,8 +181,8 @@ class Cleaning(People):
     @cached_property
     def progress(self) -> "ProgressReports":
         """What the collector does."""
-        from chalicelib.services.progress import ProgressReports
-        from chalicelib.storage.garbage import GarbageStore
+        from chalicelib.services.lifecycle.garbage_progress import ProgressReports
+        from chalicelib.storage.lifecycle.garbage import GarbageStore
         from chalicelib.storage.timers import TimerStore
 
         return ProgressReports(self.access, GarbageStore(), TimerStore(), self._clock)
@@ -190,7 +190,7 @@ class Cleaning(People):
     @cached_property
     def windows(self) -> "Windows":
         """What follows when a window is made shorter."""
-        from chalicelib.services.windows import Windows
+        from chalicelib.services.lifecycle.window_changes import Windows
         from chalicelib.storage.timers import TimerStore
 
         return Windows(self._accounts, TimerStore(), self._clock)

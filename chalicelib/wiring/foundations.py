@@ -6,27 +6,27 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.leases import Lease
-from chalicelib.services.access import Access
-from chalicelib.services.usage import PullLog, Usage
+from chalicelib.services.activity.usage_log import PullLog, Usage
+from chalicelib.services.security.access import Access
 from chalicelib.settings import Settings
-from chalicelib.storage.accounts import AccountStore
-from chalicelib.storage.blobs import BlobStore
-from chalicelib.storage.manifests import ManifestStore
+from chalicelib.storage.accounts.accounts import AccountStore
+from chalicelib.storage.accounts.teams import TeamStore
+from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.identity.tokens import TokenStore
 from chalicelib.storage.objects import ObjectStore
-from chalicelib.storage.repositories import RepositoryStore
+from chalicelib.storage.registry.blobs import BlobStore
+from chalicelib.storage.registry.manifests import ManifestStore
+from chalicelib.storage.registry.repositories import RepositoryStore
+from chalicelib.storage.registry.tags import TagStore
 from chalicelib.storage.secrets import Secrets
 from chalicelib.storage.table import open_table
-from chalicelib.storage.tags import TagStore
-from chalicelib.storage.teams import TeamStore
-from chalicelib.storage.tokens import TokenStore
-from chalicelib.storage.usage import UsageStore
 
 if TYPE_CHECKING:
     from chalicelib.remote.outgoing import Outgoing
-    from chalicelib.services.sealing import Envelope
-    from chalicelib.storage.applications import ApplicationStore
-    from chalicelib.storage.permissions import PermissionStore
-    from chalicelib.storage.uploads import UploadStore
+    from chalicelib.services.security.sealing import Envelope
+    from chalicelib.storage.accounts.permissions import PermissionStore
+    from chalicelib.storage.identity.applications import ApplicationStore
+    from chalicelib.storage.registry.uploads import UploadStore
 
 
 class Foundations:
@@ -43,19 +43,19 @@ class Foundations:
 
     @cached_property
     def _applications(self) -> "ApplicationStore":
-        from chalicelib.storage.applications import ApplicationStore
+        from chalicelib.storage.identity.applications import ApplicationStore
 
         return ApplicationStore(self._tokens)
 
     @cached_property
     def _uploads(self) -> "UploadStore":
-        from chalicelib.storage.uploads import UploadStore
+        from chalicelib.storage.registry.uploads import UploadStore
 
         return UploadStore()
 
     @cached_property
     def _permissions(self) -> "PermissionStore":
-        from chalicelib.storage.permissions import PermissionStore
+        from chalicelib.storage.accounts.permissions import PermissionStore
 
         return PermissionStore()
 
@@ -69,7 +69,7 @@ class Foundations:
 
     @cached_property
     def _envelope(self) -> "Envelope":
-        from chalicelib.services.sealing import Envelope
+        from chalicelib.services.security.sealing import Envelope
 
         return Envelope(self.secrets.envelope)
 

@@ -3,36 +3,36 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.services.doors import Doors
-from chalicelib.services.signing import Signing
-from chalicelib.services.throttles import Throttles
-from chalicelib.services.tokens import Tokens
-from chalicelib.storage.throttles import ThrottleStore
+from chalicelib.services.identity.authentication import Doors
+from chalicelib.services.identity.tokens import Tokens
+from chalicelib.services.security.signing import Signing
+from chalicelib.services.security.throttles import Throttles
+from chalicelib.storage.security.throttles import ThrottleStore
 from chalicelib.wiring.foundations import Foundations
 
 if TYPE_CHECKING:
-    from chalicelib.services.accounts import Accounts
-    from chalicelib.services.applications import Applications
-    from chalicelib.services.apptokens import AppTokens
-    from chalicelib.services.assignments import Assignments
-    from chalicelib.services.authorizations import Authorizations
-    from chalicelib.services.departures import Departures
-    from chalicelib.services.federation import Federation
-    from chalicelib.services.messages import Messages
-    from chalicelib.services.notices import Notices
-    from chalicelib.services.oauth import OAuth
-    from chalicelib.services.organizations import Organizations
-    from chalicelib.services.permissions import Permissions
-    from chalicelib.services.prototypes import Prototypes
-    from chalicelib.services.purges import Purges
-    from chalicelib.services.quotas import Quotas
-    from chalicelib.services.registrysize import RegistrySizes
-    from chalicelib.services.renames import Renames
-    from chalicelib.services.robots import Robots
-    from chalicelib.services.sessions import Sessions
-    from chalicelib.services.setup import Setup
-    from chalicelib.services.superusers import Superusers
-    from chalicelib.services.teams import Teams
+    from chalicelib.services.accounts.account_deletion import Departures
+    from chalicelib.services.accounts.accounts import Accounts
+    from chalicelib.services.accounts.messages import Messages
+    from chalicelib.services.accounts.namespace_purge import Purges
+    from chalicelib.services.accounts.organizations import Organizations
+    from chalicelib.services.accounts.permissions import Permissions
+    from chalicelib.services.accounts.prototypes import Prototypes
+    from chalicelib.services.accounts.quotas import Quotas
+    from chalicelib.services.accounts.registry_size import RegistrySizes
+    from chalicelib.services.accounts.renames import Renames
+    from chalicelib.services.accounts.robots import Robots
+    from chalicelib.services.accounts.superusers import Superusers
+    from chalicelib.services.accounts.teams import Teams
+    from chalicelib.services.accounts.user_notifications import Notices
+    from chalicelib.services.identity.app_tokens import AppTokens
+    from chalicelib.services.identity.applications import Applications
+    from chalicelib.services.identity.assignments import Assignments
+    from chalicelib.services.identity.authorizations import Authorizations
+    from chalicelib.services.identity.federation import Federation
+    from chalicelib.services.identity.oauth import OAuth
+    from chalicelib.services.identity.sessions import Sessions
+    from chalicelib.services.identity.setup import Setup
 
 
 class People(Foundations):
@@ -41,15 +41,15 @@ class People(Foundations):
     @cached_property
     def accounts(self) -> "Accounts":
         """Users."""
-        from chalicelib.services.accounts import Accounts
+        from chalicelib.services.accounts.accounts import Accounts
 
         return Accounts(self.access, self.usage, self._accounts, self._clock)
 
     @cached_property
     def departures(self) -> "Departures":
         """The end of users."""
-        from chalicelib.services.departures import Departures
-        from chalicelib.storage.departures import DepartureStore
+        from chalicelib.services.accounts.account_deletion import Departures
+        from chalicelib.storage.accounts.account_deletion import DepartureStore
 
         store = DepartureStore(self._applications, self._teams, self._permissions)
         return Departures(self.access, self.usage, self._accounts, self._teams, store, self._clock)
@@ -57,7 +57,7 @@ class People(Foundations):
     @cached_property
     def setup(self) -> "Setup":
         """The first user."""
-        from chalicelib.services.setup import Setup
+        from chalicelib.services.identity.setup import Setup
 
         return Setup(
             self.usage, self.accounts, self.authorizations, self._applications, self.secrets.setup, self._clock
@@ -66,31 +66,31 @@ class People(Foundations):
     @cached_property
     def superusers(self) -> "Superusers":
         """Accounts of others."""
-        from chalicelib.services.superusers import Superusers
-        from chalicelib.storage.notices import NoticeStore
+        from chalicelib.services.accounts.superusers import Superusers
+        from chalicelib.storage.accounts.user_notifications import NoticeStore
 
         return Superusers(self.access, self.usage, self.accounts, self._accounts, NoticeStore(), self._clock)
 
     @cached_property
     def registry_sizes(self) -> "RegistrySizes":
         """Bytes of everybody."""
-        from chalicelib.services.registrysize import RegistrySizes
-        from chalicelib.storage.registrysize import RegistrySizeStore
+        from chalicelib.services.accounts.registry_size import RegistrySizes
+        from chalicelib.storage.accounts.registry_size import RegistrySizeStore
 
         return RegistrySizes(self.access, RegistrySizeStore(self._accounts), self._clock)
 
     @cached_property
     def notices(self) -> "Notices":
         """What users are told."""
-        from chalicelib.services.notices import Notices
-        from chalicelib.storage.notices import NoticeStore
+        from chalicelib.services.accounts.user_notifications import Notices
+        from chalicelib.storage.accounts.user_notifications import NoticeStore
 
         return Notices(self.access, NoticeStore())
 
     @cached_property
     def robots(self) -> "Robots":
         """Robots."""
-        from chalicelib.services.robots import Robots
+        from chalicelib.services.accounts.robots import Robots
 
         return Robots(
             self.access,
@@ -107,7 +107,7 @@ class People(Foundations):
     @cached_property
     def organizations(self) -> "Organizations":
         """Organizations."""
-        from chalicelib.services.organizations import Organizations
+        from chalicelib.services.accounts.organizations import Organizations
 
         return Organizations(
             self.access,
@@ -122,7 +122,7 @@ class People(Foundations):
     @cached_property
     def teams(self) -> "Teams":
         """Teams."""
-        from chalicelib.services.teams import Teams
+        from chalicelib.services.accounts.teams import Teams
 
         return Teams(
             self.access,
@@ -137,7 +137,7 @@ class People(Foundations):
     @cached_property
     def permissions(self) -> "Permissions":
         """Roles on repositories."""
-        from chalicelib.services.permissions import Permissions
+        from chalicelib.services.accounts.permissions import Permissions
 
         return Permissions(self.access, self.usage, self._permissions, self._accounts, self._teams)
 
@@ -145,8 +145,8 @@ class People(Foundations):
     def renames(self) -> "Renames":
         """Other names of organizations."""
         from chalicelib.domain.timers import SETTLED_S
-        from chalicelib.services.renames import Renames
-        from chalicelib.storage.renames import RenameStore
+        from chalicelib.services.accounts.renames import Renames
+        from chalicelib.storage.accounts.renames import RenameStore
 
         settled_s = self.settings.token_s + SETTLED_S
         return Renames(self.access, self.usage, self._accounts, RenameStore(), settled_s, self._clock)
@@ -154,9 +154,9 @@ class People(Foundations):
     @cached_property
     def purges(self) -> "Purges":
         """What deleted namespaces and teams leave."""
-        from chalicelib.services.purges import Purges
-        from chalicelib.storage.purges import PurgeStore
-        from chalicelib.storage.renames import RenameStore
+        from chalicelib.services.accounts.namespace_purge import Purges
+        from chalicelib.storage.accounts.namespace_purge import PurgeStore
+        from chalicelib.storage.accounts.renames import RenameStore
 
         store = PurgeStore(self._repositories, self._teams, self._permissions, self._applications, RenameStore())
         settled_s = self.settings.token_s + self.settings.lease_s
@@ -165,8 +165,8 @@ class People(Foundations):
     @cached_property
     def prototypes(self) -> "Prototypes":
         """Default permissions."""
-        from chalicelib.services.prototypes import Prototypes
-        from chalicelib.storage.prototypes import PrototypeStore
+        from chalicelib.services.accounts.prototypes import Prototypes
+        from chalicelib.storage.accounts.prototypes import PrototypeStore
 
         return Prototypes(
             self.access,
@@ -181,7 +181,7 @@ class People(Foundations):
     @cached_property
     def applications(self) -> "Applications":
         """OAuth applications."""
-        from chalicelib.services.applications import Applications
+        from chalicelib.services.identity.applications import Applications
 
         is_plain = self.settings.url.startswith("http:")
         return Applications(self.access, self.usage, self._applications, self._envelope, self._clock, is_plain=is_plain)
@@ -189,14 +189,14 @@ class People(Foundations):
     @cached_property
     def apptokens(self) -> "AppTokens":
         """App tokens."""
-        from chalicelib.services.apptokens import AppTokens
+        from chalicelib.services.identity.app_tokens import AppTokens
 
         return AppTokens(self.access, self.usage, self._accounts, self._tokens, self._envelope, self._clock)
 
     @cached_property
     def authorizations(self) -> "Authorizations":
         """OAuth tokens."""
-        from chalicelib.services.authorizations import Authorizations
+        from chalicelib.services.identity.authorizations import Authorizations
 
         return Authorizations(
             self.access,
@@ -211,8 +211,8 @@ class People(Foundations):
     @cached_property
     def oauth(self) -> "OAuth":
         """OAuth's endpoints, whose library takes its time to import."""
-        from chalicelib.services.oauth import OAuth
-        from chalicelib.storage.assignments import AssignmentStore
+        from chalicelib.services.identity.oauth import OAuth
+        from chalicelib.storage.identity.assignments import AssignmentStore
 
         return OAuth(
             self.access,
@@ -228,8 +228,8 @@ class People(Foundations):
     @cached_property
     def assignments(self) -> "Assignments":
         """Offers of OAuth tokens."""
-        from chalicelib.services.assignments import Assignments
-        from chalicelib.storage.assignments import AssignmentStore
+        from chalicelib.services.identity.assignments import Assignments
+        from chalicelib.storage.identity.assignments import AssignmentStore
 
         return Assignments(
             self.access,
@@ -255,9 +255,9 @@ class People(Foundations):
     @cached_property
     def federation(self) -> "Federation":
         """Robots that sign in with tokens of others."""
-        from chalicelib.services.federation import Federation
-        from chalicelib.services.issuers import Issuers
-        from chalicelib.storage.federation import FederationStore
+        from chalicelib.services.identity.federation import Federation
+        from chalicelib.services.identity.issuers import Issuers
+        from chalicelib.storage.identity.federation import FederationStore
 
         issuers = Issuers(FederationStore(), self._outgoing, self._clock)
         return Federation(self.robots, self.usage, self._accounts, issuers, self.signing, self._clock)
@@ -265,7 +265,7 @@ class People(Foundations):
     @cached_property
     def sessions(self) -> "Sessions":
         """Sessions of people."""
-        from chalicelib.services.sessions import Sessions
+        from chalicelib.services.identity.sessions import Sessions
 
         signing, lives = self.secrets.upload, (self.settings.session_s, self.settings.fresh_s)
         return Sessions(self.doors, self.usage, self._tokens, signing, *lives, self._clock)
@@ -278,7 +278,7 @@ class People(Foundations):
     @cached_property
     def quotas(self) -> "Quotas":
         """Quotas."""
-        from chalicelib.services.quotas import Quotas
+        from chalicelib.services.accounts.quotas import Quotas
 
         full = self.settings.superusers_full_access
         return Quotas(self.access, self.usage, self._accounts, self._clock, full_access=full)
@@ -286,7 +286,7 @@ class People(Foundations):
     @cached_property
     def messages(self) -> "Messages":
         """Messages to everybody."""
-        from chalicelib.services.messages import Messages
-        from chalicelib.storage.messages import MessageStore
+        from chalicelib.services.accounts.messages import Messages
+        from chalicelib.storage.accounts.messages import MessageStore
 
         return Messages(self.access, self.usage, MessageStore(), self._clock)

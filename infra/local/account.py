@@ -16,7 +16,7 @@ from chalicelib.domain.errors import NameUnknown, RegistryError
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Visibility
-from chalicelib.services.permissions import USER
+from chalicelib.services.accounts.permissions import USER
 from chalicelib.wiring import Services, services
 
 

@@ -18,7 +18,7 @@ from infra.local.mappings import PARTIAL, Part, Record, Records, Result, Rules, 
 
 # The filters are those of Terraform.
 FILTERS = ROOT / "infra" / "terraform" / "stream.json"
-# The rest of what infra/terraform/stream.tf says of the mapping; tests/house compares them.
+# The rest of what infra/terraform/stream.tf says of the mapping; tests/architecture compares them.
 MAPPING = {
     "FunctionResponseTypes": [PARTIAL],
     "BisectBatchOnFunctionError": True,

@@ -9,12 +9,12 @@ from urllib.parse import quote, urlencode
 
 import fastjsonschema
 
-from chalicelib.edge.api.openapi import ERROR_SCHEMA
-from chalicelib.edge.api.operations import Operation, Schema
+from chalicelib.edge.api.framework.openapi import ERROR_SCHEMA
+from chalicelib.edge.api.framework.operations import Operation, Schema
 from tests.api import recipes
 from tests.api.worlds import World
-from tests.doors import Answer
-from tests.visitors import API, Visitor
+from tests.support.api_client import API, Visitor
+from tests.support.app_client import Answer
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -15,13 +15,13 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.policies import Asked, Holder
-from chalicelib.services.prototypes import Wish
-from chalicelib.storage.notices import NoticeStore
-from chalicelib.storage.permissions import TEAM
+from chalicelib.services.accounts.prototypes import Wish
+from chalicelib.services.lifecycle.policies import Asked, Holder
+from chalicelib.storage.accounts.permissions import TEAM
+from chalicelib.storage.accounts.user_notifications import NoticeStore
 from chalicelib.storage.table import Transaction
 from tests.api.worlds import World
-from tests.builders import a_manifest, someone
+from tests.support.builders import a_manifest, someone
 
 LOCAL = "http://registry.test/oauth/localapp"
 Places = Callable[[World, str], dict[str, str]]

@@ -25,11 +25,11 @@ from schemathesis.specs.openapi.checks import (
 from urllib3 import HTTPResponse
 
 from chalicelib.edge.api.concepts import CONCEPTS
-from chalicelib.edge.api.discovery import openapi_of
-from chalicelib.edge.api.operations import Operation
+from chalicelib.edge.api.framework.discovery import openapi_of
+from chalicelib.edge.api.framework.operations import Operation
 from tests.api.examples import places_of
 from tests.api.worlds import World
-from tests.doors import Door
+from tests.support.app_client import Door
 
 EXAMPLES = int(os.environ.get("CLOUDBERTH_FUZZ", "3"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

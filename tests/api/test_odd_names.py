@@ -6,11 +6,11 @@ import pytest
 
 from chalicelib.domain.scopes import SUPER_USER
 from chalicelib.edge.api.concepts import CONCEPTS
-from chalicelib.edge.api.operations import Operation
+from chalicelib.edge.api.framework.operations import Operation
 from tests.api.examples import ask, misfit
 from tests.api.worlds import World
-from tests.doors import Answer
-from tests.visitors import Visitor
+from tests.support.api_client import Visitor
+from tests.support.app_client import Answer
 
 OPERATIONS = [one for concept in CONCEPTS for one in concept.operations.declared]
 # More than a key of the table holds; what keys are divided by; no ASCII.

@@ -6,11 +6,11 @@ import pytest
 
 from chalicelib.domain.scopes import OFFERED, REPO_READ, SUPER_USER, USER_READ, allows
 from chalicelib.edge.api.concepts import CONCEPTS
-from chalicelib.edge.api.operations import Operation
+from chalicelib.edge.api.framework.operations import Operation
 from tests.api.examples import ask, misfit
 from tests.api.recipes import ENDS_ONESELF
 from tests.api.worlds import PEOPLE, World
-from tests.visitors import Visitor
+from tests.support.api_client import Visitor
 
 OPERATIONS = {one.id: one for concept in CONCEPTS for one in concept.operations.declared}
 TEXT = (Path(__file__).parent / "rights.txt").read_text("utf-8")

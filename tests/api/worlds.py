@@ -11,12 +11,12 @@ from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import OFFERED, SUPER_USER
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.applications import Fields
-from chalicelib.services.quotas import Amount, Holder
-from chalicelib.storage.permissions import TEAM
-from tests.builders import a_manifest, someone
-from tests.doors import Door
-from tests.visitors import Visitor
+from chalicelib.services.accounts.quotas import Amount, Holder
+from chalicelib.services.identity.applications import Fields
+from chalicelib.storage.accounts.permissions import TEAM
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_manifest, someone
 
 SCOPES = " ".join(name for name in OFFERED if name != SUPER_USER)
 PEOPLE = ("stranger", "reader", "writer", "owner", "admin")

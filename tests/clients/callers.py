@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 PASSWORD = "password-1"
 # All but what only superusers have.

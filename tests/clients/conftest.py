@@ -17,7 +17,7 @@ from tests.clients.images import Layout
 from tests.clients.needs import require
 from tests.clients.programs import Program, make_environment
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tests.clients.images import (
     Layout,
     content_of,
 )
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 ACCEPT = ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST))
 

@@ -17,7 +17,7 @@ import requests
 from tests.clients.callers import Caller, Person, fresh, person
 from tests.clients.images import Layout, an_image
 from tests.clients.programs import Program
-from tests.stack import Stack, wait_for
+from tests.support.stack import Stack, wait_for
 
 BACK = "http://bot.example.com/back"
 VERIFIER = "a-verifier-that-nobody-guesses-as-it-is-long-enough"

@@ -21,7 +21,7 @@ from tests.clients.images import (
 )
 from tests.clients.programs import Program
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 LAYER_BYTES = 300 * MIB
 

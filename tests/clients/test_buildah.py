@@ -9,7 +9,7 @@ from tests.clients.archives import saved_content
 from tests.clients.images import Layout, Noise, an_image, content_of, digest_of
 from tests.clients.programs import Program, anonymous
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 def build(buildah: Program, name: str, directory: Path, architecture: str = "amd64") -> Path:

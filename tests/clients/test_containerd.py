@@ -8,7 +8,7 @@ import pytest
 from tests.clients.images import Descriptor, Layout, an_artifact, an_image, an_index, content_of, write_oci_archive
 from tests.clients.programs import Program
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 @pytest.fixture

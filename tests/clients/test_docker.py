@@ -19,7 +19,7 @@ from tests.clients.images import (
 )
 from tests.clients.programs import Program, anonymous
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 def load(docker: Program, layout: Layout, image: Descriptor, name: str) -> None:

@@ -19,7 +19,7 @@ from infra.local.servers import endpoints
 from tests.clients.callers import Person, fresh, person
 from tests.clients.images import Layout, an_image
 from tests.clients.registry import Registry
-from tests.stack import Stack, wait_for
+from tests.support.stack import Stack, wait_for
 
 # Seconds that the label gives, and from the end of the window to that of the bytes.
 LIVES_S, FREED_S = 5, 60

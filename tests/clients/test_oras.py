@@ -9,7 +9,7 @@ import pytest
 
 from tests.clients.images import MIB, OCI_MANIFEST, Layout, Noise, an_image, an_index, content_of, digest_of
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 @pytest.fixture

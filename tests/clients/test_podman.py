@@ -9,7 +9,7 @@ from tests.clients.archives import pushed_content, saved_content
 from tests.clients.images import Descriptor, Layout, an_image, an_index, content_of
 from tests.clients.programs import Program, anonymous
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 def load(podman: Program, layout: Layout, image: Descriptor, name: str) -> None:

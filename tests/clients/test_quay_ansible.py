@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.clients.callers import PASSWORD, Caller, fresh, person
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 FATAL = (401, 403, 405)
 

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.clients.callers import Caller, fresh, person
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 # What the operator makes for each namespace: a robot for each service account, and the role of its default permission.
 ROBOTS = {"builder": "write", "default": "read", "deployer": "read"}

@@ -8,7 +8,7 @@ import requests
 from tests.clients.callers import Caller, fresh, person
 from tests.clients.images import Layout, an_image
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 class Controller:

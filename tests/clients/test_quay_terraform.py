@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.clients.callers import Caller, fresh, person
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 class Provider:

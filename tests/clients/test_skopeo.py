@@ -9,7 +9,7 @@ from tests.clients.callers import Person
 from tests.clients.images import Layout, an_artifact, an_image, an_index, content_of, digest_of, write_directory
 from tests.clients.programs import Program, anonymous
 from tests.clients.registry import Registry
-from tests.stack import Stack, wait_for
+from tests.support.stack import Stack, wait_for
 
 
 def push(skopeo: Program, layout: Layout, image: dict[str, object], target: str) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.contract.talks import Talk, load, save
-from tests.doors import opened
-from tests.houses import House, backing
+from tests.support.app_client import opened
+from tests.support.backends import House, backing
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.doors import Answer
+from tests.support.app_client import Answer
 
 # Texts under these keys are told to the letter; of all others only that they are texts.
 WORDS = {"message", "detail", "error_message", "error_type", "title", "error", "kind", "role", "state", "status"}

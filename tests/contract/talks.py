@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.contract.shapes import address, place, told
-from tests.doors import Answer, Door
-from tests.visitors import Visitor
+from tests.support.api_client import Visitor
+from tests.support.app_client import Answer, Door
 
 FOLDER = Path(__file__).parent / "conversation"
 # In the order in which they are held: what one makes, those behind it use.

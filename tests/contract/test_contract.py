@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.contract.talks import GROUPS, Step, Talk, load
-from tests.doors import opened
-from tests.houses import House
+from tests.support.app_client import opened
+from tests.support.backends import House
 
 WRITTEN = load()
 

@@ -10,7 +10,7 @@ from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge, RegistryError
 from chalicelib.domain.manifests import MAXIMUM_BYTES, children_of, parse_manifest
-from tests.builders import a_descriptor, a_manifest, an_index
+from tests.support.builders import a_descriptor, a_manifest, an_index
 
 ONE, TWO, THREE = (Digest.of(bytes([number])) for number in range(3))
 BUNDLE = {"schemaVersion": 2, "mediaType": "application/vnd.example.bundle.v1+json"}

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.doors import Door, opened
-from tests.houses import House
+from tests.support.app_client import Door, opened
+from tests.support.backends import House
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from chalice.app import Blueprint
 
 from chalicelib.domain.errors import BlobUnknown
 from chalicelib.edge.application import Application
-from chalicelib.edge.reply import Reply, as_json
-from tests.doors import Door
+from chalicelib.edge.response import Reply, as_json
+from tests.support.app_client import Door
 
 app = Application("small")
 meeting = Barrier(2, timeout=10)

@@ -3,8 +3,8 @@
 import os
 
 from chalicelib.domain.digests import Digest
-from tests.builders import a_blob, a_config, a_manifest, a_push
-from tests.houses import House
+from tests.support.backends import House
+from tests.support.builders import a_blob, a_config, a_manifest, a_push
 
 
 def test_checking_a_known_token_costs_nothing(house: House) -> None:

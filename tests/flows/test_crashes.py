@@ -10,11 +10,11 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import OutOfOrder
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.uploads import SMALLEST_PART, Chunk
-from tests.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, at_the_edge, someone
-from tests.crashes import crash_everywhere
-from tests.houses import House
-from tests.rows import events, linked_bytes, repository_of
-from tests.uploading import Client, leftovers, pulled
+from tests.support.backends import House
+from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, at_the_edge, someone
+from tests.support.crashes import crash_everywhere
+from tests.support.rows import events, linked_bytes, repository_of
+from tests.support.uploading import Client, leftovers, pulled
 
 Operation = Callable[[], object]
 

@@ -22,17 +22,17 @@ from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import EXPIRY, GARBAGE
 from chalicelib.storage import keys
-from chalicelib.storage.accounts import NamespaceRow
+from chalicelib.storage.accounts.accounts import NamespaceRow
+from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.table import get
-from chalicelib.storage.tags import TagRow
 from infra.local.stream import Stream, filters
 from infra.local.timetolive import TimeToLive
-from tests import invariants
-from tests.builders import a_manifest, a_repository, an_index, at_the_edge, someone
-from tests.crashes import Crash, crash_before, meanwhile
-from tests.houses import House
-from tests.rows import DELETING, change, object_keys, repository_of, rows_like
-from tests.sweeping import sweep
+from tests.support import invariants
+from tests.support.backends import House
+from tests.support.builders import a_manifest, a_repository, an_index, at_the_edge, someone
+from tests.support.crashes import Crash, crash_before, meanwhile
+from tests.support.rows import DELETING, change, object_keys, repository_of, rows_like
+from tests.support.sweeping import sweep
 
 REPOSITORIES = ("admin/one", "admin/two")
 TAGS = ("v1", "v2", "v3")

@@ -6,9 +6,9 @@ import pytest
 
 from chalicelib.domain.errors import Denied, RegistryError
 from chalicelib.domain.teams import TeamRole
-from tests.builders import a_team, an_organization
-from tests.crashes import meanwhile
-from tests.houses import House
+from tests.support.backends import House
+from tests.support.builders import a_team, an_organization
+from tests.support.crashes import meanwhile
 
 OWNER, MEMBER = TeamRole.ADMIN, TeamRole.MEMBER
 

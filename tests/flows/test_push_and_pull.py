@@ -18,10 +18,10 @@ from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Visibility
-from tests import invariants
-from tests.builders import a_config, a_descriptor, a_granted, a_manifest, an_index, someone
-from tests.doors import Answer, Door
-from tests.rows import events
+from tests.support import invariants
+from tests.support.app_client import Answer, Door
+from tests.support.builders import a_config, a_descriptor, a_granted, a_manifest, an_index, someone
+from tests.support.rows import events
 
 URL = "http://registry.test"
 

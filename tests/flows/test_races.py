@@ -16,8 +16,9 @@ from chalicelib.domain.errors import ManifestUnknown
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.tags import FOREVER
-from tests import invariants
-from tests.builders import (
+from tests.support import invariants
+from tests.support.backends import House
+from tests.support.builders import (
     a_bare_push,
     a_blob,
     a_config,
@@ -29,10 +30,9 @@ from tests.builders import (
     at_the_edge,
     someone,
 )
-from tests.crashes import Crash, just_before_commit
-from tests.houses import House
-from tests.rows import linked_bytes, object_keys, repository_of, rows_like
-from tests.uploading import Client, leftovers
+from tests.support.crashes import Crash, just_before_commit
+from tests.support.rows import linked_bytes, object_keys, repository_of, rows_like
+from tests.support.uploading import Client, leftovers
 
 NAME = RepositoryName.parse("admin/app")
 Operation = Callable[[], object]

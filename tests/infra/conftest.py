@@ -13,7 +13,7 @@ from infra.package import host_architecture
 from infra.packaging.build import Package, build
 from infra.packaging.errors import PackageError
 from infra.packaging.interpreters import RUNTIMES, interpreter
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 APP = (
     'from chalice.app import Chalice\n\napp = Chalice("tiny")\n\n\n@app.route("/")\ndef index():\n    return "hello"\n'

@@ -24,15 +24,15 @@ from infra.local.ministack.emulator import Emulator
 from infra.package import host_architecture
 from infra.packaging.build import build
 from infra.packaging.interpreters import RUNTIMES
-from tests.applied import TURN, acting_as, called, log_of, unclocked, without
 from tests.clients.callers import Person
 from tests.clients.images import MIB, Layout, Noise, an_image, content_of, digest_of, write_directory
 from tests.clients.needs import require
 from tests.clients.programs import Program, make_environment
 from tests.clients.registry import Registry
-from tests.emulation import emulators_python
-from tests.stack import wait_for
-from tests.terraforming import program
+from tests.support.applied import TURN, acting_as, called, log_of, unclocked, without
+from tests.support.emulation import emulators_python
+from tests.support.stack import wait_for
+from tests.support.terraforming import program
 
 # Whoever comes first waits for all of it to be applied, which takes minutes where others use the machine.
 pytestmark = pytest.mark.timeout(900)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from infra import first_user
-from tests.houses import House
+from tests.support.backends import House
 
 KEYS = "arn:aws:secretsmanager:us-east-1:123456789012:secret:registry-keys-AbCdEf"
 

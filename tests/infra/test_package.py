@@ -21,7 +21,7 @@ from infra.packaging.interpreters import RUNTIMES, interpreter
 from infra.packaging.native import machine, refuse_foreign_libraries
 from infra.packaging.seal import AWS_SERVICES
 from tests.infra.conftest import APP, MACHINES
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 SWEEP = '\n\n@app.schedule("rate(1 hour)")\ndef sweep(event):\n    return None\n'
 ENOUGH = {"lambda_memory_size": 512, "lambda_timeout": 20}
@@ -106,7 +106,7 @@ def test_the_sealed_app_is_imported_with_nothing_but_itself(python: Path, tree: 
 
 
 def test_what_is_imported_only_when_it_is_asked_for_is_inside_too(python: Path, tree: Path):
-    assert "chalicelib.services.oauth" in run_sealed(python, ALL_OF_OURS, str(tree)).split()
+    assert "chalicelib.services.identity.oauth" in run_sealed(python, ALL_OF_OURS, str(tree)).split()
 
 
 def test_the_sealed_app_challenges_a_stranger(python: Path, tree: Path):

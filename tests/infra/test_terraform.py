@@ -12,8 +12,18 @@ from typing import Any
 
 import pytest
 
-from tests.terraforming import API, EXAMPLES, MODULE, accepts, declared_runs, initialised, module, refusals, runs
-from tests.terraforming import terraform as run_terraform
+from tests.support.terraforming import (
+    API,
+    EXAMPLES,
+    MODULE,
+    accepts,
+    declared_runs,
+    initialised,
+    module,
+    refusals,
+    runs,
+)
+from tests.support.terraforming import terraform as run_terraform
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"name": "registry", "region": "eu-central-1", "build": str(API)}

@@ -10,7 +10,7 @@ import pytest
 
 from infra.local.errors import StackError
 from infra.local.installation import fetch_dynoxide, pip_install, reason
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 BOOTSTRAP = ROOT / "infra" / "local" / "bootstrap.py"
 # A port on which nobody listens: reserved for the discard protocol.

@@ -9,7 +9,7 @@ import requests
 
 from infra.local import clockwork
 from infra.local.clockwork import Clockwork, Context, Rule, event, rules, seconds
-from tests.stack import Stack, wait_for
+from tests.support.stack import Stack, wait_for
 
 
 def test_the_schedules_of_the_app_are_played_as_often_as_they_say_and_timers_every_second() -> None:

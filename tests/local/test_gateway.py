@@ -18,13 +18,13 @@ import uvloop
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import LARGEST_BODY
 from chalicelib.edge.application import Application
-from chalicelib.edge.reply import Reply, as_json
+from chalicelib.edge.response import Reply, as_json
 from infra.local import gateway as module
 from infra.local.events import LARGEST_HEADERS
 from infra.local.gateway import HEAVY_PLACES, Gateway
 from infra.local.supervisor import listen
-from tests.houses import House
-from tests.stack import Stack, free_port
+from tests.support.backends import House
+from tests.support.stack import Stack, free_port
 
 Messages = list[dict[str, Any]]
 LEAVES = {"type": "http.disconnect"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 KILLED = ["gateway-1", "gateway-2", "dynoxide", "weed", "supervisor"]
 PUSHERS = 3

@@ -14,7 +14,7 @@ from infra.local.data import check_space
 from infra.local.errors import StackError
 from infra.local.processes import Child, Program
 from infra.local.supervisor import listen
-from tests.stack import ROOT, Stack, free_port, is_alive, wait_for
+from tests.support.stack import ROOT, Stack, free_port, is_alive, wait_for
 
 
 @pytest.fixture(scope="module")

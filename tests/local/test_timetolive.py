@@ -10,22 +10,22 @@ from botocore.session import get_session
 
 from chalicelib.edge.jobs import dispatch
 from chalicelib.storage import keys
+from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.table import get
-from chalicelib.storage.tags import TagRow
 from infra.local import ports
 from infra.local.environment import REGION, TABLE
 from infra.local.servers import credentials, endpoints
 from infra.local.stream import Stream, filters
 from infra.local.timetolive import FIVE_YEARS_S, MOST, PAGE, TimeToLive
-from tests import invariants
-from tests.builders import a_push
 from tests.clients.callers import Person
 from tests.clients.images import Layout, an_image
 from tests.clients.registry import Registry
-from tests.houses import House
-from tests.rows import events, repository_of, rows_like
-from tests.stack import Stack, wait_for
-from tests.sweeping import later, sweep
+from tests.support import invariants
+from tests.support.backends import House
+from tests.support.builders import a_push
+from tests.support.rows import events, repository_of, rows_like
+from tests.support.stack import Stack, wait_for
+from tests.support.sweeping import later, sweep
 
 LATE_S, LIFE_S = 60, 7200
 TWO_HOURS = {"quay.expires-after": "2h"}

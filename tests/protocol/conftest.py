@@ -8,7 +8,7 @@ import pytest
 
 from tests.protocol.content import Blob, a_blob, a_config
 from tests.protocol.registry import Registry, Repository
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="session")

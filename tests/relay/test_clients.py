@@ -21,7 +21,7 @@ from tests.clients.images import MIB, Layout, an_image, an_index, content_of, di
 from tests.clients.needs import require
 from tests.clients.programs import Program, make_environment
 from tests.clients.registry import Registry
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 LAYER_BYTES = 30 * MIB
 Make = Callable[..., str]

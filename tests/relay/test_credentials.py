@@ -15,7 +15,7 @@ import requests
 from relay.credentials import Credentials
 from tests.relay.clients import LARGE, begin, close, digest_of, patch
 from tests.relay.fakes import Fake, in_thread
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 SECRET = "what only CloudFront knows"
 HANDED_ON = ("Location", "WWW-Authenticate", "Content-Type", "Range", "Docker-Content-Digest")

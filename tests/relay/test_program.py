@@ -18,7 +18,7 @@ import requests
 
 from tests.relay.fakes import Fake
 from tests.relay.test_serve import GOOD, LARGE, begin, close, digest_of, patch
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 Start = Callable[..., tuple[subprocess.Popen[str], str]]
 

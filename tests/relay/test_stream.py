@@ -17,11 +17,11 @@ from joserfc.jwk import ECKey
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import MEBIBYTE, SMALLEST_PART
-from chalicelib.services.relays import ADDRESS_S
+from chalicelib.services.registry.relays import ADDRESS_S
 from relay.credentials import Credentials
 from relay.registry import Refused, Registry
 from relay.stream import GRANT, Stream
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 REPOSITORY = "admin/relayed"
 CONTENT = os.urandom(17 * MEBIBYTE)

@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
 from chalicelib.remote.outgoing import Answer, Outgoing
-from tests.outside import Answering, Outside, say
+from tests.support.fake_server import Answering, Outside, say
 
 LOOPBACK = Outgoing(Permitted.parse("127.0.0.0/8", "allow"))
 STRICT = Outgoing(Permitted())

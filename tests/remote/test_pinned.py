@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
 from chalicelib.remote.pinned import ask
-from tests.outside import Outside, a_certificate, say
+from tests.support.fake_server import Outside, a_certificate, say
 
 
 def to(port: int, seen: list[tuple[str, int, bool]]) -> Callable[..., socket.socket]:

@@ -12,8 +12,8 @@ from pynamodb.connection.base import MetaTable
 
 from chalicelib.storage.connection import ReadingConnection
 from chalicelib.storage.table import description
-from tests.houses import House
 from tests.storage.fronts import Front
+from tests.support.backends import House
 
 Ways = tuple[Front, dict[str, ReadingConnection]]
 

@@ -9,11 +9,11 @@ import pytest
 from pynamodb.exceptions import GetError
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.storage.manifests import BodyRow
+from chalicelib.storage.registry.manifests import BodyRow
 from chalicelib.storage.table import Batch, Row, get, query
-from tests.houses import House
 from tests.storage.conftest import Ways
 from tests.storage.fronts import Front, Trick, change_a_letter, hang_up, refuse
+from tests.support.backends import House
 
 KEY = ("R#1", "BODY#1")
 

@@ -14,8 +14,8 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.uploads import SMALLEST_PART
 from chalicelib.storage import objects as object_storage
 from chalicelib.storage.objects import Gone, ObjectStore
-from tests.houses import BUCKET, House
-from tests.rows import object_keys, open_multiparts
+from tests.support.backends import BUCKET, House
+from tests.support.rows import object_keys, open_multiparts
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pynamodb.exceptions import TransactWriteError
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Unavailable
 from chalicelib.storage import table
-from chalicelib.storage.blobs import BlobLinkRow, LinkRow
-from chalicelib.storage.manifests import BodyRow, ManifestRow
-from chalicelib.storage.repositories import RepositoryNameRow, SizeRow
+from chalicelib.storage.registry.blobs import BlobLinkRow, LinkRow
+from chalicelib.storage.registry.manifests import BodyRow, ManifestRow
+from chalicelib.storage.registry.repositories import RepositoryNameRow, SizeRow
 from chalicelib.storage.table import (
     ATTEMPTS,
     LONGEST_PAUSE_S,
@@ -28,9 +28,9 @@ from chalicelib.storage.table import (
     until_won,
     view,
 )
-from tests.houses import House
-from tests.rows import rows_like
 from tests.storage.fronts import Front, do_half
+from tests.support.backends import House
+from tests.support.rows import rows_like
 
 
 def links(count: int, pk: str = "BLOB#x") -> list[LinkRow]:

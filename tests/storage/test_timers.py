@@ -5,8 +5,8 @@ from chalicelib.domain.timers import EXPIRY, GARBAGE, Due
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
 from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow, burial, timer
-from tests.houses import House
-from tests.rows import rows_like
+from tests.support.backends import House
+from tests.support.rows import rows_like
 
 TARGETS = [keys.blob_target("1", Digest.of(bytes([number]))) for number in range(40)]
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients.needs import require
 from tests.clients.programs import SEARCH_PATH
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 # A headless browser that prints what a page has become, and on stderr what it had to say about it.
 CHROMIUM = (

@@ -6,14 +6,14 @@ from urllib.parse import parse_qsl, urlencode
 from chalicelib.domain.consents import Consent, Outcome
 from chalicelib.domain.errors import BodyTooLarge, TooManyAttempts, WrongCredentials
 from chalicelib.domain.permissions import Actor
-from chalicelib.edge import asking
-from chalicelib.edge.api import callers
-from chalicelib.edge.api.applications import public, scope_shape
-from chalicelib.edge.api.errors import problem
-from chalicelib.edge.api.operations import TEXT, Operations, Parameter, a_page, an_object, one_of, text
+from chalicelib.edge import request
+from chalicelib.edge.api.framework import callers
+from chalicelib.edge.api.framework.errors import problem
+from chalicelib.edge.api.framework.operations import TEXT, Operations, Parameter, a_page, an_object, one_of, text
+from chalicelib.edge.api.identity.applications import public, scope_shape
 from chalicelib.edge.oauth import pages
 from chalicelib.edge.origins import address_of
-from chalicelib.edge.reply import Reply, as_json, empty
+from chalicelib.edge.response import Reply, as_json, empty
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "oauth")
@@ -70,7 +70,7 @@ NOT_GIVEN = an_object({"error": TEXT}, error_description=TEXT)
 )
 def authorize(actor: Actor) -> Reply:
     """Asks a user whether an application may act in their name; strangers are asked to sign in first."""
-    asked = {name: value for name in FIELDS if (value := asking.parameter(name))}
+    asked = {name: value for name in FIELDS if (value := request.parameter(name))}
     asked.setdefault("response_type", "token")
     missing = next((name for name in REQUIRED if name not in asked), None)
     if missing:
@@ -78,7 +78,7 @@ def authorize(actor: Actor) -> Reply:
         return problem(400, "invalid_request", told, error=told)
     session = services().sessions.stranger(callers.session_cookie())
     fields, headers = {**asked, "_csrf_token": session.csrf}, callers.with_session(session)
-    wants_json = asking.parameter("format") == "json"
+    wants_json = request.parameter("format") == "json"
     if actor.is_anonymous and not wants_json:
         return pages.page(401, "Sign in", pages.sign_in(fields), headers)
     consent = services().oauth.consider(actor, asked)
@@ -123,7 +123,7 @@ def sign_in() -> Reply:
     asked = {name: form[name] for name in FIELDS if name in form}
     cookie = callers.session_cookie()
     services().sessions.check_csrf(cookie, form.get("_csrf_token", ""))
-    address = address_of(asking.request())
+    address = address_of(request.request())
     try:
         _, session = services().sessions.sign_in(form.get("username", ""), form.get("password", ""), address, cookie)
     except (WrongCredentials, TooManyAttempts) as error:
@@ -169,7 +169,7 @@ def _decide(actor: Actor, *, allow: bool) -> Reply:
 )
 def exchange() -> Reply:
     """A token for a code."""
-    outcome = services().oauth.exchange(_form(), asking.header("authorization"))
+    outcome = services().oauth.exchange(_form(), request.header("authorization"))
     told = {**outcome.document, "refresh_token": None} if outcome.status == 200 else dict(outcome.document)
     return as_json(told, outcome.status, {"Cache-Control": "no-store", "Pragma": "no-cache"})
 
@@ -182,7 +182,7 @@ def local_page() -> Reply:
 
 def _form() -> dict[str, str]:
     """The fields of a form. Raises BodyTooLarge."""
-    content = asking.body()
+    content = request.body()
     if len(content) > LARGEST_FORM:
         raise BodyTooLarge(LARGEST_FORM, "send a shorter form")
     return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))

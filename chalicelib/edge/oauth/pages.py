@@ -7,7 +7,7 @@ from html import escape
 
 from chalicelib.domain.applications import Application
 from chalicelib.domain.scopes import OFFERED
-from chalicelib.edge.reply import Headers, Reply
+from chalicelib.edge.response import Headers, Reply
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem;color:#1b1f24}"

@@ -7,9 +7,9 @@ from chalice.app import Blueprint
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import Download
 from chalicelib.domain.names import RepositoryName
-from chalicelib.edge import asking
-from chalicelib.edge.reply import Reply, empty
-from chalicelib.services.blobs import Found
+from chalicelib.edge import request
+from chalicelib.edge.response import Reply, empty
+from chalicelib.services.registry.blobs import Found
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -19,9 +19,9 @@ PATH = "/v2/{repository}/blobs/{digest}"
 @blueprint.route(PATH, methods=["GET", "HEAD"])
 def pull(repository: str, digest: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs"""
-    method = asking.request().method
+    method = request.request().method
     found = services().blobs.find(
-        asking.actor(), RepositoryName.parse(repository), Digest.parse(digest), promise=method == "HEAD"
+        request.actor(), RepositoryName.parse(repository), Digest.parse(digest), promise=method == "HEAD"
     )
     headers = {"Location": _address(found, method), "Docker-Content-Digest": str(found.digest)}
     return empty(307, headers | {"Cache-Control": "no-store"})
@@ -41,5 +41,5 @@ def _address(found: Found, method: str) -> str:
 @blueprint.route(PATH, methods=["DELETE"])
 def delete(repository: str, digest: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-blobs"""
-    services().blobs.delete(asking.actor(), RepositoryName.parse(repository), Digest.parse(digest))
+    services().blobs.delete(request.actor(), RepositoryName.parse(repository), Digest.parse(digest))
     return empty(202, {})

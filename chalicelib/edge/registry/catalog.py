@@ -4,8 +4,8 @@ from chalice.app import Blueprint
 
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.pages import parse_page_size
-from chalicelib.edge import asking
-from chalicelib.edge.reply import Reply, as_json, next_link
+from chalicelib.edge import request
+from chalicelib.edge.response import Reply, as_json, next_link
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -14,9 +14,9 @@ blueprint = Blueprint(__name__)
 @blueprint.route("/v2/_catalog", methods=["GET"])
 def list_repositories() -> Reply:
     """https://distribution.github.io/distribution/spec/api/#listing-repositories"""
-    if not asking.header("authorization"):
+    if not request.header("authorization"):
         raise Unauthenticated
-    size = parse_page_size(asking.parameter("n"))
-    page = services().listings.catalog(asking.actor(), asking.parameter("last") or "", size)
+    size = parse_page_size(request.parameter("n"))
+    page = services().listings.catalog(request.actor(), request.parameter("last") or "", size)
     link = next_link("/v2/_catalog", {"last": page.items[-1], "n": size}) if page.more else {}
     return as_json({"repositories": list(page.items)}, headers=link)

@@ -3,7 +3,7 @@
 from chalice.app import Request
 
 from chalicelib.domain.names import REPOSITORY
-from chalicelib.edge.reply import Headers
+from chalicelib.edge.response import Headers
 from chalicelib.settings import settings
 
 PUSHING = "pull,push"

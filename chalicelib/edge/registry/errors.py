@@ -7,7 +7,7 @@ from chalice.app import Request
 
 from chalicelib.domain import errors
 from chalicelib.edge.registry.challenges import challenge
-from chalicelib.edge.reply import Headers, Reply, as_json
+from chalicelib.edge.response import Headers, Reply, as_json
 
 # A class answers for its subclasses that have no row of their own.
 CODES: dict[type[errors.RegistryError], tuple[str, int]] = {

@@ -5,9 +5,9 @@ from chalice.app import Blueprint
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import parse_manifest
 from chalicelib.domain.names import RepositoryName, parse_reference, parse_tag
-from chalicelib.edge import asking
-from chalicelib.edge.reply import Headers, Reply, empty
-from chalicelib.services.manifests import Pulled, check_digest
+from chalicelib.edge import request
+from chalicelib.edge.response import Headers, Reply, empty
+from chalicelib.services.registry.manifests import Pulled, check_digest
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -17,10 +17,10 @@ PATH = "/v2/{repository}/manifests/{reference}"
 @blueprint.route(PATH, methods=["GET"])
 def pull(repository: str, reference: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests"""
-    name, actor = RepositoryName.parse(repository), asking.actor()
+    name, actor = RepositoryName.parse(repository), request.actor()
     pulled = services().manifests.pull(actor, name, parse_reference(reference))
     headers = _headers(pulled)
-    if asking.header("if-none-match").strip('W/"') == str(pulled.digest):
+    if request.header("if-none-match").strip('W/"') == str(pulled.digest):
         return empty(304, {"Etag": headers["Etag"], "Docker-Content-Digest": str(pulled.digest)})
     return Reply(services().manifests.body(actor, name, pulled), headers)
 
@@ -28,7 +28,7 @@ def pull(repository: str, reference: str) -> Reply:
 @blueprint.route(PATH, methods=["HEAD"])
 def head(repository: str, reference: str) -> Reply:
     """A body of the manifest's very size, which every gateway drops on HEAD: one that counts it tells the truth too."""
-    found = services().manifests.find(asking.actor(), RepositoryName.parse(repository), parse_reference(reference))
+    found = services().manifests.find(request.actor(), RepositoryName.parse(repository), parse_reference(reference))
     return Reply(" " * found.size, _headers(found) | {"Content-Length": str(found.size)})
 
 
@@ -36,11 +36,11 @@ def head(repository: str, reference: str) -> Reply:
 def push(repository: str, reference: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests"""
     name, parsed = RepositoryName.parse(repository), parse_reference(reference)
-    actor = asking.actor()
-    tags = [parse_tag(tag) for tag in asking.parameters("tag")]
+    actor = request.actor()
+    tags = [parse_tag(tag) for tag in request.parameters("tag")]
     algorithm = parsed.algorithm if isinstance(parsed, Digest) else "sha256"
     services().access.granted(actor, name, "push")
-    manifest = parse_manifest(asking.body(), asking.header("content-type"), algorithm)
+    manifest = parse_manifest(request.body(), request.header("content-type"), algorithm)
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
     named = tags if isinstance(parsed, Digest) else [parsed, *tags]
@@ -62,7 +62,7 @@ def push(repository: str, reference: str) -> Reply:
 @blueprint.route(PATH, methods=["DELETE"])
 def delete(repository: str, reference: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#content-management"""
-    name, parsed, actor = RepositoryName.parse(repository), parse_reference(reference), asking.actor()
+    name, parsed, actor = RepositoryName.parse(repository), parse_reference(reference), request.actor()
     if isinstance(parsed, Digest):
         services().manifests.delete(actor, name, parsed)
     else:

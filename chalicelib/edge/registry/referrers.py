@@ -7,12 +7,12 @@ from chalice.app import Blueprint
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
-from chalicelib.edge import asking
-from chalicelib.edge.reply import Headers, Reply, as_json, next_link
+from chalicelib.edge import request
+from chalicelib.edge.response import Headers, Reply, as_json, next_link
 from chalicelib.wiring import services
 
 if TYPE_CHECKING:
-    from chalicelib.services.referrers import Referrer
+    from chalicelib.services.registry.referrers import Referrer
 
 blueprint = Blueprint(__name__)
 
@@ -20,9 +20,9 @@ blueprint = Blueprint(__name__)
 @blueprint.route("/v2/{repository}/referrers/{digest}", methods=["GET"])
 def list_referrers(repository: str, digest: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers"""
-    name, subject, last = RepositoryName.parse(repository), Digest.parse(digest), asking.parameter("last")
-    wanted = asking.parameter("artifactType")
-    page = services().referrers.list(asking.actor(), name, subject, wanted, Digest.parse(last) if last else None)
+    name, subject, last = RepositoryName.parse(repository), Digest.parse(digest), request.parameter("last")
+    wanted = request.parameter("artifactType")
+    page = services().referrers.list(request.actor(), name, subject, wanted, Digest.parse(last) if last else None)
     headers: Headers = {"Content-Type": media_types.OCI_INDEX}
     if wanted:
         headers["OCI-Filters-Applied"] = "artifactType"

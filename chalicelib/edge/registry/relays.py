@@ -16,9 +16,9 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, Denied
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import PUSH, Actor
-from chalicelib.edge import asking
+from chalicelib.edge import request
 from chalicelib.edge.registry.uploads import PATH, created
-from chalicelib.edge.reply import Reply, as_json
+from chalicelib.edge.response import Reply, as_json
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -27,7 +27,7 @@ blueprint = Blueprint(__name__)
 @blueprint.route(PATH + "/grants", methods=["POST"])
 def grant(repository: str, upload: str) -> Reply:
     """Addresses for the next parts: `{"first": number or 0, "count": number}`."""
-    if not asking.header("relay-signature"):
+    if not request.header("relay-signature"):
         return _grant_pusher(repository, upload)
     asked = _said(repository)
     first = int(asked["first"])
@@ -37,7 +37,7 @@ def grant(repository: str, upload: str) -> Reply:
 
 def _first(repository: str, upload: str, asked: dict[str, Any]) -> dict[str, object]:
     """The first grant of a body, which is the pusher's: later ones and the report need the relay's signature alone."""
-    name, actor = RepositoryName.parse(repository), asking.actor()
+    name, actor = RepositoryName.parse(repository), request.actor()
     services().access.granted(actor, name, PUSH)
     return _lasting(services().relays.grant(upload, 0, int(asked["count"])), actor, name)
 
@@ -53,7 +53,7 @@ def _grant_pusher(repository: str, upload: str) -> Reply:
     asked, name = _json(), RepositoryName.parse(repository)
     digest, size = Digest.parse(str(asked.get("digest"))), _number(asked, "size")
     first = _number(asked, "first", 1)
-    actor = asking.actor()
+    actor = request.actor()
     return as_json(_lasting(services().grants.grant(actor, name, upload, digest, size, first), actor, name))
 
 
@@ -66,7 +66,7 @@ def complete(repository: str, upload: str) -> Reply:
         parts = [(int(number), str(etag)) for number, etag in said.get("parts") or []]
     except (TypeError, ValueError, OverflowError):
         raise BlobUploadInvalid("parts is a list of [number, ETag]") from None
-    hashed = services().grants.complete(asking.actor(), name, upload, digest, size, parts)
+    hashed = services().grants.complete(request.actor(), name, upload, digest, size, parts)
     if hashed is None:
         return created(repository, digest)
     return as_json({"hashed": hashed}, 202, {"Retry-After": "1"})
@@ -82,7 +82,7 @@ def _number(said: dict[str, Any], name: str, default: int | None = None) -> int:
 @blueprint.route(PATH + "/parts", methods=["POST"])
 def store(repository: str, upload: str) -> Reply:
     """What was put: `{"before", "after", "state", "parts": [[number, etag, size]], "tail": [key, size] or null}`."""
-    from chalicelib.services.relays import Stored
+    from chalicelib.services.registry.relays import Stored
 
     said = _said(repository)
     parts = [Stored(int(number), str(etag), int(size)) for number, etag, size in said["parts"]]
@@ -101,16 +101,16 @@ def store(repository: str, upload: str) -> Reply:
 
 def _said(repository: str) -> dict[str, Any]:
     """The relay's words, if it was the relay that said them. Raises Denied, BlobUploadInvalid."""
-    path = asking.request().context["path"].encode()
-    expected = hmac.new(services().secrets.relay, path + b"\n" + asking.body(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected.encode(), asking.header("relay-signature").encode("utf-8", "replace")):
+    path = request.request().context["path"].encode()
+    expected = hmac.new(services().secrets.relay, path + b"\n" + request.body(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected.encode(), request.header("relay-signature").encode("utf-8", "replace")):
         raise Denied(repository, "relay uploads into")
     return _json()
 
 
 def _json() -> dict[str, Any]:
     try:
-        said = json.loads(asking.body())
+        said = json.loads(request.body())
     except (ValueError, RecursionError) as error:
         raise BlobUploadInvalid(f"not JSON: {error}") from error
     if not isinstance(said, dict):

@@ -4,8 +4,8 @@ from chalice.app import Blueprint
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import parse_page_size
-from chalicelib.edge import asking
-from chalicelib.edge.reply import Reply, as_json, next_link
+from chalicelib.edge import request
+from chalicelib.edge.response import Reply, as_json, next_link
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -14,9 +14,9 @@ blueprint = Blueprint(__name__)
 @blueprint.route("/v2/{repository}/tags/list", methods=["GET"])
 def list_tags(repository: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags"""
-    size = parse_page_size(asking.parameter("n"))
+    size = parse_page_size(request.parameter("n"))
     name = RepositoryName.parse(repository)
-    page = services().tags.list(asking.actor(), name, asking.parameter("last") or "", size)
+    page = services().tags.list(request.actor(), name, request.parameter("last") or "", size)
     path = f"/v2/{repository}/tags/list"
     link = next_link(path, {"last": page.items[-1], "n": size}) if page.more else {}
     return as_json({"name": repository, "tags": list(page.items)}, headers=link)

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 from chalice.app import Blueprint
 
 from chalicelib.domain.errors import ScopeInvalid, Unauthenticated
-from chalicelib.edge import asking
+from chalicelib.edge import request
 from chalicelib.edge.origins import address_of
-from chalicelib.edge.reply import Reply, as_json
-from chalicelib.services.tokens import Issued
+from chalicelib.edge.response import Reply, as_json
+from chalicelib.services.identity.tokens import Issued
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -22,26 +22,26 @@ LARGEST_FORM = 64 * 1024
 @blueprint.route("/v2/auth", methods=["GET"])
 def get() -> Reply:
     """A token for the credentials of the Authorization header."""
-    scopes = asking.parameters("scope")
-    return _issue(asking.credentials(), asking.parameter("service"), scopes)
+    scopes = request.parameters("scope")
+    return _issue(request.credentials(), request.parameter("service"), scopes)
 
 
 @blueprint.route("/v2/auth", methods=["POST"])
 def post() -> Reply:
     """A token for the credentials of a form. Refresh tokens are not issued, so none is taken."""
-    if len(asking.body()) > LARGEST_FORM:
+    if len(request.body()) > LARGEST_FORM:
         raise ScopeInvalid(f"a form has at most {LARGEST_FORM} bytes")
-    form = parse_qs(asking.body().decode("utf-8", "replace"))
+    form = parse_qs(request.body().decode("utf-8", "replace"))
     grant = form.get("grant_type", ["password"])[0]
     if grant != "password":
         raise Unauthenticated(f"grant_type {grant[:40]!r} is not supported: use password")
     name, secret = form.get("username", [""])[0], form.get("password", [""])[0]
-    credentials = (name, secret) if name or secret else asking.credentials()
+    credentials = (name, secret) if name or secret else request.credentials()
     return _issue(credentials, form.get("service", [None])[0], form.get("scope", []))
 
 
 def _issue(credentials: tuple[str, str] | None, service: str | None, scopes: list[str]) -> Reply:
-    issued: Issued = services().tokens.issue(credentials, service, scopes, address_of(asking.request()))
+    issued: Issued = services().tokens.issue(credentials, service, scopes, address_of(request.request()))
     moment = datetime.datetime.fromtimestamp(int(issued.issued_at), datetime.UTC)
     answer = {
         "token": issued.token,

@@ -8,12 +8,12 @@ from chalicelib.domain.digests import Digest, parse_algorithm
 from chalicelib.domain.errors import BlobUploadInvalid, NameInvalid, SizeInvalid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.uploads import LARGEST_BODY, Chunk
-from chalicelib.edge import asking
-from chalicelib.edge.reply import Headers, Reply, empty
+from chalicelib.edge import request
+from chalicelib.edge.response import Headers, Reply, empty
 from chalicelib.wiring import services
 
 if TYPE_CHECKING:
-    from chalicelib.services.uploads import Progress
+    from chalicelib.services.registry.uploads import Progress
 
 blueprint = Blueprint(__name__)
 PATH = "/v2/{repository}/blobs/uploads/{upload}"
@@ -22,14 +22,14 @@ PATH = "/v2/{repository}/blobs/uploads/{upload}"
 @blueprint.route("/v2/{repository}/blobs/uploads", methods=["POST"])
 def begin(repository: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs"""
-    name, actor = RepositoryName.parse(repository), asking.actor()
-    if digest := asking.parameter("digest"):
+    name, actor = RepositoryName.parse(repository), request.actor()
+    if digest := request.parameter("digest"):
         parsed = Digest.parse(digest)
         _check_length()
-        services().uploads.push(actor, name, parsed, asking.body())
+        services().uploads.push(actor, name, parsed, request.body())
         return created(repository, parsed)
-    algorithm = parse_algorithm(asking.parameter("digest-algorithm") or "sha256")
-    if mount := asking.parameter("mount"):
+    algorithm = parse_algorithm(request.parameter("digest-algorithm") or "sha256")
+    if mount := request.parameter("mount"):
         parsed = Digest.parse(mount)
         algorithm = parsed.algorithm
         target = services().repositories.for_push(actor, name)
@@ -41,7 +41,7 @@ def begin(repository: str) -> Reply:
 
 def _source() -> RepositoryName | None:
     """The repository to mount from; one that cannot be a name is one that is not there."""
-    text = asking.parameter("from")
+    text = request.parameter("from")
     try:
         return RepositoryName.parse(text) if text else None
     except NameInvalid:
@@ -52,48 +52,48 @@ def _source() -> RepositoryName | None:
 def append(repository: str, upload: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks"""
     _check_length()
-    name, actor = RepositoryName.parse(repository), asking.actor()
-    progress = services().uploads.append(actor, name, upload, asking.body(), _chunk())
+    name, actor = RepositoryName.parse(repository), request.actor()
+    progress = services().uploads.append(actor, name, upload, request.body(), _chunk())
     return _accepted(repository, progress, 202)
 
 
 @blueprint.route(PATH, methods=["PUT"])
 def close(repository: str, upload: str) -> Reply:
     """Ends an upload, with or without last bytes."""
-    name, actor = RepositoryName.parse(repository), asking.actor()
-    text = asking.parameter("digest")
+    name, actor = RepositoryName.parse(repository), request.actor()
+    text = request.parameter("digest")
     if not text:
         raise BlobUploadInvalid("say ?digest=ALGORITHM:HEX of the whole blob to end the upload")
     digest = Digest.parse(text)
     _check_length()
-    services().uploads.close(actor, name, upload, digest, asking.body(), _chunk())
+    services().uploads.close(actor, name, upload, digest, request.body(), _chunk())
     return created(repository, digest)
 
 
 @blueprint.route(PATH, methods=["GET"])
 def status(repository: str, upload: str) -> Reply:
     """How far an upload is."""
-    progress = services().uploads.status(asking.actor(), RepositoryName.parse(repository), upload)
+    progress = services().uploads.status(request.actor(), RepositoryName.parse(repository), upload)
     return _accepted(repository, progress, 204)
 
 
 @blueprint.route(PATH, methods=["DELETE"])
 def cancel(repository: str, upload: str) -> Reply:
     """Gives an upload up."""
-    services().uploads.cancel(asking.actor(), RepositoryName.parse(repository), upload)
+    services().uploads.cancel(request.actor(), RepositoryName.parse(repository), upload)
     return empty(204, {})
 
 
 def _chunk() -> Chunk | None:
-    text = asking.header("content-range")
+    text = request.header("content-range")
     return Chunk.parse(text) if text else None
 
 
 def _check_length() -> None:
     """Refuses a body that is not as long as its header says: a gateway may hand on what it got of a cut request."""
-    declared = asking.header("content-length")
-    if declared.isdigit() and int(declared[:20]) != len(asking.body()):
-        raise SizeInvalid(int(declared[:20]), len(asking.body()))
+    declared = request.header("content-length")
+    if declared.isdigit() and int(declared[:20]) != len(request.body()):
+        raise SizeInvalid(int(declared[:20]), len(request.body()))
 
 
 def _accepted(repository: str, progress: "Progress", status: int, more: Headers | None = None) -> Reply:

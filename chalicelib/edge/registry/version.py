@@ -3,8 +3,8 @@
 from chalice.app import Blueprint
 
 from chalicelib.domain.errors import Unauthenticated
-from chalicelib.edge import asking
-from chalicelib.edge.reply import Reply, as_json
+from chalicelib.edge import request
+from chalicelib.edge.response import Reply, as_json
 
 blueprint = Blueprint(__name__)
 
@@ -12,7 +12,7 @@ blueprint = Blueprint(__name__)
 @blueprint.route("/v2", methods=["GET", "HEAD"])
 def check() -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support"""
-    if not asking.header("authorization"):
+    if not request.header("authorization"):
         raise Unauthenticated
-    asking.actor()
+    request.actor()
     return as_json({}, headers={"Docker-Distribution-API-Version": "registry/2.0"})

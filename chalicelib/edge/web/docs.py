@@ -14,8 +14,8 @@ from pathlib import Path
 from chalice.app import Blueprint
 
 from chalicelib.domain.errors import NothingThere
-from chalicelib.edge import asking
-from chalicelib.edge.reply import Headers, Reply
+from chalicelib.edge import request
+from chalicelib.edge.response import Headers, Reply
 from chalicelib.settings import settings
 
 blueprint = Blueprint(__name__)
@@ -82,14 +82,14 @@ def page() -> Reply:
 def file(name: str) -> Reply:
     """A file of the page: kept for ever by those who ask for it by its version."""
     found = asset(name)
-    is_named = asking.parameter("v") == found.version
+    is_named = request.parameter("v") == found.version
     headers: Headers = {
         "Content-Type": found.kind,
         "Cache-Control": FOREVER if is_named else "no-cache",
         "X-Content-Type-Options": "nosniff",
         "Vary": "Accept-Encoding",
     }
-    if "gzip" not in asking.header("accept-encoding"):
+    if "gzip" not in request.header("accept-encoding"):
         return Reply(found.content, headers, 200)
     return Reply(found.compressed, headers | {"Content-Encoding": "gzip"}, 200)
 

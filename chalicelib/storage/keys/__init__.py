@@ -76,9 +76,9 @@ Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<r
 
 from chalicelib.storage.keys.accounts import *
 from chalicelib.storage.keys.contents import *
-from chalicelib.storage.keys.drawn import META as META
-from chalicelib.storage.keys.drawn import SHARDS as SHARDS
-from chalicelib.storage.keys.drawn import Key as Key
 from chalicelib.storage.keys.indexes import *
+from chalicelib.storage.keys.key import META as META
+from chalicelib.storage.keys.key import SHARDS as SHARDS
+from chalicelib.storage.keys.key import Key as Key
 from chalicelib.storage.keys.repositories import *
 from chalicelib.storage.keys.timers import *

@@ -1,6 +1,6 @@
 """Keys of accounts, namespaces, teams, applications and what proves who somebody is."""
 
-from chalicelib.storage.keys.drawn import META, Key
+from chalicelib.storage.keys.key import META, Key
 
 
 def account_name(name: str) -> Key:

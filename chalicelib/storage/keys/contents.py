@@ -1,7 +1,7 @@
 """Keys of what repositories hold, of uploads, of the usage log and of work to do."""
 
 from chalicelib.domain.digests import Digest
-from chalicelib.storage.keys.drawn import META, SHARDS, Key
+from chalicelib.storage.keys.key import META, SHARDS, Key
 
 
 def reconcile() -> Key:

@@ -2,7 +2,7 @@
 
 import zlib
 
-from chalicelib.storage.keys.drawn import SHARDS
+from chalicelib.storage.keys.key import SHARDS
 
 
 def due_logs(shard: str, namespace_id: str = "") -> list[str]:

@@ -1,6 +1,6 @@
 """Keys of repositories by name and by id, and of rights on them."""
 
-from chalicelib.storage.keys.drawn import META, Key
+from chalicelib.storage.keys.key import META, Key
 
 
 def repository_name(namespace_id: str, repository: str) -> Key:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.errors import AccountUnknown
-from tests.doors import Door
-from tests.visitors import Visitor
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.edge.jobs import dispatch
 from chalicelib.storage import keys
-from chalicelib.storage.tags import TagRow
-from tests import invariants
-from tests.builders import a_push
-from tests.houses import House
-from tests.rows import due_at, events, remove, repository_of, rows_like
-from tests.sweeping import WINDOW_S, later, sweep
+from chalicelib.storage.registry.tags import TagRow
+from tests.support import invariants
+from tests.support.backends import House
+from tests.support.builders import a_push
+from tests.support.rows import due_at, events, remove, repository_of, rows_like
+from tests.support.sweeping import WINDOW_S, later, sweep
 
 TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 TWO_HOURS = {"quay.expires-after": "2h"}

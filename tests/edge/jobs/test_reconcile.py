@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.edge.jobs import reconcile
 from infra.local import seed
-from tests.builders import at_the_edge
-from tests.houses import House
+from tests.support.backends import House
+from tests.support.builders import at_the_edge
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 
 from chalicelib.domain.timers import PURGE, Due, HasTime
 from chalicelib.edge.jobs import timers
-from chalicelib.services.timers import Timers
+from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.timers import TimerStore, timer
-from tests.houses import House
-from tests.rows import rows_like
+from tests.support.backends import House
+from tests.support.rows import rows_like
 
 
 @pytest.fixture

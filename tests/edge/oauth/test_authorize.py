@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from chalicelib.services.applications import Fields
-from tests.builders import a_repository, an_organization
-from tests.doors import Answer, Door
-from tests.rows import events
-from tests.visitors import Visitor
+from chalicelib.services.identity.applications import Fields
+from tests.support.api_client import Visitor
+from tests.support.app_client import Answer, Door
+from tests.support.builders import a_repository, an_organization
+from tests.support.rows import events
 
 BACK = "https://bot.example.com/back"
 VERIFIER = "v" * 50

@@ -10,8 +10,8 @@ import requests
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import Download
-from tests.builders import a_blob, a_push
-from tests.doors import Door
+from tests.support.app_client import Door
+from tests.support.builders import a_blob, a_push
 
 PATH = "/v2/admin/app/blobs"
 

@@ -2,8 +2,8 @@
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
-from tests.builders import a_repository, someone
-from tests.doors import Door
+from tests.support.app_client import Door
+from tests.support.builders import a_repository, someone
 
 
 def test_whoever_has_no_token_is_told_which_one_to_get(door: Door) -> None:

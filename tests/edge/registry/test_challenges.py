@@ -11,7 +11,7 @@ from app import app
 from chalicelib.domain.digests import Digest
 from chalicelib.edge.registry.challenges import challenge
 from chalicelib.settings import settings
-from tests.doors import Door
+from tests.support.app_client import Door
 
 DIGEST = Digest.of(b"")
 START = 'Bearer realm="https://registry.test/v2/auth",service="registry.test"'

@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from tests.builders import a_blob, a_config, a_descriptor, a_manifest, a_push
-from tests.doors import Door
+from tests.support.app_client import Door
+from tests.support.builders import a_blob, a_config, a_descriptor, a_manifest, a_push
 
 PATH = "/v2/admin/app/manifests"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from tests.builders import a_push, a_referrer
-from tests.doors import Door
+from tests.support.app_client import Door
+from tests.support.builders import a_push, a_referrer
 
 SIGNATURE, BILL = "application/vnd.example.signature", "application/vnd.example.sbom"
 

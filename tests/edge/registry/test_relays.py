@@ -18,9 +18,9 @@ from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import OutOfOrder
 from chalicelib.domain.permissions import Role
-from chalicelib.storage.uploads import UploadRow
-from tests.builders import a_granted, a_repository
-from tests.doors import Answer, Door
+from chalicelib.storage.registry.uploads import UploadRow
+from tests.support.app_client import Answer, Door
+from tests.support.builders import a_granted, a_repository
 
 MEBIBYTE = 1024 * 1024
 

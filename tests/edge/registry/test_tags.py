@@ -1,7 +1,7 @@
 """`/v2/<name>/tags/list`."""
 
-from tests.builders import a_bare_push, a_manifest, a_push
-from tests.doors import Door
+from tests.support.app_client import Door
+from tests.support.builders import a_bare_push, a_manifest, a_push
 
 PATH = "/v2/admin/app/tags/list"
 

@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.doors import Answer, Door, basic
+from tests.support.app_client import Answer, Door, basic
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import UploadToken
-from tests.builders import a_blob
-from tests.doors import Answer, Door
+from tests.support.app_client import Answer, Door
+from tests.support.builders import a_blob
 
 PATH = "/v2/admin/app/blobs/uploads/"
 CONTENT = os.urandom(1000)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.doors import Door
+from tests.support.app_client import Door
 
 
 @pytest.mark.parametrize("path", ["/v2/", "/v2"])

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from chalicelib.edge.web.docs import ASSETS, asset
-from tests.doors import Door
+from tests.support.app_client import Door
 
 
 def test_the_page_runs_nothing_inline_and_nobody_may_frame_it(door: Door) -> None:

@@ -10,7 +10,7 @@ from infra.smoke.claims import Finding, Verdict
 from infra.smoke.suite import chosen, run
 from infra.smoke.visit import Options, Visit
 from tests.infra.smoke.faults import Fault, Front, front, no_fault
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 REPOSITORY = "admin/smoke"
 

@@ -15,7 +15,7 @@ import pytest
 from infra.smoke.content import LARGEST_BODY
 from infra.smoke.visit import Visit
 from tests.infra.smoke.faults import Asked, Front, PassOn, Reset, Told
-from tests.stack import ROOT, Stack, wait_for
+from tests.support.stack import ROOT, Stack, wait_for
 
 PASSWORD = "a-password-for-tests"
 Run = Callable[..., subprocess.CompletedProcess[str]]

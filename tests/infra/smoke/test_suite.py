@@ -8,7 +8,7 @@ import pytest
 from infra.smoke.claims import Check, Finding, Verdict, holds
 from infra.smoke.suite import CHECKS, chosen, printable, run
 from infra.smoke.visit import Visit
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 VARIABLES = (ROOT / "infra" / "terraform" / "variables.tf").read_text("utf-8")
 OUTPUTS = (ROOT / "infra" / "terraform" / "outputs.tf").read_text("utf-8")

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.local.ministack.emulator import Emulator
-from tests.emulation import Cloud, Ledger, emulators_python
+from tests.support.emulation import Cloud, Ledger, emulators_python
 
 BOTH = [
     pytest.param(True, id="repaired"),

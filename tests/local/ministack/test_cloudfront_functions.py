@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.emulation import Cloud, node, unique
+from tests.support.emulation import Cloud, node, unique
 
 HTTPS = {"x-forwarded-proto": "https"}
 # Nobody asks this origin for anything.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.ministack.emulator import Emulator
-from tests.emulation import REGION, Cloud
+from tests.support.emulation import REGION, Cloud
 
 HTTPS = {"x-forwarded-proto": "https"}
 CODE = """

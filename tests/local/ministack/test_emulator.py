@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from infra.local.errors import StackError
 from infra.local.ministack.emulator import Emulator
-from tests.emulation import Cloud, Ledger
-from tests.stack import is_alive, wait_for
+from tests.support.emulation import Cloud, Ledger
+from tests.support.stack import is_alive, wait_for
 
 SEES = """
 import os, sys

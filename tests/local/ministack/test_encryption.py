@@ -6,7 +6,7 @@ from pathlib import Path
 import boto3
 
 from infra.local.ministack.emulator import Emulator
-from tests.emulation import REGION, Cloud, unique
+from tests.support.emulation import REGION, Cloud, unique
 
 
 def a_user(cloud: Cloud, bucket: str) -> dict[str, str]:

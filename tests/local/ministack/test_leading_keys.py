@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.local.ministack.emulator import Emulator
-from tests.emulation import ACCOUNT, REGION, Cloud, unique
+from tests.support.emulation import ACCOUNT, REGION, Cloud, unique
 
 ACTIONS = ("BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem")
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.emulation import Cloud
+from tests.support.emulation import Cloud
 
 CODE = """
 import json

@@ -1,6 +1,6 @@
 """Rules of security groups that name a prefix list instead of addresses."""
 
-from tests.emulation import Cloud, unique
+from tests.support.emulation import Cloud, unique
 
 
 def test_a_rule_keeps_its_prefix_list(cloud: Cloud) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.emulation import Cloud
+from tests.support.emulation import Cloud
 
 CODE = """
 def handler(event, context):

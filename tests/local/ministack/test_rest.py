@@ -2,7 +2,7 @@
 
 import json
 
-from tests.emulation import ACCOUNT, REGION, Cloud
+from tests.support.emulation import ACCOUNT, REGION, Cloud
 
 CODE = """
 def handler(event, context):

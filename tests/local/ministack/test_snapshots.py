@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from infra.local.ministack.emulator import Emulator
-from tests.emulation import Cloud
 from tests.local.ministack.conftest import BOTH
-from tests.stack import wait_for
+from tests.support.emulation import Cloud
+from tests.support.stack import wait_for
 
 SECONDS = 0.2
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.ministack.emulator import Emulator
-from tests.emulation import Cloud, Ledger, unique
-from tests.stack import wait_for
+from tests.support.emulation import Cloud, Ledger, unique
+from tests.support.stack import wait_for
 
 # Writes down which rows it got, and fails for those called `bad`: by an exception, or by a report.
 CODE = """

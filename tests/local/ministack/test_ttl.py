@@ -3,8 +3,8 @@
 import time
 
 from infra.local.ministack.repairs.ttl import expired
-from tests.emulation import Cloud, Ledger
-from tests.stack import wait_for
+from tests.support.emulation import Cloud, Ledger
+from tests.support.stack import wait_for
 
 CODE = """
 import json, os

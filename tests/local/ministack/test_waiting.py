@@ -2,7 +2,7 @@
 
 import time
 
-from tests.emulation import Cloud
+from tests.support.emulation import Cloud
 
 CODE = "def handler(event, context): return event"
 # What ministack waits for a line of log that never comes.

@@ -1,0 +1,170 @@
+"""Users: oneself, and what others see."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.domain.errors import MailOff
+from chalicelib.domain.permissions import Actor
+from chalicelib.edge.api.framework import callers
+from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, Operations, a_list, an_object, or_null, text
+from chalicelib.edge.api.framework.shapes import AVATAR, avatar
+from chalicelib.edge.response import Reply, as_json
+from chalicelib.services.accounts.accounts import Changes, Profile
+from chalicelib.wiring import services
+
+operations = Operations(__name__, "user")
+
+ORGANIZATION = an_object(
+    {"name": TEXT, "avatar": AVATAR, "can_create_repo": FLAG, "public": FLAG, "is_org_admin": FLAG},
+    preferred_namespace=FLAG,
+)
+PUBLIC = an_object({"anonymous": FLAG, "username": TEXT, "avatar": AVATAR})
+USER = an_object(
+    {
+        **PUBLIC["properties"],
+        "can_create_repo": FLAG,
+        "is_me": FLAG,
+        "verified": FLAG,
+        "email": TEXT,
+        "logins": a_list({}),
+        "invoice_email": FLAG,
+        "invoice_email_address": or_null(TEXT),
+        "preferred_namespace": FLAG,
+        "tag_expiration_s": NUMBER,
+        "prompts": a_list(TEXT),
+        "organizations": a_list(ORGANIZATION),
+    },
+    company=or_null(TEXT),
+    family_name=or_null(TEXT),
+    given_name=or_null(TEXT),
+    location=or_null(TEXT),
+    is_free_account=FLAG,
+    has_password_set=FLAG,
+    quotas=a_list({}),
+    super_user=FLAG,
+)
+NEW = an_object(
+    {"username": text("The user's username"), "password": text("The user's password")},
+    email=text("The user's email address"),
+)
+LINE = or_null(text(maxLength=255))
+CHANGE = an_object(
+    password=text("The user's new password"),
+    email=text("The user's new email address"),
+    tag_expiration_s={**NUMBER, "minimum": 0, "description": "The number of seconds for tag expiration"},
+    invoice_email=FLAG,
+    invoice_email_address=or_null(text("Where invoices go")),
+    given_name=LINE,
+    family_name=LINE,
+    company=LINE,
+    location=LINE,
+)
+
+
+@operations.get("/api/v1/user", "getLoggedInUser", scope="user:read", answers={200: USER}, slash=True)
+def get(actor: Actor) -> Mapping[str, Any]:
+    """The user who asks, with their organizations."""
+    return shape(services().accounts.profile(actor))
+
+
+@operations.put(
+    "/api/v1/user",
+    "changeUserDetails",
+    scope="user:admin",
+    body=CHANGE,
+    answers={200: USER},
+    is_fresh=True,
+    is_internal=True,
+    slash=True,
+)
+def change(actor: Actor, body: dict[str, Any]) -> Reply:
+    """Changes oneself. A new password ends all sessions but a new one, which the answer brings."""
+    known = {name: body[name] for name in CHANGE["properties"] if name in body}
+    changes = Changes(window_s=known.pop("tag_expiration_s", None), **known)
+    row = services().accounts.change(actor, changes)
+    headers = {}
+    if changes.password is not None and actor.is_session:
+        headers = callers.with_session(services().sessions.begin(row))
+    return as_json(shape(services().accounts.profile(actor)), headers=headers)
+
+
+@operations.post("/api/v1/user", "createNewUser", body=NEW, answers={200: USER}, is_internal=True, slash=True)
+def create(body: dict[str, Any]) -> Reply:
+    """Signs up, and in."""
+    account = services().accounts.sign_up(body["username"], body["password"], body.get("email"))
+    session = services().sessions.begin(account, callers.session_cookie())
+    actor = Actor(account.id, account.name, account.kind, account.epoch, is_session=True)
+    return as_json(shape(services().accounts.profile(actor)), headers=callers.with_session(session))
+
+
+@operations.delete(
+    "/api/v1/user",
+    "deleteCurrentUser",
+    scope="user:admin",
+    answers={204: None},
+    errors=(400,),
+    is_fresh=True,
+    is_internal=True,
+    slash=True,
+)
+def delete(actor: Actor) -> None:
+    """Ends oneself, with all that is one's own; refused while nobody else administers one's organizations."""
+    services().departures.leave(actor)
+
+
+@operations.post("/api/v1/recovery", "requestRecoveryEmail", answers={405: None}, is_internal=True)
+def recover() -> None:
+    """Would send a mail to somebody who forgot their password, which is never sent from here."""
+    raise MailOff
+
+
+@operations.get("/api/v1/users/{username}", "getUserInformation", answers={200: PUBLIC})
+def get_public(username: str) -> Mapping[str, Any]:
+    """What everybody may know of a user."""
+    name = services().accounts.public_name(username)
+    return {"anonymous": False, "username": name, "avatar": avatar(name, "user")}
+
+
+def shape(profile: Profile) -> dict[str, Any]:
+    """A user as they see themselves."""
+    row, namespace = profile.account, profile.namespace
+    shown: dict[str, Any] = {
+        "anonymous": False,
+        "username": row.name,
+        "avatar": avatar(row.name, "user"),
+        "can_create_repo": True,
+        "is_me": True,
+        "verified": True,
+        "email": row.email or "",
+        "logins": [],
+        "invoice_email": namespace.invoice_email,
+        "invoice_email_address": namespace.invoice_email_address,
+        "preferred_namespace": False,
+        "tag_expiration_s": namespace.window_s,
+        "prompts": [],
+        "company": row.company,
+        "family_name": row.family_name,
+        "given_name": row.given_name,
+        "location": row.location,
+        "is_free_account": True,
+        "has_password_set": row.password_hash is not None,
+        "quotas": [],
+        "quota_report": {
+            "quota_bytes": profile.bytes,
+            "configured_quota": None,
+            "running_backfill": "complete",
+            "backfill_status": "complete",
+        },
+        "organizations": [
+            {
+                "name": place.name,
+                "avatar": avatar(place.name, "org"),
+                "can_create_repo": place.may_create,
+                "public": False,
+                "is_org_admin": place.is_admin,
+                "preferred_namespace": False,
+            }
+            for place in profile.organizations
+        ],
+    }
+    return shown | ({"super_user": True} if row.superuser else {})

@@ -1,0 +1,58 @@
+"""What the registry can do, told from the routes that it has."""
+
+from typing import Any
+
+from chalicelib.edge.api.framework import declared, paths
+from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, a_list, an_object
+from chalicelib.settings import settings
+
+operations = Operations(__name__, "capabilities")
+NAMED = "/api/v1/repository/{namespace}/{reponame}"
+# Quay's name of a capability, the kind and the words of its address, and the route that it leads to.
+ADDRESSES = (
+    ("io.quay.view-image", "url-template", "/{namespace}/{reponame}:{tag}", "/{namespace}/{reponame}"),
+    (
+        "io.quay.image-security",
+        "rest-api-template",
+        NAMED + "/image/{imageid}/security",
+        paths.REPOSITORY + "/image/{imageid}/security",
+    ),
+    (
+        "io.quay.manifest-security",
+        "rest-api-template",
+        NAMED + "/manifest/{digest}/security",
+        paths.REPOSITORY + "/manifest/{manifestref}/security",
+    ),
+)
+DEPRECATED = ("io.quay.image-security",)
+MIRRORED = ("amd64", "arm64", "ppc64le", "s390x")
+SPARSE = an_object({"supported": FLAG, "required_architectures": a_list(TEXT), "optional_architectures_allowed": FLAG})
+
+
+@operations.get(
+    "/api/v1/registry/capabilities",
+    "getRegistryCapabilities",
+    answers={200: an_object({"sparse_manifests": SPARSE, "mirror_architectures": a_list(TEXT)})},
+)
+def registry() -> dict[str, Any]:
+    """What indexes may lack, and which architectures mirrors may choose."""
+    # An index is refused here until all that it names has been pushed.
+    sparse = {"supported": False, "required_architectures": [], "optional_architectures_allowed": False}
+    return {"sparse_manifests": sparse, "mirror_architectures": list(MIRRORED)}
+
+
+@operations.get(
+    "/.well-known/app-capabilities",
+    "getAppCapabilities",
+    answers={200: an_object({"appName": TEXT, "capabilities": an_object()})},
+    is_internal=True,
+)
+def application() -> dict[str, Any]:
+    """Where programs find what they show of an image: those of Quay's addresses that lead somewhere."""
+    routed, url = declared.paths(), settings().url
+    found: dict[str, dict[str, Any]] = {
+        name: {kind: url + address} | ({"deprecated": True} if name in DEPRECATED else {})
+        for name, kind, address, route in ADDRESSES
+        if declared.unnamed(route) in routed
+    }
+    return {"appName": "io.quay", "capabilities": found}

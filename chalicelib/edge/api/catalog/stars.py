@@ -1,0 +1,53 @@
+"""Stars: repositories that one has marked."""
+
+from typing import Any
+
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import USER_ADMIN
+from chalicelib.edge import request
+from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, Parameter, a_list, an_object, text
+from chalicelib.edge.api.registry.repositories import named
+from chalicelib.edge.response import Reply, as_json
+from chalicelib.services.catalog.repository_listing import Listed
+from chalicelib.wiring import services
+
+operations = Operations(__name__, "user")
+STARRED = "/api/v1/user/starred"
+NAMED = an_object({"namespace": text("Whose it is"), "repository": text("Its name")})
+STAR = an_object({"namespace": TEXT, "name": TEXT, "description": TEXT, "is_public": FLAG})
+
+
+@operations.get(
+    STARRED,
+    "listStarredRepos",
+    scope=USER_ADMIN,
+    parameters=(Parameter("next_page", "string", "What the page before ended with"),),
+    answers={200: an_object({"repositories": a_list(STAR)}, next_page=TEXT)},
+)
+def list_starred(actor: Actor) -> dict[str, Any]:
+    """What one has starred, a hundred a page."""
+    page = services().stars.page(actor, request.parameter("next_page"))
+    shown = {"repositories": [shape(listed) for listed in page.repositories]}
+    return shown | ({"next_page": page.following} if page.following else {})
+
+
+@operations.post(STARRED, "createStar", scope=USER_ADMIN, body=NAMED, answers={201: NAMED})
+def add(actor: Actor, body: dict[str, Any]) -> Reply:
+    """Stars a repository."""
+    name = RepositoryName.within(body["namespace"], body["repository"])
+    services().stars.add(actor, name)
+    return as_json({"namespace": name.namespace, "repository": name.repository}, 201)
+
+
+@operations.delete(STARRED + "/{repository}", "deleteStar", scope=USER_ADMIN, answers={204: None})
+def remove(actor: Actor, repository: str) -> None:
+    """Takes a star away."""
+    services().stars.remove(actor, named(repository))
+
+
+def shape(listed: Listed) -> dict[str, Any]:
+    """A starred repository."""
+    name = listed.repository.name
+    told = {"description": listed.description, "is_public": listed.is_public}
+    return {"namespace": name.namespace, "name": name.repository, **told}

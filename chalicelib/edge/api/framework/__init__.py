@@ -1,0 +1,1 @@
+"""How operations are declared, checked, answered and described."""

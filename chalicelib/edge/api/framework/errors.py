@@ -1,0 +1,108 @@
+"""Domain errors in Quay's words: the one table from leaf to status and `error_type`.
+
+Quay has three shapes of errors side by side. Ours has the keys of all of them at once: those of its problem object, and
+`message`; a CSRF error has `error` too.
+"""
+
+from typing import Any
+
+from chalice.app import Request
+
+from chalicelib.domain import errors
+from chalicelib.edge.response import Reply, as_json
+from chalicelib.settings import settings
+
+INVALID, TOKEN, SCOPE, UNKNOWN = "invalid_request", "invalid_token", "insufficient_scope", "not_found"
+# A class answers for its subclasses that have no row of their own.
+TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
+    errors.Invalid: (400, INVALID),
+    errors.OutOfOrder: (400, INVALID),
+    errors.NotFound: (404, UNKNOWN),
+    errors.Unauthenticated: (401, TOKEN),
+    errors.WrongCredentials: (403, SCOPE),
+    errors.FreshLoginRequired: (401, "fresh_login_required"),
+    errors.Denied: (403, SCOPE),
+    errors.CsrfInvalid: (403, SCOPE),
+    errors.TooManyAttempts: (429, "rate_limited"),
+    errors.WrongDoor: (403, SCOPE),
+    errors.TooLarge: (413, INVALID),
+    # Quay tells what is there already with 400, and its clients look for that.
+    errors.Conflict: (400, INVALID),
+    errors.TagImmutable: (409, "tag_immutable"),
+    errors.RestoreTaken: (409, INVALID),
+    errors.RestoreTooLate: (410, UNKNOWN),
+    errors.RepositoryFrozen: (503, "unavailable"),
+    errors.MethodUnsupported: (405, INVALID),
+    errors.MailOff: (405, INVALID),
+    errors.Unsupported: (400, INVALID),
+    errors.Unavailable: (503, "unavailable"),
+}
+# What `/api/v1/error/{error_type}` says of each.
+DESCRIPTIONS = {
+    INVALID: "The request was invalid.",
+    "invalid_response": "The response was invalid.",
+    TOKEN: "The access token provided was invalid.",
+    "expired_token": "The access token provided has expired.",
+    SCOPE: "The access token did not have sufficient scope to access the requested resource.",
+    "fresh_login_required": "The action requires a fresh login to succeed.",
+    "exceeds_license": "The action was refused because the current license does not allow it.",
+    UNKNOWN: "The resource was not found.",
+    "downstream_issue": "An error occurred in a downstream service.",
+    "external_service_timeout": "An external service took too long.",
+    "tag_immutable": "The tag is immutable.",
+    "rate_limited": "There were too many attempts.",
+    "unavailable": "A part of the registry does not answer now.",
+}
+
+
+def to_reply(error: Exception, _: Request | None) -> Reply:
+    """The answer to an error; what is no domain error is a bug, and tells nothing."""
+    if not isinstance(error, errors.RegistryError):
+        return problem(500, "internal_error", "an error on our side: try again, and tell the operator the request id")
+    status, kind = next(TYPES[ancestor] for ancestor in type(error).__mro__ if ancestor in TYPES)
+    message = _message(error)
+    if isinstance(error, errors.BodyUnreadable):
+        status = error.status
+    reply = problem(status, kind, message, **_payload(error))
+    if isinstance(error, errors.TooManyAttempts):
+        reply.headers["Retry-After"] = str(error.retry_after_s)
+    elif isinstance(error, errors.Unavailable):
+        reply.headers["Retry-After"] = "1"
+    return reply
+
+
+def _message(error: errors.RegistryError) -> str:
+    """What Quay says where it tells nothing, else what the error says."""
+    if isinstance(error, errors.Denied) and not isinstance(error, errors.QuotaExceeded):
+        return "Unauthorized"
+    if isinstance(error, errors.NotFound):
+        return "Not Found"
+    return str(error)
+
+
+def _payload(error: errors.RegistryError) -> dict[str, Any]:
+    if isinstance(error, errors.CsrfInvalid):
+        return {"error": str(error)}
+    if isinstance(error, errors.WrongCredentials):
+        return {"invalidCredentials": True, "needsEmailVerification": False}
+    if isinstance(error, errors.Unauthenticated):
+        return {"session_required": False}
+    if isinstance(error, errors.SoleOwner):
+        return {"organizations": error.organizations}
+    if isinstance(error, errors.FieldInvalid) and error.field:
+        return {"field": error.field}
+    return {}
+
+
+def problem(status: int, kind: str, message: str, **payload: Any) -> Reply:
+    """Quay's error object, with `message` beside it (RFC 7807 is where it comes from)."""
+    document = {
+        "status": status,
+        "detail": message,
+        "error_message": message,
+        "error_type": kind,
+        "title": kind,
+        "type": f"{settings().url}/api/v1/error/{kind}",
+        "message": message,
+    }
+    return as_json(document | payload, status)

@@ -1,0 +1,108 @@
+"""The same operations as Quay tells them: Swagger 2.0 (https://swagger.io/specification/v2).
+
+Swagger knows fewer words: what may be null is marked `x-nullable`, and rules that it cannot say are left out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from chalicelib.edge.api.framework.openapi import FORM, JSON, OAUTH, Document
+
+SCHEME = "oauth2_implicit"
+# Of JSON Schema, what Swagger 2.0 has no word for.
+UNKNOWN = ("anyOf", "oneOf", "not", "if", "then", "else", "contentMediaType", "$defs", "propertyNames")
+OLD, NEW = "#/definitions/", "#/components/schemas/"
+
+
+def document(newer: Document) -> Document:
+    """The Swagger document that says what an OpenAPI document says."""
+    address = urlsplit(newer["servers"][0]["url"])
+    refusals = {"#/components/responses/" + name: one for name, one in newer["components"]["responses"].items()}
+    implicit = newer["components"]["securitySchemes"][OAUTH]["flows"]["implicit"]
+    return {
+        "swagger": "2.0",
+        "host": address.netloc,
+        "basePath": "/",
+        "schemes": [address.scheme],
+        "info": newer["info"],
+        "securityDefinitions": {SCHEME: {"type": "oauth2", "flow": "implicit", **implicit}},
+        "tags": newer["tags"],
+        "paths": {path: _path(path, operations, refusals) for path, operations in newer["paths"].items()},
+        "definitions": {name: schema_of(schema) for name, schema in newer["components"]["schemas"].items()},
+    }
+
+
+def _path(path: str, operations: Document, refusals: Document) -> Document:
+    tag = next(iter(operations.values()))["tags"][0]
+    told = {method: _operation(operation, refusals) for method, operation in operations.items()}
+    return {"x-name": f"endpoints.api.{tag}", "x-path": path, "x-tag": tag, **told}
+
+
+def _operation(newer: Document, refusals: Document) -> Document:
+    responses = {status: refusals.get(one.get("$ref"), one) for status, one in newer["responses"].items()}
+    told = {key: value for key, value in newer.items() if key not in ("requestBody", "security", "responses")}
+    told.setdefault("description", told["summary"])
+    told["parameters"] = [*map(_parameter, newer["parameters"]), *_body(newer.get("requestBody"))]
+    told["responses"] = {status: _response(response) for status, response in responses.items()}
+    kinds = {kind for response in responses.values() for kind in response.get("content", {})}
+    told["produces"] = sorted(kinds) or [JSON]
+    scopes = [way[OAUTH] for way in newer["security"] if OAUTH in way]
+    if scopes:
+        told["security"] = [{SCHEME: scopes[0]}]
+    if FORM in newer.get("requestBody", {}).get("content", {}):
+        told["consumes"] = [FORM]
+    return told
+
+
+def _parameter(newer: Document) -> Document:
+    told = {key: value for key, value in newer.items() if key != "schema"}
+    told.update(schema_of(newer["schema"]))
+    return told
+
+
+def _body(newer: Document | None) -> list[Document]:
+    content = (newer or {}).get("content", {})
+    if JSON in content:
+        about = {"description": "Request body contents.", "required": (newer or {})["required"]}
+        return [{"name": "body", "in": "body", **about, "schema": schema_of(content[JSON]["schema"])}]
+    if FORM not in content:
+        return []
+    schema = content[FORM]["schema"]
+    required = schema.get("required", ())
+    return [
+        {"name": name, "in": "formData", "required": name in required, **schema_of(field)}
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _response(newer: Document) -> Document:
+    told: Document = {"description": newer["description"]}
+    for content in newer.get("content", {}).values():
+        told["schema"] = schema_of(content["schema"])
+    return told
+
+
+def schema_of(newer: Any) -> Any:
+    """A schema in Swagger's words."""
+    if isinstance(newer, list):
+        return [schema_of(one) for one in newer]
+    if not isinstance(newer, Mapping):
+        return newer
+    told = {key: _value(key, value) for key, value in newer.items() if key not in UNKNOWN}
+    kinds = told.get("type")
+    if isinstance(kinds, list):
+        named = [kind for kind in kinds if kind != "null"]
+        told.pop("type")
+        # Of several kinds Swagger can say none.
+        told |= {"type": named[0]} if len(named) == 1 else {}
+        told |= {"x-nullable": True} if "null" in kinds else {}
+    return told
+
+
+def _value(key: str, value: Any) -> Any:
+    if key == "$ref":
+        return OLD + str(value).removeprefix(NEW)
+    if key == "properties":
+        return {name: schema_of(field) for name, field in value.items()}
+    return schema_of(value) if key in ("items", "additionalProperties", "allOf") else value

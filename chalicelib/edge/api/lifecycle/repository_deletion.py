@@ -1,0 +1,72 @@
+"""Deleted repositories: listed, and brought back. Quay has neither: its repositories are gone at once."""
+
+from typing import Any
+
+from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import REPO_ADMIN
+from chalicelib.edge import request
+from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, Parameter, a_list, an_object, text
+from chalicelib.edge.api.framework.shapes import date
+from chalicelib.services.lifecycle.repository_deletion import Deleted
+from chalicelib.wiring import services
+
+operations = Operations(__name__, "repository")
+
+DELETED = an_object(
+    {
+        "id": TEXT,
+        "namespace": TEXT,
+        "name": TEXT,
+        "is_public": FLAG,
+        "description": TEXT,
+        "deleted": TEXT,
+        "restorable_until": TEXT,
+    }
+)
+RESTORED = an_object({"namespace": TEXT, "name": TEXT})
+RESTORE = an_object(name=text("Another name for it, where its own is taken"))
+
+
+@operations.get(
+    "/api/v1/repository/deleted",
+    "listDeletedRepos",
+    scope=REPO_ADMIN,
+    answers={200: an_object({"repositories": a_list(DELETED)})},
+    parameters=(Parameter("namespace", "string", "The user or organization whose they were", required=True),),
+    errors=(404,),
+)
+def list_deleted(actor: Actor) -> dict[str, Any]:
+    """Repositories of a namespace that were deleted and can be brought back."""
+    namespace = request.parameter("namespace")
+    if not namespace:
+        raise FieldInvalid("namespace", "say whose repositories")
+    return {"repositories": [shape(one) for one in services().deletions.of_namespace(actor, namespace)]}
+
+
+@operations.post(
+    "/api/v1/repository/deleted/{repository_id}/restore",
+    "restoreDeletedRepo",
+    scope=REPO_ADMIN,
+    body=RESTORE,
+    is_body_optional=True,
+    answers={200: RESTORED},
+    errors=(409, 410),
+)
+def restore(actor: Actor, repository_id: str, body: dict[str, Any]) -> dict[str, str]:
+    """Brings a deleted repository back, with its tags, permissions and history."""
+    name = services().deletions.restore(actor, repository_id, body.get("name"))
+    return {"namespace": name.namespace, "name": name.repository}
+
+
+def shape(deleted: Deleted) -> dict[str, Any]:
+    """A deleted repository."""
+    return {
+        "id": deleted.id,
+        "namespace": deleted.namespace,
+        "name": deleted.name,
+        "is_public": deleted.is_public,
+        "description": deleted.description,
+        "deleted": date(deleted.deleted_at),
+        "restorable_until": date(deleted.restorable_until),
+    }

@@ -1,0 +1,171 @@
+"""Fates: what will happen to a tag, and what a policy of pruning would do before it is made."""
+
+from typing import Any
+
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import REPO_READ
+from chalicelib.edge import request
+from chalicelib.edge.api.framework import paths, policy_routes
+from chalicelib.edge.api.framework.operations import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    Operations,
+    Parameter,
+    a_list,
+    an_object,
+    one_of,
+    or_null,
+)
+from chalicelib.edge.api.framework.shapes import date
+from chalicelib.edge.api.lifecycle import autoprune
+from chalicelib.services.lifecycle.policies import Asked, Holder
+from chalicelib.services.lifecycle.reclaimable import Lost
+from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, Fate, Preview
+from chalicelib.wiring import services
+
+operations = Operations(__name__, "fate")
+
+PRUNER = an_object({**autoprune.POLICY["properties"], "level": one_of("namespace", "repository")}, prunes_at=NUMBER)
+MANIFEST = an_object({"digest": TEXT, "size": NUMBER})
+BLOB = an_object({"digest": TEXT, "size": NUMBER, "shared": FLAG})
+FATE = an_object(
+    {
+        "name": TEXT,
+        "manifest_digest": TEXT,
+        "immutable": FLAG,
+        "expires_at": or_null(NUMBER),
+        "ends_at": or_null(NUMBER),
+        "cause": {"enum": [EXPIRATION, POLICY, None]},
+        "time_machine_s": NUMBER,
+        "freed_at": or_null(NUMBER),
+        "bytes": NUMBER,
+        "is_whole": FLAG,
+        "manifests": a_list(MANIFEST),
+        "blobs": a_list(BLOB),
+        "policies": a_list(PRUNER),
+    },
+    next_page=TEXT,
+)
+TAG = an_object(
+    {"repository": TEXT, "name": TEXT, "manifest_digest": TEXT, "start_ts": NUMBER, "size": or_null(NUMBER)},
+    last_modified=TEXT,
+)
+PREVIEW = an_object(
+    {
+        "tags": a_list(TAG),
+        "bytes": NUMBER,
+        "manifests": NUMBER,
+        "blobs": NUMBER,
+        "is_whole": FLAG,
+        "time_machine_s": NUMBER,
+    },
+    next_page=TEXT,
+)
+PAGE = Parameter("next_page", "string", "Where the page before ended")
+ASKED = (
+    Parameter("method", "string", "number_of_tags or creation_date", required=True),
+    Parameter("value", "string", "How many tags stay; or their age, as in 7d, 12h or 2w", required=True),
+    Parameter("tagPattern", "string", "A regular expression (RE2) that names the tags"),
+    Parameter("tagPatternMatches", "boolean", "Off: it is about tags that the pattern does not take"),
+    PAGE,
+)
+
+
+@operations.get(
+    paths.TAG + "/retention",
+    "getTagFate",
+    scope=REPO_READ,
+    parameters=(PAGE,),
+    answers={200: FATE},
+)
+def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
+    """When a tag ends, by itself or by a policy, and what goes with it and frees how many bytes.
+
+    Where it stays, it is what would go if it were deleted now. The policies are told to administrators.
+    """
+    after = request.parameter("next_page") or ""
+    return shape(services().fates.of(actor, RepositoryName.parse(repository), tag, after))
+
+
+def _declare_preview(place: policy_routes.Place, word: str) -> None:
+    @operations.get(
+        place.path + autoprune.PATH + "/preview",
+        f"preview{word}AutoPrunePolicy",
+        scope=place.scope,
+        parameters=ASKED,
+        answers={200: PREVIEW},
+        about=f"The tags of {place.reach} that a policy would prune now, and at least how many bytes that frees.",
+    )
+    def preview(actor: Actor, **where: str) -> dict[str, Any]:
+        return _previewed(actor, place.holder(**where))
+
+
+for _place, _word in autoprune.PLACES:
+    _declare_preview(_place, _word)
+
+
+def _previewed(actor: Actor, holder: Holder) -> dict[str, Any]:
+    value = request.parameter("value") or ""
+    asked = Asked(
+        request.parameter("tagPattern"),
+        request.flag("tagPatternMatches", True),
+        request.parameter("method") or "",
+        int(value) if value.isascii() and value.isdigit() and len(value) < autoprune.LONGEST else value,
+    )
+    return _preview(services().fates.preview(actor, holder, asked, request.parameter("next_page") or ""))
+
+
+def shape(fate: Fate) -> dict[str, Any]:
+    """The fate of a tag."""
+    tag, loss = fate.tag, fate.loss
+    shown: dict[str, Any] = {
+        "name": tag.name,
+        "manifest_digest": str(tag.digest),
+        "immutable": bool(tag.immutable),
+        "expires_at": tag.expires_at,
+        "ends_at": fate.ends_at,
+        "cause": fate.cause,
+        "time_machine_s": fate.window_s,
+        "freed_at": None if fate.ends_at is None else fate.ends_at + fate.window_s,
+        "bytes": loss.bytes,
+        "is_whole": loss.is_whole,
+        "manifests": [_lost(one) for one in loss.manifests],
+        "blobs": [{**_lost(one), "shared": one.is_shared} for one in loss.blobs],
+        "policies": [
+            {
+                **autoprune.shape(one.policy),
+                "level": "namespace" if one.is_namespace else "repository",
+                **({} if one.prunes_at is None else {"prunes_at": one.prunes_at}),
+            }
+            for one in fate.pruners
+        ],
+    }
+    return shown | ({"next_page": loss.following} if loss.following else {})
+
+
+def _lost(one: Lost) -> dict[str, Any]:
+    return {"digest": str(one.digest), "size": one.size}
+
+
+def _preview(found: Preview) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "tags": [
+            {
+                "repository": str(repository.name),
+                "name": row.name,
+                "manifest_digest": str(row.digest),
+                "start_ts": row.started_at,
+                "last_modified": date(row.started_at),
+                "size": row.layers_size,
+            }
+            for repository, row in found.tags
+        ],
+        "bytes": sum(loss.bytes for loss in found.losses),
+        "manifests": sum(len(loss.manifests) for loss in found.losses),
+        "blobs": sum(len(loss.blobs) for loss in found.losses),
+        "is_whole": all(loss.is_whole and loss.following is None for loss in found.losses),
+        "time_machine_s": found.window_s,
+    }
+    return shown | ({"next_page": found.following} if found.following else {})

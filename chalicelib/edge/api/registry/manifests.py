@@ -1,0 +1,150 @@
+"""Manifests as they are kept, those only the Time Machine still has among them, and their labels."""
+
+from typing import Any
+
+from chalicelib.domain.images import Layer
+from chalicelib.domain.labels import LONGEST_KEY, LONGEST_VALUE, MEDIA_TYPES, Label, Wish
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import REPO_READ, REPO_WRITE
+from chalicelib.edge import request
+from chalicelib.edge.api.framework import paths
+from chalicelib.edge.api.framework.operations import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    Operations,
+    Parameter,
+    a_list,
+    an_object,
+    or_null,
+    text,
+)
+from chalicelib.edge.api.framework.shapes import date
+from chalicelib.edge.response import Reply, as_json
+from chalicelib.services.lifecycle.images import Shown
+from chalicelib.wiring import services
+
+operations = Operations(__name__, "manifest")
+
+LAYER = an_object(
+    {
+        "index": NUMBER,
+        "compressed_size": NUMBER,
+        "is_remote": FLAG,
+        "urls": or_null(a_list(TEXT)),
+        "command": or_null(a_list(TEXT)),
+        "comment": or_null(TEXT),
+        "author": or_null(TEXT),
+        "blob_digest": TEXT,
+        "created_datetime": or_null(TEXT),
+    }
+)
+MANIFEST = an_object(
+    {
+        "digest": TEXT,
+        "is_manifest_list": FLAG,
+        "manifest_data": TEXT,
+        "config_media_type": or_null(TEXT),
+        "layers": or_null(a_list(LAYER)),
+        "layers_compressed_size": or_null(NUMBER),
+    }
+)
+LABEL = an_object({"id": TEXT, "key": TEXT, "value": TEXT, "source_type": TEXT, "media_type": TEXT})
+ADD = an_object(
+    {
+        "key": text(f"Up to {LONGEST_KEY} of a-z and 0-9, with single `-` and `.` between them"),
+        "value": text(f"Up to {LONGEST_VALUE} characters"),
+        "media_type": {"enum": [*MEDIA_TYPES, None], "description": "What the value is; null to have it looked at"},
+    }
+)
+LABELS = paths.MANIFEST + "/labels"
+
+
+@operations.get(paths.MANIFEST, "getRepoManifest", scope=REPO_READ, answers={200: MANIFEST})
+def get(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
+    """A manifest, and how its image was made."""
+    return shape(services().images.get(actor, RepositoryName.parse(repository), digest))
+
+
+@operations.get(
+    LABELS,
+    "listManifestLabels",
+    scope=REPO_READ,
+    parameters=(Parameter("filter", "string", "What the key of a label begins with"),),
+    answers={200: an_object({"labels": a_list(LABEL)})},
+)
+def labels(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
+    """The labels of a manifest: those that came with it, then those that were added."""
+    prefix = request.parameter("filter") or ""
+    found = services().labels.all(actor, RepositoryName.parse(repository), digest, prefix)
+    return {"labels": [_label(label) for label in found]}
+
+
+@operations.post(
+    LABELS,
+    "addManifestLabel",
+    scope=REPO_WRITE,
+    body=ADD,
+    answers={201: an_object({"label": LABEL})},
+    errors=(409, 503),
+)
+def add(actor: Actor, repository: str, digest: str, body: dict[str, Any]) -> Reply:
+    """Adds a label to a manifest.
+
+    `quay.expires-after` gives each tag that names the manifest the end that lies so long behind its beginning.
+    """
+    name = RepositoryName.parse(repository)
+    label = services().labels.add(actor, name, digest, Wish(body["key"], body["value"], body["media_type"]))
+    place = LABELS.format(repository=name, digest=digest) + f"/{label.id}"
+    return as_json({"label": _label(label)}, 201, {"Location": place})
+
+
+@operations.get(LABELS + "/{labelid}", "getManifestLabel", scope=REPO_READ, answers={200: LABEL})
+def label(actor: Actor, repository: str, digest: str, labelid: str) -> dict[str, Any]:
+    """One label of a manifest."""
+    return _label(services().labels.get(actor, RepositoryName.parse(repository), digest, labelid))
+
+
+@operations.delete(LABELS + "/{labelid}", "deleteManifestLabel", scope=REPO_WRITE, answers={204: None}, errors=(503,))
+def delete(actor: Actor, repository: str, digest: str, labelid: str) -> None:
+    """Takes a label away that was added; the ends that it gave to tags stay."""
+    services().labels.delete(actor, RepositoryName.parse(repository), digest, labelid)
+
+
+def shape(shown: Shown) -> dict[str, Any]:
+    """A manifest with its layers, of which an index has none."""
+    config = shown.manifest.config
+    layers = [_layer(number, layer) for number, layer in enumerate(shown.image.layers)]
+    return {
+        "digest": str(shown.manifest.digest),
+        "is_manifest_list": shown.is_index,
+        "manifest_data": shown.manifest.content.decode(),
+        "config_media_type": config.media_type if config else None,
+        "layers": None if shown.is_index else layers,
+        "layers_compressed_size": shown.manifest.layers_size,
+    }
+
+
+def _layer(number: int, layer: Layer) -> dict[str, Any]:
+    return {
+        "index": number,
+        "compressed_size": layer.size,
+        "is_remote": layer.is_remote,
+        "urls": list(layer.urls) or None,
+        "command": None if layer.command is None else [layer.command],
+        "comment": layer.comment,
+        "author": layer.author,
+        "blob_digest": layer.digest,
+        "created_datetime": date(layer.created_at),
+    }
+
+
+def _label(label: Label) -> dict[str, str]:
+    return {
+        "id": label.id,
+        "key": label.key,
+        "value": label.value,
+        "source_type": label.source,
+        "media_type": label.media_type,
+    }

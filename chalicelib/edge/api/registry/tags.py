@@ -1,0 +1,186 @@
+"""Tags: listed with their history, pointed, given an end, deleted, restored, and deleted for good."""
+
+from typing import Any
+
+from chalicelib.domain import media_types
+from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import REPO_READ, REPO_WRITE
+from chalicelib.domain.tags import TagFilter
+from chalicelib.edge import request
+from chalicelib.edge.api.framework import paths
+from chalicelib.edge.api.framework.operations import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    Operations,
+    Parameter,
+    a_list,
+    an_object,
+    or_null,
+    text,
+)
+from chalicelib.edge.api.framework.shapes import date
+from chalicelib.edge.response import Reply, as_json
+from chalicelib.services.lifecycle.tag_history import Asked, Life
+from chalicelib.wiring import services
+
+operations = Operations(__name__, "tag")
+
+TAG = an_object(
+    {
+        "name": TEXT,
+        "reversion": FLAG,
+        "immutable": FLAG,
+        "start_ts": NUMBER,
+        "manifest_digest": TEXT,
+        "is_manifest_list": FLAG,
+        "size": or_null(NUMBER),
+        "last_modified": TEXT,
+    },
+    end_ts=NUMBER,
+    expiration=TEXT,
+    expiration_warning=TEXT,
+    image_id=TEXT,
+    docker_image_id=TEXT,
+    is_sparse=FLAG,
+    child_manifest_count=NUMBER,
+    present_child_count=NUMBER,
+    child_manifests_presence={"type": "object", "additionalProperties": FLAG},
+)
+TAGS = an_object({"tags": a_list(TAG), "page": NUMBER, "has_additional": FLAG}, next_page=TEXT)
+CHANGE = an_object(
+    manifest_digest=or_null(text("The digest of the manifest that the tag shall name")),
+    expiration=or_null({"type": "number", "description": "The tag's end in seconds since the epoch; null for none"}),
+    immutable={**FLAG, "description": "Whether the tag may change no more"},
+)
+RESTORE = an_object(manifest_digest=text("The digest of the manifest that the tag shall name again"))
+EXPIRE = an_object(
+    {"manifest_digest": text("The digest of the manifest that is to be forgotten")},
+    is_alive={**FLAG, "description": "Whether the tag names it still"},
+    include_submanifests=FLAG,
+)
+LARGEST_PAGE = 100
+# A tag that may not change, and a repository whose tags do not change now.
+FROZEN = (409, 503)
+LIMIT = "Limit to the number of results to return per page. Max 100."
+
+
+@operations.get(
+    paths.REPOSITORY + "/tag",
+    "listRepoTags",
+    scope=REPO_READ,
+    answers={200: TAGS},
+    slash=True,
+    parameters=(
+        Parameter("specificTag", "string", "Only the tag of this name, with its history"),
+        Parameter("onlyActiveTags", "boolean", "Only tags that are alive; without it, all that ever were"),
+        Parameter("filter_tag_name", "string", "`like:` and a part of the name, or `eq:` and all of it"),
+        Parameter("limit", "integer", LIMIT),
+        Parameter("page", "integer", "Which page, from 1; costs more the further it is: `next_page` does not"),
+        Parameter("next_page", "string", "Where the page before ended"),
+    ),
+)
+def list_tags(actor: Actor, repository: str) -> dict[str, Any]:
+    """Tags, the latest first; with those that were, unless only active ones are asked for."""
+    limit = min(max(_number("limit", 50, LIMIT), 1), LARGEST_PAGE)
+    page = max(_number("page", 1, "Page index for the results. Default 1."), 1)
+    chosen = request.parameter("filter_tag_name")
+    asked = Asked(
+        limit,
+        (page - 1) * limit,
+        request.parameter("next_page") or "",
+        request.parameter("specificTag") or "",
+        TagFilter.parse(chosen) if chosen else None,
+        request.flag("onlyActiveTags"),
+    )
+    found = services().histories.page(actor, RepositoryName.parse(repository), asked)
+    shown = {
+        "tags": [shape(life) for life in found.lives],
+        "page": page,
+        "has_additional": found.following is not None,
+    }
+    return shown | ({"next_page": found.following} if found.following else {})
+
+
+@operations.put(paths.TAG, "changeTag", scope=REPO_WRITE, body=CHANGE, answers={201: TEXT}, errors=FROZEN)
+def change(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
+    """Gives a tag an end, lets it change no more, or points it to a manifest; what is not said stays."""
+    name, machine = RepositoryName.parse(repository), services().time_machine
+    machine.check(actor, name, tag)
+    if "expiration" in body:
+        end = body["expiration"]
+        machine.set_end(actor, name, tag, None if end is None else int(end))
+    if "immutable" in body:
+        machine.set_immutable(actor, name, tag, immutable=body["immutable"])
+    if body.get("manifest_digest") is not None:
+        machine.point(actor, name, tag, body["manifest_digest"])
+    return as_json("Updated", 201)
+
+
+@operations.delete(paths.TAG, "deleteFullTag", scope=REPO_WRITE, answers={204: None}, errors=FROZEN)
+def delete(actor: Actor, repository: str, tag: str) -> None:
+    """Takes a tag away; for the Time Machine's window it can be restored."""
+    services().time_machine.delete(actor, RepositoryName.parse(repository), tag)
+
+
+@operations.post(
+    paths.TAG + "/restore", "restoreTag", scope=REPO_WRITE, body=RESTORE, answers={200: an_object()}, errors=FROZEN
+)
+def restore(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Points a tag to a manifest that is still kept."""
+    if not body.get("manifest_digest"):
+        raise FieldInvalid("", "Missing manifest_digest")
+    services().time_machine.restore(actor, RepositoryName.parse(repository), tag, body["manifest_digest"])
+    return {}
+
+
+@operations.post(
+    paths.TAG + "/expire", "removeTagFromTimemachine", scope=REPO_WRITE, body=EXPIRE, answers={200: TEXT}, errors=FROZEN
+)
+def expire(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
+    """Lets the Time Machine forget that a tag named a manifest."""
+    is_alive = body.get("is_alive", False)
+    name = RepositoryName.parse(repository)
+    services().time_machine.expire(actor, name, tag, body["manifest_digest"], is_alive=is_alive)
+    return as_json("")
+
+
+def _number(name: str, otherwise: int, why: str) -> int:
+    given = request.parameter(name)
+    if given is None:
+        return otherwise
+    try:
+        return int(given)
+    except ValueError:
+        raise FieldInvalid(name, why) from None
+
+
+def shape(life: Life) -> dict[str, Any]:
+    """One life of a tag. `image_id` is what Quay's older clients ask for scans with."""
+    shown: dict[str, Any] = {
+        "name": life.name,
+        "reversion": life.is_reversion,
+        "immutable": life.is_immutable,
+        "start_ts": life.started_at,
+        "manifest_digest": str(life.digest),
+        "is_manifest_list": life.media_type in media_types.INDEXES,
+        "size": life.layers_size,
+        "last_modified": date(life.started_at),
+        "image_id": life.digest.hex,
+        "docker_image_id": life.digest.hex,
+    }
+    if life.ended_at is not None:
+        shown |= {"end_ts": life.ended_at, "expiration": date(life.ended_at)}
+    if life.warning:
+        shown["expiration_warning"] = life.warning
+    if life.children is not None:
+        presence = {str(digest): is_kept for digest, is_kept in life.children.items()}
+        shown |= {
+            "is_sparse": not all(presence.values()),
+            "child_manifest_count": len(presence),
+            "present_child_count": sum(presence.values()),
+            "child_manifests_presence": presence,
+        }
+    return shown

@@ -1,0 +1,1 @@
+"""Users, organizations, teams, robots, and what belongs to a namespace."""

@@ -1,0 +1,112 @@
+"""Departures: the end of a user. One transaction ends everything at once; what it leaves is swept behind it.
+
+Without its account no password, session or token of a user's is believed, and nothing in the namespace is found by its
+name. The name stays taken until all is swept, so that whoever has it next inherits nothing.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from chalicelib.domain.accounts import Kind
+from chalicelib.domain.errors import AccountUnknown, Denied, FieldInvalid, SoleOwner, SuperuserKept
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.teams import TeamRole
+from chalicelib.domain.timers import PURGE, SETTLED_S, HasTime
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security.access import Access
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.account_deletion import DepartureStore
+from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
+from chalicelib.storage.accounts.teams import MembershipRow, TeamStore
+from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.timers import timer
+
+# A transaction has a hundred items, of which one is each organization's that the user helped to administer.
+MOST_OWNED = 90
+
+
+class Departures:
+    """Ends users, and sweeps what they leave."""
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        accounts: AccountStore,
+        teams: TeamStore,
+        store: DepartureStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._usage, self._accounts, self._teams = access, usage, accounts, teams
+        self._store, self._clock = store, clock
+
+    def leave(self, actor: Actor) -> None:
+        """Ends oneself. A session does, and no token.
+
+        Raises SoleOwner, SuperuserKept, Unauthenticated, Denied.
+        """
+        account_id = self._access.oneself(actor)
+        if not actor.is_session:
+            raise Denied(actor.name, "delete")
+        until_won(lambda: self._end(actor, account_id))
+
+    def dismiss(self, actor: Actor, name: str) -> None:
+        """Ends somebody else, as a superuser. Raises AccountUnknown, SoleOwner, SuperuserKept, Denied."""
+        self._access.superuser(actor)
+        pointer = self._accounts.find(name)
+        if pointer is None or pointer.kind != Kind.USER.value:
+            raise AccountUnknown(name)
+        until_won(lambda: self._end(actor, pointer.id))
+
+    def _end(self, actor: Actor, account_id: str) -> None:
+        account, memberships = self._accounts.with_memberships(account_id)
+        namespace = self._accounts.namespace(account_id)
+        if account is None or namespace is None or namespace.state != "live":
+            raise AccountUnknown(actor.name)
+        if account.superuser:
+            raise SuperuserKept("delete")
+        transaction, now = Transaction(), int(self._clock())
+        for organization in self._owned(account, memberships):
+            # Two owners who leave at once are two versions of the organization, of which one loses.
+            self._accounts.put_namespace(transaction, organization)
+        self._accounts.bury(transaction, namespace, now)
+        self._accounts.remove_account(transaction, account)
+        transaction.put(timer(PURGE, account_id, now + SETTLED_S))
+        self._usage.note(actor, transaction, "user_delete", account_id, {"username": account.name})
+        transaction.commit()
+
+    def _owned(self, account: AccountRow, memberships: Sequence[MembershipRow]) -> list[NamespaceRow]:
+        """The organizations that an account helps to administer. Raises SoleOwner, naming those where nobody else does.
+
+        Each is read before who is in its teams, so that whoever leaves them meanwhile wins.
+        """
+        teams = self._teams.get_all([row.team_id for row in memberships])
+        ids = sorted({team.namespace_id for team in teams if team.team_role is TeamRole.ADMIN})
+        if len(ids) > MOST_OWNED:
+            raise FieldInvalid("", f"leave some of your {len(ids)} organizations first: at most {MOST_OWNED} at once")
+        live = [row for row in self._accounts.namespaces(ids).values() if row.state == "live"]
+        alone = [row.name for row in live if not self._others(row, account.id)]
+        if alone:
+            raise SoleOwner(sorted(alone))
+        return live
+
+    def _others(self, organization: NamespaceRow, account_id: str) -> bool:
+        """Whether somebody else administers an organization."""
+        found: set[str] = set()
+        for team in self._teams.of_organization(keys.namespace_id(organization.pk)):
+            if team.team_role is TeamRole.ADMIN:
+                members = self._teams.members(team.id)
+                found |= {row.account_id for row in members if row.kind == Kind.USER.value}
+        others = self._accounts.get_all(sorted(found - {account_id}))
+        return any(row.enabled for row in others.values())
+
+    def sweep(self, account_id: str, has_time: HasTime) -> bool:
+        """Removes what the account of a user or robot left outside its namespace: tokens, memberships, roles and stars.
+
+        Whether all of it is gone; called again, it goes on.
+        """
+        for sweep in (self._store.end_tokens, self._store.leave_teams, self._store.take_roles, self._store.forget):
+            while sweep(account_id):
+                if not has_time():
+                    return False
+        return True

@@ -1,0 +1,222 @@
+"""Accounts of users: made, changed, disabled, and shown to others."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.accounts import Account, Kind
+from chalicelib.domain.emails import parse_email, parse_told
+from chalicelib.domain.errors import AccountUnknown, AlreadyInitialized, Denied, FieldInvalid, NameTaken
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import parse_account
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import USER_READ
+from chalicelib.domain.time_machine import parse_window
+from chalicelib.domain.timers import WINDOW
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security.access import Access, Place
+from chalicelib.services.security.passwords import check_password, hash_password
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
+from chalicelib.storage.accounts.teams import TeamRow
+from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
+from chalicelib.storage.timers import timer
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a user changes of themselves; None leaves a thing as it is."""
+
+    password: str | None = None
+    email: str | None = None
+    window_s: int | None = None
+    invoice_email: bool | None = None
+    invoice_email_address: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    company: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A user with all they see of themselves. `bytes` counts what their repositories link."""
+
+    account: AccountRow
+    namespace: NamespaceRow
+    organizations: Sequence[Place]
+    bytes: int
+
+
+class Accounts:
+    """Users."""
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        store: AccountStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._usage, self._store, self._clock = access, usage, store, clock
+
+    def create_user(
+        self, name: str, password: str, email: str | None = None, *, first: bool = False, by: Actor | None = None
+    ) -> Account:
+        """A new user with a namespace, made by themselves where nobody else is named.
+
+        The `first` is a superuser, and there is one only. Raises NameInvalid, FieldInvalid, NameTaken,
+        AlreadyInitialized.
+        """
+        check_password(password)
+        now = self._clock()
+        identifier = ulid(now)
+        row = AccountRow.under(
+            keys.account(identifier),
+            id=identifier,
+            name=parse_account(name),
+            kind=Kind.USER.value,
+            superuser=first,
+            password_hash=hash_password(password),
+            email=parse_told(email) if email else None,
+            created_at=int(now),
+        )
+        until_won(lambda: self._create(by or _performer(row), row, first))
+        return row.to_account()
+
+    def _create(self, actor: Actor, row: AccountRow, first: bool) -> None:
+        transaction = Transaction()
+        self._store.add_user(transaction, row, first)
+        self._usage.note(actor, transaction, "user_create", row.id, {"username": row.name})
+        try:
+            transaction.commit()
+        except LostRace:
+            self._check_free(row, first)
+            raise
+
+    def _check_free(self, row: AccountRow, first: bool) -> None:
+        """Raises what is in the way of a new user; who was only disturbed tries again."""
+        holder = self._store.holder_of(row.name)
+        if holder is not None and holder.id != row.id:
+            is_gone = holder.deleted_at is not None
+            raise NameTaken(row.name, "Username is not available" if is_gone else "The username already exists")
+        if first and self._store.has_first_user():
+            raise AlreadyInitialized
+        if row.email and self._store.by_email(row.email) not in (None, row.id):
+            raise FieldInvalid("email", "this e-mail address is used by another account")
+
+    def has_first_user(self) -> bool:
+        """Whether the first superuser has been made."""
+        return self._store.has_first_user()
+
+    def find(self, name: str) -> AccountRow:
+        """An account by its name. Raises AccountUnknown."""
+        pointer = self._store.find(name)
+        row = self._store.get(pointer.id) if pointer else None
+        if row is None:
+            raise AccountUnknown(name)
+        return row
+
+    def sign_up(self, name: str, password: str, email: str | None) -> AccountRow:
+        """A new user by their own hand, never a superuser. Raises NameInvalid, FieldInvalid, NameTaken."""
+        account = self.create_user(name, password, email)
+        return self.find(account.name)
+
+    def public_name(self, name: str) -> str:
+        """The name of a user, whoever asks; robots and organizations are no users. Raises AccountUnknown."""
+        pointer = self._store.find(name)
+        if pointer is None or pointer.kind != Kind.USER.value:
+            raise AccountUnknown(name)
+        return name
+
+    def profile(self, actor: Actor) -> Profile:
+        """Oneself, with one's organizations: by one query and one batch. Raises Unauthenticated, Denied."""
+        identifier = self._access.oneself(actor, USER_READ)
+        account, memberships = self._store.with_memberships(identifier)
+        batch = Batch()
+        own = batch.add(NamespaceRow, keys.namespace(identifier))
+        ids = {row.namespace_id for row in memberships}
+        namespaces = {known: batch.add(NamespaceRow, keys.namespace(known)) for known in ids}
+        teams = [batch.add(TeamRow, keys.team(row.team_id)) for row in memberships]
+        sizes = [batch.add(SizeRow, key) for key in keys.namespace_sizes(identifier)]
+        batch.read()
+        if account is None or own.row is None:
+            raise AccountUnknown(actor.name)
+        rows = [read.row for read in namespaces.values() if read.row and read.row.state == "live"]
+        places = [_place(row, [read.row for read in teams if read.row]) for row in rows]
+        organizations = sorted((place for place in places if place.teams), key=lambda place: place.name)
+        return Profile(account, own.row, organizations, sum(read.row.bytes for read in sizes if read.row))
+
+    def change(self, actor: Actor, changes: Changes) -> AccountRow:
+        """Changes oneself; password and e-mail address a session does, and no token.
+
+        A new password ends every session and token. Raises FieldInvalid, Unauthenticated, Denied.
+        """
+        identifier = self._access.oneself(actor)
+        if (changes.password is not None or changes.email is not None) and not actor.is_session:
+            raise Denied(actor.name, "change password or e-mail address of")
+        hashed = None
+        if changes.password is not None:
+            check_password(changes.password)
+            hashed = hash_password(changes.password)
+        if changes.email is not None:
+            parse_told(changes.email)
+        if changes.invoice_email_address:
+            parse_email(changes.invoice_email_address, "invoice_email_address")
+        if changes.window_s is not None:
+            parse_window(changes.window_s)
+        return until_won(lambda: self._change(actor, identifier, changes, hashed))
+
+    def _change(self, actor: Actor, identifier: str, changes: Changes, hashed: str | None) -> AccountRow:
+        row, namespace = self._store.get(identifier), self._store.namespace(identifier)
+        if row is None or namespace is None:
+            raise AccountUnknown(actor.name)
+        transaction, version, before = Transaction(), row.version, row.email
+        for field in ("given_name", "family_name", "company", "location"):
+            if getattr(changes, field) is not None:
+                setattr(row, field, getattr(changes, field))
+        if hashed is not None:
+            row.password_hash, row.epoch = hashed, row.epoch + 1
+            self._usage.note(actor, transaction, "account_change_password", identifier, {})
+        if changes.email is not None and changes.email != before:
+            if self._store.by_email(changes.email) not in (None, identifier):
+                raise FieldInvalid("email", "this e-mail address is used by another account")
+            row.email = changes.email
+            self._store.move_email(transaction, identifier, before, changes.email)
+            addresses = {"old_email": before, "email": changes.email}
+            self._usage.note(actor, transaction, "user_change_email", identifier, addresses)
+        self._store.put_account(transaction, row, version)
+        if changes.window_s is not None and changes.window_s < namespace.window_s:
+            transaction.put(timer(WINDOW, keys.namespace_target(identifier), int(self._clock())))
+        if self._change_namespace(namespace, changes):
+            self._store.put_namespace(transaction, namespace)
+        if changes.window_s is not None:
+            told = {"tag_expiration": changes.window_s}
+            self._usage.note(actor, transaction, "user_change_tag_expiration", identifier, told)
+        transaction.commit()
+        return row
+
+    def _change_namespace(self, namespace: NamespaceRow, changes: Changes) -> bool:
+        given: dict[str, object] = {
+            "window_s": changes.window_s,
+            "invoice_email": changes.invoice_email,
+            "invoice_email_address": changes.invoice_email_address,
+        }
+        for field, value in given.items():
+            if value is not None:
+                setattr(namespace, field, value)
+        return any(value is not None for value in given.values())
+
+
+def _performer(row: AccountRow) -> Actor:
+    """Whoever signs up does it themselves."""
+    return Actor(row.id, row.name)
+
+
+def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> Place:
+    """An organization as a member of some teams stands in it."""
+    identifier = keys.namespace_id(namespace.pk)
+    held = tuple(team for team in teams if team.namespace_id == identifier)
+    role = max((team.team_role for team in held), key=lambda one: one.rank, default=None)
+    return Place(identifier, namespace.name, Kind.ORGANIZATION, role, held)

@@ -1,0 +1,51 @@
+"""Messages that superusers leave for everybody."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from uuid import uuid4
+
+from chalicelib.domain.messages import Message, check_message
+from chalicelib.domain.permissions import Actor
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security.access import Access
+from chalicelib.storage.accounts.messages import MessageStore
+from chalicelib.storage.table import LostRace, Transaction
+
+LONGEST_UUID = 100
+
+
+class Messages:
+    """Messages to everybody."""
+
+    def __init__(
+        self, access: Access, usage: Usage, store: MessageStore, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._access, self._usage, self._store, self._clock = access, usage, store, clock
+
+    def all(self) -> list[Message]:
+        """All of them, oldest first, whoever asks."""
+        return [row.to_message() for row in self._store.all()]
+
+    def create(self, actor: Actor, content: str, severity: str, media_type: str) -> Message:
+        """Tells everybody something. Raises FieldInvalid, Unauthenticated, Denied."""
+        superuser_id = self._access.superuser(actor)
+        check_message(content, severity, media_type)
+        message = Message(str(uuid4()), content, severity, media_type)
+        transaction = Transaction()
+        self._store.add(transaction, message, int(self._clock()))
+        told = {"uuid": message.uuid, "severity": severity}
+        self._usage.note(actor, transaction, "create_global_message", superuser_id, told)
+        transaction.commit()
+        return message
+
+    def delete(self, actor: Actor, uuid: str) -> None:
+        """Takes a message away; one that is not there is as good as gone. Raises Unauthenticated, Denied."""
+        superuser_id = self._access.superuser(actor)
+        if not 1 <= len(uuid) <= LONGEST_UUID:
+            return
+        transaction = Transaction()
+        self._store.remove(transaction, uuid)
+        self._usage.note(actor, transaction, "delete_global_message", superuser_id, {"uuid": uuid})
+        with suppress(LostRace):
+            transaction.commit()

@@ -1,0 +1,154 @@
+"""What superusers do with the accounts of others: see them, make them, change them, end them. Never silently.
+
+A password that a superuser sets ends all that the user had, is told to the user, and stands in the user's own log. No
+superuser is changed by another.
+"""
+
+import secrets
+import string
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.accounts import Kind
+from chalicelib.domain.emails import parse_told
+from chalicelib.domain.errors import AccountUnknown, FieldInvalid, SuperuserKept
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.user_notifications import EMAIL_SET, PASSWORD_SET
+from chalicelib.services.accounts.accounts import Accounts
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security.access import Access
+from chalicelib.services.security.passwords import check_password, hash_password
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
+from chalicelib.storage.accounts.user_notifications import NoticeStore
+from chalicelib.storage.table import Transaction, until_won
+
+LARGEST_PAGE, LONGEST_NAME = 100, 255
+ALPHABET, PASSWORD_LENGTH = string.ascii_letters + string.digits, 32
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user as superusers see them."""
+
+    name: str
+    email: str | None
+    is_superuser: bool
+    is_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """Some users by name; `following` is the name that the next page begins past, None where there is none."""
+
+    users: Sequence[User]
+    following: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a superuser changes of a user; None leaves a thing as it is."""
+
+    password: str | None = None
+    email: str | None = None
+    enabled: bool | None = None
+
+
+class Superusers:
+    """The accounts of others, for superusers."""
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        accounts: Accounts,
+        store: AccountStore,
+        notices: NoticeStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._usage, self._accounts = access, usage, accounts
+        self._store, self._notices, self._clock = store, notices, clock
+
+    def users(self, actor: Actor, after: str, size: int, *, with_disabled: bool = True) -> UserPage:
+        """A page of users by name, past `after`. Raises Unauthenticated, Denied."""
+        self._access.superuser(actor)
+        size = max(1, min(size, LARGEST_PAGE))
+        namespaces = self._store.of_kind(Kind.USER.value, after[:LONGEST_NAME], size + 1)
+        rows = self._store.get_all([keys.namespace_id(row.pk) for row in namespaces[:size]])
+        found = [_shown(row) for row in rows.values() if row.enabled or with_disabled]
+        following = namespaces[size - 1].name if len(namespaces) > size else None
+        return UserPage(found, following)
+
+    def user(self, actor: Actor, name: str) -> User:
+        """A user by name. Raises AccountUnknown, Unauthenticated, Denied."""
+        self._access.superuser(actor)
+        return _shown(self._found(name))
+
+    def _found(self, name: str) -> AccountRow:
+        row = self._accounts.find(name)
+        if row.kind != Kind.USER.value:
+            raise AccountUnknown(name)
+        return row
+
+    def create(self, actor: Actor, name: str, email: str | None) -> tuple[User, str]:
+        """A new user and their password, told this once.
+
+        Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
+        """
+        self._access.superuser(actor)
+        password = "".join(secrets.choice(ALPHABET) for _ in range(PASSWORD_LENGTH))
+        account = self._accounts.create_user(name, password, email, by=actor)
+        return _shown(self._found(account.name)), password
+
+    def change(self, actor: Actor, name: str, changes: Changes) -> User:
+        """Changes a user. Raises AccountUnknown, SuperuserKept, FieldInvalid, Unauthenticated, Denied."""
+        self._access.superuser(actor)
+        if changes.email is not None:
+            parse_told(changes.email)
+        self._changeable(name)
+        hashed = None
+        if changes.password is not None:
+            check_password(changes.password)
+            hashed = hash_password(changes.password)
+        return _shown(until_won(lambda: self._change(actor, name, changes, hashed)))
+
+    def _changeable(self, name: str) -> AccountRow:
+        row = self._found(name)
+        if row.superuser:
+            raise SuperuserKept("update")
+        return row
+
+    def _change(self, actor: Actor, name: str, changes: Changes, hashed: str | None) -> AccountRow:
+        row = self._changeable(name)
+        transaction, version, is_other = Transaction(), row.version, False
+        told = {"username": row.name, "superuser": actor.name}
+        if hashed is not None:
+            row.password_hash, row.epoch, is_other = hashed, row.epoch + 1, True
+            self._notices.add(transaction, row.id, PASSWORD_SET, {"by": actor.name}, self._clock())
+            self._usage.note(actor, transaction, "user_change_password", row.id, told)
+        if changes.email is not None and changes.email != row.email:
+            self._move_email(actor, transaction, row, changes.email)
+            is_other = True
+        if changes.enabled is not None and changes.enabled != row.enabled:
+            # Whoever is let in again has to sign in again.
+            row.enabled, row.epoch, is_other = changes.enabled, row.epoch + (not changes.enabled), True
+            kind = "user_enable" if changes.enabled else "user_disable"
+            self._usage.note(actor, transaction, kind, row.id, told)
+        if is_other:
+            self._store.put_account(transaction, row, version)
+            transaction.commit()
+        return row
+
+    def _move_email(self, actor: Actor, transaction: Transaction, row: AccountRow, email: str) -> None:
+        if self._store.by_email(email) not in (None, row.id):
+            raise FieldInvalid("email", "this e-mail address is used by another account")
+        self._store.move_email(transaction, row.id, row.email, email)
+        told = {"username": row.name, "superuser": actor.name, "old_email": row.email, "email": email}
+        row.email = email
+        self._notices.add(transaction, row.id, EMAIL_SET, {"by": actor.name, "email": email}, self._clock())
+        self._usage.note(actor, transaction, "user_change_email", row.id, told)
+
+
+def _shown(row: AccountRow) -> User:
+    return User(row.name, row.email, row.superuser, row.enabled)

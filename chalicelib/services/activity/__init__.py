@@ -1,0 +1,1 @@
+"""The usage log: written, read, exported, and pulls counted from it."""

@@ -1,0 +1,240 @@
+"""Exports: the usage log of some days as one file, written by slices behind the answer, then told and kept for a week.
+
+The timer of an export calls `go_on` until it is over. What was written is noted after each part, so that a turn which
+dies is gone on with where it was.
+"""
+
+import heapq
+import json
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from chalicelib.domain.errors import BlobUploadInvalid, FieldInvalid, NothingThere, OutgoingFailed, OutgoingRefused
+from chalicelib.domain.events import Event
+from chalicelib.domain.exports import END, FAILURE, SUCCESS, Export, record
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.log_cursors import DAY_S, before, earliest, past
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.timers import EXPORT, Due, HasTime, Later, pause_s
+from chalicelib.domain.usage_log import Asked, Period, with_quays_words
+from chalicelib.remote.outgoing import Outgoing
+from chalicelib.services.activity.usage_log_reader import Logs, Whose
+from chalicelib.services.security.sealing import Envelope, hashed, random_secret
+from chalicelib.storage import bucket_keys, keys
+from chalicelib.storage.activity.exports import KEPT, TELLING, WRITING, ExportRow, ExportStore
+from chalicelib.storage.activity.usage_log import LogRow, UsageStore, runs_of_namespace, runs_of_repository
+from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.timers import timer
+from chalicelib.telemetry import logger
+
+KEPT_S = 7 * DAY_S
+# S3 takes no part of less than 5 MiB, but the last.
+PART_BYTES = 6 * 1024 * 1024
+READ_AT_ONCE = 1000
+# How often a file is begun to be written, and how often somebody is called, before it is given up.
+MOST_TRIES, MOST_CALLS = 8, 10
+# How long somebody who is called may take to answer.
+CALL_S = 10.0
+
+
+class Exports:
+    """Files of the usage log. `url` is where we are reached, `presign_s` how long the address of a file is good."""
+
+    def __init__(
+        self,
+        logs: Logs,
+        usage: UsageStore,
+        store: ExportStore,
+        objects: ObjectStore,
+        envelope: Callable[[], Envelope],
+        outgoing: Outgoing,
+        url: str,
+        presign_s: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._logs, self._usage, self._store, self._objects = logs, usage, store, objects
+        self._envelope, self._outgoing, self._url = envelope, outgoing, url
+        self._presign_s, self._clock = presign_s, clock
+
+    def begin(
+        self, actor: Actor, whose: Whose, asked: Asked, callback_url: str | None = None, email: str | None = None
+    ) -> str:
+        """Has the records of some days, until now, written into a file; gives the id that opens it.
+
+        Raises FieldInvalid for a callback that is not https and public, and for an e-mail: no mail is sent from here.
+        Unauthenticated, Denied, NotFound as reading the log does.
+        """
+        where, now = self._logs.where(actor, whose), self._clock()
+        period = asked.period(now)
+        if email:
+            raise FieldInvalid("callback_email", "no mail is sent from here: say callback_url")
+        identifier = random_secret("")
+        row = ExportRow.under(
+            keys.export(hashed(identifier)),
+            namespace_id=where.namespace_id,
+            namespace=where.namespace,
+            repository_id=where.repository_id,
+            repository=where.repository,
+            start=period.start,
+            end=period.end,
+            until=min(period.newest, before(earliest(now + 1))),
+            performer=actor.name,
+            address=actor.address,
+            application=json.dumps(dict(actor.application)),
+            ends_at=int(now) + KEPT_S,
+        )
+        if callback_url:
+            self._check(callback_url)
+            row.callback_url = callback_url
+            row.key_id, row.sealed = self._envelope().seal(row.pk, identifier)
+        transaction = Transaction()
+        self._store.add(transaction, row)
+        transaction.put(timer(EXPORT, row.target, int(now)))
+        transaction.commit()
+        return identifier
+
+    def _check(self, callback_url: str) -> None:
+        """Raises FieldInvalid for an address that could never be called; where its name leads is seen when it is."""
+        try:
+            self._outgoing.check(callback_url)
+        except OutgoingRefused as error:
+            raise FieldInvalid("callback_url", str(error)) from None
+
+    def address(self, actor: Actor, identifier: str) -> str:
+        """The address of a file, good for minutes, for whoever has its id. Raises NothingThere."""
+        row = self._store.find(hashed(identifier))
+        if row is None or row.state == WRITING or row.is_lost or row.ends_at <= self._clock():
+            raise NothingThere("export", actor.name)
+        key = bucket_keys.export(row.target)
+        return self._objects.address("get_object", key, self._presign_s, ResponseContentType="application/json")
+
+    def go_on(self, due: Due, has_time: HasTime) -> Later | None:
+        """Does what an export needs next; the work of timers."""
+        row = self._store.find(due.target)
+        if row is None:
+            return None
+        try:
+            if row.state == WRITING:
+                return self._write(row, due, has_time)
+            return self._tell(row) if row.state == TELLING else self._end(row)
+        except LostRace:
+            # Another turn, whose own timer we hold no longer, is ahead.
+            return Later(int(self._clock()) + pause_s(1))
+
+    def _write(self, row: ExportRow, due: Due, has_time: HasTime) -> Later | None:
+        try:
+            is_whole = self._write_parts(row, has_time)
+        except (Gone, BlobUploadInvalid):
+            # S3 forgot the parts, or two turns wrote one: all of it again.
+            return self._begin_anew(row)
+        except LostRace:
+            raise
+        except Exception:
+            if due.tries + 1 < MOST_TRIES:
+                raise
+            logger.exception("export given up", target=row.target)
+            return self._give_up(row)
+        return self._settle(row, SUCCESS, {}) if is_whole else Later(int(self._clock()), row.after)
+
+    def _begin_anew(self, row: ExportRow) -> Later | None:
+        row.begin_anew()
+        if row.begun > MOST_TRIES:
+            return self._give_up(row)
+        self._store.save(row)
+        return Later(int(self._clock()) + pause_s(row.begun))
+
+    def _give_up(self, row: ExportRow) -> Later | None:
+        row.is_lost = 1
+        return self._settle(row, FAILURE, {"error": "it could not be written"})
+
+    def _write_parts(self, row: ExportRow, has_time: HasTime) -> bool:
+        """Writes part after part; whether the file is whole."""
+        key = bucket_keys.export(row.target)
+        if not row.multipart_id:
+            row.multipart_id = self._objects.begin_parts(key)
+            self._store.save(row)
+        while not row.is_whole:
+            if (part := self._part(row, has_time)) is None:
+                return False
+            content, after, is_whole = part
+            etag = self._objects.put_part(key, row.multipart_id, len(row.etags) + 1, content)
+            row.add_part(etag, after, is_whole=is_whole)
+            self._store.save(row)
+        self._objects.finish_parts(key, row.multipart_id, list(enumerate(row.etags, start=1)))
+        return True
+
+    def _part(self, row: ExportRow, has_time: HasTime) -> tuple[bytes, str, bool] | None:
+        """The next part, the last record in it, and whether it ends the file; None when the time is up before it."""
+        content = bytearray(b"" if row.etags else _export(row).head())
+        after, records = row.after, self._records(row)
+        while has_time():
+            found = list(islice(records, READ_AT_ONCE))
+            for found_row in found:
+                metadata = with_quays_words(found_row.kind, json.loads(found_row.metadata), found_row.performer)
+                content += record(found_row.kind, found_row.at, found_row.address, found_row.performer, metadata)
+                after = found_row.sk
+            if len(found) < READ_AT_ONCE:
+                return bytes(content + END), after, True
+            if len(content) >= PART_BYTES:
+                return bytes(content), after, False
+        return None
+
+    def _records(self, row: ExportRow) -> Iterator[LogRow]:
+        """Records past those that were written, oldest first."""
+        runs = runs_of_repository(row.repository_id) if row.repository_id else runs_of_namespace(row.namespace_id)
+        first = past(row.after) if row.after else Period(row.start, row.end).oldest
+        lists = [self._usage.oldest(run, first, row.until, READ_AT_ONCE) for run in runs]
+        return heapq.merge(*lists, key=lambda one: one.sk)
+
+    def _settle(self, row: ExportRow, kind: str, told: dict[str, object]) -> Later | None:
+        """Records how it went, in the transaction that goes on to the next state."""
+        row.state = TELLING if row.callback_url and row.state == WRITING else KEPT
+        transaction = Transaction()
+        self._store.put(transaction, row)
+        self._usage.record(transaction, self._event(row, kind, told))
+        transaction.commit()
+        return Later(int(self._clock()) if row.state == TELLING else row.ends_at)
+
+    def _event(self, row: ExportRow, kind: str, told: dict[str, object]) -> Event:
+        now = self._clock()
+        metadata: dict[str, object] = {**json.loads(row.application), "namespace": row.namespace}
+        metadata |= {"repo": row.repository} if row.repository else {}
+        metadata |= {"url": row.callback_url} if row.callback_url else {}
+        return Event(
+            ulid(now), now, kind, row.namespace_id, row.repository_id, row.performer, row.address, {**metadata, **told}
+        )
+
+    def _tell(self, row: ExportRow) -> Later | None:
+        """Calls whom it was made for; after some tries that is given up, and recorded."""
+        identifier = self._envelope().open(row.pk, row.key_id or "", row.sealed or b"")
+        address = None if row.is_lost else f"{self._url}/exportedlogs/{identifier}"
+        try:
+            self._call(row.callback_url or "", _export(row).announcement(identifier, address))
+        except Exception as error:  # noqa: BLE001 - whatever kept it from being taken
+            row.calls += 1
+            logger.info("export not told", target=row.target, calls=row.calls, why=type(error).__name__)
+            if row.calls >= MOST_CALLS:
+                return self._settle(row, FAILURE, {"error": f"the callback was not taken in {row.calls} calls"})
+            self._store.save(row)
+            return Later(int(self._clock()) + pause_s(row.calls))
+        row.state = KEPT
+        self._store.save(row)
+        return Later(row.ends_at)
+
+    def _call(self, url: str, body: bytes) -> None:
+        answer = self._outgoing.ask("POST", url, {"Content-Type": "application/json"}, body, timeout_s=CALL_S)
+        if not 200 <= answer.status < 300:
+            raise OutgoingFailed(f"the answer was {answer.status}")
+
+    def _end(self, row: ExportRow) -> Later | None:
+        if row.ends_at > self._clock():
+            return Later(row.ends_at)
+        self._objects.delete(bucket_keys.export(row.target))
+        self._store.remove(row)
+        return None
+
+
+def _export(row: ExportRow) -> Export:
+    return Export(row.start, row.end, row.namespace, row.repository)

@@ -1,0 +1,177 @@
+"""The usage log: what happened, and who pulled."""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.events import LOGIN_REFUSED, PULL, PUSH, Event
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.pulls import hour_of
+from chalicelib.domain.repositories import Repository
+from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.table import Transaction
+from chalicelib.telemetry import logger
+
+# How many pulls, and how many repositories' hours, a process remembers; what it forgot is written again.
+REMEMBERED = 20_000
+LARGEST_BATCH = 500
+
+
+class Usage:
+    """Writes the usage log."""
+
+    def __init__(self, store: UsageStore, pulls: "PullLog", clock: Callable[[], float] = time.time) -> None:
+        self._store, self._pulls, self._clock = store, pulls, clock
+
+    def record(
+        self,
+        actor: Actor,
+        transaction: Transaction,
+        kind: str,
+        repository: Repository,
+        metadata: Mapping[str, object],
+        waits: set[str] | None = None,
+    ) -> None:
+        """Adds what happens to a repository to the transaction that lets it happen."""
+        now = self._clock()
+        told = {"repository": str(repository.name), **actor.application, **metadata}
+        told |= _agent(actor) if kind == PUSH else {}
+        event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, told)
+        self._store.record(transaction, event, waits)
+
+    def note(
+        self, actor: Actor, transaction: Transaction, kind: str, namespace_id: str, metadata: Mapping[str, object]
+    ) -> None:
+        """Adds what happens to a namespace, and to none of its repositories, to the transaction that lets it."""
+        now = self._clock()
+        told = {**actor.application, **metadata}
+        event = Event(ulid(now), now, kind, namespace_id, None, actor.name, actor.address, told)
+        self._store.record(transaction, event)
+
+    def refused(self, name: str, account_id: str | None, address: str) -> None:
+        """Records that somebody was not let in, at the same price whoever it was.
+
+        A name that nobody has is not kept: it may be a password in the wrong field.
+        """
+        now = self._clock()
+        told = {"type": "quayauth", "kind": "user", "message": "Invalid Username or Password"}
+        told |= {"username": name} if account_id else {}
+        event = Event(ulid(now), now, LOGIN_REFUSED, account_id or "", None, name if account_id else "", address, told)
+        try:
+            self._store.write(event)
+        except Exception:  # noqa: BLE001 - a record opens and closes no door
+            logger.exception("refusal not recorded")
+
+    def pulled(self, actor: Actor, repository: Repository, reference: "str | Digest", what: tuple[Digest, str]) -> None:
+        """Records a pull of a manifest, which has a digest and a media type: `what`.
+
+        It never fails one: what the table refuses goes to the log line.
+        """
+        now, (digest, media_type) = self._clock(), what
+        metadata = {"reference": str(reference), "repository": str(repository.name), "mediaType": media_type}
+        metadata |= {"manifest_digest": str(digest)} if isinstance(reference, str) else {}
+        metadata |= _agent(actor)
+        event = Event(ulid(now), now, PULL, repository.namespace_id, repository.id, actor.name, actor.address, metadata)
+        self._pulls.add(event, str(reference))
+
+    def flush(self) -> None:
+        """Writes the pulls that wait, before the process ends."""
+        self._pulls.flush()
+
+
+class Remembered:
+    """What a process has met lately, up to a limit: the oldest is forgotten first."""
+
+    def __init__(self, limit: int = REMEMBERED) -> None:
+        self._met: OrderedDict[object, None] = OrderedDict()
+        self._limit, self._lock = limit, threading.Lock()
+
+    def __contains__(self, what: object) -> bool:
+        return what in self._met
+
+    def add(self, what: object) -> bool:
+        """Remembers; False for what it knew."""
+        with self._lock:
+            if what in self._met:
+                return False
+            self._met[what] = None
+            if len(self._met) > self._limit:
+                self._met.popitem(last=False)
+            return True
+
+
+class PullLog:
+    """Pulls on their way into the table.
+
+    `hourly`: a pull by the same actor from the same address of the same reference is written once an hour, under a key
+    that follows from these, so that several processes write the same record. `batch_s` above 0: written behind the
+    reply by a thread, which a process that outlives its replies may do; else before it. The first of a repository and
+    hour takes the timer along by which that hour's pulls are counted.
+    """
+
+    def __init__(self, store: UsageStore, hourly: bool, batch_s: float) -> None:
+        self._store, self._hourly, self._batch_s = store, hourly, batch_s
+        self._seen, self._hours = Remembered(), Remembered()
+        self._waiting: list[Event] = []
+        self._lock = threading.Lock()
+        self._writer: threading.Thread | None = None
+
+    def add(self, event: Event, reference: str) -> None:
+        """Takes a pull in, unless it has been taken this hour."""
+        if self._hourly:
+            start = hour_of(event.at)
+            words = (event.performer, event.address, event.repository_id or "", reference, str(start))
+            identity = hashlib.sha256("\0".join(words).encode()).hexdigest()
+            if not self._seen.add(identity):
+                return
+            event = Event(
+                hour_key(start, identity), event.at, event.kind, event.namespace_id, event.repository_id,
+                event.performer, event.address, event.metadata,
+            )  # fmt: skip
+        if self._batch_s:
+            self._wait(event)
+        else:
+            self._write([event])
+
+    def _wait(self, event: Event) -> None:
+        with self._lock:
+            self._waiting.append(event)
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_behind, name="pull-log", daemon=True)
+                self._writer.start()
+
+    def _write_behind(self) -> None:
+        while True:
+            time.sleep(self._batch_s)
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+        for start in range(0, len(batch), LARGEST_BATCH):
+            self._write(batch[start : start + LARGEST_BATCH])
+
+    def _write(self, events: list[Event]) -> None:
+        hours = {(event.repository_id or "", hour_of(event.at)) for event in events}
+        new = sorted(hour for hour in hours if hour not in self._hours)
+        try:
+            self._store.write_pulls(events, new)
+        except Exception:  # noqa: BLE001 - a record never fails a pull
+            logger.exception("pulls not recorded", pulls=[event.metadata for event in events])
+            return
+        for hour in new:
+            self._hours.add(hour)
+
+
+def _agent(actor: Actor) -> dict[str, str]:
+    return {"user-agent": actor.agent} if actor.agent else {}
+
+
+def hour_key(start: float, identity: str) -> str:
+    """A sort key like a ULID: the hour's time, and 80 bits of what the pull was."""
+    return ulid(start)[:10] + identity[:16].upper()

@@ -1,0 +1,229 @@
+"""The usage log, read: page by page, and counted by day."""
+
+import heapq
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.accounts import Kind
+from chalicelib.domain.errors import FieldInvalid, Unavailable
+from chalicelib.domain.log_cursors import DAY_S, day_of, day_start, earliest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.pulls import HOUR_S
+from chalicelib.domain.usage_log import Asked, Period, check_countable, with_quays_words
+from chalicelib.services.security.access import Access
+from chalicelib.storage.accounts.accounts import AccountStore
+from chalicelib.storage.activity.usage_log import (
+    LogRow,
+    Run,
+    UsageStore,
+    runs_of_everybody,
+    runs_of_namespace,
+    runs_of_repository,
+)
+
+PAGE = 20
+# What one answer reads at most, some 4 MB: a page that is filtered may be short and still have a next one.
+MOST_READ, READ_AT_ONCE = 8000, 2000
+# What one answer counts at most before it says to ask again, and from when on it writes down what it counted.
+MOST_COUNTED, WORTH_KEEPING = 40_000, 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose log: a repository's, an organization's, everybody's, or else one's own."""
+
+    repository: RepositoryName | None = None
+    organization: str | None = None
+    everybody: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record. `namespace` is its name and kind, told where the log is everybody's; `at` is in seconds."""
+
+    kind: str
+    at: int
+    address: str
+    performer: str
+    metadata: Mapping[str, object]
+    namespace: tuple[str, Kind] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some records of some days, newest first; `following` is where the next page begins, None where there is none."""
+
+    period: Period
+    entries: Sequence[Entry]
+    following: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many records of a kind a day has; `at` is the second that begins it."""
+
+    kind: str
+    count: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A log that the actor may read: its runs, and of what it is, where it is not everybody's."""
+
+    runs: Sequence[Run]
+    namespace_id: str = ""
+    namespace: str = ""
+    repository_id: str | None = None
+    repository: str | None = None
+
+
+class Logs:
+    """The usage log for those who administer what it is of."""
+
+    def __init__(
+        self,
+        access: Access,
+        store: UsageStore,
+        accounts: AccountStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._store, self._accounts, self._clock = access, store, accounts, clock
+
+    def page(self, actor: Actor, whose: Whose, asked: Asked, after: str | None = None) -> LogPage:
+        """Twenty records, newest first, past where the page before ended.
+
+        Raises FieldInvalid for a performer that there is none of; Unauthenticated, Denied, NotFound.
+        """
+        where, period = self.where(actor, whose), asked.period(self._clock())
+        found, following = self._page(where.runs, asked, period, after)
+        if not found and following is None and asked.performer and self._accounts.find(asked.performer) is None:
+            raise FieldInvalid("performer", "no account has this name")
+        names: Mapping[str, tuple[str, Kind]] = {}
+        if whose.everybody:
+            rows = self._accounts.namespaces(sorted({row.namespace_id for row in found}))
+            names = {identifier: (row.name, Kind(row.kind)) for identifier, row in rows.items()}
+        return LogPage(period, [_entry(row, names.get(row.namespace_id)) for row in found], following)
+
+    def _page(
+        self, runs: Sequence[Run], asked: Asked, period: Period, after: str | None
+    ) -> tuple[list[LogRow], str | None]:
+        found: list[LogRow] = []
+        last = after
+        rows = self._newest(runs, period, after, READ_AT_ONCE if asked.is_narrowed else PAGE + 1)
+        for number, row in enumerate(rows):
+            is_asked = asked.takes(row.performer, row.kind)
+            if number == MOST_READ or (is_asked and len(found) == PAGE):
+                return found, last
+            last = row.sk
+            if is_asked:
+                found.append(row)
+        return found, None
+
+    def _newest(self, runs: Sequence[Run], period: Period, after: str | None, page: int) -> Iterator[LogRow]:
+        top, bottom = period.newest_before(after), period.oldest
+        each = min(page, max(READ_AT_ONCE // len(runs), PAGE + 1))
+        lists = [self._store.newest(run, top, bottom, each) for run in runs]
+        return heapq.merge(*lists, key=lambda row: row.sk, reverse=True)
+
+    def counts(self, actor: Actor, whose: Whose, asked: Asked) -> list[Count]:
+        """How many records of each kind each day has.
+
+        Raises FieldInvalid for more than 31 days, and Unavailable while there is still much to count: what was counted
+        so far stays counted.
+        """
+        where, period = self.where(actor, whose), asked.period(self._clock())
+        check_countable(period)
+        total: Counter[tuple[str, str]] = Counter()
+        budget = iter(range(MOST_COUNTED))
+        for run in where.runs:
+            is_all = not asked.is_narrowed
+            total += self._all(run, period, budget) if is_all else self._narrowed(run, period, asked, budget)
+        days = {day: day_start(day) for day in period.days}
+        return [Count(kind, number, days[day]) for (day, kind), number in sorted(total.items())]
+
+    def activity(self, actor: Actor, name: RepositoryName, days: int) -> list[tuple[str, int]]:
+        """How much happened in a repository on each of the last days, today first, for whoever may read it.
+
+        Raises NameUnknown, Denied, and Unavailable while there is still much to count.
+        """
+        repository = self._access.standing(actor, name, Role.READ).repository
+        tomorrow = (int(self._clock()) // DAY_S + 1) * DAY_S
+        period, budget = Period(tomorrow - days * DAY_S, tomorrow), iter(range(MOST_COUNTED))
+        total: Counter[str] = Counter()
+        for run in runs_of_repository(repository.id):
+            for (day, _), number in self._all(run, period, budget).items():
+                total[day] += number
+        return [(day, total[day]) for day in reversed(period.days)]
+
+    def _narrowed(self, run: Run, period: Period, asked: Asked, budget: Iterator[int]) -> "Counter[tuple[str, str]]":
+        total: Counter[tuple[str, str]] = Counter()
+        for position, kind, performer in self._store.kinds(run, period.oldest, period.newest):
+            if next(budget, None) is None:
+                raise FieldInvalid("starttime", "too much to look through: ask for fewer days")
+            if asked.takes(performer, kind):
+                total[day_of(position), kind] += 1
+        return total
+
+    def _all(self, run: Run, period: Period, budget: Iterator[int]) -> "Counter[tuple[str, str]]":
+        """Counts on from where the last answer came to."""
+        days = period.days
+        known = self._store.counted(run, days[0], days[-1])
+        upto = {day: known[day][0] if day in known else earliest(day_start(day)) for day in days}
+        total = Counter({(day, kind): count for day in known for kind, count in known[day][1].items()})
+        first = next((upto[day] for day in days if upto[day] < earliest(day_start(day) + DAY_S)), None)
+        if first is None:
+            return total
+        # A pull has the key of its hour's beginning: an hour that ended an hour ago gets no more records.
+        settled = earliest((int(self._clock()) // HOUR_S - 1) * HOUR_S)
+        kept, read, last = total.copy(), 0, ""
+        for position, kind, _ in self._store.kinds(run, first, period.newest):
+            if next(budget, None) is None:
+                # Everything before this record has been counted; the record itself has not.
+                self._keep(run, days, kept, upto, min(position, settled))
+                raise Unavailable("the log is still being counted")
+            day, read, last = day_of(position), read + 1, position
+            if position < upto[day]:
+                continue
+            total[day, kind] += 1
+            if position < settled:
+                kept[day, kind] += 1
+        if read >= WORTH_KEEPING and last:
+            self._keep(run, days, kept, upto, settled)
+        return total
+
+    def _keep(
+        self, run: Run, days: Sequence[str], kept: "Counter[tuple[str, str]]", upto: Mapping[str, str], bound: str
+    ) -> None:
+        """Writes down the counts of what lies before a bound, for the days that were counted on."""
+        changed: dict[str, tuple[str, Mapping[str, int]]] = {}
+        for day in days:
+            reached = min(bound, earliest(day_start(day) + DAY_S))
+            if reached > upto[day]:
+                changed[day] = reached, {kind: count for (counted, kind), count in kept.items() if counted == day}
+        self._store.keep_counted(run, changed)
+
+    def where(self, actor: Actor, whose: Whose) -> Where:
+        """The log asked for, if the actor may read it. Raises Unauthenticated, Denied, NotFound, NothingThere."""
+        if whose.everybody:
+            self._access.superuser(actor)
+            return Where(runs_of_everybody())
+        if whose.repository is not None:
+            repository = self._access.standing(actor, whose.repository, Role.ADMIN).repository
+            runs, named = runs_of_repository(repository.id), repository.name
+            return Where(runs, repository.namespace_id, named.namespace, repository.id, named.repository)
+        if whose.organization is not None:
+            place = self._access.administered(actor, whose.organization)
+            identifier, name = place.id, place.name
+        else:
+            identifier, name = self._access.oneself(actor), actor.name
+        return Where(runs_of_namespace(identifier), identifier, name)
+
+
+def _entry(row: LogRow, namespace: tuple[str, Kind] | None) -> Entry:
+    metadata = with_quays_words(row.kind, json.loads(row.metadata), row.performer)
+    return Entry(row.kind, row.at, row.address, row.performer, metadata, namespace)

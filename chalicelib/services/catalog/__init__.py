@@ -1,0 +1,1 @@
+"""Lists, search, stars and health."""

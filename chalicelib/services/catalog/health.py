@@ -1,0 +1,40 @@
+"""Health: what of the house answers now. Whoever asks is told, since who watches a house has no account in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import SettingInvalid
+from chalicelib.storage.catalog.health import HealthStore
+from chalicelib.storage.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the table answers, the bucket does, and the keys that sign and seal can be read."""
+
+    table: bool
+    bucket: bool
+    keys: bool
+
+    @property
+    def is_well(self) -> bool:
+        """Whether all of it does."""
+        return self.table and self.bucket and self.keys
+
+
+class Checks:
+    """Asks all that the registry needs, each cheaply. `secrets` reads the keys, once a process."""
+
+    def __init__(self, store: HealthStore, secrets: Callable[[], Secrets]) -> None:
+        self._store, self._secrets = store, secrets
+
+    def health(self) -> Health:
+        """What answers now: by one read and one list."""
+        return Health(self._store.table_answers(), self._store.bucket_answers(), self._has_keys())
+
+    def _has_keys(self) -> bool:
+        try:
+            self._secrets()
+        except SettingInvalid:
+            return False
+        return True

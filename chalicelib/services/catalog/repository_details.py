@@ -1,0 +1,98 @@
+"""One repository with all that its page shows: what it is, what the actor may, its tags, and how busy it was."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.quotas import Quota
+from chalicelib.domain.repositories import Repository
+from chalicelib.services.activity.usage_log_reader import Logs
+from chalicelib.services.security.access import Access, Standing
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import NamespaceRow
+from chalicelib.storage.accounts.quotas import quota_of
+from chalicelib.storage.catalog.stars import StarRow
+from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.registry.tags import TagStore
+from chalicelib.storage.table import Batch
+
+# Quay's: more tags than that have a list of their own. And how many days it tells of, with today.
+MOST_TAGS, DAYS = 500, 91
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag that is alive. `size` is what its image's layers have, in bytes; None for an index."""
+
+    name: str
+    digest: Digest
+    size: int | None
+    started_at: int
+    expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A repository as an actor sees it. `tags` and `activity` (day, and how much happened) are None if not asked for.
+
+    `bytes` is what it links, `window_s` the Time Machine's window, `quota` its namespace's.
+    """
+
+    standing: Standing
+    is_starred: bool
+    window_s: int
+    quota: Quota | None
+    bytes: int
+    tags: Sequence[Tag] | None = None
+    activity: Sequence[tuple[str, int]] | None = None
+
+    @property
+    def can_write(self) -> bool:
+        """Whether the actor may push now."""
+        return self.standing.has(Role.WRITE) and self.standing.row.is_normal
+
+    @property
+    def can_admin(self) -> bool:
+        """Whether the actor administers it."""
+        return self.standing.has(Role.ADMIN)
+
+
+class Overviews:
+    """Repositories, one at a time."""
+
+    def __init__(
+        self,
+        access: Access,
+        logs: Logs,
+        tags: TagStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._logs, self._tags, self._clock = access, logs, tags, clock
+
+    def get(
+        self, actor: Actor, name: RepositoryName, *, with_tags: bool = True, with_activity: bool = False
+    ) -> Overview:
+        """A repository that the actor may read. Raises NameUnknown, Denied."""
+        standing = self._access.standing(actor, name, Role.READ)
+        repository = standing.repository
+        batch = Batch()
+        namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
+        star = batch.add(StarRow, keys.star(actor.account_id or "", repository.id))
+        sizes = [batch.add(SizeRow, key) for key in keys.repository_sizes(repository.id)]
+        batch.read()
+        return Overview(
+            standing,
+            star.row is not None,
+            namespace.row.window_s if namespace.row else 0,
+            quota_of(namespace.row),
+            sum(read.row.bytes for read in sizes if read.row),
+            self._alive(repository) if with_tags else None,
+            self._logs.activity(actor, name, DAYS) if with_activity else None,
+        )
+
+    def _alive(self, repository: Repository) -> list[Tag]:
+        rows = self._tags.alive(repository.id, MOST_TAGS, self._clock())
+        return [Tag(row.name, row.digest, row.layers_size, row.started_at, row.expires_at) for row in rows]

@@ -1,0 +1,58 @@
+"""Stars: repositories that users mark for themselves."""
+
+import time
+from collections.abc import Callable
+
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.services.catalog.repository_listing import Asked, Listings, ListPage
+from chalicelib.services.security.access import Access
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountStore
+from chalicelib.storage.catalog.stars import star_row
+from chalicelib.storage.registry.repositories import RepositoryStore
+from chalicelib.storage.table import Transaction, put_new
+
+STARRED = Asked(starred=True)
+
+
+class Stars:
+    """Stars. They are nobody's business but their owner's, and no usage log tells of them, as in Quay."""
+
+    def __init__(
+        self,
+        access: Access,
+        listings: Listings,
+        accounts: AccountStore,
+        repositories: RepositoryStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._listings = access, listings
+        self._accounts, self._repositories, self._clock = accounts, repositories, clock
+
+    def page(self, actor: Actor, token: str | None) -> ListPage:
+        """A hundred of one's starred repositories that one may see. Raises Unauthenticated, Denied."""
+        self._access.oneself(actor)
+        return self._listings.page(actor, STARRED, token)
+
+    def add(self, actor: Actor, name: RepositoryName) -> None:
+        """Stars a repository that one may read; starred again it stays so.
+
+        Raises Unauthenticated, Denied, NameUnknown.
+        """
+        account_id = self._access.oneself(actor)
+        repository = self._access.standing(actor, name, Role.READ).repository
+        put_new(star_row(account_id, repository.namespace_id, repository.id, int(self._clock())))
+
+    def remove(self, actor: Actor, name: RepositoryName) -> None:
+        """Takes a star away, also from what one may read no longer; it tells nobody whether there was one.
+
+        Raises Unauthenticated, Denied.
+        """
+        account_id = self._access.oneself(actor)
+        pointer = self._accounts.find(name.namespace)
+        row = self._repositories.find(pointer.id, name) if pointer else None
+        if row is not None:
+            transaction = Transaction()
+            transaction.delete(star_row(account_id, keys.namespace_id(row.pk), row.repository_id))
+            transaction.commit()

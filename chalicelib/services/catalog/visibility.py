@@ -1,0 +1,78 @@
+"""What an actor may see: by one query of their own rows, and one for each of their teams.
+
+Lists begin here and never walk over what somebody else has. Like every right these are read consistently.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.repositories import Repository
+from chalicelib.domain.scopes import capped
+from chalicelib.domain.teams import TeamRole
+from chalicelib.services.security.access import Access
+from chalicelib.storage.catalog.stars import StarRow
+from chalicelib.storage.catalog.visibility import Held, SightStore
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Roles by repository id, namespaces by id whose repositories are all the actor's to administer, and stars.
+
+    `scopes` are those of the actor's token, None where nothing narrows; `sees_all` is for superusers with full access.
+    """
+
+    roles: Mapping[str, Role]
+    administered: frozenset[str]
+    stars: Mapping[str, StarRow]
+    scopes: frozenset[str] | None = None
+    sees_all: bool = False
+
+    def role(self, namespace_id: str, repository_id: str) -> Role | None:
+        """The role that the actor was given on a repository; what is public is everybody's besides."""
+        is_admin = self.sees_all or namespace_id in self.administered
+        return capped(Role.ADMIN if is_admin else self.roles.get(repository_id), self.scopes)
+
+    def sees(self, repository: Repository, *, is_public: bool) -> bool:
+        """Whether the actor may read a repository."""
+        return is_public or self.role(repository.namespace_id, repository.id) is not None
+
+
+NOTHING = Sight({}, frozenset(), {})
+
+
+class Sights:
+    """What actors may see."""
+
+    def __init__(self, access: Access, store: SightStore) -> None:
+        self._access, self._store = access, store
+
+    def of(self, actor: Actor, namespace_id: str | None = None) -> Sight:
+        """What an actor may see, in all namespaces or in one; nothing but what is public for the anonymous."""
+        if actor.account_id is None:
+            return NOTHING
+        own = self._store.of_account(actor.account_id)
+        rows = [row for row in own.memberships if namespace_id in (None, row.namespace_id)]
+        teams = [self._store.of_team(row.team_id) for row in rows]
+        living = [held for held in teams if held.team is not None]
+        administered = {
+            held.team.namespace_id for held in living if held.team and held.team.team_role is TeamRole.ADMIN
+        }
+        stars = {row.repository_id: row for row in own.stars}
+        return Sight(
+            _best([own, *living]),
+            frozenset({actor.account_id, *administered}),
+            stars,
+            actor.scopes,
+            self._access.has_all(actor),
+        )
+
+
+def _best(holders: Iterable[Held]) -> dict[str, Role]:
+    """The highest role of each repository among those of several holders."""
+    found: dict[str, Role] = {}
+    for held in holders:
+        for identifier, role in held.roles.items():
+            if identifier not in found or found[identifier].rank < role.rank:
+                found[identifier] = role
+    return found

@@ -1,0 +1,188 @@
+"""OAuth applications of organizations."""
+
+import secrets
+import string
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.applications import Application
+from chalicelib.domain.errors import FieldInvalid, NothingThere
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.redirects import parse_redirect
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security.access import Access, Place
+from chalicelib.services.security.sealing import Envelope, hashed
+from chalicelib.storage import keys
+from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore
+from chalicelib.storage.identity.tokens import TokenRow
+from chalicelib.storage.table import LostRace, Transaction, until_won
+
+# As Quay's: capital letters and digits.
+ALPHABET = string.ascii_uppercase + string.digits
+CLIENT_ID, CLIENT_SECRET = 20, 40
+LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What is told of an application."""
+
+    name: str
+    redirect_uri: str = ""
+    application_uri: str = ""
+    description: str = ""
+    avatar_email: str | None = None
+
+
+class Applications:
+    """Applications, kept by those who administer their organization; `is_plain` is of a registry without https."""
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        store: ApplicationStore,
+        envelope: Envelope,
+        clock: Callable[[], float] = time.time,
+        *,
+        is_plain: bool = False,
+    ) -> None:
+        self._access, self._usage, self._store = access, usage, store
+        self._envelope, self._clock, self._is_plain = envelope, clock, is_plain
+
+    def of_organization(self, actor: Actor, organization: str) -> list[Application]:
+        """An organization's applications, by name. Raises NothingThere, Unauthenticated, Denied."""
+        place = self._access.administered(actor, organization)
+        rows = sorted(self._store.of_organization(place.id), key=lambda row: (row.name, row.client_id))
+        return [self._shown(row, place.name) for row in rows]
+
+    def get(self, actor: Actor, organization: str, client_id: str) -> Application:
+        """One application. Raises NothingThere, Unauthenticated, Denied."""
+        place = self._access.administered(actor, organization)
+        return self._shown(self._found(place, client_id), place.name)
+
+    def _found(self, place: Place, client_id: str) -> ApplicationRow:
+        row = self._store.get(place.id, client_id)
+        if row is None:
+            raise NothingThere("application", client_id)
+        return row
+
+    def public(self, client_id: str) -> Application:
+        """What everybody may know of an application, without its secret. Raises NothingThere."""
+        client = self._store.clients([client_id]).get(client_id) if client_id else None
+        row = self._store.get(client.namespace_id, client_id) if client else None
+        if client is None or row is None:
+            raise NothingThere("application", client_id)
+        return Application(client_id, client.organization, row.name, row.description, row.application_uri)
+
+    def create(self, actor: Actor, organization: str, fields: Fields) -> Application:
+        """A new application with a secret. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
+        place = self._access.administered(actor, organization)
+        self._check(fields)
+        client_id = _random(CLIENT_ID)
+        row = ApplicationRow.under(
+            keys.application(place.id, client_id),
+            client_id=client_id,
+            namespace_id=place.id,
+            created_at=int(self._clock()),
+        )
+        _tell(row, fields)
+        self._give_secret(row)
+        transaction = Transaction()
+        self._store.add(transaction, row, place.name)
+        self._note(actor, transaction, "create_application", row)
+        transaction.commit()
+        return self._shown(row, place.name)
+
+    def change(self, actor: Actor, organization: str, client_id: str, fields: Fields) -> Application:
+        """Tells other things of an application. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
+        self._check(fields)
+        return self._rewrite(actor, organization, client_id, "update_application", lambda row: _tell(row, fields))
+
+    def reset_secret(self, actor: Actor, organization: str, client_id: str) -> Application:
+        """Gives an application another secret. Raises NothingThere, Unauthenticated, Denied."""
+        return self._rewrite(actor, organization, client_id, "reset_application_client_secret", self._give_secret)
+
+    def _rewrite(
+        self, actor: Actor, organization: str, client_id: str, kind: str, change: Callable[[ApplicationRow], None]
+    ) -> Application:
+        place = self._access.administered(actor, organization)
+
+        def attempt() -> Application:
+            row = self._found(place, client_id)
+            change(row)
+            transaction = Transaction()
+            self._store.change(transaction, row)
+            self._note(actor, transaction, kind, row)
+            transaction.commit()
+            return self._shown(row, place.name)
+
+        return until_won(attempt)
+
+    def delete(self, actor: Actor, organization: str, client_id: str) -> None:
+        """Removes an application, and with it every token it was given.
+
+        Raises NothingThere, Unauthenticated, Denied.
+        """
+        place = self._access.administered(actor, organization)
+        row = self._found(place, client_id)
+        transaction = Transaction()
+        self._store.remove(transaction, row)
+        self._note(actor, transaction, "delete_application", row)
+        try:
+            transaction.commit()
+        except LostRace:
+            raise NothingThere("application", client_id) from None
+        # Nobody believes them any more: what follows only tidies up.
+        for token in self._store.tokens(place.id, client_id):
+            self._forget(token)
+
+    def _forget(self, token: TokenRow) -> None:
+        transaction = Transaction()
+        self._store.revoke(transaction, token)
+        try:
+            transaction.commit()
+        except LostRace:
+            return
+
+    def _shown(self, row: ApplicationRow, organization: str) -> Application:
+        secret = self._envelope.open(_about(row), row.key_id or "", row.sealed_secret or b"")
+        return Application(
+            row.client_id,
+            organization,
+            row.name,
+            row.description,
+            row.application_uri,
+            row.redirect_uri,
+            row.avatar_email,
+            secret,
+        )
+
+    def _check(self, fields: Fields) -> None:
+        if not 1 <= len(fields.name.strip()) <= LONGEST_NAME:
+            raise FieldInvalid("name", f"an application's name has 1 to {LONGEST_NAME} characters")
+        if fields.redirect_uri:
+            parse_redirect(fields.redirect_uri, is_plain=self._is_plain)
+
+    def _give_secret(self, row: ApplicationRow) -> None:
+        secret = _random(CLIENT_SECRET)
+        row.secret_sha256 = hashed(secret)
+        row.key_id, row.sealed_secret = self._envelope.seal(_about(row), secret)
+
+    def _note(self, actor: Actor, transaction: Transaction, kind: str, row: ApplicationRow) -> None:
+        told = {"application_name": row.name, "client_id": row.client_id}
+        self._usage.note(actor, transaction, kind, row.namespace_id, told)
+
+
+def _about(row: ApplicationRow) -> str:
+    return f"{row.client_id}/secret"
+
+
+def _tell(row: ApplicationRow, fields: Fields) -> None:
+    row.name, row.description, row.avatar_email = fields.name.strip(), fields.description, fields.avatar_email
+    row.redirect_uri, row.application_uri = fields.redirect_uri, fields.application_uri
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))

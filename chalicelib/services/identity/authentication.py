@@ -1,0 +1,213 @@
+"""Doors: who somebody is, by whatever they show. Every check of a password in the house is here.
+
+What fails fails the same way, and for an unknown name at the same price: a random token is found by its hash and
+costs a read, a password costs an argon2 behind the throttle.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.accounts import (
+    APP_TOKEN_PREFIX,
+    APP_TOKEN_USER,
+    OAUTH_TOKEN_PREFIX,
+    OAUTH_TOKEN_USER,
+    ROBOT_TOKEN_PREFIX,
+    SESSION_PREFIX,
+    Kind,
+)
+from chalicelib.domain.errors import WrongCredentials
+from chalicelib.domain.ids import is_ulid
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import parse_scopes
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security.passwords import verify_password
+from chalicelib.services.security.sealing import hashed
+from chalicelib.services.security.throttles import REGISTRY, Entrance, Throttles
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
+from chalicelib.storage.identity.applications import ClientRow
+from chalicelib.storage.identity.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, TokenStore, UsedRow
+from chalicelib.storage.table import Batch
+
+if TYPE_CHECKING:
+    from chalicelib.services.identity.federation import Federation
+
+# Longer names than any account's are nobody's.
+LONGEST_NAME = 512
+# An id that no account has, looked up for a name that nobody has: both take as long.
+NOBODY = "nobody"
+PREFIXES = {ROBOT: ROBOT_TOKEN_PREFIX, APP: APP_TOKEN_PREFIX, OAUTH: OAUTH_TOKEN_PREFIX}
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """Who it is, and the token that was shown, where it was one."""
+
+    account: AccountRow
+    token: TokenRow | None = None
+    client: ClientRow | None = None
+    # When what was shown ends, in seconds since the epoch, None for never: nothing that is given for it lasts longer.
+    ends_at: int | None = None
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """What an OAuth token, or an app token made with one, lets through; None for all that the account may."""
+        is_narrowed = self.token is not None and (self.token.kind == OAUTH or self.token.scopes)
+        return parse_scopes((self.token.scopes if self.token else None) or "") if is_narrowed else None
+
+    def actor(self, address: str) -> Actor:
+        """Who asks now, from an address."""
+        row, token = self.account, self.token
+        application = {"oauth_token_application_id": self.client.client_id} if self.client else {}
+        if self.client and token:
+            application |= {"oauth_token_application": self.client.name, "oauth_token_id": token.uuid}
+        return Actor(
+            row.id,
+            row.name,
+            row.kind,
+            row.epoch,
+            address=address,
+            has_token=token is not None,
+            scopes=self.scopes,
+            is_superuser=row.superuser,
+            token=token.uuid if token else "",
+            is_session=token is not None and token.kind == SESSION,
+            fresh_until=(token.fresh_until if token else None) or 0,
+            application=application,
+        )
+
+
+def looks_signed(secret: str) -> bool:
+    """Whether a password looks like a JWT, which no secret of ours for robots does."""
+    return secret.startswith("ey") and secret.count(".") == 2
+
+
+class Behind:
+    """What a token stands on, read at once: owner, application, where that or a robot is, the token it was made with.
+
+    With it comes when it was last used.
+    """
+
+    def __init__(self, token: TokenRow) -> None:
+        self._token, batch = token, Batch()
+        self._owner = batch.add(AccountRow, keys.account(token.owner_id))
+        self._client = batch.add(ClientRow, keys.client(token.client_id)) if token.client_id else None
+        home = token.namespace_id if token.kind in (ROBOT, OAUTH) else None
+        self._namespace = batch.add(NamespaceRow, keys.namespace(home)) if home else None
+        self._user = batch.add(AccountRow, keys.account(home)) if home and token.kind == ROBOT else None
+        made_with = keys.account_token(token.owner_id, OAUTH, token.made_with) if token.made_with else None
+        self._maker = batch.add(TokenRow, made_with) if made_with else None
+        is_noted = token.kind in (ROBOT, APP, OAUTH)
+        self._used = batch.add(UsedRow, keys.used(token.owner_id, token.uuid)) if is_noted else None
+        batch.read()
+
+    def account(self) -> AccountRow | None:
+        """The owner; None where one of all these has ended, and the token with it."""
+        row = self._owner.row
+        is_owned = row is not None and row.enabled and row.epoch == self._token.epoch
+        is_let = all(read is None or read.row is not None for read in (self._client, self._maker))
+        return row if is_owned and is_let and self._is_at_home() else None
+
+    def _is_at_home(self) -> bool:
+        """Whether the namespace of a robot or application is there, and a robot's user, where it is one's, enabled."""
+        if self._namespace is None:
+            return True
+        namespace, user = self._namespace.row, self._user.row if self._user else None
+        return namespace is not None and namespace.state == "live" and (user is None or user.enabled)
+
+    @property
+    def client(self) -> ClientRow | None:
+        """The application that the token was given to."""
+        return self._client.row if self._client else None
+
+    def was_used_recently(self, now: float) -> bool:
+        """Whether its use needs no note."""
+        return self._used is None or (self._used.row is not None and self._used.row.is_recent(now))
+
+
+class Doors:
+    """Recognises by name and password, by name and token, by token alone. `federation` is made on first use."""
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        tokens: TokenStore,
+        throttles: Throttles,
+        usage: Usage,
+        federation: Callable[[], "Federation"],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._accounts, self._tokens, self._throttles, self._usage = accounts, tokens, throttles, usage
+        self._federation, self._clock = federation, clock
+
+    def recognise(self, name: str, secret: str, address: str = "") -> Recognised:
+        """Who signs in with a name and a secret, as docker and Basic send them.
+
+        The name is a user's, a robot's, `$app` or `$oauthtoken`. Raises WrongCredentials, TooManyAttempts, and
+        OutgoingFailed where the issuer of a robot's token does not answer.
+        """
+        if "+" in name and looks_signed(secret):
+            stranger = self._federation().believe(name, secret)
+            return Recognised(stranger.account, ends_at=stranger.ends_at)
+        kind = {APP_TOKEN_USER: APP, OAUTH_TOKEN_USER: OAUTH}.get(name)
+        if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
+            kind = ROBOT
+        if kind is None:
+            return Recognised(self.by_password(REGISTRY, name, secret, address))
+        found = self.by_token(secret, kind)
+        if found is None or (kind == ROBOT and found.account.name != name):
+            raise WrongCredentials
+        return found
+
+    def by_password(self, entrance: Entrance, name: str, password: str, address: str = "") -> AccountRow:
+        """The user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
+        with self._throttles.attempt(entrance, name, address):
+            pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
+            row = self._accounts.get(pointer.id if pointer else NOBODY)
+            is_user = row is not None and row.kind == Kind.USER.value
+            is_right = verify_password(password, row.password_hash if row and is_user else None)
+            if row is None or not is_right or not row.enabled:
+                self._usage.refused(name, row.id if row and is_user else None, address)
+                raise WrongCredentials
+        return row
+
+    def by_bearer(self, secret: str) -> Recognised | None:
+        """Who an OAuth token speaks for; None for anything else."""
+        return self.by_token(secret, OAUTH)
+
+    def by_session(self, cookie: str) -> Recognised | None:
+        """Who a session's cookie speaks for, by one read, as the cookie names its owner; None when it is over."""
+        owner_id = cookie.removeprefix(SESSION_PREFIX).partition(".")[0]
+        if not cookie.startswith(SESSION_PREFIX) or not is_ulid(owner_id):
+            return None
+        batch = Batch()
+        token = batch.add(TokenRow, keys.token(hashed(cookie)))
+        owner = batch.add(AccountRow, keys.account(owner_id))
+        batch.read()
+        found, row = token.row, owner.row
+        if found is None or row is None or found.kind != SESSION or found.owner_id != row.id:
+            return None
+        is_over = self._has_ended(found) or not row.enabled or row.epoch != found.epoch
+        return None if is_over else Recognised(row, found)
+
+    def by_token(self, secret: str, kind: str) -> Recognised | None:
+        """Who a random token of a kind speaks for;
+
+        None where it is none, has ended, or its owner or application has.
+        """
+        if not secret.startswith(PREFIXES[kind]):
+            return None
+        token = self._tokens.find(hashed(secret))
+        if token is None or token.kind != kind or self._has_ended(token):
+            return None
+        behind = Behind(token)
+        account = behind.account()
+        if account is not None and not behind.was_used_recently(self._clock()):
+            self._tokens.use(token.owner_id, token.uuid, self._clock())
+        return Recognised(account, token, behind.client, token.expires_at) if account else None
+
+    def _has_ended(self, token: TokenRow) -> bool:
+        return token.expires_at is not None and token.expires_at <= self._clock()

@@ -1,0 +1,202 @@
+"""Tokens of OAuth applications: given to act as a user within scopes, listed and revoked by user and organization.
+
+A token is shown once. It never does more than its user may, nor than whoever made it could let it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX
+from chalicelib.domain.applications import Application, Authorization, Token
+from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import SUPER_USER, USER_ADMIN, implied, parse_scopes
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security.access import Access
+from chalicelib.services.security.sealing import hashed, random_secret
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
+from chalicelib.storage.identity.applications import ApplicationStore, ClientRow
+from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
+from chalicelib.storage.table import LostRace, Transaction
+
+LONGEST_NAME = 255
+# Quay's limit, and the most of one application's tokens that live at once.
+LONGEST_LIFE_S = 315_576_000
+MOST_TOKENS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A token that somebody asks for. `life_s` is in seconds, None for the setting's."""
+
+    scopes: frozenset[str]
+    name: str | None = None
+    life_s: int | None = None
+
+
+class Authorizations:
+    """OAuth tokens. `life_s` is how long one lasts when nobody says, in seconds."""
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        accounts: AccountStore,
+        store: ApplicationStore,
+        tokens: TokenStore,
+        life_s: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._usage, self._accounts, self._store = access, usage, accounts, store
+        self._tokens, self._life_s, self._clock = tokens, life_s, clock
+
+    def prepared(self, user: AccountRow, client: ClientRow, wish: Wish, created_by: str) -> tuple[TokenRow, str]:
+        """A token that is not written yet, and its secret. Raises Denied for a right that the user has not."""
+        if SUPER_USER in wish.scopes and not user.superuser:
+            raise Denied(SUPER_USER, "grant")
+        now, secret = int(self._clock()), random_secret(OAUTH_TOKEN_PREFIX)
+        token = TokenRow.under(
+            keys.token(hashed(secret)),
+            kind=OAUTH,
+            owner_id=user.id,
+            uuid=str(uuid4()),
+            epoch=user.epoch,
+            sha256=hashed(secret),
+            created_at=now,
+            created_by=created_by,
+            expires_at=now + min(wish.life_s or self._life_s, LONGEST_LIFE_S),
+            title=wish.name,
+            scopes=" ".join(sorted(wish.scopes)),
+            client_id=client.client_id,
+            namespace_id=client.namespace_id,
+        )
+        return token, secret
+
+    def create(
+        self, actor: Actor, organization: str, client_id: str, name: str, scope: str, life_s: int | None
+    ) -> Token:
+        """A token of an application that acts as its maker, with its secret, shown this once.
+
+        Raises FieldInvalid, ScopeInvalid, NothingThere, Unauthenticated, Denied.
+        """
+        client = self._client(actor, organization, client_id)
+        wish = Wish(parse_scopes(scope), _name(name), _life(life_s))
+        if actor.scopes is not None and not implied(wish.scopes) <= implied(actor.scopes):
+            raise Denied(scope, "grant")
+        user = self._accounts.get(actor.account_id or "")
+        if user is None:
+            raise Denied(organization, "administer")
+        if len(self._live(self._store.tokens(client.namespace_id, client_id))) >= MOST_TOKENS:
+            raise FieldInvalid("", f"an application has at most {MOST_TOKENS} tokens: revoke some")
+        token, secret = self.prepared(user, client, wish, user.name)
+        transaction = Transaction()
+        self._store.add_token(transaction, token)
+        told = {"application_name": client.name, "client_id": client_id, "token_uuid": token.uuid, "scope": scope}
+        self._usage.note(actor, transaction, "create_oauth_api_token", client.namespace_id, told)
+        transaction.commit()
+        return _shown(token, secret=secret)
+
+    def of_application(self, actor: Actor, organization: str, client_id: str) -> list[Token]:
+        """An application's tokens that live, newest first. Raises NothingThere, Unauthenticated, Denied."""
+        client = self._client(actor, organization, client_id)
+        tokens = self._live(self._store.tokens(client.namespace_id, client_id))
+        owners = {token.owner_id: self._tokens.uses(token.owner_id) for token in tokens}
+        newest = sorted(tokens, key=lambda token: (token.created_at or 0, token.uuid), reverse=True)
+        return [_shown(token, owners[token.owner_id].get(token.uuid)) for token in newest]
+
+    def revoke_of_application(self, actor: Actor, organization: str, client_id: str, uuid: str) -> None:
+        """Ends a token of an application. Raises NothingThere, Unauthenticated, Denied."""
+        client = self._client(actor, organization, client_id)
+        token = self._store.token(client.namespace_id, client_id, uuid)
+        self._revoke(actor, token, uuid, client)
+
+    def of_user(self, actor: Actor) -> list[Authorization]:
+        """What oneself let applications do. Raises Unauthenticated, Denied."""
+        return [
+            Authorization(
+                token.uuid,
+                Application(client.client_id, client.organization, client.name),
+                tuple((token.scopes or "").split()),
+            )
+            for token, client in self._of_user(actor)
+        ]
+
+    def one_of_user(self, actor: Actor, uuid: str) -> Authorization:
+        """One of them. Raises NothingThere, Unauthenticated, Denied."""
+        found = next((one for one in self.of_user(actor) if one.uuid == uuid), None)
+        if found is None:
+            raise NothingThere("authorization", uuid)
+        return found
+
+    def _of_user(self, actor: Actor) -> list[tuple[TokenRow, ClientRow]]:
+        tokens = self._live(self._store.tokens_of_user(self._access.oneself(actor, USER_ADMIN)))
+        clients = self._store.clients(sorted({token.client_id or "" for token in tokens}))
+        found = [(token, clients[token.client_id or ""]) for token in tokens if token.client_id in clients]
+        return sorted(found, key=lambda pair: (pair[1].name, pair[0].uuid))
+
+    def revoke_of_user(self, actor: Actor, uuid: str) -> None:
+        """Ends a token that acts as oneself. Raises NothingThere, Unauthenticated, Denied."""
+        found = {token.uuid: (token, client) for token, client in self._of_user(actor)}
+        token, client = found.get(uuid, (None, None))
+        self._revoke(actor, token, uuid, client)
+
+    def revoke_stolen(self, account_id: str, uuid: str) -> None:
+        """Ends a token whose code was shown twice: one of the two was a thief."""
+        token = self._tokens.of_account(account_id, OAUTH, uuid)
+        if token is not None:
+            transaction = Transaction()
+            self._store.revoke(transaction, token)
+            with suppress(LostRace):
+                transaction.commit()
+
+    def _revoke(self, actor: Actor, token: TokenRow | None, uuid: str, client: ClientRow | None) -> None:
+        if token is None or client is None:
+            raise NothingThere("token", uuid)
+        transaction = Transaction()
+        self._store.revoke(transaction, token)
+        told = {"application_name": client.name, "client_id": client.client_id, "token_uuid": uuid}
+        self._usage.note(actor, transaction, "revoke_oauth_api_token", client.namespace_id, told)
+        try:
+            transaction.commit()
+        except LostRace:
+            raise NothingThere("token", uuid) from None
+
+    def _client(self, actor: Actor, organization: str, client_id: str) -> ClientRow:
+        place = self._access.administered(actor, organization)
+        client = self._store.clients([client_id]).get(client_id) if client_id else None
+        if client is None or client.namespace_id != place.id:
+            raise NothingThere("application", client_id)
+        return client
+
+    def _live(self, tokens: Sequence[TokenRow]) -> list[TokenRow]:
+        now = self._clock()
+        return [token for token in tokens if token.expires_at is None or token.expires_at > now]
+
+
+def _shown(token: TokenRow, last_used_at: int | None = None, secret: str | None = None) -> Token:
+    return Token(
+        token.uuid,
+        token.scopes or "",
+        token.title,
+        token.created_at,
+        token.created_by,
+        token.expires_at,
+        last_used_at,
+        secret,
+    )
+
+
+def _name(text: str) -> str:
+    if not 1 <= len(text.strip()) <= LONGEST_NAME:
+        raise FieldInvalid("name", f"a token's name has 1 to {LONGEST_NAME} characters")
+    return text.strip()
+
+
+def _life(seconds: int | None) -> int | None:
+    if seconds is not None and seconds < 1:
+        raise FieldInvalid("expiration", "say in how many seconds the token ends, 1 or more")
+    return seconds

@@ -1,0 +1,208 @@
+"""Federation: a robot that signs in with a token of somebody else, as a CI job has one, instead of a secret of ours.
+
+Which tokens those are, the robot's rules say: the issuer and the subject must be among them before anything is fetched.
+Such a token is good as the robot's password, or exchanged for one of ours, which lasts for the rest of the hour.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.accounts import Kind, RobotName
+from chalicelib.domain.errors import (
+    FieldInvalid,
+    NameInvalid,
+    OutgoingRefused,
+    Unauthenticated,
+    WrongCredentials,
+)
+from chalicelib.domain.federation import Rule, check_claims, matching, parse_rules
+from chalicelib.domain.permissions import Actor
+from chalicelib.services.accounts.robots import Robots
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.identity.issuers import Issuers
+from chalicelib.services.security.signing import Signing
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow, RobotRow
+from chalicelib.storage.table import Batch, Transaction, until_won
+from chalicelib.telemetry import logger
+
+FEDERATED = "federated"
+LARGEST_TOKEN = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A robot that was recognised by a token of another issuer.
+
+    `ends_at` is when that ends, `latest` when what is exchanged for it does, in seconds since the epoch.
+    """
+
+    account: AccountRow
+    namespace_id: str
+    rule: Rule
+    ends_at: int
+    latest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A robot that is there and may sign in, and its rules."""
+
+    account: AccountRow
+    namespace_id: str
+    rules: Sequence[Rule]
+
+
+class Federation:
+    """Rules of robots, and the tokens that these let in."""
+
+    def __init__(
+        self,
+        robots: Robots,
+        usage: Usage,
+        accounts: AccountStore,
+        issuers: Issuers,
+        signing: Signing,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._robots, self._usage, self._accounts = robots, usage, accounts
+        self._issuers, self._signing, self._clock = issuers, signing, clock
+
+    def rules(self, actor: Actor, name: RobotName) -> tuple[Rule, ...]:
+        """A robot's rules. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
+        return _rules(self._robots.administered(actor, name)[1])
+
+    def put(self, actor: Actor, name: RobotName, documents: Sequence[Mapping[str, object]]) -> tuple[Rule, ...]:
+        """Gives a robot these rules, and no others. Raises FieldInvalid, and as `rules` does."""
+        self._robots.administered(actor, name)
+        rules = parse_rules(documents)
+        for rule in rules:
+            self._check_issuer(rule.issuer)
+        told = {"config": [rule.to_document() for rule in rules]}
+        until_won(lambda: self._put(actor, name, rules, "create_robot_federation", told))
+        return rules
+
+    def _check_issuer(self, issuer: str) -> None:
+        try:
+            self._issuers.check(issuer)
+        except OutgoingRefused as error:
+            raise FieldInvalid("issuer", f"Issuer must be a URL (https://): {error}") from None
+
+    def delete(self, actor: Actor, name: RobotName) -> None:
+        """Takes a robot's rules away: no token of another issuer is the robot from then on. Raises as `rules` does."""
+        until_won(lambda: self._put(actor, name, (), "delete_robot_federation", {}))
+
+    def _put(
+        self, actor: Actor, name: RobotName, rules: tuple[Rule, ...], kind: str, told: Mapping[str, object]
+    ) -> None:
+        place, row = self._robots.administered(actor, name)
+        if not rules and row.federation is None:
+            return
+        row.federation = json.dumps([rule.to_document() for rule in rules]) if rules else None
+        transaction = Transaction()
+        self._accounts.put_robot(transaction, row)
+        self._usage.note(actor, transaction, kind, place.id, {"robot": name.robot, **told})
+        transaction.commit()
+
+    def exchange(self, name: str, token: str, address: str = "") -> str:
+        """A token of ours for one of another issuer; it is the robot's password for the rest of the hour.
+
+        It cannot be exchanged itself, so nothing lasts longer than an hour from what the issuer said. Raises
+        WrongCredentials, OutgoingFailed.
+        """
+        found = self._recognised(name, token, self._by_issuer)
+        rule, account = found.rule, found.account
+        claims = {"sub": account.id, "name": account.name, "epoch": account.epoch, "rule": rule.to_document()}
+        now = self._clock()
+        made = self._signing.sign(FEDERATED, claims, now, found.latest - int(now))
+        robot = Actor(account.id, account.name, account.kind, account.epoch, address=address)
+        told = {"issuer": rule.issuer, "subject": rule.subject, "robot": name.partition("+")[2]}
+        transaction = Transaction()
+        self._usage.note(robot, transaction, "federated_robot_token_exchange", found.namespace_id, told)
+        transaction.commit()
+        return made
+
+    def believe(self, name: str, token: str) -> Stranger:
+        """Which robot signs in with a token of another issuer, or with one of ours that was exchanged for it.
+
+        Raises WrongCredentials, OutgoingFailed.
+        """
+        is_ours = _peeked(token)[1].get("iss") == self._signing.issuer
+        return self._recognised(name, token, self._by_exchanged if is_ours else self._by_issuer)
+
+    def _recognised(self, name: str, token: str, how: Callable[[Candidate, str], Stranger]) -> Stranger:
+        """The robot, where it is there and `how` says so; why not is told to the operator alone."""
+        try:
+            candidate = self._candidate(name)
+            if candidate is None:
+                raise WrongCredentials("there is no such robot")
+            return how(candidate, token)
+        except (WrongCredentials, Unauthenticated) as error:
+            logger.info("federated token refused", robot=name[:300], why=str(error))
+            raise WrongCredentials from None
+
+    def _candidate(self, text: str) -> Candidate | None:
+        try:
+            name = RobotName.parse(text)
+        except NameInvalid:
+            return None
+        pointer = self._accounts.find(name.namespace)
+        robot = self._accounts.robot(pointer.id, name.robot) if pointer else None
+        if pointer is None or robot is None:
+            return None
+        batch = Batch()
+        account = batch.add(AccountRow, keys.account(robot.account_id))
+        namespace = batch.add(NamespaceRow, keys.namespace(pointer.id))
+        owner = batch.add(AccountRow, keys.account(pointer.id))
+        batch.read()
+        is_live = namespace.row is not None and namespace.row.state == "live"
+        is_owned = pointer.kind == Kind.ORGANIZATION.value or (owner.row is not None and owner.row.enabled)
+        if account.row is None or not account.row.enabled or not is_live or not is_owned:
+            return None
+        return Candidate(account.row, pointer.id, _rules(robot))
+
+    def _by_issuer(self, candidate: Candidate, token: str) -> Stranger:
+        header, said = _peeked(token)
+        rule = matching(candidate.rules, said.get("iss"), said.get("sub"))
+        if rule is None:
+            raise WrongCredentials("no rule of the robot names its issuer and subject")
+        audience = rule.audience or self._signing.issuer
+        check_claims(said, audience, self._clock())
+        claims = self._issuers.verify(token, header, rule.issuer)
+        ends_at, latest = check_claims(claims, audience, self._clock())
+        return Stranger(candidate.account, candidate.namespace_id, rule, ends_at, latest)
+
+    def _by_exchanged(self, candidate: Candidate, token: str) -> Stranger:
+        claims = self._signing.verify(FEDERATED, token)
+        said = claims["rule"]
+        rule = Rule(said["issuer"], said["subject"], said.get("audience"))
+        account = candidate.account
+        if (claims["sub"], claims["epoch"]) != (account.id, account.epoch) or rule not in candidate.rules:
+            raise WrongCredentials("what it was given for is over")
+        return Stranger(account, candidate.namespace_id, rule, int(claims["exp"]), int(claims["exp"]))
+
+
+def _rules(row: RobotRow) -> tuple[Rule, ...]:
+    documents = json.loads(row.federation) if row.federation else []
+    return tuple(Rule(one["issuer"], one["subject"], one.get("audience")) for one in documents)
+
+
+def _peeked(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims of a token as it states them, unproven; empty where they cannot be read."""
+    parts = token.split(".") if len(token) <= LARGEST_TOKEN else []
+    if len(parts) != 3:
+        return {}, {}
+    header, claims = _read(parts[0]), _read(parts[1])
+    return header, claims
+
+
+def _read(part: str) -> dict[str, Any]:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,322 @@
+"""OAuth's grants over Authlib: a user lets an application act, by a code (RFC 6749 §4.1, with PKCE) or at once (§4.2).
+
+Stricter than Quay: a redirect is the registered address to the letter; a code lives for a minute, is used once, and its
+second use revokes what the first gave; PKCE takes S256 only; a secret is compared in constant time.
+
+This module is imported by the first request that needs it: Authlib takes 50 ms.
+"""
+
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749.errors import InvalidGrantError
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ImplicitGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc7636 import CodeChallenge
+
+from chalicelib.domain.applications import Application
+from chalicelib.domain.consents import Consent, Outcome
+from chalicelib.domain.errors import Denied, NothingThere, ScopeInvalid
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.redirects import LOCAL_PAGE
+from chalicelib.domain.scopes import OFFERED, implied, parse_scopes
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.identity.authorizations import Authorizations, Wish
+from chalicelib.services.security.access import Access
+from chalicelib.services.security.sealing import hashed, random_secret
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
+from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore, ClientRow, CodeRow
+from chalicelib.storage.identity.assignments import AssignmentStore
+from chalicelib.storage.table import LostRace, Transaction
+
+CODE_S = 60
+CODE_PREFIX = "cbc_"
+# The parameter that names an offer.
+OFFERED_BY = "assignment_uuid"
+# Authlib asks for https. Whether the installation has it is its operator's to decide; the path is all that counts here.
+ADDRESS = "https://registry.invalid"
+
+
+class Client:
+    """An application in Authlib's words."""
+
+    def __init__(self, client: ClientRow, row: ApplicationRow, url: str) -> None:
+        self.client, self.row, self._redirects = client, row, (row.redirect_uri, url + LOCAL_PAGE)
+
+    def check_redirect_uri(self, address: str) -> bool:
+        """To the letter, or the registry's own page."""
+        return bool(address) and address in self._redirects
+
+    def get_default_redirect_uri(self) -> None:
+        """None: the application says where to."""
+
+    def check_client_secret(self, secret: str) -> bool:
+        """In constant time."""
+        return hmac.compare_digest(self.row.secret_sha256, hashed(secret))
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """A code is exchanged with the secret; what needs none is the implicit grant's look at the client."""
+        return endpoint == "token" and method in ("client_secret_basic", "client_secret_post", "none")
+
+    def check_response_type(self, kind: str) -> bool:
+        """Both."""
+        return kind in ("code", "token")
+
+    def check_grant_type(self, kind: str) -> bool:
+        """No refresh tokens."""
+        return kind == "authorization_code"
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """The scopes, when all of them are ours."""
+        try:
+            return " ".join(sorted(parse_scopes(scope or "")))
+        except ScopeInvalid:
+            return None
+
+
+class Request(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
+    """A request in Authlib's words: its parameters, and the Authorization header."""
+
+    def __init__(self, method: str, parameters: Mapping[str, str], authorization: str = "") -> None:
+        headers = {"Authorization": authorization} if authorization else {}
+        super().__init__(method, ADDRESS, headers=headers)
+        self.payload = BasicOAuth2Payload(dict(parameters))
+
+    @property
+    def args(self) -> Mapping[str, str]:
+        """Authlib reads a client's id here when it looks for one that needs no secret."""
+        found: Mapping[str, str] = self.payload.data
+        return found
+
+    form = args
+
+
+class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
+    """A code for a token, by the application's secret."""
+
+    def generate_authorization_code(self) -> str:
+        """256 random bits."""
+        return random_secret(CODE_PREFIX)
+
+    def save_authorization_code(self, code: str, request: Request) -> None:
+        """Keeps it by its hash."""
+        self.server.oauth.keep_code(code, request)
+
+    def query_authorization_code(self, code: str, client: Client) -> CodeRow | None:
+        """The code, if it is this client's and fresh."""
+        found: CodeRow | None = self.server.oauth.fresh_code(code, client)
+        return found
+
+    def delete_authorization_code(self, authorization_code: CodeRow) -> None:
+        """It was used up in the transaction that wrote the token."""
+
+    def authenticate_user(self, authorization_code: CodeRow) -> AccountRow | None:
+        """Who gave it, if nothing of theirs was revoked since."""
+        found: AccountRow | None = self.server.oauth.giver(authorization_code)
+        return found
+
+
+class TokenGrant(ImplicitGrant):  # type: ignore[misc]
+    """A token at once, in the address's fragment."""
+
+
+class Challenge(CodeChallenge):  # type: ignore[misc]
+    """PKCE, with S256 alone."""
+
+    DEFAULT_CODE_CHALLENGE_METHOD = "S256"
+    SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
+
+    def get_authorization_code_challenge(self, authorization_code: CodeRow) -> str | None:
+        """As the code keeps it."""
+        return authorization_code.challenge
+
+    def get_authorization_code_challenge_method(self, authorization_code: CodeRow) -> str:  # noqa: ARG002 - Authlib's
+        """Always this one."""
+        return "S256"
+
+
+class Server(AuthorizationServer):  # type: ignore[misc]
+    """Authlib's server over our table."""
+
+    def __init__(self, oauth: "OAuth") -> None:
+        super().__init__(scopes_supported=list(OFFERED))
+        self.oauth = oauth
+        self.register_token_generator("default", oauth.make_token)
+        self.register_grant(CodeGrant, [Challenge(required=False)])
+        self.register_grant(TokenGrant)
+
+    def query_client(self, client_id: str) -> Client | None:
+        """An application by its client id."""
+        return self.oauth.client(client_id)
+
+    def save_token(self, token: Mapping[str, Any], request: Request) -> None:
+        """Writes it, and uses up the code that it is for."""
+        self.oauth.keep_token(token["access_token"], request)
+
+    def create_oauth2_request(self, request: Request) -> Request:
+        """It is one already."""
+        return request
+
+    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Outcome:
+        """Authlib's answer as ours."""
+        document = body if isinstance(body, dict) else {}
+        return Outcome(status, document, dict(headers).get("Location", ""))
+
+    def send_signal(self, name: str, *unused: Any, **more: Any) -> None:
+        """Nobody listens."""
+
+
+class OAuth:
+    """The authorization endpoint and the token endpoint. `url` is where the registry is."""
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        accounts: AccountStore,
+        store: ApplicationStore,
+        authorizations: Authorizations,
+        assignments: AssignmentStore,
+        url: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._usage, self._accounts, self._store = access, usage, accounts, store
+        self._authorizations, self._assignments, self._url, self._clock = authorizations, assignments, url, clock
+        self._prepared: dict[str, Any] = {}
+
+    def consider(self, actor: Actor, asked: Mapping[str, str]) -> Consent | Outcome:
+        """What to ask a signed-in user, or what is wrong with the question.
+
+        Raises NothingThere for an unknown application, Unauthenticated, and Denied for who may not let it in.
+        """
+        client = self._admitted(actor, asked)
+        try:
+            grant = Server(self).get_consent_grant(Request("GET", asked), end_user=actor)
+        except OAuth2Error as error:
+            return _refusal(error)
+        scopes = tuple(sorted(parse_scopes(grant.request.scope)))
+        application = Application(
+            client.client.client_id, client.client.organization, client.row.name, client.row.description,
+            client.row.application_uri,
+        )  # fmt: skip
+        return Consent(application, scopes, self._was_given(actor, client, asked, scopes))
+
+    def _was_given(self, actor: Actor, client: Client, asked: Mapping[str, str], scopes: tuple[str, ...]) -> bool:
+        is_harmless = not any(OFFERED[scope].dangerous for scope in scopes)
+        if asked.get("response_type") != "code" or not asked.get("code_challenge") or not is_harmless:
+            return False
+        given = self._authorizations.of_user(actor)
+        ours = [one.scopes for one in given if one.application.client_id == client.client.client_id]
+        return any(frozenset(scopes) <= implied(had) for had in ours)
+
+    def decide(self, actor: Actor, asked: Mapping[str, str], *, allow: bool) -> Outcome:
+        """Sends the user back, with a code or a token where they allow it. Raises as `consider` does."""
+        self._admitted(actor, asked)
+        server, request = Server(self), Request("POST", asked)
+        user = self._accounts.get(self._access.oneself(actor)) if allow else None
+        try:
+            grant = server.get_consent_grant(request, end_user=user)
+            outcome: Outcome = server.create_authorization_response(request, grant_user=user, grant=grant)
+        except OAuth2Error as error:
+            return _refusal(error)
+        return outcome
+
+    def exchange(self, form: Mapping[str, str], authorization: str) -> Outcome:
+        """A token for a code and the application's secret."""
+        outcome: Outcome = Server(self).create_token_response(Request("POST", form, authorization))
+        return outcome
+
+    def _admitted(self, actor: Actor, asked: Mapping[str, str]) -> Client:
+        """The application, if this user may let it in: one who administers its organization, or was offered just this.
+
+        A session asks, and no token: what a token lets in would be more than the token.
+        """
+        account_id, client_id = self._access.oneself(actor), asked.get("client_id", "")
+        if not actor.is_session:
+            raise Denied(client_id, "let in")
+        client = self.client(client_id)
+        if client is None:
+            raise NothingThere("application", client_id)
+        offer = self._assignments.get(account_id, asked.get(OFFERED_BY, ""))
+        if offer is None or not offer.to_assignment(client.client).answers(asked):
+            self._access.administered(actor, client.client.organization)
+        return client
+
+    def _take_offer(self, transaction: Transaction, request: Request) -> None:
+        """Uses up what the user was offered, where it was that which was answered."""
+        if uuid := request.payload.data.get(OFFERED_BY):
+            self._assignments.remove(transaction, request.user.id, uuid)
+
+    def client(self, client_id: str) -> Client | None:
+        """An application in Authlib's words."""
+        client = self._store.clients([client_id]).get(client_id) if client_id else None
+        row = self._store.get(client.namespace_id, client_id) if client else None
+        return Client(client, row, self._url) if client and row else None
+
+    def keep_code(self, code: str, request: Request) -> None:
+        """Writes a code for what was allowed."""
+        row = CodeRow.under(
+            keys.code(hashed(code)),
+            client_id=request.client.client.client_id,
+            user_id=request.user.id,
+            epoch=request.user.epoch,
+            scopes=request.scope,
+            redirect_uri=request.payload.redirect_uri,
+            challenge=request.payload.data.get("code_challenge"),
+            expires_at=int(self._clock()) + CODE_S,
+        )
+        transaction = Transaction()
+        self._store.add_code(transaction, row)
+        self._take_offer(transaction, request)
+        try:
+            transaction.commit()
+        except LostRace:
+            raise InvalidGrantError("This offer has been taken.") from None
+
+    def fresh_code(self, code: str, client: Client) -> CodeRow | None:
+        """A code of this client's that has not ended. Used a second time, it ends what its first use gave."""
+        row = self._store.code(hashed(code))
+        if row is None or row.client_id != client.client.client_id:
+            return None
+        if row.token_uuid:
+            self._authorizations.revoke_stolen(row.user_id, row.token_uuid)
+            return None
+        return row if row.expires_at is not None and row.expires_at > self._clock() else None
+
+    def giver(self, code: CodeRow) -> AccountRow | None:
+        """The user who gave a code, if they are still who they were."""
+        row = self._accounts.get(code.user_id)
+        return row if row and row.enabled and row.epoch == code.epoch else None
+
+    def make_token(self, *, client: Client, user: AccountRow, scope: str, **_: Any) -> dict[str, Any]:
+        """A token that `keep_token` writes."""
+        wish = Wish(parse_scopes(scope))
+        row, secret = self._authorizations.prepared(user, client.client, wish, user.name)
+        self._prepared[secret] = row
+        lasts = (row.expires_at or 0) - int(self._clock())
+        return {"access_token": secret, "token_type": "Bearer", "expires_in": lasts, "scope": row.scopes}
+
+    def keep_token(self, secret: str, request: Request) -> None:
+        """Writes a token together with the use of its code. Raises Authlib's InvalidGrantError for a used one."""
+        token, transaction = self._prepared.pop(secret), Transaction()
+        self._store.add_token(transaction, token)
+        if request.authorization_code is not None:
+            self._store.use_code(transaction, request.authorization_code, token.uuid)
+        else:
+            self._take_offer(transaction, request)
+        told = {"client_id": token.client_id, "application_name": request.client.row.name, "scope": token.scopes}
+        performer = Actor(request.user.id, request.user.name)
+        self._usage.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", told)
+        try:
+            transaction.commit()
+        except LostRace:
+            raise InvalidGrantError("This code, or offer, has been used.") from None
+
+
+def _refusal(error: OAuth2Error) -> Outcome:
+    status, document, headers = error()
+    return Outcome(status, document if isinstance(document, dict) else {}, dict(headers).get("Location", ""))

@@ -1,0 +1,86 @@
+"""The set-up of an installation over the API: its first user, made once by whoever has the set-up secret."""
+
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from chalicelib.domain.errors import AlreadyInitialized, Denied
+from chalicelib.domain.permissions import Actor
+from chalicelib.domain.scopes import OFFERED
+from chalicelib.services.accounts.accounts import Accounts
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.identity.authorizations import Authorizations, Wish
+from chalicelib.services.security.sealing import hashed
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow
+from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore, ClientRow
+from chalicelib.storage.table import Transaction
+
+# Quay's: what is needed to set the rest up.
+TOKEN_S = 9000
+APPLICATION = "automation"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstUser:
+    """The first user, and their OAuth token where one was asked for."""
+
+    name: str
+    email: str | None
+    access_token: str | None
+
+
+class Setup:
+    """Makes the first user. `secret` is what proves that an operator asks; without one nobody can."""
+
+    def __init__(
+        self,
+        usage: Usage,
+        accounts: Accounts,
+        authorizations: Authorizations,
+        applications: ApplicationStore,
+        secret: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._usage, self._accounts, self._authorizations = usage, accounts, authorizations
+        self._applications, self._secret, self._clock = applications, secret, clock
+
+    def initialize(self, shown: str, name: str, password: str, email: str | None, *, wants_token: bool) -> FirstUser:
+        """The first user. Raises AlreadyInitialized, Denied, NameInvalid, FieldInvalid, NameTaken."""
+        if self._accounts.has_first_user():
+            raise AlreadyInitialized
+        if not self._secret or not hmac.compare_digest(hashed(self._secret), hashed(shown)):
+            raise Denied("the first user", "make")
+        account = self._accounts.create_user(name, password, email, first=True)
+        row = self._accounts.find(account.name)
+        return FirstUser(row.name, row.email, self._token(row) if wants_token else None)
+
+    def _token(self, user: AccountRow) -> str:
+        """A token with every scope, of an application in the user's own namespace, so that they find and revoke it."""
+        client_id = uuid4().hex.upper()[:20]
+        application = ApplicationRow.under(
+            keys.application(user.id, client_id),
+            client_id=client_id,
+            namespace_id=user.id,
+            name=APPLICATION,
+            created_at=int(self._clock()),
+        )
+        client = ClientRow.under(
+            keys.client(client_id), client_id=client_id, namespace_id=user.id, organization=user.name, name=APPLICATION
+        )
+        wish = Wish(frozenset(OFFERED), APPLICATION, TOKEN_S)
+        token, secret = self._authorizations.prepared(user, client, wish, user.name)
+        transaction = Transaction()
+        self._applications.add(transaction, application, user.name)
+        self._applications.add_token(transaction, token)
+        told = {
+            "application_name": APPLICATION,
+            "client_id": client_id,
+            "token_uuid": token.uuid,
+            "scope": token.scopes,
+        }
+        self._usage.note(Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, told)
+        transaction.commit()
+        return secret

@@ -1,0 +1,164 @@
+"""Access tokens of the registry: ES256 JWTs that carry rights, ids and where a right came from.
+
+https://distribution.github.io/distribution/spec/auth/jwt/
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from chalicelib.domain.errors import NameInvalid, ScopeInvalid, Unauthenticated
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import ANONYMOUS, ANY, PUSH, Actor, Grant, Scope, Source
+from chalicelib.services.identity.authentication import Doors
+from chalicelib.services.security.access import Access
+from chalicelib.services.security.signing import Signing
+from chalicelib.storage.accounts.accounts import AccountRow
+
+ACCESS = "access"
+REMEMBERED = 4096
+LARGEST_REQUEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token for a client. Times are seconds."""
+
+    token: str
+    issued_at: float
+    expires_in: int
+
+
+class Tokens:
+    """Issues and believes access tokens, which live `life_s` seconds, or as long as what they were given for."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        access: Access,
+        signing: Signing,
+        life_s: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._doors, self._access, self._signing = doors, access, signing
+        self._life_s, self._clock = life_s, clock
+        self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
+        self._lock = Lock()
+
+    def issue(
+        self, credentials: tuple[str, str] | None, service: str | None, scopes: Sequence[str], address: str = ""
+    ) -> Issued:
+        """A token for name and password, or for the anonymous, with as much of the scopes as they have.
+
+        Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for a foreign service or unreadable scopes.
+        """
+        if service not in (None, "", self._signing.audience):
+            raise ScopeInvalid(f"this registry's service is {self._signing.audience!r}")
+        asked = Scope.merge(Scope.parse_all(scopes))
+        if len(asked) > LARGEST_REQUEST:
+            raise ScopeInvalid(f"a token has at most {LARGEST_REQUEST} scopes")
+        known = self._doors.recognise(*credentials, address) if credentials else None
+        account = known.account if known else None
+        narrowed = known.scopes if known else None
+        access = [entry for scope in asked if (entry := self._entry(account, scope, narrowed))]
+        who = ANONYMOUS
+        if account:
+            until = (known.ends_at if known else None) or 0
+            who = Actor(account.id, account.name, account.kind, account.epoch, until=until)
+        return self._sign(who, access, self._clock(), self._life_s)
+
+    def prolong(self, actor: Actor, name: RepositoryName, life_s: int) -> str:
+        """A token for the same actor to push to one repository with, for a relay to end an upload that takes longer.
+
+        It lives `life_s` seconds from when the actor's own was issued, however often it is prolonged, but never longer
+        than what they signed in with, and lets nobody read; the write it is for looks at the rights again.
+        """
+        grant = actor.grants[str(name)]
+        entry = {"type": "repository", "name": grant.name, "actions": [PUSH], **_ids(grant)}
+        return self._sign(actor, [entry], actor.issued_at, life_s).token
+
+    def _entry(
+        self, account: AccountRow | None, scope: Scope, narrowed: frozenset[str] | None
+    ) -> dict[str, Any] | None:
+        if scope.type == "registry":
+            return {"type": scope.type, "name": scope.name, "actions": list(scope.actions)}
+        if scope.type != "repository":
+            return None
+        try:
+            name = RepositoryName.parse(scope.name)
+        except NameInvalid:
+            return None
+        grant = self._access.walk(account, name, narrowed)
+        actions = [action for action in scope.actions if action in grant.actions]
+        if ANY in scope.actions:
+            actions = sorted(grant.actions)
+        entry: dict[str, Any] = {"type": scope.type, "name": str(name), "actions": actions}
+        if actions:
+            entry |= _ids(grant)
+        return entry
+
+    def _sign(self, who: Actor, access: list[dict[str, Any]], now: float, life_s: int) -> Issued:
+        claims = {
+            "sub": who.account_id or "",
+            "name": who.name,
+            "kind": who.kind,
+            "epoch": who.epoch,
+            "access": access,
+        }
+        if who.until:
+            claims["until"] = who.until
+            life_s = min(life_s, who.until - int(now))
+        return Issued(self._signing.sign(ACCESS, claims, now, life_s), now, life_s)
+
+    def believe(self, token: str) -> Actor:
+        """Who a token speaks for. Raises Unauthenticated when it is not ours, not for this, or too old."""
+        identity = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+        with self._lock:
+            known = self._known.get(identity)
+        if known is None:
+            claims = self._signing.verify(ACCESS, token)
+            known = float(claims["exp"]), _actor(claims)
+            with self._lock:
+                self._known[identity] = known
+                if len(self._known) > REMEMBERED:
+                    self._known.popitem(last=False)
+        expires_at, actor = known
+        if expires_at <= self._clock():
+            raise Unauthenticated("the token has expired: get a new one", "invalid_token")
+        return actor
+
+
+def _ids(grant: Grant) -> dict[str, str | None]:
+    source = grant.source.value if grant.source else None
+    ids = {"id": grant.repository_id, "namespace": grant.namespace_id, "source": source}
+    return ids | {"team": grant.team_id} if grant.team_id else ids
+
+
+def _actor(claims: Mapping[str, Any]) -> Actor:
+    grants = {entry["name"]: _grant(entry) for entry in claims["access"] if entry["type"] == "repository"}
+    return Actor(
+        claims["sub"] or None,
+        claims["name"],
+        claims["kind"],
+        claims["epoch"],
+        grants,
+        has_token=True,
+        issued_at=int(claims["iat"]),
+        until=claims.get("until", 0),
+    )
+
+
+def _grant(entry: Mapping[str, Any]) -> Grant:
+    source = entry.get("source")
+    return Grant(
+        entry["name"],
+        frozenset(entry["actions"]),
+        entry.get("id"),
+        entry.get("namespace"),
+        Source(source) if source else None,
+        entry.get("team"),
+    )

@@ -1,0 +1,1 @@
+"""How tags end, come back and go for good, and what frees their bytes."""

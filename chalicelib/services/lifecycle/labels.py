@@ -1,0 +1,117 @@
+"""Labels of manifests: told, added and taken away. Those that came with an image stay as they are."""
+
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+from chalicelib.domain.errors import FieldInvalid, NothingThere
+from chalicelib.domain.events import ADD_LABEL, DELETE_LABEL
+from chalicelib.domain.labels import API, MANIFEST, Label, Wish, of_image
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.lifecycle.images import Images, Shown
+from chalicelib.services.lifecycle.time_machine import TimeMachine, check_open
+from chalicelib.services.security.access import Access
+from chalicelib.storage.lifecycle.labels import LabelStore
+from chalicelib.storage.registry.manifests import ManifestStore
+from chalicelib.storage.registry.repositories import RepositoryStore
+from chalicelib.storage.table import Transaction, until_won
+
+# How many may be added to one manifest.
+MOST = 100
+
+
+class Labels:
+    """Labels."""
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        images: Images,
+        time_machine: TimeMachine,
+        store: LabelStore,
+        manifests: ManifestStore,
+        repositories: RepositoryStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._usage, self._images, self._time_machine = access, usage, images, time_machine
+        self._store, self._manifests, self._repositories, self._clock = store, manifests, repositories, clock
+
+    def all(self, actor: Actor, name: RepositoryName, digest: str, prefix: str = "") -> list[Label]:
+        """Labels whose keys begin so, those of the image first. Raises NothingThere, NameUnknown, Denied."""
+        found = self._all(self._images.get(actor, name, digest))
+        return [label for label in found if label.key.startswith(prefix)]
+
+    def get(self, actor: Actor, name: RepositoryName, digest: str, identifier: str) -> Label:
+        """One of them. Raises as `all` does."""
+        return self._one(self._images.get(actor, name, digest), identifier)
+
+    def add(self, actor: Actor, name: RepositoryName, digest: str, wish: Wish) -> Label:
+        """Adds a label; one that says how long tags live gives those that name the manifest their ends first.
+
+        Cut off between the two, it is asked for again: the ends stay the same. Raises FieldInvalid, TagImmutable,
+        RepositoryFrozen; NothingThere, NameUnknown, Denied.
+        """
+        shown = self._writable(actor, name, digest)
+        wish.check()
+        seconds = wish.life_s(int(self._clock()))
+        if seconds is not None:
+            self._time_machine.end_after(actor, name, shown.manifest.digest, seconds)
+        label = Label(str(uuid4()), wish.key, wish.value, API, wish.kind)
+        until_won(lambda: self._add(actor, self._writable(actor, name, digest), label))
+        return label
+
+    def _add(self, actor: Actor, shown: Shown, label: Label) -> None:
+        repository_id, digest = shown.standing.repository.id, shown.manifest.digest
+        if len(self._store.of(repository_id, digest, shown.row)) >= MOST:
+            raise FieldInvalid("", f"a manifest has at most {MOST} labels that were added to it")
+        transaction = Transaction()
+        self._store.add(transaction, repository_id, digest, shown.row, label)
+        # Of two at once the second sees the first, and the collector sees both or comes before them.
+        self._manifests.put(transaction, shown.row, shown.row)
+        self._commit(actor, transaction, ADD_LABEL, shown, label)
+
+    def delete(self, actor: Actor, name: RepositoryName, digest: str, identifier: str) -> None:
+        """Takes a label away that was added; the ends that it gave to tags stay. Raises as `add` does."""
+        until_won(lambda: self._delete(actor, self._writable(actor, name, digest), identifier))
+
+    def _delete(self, actor: Actor, shown: Shown, identifier: str) -> None:
+        label = self._one(shown, identifier)
+        if label.source == MANIFEST:
+            raise FieldInvalid("", "Cannot delete immutable label")
+        transaction = Transaction()
+        self._store.remove(transaction, shown.standing.repository.id, shown.manifest.digest, label)
+        self._commit(actor, transaction, DELETE_LABEL, shown, label)
+
+    def _commit(self, actor: Actor, transaction: Transaction, kind: str, shown: Shown, label: Label) -> None:
+        repository = shown.standing.repository
+        told = {
+            "namespace": repository.name.namespace,
+            "repo": repository.name.repository,
+            "manifest_digest": str(shown.manifest.digest),
+            "id": label.id,
+            "key": label.key,
+            "value": label.value,
+            "media_type": label.media_type,
+        }
+        self._usage.record(actor, transaction, kind, repository, told)
+        self._repositories.still_normal(transaction, repository)
+        transaction.commit()
+
+    def _writable(self, actor: Actor, name: RepositoryName, digest: str) -> Shown:
+        shown = self._images.get(actor, name, digest, Role.WRITE)
+        check_open(shown.standing)
+        return shown
+
+    def _one(self, shown: Shown, identifier: str) -> Label:
+        found = next((one for one in self._all(shown) if one.id == identifier), None)
+        if found is None:
+            raise NothingThere("label", identifier)
+        return found
+
+    def _all(self, shown: Shown) -> list[Label]:
+        digest = shown.manifest.digest
+        own = self._store.of(shown.standing.repository.id, digest, shown.row)
+        return of_image(digest, shown.image.labels, shown.manifest.annotations) + own

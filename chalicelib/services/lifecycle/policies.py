@@ -1,0 +1,188 @@
+"""Policies of namespaces and repositories: listed, made, changed, taken away by who administers them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from chalicelib.domain.errors import AlreadyThere, Denied, FieldInvalid, NothingThere, Unauthenticated
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.policies import MOST, Kind, Names, Policy, Prune
+from chalicelib.domain.timers import IMMUTABILITY, PRUNE
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security import patterns
+from chalicelib.services.security.access import Access
+from chalicelib.storage.accounts.accounts import AccountStore
+from chalicelib.storage.lifecycle.policies import Owner, PolicyStore
+from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.timers import timer
+
+TIMERS = {Kind.PRUNE: PRUNE, Kind.IMMUTABILITY: IMMUTABILITY}
+Alter = Callable[[Owner, Transaction, list[Policy]], tuple[str, Policy]]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose policies: an organization's, a repository's, or, with neither, one's own namespace's."""
+
+    organization: str = ""
+    repository: RepositoryName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants of a policy, as it was written; `method` is None for one of immutability."""
+
+    pattern: str | None = None
+    matches: bool = True
+    method: str | None = None
+    value: object = None
+
+    @property
+    def kind(self) -> Kind:
+        """Which kind of policy."""
+        return Kind.IMMUTABILITY if self.method is None else Kind.PRUNE
+
+    def policy(self, uuid: str) -> Policy:
+        """The policy of that. Raises FieldInvalid in Quay's words."""
+        prune = None if self.method is None else Prune.parse(self.method, self.value)
+        if prune is None and not self.pattern:
+            raise FieldInvalid("", "tag_pattern is required and must be a non-empty string")
+        if self.pattern:
+            patterns.check(self.pattern)
+        return Policy(uuid, Names(self.pattern or None, self.matches), prune)
+
+
+class Policies:
+    """Policies. Every method raises NothingThere, NameUnknown, Unauthenticated or Denied for what is not one's own."""
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        accounts: AccountStore,
+        store: PolicyStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._usage, self._accounts, self._store, self._clock = access, usage, accounts, store, clock
+
+    def list(self, actor: Actor, holder: Holder, kind: Kind) -> Sequence[Policy]:
+        """All of a kind, the oldest first."""
+        return self._store.of(self.owner(actor, holder), kind)
+
+    def get(self, actor: Actor, holder: Holder, kind: Kind, uuid: str) -> Policy:
+        """One of them."""
+        return _known(self.list(actor, holder, kind), uuid)
+
+    def create(self, actor: Actor, holder: Holder, asked: Asked) -> Policy:
+        """Makes one, which is followed at once. Raises FieldInvalid, AlreadyThere."""
+
+        def alter(owner: Owner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+            made = asked.policy(str(uuid4()))
+            _check_new(owner, made, others)
+            self._store.put(transaction, owner, made, int(self._clock()))
+            others.append(made)
+            return "create", made
+
+        return self._change(actor, holder, asked.kind, alter)
+
+    def change(self, actor: Actor, holder: Holder, uuid: str, asked: Asked) -> Policy:
+        """Says a policy anew. Raises as `create` does."""
+
+        def alter(owner: Owner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+            changed = asked.policy(uuid)
+            others.remove(_known(others, uuid))
+            _check_new(owner, changed, others)
+            self._store.put(transaction, owner, changed)
+            others.append(changed)
+            return "update", changed
+
+        return self._change(actor, holder, asked.kind, alter)
+
+    def delete(self, actor: Actor, holder: Holder, kind: Kind, uuid: str) -> None:
+        """Takes one away; what it has done stays done."""
+
+        def alter(owner: Owner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+            gone = _known(others, uuid)
+            others.remove(gone)
+            self._store.remove(transaction, owner, uuid)
+            return "delete", gone
+
+        self._change(actor, holder, kind, alter)
+
+    def owner(self, actor: Actor, holder: Holder) -> Owner:
+        """Whose policies the actor may see and change."""
+        if holder.repository is not None:
+            standing = self._access.standing(actor, holder.repository, Role.ADMIN)
+            return Owner(standing.row, standing.repository)
+        if holder.organization:
+            namespace_id = self._administered(actor, holder.organization)
+        else:
+            namespace_id = self._access.oneself(actor)
+        row = self._accounts.namespace(namespace_id)
+        if row is None or row.state != "live":
+            raise NothingThere("namespace", holder.organization or actor.name)
+        return Owner(row)
+
+    def _administered(self, actor: Actor, organization: str) -> str:
+        try:
+            return self._access.administered(actor, organization).id
+        except Unauthenticated:
+            # Quay tells strangers of policies what it tells everybody else.
+            raise Denied(organization, "administer") from None
+
+    def _change(self, actor: Actor, holder: Holder, kind: Kind, alter: Alter) -> Policy:
+        """Alters the policies of a kind, with the record and the timer of who follows them, over what was read."""
+
+        def attempt() -> Policy:
+            owner, transaction = self.owner(actor, holder), Transaction()
+            policies = self._store.of(owner, kind)
+            action, policy = alter(owner, transaction, policies)
+            rules = [one.names for one in policies] if kind is Kind.IMMUTABILITY else None
+            self._store.seal(transaction, owner, rules)
+            if action != "delete":
+                transaction.put(timer(TIMERS[kind], owner.target, int(self._clock())))
+            self._record(actor, transaction, owner, f"{action}_{_word(owner, kind)}_policy", policy)
+            transaction.commit()
+            return policy
+
+        return until_won(attempt)
+
+    def _record(self, actor: Actor, transaction: Transaction, owner: Owner, kind: str, policy: Policy) -> None:
+        told: dict[str, object] = {
+            "policy_uuid": policy.uuid,
+            "tag_pattern": policy.names.pattern,
+            "tag_pattern_matches": policy.names.matches,
+        }
+        if policy.prune is not None:
+            told |= {"method": policy.prune.method.value, "value": policy.prune.value}
+        if owner.repository is None:
+            self._usage.note(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **told})
+            return
+        name = owner.repository.name
+        told |= {"namespace": name.namespace, "repo": name.repository}
+        self._usage.record(actor, transaction, kind, owner.repository, told)
+
+
+def _word(owner: Owner, kind: Kind) -> str:
+    if kind is Kind.IMMUTABILITY:
+        return "immutability"
+    return "repository_autoprune" if owner.repository else "namespace_autoprune"
+
+
+def _known(policies: Sequence[Policy], uuid: str) -> Policy:
+    found = next((policy for policy in policies if policy.uuid == uuid), None)
+    if found is None:
+        raise NothingThere("policy", uuid)
+    return found
+
+
+def _check_new(owner: Owner, policy: Policy, others: Sequence[Policy]) -> None:
+    if any(policy.is_like(other) for other in others):
+        if policy.prune is None:
+            raise AlreadyThere("A policy with the same tag_pattern already exists")
+        place = "repository" if owner.repository else "namespace"
+        raise AlreadyThere(f"Existing policy with same values for this {place}, duplicate policies are not permitted")
+    if len(others) >= MOST:
+        raise FieldInvalid("", f"there are {MOST} policies of this kind already: take one away first")

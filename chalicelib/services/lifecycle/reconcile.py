@@ -1,0 +1,110 @@
+"""Reconcile: what lies in the bucket and is nobody's goes, a while after the last push that could have wanted it.
+
+A round goes through the bytes of manifests and then through those of blobs, in as many runs as it needs, each of which
+goes on where the one before it stopped, by whatever cause. Keys that name their digest are looked at in every round, a
+hundred a read; of the others, which have to be asked for theirs, only those that no round before has seen.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.uploads import LARGEST_BODY, SMALLEST_PART
+from chalicelib.services.registry.direct_uploads import Arrivals
+from chalicelib.storage import bucket_keys
+from chalicelib.storage.lifecycle.reconcile import ReconcileRow, ReconcileStore
+from chalicelib.storage.objects import Gone, ObjectStore, Stored
+from chalicelib.storage.registry.blobs import BlobStore
+from chalicelib.storage.registry.manifests import ManifestStore
+
+# A round begins a day after the last one ended: what it costs is a list of the bucket and a read for each old key.
+ROUND_S = 23 * 3600
+# What is put in one request; what came in parts has a row of its upload, whose timer looks after it.
+LARGEST_WHOLE = max(LARGEST_BODY, SMALLEST_PART)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: objects looked at, objects removed and their bytes, and whether it ended a round."""
+
+    looked_at: int = 0
+    removed: int = 0
+    freed_bytes: int = 0
+    ended_round: bool = False
+
+
+class Reconcile:
+    """The bucket against the table. `settled_s` is how long after its write a key may still be adopted, in seconds."""
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        blobs: BlobStore,
+        manifests: ManifestStore,
+        objects: ObjectStore,
+        store: ReconcileStore,
+        settled_s: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._arrivals, self._blobs, self._manifests = arrivals, blobs, manifests
+        self._objects, self._store = objects, store
+        self._settled_s, self._clock = settled_s, clock
+
+    def run(self, has_time: Callable[[], bool]) -> Run:
+        """Goes on with the round while there is time, at least by a list of a thousand keys. Raises Unavailable."""
+        place, looked_at, removed = self._store.place(), 0, list[Stored]()
+        if not place.is_under_way:
+            if self._clock() < place.ended_at + ROUND_S:
+                return Run()
+            place.begin(int(self._clock()) - self._settled_s)
+        for prefix in (bucket_keys.BODIES, bucket_keys.INCOMING):
+            if place.after > prefix and not place.after.startswith(prefix):
+                continue
+            for page in self._objects.pages(prefix, place.after):
+                if not page:
+                    break
+                removed += self._removed(page, place)
+                looked_at += len(page)
+                place.after = page[-1].key
+                self._store.put(place)
+                if not has_time():
+                    return _run(looked_at, removed, ended_round=False)
+        place.end(int(self._clock()))
+        self._store.put(place)
+        return _run(looked_at, removed, ended_round=True)
+
+    def _removed(self, page: Sequence[Stored], place: ReconcileRow) -> list[Stored]:
+        old = {entry.key: entry for entry in page if entry.written_at < place.bound}
+        arrived = {key: digest for key in old if (digest := bucket_keys.edge_digest(key))}
+        gone = self._arrivals.remove_unnamed(arrived) if arrived else []
+        unseen = [entry for key, entry in old.items() if key not in arrived and entry.written_at >= place.seen_until]
+        return [old[key] for key in gone] + [entry for entry in unseen if self._is_removed(entry)]
+
+    def _is_removed(self, entry: Stored) -> bool:
+        """Removes an object that nobody names by the digest of its bytes; whether it did."""
+        repository_id = bucket_keys.body_owner(entry.key)
+        if repository_id is not None:
+            return self._is_dropped(entry, lambda digest: self._names_body(repository_id, digest, entry.key))
+        if bucket_keys.is_attempt(entry.key) and entry.size <= LARGEST_WHOLE:
+            return self._is_dropped(entry, lambda digest: entry.key in self._blobs.named([digest]))
+        return False
+
+    def _is_dropped(self, entry: Stored, is_named: Callable[[Digest], bool]) -> bool:
+        try:
+            content = self._objects.get(entry.key)
+        except Gone:
+            return False
+        if any(is_named(Digest.of(content, algorithm)) for algorithm in ("sha256", "sha512")):
+            return False
+        self._blobs.fence([entry.key], int(self._clock()) + 2 * self._settled_s)
+        self._objects.delete(entry.key)
+        return True
+
+    def _names_body(self, repository_id: str, digest: Digest, s3_key: str) -> bool:
+        row = self._manifests.body_row(repository_id, digest)
+        return row is not None and row.s3_key == s3_key
+
+
+def _run(looked_at: int, removed: Sequence[Stored], *, ended_round: bool) -> Run:
+    return Run(looked_at, len(removed), sum(entry.size for entry in removed), ended_round)

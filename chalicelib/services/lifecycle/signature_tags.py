@@ -1,0 +1,63 @@
+"""Siblings: tags that hold what was signed or said of a manifest end with it, for good, and never before."""
+
+import time
+from collections.abc import Callable
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.events import EXPIRE_FOR_GOOD, Event
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.repositories import Repository
+from chalicelib.services.registry.tags import TagMoves
+from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
+from chalicelib.storage.registry.repositories import RepositoryStore
+from chalicelib.storage.registry.tags import TagStore
+from chalicelib.storage.table import Transaction
+
+
+class Siblings:
+    """The tags that are named after a manifest."""
+
+    def __init__(
+        self,
+        tags: TagStore,
+        manifests: ManifestStore,
+        repositories: RepositoryStore,
+        usage: UsageStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._tags, self._manifests, self._repositories = tags, manifests, repositories
+        self._usage, self._clock = usage, clock
+
+    def end(self, repository_id: str, subject: Digest, row: ManifestRow) -> None:
+        """Ends them, dead ones inside the window too, while their subject is being deleted as it was read.
+
+        What they name goes with them, unless other tags name it. Raises LostRace when a push brings the subject back.
+        """
+        lives = self._tags.sibling_lives(repository_id, subject)
+        pairs = dict.fromkeys((life.name, life.digest) for life in lives if life.digest != subject)
+        found = self._repositories.get(repository_id) if pairs else None
+        if found is None:
+            return
+        repository = Repository(repository_id, found.namespace_id, RepositoryName(found.namespace, found.name))
+        for name, digest in pairs:
+            self._end(repository, name, digest, subject, row)
+
+    def _end(self, repository: Repository, name: str, digest: Digest, subject: Digest, row: ManifestRow) -> None:
+        tag, now = self._tags.get(repository.id, name), self._clock()
+        is_here = tag is not None and tag.digest == digest
+        if not is_here and self._manifests.edge(repository.id, digest, name) is None:
+            return
+        transaction = Transaction()
+        moves = TagMoves(transaction, repository, (self._manifests, self._tags), int(now))
+        if tag is not None and is_here:
+            moves.bury(tag)
+        moves.forget(digest, name)
+        moves.settle(0)
+        self._manifests.still(transaction, row)
+        told = {"tag": name, "manifest_digest": str(digest), "subject": str(subject)}
+        told |= {"namespace": repository.name.namespace, "repo": repository.name.repository}
+        event = Event(ulid(now), now, EXPIRE_FOR_GOOD, repository.namespace_id, repository.id, "", "", told)
+        self._usage.record(transaction, event)
+        transaction.commit()

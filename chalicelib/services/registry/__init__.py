@@ -1,0 +1,1 @@
+"""What `/v2` serves: repositories, blobs, manifests, tags, uploads."""

@@ -1,0 +1,220 @@
+"""Blobs: found, mounted from another repository, adopted from the edge, deleted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import BlobInUse, BlobUnknown
+from chalicelib.domain.ids import made_at
+from chalicelib.domain.leases import Lease
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
+from chalicelib.domain.repositories import Repository, Visibility
+from chalicelib.domain.states import State
+from chalicelib.services.accounts.quotas import check_room
+from chalicelib.services.registry.direct_uploads import Arrivals
+from chalicelib.services.security.access import Access
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import NamespaceRow
+from chalicelib.storage.registry.blobs import BlobStore, BlobView, FenceRow
+from chalicelib.storage.registry.manifests import ManifestRow
+from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow, RepositoryStore
+from chalicelib.storage.table import Batch, Read, Transaction, absent, until_won
+
+# How many of a blob's repositories an anonymous mount looks at.
+MOUNT_SOURCES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A blob that may be pulled: where its bytes lie. `size` is in bytes."""
+
+    digest: Digest
+    size: int
+    s3_key: str
+
+
+class Blobs:
+    """Blobs of repositories."""
+
+    def __init__(
+        self,
+        access: Access,
+        store: BlobStore,
+        repositories: RepositoryStore,
+        arrivals: Arrivals,
+        lease: Lease,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._store, self._repositories, self._arrivals = access, store, repositories, arrivals
+        self._lease, self._clock = lease, clock
+
+    def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> Found:
+        """A blob of a repository. Raises Unauthenticated, NameUnknown, BlobUnknown.
+
+        `promise`: the question of someone who will skip an upload when the answer is yes (HEAD); from an actor who may
+        push it renews a short lease.
+        """
+        repository = self._access.repository(actor, name, PULL)
+        pushes = self._access.may(actor, name, PUSH)
+        view = self._store.view(repository.id, digest)
+        is_gone = view.link is None or view.link.deleted_at is not None
+        if is_gone and pushes and self.adopt(repository, digest):
+            view = self._store.view(repository.id, digest)
+        if view.link is None or view.blob is None or not self._is_shown(view):
+            raise BlobUnknown(str(name), str(digest))
+        if promise and pushes:
+            self._renew(repository, view)
+        return Found(digest, view.link.size, view.blob.s3_key)
+
+    def _is_shown(self, view: BlobView) -> bool:
+        """A deleted blob is gone, unless a manifest that can be pulled needs it."""
+        if view.link is None or view.link.deleted_at is None:
+            return view.link is not None
+        return self._pullable_user(view.repository_id, view.digest) is not None
+
+    def _pullable_user(self, repository_id: str, digest: Digest) -> Digest | None:
+        users = self._store.users(repository_id, digest)
+        batch = Batch()
+        reads = {user: batch.add(ManifestRow, keys.manifest(repository_id, user)) for user in users}
+        if reads:
+            batch.read()
+        return next((user for user, read in reads.items() if read.row and read.row.is_pullable), None)
+
+    def _renew(self, repository: Repository, view: BlobView) -> None:
+        link, blob = view.link, view.blob
+        if link is None or blob is None:
+            return
+        is_live = link.state == State.LIVE.value and link.deleted_at is None
+        if is_live and not self._lease.is_short(link.leased_until, self._clock()):
+            return
+        until_won(lambda: self._link_again(repository, view.digest))
+
+    def _link_again(self, repository: Repository, digest: Digest) -> bool:
+        """Renews the lease of a blob that the repository has; False when it has gone meanwhile."""
+        view = self._store.view(repository.id, digest)
+        if view.link is None or view.blob is None:
+            return False
+        self._link(repository, view, view.link.size, view.blob.s3_key)
+        return True
+
+    def hold(self, repository: Repository, digest: Digest) -> bool:
+        """Makes a condemned blob live for a push that names it; False when it has gone meanwhile."""
+        return until_won(lambda: self._link_again(repository, digest))
+
+    def adopt(self, repository: Repository, digest: Digest) -> bool:
+        """Links a blob that an upload edge put for this repository; False where there is none."""
+        return self._arrivals.has_edge and self._adopt_latest(repository, digest)
+
+    def adopt_granted(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
+        """Links a blob that was put under an address granted to the actor; False where none was.
+
+        Raises Denied where they may no longer push: the address may have been granted a while ago.
+        """
+        batch = Batch()
+        rights = self._access.look_again(batch, actor, repository)
+        batch.read()
+        rights.check(PUSH)
+        return self._adopt_latest(repository, digest)
+
+    def _adopt_latest(self, repository: Repository, digest: Digest) -> bool:
+        if digest.algorithm != "sha256":
+            return False
+        found = self._arrivals.latest(repository.id, digest)
+        return found is not None and until_won(lambda: self._adopt(repository, digest, *found))
+
+    def _adopt(self, repository: Repository, digest: Digest, s3_key: str, size: int) -> bool:
+        batch = Batch()
+        view = BlobView(batch, repository.id, digest)
+        fence = batch.add(FenceRow, keys.fence(s3_key))
+        namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
+        batch.read()
+        if view.link is not None and view.link.deleted_at is None:
+            return True
+        is_old = view.link is not None and made_at(s3_key.rpartition("/")[2]) <= (view.link.deleted_at or 0)
+        # Found before, and given up since: what was deleted does not come back because its bytes are still there.
+        was_found = view.link is None and view.blob is not None and view.blob.s3_key == s3_key
+        if fence.row is not None or is_old or was_found:
+            return False
+        if view.stored_link is None:
+            view.room = check_room(namespace.row, size, self._clock())
+        transaction = Transaction()
+        transaction.check(FenceRow, keys.fence(s3_key), absent())
+        self._link(repository, view, size, s3_key, transaction)
+        return True
+
+    def _link(
+        self, repository: Repository, view: BlobView, size: int, s3_key: str, transaction: Transaction | None = None
+    ) -> None:
+        transaction = transaction or Transaction()
+        until = self._lease.until(self._clock())
+        self._store.link(transaction, view, repository, size, s3_key, until)
+        transaction.commit()
+
+    def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
+        """Links a blob of another repository; False, telling nothing, when it is not there or may not be read."""
+        origins = self._any_origins(actor, digest) if source is None else self._origin(actor, source)
+        return any(until_won(partial(self._mount, actor, target, digest, origin)) for origin in origins)
+
+    def _origin(self, actor: Actor, source: RepositoryName) -> list[str]:
+        if not self._access.may(actor, source, PULL):
+            return []
+        repository = self._access.known(actor.grants[str(source)], source)
+        return [repository.id] if repository else []
+
+    def _any_origins(self, actor: Actor, digest: Digest) -> list[str]:
+        """Repositories that have the blob and that the actor may read, for a mount that names none."""
+        rows = self._repositories.get_all(self._store.linked_from(digest, MOUNT_SOURCES))
+        batch = Batch()
+        permissions: dict[str, Read[PermissionRow]] = {}
+        if actor.account_id is not None:
+            for identifier in rows:
+                permissions[identifier] = batch.add(PermissionRow, keys.permission(identifier, actor.account_id))
+        if permissions:
+            batch.read()
+        return [known for known, row in rows.items() if _may_read(actor, row, permissions.get(known))]
+
+    def _mount(self, actor: Actor, target: Repository, digest: Digest, origin_id: str) -> bool:
+        batch = Batch()
+        origin = BlobView(batch, origin_id, digest)
+        view = BlobView(batch, target.id, digest)
+        rights = self._access.look_again(batch, actor, target)
+        batch.read()
+        rights.check(PUSH)
+        if origin.link is None or origin.blob is None or origin.link.deleted_at is not None:
+            return False
+        until, size = self._lease.until(self._clock()), origin.link.size
+        if view.stored_link is None:
+            view.room = check_room(rights.namespace, size, self._clock())
+        transaction = Transaction()
+        self._store.link(transaction, view, target, size, origin.blob.s3_key, until, origin.link.seen)
+        transaction.commit()
+        return True
+
+    def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
+        """Takes a blob out of a repository. Raises BlobUnknown, and BlobInUse while a pullable manifest needs it."""
+        repository = self._access.repository(actor, name, DELETE)
+
+        def attempt() -> None:
+            batch = Batch()
+            view = BlobView(batch, repository.id, digest)
+            rights = self._access.look_again(batch, actor, repository)
+            batch.read()
+            rights.check(DELETE)
+            if view.link is None or not self._is_shown(view):
+                raise BlobUnknown(str(name), str(digest))
+            user = self._pullable_user(repository.id, digest)
+            if user is not None:
+                raise BlobInUse(str(digest), str(user))
+            self._store.delete(repository.id, view.link, digest, self._clock())
+
+        until_won(attempt)
+
+
+def _may_read(actor: Actor, row: RepositoryRow, permission: Read[PermissionRow] | None) -> bool:
+    if row.state != "live":
+        return False
+    owned = actor.account_id is not None and row.namespace_id == actor.account_id
+    return owned or row.visibility == Visibility.PUBLIC.value or (permission is not None and permission.row is not None)

@@ -1,0 +1,174 @@
+"""Repositories: made by a push or by hand, described, opened and closed, deleted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.errors import Denied, NameUnknown, RepositoryTaken
+from chalicelib.domain.events import CHANGE_STATE, CHANGE_VISIBILITY, CREATE_REPOSITORY, DELETE_REPOSITORY, DESCRIBE
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import PUSH, Actor, Role
+from chalicelib.domain.repositories import Mode, Repository, Visibility, parse_description
+from chalicelib.domain.scopes import REPO_ADMIN, allows
+from chalicelib.domain.timers import PURGE_REPOSITORY
+from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.security.access import Access, permits
+from chalicelib.storage.accounts.accounts import AccountStore
+from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryStore
+from chalicelib.storage.table import LostRace, Transaction, until_won
+from chalicelib.storage.timers import timer
+
+if TYPE_CHECKING:
+    from chalicelib.services.accounts.prototypes import Prototypes
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A repository as it is to be made."""
+
+    name: RepositoryName
+    visibility: Visibility = Visibility.PRIVATE
+    description: str = ""
+
+
+class Repositories:
+    """Repositories as a whole. `settled_s` is how long after a delete a push that began before it may still write.
+
+    `prototypes` gives the default permissions, which only what makes a repository in an organization needs.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        usage: Usage,
+        store: RepositoryStore,
+        accounts: AccountStore,
+        permissions: PermissionStore,
+        prototypes: "Callable[[], Prototypes]",
+        settled_s: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._usage, self._store, self._accounts = access, usage, store, accounts
+        self._permissions, self._prototypes = permissions, prototypes
+        self._settled_s, self._clock = settled_s, clock
+
+    def for_push(self, actor: Actor, name: RepositoryName) -> Repository:
+        """The repository, made private where the actor may create it and it is not there yet.
+
+        Raises Unauthenticated, Denied, NameUnknown.
+        """
+        grant = self._access.granted(actor, name, PUSH)
+        repository = self._access.known(grant, name)
+        if repository is None and grant.namespace_id is None:
+            raise NameUnknown(str(name))
+        return repository or self._create_by_push(actor, name, grant.namespace_id or "")
+
+    def _create_by_push(self, actor: Actor, name: RepositoryName, namespace_id: str) -> Repository:
+        account = self._accounts.get(actor.account_id or "")
+        if account is None or not account.enabled or account.epoch != actor.epoch:
+            raise Denied(str(name), PUSH)
+
+        def attempt() -> Repository:
+            if account.id != namespace_id and not permits(self._access.walk(account, name).actions, PUSH):
+                # The token is older than what took the right away.
+                raise Denied(str(name), PUSH)
+            try:
+                return self._create(actor, Wish(name), namespace_id)
+            except LostRace:
+                return self._made_meanwhile(namespace_id, name)
+
+        return until_won(attempt)
+
+    def _made_meanwhile(self, namespace_id: str, name: RepositoryName) -> Repository:
+        row = self._store.find(namespace_id, name)
+        if row is not None:
+            return Repository(row.repository_id, namespace_id, name)
+        namespace = self._accounts.namespace(namespace_id)
+        if namespace is None or namespace.state != "live":
+            raise NameUnknown(str(name))
+        raise LostRace
+
+    def create(self, actor: Actor, wish: Wish) -> Repository:
+        """Makes a repository. Raises RepositoryTaken, FieldInvalid, Denied."""
+        parse_description(wish.description)
+
+        def attempt() -> Repository:
+            place = self._access.creatable(actor, wish.name.namespace)
+            try:
+                return self._create(actor, wish, place.id)
+            except LostRace:
+                if self._store.find(place.id, wish.name) is None:
+                    raise
+                raise RepositoryTaken(str(wish.name)) from None
+
+        return until_won(attempt)
+
+    def _create(self, actor: Actor, wish: Wish, namespace_id: str) -> Repository:
+        """Makes a repository in one transaction with the rights on it. Raises LostRace."""
+        now = self._clock()
+        created = Repository(ulid(now), namespace_id, wish.name)
+        transaction = Transaction()
+        self._store.add(transaction, created, wish.visibility, wish.description, int(now))
+        self._accounts.check_live(transaction, namespace_id)
+        if actor.account_id and actor.account_id != namespace_id:
+            maker = Holder(actor.account_id, actor.name, actor.kind)
+            self._permissions.put(transaction, (namespace_id, created.id), maker, Role.ADMIN, is_new=True)
+            self._prototypes().apply(transaction, created, maker.id)
+        self._usage.record(actor, transaction, CREATE_REPOSITORY, created, {"repository": str(wish.name)})
+        transaction.commit()
+        return created
+
+    def describe(self, actor: Actor, name: RepositoryName, description: str) -> None:
+        """Tells something else of a repository. Raises FieldInvalid, NameUnknown, Denied."""
+        parse_description(description)
+        self._change(actor, name, Role.WRITE, (DESCRIBE, "description"), description=description)
+
+    def change_visibility(self, actor: Actor, name: RepositoryName, visibility: Visibility) -> None:
+        """Makes a repository public or private. Raises NameUnknown, Denied."""
+        self._change(actor, name, Role.ADMIN, (CHANGE_VISIBILITY, "visibility"), visibility=visibility.value)
+
+    def change_mode(self, actor: Actor, name: RepositoryName, mode: Mode) -> None:
+        """Lets a repository take pushes, or none. Raises NameUnknown, Denied."""
+        self._change(actor, name, Role.ADMIN, (CHANGE_STATE, "state_changed"), mode=mode.value)
+
+    def _change(self, actor: Actor, name: RepositoryName, role: Role, kind: tuple[str, str], **changed: str) -> None:
+        """Changes a repository's name; `kind` is what the usage log calls it, and its word for what is new."""
+
+        def attempt() -> None:
+            standing = self._access.standing(actor, name, role)
+            transaction, (event, word) = Transaction(), kind
+            self._store.change(transaction, standing.row, **changed)
+            told = {"repository": str(name), word: next(iter(changed.values()))}
+            self._usage.record(actor, transaction, event, standing.repository, told)
+            transaction.commit()
+
+        until_won(attempt)
+
+    def delete(self, actor: Actor, name: RepositoryName) -> None:
+        """Ends a repository: its name is free at once, and what it holds can be restored for the namespace's window.
+
+        What is not there is as good as deleted, to whoever might have deleted it. Raises Denied.
+        """
+        try:
+            until_won(lambda: self._delete(actor, name))
+        except NameUnknown:
+            if not allows(actor.scopes, REPO_ADMIN):
+                raise Denied(str(name), Role.ADMIN.value) from None
+
+    def _delete(self, actor: Actor, name: RepositoryName) -> None:
+        standing = self._access.standing(actor, name, Role.ADMIN)
+        repository, now = standing.repository, int(self._clock())
+        transaction = Transaction()
+        self._bury(transaction, repository, standing.row, now)
+        self._usage.record(actor, transaction, DELETE_REPOSITORY, repository, {"repository": str(name)})
+        transaction.commit()
+
+    def _bury(self, transaction: Transaction, repository: Repository, row: RepositoryNameRow, now: int) -> None:
+        namespace = self._accounts.namespace(repository.namespace_id)
+        window_s = namespace.window_s if namespace else 0
+        purge_at = now + max(window_s, self._settled_s)
+        self._store.bury(transaction, repository.namespace_id, row, ulid(now), (now, purge_at))
+        transaction.put(timer(PURGE_REPOSITORY, repository.id, purge_at))

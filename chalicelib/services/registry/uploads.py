@@ -1,0 +1,398 @@
+"""Uploads: bytes on their way to becoming a blob, in one piece or in many.
+
+A blob counts once its digest has been verified over exactly its bytes: here by hashing what came, in S3 by checksum. An
+upload in pieces is closed, with digest and key written down, before its bytes are joined and linked, so that a crash at
+any point leaves an upload which the same request finishes.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain import hashing
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
+from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.leases import Lease
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import PUSH, Actor
+from chalicelib.domain.repositories import Repository
+from chalicelib.domain.uploads import MANY, SMALLEST_PART, Chunk, UploadToken
+from chalicelib.services.accounts.quotas import check_room
+from chalicelib.services.registry.repositories import Repositories
+from chalicelib.services.security.access import Access, Rights
+from chalicelib.services.security.upload_tokens import UploadTokens
+from chalicelib.storage import bucket_keys, keys
+from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.storage.registry.blobs import BlobStore, BlobView, FenceRow
+from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, LINKED, OPEN, UploadRow, UploadStore
+from chalicelib.storage.table import Batch, LostRace, Read, Transaction, absent, until_won
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an upload is: its token, signed for the next request, and the bytes it has."""
+
+    token: str
+    upload_id: str
+    offset: int
+
+
+class Uploads:
+    """Uploads into repositories."""
+
+    def __init__(
+        self,
+        access: Access,
+        repositories: Repositories,
+        blobs: BlobStore,
+        store: UploadStore,
+        objects: ObjectStore,
+        tokens: UploadTokens,
+        lease: Lease,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access, self._repositories, self._blobs = access, repositories, blobs
+        self._store, self._objects = store, objects
+        self._tokens, self._lease, self._clock = tokens, lease, clock
+
+    def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> Progress:
+        """A new upload; the repository is made where it is not there and the actor may create it."""
+        repository = self._repositories.for_push(actor, name)
+        token, upload_id = self._tokens.begin(repository.id, algorithm)
+        return Progress(token, upload_id, 0)
+
+    def opened(self, actor: Actor, name: RepositoryName, text: str) -> tuple[Repository, UploadToken]:
+        """The upload that a token stands for. Raises BlobUploadUnknown for one of another repository."""
+        grant = self._access.granted(actor, name, PUSH)
+        token = self._tokens.verify(text)
+        repository = self._access.known(grant, name)
+        if repository is None or repository.id != token.repository_id:
+            raise BlobUploadUnknown
+        return repository, token
+
+    def progress(self, token: UploadToken, offset: int) -> Progress:
+        """The answer to a chunk: the next token is good for a whole life again, and only for chunks."""
+        return Progress(self._tokens.following(token), token.upload_id, offset)
+
+    def status(self, actor: Actor, name: RepositoryName, text: str) -> Progress:
+        """How far an upload is. Raises BlobUploadUnknown."""
+        _, token = self.opened(actor, name, text)
+        row = self._store.get(token.upload_id)
+        _check_open(row)
+        # The first token would still let the edge write; once bytes have come, only chunks may follow.
+        return self.progress(token, row.offset) if row and row.offset else Progress(text, token.upload_id, 0)
+
+    def cancel(self, actor: Actor, name: RepositoryName, text: str) -> None:
+        """Ends an upload and drops its bytes. Raises BlobUploadUnknown."""
+        _, token = self.opened(actor, name, text)
+
+        def attempt() -> UploadRow:
+            stored = self._store.get(token.upload_id)
+            if stored is not None and stored.status != GRANTED:
+                _check_open(stored)
+            row = stored or self.new_row(token)
+            row.status = CANCELLED
+            self.keep(row, is_new=stored is None)
+            return row
+
+        self._drop(until_won(attempt))
+
+    def append(self, actor: Actor, name: RepositoryName, text: str, content: bytes, chunk: Chunk | None) -> Progress:
+        """Takes a chunk in. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown."""
+        _, token = self.opened(actor, name, text)
+        stored = self._store.get(token.upload_id)
+        _check_open(stored)
+        row = stored or self.new_row(token)
+        if chunk:
+            chunk.check(row.offset, len(content))
+        if content:
+            try:
+                self._write(row, content, is_new=stored is None)
+            except LostRace:
+                current = self._store.get(token.upload_id)
+                raise OutOfOrder(current.offset if current else 0) from None
+        return self.progress(token, row.offset)
+
+    def _write(self, row: UploadRow, content: bytes, *, is_new: bool) -> None:
+        """Puts bytes where they wait, and the row that knows of them. Raises LostRace."""
+        transaction, old_tail = Transaction(), row.tail_key
+        if content:
+            self._take(transaction, row, content)
+        try:
+            self.keep(row, is_new=is_new, transaction=transaction)
+        except LostRace:
+            if row.tail_key and row.tail_key != old_tail:
+                self._objects.delete(row.tail_key)
+            raise
+        if old_tail and old_tail != row.tail_key:
+            self._objects.delete(old_tail)
+
+    def _take(self, transaction: Transaction, row: UploadRow, content: bytes) -> None:
+        for algorithm in hashing.ALGORITHMS:
+            if hasher := _hasher(row, algorithm):
+                hasher.update(content)
+                _keep_state(row, algorithm, hasher.state())
+        row.offset += len(content)
+        together = (self._objects.get(row.tail_key) if row.tail_key else b"") + content
+        if len(together) < SMALLEST_PART:
+            # Too few for a part: they wait in an object of their own, which is the blob when nothing follows.
+            row.tail_key, row.tail_size = bucket_keys.incoming(row.repository_id, ulid(self._clock())), len(together)
+            self._objects.put(row.tail_key, together, Digest.of(together))
+            return
+        self._begin_parts(row)
+        row.parts, row.tail_key, row.tail_size = row.parts + 1, None, 0
+        etag = self._objects.put_part(row.s3_key or "", row.multipart_id or "", row.parts, together)
+        self._store.put_part(transaction, row, row.parts, etag, len(together))
+
+    def _begin_parts(self, row: UploadRow) -> None:
+        if row.multipart_id is None:
+            row.s3_key = bucket_keys.incoming(row.repository_id, ulid(self._clock()))
+            row.multipart_id = self._objects.begin_parts(row.s3_key)
+
+    def prepare_parts(self, row: UploadRow, *, is_new: bool) -> None:
+        """Makes sure an upload has parts of S3's and a row that knows of them. Raises OutOfOrder in a race."""
+        if row.multipart_id is not None:
+            return
+        self._begin_parts(row)
+        try:
+            self.keep(row, is_new=is_new)
+        except LostRace:
+            self._abort(row)
+            raise OutOfOrder(row.offset) from None
+
+    def new_row(self, token: UploadToken) -> UploadRow:
+        """The row of an upload of which nothing has come yet; it is hashed in both algorithms, as either may end it."""
+        row = UploadRow.under(
+            keys.upload(token.upload_id), repository_id=token.repository_id, algorithm=token.algorithm
+        )
+        for algorithm in hashing.ALGORITHMS:
+            _keep_state(row, algorithm, hashing.begin(algorithm).state())
+        return row
+
+    def keep(self, row: UploadRow, *, is_new: bool, transaction: Transaction | None = None) -> None:
+        """Writes a row, which stays as long as any token of it is good, and a lease. Raises LostRace."""
+        transaction = transaction or Transaction()
+        self._store.keep(transaction, row, self._until())
+        self._store.put(transaction, row, None if is_new else row.version)
+        transaction.commit()
+
+    def _until(self) -> int:
+        return int(self._clock()) + self._tokens.longest_s + self._lease.seconds
+
+    def push(self, actor: Actor, name: RepositoryName, digest: Digest, content: bytes) -> None:
+        """A blob in one request, without an upload. Raises DigestInvalid."""
+        repository = self._repositories.for_push(actor, name)
+        self._push_whole(actor, repository, digest, content, None)
+
+    def close(
+        self, actor: Actor, name: RepositoryName, text: str, digest: Digest, content: bytes, chunk: Chunk | None
+    ) -> None:
+        """Makes an upload, with the last bytes it is given, the blob of that digest; done again, it succeeds again.
+
+        Raises DigestInvalid, OutOfOrder, SizeInvalid, BlobUploadUnknown.
+        """
+        repository, token = self.opened(actor, name, text)
+
+        def attempt() -> UploadRow | None:
+            row = self._store.get(token.upload_id)
+            if row is not None and row.status == OPEN:
+                if chunk:
+                    chunk.check(row.offset, len(content))
+                self._close(row, digest, content)
+            return row
+
+        # A token that saw no chunk, with the bytes beside it, needs no look at the upload: the close itself checks.
+        row = None if token.kind != MANY and content else until_won(attempt)
+        if row is None:
+            if chunk:
+                chunk.check(0, len(content))
+            self._push_whole(actor, repository, digest, content, token)
+            return
+        if row.status not in (CLOSED, LINKED) or row.digest != digest:
+            raise BlobUploadUnknown
+        self.finish(actor, repository, row, digest)
+
+    def _push_whole(
+        self, actor: Actor, repository: Repository, digest: Digest, content: bytes, token: UploadToken | None
+    ) -> None:
+        if not digest.matches(content):
+            raise DigestInvalid(str(digest), f"the {len(content)} bytes that came have {Digest.of(content)}")
+        seen = _sniff(content)
+        placed = ""
+
+        def attempt() -> str:
+            nonlocal placed
+            view, upload, _ = self._look(actor, repository, digest, len(content), token.upload_id if token else "")
+            if not view.blob and not placed:
+                placed = bucket_keys.incoming(repository.id, ulid(self._clock()))
+                self._objects.put(placed, content, digest)
+            kept = view.blob.s3_key if view.blob else placed
+            transaction = Transaction()
+            if token:
+                self._close_whole(transaction, token, upload, (digest, kept, len(content)))
+            until = self._lease.until(self._clock())
+            self._blobs.link(transaction, view, repository, len(content), kept, until, seen)
+            transaction.commit()
+            return kept
+
+        kept = until_won(attempt)
+        # Bytes that came twice are kept once: the copy that nobody names goes at once.
+        if placed and placed != kept:
+            self._objects.delete(placed)
+
+    def _look(
+        self,
+        actor: Actor,
+        repository: Repository,
+        digest: Digest,
+        size: int,
+        upload_id: str = "",
+        s3_key: str = "",
+    ) -> tuple[BlobView, UploadRow | None, FenceRow | None]:
+        batch = Batch()
+        view = BlobView(batch, repository.id, digest)
+        rights: Rights = self._access.look_again(batch, actor, repository)
+        upload: Read[UploadRow] | None = batch.add(UploadRow, keys.upload(upload_id)) if upload_id else None
+        fence: Read[FenceRow] | None = batch.add(FenceRow, keys.fence(s3_key)) if s3_key else None
+        batch.read()
+        rights.check(PUSH)
+        if view.stored_link is None:
+            view.room = check_room(rights.namespace, size, self._clock())
+        return view, upload.row if upload else None, fence.row if fence else None
+
+    def _close_whole(
+        self,
+        transaction: Transaction,
+        token: UploadToken,
+        stored: UploadRow | None,
+        became: tuple[Digest, str, int],
+    ) -> None:
+        """Closes an upload whose bytes came at once, in the transaction that links them."""
+        row = self.new_row(token)
+        row.digest, row.s3_key, row.offset = became
+        if stored and stored.status == OPEN and stored.offset:
+            raise OutOfOrder(stored.offset)
+        if stored and stored.status != OPEN and (stored.status != LINKED or stored.digest != row.digest):
+            raise BlobUploadUnknown
+        row.status, row.expires_at = LINKED, self._until()
+        self._store.put(transaction, row, stored.version if stored else None)
+
+    def _close(self, row: UploadRow, digest: Digest, content: bytes) -> None:
+        """Writes down what the upload becomes, together with its last bytes. Raises DigestInvalid, LostRace."""
+        if hasher := _hasher(row, digest.algorithm):
+            hasher.update(content)
+            if hasher.hexdigest() != digest.hex:
+                received = f"{digest.algorithm}:{hasher.hexdigest()}"
+                raise DigestInvalid(str(digest), f"the {row.offset + len(content)} bytes that came have {received}")
+        transaction, old_tail = Transaction(), row.tail_key
+        if content:
+            self._take(transaction, row, content)
+        row.status, row.digest = CLOSED, digest
+        row.s3_key = row.s3_key or row.tail_key or bucket_keys.incoming(row.repository_id, ulid(self._clock()))
+        self.keep(row, is_new=False, transaction=transaction)
+        if old_tail and old_tail != row.tail_key:
+            self._objects.delete(old_tail)
+
+    def finish(self, actor: Actor, repository: Repository, closed: UploadRow, digest: Digest) -> None:
+        """Joins the bytes of a closed upload and links them; done again, it renews the link.
+
+        Raises BlobUploadUnknown when the bytes have gone meanwhile.
+        """
+        s3_key = closed.s3_key or ""
+
+        def attempt() -> bool:
+            view, row, fence = self._look(actor, repository, digest, closed.offset, closed.upload_id, s3_key)
+            until = self._lease.until(self._clock())
+            if row is None or row.status == CANCELLED:
+                raise BlobUploadUnknown
+            if row.status == LINKED or (view.blob and view.blob.s3_key == s3_key):
+                self._renew(view, repository, until)
+                return True
+            if fence or (view.stored_blob and view.stored_blob.s3_key == s3_key):
+                raise BlobUploadUnknown
+            is_ours, is_proven = view.blob is None, _hasher(row, digest.algorithm) is not None
+            content = self._joined(row, s3_key) if is_ours or not is_proven else None
+            if not is_proven:
+                self._verify(row, s3_key, digest)
+            transaction = Transaction()
+            transaction.check(FenceRow, keys.fence(s3_key), absent())
+            seen = _sniff(content) if content is not None else None
+            self._blobs.link(transaction, view, repository, row.offset, s3_key, until, seen)
+            linked = self._store.linked(row, s3_key if is_ours else view.blob.s3_key if view.blob else s3_key)
+            self._store.put(transaction, linked, row.version)
+            transaction.commit()
+            return is_ours
+
+        try:
+            is_ours = until_won(attempt)
+        except Gone:
+            raise BlobUploadUnknown from None
+        if not is_ours:
+            self._drop(closed)
+
+    def _renew(self, view: BlobView, repository: Repository, until: int) -> None:
+        if view.link is None or view.blob is None:
+            raise BlobUploadUnknown
+        transaction = Transaction()
+        self._blobs.link(transaction, view, repository, view.link.size, view.blob.s3_key, until)
+        transaction.commit()
+
+    def _drop(self, row: UploadRow) -> None:
+        """Forgets the bytes of an upload that are no blob's."""
+        self._abort(row)
+        for s3_key in {row.s3_key, row.tail_key} - {None}:
+            self._objects.delete(s3_key or "")
+
+    def _abort(self, row: UploadRow) -> None:
+        if row.multipart_id and row.s3_key:
+            self._objects.abort_parts(row.s3_key, row.multipart_id)
+
+    def _joined(self, row: UploadRow, s3_key: str) -> bytes | None:
+        """Makes one object of the upload's bytes, and gives them where they are few. Raises Gone."""
+        if row.multipart_id is None:
+            if row.tail_key is None:
+                self._objects.put(s3_key, b"", Digest.of(b""))
+            return self._objects.get(s3_key)
+        parts = self._store.whole(row)
+        if row.tail_key and not self._objects.exists(s3_key):
+            number, tail = row.parts + 1, self._objects.get(row.tail_key)
+            parts.append((number, self._objects.put_part(s3_key, row.multipart_id, number, tail)))
+        self._objects.finish_parts(s3_key, row.multipart_id, parts)
+        if row.tail_key:
+            self._objects.delete(row.tail_key)
+        return None
+
+    def _verify(self, row: UploadRow, s3_key: str, digest: Digest) -> None:
+        """Hashes stored bytes that a relay hashed in another algorithm only; other bytes end the upload."""
+        hasher = hashing.begin(digest.algorithm)
+        for content in self._objects.read(s3_key):
+            hasher.update(content)
+        if hasher.hexdigest() != digest.hex:
+            row.status = CANCELLED
+            self.keep(row, is_new=False)
+            self._objects.delete(s3_key)
+            raise DigestInvalid(str(digest), f"the bytes that came have {digest.algorithm}:{hasher.hexdigest()}")
+
+
+def _hasher(row: UploadRow, algorithm: str) -> hashing.Hasher | None:
+    """The hash of all the upload's bytes in an algorithm, None where nobody kept it."""
+    state = row.hash_state if algorithm == row.algorithm else row.other_state
+    return hashing.resume(algorithm, state) if state is not None else None
+
+
+def _keep_state(row: UploadRow, algorithm: str, state: bytes) -> None:
+    if algorithm == row.algorithm:
+        row.hash_state = state
+    else:
+        row.other_state = state
+
+
+def _check_open(row: UploadRow | None) -> None:
+    if row is not None and row.status != OPEN:
+        raise BlobUploadUnknown
+
+
+def _sniff(content: bytes) -> Lifetime:
+    return of_config(content) if EXPIRES_AFTER.encode() in content else Lifetime()

@@ -1,0 +1,1 @@
+"""Rights, keys, signatures, passwords and throttles: what every other room asks first."""

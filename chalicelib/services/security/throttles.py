@@ -1,0 +1,97 @@
+"""Throttles: how often somebody may try a password, over all processes of the installation.
+
+An attempt is counted before the password is looked at and given back when it was right, so that many at once count as
+many. After a wrong one the account is closed to the same network, for twice as long each time; a right one makes good.
+At the registry a few are free before that, as its clients try the same password twice or thrice by themselves; on the
+web none is, as nobody types another within a second. Wrong ones of a network over all accounts close the network; those
+at an account from everywhere only slow its door, or anybody could lock somebody else out.
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import TooManyAttempts, WrongCredentials
+from chalicelib.storage.security.throttles import ThrottleStore
+
+WINDOW_S = 300
+# Attempts of a network at one account, of a network at all, and at an account before its door slows.
+AT_ONCE, BY_NETWORK, AT_ACCOUNT = 30, 200, 100
+FIRST_PAUSE_S, LONGEST_PAUSE_S, SLOWED_S = 1.0, 64.0, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where a password is shown. What was wrong at one closes no other: a slip on a page stops no pull."""
+
+    name: str
+    # Wrong passwords without a pause after them.
+    free: int
+
+
+REGISTRY, WEB = Entrance("registry", free=4), Entrance("web", free=0)
+
+
+class Throttles:
+    """The doors that a password opens."""
+
+    def __init__(
+        self,
+        store: ThrottleStore,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store, self._clock, self._sleep = store, clock, sleep
+
+    @contextmanager
+    def attempt(self, entrance: Entrance, account: str, address: str) -> Iterator[None]:
+        """Around one look at a password, which raises WrongCredentials when it was wrong. Raises TooManyAttempts."""
+        now = self._clock()
+        window = int(now // WINDOW_S)
+        until, network = (window + 2) * WINDOW_S, network_of(address)
+        # What somebody chose comes last, so that no name of an account is ever read as another door.
+        both, everywhere = f"{entrance.name}/{window}/{network}/{account[:255]}", f"account/{window}/{account[:255]}"
+        by_network = f"network/{window}/{network}"
+        self._look(by_network, everywhere, (window + 1) * WINDOW_S - now)
+        entered = self._store.enter(both, now, AT_ONCE, until)
+        if entered is None:
+            raise TooManyAttempts(self._wait(both, now))
+        try:
+            yield
+        except WrongCredentials:
+            if entered.tries > entrance.free:
+                self._close(both, entered.tries - entrance.free)
+            for door in (by_network, everywhere):
+                self._store.count(door, 1, until)
+            raise
+        self._store.open(both)
+
+    def _look(self, by_network: str, everywhere: str, left_s: float) -> None:
+        network, account = self._store.read([by_network, everywhere])
+        if network is not None and network.tries >= BY_NETWORK:
+            raise TooManyAttempts(math.ceil(left_s))
+        if account is not None and account.tries >= AT_ACCOUNT:
+            self._sleep(SLOWED_S)
+
+    def _wait(self, door: str, now: float) -> int:
+        (row,) = self._store.read([door])
+        closed_until = row.closed_until if row else None
+        return max(1, math.ceil((closed_until or now) - now))
+
+    def _close(self, door: str, failed: int) -> None:
+        """Lets nobody through a door for a while, after so many that were not free."""
+        pause = min(FIRST_PAUSE_S * 2 ** (failed - 1), LONGEST_PAUSE_S)
+        self._store.close(door, self._clock() + pause)
+
+
+def network_of(address: str) -> str:
+    """The network of an address, which one customer has: its first 24 bits, of IPv6 its first 64."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    bits = 24 if parsed.version == 4 else 64
+    return str(ipaddress.ip_network((parsed, bits), strict=False))

@@ -1,0 +1,251 @@
+"""Accounts, their names and namespaces, and robots as they are kept."""
+
+from collections.abc import Sequence
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+
+from chalicelib.domain.accounts import Account, Kind
+from chalicelib.domain.names import MAXIMUM_LENGTH
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.teams import MembershipRow
+from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
+from chalicelib.storage.search_words import Found, delete_words, put_words
+from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query, query_kinds, view
+
+
+class AccountNameRow(Row):
+    """A name, pointing to an account or namespace; a tombstone stays while the purge walks."""
+
+    id = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    deleted_at = OptionalInteger()
+
+
+class NamespaceRow(Row):
+    """A user's or organization's namespace."""
+
+    name = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    state = UnicodeAttribute(default="live")
+    # The Time Machine's window in seconds: how long a dead tag can be restored.
+    window_s = Integer(default=14 * 86400)
+    # JSON; None for none.
+    quota = OptionalText()
+    # Which tags may not change, by the namespace's policies (domain/policies.py); None for none.
+    immutability = OptionalText()
+    # An organization's; a user's stands with the account.
+    email = OptionalText()
+    invoice_email = BooleanAttribute(default=False)
+    invoice_email_address = OptionalText()
+    created_at = OptionalInteger()
+    version = Integer(default=0)
+    view = UnicodeAttribute()
+    view_at = UnicodeAttribute()
+
+
+class AccountRow(Row):
+    """A user or robot."""
+
+    id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    enabled = BooleanAttribute(default=True)
+    # Raised by whatever ends all that was derived from the account: a new password, "revoke all".
+    epoch = Integer(default=0)
+    superuser = BooleanAttribute(default=False)
+    password_hash = OptionalText()
+    created_at = Integer()
+    email = OptionalText()
+    given_name = OptionalText()
+    family_name = OptionalText()
+    company = OptionalText()
+    location = OptionalText()
+    version = Integer(default=0)
+
+    def to_account(self) -> Account:
+        """The account in the domain's words."""
+        return Account(self.id, self.name, Kind(self.kind), self.enabled, self.epoch, self.superuser)
+
+
+class RobotRow(Row):
+    """A robot of a namespace, with its token sealed."""
+
+    account_id = UnicodeAttribute()
+    sealed_token = OptionalBytes()
+    key_id = UnicodeAttribute()
+    name = OptionalText()
+    description = UnicodeAttribute(default="")
+    # JSON, as it was given.
+    metadata = OptionalText()
+    federation = OptionalText()
+    created_at = OptionalInteger()
+    # The token that `sealed_token` holds: its uuid and the hash it is found by.
+    token_uuid = OptionalText()
+    version = Integer(default=0)
+
+
+class EmailRow(Row):
+    """An e-mail address, pointing to the account that has it."""
+
+    account_id = UnicodeAttribute()
+
+
+class FirstUserRow(Row):
+    """That the first superuser has been made."""
+
+    account_id = UnicodeAttribute()
+
+
+class AccountStore:
+    """Accounts in the table."""
+
+    def find(self, name: str) -> AccountNameRow | None:
+        """The row a live name points with."""
+        row = get(AccountNameRow, keys.account_name(name)) if len(name) <= MAXIMUM_LENGTH and name.isascii() else None
+        return row if row and row.deleted_at is None else None
+
+    def holder_of(self, name: str) -> AccountNameRow | None:
+        """Whose a name is, or was: a tombstone holds it too."""
+        return get(AccountNameRow, keys.account_name(name))
+
+    def still_there(self, transaction: Transaction, account_id: str) -> None:
+        """Lets a transaction fail where an account is gone."""
+        transaction.check(AccountRow, keys.account(account_id), AccountRow.pk.exists())
+
+    def get(self, account_id: str) -> AccountRow | None:
+        """An account by its id."""
+        return get(AccountRow, keys.account(account_id))
+
+    def get_all(self, account_ids: Sequence[str]) -> dict[str, AccountRow]:
+        """Accounts by their ids, those that are there."""
+        batch = Batch()
+        reads = {identifier: batch.add(AccountRow, keys.account(identifier)) for identifier in account_ids}
+        if reads:
+            batch.read()
+        return {identifier: read.row for identifier, read in reads.items() if read.row}
+
+    def with_memberships(self, account_id: str) -> tuple[AccountRow | None, list[MembershipRow]]:
+        """An account and the teams it is in, by one query."""
+        kinds: dict[str, type[Row]] = {keys.META: AccountRow, "": MembershipRow}
+        found = query_kinds(keys.account_with_memberships(account_id), kinds)
+        account = next((row for row in found if isinstance(row, AccountRow)), None)
+        return account, [row for row in found if isinstance(row, MembershipRow)]
+
+    def namespaces(self, namespace_ids: Sequence[str]) -> dict[str, NamespaceRow]:
+        """Namespaces by their ids, those that are there."""
+        batch = Batch()
+        reads = {identifier: batch.add(NamespaceRow, keys.namespace(identifier)) for identifier in namespace_ids}
+        if reads:
+            batch.read()
+        return {identifier: read.row for identifier, read in reads.items() if read.row}
+
+    def by_email(self, address: str) -> str | None:
+        """The id of the account that has an e-mail address."""
+        row = get(EmailRow, keys.email(address))
+        return row.account_id if row else None
+
+    def namespace(self, namespace_id: str) -> NamespaceRow | None:
+        """A namespace by its id."""
+        return get(NamespaceRow, keys.namespace(namespace_id))
+
+    def add_user(self, transaction: Transaction, account: AccountRow, first: bool) -> None:
+        """Writes a user with name, namespace and e-mail, on condition that name, e-mail and first user are free."""
+        kind = Kind.USER.value
+        namespace = NamespaceRow.under(
+            keys.namespace(account.id),
+            name=account.name,
+            kind=kind,
+            view=keys.view_accounts(kind),
+            view_at=account.name,
+            created_at=account.created_at,
+        )
+        transaction.put(AccountNameRow.under(keys.account_name(account.name), id=account.id, kind=kind), absent())
+        transaction.put(namespace)
+        transaction.put(account)
+        if first:
+            transaction.put(FirstUserRow.under(keys.first_user(), account_id=account.id), absent())
+        put_words(transaction, Found.USER, account.name, account.id, account.id)
+        if account.email:
+            transaction.put(EmailRow.under(keys.email(account.email), account_id=account.id), absent())
+
+    def move_email(self, transaction: Transaction, account_id: str, old: str | None, new: str) -> None:
+        """Gives an account another e-mail address, on condition that nobody has it."""
+        if old and old.lower() != new.lower():
+            transaction.delete(EmailRow.under(keys.email(old)))
+        if not old or old.lower() != new.lower():
+            transaction.put(EmailRow.under(keys.email(new), account_id=account_id), absent())
+
+    def put_account(self, transaction: Transaction, row: AccountRow, version: int) -> None:
+        """Writes an account over the version that was read."""
+        row.version = version + 1
+        transaction.put(row, at_version(AccountRow.version, version))
+
+    def put_namespace(self, transaction: Transaction, row: NamespaceRow) -> None:
+        """Writes a namespace over the version that was read."""
+        version, row.version = row.version, row.version + 1
+        transaction.put(row, at_version(NamespaceRow.version, version))
+
+    def has_first_user(self) -> bool:
+        """Whether the first superuser has been made."""
+        return get(FirstUserRow, keys.first_user()) is not None
+
+    def add_organization(self, transaction: Transaction, namespace: NamespaceRow) -> None:
+        """Writes an organization with its name, on condition that the name is free."""
+        kind, identifier = Kind.ORGANIZATION.value, keys.namespace_id(namespace.pk)
+        namespace.kind, namespace.view, namespace.view_at = kind, keys.view_accounts(kind), namespace.name
+        transaction.put(AccountNameRow.under(keys.account_name(namespace.name), id=identifier, kind=kind), absent())
+        transaction.put(namespace, absent())
+        put_words(transaction, Found.ORGANIZATION, namespace.name, identifier, identifier)
+
+    def bury(self, transaction: Transaction, namespace: NamespaceRow, now: float) -> None:
+        """Ends a namespace, over the version that was read; its name stays taken until nothing of it is left."""
+        name = AccountNameRow.under(keys.account_name(namespace.name))
+        transaction.update(name, AccountNameRow.deleted_at.set(int(now)), condition=AccountNameRow.pk.exists())
+        delete_words(transaction, namespace.name, keys.namespace_id(namespace.pk))
+        namespace.state = "deleted"
+        self.put_namespace(transaction, namespace)
+
+    def check_live(self, transaction: Transaction, namespace_id: str) -> None:
+        """Lets a transaction fail where a namespace is gone."""
+        transaction.check(NamespaceRow, keys.namespace(namespace_id), NamespaceRow.state == "live")
+
+    def remove_account(self, transaction: Transaction, row: AccountRow) -> None:
+        """Removes a user's account with its e-mail address, over the version that was read."""
+        transaction.delete(AccountRow.under(row.key), at_version(AccountRow.version, row.version))
+        if row.email:
+            transaction.delete(EmailRow.under(keys.email(row.email)))
+
+    def of_kind(self, kind: str, after: str, limit: int) -> list[NamespaceRow]:
+        """Namespaces of a kind by name, past `after`; the index lags, and has those that were deleted, too."""
+        return list(view(NamespaceRow, keys.view_accounts(kind), after, limit))
+
+    def robot(self, namespace_id: str, name: str) -> RobotRow | None:
+        """A robot of a namespace by its short name."""
+        return get(RobotRow, keys.robot(namespace_id, name)) if name else None
+
+    def robots(self, namespace_id: str) -> list[RobotRow]:
+        """All robots of a namespace, by name."""
+        return list(query(RobotRow, keys.robot(namespace_id, "")))
+
+    def put_robot(self, transaction: Transaction, robot: RobotRow) -> None:
+        """Writes a robot over the version that was read."""
+        version, robot.version = robot.version, robot.version + 1
+        transaction.put(robot, at_version(RobotRow.version, version))
+
+    def remove_robot(self, transaction: Transaction, name: str, robot: RobotRow) -> None:
+        """Removes a robot with its full name and account, on condition that it is there."""
+        transaction.delete(robot, at_version(RobotRow.version, robot.version))
+        transaction.delete(AccountNameRow.under(keys.account_name(name)))
+        transaction.delete(AccountRow.under(keys.account(robot.account_id)))
+
+    def add_robot(self, transaction: Transaction, account: AccountRow, robot: RobotRow) -> None:
+        """Writes a robot, on condition that its name is free."""
+        name = AccountNameRow.under(keys.account_name(account.name), id=account.id, kind=account.kind)
+        transaction.put(name, absent())
+        transaction.put(account)
+        transaction.put(robot, absent())
+
+
+def holds(read: Read[AccountRow], epoch: int) -> bool:
+    """Whether an account is still enabled and what was derived from it not yet revoked."""
+    return read.row is not None and read.row.enabled and read.row.epoch == epoch

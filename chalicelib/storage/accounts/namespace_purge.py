@@ -1,0 +1,164 @@
+"""What a deleted namespace or team leaves: found by it, and taken away with its other ends.
+
+Each step takes some away and says whether there may be more; done again, it changes nothing.
+"""
+
+from functools import partial
+
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.timers import PURGE_REPOSITORY
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow, NamespaceRow, RobotRow
+from chalicelib.storage.accounts.permissions import TEAM, GivenRow, Holder, PermissionStore
+from chalicelib.storage.accounts.renames import RenameStore
+from chalicelib.storage.accounts.teams import MemberRow, TeamNameRow, TeamRow, TeamStore
+from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore
+from chalicelib.storage.identity.tokens import TokenRow
+from chalicelib.storage.registry.repositories import GoneRow, GrantRow, RepositoryNameRow, RepositoryStore, SizeRow
+from chalicelib.storage.table import Row, Transaction, get, query, until_won
+from chalicelib.storage.timers import timer
+
+AT_ONCE = 25
+# The state of a namespace whose name is free.
+PURGED = "purged"
+
+
+class PurgeStore:
+    """The leavings of namespaces and teams. What their accounts leave is swept by the account."""
+
+    def __init__(
+        self,
+        repositories: RepositoryStore,
+        teams: TeamStore,
+        permissions: PermissionStore,
+        applications: ApplicationStore,
+        renames: RenameStore,
+    ) -> None:
+        self._repositories, self._teams, self._permissions = repositories, teams, permissions
+        self._applications, self._renames = applications, renames
+
+    def bury_repositories(self, namespace_id: str, now: int, purge_at: int) -> bool:
+        """Deletes repositories, whose content may be taken away at a time: nobody can restore them."""
+        key = keys.repository_name(namespace_id, "")
+        found = list(query(RepositoryNameRow, key, limit=AT_ONCE))
+        for row in found:
+            until_won(partial(self._bury, namespace_id, row.sk, (now, purge_at)))
+        return len(found) == AT_ONCE
+
+    def _bury(self, namespace_id: str, name: str, times: tuple[int, int]) -> None:
+        row = get(RepositoryNameRow, (keys.namespace(namespace_id)[0], name))
+        if row is not None:
+            transaction = Transaction()
+            self._repositories.bury(transaction, namespace_id, row, ulid(times[0]), times)
+            transaction.put(timer(PURGE_REPOSITORY, row.repository_id, times[1]))
+            transaction.commit()
+
+    def robots(self, namespace_id: str) -> list[RobotRow]:
+        """Some robots of a namespace."""
+        return list(query(RobotRow, keys.robot(namespace_id, ""), limit=AT_ONCE))
+
+    def end_robot(self, row: RobotRow) -> None:
+        """Takes a robot away with its account and its name."""
+        account = get(AccountRow, keys.account(row.account_id))
+        transaction = Transaction()
+        transaction.delete(RobotRow.under(row.key))
+        transaction.delete(AccountRow.under(keys.account(row.account_id)))
+        if account is not None:
+            self._free(transaction, account.name, account.id)
+        transaction.commit()
+
+    def _free(self, transaction: Transaction, name: str, identifier: str) -> None:
+        pointer = AccountNameRow.under(keys.account_name(name))
+        transaction.delete(pointer, AccountNameRow.pk.does_not_exist() | (AccountNameRow.id == identifier))
+
+    def end_teams(self, namespace_id: str) -> bool:
+        """Takes a team away, when nobody is in it and nothing was given to it any more."""
+        found = list(query(TeamNameRow, keys.team_name(namespace_id), limit=1))
+        for row in found:
+            if self.empty_team(namespace_id, row.team_id):
+                return True
+            transaction = Transaction()
+            transaction.delete(TeamNameRow.under(row.key))
+            transaction.delete(TeamRow.under(keys.team(row.team_id)))
+            transaction.commit()
+        return bool(found)
+
+    def empty_team(self, namespace_id: str, team_id: str) -> bool:
+        """Takes away who is in a team, and what was given to it."""
+        members = list(query(MemberRow, keys.team_member(team_id), limit=AT_ONCE))
+        for row in members:
+            until_won(partial(self._teams.forget, namespace_id, team_id, row.account_id))
+        grants = list(query(GrantRow, keys.team_grants(team_id), limit=AT_ONCE))
+        holder = Holder(team_id, "", TEAM)
+        for grant in grants:
+            until_won(partial(self._permissions.forget, (namespace_id, grant.repository_id), holder))
+        return AT_ONCE in (len(members), len(grants))
+
+    def end_applications(self, namespace_id: str) -> bool:
+        """Takes applications away, and their tokens, of which none is believed any more."""
+        tokens = list(query(TokenRow, keys.application_tokens(namespace_id), limit=AT_ONCE))
+        for token in tokens:
+            until_won(partial(self._end_token, token))
+        if len(tokens) == AT_ONCE:
+            return True
+        found = list(query(ApplicationRow, keys.application(namespace_id), limit=AT_ONCE))
+        for row in found:
+            transaction = Transaction()
+            transaction.delete(ApplicationRow.under(row.key))
+            transaction.delete(Row.under(keys.client(row.client_id)))
+            transaction.commit()
+        return len(found) == AT_ONCE
+
+    def _end_token(self, token: TokenRow) -> None:
+        transaction = Transaction()
+        transaction.delete(TokenRow.under(keys.token(token.sha256 or "")))
+        transaction.delete(TokenRow.under(keys.account_token(token.owner_id, token.kind, token.uuid)))
+        self._applications.unlist(transaction, token)
+        transaction.commit()
+
+    def take_roles(self, namespace_id: str) -> bool:
+        """Takes back what users have on a namespace's repositories."""
+        found = list(query(GivenRow, keys.given(namespace_id), limit=AT_ONCE))
+        for row in found:
+            _, account_id, repository_id = row.sk.split("#")
+            holder = Holder(account_id, "", "user")
+            until_won(partial(self._permissions.forget, (namespace_id, repository_id), holder))
+        return len(found) == AT_ONCE
+
+    def free_former_names(self, namespace_id: str) -> bool:
+        """Lets others have names that a namespace had before."""
+        for name in self._renames.former_names(namespace_id):
+            until_won(partial(self._renames.free, namespace_id, name))
+        return False
+
+    def drop_rest(self, namespace_id: str) -> bool:
+        """Takes away whatever else lies with a namespace and has no other end; not itself, sizes and repositories."""
+        more = False
+        for pk, first, last in keys.namespace_rest(namespace_id):
+            found = list(Row.query(pk, Row.sk.between(first, last), limit=AT_ONCE, consistent_read=True))
+            for row in found:
+                transaction = Transaction()
+                transaction.delete(Row.under(row.key))
+                transaction.commit()
+            more = more or len(found) == AT_ONCE
+        return more
+
+    def free_name(self, namespace: NamespaceRow) -> None:
+        """Lets others have the name of a namespace of which nothing is left but what was deleted in it."""
+        transaction, identifier = Transaction(), keys.namespace_id(namespace.pk)
+        self._free(transaction, namespace.name, identifier)
+        is_same = NamespaceRow.state == namespace.state
+        transaction.update(namespace, NamespaceRow.state.set(PURGED), condition=is_same)
+        transaction.commit()
+
+    def keeps_repositories(self, namespace_id: str) -> bool:
+        """Whether deleted repositories still lie with a namespace."""
+        return any(query(GoneRow, keys.gone_repositories(namespace_id), limit=1))
+
+    def forget(self, namespace_id: str) -> None:
+        """Takes a namespace itself away, with its counters."""
+        transaction = Transaction()
+        transaction.delete(NamespaceRow.under(keys.namespace(namespace_id)))
+        for key in keys.namespace_sizes(namespace_id):
+            transaction.delete(SizeRow.under(key))
+        transaction.commit()

@@ -1,0 +1,52 @@
+"""What users are told in the application, as it is kept."""
+
+import json
+from collections.abc import Mapping
+from uuid import uuid4
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+
+from chalicelib.domain.user_notifications import Notice
+from chalicelib.storage import keys
+from chalicelib.storage.attributes import Integer
+from chalicelib.storage.table import Row, Transaction, absent, get, query
+
+
+class NoticeRow(Row):
+    """One notice. `metadata` is JSON."""
+
+    uuid = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    metadata = UnicodeAttribute()
+    created_at = Integer()
+    dismissed = BooleanAttribute(default=False)
+
+    def to_notice(self) -> Notice:
+        """The notice in the domain's words."""
+        return Notice(self.uuid, self.kind, self.created_at, json.loads(self.metadata), self.dismissed)
+
+
+class NoticeStore:
+    """Notices in the table."""
+
+    def of_user(self, account_id: str) -> list[NoticeRow]:
+        """What a user was told, newest first."""
+        rows = query(NoticeRow, keys.notice(account_id))
+        return sorted(rows, key=lambda row: (row.created_at, row.uuid), reverse=True)
+
+    def get(self, account_id: str, uuid: str) -> NoticeRow | None:
+        """One of them."""
+        return get(NoticeRow, keys.notice(account_id, uuid)) if uuid else None
+
+    def add(
+        self, transaction: Transaction, account_id: str, kind: str, metadata: Mapping[str, object], now: float
+    ) -> None:
+        """Tells a user something."""
+        uuid, told = str(uuid4()), json.dumps(metadata)
+        row = NoticeRow.under(keys.notice(account_id, uuid), uuid=uuid, kind=kind, metadata=told, created_at=int(now))
+        transaction.put(row, absent())
+
+    def dismiss(self, transaction: Transaction, row: NoticeRow, dismissed: bool) -> None:
+        """Puts a notice away, or shows it again, on condition that it is there."""
+        change = NoticeRow.dismissed.set(dismissed)
+        transaction.update(NoticeRow.under(row.key), change, condition=NoticeRow.pk.exists())

@@ -1,0 +1,1 @@
+"""Rows and stores of the room `identity`."""

@@ -1,0 +1,250 @@
+"""Manifests, their bytes and their edges as they are kept."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.manifests import Manifest, children_of
+from chalicelib.domain.states import State
+from chalicelib.domain.timers import GARBAGE
+from chalicelib.storage import bucket_keys, keys
+from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
+from chalicelib.storage.objects import ObjectStore
+from chalicelib.storage.registry.blobs import UsesRow
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_all, query
+from chalicelib.storage.timers import timer
+
+# Above this the bytes go to S3: an item has 400 KB, and a read costs a unit per 4 KB.
+LARGEST_INLINE = 32 * 1024
+# Annotations that travel with a referrer's edge; longer ones are read from the manifest.
+LARGEST_ANNOTATIONS = 8 * 1024
+
+
+class ManifestRow(Row):
+    """What changes about a manifest. `ulid` is that of the push that wrote it last, `version` counts the writes.
+
+    `live_until` is the end of the last tag that names it, None while none does.
+    """
+
+    media_type = UnicodeAttribute()
+    size = Integer()
+    subject = OptionalDigest()
+    artifact_type = OptionalText()
+    state = UnicodeAttribute(default=State.LIVE.value)
+    version = Integer(default=0)
+    ulid = UnicodeAttribute()
+    pushed_at = Integer()
+    live_until = OptionalInteger()
+    leased_until = OptionalInteger()
+    deleted_at = OptionalInteger()
+    # The `quay.expires-after` that counts for every tag which is pointed here, as it was written.
+    expires_after = OptionalText()
+    built_at = OptionalInteger()
+    layers_size = OptionalInteger()
+    # 1 once a label was added to it: for the collector, which comes to all that die.
+    labeled = OptionalInteger()
+
+    @property
+    def is_living(self) -> bool:
+        """Whether it counts for what it names."""
+        return State(self.state).is_living
+
+    @property
+    def is_pullable(self) -> bool:
+        """Whether a reader may have it by digest."""
+        return self.is_living and self.deleted_at is None
+
+
+class BodyRow(Row):
+    """A manifest's bytes, or where they lie in S3."""
+
+    ulid = UnicodeAttribute()
+    content = OptionalBytes()
+    s3_key = OptionalText()
+
+
+class TaggedRow(Row):
+    """The edge from a tag to a manifest. `until` is the end of the tag's latest life on this manifest."""
+
+    tag = UnicodeAttribute()
+    until = Integer()
+
+
+class ParentRow(Row):
+    """The edge from an index to a manifest it names."""
+
+    parent = UnicodeAttribute()
+    ulid = UnicodeAttribute()
+
+
+class ReferrerRow(Row):
+    """The edge from a subject to a manifest that refers to it, with all that the list of referrers shows."""
+
+    digest = UnicodeAttribute()
+    media_type = UnicodeAttribute()
+    size = Integer()
+    artifact_type = OptionalText()
+    # JSON; None when too long for an edge.
+    annotations = OptionalText()
+    deleted_at = OptionalInteger()
+    ulid = UnicodeAttribute()
+
+
+class ManifestStore:
+    """Manifests in the table, and in S3 above 32 KB."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    def get(self, repository_id: str, digest: Digest) -> ManifestRow | None:
+        """A manifest's state."""
+        return get(ManifestRow, keys.manifest(repository_id, digest))
+
+    def get_all(self, repository_id: str, digests: Iterable[Digest]) -> dict[Digest, ManifestRow]:
+        """Manifests by their digests, those that are there."""
+        batch = Batch()
+        reads = {digest: batch.add(ManifestRow, keys.manifest(repository_id, digest)) for digest in digests}
+        if reads:
+            batch.read()
+        return {digest: read.row for digest, read in reads.items() if read.row}
+
+    def children(self, repository_id: str, indexes: Iterable[Digest]) -> dict[Digest, list[Digest]]:
+        """What indexes name, those that are there."""
+        batch = Batch()
+        reads = {digest: batch.add(BodyRow, keys.body(repository_id, digest)) for digest in indexes}
+        if reads:
+            batch.read()
+        bodies = {digest: self.content(read.row) for digest, read in reads.items()}
+        return {digest: children_of(body) for digest, body in bodies.items() if body is not None}
+
+    def body_row(self, repository_id: str, digest: Digest) -> BodyRow | None:
+        """Where a manifest's bytes are."""
+        return get(BodyRow, keys.body(repository_id, digest))
+
+    def get_body(self, repository_id: str, digest: Digest) -> bytes | None:
+        """A manifest's bytes."""
+        return self.content(self.body_row(repository_id, digest))
+
+    def get_whole(self, repository_id: str, digest: Digest) -> tuple[ManifestRow | None, bytes | None]:
+        """State and bytes in one read."""
+        batch = Batch()
+        row = batch.add(ManifestRow, keys.manifest(repository_id, digest))
+        body = batch.add(BodyRow, keys.body(repository_id, digest))
+        batch.read()
+        return row.row, self.content(body.row)
+
+    def content(self, row: BodyRow | None) -> bytes | None:
+        """The bytes a body row stands for."""
+        if row is None:
+            return None
+        if row.content is not None:
+            return row.content
+        return self._objects.get(row.s3_key) if row.s3_key else b""
+
+    def write_edges(self, repository_id: str, manifest: Manifest, ulid: str, leased_until: int) -> None:
+        """Step 1 of a push: what the manifest will keep, and a timer for the case that it never comes."""
+        digest = manifest.digest
+        rows: list[Row] = [timer(GARBAGE, keys.manifest_target(repository_id, digest), leased_until)]
+        rows.extend(
+            UsesRow.under(keys.uses(repository_id, blob, digest), manifest=str(digest), ulid=ulid)
+            for blob in dict.fromkeys(blob.digest for blob in manifest.blobs)
+        )
+        rows.extend(
+            ParentRow.under(keys.parent(repository_id, child, digest), parent=str(digest), ulid=ulid)
+            for child in dict.fromkeys(child.digest for child in manifest.children)
+        )
+        put_all(rows)
+
+    def put_body(self, repository_id: str, manifest: Manifest, ulid: str) -> BodyRow:
+        """The row of a manifest's bytes, which a transaction is to write; long ones go to S3 now."""
+        row = BodyRow.under(keys.body(repository_id, manifest.digest), ulid=ulid)
+        if manifest.size <= LARGEST_INLINE:
+            row.content = manifest.content
+        else:
+            row.s3_key = bucket_keys.manifest_body(repository_id, ulid)
+            self._objects.put(row.s3_key, manifest.content, Digest.of(manifest.content))
+        return row
+
+    def move_body(self, transaction: Transaction, repository_id: str, digest: Digest, ulid: str) -> None:
+        """Gives the bytes of a living manifest the ULID of the push that found them there."""
+        body = BodyRow.under(keys.body(repository_id, digest))
+        transaction.update(body, BodyRow.ulid.set(ulid), condition=BodyRow.pk.exists())
+
+    def put(self, transaction: Transaction, row: ManifestRow, stored: ManifestRow | None) -> None:
+        """Writes a manifest's state over the one that was read."""
+        condition = unchanged(stored)
+        row.version = stored.version + 1 if stored else 0
+        transaction.put(row, condition)
+
+    def put_referrer(self, transaction: Transaction, repository_id: str, manifest: Manifest, ulid: str) -> None:
+        """Writes the edge from a manifest's subject, which need not be there yet."""
+        if manifest.subject is None:
+            return
+        annotations = json.dumps(dict(manifest.annotations), ensure_ascii=False, separators=(",", ":"))
+        row = ReferrerRow.under(
+            keys.referrer(repository_id, manifest.subject, manifest.digest),
+            digest=str(manifest.digest),
+            media_type=manifest.media_type,
+            size=manifest.size,
+            artifact_type=manifest.artifact_type,
+            annotations=annotations if len(annotations.encode()) <= LARGEST_ANNOTATIONS else None,
+            ulid=ulid,
+        )
+        transaction.put(row)
+
+    def hide_referrer(
+        self, transaction: Transaction, repository_id: str, row: ManifestRow, digest: Digest, now: int
+    ) -> None:
+        """Takes a deleted manifest out of its subject's list."""
+        if row.subject is None:
+            return
+        edge = ReferrerRow.under(keys.referrer(repository_id, row.subject, digest))
+        transaction.update(edge, ReferrerRow.deleted_at.set(now), condition=ReferrerRow.pk.exists())
+
+    def show_referrer(self, transaction: Transaction, repository_id: str, row: ManifestRow, digest: Digest) -> None:
+        """Puts a manifest that came back into its subject's list again."""
+        if row.subject is not None:
+            edge = ReferrerRow.under(keys.referrer(repository_id, row.subject, digest))
+            transaction.update(edge, ReferrerRow.deleted_at.remove(), condition=ReferrerRow.pk.exists())
+
+    def referrers(self, repository_id: str, subject: Digest, after: Digest | None, limit: int) -> Iterator[ReferrerRow]:
+        """Manifests that refer to a subject, by digest, past `after`."""
+        past = keys.referrer(repository_id, subject, after)[1] if after else ""
+        return query(ReferrerRow, keys.referrer(repository_id, subject), after=past, limit=limit)
+
+    def tagged(self, repository_id: str, digest: Digest) -> list[TaggedRow]:
+        """Every tag, dead ones inside the window included, that names a manifest."""
+        return list(query(TaggedRow, keys.tagged(repository_id, digest)))
+
+    def edge(self, repository_id: str, digest: Digest, tag: str) -> TaggedRow | None:
+        """That a tag names a manifest, or did inside the window."""
+        return get(TaggedRow, keys.tagged(repository_id, digest, tag))
+
+    def still(self, transaction: Transaction, row: ManifestRow) -> None:
+        """Lets a transaction fail where a manifest is not as it was read."""
+        transaction.check(ManifestRow, row.key, unchanged(row))
+
+    def renew(self, row: ManifestRow, target: str, leased_until: int) -> None:
+        """Lengthens a lease and makes a condemned manifest live. Raises LostRace when it changed meanwhile."""
+        transaction = Transaction()
+        actions = [
+            ManifestRow.leased_until.set(leased_until),
+            ManifestRow.state.set(State.LIVE.value),
+            ManifestRow.version.set(row.version + 1),
+        ]
+        transaction.update(row, *actions, condition=unchanged(row))
+        transaction.put(timer(GARBAGE, target, leased_until))
+        transaction.commit()
+
+
+def unchanged(stored: ManifestRow | None) -> Condition:
+    """The condition that a manifest's state is as it was read."""
+    return absent() if stored is None else ManifestRow.version == stored.version
+
+
+def tagged_row(repository_id: str, digest: Digest, tag: str, until: int) -> TaggedRow:
+    """The edge of a tag that names a manifest until a time."""
+    return TaggedRow.under(keys.tagged(repository_id, digest, tag), tag=tag, until=until)

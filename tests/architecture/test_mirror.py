@@ -1,0 +1,46 @@
+"""Every module of the four rooms has its tests, and every such test its module."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("domain", "storage", "remote", "services", "edge")
+# Tests without a module of the same name, and why.
+# Packages of one thing, tested together by the tests of their name, and why.
+TOGETHER = {
+    "errors": "one tree, of which every leaf is looked at",
+    "keys": "one map, in which every key is held against every other",
+}
+WITHOUT_MODULE = {
+    "services/registry/test_blobs_by_state.py": "blobs.py in every state of link and blob: one file would be too long",
+    "services/lifecycle/test_garbage_races.py": "garbage.py and who comes in between: one file would be too long",
+    "services/registry/test_closed_uploads.py": "the second half of uploads.py: one file would be too long",
+    "services/registry/test_deleted_repositories.py": "how repositories.py ends one: one file would be too long",
+    "services/registry/test_unproven_bytes.py": "what is refused by uploads.py and presigned_uploads.py alike",
+}
+
+
+def modules(room: str) -> set[str]:
+    inside = ROOT / "chalicelib" / room
+    return {
+        f"{room}/{path.relative_to(inside).with_name('test_' + path.name)}"
+        for path in [*inside.rglob("*.py"), *(inside / f"{name}.py" for name in TOGETHER if (inside / name).is_dir())]
+        if path.name != "__init__.py" and path.parent.name not in TOGETHER
+    }
+
+
+def files(room: str) -> set[str]:
+    return {str(path.relative_to(ROOT / "tests")) for path in (ROOT / "tests" / room).rglob("test_*.py")}
+
+
+def test_every_module_has_its_tests_and_every_test_its_module() -> None:
+    expected = {name for room in ROOMS for name in modules(room)}
+    found = {name for room in ROOMS for name in files(room)}
+
+    assert sorted(expected - found) == [], "these tests are missing"
+    assert sorted(found - expected - set(WITHOUT_MODULE)) == [], "these tests have no module"
+
+
+def test_every_exception_is_needed() -> None:
+    found = {name for room in ROOMS for name in files(room)}
+
+    assert set(WITHOUT_MODULE) <= found

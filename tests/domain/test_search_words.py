@@ -1,0 +1,52 @@
+"""Words by which names are found."""
+
+import pytest
+
+from chalicelib.domain.search_words import MOST_OF_NAME, asked_for, matches, words_of
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("app", ["app"]),
+        ("team/deep-name_2.x", ["team", "deep", "name", "2", "x"]),
+        ("a/a/b", ["a", "b"]),
+        ("", []),
+        ("---", []),
+    ],
+)
+def test_a_name_is_found_by_its_segments_each_once(name: str, words: list[str]) -> None:
+    assert words_of(name) == words
+
+
+def test_a_long_name_is_found_by_its_first_segments() -> None:
+    assert words_of("/".join(f"w{number}" for number in range(50))) == [f"w{n}" for n in range(MOST_OF_NAME)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("App", ["app"]),
+        ("acme/Web front", ["front", "acme", "web"]),
+        ("a bb ccc dddd", ["dddd", "ccc", "bb"]),
+        ("", []),
+        ("ключ \N{SNOWMAN}", []),
+        ("#~'", []),
+    ],
+)
+def test_a_question_is_heard_longest_word_first(text: str, words: list[str]) -> None:
+    assert asked_for(text) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("acme/web-front", "web", True),
+        ("acme/web-front", "fro ac", True),
+        ("acme/web-front", "ront", False),
+        ("acme/web-front", "web back", False),
+        ("acme/web-front", "", True),
+    ],
+)
+def test_every_word_must_begin_some_segment(name: str, text: str, found: bool) -> None:
+    assert matches(name, asked_for(text)) is found

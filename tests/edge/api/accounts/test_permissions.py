@@ -1,0 +1,136 @@
+"""Roles on repositories over the API."""
+
+import pytest
+
+from chalicelib.domain.teams import TeamRole
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_repository, a_team, an_organization, an_organization_s_repository
+
+APP = "/repository/acme/app/permissions"
+USERS, TEAMS = APP + "/user/", APP + "/team/"
+
+
+@pytest.fixture
+def alice(door: Door, visit) -> Visitor:
+    """The owner of acme, who is no superuser."""
+    visitor: Visitor = visit("alice")
+    an_organization(door.house, owner="alice")
+    an_organization_s_repository(door.house, by="alice")
+    visit("bob")
+    a_team(door.house, "devs", TeamRole.MEMBER, by="alice")
+    return visitor
+
+
+def names(visitor: Visitor, path: str) -> set[str]:
+    return set(visitor.get(path).json()["permissions"]) - {"alice"}
+
+
+def test_a_user_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) -> None:
+    given = alice.put(USERS + "bob", {"role": "read"})
+    assert given.status == 200
+    assert given.json() == {
+        "role": "read",
+        "name": "bob",
+        "avatar": given.json()["avatar"],
+        "is_robot": False,
+        "is_org_member": False,
+    }
+    changed = alice.put(USERS + "bob", {"role": "write"}).json()
+    assert changed == given.json() | {"role": "write"}
+    assert alice.get(USERS + "bob").json() == changed
+    assert alice.get(USERS).json()["permissions"]["bob"] == changed
+    assert alice.get(APP + "/user").json() == alice.get(USERS).json()
+    assert alice.get(USERS + "bob/transitive").json() == {"permissions": [{"role": "write"}]}
+    assert alice.delete(USERS + "bob").status == 204
+    assert names(alice, USERS) == set()
+    assert alice.get(USERS + "nobody/transitive").status == 404
+
+
+def test_a_team_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) -> None:
+    given = alice.put(TEAMS + "devs", {"role": "read"})
+    assert given.status == 200
+    assert given.json() == {"role": "read", "name": "devs", "avatar": given.json()["avatar"]}
+    assert alice.get(TEAMS + "devs").json() == given.json()
+    assert alice.get(TEAMS).json() == {"permissions": {"devs": given.json()}}
+    assert alice.delete(TEAMS + "devs").status == 204
+    assert alice.get(TEAMS).json() == {"permissions": {}}
+
+
+def test_a_robot_is_a_user_of_a_kind_and_belongs_to_its_organization(alice: Visitor) -> None:
+    alice.put("/organization/acme/robots/ci", {})
+
+    given = alice.put(USERS + "acme+ci", {"role": "write"}).json()
+    assert (given["name"], given["is_robot"], given["is_org_member"]) == ("acme+ci", True, True)
+    assert names(alice, USERS) == {"acme+ci"}
+
+
+def test_what_nobody_gave_is_told_in_the_words_that_clients_match(alice: Visitor) -> None:
+    for path, kind in ((USERS + "bob", "User"), (USERS + "nobody", "User"), (TEAMS + "devs", "Team")):
+        for answer in (alice.get(path), alice.delete(path)):
+            assert answer.status == 400
+            assert answer.json()["message"] == f"{kind} does not have permission for repo."
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "why"),
+    [
+        (USERS + "bob", {"role": "king"}, "role"),
+        (USERS + "bob", {}, "role"),
+        (USERS + "bob", [], "the body"),
+        (USERS + "nobody", {"role": "read"}, "Invalid username: nobody"),
+        (USERS + "acme", {"role": "read"}, "Invalid username: acme"),
+        (TEAMS + "none", {"role": "read"}, "No team none in organization acme"),
+        (TEAMS + "devs", {"role": 5}, "role"),
+    ],
+)
+def test_a_role_that_cannot_be_is_refused(alice: Visitor, path: str, body: object, why: str) -> None:
+    refused = alice.put(path, body)
+
+    assert refused.status == 400
+    assert why in refused.json()["message"]
+
+
+def test_a_user_s_own_repository_knows_no_membership(alice: Visitor, visit) -> None:
+    a_repository(alice.house, "alice/app")
+
+    given = alice.put("/repository/alice/app/permissions/user/bob", {"role": "read"}).json()
+
+    assert "is_org_member" not in given
+
+
+ROUTES = [
+    ("GET", USERS, None),
+    ("GET", TEAMS, None),
+    ("GET", USERS + "bob", None),
+    ("GET", USERS + "bob/transitive", None),
+    ("PUT", USERS + "bob", {"role": "admin"}),
+    ("DELETE", USERS + "bob", None),
+    ("GET", TEAMS + "devs", None),
+    ("PUT", TEAMS + "devs", {"role": "admin"}),
+    ("DELETE", TEAMS + "devs", None),
+]
+
+
+def test_who_does_not_administer_the_repository_is_refused(
+    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+) -> None:
+    bob, carol = visit("bob"), visit("carol")
+    alice.put(USERS + "bob", {"role": "write"})
+
+    for method, path, body in ROUTES:
+        assert stranger.ask(method, path, body).status in (401, 403)
+        for visitor in (bob, carol, admin):
+            assert visitor.ask(method, path, body).status == 403
+            assert visitor.ask(method, path.replace("acme/app", "acme/none"), body).status == 403
+        assert alice.ask(method, path.replace("acme/app", "acme/none"), body).status == 404
+
+
+@pytest.mark.parametrize(("scope", "status"), [("repo:admin", 200), ("repo:write", 403), ("org:admin", 403)])
+def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+    client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
+    path = f"/organization/acme/applications/{client}/tokens"
+    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+
+    assert bot.put(USERS + "bob", {"role": "read"}).status == status
+    assert bot.get(USERS).status == status

@@ -1,0 +1,119 @@
+"""Default permissions over the API."""
+
+import pytest
+
+from chalicelib.domain.teams import TeamRole
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_team, an_organization
+
+ALL = "/organization/acme/prototypes"
+MISSING = f"{ALL}/11111111-1111-1111-1111-111111111111"
+FOR_BOB = {"role": "read", "delegate": {"kind": "user", "name": "bob"}}
+
+
+@pytest.fixture
+def alice(door: Door, visit) -> Visitor:
+    """The owner of acme, who is no superuser."""
+    visitor: Visitor = visit("alice")
+    an_organization(door.house, owner="alice")
+    visit("bob")
+    a_team(door.house, "devs", TeamRole.MEMBER, by="alice")
+    return visitor
+
+
+def test_one_is_made_listed_changed_and_removed(alice: Visitor) -> None:
+    assert alice.get(ALL).json() == {"prototypes": []}
+    made = alice.post(ALL, FOR_BOB)
+    assert made.status == 200
+    one = made.json()
+    assert one == {
+        "id": one["id"],
+        "role": "read",
+        "delegate": {
+            "name": "bob",
+            "kind": "user",
+            "avatar": one["delegate"]["avatar"],
+            "is_robot": False,
+            "is_org_member": False,
+        },
+        "activating_user": None,
+    }
+    path = f"{ALL}/{one['id']}"
+    assert alice.put(path, {"role": "admin"}).json() == one | {"role": "admin"}
+    assert alice.get(ALL).json() == {"prototypes": [one | {"role": "admin"}]}
+    assert alice.delete(path).status == 204
+    assert alice.delete(path).status == alice.put(path, {"role": "read"}).status == 404
+
+
+def test_one_for_a_team_may_be_for_one_maker(alice: Visitor) -> None:
+    delegate = {"kind": "team", "name": "devs"}
+
+    one = alice.post(ALL, {"role": "write", "delegate": delegate, "activating_user": {"name": "alice"}}).json()
+
+    assert one["delegate"] == {"name": "devs", "kind": "team", "avatar": one["delegate"]["avatar"]}
+    assert (one["activating_user"]["name"], one["activating_user"]["is_org_member"]) == ("alice", True)
+
+
+def test_a_robot_is_a_user_of_a_kind(alice: Visitor) -> None:
+    alice.put("/organization/acme/robots/ci", {})
+
+    one = alice.post(ALL, FOR_BOB | {"delegate": {"kind": "user", "name": "acme+ci"}}).json()
+
+    assert (one["delegate"]["kind"], one["delegate"]["is_robot"], one["delegate"]["is_org_member"]) == (
+        "user",
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"delegate": {"kind": "user", "name": "nobody"}},
+        {"delegate": {"kind": "team", "name": "none"}},
+        {"delegate": {"kind": "fish", "name": "bob"}},
+        {"delegate": {"kind": "user"}},
+        {"delegate": None},
+        {"role": "king"},
+        {"role": None},
+        {"activating_user": {"name": "nobody"}},
+        {"activating_user": {}},
+        {"activating_user": "alice"},
+    ],
+    ids=str,
+)
+def test_one_that_cannot_be_is_refused(alice: Visitor, change: dict[str, object]) -> None:
+    refused = alice.post(ALL, FOR_BOB | change)
+
+    assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
+    assert alice.get(ALL).json() == {"prototypes": []}
+
+
+ROUTES = [
+    ("GET", ALL, None),
+    ("POST", ALL, FOR_BOB),
+    ("PUT", MISSING, {"role": "read"}),
+    ("DELETE", MISSING, None),
+]
+
+
+def test_who_does_not_administer_the_organization_is_refused(
+    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+) -> None:
+    bob, carol = visit("bob"), visit("carol")
+
+    for method, path, body in ROUTES:
+        assert stranger.ask(method, path, body).status == 401
+        for visitor in (bob, carol, admin):
+            assert visitor.ask(method, path, body).status == 403
+        assert alice.ask(method, path.replace("acme", "none"), body).status == 404
+
+
+@pytest.mark.parametrize(("scope", "status"), [("org:admin", 200), ("repo:admin", 403), ("user:admin", 403)])
+def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+    client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
+    path = f"/organization/acme/applications/{client}/tokens"
+    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+
+    assert bot.post(ALL, FOR_BOB).status == bot.get(ALL).status == status

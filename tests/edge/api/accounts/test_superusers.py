@@ -1,0 +1,113 @@
+"""Accounts of others over the API, for superusers."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.api_client import Visitor
+
+USERS = "/superuser/users/"
+
+
+def test_users_are_listed_as_quay_does(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+    visit("bob")
+
+    told = admin.get(USERS).json()
+    assert [user["name"] for user in told["users"]] == ["admin", "bob"]
+    assert "next_page" not in told
+    bob = told["users"][1]
+    assert bob == admin.get(USERS + "bob").json()
+    assert (bob["kind"], bob["username"], bob["email"], bob["verified"], bob["enabled"], bob["super_user"]) == (
+        "user", "bob", "", True, True, False,
+    )  # fmt: skip
+    assert bob["avatar"]["kind"] == "user"
+
+
+def test_a_list_has_pages_and_may_leave_out_the_disabled(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+    visit("bob")
+    admin.put(USERS + "bob", {"enabled": False})
+
+    first = admin.get(USERS + "?limit=1").json()
+    assert [user["name"] for user in first["users"]] == ["admin"]
+    second = admin.get(USERS + f"?limit=1&next_page={first['next_page']}").json()
+    assert [user["name"] for user in second["users"]] == ["bob"]
+    assert [user["name"] for user in admin.get(USERS + "?disabled=false").json()["users"]] == ["admin"]
+    assert admin.get(USERS + "?limit=many").json()["field"] == "limit"
+    assert admin.get(USERS + "?next_page=" + "z" * 2000).json() == {"users": []}
+
+
+def test_a_user_is_made_with_a_password_that_opens(admin: Visitor, stranger: Visitor) -> None:
+    made = admin.post(USERS, {"username": "made", "email": "made@example.com"})
+
+    assert made.status == 200
+    assert made.json() == {**made.json(), "username": "made", "email": "made@example.com", "encrypted_password": None}
+    stranger.sign_in("made", made.json()["password"])
+    assert admin.post(USERS, {"username": "made"}).json()["message"] == "The username already exists"
+    assert admin.post(USERS, {"username": "nomail"}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "why"), [({}, "username"), ({"username": "A B"}, "A B"), ({"username": "x1", "email": "n o"}, "email")]
+)
+def test_a_user_that_cannot_be_is_not_made(admin: Visitor, body: dict[str, str], why: str) -> None:
+    answer = admin.post(USERS, body)
+
+    assert answer.status == 400
+    assert why in answer.json()["message"]
+
+
+def test_a_user_is_changed_and_ended(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+
+    assert admin.put(USERS + "bob", {"email": "bob@example.com"}).json()["email"] == "bob@example.com"
+    assert admin.put(USERS + "bob", {"password": "password-2"}).status == 200
+    assert bob.get("/user").status == 401
+    assert admin.put(USERS + "bob", {"enabled": False}).json()["enabled"] is False
+    assert bob.post("/signin", {"username": "bob", "password": "password-2"}).status == 403
+    assert [admin.delete(USERS + "bob").status for _ in range(2)] == [204, 404]
+    again = admin.post(USERS, {"username": "bob"})
+    assert (again.status, again.json()["message"]) == (400, "Username is not available")
+
+
+def test_what_is_wrong_with_a_change_is_named(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+    visit("bob")
+
+    assert "enabled" in admin.put(USERS + "bob", {"enabled": "no"}).json()["message"]
+    assert "password" in admin.put(USERS + "bob", {"password": "x"}).json()["message"]
+    assert admin.put(USERS + "nobody", {"enabled": False}).status == 404
+
+
+def test_superusers_are_kept_as_they_are(admin: Visitor) -> None:
+    changed, ended = admin.put(USERS + "admin", {"enabled": False}), admin.delete(USERS + "admin")
+
+    assert (changed.status, changed.json()["message"]) == (400, "Cannot update a superuser")
+    assert (ended.status, ended.json()["message"]) == (400, "Cannot delete a superuser")
+
+
+def test_no_mail_is_sent(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+    visit("bob")
+
+    assert admin.post("/superusers/users/bob/sendrecovery").status == 405
+    assert admin.post("/superusers/users/nobody/sendrecovery").status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", USERS),
+        ("POST", USERS),
+        ("GET", USERS + "admin"),
+        ("PUT", USERS + "admin"),
+        ("DELETE", USERS + "admin"),
+        ("POST", "/superusers/users/admin/sendrecovery"),
+    ],
+)
+def test_nobody_else_may(
+    admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], method: str, path: str
+) -> None:
+    body = {"username": "carol", "enabled": True} if method in ("POST", "PUT") else None
+
+    assert stranger.ask(method, path, body).status == 401
+    assert visit("bob").ask(method, path, body).status == 403
+    admin.house.clock.ahead_s = admin.house.settings.fresh_s + 1
+    assert admin.ask(method, path, body).json()["error_type"] == "fresh_login_required"

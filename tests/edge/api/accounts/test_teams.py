@@ -1,0 +1,150 @@
+"""Teams over the API, in the order in which a running Quay was asked."""
+
+import pytest
+
+from chalicelib.domain.teams import TeamRole
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_team, an_organization, an_organization_s_repository
+
+DEVS = "/organization/acme/team/devs"
+
+
+@pytest.fixture
+def alice(door: Door, visit) -> Visitor:
+    """The owner of acme, who is no superuser."""
+    visitor: Visitor = visit("alice")
+    an_organization(door.house, owner="alice")
+    visit("bob")
+    return visitor
+
+
+def test_a_team_is_made_and_given_another_role(alice: Visitor) -> None:
+    made = alice.put(DEVS, {"role": "member", "description": "developers"})
+    assert made.status == 200
+    assert made.json() == {
+        "name": "devs",
+        "description": "developers",
+        "can_view": True,
+        "role": "member",
+        "avatar": made.json()["avatar"],
+        "new_team": True,
+    }
+    again = alice.put(DEVS, {"role": "creator", "description": "may create"}).json()
+    assert (again["role"], again["description"], again["new_team"]) == ("creator", "may create", False)
+
+
+@pytest.mark.parametrize("body", [{}, {"role": "king"}, {"role": 5}, {"role": "member", "description": 5}, []])
+def test_a_team_that_cannot_be_is_refused(alice: Visitor, body: object) -> None:
+    refused = alice.put(DEVS, body)
+
+    assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
+
+
+def test_a_name_outside_the_grammar_is_refused(alice: Visitor) -> None:
+    refused = alice.put("/organization/acme/team/Bad-Team!", {"role": "member"})
+
+    assert (refused.status, refused.json()["message"][:27]) == (400, "Invalid team name Bad-Team!")
+
+
+def test_members_are_added_listed_and_taken_out_in_quay_s_words(alice: Visitor) -> None:
+    alice.put(DEVS, {"role": "member"})
+    assert alice.get(DEVS + "/members").json() == {"name": "devs", "members": [], "can_edit": True}
+    added = alice.put(DEVS + "/members/bob", {})
+    assert added.status == 200
+    assert added.json() == {
+        "name": "bob",
+        "kind": "user",
+        "is_robot": False,
+        "avatar": added.json()["avatar"],
+        "invited": False,
+    }
+    again = alice.put(DEVS + "/members/bob")
+    assert (again.status, again.json()["message"]) == (400, "User bob is already a member of team devs")
+    unknown = alice.put(DEVS + "/members/nobody", {})
+    assert (unknown.status, unknown.json()["detail"]) == (400, "Unknown user")
+    assert alice.put("/organization/acme/team/none/members/bob").status == 404
+    assert alice.get(DEVS + "/members?includePending=true").json()["members"] == [added.json()]
+    assert alice.delete(DEVS + "/members/bob").status == 204
+    gone = alice.delete(DEVS + "/members/bob")
+    assert (gone.status, gone.json()["message"]) == (400, "User bob does not belong to team devs")
+    assert alice.get("/organization/acme/team/none/members").status == 404
+
+
+def test_a_robot_in_a_team_is_a_user_of_a_kind(alice: Visitor) -> None:
+    alice.put("/organization/acme/robots/ci", {})
+    alice.put(DEVS, {"role": "member"})
+
+    member = alice.put(DEVS + "/members/acme%2Bci").json()
+    assert (member["name"], member["kind"], member["is_robot"]) == ("acme+ci", "user", True)
+    assert alice.get(DEVS + "/members").json()["members"] == [member]
+    assert alice.delete(DEVS + "/members/acme+ci").status == 204
+
+
+def test_no_mail_is_sent_so_nobody_is_invited(alice: Visitor, stranger: Visitor) -> None:
+    for visitor in (alice, stranger):
+        for path in (DEVS + "/invite/guest@example.com", "/teaminvite/code"):
+            assert visitor.put(path, {}).status == 405
+            assert visitor.delete(path).status == 405
+
+
+def test_what_a_team_was_given_is_listed(alice: Visitor) -> None:
+    an_organization_s_repository(alice.house, by="alice")
+    alice.put(DEVS, {"role": "member"})
+    assert alice.get(DEVS + "/permissions").json() == {"permissions": []}
+    alice.put("/repository/acme/app/permissions/team/devs", {"role": "write"})
+
+    assert alice.get(DEVS + "/permissions").json() == {
+        "permissions": [{"repository": {"name": "app", "is_public": False}, "role": "write"}]
+    }
+
+
+def test_a_team_is_removed_and_the_last_of_owners_is_not(alice: Visitor) -> None:
+    alice.put(DEVS, {"role": "admin"})
+
+    assert alice.delete(DEVS).status == 204
+    unknown = alice.delete(DEVS)
+    assert (unknown.status, unknown.json()["message"]) == (400, "Team 'devs' is not a team in org 'acme'")
+    last = alice.delete("/organization/acme/team/owners")
+    assert (last.status, last.json()["message"]) == (
+        400,
+        "Deleting team 'owners' would remove admin ability for user 'alice' in organization 'acme'",
+    )
+    oneself = alice.delete("/organization/acme/team/owners/members/alice")
+    assert (oneself.status, oneself.json()["message"]) == (
+        400,
+        "User cannot remove themselves from their only admin team.",
+    )
+
+
+ROUTES = [
+    ("PUT", DEVS, {"role": "admin"}),
+    ("DELETE", DEVS, None),
+    ("GET", "/organization/acme/team/owners/members", None),
+    ("PUT", DEVS + "/members/bob", {}),
+    ("DELETE", DEVS + "/members/carol", None),
+    ("GET", DEVS + "/permissions", None),
+]
+
+
+def test_who_does_not_administer_the_organization_is_refused(
+    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+) -> None:
+    bob, carol = visit("bob"), visit("carol")
+    a_team(alice.house, "devs", TeamRole.CREATOR, "carol", by="alice")
+
+    for method, path, body in ROUTES:
+        assert stranger.ask(method, path, body).status == 401
+        for visitor in (bob, carol, admin):
+            assert visitor.ask(method, path, body).status == 403
+        assert alice.ask(method, path.replace("acme", "none"), body).status == 404
+
+
+@pytest.mark.parametrize(("scope", "status"), [("org:admin", 200), ("repo:admin", 403), ("user:admin", 403)])
+def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+    client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
+    path = f"/organization/acme/applications/{client}/tokens"
+    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+
+    assert bot.put(DEVS, {"role": "member"}).status == status
+    assert bot.get("/organization/acme/team/owners/members").status == status

@@ -1,0 +1,168 @@
+"""Users over the API: oneself, changed and shown, and what others see."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.api_client import Visitor
+from tests.support.builders import an_oauth_token, an_organization
+
+
+def test_a_stranger_is_asked_to_sign_in(stranger: Visitor) -> None:
+    answer = stranger.get("/user/")
+
+    assert answer.status == 401
+    assert answer.json()["session_required"] is False
+    assert answer.json()["error_type"] == "invalid_token"
+    assert answer.json()["message"] == "Requires authentication"
+
+
+def test_a_user_sees_themselves_with_and_without_a_slash(visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+
+    seen = bob.get("/user").json()
+    assert seen == bob.get("/user/").json()
+    assert (seen["username"], seen["anonymous"], seen["organizations"]) == ("bob", False, [])
+    assert "super_user" not in seen
+
+
+def test_the_first_user_is_told_to_be_a_superuser(admin: Visitor) -> None:
+    assert admin.get("/user").json()["super_user"] is True
+
+
+def test_who_has_no_address_is_told_an_empty_one(admin: Visitor) -> None:
+    assert admin.get("/user").json()["email"] == ""
+
+
+def test_signing_up_signs_in(stranger: Visitor) -> None:
+    made = stranger.post("/user/", {"username": "carol", "password": "password-1", "email": "carol@example.com"})
+
+    assert made.status == 200
+    assert made.json()["email"] == "carol@example.com"
+    assert stranger.get("/user").json()["username"] == "carol"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"password": "password-1"}, "username"),
+        ({"username": "admin", "password": "password-1"}, "The username already exists"),
+        ({"username": "carol", "password": "short"}, "password"),
+        ({"username": "A B", "password": "password-1"}, "A B"),
+        ({"username": "carol", "password": "password-1", "email": "no mail"}, "email"),
+        ({"username": 5, "password": "password-1"}, "username"),
+        ([1, 2], "object"),
+    ],
+)
+def test_a_sign_up_that_cannot_be_names_what_is_wrong(stranger: Visitor, body: object, why: str) -> None:
+    answer = stranger.post("/user/", body)
+
+    assert answer.status == 400
+    assert why in answer.json()["message"]
+    assert answer.json()["error_type"] == "invalid_request"
+
+
+def test_a_change_without_the_csrf_token_is_refused(visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+
+    answer = bob.put("/user/", {"company": "Acme"}, X_CSRF_Token="other")
+
+    assert answer.status == 403
+    assert answer.json()["error"] == "CSRF token was invalid or missing."
+
+
+def test_a_new_password_ends_every_other_session(visit: Callable[[str], Visitor]) -> None:
+    here, there = visit("bob"), visit("bob")
+
+    assert here.put("/user/", {"password": "password-2"}).status == 200
+
+    assert here.get("/user").status == 200
+    assert there.get("/user").status == 401
+    assert there.post("/signin", {"username": "bob", "password": "password-2"}).status == 200
+
+
+def test_a_name_is_never_changed(visit: Callable[[str], Visitor]) -> None:
+    answer = visit("bob").put("/user/", {"username": "renamed"})
+
+    assert (answer.status, answer.json()["username"]) == (200, "bob")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"email": "non sense"}, "email"),
+        ({"tag_expiration_s": 12345}, "Invalid tag expiration option"),
+        ({"tag_expiration_s": "soon"}, "tag_expiration_s"),
+        ({"company": "x" * 256}, "company"),
+        ({"invoice_email_address": "nonsense"}, "invoice_email_address"),
+    ],
+)
+def test_a_change_that_cannot_be_names_what_is_wrong(admin: Visitor, change: dict[str, object], why: str) -> None:
+    answer = admin.put("/user/", change)
+
+    assert answer.status == 400
+    assert why in answer.json()["message"]
+
+
+def test_an_address_that_looks_like_none_is_taken_as_no_mail_is_sent(admin: Visitor) -> None:
+    assert admin.put("/user/", {"email": "nonsense"}).json()["email"] == "nonsense"
+
+
+def test_what_is_told_of_oneself_stays(admin: Visitor) -> None:
+    told = {"company": "Acme", "family_name": "A", "given_name": "B", "location": "Here", "invoice_email": True}
+
+    assert admin.put("/user/", told).json().items() >= told.items()
+    assert admin.get("/user/").json().items() >= told.items()
+
+
+def test_a_user_ends_themselves_and_is_nobody(visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+
+    assert bob.delete("/user/").status == 204
+    assert bob.get("/user/").status == 401
+    assert bob.post("/signin", {"username": "bob", "password": "password"}).status == 403
+    again = bob.post("/user/", {"username": "bob", "password": "password-1"})
+    assert (again.status, again.json()["message"]) == (400, "Username is not available")
+
+
+def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+    an_organization(bob.house, "acme", "bob")
+
+    refused = bob.delete("/user/")
+    assert (refused.status, refused.json()["organizations"]) == (400, ["acme"])
+    assert "acme" in refused.json()["message"]
+
+
+def test_ending_oneself_wants_a_session_and_its_password(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+    token = an_oauth_token(bob.house, "bob")
+
+    assert Visitor(bob.door, token).delete("/user/").status == 403
+    assert Visitor(bob.door, token).put("/user/", {"password": "password-2"}).status == 403
+    assert Visitor(bob.door, token).put("/user/", {"company": "Acme"}).status == 200
+    assert Visitor(bob.door).delete("/user/").status == 401
+    assert admin.delete("/user/").json()["message"] == "Cannot delete a superuser"
+    bob.house.clock.ahead_s = bob.house.settings.fresh_s + 1
+    assert bob.delete("/user/").json()["error_type"] == "fresh_login_required"
+
+
+def test_no_mail_is_sent_to_who_forgot_a_password(stranger: Visitor) -> None:
+    assert stranger.post("/recovery", {"email": "bob@example.com"}).status == 405
+
+
+@pytest.mark.parametrize(("organizations", "batches"), [(45, 1), (50, 2)])
+def test_a_user_with_many_organizations_costs_four_calls_or_five(
+    admin: Visitor, organizations: int, batches: int
+) -> None:
+    """A batch holds a hundred keys: two of each organization, one's own namespace and its eight counters."""
+    for number in range(organizations):
+        an_organization(admin.house, f"org{number:02}")
+    script = Visitor(admin.door, an_oauth_token(admin.house, "admin", "user:read"))
+    script.get("/user/")
+    rest = ["Query", *["BatchGetItem"] * batches]
+    for visitor, recognised in ((admin, ["BatchGetItem"]), (script, ["GetItem", "BatchGetItem"])):
+        admin.house.calls.take()
+
+        assert len(visitor.get("/user/").json()["organizations"]) == organizations
+        assert admin.house.calls.take() == recognised + rest

@@ -1,0 +1,79 @@
+"""Counted pulls over the API."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.repositories import Visibility
+from chalicelib.edge.api.framework.shapes import date
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_push, someone
+from tests.support.rows import events
+
+PLACE = "/repository/admin/app"
+NAME = RepositoryName.parse("admin/app")
+
+
+def pull(door: Door, reference: object) -> None:
+    door.house.services.manifests.pull(someone(door.house, "admin", "admin/app"), NAME, reference)
+
+
+def test_what_nobody_pulled_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
+    digest = str(a_push(door.house, "v1").digest)
+
+    assert admin.get(f"{PLACE}/tag/v1/pull_statistics").json() == {
+        "tag_name": "v1",
+        "tag_pull_count": 0,
+        "last_tag_pull_date": None,
+        "current_manifest_digest": digest,
+        "manifest_pull_count": 0,
+        "last_manifest_pull_date": None,
+    }
+    assert admin.get(f"{PLACE}/manifest/{digest}/pull_statistics").json() == {
+        "manifest_digest": digest,
+        "manifest_pull_count": 0,
+        "last_manifest_pull_date": None,
+    }
+
+
+def test_pulls_show_at_once_with_when_the_last_was(admin: Visitor, door: Door) -> None:
+    digest = a_push(door.house, "v1", "v2").digest
+    for reference in ("v1", "v2", digest):
+        pull(door, reference)
+    tag = admin.get(f"{PLACE}/tag/v1/pull_statistics").json()
+    manifest = admin.get(f"{PLACE}/manifest/{digest}/pull_statistics").json()
+
+    assert (tag["tag_pull_count"], tag["manifest_pull_count"], manifest["manifest_pull_count"]) == (1, 3, 3)
+    assert tag["last_manifest_pull_date"] == manifest["last_manifest_pull_date"]
+    moments = {date(row["at"]) for row in events(door.house, "pull_repo")}
+    assert {tag["last_tag_pull_date"], tag["last_manifest_pull_date"]} <= moments
+
+
+@pytest.mark.parametrize(
+    "path", ["/tag/v2", "/tag/" + "x" * 2000, f"/manifest/sha256:{'0' * 64}", "/manifest/v1", "/manifest/sha256:x"]
+)
+def test_what_is_not_there_is_not_found(admin: Visitor, door: Door, path: str) -> None:
+    a_push(door.house, "v1")
+    answer = admin.get(f"{PLACE}{path}/pull_statistics")
+
+    assert (answer.status, answer.json()["error_type"]) == (404, "not_found")
+
+
+def test_that_a_repository_is_public_is_not_enough(
+    admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], door: Door
+) -> None:
+    digest = a_push(door.house, "v1").digest
+    door.house.services.repositories.change_visibility(door.house.signed_in("admin"), NAME, Visibility.PUBLIC)
+
+    for path in ("/tag/v1", f"/manifest/{digest}"):
+        assert [who.get(f"{PLACE}{path}/pull_statistics").status for who in (admin, stranger, visit("bob"))] == [
+            200,
+            403,
+            403,
+        ]
+
+
+def test_what_is_on_says_so(stranger: Visitor) -> None:
+    assert stranger.get("//config").json()["features"]["IMAGE_PULL_STATS"] is True

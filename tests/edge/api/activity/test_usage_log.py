@@ -1,0 +1,150 @@
+"""The usage log over the API."""
+
+import time
+from email.utils import parsedate_to_datetime
+
+import pytest
+
+from chalicelib.domain.events import PULL, Event
+from chalicelib.domain.ids import ulid
+from chalicelib.storage.activity.usage_log import UsageStore
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_push, an_organization
+
+OWNERS = ("/repository/admin/app", "/organization/acme", "/user", "/superuser")
+ROUTES = [f"{owner}/{what}" for owner in OWNERS for what in ("logs", "aggregatelogs")]
+EXPORTS = [f"{owner}/exportlogs" for owner in OWNERS[:-1]]
+
+
+@pytest.fixture(autouse=True)
+def _happened(door: Door) -> None:
+    acme, now = an_organization(door.house), door.house.clock()
+    a_push(door.house, "v1")
+    UsageStore(10**6).write_pulls(
+        [Event(ulid(now), now, PULL, acme, None, "acme+ci", "10.0.0.1", {"reference": "v1"}) for _ in range(45)]
+    )
+
+
+def test_a_record_has_the_shape_of_quay_s(admin: Visitor) -> None:
+    answer = admin.get("/repository/admin/app/logs").json()
+    pushed = next(entry for entry in answer["logs"] if entry["kind"] == "push_repo")
+
+    assert set(answer) == {"start_time", "end_time", "logs"}
+    assert set(pushed) == {"kind", "metadata", "ip", "datetime", "performer"}
+    assert pushed["metadata"].items() >= {"repo": "app", "namespace": "admin", "tag": "v1"}.items()
+    assert (pushed["performer"]["name"], pushed["performer"]["kind"], pushed["performer"]["is_robot"]) == (
+        "admin", "user", False,
+    )  # fmt: skip
+    assert pushed["datetime"].endswith("-0000")
+    assert abs(parsedate_to_datetime(pushed["datetime"]).timestamp() - time.time()) < 86400
+
+
+def test_twenty_come_a_page_and_the_rest_behind_it(admin: Visitor) -> None:
+    path, sizes, token = "/organization/acme/logs", [], ""
+    while True:
+        answer = admin.get(f"{path}?next_page={token}").json()
+        sizes.append(len(answer["logs"]))
+        token = answer.get("next_page")
+        if not token:
+            break
+
+    assert sizes == [20, 20, 5]
+    assert answer["logs"][0]["performer"]["is_robot"]
+
+
+def test_a_place_that_is_none_begins_again(admin: Visitor) -> None:
+    path = "/organization/acme/logs"
+
+    assert admin.get(path + "?next_page=%F0%9F%92%A3").json() == admin.get(path).json()
+
+
+def test_days_are_months_first_and_end_with_the_last(admin: Visitor) -> None:
+    answer = admin.get("/user/logs?starttime=02/01/2024&endtime=02/02/2024").json()
+
+    assert answer["start_time"] == "Thu, 01 Feb 2024 00:00:00 -0000"
+    assert answer["end_time"] == "Sat, 03 Feb 2024 00:00:00 -0000"
+    assert answer["logs"] == []
+    assert admin.get("/user/logs?starttime=then").json()["logs"]
+    for path in ("/user/logs", "/user/aggregatelogs", "/superuser/logs"):
+        assert admin.get(f"{path}?starttime=02/03/2024&endtime=02/02/2024").status == 400
+
+
+def test_counts_are_told_by_day_and_kind(admin: Visitor) -> None:
+    (count,) = admin.get("/organization/acme/aggregatelogs").json()["aggregated"]
+
+    assert (count["kind"], count["count"]) == ("pull_repo", 45)
+    assert count["datetime"].endswith("00:00:00 -0000")
+    assert admin.get("/user/aggregatelogs?starttime=01/01/2024&endtime=03/01/2024").status == 400
+
+
+def test_everybody_s_log_says_whose_a_record_is(admin: Visitor) -> None:
+    entries = admin.get("/superuser/logs").json()["logs"]
+
+    assert {entry["namespace"]["name"] for entry in entries} <= {"acme", "admin"}
+    assert entries[0]["namespace"]["kind"] in ("org", "user")
+    assert admin.get("/superuser/aggregatelogs").json()["aggregated"]
+
+
+def test_the_log_is_narrowed_by_performer(admin: Visitor) -> None:
+    assert admin.get("/organization/acme/logs?performer=admin").json()["logs"] == []
+    assert len(admin.get("/organization/acme/logs?performer=acme%2Bci&kind=pull_repo").json()["logs"]) == 20
+    assert admin.get("/organization/acme/logs?performer=nobody").status == 400
+
+
+def test_an_export_is_opened_by_its_id_alone(admin: Visitor, stranger: Visitor) -> None:
+    made = admin.post("/organization/acme/exportlogs")
+    assert made.status == 200
+    address = f"//exportedlogs/{made.json()['export_id']}"
+    assert stranger.get(address).status == 404
+    admin.door.house.services.timers.run(lambda: 60.0)
+    opened = stranger.get(address)
+
+    assert opened.status == 302
+    assert "exports/" in opened.headers["location"]
+    assert opened.headers["cache-control"] == "no-store"
+    assert stranger.get("//exportedlogs/another").status == 404
+
+
+@pytest.mark.parametrize("path", EXPORTS)
+def test_an_export_is_told_to_public_https_addresses_only(admin: Visitor, path: str) -> None:
+    assert admin.post(path, {"callback_url": "https://hooks.example.com/x"}).status == 200
+    refused = admin.post(path, {"callback_url": "http://169.254.169.254/"})
+    assert (refused.status, refused.json()["field"]) == (400, "callback_url")
+    mailed = admin.post(path, {"callback_email": "me@example.com"})
+    assert (mailed.status, mailed.json()["field"]) == (400, "callback_email")
+    assert admin.post(path, {"callback_url": 5}).status == 400
+
+
+def test_nobody_and_others_are_refused(stranger: Visitor, visit) -> None:
+    bob = visit("bob")
+
+    for path in ROUTES:
+        assert stranger.get(path).status == (403 if path.startswith(OWNERS[0]) else 401), path
+        assert bob.get(path).status == (200 if path.startswith("/user/") else 403), path
+    for path in EXPORTS:
+        # Without a session there is no CSRF token that could be right, and so Quay looks at that first.
+        assert stranger.post(path).status in (401, 403), path
+        assert bob.post(path).status == (200 if path.startswith("/user/") else 403), path
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"),
+    [
+        ("repo:admin", ROUTES[0:2]),
+        ("org:admin", ROUTES[2:4]),
+        ("user:admin", ROUTES[4:6]),
+        ("super:user", ROUTES[6:8]),
+        ("repo:write user:read", []),
+    ],
+)
+def test_a_token_opens_what_its_scope_says(admin: Visitor, scope: str, allowed: list[str]) -> None:
+    client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
+    path = f"/organization/acme/applications/{client}/tokens"
+    bot = Visitor(admin.door, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
+
+    for route in ROUTES:
+        assert bot.get(route).status == (200 if route in allowed else 403), route
+    for route in EXPORTS:
+        reads = route.replace("exportlogs", "logs")
+        assert bot.post(route).status == (200 if reads in allowed else 403), route

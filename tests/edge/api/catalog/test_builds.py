@@ -1,0 +1,38 @@
+"""A repository has no builds, and only those are told who may know of the repository."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.permissions import Role
+from tests.support.api_client import Visitor
+from tests.support.builders import a_granted, a_repository
+
+BUILD, TRIGGER = "/repository/admin/app/build/", "/repository/admin/app/trigger/"
+
+
+@pytest.fixture(autouse=True)
+def _repository(admin: Visitor) -> None:
+    a_repository(admin.house)
+
+
+def test_there_are_none(admin: Visitor) -> None:
+    assert admin.get(BUILD).json() == {"builds": []}
+    assert admin.get(TRIGGER).json() == {"triggers": []}
+    assert admin.get(BUILD + "6b4e").status == 404
+
+
+def test_a_reader_sees_builds_and_no_triggers(visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+    a_granted(bob.house, "bob", Role.READ)
+
+    assert [bob.get(path).status for path in (BUILD, TRIGGER)] == [200, 403]
+
+
+def test_nobody_else_is_told_anything(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+
+    for path in (BUILD, TRIGGER, BUILD + "6b4e"):
+        assert stranger.get(path).status == 403
+        assert bob.get(path).status == 403
+        assert bob.get(path).json() == bob.get(path.replace("app", "none")).json()

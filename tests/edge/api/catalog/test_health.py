@@ -1,0 +1,41 @@
+"""Health, as monitors read it."""
+
+import pytest
+
+from tests.support.app_client import Door
+from tests.support.crashes import silence
+
+INSTANCE = {"auth", "database", "disk_space", "registry_gunicorn", "service_key", "storage", "web_gunicorn"}
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/instance", "/health/endtoend", "/status"])
+def test_a_house_that_is_well_says_so_without_a_token(door: Door, path: str) -> None:
+    answer = door.ask("GET", path)
+
+    assert answer.status == answer.json()["status_code"] == 200
+    parts = answer.json()["data"]["services"]
+    assert all(parts.values())
+    assert set(parts) == (
+        INSTANCE if path.startswith("/health") and "end" not in path else {"auth", "database", "storage"}
+    )
+    assert answer.headers["cache-control"] == "no-cache, no-store, must-revalidate"
+
+
+@pytest.mark.parametrize(("part", "missing"), [("table", {"auth", "database"}), ("bucket", {"storage"})])
+def test_what_does_not_answer_is_named(door: Door, part: str, missing: set[str]) -> None:
+    with silence(door.house, part):
+        for path in ("/health", "/status"):
+            answer = door.ask("GET", path)
+
+            assert answer.status == answer.json()["status_code"] == 503
+            parts = answer.json()["data"]["services"]
+            assert {name for name, is_well in parts.items() if not is_well} == missing
+
+
+@pytest.mark.parametrize("path", ["/_internal_ping", "/v1/_ping"])
+def test_a_ping_asks_nobody(door: Door, path: str) -> None:
+    door.house.calls.take()
+
+    answer = door.ask("GET", path)
+
+    assert (answer.status, answer.body, door.house.calls.take()) == (200, b"true", [])

@@ -1,0 +1,48 @@
+"""Stars over the API."""
+
+import pytest
+
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_repository
+
+STARRED = "/user/starred"
+APP = {"namespace": "admin", "repository": "app"}
+
+
+@pytest.fixture(autouse=True)
+def _app(door: Door) -> None:
+    a_repository(door.house)
+
+
+def test_a_repository_is_starred_listed_and_taken_off_again(admin: Visitor) -> None:
+    assert admin.get(STARRED).json() == {"repositories": []}
+    for _ in range(2):
+        made = admin.post(STARRED, APP)
+        assert (made.status, made.json()) == (201, APP)
+
+    (star,) = admin.get(STARRED).json()["repositories"]
+    assert star == {"namespace": "admin", "name": "app", "description": "", "is_public": False}
+    assert admin.get("/repository/admin/app").json()["is_starred"]
+    for query in ("starred=true", "namespace=admin"):
+        (listed,) = admin.get(f"/repository?{query}").json()["repositories"]
+        assert (listed["name"], listed["is_starred"]) == ("app", True)
+    for _ in range(2):
+        assert admin.delete(f"{STARRED}/admin/app").status == 204
+    assert admin.get(STARRED).json() == {"repositories": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({}, 400), ({"namespace": "admin"}, 400), ({**APP, "repository": 7}, 400), ({**APP, "repository": "UP"}, 400),
+     ({**APP, "repository": "none"}, 404), ({**APP, "namespace": "nobody"}, 403)],
+)  # fmt: skip
+def test_a_star_for_nothing_is_refused(admin: Visitor, body: dict[str, object], status: int) -> None:
+    assert admin.post(STARRED, body).status == status
+
+
+def test_strangers_and_those_who_may_not_read_are_refused(stranger: Visitor, visit) -> None:
+    assert stranger.get(STARRED).status == 401
+    for refused in (stranger.post(STARRED, APP), stranger.delete(f"{STARRED}/admin/app")):
+        assert refused.status in (401, 403)
+    assert visit("bob").post(STARRED, APP).status == 403

@@ -1,0 +1,52 @@
+"""Operations: declared once, guarded before their view is called."""
+
+import pytest
+
+from chalicelib.edge.api.concepts import CONCEPTS
+from chalicelib.edge.api.framework.operations import TEXT, Operation, answered, or_null
+from chalicelib.edge.response import Reply
+from tests.support.api_client import Visitor
+
+# What Quay, and whoever looks after it, has at addresses of their own.
+OUTSIDE = (
+    "/.well-known/", "/_internal_ping", "/config", "/csrf_token", "/exportedlogs/", "/health", "/keys/",
+    "/openapi.json", "/status", "/v1/",
+)  # fmt: skip
+DECLARED: list[Operation] = [operation for concept in CONCEPTS for operation in concept.operations.declared]
+
+
+def test_every_operation_has_an_id_of_its_own() -> None:
+    assert len({operation.id for operation in DECLARED}) == len(DECLARED)
+
+
+@pytest.mark.parametrize("operation", DECLARED, ids=lambda operation: operation.id)
+def test_every_operation_says_what_it_does_and_answers(operation: Operation) -> None:
+    assert operation.about
+    assert operation.path.startswith(("/api/v1/", "/oauth/", "/oauth2/", *OUTSIDE))
+    assert not operation.path.endswith("/")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [one for one in DECLARED if one.method != "GET" and one.path.startswith("/api/") and not one.is_csrf_free],
+    ids=lambda operation: operation.id,
+)
+def test_no_change_passes_without_a_csrf_token(stranger: Visitor, operation: Operation) -> None:
+    path = operation.path.replace("{", "").replace("}", "")
+    answer = stranger.door.ask(operation.method, path, {"Content-Type": "application/json"}, b"{}")
+
+    assert answer.status == 403
+    assert answer.json()["error"] == "CSRF token was invalid or missing."
+
+
+def test_what_a_view_gives_back_becomes_an_answer() -> None:
+    assert answered(None).status_code == 204
+    assert answered({"a": 1}).body == '{"a":1}'
+    assert answered([]).body == "[]"
+    reply = Reply("x", {}, 202)
+    assert answered(reply) is reply
+
+
+def test_null_may_stand_beside_any_kind() -> None:
+    assert or_null(TEXT)["type"] == ["string", "null"]
+    assert or_null({"type": ["string", "integer"]})["type"] == ["string", "integer", "null"]

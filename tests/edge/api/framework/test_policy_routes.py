@@ -1,0 +1,47 @@
+"""Policies of any kind over the API: the same routes at every place, and no kind is told as another."""
+
+import pytest
+
+from chalicelib.edge.api.lifecycle import autoprune, immutability
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_repository, an_organization
+
+KINDS = {autoprune: 3, immutability: 2}
+PLACES = ("/organization/acme", "/repository/admin/app")
+
+
+@pytest.fixture(autouse=True)
+def _places(door: Door) -> None:
+    an_organization(door.house)
+    a_repository(door.house)
+
+
+@pytest.mark.parametrize(("kind", "places"), KINDS.items())
+def test_each_place_has_the_five_routes_below_one_scope_and_says_what_they_do(kind: object, places: int) -> None:
+    declared = kind.operations.declared  # type: ignore[attr-defined]
+    routes: dict[tuple[str, str], list[str]] = {}
+    for one in declared:
+        root = one.path.removesuffix("/{policy_uuid}")
+        routes.setdefault((root, one.scope), []).append(one.method)
+
+    assert list(routes.values()) == [["GET", "POST", "GET", "PUT", "DELETE"]] * places
+    assert all(one.about for one in declared)
+    assert len({one.about for one in declared}) == len(declared)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_policy_of_one_kind_is_none_of_the_other(admin: Visitor, place: str) -> None:
+    fixed, pruned = f"{place}/immutabilitypolicy", f"{place}/autoprunepolicy"
+    made = admin.post(pruned, {"method": "number_of_tags", "value": 3}).json()["uuid"]
+
+    assert admin.get(fixed).json() == {"policies": []}
+    assert admin.get(f"{fixed}/{made}").status == 404
+    assert admin.put(f"{fixed}/{made}", {"tagPattern": "v.*"}).status == 404
+    assert admin.delete(f"{fixed}/{made}").status == 404
+    assert admin.get(f"{pruned}/{made}").json()["value"] == 3
+
+
+def test_a_place_that_is_not_there_has_none(admin: Visitor) -> None:
+    for place in ("/organization/nowhere", "/repository/admin/nothing"):
+        assert admin.get(f"{place}/autoprunepolicy").status in (403, 404)

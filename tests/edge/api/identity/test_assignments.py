@@ -1,0 +1,66 @@
+"""Offers of tokens over the API."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pytest
+
+from chalicelib.services.identity.applications import Fields
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import an_organization
+
+LIST = "/user/assignedauthorization"
+LOCAL = "http://registry.test/oauth/localapp"
+
+
+@pytest.fixture
+def asked(door: Door) -> dict[str, str]:
+    an_organization(door.house)
+    made = door.house.services.applications.create(door.house.signed_in("admin"), "acme", Fields("bot"))
+    return {"client_id": made.client_id, "redirect_uri": LOCAL, "scope": "repo:read"}
+
+
+def offer(visitor: Visitor, asked: dict[str, str]) -> str:
+    return "//oauth/authorize/assignuser?" + urlencode({**asked, "format": "json"})
+
+
+def test_a_user_is_offered_a_token_sees_what_it_is_and_takes_it(
+    admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]
+) -> None:
+    bob = visit("bob")
+    made = admin.post(offer(admin, {**asked, "username": "bob"}))
+    assert (made.status, made.json()) == (200, {"message": "Token assigned successfully"})
+
+    (told,) = bob.get(LIST).json()["authorizations"]
+    assert (told["redirectUri"], told["responseType"]) == (LOCAL, "token")
+    assert [scope["scope"] for scope in told["scopes"]] == ["repo:read"]
+    assert told["application"]["clientId"] == asked["client_id"]
+    question = {**asked, "response_type": "token", "assignment_uuid": told["uuid"]}
+    page = bob.get("//oauth/authorize?" + urlencode({**question, "format": "json"}))
+    assert (page.status, page.json()["assignment_uuid"]) == (200, told["uuid"])
+    form = urlencode({**question, "_csrf_token": bob.csrf}).encode()
+    sent = bob.post("//oauth/authorizeapp", form, Content_Type="application/x-www-form-urlencoded")
+    assert sent.status == 302
+    assert "access_token=" in sent.headers["location"]
+    assert bob.get(LIST).json() == {"authorizations": []}
+
+
+def test_an_offer_is_declined(admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]) -> None:
+    bob = visit("bob")
+    admin.post(offer(admin, {**asked, "username": "bob"}))
+    (told,) = bob.get(LIST).json()["authorizations"]
+
+    assert [bob.delete(f"{LIST}/{told['uuid']}").status for _ in range(2)] == [204, 404]
+
+
+def test_nobody_else_offers_anything(
+    stranger: Visitor, admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]
+) -> None:
+    wanted = {**asked, "username": "admin"}
+
+    assert stranger.post(offer(stranger, wanted)).status == 401
+    assert visit("bob").post(offer(admin, wanted)).status == 403
+    assert admin.post(offer(admin, {**wanted, "username": "nobody"})).json()["field"] == "username"
+    assert admin.post(offer(admin, {**wanted, "scope": "nonsense"})).status == 400
+    assert stranger.get(LIST).status == 401

@@ -1,0 +1,126 @@
+"""Federation over the API, in the order in which a running Quay was asked, and the exchange of tokens."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.api_client import Visitor
+from tests.support.app_client import Answer, Door, basic
+from tests.support.builders import an_organization
+from tests.support.issuer import DISCOVERY, PERMITTED, Issuer
+
+RULE = {"issuer": "https://issuer.example.com", "subject": "sub"}
+ROBOTS = ("/organization/acme/robots", "/user/robots")
+
+
+@pytest.fixture
+def door(new_door) -> Door:
+    made: Door = new_door(outgoing_allow=PERMITTED)
+    return made
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with Issuer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def alice(door: Door, visit) -> Visitor:
+    """An owner of acme, who has a robot in both places."""
+    visitor: Visitor = visit("alice")
+    an_organization(door.house, owner="alice")
+    for robots in ROBOTS:
+        assert visitor.put(f"{robots}/ci").status == 201
+    return visitor
+
+
+def exchanged(visitor: Visitor, name: str, token: str) -> Answer:
+    return visitor.door.ask("GET", "/oauth2/federation/robot/token", basic(name, token))
+
+
+@pytest.mark.parametrize("robots", ROBOTS)
+def test_rules_from_their_making_to_their_end(alice: Visitor, robots: str) -> None:
+    path = f"{robots}/ci/federation"
+
+    assert alice.get(path).json() == []
+    made = alice.post(path, [RULE])
+    assert (made.status, made.json()) == (200, [RULE])
+    missing, no_list = alice.post(path, [{"issuer": RULE["issuer"]}]), alice.post(path, {"issuer": "x"})
+    assert [(answer.status, answer.json()["error_type"]) for answer in (missing, no_list)] == [
+        (400, "invalid_request")
+    ] * 2
+    assert alice.get(path).json() == [RULE]
+    assert alice.delete(path).status == 204
+    assert alice.get(path).json() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ([RULE, RULE], "Duplicate config (issuer: https://issuer.example.com, subject: sub)"),
+        ([RULE | {"subject": ""}], "Missing one or more required fields (issuer, subject)"),
+        ([RULE | {"issuer": "http://plain.example"}], "Issuer must be a URL"),
+        ([RULE | {"issuer": "issuer.example"}], "Issuer must be a URL"),
+        ([RULE | {"audience": 5}], "audience"),
+        ([RULE | {"issuer": "https://" + "x" * 255}], "issuer"),
+        ([5], ""),
+    ],
+)
+def test_rules_that_cannot_be_are_refused(alice: Visitor, body: object, message: str) -> None:
+    refused = alice.post("/user/robots/ci/federation", body)
+
+    assert refused.status == 400
+    assert message in refused.json()["message"]
+
+
+def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
+    bob = visit("bob")
+    path = "/organization/acme/robots/ci/federation"
+
+    for visitor, status in ((stranger, 401), (bob, 403)):
+        asked = (visitor.get(path), visitor.post(path, [RULE]), visitor.delete(path))
+        assert {answer.status for answer in asked} == {status}
+    assert stranger.get("/user/robots/ci/federation").status == 401
+    for answer in (alice.get("/user/robots/none/federation"), alice.delete("/user/robots/UPPER/federation")):
+        assert (answer.status, answer.json()["message"]) == (400, "Could not find robot with specified username")
+
+
+def test_a_job_signs_in_with_its_own_token_or_with_one_that_it_was_given_for_it(alice: Visitor, issuer: Issuer) -> None:
+    alice.post("/organization/acme/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
+    token = issuer.token(alice.house)
+
+    given = exchanged(alice, "acme+ci", token)
+
+    assert given.status == 200
+    assert list(given.json()) == ["token"]
+    assert given.headers["cache-control"] == "no-store"
+    for secret in (token, given.json()["token"]):
+        assert alice.door.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 200
+    assert alice.delete("/organization/acme/robots/ci/federation").status == 204
+    for secret in (token, given.json()["token"]):
+        assert alice.door.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 401
+
+
+def test_a_token_that_is_not_let_in_is_told_nothing(alice: Visitor, issuer: Issuer) -> None:
+    alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "other"}])
+    secret = alice.get("/user/robots/ci").json()["token"]
+
+    told = [
+        exchanged(alice, "alice+ci", issuer.token(alice.house)), exchanged(alice, "alice+none", "x"),
+        exchanged(alice, "alice+ci", secret), exchanged(alice, "alice", "password"), exchanged(alice, "", ""),
+        alice.door.ask("GET", "/oauth2/federation/robot/token"),
+        alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Basic !"}),
+        alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Bearer x"}),
+    ]  # fmt: skip
+    assert {(answer.status, answer.json()["error"]) for answer in told} == {(401, "Could not validate robot token")}
+    assert told[0].headers["www-authenticate"].startswith("Basic ")
+
+
+def test_an_issuer_that_does_not_answer_is_a_matter_of_time(alice: Visitor, issuer: Issuer) -> None:
+    alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
+    issuer.pages[DISCOVERY] = (500, b"", {})
+
+    assert exchanged(alice, "alice+ci", issuer.token(alice.house)).status == 503
+    signing_in = alice.door.ask("GET", "/v2/auth", basic("alice+ci", issuer.token(alice.house)))
+    assert (signing_in.status, signing_in.code) == (503, "UNAVAILABLE")

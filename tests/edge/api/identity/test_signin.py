@@ -1,0 +1,89 @@
+"""Signing in and out, and showing a password again."""
+
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door, basic
+
+
+def test_a_sign_in_gives_a_session_and_the_next_csrf_token(stranger: Visitor) -> None:
+    answer = stranger.post("/signin", {"username": "admin", "password": "password"})
+
+    assert answer.json() == {"success": True}
+    assert answer.headers["x-next-csrf-token"] == stranger.csrf
+    assert answer.headers["cache-control"] == "no-store"
+    assert stranger.get("/user").json()["username"] == "admin"
+
+
+def test_a_wrong_password_and_an_unknown_user_are_told_the_same(door: Door) -> None:
+    told = [
+        Visitor(door).post("/signin", {"username": name, "password": "wrong-password"}).json()
+        for name in ("admin", "nobody")
+    ]
+
+    assert told[0] == told[1]
+    assert told[0]["invalidCredentials"] is True
+    assert told[0]["message"] == "Invalid Username or Password"
+
+
+def test_a_right_password_straight_after_a_wrong_one_waits(stranger: Visitor) -> None:
+    assert stranger.post("/signin", {"username": "admin", "password": "wrong-password"}).status == 403
+
+    refused = stranger.post("/signin", {"username": "admin", "password": "password"})
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert refused.json()["message"] == "Too many attempts: try again in 1 second"
+    stranger.house.clock.ahead_s += 1
+    assert stranger.post("/signin", {"username": "admin", "password": "password"}).status == 200
+
+
+def test_an_unknown_user_waits_as_a_known_one_does(door: Door) -> None:
+    answers = []
+    for name in ("admin", "nobody"):
+        Visitor(door).post("/signin", {"username": name, "password": "wrong-password"})
+        answers.append(Visitor(door).post("/signin", {"username": name, "password": "password"}))
+
+    assert [answer.status for answer in answers] == [429, 429]
+    assert answers[0].json() == answers[1].json()
+
+
+def test_the_registry_still_has_its_free_tries_after_a_slip_on_a_page(stranger: Visitor) -> None:
+    stranger.post("/signin", {"username": "admin", "password": "wrong-password"})
+
+    assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
+    assert stranger.ask("GET", "//v2/auth", **basic("admin", "wrong-password")).status == 401
+    assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
+
+
+def test_signing_out_ends_the_session(admin: Visitor) -> None:
+    cookie = admin.cookie
+
+    assert admin.post("/signout").json() == {"success": True}
+    assert admin.get("/user").status == 401
+    assert admin.get("/user", Cookie=f"session={cookie}").status == 401
+
+
+def test_what_is_dangerous_wants_the_password_of_the_last_minutes(admin: Visitor) -> None:
+    admin.house.clock.ahead_s = admin.house.settings.fresh_s + 1
+
+    refused = admin.put("/user/", {"company": "Acme"})
+    assert (refused.status, refused.json()["error_type"]) == (401, "fresh_login_required")
+
+    assert admin.post("/signin/verify", {"password": "password"}).status == 200
+    assert admin.put("/user/", {"company": "Acme"}).status == 200
+
+
+def test_a_wrong_password_renews_nothing(admin: Visitor) -> None:
+    assert admin.post("/signin/verify", {"password": "wrong-password"}).status == 403
+
+
+def test_a_right_password_shown_again_straight_after_a_wrong_one_waits(admin: Visitor) -> None:
+    admin.post("/signin/verify", {"password": "wrong-password"})
+
+    assert admin.post("/signin/verify", {"password": "password"}).status == 429
+    admin.house.clock.ahead_s += 1
+    assert admin.post("/signin/verify", {"password": "password"}).status == 200
+
+
+def test_what_is_missing_is_named(stranger: Visitor) -> None:
+    answer = stranger.post("/signin", {"username": "admin"})
+
+    assert answer.status == 400
+    assert "password" in answer.json()["message"]

@@ -1,0 +1,36 @@
+"""The collector's progress over the API."""
+
+from collections.abc import Callable
+
+from tests.support.api_client import Visitor
+from tests.support.builders import a_push
+from tests.support.sweeping import delete_tag, outlive
+
+PATH = "/superuser/garbage"
+
+
+def test_a_superuser_sees_what_was_freed(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+    a_push(admin.house, "v1")
+    assert admin.get(PATH).json() == {
+        "queued": 0,
+        "running": False,
+        "freed_manifests": 0,
+        "freed_blobs": 0,
+        "freed_bytes": 0,
+        "last_ran": None,
+        "last_turn": None,
+    }
+    delete_tag(admin.house, "v1")
+    outlive(admin.house)
+
+    told = visit("admin").get(PATH).json()
+
+    assert told["freed_manifests"] == 1
+    assert told["freed_bytes"] > 0
+    assert told["last_ran"] > 1_700_000_000_000
+    assert set(told["last_turn"]) == {"began_at", "ended_at", "done", "later", "failed", "late_s"}
+
+
+def test_nobody_else_does(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+    assert stranger.get(PATH).status == 401
+    assert visit("bob").get(PATH).status == 403

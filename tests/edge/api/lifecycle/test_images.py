@@ -1,0 +1,60 @@
+"""Images as clients of old know them, over the API."""
+
+import json
+
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push
+
+PLACE = "/repository/admin/app/image/"
+
+
+def test_the_list_and_its_ids(admin: Visitor, door: Door) -> None:
+    manifest = a_push(door.house, "v1")
+    answer = admin.get(PLACE)
+    (image,) = answer.json()["images"]
+
+    assert answer.headers["deprecation"] == "true"
+    assert image.pop("created").endswith(" -0000")
+    assert image == {
+        "id": manifest.digest.hex,
+        "comment": "",
+        "command": "",
+        "size": 0,
+        "uploading": False,
+        "sort_index": 0,
+        "tags": ["v1"],
+        "ancestors": "",
+    }
+    (tag,) = admin.get("/repository/admin/app/tag/").json()["tags"]
+    assert admin.get(PLACE + tag["image_id"]).json()["id"] == tag["docker_image_id"]
+
+
+def test_one_image(admin: Visitor, door: Door) -> None:
+    step = {"created_by": "RUN x", "comment": "hello"}
+    config = {"history": [step], "created": "2024-01-02T03:04:05Z"}
+    layers = [a_blob(door.house)], a_blob(door.house, json.dumps(config).encode())
+    manifest = a_bare_push(door.house, a_manifest(*layers), "v1")
+    answer = admin.get(PLACE + manifest.digest.hex)
+
+    assert answer.headers["deprecation"] == "true"
+    assert answer.json() == {
+        "id": manifest.digest.hex,
+        "created": "Tue, 02 Jan 2024 03:04:05 -0000",
+        "comment": "hello",
+        "command": ["RUN x"],
+        "size": 64,
+        "uploading": False,
+        "sort_index": 0,
+        "tags": ["v1"],
+        "ancestors": "/",
+    }
+
+
+def test_what_is_nobody_s_business_or_not_there(admin: Visitor, stranger: Visitor, door: Door) -> None:
+    manifest = a_push(door.house, "v1")
+
+    assert admin.get(PLACE + "0" * 64).status == 404
+    assert admin.get(PLACE + "nonsense").status == 404
+    assert stranger.get(PLACE).status == 403
+    assert stranger.get(PLACE + manifest.digest.hex).status == 403

@@ -1,0 +1,70 @@
+"""Immutability policies over the API, as a running Quay answered."""
+
+import pytest
+
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_bare_push, a_manifest, a_repository, an_organization
+from tests.support.sweeping import sweep
+
+RELEASES = {"tagPattern": "release-.*"}
+PLACES = ("/organization/acme/immutabilitypolicy", "/repository/admin/app/immutabilitypolicy")
+
+
+@pytest.fixture(autouse=True)
+def _places(door: Door) -> None:
+    an_organization(door.house)
+    a_repository(door.house)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_conversation_goes_as_recorded(admin: Visitor, stranger: Visitor, place: str) -> None:
+    assert admin.get(f"{place}/").json() == {"policies": []}
+    made = admin.post(f"{place}/", RELEASES)
+    assert (made.status, list(made.json())) == (201, ["uuid"])
+    one = f"{place}/{made.json()['uuid']}"
+    again = admin.post(f"{place}/", RELEASES)
+    assert (again.status, again.json()["detail"]) == (400, "A policy with the same tag_pattern already exists")
+    assert admin.post(f"{place}/", {"tagPattern": "v[0-9]+", "tagPatternMatches": False}).status == 201
+
+    shown = {"uuid": made.json()["uuid"], **RELEASES, "tagPatternMatches": True}
+    assert admin.get(one).json() == shown
+    assert shown in admin.get(f"{place}/").json()["policies"]
+    changed = admin.put(one, {"tagPattern": "rel-.*"})
+    assert (changed.status, changed.body) == (204, b"")
+    for answer in (admin.get(f"{place}/nowhere"), admin.put(f"{place}/nowhere", RELEASES)):
+        assert (answer.status, answer.json()["detail"]) == (404, "Not Found")
+    refused = stranger.get(f"{place}/")
+    assert (refused.status, refused.json()["error_type"]) == (403, "insufficient_scope")
+    gone = admin.delete(one)
+    assert (gone.status, gone.json()) == (200, {"uuid": made.json()["uuid"]})
+    assert admin.delete(one).status == 404
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"tagPattern": "("}, "Invalid regex pattern: missing ): ("),
+        ({"tagPattern": ""}, "tag_pattern is required and must be a non-empty string"),
+        ({"tagPattern": "x" * 300}, "tag_pattern must be 256 characters or less"),
+        ({}, "tagPattern"),
+        ({"tagPattern": 5}, "tagPattern"),
+        ({"tagPattern": "v", "tagPatternMatches": 1}, "tagPatternMatches"),
+    ],
+)
+def test_bad_input_is_told(admin: Visitor, place: str, body: object, why: str) -> None:
+    refused = admin.post(place, body)
+
+    assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
+    assert why in refused.json()["detail"]
+
+
+def test_tags_show_that_they_change_no_more(admin: Visitor, door: Door) -> None:
+    a_bare_push(door.house, a_manifest(), "release-1", "latest")
+    admin.post(PLACES[1], RELEASES)
+    sweep(door.house)
+
+    shown = admin.get("/repository/admin/app/tag/").json()["tags"]
+    assert {tag["name"]: tag["immutable"] for tag in shown} == {"release-1": True, "latest": False}
+    assert admin.delete("/repository/admin/app/tag/release-1").status == 409

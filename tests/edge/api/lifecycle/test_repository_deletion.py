@@ -1,0 +1,40 @@
+"""Deleted repositories over the API."""
+
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_push
+
+DELETED = "/repository/deleted?namespace=admin"
+
+
+def test_a_repository_is_deleted_listed_and_restored(admin: Visitor, door: Door) -> None:
+    a_push(door.house, "v1")
+    assert admin.delete("/repository/admin/app").status == 204
+    (listed,) = admin.get(DELETED).json()["repositories"]
+
+    assert (listed["namespace"], listed["name"]) == ("admin", "app")
+    assert listed["restorable_until"].endswith(" -0000")
+    path = f"/repository/deleted/{listed['id']}/restore"
+    assert admin.post(path).json() == {"namespace": "admin", "name": "app"}
+    assert admin.post(path).status == 404
+    assert admin.get(DELETED).json() == {"repositories": []}
+    assert admin.get("/repository/admin/app").status == 200
+
+
+def test_a_taken_name_and_a_bad_one_are_refused(admin: Visitor, door: Door) -> None:
+    a_push(door.house, "v1")
+    admin.delete("/repository/admin/app")
+    a_push(door.house, "v1")
+    (listed,) = admin.get(DELETED).json()["repositories"]
+    path = f"/repository/deleted/{listed['id']}/restore"
+
+    assert admin.post(path, {}).status == 409
+    assert admin.post(path, {"name": "BAD NAME"}).status == 400
+    assert admin.post(path, {"name": "other"}).json()["name"] == "other"
+
+
+def test_who_says_no_namespace_or_an_unknown_one(admin: Visitor, stranger: Visitor, visit) -> None:
+    assert admin.get("/repository/deleted").status == 400
+    assert admin.get("/repository/deleted?namespace=none").status == 404
+    assert stranger.get(DELETED).status == 401
+    assert visit("bob").get(DELETED).status == 403

@@ -1,0 +1,131 @@
+"""Manifests and their labels over the API."""
+
+import json
+
+import pytest
+
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.repositories import Visibility
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push, an_index, someone
+from tests.support.rows import change, repository_of
+
+PLACE = "/repository/admin/app/manifest/"
+LABEL = {"key": "team", "value": "web", "media_type": None}
+
+
+def test_a_manifest_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
+    step = {"created_by": "RUN x", "created": "2024-01-02T03:04:05Z", "comment": "hello"}
+    layer, config = a_blob(door.house), a_blob(door.house, json.dumps({"history": [step]}).encode())
+    manifest = a_bare_push(door.house, a_manifest([layer], config), "v1")
+
+    assert admin.get(PLACE + str(manifest.digest)).json() == {
+        "digest": str(manifest.digest),
+        "is_manifest_list": False,
+        "manifest_data": manifest.content.decode(),
+        "config_media_type": "application/vnd.oci.image.config.v1+json",
+        "layers": [
+            {
+                "index": 0,
+                "compressed_size": 64,
+                "is_remote": False,
+                "urls": None,
+                "command": ["RUN x"],
+                "comment": "hello",
+                "author": None,
+                "blob_digest": str(layer),
+                "created_datetime": "Tue, 02 Jan 2024 03:04:05 -0000",
+            }
+        ],
+        "layers_compressed_size": 64,
+    }
+
+
+def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
+    index = a_bare_push(door.house, an_index([a_push(door.house).digest]), "v1")
+    shown = admin.get(PLACE + str(index.digest)).json()
+
+    assert [shown[name] for name in ("is_manifest_list", "layers", "layers_compressed_size", "config_media_type")] == [
+        True,
+        None,
+        None,
+        None,
+    ]
+
+
+def test_labels_are_added_told_and_taken_away(admin: Visitor, door: Door) -> None:
+    digest = str(a_push(door.house, "v1", labels={"maker": "me"}).digest)
+    made = admin.post(f"{PLACE}{digest}/labels", LABEL)
+    label = made.json()["label"]
+
+    assert made.status == 201
+    assert made.headers["location"] == f"/api/v1{PLACE}{digest}/labels/{label['id']}"
+    assert label == {"id": label["id"], "key": "team", "value": "web", "source_type": "api", "media_type": "text/plain"}
+    assert admin.get(made.headers["location"]).json() == label
+    assert admin.get(f"{PLACE}{digest}/labels?filter=te").json() == {"labels": [label]}
+    (theirs,) = admin.get(f"{PLACE}{digest}/labels?filter=maker").json()["labels"]
+    assert theirs["source_type"] == "manifest"
+    refused = admin.delete(f"{PLACE}{digest}/labels/{theirs['id']}")
+    assert (refused.status, refused.json()["message"]) == (400, "Cannot delete immutable label")
+    assert admin.delete(made.headers["location"]).status == 204
+    assert admin.delete(made.headers["location"]).status == 404
+
+
+def test_a_label_ends_tags(admin: Visitor, door: Door) -> None:
+    digest = str(a_push(door.house, "v1").digest)
+    admin.post(f"{PLACE}{digest}/labels", {"key": "quay.expires-after", "value": "2h", "media_type": "text/plain"})
+
+    (tag,) = admin.get("/repository/admin/app/tag/").json()["tags"]
+    assert tag["end_ts"] == tag["start_ts"] + 7200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"key": "a", "value": "b"},
+        {**LABEL, "key": "A B"},
+        {**LABEL, "key": "quay.x"},
+        {**LABEL, "media_type": "text/html"},
+        {**LABEL, "value": 7},
+        {**LABEL, "key": "quay.expires-after", "value": "soon"},
+    ],
+)
+def test_a_label_that_cannot_be_is_refused(admin: Visitor, door: Door, body: object) -> None:
+    digest = str(a_push(door.house, "v1").digest)
+
+    assert admin.post(f"{PLACE}{digest}/labels", body).status == 400
+
+
+def test_what_is_not_there(admin: Visitor, door: Door) -> None:
+    digest = str(a_push(door.house, "v1").digest)
+    nowhere = "sha256:" + "0" * 64
+
+    for path in (PLACE + nowhere, f"{PLACE}{nowhere}/labels", f"{PLACE}nonsense", f"{PLACE}{digest}/labels/none"):
+        assert admin.get(path).status == 404
+    assert admin.post(f"{PLACE}{nowhere}/labels", LABEL).status == 404
+    assert admin.delete(f"{PLACE}{digest}/labels/none").status == 404
+
+
+def test_a_frozen_repository_takes_no_label(admin: Visitor, door: Door) -> None:
+    digest = str(a_push(door.house, "v1").digest)
+    label = admin.post(f"{PLACE}{digest}/labels", LABEL).json()["label"]
+    repository = repository_of(door.house)
+    change(door.house.services._repositories.find(repository.namespace_id, repository.name), mode="READ_ONLY")
+
+    assert admin.post(f"{PLACE}{digest}/labels", LABEL).status == 503
+    assert admin.delete(f"{PLACE}{digest}/labels/{label['id']}").status == 503
+    assert admin.get(f"{PLACE}{digest}/labels").status == 200
+
+
+def test_strangers_see_what_is_public_and_change_nothing(stranger: Visitor, door: Door) -> None:
+    digest = str(a_push(door.house, "v1").digest)
+    assert stranger.get(PLACE + digest).status == 403
+    assert stranger.get(f"{PLACE}{digest}/labels").status == 403
+    owner, name = someone(door.house, "admin", "admin/app"), RepositoryName.parse("admin/app")
+    door.house.services.repositories.change_visibility(owner, name, Visibility.PUBLIC)
+
+    assert stranger.get(PLACE + digest).status == 200
+    assert stranger.get(f"{PLACE}{digest}/labels").status == 200
+    assert stranger.post(f"{PLACE}{digest}/labels", LABEL).status in (401, 403)

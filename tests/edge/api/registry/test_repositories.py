@@ -1,0 +1,295 @@
+"""Repositories over the API, in the order in which a running Quay was asked."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.permissions import Role
+from chalicelib.domain.repositories import LONGEST_DESCRIPTION
+from tests.support.api_client import Visitor
+from tests.support.app_client import Answer, Door
+from tests.support.builders import a_blob, a_granted, a_push, a_repository, an_organization
+
+REPOSITORIES = "/repository"
+APP, SECRET = "/repository/acme/app", "/repository/acme/secret"
+
+
+def wish(repository: str, visibility: str = "private", **more: Any) -> dict[str, Any]:
+    return {"namespace": "acme", "repository": repository, "visibility": visibility, "description": "", **more}
+
+
+def told(answer: Answer) -> tuple[int, str]:
+    """Status and message of a refusal."""
+    return answer.status, answer.json()["detail"]
+
+
+@pytest.fixture
+def alice(door: Door, visit) -> Visitor:
+    """An owner of acme, which has a public and a private repository; she is no superuser."""
+    visitor: Visitor = visit("alice")
+    an_organization(door.house, owner="alice")
+    assert visitor.post(REPOSITORIES, wish("app", "public", description="An app", repo_kind="image")).status == 201
+    assert visitor.post(REPOSITORIES, wish("secret")).status == 201
+    return visitor
+
+
+def a_bot(visitor: Visitor, scope: str) -> Visitor:
+    """A program with an OAuth token of a visitor's."""
+    client = visitor.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
+    made = visitor.post(f"/organization/acme/applications/{client}/tokens", {"name": "ci", "scope": scope})
+    return Visitor(visitor.door, made.json()["token"])
+
+
+def test_a_repository_is_made_in_an_organization_in_one_s_own_namespace_and_with_a_nested_name(alice: Visitor) -> None:
+    for body, expected in (
+        (wish("more", "public"), {"namespace": "acme", "name": "more", "kind": "image"}),
+        (wish("team/deep/name"), {"namespace": "acme", "name": "team/deep/name", "kind": "image"}),
+        (
+            {"repository": "mine", "visibility": "private", "description": "", "repo_kind": None},
+            {"namespace": "alice", "name": "mine", "kind": "image"},
+        ),
+    ):
+        made = alice.post(REPOSITORIES, body)
+        assert (made.status, made.json()) == (201, expected)
+
+
+@pytest.mark.parametrize("name", ["UPPER", "bad name", "x" * 300, "", "/a", "a//b", "../a", "a/", "a#b", "ключ"])
+def test_a_name_that_cannot_be_is_refused_in_quay_s_words(alice: Visitor, name: str) -> None:
+    refused = alice.post(REPOSITORIES, wish(name))
+
+    assert told(refused) == (400, "Invalid repository name")
+    assert refused.json()["field"] == "repository"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({**wish("v"), "visibility": "secret"}, "visibility"),
+        ({"namespace": "acme", "repository": "v"}, "the body"),
+        ({**wish("v"), "repository": 7}, "repository"),
+        ({**wish("v"), "description": None}, "description"),
+        ({**wish("v"), "repo_kind": "application"}, "repo_kind"),
+        ({**wish("v"), "description": "x" * (LONGEST_DESCRIPTION + 1)}, "description"),
+        ([], "the body"),
+    ],
+)
+def test_a_body_that_cannot_be_names_the_field(alice: Visitor, body: object, field: str) -> None:
+    refused = alice.post(REPOSITORIES, body)
+
+    assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)
+
+
+def test_a_name_that_is_taken_is_told_in_the_words_that_clients_match(alice: Visitor) -> None:
+    refused = alice.post(REPOSITORIES, wish("app", "public"))
+
+    assert told(refused) == (400, "Repository already exists")
+    assert refused.json()["message"] == "Repository already exists"
+
+
+def test_nobody_makes_one_where_they_may_not_or_where_there_is_nothing(
+    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+) -> None:
+    visit("bob")
+
+    for visitor, namespace in (
+        (alice, "none"),
+        (alice, "bob"),
+        (alice, "a#b"),
+        (alice, "x/y"),
+        (stranger, "acme"),
+        (admin, "acme"),
+    ):
+        assert told(visitor.post(REPOSITORIES, wish("v", namespace=namespace))) == (403, "Unauthorized"), namespace
+    assert a_bot(alice, "repo:create").post(REPOSITORIES, wish("bytoken")).status == 201
+    assert a_bot(alice, "repo:admin").post(REPOSITORIES, wish("bytoken2")).status == 403
+
+
+def test_a_public_repository_is_shown_to_everybody_with_what_they_may(
+    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+) -> None:
+    shown = alice.get(APP)
+
+    assert shown.status == 200
+    assert shown.json() == {
+        "namespace": "acme",
+        "name": "app",
+        "kind": "image",
+        "description": "An app",
+        "is_public": True,
+        "is_organization": True,
+        "is_starred": False,
+        "status_token": "",
+        "trust_enabled": False,
+        "tag_expiration_s": 14 * 86400,
+        "is_free_account": True,
+        "state": "NORMAL",
+        "tags": {},
+        "can_write": True,
+        "can_admin": True,
+        "quota_report": {"quota_bytes": 0, "configured_quota": None},
+    }
+    for visitor in (stranger, admin, visit("bob")):
+        assert visitor.get(APP).json() == {**shown.json(), "can_write": False, "can_admin": False}
+    assert a_bot(alice, "repo:admin").get(APP).json()["can_admin"]
+
+
+def test_a_private_one_is_shown_to_those_with_a_role_and_the_others_cannot_tell_it_from_none(
+    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+) -> None:
+    assert len(alice.get(SECRET).json()["status_token"]) == 36
+    assert a_bot(alice, "repo:read").get(SECRET).status == 200
+
+    for visitor in (stranger, admin, visit("bob"), a_bot(alice, "user:read")):
+        for path in (SECRET, "/repository/acme/none", "/repository/none/none", "/repository/library/none"):
+            assert told(visitor.get(path)) == (403, "Unauthorized")
+    assert told(alice.get("/repository/acme/none")) == (404, "Not Found")
+    assert alice.get("/repository/acme").status == 404
+
+
+def test_its_tags_and_its_last_days_come_when_they_are_asked_for(door: Door, admin: Visitor) -> None:
+    manifest = a_push(door.house, "v1", labels={"quay.expires-after": "1h"})
+
+    tags = admin.get("/repository/admin/app").json()["tags"]
+    lean = admin.get("/repository/admin/app?includeTags=false&includeStats=true").json()
+
+    assert tags["v1"].items() >= {"name": "v1", "size": 64, "manifest_digest": str(manifest.digest)}.items()
+    assert tags["v1"]["last_modified"].endswith("-0000")
+    assert tags["v1"]["expiration"].endswith("-0000")
+    assert "tags" not in lean
+    assert len(lean["stats"]) == 91
+    assert lean["stats"][0]["count"] == 2
+
+
+def test_lists_want_to_know_which(alice: Visitor) -> None:
+    refused = alice.get(REPOSITORIES)
+
+    assert told(refused) == (400, "namespace, starred or public are required for this API call")
+
+
+def test_a_list_has_the_shape_of_quay_s(alice: Visitor, stranger: Visitor) -> None:
+    app, secret = alice.get("/repository?namespace=acme").json()["repositories"]
+    more, _ = alice.get("/repository?namespace=acme&last_modified=true&popularity=1&quota=true").json()["repositories"]
+
+    assert app == {
+        "namespace": "acme",
+        "name": "app",
+        "description": "An app",
+        "is_public": True,
+        "kind": "image",
+        "state": "NORMAL",
+        "is_starred": False,
+        "quota_report": {"quota_bytes": None, "configured_quota": None},
+    }
+    assert (secret["name"], secret["is_public"]) == ("secret", False)
+    counted = {"quota_bytes": 0, "configured_quota": None}
+    assert more == {**app, "last_modified": None, "popularity": 0.0, "quota_report": counted}
+    assert stranger.get("/repository?namespace=acme&public=true").json() == {"repositories": [app]}
+    for visitor, query in ((stranger, "namespace=acme"), (alice, "starred=true"), (alice, "namespace=none")):
+        assert visitor.get(f"/repository?{query}").json() == {"repositories": []}
+
+
+def test_a_long_list_goes_on_where_the_page_ended(door: Door, admin: Visitor) -> None:
+    for number in range(101):
+        a_repository(door.house, f"admin/r{number:03d}")
+
+    first = admin.get("/repository?namespace=admin").json()
+    second = admin.get(f"/repository?namespace=admin&next_page={first['next_page']}").json()
+
+    assert len(first["repositories"]) == 100
+    assert [one["name"] for one in second["repositories"]] == ["r100"]
+    assert "next_page" not in second
+
+
+def test_a_description_is_changed_by_those_who_write(
+    alice: Visitor, stranger: Visitor, admin: Visitor, visit, door: Door
+) -> None:
+    changed = alice.put(APP, {"description": "New *text*"})
+    assert (changed.status, changed.json()) == (200, {"success": True})
+    assert alice.get(APP).json()["description"] == "New *text*"
+
+    refused = alice.put(APP, {})
+    assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
+    assert "description" in refused.json()["detail"]
+    for visitor in (visit("bob"), admin, stranger, a_bot(alice, "repo:read")):
+        assert told(visitor.put(APP, {"description": "x"})) == (403, "Unauthorized")
+    assert a_bot(alice, "repo:write").put(APP, {"description": "by token"}).status == 200
+
+
+@pytest.mark.parametrize("body", [b"{not json", b'{"description": "\xff"}', b""])
+def test_what_is_no_json_is_told(alice: Visitor, body: bytes) -> None:
+    refused = alice.ask("PUT", APP, body, Content_Type="application/json")
+
+    assert refused.status == 400
+    assert refused.json()["message"]
+
+
+def test_visibility_is_changed_by_those_who_administer(alice: Visitor, stranger: Visitor, visit) -> None:
+    path = SECRET + "/changevisibility"
+    for visibility in ("public", "private"):
+        assert alice.post(path, {"visibility": visibility}).json() == {"success": True}
+        assert stranger.get(SECRET).status == (200 if visibility == "public" else 403)
+
+    assert alice.post(path, {"visibility": "x"}).json()["field"] == "visibility"
+    for visitor in (visit("bob"), a_bot(alice, "repo:write")):
+        assert told(visitor.post(path, {"visibility": "public"})) == (403, "Unauthorized")
+
+
+def test_one_that_is_read_only_takes_no_push(door: Door, admin: Visitor) -> None:
+    a_blob(door.house)
+    before = door.token("admin/app")
+    state = "/repository/admin/app/changestate"
+    for mode in ("READ_ONLY", "MIRROR"):
+        assert admin.put(state, {"state": mode}).json() == {"success": True}
+        assert admin.get("/repository/admin/app").json()["state"] == mode
+        for token in (before, door.token("admin/app")):
+            assert push(door, token).status in (401, 403)
+
+    assert admin.put(state, {"state": "NORMAL"}).status == 200
+    assert push(door, before).status == 201
+    assert admin.put(state, {"state": "UPSIDE_DOWN"}).json()["field"] == "state"
+
+
+def push(door: Door, token: dict[str, str]) -> Answer:
+    digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    return door.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={digest}", token, b"x")
+
+
+def test_a_repository_is_deleted_once_and_again_and_its_name_is_free(alice: Visitor, stranger: Visitor, visit) -> None:
+    for visitor in (visit("bob"), stranger, a_bot(alice, "repo:write")):
+        assert told(visitor.delete(APP)) == (403, "Unauthorized")
+
+    for _ in range(2):
+        gone = alice.delete(APP)
+        assert (gone.status, gone.body) == (204, b"")
+    assert alice.get(APP).status == 404
+    assert stranger.get(APP).status == 403
+    assert alice.post(REPOSITORIES, wish("app")).status == 201
+    assert stranger.get(APP).status == 403
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_on_it_opens_what_it_opens(door: Door, visit, role: Role) -> None:
+    a_repository(door.house)
+    bob, path = visit("bob"), "/repository/admin/app"
+    a_granted(door.house, "bob", role)
+    expected = {
+        ("GET", ""): Role.READ,
+        ("PUT", ""): Role.WRITE,
+        ("POST", "/changevisibility"): Role.ADMIN,
+        ("PUT", "/changestate"): Role.ADMIN,
+        ("DELETE", ""): Role.ADMIN,
+    }
+    body = {"description": "x", "visibility": "private", "state": "NORMAL"}
+    for (method, rest), needed in expected.items():
+        status = bob.ask(method, path + rest, body if method != "GET" else None).status
+        assert (status < 300) is (role.rank >= needed.rank), (method, rest)
+
+
+def test_a_robot_s_token_opens_nothing_here(door: Door, alice: Visitor) -> None:
+    alice.put("/organization/acme/robots/ci", {})
+    robot = door.house.robot("alice+ci")[1]
+
+    for visitor in (Visitor(door, robot), Visitor(door, "nonsense")):
+        assert visitor.get(APP).status == 200
+        assert visitor.get(SECRET).status == 403
+        assert visitor.delete(APP).status == 403

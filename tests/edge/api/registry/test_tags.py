@@ -1,0 +1,120 @@
+"""Tags over the API."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.api_client import Visitor
+from tests.support.app_client import Door
+from tests.support.builders import a_bare_push, a_push, an_index
+
+TAGS = "/repository/admin/app/tag"
+
+
+def listed(visitor: Visitor, query: str = "") -> list[dict[str, Any]]:
+    tags: list[dict[str, Any]] = visitor.get(f"{TAGS}/{query}").json()["tags"]
+    return tags
+
+
+def test_a_tag_is_listed_as_quay_does(admin: Visitor, door: Door) -> None:
+    manifest = a_push(door.house, "v1")
+    answer = admin.get(TAGS + "/").json()
+    (tag,) = answer["tags"]
+
+    assert (answer["page"], answer["has_additional"]) == (1, False)
+    assert tag["last_modified"].endswith(" -0000")
+    del tag["last_modified"], tag["start_ts"]
+    assert tag == {
+        "name": "v1",
+        "reversion": False,
+        "immutable": False,
+        "manifest_digest": str(manifest.digest),
+        "is_manifest_list": False,
+        "size": 64,
+        "image_id": manifest.digest.hex,
+        "docker_image_id": manifest.digest.hex,
+    }
+
+
+def test_an_index_is_listed_with_its_children(admin: Visitor, door: Door) -> None:
+    child = a_push(door.house)
+    a_bare_push(door.house, an_index([child.digest]), "multi")
+    (tag,) = listed(admin)
+
+    assert (tag["is_manifest_list"], tag["size"], tag["is_sparse"]) == (True, None, False)
+    assert (tag["child_manifest_count"], tag["present_child_count"]) == (1, 1)
+    assert tag["child_manifests_presence"] == {str(child.digest): True}
+
+
+def test_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
+    for tag in ("a", "b", "c"):
+        a_push(door.house, tag)
+
+    first = admin.get(TAGS + "/?limit=2").json()
+    assert ([tag["name"] for tag in first["tags"]], first["has_additional"]) == (["c", "b"], True)
+    assert [tag["name"] for tag in listed(admin, "?limit=2&page=2")] == ["a"]
+    assert [tag["name"] for tag in listed(admin, f"?limit=2&next_page={first['next_page']}")] == ["a"]
+    assert len(listed(admin, "?limit=0")) == 1
+    assert len(listed(admin, "?limit=1000&page=-1")) == 3
+    assert [tag["name"] for tag in listed(admin, "?filter_tag_name=eq:b")] == ["b"]
+    assert [tag["name"] for tag in listed(admin, "?specificTag=a")] == ["a"]
+    for query in ("?limit=abc", "?filter_tag_name=nonsense", "?page=x"):
+        assert admin.get(f"{TAGS}/{query}").status == 400
+
+
+def test_a_tag_is_given_an_end_that_the_list_tells(admin: Visitor, door: Door) -> None:
+    a_push(door.house, "v1")
+    end = int(door.house.clock()) + 7200
+
+    assert admin.put(f"{TAGS}/v1", {"expiration": end}).status == 201
+    (tag,) = listed(admin)
+    assert tag["end_ts"] == end
+    assert tag["expiration"].endswith(" -0000")
+    assert admin.put(f"{TAGS}/v1", {"expiration": None}).json() == "Updated"
+    assert "end_ts" not in listed(admin)[0]
+
+
+@pytest.mark.parametrize(
+    "body", [{"expiration": 5}, {"expiration": "soon"}, {"expiration": -1}, {"immutable": 1}, [], 7]
+)
+def test_a_change_that_cannot_be_is_refused(admin: Visitor, door: Door, body: object) -> None:
+    a_push(door.house, "v1")
+
+    assert admin.put(f"{TAGS}/v1", body).status == 400
+
+
+def test_a_tag_is_moved_deleted_restored_and_forgotten(admin: Visitor, door: Door) -> None:
+    manifest = a_push(door.house, "v1")
+    digest = str(manifest.digest)
+
+    assert admin.put(f"{TAGS}/copy", {"manifest_digest": digest}).status == 201
+    assert admin.put(f"{TAGS}/copy", {}).status == 201
+    assert admin.delete(f"{TAGS}/copy").status == 204
+    assert admin.delete(f"{TAGS}/copy").status == 404
+    assert admin.post(f"{TAGS}/copy/restore", {}).json()["detail"] == "Missing manifest_digest"
+    assert admin.post(f"{TAGS}/copy/restore", {"manifest_digest": digest}).json() == {}
+    assert admin.post(f"{TAGS}/copy/restore", {"manifest_digest": "nonsense"}).status == 404
+    assert [tag["reversion"] for tag in listed(admin, "?specificTag=copy")] == [True, False]
+    forget = {"manifest_digest": digest, "is_alive": True, "include_submanifests": False}
+    assert admin.post(f"{TAGS}/copy/expire", forget).json() == ""
+    assert admin.post(f"{TAGS}/copy/expire", {}).status == 400
+    assert admin.put(f"{TAGS}/bad!tag", {"manifest_digest": digest}).status == 400
+
+
+def test_an_immutable_tag_is_a_conflict(admin: Visitor, door: Door) -> None:
+    a_push(door.house, "v1")
+    assert admin.put(f"{TAGS}/v1", {"immutable": True}).status == 201
+    refused = admin.delete(f"{TAGS}/v1")
+
+    assert (refused.status, refused.json()["error_type"]) == (409, "tag_immutable")
+    assert listed(admin)[0]["immutable"] is True
+
+
+def test_others_are_refused(stranger: Visitor, visit, door: Door) -> None:
+    a_push(door.house, "v1")
+    bob = visit("bob")
+
+    assert stranger.get(TAGS).status == 403
+    assert bob.get(TAGS).status == 403
+    assert bob.delete(f"{TAGS}/v1").status == 403
+    assert stranger.delete(f"{TAGS}/v1").status in (401, 403)

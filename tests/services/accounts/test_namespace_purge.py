@@ -1,0 +1,212 @@
+"""Purges: what a deleted namespace leaves is taken away whole, and last its name is free for somebody new."""
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+
+from chalicelib.domain.accounts import RobotName
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import Denied, NameTaken, NameUnknown
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.teams import TeamRole
+from chalicelib.domain.timers import PURGE, SETTLED_S, Due, Later
+from chalicelib.services.accounts.namespace_purge import AGAIN_S
+from chalicelib.services.accounts.prototypes import Wish
+from chalicelib.services.identity.applications import Fields
+from chalicelib.storage import keys
+from chalicelib.storage.registry.repositories import GoneRow
+from tests.support.backends import House
+from tests.support.builders import a_team, an_organization, an_organization_s_repository
+from tests.support.crashes import Crash, crash_before
+from tests.support.rows import Plain, due_at, remove, rows_like
+
+APP = RepositoryName.parse("acme/app")
+
+
+@pytest.fixture
+def acme(house: House) -> House:
+    for name in ("bob", "carol"):
+        house.user(name)
+    return house
+
+
+def a_full_organization(house: House) -> str:
+    """One with everything that hangs by an organization; its id."""
+    identifier, bob = an_organization(house, owner="bob"), house.signed_in("bob")
+    for name in ("acme/app", "acme/web"):
+        an_organization_s_repository(house, name, by="bob")
+    robot = house.services.robots.create(bob, RobotName.parse("acme+ci"))
+    assert robot.token
+    a_team(house, "devs", TeamRole.MEMBER, "carol", "acme+ci", by="bob")
+    for kind, holder in (("user", "carol"), ("user", "acme+ci"), ("team", "devs")):
+        house.services.permissions.put(bob, APP, kind, holder, Role.WRITE)
+    client = house.services.applications.create(bob, "acme", Fields("bot")).client_id
+    house.services.authorizations.create(bob, "acme", client, "ci", "repo:read", None)
+    house.services.prototypes.create(bob, "acme", Wish(Role.READ, "team", "devs"))
+    return identifier
+
+
+def deleted(house: House) -> str:
+    identifier = a_full_organization(house)
+    house.services.organizations.delete(house.signed_in("bob"), "acme")
+    return identifier
+
+
+def purge(house: House, target: str, has_time: Callable[[], bool] = lambda: True) -> Later | None:
+    """Purges until nothing is left to do at this moment."""
+    while True:
+        later = house.services.purges.work(Due(PURGE, target, 0), has_time)
+        if later is None or later.at > house.clock() + 1:
+            return later
+
+
+def left(house: House, identifier: str) -> list[Plain]:
+    """What is left of an organization, but for its log, its timers and its deleted repositories."""
+    mine = {row["pk"] for row in rows_like(house, "R#", "META") if row["namespace_id"] == identifier}
+    rows = [row for row in rows_like(house) if not row["pk"].startswith(("LOG#", "TIMER#", "COUNT#"))]
+    return [row for row in rows if (identifier in str(row) or "acme" in str(row)) and row["pk"] not in mine]
+
+
+def content_is_collected(house: House, identifier: str) -> None:
+    """As the collector leaves it: nothing of the deleted repositories is there any more."""
+    for row in rows_like(house, f"N#{identifier}", "GONE#"):
+        remove(GoneRow, (row["pk"], row["sk"]))
+
+
+def test_all_of_it_is_taken_away_and_what_was_deleted_stays_for_the_collector(acme: House) -> None:
+    identifier = deleted(acme)
+
+    later = purge(acme, identifier)
+
+    assert later is not None
+    assert later.at == pytest.approx(acme.clock() + AGAIN_S, abs=5)
+    gone = rows_like(acme, f"N#{identifier}", "GONE#")
+    assert sorted(row["name"] for row in gone) == ["app", "web"]
+    settled_s = acme.settings.token_s + acme.settings.lease_s
+    assert all(row["purge_at"] == pytest.approx(acme.clock() + settled_s, abs=5) for row in gone)
+    namespace = rows_like(acme, f"N#{identifier}", "META")
+    rest = [row for row in left(acme, identifier) if row not in gone + namespace]
+    assert [(row["pk"], row["sk"]) for row in rest] == []
+    for name in ("bob", "carol"):
+        account = acme.account(name).id
+        assert [row["sk"] for row in rows_like(acme, f"A#{account}")] == ["META"]
+
+
+def test_when_nothing_is_left_of_its_repositories_the_namespace_itself_goes(acme: House) -> None:
+    identifier = deleted(acme)
+    purge(acme, identifier)
+    content_is_collected(acme, identifier)
+
+    assert purge(acme, identifier) is None
+    assert rows_like(acme, f"N#{identifier}") == []
+    assert purge(acme, identifier) is None
+
+
+def test_a_name_taken_again_inherits_nothing(acme: House) -> None:
+    identifier = a_full_organization(acme)
+    early = acme.actor("bob", "acme/app", "acme/web")
+    team = acme.actor("carol", "acme/app")
+    acme.services.organizations.delete(acme.signed_in("bob"), "acme")
+    with pytest.raises(NameTaken):
+        acme.services.organizations.create(acme.signed_in("admin"), "acme")
+    purge(acme, identifier)
+
+    admin = acme.signed_in("admin")
+    acme.services.organizations.create(admin, "acme")
+    an_organization_s_repository(acme)
+
+    shown = acme.services.organizations.overview(admin, "acme")
+    assert ([view.team.name for view in shown.teams], shown.bytes) == (["owners"], 0)
+    assert acme.services.robots.of_namespace(admin, "acme") == []
+    assert acme.services.applications.of_organization(admin, "acme") == []
+    assert acme.services.prototypes.of_organization(admin, "acme") == []
+    for name in ("bob", "carol"):
+        assert acme.actor(name, "acme/app").grants["acme/app"].actions == frozenset()
+        with pytest.raises(Denied):
+            acme.services.access.standing(acme.signed_in(name), APP, Role.READ)
+    for actor in (early, team):
+        refused_to_push(acme, actor)
+    purge(acme, identifier)
+    assert acme.services.organizations.overview(admin, "acme").place.is_admin
+
+
+def refused_to_push(house: House, actor: Actor) -> None:
+    with pytest.raises((Denied, NameUnknown)):
+        house.services.uploads.push(actor, APP, Digest.of(b"1"), b"1")
+
+
+def test_the_clock_does_it_a_minute_after_the_delete(acme: House) -> None:
+    identifier = deleted(acme)
+    acme.services.timers.run(lambda: 60.0)
+    assert acme.services._accounts.holder_of("acme") is not None
+
+    acme.clock.ahead_s += SETTLED_S + 1
+    acme.services.timers.run(lambda: 60.0)
+
+    assert acme.services._accounts.holder_of("acme") is None
+    assert due_at(PURGE, identifier) == pytest.approx(acme.clock() + AGAIN_S, abs=60)
+
+
+def test_it_goes_on_where_its_time_was_up(acme: House) -> None:
+    identifier = deleted(acme)
+
+    purge(acme, identifier, lambda: False)
+
+    assert acme.services._accounts.holder_of("acme") is None
+    assert rows_like(acme, f"N#{identifier}", "ROBOT#") == rows_like(acme, f"N#{identifier}", "TEAM#") == []
+
+
+def test_a_purge_that_dies_is_done_again_and_the_name_is_free_last(acme: House) -> None:
+    identifier = deleted(acme)
+    for number in count(1):
+        try:
+            with crash_before(acme, number):
+                purge(acme, identifier)
+            break
+        except Crash:
+            if acme.services._accounts.holder_of("acme") is None:
+                kept = {row["sk"].partition("#")[0] for row in rows_like(acme, f"N#{identifier}")}
+                assert kept <= {"META", "GONE", "SIZE"}
+    assert number > 5
+    gone = rows_like(acme, f"N#{identifier}", "GONE#")
+    assert len(gone) == 2
+    assert {row["pk"] for row in left(acme, identifier)} == {f"N#{identifier}"}
+
+
+def test_what_lives_is_never_purged(acme: House) -> None:
+    identifier = a_full_organization(acme)
+    before = rows_like(acme)
+
+    assert purge(acme, identifier) is None
+    assert purge(acme, acme.account("bob").id) is None
+    assert rows_like(acme) == before
+
+
+def test_a_deleted_team_leaves_nothing_and_a_new_one_of_its_name_stays(acme: House) -> None:
+    identifier, bob = a_full_organization(acme), acme.signed_in("bob")
+    old = acme.services._teams.find(identifier, "devs")
+    acme.services.teams.remove(bob, "acme", "devs")
+    a_team(acme, "devs", TeamRole.MEMBER, "carol", by="bob")
+
+    assert purge(acme, keys.team_target(identifier, old.id)) is None
+
+    kept = [row for row in rows_like(acme) if old.id in str(row) and not row["pk"].startswith(("LOG#", "TIMER#"))]
+    assert kept == rows_like(acme, f"N#{identifier}", "PROTOTYPE#")
+    assert [one.name for one in acme.services.teams.roster(bob, "acme", "devs").members] == ["carol"]
+
+
+def test_a_deleted_user_leaves_nothing_and_their_name_is_free(acme: House) -> None:
+    bob = acme.account("bob")
+    acme.robot("bob+ci")
+    identifier = an_organization(acme, owner="admin")
+    a_team(acme, "devs", TeamRole.MEMBER, "bob")
+    acme.services.departures.leave(acme.signed_in("bob"))
+
+    assert purge(acme, bob.id) is None
+
+    rest = [row for row in rows_like(acme) if bob.id in str(row) and not row["pk"].startswith(("LOG#", "TIMER#"))]
+    assert [(row["pk"], row["sk"]) for row in rest] == []
+    assert acme.user("bob").id != bob.id
+    assert rows_like(acme, f"N#{identifier}", "TEAM#devs") != []

@@ -1,0 +1,311 @@
+"""Organizations: made once, shown as far as one may know, changed and ended by their owners."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.accounts import RobotName
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import (
+    Denied,
+    FieldInvalid,
+    NameInvalid,
+    NameTaken,
+    NameUnknown,
+    NothingThere,
+    Unauthenticated,
+)
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.teams import TeamRole
+from chalicelib.domain.timers import PURGE, SETTLED_S
+from chalicelib.services.accounts.organizations import Wishes
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow
+from tests.support.backends import House
+from tests.support.builders import a_team, an_organization, an_organization_s_repository
+from tests.support.crashes import Crash, crash_before, meanwhile
+from tests.support.rows import due_at, events, remove, rows_like
+
+APP = RepositoryName.parse("acme/app")
+
+
+@pytest.fixture
+def acme(house: House) -> House:
+    an_organization(house)
+    for name in ("bob", "carol"):
+        house.user(name)
+    return house
+
+
+def id_of(house: House, name: str = "acme") -> str:
+    return house.services._accounts.find(name).id
+
+
+def test_whoever_makes_an_organization_owns_it(house: House) -> None:
+    house.services.organizations.create(house.signed_in("admin"), "acme", "acme@example.com")
+
+    shown = house.services.organizations.overview(house.signed_in("admin"), "acme")
+    assert (shown.place.is_admin, shown.namespace.name, shown.namespace.email) == (True, "acme", "acme@example.com")
+    assert [(view.team.name, view.team.team_role, view.members) for view in shown.teams] == [
+        ("owners", TeamRole.ADMIN, 1)
+    ]
+    (event,) = events(house, "org_create")
+    assert (event["namespace_id"], event["performer"]) == (id_of(house), "admin")
+
+
+@pytest.mark.parametrize("name", ["Bad Name!", "a", "", "x" * 256, "acme+ci", "a/b", "ä" * 3])
+def test_a_name_outside_the_grammar_is_refused(house: House, name: str) -> None:
+    with pytest.raises(NameInvalid):
+        house.services.organizations.create(house.signed_in("admin"), name)
+
+
+@pytest.mark.parametrize("name", ["acme", "bob"])
+def test_users_and_organizations_share_their_names(acme: House, name: str) -> None:
+    with pytest.raises(NameTaken, match=r"^A user or organization with this name already exists$"):
+        acme.services.organizations.create(acme.signed_in("bob"), name)
+
+
+def test_an_address_that_is_none_is_refused(acme: House) -> None:
+    with pytest.raises(FieldInvalid, match="email"):
+        acme.services.organizations.create(acme.signed_in("bob"), "other", "nonsense")
+
+
+def test_nobody_robots_and_tokens_of_another_use_make_none(acme: House) -> None:
+    service, bob = acme.services.organizations, acme.signed_in("bob")
+    robot, _ = acme.robot("bob+ci")
+
+    with pytest.raises(Unauthenticated):
+        service.create(ANONYMOUS, "other")
+    for actor in (Actor(robot.id, robot.name, robot.kind), replace(bob, scopes=frozenset({"org:admin"}))):
+        with pytest.raises(Denied):
+            service.create(actor, "other")
+    service.create(replace(bob, scopes=frozenset({"user:admin"})), "other")
+
+
+def test_one_who_is_deleted_under_way_makes_none(acme: House) -> None:
+    bob = acme.signed_in("bob")
+
+    with meanwhile(acme, 1, lambda: remove(AccountRow, keys.account(bob.account_id or ""))), pytest.raises(Denied):
+        acme.services.organizations.create(bob, "other")
+    assert acme.services._accounts.find("other") is None
+
+
+def test_strangers_see_a_name_and_members_see_the_teams(acme: House) -> None:
+    a_team(acme, "devs", TeamRole.MEMBER, "bob")
+    service = acme.services.organizations
+
+    for actor in (ANONYMOUS, acme.signed_in("carol")):
+        shown = service.overview(actor, "acme")
+        assert (shown.place.role, list(shown.teams)) == (None, [])
+    seen = [
+        (view.team.name, view.can_view, view.members) for view in service.overview(acme.signed_in("bob"), "acme").teams
+    ]
+    assert seen == [("owners", False, 0), ("devs", True, 1)]
+    for name in ("none", "bob", "admin+ci", ""):
+        with pytest.raises(NothingThere):
+            service.overview(ANONYMOUS, name)
+
+
+@pytest.mark.parametrize(
+    ("scope", "role"),
+    [("repo:admin", None), ("user:admin", None), ("repo:create", TeamRole.CREATOR), ("org:admin", TeamRole.ADMIN)],
+)
+def test_a_token_sees_what_its_scopes_let_through(acme: House, scope: str, role: TeamRole | None) -> None:
+    shown = acme.services.organizations.overview(replace(acme.signed_in("admin"), scopes=frozenset({scope})), "acme")
+
+    assert (shown.place.role, bool(shown.teams)) == (role, role is not None)
+
+
+def test_what_its_repositories_link_is_counted(acme: House) -> None:
+    a_team(acme, "devs", TeamRole.MEMBER)
+    an_organization_s_repository(acme)
+    acme.services.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.READ)
+    acme.services.uploads.push(acme.actor("admin", "acme/app"), APP, Digest.of(b"12345"), b"12345")
+
+    shown = acme.services.organizations.overview(acme.signed_in("admin"), "acme")
+
+    assert (shown.bytes, [view.repositories for view in shown.teams]) == (5, [0, 1])
+
+
+def test_an_organization_is_changed_by_its_owners(acme: House) -> None:
+    service, admin = acme.services.organizations, acme.signed_in("admin")
+    wishes = Wishes("new@example.com", 86400, invoice_email=True, invoice_email_address="pay@example.com")
+
+    row = service.change(admin, "acme", wishes).namespace
+
+    assert (row.email, row.window_s, row.invoice_email, row.invoice_email_address) == (
+        "new@example.com", 86400, True, "pay@example.com",
+    )  # fmt: skip
+    kinds = ["org_change_email", "org_change_invoicing", "org_change_invoicing", "org_change_tag_expiration"]
+    assert sorted(event["kind"] for event in events(acme, "org_change")) == kinds
+    assert service.change(admin, "acme", Wishes(invoice_email_address="")).namespace.invoice_email_address is None
+    before = rows_like(acme)
+    service.change(admin, "acme", Wishes(email="new@example.com"))
+    assert rows_like(acme) == before
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [Wishes(email="nonsense"), Wishes(window_s=5), Wishes(invoice_email_address="nonsense"), Wishes(email="")],
+    ids=["mail", "window", "invoices", "empty"],
+)
+def test_a_change_that_cannot_be_changes_nothing(acme: House, wishes: Wishes) -> None:
+    before = rows_like(acme)
+
+    with pytest.raises(FieldInvalid):
+        acme.services.organizations.change(acme.signed_in("admin"), "acme", wishes)
+    assert rows_like(acme) == before
+
+
+STEPS: dict[str, Callable[[House, Actor], object]] = {
+    "change": lambda house, actor: house.services.organizations.change(actor, "acme", Wishes(window_s=0)),
+    "delete": lambda house, actor: house.services.organizations.delete(actor, "acme"),
+    "members": lambda house, actor: house.services.organizations.members(actor, "acme"),
+    "member": lambda house, actor: house.services.organizations.member(actor, "acme", "admin"),
+    "collaborators": lambda house, actor: house.services.organizations.collaborators(actor, "acme"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_who_does_not_administer_the_organization_is_refused(acme: House, step: str) -> None:
+    a_team(acme, "devs", TeamRole.CREATOR, "carol")
+
+    for name in ("bob", "carol"):
+        with pytest.raises(Denied):
+            STEPS[step](acme, acme.signed_in(name))
+    with pytest.raises(Denied):
+        STEPS[step](acme, replace(acme.signed_in("admin"), scopes=frozenset({"repo:admin", "user:admin"})))
+    with pytest.raises(Unauthenticated):
+        STEPS[step](acme, ANONYMOUS)
+
+
+def test_a_superuser_has_no_power_over_what_others_own(acme: House) -> None:
+    acme.services.organizations.create(acme.signed_in("bob"), "bobs")
+
+    with pytest.raises(Denied):
+        acme.services.organizations.members(acme.signed_in("admin"), "bobs")
+
+
+def test_members_have_teams_and_collaborators_have_none(acme: House) -> None:
+    admin, service = acme.signed_in("admin"), acme.services.organizations
+    a_team(acme, "devs", TeamRole.MEMBER, "bob")
+    a_team(acme, "ops", TeamRole.MEMBER, "bob")
+    acme.services.robots.create(admin, RobotName.parse("acme+ci"))
+    for name in ("acme/app", "acme/web"):
+        an_organization_s_repository(acme, name)
+        for holder in ("bob", "carol", "acme+ci"):
+            acme.services.permissions.put(admin, RepositoryName.parse(name), "user", holder, Role.READ)
+
+    members = [(one.name, list(one.teams), list(one.repositories)) for one in service.members(admin, "acme")]
+    assert members == [("admin", ["owners"], []), ("bob", ["devs", "ops"], ["app", "web"])]
+    assert service.member(admin, "acme", "bob") in service.members(admin, "acme")
+    for name in ("carol", "acme+ci", "nobody"):
+        with pytest.raises(NothingThere):
+            service.member(admin, "acme", name)
+    (outside,) = service.collaborators(admin, "acme")
+    assert (outside.name, list(outside.teams), list(outside.repositories)) == ("carol", [], ["app", "web"])
+
+
+def test_from_its_deletion_on_nobody_reaches_anything_in_an_organization(acme: House) -> None:
+    an_organization_s_repository(acme)
+    early, admin = acme.actor("admin", "acme/app"), acme.signed_in("admin")
+    identifier = id_of(acme)
+
+    acme.services.organizations.delete(admin, "acme")
+
+    with pytest.raises((Denied, NameUnknown)):
+        acme.services.uploads.push(early, APP, Digest.of(b"1"), b"1")
+    assert acme.actor("admin", "acme/app").grants["acme/app"].actions == frozenset()
+    with pytest.raises(Denied):
+        acme.services.access.standing(admin, APP, Role.READ)
+    for step in ("delete", "members"):
+        with pytest.raises(NothingThere):
+            STEPS[step](acme, admin)
+    assert due_at(PURGE, identifier) == pytest.approx(acme.clock() + SETTLED_S, abs=5)
+    assert [event["kind"] for event in events(acme, "org_delete")] == ["org_delete"]
+
+
+def test_a_deleted_name_stays_taken_until_nothing_of_it_is_left(acme: House) -> None:
+    acme.services.organizations.delete(acme.signed_in("admin"), "acme")
+
+    with pytest.raises(NameTaken, match=r"^Username is not available$"):
+        acme.services.organizations.create(acme.signed_in("admin"), "acme")
+
+
+@pytest.mark.parametrize("repositories", [0, 1, 40])
+def test_a_deletion_costs_the_same_however_much_there_is(acme: House, repositories: int) -> None:
+    for number in range(repositories):
+        an_organization_s_repository(acme, f"acme/app{number}")
+    admin = acme.signed_in("admin")
+    acme.calls.take()
+
+    acme.services.organizations.delete(admin, "acme")
+
+    assert len(acme.calls.take()) == 6
+
+
+def test_a_crash_in_making_one_leaves_nothing(house: House) -> None:
+    admin, service = house.signed_in("admin"), house.services.organizations
+    for number in range(1, 20):
+        name = f"acme{number}"
+        try:
+            with crash_before(house, number):
+                service.create(admin, name)
+            break
+        except Crash:
+            assert [row for row in rows_like(house) if name in str(row)] == []
+            service.create(admin, name)
+    assert number > 1
+
+
+def test_a_crash_in_a_deletion_leaves_all_or_nothing(house: House) -> None:
+    admin, service = house.signed_in("admin"), house.services.organizations
+    for number in range(1, 20):
+        name = f"acme{number}"
+        service.create(admin, name)
+        identifier = id_of(house, name)
+        try:
+            with crash_before(house, number):
+                service.delete(admin, name)
+            break
+        except Crash:
+            assert (id_of(house, name), due_at(PURGE, identifier)) == (identifier, None)
+            service.delete(admin, name)
+            assert due_at(PURGE, identifier) is not None
+    assert number > 3
+
+
+def test_superusers_list_all_organizations_page_by_page(acme: House) -> None:
+    service, admin = acme.services.organizations, acme.signed_in("admin")
+    for name in ("beta", "gone", "zeta"):
+        service.create(acme.signed_in("bob"), name, f"{name}@example.com")
+    service.delete_any(admin, "gone")
+
+    found, following = service.everywhere(admin, "", 2)
+    assert ([one.name for one in found], following) == (["acme", "beta"], "beta")
+    rest, following = service.everywhere(admin, "beta", 100)
+    assert ([(one.name, one.email) for one in rest], following) == ([("zeta", "zeta@example.com")], None)
+    assert service.listed(admin, "beta") == found[1]
+    with pytest.raises(NothingThere):
+        service.listed(admin, "gone")
+
+
+def test_superusers_end_the_organizations_of_others_and_nobody_else_does(acme: House) -> None:
+    service = acme.services.organizations
+    service.create(acme.signed_in("bob"), "bobs")
+
+    for step in (service.delete_any, service.listed, lambda actor, _: service.everywhere(actor, "", 5)):
+        with pytest.raises(Denied):
+            step(acme.signed_in("bob"), "acme")
+        with pytest.raises(Unauthenticated):
+            step(ANONYMOUS, "acme")
+        with pytest.raises(Denied):
+            step(replace(acme.signed_in("admin"), scopes=frozenset({"org:admin"})), "acme")
+    service.delete_any(acme.signed_in("admin"), "bobs")
+    for name in ("bobs", "bob", "none"):
+        with pytest.raises(NothingThere):
+            service.delete_any(acme.signed_in("admin"), name)
+    (event,) = events(acme, "org_delete")
+    assert event["performer"] == "admin"

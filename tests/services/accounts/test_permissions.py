@@ -1,0 +1,242 @@
+"""Roles on repositories: given by those who administer them, to users, robots and teams, and taken back."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.accounts import RobotName
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NotGiven, NothingThere
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.teams import TeamRole
+from chalicelib.services.accounts.permissions import Permission
+from tests.support.backends import House
+from tests.support.builders import a_repository, a_team, an_organization, an_organization_s_repository
+from tests.support.crashes import Crash, crash_before, meanwhile
+from tests.support.rows import events, rows_like
+
+APP, OWN = RepositoryName.parse("acme/app"), RepositoryName.parse("admin/app")
+USER, TEAM = "user", "team"
+
+
+@pytest.fixture
+def acme(house: House) -> House:
+    an_organization(house)
+    an_organization_s_repository(house)
+    for name in ("bob", "carol"):
+        house.user(name)
+    return house
+
+
+def give(house: House, holder: str, role: Role, kind: str = USER, name: RepositoryName = APP) -> Permission:
+    return house.services.permissions.put(house.signed_in("admin"), name, kind, holder, role)
+
+
+def actions(house: House, who: str) -> frozenset[str]:
+    return house.actor(who, "acme/app", actions="*").grants["acme/app"].actions
+
+
+def test_a_role_is_given_changed_and_taken_back(acme: House) -> None:
+    service, admin = acme.services.permissions, acme.signed_in("admin")
+
+    assert give(acme, "bob", Role.READ) == Permission("bob", "user", Role.READ, is_member=False)
+    assert actions(acme, "bob") == Role.READ.actions
+    assert give(acme, "bob", Role.WRITE) == service.get(admin, APP, USER, "bob")
+    assert actions(acme, "bob") == Role.WRITE.actions
+    service.remove(admin, APP, USER, "bob")
+    assert actions(acme, "bob") == frozenset()
+    kinds = [event["kind"] for event in events(acme) if event["kind"].endswith("repo_permission")]
+    assert kinds == ["add_repo_permission", "change_repo_permission", "delete_repo_permission"]
+    assert '"username":"bob","namespace":"acme","repo":"app","role":"write"' in events(acme, "change")[0]["metadata"]
+
+
+def test_a_push_under_way_ends_with_the_role(acme: House) -> None:
+    give(acme, "bob", Role.WRITE)
+    early = acme.actor("bob", "acme/app")
+
+    acme.services.permissions.remove(acme.signed_in("admin"), APP, USER, "bob")
+
+    with pytest.raises((Denied, NameUnknown)):
+        acme.services.uploads.push(early, APP, Digest.of(b"1"), b"1")
+
+
+def test_all_roles_are_listed_by_name_users_and_robots_apart_from_teams(acme: House) -> None:
+    admin, service = acme.signed_in("admin"), acme.services.permissions
+    acme.services.robots.create(admin, RobotName.parse("acme+ci"))
+    a_team(acme, "devs", TeamRole.MEMBER, "bob")
+    for holder, role in (("carol", Role.ADMIN), ("acme+ci", Role.WRITE), ("bob", Role.READ)):
+        give(acme, holder, role)
+    give(acme, "devs", Role.WRITE, TEAM)
+
+    assert service.of_repository(admin, APP, USER) == [
+        Permission("acme+ci", "robot", Role.WRITE, is_member=True),
+        Permission("bob", "user", Role.READ, is_member=True),
+        Permission("carol", "user", Role.ADMIN, is_member=False),
+    ]
+    assert service.of_repository(admin, APP, TEAM) == [Permission("devs", "team", Role.WRITE)]
+    assert service.get(admin, APP, USER, "acme+ci").is_robot
+    assert service.get(admin, APP, TEAM, "devs") == Permission("devs", "team", Role.WRITE)
+
+
+def test_a_user_s_repository_knows_no_membership(acme: House) -> None:
+    a_repository(acme)
+
+    assert give(acme, "bob", Role.READ, name=OWN).is_member is None
+    (listed,) = acme.services.permissions.of_repository(acme.signed_in("admin"), OWN, USER)
+    assert listed.is_member is None
+
+
+def test_what_nobody_gave_is_told_in_quay_s_words(acme: House) -> None:
+    service, admin = acme.services.permissions, acme.signed_in("admin")
+    a_team(acme, "devs", TeamRole.MEMBER)
+
+    for step in (service.get, service.remove):
+        for holder in ("bob", "nobody", "acme", ""):
+            with pytest.raises(NotGiven, match=r"^User does not have permission for repo\.$"):
+                step(admin, APP, USER, holder)
+        for holder in ("devs", "none"):
+            with pytest.raises(NotGiven, match=r"^Team does not have permission for repo\.$"):
+                step(admin, APP, TEAM, holder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "holder", "why"),
+    [
+        (USER, "nobody", "Invalid username: nobody"),
+        (USER, "acme", "Invalid username: acme"),
+        (USER, "bob+ci", "Cannot add robot bob+ci under namespace acme"),
+        (TEAM, "none", "No team none in organization acme"),
+        (TEAM, "bob", "No team bob in organization acme"),
+    ],
+)
+def test_who_can_have_no_role_is_told_why(acme: House, kind: str, holder: str, why: str) -> None:
+    acme.robot("bob+ci")
+
+    with pytest.raises(FieldInvalid) as refused:
+        give(acme, holder, Role.READ, kind)
+    assert str(refused.value) == why
+
+
+def test_the_owner_of_a_namespace_is_its_admin_and_nothing_less(acme: House) -> None:
+    a_repository(acme)
+
+    with pytest.raises(FieldInvalid, match="owner must always be admin"):
+        give(acme, "admin", Role.READ, name=OWN)
+
+
+def test_roles_by_teams_and_by_oneself_are_told_together(acme: House) -> None:
+    service, admin = acme.services.permissions, acme.signed_in("admin")
+    a_team(acme, "devs", TeamRole.MEMBER, "bob")
+    give(acme, "bob", Role.READ)
+    give(acme, "devs", Role.WRITE, TEAM)
+
+    assert service.transitive(admin, APP, "bob") == [Role.READ, Role.WRITE]
+    assert service.transitive(admin, APP, "admin") == [Role.ADMIN]
+    assert service.transitive(admin, APP, "carol") == []
+    for name in ("nobody", "acme"):
+        with pytest.raises(NothingThere):
+            service.transitive(admin, APP, name)
+
+
+STEPS: dict[str, Callable[[House, Actor], object]] = {
+    "list": lambda house, actor: house.services.permissions.of_repository(actor, APP, USER),
+    "get": lambda house, actor: house.services.permissions.get(actor, APP, USER, "carol"),
+    "put": lambda house, actor: house.services.permissions.put(actor, APP, USER, "bob", Role.ADMIN),
+    "put a team": lambda house, actor: house.services.permissions.put(actor, APP, TEAM, "devs", Role.ADMIN),
+    "remove": lambda house, actor: house.services.permissions.remove(actor, APP, USER, "carol"),
+    "transitive": lambda house, actor: house.services.permissions.transitive(actor, APP, "carol"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_who_does_not_administer_the_repository_is_refused(acme: House, step: str) -> None:
+    a_team(acme, "devs", TeamRole.CREATOR, "bob")
+    give(acme, "carol", Role.WRITE)
+    before = rows_like(acme)
+
+    for name in ("bob", "carol"):
+        with pytest.raises(Denied):
+            STEPS[step](acme, acme.signed_in(name))
+    with pytest.raises(Denied):
+        STEPS[step](acme, replace(acme.signed_in("admin"), scopes=frozenset({"repo:write", "org:admin"})))
+    with pytest.raises(Denied):
+        STEPS[step](acme, ANONYMOUS)
+    assert rows_like(acme) == before
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_repository_that_is_not_there_is_none_to_strangers_as_a_private_one_is(acme: House, step: str) -> None:
+    stranger = acme.signed_in("bob")
+
+    with pytest.raises(Denied) as private:
+        STEPS[step](acme, stranger)
+    acme.services.organizations.delete(acme.signed_in("admin"), "acme")
+    with pytest.raises(Denied) as gone:
+        STEPS[step](acme, stranger)
+    assert str(private.value) == str(gone.value)
+
+
+def test_a_robot_made_again_and_a_team_made_again_inherit_nothing(acme: House) -> None:
+    admin, robot = acme.signed_in("admin"), RobotName.parse("acme+ci")
+    acme.services.robots.create(admin, robot)
+    a_team(acme, "devs", TeamRole.MEMBER, "bob")
+    give(acme, "acme+ci", Role.WRITE)
+    give(acme, "devs", Role.WRITE, TEAM)
+
+    acme.services.robots.delete(admin, robot)
+    acme.services.teams.remove(admin, "acme", "devs")
+    acme.services.robots.create(admin, robot)
+    a_team(acme, "devs", TeamRole.MEMBER, "bob")
+
+    service = acme.services.permissions
+    assert service.of_repository(admin, APP, USER) == service.of_repository(admin, APP, TEAM) == []
+    assert actions(acme, "bob") == frozenset()
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_a_holder_deleted_under_way_is_given_nothing(acme: House, number: int) -> None:
+    acme.services.robots.create(acme.signed_in("admin"), RobotName.parse("acme+ci"))
+
+    def delete() -> None:
+        acme.services.robots.delete(acme.signed_in("admin"), RobotName.parse("acme+ci"))
+
+    with meanwhile(acme, number, delete) as done, suppress(FieldInvalid):
+        give(acme, "acme+ci", Role.READ)
+
+    rows = [row["sk"] for row in rows_like(acme) if row["sk"].startswith(("PERM#", "GIVEN#", "GRANT#"))]
+    assert len(rows) == (0 if done else 3)
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_a_team_deleted_under_way_is_given_nothing(acme: House, number: int) -> None:
+    a_team(acme, "devs", TeamRole.MEMBER)
+
+    with (
+        meanwhile(acme, number, lambda: acme.services.teams.remove(acme.signed_in("admin"), "acme", "devs")) as done,
+        suppress(FieldInvalid),
+    ):
+        give(acme, "devs", Role.READ, TEAM)
+
+    rows = [row["sk"] for row in rows_like(acme) if row["sk"].startswith(("PERM#", "GRANT#"))]
+    assert len(rows) == (0 if done else 2)
+
+
+@pytest.mark.parametrize(("kind", "holder"), [(USER, "bob"), (TEAM, "devs")])
+def test_a_crash_leaves_both_sides_of_a_role_or_none(acme: House, kind: str, holder: str) -> None:
+    a_team(acme, "devs", TeamRole.MEMBER)
+    for number in range(1, 30):
+        try:
+            with crash_before(acme, number):
+                give(acme, holder, Role.READ, kind)
+                give(acme, holder, Role.WRITE, kind)
+                acme.services.permissions.remove(acme.signed_in("admin"), APP, kind, holder)
+            break
+        except Crash:
+            given = [row["role"] for row in rows_like(acme, "R#", "PERM#")]
+            found = [row["role"] for row in rows_like(acme, "", "GRANT#")]
+            assert given == found
+            assert len(rows_like(acme, "N#", "GIVEN#")) == (len(given) if kind == USER else 0)
+    assert number > 10

@@ -1,0 +1,396 @@
+"""Quotas: who reads and gives them, and how they hold against every way in."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+
+import pytest
+
+from chalicelib.domain.accounts import Kind
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import (
+    AlreadyThere,
+    Denied,
+    FieldInvalid,
+    NothingThere,
+    QuotaExceeded,
+    RegistryError,
+    Unauthenticated,
+)
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.timers import QUOTA, Due
+from chalicelib.services.accounts.quotas import Amount, Holder, check_room
+from chalicelib.services.lifecycle.timers import Timers
+from chalicelib.storage.accounts.quotas import linked_bytes
+from chalicelib.storage.timers import TimerStore
+from tests.support.backends import House
+from tests.support.builders import (
+    a_bare_push,
+    a_blob,
+    a_granted,
+    a_manifest,
+    a_push,
+    a_repository,
+    an_organization,
+    at_the_edge,
+    someone,
+)
+from tests.support.crashes import Crash, before_calls, crash_before, crash_everywhere
+from tests.support.rows import ABSENT, events, rows_like, set_link_state
+
+ACME, MINE = Holder("acme", Kind.ORGANIZATION), Holder()
+GIVEN = Holder("acme", Kind.ORGANIZATION, by_superuser=True)
+BASE = RepositoryName.parse("bob/base")
+ADMINS = Holder("admin", Kind.USER, by_superuser=True)
+
+
+def give(house: House, number: int, *limits: tuple[str, int], holder: Holder = ADMINS) -> int:
+    """Gives a quota of so many bytes with limits; gives its id."""
+    quotas, actor = house.services.quotas, house.signed_in("admin")
+    quotas.create(actor, holder, Amount(number))
+    quota = quotas.of(actor, holder)
+    assert quota is not None
+    for severity, percent in limits:
+        quotas.add_limit(actor, holder, quota.id, severity, percent)
+    return quota.id
+
+
+def test_a_quota_is_given_changed_and_taken_away_and_all_of_it_is_recorded(house: House) -> None:
+    an_organization(house)
+    quotas, actor = house.services.quotas, house.signed_in("admin")
+    identifier = give(house, 2_000_000, ("Warning", 80), holder=GIVEN)
+
+    assert quotas.change(actor, GIVEN, identifier, Amount(limit="5 MiB")).limit_bytes == 5 * 1024**2
+    (limit,) = quotas.get(actor, ACME, identifier).limits
+    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, percent=70).percent == 70
+    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, "Reject").percent == 70
+    quotas.delete_limit(actor, GIVEN, identifier, limit.id)
+    quotas.delete(actor, GIVEN, identifier)
+
+    assert quotas.of(actor, ACME) is None
+    assert [event["kind"].removeprefix("org_") for event in events(house, "org_")] == [
+        "create_quota", "create_quota_limit", "change_quota", "change_quota_limit", "change_quota_limit",
+        "delete_quota_limit", "delete_quota",
+    ]  # fmt: skip
+
+
+def test_a_namespace_has_one_quota(house: House) -> None:
+    give(house, 10)
+
+    with pytest.raises(AlreadyThere, match="already exists"):
+        give(house, 20)
+
+
+def test_of_two_who_give_one_at_once_one_does(house: House) -> None:
+    def attempt(number: int) -> bool:
+        try:
+            house.services.quotas.create(house.signed_in("admin"), ADMINS, Amount(number))
+        except AlreadyThere:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(attempt, range(4))) == [False, False, False, True]
+    assert len(events(house, "org_create_quota")) == 1
+
+
+def test_a_crash_leaves_a_quota_whole(house: House) -> None:
+    def prepare(number: int) -> Callable[[], object]:
+        quotas, actor = house.services.quotas, house.signed_in("admin")
+        quota = quotas.of(actor, ADMINS)
+        if quota is None:
+            quotas.create(actor, ADMINS, Amount(number))
+            quota = quotas.of(actor, ADMINS)
+        assert quota is not None
+        return lambda: quotas.change(actor, ADMINS, quota.id, Amount(number + 100))
+
+    crash_everywhere(house, prepare)
+
+
+def test_members_read_superusers_give_and_nobody_else_does_either(house: House) -> None:
+    an_organization(house, owner=house.user("alice").name)
+    house.user("bob")
+    identifier = give(house, 10, ("Warning", 50), holder=GIVEN)
+    quotas, alice = house.services.quotas, house.signed_in("alice")
+    (limit,) = quotas.get(alice, ACME, identifier).limits
+
+    def writes(actor: Actor, holder: Holder) -> list[Callable[[], object]]:
+        return [
+            lambda: quotas.create(actor, holder, Amount(-1)),
+            lambda: quotas.change(actor, holder, identifier, Amount(1)),
+            lambda: quotas.delete(actor, holder, identifier),
+            lambda: quotas.add_limit(actor, holder, identifier, "Explode", 1),
+            lambda: quotas.change_limit(actor, holder, identifier, limit.id, percent=1),
+            lambda: quotas.delete_limit(actor, holder, identifier, limit.id),
+        ]
+
+    refused: list[tuple[Callable[[], object], type[RegistryError]]] = []
+    for name in ("alice", "bob"):
+        actor = house.signed_in(name)
+        refused += [(write, Denied) for holder in (ACME, GIVEN) for write in writes(actor, holder)]
+    refused += [(write, Denied) for write in writes(house.signed_in("admin"), ACME)]
+    refused += [(write, Unauthenticated) for write in writes(ANONYMOUS, GIVEN)]
+    refused += [(lambda: quotas.of(house.signed_in("bob"), ACME), Denied)]
+    refused += [(lambda: quotas.of(alice, GIVEN), Denied)]
+    refused += [(lambda holder=holder: quotas.of(ANONYMOUS, holder), Unauthenticated) for holder in (ACME, MINE, GIVEN)]
+    for ask, kind in refused:
+        with pytest.raises(kind):
+            ask()
+    assert quotas.get(house.signed_in("admin"), ACME, identifier).limits == (limit,)
+
+
+def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_house) -> None:
+    house = new_house(superusers_full_access=True)
+    an_organization(house, owner=house.user("alice").name)
+    quotas = house.services.quotas
+    quotas.create(house.signed_in("admin"), ACME, Amount(10))
+
+    assert quotas.of(house.signed_in("alice"), ACME) is not None
+    with pytest.raises(Denied):
+        quotas.create(house.signed_in("alice"), ACME, Amount(10))
+
+
+@pytest.mark.parametrize(
+    ("holder", "identifier"),
+    [
+        (Holder("nowhere", Kind.ORGANIZATION, by_superuser=True), None),
+        (Holder("acme", Kind.USER, by_superuser=True), None),
+        (Holder("admin", Kind.ORGANIZATION, by_superuser=True), None),
+        (Holder("nowhere", Kind.ORGANIZATION), None),
+        (GIVEN, 1),
+        (ADMINS, 1),
+    ],
+)
+def test_what_is_not_there_is_told(house: House, holder: Holder, identifier: int | None) -> None:
+    an_organization(house)
+    quotas, actor = house.services.quotas, house.signed_in("admin")
+
+    with pytest.raises(NothingThere):
+        quotas.get(actor, holder, identifier or 1)
+    if holder.by_superuser:
+        with pytest.raises(NothingThere):
+            quotas.change(actor, holder, identifier or 1, Amount(1))
+
+
+def test_bytes_that_cannot_be_are_refused(house: House) -> None:
+    with pytest.raises(FieldInvalid):
+        give(house, -1)
+
+
+# Each way in brings a blob of 64 bytes into admin/app.
+def by_push(house: House) -> None:
+    a_blob(house)
+
+
+def by_chunks(house: House) -> None:
+    actor, uploads, content = someone(house, "admin", "admin/app"), house.services.uploads, b"x" * 64
+    _, name = house.owner()
+    progress = uploads.append(actor, name, uploads.begin(actor, name).token, content, None)
+    uploads.close(actor, name, progress.token, Digest.of(content), b"", None)
+
+
+def by_one_put(house: House) -> None:
+    actor, uploads, content = someone(house, "admin", "admin/app"), house.services.uploads, b"y" * 64
+    _, name = house.owner()
+    uploads.close(actor, name, uploads.begin(actor, name).token, Digest.of(content), content, None)
+
+
+def by_mount(house: House) -> None:
+    digest = a_blob(house, b"z" * 64, str(BASE))
+    a_granted(house, "admin", Role.READ, str(BASE))
+    target = house.services.repositories.for_push(someone(house, "admin", "admin/app"), house.owner()[1])
+    assert house.services.blobs.mount(someone(house, "admin", "admin/app", str(BASE)), target, digest, BASE)
+
+
+def by_adoption(house: House) -> None:
+    content = b"w" * 64
+    at_the_edge(house, content)
+    actor, name = house.owner()
+    house.services.blobs.find(actor, name, Digest.of(content))
+
+
+WAYS = [by_push, by_chunks, by_one_put, by_mount, by_adoption]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_in_is_refused_above_the_limit_and_open_up_to_it(house: House, way: Callable[[House], None]) -> None:
+    house.user("bob")
+    a_blob(house, b"first" * 8)
+    identifier = give(house, 206, ("Reject", 50), ("Warning", 10))
+    with pytest.raises(QuotaExceeded) as raised:
+        way(house)
+    assert (raised.value.namespace, raised.value.limit_bytes) == ("admin", 103)
+
+    house.services.quotas.change(house.signed_in("admin"), ADMINS, identifier, Amount(208))
+    way(house)
+    with pytest.raises(QuotaExceeded):
+        a_blob(house, b"1")
+
+
+def test_what_is_there_may_come_again(house: House) -> None:
+    content = b"first" * 8
+    a_blob(house, content)
+    give(house, 41, ("Reject", 100))
+
+    a_blob(house, content)
+    with pytest.raises(QuotaExceeded):
+        a_blob(house, content, "admin/other")
+
+
+def test_a_manifest_is_refused_once_the_namespace_is_above_its_limit(house: House) -> None:
+    manifest = a_push(house, "v1")
+    identifier = give(house, 10, ("Reject", 100))
+    with pytest.raises(QuotaExceeded):
+        a_bare_push(house, manifest, "v2")
+    with pytest.raises(QuotaExceeded):
+        a_bare_push(house, a_manifest(), "v3")
+
+    house.services.quotas.change(house.signed_in("admin"), ADMINS, identifier, Amount(10_000))
+    a_bare_push(house, manifest, "v2")
+
+
+def test_a_quota_that_only_warns_refuses_nothing(house: House) -> None:
+    give(house, 0, ("Warning", 1))
+
+    a_push(house, "v1")
+
+
+def test_a_quota_of_nothing_lets_nothing_in(house: House) -> None:
+    give(house, 0, ("Reject", 100))
+
+    with pytest.raises(QuotaExceeded):
+        a_blob(house)
+    a_bare_push(house, a_manifest(), "empty")
+
+
+@pytest.mark.parametrize("limit", ["Warning", "Reject"])
+def test_a_push_reads_sizes_only_where_there_is_a_limit(house: House, limit: str) -> None:
+    name = house.owner()[1]
+    actor = someone(house, "admin", "admin/app")
+    house.services.repositories.for_push(actor, name)
+    actor = someone(house, "admin", "admin/app")
+
+    def calls() -> list[str]:
+        content = str(house.clock()).encode()
+        house.calls.take()
+        house.services.uploads.push(actor, name, Digest.of(content), content)
+        return house.calls.take()
+
+    without = calls()
+    identifier = give(house, 10**6)
+    assert calls() == without
+    house.services.quotas.add_limit(house.signed_in("admin"), ADMINS, identifier, limit, 100)
+    more = ["BatchGetItem", "GetItem"] if limit == "Reject" else ["BatchGetItem"]
+    assert sorted(calls()) == sorted([*without, *more])
+
+
+def test_what_is_no_namespace_has_room(house: House) -> None:
+    house.calls.take()
+    check_room(None, 10, 0)
+
+    assert house.calls.take() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_two_that_come_at_once_to_the_last_place_do_not_both_get_in(house: House, way: Callable[[House], None]) -> None:
+    house.user("bob")
+    a_blob(house, b"first" * 8)
+    give(house, 40 + 64, ("Reject", 100))
+    overtook: list[bool] = []
+
+    def called(*_: object, **call: object) -> None:
+        """Before it is written, another push takes the room that it saw."""
+        if call.get("operation_name") == "TransactWriteItems" and not overtook and has_looked(house):
+            overtook.append(True)
+            a_blob(house, b"the other " * 6, "admin/other")
+
+    house.calls.take()
+    with pytest.raises(QuotaExceeded), before_calls(house, called):
+        way(house)
+    assert overtook
+    assert linked_bytes(house.account("admin").id) == 40 + 60
+
+
+def has_looked(house: House) -> bool:
+    """Whether the room has been looked for: what is written next is the bytes."""
+    return "GetItem" in house.calls.names[-5:]
+
+
+def test_many_at_once_fill_a_quota_to_its_last_byte_and_no_further(house: House) -> None:
+    give(house, 64 * 5, ("Reject", 100))
+    a_repository(house)
+    refused: list[str] = []
+
+    def push(number: int) -> None:
+        try:
+            a_blob(house, bytes([number]) * 64)
+        except QuotaExceeded as error:
+            refused.append(str(error))
+
+    threads = [Thread(target=push, args=(number,)) for number in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(refused) == 4
+    assert linked_bytes(house.account("admin").id) == 64 * 5
+
+
+def warned(house: House) -> list[int]:
+    return [json.loads(row["metadata"])["threshold_percent"] for row in events(house, "quota_warning")]
+
+
+def tick(house: House, seconds: int = 61) -> None:
+    house.clock.ahead_s += seconds
+    Timers(TimerStore(), {QUOTA: house.services.quotas.warn}, house.clock).run(lambda: 60.0)
+
+
+def test_a_limit_that_warns_is_recorded_once_when_it_is_passed_and_again_after_it_was_not(house: House) -> None:
+    give(house, 200, ("Warning", 50), ("Warning", 90))
+    repository = a_repository(house)
+    a_blob(house, b"a" * 64)
+    tick(house)
+    assert warned(house) == []
+    digest = a_blob(house, b"b" * 64)
+    tick(house)
+    a_blob(house, b"c")
+    tick(house)
+    assert warned(house) == [50]
+    a_blob(house, b"d" * 64)
+    tick(house)
+    assert sorted(warned(house)) == [50, 90]
+
+    for name in (digest, Digest.of(b"d" * 64)):
+        set_link_state(repository, name, ABSENT)
+    tick(house, 86_500)
+    a_blob(house, b"e" * 64)
+    tick(house)
+    assert sorted(warned(house)) == [50, 50, 90]
+
+
+def test_a_warning_that_dies_anywhere_is_recorded_once(house: House) -> None:
+    give(house, 100, ("Warning", 50))
+    a_blob(house, b"a" * 64)
+    number = 0
+    while True:
+        number += 1
+        try:
+            with crash_before(house, number):
+                house.services.quotas.warn(Due(QUOTA, house.account("admin").id, 0), lambda: True)
+            break
+        except Crash:
+            continue
+    assert warned(house) == [50]
+
+
+def test_a_namespace_without_a_quota_any_more_is_no_longer_looked_at(house: House) -> None:
+    identifier = give(house, 100, ("Warning", 50))
+    a_blob(house, b"a" * 64)
+    house.services.quotas.delete(house.signed_in("admin"), ADMINS, identifier)
+    tick(house)
+
+    assert warned(house) == []
+    assert rows_like(house, "TIMER#quota") == []

@@ -1,0 +1,50 @@
+"""The registry's size: counted for superusers, in as many turns as it takes."""
+
+import pytest
+
+from chalicelib.domain.errors import Denied, Unauthenticated
+from chalicelib.domain.permissions import ANONYMOUS
+from chalicelib.services.accounts.registry_size import LONGEST_S, RegistrySize, RegistrySizes
+from chalicelib.storage.accounts.registry_size import RegistrySizeStore
+from tests.support.backends import House
+from tests.support.builders import a_blob, an_organization
+
+
+def test_bytes_of_users_and_organizations_are_counted_when_somebody_asks(house: House) -> None:
+    an_organization(house, "acme")
+    for repository in ("admin/app", "admin/other"):
+        a_blob(house, b"x" * 100, repository)
+    admin, sizes = house.signed_in("admin"), house.services.registry_sizes
+    assert sizes.last(admin) == RegistrySize(0, None, is_running=False)
+
+    counted = sizes.count(admin)
+
+    assert (counted.bytes, counted.is_running) == (200, False)
+    assert counted.counted_at is not None
+    assert sizes.last(admin) == counted
+    assert sizes.count(admin).bytes == 200
+
+
+def test_a_long_count_goes_on_where_it_stopped(house: House) -> None:
+    a_blob(house, b"x" * 100)
+    moments = iter(range(0, 1000, int(LONGEST_S)))
+    slow = RegistrySizes(
+        house.services.access, RegistrySizeStore(house.services._accounts), lambda: float(next(moments))
+    )
+    admin = house.signed_in("admin")
+
+    turns = [slow.count(admin)]
+    while turns[-1].is_running:
+        turns.append(slow.count(admin))
+
+    assert len(turns) > 1
+    assert [turn.bytes for turn in turns] == [0] * (len(turns) - 1) + [100]
+
+
+def test_nobody_else_counts(house: House) -> None:
+    house.user("bob")
+    for actor, refusal in ((ANONYMOUS, Unauthenticated), (house.signed_in("bob"), Denied)):
+        with pytest.raises(refusal):
+            house.services.registry_sizes.count(actor)
+        with pytest.raises(refusal):
+            house.services.registry_sizes.last(actor)

@@ -1,0 +1,232 @@
+"""Superusers: they see and manage the accounts of others, never silently, and have none of their power."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.accounts import RobotName
+from chalicelib.domain.errors import (
+    AccountUnknown,
+    Denied,
+    FieldInvalid,
+    NameTaken,
+    NothingThere,
+    RegistryError,
+    SuperuserKept,
+    Unauthenticated,
+    WrongCredentials,
+)
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import ANONYMOUS, PUSH, Actor, Role
+from chalicelib.services.accounts.superusers import Changes, User
+from chalicelib.services.security.throttles import REGISTRY
+from tests.support.backends import House
+from tests.support.builders import a_push, a_repository, an_organization, someone
+from tests.support.crashes import crash_everywhere
+from tests.support.rows import events
+
+
+@pytest.fixture
+def bob(house: House) -> House:
+    """A house with another user."""
+    house.services.accounts.create_user("bob", "password", "bob@example.com")
+    return house
+
+
+def test_users_are_told_by_name_a_page_at_a_time(house: House) -> None:
+    for name in ("bob", "carol", "dave"):
+        house.user(name)
+    admin, superusers = house.signed_in("admin"), house.services.superusers
+
+    first = superusers.users(admin, "", 2)
+    second = superusers.users(admin, first.following or "", 2)
+
+    assert [user.name for user in (*first.users, *second.users)] == ["admin", "bob", "carol", "dave"]
+    assert (first.following, second.following) == ("bob", None)
+    assert first.users[0] == User("admin", None, is_superuser=True, is_enabled=True)
+
+
+def test_users_who_are_disabled_or_gone_are_told_apart(bob: House) -> None:
+    bob.user("carol")
+    admin, superusers = bob.signed_in("admin"), bob.services.superusers
+    superusers.change(admin, "bob", Changes(enabled=False))
+    bob.services.departures.dismiss(admin, "carol")
+
+    assert [user.name for user in superusers.users(admin, "", 9).users] == ["admin", "bob"]
+    assert [user.name for user in superusers.users(admin, "", 9, with_disabled=False).users] == ["admin"]
+
+
+def test_a_list_costs_one_query_and_one_batch(bob: House) -> None:
+    admin = bob.signed_in("admin")
+    bob.calls.take()
+
+    bob.services.superusers.users(admin, "", 50)
+
+    assert bob.calls.take() == ["Query", "BatchGetItem"]
+
+
+def test_a_new_user_has_a_password_that_is_told_once(house: House) -> None:
+    user, password = house.services.superusers.create(house.signed_in("admin"), "bob", "bob@example.com")
+
+    assert user == User("bob", "bob@example.com", is_superuser=False, is_enabled=True)
+    assert house.services.doors.by_password(REGISTRY, "bob", password).name == "bob"
+    assert [event["performer"] for event in events(house, "user_create")] == ["admin", "admin"]
+    with pytest.raises(NameTaken):
+        house.services.superusers.create(house.signed_in("admin"), "bob", None)
+
+
+def test_a_password_is_never_set_silently(bob: House) -> None:
+    session = bob.services.sessions.begin(bob.account("bob"))
+
+    bob.services.superusers.change(bob.signed_in("admin"), "bob", Changes(password="password-2"))
+
+    assert bob.services.sessions.believe(session.cookie) is None
+    with pytest.raises(WrongCredentials):
+        bob.services.doors.by_password(REGISTRY, "bob", "password")
+    (notice,) = bob.services.notices.page(bob.signed_in("bob"), 0, 5).notices
+    assert (notice.kind, notice.metadata) == ("password_changed_by_superuser", {"by": "admin"})
+    (event,) = events(bob, "user_change_password")
+    assert (event["namespace_id"], event["performer"]) == (bob.account("bob").id, "admin")
+    assert json.loads(event["metadata"]) == {"username": "bob", "superuser": "admin"}
+
+
+def test_an_address_moves_and_the_user_is_told(bob: House) -> None:
+    bob.services.superusers.change(bob.signed_in("admin"), "bob", Changes(email="new@example.com"))
+
+    bob.services.accounts.create_user("carol", "password", "bob@example.com")
+    with pytest.raises(FieldInvalid, match="another account"):
+        bob.services.superusers.change(bob.signed_in("admin"), "bob", Changes(email="bob@example.com"))
+    (notice,) = bob.services.notices.page(bob.signed_in("bob"), 0, 5).notices
+    assert notice.metadata == {"by": "admin", "email": "new@example.com"}
+    assert len(events(bob, "user_change_email")) == 1
+
+
+def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: House) -> None:
+    admin, row = bob.signed_in("admin"), bob.account("bob")
+    session = bob.services.sessions.begin(row)
+    _, robot_token = bob.robot("bob+ci")
+
+    bob.services.superusers.change(admin, "bob", Changes(enabled=False))
+    with pytest.raises(WrongCredentials):
+        bob.services.doors.by_password(REGISTRY, "bob", "password")
+    with pytest.raises(WrongCredentials):
+        bob.services.doors.recognise("bob+ci", robot_token)
+    bob.services.superusers.change(admin, "bob", Changes(enabled=True))
+    bob.services.superusers.change(admin, "bob", Changes(enabled=True))
+
+    assert bob.services.sessions.believe(session.cookie) is None
+    assert bob.services.doors.by_password(REGISTRY, "bob", "password").id == row.id
+    kinds = [event["kind"] for event in events(bob) if event["kind"] in ("user_disable", "user_enable")]
+    assert kinds == ["user_disable", "user_enable"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [Changes(password="x"), Changes(email="non sense")],
+    ids=["password", "email"],
+)
+def test_a_change_that_cannot_be_changes_nothing(bob: House, changes: Changes) -> None:
+    with pytest.raises(FieldInvalid):
+        bob.services.superusers.change(bob.signed_in("admin"), "bob", changes)
+    assert bob.account("bob").epoch == 0
+
+
+@pytest.mark.parametrize(
+    "changes", [Changes(enabled=False), Changes(password="password-2"), Changes(email="x@example.com")]
+)
+def test_no_superuser_is_changed_by_a_superuser(house: House, changes: Changes) -> None:
+    with pytest.raises(SuperuserKept, match="Cannot update a superuser"):
+        house.services.superusers.change(house.signed_in("admin"), "admin", changes)
+
+
+def test_what_is_no_user_is_unknown(house: House) -> None:
+    an_organization(house)
+    house.robot("admin+ci")
+    admin, superusers = house.signed_in("admin"), house.services.superusers
+    for name in ("nobody", "acme", "admin+ci"):
+        with pytest.raises(AccountUnknown):
+            superusers.user(admin, name)
+        with pytest.raises(AccountUnknown):
+            superusers.change(admin, name, Changes(enabled=False))
+
+
+def test_nobody_else_does_any_of_this(bob: House) -> None:
+    row, superusers = bob.account("admin"), bob.services.superusers
+    narrowed = Actor(row.id, row.name, is_superuser=True, scopes=frozenset({"user:admin", "org:admin"}))
+    for actor, refusal in ((ANONYMOUS, Unauthenticated), (bob.signed_in("bob"), Denied), (narrowed, Denied)):
+        attempts: list[Callable[[], object]] = [
+            lambda actor=actor: superusers.users(actor, "", 5),  # type: ignore[misc]
+            lambda actor=actor: superusers.user(actor, "bob"),  # type: ignore[misc]
+            lambda actor=actor: superusers.create(actor, "carol", None),  # type: ignore[misc]
+            lambda actor=actor: superusers.change(actor, "bob", Changes(enabled=False)),  # type: ignore[misc]
+            lambda actor=actor: bob.services.departures.dismiss(actor, "bob"),  # type: ignore[misc]
+        ]
+        for attempt in attempts:
+            with pytest.raises(refusal):
+                attempt()
+
+
+def test_a_crash_in_a_change_leaves_all_or_nothing(house: House) -> None:
+    def prepare(number: int) -> Callable[[], object]:
+        house.user(f"user{number}")
+        admin, changes = house.signed_in("admin"), Changes(email=f"{number}@example.com", enabled=False)
+
+        def operation() -> None:
+            house.services.superusers.change(admin, f"user{number}", changes)
+            assert not house.account(f"user{number}").enabled
+
+        return operation
+
+    assert crash_everywhere(house, prepare) >= 2
+
+
+def ways_in(house: House) -> dict[str, Callable[[], object]]:
+    """What a superuser might try to reach what is another user's: bob's."""
+    admin, services, app = house.signed_in("admin"), house.services, RepositoryName.parse("bob/app")
+    return {
+        "read a repository": lambda: services.access.standing(admin, app, Role.READ),
+        "write a repository": lambda: services.access.standing(admin, app, Role.WRITE),
+        "administer it": lambda: services.permissions.of_repository(admin, app, "user"),
+        "read robots": lambda: services.robots.of_namespace(admin, "bob", with_tokens=True),
+        "read a robot's token": lambda: services.robots.get(admin, RobotName.parse("bob+ci")),
+        "make a robot": lambda: services.robots.create(admin, RobotName.parse("bob+mine")),
+        "administer an organization": lambda: services.access.administered(admin, "acme"),
+        "join its owners": lambda: services.teams.add_member(admin, "acme", "owners", "admin"),
+        "read its applications": lambda: services.applications.of_organization(admin, "acme"),
+    }
+
+
+WAYS = [
+    "read a repository", "write a repository", "administer it", "read robots", "read a robot's token", "make a robot",
+    "administer an organization", "join its owners", "read its applications",
+]  # fmt: skip
+
+
+@pytest.fixture
+def others(bob: House) -> House:
+    """A house where somebody else has a private image, a robot and an organization."""
+    a_repository(bob, "bob/app")
+    a_push(bob, "v1", repository="bob/app")
+    bob.robot("bob+ci")
+    an_organization(bob, "acme", "bob")
+    return bob
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_superuser_has_no_way_into_what_is_others(others: House, way: str) -> None:
+    with pytest.raises((Denied, NothingThere, AccountUnknown, Unauthenticated)):
+        ways_in(others)[way]()
+
+
+def test_every_way_in_is_tried(others: House) -> None:
+    assert list(ways_in(others)) == WAYS
+
+
+def test_a_superusers_registry_token_neither_pulls_nor_pushes(others: House) -> None:
+    grant = someone(others, "admin", "bob/app").grants["bob/app"]
+
+    assert grant.actions == frozenset()
+    with pytest.raises(RegistryError):
+        others.services.manifests.pull(others.actor("admin", "bob/app"), RepositoryName.parse("bob/app"), "v1")
+    assert PUSH not in grant.actions

@@ -1,0 +1,273 @@
+"""The usage log: changes beside what they change, pulls once an hour or each, and never at a reader's cost."""
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.events import PULL, Event
+from chalicelib.domain.ids import is_ulid, ulid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Role
+from chalicelib.domain.pulls import HOUR_S
+from chalicelib.services.activity.usage_log import LARGEST_BATCH, PullLog, Remembered, hour_key
+from chalicelib.storage import keys
+from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.registry.repositories import RepositoryNameRow
+from chalicelib.storage.table import get
+from tests.support.backends import House
+from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a_repository, someone
+from tests.support.crashes import Crash, crash_before
+from tests.support.rows import change, events, repository_of, rows_like
+
+NAME = RepositoryName.parse("admin/app")
+
+
+class Kept(UsageStore):
+    """Keeps what it is to write, by batches, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__(1)
+        self.batches: list[list[Event]] = []
+        self.hours: list[tuple[str, int]] = []
+        self.error = error
+        self.written = threading.Event()
+
+    def write_pulls(self, pulls: list[Event], hours: Iterable[tuple[str, int]] = ()) -> None:
+        if self.error:
+            raise self.error
+        self.batches.append(list(pulls))
+        self.hours += hours
+        self.written.set()
+
+
+def a_pull(
+    at: float = 3600.0 * 100, performer: str = "admin", address: str = "10.0.0.1", repository: str = "r"
+) -> Event:
+    return Event(ulid(at), at, PULL, "n", repository, performer, address)
+
+
+def pull(house: House, reference: str = "v1", name: str = "admin") -> None:
+    house.services.manifests.pull(someone(house, name, "admin/app"), NAME, reference)
+
+
+def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(house: House) -> None:
+    manifest = a_push(house, "v1", "v2")
+    actor = someone(house, "admin", "admin/app")
+    house.services.tags.delete(actor, NAME, "v1")
+    house.services.manifests.delete(actor, NAME, manifest.digest)
+    found = events(house)[1:]
+
+    assert [row["kind"] for row in found] == [
+        "create_repo", "push_repo", "delete_tag", "delete_tag", "delete_manifest",
+    ]  # fmt: skip
+    assert {row["performer"] for row in found} == {"admin"}
+    assert {row["repository_id"] for row in found} == {repository_of(house).id}
+    assert json.loads(found[1]["metadata"]) == {
+        "repository": "admin/app",
+        "tags": ["v1", "v2"],
+        "manifest_digest": str(manifest.digest),
+        "mediaType": manifest.media_type,
+    }
+    assert {json.loads(row["metadata"])["tag"] for row in found if row["kind"] == "delete_tag"} == {"v1", "v2"}
+
+
+def test_a_push_and_a_pull_tell_of_what_kind_it_was_and_by_which_client(house: House) -> None:
+    actor = replace(someone(house, "admin", "admin/app"), agent="docker/29.0")
+    manifest = a_manifest()
+    house.services.manifests.push(actor, NAME, manifest, ["v1"])
+    house.services.manifests.pull(actor, NAME, "v1")
+
+    for kind in ("push_repo", "pull_repo"):
+        (row,) = events(house, kind)
+        told = json.loads(row["metadata"])
+        assert (told["mediaType"], told["user-agent"]) == (manifest.media_type, "docker/29.0")
+
+
+def test_a_change_and_its_record_are_one_write(house: House) -> None:
+    """A process that dies before any call of a push has left neither or both."""
+    a_repository(house)
+    for number in range(1, 4):
+        manifest = a_manifest()
+        with pytest.raises(Crash), crash_before(house, number):
+            a_bare_push(house, manifest, "v1")
+        assert events(house, "push_repo") == []
+        assert rows_like(house, "R#", "TAG#") == []
+    a_bare_push(house, a_manifest(), "v1")
+
+    assert len(events(house, "push_repo")) == len(rows_like(house, "R#", "TAG#")) == 1
+
+
+@pytest.mark.parametrize(("waits", "expected"), [({"repo_push"}, 1), ({"repo_image_expiry"}, 0), (None, 0)], ids=str)
+def test_the_outbox_gets_a_push_only_when_someone_waits_for_it(
+    house: House, waits: set[str] | None, expected: int
+) -> None:
+    repository = a_repository(house)
+    change(get(RepositoryNameRow, keys.repository_name(repository.namespace_id, "app")), waits=waits)
+    a_bare_push(house, a_manifest(), "v1")
+    found = rows_like(house, "OUT#")
+
+    assert len(found) == expected
+    assert len(events(house, "push_repo")) == 1
+    for row in found:
+        assert row["pk"] == f"OUT#{events(house, 'push_repo')[0]['sk']}"
+        assert json.loads(row["event"])["metadata"]["tags"] == ["v1"]
+
+
+def test_a_pull_is_recorded_once_an_hour(house: House) -> None:
+    a_push(house, "v1", "v2")
+    for _ in range(3):
+        pull(house)
+    assert len(events(house, PULL)) == 1
+
+    pull(house, "v2")
+    house.user("bob")
+    a_granted(house, "bob", Role.READ)
+    pull(house, name="bob")
+    assert len(events(house, PULL)) == 3
+
+    house.clock.ahead_s = HOUR_S
+    pull(house)
+    assert len(events(house, PULL)) == 4
+    assert [json.loads(row["metadata"])["reference"] for row in events(house, PULL)].count("v1") == 3
+
+
+def test_a_pull_by_tag_tells_of_which_manifest_it_was(house: House) -> None:
+    digest = a_push(house, "v1").digest
+    actor = someone(house, "admin", "admin/app")
+    told = []
+    for reference in ("v1", digest):
+        house.services.manifests.pull(actor, NAME, reference)
+        told.append([json.loads(row["metadata"]).get("manifest_digest") for row in events(house, PULL)])
+
+    assert told[0] == [str(digest)]
+    assert sorted(told[1], key=str) == [None, str(digest)]
+
+
+def test_every_pull_is_recorded_where_that_is_chosen(new_house) -> None:
+    house = new_house(pull_log="all")
+    a_push(house, "v1")
+    for _ in range(3):
+        pull(house)
+
+    assert len(events(house, PULL)) == 3
+
+
+def test_a_head_is_no_pull(house: House) -> None:
+    a_push(house, "v1")
+    house.services.manifests.find(someone(house, "admin", "admin/app"), NAME, "v1")
+
+    assert events(house, PULL) == []
+
+
+def test_actor_address_repository_reference_and_hour_each_make_a_pull_another() -> None:
+    store = Kept()
+    log = PullLog(store, hourly=True, batch_s=0)
+    others = [
+        a_pull(),
+        a_pull(performer="bob"),
+        a_pull(address="10.0.0.2"),
+        a_pull(repository="s"),
+        a_pull(3600.0 * 101),
+    ]
+    for event in (*others, *others):
+        log.add(event, "v1")
+    log.add(a_pull(), "v2")
+    log.add(a_pull(3600.0 * 100 + 3599), "v1")
+
+    written = [event.id for batch in store.batches for event in batch]
+    assert len(written) == len(set(written)) == 6
+
+
+def test_the_first_pull_of_a_repository_and_hour_takes_their_timer_along_and_no_other_does() -> None:
+    store = Kept()
+    log = PullLog(store, hourly=False, batch_s=0)
+    for repository, hour in (("r", 100), ("r", 100), ("s", 100), ("r", 101), ("s", 100)):
+        log.add(a_pull(3600.0 * hour + 5, repository=repository), "v1")
+
+    assert store.hours == [("r", 360000), ("s", 360000), ("r", 363600)]
+    assert len(store.batches) == 5
+
+
+def test_a_timer_that_could_not_be_written_is_written_with_the_next_pull() -> None:
+    store = Kept(OSError())
+    log = PullLog(store, hourly=False, batch_s=0)
+    log.add(a_pull(), "v1")
+    store.error = None
+    log.add(a_pull(), "v1")
+
+    assert store.hours == [("r", 360000)]
+
+
+def test_what_a_process_remembers_has_a_limit() -> None:
+    met = Remembered(2)
+
+    assert [met.add(what) for what in ("a", "a", "b", "c", "a")] == [True, False, True, True, True]
+    assert [what in met for what in "abc"] == [True, False, True]
+
+
+def test_two_processes_write_one_hour_s_pull_under_one_key(house: House) -> None:
+    for seconds in (1, 3000):
+        log = PullLog(UsageStore(10**9), hourly=True, batch_s=0)
+        log.add(a_pull(3600.0 * 100 + seconds), "v1")
+    (row,) = events(house, PULL)
+
+    assert is_ulid(row["sk"])
+
+
+def test_keys_of_hours_have_the_form_of_ulids_and_sort_by_hour() -> None:
+    first, second = hour_key(3600.0 * 100, "a" * 64), hour_key(3600.0 * 101, "0" * 64)
+
+    assert is_ulid(first)
+    assert first < second
+    assert first != hour_key(3600.0 * 100, "b" * 64)
+
+
+@pytest.mark.parametrize("error", [Unavailable("the table does not answer"), RuntimeError("throttled"), OSError()])
+@pytest.mark.parametrize("hourly", [True, False])
+def test_a_store_that_fails_never_fails_a_pull(error: Exception, hourly: bool) -> None:
+    log = PullLog(Kept(error), hourly=hourly, batch_s=0)
+
+    log.add(a_pull(), "v1")
+
+
+def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_house) -> None:
+    house = new_house(pull_log="all", pull_batch_s=60)
+    a_push(house, "v1")
+    pull(house)
+    house.calls.take()
+    for _ in range(30):
+        pull(house)
+    assert "BatchWriteItem" not in house.calls.take()
+    assert events(house, PULL) == []
+
+    house.services.usage.flush()
+
+    assert len(events(house, PULL)) == 31
+    house.services.usage.flush()
+    assert len(events(house, PULL)) == 31
+
+
+def test_what_waits_is_written_by_itself() -> None:
+    store = Kept()
+    log = PullLog(store, hourly=False, batch_s=0.02)
+    log.add(a_pull(), "v1")
+
+    assert store.written.wait(5)
+    time.sleep(0.05)
+    assert [len(batch) for batch in store.batches if batch] == [1]
+
+
+def test_a_storm_is_written_in_bounded_batches() -> None:
+    store = Kept()
+    log = PullLog(store, hourly=False, batch_s=60)
+    for _ in range(2 * LARGEST_BATCH + 1):
+        log.add(a_pull(), "v1")
+    log.flush()
+
+    assert [len(batch) for batch in store.batches] == [LARGEST_BATCH, LARGEST_BATCH, 1]
+    assert len({event.id for batch in store.batches for event in batch}) == 2 * LARGEST_BATCH + 1

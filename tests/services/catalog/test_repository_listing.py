@@ -1,0 +1,398 @@
+"""Lists of repositories: who sees what, page by page, and what a page costs."""
+
+import base64
+
+import pytest
+
+from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.repositories import Visibility
+from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ
+from chalicelib.domain.teams import TeamRole
+from chalicelib.services.catalog.repository_listing import MOST_READ, PAGE, Asked, Listed
+from chalicelib.services.registry.repositories import Wish
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import NamespaceRow
+from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.registry.repositories import RepositoryNameRow
+from chalicelib.storage.table import Transaction, get, put_all
+from tests.support.backends import House
+from tests.support.builders import a_granted, a_push, a_repository, a_team, an_organization, someone
+from tests.support.rows import change
+
+
+def catalog(house: House, actor: Actor, last: str = "", size: int = 1000) -> list[str]:
+    return list(house.services.listings.catalog(actor, last, size).items)
+
+
+def make_public(house: House, *repositories: str) -> None:
+    for repository in repositories:
+        a_repository(house, repository)
+        name = RepositoryName.parse(repository)
+        house.services.repositories.change_visibility(house.signed_in(name.namespace), name, Visibility.PUBLIC)
+
+
+def of_acme(house: House, *names: str, visibility: Visibility = Visibility.PRIVATE) -> None:
+    for name in names:
+        house.services.repositories.create(house.signed_in("admin"), Wish(RepositoryName("acme", name), visibility))
+
+
+def give(house: House, repository: str, holder: str, kind: str = "team", role: Role = Role.READ) -> None:
+    owner = house.signed_in("admin")
+    house.services.permissions.put(owner, RepositoryName.parse(repository), kind, holder, role)
+
+
+def pages(house: House, actor: Actor, asked: Asked) -> list[list[Listed]]:
+    found, token = [], None
+    while True:
+        page = house.services.listings.page(actor, asked, token)
+        found.append(list(page.repositories))
+        token = page.following
+        if token is None:
+            return found
+
+
+def listed(house: House, actor: Actor, asked: Asked) -> list[str]:
+    return [str(one.repository.name) for page in pages(house, actor, asked) for one in page]
+
+
+@pytest.fixture
+def acme(house: House) -> str:
+    """An organization of admin's, with something public and something private; gives its id."""
+    identifier = an_organization(house)
+    of_acme(house, "secret", "team/deep")
+    of_acme(house, "open", visibility=Visibility.PUBLIC)
+    for name in ("bob", "carol"):
+        house.user(name)
+    return identifier
+
+
+def test_something_must_say_which(house: House) -> None:
+    with pytest.raises(FieldInvalid, match="namespace, starred or public are required for this API call"):
+        house.services.listings.page(house.signed_in("admin"), Asked())
+
+
+def test_owners_see_all_and_strangers_what_is_public_if_they_ask_for_it(house: House, acme: str) -> None:
+    everything = ["acme/open", "acme/secret", "acme/team/deep"]
+
+    assert listed(house, house.signed_in("admin"), Asked("acme")) == everything
+    for actor in (ANONYMOUS, house.signed_in("bob")):
+        assert listed(house, actor, Asked("acme")) == []
+        assert listed(house, actor, Asked("acme", public=True)) == ["acme/open"]
+
+
+def test_a_role_by_oneself_or_by_a_team_shows_a_repository(house: House, acme: str) -> None:
+    a_team(house, "devs", TeamRole.MEMBER, "bob")
+    give(house, "acme/secret", "devs")
+    give(house, "acme/team/deep", "carol", "user", Role.WRITE)
+
+    assert listed(house, house.signed_in("bob"), Asked("acme")) == ["acme/secret"]
+    assert listed(house, house.signed_in("carol"), Asked("acme")) == ["acme/team/deep"]
+
+
+def test_a_member_removed_sees_nothing_from_then_on(house: House, acme: str) -> None:
+    a_team(house, "owners-too", TeamRole.ADMIN, "bob")
+    assert len(listed(house, house.signed_in("bob"), Asked("acme"))) == 3
+
+    house.services.teams.remove_member(house.signed_in("admin"), "acme", "owners-too", "bob")
+
+    assert listed(house, house.signed_in("bob"), Asked("acme")) == []
+
+
+def test_a_token_shows_what_its_scope_lets_through(house: House, acme: str) -> None:
+    for scope, expected in ((REPO_READ, 3), (ORG_ADMIN, 0)):
+        owner = house.signed_in("admin")
+        actor = Actor(owner.account_id, owner.name, scopes=frozenset({scope}))
+
+        assert len(listed(house, actor, Asked("acme"))) == expected
+        assert "acme/open" in listed(house, actor, Asked("acme", public=True))
+
+
+def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_house) -> None:
+    for full, expected in ((False, []), (True, ["bob/app"])):
+        house = new_house(superusers_full_access=full)
+        house.user("bob")
+        a_repository(house, "bob/app")
+
+        assert listed(house, house.signed_in("admin"), Asked("bob")) == expected
+
+
+def test_an_unknown_or_ended_namespace_lists_nothing(house: House, acme: str) -> None:
+    owner = house.signed_in("admin")
+    assert listed(house, owner, Asked("nobody")) == []
+    assert len(listed(house, owner, Asked("acme"))) == 3
+
+    house.services.organizations.delete(owner, "acme")
+
+    for asked in (Asked("acme"), Asked("acme", public=True), Asked(public=True)):
+        assert listed(house, owner, asked) == []
+
+
+def test_a_name_that_is_another_namespace_s_now_is_not_taken_for_the_one_remembered(house: House, acme: str) -> None:
+    owner = house.signed_in("admin")
+    assert len(listed(house, owner, Asked("acme"))) == 3
+    change(get(NamespaceRow, keys.namespace(acme)), name="emca")
+
+    assert listed(house, owner, Asked("acme")) == []
+
+
+def test_a_hundred_come_a_page_and_the_rest_behind_it(house: House) -> None:
+    for number in range(PAGE + 5):
+        a_repository(house, f"admin/r{number:03d}")
+
+    found = pages(house, house.signed_in("admin"), Asked("admin"))
+
+    assert [len(page) for page in found] == [PAGE, 5]
+    assert [one.repository.name.repository for page in found for one in page] == [f"r{n:03d}" for n in range(PAGE + 5)]
+
+
+def test_exactly_a_hundred_are_one_page(house: House) -> None:
+    for number in range(PAGE):
+        a_repository(house, f"admin/r{number:03d}")
+
+    assert [len(page) for page in pages(house, house.signed_in("admin"), Asked("admin"))] == [PAGE]
+
+
+def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(house: House) -> None:
+    make_public(house, "admin/zoo")
+    namespace_id, private = house.account().id, {"visibility": "private", "view": "CATALOG#private"}
+    put_all(
+        RepositoryNameRow.under(
+            keys.repository_name(namespace_id, f"hidden{number:04d}"),
+            name=f"hidden{number:04d}",
+            repository_id=ulid(),
+            view_at=f"admin/hidden{number:04d}",
+            **private,
+        )
+        for number in range(MOST_READ)
+    )
+
+    first, second = pages(house, ANONYMOUS, Asked("admin", public=True))
+    token = house.services.listings.page(ANONYMOUS, Asked("admin", public=True)).following or ""
+
+    assert (len(first), [str(one.repository.name) for one in second]) == (0, ["admin/zoo"])
+    assert b"hidden" not in base64.urlsafe_b64decode(token + "===")
+
+
+@pytest.mark.parametrize("token", ["", "x", "AAAA", "k.e.y", "\N{SNOWMAN}"])
+def test_a_token_that_is_none_begins_again(house: House, token: str) -> None:
+    a_repository(house)
+
+    page = house.services.listings.page(house.signed_in("admin"), Asked("admin"), token)
+
+    assert len(page.repositories) == 1
+
+
+def test_a_token_of_somebody_else_s_list_begins_again(house: House) -> None:
+    for number in range(PAGE + 1):
+        make_public(house, f"admin/r{number:03d}")
+    token = house.services.listings.page(ANONYMOUS, Asked("admin", public=True)).following
+
+    page = house.services.listings.page(house.signed_in("admin"), Asked("admin"), token)
+
+    assert page.repositories[0].repository.name.repository == "r000"
+
+
+def test_what_is_public_everywhere_is_listed_by_full_name(house: House, acme: str) -> None:
+    make_public(house, "admin/zoo", "bob/app")
+    a_repository(house, "admin/hidden")
+
+    for actor in (ANONYMOUS, house.signed_in("admin")):
+        assert listed(house, actor, Asked(public=True)) == ["acme/open", "admin/zoo", "bob/app"]
+
+
+def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(house: House) -> None:
+    a_push(house, "v1")
+    a_repository(house, "admin/empty")
+    actor, name = house.owner()
+    house.services.manifests.pull(actor, name, "v1")
+    asked = Asked("admin", last_modified=True, popularity=True, quota=True)
+
+    ((app, empty),) = pages(house, house.signed_in("admin"), asked)
+    ((plain, _),) = pages(house, house.signed_in("admin"), Asked("admin"))
+
+    assert app.last_modified is not None
+    assert abs(app.last_modified - house.clock()) < 60
+    assert app.bytes is not None
+    assert app.bytes > 64
+    assert (app.popularity, empty.popularity) == (1.0, 0.0)
+    assert (empty.last_modified, empty.bytes) == (None, 0)
+    assert (plain.last_modified, plain.popularity, plain.bytes) == (None, None, None)
+
+
+def test_a_hundred_repositories_of_one_s_own_cost_two_calls(house: House) -> None:
+    for number in range(PAGE):
+        a_repository(house, f"admin/r{number:03d}")
+    actor = house.signed_in("admin")
+    house.calls.take()
+
+    house.services.listings.page(actor, Asked("admin", public=True))
+
+    assert house.calls.take() == ["Query", "Query"]
+
+
+def test_an_organization_s_cost_one_more_for_each_team_and_once_a_process_one_for_its_name(
+    house: House, acme: str
+) -> None:
+    for team in ("devs", "ops"):
+        a_team(house, team, TeamRole.MEMBER, "bob")
+        give(house, "acme/secret", team)
+    actor = house.signed_in("bob")
+    house.calls.take()
+
+    for expected in (["GetItem"], []):
+        house.services.listings.page(actor, Asked("acme", public=True))
+        assert house.calls.take() == [*expected, "Query", "Query", "Query", "Query"]
+
+
+def test_a_stranger_s_list_of_a_namespace_costs_two(house: House, acme: str) -> None:
+    house.calls.take()
+
+    house.services.listings.page(ANONYMOUS, Asked("acme", public=True))
+
+    assert house.calls.take() == ["GetItem", "Query"]
+
+
+def test_what_is_told_besides_costs_one_batch_one_query_and_one_batch_a_dozen(house: House) -> None:
+    for number in range(13):
+        a_repository(house, f"admin/r{number:02d}")
+    actor = house.signed_in("admin")
+    for asked, expected in (
+        (Asked("admin", last_modified=True), ["BatchGetItem"]),
+        (Asked("admin", popularity=True), ["Query"]),
+        (Asked("admin", quota=True), ["BatchGetItem", "BatchGetItem"]),
+    ):
+        house.calls.take()
+        house.services.listings.page(actor, asked)
+        assert house.calls.take() == ["Query", "Query", *expected]
+
+
+def test_members_find_an_organization_s_repositories_in_the_catalog(house: House, acme: str) -> None:
+    a_team(house, "devs", TeamRole.MEMBER, "bob")
+    give(house, "acme/secret", "devs")
+
+    assert catalog(house, someone(house, "bob")) == ["acme/open", "acme/secret"]
+    assert catalog(house, someone(house, "admin")) == ["acme/open", "acme/secret", "acme/team/deep"]
+    assert catalog(house, someone(house, "carol")) == ["acme/open"]
+
+
+def test_an_owner_sees_what_is_theirs_and_what_is_public_in_order_and_once(house: House) -> None:
+    house.user("bob")
+    a_repository(house, "bob/secret")
+    make_public(house, "bob/open", "admin/open")
+    a_repository(house, "admin/app")
+    a_repository(house, "admin/a/b")
+
+    assert catalog(house, someone(house, "admin")) == ["admin/a/b", "admin/app", "admin/open", "bob/open"]
+
+
+def test_somebody_sees_what_was_granted_to_them_beside_the_rest(house: House) -> None:
+    house.user("bob")
+    for name in ("admin/app", "admin/hidden", "bob/own"):
+        a_repository(house, name)
+    make_public(house, "admin/open")
+    a_granted(house, "bob", Role.READ)
+    a_granted(house, "bob", Role.READ, "admin/open")
+
+    assert catalog(house, someone(house, "bob")) == ["admin/app", "admin/open", "bob/own"]
+
+
+def test_the_anonymous_see_what_is_public(house: House) -> None:
+    a_repository(house)
+    make_public(house, "admin/open")
+
+    assert catalog(house, ANONYMOUS) == ["admin/open"]
+
+
+def test_a_repository_made_private_again_leaves_the_catalog(house: House) -> None:
+    make_public(house, "admin/open")
+    owner = someone(house, "admin", "admin/open")
+    house.services.repositories.change_visibility(owner, RepositoryName.parse("admin/open"), Visibility.PRIVATE)
+
+    assert catalog(house, ANONYMOUS) == []
+    assert catalog(house, someone(house, "admin")) == ["admin/open"]
+
+
+def test_a_deleted_repository_is_in_no_list(house: House) -> None:
+    house.user("bob")
+    make_public(house, "admin/open")
+    a_granted(house, "bob", Role.READ, "admin/open")
+    house.services.repositories.delete(house.signed_in("admin"), RepositoryName.parse("admin/open"))
+
+    for actor in (ANONYMOUS, someone(house, "admin"), someone(house, "bob")):
+        assert catalog(house, actor) == []
+    for asked in (Asked("admin", public=True), Asked(public=True)):
+        assert listed(house, ANONYMOUS, asked) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(house: House, size: int) -> None:
+    house.user("bob")
+    make_public(house, "bob/a", "bob/z", "admin/m")
+    for name in ("admin/b", "admin/b-c", "admin/b/c", "admin/x"):
+        a_repository(house, name)
+    actor, found, last = someone(house, "admin"), [], ""
+
+    while True:
+        page = house.services.listings.catalog(actor, last, size)
+        assert len(page.items) == size or not page.more
+        found += page.items
+        if not page.more:
+            break
+        last = page.items[-1]
+
+    assert found == sorted(["bob/a", "bob/z", "admin/m", "admin/b", "admin/b-c", "admin/b/c", "admin/x"])
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ("a", ["admin/app", "admin/base"]),
+        ("admin", ["admin/app", "admin/base"]),
+        ("admin/app", ["admin/base"]),
+        ("admin/apple", ["admin/base"]),
+        ("admin-z", ["admin/app", "admin/base"]),
+        ("admin0", []),
+        ("admin/base", []),
+        ("zzz", []),
+        ("ADMIN", ["admin/app", "admin/base"]),
+        ("ключ", []),
+        ("a#b", ["admin/app", "admin/base"]),
+    ],
+)
+def test_a_page_begins_past_any_text_be_it_a_name_or_not(house: House, last: str, expected: list[str]) -> None:
+    house.user("bob")
+    for name in ("admin/app", "admin/base"):
+        a_repository(house, name)
+    make_public(house, "admin/base")
+    a_granted(house, "bob", Role.READ, "admin/app")
+
+    assert catalog(house, someone(house, "admin"), last) == expected
+    assert catalog(house, someone(house, "bob"), last) == expected
+
+
+def test_a_page_of_nothing_is_empty_and_costs_nothing(house: House) -> None:
+    a_repository(house)
+    actor = someone(house, "admin")
+    house.calls.take()
+
+    assert list(house.services.listings.catalog(actor, "", 0).items) == []
+    assert house.calls.take() == []
+
+
+def test_more_than_a_hundred_grants_are_all_listed(house: House) -> None:
+    house.user("bob")
+    for number in range(101):
+        a_granted_by_hand(house, f"admin/app{number:03d}")
+
+    assert catalog(house, someone(house, "bob")) == [f"admin/app{number:03d}" for number in range(101)]
+
+
+def a_granted_by_hand(house: House, name: str) -> None:
+    repository = a_repository(house, name)
+    bob, transaction = house.account("bob"), Transaction()
+    where, holder = (repository.namespace_id, repository.id), Holder(bob.id, bob.name, bob.kind)
+    PermissionStore().put(transaction, where, holder, Role.READ, is_new=True)
+    transaction.commit()

@@ -1,0 +1,171 @@
+"""Search: by the beginnings of words, within rights, a bounded number of names at a time."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.accounts import RobotName
+from chalicelib.domain.errors import Unauthenticated
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.repositories import Visibility
+from chalicelib.domain.teams import TeamRole
+from chalicelib.services.catalog.search import MOST_PAGES, PAGE
+from chalicelib.services.registry.repositories import Wish
+from tests.support.backends import House
+from tests.support.builders import a_granted, a_push, a_repository, a_team, an_organization
+
+
+@pytest.fixture
+def acme(house: House) -> House:
+    """Admin's organization, made as people make it, with a public and a private repository; bob is outside."""
+    admin = house.signed_in("admin")
+    house.services.organizations.create(admin, "acme")
+    for name, visibility in (("web-front", Visibility.PUBLIC), ("web-back", Visibility.PRIVATE)):
+        house.services.repositories.create(admin, Wish(RepositoryName("acme", name), visibility))
+    house.user("bob")
+    return house
+
+
+def found(house: House, actor: Actor, text: str, page: int = 1) -> list[str]:
+    return [str(hit.repository.name) for hit in house.services.search.repositories(actor, text, page).items]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("web", ["acme/web-back", "acme/web-front"]),
+        ("WEB", ["acme/web-back", "acme/web-front"]),
+        ("fro", ["acme/web-front"]),
+        ("web bac", ["acme/web-back"]),
+        ("acme/web", ["acme/web-back", "acme/web-front"]),
+        ("acme bac", ["acme/web-back"]),
+        ("bob/web", []),
+        ("ront", []),
+        ("", []),
+        ("\N{SNOWMAN} #", []),
+        ("x" * 5000, []),
+    ],
+)
+def test_a_repository_is_found_by_the_beginning_of_each_word_that_is_asked_for(
+    acme: House, text: str, expected: list[str]
+) -> None:
+    assert sorted(found(acme, acme.signed_in("admin"), text)) == expected
+
+
+def test_each_finds_what_they_may_see(acme: House) -> None:
+    for actor in (ANONYMOUS, acme.signed_in("bob")):
+        assert found(acme, actor, "web") == ["acme/web-front"]
+
+    a_team(acme, "devs", TeamRole.MEMBER, "bob")
+    back = RepositoryName("acme", "web-back")
+    acme.services.permissions.put(acme.signed_in("admin"), back, "team", "devs", Role.READ)
+
+    assert sorted(found(acme, acme.signed_in("bob"), "web")) == ["acme/web-back", "acme/web-front"]
+
+
+def delete_it(house: House) -> None:
+    house.services.repositories.delete(house.signed_in("admin"), RepositoryName("acme", "web-front"))
+
+
+def end_all(house: House) -> None:
+    house.services.organizations.delete(house.signed_in("admin"), "acme")
+
+
+@pytest.mark.parametrize("end", [delete_it, end_all])
+def test_what_has_ended_is_found_no_longer(acme: House, end: Callable[[House], None]) -> None:
+    end(acme)
+
+    assert found(acme, ANONYMOUS, "web") == []
+
+
+def test_ten_come_a_page_and_no_more_than_ten_pages(house: House) -> None:
+    for number in range(PAGE * MOST_PAGES + 1):
+        a_repository(house, f"admin/app-{number:03d}")
+    admin = house.signed_in("admin")
+
+    pages = [found(house, admin, "app", number) for number in range(1, MOST_PAGES + 1)]
+
+    assert len({name for page in pages for name in page}) == PAGE * MOST_PAGES
+    assert found(house, admin, "app", 99) == pages[-1]
+    assert found(house, admin, "app", -1) == pages[0]
+    assert house.services.search.repositories(admin, "app", MOST_PAGES).more
+
+
+def test_a_hit_tells_when_something_was_pushed(house: House) -> None:
+    a_push(house, "v1")
+
+    (hit,) = house.services.search.repositories(house.signed_in("admin"), "app").items
+
+    assert hit.pushed_at == pytest.approx(house.clock(), abs=60)
+
+
+def test_a_search_costs_the_same_however_much_there_is(house: House) -> None:
+    for number in range(30):
+        a_repository(house, f"admin/app-{number}")
+    house.calls.take()
+
+    house.services.search.repositories(house.signed_in("admin"), "app")
+
+    assert house.calls.take() == ["GetItem", "GetItem", "Query", "Query", "BatchGetItem", "BatchGetItem"]
+
+
+def test_everything_with_a_name_is_found_and_robots_and_teams_by_their_own_people(acme: House) -> None:
+    admin = acme.signed_in("admin")
+    a_team(acme, "web-team", TeamRole.MEMBER, "admin")
+    acme.services.robots.create(admin, RobotName.parse("acme+web"))
+    acme.user("web-master")
+    acme.services.organizations.create(admin, "web-guild")
+
+    entities, hits = acme.services.search.everything(admin, "web")
+    assert {(entity.kind, entity.name) for entity in entities} == {
+        ("team", "web-team"),
+        ("robot", "acme+web"),
+        ("user", "web-master"),
+        ("organization", "web-guild"),
+    }
+    assert len(hits) == 2
+    for actor in (ANONYMOUS, acme.signed_in("bob")):
+        entities, hits = acme.services.search.everything(actor, "web")
+        assert {entity.kind for entity in entities} == {"user", "organization"}
+        assert [hit.is_public for hit in hits] == [True]
+    assert acme.services.search.everything(admin, "") == ([], [])
+
+
+def names(house: House, actor: Actor, text: str, namespace: str = "", **flags: bool) -> list[tuple[str, object]]:
+    return [(one.name, one.is_member) for one in house.services.search.entities(actor, text, namespace, **flags)]
+
+
+def test_entities_are_users_and_of_one_s_own_organization_its_robots_teams_and_itself(acme: House) -> None:
+    admin, both = acme.signed_in("admin"), {"with_teams": True, "with_organizations": True}
+    a_team(acme, "adders", TeamRole.MEMBER)
+    acme.services.robots.create(admin, RobotName.parse("acme+ad"))
+
+    assert names(acme, admin, "ad") == [("admin", None)]
+    assert names(acme, admin, "bo", "acme") == [("bob", False)]
+    assert names(acme, admin, "ad", "acme", **both) == [("adders", True), ("acme+ad", True), ("admin", True)]
+    assert names(acme, admin, "acme+a", "acme") == [("acme+ad", True)]
+    assert names(acme, admin, "acm", "acme", **both) == [("acme+ad", True), ("acme", True)]
+    assert names(acme, admin, "zzz", "acme", **both) == []
+
+
+def test_those_outside_of_an_organization_learn_nothing_of_it(acme: House) -> None:
+    bob = acme.signed_in("bob")
+    a_team(acme, "adders", TeamRole.MEMBER)
+
+    assert names(acme, bob, "ad", "acme", with_teams=True, with_organizations=True) == [("admin", None)]
+    assert names(acme, bob, "ad", "nowhere") == [("admin", None)]
+    with pytest.raises(Unauthenticated):
+        acme.services.search.entities(ANONYMOUS, "ad")
+
+
+def test_robots_of_one_s_own_are_found_beside_users(house: House) -> None:
+    an_organization(house)
+    house.user("bob")
+    bob = house.signed_in("bob")
+    house.services.robots.create(bob, RobotName.parse("bob+ci"))
+    a_repository(house)
+    a_granted(house, "bob", Role.READ)
+
+    assert names(house, bob, "ci", "bob") == [("bob+ci", None)]
+    assert names(house, house.signed_in("admin"), "ci", "bob") == []

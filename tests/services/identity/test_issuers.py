@@ -1,0 +1,244 @@
+"""Issuers: their keys, read through the guard, kept for all processes, and read again no more often than need be."""
+
+import base64
+import hmac
+import json
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+
+from chalicelib.domain.addresses import Permitted
+from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused, WrongCredentials
+from chalicelib.remote.outgoing import Answer, Outgoing
+from chalicelib.services.identity.issuers import BELIEVED_S, FRESH_S, PAUSE_S, Issuers
+from chalicelib.storage.identity.federation import FederationStore
+from tests.support.backends import House
+from tests.support.issuer import DISCOVERY, KEYS, PERMITTED, Issuer, a_key
+
+ONCE = [DISCOVERY, KEYS]
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with Issuer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def verify(house: House, issuer: Issuer) -> Callable[[str], str]:
+    """Holds a token against the issuer's keys; gives its subject."""
+    issuers = Issuers(FederationStore(), Outgoing(Permitted.parse(PERMITTED, "")), house.clock)
+
+    def verify(token: str) -> str:
+        part = token.partition(".")[0]
+        header = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        subject: str = issuers.verify(token, header, issuer.url)["sub"]
+        return subject
+
+    return verify
+
+
+def encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def by_hmac(header: dict[str, str], secret: bytes) -> str:
+    """A token that is signed with a secret, which no library would let a public key be."""
+    signed = encoded(json.dumps(header).encode()) + "." + encoded(b'{"sub":"job"}')
+    return signed + "." + encoded(hmac.digest(secret, signed.encode(), "sha256"))
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_a_token_is_held_against_the_keys_of_its_issuer(house: House, issuer: Issuer, verify, algorithm: str) -> None:
+    issuer.sign_with(a_key(algorithm))
+
+    assert verify(issuer.token(house)) == "job"
+    assert verify(issuer.token(house, {"kid": None})) == "job"
+    assert issuer.asked == ONCE
+
+
+def test_keys_are_kept_for_every_process(house: House, issuer: Issuer, verify) -> None:
+    verify(issuer.token(house))
+    another = Issuers(FederationStore(), Outgoing(Permitted()), house.clock)
+
+    header = {"alg": "RS256", "kid": a_key().kid}
+    assert another.verify(issuer.token(house), header, issuer.url)["sub"] == "job"
+
+
+def test_a_signature_of_somebody_else_is_refused(house: House, issuer: Issuer, verify) -> None:
+    issuer.signs = a_key(number=1)
+
+    with pytest.raises(WrongCredentials):
+        verify(issuer.token(house, {"kid": a_key().kid}))
+    with pytest.raises(WrongCredentials):
+        verify(issuer.token(house, {"kid": None}))
+
+
+def test_only_two_algorithms_are_taken_whatever_the_keys_are(house: House, issuer: Issuer, verify) -> None:
+    public = RSAKey.import_key(issuer.keys[0]).as_pem(private=False)
+    issuer.keys.append({"kty": "oct", "kid": "shared", "k": encoded(b"x" * 32)})
+    forged = [
+        by_hmac({"alg": "HS256", "kid": a_key().kid}, public),
+        by_hmac({"alg": "HS256", "kid": "shared"}, b"x" * 32),
+        jwt.encode({"alg": "RS512", "kid": a_key().kid}, {"sub": "job"}, a_key(), algorithms=["RS512"]),
+    ]
+    none = encoded(b'{"alg":"none"}')
+    forged += [f"{none}.{forged[0].split('.')[1]}.", f"{none}.{forged[0].split('.')[1]}.x"]
+
+    for token in forged:
+        with pytest.raises(WrongCredentials, match="signed by none of"):
+            verify(token)
+    assert issuer.asked == []
+
+
+def test_a_key_is_for_its_own_algorithm_and_for_signing(house: House, issuer: Issuer, verify) -> None:
+    good = issuer.keys[0]
+    for bad in ({**good, "use": "enc"}, {**good, "alg": "PS256"}, {**good, "kty": "EC"},
+                {"kty": "RSA", "kid": good["kid"]}, {**good, "n": "!"}, {**good, "n": 5}):  # fmt: skip
+        issuer.keys = [bad, "no key", None]
+        house.clock.ahead_s += BELIEVED_S
+
+        with pytest.raises(WrongCredentials):
+            verify(issuer.token(house))
+
+
+def test_a_short_key_is_not_believed(house: House, issuer: Issuer, verify) -> None:
+    issuer.sign_with(RSAKey.generate_key(1024, {"kid": "short"}, private=True))
+
+    with pytest.raises(WrongCredentials):
+        verify(issuer.token(house))
+
+
+def test_a_key_of_another_curve_is_not_believed(house: House, issuer: Issuer, verify) -> None:
+    issuer.sign_with(ECKey.generate_key("P-384", {"kid": "long"}, private=True))
+    issuer.signs = a_key("ES256")
+
+    with pytest.raises(WrongCredentials):
+        verify(issuer.token(house, {"kid": "long"}))
+
+
+def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(house: House, issuer: Issuer, verify) -> None:
+    verify(issuer.token(house))
+    old = issuer.token(house)
+    house.clock.ahead_s += PAUSE_S
+    issuer.sign_with(a_key(number=1))
+    assert verify(issuer.token(house)) == "job"
+    assert issuer.asked == ONCE * 2
+
+    for _ in range(3):
+        with pytest.raises(WrongCredentials):
+            verify(old)
+    assert issuer.asked == ONCE * 2
+    house.clock.ahead_s += PAUSE_S
+    with pytest.raises(WrongCredentials):
+        verify(old)
+    assert issuer.asked == ONCE * 3
+
+
+def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(house: House, issuer: Issuer, verify) -> None:
+    verify(issuer.token(house))
+    house.clock.ahead_s += FRESH_S
+    verify(issuer.token(house))
+    assert issuer.asked == ONCE * 2
+
+    issuer.pages[KEYS] = (500, b"", {})
+    house.clock.ahead_s += FRESH_S
+    assert [verify(issuer.token(house)) for _ in range(2)] == ["job", "job"]
+    house.clock.ahead_s += BELIEVED_S - FRESH_S
+    for _ in range(2):
+        with pytest.raises(OutgoingFailed):
+            verify(issuer.token(house))
+
+
+def test_an_issuer_that_fails_is_asked_once_a_minute(house: House, issuer: Issuer, verify) -> None:
+    issuer.pages[DISCOVERY] = (404, b"", {})
+
+    for _ in range(3):
+        with pytest.raises(OutgoingFailed):
+            verify(issuer.token(house))
+        house.clock.ahead_s += 10
+    assert issuer.asked == [DISCOVERY]
+
+
+@pytest.mark.parametrize(
+    ("about", "page"),
+    [
+        ({"issuer": "https://other.example"}, None),
+        ({"issuer": None}, None),
+        ({"jwks_uri": None}, None),
+        ({"jwks_uri": "http://10.0.0.1/keys"}, None),
+        ({"jwks_uri": "file:///etc/passwd"}, None),
+        ({}, (DISCOVERY, 200, b"[]", {})),
+        ({}, (DISCOVERY, 200, b"{", {})),
+        ({}, (DISCOVERY, 302, b"", {"Location": KEYS})),
+        ({}, (KEYS, 302, b"", {"Location": DISCOVERY})),
+        ({}, (KEYS, 200, b'{"keys": {}}', {})),
+        ({}, (KEYS, 200, b'{"keys": [' + b" " * 70_000 + b"]}", {})),
+        ({}, (DISCOVERY, 200, b" " * 70_000 + b"{}", {})),
+    ],
+)
+def test_documents_that_are_none_are_not_believed(house: House, issuer: Issuer, verify, about, page) -> None:
+    issuer.about = about
+    if page:
+        issuer.pages[page[0]] = page[1:]
+
+    with pytest.raises(OutgoingFailed):
+        verify(issuer.token(house))
+
+
+def test_many_at_once_ask_the_issuer_once(house: House, issuer: Issuer, verify) -> None:
+    found: list[str] = []
+    token = issuer.token(house)
+    threads = [threading.Thread(target=lambda: found.append(verify(token))) for _ in range(6)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == ["job"] * 6
+    assert issuer.asked == ONCE
+
+
+def test_an_issuer_that_could_never_be_asked_is_refused() -> None:
+    issuers = Issuers(FederationStore(), Outgoing(Permitted()))
+
+    issuers.check("https://issuer.example/realm")
+    for bad in (
+        "http://issuer.example",
+        "x",
+        "https://u@issuer.example",
+        "https://a.example/?x",
+        "https://a.example/#x",
+    ):
+        with pytest.raises(OutgoingRefused):
+            issuers.check(bad)
+
+
+def test_an_answer_is_waited_for_as_long_as_a_reading_takes(house: House, issuer: Issuer) -> None:
+    store, slept = FederationStore(), []
+    store.claim(issuer.url, house.clock(), PAUSE_S)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            store.keep(issuer.url, json.dumps(issuer.keys), house.clock())
+
+    issuers = Issuers(store, Nobody(), house.clock, sleep)
+    header = {"alg": "RS256", "kid": a_key().kid}
+    assert issuers.verify(issuer.token(house), header, issuer.url)["sub"] == "job"
+    assert len(slept) == 3
+
+
+class Nobody(Outgoing):
+    """A way out that nobody may take."""
+
+    def __init__(self) -> None:
+        super().__init__(Permitted())
+
+    def get(self, url: str, **_: object) -> Answer:
+        """Fails."""
+        raise AssertionError(url)

@@ -1,0 +1,196 @@
+"""Reconcile: a round through the bucket, in as many runs as it takes, removes what nobody can still want."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.services.lifecycle.reconcile import ROUND_S, Run
+from chalicelib.storage import bucket_keys, objects
+from infra.local import seed
+from tests.support import invariants
+from tests.support.backends import House
+from tests.support.builders import a_bare_push, a_blob, a_manifest, a_repository, at_the_edge, someone
+from tests.support.crashes import crash_everywhere
+from tests.support.uploading import upload
+
+LATER = 10
+
+
+def always() -> bool:
+    return True
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture
+def alone(new_house: Callable[..., House]) -> House:
+    """A house with a bucket of its own, since a round goes through all of it."""
+    bucket = f"alone-{uuid4().hex}"
+    house = new_house(bucket=bucket)
+    seed.make_bucket(bucket, house.services.objects.client)
+    return house
+
+
+def settle(house: House) -> None:
+    """Lets everything in the bucket grow so old that nobody waits for it."""
+    house.clock.ahead_s += house.settings.settled_s + LATER
+
+
+def keys_of(house: House) -> list[str]:
+    return [entry.key for page in house.services.objects.pages("in/") for entry in page]
+
+
+def test_what_the_edge_wrote_and_nobody_named_is_removed(alone: House) -> None:
+    at_the_edge(alone, b"forgotten")
+    settle(alone)
+
+    assert alone.services.reconcile.run(always) == Run(1, 1, len(b"forgotten"), ended_round=True)
+    assert keys_of(alone) == []
+
+
+def test_what_a_push_may_still_name_stays(alone: House) -> None:
+    key = at_the_edge(alone, b"fresh")
+    alone.clock.ahead_s += alone.settings.settled_s - LATER
+
+    assert alone.services.reconcile.run(always) == Run(1, 0, 0, ended_round=True)
+    assert keys_of(alone) == [key]
+
+
+def test_the_bytes_of_blobs_stay_whichever_way_they_came(alone: House) -> None:
+    adopted = at_the_edge(alone, b"adopted")
+    assert alone.services.blobs.adopt(a_repository(alone), Digest.of(b"adopted"))
+    a_blob(alone, b"by way of the app")
+    settle(alone)
+
+    alone.services.reconcile.run(always)
+
+    assert adopted in keys_of(alone)
+    assert len(keys_of(alone)) == 2
+    invariants.check(alone)
+
+
+def test_keys_of_other_forms_are_not_its_business(alone: House) -> None:
+    a_repository(alone)
+    for key in ("in/x", "in/x/sha256:abc/y", "in/x/y/z/w", "other/x/y/z"):
+        alone.services.objects.put(key, b"", Digest.of(b""))
+    settle(alone)
+
+    assert alone.services.reconcile.run(always).removed == 0
+
+
+def test_a_run_without_time_goes_on_where_it_stopped(alone: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "PAGE", 2)
+    for number in range(5):
+        at_the_edge(alone, b"forgotten %d" % number)
+    settle(alone)
+    reconcile = alone.services.reconcile
+
+    runs = [reconcile.run(never) for _ in range(4)]
+
+    assert [run.removed for run in runs] == [2, 2, 1, 0]
+    assert [run.ended_round for run in runs] == [False, False, False, True]
+    assert keys_of(alone) == []
+
+
+def test_a_round_begins_a_day_after_the_last_one(alone: House) -> None:
+    reconcile = alone.services.reconcile
+    assert reconcile.run(always).ended_round
+    at_the_edge(alone, b"forgotten")
+    alone.clock.ahead_s += ROUND_S - LATER
+
+    assert reconcile.run(always) == Run()
+
+    settle(alone)
+    assert reconcile.run(always).removed == 1
+
+
+def test_a_turn_between_rounds_costs_one_read(alone: House) -> None:
+    alone.services.reconcile.run(always)
+    alone.calls.take()
+
+    alone.services.reconcile.run(always)
+
+    assert alone.calls.take() == ["GetItem"]
+
+
+def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: House) -> None:
+    for number in range(20):
+        content = b"layer %d" % number
+        at_the_edge(alone, content)
+        alone.services.blobs.adopt(a_repository(alone), Digest.of(content))
+    settle(alone)
+    alone.calls.take()
+
+    alone.services.reconcile.run(always)
+
+    lists = ["ListObjectsV2", "ListObjectsV2"]
+    assert alone.calls.take() == ["GetItem", *lists, "BatchGetItem", "PutItem", "PutItem"]
+
+
+def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: House) -> None:
+    living = at_the_edge(alone, b"living")
+    alone.services.blobs.adopt(a_repository(alone), Digest.of(b"living"))
+
+    def prepare(number: int) -> Callable[[], object]:
+        at_the_edge(alone, b"forgotten %d" % number)
+        alone.clock.ahead_s += alone.settings.settled_s + ROUND_S + LATER
+
+        def operation() -> None:
+            alone.services.reconcile.run(always)
+
+        return operation
+
+    assert crash_everywhere(alone, prepare) >= 4
+    assert living in keys_of(alone)
+    assert bucket_keys.edge_digest(living) == Digest.of(b"living")
+
+
+def orphans(house: House) -> list[str]:
+    """Keys of each kind that a push leaves which died before its transaction."""
+    repository = a_repository(house)
+    content = b"written and never linked"
+    found = [bucket_keys.incoming(repository.id, "attempt"), bucket_keys.manifest_body(repository.id, "push")]
+    for key in found:
+        house.services.objects.put(key, content, Digest.of(content))
+    return found
+
+
+def test_what_a_push_left_that_died_is_removed(alone: House) -> None:
+    left = orphans(alone)
+    alone.services.reconcile.run(always)
+    assert all(alone.services.objects.exists(key) for key in left), "a push may still be on its way"
+
+    alone.clock.ahead_s += ROUND_S
+    settle(alone)
+    assert alone.services.reconcile.run(always).removed == 2
+    assert not any(alone.services.objects.exists(key) for key in left)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_what_blobs_and_manifests_name_stays_in_every_algorithm(alone: House, algorithm: str) -> None:
+    name, content = RepositoryName.parse("admin/app"), b"bytes"
+    a_repository(alone)
+    digest, actor = Digest.of(content, algorithm), someone(alone, "admin", "admin/app")
+    alone.services.uploads.push(actor, name, digest, content)
+    a_bare_push(alone, a_manifest([digest], annotations={"padding": "x" * 40_000}), "v1")
+    upload(alone, [b"in ", b"chunks"], algorithm=algorithm)
+    settle(alone)
+
+    assert alone.services.reconcile.run(always).removed == 0
+    invariants.check(alone)
+
+
+def test_what_a_round_has_seen_costs_no_later_one_a_read(alone: House) -> None:
+    a_bare_push(alone, a_manifest([a_blob(alone)], annotations={"padding": "x" * 40_000}), "v1")
+    settle(alone)
+    alone.services.reconcile.run(always)
+    alone.clock.ahead_s += ROUND_S + LATER
+    alone.calls.take()
+    alone.services.reconcile.run(always)
+
+    assert "GetObject" not in alone.calls.take()

@@ -1,0 +1,164 @@
+"""Arrivals: what came to S3 past us is proven where nobody has, and removed where nobody names it."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import BlobUnknown
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.storage import bucket_keys, keys
+from chalicelib.storage.registry.blobs import BlobRow, FenceRow
+from chalicelib.storage.table import get
+from tests.support import invariants
+from tests.support.backends import House
+from tests.support.builders import a_blob, a_repository, at_the_edge, someone
+from tests.support.crashes import before_calls, crash_everywhere
+
+NAME = RepositoryName.parse("admin/app")
+CONTENT = b"a layer that went past us"
+DIGEST = Digest.of(CONTENT)
+
+
+@pytest.fixture
+def staging(new_house: Callable[..., House]) -> House:
+    """A house whose edge cannot have S3 prove what it writes."""
+    return new_house(edge="staging")
+
+
+def staged(house: House, content: bytes, digest: Digest = DIGEST) -> str:
+    """Bytes as such an edge writes them, whatever they are; gives their key."""
+    key = bucket_keys.staging_prefix(a_repository(house).id, digest) + ulid()
+    house.services.objects.client.put_object(Bucket=house.settings.bucket, Key=key, Body=content)
+    return key
+
+
+def found(house: House) -> str | None:
+    """The key of the blob as a pusher's HEAD finds it."""
+    actor = someone(house, "admin", "admin/app")
+    try:
+        return house.services.blobs.find(actor, NAME, DIGEST).s3_key
+    except BlobUnknown:
+        return None
+
+
+def test_staged_bytes_are_copied_where_blobs_are_found_and_leave_staging(staging: House) -> None:
+    key = staged(staging, CONTENT)
+
+    assert found(staging) == bucket_keys.out_of_staging(key)
+    assert staging.services.objects.get(bucket_keys.out_of_staging(key)) == CONTENT
+    assert not staging.services.objects.exists(key)
+    invariants.check(staging)
+
+
+def test_staged_bytes_of_another_digest_never_become_a_blob(staging: House) -> None:
+    key = staged(staging, b"something else")
+
+    assert found(staging) is None
+    assert not staging.services.objects.exists(key)
+    assert not staging.services.objects.exists(bucket_keys.out_of_staging(key))
+    assert get(FenceRow, keys.fence(bucket_keys.out_of_staging(key))) is not None
+
+
+def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: House) -> None:
+    staged(staging, b"something else")
+    assert found(staging) is None
+
+    key = staged(staging, CONTENT)
+
+    assert found(staging) == bucket_keys.out_of_staging(key)
+
+
+def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: House) -> None:
+    key = staged(staging, CONTENT)
+    kept = found(staging)
+
+    staging.services.objects.client.put_object(Bucket=staging.settings.bucket, Key=key, Body=b"replaced")
+
+    assert found(staging) == kept
+    assert staging.services.objects.get(kept or "") == CONTENT
+
+
+def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: House) -> None:
+    key = at_the_edge(staging, CONTENT)
+    staging.calls.take()
+
+    assert found(staging) == key
+    assert "GetObject" not in staging.calls.take()
+
+
+def test_a_crash_anywhere_between_staging_and_the_link_is_made_good_by_the_next_ask(staging: House) -> None:
+    def prepare(number: int) -> Callable[[], object]:
+        content = f"layer {number}".encode()
+        digest = Digest.of(content)
+        repository = a_repository(staging)
+        staged(staging, content, digest)
+
+        def operation() -> None:
+            assert staging.services.blobs.adopt(repository, digest)
+
+        return operation
+
+    assert crash_everywhere(staging, prepare) >= 3
+
+
+def test_a_key_that_no_blob_has_is_fenced_and_removed(house: House) -> None:
+    key = at_the_edge(house, CONTENT)
+
+    assert house.services.arrivals.remove_unnamed({key: DIGEST}) == [key]
+    assert not house.services.objects.exists(key)
+    fence = get(FenceRow, keys.fence(key))
+    assert fence is not None
+    assert fence.expires_at == pytest.approx(house.clock() + 2 * house.settings.settled_s, abs=5)
+
+
+def test_a_blob_keeps_its_key_and_a_copy_of_it_goes(house: House) -> None:
+    kept = at_the_edge(house, CONTENT)
+    assert found(house) == kept
+    copy = at_the_edge(house, CONTENT)
+
+    assert house.services.arrivals.remove_unnamed({kept: DIGEST, copy: DIGEST}) == [copy]
+    assert house.services.objects.get(kept) == CONTENT
+    assert get(FenceRow, keys.fence(kept)) is None
+    invariants.check(house)
+
+
+def test_a_blob_being_collected_keeps_its_key_for_its_collector(house: House) -> None:
+    a_blob(house, CONTENT)
+    row = get(BlobRow, keys.blob(DIGEST))
+    row.state = "deleting"
+    row.save()
+
+    assert house.services.arrivals.remove_unnamed({row.s3_key: DIGEST}) == []
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_bytes(house: House, call: int) -> None:
+    key = at_the_edge(house, CONTENT)
+    calls: list[object] = []
+
+    def interrupt(*_: object, **__: object) -> None:
+        calls.append(None)
+        if len(calls) == call:
+            house.services.blobs.adopt(a_repository(house), DIGEST)
+
+    with before_calls(house, interrupt):
+        house.services.arrivals.remove_unnamed({key: DIGEST})
+
+    invariants.check(house)
+    assert (found(house) is None) == (not house.services.objects.exists(key))
+
+
+def test_a_crash_anywhere_in_a_removal_leaves_what_the_next_one_finishes(house: House) -> None:
+    def prepare(number: int) -> Callable[[], object]:
+        content = f"unnamed {number} {uuid4()}".encode()
+        key = at_the_edge(house, content)
+
+        def operation() -> None:
+            house.services.arrivals.remove_unnamed({key: Digest.of(content)})
+
+        return operation
+
+    assert crash_everywhere(house, prepare) == 2

@@ -1,0 +1,108 @@
+"""Expirations: the end that a push finds for its tags, wherever it is said, and what its pusher is told."""
+
+import datetime
+import json
+import os
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.manifests import Manifest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.services.lifecycle.tag_history import Asked, Life
+from tests.support import invariants
+from tests.support.backends import House
+from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, an_index, someone
+from tests.support.rows import events
+from tests.support.sweeping import sweep
+
+NAME = RepositoryName.parse("admin/app")
+BUILT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+def push(house: House, manifest: Manifest, *tags: str) -> str:
+    return house.services.manifests.push(someone(house, "admin", "admin/app"), NAME, manifest, tags)
+
+
+def newest(house: House, tag: str = "v1") -> Life:
+    asked = Asked(1, tag=tag)
+    (life,) = house.services.histories.page(house.signed_in("admin"), NAME, asked).lives
+    return life
+
+
+def built(house: House, label: str) -> Manifest:
+    """An image that was built at `BUILT`."""
+    config = {
+        "created": BUILT.isoformat(),
+        "config": {"Labels": {"quay.expires-after": label}, "Env": [os.urandom(8).hex()]},
+    }
+    return a_manifest([], a_blob(house, json.dumps(config).encode()))
+
+
+def test_an_index_ends_with_the_label_of_its_images_though_an_attestation_has_none(house: House) -> None:
+    images = [a_push(house, labels={"quay.expires-after": "3h"}) for _ in range(2)]
+    attestation = a_bare_push(house, a_manifest())
+    index = an_index([image.digest for image in [*images, attestation]])
+
+    assert push(house, index, "v1") == ""
+    life = newest(house)
+    assert life.ended_at is not None
+    assert 0 < life.ended_at - house.clock() <= 3 * 3600
+    invariants.check(house)
+
+
+def test_an_index_whose_images_differ_has_no_end(house: House) -> None:
+    images = [a_push(house, labels={"quay.expires-after": label}) for label in ("3h", "4h")]
+    push(house, an_index([image.digest for image in images]), "v1")
+
+    assert newest(house).ended_at is None
+
+
+def test_a_label_that_cannot_be_read_fails_no_push_and_is_told_three_times(house: House) -> None:
+    a_repository(house)
+    manifest = a_manifest([], a_blob(house, a_config({"quay.expires-after": "whenever"})))
+    warning = push(house, manifest, "v1")
+
+    assert warning.startswith("quay.expires-after=whenever is ignored")
+    assert newest(house).warning == warning
+    assert newest(house).ended_at is None
+    (record,) = events(house, "tag_expiration_warned")
+    assert "whenever" in record["metadata"]
+
+
+def test_without_a_tag_there_is_nothing_to_warn_of(house: House) -> None:
+    a_repository(house)
+    assert push(house, a_manifest([], a_blob(house, a_config({"quay.expires-after": "whenever"})))) == ""
+    assert events(house, "tag_expiration_warned") == []
+
+
+def test_from_the_build_a_label_counts_from_when_the_image_was_made(new_house: Callable[..., House]) -> None:
+    house = new_house(tag_expiration_from="build")
+    a_repository(house)
+    push(house, built(house, "9y"), "v1")
+
+    assert newest(house).ended_at == int(BUILT.timestamp()) + 9 * 365 * 86400
+
+
+def test_an_image_past_its_end_is_in_the_time_machine_at_once_and_can_be_restored(
+    new_house: Callable[..., House],
+) -> None:
+    house = new_house(tag_expiration_from="build")
+    a_repository(house)
+    manifest = built(house, "1d")
+    warning = push(house, manifest, "v1")
+
+    assert "had run out" in warning
+    assert list(house.services.tags.list(someone(house, "admin", "admin/app"), NAME, "", 5).items) == []
+    invariants.check(house)
+    house.clock.ahead_s += 1
+    sweep(house)
+    house.services.time_machine.restore(house.signed_in("admin"), NAME, "v1", str(manifest.digest))
+    assert list(house.services.tags.list(someone(house, "admin", "admin/app"), NAME, "", 5).items) == ["v1"]
+
+
+@pytest.mark.parametrize("label", ["0h", "-1h", "1000000000000d", "1y2d", ""])
+def test_odd_labels_never_make_a_tag_that_is_born_dead(house: House, label: str) -> None:
+    a_push(house, "v1", labels={"quay.expires-after": label})
+
+    assert newest(house).ended_at is None

@@ -1,0 +1,199 @@
+"""Relays: what they are granted, what they report, and the blob that comes of it."""
+
+import base64
+import os
+
+import pytest
+import requests
+
+from chalicelib.domain import hashing
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
+from chalicelib.domain.uploads import SMALLEST_PART
+from chalicelib.services.registry.relays import LARGEST_GRANT, Relays, Stored
+from tests.support import invariants
+from tests.support.backends import House
+from tests.support.crashes import before_calls
+from tests.support.rows import object_keys, open_multiparts, repository_of
+from tests.support.uploading import Client, leftovers, pulled
+
+
+class Relay:
+    """A relay that holds the installation's key, with one upload of a client."""
+
+    def __init__(self, house: House) -> None:
+        self.client, self.relays = Client(house), house.services.relays
+        self.hasher, self.offset = hashing.begin("sha256"), 0
+
+    def grant(self, first: int = 0, count: int = 2) -> dict[str, object]:
+        granted = self.relays.grant(self.client.token, first, count)
+        self.client.token = granted["upload"]
+        return granted
+
+    def put(self, grant: dict[str, object], number: int, content: bytes) -> Stored:
+        """Puts a part under the address of its number."""
+        (address,) = (part["address"] for part in grant["parts"] if part["number"] == number)
+        answer = requests.put(address, data=content, timeout=20)
+        answer.raise_for_status()
+        self.hasher.update(content)
+        return Stored(number, answer.headers["ETag"], len(content))
+
+    def report(self, size: int, parts: list[Stored], tail: tuple[str, int] | None = None) -> int:
+        """Tells that `size` more bytes lie in the bucket."""
+        before, self.offset = self.offset, self.offset + size
+        state = self.hasher.state()
+        progress = self.relays.store(self.client.token, before, self.offset, state, parts, tail)
+        self.client.token = progress.token
+        return progress.offset
+
+
+@pytest.fixture
+def relay(house: House) -> Relay:
+    return Relay(house)
+
+
+def test_the_first_grant_opens_a_multipart_upload_and_says_where_the_upload_stands(house: House, relay: Relay) -> None:
+    grant = relay.grant()
+
+    assert (grant["offset"], grant["algorithm"], grant["tail"]) == (0, "sha256", None)
+    assert base64.b64decode(str(grant["state"])) == hashing.begin("sha256").state()
+    assert [part["number"] for part in grant["parts"]] == [1, 2]
+    assert len(open_multiparts(house, f"in/{repository_of(house).id}/")) == 1
+
+
+def test_later_grants_are_for_the_same_multipart_upload(house: House, relay: Relay) -> None:
+    relay.grant()
+    grants = [relay.grant(first=first, count=1) for first in (7, 8)]
+
+    assert [grant["parts"][0]["number"] for grant in grants] == [7, 8]
+    assert len({part["address"].partition("?")[0] for grant in grants for part in grant["parts"]}) == 1
+    assert len(open_multiparts(house, f"in/{repository_of(house).id}/")) == 1
+
+
+def test_a_grant_has_no_more_addresses_than_its_limit(relay: Relay) -> None:
+    assert len(relay.grant(count=10_000)["parts"]) == LARGEST_GRANT
+
+
+def test_parts_and_a_tail_become_the_blob_and_leave_nothing_behind(house: House, relay: Relay) -> None:
+    first, rest = os.urandom(SMALLEST_PART), os.urandom(1000)
+    grant = relay.grant()
+    part = relay.put(grant, 1, first)
+    requests.put(str(grant["tail_address"]), data=rest, timeout=10).raise_for_status()
+    relay.hasher.update(rest)
+    assert relay.report(len(first) + len(rest), [part], (str(grant["tail_key"]), len(rest))) == len(first) + len(rest)
+    digest = Digest.of(first + rest)
+
+    relay.client.close(digest)
+
+    assert pulled(house, digest) == first + rest
+    assert leftovers(house) == set()
+    invariants.check(house)
+
+
+def test_a_relay_goes_on_where_another_ended(house: House, relay: Relay) -> None:
+    """The next grant carries what is needed: the state of the hash, and the address of the tail."""
+    grant = relay.grant()
+    requests.put(str(grant["tail_address"]), data=b"begun ", timeout=10).raise_for_status()
+    relay.hasher.update(b"begun ")
+    relay.report(6, [], (str(grant["tail_key"]), 6))
+    following = relay.grant()
+    hasher = hashing.resume(str(following["algorithm"]), base64.b64decode(str(following["state"])))
+    hasher.update(b"and ended")
+
+    assert following["offset"] == 6
+    assert requests.get(str(following["tail"]), timeout=10).content == b"begun "
+    assert hasher.hexdigest() == Digest.of(b"begun and ended").hex
+    assert following["tail_key"] != grant["tail_key"], "no key is used twice"
+
+
+def test_a_new_tail_takes_the_old_one_s_place(house: House, relay: Relay) -> None:
+    for size in (6, 9):
+        grant = relay.grant()
+        content = os.urandom(size)
+        requests.put(str(grant["tail_address"]), data=content, timeout=10).raise_for_status()
+        relay.report(size, [], (str(grant["tail_key"]), size))
+
+    assert object_keys(house, f"in/{repository_of(house).id}/") == [grant["tail_key"]]
+
+
+def test_more_parts_than_a_transaction_holds_are_written_down(relay: Relay) -> None:
+    relay.grant()
+    parts = [Stored(number, f"etag{number}", SMALLEST_PART) for number in range(1, 201)]
+
+    assert relay.report(200 * SMALLEST_PART, parts) == 200 * SMALLEST_PART
+    assert len(relay.client.part_sizes) == 200
+    assert relay.grant(count=1)["parts"][0]["number"] == 201
+
+
+def test_a_blob_is_not_made_under_a_digest_that_its_bytes_do_not_have(house: House, relay: Relay) -> None:
+    content = os.urandom(SMALLEST_PART)
+    relay.report(len(content), [relay.put(relay.grant(), 1, content)])
+
+    with pytest.raises(DigestInvalid):
+        relay.client.close(Digest.of(b"other"))
+
+
+def test_a_report_of_bytes_that_moved_meanwhile_is_told_where_the_upload_stands(relay: Relay) -> None:
+    relay.grant()
+    relay.report(10, [], ("in/tail", 10))
+
+    with pytest.raises(OutOfOrder) as refused:
+        relay.relays.store(relay.client.token, 5, 20, b"", [], None)
+    assert refused.value.offset == 10
+
+
+def test_of_two_reports_at_once_one_is_written_and_the_other_told_where_the_upload_stands(
+    house: House, relay: Relay
+) -> None:
+    relay.grant()
+    token, done = relay.client.token, []
+
+    def report_first(_: object, operation_name: str = "", **__: object) -> None:
+        if operation_name == "TransactWriteItems" and not done:
+            done.append(1)
+            relay.relays.store(token, 0, 7, b"winner", [], ("in/winner", 7))
+
+    with before_calls(house, report_first), pytest.raises(OutOfOrder) as refused:
+        relay.relays.store(token, 0, 30, b"loser", [], ("in/loser", 30))
+
+    assert relay.client.row.offset == 7
+    assert relay.client.row.hash_state == b"winner"
+    assert refused.value.offset == 7
+
+
+def end(relay: Relay, way: str) -> None:
+    if way == "closed":
+        relay.client.close(Digest.of(b"x"), b"x")
+    elif way == "cancelled":
+        relay.client.cancel()
+    else:
+        relay.client.house.clock.ahead_s = 100_000
+
+
+@pytest.mark.parametrize("way", ["closed", "cancelled", "too old"])
+@pytest.mark.parametrize("begun", [True, False])
+def test_an_upload_that_is_over_gets_no_grant_and_takes_no_report(house: House, way: str, begun: bool) -> None:
+    relay = Relay(house)
+    if begun:
+        relay.grant()
+    end(relay, way)
+
+    with pytest.raises(BlobUploadUnknown):
+        relay.grant()
+    with pytest.raises(BlobUploadUnknown):
+        relay.report(1, [])
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c.d.e.f"])
+def test_a_token_that_is_none_of_ours_is_unknown(house: House, token: str) -> None:
+    relays: Relays = house.services.relays
+
+    with pytest.raises(BlobUploadUnknown):
+        relays.grant(token, 0, 1)
+    with pytest.raises(BlobUploadUnknown):
+        relays.store(token, 0, 1, b"", [], None)
+
+
+def test_an_upload_that_nothing_was_granted_for_takes_no_report(relay: Relay) -> None:
+    with pytest.raises(BlobUploadUnknown):
+        relay.report(1, [])

@@ -1,0 +1,77 @@
+"""Sealing: what is read back later opens only for what it belongs to, with a key of the ring."""
+
+import base64
+from urllib.parse import quote
+
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from chalicelib.domain.errors import SettingInvalid
+from chalicelib.services.security.sealing import Envelope, PageTokens, hashed, random_secret
+
+OLD, NEW = bytes(32), bytes([1]) * 32
+
+
+def test_what_was_sealed_opens_for_what_it_belongs_to() -> None:
+    key_id, sealed = Envelope({"1": OLD}).seal("a/token", "secret")
+
+    assert Envelope({"1": OLD}).open("a/token", key_id, sealed) == "secret"
+    assert b"secret" not in sealed
+
+
+def test_what_was_sealed_for_another_does_not_open() -> None:
+    key_id, sealed = Envelope({"1": OLD}).seal("a/token", "secret")
+
+    with pytest.raises(InvalidTag):
+        Envelope({"1": OLD}).open("b/token", key_id, sealed)
+
+
+def test_the_last_key_seals_and_all_open() -> None:
+    ring = Envelope({"1": OLD, "2": NEW})
+    before = Envelope({"1": OLD}).seal("a", "before")
+
+    assert ring.seal("a", "secret")[0] == "2"
+    assert ring.open("a", *before) == "before"
+
+
+def test_a_key_that_is_gone_is_told_by_its_name() -> None:
+    sealed = Envelope({"1": OLD}).seal("a", "secret")
+
+    with pytest.raises(SettingInvalid, match="envelope key 1 is missing"):
+        Envelope({"2": NEW}).open("a", *sealed)
+
+
+def test_the_same_secret_is_sealed_differently_each_time() -> None:
+    ring = Envelope({"1": OLD})
+
+    assert ring.seal("a", "secret") != ring.seal("a", "secret")
+
+
+def test_a_random_secret_has_its_prefix_and_256_bits() -> None:
+    made = {random_secret("cbo_") for _ in range(20)}
+
+    assert len(made) == 20
+    assert all(secret.startswith("cbo_") and len(secret) == 47 for secret in made)
+
+
+def test_a_secret_is_found_by_its_hash_whatever_it_is_made_of() -> None:
+    assert hashed("secret") == "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
+    assert len(hashed("\ud800")) == 64
+
+
+def test_a_place_in_a_list_opens_for_the_list_it_was_sealed_for() -> None:
+    tokens = PageTokens(Envelope({"1": OLD}))
+    token = tokens.seal("bob's", "hidden")
+
+    assert tokens.open("bob's", token) == "hidden"
+    assert token == quote(token, safe="")
+    assert "hidden" not in token
+    assert b"hidden" not in base64.urlsafe_b64decode(token + "===")
+
+
+@pytest.mark.parametrize("token", [None, "", "x", "AAAA", "a.b", "\N{SNOWMAN}", "bm9uZS4="])
+def test_what_is_no_place_is_the_beginning(token: str | None) -> None:
+    tokens = PageTokens(Envelope({"1": OLD}))
+
+    assert tokens.open("bob's", token) == ""
+    assert tokens.open("carol's", tokens.seal("bob's", "hidden")) == ""

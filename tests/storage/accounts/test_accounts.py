@@ -1,0 +1,148 @@
+"""Accounts: a name is taken once, and what is written with it is written together."""
+
+import pytest
+
+from chalicelib.domain.accounts import Kind
+from chalicelib.domain.ids import ulid
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import (
+    AccountNameRow,
+    AccountRow,
+    AccountStore,
+    RobotRow,
+    holds,
+)
+from chalicelib.storage.accounts.teams import MembershipRow
+from chalicelib.storage.table import Batch, LostRace, Transaction, get
+from tests.support.backends import House
+from tests.support.rows import change, rows_like
+
+STORE = AccountStore()
+
+
+def an_account(name: str, kind: Kind = Kind.USER, **fields: object) -> AccountRow:
+    identifier = ulid()
+    return AccountRow.under(keys.account(identifier), id=identifier, name=name, kind=kind.value, created_at=1, **fields)
+
+
+def add_user(account: AccountRow, *, first: bool = False) -> None:
+    transaction = Transaction()
+    STORE.add_user(transaction, account, first)
+    transaction.commit()
+
+
+def test_a_user_has_name_namespace_and_account_of_one_id(house: House) -> None:
+    bob = an_account("bob")
+    add_user(bob)
+    found, namespace, account = STORE.find("bob"), STORE.namespace(bob.id), STORE.get(bob.id)
+
+    assert found is not None
+    assert namespace is not None
+    assert account is not None
+    assert (found.id, namespace.name, account.name) == (bob.id, "bob", "bob")
+    assert (namespace.view, namespace.view_at) == ("ACCOUNTS#user", "bob")
+    assert account.to_account().enabled
+    assert not account.to_account().superuser
+
+
+def test_a_name_that_is_taken_is_a_lost_race_and_nothing_is_written(house: House) -> None:
+    add_user(an_account("bob"))
+    before = rows_like(house)
+
+    with pytest.raises(LostRace):
+        add_user(an_account("bob"))
+    assert rows_like(house) == before
+
+
+def test_there_is_one_first_user(house: House) -> None:
+    assert STORE.has_first_user()
+    with pytest.raises(LostRace):
+        add_user(an_account("bob"), first=True)
+    assert STORE.find("bob") is None
+
+
+@pytest.mark.parametrize("name", ["nobody", "b\u00f6b", "", "x" * 2000])
+def test_a_name_that_is_not_there_or_cannot_be_finds_nobody(house: House, name: str) -> None:
+    assert STORE.find(name) is None
+
+
+def test_a_name_that_was_deleted_points_nowhere(house: House) -> None:
+    add_user(an_account("bob"))
+    change(get(AccountNameRow, keys.account_name("bob")), deleted_at=1)
+
+    assert STORE.find("bob") is None
+
+
+def test_a_robot_is_written_with_its_name_once(house: House) -> None:
+    robot = add_robot("admin+ci")
+    account = STORE.get(robot.id)
+
+    assert account is not None
+    assert account.kind == Kind.ROBOT.value
+    assert get(RobotRow, keys.robot("n", "ci")).sealed_token == b"sealed"
+    with pytest.raises(LostRace):
+        add_robot("admin+ci")
+
+
+def add_robot(name: str) -> AccountRow:
+    account, transaction = an_account(name, Kind.ROBOT), Transaction()
+    row = RobotRow.under(keys.robot("n", "ci"), account_id=account.id, sealed_token=b"sealed", key_id="1")
+    STORE.add_robot(transaction, account, row)
+    transaction.commit()
+    return account
+
+
+def test_an_email_is_given_once_and_moves(house: House) -> None:
+    add_user(an_account("bob", email="Bob@example.com"))
+    with pytest.raises(LostRace):
+        add_user(an_account("carol", email="bob@example.com"))
+
+    bob = STORE.by_email("BOB@example.com")
+    assert bob is not None
+    transaction = Transaction()
+    STORE.move_email(transaction, bob, "Bob@example.com", "new@example.com")
+    transaction.commit()
+    assert (STORE.by_email("bob@example.com"), STORE.by_email("new@example.com")) == (None, bob)
+
+
+def test_an_account_comes_with_its_memberships(house: House) -> None:
+    bob = an_account("bob")
+    add_user(bob)
+    MembershipRow.under(keys.membership(bob.id, "org", "t1"), namespace_id="org", team_id="t1").save()
+
+    account, memberships = STORE.with_memberships(bob.id)
+
+    assert account is not None
+    assert account.name == "bob"
+    assert [row.team_id for row in memberships] == ["t1"]
+    assert STORE.with_memberships("nobody") == (None, [])
+
+
+def test_of_two_changes_of_one_version_the_second_is_lost(house: House) -> None:
+    bob = an_account("bob")
+    add_user(bob)
+    for expected in (True, False):
+        transaction, row = Transaction(), STORE.get(bob.id)
+        assert row is not None
+        STORE.put_account(transaction, row, 0)
+        if expected:
+            transaction.commit()
+        else:
+            with pytest.raises(LostRace):
+                transaction.commit()
+
+
+@pytest.mark.parametrize(
+    ("enabled", "epoch", "expected"), [(True, 3, True), (True, 2, False), (True, 4, False), (False, 3, False)]
+)
+def test_what_was_derived_holds_while_the_account_is_enabled_and_of_its_epoch(
+    house: House, enabled: bool, epoch: int, expected: bool
+) -> None:
+    account = an_account("bob", enabled=enabled, epoch=3)
+    account.save()
+    batch = Batch()
+    there, missing = batch.add(AccountRow, account.key), batch.add(AccountRow, keys.account("missing"))
+    batch.read()
+
+    assert holds(there, epoch) == expected
+    assert not holds(missing, 0)

@@ -1,0 +1,29 @@
+"""Messages as they are kept."""
+
+import pytest
+
+from chalicelib.domain.messages import Message
+from chalicelib.storage.accounts.messages import MessageStore
+from chalicelib.storage.table import LostRace, Transaction
+from tests.support.backends import House
+
+
+def test_messages_are_told_in_the_order_of_their_making(house: House) -> None:
+    store = MessageStore()
+    for number, uuid in ((2, "a"), (1, "b")):
+        transaction = Transaction()
+        store.add(transaction, Message(uuid, "hello", "info", "text/plain"), number)
+        transaction.commit()
+
+    assert [row.to_message() for row in store.all()] == [
+        Message("b", "hello", "info", "text/plain"),
+        Message("a", "hello", "info", "text/plain"),
+    ]
+
+
+def test_one_that_is_not_there_cannot_be_removed(house: House) -> None:
+    transaction = Transaction()
+    MessageStore().remove(transaction, "a")
+
+    with pytest.raises(LostRace):
+        transaction.commit()

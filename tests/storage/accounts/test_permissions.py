@@ -1,0 +1,83 @@
+"""Roles as they are kept: found by repository, by holder and by namespace, all or none."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.permissions import Role
+from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.table import LostRace, Transaction
+from tests.support.backends import House
+from tests.support.rows import rows_like
+
+STORE = PermissionStore()
+BOB, DEVS, CI = Holder("a1", "bob", "user"), Holder("t1", "devs", "team"), Holder("a2", "acme+ci", "robot")
+APP, WEB, OTHER = ("n1", "r1"), ("n1", "r2"), ("n2", "r3")
+
+
+def done(change: Callable[[Transaction], None]) -> None:
+    transaction = Transaction()
+    change(transaction)
+    transaction.commit()
+
+
+def given(holder: Holder, where: tuple[str, str] = APP, role: Role = Role.READ, *, is_new: bool = True) -> None:
+    done(lambda transaction: STORE.put(transaction, where, holder, role, is_new=is_new))
+
+
+def test_a_role_is_found_from_every_side(house: House) -> None:
+    given(BOB)
+    given(BOB, WEB, Role.WRITE)
+    given(BOB, OTHER)
+    given(CI)
+
+    rows = STORE.of_repository("r1")
+    assert [(STORE.holder_id(row), row.name, row.kind, row.role) for row in rows] == [
+        ("a1", "bob", "user", "read"),
+        ("a2", "acme+ci", "robot", "read"),
+    ]
+    assert STORE.held(BOB) == [("n1", "r1", "read"), ("n1", "r2", "write"), ("n2", "r3", "read")]
+    assert STORE.held(BOB, "n1") == [("n1", "r1", "read"), ("n1", "r2", "write")]
+    assert STORE.accounts_in("n1") == {"a1": ["r1", "r2"], "a2": ["r1"]}
+    assert STORE.of_holders("r1", ["a1", "a2", "nobody"]) == [Role.READ, Role.READ]
+    assert STORE.of_holders("r1", []) == []
+
+
+def test_a_team_s_role_is_found_by_the_team_and_makes_nobody_a_collaborator(house: House) -> None:
+    given(DEVS, role=Role.ADMIN)
+
+    assert STORE.held(DEVS) == [("n1", "r1", "admin")]
+    assert rows_like(house, "T#t1", "GRANT#")
+    assert STORE.accounts_in("n1") == {}
+
+
+def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(house: House) -> None:
+    with pytest.raises(LostRace):
+        given(BOB, is_new=False)
+    given(BOB)
+    with pytest.raises(LostRace):
+        given(BOB)
+    given(BOB, role=Role.WRITE, is_new=False)
+
+    assert [row["role"] for row in rows_like(house, "", "GRANT#") + rows_like(house, "R#", "PERM#")] == ["write"] * 2
+
+
+@pytest.mark.parametrize("holder", [BOB, DEVS, CI])
+def test_a_role_is_taken_back_from_every_side_and_once(house: House, holder: Holder) -> None:
+    given(holder)
+
+    done(lambda transaction: STORE.remove(transaction, APP, holder))
+
+    assert rows_like(house, "R#r1") == rows_like(house, "N#n1") == rows_like(house, "", "GRANT#") == []
+    with pytest.raises(LostRace):
+        done(lambda transaction: STORE.remove(transaction, APP, holder))
+
+
+@pytest.mark.parametrize("holder", [BOB, DEVS])
+def test_what_a_holder_leaves_is_forgotten_as_often_as_one_likes(house: House, holder: Holder) -> None:
+    given(holder)
+
+    STORE.forget(APP, holder)
+    STORE.forget(APP, holder)
+
+    assert rows_like(house, "R#r1") == rows_like(house, "N#n1") == rows_like(house, "", "GRANT#") == []

@@ -1,0 +1,61 @@
+"""Default permissions as they are kept: with their organization, changed over what was read."""
+
+import pytest
+
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.prototypes import PrototypeRow, PrototypeStore
+from chalicelib.storage.table import LostRace, Transaction
+from tests.support.backends import House
+
+STORE = PrototypeStore()
+
+
+def added(uuid: str, namespace_id: str = "n1") -> PrototypeRow:
+    row = PrototypeRow.under(
+        keys.prototype(namespace_id, uuid),
+        uuid=uuid, namespace_id=namespace_id, role="read", delegate_id="a1", delegate_kind="user",
+    )  # fmt: skip
+    transaction = Transaction()
+    STORE.add(transaction, row)
+    transaction.commit()
+    return row
+
+
+def test_an_organization_has_its_own(house: House) -> None:
+    added("2")
+    added("1")
+    added("3", "n2")
+
+    assert [row.uuid for row in STORE.of_namespace("n1")] == ["1", "2"]
+    found = STORE.get("n1", "1")
+    assert (found.delegate_id, found.role, found.maker_id) == ("a1", "read", None)
+    assert STORE.get("n1", "3") is STORE.get("n1", "") is None
+
+
+def test_of_two_changes_of_the_same_one_loses(house: House) -> None:
+    added("1")
+    first, second = STORE.get("n1", "1"), STORE.get("n1", "1")
+    for number, row in enumerate((first, second)):
+        row.role = "write"
+        transaction = Transaction()
+        STORE.change(transaction, row)
+        if number == 0:
+            transaction.commit()
+        else:
+            with pytest.raises(LostRace):
+                transaction.commit()
+    assert STORE.get("n1", "1").role == "write"
+
+
+def test_it_is_removed_once_and_changed_no_more(house: House) -> None:
+    row = added("1")
+    transaction = Transaction()
+    STORE.remove(transaction, row)
+    transaction.commit()
+
+    for change in (STORE.remove, STORE.change):
+        transaction = Transaction()
+        change(transaction, row)
+        with pytest.raises(LostRace):
+            transaction.commit()
+    assert STORE.of_namespace("n1") == []

@@ -1,0 +1,75 @@
+"""Quotas beside their namespace, and the sizes they are held against."""
+
+import pytest
+
+from chalicelib.domain import timers
+from chalicelib.domain.quotas import Limit, Quota, Severity
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import NamespaceRow
+from chalicelib.storage.accounts.quotas import linked_bytes, quota_of, room_of, set_quota, wake
+from chalicelib.storage.table import LostRace, Transaction, get
+from chalicelib.storage.timers import timer
+from tests.support.backends import House
+from tests.support.builders import a_blob
+from tests.support.rows import due_at
+
+QUOTA = Quota(7, 1000, (Limit(1, Severity.REJECT, 90),))
+
+
+def test_a_quota_is_read_back_with_its_namespace(house: House) -> None:
+    key = keys.namespace(house.account().id)
+    row = get(NamespaceRow, key)
+    assert row is not None
+    assert quota_of(row) is None
+
+    set_quota(row, QUOTA)
+    row.save()
+    assert quota_of(get(NamespaceRow, key)) == QUOTA
+    set_quota(row, None)
+    row.save()
+    assert quota_of(get(NamespaceRow, key)) is None
+    assert quota_of(None) is None
+
+
+def test_the_bytes_of_all_repositories_are_summed_in_one_read(house: House) -> None:
+    for number in range(20):
+        a_blob(house, bytes([number]) * 10, f"admin/{number % 3}")
+    identifier = house.account().id
+    house.calls.take()
+
+    assert linked_bytes(identifier) == 200
+    assert house.calls.take() == ["BatchGetItem"]
+    assert linked_bytes("nobody") == 0
+
+
+def test_of_two_who_saw_the_same_room_one_takes_it(house: House) -> None:
+    first, second = room_of("1"), room_of("1")
+    transaction = Transaction()
+    first.take(transaction)
+    transaction.commit()
+
+    transaction = Transaction()
+    second.take(transaction)
+    with pytest.raises(LostRace):
+        transaction.commit()
+    assert room_of("1").version == 1
+
+
+def test_a_warning_and_a_push_are_in_nobody_s_way(house: House) -> None:
+    pushing, warning = room_of("1"), room_of("1")
+    for write in (lambda it: pushing.take(it), lambda it: warning.warn(it, 50)):
+        transaction = Transaction()
+        write(transaction)
+        transaction.commit()
+
+    assert (room_of("1").version, room_of("1").warned) == (1, 50)
+
+
+def test_limits_are_looked_at_in_a_moment_however_often_they_are_passed(house: House) -> None:
+    for now in (1000, 1030):
+        wake("1", now)
+
+    assert due_at(timers.QUOTA, "1") == 1060
+    timer(timers.QUOTA, "1", 90_000).save()
+    wake("1", 2000)
+    assert due_at(timers.QUOTA, "1") == 2060

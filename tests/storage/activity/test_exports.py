@@ -1,0 +1,52 @@
+"""Files of the usage log in the table: found by their hash, changed by whoever read them last."""
+
+import pytest
+
+from chalicelib.storage import keys
+from chalicelib.storage.activity.exports import ExportRow, ExportStore
+from chalicelib.storage.table import LostRace, Transaction
+from tests.support.backends import House
+
+STORE = ExportStore()
+
+
+def an_export(house: House) -> ExportRow:
+    told = {"namespace_id": "1", "namespace": "a", "performer": "a", "address": "", "until": "Z"}
+    row = ExportRow.under(keys.export("0f"), start=0, end=86400, ends_at=9, **told)
+    transaction = Transaction()
+    STORE.add(transaction, row)
+    transaction.commit()
+    return row
+
+
+def test_parts_are_kept_in_their_order_and_forgotten_together(house: House) -> None:
+    row = an_export(house)
+    row.add_part('"one"', "A", is_whole=False)
+    row.add_part('"two"', "B", is_whole=True)
+    STORE.save(row)
+
+    found = STORE.find("0f")
+    assert found is not None
+    assert (found.target, found.etags, found.after, found.is_whole) == ("0f", ['"one"', '"two"'], "B", 1)
+    found.begin_anew()
+    assert (found.etags, found.after, found.is_whole, found.begun) == ([], "", 0, 1)
+
+
+def test_of_two_who_read_a_file_the_second_to_change_it_reads_again(house: House) -> None:
+    an_export(house)
+    first, second = STORE.find("0f"), STORE.find("0f")
+    assert first is not None
+    assert second is not None
+    STORE.save(first)
+
+    with pytest.raises(LostRace):
+        STORE.save(second)
+
+
+def test_one_is_not_added_twice_and_once_removed_is_not_found(house: House) -> None:
+    row = an_export(house)
+    with pytest.raises(LostRace):
+        an_export(house)
+    STORE.remove(row)
+
+    assert STORE.find("0f") is None

@@ -1,0 +1,67 @@
+"""Counted pulls as they are kept: sums that grow with their cursor, or not at all."""
+
+import pytest
+
+from chalicelib.domain.pulls import Sum
+from chalicelib.storage import keys
+from chalicelib.storage.activity.pulls import PullStore
+from chalicelib.storage.registry.repositories import PURGING, RepositoryRow
+from chalicelib.storage.table import LostRace, get
+from tests.support.backends import House
+from tests.support.builders import a_repository
+from tests.support.rows import change, rows_like
+
+STORE = PullStore()
+FIRST, SECOND = "0" * 25 + "1", "0" * 25 + "2"
+
+
+def told(identifier: str, *references: str) -> dict[str, Sum]:
+    return {reference: row.sum for reference, row in STORE.sums(identifier, references).items()}
+
+
+def test_sums_grow_together_with_the_cursor(house: House) -> None:
+    identifier = a_repository(house).id
+    assert STORE.upto(identifier) == ""
+
+    STORE.add(identifier, ("", FIRST), {"v1": Sum(2, 20), "sha256:a": Sum(1, 10)})
+    STORE.add(identifier, (FIRST, SECOND), {"v1": Sum(1, 15)})
+
+    assert STORE.upto(identifier) == SECOND
+    assert told(identifier, "v1", "sha256:a", "v2") == {"v1": Sum(3, 20), "sha256:a": Sum(1, 10)}
+    assert {one: row.upto for one, row in STORE.sums(identifier, ["v1", "sha256:a"]).items()} == {
+        "v1": SECOND,
+        "sha256:a": FIRST,
+    }
+
+
+@pytest.mark.parametrize("before", ["", SECOND])
+def test_whoever_saw_another_cursor_adds_nothing(house: House, before: str) -> None:
+    identifier = a_repository(house).id
+    STORE.add(identifier, ("", FIRST), {"v1": Sum(1, 1)})
+
+    with pytest.raises(LostRace):
+        STORE.add(identifier, (before, SECOND + "Z"), {"v1": Sum(1, 1), "v2": Sum(1, 1)})
+
+    assert STORE.upto(identifier) == FIRST
+    assert told(identifier, "v1", "v2") == {"v1": Sum(1, 1)}
+
+
+def test_nothing_is_added_to_a_repository_that_is_taken_apart_or_gone(house: House) -> None:
+    identifier = a_repository(house).id
+    change(get(RepositoryRow, keys.repository(identifier)), state=PURGING)
+
+    for one in (identifier, "nowhere"):
+        assert STORE.upto(one) is None
+        with pytest.raises(LostRace):
+            STORE.add(one, ("", FIRST), {"v1": Sum(1, 1)})
+    assert rows_like(house, "PULLS#") == []
+
+
+def test_what_is_counted_has_no_end(house: House) -> None:
+    identifier = a_repository(house).id
+    STORE.add(identifier, ("", FIRST), {"v1": Sum(1, 1)})
+
+    assert [(row["sk"], "expires_at" in row) for row in rows_like(house, "PULLS#")] == [
+        ("OF#v1", False),
+        ("UPTO", False),
+    ]

@@ -1,0 +1,184 @@
+"""The usage log and the outbox: in the transaction of what happened, and twice is once."""
+
+import json
+
+import pytest
+
+from chalicelib.domain.events import DELETE_TAG, PULL, PUSH, Event
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.log_cursors import day_of, earliest, number_of, past, position_of
+from chalicelib.domain.pulls import due_at
+from chalicelib.storage import keys
+from chalicelib.storage.activity.usage_log import (
+    Run,
+    UsageStore,
+    runs_of_everybody,
+    runs_of_namespace,
+    runs_of_repository,
+)
+from chalicelib.storage.keys.timer_targets import HourTarget, read_target
+from chalicelib.storage.table import LostRace, Transaction, absent
+from chalicelib.storage.timers import timer
+from tests.support.backends import House
+from tests.support.rows import events, rows_like
+
+STORE = UsageStore(retention_s=1000)
+AT = 1_700_000_000.75
+
+
+def an_event(kind: str = PUSH, repository_id: str | None = "r") -> Event:
+    return Event(ulid(AT), AT, kind, "n", repository_id, "admin", "10.0.0.1", {"tags": ["v1", "\u00e4"]})
+
+
+def record(event: Event, waits: set[str] | None = None) -> None:
+    transaction = Transaction()
+    STORE.record(transaction, event, waits)
+    transaction.commit()
+
+
+def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(house: House) -> None:
+    event = an_event()
+    record(event)
+    (row,) = rows_like(house, "LOG#R#")
+
+    assert (row["pk"], row["sk"]) == ("LOG#R#r#c", event.id)
+    assert (row["view"], row["view_at"]) == ("LOG#N#n#c", event.id)
+    assert row["due"] in keys.due_logs("c")
+    assert row["due_at"] == number_of(event.id)
+    assert (row["kind"], row["performer"], row["address"], row["version"]) == (PUSH, "admin", "10.0.0.1", 1)
+    assert (row["at"], row["expires_at"]) == (int(AT), int(AT) + 1000)
+    assert json.loads(row["metadata"]) == {"tags": ["v1", "\u00e4"]}
+
+
+def test_a_record_without_a_repository_lies_under_its_namespace(house: House) -> None:
+    record(an_event(repository_id=None))
+    (row,) = rows_like(house, "LOG#N#n#")
+
+    assert row["pk"] == row["view"] == "LOG#N#n#c"
+    assert "repository_id" not in row
+
+
+def test_what_did_not_happen_is_not_recorded(house: House) -> None:
+    timer("garbage", "x", 1).save()
+    transaction = Transaction()
+    STORE.record(transaction, an_event(), {"repo_push"})
+    transaction.put(timer("garbage", "x", 2), absent())
+
+    with pytest.raises(LostRace):
+        transaction.commit()
+    assert rows_like(house, "LOG#R#") == rows_like(house, "OUT#") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits", "expected"),
+    [
+        (PUSH, {"repo_push", "other"}, 1),
+        (PUSH, {"other"}, 0),
+        (PUSH, set(), 0),
+        (PUSH, None, 0),
+        (DELETE_TAG, {"repo_push"}, 0),
+    ],
+    ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else str(value),
+)
+def test_the_outbox_gets_an_event_only_when_someone_waits_for_it(
+    house: House, kind: str, waits: set[str] | None, expected: int
+) -> None:
+    event = an_event(kind)
+    record(event, waits)
+    found = rows_like(house, "OUT#")
+
+    assert len(found) == expected
+    for row in found:
+        assert (row["pk"], row["kind"], row["due_at"]) == (f"OUT#{event.id}", "repo_push", int(AT))
+        assert row["due"].startswith("outbox#")
+        assert "expires_at" not in row
+        assert json.loads(row["event"])["metadata"] == {"tags": ["v1", "\u00e4"]}
+
+
+def test_pulls_lie_apart_from_changes_and_one_written_twice_is_one(house: House) -> None:
+    pulls = [an_event(PULL) for _ in range(60)]
+    house.calls.take()
+    STORE.write_pulls(pulls)
+    assert house.calls.take() == ["BatchWriteItem"] * 3
+    STORE.write_pulls(pulls)
+    record(an_event())
+
+    assert len(events(house, PULL)) == 60
+    assert {row["pk"] for row in events(house, PULL)} == {"LOG#R#r#p"}
+
+
+def ids_of(run: Run, first: str = earliest(0), last: str = earliest(2**36), page: int = 7) -> list[str]:
+    return [row.sk for row in STORE.newest(run, last, first, page)]
+
+
+def write(count: int, kind: str, namespace: str, repository: str | None) -> list[str]:
+    """Records of one millisecond; gives their ULIDs, newest first."""
+    made = [Event(ulid(AT), AT, kind, namespace, repository, "admin", "", {}) for _ in range(count)]
+    if kind == PULL:
+        STORE.write_pulls(made)
+    else:
+        for event in made:
+            record(event)
+    return sorted((event.id for event in made), reverse=True)
+
+
+def test_records_are_read_newest_first_by_repository_by_namespace_and_all(house: House) -> None:
+    pulls, changes = write(30, PULL, "n", "r"), write(5, PUSH, "n", "r")
+    created, foreign = write(1, "create_robot", "n", None), write(3, PULL, "other", "s")
+
+    assert [ids_of(run) for run in runs_of_repository("r")] == [changes, pulls]
+    assert [ids_of(run) for run in runs_of_namespace("n")] == [sorted(changes + created, reverse=True), pulls]
+    everybody = [identifier for run in runs_of_everybody() for identifier in ids_of(run) if run.index == "due"]
+    assert {*pulls, *changes, *created, *foreign} <= set(everybody)
+
+
+@pytest.mark.parametrize("runs", [runs_of_repository("r"), runs_of_namespace("n")], ids=["table", "index"])
+def test_a_span_of_records_includes_both_its_ends(house: House, runs: list[Run]) -> None:
+    pulls = write(12, PULL, "n", "r")
+
+    assert ids_of(runs[1], first=pulls[9], last=pulls[2]) == pulls[2:10]
+    assert [position for position, _, _ in STORE.kinds(runs[1], pulls[9], pulls[2])] == pulls[2:10][::-1]
+
+
+def test_positions_of_one_millisecond_are_told_apart_in_the_index_by_number(house: House) -> None:
+    """Numbers of 37 digits: a table that rounded them would lose pages."""
+    pulls = write(20, PULL, "n", "r")
+    (run,) = [run for run in runs_of_everybody() if run.partition == keys.due_logs("p", "n")[0]]
+    found = [position for position in ids_of(run, pulls[10], pulls[9]) if position in pulls]
+
+    assert found == pulls[9:11]
+
+
+def test_what_was_counted_is_kept_as_long_as_the_records_are(house: House) -> None:
+    run, upto = Run("LOG#N#n#p", "view"), position_of(number_of(ulid(AT)))
+    STORE.keep_counted(run, {day_of(upto): (upto, {PULL: 3}), "2023-11-20": (upto, {})})
+
+    assert STORE.counted(run, "2023-11-14", "2023-11-19") == {"2023-11-14": (upto, {PULL: 3})}
+    (row,) = rows_like(house, "COUNT#", "2023-11-14")
+    assert row["expires_at"] == 1_700_006_400 + 1000
+
+
+def test_pulls_take_the_timers_along_by_which_they_are_counted(house: House) -> None:
+    hour = int(AT) // 3600 * 3600
+    for _ in range(2):
+        STORE.write_pulls([an_event(PULL)], [("r", hour)])
+        (row,) = rows_like(house, "TIMER#")
+        assert (row["kind"], row["target"], row["due_at"]) == ("pulls", keys.hour_target("r", hour), due_at("r", hour))
+    assert read_target(row["target"]) == HourTarget("r", hour)
+
+
+def test_a_page_of_pulls_is_one_call_and_tells_what_each_was_of(house: House) -> None:
+    for number, told in enumerate([{"reference": "v1", "manifest_digest": "sha256:a"}, {"reference": "sha256:b"}]):
+        event = Event(ulid(AT + number), AT + number, PULL, "n", "r", "admin", "", told)
+        STORE.write_pulls([event])
+    house.calls.take()
+    first, is_all = STORE.pulls("r", earliest(0), earliest(AT + 10), 1)
+    assert (len(first), is_all) == (1, False)
+    rest, is_all = STORE.pulls("r", past(first[0].position), earliest(AT + 10), 2)
+
+    assert (len(rest), is_all) == (1, True)
+    assert [(pull.at, pull.references) for pull in (*first, *rest)] == [
+        (int(AT), ("v1", "sha256:a")),
+        (int(AT) + 1, ("sha256:b",)),
+    ]
+    assert house.calls.take() == ["Query", "Query"]

@@ -1,0 +1,15 @@
+"""Stars: one row for a user and a repository."""
+
+from chalicelib.storage import keys
+from chalicelib.storage.catalog.stars import StarRow, star_row
+from chalicelib.storage.table import get, put_new
+from tests.support.backends import House
+
+
+def test_a_star_is_kept_once_with_where_its_repository_is(house: House) -> None:
+    assert put_new(star_row("bob", "n", "r", 7))
+    assert not put_new(star_row("bob", "n", "r", 8))
+
+    row = get(StarRow, keys.star("bob", "r"))
+    assert row is not None
+    assert (row.repository_id, row.namespace_id, row.starred_at) == ("r", "n", 7)

@@ -1,0 +1,91 @@
+"""What accounts may see: rows that lie side by side come by one query, and no others among them."""
+
+import pytest
+
+from chalicelib.domain.permissions import Role
+from chalicelib.domain.teams import TeamRole
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import NamespaceRow
+from chalicelib.storage.accounts.permissions import TEAM, Holder, PermissionStore
+from chalicelib.storage.accounts.teams import TeamStore
+from chalicelib.storage.catalog.stars import star_row
+from chalicelib.storage.catalog.visibility import SightStore
+from chalicelib.storage.registry.repositories import RepositoryNameRow
+from chalicelib.storage.table import Row, Transaction, put_all
+from tests.support.backends import House
+from tests.support.builders import a_team_row
+
+STORE = SightStore()
+
+
+def given(holder: Holder, repository_id: str, role: Role) -> None:
+    transaction = Transaction()
+    PermissionStore().put(transaction, ("n", repository_id), holder, role, is_new=True)
+    transaction.commit()
+
+
+def a_name(name: str) -> RepositoryNameRow:
+    shown = {"visibility": "private", "view": "CATALOG#private", "view_at": f"acme/{name}"}
+    return RepositoryNameRow.under(keys.repository_name("n", name), name=name, repository_id=name.upper(), **shown)
+
+
+def a_namespace() -> Row:
+    shown = {"view": "ACCOUNTS#organization", "view_at": "acme"}
+    return NamespaceRow.under(keys.namespace("n"), name="acme", kind="organization", **shown)
+
+
+def test_an_account_s_grants_memberships_and_stars_are_one_query(house: House) -> None:
+    bob, team = Holder("bob", "bob", "user"), a_team_row("n", "devs", TeamRole.MEMBER)
+    transaction = Transaction()
+    TeamStore().add(transaction, team)
+    TeamStore().join(transaction, team, "bob", "bob", "user")
+    transaction.put(star_row("bob", "n", "r2", 7))
+    transaction.commit()
+    given(bob, "r1", Role.WRITE)
+    house.calls.take()
+
+    held = STORE.of_account("bob")
+
+    assert house.calls.take() == ["Query"]
+    assert held.roles == {"r1": Role.WRITE}
+    assert [row.team_id for row in held.memberships] == [team.id]
+    assert [(row.repository_id, row.namespace_id, row.starred_at) for row in held.stars] == [("r2", "n", 7)]
+    assert STORE.of_account("carol").roles == {}
+
+
+def test_a_team_comes_with_its_grants_and_without_its_members(house: House) -> None:
+    team = a_team_row("n", "devs", TeamRole.ADMIN)
+    transaction = Transaction()
+    TeamStore().add(transaction, team)
+    TeamStore().join(transaction, team, "bob", "bob", "user")
+    transaction.commit()
+    given(Holder(team.id, "devs", TEAM), "r1", Role.READ)
+
+    held = STORE.of_team(team.id)
+
+    assert held.team is not None
+    assert (held.team.name, held.roles) == ("devs", {"r1": Role.READ})
+    assert STORE.of_team("none").team is None
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "names", "is_last"),
+    [
+        ("", 10, ["a", "a-b", "a/b", "b"], True),
+        ("", 3, ["a", "a-b"], False),
+        ("a", 10, ["a-b", "a/b", "b"], True),
+        ("a-b", 1, ["a/b"], False),
+        ("b", 10, [], True),
+    ],
+)
+def test_a_namespace_s_repositories_come_in_order_past_a_name(
+    house: House, after: str, limit: int, names: list[str], is_last: bool
+) -> None:
+    put_all([a_namespace(), *(a_name(name) for name in ("a", "b", "a/b", "a-b"))])
+
+    stretch = STORE.of_namespace("n", after, limit)
+
+    assert [row.name for row in stretch.repositories] == names
+    assert stretch.is_last is is_last
+    assert stretch.last == (names[-1] if names else "")
+    assert (stretch.namespace is not None) is (after == "")

@@ -1,0 +1,97 @@
+"""Random tokens as they are kept: found by hash, listed by owner, revoked once."""
+
+import pytest
+
+from chalicelib.storage import keys
+from chalicelib.storage.identity.tokens import APP, HOUR_S, TokenRow, TokenStore
+from chalicelib.storage.table import LostRace, Transaction
+from tests.support.backends import House
+
+STORE = TokenStore()
+
+
+def added(sha256: str, uuid: str, owner: str = "o") -> None:
+    token = TokenRow.under(keys.token(sha256), kind=APP, owner_id=owner, uuid=uuid, epoch=0, sha256=sha256)
+    transaction = Transaction()
+    STORE.add(transaction, token, keys.account_token(owner, APP, uuid))
+    transaction.commit()
+
+
+def revoked(listed: TokenRow) -> None:
+    transaction = Transaction()
+    STORE.revoke(transaction, listed)
+    transaction.commit()
+
+
+def test_a_token_is_found_by_its_hash_and_listed_by_its_owner(house: House) -> None:
+    added("hash", "uuid")
+
+    found = STORE.find("hash")
+    assert found is not None
+    assert (found.owner_id, found.uuid) == ("o", "uuid")
+    assert [row.sha256 for row in STORE.listed("o", APP)] == ["hash"]
+    assert STORE.of_account("o", APP, "uuid") is not None
+    assert STORE.of_account("o", APP, "") is None
+    assert STORE.listed("other", APP) == []
+
+
+def test_a_hash_is_taken_once(house: House) -> None:
+    added("hash", "uuid")
+
+    with pytest.raises(LostRace):
+        added("hash", "other")
+
+
+def test_a_revoked_token_is_gone_and_revoked_once(house: House) -> None:
+    added("hash", "uuid")
+    (listed,) = STORE.listed("o", APP)
+
+    revoked(listed)
+
+    assert STORE.find("hash") is None
+    assert STORE.listed("o", APP) == []
+    with pytest.raises(LostRace):
+        revoked(listed)
+
+
+def test_a_use_is_noted_once_an_hour(house: House) -> None:
+    for moment in (1000.0, 1001.0, 1000.0 + HOUR_S + 1):
+        STORE.use("o", "uuid", moment)
+        assert STORE.uses("o")["uuid"] == (1000 if moment < 2000 else 1000 + HOUR_S + 1)
+
+
+def test_last_uses_of_many_tokens_are_read_at_once(house: House) -> None:
+    STORE.use("o", "uuid", 1000.0)
+    house.calls.take()
+
+    assert STORE.last_uses([("o", "uuid"), ("o", "other")]) == {"uuid": 1000}
+    assert STORE.last_uses([]) == {}
+    assert house.calls.take() == ["BatchGetItem"]
+
+
+def test_a_token_can_be_given_an_end(house: House) -> None:
+    added("hash", "uuid")
+    (listed,) = STORE.listed("o", APP)
+
+    transaction = Transaction()
+    STORE.expire(transaction, listed, 5000)
+    transaction.commit()
+
+    assert [STORE.find("hash").expires_at, STORE.listed("o", APP)[0].expires_at] == [5000, 5000]
+
+
+def test_app_tokens_stand_in_everybodys_list_in_the_order_of_their_positions(house: House) -> None:
+    for position in ("1", "2", "3"):
+        sha256 = f"hash{position}"
+        token = TokenRow.under(keys.token(sha256), kind=APP, owner_id="o", uuid=position, epoch=0, sha256=sha256)
+        transaction = Transaction()
+        STORE.add_app(transaction, token, position)
+        transaction.commit()
+
+    assert [row.uuid for row in STORE.all_apps("", 10)] == ["1", "2", "3"]
+    assert [row.uuid for row in STORE.all_apps("1", 1)] == ["2"]
+    assert [row.uuid for row in STORE.listed("o", APP)] == ["1", "2", "3"]
+
+
+def test_an_id_that_is_none_is_not_asked_for(house: House) -> None:
+    assert STORE.of_account("o", APP, "x" * 3000) is None

@@ -1,0 +1,78 @@
+"""What the collector takes away: on condition, many at once, and one by one where somebody was faster."""
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.states import State
+from chalicelib.storage import keys
+from chalicelib.storage.lifecycle.garbage import EDGES_AT_ONCE, Freed, GarbageStore
+from chalicelib.storage.registry.blobs import UsesRow
+from chalicelib.storage.table import LostRace, get, put_all
+from tests.support.backends import House
+from tests.support.builders import a_blob, a_push
+from tests.support.rows import repository_of, rows_like
+
+STORE = GarbageStore()
+BLOB = Digest.of(b"blob")
+
+
+def an_edge(number: int, ulid: str = "old") -> UsesRow:
+    manifest = Digest.of(str(number).encode())
+    return UsesRow.under(keys.uses("r", BLOB, manifest), manifest=str(manifest), ulid=ulid)
+
+
+def test_edges_are_read_some_at_a_time(house: House) -> None:
+    put_all(an_edge(number) for number in range(EDGES_AT_ONCE + 3))
+    house.calls.take()
+    pages = STORE.users("r", BLOB)
+
+    assert len(next(pages)) == EDGES_AT_ONCE
+    assert house.calls.take() == ["Query"]
+    assert len(next(pages)) == 3
+    assert list(STORE.users("r", Digest.of(b"other"))) == []
+
+
+def test_an_edge_that_was_written_anew_stays_and_the_others_go(house: House) -> None:
+    read = [an_edge(number) for number in range(60)]
+    put_all(an_edge(number, "new" if number == 7 else "old") for number in range(60))
+    STORE.remove_edges(read)
+
+    assert [row["ulid"] for row in rows_like(house, "R#r", "USES#")] == ["new"]
+    STORE.remove_edges(read)
+
+
+def test_a_manifest_changes_its_state_only_as_it_was_read(house: House) -> None:
+    manifest = a_push(house, "v1")
+    repository = repository_of(house).id
+    first = house.services._manifests.get_all(repository, [manifest.digest])[manifest.digest]
+    second = house.services._manifests.get_all(repository, [manifest.digest, BLOB])[manifest.digest]
+    STORE.move_manifest(first, State.CONDEMNED)
+
+    assert first.state == "condemned"
+    with pytest.raises(LostRace):
+        STORE.move_manifest(second, State.CONDEMNED)
+
+
+def test_a_link_s_removal_takes_way_back_and_size_along(house: House) -> None:
+    digest = a_blob(house)
+    repository = repository_of(house)
+    row = STORE.link(repository.id, digest)
+    assert row is not None
+    STORE.move_link(row, State.DELETING)
+    STORE.remove_link((repository.namespace_id, repository.id), row, digest, 7)
+
+    assert STORE.link(repository.id, digest) is None
+    assert not STORE.is_linked(digest)
+    assert {entry["bytes"] for entry in rows_like(house, "", "SIZE#")} == {0}
+    assert [entry["due_at"] for entry in rows_like(house, f"TIMER#garbage#BLOB#{digest}")] == [7]
+    with pytest.raises(LostRace):
+        STORE.remove_link((repository.namespace_id, repository.id), row, digest, 7)
+
+
+def test_what_was_freed_adds_up(house: House) -> None:
+    STORE.count(Freed(1, 0, 10), 5)
+    STORE.count(Freed(0, 2, 30), 6)
+
+    total = STORE.total()
+    assert (total.manifests, total.blobs, total.bytes, total.last_at) == (1, 2, 40, 6)
+    assert get(type(total), keys.garbage()) is not None

@@ -1,0 +1,43 @@
+"""Labels as they are kept: under their manifest, of the push that made it."""
+
+import pytest
+
+from chalicelib.domain.labels import API, PLAIN, Label
+from chalicelib.storage.lifecycle.labels import LabelStore
+from chalicelib.storage.registry.manifests import ManifestRow
+from chalicelib.storage.table import LostRace, Transaction
+from tests.support.backends import House
+from tests.support.builders import a_push
+from tests.support.rows import repository_of
+
+STORE = LabelStore()
+
+
+def label(identifier: str, key: str = "a") -> Label:
+    return Label(identifier, key, "value", API, PLAIN)
+
+
+def pushed_at(row: ManifestRow, second: int) -> ManifestRow:
+    """The same manifest, had it been pushed then."""
+    return ManifestRow.under(row.key, pushed_at=second, labeled=1)
+
+
+def test_labels_are_a_manifest_s_while_it_is_that_push_s(house: House) -> None:
+    digest = a_push(house, "v1").digest
+    repository_id = repository_of(house).id
+    row = house.services._manifests.get(repository_id, digest)
+    assert row is not None
+    transaction = Transaction()
+    STORE.add(transaction, repository_id, digest, row, label("2", "b"))
+    STORE.add(transaction, repository_id, digest, row, label("1"))
+    STORE.add(transaction, repository_id, digest, pushed_at(row, row.pushed_at + 1), label("3"))
+    transaction.commit()
+
+    assert STORE.of(repository_id, digest, row) == [label("1"), label("2", "b")]
+    STORE.remove_all(repository_id, digest, row)
+    assert STORE.of(repository_id, digest, row) == []
+    assert STORE.of(repository_id, digest, pushed_at(row, row.pushed_at + 1)) == [label("3")]
+    transaction = Transaction()
+    STORE.remove(transaction, repository_id, digest, label("1"))
+    with pytest.raises(LostRace):
+        transaction.commit()

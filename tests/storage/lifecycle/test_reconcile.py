@@ -1,0 +1,19 @@
+"""The place of a round, as it is kept."""
+
+from chalicelib.storage.lifecycle.reconcile import ReconcileStore
+from tests.support.backends import House
+
+
+def test_a_round_that_nobody_began_stands_at_its_beginning(house: House) -> None:
+    place = ReconcileStore().place()
+
+    assert (place.after, place.ended_at) == ("", 0)
+
+
+def test_a_round_goes_on_where_it_was_left(house: House) -> None:
+    store = ReconcileStore()
+    place = store.place()
+    place.after, place.ended_at = "in/01/02", 7
+    store.put(place)
+
+    assert (store.place().after, store.place().ended_at) == ("in/01/02", 7)

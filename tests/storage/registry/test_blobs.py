@@ -1,0 +1,150 @@
+"""Blobs: link, way back, sizes, bytes and timer are one; whoever read too early loses."""
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.expiry_labels import Lifetime
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.repositories import Repository
+from chalicelib.storage import keys
+from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, BlobStore, BlobView, UsesRow
+from chalicelib.storage.table import LostRace, Transaction, get
+from tests.support.backends import House
+from tests.support.rows import CONDEMNED, DELETING, change, due_at, linked_bytes, rows_like
+
+STORE = BlobStore()
+DIGEST = Digest.of(b"bytes")
+
+
+def a_repository(name: str = "admin/app") -> Repository:
+    return Repository(ulid(), "n", RepositoryName.parse(name))
+
+
+def link(
+    repository: Repository, view: BlobView | None = None, key: str = "in/a", until: int = 50, **more: object
+) -> None:
+    transaction = Transaction()
+    STORE.link(transaction, view or STORE.view(repository.id, DIGEST), repository, 5, key, until, **more)
+    transaction.commit()
+
+
+def test_a_link_is_written_with_its_way_back_its_sizes_its_bytes_and_its_timer(house: House) -> None:
+    repository = a_repository()
+    link(repository)
+    view = STORE.view(repository.id, DIGEST)
+
+    assert view.link is not None
+    assert view.blob is not None
+    assert (view.link.size, view.link.leased_until, view.blob.s3_key, view.blob.size) == (5, 50, "in/a", 5)
+    assert STORE.linked_from(DIGEST, 10) == [repository.id]
+    assert linked_bytes(house, repository) == (5, 5, 5)
+    assert due_at("garbage", keys.blob_target(repository.id, DIGEST)) == 50
+
+
+def test_a_link_renewed_is_counted_once_and_keeps_the_bytes_that_are_there(house: House) -> None:
+    repository = a_repository()
+    link(repository)
+    link(repository, key="in/b", until=90)
+    view = STORE.view(repository.id, DIGEST)
+
+    assert view.link is not None
+    assert view.blob is not None
+    assert (view.blob.s3_key, view.link.leased_until) == ("in/a", 90)
+    assert linked_bytes(house, repository) == (5, 5, 5)
+    assert due_at("garbage", keys.blob_target(repository.id, DIGEST)) == 90
+
+
+@pytest.mark.parametrize(("state", "kept"), [(CONDEMNED, "in/a"), (DELETING, "in/b")])
+def test_bytes_on_their_way_out_are_kept_until_they_are_being_deleted(house: House, state: str, kept: str) -> None:
+    link(a_repository())
+    change(get(BlobRow, keys.blob(DIGEST)), state=state)
+    link(a_repository("admin/other"), key="in/b")
+    row = get(BlobRow, keys.blob(DIGEST))
+
+    assert row is not None
+    assert (row.state, row.s3_key) == ("live", kept)
+
+
+@pytest.mark.parametrize("change_between", ["lease", "state", "first link", "blob"])
+def test_a_link_over_what_was_read_before_a_change_is_a_lost_race(house: House, change_between: str) -> None:
+    repository = a_repository()
+    if change_between != "first link":
+        link(repository)
+    stale = STORE.view(repository.id, DIGEST)
+    if change_between == "first link":
+        link(repository)
+    elif change_between == "blob":
+        change(get(BlobRow, keys.blob(DIGEST)), state=CONDEMNED)
+    else:
+        row = get(BlobLinkRow, keys.blob_link(repository.id, DIGEST))
+        change(row, **({"leased_until": 60} if change_between == "lease" else {"state": CONDEMNED}))
+    before = rows_like(house)
+
+    with pytest.raises(LostRace):
+        link(repository, stale, until=99)
+    assert rows_like(house) == before
+
+
+def test_a_link_that_is_being_deleted_or_has_lost_its_bytes_does_not_count(house: House) -> None:
+    repository = a_repository()
+    link(repository)
+    change(get(BlobRow, keys.blob(DIGEST)), state=DELETING)
+    view = STORE.view(repository.id, DIGEST)
+    assert (view.link, view.blob) == (None, None)
+    assert view.stored_link is not None
+
+    change(get(BlobRow, keys.blob(DIGEST)), state="live")
+    change(get(BlobLinkRow, keys.blob_link(repository.id, DIGEST)), state=DELETING)
+    view = STORE.view(repository.id, DIGEST)
+    assert view.link is None
+    assert view.blob is not None
+
+
+def test_what_was_seen_in_a_blob_stays_when_its_lease_is_renewed(house: House) -> None:
+    repository = a_repository()
+    link(repository, seen=Lifetime("2w"))
+    link(repository)
+    row = STORE.view(repository.id, DIGEST).link
+
+    assert row is not None
+    assert row.seen == Lifetime("2w")
+
+
+def test_a_blob_nobody_looked_into_is_told_from_one_without_a_label(house: House) -> None:
+    first, second = a_repository(), a_repository("admin/other")
+    link(first)
+    link(second, seen=Lifetime(None))
+    unseen, seen = (STORE.view(repository.id, DIGEST).link for repository in (first, second))
+
+    assert unseen is not None
+    assert seen is not None
+    assert (unseen.seen, seen.seen) == (None, Lifetime(None))
+
+
+def test_a_delete_hides_the_link_ends_its_lease_and_wakes_the_collector(house: House) -> None:
+    repository = a_repository()
+    link(repository)
+    row = get(BlobLinkRow, keys.blob_link(repository.id, DIGEST))
+    assert row is not None
+    STORE.delete(repository.id, row, DIGEST, 20.5)
+    after = get(BlobLinkRow, row.key)
+
+    assert after is not None
+    assert (after.deleted_at, after.leased_until) == (20.5, 20)
+    assert due_at("garbage", keys.blob_target(repository.id, DIGEST)) == 20
+    with pytest.raises(LostRace):
+        STORE.delete(repository.id, row, DIGEST, 30)
+
+
+def test_users_and_owners_of_a_blob_are_told(house: House) -> None:
+    manifest, other = Digest.of(b"manifest"), Digest.of(b"other")
+    for blob, user in ((DIGEST, manifest), (other, other)):
+        UsesRow.under(keys.uses("r", blob, user), manifest=str(user), ulid="u").save()
+    repositories = [a_repository(f"admin/r{number}") for number in range(4)]
+    for repository in repositories:
+        link(repository)
+
+    assert STORE.users("r", DIGEST) == [manifest]
+    assert STORE.users("other", DIGEST) == []
+    assert STORE.linked_from(DIGEST, 3) == sorted(repository.id for repository in repositories)[:3]

@@ -1,0 +1,205 @@
+"""Manifests: bytes inline or in the bucket, edges to all they name, states by version."""
+
+import json
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.storage import keys
+from chalicelib.storage.objects import Gone
+from chalicelib.storage.registry.manifests import (
+    LARGEST_ANNOTATIONS,
+    LARGEST_INLINE,
+    BodyRow,
+    ManifestRow,
+    ManifestStore,
+    ReferrerRow,
+    tagged_row,
+)
+from chalicelib.storage.table import LostRace, Transaction, get
+from tests.support.backends import House
+from tests.support.builders import a_manifest, an_index
+from tests.support.rows import CONDEMNED, DELETING, due_at, rows_like
+
+SUBJECT = Digest.of(b"subject")
+
+
+@pytest.fixture
+def store(house: House) -> ManifestStore:
+    return ManifestStore(house.services.objects)
+
+
+def a_row(digest: Digest, **fields: object) -> ManifestRow:
+    return ManifestRow.under(keys.manifest("r", digest), media_type="t", size=1, ulid="u", pushed_at=0, **fields)
+
+
+def put(store: ManifestStore, row: ManifestRow, stored: ManifestRow | None) -> None:
+    transaction = Transaction()
+    store.put(transaction, row, stored)
+    transaction.commit()
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1, 100_000])
+def test_bytes_above_32_kb_lie_in_the_bucket_and_come_back_the_same(
+    house: House, store: ManifestStore, over: int
+) -> None:
+    bare = a_manifest(annotations={"filler": ""}).size
+    manifest = a_manifest(annotations={"filler": "x" * (LARGEST_INLINE + over - bare)})
+    assert manifest.size == LARGEST_INLINE + over
+    row = store.put_body("r", manifest, "ULID")
+    row.save()
+
+    assert (row.s3_key is None) == (over <= 0)
+    assert store.get_body("r", manifest.digest) == manifest.content
+    assert store.get_whole("r", manifest.digest) == (None, manifest.content)
+
+
+def test_state_and_bytes_come_in_one_read(house: House, store: ManifestStore) -> None:
+    manifest = a_manifest()
+    put(store, a_row(manifest.digest), None)
+    store.put_body("r", manifest, "u").save()
+    house.calls.take()
+    row, content = store.get_whole("r", manifest.digest)
+
+    assert row is not None
+    assert content == manifest.content
+    assert house.calls.take() == ["BatchGetItem"]
+
+
+def test_a_manifest_that_is_not_there_has_neither_state_nor_bytes(house: House, store: ManifestStore) -> None:
+    assert store.get_whole("r", SUBJECT) == (None, None)
+    assert store.get_body("r", SUBJECT) is None
+    with pytest.raises(Gone):
+        store.content(BodyRow.under(keys.body("r", SUBJECT), ulid="u", s3_key="bodies/r/lost"))
+
+
+def test_edges_name_each_blob_and_child_once_with_the_ulid_of_the_push(house: House, store: ManifestStore) -> None:
+    blob, config = Digest.of(b"layer"), Digest.of(b"config")
+    image, index = a_manifest([blob, blob], config), an_index([SUBJECT, SUBJECT])
+    for manifest in (image, index):
+        store.write_edges("r", manifest, "ULID", 70)
+
+    edges = {(row["sk"], row["ulid"]) for row in rows_like(house, "R#r")}
+    assert edges == {
+        (f"USES#{blob}#{image.digest}", "ULID"),
+        (f"USES#{config}#{image.digest}", "ULID"),
+        (f"PARENT#{SUBJECT}#{index.digest}", "ULID"),
+    }
+    assert due_at("garbage", keys.manifest_target("r", image.digest)) == 70
+
+
+def test_states_are_written_over_the_version_that_was_read(house: House, store: ManifestStore) -> None:
+    put(store, a_row(SUBJECT), None)
+    stored = store.get("r", SUBJECT)
+    put(store, a_row(SUBJECT), stored)
+    now = store.get("r", SUBJECT)
+
+    assert now is not None
+    assert now.version == 1
+    for stale in (stored, None):
+        with pytest.raises(LostRace):
+            put(store, a_row(SUBJECT), stale)
+
+
+def test_a_renewal_lengthens_the_lease_and_brings_the_condemned_back(house: House, store: ManifestStore) -> None:
+    put(store, a_row(SUBJECT, state=CONDEMNED), None)
+    row = store.get("r", SUBJECT)
+    assert row is not None
+    store.renew(row, "target", 90)
+    after = store.get("r", SUBJECT)
+
+    assert after is not None
+    assert (after.state, after.leased_until, after.version) == ("live", 90, 1)
+    assert due_at("garbage", "target") == 90
+    with pytest.raises(LostRace):
+        store.renew(row, "target", 99)
+
+
+@pytest.mark.parametrize(
+    ("fields", "living", "pullable"),
+    [
+        ({}, True, True),
+        ({"state": CONDEMNED}, True, True),
+        ({"deleted_at": 1}, True, False),
+        ({"state": DELETING}, False, False),
+    ],
+    ids=str,
+)
+def test_what_can_be_pulled_lives_and_was_not_deleted(fields: dict[str, object], living: bool, pullable: bool) -> None:
+    row = a_row(SUBJECT, **fields)
+
+    assert (row.is_living, row.is_pullable) == (living, pullable)
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_annotations_above_8_kb_do_not_travel_with_the_edge(house: House, store: ManifestStore, over: int) -> None:
+    """Counted in bytes of UTF-8: an umlaut is two."""
+    frame = len(json.dumps({"a": ""}, separators=(",", ":")))
+    text = "\u00e4" + "x" * (LARGEST_ANNOTATIONS + over - frame - 2)
+    manifest = a_manifest(subject=SUBJECT, annotations={"a": text})
+    transaction = Transaction()
+    store.put_referrer(transaction, "r", manifest, "u")
+    transaction.commit()
+    (row,) = store.referrers("r", SUBJECT, None, 10)
+
+    assert (row.annotations is None) == bool(over)
+    assert over or json.loads(row.annotations or "") == {"a": text}
+
+
+def test_referrers_come_by_digest_past_a_digest(house: House, store: ManifestStore) -> None:
+    digests = sorted((Digest.of(bytes([number])) for number in range(5)), key=str)
+    for digest in digests:
+        key = keys.referrer("r", SUBJECT, digest)
+        ReferrerRow.under(key, digest=str(digest), media_type="t", size=1, ulid="u").save()
+
+    def listed(after: Digest | None, limit: int) -> list[str]:
+        return [row.digest for row in store.referrers("r", SUBJECT, after, limit)]
+
+    expected = [str(digest) for digest in digests]
+    assert listed(None, 10) == expected
+    assert listed(digests[1], 2) == expected[2:4]
+    assert listed(digests[4], 2) == []
+    assert list(store.referrers("r", Digest.of(b"other"), None, 10)) == []
+
+
+def test_a_referrer_that_was_deleted_is_marked_and_one_that_never_was_loses(house: House, store: ManifestStore) -> None:
+    manifest = a_manifest(subject=SUBJECT)
+    row = a_row(manifest.digest, subject=SUBJECT)
+
+    def hide() -> None:
+        transaction = Transaction()
+        store.hide_referrer(transaction, "r", row, manifest.digest, 7)
+        transaction.commit()
+
+    with pytest.raises(LostRace):
+        hide()
+    transaction = Transaction()
+    store.put_referrer(transaction, "r", manifest, "u")
+    transaction.commit()
+    hide()
+
+    assert [edge.deleted_at for edge in store.referrers("r", SUBJECT, None, 10)] == [7]
+
+
+def test_the_bytes_of_a_living_manifest_take_the_ulid_of_a_new_push(house: House, store: ManifestStore) -> None:
+    manifest = a_manifest()
+    transaction = Transaction()
+    store.move_body(transaction, "r", manifest.digest, "new")
+    with pytest.raises(LostRace):
+        transaction.commit()
+    store.put_body("r", manifest, "old").save()
+    transaction = Transaction()
+    store.move_body(transaction, "r", manifest.digest, "new")
+    transaction.commit()
+    row = get(BodyRow, keys.body("r", manifest.digest))
+
+    assert row is not None
+    assert (row.ulid, row.content) == ("new", manifest.content)
+
+
+def test_the_tags_of_a_manifest_are_those_of_its_own_edges(house: House, store: ManifestStore) -> None:
+    for tag, until in (("v1", 5), ("v2", 9)):
+        tagged_row("r", SUBJECT, tag, until).save()
+    tagged_row("r", Digest.of(b"other"), "v3", 1).save()
+
+    assert [(row.tag, row.until) for row in store.tagged("r", SUBJECT)] == [("v1", 5), ("v2", 9)]

@@ -1,0 +1,70 @@
+"""Uploads: written over the version that was read, with parts in their order."""
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.ids import ulid
+from chalicelib.storage import keys
+from chalicelib.storage.registry.uploads import CLOSED, LINKED, UploadRow, UploadStore
+from chalicelib.storage.table import LostRace, Transaction
+from tests.support.backends import House
+
+STORE = UploadStore()
+
+
+def an_upload(**fields: object) -> UploadRow:
+    return UploadRow.under(keys.upload(ulid()), repository_id="r", algorithm="sha256", expires_at=9, **fields)
+
+
+def put(row: UploadRow, version: int | None) -> None:
+    transaction = Transaction()
+    STORE.put(transaction, row, version)
+    transaction.commit()
+
+
+def test_states_of_hashes_come_back_byte_by_byte(house: House) -> None:
+    row = an_upload(hash_state=bytes(range(256)), other_state=b"")
+    put(row, None)
+    found = STORE.get(row.pk.removeprefix("UP#"))
+
+    assert found is not None
+    assert (found.hash_state, found.other_state, found.version) == (bytes(range(256)), b"", 0)
+    assert STORE.get(ulid()) is None
+
+
+def test_each_write_counts_and_one_over_an_older_version_is_a_lost_race(house: House) -> None:
+    row = an_upload()
+    put(row, None)
+    for version in (0, 1):
+        put(row, version)
+    assert row.version == 2
+
+    for version in (None, 0, 1, 3):
+        with pytest.raises(LostRace):
+            put(row, version)
+
+
+def test_parts_come_in_their_order_however_they_were_written(house: House) -> None:
+    row, other = an_upload(), an_upload()
+    identifier = row.pk.removeprefix("UP#")
+    STORE.put_parts(row, [(number, f"etag{number}") for number in (10_000, 2, 30)])
+    STORE.put_parts(other, [(5, "another upload's")])
+    transaction = Transaction()
+    STORE.put_part(transaction, row, 1, "first", 7)
+    transaction.commit()
+    found = STORE.parts(identifier)
+
+    assert [(part.number, part.etag) for part in found] == [
+        (1, "first"), (2, "etag2"), (30, "etag30"), (10_000, "etag10000"),
+    ]  # fmt: skip
+    assert [part.size for part in found] == [7, 0, 0, 0]
+    assert {part.expires_at for part in found} == {9}
+
+
+def test_an_upload_whose_bytes_are_a_blob_keeps_digest_and_key_and_forgets_its_tail(house: House) -> None:
+    row = an_upload(status=CLOSED, tail_key="in/tail", tail_size=5, s3_key="in/old", digest=Digest.of(b"x"), offset=5)
+    linked = STORE.linked(row, "in/new")
+
+    assert (linked.status, linked.s3_key, linked.tail_key, linked.tail_size) == (LINKED, "in/new", None, 0)
+    assert (linked.key, linked.digest, linked.offset, linked.version) == (row.key, row.digest, 5, row.version)
+    assert (row.status, row.tail_key) == (CLOSED, "in/tail"), "what was read stays as it was"

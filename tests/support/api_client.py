@@ -1,0 +1,68 @@
+"""People and programs that ask the API: with a session and its CSRF token, with an OAuth token, or with nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.support.app_client import Answer, Door
+
+API = "/api/v1"
+UNSAFE = ("POST", "PUT", "DELETE")
+
+
+class Visitor:
+    """One browser, or one program with a token. Paths begin behind /api/v1 unless they begin with it or with `//`."""
+
+    def __init__(self, door: Door, token: str = "") -> None:
+        self.door, self.house, self.token = door, door.house, token
+        self.cookie, self.csrf = "", ""
+
+    def sign_in(self, name: str, password: str = "password") -> Visitor:
+        """Signs in, which must succeed."""
+        answer = self.post("/signin", {"username": name, "password": password})
+        assert answer.status == 200, answer.body
+        return self
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Reads."""
+        return self.ask("GET", path, None, **headers)
+
+    def post(self, path: str, body: object = None, **headers: str) -> Answer:
+        """Makes something."""
+        return self.ask("POST", path, body, **headers)
+
+    def put(self, path: str, body: object = None, **headers: str) -> Answer:
+        """Changes something."""
+        return self.ask("PUT", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> Answer:
+        """Removes something."""
+        return self.ask("DELETE", path, None, **headers)
+
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """Asks as a script in a page does: cookie and CSRF token along, which the answer may renew."""
+        if method in UNSAFE and not self.csrf and not self.token:
+            self.csrf = self._send("GET", "/csrf_token", {}, b"").json()["csrf_token"]
+        lines = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None:
+            lines.setdefault("Content-Type", "application/json")
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        target = path[1:] if path.startswith("//") else path if path.startswith(API) else API + path
+        return self._send(method, target, lines, content)
+
+    def _send(self, method: str, target: str, headers: dict[str, str], content: bytes) -> Answer:
+        own: dict[str, str] = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if self.cookie:
+            own["Cookie"] = f"session={self.cookie}"
+        if self.csrf and method in UNSAFE:
+            own["X-CSRF-Token"] = self.csrf
+        answer = self.door.ask(method, target, own | headers, content)
+        self._keep(answer)
+        return answer
+
+    def _keep(self, answer: Answer) -> None:
+        told: dict[str, Any] = {name.lower(): value for name, value in answer.lines}
+        if cookie := told.get("set-cookie", ""):
+            self.cookie = cookie.partition(";")[0].partition("=")[2]
+        self.csrf = told.get("x-next-csrf-token", self.csrf)

@@ -1,0 +1,178 @@
+"""Valid things with defaults: manifests, blobs, pushes."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+from chalicelib.domain import media_types
+from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX, Kind
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.manifests import Manifest, parse_manifest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.repositories import Repository
+from chalicelib.domain.teams import TeamRole
+from chalicelib.services.accounts.permissions import USER
+from chalicelib.services.security.sealing import hashed, random_secret
+from chalicelib.storage import bucket_keys, keys
+from chalicelib.storage.accounts.accounts import AccountNameRow, NamespaceRow
+from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.accounts.teams import TeamRow, TeamStore
+from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
+from chalicelib.storage.table import Transaction
+from tests.support.backends import House
+
+
+def a_config(labels: Mapping[str, str] | None = None) -> bytes:
+    """An image's config, different each time."""
+    config = {"Labels": dict(labels or {}), "Env": [os.urandom(8).hex()]}
+    return json.dumps({"architecture": "amd64", "os": "linux", "config": config}).encode()
+
+
+def a_blob(house: House, content: bytes | None = None, repository: str = "admin/app") -> Digest:
+    """A pushed blob, of random content unless it is given."""
+    content = os.urandom(64) if content is None else content
+    name = RepositoryName.parse(repository)
+    digest = Digest.of(content)
+    house.services.uploads.push(someone(house, name.namespace, repository), name, digest, content)
+    return digest
+
+
+def a_descriptor(digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64) -> dict:
+    """What a manifest says of something."""
+    return {"mediaType": media_type, "digest": str(digest), "size": size}
+
+
+def a_manifest(
+    blobs: Sequence[Digest] = (),
+    config: Digest | None = None,
+    subject: Digest | None = None,
+    **fields: object,
+) -> Manifest:
+    """A parsed manifest of such blobs, different each time: an image's with a config, else of a type of its own."""
+    media_type = media_types.OCI_MANIFEST if config else "application/vnd.example.bundle.v1+json"
+    document: dict[str, object] = {
+        "schemaVersion": 2,
+        "mediaType": media_type,
+        "layers": [a_descriptor(blob) for blob in blobs],
+        "annotations": {"org.example.nonce": os.urandom(8).hex()},
+    }
+    if config:
+        document["config"] = a_descriptor(config, media_types.OCI_CONFIG)
+    if subject:
+        document["subject"] = a_descriptor(subject, media_types.OCI_MANIFEST)
+    return parse_manifest(json.dumps(document | fields).encode(), media_type)
+
+
+def an_index(children: Sequence[Digest] = (), **fields: object) -> Manifest:
+    """A parsed index of such manifests."""
+    document = {
+        "schemaVersion": 2,
+        "mediaType": media_types.OCI_INDEX,
+        "manifests": [a_descriptor(child, media_types.OCI_MANIFEST) for child in children],
+        "annotations": {"org.example.nonce": os.urandom(8).hex()},
+    }
+    return parse_manifest(json.dumps(document | fields).encode(), media_types.OCI_INDEX)
+
+
+def a_push(
+    house: House, *tags: str, layers: int = 1, repository: str = "admin/app", labels: Mapping[str, str] | None = None
+) -> Manifest:
+    """A pushed image with its blobs."""
+    blobs = [a_blob(house, repository=repository) for _ in range(layers)]
+    return a_bare_push(
+        house, a_manifest(blobs, a_blob(house, a_config(labels), repository)), *tags, repository=repository
+    )
+
+
+def someone(house: House, account: str, *repositories: str) -> Actor:
+    """Who a token of this account for these repositories would speak for, without the price of its password."""
+    row = house.account(account)
+    walked = (house.services.access.walk(row, RepositoryName.parse(repository)) for repository in repositories)
+    return Actor(row.id, row.name, row.kind, row.epoch, {grant.name: grant for grant in walked}, has_token=True)
+
+
+def a_repository(house: House, repository: str = "admin/app") -> Repository:
+    """A repository of its namespace's user, made if it is not there."""
+    name = RepositoryName.parse(repository)
+    return house.services.repositories.for_push(someone(house, name.namespace, repository), name)
+
+
+def a_granted(house: House, account: str, role: Role, repository: str = "admin/app") -> Actor:
+    """An account with a role on a repository that is there, as its token speaks for it."""
+    name = RepositoryName.parse(repository)
+    owner = someone(house, name.namespace, repository)
+    house.services.permissions.put(owner, name, USER, account, role)
+    return someone(house, account, repository)
+
+
+def a_bare_push(house: House, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:
+    """A manifest pushed as it is; what it names must be there."""
+    name = RepositoryName.parse(repository)
+    house.services.manifests.push(someone(house, name.namespace, repository), name, manifest, tags)
+    return manifest
+
+
+def a_referrer(house: House, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
+    """A pushed artifact without blobs that refers to a subject."""
+    return a_bare_push(house, a_manifest(subject=subject, **fields), repository=repository)
+
+
+def at_the_edge(house: House, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
+    """Bytes as the upload edge writes them, by an upload begun at `at`; gives their key."""
+    digest = Digest.of(content)
+    key = bucket_keys.edge_prefix(a_repository(house, repository).id, digest) + ulid(at)
+    house.services.objects.put(key, content, digest)
+    return key
+
+
+def an_organization(house: House, name: str = "acme", owner: str = "admin") -> str:
+    """An organization with its team of owners, written row by row; gives its id."""
+    identifier, account = ulid(), house.account(owner)
+    transaction, teams = Transaction(), TeamStore()
+    kind = Kind.ORGANIZATION.value
+    transaction.put(AccountNameRow.under(keys.account_name(name), id=identifier, kind=kind))
+    shown = {"view": keys.view_accounts(kind), "view_at": name}
+    transaction.put(NamespaceRow.under(keys.namespace(identifier), name=name, kind=kind, **shown))
+    team = a_team_row(identifier, "owners", TeamRole.ADMIN)
+    teams.add(transaction, team)
+    teams.join(transaction, team, account.id, account.name, account.kind)
+    transaction.commit()
+    return identifier
+
+
+def an_oauth_token(house: House, account: str, scope: str = "user:admin") -> str:
+    """The secret of a token that speaks for a user within scopes."""
+    row, secret = house.account(account), random_secret(OAUTH_TOKEN_PREFIX)
+    shown = {"kind": OAUTH, "owner_id": row.id, "uuid": str(uuid4()), "epoch": row.epoch, "sha256": hashed(secret)}
+    token = TokenRow.under(keys.token(hashed(secret)), **shown, scopes=scope)
+    transaction = Transaction()
+    TokenStore().add(transaction, token, keys.account_token(row.id, OAUTH, token.uuid))
+    transaction.commit()
+    return secret
+
+
+def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:
+    """A team that is not written yet."""
+    identifier = ulid()
+    return TeamRow.under(keys.team(identifier), id=identifier, namespace_id=organization_id, name=name, role=role.value)
+
+
+def an_organization_s_repository(house: House, repository: str = "acme/app", by: str = "admin") -> Repository:
+    """A repository of an organization, made by one who may; on it nobody has a role of their own."""
+    name, maker = RepositoryName.parse(repository), house.account(by)
+    made = house.services.repositories.for_push(someone(house, by, repository), name)
+    PermissionStore().forget((made.namespace_id, made.id), Holder(maker.id, maker.name, maker.kind))
+    return made
+
+
+def a_team(
+    house: House, name: str, role: TeamRole, *members: str, organization: str = "acme", by: str = "admin"
+) -> str:
+    """A team with members, made by an owner; gives its id."""
+    view, _ = house.services.teams.put(house.signed_in(by), organization, name, role, None)
+    for member in members:
+        house.services.teams.add_member(house.signed_in(by), organization, name, member)
+    return view.team.id

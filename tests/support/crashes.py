@@ -1,0 +1,127 @@
+"""Ends an operation before any of its AWS calls, as a process that dies there would."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from threading import get_ident
+from uuid import uuid4
+
+from botocore.exceptions import EndpointConnectionError
+from pynamodb.signals import pre_dynamodb_send
+
+from tests.support import invariants
+from tests.support.backends import House
+
+# What changes nothing: a crash before any of them leaves the same as one before the next write.
+READS = ("GetItem", "BatchGetItem", "Query", "Scan", "GetObject", "HeadObject", "ListObjectsV2", "ListParts")
+
+
+class Crash(BaseException):
+    """The process dies: nothing may catch it."""
+
+
+@contextmanager
+def crash_before(house: House, number: int) -> Iterator[None]:
+    """Raises Crash before the call of this number, counted from 1."""
+    numbers = count(1)
+
+    def called(*_: object, **__: object) -> None:
+        if next(numbers) == number:
+            raise Crash
+
+    with before_calls(house, called):
+        yield
+
+
+@contextmanager
+def crash_in_state(house: House, number: int) -> Iterator[None]:
+    """Raises Crash where this many states of what is kept have been seen: that of the beginning, and one a write."""
+    seen, is_new = 0, True
+
+    def called(*_: object, operation_name: str = "", event_name: str = "", **__: object) -> None:
+        nonlocal seen, is_new
+        seen += is_new
+        if seen == number:
+            raise Crash
+        is_new = (operation_name or event_name.rpartition(".")[2]) not in READS
+
+    with before_calls(house, called):
+        yield
+
+
+@contextmanager
+def before_calls(house: House, called: Callable[..., None]) -> Iterator[None]:
+    """Calls `called` before every AWS call, with `operation_name` (DynamoDB) or `event_name` (S3)."""
+    bucket_events, identity = house.services.objects.client.meta.events, uuid4().hex
+    bucket_events.register("before-send.s3", called, unique_id=identity)
+    try:
+        with pre_dynamodb_send.connected_to(called):
+            yield
+    finally:
+        bucket_events.unregister("before-send.s3", unique_id=identity)
+
+
+@contextmanager
+def silence(house: House, what: str) -> Iterator[None]:
+    """Lets the `table` be gone, or the `bucket` not answer."""
+    if what == "table":
+        house.services._table.connection.delete_table(house.settings.table)
+        yield
+        return
+
+    def refuse(*_: object, event_name: str = "", **__: object) -> None:
+        if event_name:
+            raise EndpointConnectionError(endpoint_url="http://nowhere.test")
+
+    with before_calls(house, refuse):
+        yield
+
+
+@contextmanager
+def just_before_commit(house: House, other: Callable[[], object]) -> Iterator[None]:
+    """Runs another operation whole, right before the first transaction of this one."""
+    begun: list[int] = []
+
+    def called(*_: object, operation_name: str = "", **__: object) -> None:
+        if operation_name == "TransactWriteItems" and not begun:
+            begun.append(get_ident())
+            other()
+
+    with before_calls(house, called):
+        yield
+    assert begun, "there was no transaction to come before"
+
+
+def crash_everywhere(house: House, prepare: Callable[[int], Callable[[], object]]) -> int:
+    """Crashes an operation in every state that it leaves between two of its calls, and repeats it each time.
+
+    `prepare` sets the scene for a round and gives the operation. After every crash and after every repetition the
+    house is looked over. Gives how many states there are.
+    """
+    for number in count(1):
+        operation = prepare(number)
+        try:
+            with crash_in_state(house, number):
+                operation()
+        except Crash:
+            invariants.check(house)
+            operation()
+            invariants.check(house)
+        else:
+            invariants.check(house)
+            return number - 1
+    raise AssertionError("an operation ends")
+
+
+@contextmanager
+def meanwhile(house: House, number: int, other: Callable[[], object]) -> Iterator[list[str]]:
+    """Runs another operation whole, right before the call of this number; gives a list with an entry once it did."""
+    numbers, done = count(1), list[str]()
+
+    def called(*_: object, **__: object) -> None:
+        if not done and next(numbers) == number:
+            done.append("done")
+            other()
+
+    with before_calls(house, called):
+        yield done

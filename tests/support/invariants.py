@@ -1,0 +1,134 @@
+"""What must be true of a house at every moment, whatever has crashed: no half-written thing is visible."""
+
+from collections import Counter, defaultdict
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.manifests import Manifest, parse_manifest
+from chalicelib.domain.tags import end_of, is_alive
+from chalicelib.storage.registry.repositories import PURGING
+from tests.support.backends import House
+from tests.support.rows import DELETING, Plain, all_rows
+
+Table = dict[tuple[str, str], Plain]
+# S3 key -> the digest that its bytes were found to have.
+PROVEN: dict[str, Digest] = {}
+
+
+def check(house: House) -> None:
+    """Links have bytes, sizes are exact, pullable manifests are whole, tags and their history agree."""
+    table = {(row["pk"], row["sk"]): row for row in all_rows(house)}
+    check_links(house, table)
+    check_sizes(table)
+    # What is being purged is nobody's any more: no name leads there, and no token is that old.
+    purged = {
+        "R#" + row["repository_id"]
+        for (_, sk), row in table.items()
+        if sk.startswith("GONE#") and row["state"] == PURGING
+    }
+    reachable = {key: row for key, row in table.items() if key[0] not in purged}
+    check_manifests(house, reachable)
+    check_tags(house, reachable)
+
+
+def check_links(house: House, table: Table) -> None:
+    """A linked blob lies in the bucket with exactly its bytes, and link and way back are two sides of one thing."""
+    links = {(pk, sk) for pk, sk in table if pk.startswith("R#") and sk.startswith("BLOB#")}
+    ways_back = {(pk, sk) for pk, sk in table if sk.startswith("LINK#")}
+    assert {(sk, "LINK#" + pk.removeprefix("R#")) for pk, sk in links} == ways_back
+    for pk, sk in links:
+        link, blob = table[pk, sk], table.get((sk, "META"))
+        if link["state"] == DELETING:
+            continue
+        assert blob is not None, f"{pk} links {sk}, which is nowhere"
+        assert blob["state"] != DELETING
+        assert _proven_size(house, blob["s3_key"], Digest.parse(sk.removeprefix("BLOB#"))) == link["size"]
+        assert link["size"] == blob["size"]
+
+
+def _proven_size(house: House, s3_key: str, digest: Digest) -> int:
+    """The size of an object that has this digest. A key is never written twice, so its bytes are read only once."""
+    if PROVEN.get(s3_key) != digest:
+        assert digest.matches(house.services.objects.get(s3_key)), f"{s3_key} has other bytes than {digest}"
+        PROVEN[s3_key] = digest
+    return house.services.objects.size(s3_key)
+
+
+def check_sizes(table: Table) -> None:
+    """The counters of a repository and of its namespace add up to the bytes linked."""
+    namespace = {pk: "N#" + row["namespace_id"] for (pk, sk), row in table.items() if pk[0] == "R" and sk == "META"}
+    linked: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
+    for (pk, sk), row in table.items():
+        if pk.startswith("R#") and sk.startswith("BLOB#"):
+            linked.update({pk: row["size"], namespace[pk]: row["size"]})
+        elif sk.startswith("SIZE#"):
+            counted[pk] += row["bytes"]
+    assert +linked == +counted
+
+
+def check_manifests(house: House, table: Table) -> None:
+    """Whatever can be pulled by digest has its bytes, and all that it names lives."""
+    for (pk, sk), row in table.items():
+        if not sk.startswith("MAN#") or row["state"] == DELETING or row.get("deleted_at"):
+            continue
+        manifest = _body(house, table, pk, sk.removeprefix("MAN#"), row["media_type"])
+        assert manifest.size == row["size"]
+        for blob in manifest.blobs:
+            link = table.get((pk, f"BLOB#{blob.digest}"))
+            assert link is not None, f"{sk} needs {blob.digest}"
+            assert link["state"] != DELETING
+            assert (pk, f"USES#{blob.digest}#{manifest.digest}") in table
+        for child in manifest.children:
+            assert table[pk, f"MAN#{child.digest}"]["state"] != DELETING
+            assert (pk, f"PARENT#{child.digest}#{manifest.digest}") in table
+        if manifest.subject:
+            assert "deleted_at" not in table[pk, f"REFERRER#{manifest.subject}#{manifest.digest}"]
+
+
+def _body(house: House, table: Table, pk: str, digest: str, media_type: str) -> Manifest:
+    row = table[pk, f"BODY#{digest}"]
+    content = row["content"] if "content" in row else house.services.objects.get(row["s3_key"])
+    manifest = parse_manifest(content, media_type, Digest.parse(digest).algorithm)
+    assert str(manifest.digest) == digest
+    return manifest
+
+
+def check_tags(house: House, table: Table) -> None:
+    """A live tag names a pullable manifest, its life is the only open one, and edges say until when."""
+    now = house.clock()
+    open_lives: dict[tuple[str, str], list[Plain]] = defaultdict(list)
+    for (pk, sk), row in table.items():
+        if sk.startswith("LIFE#") and is_alive(row.get("ended_at"), now):
+            open_lives[pk, row["name"]].append(row)
+    for (pk, sk), tag in table.items():
+        if not sk.startswith("TAG#") or not is_alive(tag.get("expires_at"), now):
+            continue
+        lives = open_lives.pop((pk, tag["name"]), [])
+        assert [life["view_at"] for life in lives] == [tag["life"]]
+        assert (lives[0]["digest"], lives[0].get("ended_at")) == (tag["digest"], tag.get("expires_at"))
+        manifest = table[pk, f"MAN#{tag['digest']}"]
+        assert manifest["state"] != DELETING
+        assert "deleted_at" not in manifest
+        assert table[pk, f"TAGGED#{tag['digest']}#{tag['name']}"]["until"] == end_of(tag.get("expires_at"))
+    assert not open_lives, "lives without a tag"
+    _check_ends(table)
+
+
+def _check_ends(table: Table) -> None:
+    ends: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for (pk, sk), row in table.items():
+        if sk.startswith("TAGGED#"):
+            ends[pk, sk.split("#")[1]].append(row["until"])
+    for (pk, digest), untils in ends.items():
+        assert table[pk, f"MAN#{digest}"]["live_until"] == max(untils)
+
+
+def check_edges(house: House) -> None:
+    """Every edge carries its manifest's ULID: one that does not counts for a lease only, and then goes."""
+    table = {(row["pk"], row["sk"]): row for row in all_rows(house)}
+    for (pk, sk), row in table.items():
+        kind = sk.partition("#")[0]
+        if kind in ("USES", "PARENT", "REFERRER"):
+            manifest = table[pk, "MAN#" + sk.rpartition("#")[2]]
+            assert row["ulid"] == manifest["ulid"], f"{sk} was written by another push than its manifest"
+            assert table[pk, "BODY#" + sk.rpartition("#")[2]]["ulid"] == manifest["ulid"]

@@ -1,0 +1,140 @@
+"""The table and the bucket as they are, past the services: for tests that look, or set a scene by hand."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.repositories import Repository
+from chalicelib.storage import keys
+from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow
+from chalicelib.storage.registry.repositories import change_size
+from chalicelib.storage.table import Row, Transaction, get
+from chalicelib.storage.timers import TimerRow
+from tests.support.backends import BUCKET, House
+
+Plain = dict[str, Any]
+LIVE, CONDEMNED, DELETING, ABSENT = "live", "condemned", "deleting", "absent"
+STATES = (LIVE, CONDEMNED, DELETING, ABSENT)
+
+
+def all_rows(house: House) -> list[Plain]:
+    """Every item of the table, in plain values."""
+    connection, start = house.services._table.connection, None
+    found: list[Plain] = []
+    while True:
+        answer = connection.scan(house.settings.table, exclusive_start_key=start, consistent_read=True)
+        found += [{name: _plain(value) for name, value in raw.items()} for raw in answer["Items"]]
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return found
+
+
+def _plain(value: dict[str, Any]) -> object:
+    kind, content = next(iter(value.items()))
+    return {"N": _number, "SS": set, "NULL": lambda _: None}.get(kind, lambda it: it)(content)
+
+
+def rows_like(house: House, pk: str = "", sk: str = "") -> list[Plain]:
+    """Items whose keys begin so, in the order of their keys."""
+    found = (row for row in all_rows(house) if row["pk"].startswith(pk) and row["sk"].startswith(sk))
+    return sorted(found, key=lambda row: (row["pk"], row["sk"]))
+
+
+def events(house: House, kind: str = "") -> list[Plain]:
+    """Records of the usage log, oldest first, of one kind or all."""
+    found = [row for row in rows_like(house, "LOG#") if row["kind"].startswith(kind)]
+    return sorted(found, key=lambda row: row["sk"])
+
+
+def repository_of(house: House, text: str = "admin/app") -> Repository:
+    """A repository that is there."""
+    name = RepositoryName.parse(text)
+    namespace_id = house.account(name.namespace).id
+    row = house.services._repositories.find(namespace_id, name)
+    assert row is not None, f"{text} is not there"
+    return Repository(row.repository_id, namespace_id, name)
+
+
+def due_at(kind: str, target: str) -> int | None:
+    """When a timer is due, None where there is none."""
+    row = get(TimerRow, keys.timer(kind, target))
+    return row.due_at if row else None
+
+
+def end_due_at(house: House, tag: str = "v1", owner: str = "") -> int | None:
+    """When the timer of a tag's latest life is due, None where there is none; in the app's repository, or another."""
+    identifier = owner or repository_of(house).id
+    life = rows_like(house, f"R#{identifier}", f"LIFE#{tag}#")[-1]
+    return due_at("expiry", keys.tag_target(identifier, tag, life["view_at"]))
+
+
+def change(row: Row | None, **attributes: object) -> None:
+    """Sets attributes of a row that is there."""
+    assert row is not None
+    for name, value in attributes.items():
+        setattr(row, name, value)
+    row.save()
+
+
+def remove(model: type[Row], key: keys.Key) -> None:
+    """Takes a row away."""
+    transaction = Transaction()
+    transaction.delete(model.under(key))
+    transaction.commit()
+
+
+def set_link_state(repository: Repository, digest: Digest, state: str) -> None:
+    """Puts a repository's link into a state; absent as the collector leaves it: with way back and sizes."""
+    key = keys.blob_link(repository.id, digest)
+    row = get(BlobLinkRow, key)
+    if state != ABSENT:
+        return change(row, state=state)
+    assert row is not None
+    transaction = Transaction()
+    transaction.delete(row)
+    transaction.delete(LinkRow.under(keys.link(digest, repository.id)))
+    change_size(transaction, repository.namespace_id, repository.id, digest, -row.size)
+    transaction.commit()
+
+
+def set_blob_state(house: House, digest: Digest, state: str) -> str:
+    """Puts a blob into a state; absent as the collector leaves it, without bytes. Gives the key its bytes had."""
+    row = get(BlobRow, keys.blob(digest))
+    assert row is not None
+    if state == ABSENT:
+        house.services.objects.delete(row.s3_key)
+        remove(BlobRow, keys.blob(digest))
+    else:
+        change(row, state=state)
+    return row.s3_key
+
+
+def object_keys(house: House, prefix: str) -> list[str]:
+    """Keys in the bucket under a prefix."""
+    pages = house.services.objects.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+def open_multiparts(house: House, prefix: str) -> list[str]:
+    """Keys of multipart uploads that are neither finished nor given up."""
+    listed = house.services.objects.client.list_multipart_uploads(Bucket=BUCKET, Prefix=prefix)
+    return [entry["Key"] for entry in listed.get("Uploads", [])]
+
+
+def linked_bytes(house: House, repository: Repository) -> tuple[int, int, int]:
+    """Bytes by a repository's links, by its counters, and by its namespace's counters."""
+
+    def total(found: Iterable[Plain], name: str) -> int:
+        return sum(row[name] for row in found)
+
+    owner = f"R#{repository.id}"
+    return (
+        total(rows_like(house, owner, "BLOB#"), "size"),
+        total(rows_like(house, owner, "SIZE#"), "bytes"),
+        total(rows_like(house, f"N#{repository.namespace_id}", "SIZE#"), "bytes"),
+    )
+
+
+def _number(text: str) -> int | float:
+    return float(text) if "." in text else int(text)

@@ -1,0 +1,71 @@
+"""Somebody who uploads, and what an upload leaves behind."""
+
+from collections.abc import Sequence
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.uploads import Chunk
+from chalicelib.storage import keys
+from chalicelib.storage.registry.uploads import UploadRow
+from chalicelib.storage.table import get
+from tests.support.backends import House
+from tests.support.builders import a_repository, someone
+from tests.support.rows import object_keys, open_multiparts, repository_of, rows_like
+
+APP = "admin/app"
+
+
+class Client:
+    """Somebody who uploads into a repository, holding the newest token as a client does."""
+
+    def __init__(self, house: House, repository: str = APP, algorithm: str = "sha256") -> None:
+        self.house, self.name = house, RepositoryName.parse(repository)
+        a_repository(house, repository)
+        self.actor = someone(house, self.name.namespace, repository)
+        begun = house.services.uploads.begin(self.actor, self.name, algorithm)
+        self.token, self.upload_id = begun.token, begun.upload_id
+
+    def append(self, content: bytes, first: int | None = None) -> int:
+        chunk = None if first is None else Chunk(first, first + len(content) - 1)
+        progress = self.house.services.uploads.append(self.actor, self.name, self.token, content, chunk)
+        self.token = progress.token
+        return progress.offset
+
+    def status(self) -> int:
+        return self.house.services.uploads.status(self.actor, self.name, self.token).offset
+
+    def close(self, digest: Digest, content: bytes = b"", chunk: Chunk | None = None) -> None:
+        self.house.services.uploads.close(self.actor, self.name, self.token, digest, content, chunk)
+
+    def cancel(self) -> None:
+        self.house.services.uploads.cancel(self.actor, self.name, self.token)
+
+    @property
+    def row(self) -> UploadRow | None:
+        return get(UploadRow, keys.upload(self.upload_id))
+
+    @property
+    def part_sizes(self) -> list[int]:
+        return [row["size"] for row in rows_like(self.house, f"UP#{self.upload_id}", "PART#")]
+
+
+def pulled(house: House, digest: Digest, repository: str = APP) -> bytes:
+    name = RepositoryName.parse(repository)
+    found = house.services.blobs.find(someone(house, name.namespace, repository), name, digest)
+    return house.services.objects.get(found.s3_key)
+
+
+def upload(house: House, chunks: Sequence[bytes], last: bytes = b"", algorithm: str = "sha256") -> Client:
+    """An upload in chunks, closed with its last bytes by a digest of this algorithm."""
+    client = Client(house)
+    for chunk in chunks:
+        client.append(chunk)
+    client.close(Digest.of(b"".join(chunks) + last, algorithm), last)
+    return client
+
+
+def leftovers(house: House, repository: str = APP) -> set[str]:
+    """Keys in the bucket of a repository that no blob names."""
+    named = {row["s3_key"] for row in rows_like(house, "BLOB#", "META")}
+    prefix = f"in/{repository_of(house, repository).id}/"
+    return set(object_keys(house, prefix)) - named | set(open_multiparts(house, prefix))
