@@ -7,7 +7,7 @@ gc.disable()
 
 from chalice.app import Blueprint  # noqa: E402 - after the collector is off
 
-from chalicelib.edge.application import Application  # noqa: E402
+from chalicelib.edge.application import RegistryApp  # noqa: E402
 from chalicelib.edge.jobs import dispatch, reconcile, timers  # noqa: E402
 from chalicelib.edge.registry import (  # noqa: E402
     blobs,
@@ -30,7 +30,7 @@ def outside_registry() -> list[Blueprint]:
     return [*(concept.operations.blueprint for concept in CONCEPTS), docs.blueprint]
 
 
-app = Application("cloudberth")
+app = RegistryApp("cloudberth")
 for module in (
     version,
     token,

@@ -13,7 +13,7 @@ APP_TOKEN_PREFIX, OAUTH_TOKEN_PREFIX, SESSION_PREFIX = "cba_", "cbo_", "cbs_"
 APP_TOKEN_USER, OAUTH_TOKEN_USER = "$app", "$oauthtoken"
 
 
-class Kind(Enum):
+class AccountKind(Enum):
     """What an account is."""
 
     USER = "user"
@@ -27,7 +27,7 @@ class Account:
 
     id: str
     name: str
-    kind: Kind
+    kind: AccountKind
     enabled: bool = True
     epoch: int = 0
     superuser: bool = False

@@ -7,7 +7,7 @@ from chalicelib.domain.applications import Application
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ConsentAnswer:
     """What an endpoint answers: a redirect, or a document."""
 
     status: int

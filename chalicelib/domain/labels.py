@@ -37,7 +37,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class NewLabel:
     """A label that somebody wants to add; without a media type it is what its value looks like."""
 
     key: str

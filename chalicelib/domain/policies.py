@@ -22,7 +22,7 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class TagNames:
     """Which tags: those whose names a pattern takes, or, with `matches` off, all others; without a pattern all."""
 
     pattern: str | None = None
@@ -78,7 +78,7 @@ def _is_age(value: object) -> bool:
     return found is not None and int(found[1]) > 0
 
 
-class Kind(StrEnum):
+class PolicyKind(StrEnum):
     """What a policy is for."""
 
     PRUNE = "prune"
@@ -90,13 +90,13 @@ class Policy:
     """A policy: what is pruned of the tags that are named, or, with `prune` None, that these may not change."""
 
     uuid: str
-    names: Names
+    names: TagNames
     prune: Prune | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PolicyKind:
         """What it is for."""
-        return Kind.PRUNE if self.prune else Kind.IMMUTABILITY
+        return PolicyKind.PRUNE if self.prune else PolicyKind.IMMUTABILITY
 
     def is_like(self, other: "Policy") -> bool:
         """Whether another one says the same. Of two for the same pattern neither may be about all other tags."""
@@ -105,11 +105,11 @@ class Policy:
         return (self.prune, self.names) == (other.prune, other.names)
 
 
-def to_text(rules: Sequence[Names]) -> str | None:
+def to_text(rules: Sequence[TagNames]) -> str | None:
     """Rules in one text, so that they lie where a push looks anyway; None for none."""
     return json.dumps([[rule.pattern, rule.matches] for rule in rules], ensure_ascii=False) if rules else None
 
 
-def from_text(text: str | None) -> list[Names]:
+def from_text(text: str | None) -> list[TagNames]:
     """The rules of such a text."""
-    return [Names(pattern, matches) for pattern, matches in json.loads(text)] if text else []
+    return [TagNames(pattern, matches) for pattern, matches in json.loads(text)] if text else []

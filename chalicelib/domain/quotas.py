@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from chalicelib.domain.errors import AlreadyThere, FieldInvalid, NothingThere
+from chalicelib.domain.errors import AlreadyThere, FieldInvalid, ResourceUnknown
 
 # What a number of the table, and of Quay's database, holds.
 LARGEST = 2**63 - 1
@@ -56,7 +56,7 @@ class Quota:
         """One of its limits. Raises NothingThere."""
         found = next((limit for limit in self.limits if limit.id == identifier), None)
         if found is None:
-            raise NothingThere("limit", str(identifier))
+            raise ResourceUnknown("limit", str(identifier))
         return found
 
     def with_limit(self, limit: Limit) -> "Quota":

@@ -2,9 +2,9 @@
 
 import re
 
-SIBLING = re.compile(r"sha256-[0-9a-f]{64}\.(sig|att|sbom)")
+SIGNATURE_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(sig|att|sbom)")
 
 
-def is_sibling(tag: str) -> bool:
+def is_signature_tag(tag: str) -> bool:
     """Whether a tag is there for the sake of a manifest that its name tells."""
-    return SIBLING.fullmatch(tag) is not None
+    return SIGNATURE_TAG.fullmatch(tag) is not None

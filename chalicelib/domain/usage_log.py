@@ -58,7 +58,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class UsageLogQuery:
     """What of a log: days as they were written, `performer` and `kind` to narrow it, empty for all."""
 
     start: str | None = None

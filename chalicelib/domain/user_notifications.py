@@ -8,7 +8,7 @@ PASSWORD_SET, EMAIL_SET = "password_changed_by_superuser", "email_changed_by_sup
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class UserNotification:
     """One thing that a user is told; `created_at` is in seconds since the epoch."""
 
     uuid: str

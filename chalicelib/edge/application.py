@@ -31,7 +31,7 @@ PREFLIGHT = {
 }
 
 
-class Application(Chalice):
+class RegistryApp(Chalice):
     """A chalice app that takes HTTP events of payload format 1.0 from one `$default` route."""
 
     _request: ContextVar[Request | None] = ContextVar("request", default=None)

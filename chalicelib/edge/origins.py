@@ -4,7 +4,7 @@ import hmac
 
 from chalice.app import Request
 
-from chalicelib.domain.errors import WrongDoor
+from chalicelib.domain.errors import WrongEndpoint
 from chalicelib.settings import settings
 from chalicelib.wiring import services
 
@@ -15,7 +15,7 @@ def check_origin(request: Request | None) -> None:
         return
     shown = ((request.headers.get("origin-secret") if request else None) or "").encode("utf-8", "replace")
     if not any(hmac.compare_digest(secret.encode(), shown) for secret in services().secrets.origin):
-        raise WrongDoor(settings().url)
+        raise WrongEndpoint(settings().url)
 
 
 def address_of(request: Request) -> str:

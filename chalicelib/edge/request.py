@@ -8,7 +8,7 @@ from chalice.app import Request
 
 from chalicelib.domain.errors import FieldInvalid, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
-from chalicelib.edge.application import Application
+from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.origins import address_of
 from chalicelib.wiring import services
 
@@ -18,7 +18,7 @@ LONGEST_AGENT = 200
 
 def request() -> Request:
     """The request of this thread."""
-    current = Application._request.get()
+    current = RegistryApp._request.get()
     if current is None:
         raise RuntimeError("there is no request now")
     return current

@@ -19,12 +19,12 @@ READ_BYTES = 1024 * 1024
 PAGE = 1000
 
 
-class Gone(Exception):
+class ObjectGone(Exception):
     """The object or multipart upload is not there, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredObject:
     """An object as a list tells it. `size` is in bytes, `written_at` in seconds since the epoch."""
 
     key: str
@@ -90,13 +90,13 @@ class ObjectStore:
             last = page[-1] if page else last
         return (last.key, last.size) if last else None
 
-    def pages(self, prefix: str, after: str = "") -> Iterator[list[Stored]]:
+    def pages(self, prefix: str, after: str = "") -> Iterator[list[StoredObject]]:
         """Objects under a prefix whose keys come past `after`, in the order of their keys, a list a call."""
         more = True
         while more:
             answer = self._call("list_objects_v2", Prefix=prefix, StartAfter=after, MaxKeys=PAGE)
             entries = answer.get("Contents", [])
-            page = [Stored(entry["Key"], entry["Size"], entry["LastModified"].timestamp()) for entry in entries]
+            page = [StoredObject(entry["Key"], entry["Size"], entry["LastModified"].timestamp()) for entry in entries]
             yield page
             more = answer["IsTruncated"] and bool(page)
             after = page[-1].key if page else after
@@ -143,7 +143,7 @@ class ObjectStore:
         listed = [{"PartNumber": number, "ETag": etag} for number, etag in parts]
         try:
             self._call("complete_multipart_upload", Key=key, UploadId=multipart_id, MultipartUpload={"Parts": listed})
-        except Gone:
+        except ObjectGone:
             if not self.exists(key):
                 raise
         except ClientError as error:
@@ -153,14 +153,14 @@ class ObjectStore:
 
     def abort_parts(self, key: str, multipart_id: str) -> None:
         """Gives a multipart upload up; one that is over already stays so."""
-        with suppress(Gone):
+        with suppress(ObjectGone):
             self._call("abort_multipart_upload", Key=key, UploadId=multipart_id)
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under the key."""
         try:
             self.size(key)
-        except Gone:
+        except ObjectGone:
             return False
         return True
 
@@ -177,5 +177,5 @@ class ObjectStore:
             raise Unavailable("the bucket does not answer") from error
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchUpload", "404", "403"):
-                raise Gone(operation) from error
+                raise ObjectGone(operation) from error
             raise

@@ -10,7 +10,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.table import Row, Transaction, query
 
 
-class Found(Enum):
+class SearchKind(Enum):
     """What a word leads to."""
 
     REPOSITORY = "repository"
@@ -18,7 +18,7 @@ class Found(Enum):
     ORGANIZATION = "organization"
 
 
-class WordRow(Row):
+class SearchWordRow(Row):
     """One word of a name: of what kind, with its id, and the name itself, a repository's without its namespace."""
 
     kind = UnicodeAttribute()
@@ -27,33 +27,33 @@ class WordRow(Row):
     name = UnicodeAttribute()
 
 
-def put_words(transaction: Transaction, kind: Found, name: str, identifier: str, namespace_id: str) -> None:
+def put_words(transaction: Transaction, kind: SearchKind, name: str, identifier: str, namespace_id: str) -> None:
     """Lets something be found by the words of its name; a namespace's own id is `namespace_id` too."""
     shown = {"kind": kind.value, "id": identifier, "namespace_id": namespace_id, "name": name}
     for word in words_of(name):
-        transaction.put(WordRow.under(_key(word, identifier), **shown))
+        transaction.put(SearchWordRow.under(_key(word, identifier), **shown))
 
 
 def delete_words(transaction: Transaction, name: str, identifier: str, *, keep: Collection[str] = ()) -> None:
     """Lets it be found no longer, but by words that are to be kept."""
     for word in words_of(name):
         if word not in keep:
-            transaction.delete(WordRow.under(_key(word, identifier)))
+            transaction.delete(SearchWordRow.under(_key(word, identifier)))
 
 
-def move_words(transaction: Transaction, kind: Found, names: tuple[str, str], identifier: str) -> None:
+def move_words(transaction: Transaction, kind: SearchKind, names: tuple[str, str], identifier: str) -> None:
     """Lets an account be found by the words of its second name, and no longer by those that only its first has."""
     former, name = names
     put_words(transaction, kind, name, identifier, identifier)
     delete_words(transaction, former, identifier, keep=words_of(name))
 
 
-class WordStore:
+class SearchWordStore:
     """Words in the table."""
 
-    def beginning(self, word: str, limit: int) -> Iterator[WordRow]:
+    def beginning(self, word: str, limit: int) -> Iterator[SearchWordRow]:
         """What is found by words that begin so, in their order; at most so many."""
-        return query(WordRow, keys.word(word[:2], word), limit=limit)
+        return query(SearchWordRow, keys.word(word[:2], word), limit=limit)
 
 
 def _key(word: str, identifier: str) -> keys.Key:

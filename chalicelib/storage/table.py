@@ -299,7 +299,7 @@ def remove_all(found: Iterable[Key]) -> None:
         _write_batch(listed[start : start + BATCH_WRITE])
 
 
-class LostRace(Exception):
+class WriteConflict(Exception):
     """Another writer was first: read again, decide again."""
 
 
@@ -337,7 +337,7 @@ class Transaction:
             self._writes._commit()
         except TransactWriteError as error:
             if error.cause_response_code in LOST:
-                raise LostRace from error
+                raise WriteConflict from error
             raise
 
 
@@ -369,7 +369,7 @@ def put_if(row: Row, condition: Condition) -> bool:
     return True
 
 
-def until_won(attempt: Callable[[], T]) -> T:
+def retry_on_conflict(attempt: Callable[[], T]) -> T:
     """Repeats `attempt`, which reads, decides and commits, until nobody else was first.
 
     Raises Unavailable when that takes too many turns.
@@ -378,7 +378,7 @@ def until_won(attempt: Callable[[], T]) -> T:
     while turn < ATTEMPTS:
         try:
             return attempt()
-        except LostRace:
+        except WriteConflict:
             turn = _pause(turn)
     raise Unavailable
 

@@ -64,7 +64,7 @@ def timer(kind: str, target: str, due_at: int) -> TimerRow:
     return TimerRow.under(keys.timer(kind, target), kind=kind, target=target, due=due, due_at=due_at, armed=ulid())
 
 
-def burial(namespace_id: str, target: str, died_at: int, window_s: int) -> TimerRow:
+def garbage_timer(namespace_id: str, target: str, died_at: int, window_s: int) -> TimerRow:
     """The timer of the collector for what died at a second and is kept for its namespace's window."""
     row = timer(GARBAGE, target, died_at + window_s)
     row.view, row.view_at = keys.view_dead(namespace_id), keys.dead_at(died_at, target)

@@ -7,45 +7,45 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.services.registry.blobs import Blobs
-from chalicelib.services.registry.direct_uploads import Arrivals
-from chalicelib.services.registry.expiry_labels import Expirations
+from chalicelib.services.registry.direct_uploads import DirectUploads
+from chalicelib.services.registry.expiry_labels import ExpiryLabels
 from chalicelib.services.registry.manifests import Manifests
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tags import Tags
 from chalicelib.settings import settings
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.wiring.cleaning import Cleaning
 
 if TYPE_CHECKING:
     from chalicelib.domain.timers import Work
     from chalicelib.services.activity.exports import Exports
     from chalicelib.services.activity.pulls import Pulls
-    from chalicelib.services.activity.usage_log_reader import Logs
-    from chalicelib.services.catalog.health import Checks
-    from chalicelib.services.catalog.repository_details import Overviews
-    from chalicelib.services.catalog.repository_listing import Listings
+    from chalicelib.services.activity.usage_log_reader import UsageLogReader
+    from chalicelib.services.catalog.health import HealthChecks
+    from chalicelib.services.catalog.repository_details import RepositoryDetails
+    from chalicelib.services.catalog.repository_listing import RepositoryListing
     from chalicelib.services.catalog.search import Search
     from chalicelib.services.catalog.stars import Stars
-    from chalicelib.services.catalog.visibility import Sights
+    from chalicelib.services.catalog.visibility import RepositoryVisibility
     from chalicelib.services.lifecycle.reconcile import Reconcile
     from chalicelib.services.lifecycle.timers import Timers
-    from chalicelib.services.registry.presigned_uploads import Grants
+    from chalicelib.services.registry.presigned_uploads import PresignedUploads
     from chalicelib.services.registry.referrers import Referrers
     from chalicelib.services.registry.relays import Relays
     from chalicelib.services.registry.uploads import Uploads
     from chalicelib.services.security.upload_tokens import UploadTokens
-    from chalicelib.storage.catalog.visibility import SightStore
+    from chalicelib.storage.catalog.visibility import VisibilityStore
 
 
 class Services(Cleaning):
     """All services of a process over one table, one bucket and one set of keys."""
 
     @cached_property
-    def logs(self) -> "Logs":
+    def logs(self) -> "UsageLogReader":
         """The usage log, read."""
-        from chalicelib.services.activity.usage_log_reader import Logs
+        from chalicelib.services.activity.usage_log_reader import UsageLogReader
 
-        return Logs(self.access, UsageStore(self.settings.log_s), self._accounts, self._clock)
+        return UsageLogReader(self.access, UsageLogStore(self.settings.log_s), self._accounts, self._clock)
 
     @cached_property
     def exports(self) -> "Exports":
@@ -56,7 +56,7 @@ class Services(Cleaning):
         chosen = self.settings
         return Exports(
             self.logs,
-            UsageStore(chosen.log_s),
+            UsageLogStore(chosen.log_s),
             ExportStore(),
             self.objects,
             lambda: self._envelope,
@@ -67,12 +67,12 @@ class Services(Cleaning):
         )
 
     @cached_property
-    def checks(self) -> "Checks":
+    def checks(self) -> "HealthChecks":
         """What answers."""
-        from chalicelib.services.catalog.health import Checks
+        from chalicelib.services.catalog.health import HealthChecks
         from chalicelib.storage.catalog.health import HealthStore
 
-        return Checks(HealthStore(self.objects), lambda: self.secrets)
+        return HealthChecks(HealthStore(self.objects), lambda: self.secrets)
 
     @cached_property
     def repositories(self) -> Repositories:
@@ -91,30 +91,30 @@ class Services(Cleaning):
         )
 
     @cached_property
-    def _sights(self) -> "SightStore":
-        from chalicelib.storage.catalog.visibility import SightStore
+    def _sights(self) -> "VisibilityStore":
+        from chalicelib.storage.catalog.visibility import VisibilityStore
 
-        return SightStore()
+        return VisibilityStore()
 
     @cached_property
-    def sights(self) -> "Sights":
+    def sights(self) -> "RepositoryVisibility":
         """What actors may see."""
-        from chalicelib.services.catalog.visibility import Sights
+        from chalicelib.services.catalog.visibility import RepositoryVisibility
 
-        return Sights(self.access, self._sights)
+        return RepositoryVisibility(self.access, self._sights)
 
     @cached_property
-    def listings(self) -> "Listings":
+    def listings(self) -> "RepositoryListing":
         """Lists of repositories."""
-        from chalicelib.services.catalog.repository_listing import Listings
+        from chalicelib.services.catalog.repository_listing import RepositoryListing
         from chalicelib.services.security.sealing import PageTokens
 
-        return Listings(
+        return RepositoryListing(
             self.sights,
             self._repositories,
             self._accounts,
             self._sights,
-            UsageStore(self.settings.log_s),
+            UsageLogStore(self.settings.log_s),
             PageTokens(self._envelope),
             self._clock,
         )
@@ -130,16 +130,16 @@ class Services(Cleaning):
     def search(self) -> "Search":
         """Search."""
         from chalicelib.services.catalog.search import Search
-        from chalicelib.storage.search_words import WordStore
+        from chalicelib.storage.search_words import SearchWordStore
 
-        return Search(self.access, self.sights, WordStore(), self._accounts, self._teams, self._repositories)
+        return Search(self.access, self.sights, SearchWordStore(), self._accounts, self._teams, self._repositories)
 
     @cached_property
-    def overviews(self) -> "Overviews":
+    def overviews(self) -> "RepositoryDetails":
         """Repositories, one at a time."""
-        from chalicelib.services.catalog.repository_details import Overviews
+        from chalicelib.services.catalog.repository_details import RepositoryDetails
 
-        return Overviews(self.access, self.logs, self._tags, self._clock)
+        return RepositoryDetails(self.access, self.logs, self._tags, self._clock)
 
     @cached_property
     def pulls(self) -> "Pulls":
@@ -147,13 +147,13 @@ class Services(Cleaning):
         from chalicelib.services.activity.pulls import Pulls
         from chalicelib.storage.activity.pulls import PullStore
 
-        return Pulls(self.access, PullStore(), UsageStore(self.settings.log_s), self._clock)
+        return Pulls(self.access, PullStore(), UsageLogStore(self.settings.log_s), self._clock)
 
     @cached_property
-    def arrivals(self) -> Arrivals:
+    def arrivals(self) -> DirectUploads:
         """What came to S3 past us."""
         chosen = self.settings
-        return Arrivals(self._blobs, self.objects, chosen.settled_s, edge=chosen.edge, clock=self._clock)
+        return DirectUploads(self._blobs, self.objects, chosen.settled_s, edge=chosen.edge, clock=self._clock)
 
     @cached_property
     def reconcile(self) -> "Reconcile":
@@ -208,11 +208,11 @@ class Services(Cleaning):
         return Relays(self.uploads, self.upload_tokens, self._uploads, self.objects)
 
     @cached_property
-    def grants(self) -> "Grants":
+    def grants(self) -> "PresignedUploads":
         """What pushers without a key of ours are granted."""
-        from chalicelib.services.registry.presigned_uploads import Grants
+        from chalicelib.services.registry.presigned_uploads import PresignedUploads
 
-        return Grants(self.uploads, self.upload_tokens, self.blobs, self._uploads, self.objects)
+        return PresignedUploads(self.uploads, self.upload_tokens, self.blobs, self._uploads, self.objects)
 
     @cached_property
     def manifests(self) -> Manifests:
@@ -224,7 +224,7 @@ class Services(Cleaning):
             self.blobs,
             self._manifests,
             self._tags,
-            Expirations(self._blobs, self.objects, self.settings.tag_expiration_from),
+            ExpiryLabels(self._blobs, self.objects, self.settings.tag_expiration_from),
             self._lease,
             self._clock,
         )

@@ -3,23 +3,23 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.wiring.people import People
 
 if TYPE_CHECKING:
     from chalicelib.services.lifecycle.garbage import Garbage
-    from chalicelib.services.lifecycle.garbage_progress import ProgressReports
+    from chalicelib.services.lifecycle.garbage_progress import GarbageProgress
     from chalicelib.services.lifecycle.images import Images
     from chalicelib.services.lifecycle.immutability import Immutability
     from chalicelib.services.lifecycle.labels import Labels
     from chalicelib.services.lifecycle.policies import Policies
     from chalicelib.services.lifecycle.pruning import Pruning
-    from chalicelib.services.lifecycle.repository_deletion import Deletions
-    from chalicelib.services.lifecycle.retention import Fates
-    from chalicelib.services.lifecycle.tag_expiry import Expiry
-    from chalicelib.services.lifecycle.tag_history import Histories
+    from chalicelib.services.lifecycle.repository_deletion import RepositoryDeletion
+    from chalicelib.services.lifecycle.retention import Retention
+    from chalicelib.services.lifecycle.tag_expiry import TagExpiry
+    from chalicelib.services.lifecycle.tag_history import TagHistory
     from chalicelib.services.lifecycle.time_machine import TimeMachine
-    from chalicelib.services.lifecycle.window_changes import Windows
+    from chalicelib.services.lifecycle.window_changes import WindowChanges
     from chalicelib.storage.lifecycle.policies import PolicyStore
 
 
@@ -29,7 +29,7 @@ class Cleaning(People):
     @cached_property
     def time_machine(self) -> "TimeMachine":
         """Changes of tags."""
-        from chalicelib.services.lifecycle.time_machine import Bounds, TimeMachine
+        from chalicelib.services.lifecycle.time_machine import ExpirationBounds, TimeMachine
 
         return TimeMachine(
             self.access,
@@ -38,20 +38,20 @@ class Cleaning(People):
             self._manifests,
             self._repositories,
             self._accounts,
-            Bounds(self.settings.tag_expiration_least_s, self.settings.tag_expiration_most_s),
+            ExpirationBounds(self.settings.tag_expiration_least_s, self.settings.tag_expiration_most_s),
             self._clock,
         )
 
     @cached_property
-    def deletions(self) -> "Deletions":
+    def deletions(self) -> "RepositoryDeletion":
         """Deleted repositories."""
-        from chalicelib.services.lifecycle.repository_deletion import Deletions
-        from chalicelib.storage.lifecycle.repository_deletion import DeletionStore
+        from chalicelib.services.lifecycle.repository_deletion import RepositoryDeletion
+        from chalicelib.storage.lifecycle.repository_deletion import RepositoryDeletionStore
 
-        return Deletions(
+        return RepositoryDeletion(
             self.access,
             self.usage,
-            DeletionStore(self._permissions, self.objects),
+            RepositoryDeletionStore(self._permissions, self.objects),
             self._repositories,
             self._accounts,
             self.settings.token_s + self.settings.lease_s,
@@ -59,11 +59,11 @@ class Cleaning(People):
         )
 
     @cached_property
-    def histories(self) -> "Histories":
+    def histories(self) -> "TagHistory":
         """Tags and what they named."""
-        from chalicelib.services.lifecycle.tag_history import Histories
+        from chalicelib.services.lifecycle.tag_history import TagHistory
 
-        return Histories(self.access, self._tags, self._manifests, self._clock)
+        return TagHistory(self.access, self._tags, self._manifests, self._clock)
 
     @cached_property
     def images(self) -> "Images":
@@ -103,21 +103,21 @@ class Cleaning(People):
         return PolicyStore()
 
     @cached_property
-    def fates(self) -> "Fates":
+    def fates(self) -> "Retention":
         """What will happen to tags."""
-        from chalicelib.services.lifecycle.reclaimable import Losses
-        from chalicelib.services.lifecycle.retention import Fates
+        from chalicelib.services.lifecycle.reclaimable import Reclaimable
+        from chalicelib.services.lifecycle.retention import Retention
         from chalicelib.services.security.sealing import PageTokens
         from chalicelib.storage.lifecycle.garbage import GarbageStore
 
-        return Fates(
+        return Retention(
             self.access,
             self.policies,
             self._policies,
             self._tags,
             self._repositories,
             self._accounts,
-            Losses(self._manifests, self._blobs, self._tags, GarbageStore()),
+            Reclaimable(self._manifests, self._blobs, self._tags, GarbageStore()),
             PageTokens(self._envelope),
             self._clock,
         )
@@ -127,7 +127,7 @@ class Cleaning(People):
         """What lets tags change no more that were there before a policy was."""
         from chalicelib.services.lifecycle.immutability import Immutability
 
-        store = UsageStore(self.settings.log_s)
+        store = UsageLogStore(self.settings.log_s)
         return Immutability(self._tags, self._repositories, self._accounts, store, self._clock)
 
     @cached_property
@@ -141,7 +141,7 @@ class Cleaning(People):
             self._manifests,
             self._repositories,
             self._accounts,
-            UsageStore(self.settings.log_s),
+            UsageLogStore(self.settings.log_s),
             self._clock,
         )
 
@@ -149,8 +149,8 @@ class Cleaning(People):
     def garbage(self) -> "Garbage":
         """The collector."""
         from chalicelib.services.lifecycle.garbage import Garbage
-        from chalicelib.services.lifecycle.signature_tags import Siblings
-        from chalicelib.services.lifecycle.stale_uploads import Leftovers
+        from chalicelib.services.lifecycle.signature_tags import SignatureTags
+        from chalicelib.services.lifecycle.stale_uploads import StaleUploads
         from chalicelib.storage.lifecycle.garbage import GarbageStore
         from chalicelib.storage.lifecycle.labels import LabelStore
 
@@ -161,8 +161,10 @@ class Cleaning(People):
             self._repositories,
             self._accounts,
             self.objects,
-            Leftovers(self._uploads, self._blobs, self.objects, self._clock),
-            Siblings(self._tags, self._manifests, self._repositories, UsageStore(self.settings.log_s), self._clock),
+            StaleUploads(self._uploads, self._blobs, self.objects, self._clock),
+            SignatureTags(
+                self._tags, self._manifests, self._repositories, UsageLogStore(self.settings.log_s), self._clock
+            ),
             LabelStore(),
             self._lease,
             self.settings.grace_s,
@@ -171,26 +173,26 @@ class Cleaning(People):
         )
 
     @cached_property
-    def expiry(self) -> "Expiry":
+    def expiry(self) -> "TagExpiry":
         """Tags whose time is up."""
-        from chalicelib.services.lifecycle.tag_expiry import Expiry
+        from chalicelib.services.lifecycle.tag_expiry import TagExpiry
 
-        store = UsageStore(self.settings.log_s)
-        return Expiry(self._tags, self._repositories, self._accounts, store, self._clock)
+        store = UsageLogStore(self.settings.log_s)
+        return TagExpiry(self._tags, self._repositories, self._accounts, store, self._clock)
 
     @cached_property
-    def progress(self) -> "ProgressReports":
+    def progress(self) -> "GarbageProgress":
         """What the collector does."""
-        from chalicelib.services.lifecycle.garbage_progress import ProgressReports
+        from chalicelib.services.lifecycle.garbage_progress import GarbageProgress
         from chalicelib.storage.lifecycle.garbage import GarbageStore
         from chalicelib.storage.timers import TimerStore
 
-        return ProgressReports(self.access, GarbageStore(), TimerStore(), self._clock)
+        return GarbageProgress(self.access, GarbageStore(), TimerStore(), self._clock)
 
     @cached_property
-    def windows(self) -> "Windows":
+    def windows(self) -> "WindowChanges":
         """What follows when a window is made shorter."""
-        from chalicelib.services.lifecycle.window_changes import Windows
+        from chalicelib.services.lifecycle.window_changes import WindowChanges
         from chalicelib.storage.timers import TimerStore
 
-        return Windows(self._accounts, TimerStore(), self._clock)
+        return WindowChanges(self._accounts, TimerStore(), self._clock)

@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.leases import Lease
-from chalicelib.services.activity.usage_log import PullLog, Usage
+from chalicelib.services.activity.usage_log import PullLog, UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.settings import Settings
 from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.accounts.teams import TeamStore
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.identity.tokens import TokenStore
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.registry.blobs import BlobStore
@@ -92,8 +92,8 @@ class Foundations:
         return Access(self._accounts, self._repositories, self._teams, full_access=full)
 
     @cached_property
-    def usage(self) -> Usage:
+    def usage(self) -> UsageLog:
         """The usage log."""
-        store = UsageStore(self.settings.log_s)
+        store = UsageLogStore(self.settings.log_s)
         pulls = PullLog(store, self.settings.pull_log == "hourly", self.settings.pull_batch_s)
-        return Usage(store, pulls, self._clock)
+        return UsageLog(store, pulls, self._clock)

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.services.identity.authentication import Doors
+from chalicelib.services.identity.authentication import Authentication
 from chalicelib.services.identity.tokens import Tokens
 from chalicelib.services.security.signing import Signing
 from chalicelib.services.security.throttles import Throttles
@@ -11,10 +11,10 @@ from chalicelib.storage.security.throttles import ThrottleStore
 from chalicelib.wiring.foundations import Foundations
 
 if TYPE_CHECKING:
-    from chalicelib.services.accounts.account_deletion import Departures
+    from chalicelib.services.accounts.account_deletion import AccountDeletion
     from chalicelib.services.accounts.accounts import Accounts
     from chalicelib.services.accounts.messages import Messages
-    from chalicelib.services.accounts.namespace_purge import Purges
+    from chalicelib.services.accounts.namespace_purge import NamespacePurge
     from chalicelib.services.accounts.organizations import Organizations
     from chalicelib.services.accounts.permissions import Permissions
     from chalicelib.services.accounts.prototypes import Prototypes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.services.accounts.robots import Robots
     from chalicelib.services.accounts.superusers import Superusers
     from chalicelib.services.accounts.teams import Teams
-    from chalicelib.services.accounts.user_notifications import Notices
+    from chalicelib.services.accounts.user_notifications import UserNotifications
     from chalicelib.services.identity.app_tokens import AppTokens
     from chalicelib.services.identity.applications import Applications
     from chalicelib.services.identity.assignments import Assignments
@@ -46,13 +46,13 @@ class People(Foundations):
         return Accounts(self.access, self.usage, self._accounts, self._clock)
 
     @cached_property
-    def departures(self) -> "Departures":
+    def departures(self) -> "AccountDeletion":
         """The end of users."""
-        from chalicelib.services.accounts.account_deletion import Departures
-        from chalicelib.storage.accounts.account_deletion import DepartureStore
+        from chalicelib.services.accounts.account_deletion import AccountDeletion
+        from chalicelib.storage.accounts.account_deletion import AccountDeletionStore
 
-        store = DepartureStore(self._applications, self._teams, self._permissions)
-        return Departures(self.access, self.usage, self._accounts, self._teams, store, self._clock)
+        store = AccountDeletionStore(self._applications, self._teams, self._permissions)
+        return AccountDeletion(self.access, self.usage, self._accounts, self._teams, store, self._clock)
 
     @cached_property
     def setup(self) -> "Setup":
@@ -67,9 +67,9 @@ class People(Foundations):
     def superusers(self) -> "Superusers":
         """Accounts of others."""
         from chalicelib.services.accounts.superusers import Superusers
-        from chalicelib.storage.accounts.user_notifications import NoticeStore
+        from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 
-        return Superusers(self.access, self.usage, self.accounts, self._accounts, NoticeStore(), self._clock)
+        return Superusers(self.access, self.usage, self.accounts, self._accounts, UserNotificationStore(), self._clock)
 
     @cached_property
     def registry_sizes(self) -> "RegistrySizes":
@@ -80,12 +80,12 @@ class People(Foundations):
         return RegistrySizes(self.access, RegistrySizeStore(self._accounts), self._clock)
 
     @cached_property
-    def notices(self) -> "Notices":
+    def notices(self) -> "UserNotifications":
         """What users are told."""
-        from chalicelib.services.accounts.user_notifications import Notices
-        from chalicelib.storage.accounts.user_notifications import NoticeStore
+        from chalicelib.services.accounts.user_notifications import UserNotifications
+        from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 
-        return Notices(self.access, NoticeStore())
+        return UserNotifications(self.access, UserNotificationStore())
 
     @cached_property
     def robots(self) -> "Robots":
@@ -152,15 +152,17 @@ class People(Foundations):
         return Renames(self.access, self.usage, self._accounts, RenameStore(), settled_s, self._clock)
 
     @cached_property
-    def purges(self) -> "Purges":
+    def purges(self) -> "NamespacePurge":
         """What deleted namespaces and teams leave."""
-        from chalicelib.services.accounts.namespace_purge import Purges
-        from chalicelib.storage.accounts.namespace_purge import PurgeStore
+        from chalicelib.services.accounts.namespace_purge import NamespacePurge
+        from chalicelib.storage.accounts.namespace_purge import NamespacePurgeStore
         from chalicelib.storage.accounts.renames import RenameStore
 
-        store = PurgeStore(self._repositories, self._teams, self._permissions, self._applications, RenameStore())
+        store = NamespacePurgeStore(
+            self._repositories, self._teams, self._permissions, self._applications, RenameStore()
+        )
         settled_s = self.settings.token_s + self.settings.lease_s
-        return Purges(store, self._accounts, self.departures, settled_s, self._clock)
+        return NamespacePurge(store, self._accounts, self.departures, settled_s, self._clock)
 
     @cached_property
     def prototypes(self) -> "Prototypes":
@@ -242,10 +244,10 @@ class People(Foundations):
         )
 
     @cached_property
-    def doors(self) -> Doors:
+    def doors(self) -> Authentication:
         """Who somebody is."""
         throttles = Throttles(ThrottleStore(), self._clock)
-        return Doors(self._accounts, self._tokens, throttles, self.usage, lambda: self.federation, self._clock)
+        return Authentication(self._accounts, self._tokens, throttles, self.usage, lambda: self.federation, self._clock)
 
     @cached_property
     def signing(self) -> Signing:

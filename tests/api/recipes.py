@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.labels import Wish as Label
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.prototypes import Wish
-from chalicelib.services.lifecycle.policies import Asked, Holder
+from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage.accounts.permissions import TEAM
-from chalicelib.storage.accounts.user_notifications import NoticeStore
+from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 from chalicelib.storage.table import Transaction
 from tests.api.worlds import World
 from tests.support.builders import a_manifest, someone
@@ -107,7 +107,7 @@ def my_offer(world: World, who: str) -> dict[str, str]:
 
 
 def my_notice(world: World, who: str) -> dict[str, str]:
-    account, transaction, notices = world.house.account(who), Transaction(), NoticeStore()
+    account, transaction, notices = world.house.account(who), Transaction(), UserNotificationStore()
     notices.add(transaction, account.id, "hello", {}, world.house.clock())
     transaction.commit()
     return {"uuid": notices.of_user(account.id)[0].uuid}
@@ -127,7 +127,7 @@ def no_quota(world: World, _: str) -> dict[str, str]:
 def a_users_quota(world: World, _: str) -> dict[str, str]:
     name = world.fresh_name
     world.house.user(name)
-    return {"namespace": name} | world.quota(name, Kind.USER)
+    return {"namespace": name} | world.quota(name, AccountKind.USER)
 
 
 def no_users_quota(world: World, _: str) -> dict[str, str]:
@@ -183,11 +183,11 @@ def a_repository(world: World, _: str) -> dict[str, str]:
 ENDS_ONESELF = ("deleteCurrentUser",)
 
 
-def a_policy_of(holder: Callable[[World, str], Holder], asked: Callable[[str], Asked]) -> Places:
+def a_policy_of(holder: Callable[[World, str], PolicyHolder], asked: Callable[[str], PolicyRequest]) -> Places:
     """A policy of its own for each request, which may change it or take it away."""
 
     def made(world: World, who: str) -> dict[str, str]:
-        maker = who if holder(world, who) == Holder() else "owner"
+        maker = who if holder(world, who) == PolicyHolder() else "owner"
         policies = world.house.services.policies
         kept = policies.list(world.actor(maker), holder(world, who), asked("x").kind)
         for policy in kept[:-3]:
@@ -198,11 +198,11 @@ def a_policy_of(holder: Callable[[World, str], Holder], asked: Callable[[str], A
     return made
 
 
-ACME: Callable[[World, str], Holder] = lambda *_: Holder(organization="acme")  # noqa: E731
-APP: Callable[[World, str], Holder] = lambda *_: Holder(repository=RepositoryName.parse("acme/app"))  # noqa: E731
-MINE: Callable[[World, str], Holder] = lambda *_: Holder()  # noqa: E731
-RULE: Callable[[str], Asked] = lambda pattern: Asked(f"x{pattern}")  # noqa: E731
-PRUNE: Callable[[str], Asked] = lambda pattern: Asked(pattern, True, "creation_date", "9y")  # noqa: E731
+ACME: Callable[[World, str], PolicyHolder] = lambda *_: PolicyHolder(organization="acme")  # noqa: E731
+APP: Callable[[World, str], PolicyHolder] = lambda *_: PolicyHolder(repository=RepositoryName.parse("acme/app"))  # noqa: E731
+MINE: Callable[[World, str], PolicyHolder] = lambda *_: PolicyHolder()  # noqa: E731
+RULE: Callable[[str], PolicyRequest] = lambda pattern: PolicyRequest(f"x{pattern}")  # noqa: E731
+PRUNE: Callable[[str], PolicyRequest] = lambda pattern: PolicyRequest(pattern, True, "creation_date", "9y")  # noqa: E731
 
 PLACES: dict[str, Places] = {
     "addManifestLabel": a_manifest_of_its_own,

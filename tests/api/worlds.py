@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from itertools import count
 
-from chalicelib.domain.accounts import Kind, RobotName
+from chalicelib.domain.accounts import AccountKind, RobotName
 from chalicelib.domain.applications import Token
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import OFFERED, SUPER_USER
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.accounts.quotas import Amount, Holder
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
+from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.storage.accounts.permissions import TEAM
 from tests.support.api_client import Visitor
 from tests.support.app_client import Door
@@ -39,10 +39,10 @@ class World:
         services, admin = self.house.services, self.actor("admin")
         services.organizations.create(admin, "tools")
         services.teams.add_member(admin, "tools", "owners", "owner")
-        self.tool = services.applications.create(admin, "tools", Fields("tool")).client_id
+        self.tool = services.applications.create(admin, "tools", ApplicationFields("tool")).client_id
         self.places = self.organization("acme")
         self.repository("acme/public", Visibility.PUBLIC)
-        self.own_quota = self.quota("owner", Kind.USER)
+        self.own_quota = self.quota("owner", AccountKind.USER)
 
     @property
     def fresh_name(self) -> str:
@@ -95,15 +95,17 @@ class World:
     def application(self, organization: str) -> dict[str, str]:
         """An application with a token."""
         owner, services = self.actor("owner"), self.house.services
-        made = services.applications.create(owner, organization, Fields("bot", "https://bot.example.com/back"))
+        made = services.applications.create(
+            owner, organization, ApplicationFields("bot", "https://bot.example.com/back")
+        )
         token = services.authorizations.create(owner, organization, made.client_id, "ci", "repo:read", None)
         return {"client_id": made.client_id, "token_uuid": token.uuid, "access_token_uuid": token.uuid}
 
-    def quota(self, namespace: str, kind: Kind = Kind.ORGANIZATION) -> dict[str, str]:
+    def quota(self, namespace: str, kind: AccountKind = AccountKind.ORGANIZATION) -> dict[str, str]:
         """A quota with a limit."""
         admin, quotas = self.actor("admin"), self.house.services.quotas
-        holder = Holder(namespace, kind, by_superuser=True)
-        quotas.create(admin, holder, Amount(10**9, None))
+        holder = QuotaHolder(namespace, kind, by_superuser=True)
+        quotas.create(admin, holder, QuotaLimit(10**9, None))
         quota = quotas.of(admin, holder)
         assert quota is not None
         quotas.add_limit(admin, holder, quota.id, "Warning", 80)

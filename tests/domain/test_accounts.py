@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.accounts import Account, Kind, RobotName
+from chalicelib.domain.accounts import Account, AccountKind, RobotName
 from chalicelib.domain.errors import NameInvalid, RobotInvalid
 
 
@@ -31,7 +31,7 @@ def test_a_short_name_within_a_namespace_is_refused_in_quays_words() -> None:
 
 
 def test_an_account_is_an_enabled_mortal_unless_it_says_otherwise() -> None:
-    account = Account("id", "alice", Kind.USER)
+    account = Account("id", "alice", AccountKind.USER)
 
     assert account.enabled
     assert not account.superuser

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.domain.policies import Method, Names, Policy, Prune, from_text, to_text
+from chalicelib.domain.policies import Method, Policy, Prune, TagNames, from_text, to_text
 
 DAY_S = 86400
 
@@ -47,24 +47,24 @@ def test_an_age_takes_what_is_as_old_and_older() -> None:
 
 
 def test_two_that_prune_are_alike_when_all_they_say_is() -> None:
-    one = Policy("a", Names("v.*"), Prune(Method.NUMBER, 5))
+    one = Policy("a", TagNames("v.*"), Prune(Method.NUMBER, 5))
 
-    assert one.is_like(Policy("b", Names("v.*"), Prune(Method.NUMBER, 5)))
-    assert not one.is_like(Policy("b", Names("v.*", matches=False), Prune(Method.NUMBER, 5)))
-    assert not one.is_like(Policy("b", Names("v.*"), Prune(Method.NUMBER, 6)))
-    assert not one.is_like(Policy("b", Names("v.*")))
+    assert one.is_like(Policy("b", TagNames("v.*"), Prune(Method.NUMBER, 5)))
+    assert not one.is_like(Policy("b", TagNames("v.*", matches=False), Prune(Method.NUMBER, 5)))
+    assert not one.is_like(Policy("b", TagNames("v.*"), Prune(Method.NUMBER, 6)))
+    assert not one.is_like(Policy("b", TagNames("v.*")))
 
 
 def test_two_of_immutability_are_alike_when_their_patterns_are() -> None:
-    one = Policy("a", Names("v.*"))
+    one = Policy("a", TagNames("v.*"))
 
-    assert one.is_like(Policy("b", Names("v.*", matches=False)))
-    assert not one.is_like(Policy("b", Names("w.*")))
-    assert not one.is_like(Policy("b", Names("v.*"), Prune(Method.NUMBER, 5)))
+    assert one.is_like(Policy("b", TagNames("v.*", matches=False)))
+    assert not one.is_like(Policy("b", TagNames("w.*")))
+    assert not one.is_like(Policy("b", TagNames("v.*"), Prune(Method.NUMBER, 5)))
 
 
 def test_rules_travel_as_a_text() -> None:
-    rules = [Names("é.*"), Names("v[0-9]+", matches=False)]
+    rules = [TagNames("é.*"), TagNames("v[0-9]+", matches=False)]
 
     assert from_text(to_text(rules)) == rules
     assert (to_text([]), from_text(None)) == (None, [])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.errors import AlreadyThere, FieldInvalid, NothingThere
+from chalicelib.domain.errors import AlreadyThere, FieldInvalid, ResourceUnknown
 from chalicelib.domain.quotas import (
     LARGEST,
     MOST_LIMITS,
@@ -68,7 +68,7 @@ def test_limits_are_added_changed_and_taken_away() -> None:
     assert changed.limit(1).percent == 70
     assert changed.without_limit(1).limits == (REJECT,)
     for ask in (lambda: quota.limit(3), lambda: quota.without_limit(3)):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             ask()
 
 

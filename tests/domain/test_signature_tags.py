@@ -2,18 +2,18 @@
 
 import pytest
 
-from chalicelib.domain.signature_tags import is_sibling
+from chalicelib.domain.signature_tags import is_signature_tag
 
 HEX = "0f" * 32
 
 
 @pytest.mark.parametrize("ending", ["sig", "att", "sbom"])
 def test_what_is_named_after_a_manifest_is_its_sibling(ending: str) -> None:
-    assert is_sibling(f"sha256-{HEX}.{ending}")
+    assert is_signature_tag(f"sha256-{HEX}.{ending}")
 
 
 @pytest.mark.parametrize(
     "tag", ["v1.sig", f"sha256-{HEX}", f"sha256-{HEX}.txt", f"sha256-{HEX[:-1]}.sig", "x.sbom", f"sha256-{HEX}.sig.sig"]
 )
 def test_another_tag_is_none(tag: str) -> None:
-    assert not is_sibling(tag)
+    assert not is_signature_tag(tag)

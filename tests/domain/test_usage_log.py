@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import DAY_S, before, day_start
-from chalicelib.domain.usage_log import Asked, Period, check_countable, with_quays_words
+from chalicelib.domain.usage_log import Period, UsageLogQuery, check_countable, with_quays_words
 
 # 14 November 2023, 22:13:20 UTC.
 NOW = 1_700_000_000
@@ -79,10 +79,10 @@ def test_records_have_quay_s_words_beside_ours(
 
 
 def test_what_is_asked_for_is_all_unless_it_is_narrowed() -> None:
-    assert Asked().period(NOW) == Period.parse(None, None, NOW)
-    assert Asked().takes("a", "b")
-    assert not Asked().is_narrowed
-    for asked in (Asked(performer="a"), Asked(kind="b"), Asked(performer="a", kind="b")):
+    assert UsageLogQuery().period(NOW) == Period.parse(None, None, NOW)
+    assert UsageLogQuery().takes("a", "b")
+    assert not UsageLogQuery().is_narrowed
+    for asked in (UsageLogQuery(performer="a"), UsageLogQuery(kind="b"), UsageLogQuery(performer="a", kind="b")):
         assert asked.is_narrowed
         assert asked.takes("a", "b")
         assert not asked.takes("x", "y")

@@ -1,10 +1,10 @@
 """What users are told."""
 
-from chalicelib.domain.user_notifications import EMAIL_SET, PASSWORD_SET, Notice
+from chalicelib.domain.user_notifications import EMAIL_SET, PASSWORD_SET, UserNotification
 
 
 def test_a_notice_is_shown_until_it_is_put_away() -> None:
-    notice = Notice("6b4e", PASSWORD_SET, 1, {"by": "admin"})
+    notice = UserNotification("6b4e", PASSWORD_SET, 1, {"by": "admin"})
 
     assert not notice.dismissed
     assert PASSWORD_SET != EMAIL_SET

@@ -11,11 +11,11 @@ import pytest
 from chalice.app import Blueprint
 
 from chalicelib.domain.errors import BlobUnknown
-from chalicelib.edge.application import Application
+from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, as_json
 from tests.support.app_client import Door
 
-app = Application("small")
+app = RegistryApp("small")
 meeting = Barrier(2, timeout=10)
 
 
@@ -162,7 +162,7 @@ def test_requests_at_the_same_time_do_not_see_each_other() -> None:
 
 
 def test_what_is_outside_the_registry_is_loaded_once_for_the_first_who_asks_there() -> None:
-    late, loads = Application("late"), []
+    late, loads = RegistryApp("late"), []
     late.route("/v2/here", methods=["GET"])(refused)
     there = Blueprint("there")
     there.route("/there", methods=["GET"])(refused)

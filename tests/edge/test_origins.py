@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from chalice.app import Request
 
-from chalicelib.domain.errors import WrongDoor
+from chalicelib.domain.errors import WrongEndpoint
 from chalicelib.edge import origins
 from chalicelib.edge.origins import address_of, check_origin
 from chalicelib.settings import Settings
@@ -55,5 +55,5 @@ def test_both_secrets_of_a_rotation_open(secret: str) -> None:
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize("headers", [{}, {"origin-secret": ""}, {"origin-secret": "nEw"}, {"origin-secret": "\xe9"}])
 def test_whoever_shows_no_secret_is_told_the_open_address(headers: dict[str, str]) -> None:
-    with pytest.raises(WrongDoor, match=r"https://r\.test"):
+    with pytest.raises(WrongEndpoint, match=r"https://r\.test"):
         check_origin(asked(**headers))

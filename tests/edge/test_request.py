@@ -10,11 +10,11 @@ import pytest
 from chalicelib.domain.errors import FieldInvalid, Unauthenticated
 from chalicelib.domain.permissions import Actor
 from chalicelib.edge import request
-from chalicelib.edge.application import Application
+from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, empty
 from tests.support.app_client import Door, Lines
 
-app = Application("asked")
+app = RegistryApp("asked")
 wanted: list[Callable[[], Any]] = []
 found: list[Any] = []
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import BlobUnknown, FieldInvalid, ManifestBlobUnknown, NothingThere, RegistryError
+from chalicelib.domain.errors import BlobUnknown, FieldInvalid, ManifestBlobUnknown, RegistryError, ResourceUnknown
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import EXPIRY, GARBAGE
@@ -248,7 +248,7 @@ class Registry(RuleBasedStateMachine):
         def restore() -> None:
             try:
                 machine.restore(self.house.signed_in("admin"), name, tag, digest)
-            except NothingThere as error:
+            except ResourceUnknown as error:
                 refused.append(error)
 
         self.dying(death, restore)
@@ -266,7 +266,7 @@ class Registry(RuleBasedStateMachine):
         digest, name = str(data.draw(st.sampled_from(self.manifests[-12:])).digest), RepositoryName.parse(repository)
         machine, actor = self.house.services.time_machine, self.house.signed_in("admin")
         self.restorable.pop((repository, digest), None)
-        with suppress(NothingThere, FieldInvalid):
+        with suppress(ResourceUnknown, FieldInvalid):
             self.dying(death, lambda: machine.expire(actor, name, tag, digest, is_alive=is_alive))
 
     @rule(seconds=st.sampled_from(WINDOWS_S))

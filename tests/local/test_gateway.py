@@ -17,7 +17,7 @@ import uvloop
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import LARGEST_BODY
-from chalicelib.edge.application import Application
+from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, as_json
 from infra.local import gateway as module
 from infra.local.events import LARGEST_HEADERS
@@ -29,7 +29,7 @@ from tests.support.stack import Stack, free_port
 Messages = list[dict[str, Any]]
 LEAVES = {"type": "http.disconnect"}
 waiting = threading.Event()
-app = Application("echo")
+app = RegistryApp("echo")
 
 
 @app.route("/echo/{repository}/end", methods=["GET", "HEAD", "PUT", "PATCH"])

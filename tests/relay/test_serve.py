@@ -209,7 +209,7 @@ def test_a_cancelled_upload_leaves_nothing(relay: str, tmp_path: Path) -> None:
 def test_a_full_disk_is_told_before_a_body_that_will_not_fit(
     relay: str, tmp_path: Path, told: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": MIB})())
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("UsageLog", (), {"free": MIB})())
     answer = patch(begin(relay), LARGE)
 
     assert answer.status_code == 413

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailab
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.uploads import SMALLEST_PART
 from chalicelib.storage import objects as object_storage
-from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.storage.objects import ObjectGone, ObjectStore
 from tests.support.backends import BUCKET, House
 from tests.support.rows import object_keys, open_multiparts
 
@@ -64,11 +64,11 @@ def test_a_sha512_digest_is_not_for_s3_to_check(objects: ObjectStore) -> None:
 
 @pytest.mark.parametrize("method", ["get", "size"])
 def test_what_is_not_there_is_gone(objects: ObjectStore, method: str) -> None:
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         getattr(objects, method)(a_key())
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         objects.get_range(a_key(), 0, 1)
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         objects.read(a_key())
     assert not objects.exists(a_key())
 
@@ -120,9 +120,9 @@ def test_a_multipart_upload_that_was_given_up_is_gone_and_stays_so(house: House,
     for _ in range(2):
         objects.abort_parts(key, identifier)
 
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         objects.finish_parts(key, identifier, [(1, etag)])
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         objects.put_part(key, identifier, 2, b"more")
     assert object_keys(house, key) == open_multiparts(house, key) == []
 
@@ -218,7 +218,7 @@ def test_on_aws_an_address_leads_to_the_region_of_the_bucket(monkeypatch: pytest
 
 
 def test_a_copy_of_nothing_is_gone(objects: ObjectStore) -> None:
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         objects.copy(a_key(), a_key())
 
 

@@ -2,14 +2,14 @@
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
-from chalicelib.services.registry.repositories import Wish
-from chalicelib.storage.search_words import Found, WordStore, delete_words, put_words
+from chalicelib.services.registry.repositories import NewRepository
+from chalicelib.storage.search_words import SearchKind, SearchWordStore, delete_words, put_words
 from chalicelib.storage.table import Transaction
 from tests.support.backends import House
 from tests.support.builders import a_repository
 from tests.support.rows import rows_like
 
-STORE = WordStore()
+STORE = SearchWordStore()
 
 
 def found(word: str, limit: int = 100) -> list[str]:
@@ -19,7 +19,7 @@ def found(word: str, limit: int = 100) -> list[str]:
 def test_what_is_written_is_found_by_the_beginning_of_each_word_until_it_is_taken_away(house: House) -> None:
     for name, identifier in (("web-front", "1"), ("web", "2"), ("w", "3")):
         transaction = Transaction()
-        put_words(transaction, Found.REPOSITORY, name, identifier, "n")
+        put_words(transaction, SearchKind.REPOSITORY, name, identifier, "n")
         transaction.commit()
 
     assert found("we") == found("web") == ["1", "2"] or found("web") == ["2", "1"]
@@ -42,7 +42,7 @@ def test_a_repository_s_words_come_and_go_with_it(house: House) -> None:
     house.services.repositories.delete(house.signed_in("admin"), made.name)
     assert found("deep") == found("name") == []
     again = house.services.repositories.create(
-        house.signed_in("admin"), Wish(RepositoryName("admin", "deep/name"), Visibility.PUBLIC)
+        house.signed_in("admin"), NewRepository(RepositoryName("admin", "deep/name"), Visibility.PUBLIC)
     )
     assert found("deep") == [again.id]
 

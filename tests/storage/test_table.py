@@ -17,15 +17,15 @@ from chalicelib.storage.table import (
     ATTEMPTS,
     LONGEST_PAUSE_S,
     Batch,
-    LostRace,
     Transaction,
+    WriteConflict,
     absent,
     get,
     put_all,
     put_new,
     query,
     query_run,
-    until_won,
+    retry_on_conflict,
     view,
 )
 from tests.storage.fronts import Front, do_half
@@ -157,7 +157,7 @@ def test_a_failed_condition_is_a_lost_race_and_writes_nothing(house: House) -> N
     transaction.put(second)
     transaction.put(first, absent())
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
     assert get(LinkRow, second.key) is None
 
@@ -168,7 +168,7 @@ def test_a_failed_check_is_a_lost_race(house: House) -> None:
     transaction.put(row)
     transaction.check(LinkRow, ("BLOB#y", "META"), LinkRow.pk.exists())
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
 
 
@@ -206,7 +206,7 @@ def losing(turns: int) -> Callable[[], str]:
     def attempt() -> str:
         if left[0]:
             left[0] -= 1
-            raise LostRace
+            raise WriteConflict
         return "won"
 
     return attempt
@@ -216,9 +216,9 @@ def test_who_loses_tries_again_with_short_pauses_until_won(monkeypatch: pytest.M
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
 
-    assert until_won(losing(0)) == "won"
+    assert retry_on_conflict(losing(0)) == "won"
     assert pauses == []
-    assert until_won(losing(ATTEMPTS - 1)) == "won"
+    assert retry_on_conflict(losing(ATTEMPTS - 1)) == "won"
     assert len(pauses) == ATTEMPTS - 1
     assert all(0 <= pause <= LONGEST_PAUSE_S for pause in pauses)
     assert len(set(pauses)) > 10, "pauses are jittered"
@@ -228,7 +228,7 @@ def test_who_always_loses_hears_that_the_house_is_unavailable(monkeypatch: pytes
     monkeypatch.setattr(time, "sleep", lambda _: None)
 
     with pytest.raises(Unavailable):
-        until_won(losing(ATTEMPTS))
+        retry_on_conflict(losing(ATTEMPTS))
 
 
 def test_other_errors_are_not_tried_again() -> None:
@@ -239,7 +239,7 @@ def test_other_errors_are_not_tried_again() -> None:
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        until_won(attempt)
+        retry_on_conflict(attempt)
     assert calls == [1]
 
 
@@ -257,7 +257,7 @@ def test_of_ten_at_once_each_wins_in_the_end(house: House) -> None:
             )
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     with ThreadPoolExecutor(5) as threads:
         list(threads.map(once, range(10)))

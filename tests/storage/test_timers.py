@@ -4,7 +4,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.timers import EXPIRY, GARBAGE, Due
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
-from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow, burial, timer
+from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow, garbage_timer, timer
 from tests.support.backends import House
 from tests.support.rows import rows_like
 
@@ -107,7 +107,7 @@ def test_a_turn_runs_from_its_note_to_the_next(house: House) -> None:
 
 
 def test_timers_of_the_dead_are_listed_by_when_they_died_page_by_page(house: House) -> None:
-    put_all(burial("1", target, 100 - number, 60) for number, target in enumerate(TARGETS[:5]))
+    put_all(garbage_timer("1", target, 100 - number, 60) for number, target in enumerate(TARGETS[:5]))
     timer(GARBAGE, TARGETS[9], 10).save()
     store = TimerStore()
 

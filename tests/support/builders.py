@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from chalicelib.domain import media_types
-from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX, Kind
+from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX, AccountKind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
@@ -18,7 +18,7 @@ from chalicelib.services.accounts.permissions import USER
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, NamespaceRow
-from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
 from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction
@@ -132,7 +132,7 @@ def an_organization(house: House, name: str = "acme", owner: str = "admin") -> s
     """An organization with its team of owners, written row by row; gives its id."""
     identifier, account = ulid(), house.account(owner)
     transaction, teams = Transaction(), TeamStore()
-    kind = Kind.ORGANIZATION.value
+    kind = AccountKind.ORGANIZATION.value
     transaction.put(AccountNameRow.under(keys.account_name(name), id=identifier, kind=kind))
     shown = {"view": keys.view_accounts(kind), "view_at": name}
     transaction.put(NamespaceRow.under(keys.namespace(identifier), name=name, kind=kind, **shown))
@@ -164,7 +164,7 @@ def an_organization_s_repository(house: House, repository: str = "acme/app", by:
     """A repository of an organization, made by one who may; on it nobody has a role of their own."""
     name, maker = RepositoryName.parse(repository), house.account(by)
     made = house.services.repositories.for_push(someone(house, by, repository), name)
-    PermissionStore().forget((made.namespace_id, made.id), Holder(maker.id, maker.name, maker.kind))
+    PermissionStore().forget((made.namespace_id, made.id), RoleHolder(maker.id, maker.name, maker.kind))
     return made
 
 

@@ -84,7 +84,7 @@ class AccountUnknown(NotFound):
         self.name = name[:80]
 
 
-class NothingThere(NotFound):
+class ResourceUnknown(NotFound):
     """No such thing of a kind: an organization, a team, a token."""
 
     def __init__(self, kind: str, name: str) -> None:

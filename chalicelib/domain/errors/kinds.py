@@ -63,7 +63,7 @@ class TooManyAttempts(RegistryError):
         self.retry_after_s = retry_after_s
 
 
-class WrongDoor(RegistryError):
+class WrongEndpoint(RegistryError):
     """A request that came past the one address that is open."""
 
     def __init__(self, url: str) -> None:

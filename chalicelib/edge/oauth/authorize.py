@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from chalicelib.domain.consents import Consent, Outcome
+from chalicelib.domain.consents import Consent, ConsentAnswer
 from chalicelib.domain.errors import BodyTooLarge, TooManyAttempts, WrongCredentials
 from chalicelib.domain.permissions import Actor
 from chalicelib.edge import request
@@ -82,7 +82,7 @@ def authorize(actor: Actor) -> Reply:
     if actor.is_anonymous and not wants_json:
         return pages.page(401, "Sign in", pages.sign_in(fields), headers)
     consent = services().oauth.consider(actor, asked)
-    if isinstance(consent, Outcome):
+    if isinstance(consent, ConsentAnswer):
         return _sent(consent)
     if consent.is_given:
         return _sent(services().oauth.decide(actor, asked, allow=True))
@@ -188,7 +188,7 @@ def _form() -> dict[str, str]:
     return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _sent(outcome: Outcome) -> Reply:
+def _sent(outcome: ConsentAnswer) -> Reply:
     """Off to where the application is, or what is wrong."""
     if outcome.location:
         headers = {"Location": outcome.location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}

@@ -9,7 +9,7 @@ from chalicelib.domain.downloads import Download
 from chalicelib.domain.names import RepositoryName
 from chalicelib.edge import request
 from chalicelib.edge.response import Reply, empty
-from chalicelib.services.registry.blobs import Found
+from chalicelib.services.registry.blobs import BlobLocation
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -27,7 +27,7 @@ def pull(repository: str, digest: str) -> Reply:
     return empty(307, headers | {"Cache-Control": "no-store"})
 
 
-def _address(found: Found, method: str) -> str:
+def _address(found: BlobLocation, method: str) -> str:
     """On the edge, which can say the digest of what it serves; or in S3, signed for this method."""
     house = services()
     if house.settings.downloads == "edge":

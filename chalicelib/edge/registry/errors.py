@@ -29,7 +29,7 @@ CODES: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.NotFound: ("UNSUPPORTED", 404),
     errors.Unauthenticated: ("UNAUTHORIZED", 401),
     errors.Denied: ("DENIED", 403),
-    errors.WrongDoor: ("DENIED", 403),
+    errors.WrongEndpoint: ("DENIED", 403),
     errors.CsrfInvalid: ("DENIED", 403),
     errors.TooManyAttempts: ("TOOMANYREQUESTS", 429),
     errors.ManifestTooLarge: ("SIZE_INVALID", 413),

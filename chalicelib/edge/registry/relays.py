@@ -82,10 +82,10 @@ def _number(said: dict[str, Any], name: str, default: int | None = None) -> int:
 @blueprint.route(PATH + "/parts", methods=["POST"])
 def store(repository: str, upload: str) -> Reply:
     """What was put: `{"before", "after", "state", "parts": [[number, etag, size]], "tail": [key, size] or null}`."""
-    from chalicelib.services.registry.relays import Stored
+    from chalicelib.services.registry.relays import UploadedPart
 
     said = _said(repository)
-    parts = [Stored(int(number), str(etag), int(size)) for number, etag, size in said["parts"]]
+    parts = [UploadedPart(int(number), str(etag), int(size)) for number, etag, size in said["parts"]]
     tail = (str(said["tail"][0]), int(said["tail"][1])) if said["tail"] else None
     progress = services().relays.store(
         upload,

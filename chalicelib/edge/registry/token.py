@@ -12,7 +12,7 @@ from chalicelib.domain.errors import ScopeInvalid, Unauthenticated
 from chalicelib.edge import request
 from chalicelib.edge.origins import address_of
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.identity.tokens import Issued
+from chalicelib.services.identity.tokens import IssuedToken
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -41,7 +41,7 @@ def post() -> Reply:
 
 
 def _issue(credentials: tuple[str, str] | None, service: str | None, scopes: list[str]) -> Reply:
-    issued: Issued = services().tokens.issue(credentials, service, scopes, address_of(request.request()))
+    issued: IssuedToken = services().tokens.issue(credentials, service, scopes, address_of(request.request()))
     moment = datetime.datetime.fromtimestamp(int(issued.issued_at), datetime.UTC)
     answer = {
         "token": issued.token,

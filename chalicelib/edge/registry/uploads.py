@@ -13,7 +13,7 @@ from chalicelib.edge.response import Headers, Reply, empty
 from chalicelib.wiring import services
 
 if TYPE_CHECKING:
-    from chalicelib.services.registry.uploads import Progress
+    from chalicelib.services.registry.uploads import UploadProgress
 
 blueprint = Blueprint(__name__)
 PATH = "/v2/{repository}/blobs/uploads/{upload}"
@@ -96,7 +96,7 @@ def _check_length() -> None:
         raise SizeInvalid(int(declared[:20]), len(request.body()))
 
 
-def _accepted(repository: str, progress: "Progress", status: int, more: Headers | None = None) -> Reply:
+def _accepted(repository: str, progress: "UploadProgress", status: int, more: Headers | None = None) -> Reply:
     headers: Headers = {
         "Location": f"/v2/{repository}/blobs/uploads/{progress.token}",
         "Range": f"0-{max(progress.offset - 1, 0)}",

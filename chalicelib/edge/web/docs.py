@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chalice.app import Blueprint
 
-from chalicelib.domain.errors import NothingThere
+from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.edge import request
 from chalicelib.edge.response import Headers, Reply
 from chalicelib.settings import settings
@@ -58,7 +58,7 @@ class Asset:
 def asset(name: str) -> Asset:
     """A file of the page, read once. Raises NothingThere."""
     if name not in ASSETS:
-        raise NothingThere("file", name)
+        raise ResourceUnknown("file", name)
     kind, read = ASSETS[name]
     return Asset(kind, read())
 

@@ -7,34 +7,34 @@ name. The name stays taken until all is swept, so that whoever has it next inher
 import time
 from collections.abc import Callable, Sequence
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import AccountUnknown, Denied, FieldInvalid, SoleOwner, SuperuserKept
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE, SETTLED_S, HasTime
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.account_deletion import DepartureStore
+from chalicelib.storage.accounts.account_deletion import AccountDeletionStore
 from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
 from chalicelib.storage.accounts.teams import MembershipRow, TeamStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 # A transaction has a hundred items, of which one is each organization's that the user helped to administer.
 MOST_OWNED = 90
 
 
-class Departures:
+class AccountDeletion:
     """Ends users, and sweeps what they leave."""
 
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         teams: TeamStore,
-        store: DepartureStore,
+        store: AccountDeletionStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._usage, self._accounts, self._teams = access, usage, accounts, teams
@@ -45,18 +45,18 @@ class Departures:
 
         Raises SoleOwner, SuperuserKept, Unauthenticated, Denied.
         """
-        account_id = self._access.oneself(actor)
+        account_id = self._access.require_user(actor)
         if not actor.is_session:
             raise Denied(actor.name, "delete")
-        until_won(lambda: self._end(actor, account_id))
+        retry_on_conflict(lambda: self._end(actor, account_id))
 
     def dismiss(self, actor: Actor, name: str) -> None:
         """Ends somebody else, as a superuser. Raises AccountUnknown, SoleOwner, SuperuserKept, Denied."""
         self._access.superuser(actor)
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind != Kind.USER.value:
+        if pointer is None or pointer.kind != AccountKind.USER.value:
             raise AccountUnknown(name)
-        until_won(lambda: self._end(actor, pointer.id))
+        retry_on_conflict(lambda: self._end(actor, pointer.id))
 
     def _end(self, actor: Actor, account_id: str) -> None:
         account, memberships = self._accounts.with_memberships(account_id)
@@ -69,7 +69,7 @@ class Departures:
         for organization in self._owned(account, memberships):
             # Two owners who leave at once are two versions of the organization, of which one loses.
             self._accounts.put_namespace(transaction, organization)
-        self._accounts.bury(transaction, namespace, now)
+        self._accounts.mark_deleted(transaction, namespace, now)
         self._accounts.remove_account(transaction, account)
         transaction.put(timer(PURGE, account_id, now + SETTLED_S))
         self._usage.note(actor, transaction, "user_delete", account_id, {"username": account.name})
@@ -96,7 +96,7 @@ class Departures:
         for team in self._teams.of_organization(keys.namespace_id(organization.pk)):
             if team.team_role is TeamRole.ADMIN:
                 members = self._teams.members(team.id)
-                found |= {row.account_id for row in members if row.kind == Kind.USER.value}
+                found |= {row.account_id for row in members if row.kind == AccountKind.USER.value}
         others = self._accounts.get_all(sorted(found - {account_id}))
         return any(row.enabled for row in others.values())
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import Account, Kind
+from chalicelib.domain.accounts import Account, AccountKind
 from chalicelib.domain.emails import parse_email, parse_told
 from chalicelib.domain.errors import AccountUnknown, AlreadyInitialized, Denied, FieldInvalid, NameTaken
 from chalicelib.domain.ids import ulid
@@ -13,19 +13,19 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import USER_READ
 from chalicelib.domain.time_machine import parse_window
 from chalicelib.domain.timers import WINDOW
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.security.access import Access, Place
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.services.security.passwords import check_password, hash_password
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
 from chalicelib.storage.accounts.teams import TeamRow
 from chalicelib.storage.registry.repositories import SizeRow
-from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
+from chalicelib.storage.table import Batch, Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class UserChanges:
     """What a user changes of themselves; None leaves a thing as it is."""
 
     password: str | None = None
@@ -45,7 +45,7 @@ class Profile:
 
     account: AccountRow
     namespace: NamespaceRow
-    organizations: Sequence[Place]
+    organizations: Sequence[NamespaceAccess]
     bytes: int
 
 
@@ -55,7 +55,7 @@ class Accounts:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         store: AccountStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -76,13 +76,13 @@ class Accounts:
             keys.account(identifier),
             id=identifier,
             name=parse_account(name),
-            kind=Kind.USER.value,
+            kind=AccountKind.USER.value,
             superuser=first,
             password_hash=hash_password(password),
             email=parse_told(email) if email else None,
             created_at=int(now),
         )
-        until_won(lambda: self._create(by or _performer(row), row, first))
+        retry_on_conflict(lambda: self._create(by or _performer(row), row, first))
         return row.to_account()
 
     def _create(self, actor: Actor, row: AccountRow, first: bool) -> None:
@@ -91,7 +91,7 @@ class Accounts:
         self._usage.note(actor, transaction, "user_create", row.id, {"username": row.name})
         try:
             transaction.commit()
-        except LostRace:
+        except WriteConflict:
             self._check_free(row, first)
             raise
 
@@ -126,13 +126,13 @@ class Accounts:
     def public_name(self, name: str) -> str:
         """The name of a user, whoever asks; robots and organizations are no users. Raises AccountUnknown."""
         pointer = self._store.find(name)
-        if pointer is None or pointer.kind != Kind.USER.value:
+        if pointer is None or pointer.kind != AccountKind.USER.value:
             raise AccountUnknown(name)
         return name
 
     def profile(self, actor: Actor) -> Profile:
         """Oneself, with one's organizations: by one query and one batch. Raises Unauthenticated, Denied."""
-        identifier = self._access.oneself(actor, USER_READ)
+        identifier = self._access.require_user(actor, USER_READ)
         account, memberships = self._store.with_memberships(identifier)
         batch = Batch()
         own = batch.add(NamespaceRow, keys.namespace(identifier))
@@ -148,12 +148,12 @@ class Accounts:
         organizations = sorted((place for place in places if place.teams), key=lambda place: place.name)
         return Profile(account, own.row, organizations, sum(read.row.bytes for read in sizes if read.row))
 
-    def change(self, actor: Actor, changes: Changes) -> AccountRow:
+    def change(self, actor: Actor, changes: UserChanges) -> AccountRow:
         """Changes oneself; password and e-mail address a session does, and no token.
 
         A new password ends every session and token. Raises FieldInvalid, Unauthenticated, Denied.
         """
-        identifier = self._access.oneself(actor)
+        identifier = self._access.require_user(actor)
         if (changes.password is not None or changes.email is not None) and not actor.is_session:
             raise Denied(actor.name, "change password or e-mail address of")
         hashed = None
@@ -166,9 +166,9 @@ class Accounts:
             parse_email(changes.invoice_email_address, "invoice_email_address")
         if changes.window_s is not None:
             parse_window(changes.window_s)
-        return until_won(lambda: self._change(actor, identifier, changes, hashed))
+        return retry_on_conflict(lambda: self._change(actor, identifier, changes, hashed))
 
-    def _change(self, actor: Actor, identifier: str, changes: Changes, hashed: str | None) -> AccountRow:
+    def _change(self, actor: Actor, identifier: str, changes: UserChanges, hashed: str | None) -> AccountRow:
         row, namespace = self._store.get(identifier), self._store.namespace(identifier)
         if row is None or namespace is None:
             raise AccountUnknown(actor.name)
@@ -197,7 +197,7 @@ class Accounts:
         transaction.commit()
         return row
 
-    def _change_namespace(self, namespace: NamespaceRow, changes: Changes) -> bool:
+    def _change_namespace(self, namespace: NamespaceRow, changes: UserChanges) -> bool:
         given: dict[str, object] = {
             "window_s": changes.window_s,
             "invoice_email": changes.invoice_email,
@@ -214,9 +214,9 @@ def _performer(row: AccountRow) -> Actor:
     return Actor(row.id, row.name)
 
 
-def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> Place:
+def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> NamespaceAccess:
     """An organization as a member of some teams stands in it."""
     identifier = keys.namespace_id(namespace.pk)
     held = tuple(team for team in teams if team.namespace_id == identifier)
     role = max((team.team_role for team in held), key=lambda one: one.rank, default=None)
-    return Place(identifier, namespace.name, Kind.ORGANIZATION, role, held)
+    return NamespaceAccess(identifier, namespace.name, AccountKind.ORGANIZATION, role, held)

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from chalicelib.domain.messages import Message, check_message
 from chalicelib.domain.permissions import Actor
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.storage.accounts.messages import MessageStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 
 LONGEST_UUID = 100
 
@@ -19,7 +19,7 @@ class Messages:
     """Messages to everybody."""
 
     def __init__(
-        self, access: Access, usage: Usage, store: MessageStore, clock: Callable[[], float] = time.time
+        self, access: Access, usage: UsageLog, store: MessageStore, clock: Callable[[], float] = time.time
     ) -> None:
         self._access, self._usage, self._store, self._clock = access, usage, store, clock
 
@@ -47,5 +47,5 @@ class Messages:
         transaction = Transaction()
         self._store.remove(transaction, uuid)
         self._usage.note(actor, transaction, "delete_global_message", superuser_id, {"uuid": uuid})
-        with suppress(LostRace):
+        with suppress(WriteConflict):
             transaction.commit()

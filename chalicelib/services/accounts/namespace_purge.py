@@ -8,26 +8,26 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.timers import Due, HasTime, Later
-from chalicelib.services.accounts.account_deletion import Departures
+from chalicelib.services.accounts.account_deletion import AccountDeletion
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.namespace_purge import PURGED, PurgeStore
-from chalicelib.storage.table import until_won
+from chalicelib.storage.accounts.namespace_purge import PURGED, NamespacePurgeStore
+from chalicelib.storage.table import retry_on_conflict
 
 # How long until a namespace is looked at again whose deleted repositories are not taken away yet.
 AGAIN_S = 86_400
 
 
-class Purges:
+class NamespacePurge:
     """Takes away what is deleted. `settled_s` is how long after a delete a push from before it may still write."""
 
     def __init__(
         self,
-        store: PurgeStore,
+        store: NamespacePurgeStore,
         accounts: AccountStore,
-        departures: Departures,
+        departures: AccountDeletion,
         settled_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -60,7 +60,7 @@ class Purges:
             store.drop_rest,
         ):
             yield partial(step, namespace_id)
-        if namespace.kind == Kind.USER.value:
+        if namespace.kind == AccountKind.USER.value:
             yield lambda: not self._departures.sweep(namespace_id, has_time)
 
     def _end_robots(self, namespace_id: str, has_time: HasTime) -> bool:
@@ -69,7 +69,7 @@ class Purges:
         for row in found:
             if not self._departures.sweep(row.account_id, has_time):
                 return True
-            until_won(partial(self._store.end_robot, row))
+            retry_on_conflict(partial(self._store.end_robot, row))
             if not has_time():
                 return True
         return bool(found)
@@ -80,8 +80,8 @@ class Purges:
         if namespace is None or namespace.state == "live":
             return None
         if namespace.state != PURGED:
-            until_won(partial(self._store.free_name, namespace))
+            retry_on_conflict(partial(self._store.free_name, namespace))
         if self._store.keeps_repositories(namespace_id):
             return Later(int(self._clock()) + AGAIN_S)
-        until_won(partial(self._store.forget, namespace_id))
+        retry_on_conflict(partial(self._store.forget, namespace_id))
         return None

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.emails import parse_email
-from chalicelib.domain.errors import NameTaken, NothingThere
+from chalicelib.domain.errors import NameTaken, ResourceUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
@@ -16,22 +16,22 @@ from chalicelib.domain.teams import OWNERS, TeamRole
 from chalicelib.domain.time_machine import parse_window
 from chalicelib.domain.timers import PURGE, SETTLED_S, WINDOW
 from chalicelib.services.accounts.teams import TeamView
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.security.access import Access, Place, refusal
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
-from chalicelib.storage.accounts.permissions import TEAM, Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
 from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.accounts.teams import MemberRow, TeamRow, TeamStore
 from chalicelib.storage.registry.repositories import RepositoryStore, SizeRow
-from chalicelib.storage.table import Batch, LostRace, Transaction, until_won
+from chalicelib.storage.table import Batch, Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 LARGEST_PAGE, LONGEST_NAME = 100, 255
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class OrganizationChanges:
     """What is changed of an organization; None leaves a thing as it is, an empty address takes it away."""
 
     email: str | None = None
@@ -41,10 +41,10 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class OrganizationView:
     """An organization as an actor sees it: teams, the oldest first, for its members; `bytes` its repositories link."""
 
-    place: Place
+    place: NamespaceAccess
     namespace: NamespaceRow
     teams: Sequence[TeamView]
     bytes: int
@@ -56,7 +56,7 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedMembership:
     """An organization as superusers see it."""
 
     name: str
@@ -80,7 +80,7 @@ class Organizations:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         store: AccountStore,
         teams: TeamStore,
         permissions: PermissionStore,
@@ -95,20 +95,20 @@ class Organizations:
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
-        account_id = self._access.oneself(actor)
+        account_id = self._access.require_user(actor)
         parse_account(name)
         address = parse_email(email) if email else None
 
         def attempt() -> None:
             try:
                 self._add(actor, account_id, name, address)
-            except LostRace:
+            except WriteConflict:
                 check_free(self._store, name)
                 if self._store.get(account_id) is None:
                     raise refusal(actor, actor.name, "do this as") from None
                 raise
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     def _add(self, actor: Actor, account_id: str, name: str, email: str | None) -> None:
         now = self._clock()
@@ -130,7 +130,7 @@ class Organizations:
         self._usage.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
         transaction.commit()
 
-    def overview(self, actor: Actor, name: str) -> Overview:
+    def overview(self, actor: Actor, name: str) -> OrganizationView:
         """An organization, whoever asks; its teams for those who are in it. Raises NothingThere."""
         place = _within(self._access.organization(actor, name), actor.scopes)
         batch = Batch()
@@ -138,19 +138,19 @@ class Organizations:
         sizes = [batch.add(SizeRow, key) for key in keys.namespace_sizes(place.id)]
         batch.read()
         if namespace.row is None:
-            raise NothingThere("organization", name)
+            raise ResourceUnknown("organization", name)
         teams = sorted(self._teams.of_organization(place.id), key=lambda team: team.id) if place.role else []
         views = [self._view(place, team) for team in teams]
-        return Overview(place, namespace.row, views, sum(read.row.bytes for read in sizes if read.row))
+        return OrganizationView(place, namespace.row, views, sum(read.row.bytes for read in sizes if read.row))
 
-    def _view(self, place: Place, team: TeamRow) -> TeamView:
+    def _view(self, place: NamespaceAccess, team: TeamRow) -> TeamView:
         can_view = place.is_admin or any(held.id == team.id for held in place.teams)
         if not can_view:
             return TeamView(team, can_view)
-        given = self._permissions.held(Holder(team.id, team.name, TEAM))
+        given = self._permissions.held(RoleHolder(team.id, team.name, TEAM))
         return TeamView(team, can_view, len(given), len(self._teams.members(team.id)))
 
-    def change(self, actor: Actor, name: str, wishes: Wishes) -> Overview:
+    def change(self, actor: Actor, name: str, wishes: OrganizationChanges) -> OrganizationView:
         """Changes an organization. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
         place = self._access.administered(actor, name)
         if wishes.email is not None:
@@ -159,10 +159,10 @@ class Organizations:
             parse_email(wishes.invoice_email_address, "invoice_email_address")
         if wishes.window_s is not None:
             parse_window(wishes.window_s)
-        until_won(lambda: self._change(actor, place, wishes))
+        retry_on_conflict(lambda: self._change(actor, place, wishes))
         return self.overview(actor, name)
 
-    def _change(self, actor: Actor, place: Place, wishes: Wishes) -> None:
+    def _change(self, actor: Actor, place: NamespaceAccess, wishes: OrganizationChanges) -> None:
         namespace = self._live(place)
         transaction, is_other = Transaction(), False
         if wishes.window_s is not None and wishes.window_s < namespace.window_s:
@@ -182,10 +182,10 @@ class Organizations:
             self._store.put_namespace(transaction, namespace)
             transaction.commit()
 
-    def _live(self, place: Place) -> NamespaceRow:
+    def _live(self, place: NamespaceAccess) -> NamespaceRow:
         namespace = self._store.namespace(place.id)
         if namespace is None or namespace.state != "live":
-            raise NothingThere("organization", place.name)
+            raise ResourceUnknown("organization", place.name)
         return namespace
 
     def delete(self, actor: Actor, name: str) -> None:
@@ -194,38 +194,38 @@ class Organizations:
         One transaction, however much there is; a timer stands for what is to be removed behind it. Raises NothingThere,
         Unauthenticated, Denied.
         """
-        until_won(lambda: self._bury(actor, name, self._access.administered))
+        retry_on_conflict(lambda: self._mark_deleted(actor, name, self._access.administered))
 
     def delete_any(self, actor: Actor, name: str) -> None:
         """Ends an organization, as a superuser. Raises NothingThere, Unauthenticated, Denied."""
         self._access.superuser(actor)
-        until_won(lambda: self._bury(actor, name, self._access.organization))
+        retry_on_conflict(lambda: self._mark_deleted(actor, name, self._access.organization))
 
-    def _bury(self, actor: Actor, name: str, allowed: Callable[[Actor, str], Place]) -> None:
+    def _mark_deleted(self, actor: Actor, name: str, allowed: Callable[[Actor, str], NamespaceAccess]) -> None:
         # The right is read after the version, so that an owner who is removed meanwhile loses.
         pointer = self._store.find(name)
         namespace = self._store.namespace(pointer.id) if pointer else None
         place, now = allowed(actor, name), self._clock()
         if namespace is None or namespace.state != "live" or keys.namespace(place.id) != namespace.key:
-            raise NothingThere("organization", name)
+            raise ResourceUnknown("organization", name)
         transaction = Transaction()
-        self._store.bury(transaction, namespace, now)
+        self._store.mark_deleted(transaction, namespace, now)
         transaction.put(timer(PURGE, place.id, int(now) + SETTLED_S))
         self._usage.note(actor, transaction, "org_delete", place.id, {"namespace": name})
         transaction.commit()
 
-    def everywhere(self, actor: Actor, after: str, size: int) -> tuple[list[Listed], str | None]:
+    def everywhere(self, actor: Actor, after: str, size: int) -> tuple[list[ListedMembership], str | None]:
         """A page of all organizations by name, past `after`, for superusers; and what the next page begins past.
 
         Raises Unauthenticated, Denied.
         """
         self._access.superuser(actor)
         size = max(1, min(size, LARGEST_PAGE))
-        found = self._store.of_kind(Kind.ORGANIZATION.value, after[:LONGEST_NAME], size + 1)
+        found = self._store.of_kind(AccountKind.ORGANIZATION.value, after[:LONGEST_NAME], size + 1)
         following = found[size - 1].name if len(found) > size else None
         return [_listed(row) for row in found[:size] if row.state == "live"], following
 
-    def listed(self, actor: Actor, name: str) -> Listed:
+    def listed(self, actor: Actor, name: str) -> ListedMembership:
         """One of them. Raises NothingThere, Unauthenticated, Denied."""
         self._access.superuser(actor)
         return _listed(self._live(self._access.organization(actor, name)))
@@ -236,7 +236,7 @@ class Organizations:
         found: dict[str, tuple[MemberRow, list[str]]] = {}
         for team in self._teams.of_organization(place.id):
             for row in self._teams.members(team.id):
-                if row.kind == Kind.USER.value:
+                if row.kind == AccountKind.USER.value:
                     found.setdefault(row.account_id, (row, []))[1].append(team.name)
         given = self._permissions.accounts_in(place.id)
         named = self._names(where for identifier in found for where in given.get(identifier, []))
@@ -255,7 +255,7 @@ class Organizations:
         """One of the members. Raises NothingThere, Unauthenticated, Denied."""
         found = next((one for one in self.members(actor, name) if one.name == member), None)
         if found is None:
-            raise NothingThere("member", member)
+            raise ResourceUnknown("member", member)
         return found
 
     def collaborators(self, actor: Actor, name: str) -> list[Member]:
@@ -270,7 +270,7 @@ class Organizations:
             for account, where in self._permissions.accounts_in(place.id).items()
             if account not in inside
         }
-        outside = [row for row in self._store.get_all(list(given)).values() if row.kind == Kind.USER.value]
+        outside = [row for row in self._store.get_all(list(given)).values() if row.kind == AccountKind.USER.value]
         named = self._names(where for row in outside for where in given[row.id])
         found = [Member(row.name, row.kind, [], _sorted_names(given[row.id], named)) for row in outside]
         return sorted((one for one in found if one.repositories), key=lambda one: one.name)
@@ -285,11 +285,11 @@ def check_free(store: AccountStore, name: str) -> None:
         raise NameTaken(name, "A user or organization with this name already exists")
 
 
-def _listed(row: NamespaceRow) -> Listed:
-    return Listed(row.name, row.email, quota_of(row))
+def _listed(row: NamespaceRow) -> ListedMembership:
+    return ListedMembership(row.name, row.email, quota_of(row))
 
 
-def _within(place: Place, scopes: frozenset[str] | None) -> Place:
+def _within(place: NamespaceAccess, scopes: frozenset[str] | None) -> NamespaceAccess:
     """A place as a token with such scopes lets its user stand in it."""
     if allows(scopes, ORG_ADMIN) or place.role is None:
         return place

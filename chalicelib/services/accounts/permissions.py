@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import FieldInvalid, NotGiven, NothingThere
+from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.errors import FieldInvalid, NotGiven, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.security.access import Access, Standing
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.permissions import TEAM, Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.registry.repositories import PermissionRow
-from chalicelib.storage.table import Transaction, get, until_won
+from chalicelib.storage.table import Transaction, get, retry_on_conflict
 
 USER = "user"
 
@@ -33,31 +33,31 @@ class Permission:
     @property
     def is_robot(self) -> bool:
         """Whether a robot holds it."""
-        return self.kind == Kind.ROBOT.value
+        return self.kind == AccountKind.ROBOT.value
 
 
 class Permissions:
     """Roles on repositories. `kind` is `user`, for robots too, or `team`."""
 
     def __init__(
-        self, access: Access, usage: Usage, store: PermissionStore, accounts: AccountStore, teams: TeamStore
+        self, access: Access, usage: UsageLog, store: PermissionStore, accounts: AccountStore, teams: TeamStore
     ) -> None:
         self._access, self._usage, self._store = access, usage, store
         self._accounts, self._teams = accounts, teams
 
     def of_repository(self, actor: Actor, name: RepositoryName, kind: str) -> list[Permission]:
         """All roles that were given on a repository, by name. Raises Unauthenticated, Denied, NameUnknown."""
-        standing = self._access.standing(actor, name, Role.ADMIN)
-        found = self._alive(standing, kind, self._store.of_repository(standing.repository.id))
+        repository_access = self._access.require_role(actor, name, Role.ADMIN)
+        found = self._alive(repository_access, kind, self._store.of_repository(repository_access.repository.id))
         return sorted(found, key=lambda one: one.name)
 
-    def _alive(self, standing: Standing, kind: str, rows: Sequence[PermissionRow]) -> list[Permission]:
+    def _alive(self, repository_access: RepositoryAccess, kind: str, rows: Sequence[PermissionRow]) -> list[Permission]:
         """Those of the rows whose holder is still there."""
         roles = {self._store.holder_id(row): Role(row.role) for row in rows if (row.kind == TEAM) == (kind == TEAM)}
         if kind == TEAM:
             return [Permission(team.name, TEAM, roles[team.id]) for team in self._teams.get_all(list(roles))]
-        is_within = standing.place.is_organization
-        members = self._teams.everybody(standing.place.id) if is_within and roles else set()
+        is_within = repository_access.place.is_organization
+        members = self._teams.everybody(repository_access.place.id) if is_within and roles else set()
         return [
             Permission(
                 row.name, row.kind, roles[row.id], _is_member(row.kind, row.id in members) if is_within else None
@@ -67,32 +67,32 @@ class Permissions:
 
     def get(self, actor: Actor, name: RepositoryName, kind: str, holder: str) -> Permission:
         """One role. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
-        standing = self._access.standing(actor, name, Role.ADMIN)
-        found = self._known(standing, kind, holder)
-        row = get(PermissionRow, keys.permission(standing.repository.id, found.id))
+        repository_access = self._access.require_role(actor, name, Role.ADMIN)
+        found = self._known(repository_access, kind, holder)
+        row = get(PermissionRow, keys.permission(repository_access.repository.id, found.id))
         if row is None:
             raise NotGiven(kind.capitalize(), holder)
-        return self._shown(standing, found, Role(row.role))
+        return self._shown(repository_access, found, Role(row.role))
 
-    def _shown(self, standing: Standing, holder: Holder, role: Role) -> Permission:
-        place = standing.place
+    def _shown(self, repository_access: RepositoryAccess, holder: RoleHolder, role: Role) -> Permission:
+        place = repository_access.place
         if holder.kind == TEAM or not place.is_organization:
             return Permission(holder.name, holder.kind, role)
-        is_in_team = holder.kind == Kind.USER.value and bool(self._teams.of_account(holder.id, place.id))
+        is_in_team = holder.kind == AccountKind.USER.value and bool(self._teams.of_account(holder.id, place.id))
         return Permission(holder.name, holder.kind, role, _is_member(holder.kind, is_in_team))
 
     def put(self, actor: Actor, name: RepositoryName, kind: str, holder: str, role: Role) -> Permission:
         """Gives a role, or another one. Raises FieldInvalid, Unauthenticated, Denied, NameUnknown."""
 
         def attempt() -> Permission:
-            standing = self._access.standing(actor, name, Role.ADMIN)
-            found = self._holder(standing, kind, holder)
-            self._put(actor, standing.repository, found, role)
-            return self._shown(standing, found, role)
+            repository_access = self._access.require_role(actor, name, Role.ADMIN)
+            found = self._holder(repository_access, kind, holder)
+            self._put(actor, repository_access.repository, found, role)
+            return self._shown(repository_access, found, role)
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
-    def _put(self, actor: Actor, repository: Repository, holder: Holder, role: Role) -> None:
+    def _put(self, actor: Actor, repository: Repository, holder: RoleHolder, role: Role) -> None:
         stored = get(PermissionRow, keys.permission(repository.id, holder.id))
         transaction = Transaction()
         where = (repository.namespace_id, repository.id)
@@ -109,8 +109,8 @@ class Permissions:
         """Takes a role back. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
 
         def attempt() -> None:
-            standing = self._access.standing(actor, name, Role.ADMIN)
-            found, repository = self._known(standing, kind, holder), standing.repository
+            repository_access = self._access.require_role(actor, name, Role.ADMIN)
+            found, repository = self._known(repository_access, kind, holder), repository_access.repository
             if get(PermissionRow, keys.permission(repository.id, found.id)) is None:
                 raise NotGiven(kind.capitalize(), holder)
             transaction = Transaction()
@@ -118,53 +118,53 @@ class Permissions:
             self._usage.record(actor, transaction, "delete_repo_permission", repository, _told(repository, found))
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     def transitive(self, actor: Actor, name: RepositoryName, holder: str) -> list[Role]:
         """All roles that a user has, by themselves and by teams. Raises NothingThere, Denied, NameUnknown."""
-        standing = self._access.standing(actor, name, Role.ADMIN)
-        pointer, repository = self._accounts.find(holder), standing.repository
-        if pointer is None or pointer.kind == Kind.ORGANIZATION.value:
-            raise NothingThere("user", holder)
+        repository_access = self._access.require_role(actor, name, Role.ADMIN)
+        pointer, repository = self._accounts.find(holder), repository_access.repository
+        if pointer is None or pointer.kind == AccountKind.ORGANIZATION.value:
+            raise ResourceUnknown("user", holder)
         teams = self._teams.get_all(self._teams.of_account(pointer.id, repository.namespace_id))
         given = self._store.of_holders(repository.id, [pointer.id, *(team.id for team in teams)])
         return given + [Role.ADMIN for team in teams if team.team_role is TeamRole.ADMIN]
 
-    def _known(self, standing: Standing, kind: str, name: str) -> Holder:
+    def _known(self, repository_access: RepositoryAccess, kind: str, name: str) -> RoleHolder:
         """Who is meant by a name that may be anybody's. Raises NotGiven."""
         try:
-            return self._find(standing, kind, name)
+            return self._find(repository_access, kind, name)
         except FieldInvalid:
             raise NotGiven(kind.capitalize(), name) from None
 
-    def _find(self, standing: Standing, kind: str, name: str) -> Holder:
+    def _find(self, repository_access: RepositoryAccess, kind: str, name: str) -> RoleHolder:
         """Who is meant by a name. Raises FieldInvalid."""
         if kind == TEAM:
-            team = self._teams.find(standing.repository.namespace_id, name)
+            team = self._teams.find(repository_access.repository.namespace_id, name)
             if team is None:
-                raise FieldInvalid("", f"No team {name[:80]} in organization {standing.place.name}")
-            return Holder(team.id, team.name, TEAM)
+                raise FieldInvalid("", f"No team {name[:80]} in organization {repository_access.place.name}")
+            return RoleHolder(team.id, team.name, TEAM)
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind == Kind.ORGANIZATION.value:
+        if pointer is None or pointer.kind == AccountKind.ORGANIZATION.value:
             raise FieldInvalid("", f"Invalid username: {name[:80]}")
-        return Holder(pointer.id, name, pointer.kind)
+        return RoleHolder(pointer.id, name, pointer.kind)
 
-    def _holder(self, standing: Standing, kind: str, name: str) -> Holder:
+    def _holder(self, repository_access: RepositoryAccess, kind: str, name: str) -> RoleHolder:
         """Who may be given a role: no owner, who has all, and no robot of another namespace. Raises FieldInvalid."""
-        holder, place = self._find(standing, kind, name), standing.place
+        holder, place = self._find(repository_access, kind, name), repository_access.place
         if holder.id == place.id:
             raise FieldInvalid("", "Namespace owner must always be admin.")
-        if holder.kind == Kind.ROBOT.value and name.partition("+")[0] != place.name:
+        if holder.kind == AccountKind.ROBOT.value and name.partition("+")[0] != place.name:
             raise FieldInvalid("", f"Cannot add robot {name} under namespace {place.name}")
         return holder
 
 
 def _is_member(kind: str, is_in_team: bool) -> bool:
     """Whether a user or robot belongs to the organization; its robots, and none other have roles here, always do."""
-    return kind == Kind.ROBOT.value or is_in_team
+    return kind == AccountKind.ROBOT.value or is_in_team
 
 
-def _told(repository: Repository, holder: Holder) -> dict[str, object]:
+def _told(repository: Repository, holder: RoleHolder) -> dict[str, object]:
     """What the usage log says of a change of permissions, in Quay's words."""
     who = {"team": holder.name} if holder.kind == TEAM else {"username": holder.name}
     return {**who, "namespace": repository.name.namespace, "repo": repository.name.repository}

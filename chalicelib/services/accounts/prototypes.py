@@ -5,25 +5,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import FieldInvalid, NothingThere
+from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.security.access import Access, Place
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.permissions import TEAM, Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
 from chalicelib.storage.accounts.prototypes import PrototypeRow, PrototypeStore
 from chalicelib.storage.accounts.teams import TeamStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # They are given in the transaction that makes a repository, which has a hundred items: each is three of them.
 MOST = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class NewPrototype:
     """A default permission as it is asked for: a delegate of a kind, `user` or `team`, and whose repositories for."""
 
     role: Role
@@ -33,7 +33,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
+class PrototypeParty:
     """Somebody in a default permission. `kind` is user, robot or team; `is_member` whether they belong to it."""
 
     name: str
@@ -47,8 +47,8 @@ class Prototype:
 
     uuid: str
     role: Role
-    delegate: Party
-    maker: Party | None
+    delegate: PrototypeParty
+    maker: PrototypeParty | None
 
 
 class Prototypes:
@@ -57,7 +57,7 @@ class Prototypes:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         store: PrototypeStore,
         accounts: AccountStore,
         teams: TeamStore,
@@ -73,7 +73,7 @@ class Prototypes:
         rows = sorted(self._store.of_namespace(place.id), key=lambda row: (row.created_at, row.uuid))
         return self._shown(place, rows)
 
-    def _shown(self, place: Place, rows: Sequence[PrototypeRow]) -> list[Prototype]:
+    def _shown(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> list[Prototype]:
         """Those of the rows whose delegate and maker are still there."""
         parties = self._parties(place, rows)
         return [
@@ -84,23 +84,27 @@ class Prototypes:
             if row.delegate_id in parties and (not row.maker_id or row.maker_id in parties)
         ]
 
-    def _parties(self, place: Place, rows: Sequence[PrototypeRow]) -> Mapping[str, Party]:
+    def _parties(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> Mapping[str, PrototypeParty]:
         holders = self._holders(rows)
-        members = self._teams.everybody(place.id) if any(holder.kind == Kind.USER.value for holder in holders) else ()
+        members = (
+            self._teams.everybody(place.id) if any(holder.kind == AccountKind.USER.value for holder in holders) else ()
+        )
         return {
-            holder.id: Party(holder.name, holder.kind, holder.kind != Kind.USER.value or holder.id in members)
+            holder.id: PrototypeParty(
+                holder.name, holder.kind, holder.kind != AccountKind.USER.value or holder.id in members
+            )
             for holder in holders
         }
 
-    def _holders(self, rows: Sequence[PrototypeRow]) -> list[Holder]:
+    def _holders(self, rows: Sequence[PrototypeRow]) -> list[RoleHolder]:
         """All who stand in the rows and are still there."""
         teams = {row.delegate_id for row in rows if row.delegate_kind == TEAM}
         accounts = {row.delegate_id for row in rows} - teams | {row.maker_id for row in rows if row.maker_id}
-        found = [Holder(team.id, team.name, TEAM) for team in self._teams.get_all(sorted(teams))]
+        found = [RoleHolder(team.id, team.name, TEAM) for team in self._teams.get_all(sorted(teams))]
         alive = self._accounts.get_all(sorted(accounts)).values()
-        return found + [Holder(account.id, account.name, account.kind) for account in alive]
+        return found + [RoleHolder(account.id, account.name, account.kind) for account in alive]
 
-    def create(self, actor: Actor, organization: str, wish: Wish) -> Prototype:
+    def create(self, actor: Actor, organization: str, wish: NewPrototype) -> Prototype:
         """A new default permission. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
@@ -125,34 +129,40 @@ class Prototypes:
             self._accounts.check_live(transaction, place.id)
             return self._written(actor, transaction, place, row, "create_prototype_permission")
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
     def _maker(self, name: str) -> str:
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind == Kind.ORGANIZATION.value:
+        if pointer is None or pointer.kind == AccountKind.ORGANIZATION.value:
             raise FieldInvalid("", "Unknown activating user")
         return pointer.id
 
-    def _delegate(self, place: Place, wish: Wish) -> Holder:
+    def _delegate(self, place: NamespaceAccess, wish: NewPrototype) -> RoleHolder:
         if wish.kind == TEAM:
             team = self._teams.find(place.id, wish.delegate)
             if team is None:
                 raise FieldInvalid("", f"Team does not exist: {wish.delegate[:80]}")
-            return Holder(team.id, team.name, TEAM)
+            return RoleHolder(team.id, team.name, TEAM)
         pointer = self._accounts.find(wish.delegate)
-        if pointer is None or pointer.kind == Kind.ORGANIZATION.value:
+        if pointer is None or pointer.kind == AccountKind.ORGANIZATION.value:
             raise FieldInvalid("", "Missing delegate user or team")
-        if pointer.kind == Kind.ROBOT.value and wish.delegate.partition("+")[0] != place.name:
+        if pointer.kind == AccountKind.ROBOT.value and wish.delegate.partition("+")[0] != place.name:
             raise FieldInvalid("", f"Cannot add robot {wish.delegate} under namespace {place.name}")
-        return Holder(pointer.id, wish.delegate, pointer.kind)
+        return RoleHolder(pointer.id, wish.delegate, pointer.kind)
 
     def _written(
-        self, actor: Actor, transaction: Transaction, place: Place, row: PrototypeRow, kind: str, before: str = ""
+        self,
+        actor: Actor,
+        transaction: Transaction,
+        place: NamespaceAccess,
+        row: PrototypeRow,
+        kind: str,
+        before: str = "",
     ) -> Prototype:
         """Commits a change of a default permission with its record; `before` is the role it had."""
         shown = self._shown(place, [row])
         if not shown:
-            raise NothingThere("prototype", row.uuid)
+            raise ResourceUnknown("prototype", row.uuid)
         (told,) = shown
         delegate = {"delegate_team" if told.delegate.kind == TEAM else "delegate_user": told.delegate.name}
         metadata = {"prototypeid": row.uuid, "role": row.role, **delegate, "namespace": place.name}
@@ -174,13 +184,13 @@ class Prototypes:
             self._store.change(transaction, row)
             return self._written(actor, transaction, place, row, "modify_prototype_permission", before)
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
-    def _found(self, actor: Actor, organization: str, uuid: str) -> tuple[Place, PrototypeRow]:
+    def _found(self, actor: Actor, organization: str, uuid: str) -> tuple[NamespaceAccess, PrototypeRow]:
         place = self._access.administered(actor, organization)
         row = self._store.get(place.id, uuid)
         if row is None:
-            raise NothingThere("prototype", uuid)
+            raise ResourceUnknown("prototype", uuid)
         return place, row
 
     def delete(self, actor: Actor, organization: str, uuid: str) -> None:
@@ -197,7 +207,7 @@ class Prototypes:
             self._usage.note(actor, transaction, "delete_prototype_permission", place.id, told)
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     def apply(self, transaction: Transaction, repository: Repository, maker_id: str) -> None:
         """Adds the default permissions on a new repository to the transaction that makes it.

@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import AlreadyThere, NothingThere, QuotaExceeded
+from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.errors import AlreadyThere, QuotaExceeded, ResourceUnknown
 from chalicelib.domain.events import QUOTA_WARNING
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.domain.quotas import Limit, Quota, new_id, parse_bytes, parse_percent, parse_severity
 from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, allows
 from chalicelib.domain.timers import Due, HasTime, Later
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, refusal
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
@@ -23,25 +23,25 @@ from chalicelib.storage.accounts.quotas import (
     set_quota,
     wake,
 )
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.table import Transaction, retry_on_conflict
 
 DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class QuotaHolder:
     """Whose quota: an organization's, or a user's; without a name one's own.
 
     `by_superuser` is whether a superuser asks for somebody else's, by the routes that are theirs.
     """
 
     name: str | None = None
-    kind: Kind = Kind.USER
+    kind: AccountKind = AccountKind.USER
     by_superuser: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class QuotaLimit:
     """Bytes as they were given: a number, or words."""
 
     limit_bytes: int | None = None
@@ -57,7 +57,7 @@ class Quotas:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         clock: Callable[[], float] = time.time,
         *,
@@ -66,15 +66,15 @@ class Quotas:
         self._access, self._usage, self._accounts, self._clock = access, usage, accounts, clock
         self._full_access = full_access
 
-    def of(self, actor: Actor, holder: Holder) -> Quota | None:
+    def of(self, actor: Actor, holder: QuotaHolder) -> Quota | None:
         """The quota, None where there is none. Raises NothingThere, Unauthenticated, Denied."""
         return quota_of(self._accounts.namespace(self._readable(actor, holder)))
 
-    def get(self, actor: Actor, holder: Holder, identifier: int) -> Quota:
+    def get(self, actor: Actor, holder: QuotaHolder, identifier: int) -> Quota:
         """The quota of this id. Raises as `of` does."""
         return _known(self.of(actor, holder), identifier)
 
-    def create(self, actor: Actor, holder: Holder, amount: Amount) -> None:
+    def create(self, actor: Actor, holder: QuotaHolder, amount: QuotaLimit) -> None:
         """Gives a quota, without limits. Raises FieldInvalid, AlreadyThere; NothingThere, Unauthenticated, Denied."""
 
         def alter(quota: Quota | None) -> Quota:
@@ -84,7 +84,7 @@ class Quotas:
 
         self._change(actor, holder, "org_create_quota", alter)
 
-    def change(self, actor: Actor, holder: Holder, identifier: int, amount: Amount) -> Quota:
+    def change(self, actor: Actor, holder: QuotaHolder, identifier: int, amount: QuotaLimit) -> Quota:
         """Gives a quota other bytes; its limits stay. Raises as `create` does."""
 
         def alter(quota: Quota | None) -> Quota:
@@ -93,7 +93,7 @@ class Quotas:
 
         return _known(self._change(actor, holder, "org_change_quota", alter), identifier)
 
-    def delete(self, actor: Actor, holder: Holder, identifier: int) -> None:
+    def delete(self, actor: Actor, holder: QuotaHolder, identifier: int) -> None:
         """Takes a quota away with its limits. Raises NothingThere, Unauthenticated, Denied."""
 
         def alter(quota: Quota | None) -> None:
@@ -101,7 +101,7 @@ class Quotas:
 
         self._change(actor, holder, "org_delete_quota", alter)
 
-    def add_limit(self, actor: Actor, holder: Holder, identifier: int, severity: str, percent: int) -> None:
+    def add_limit(self, actor: Actor, holder: QuotaHolder, identifier: int, severity: str, percent: int) -> None:
         """Gives a quota a limit. Raises as `create` does."""
 
         def alter(quota: Quota | None) -> Quota:
@@ -114,7 +114,7 @@ class Quotas:
     def change_limit(
         self,
         actor: Actor,
-        holder: Holder,
+        holder: QuotaHolder,
         identifier: int,
         limit_id: int,
         severity: str | None = None,
@@ -136,7 +136,7 @@ class Quotas:
         changed = self._change(actor, holder, "org_change_quota_limit", alter, told)
         return _known(changed, identifier).limit(limit_id)
 
-    def delete_limit(self, actor: Actor, holder: Holder, identifier: int, limit_id: int) -> None:
+    def delete_limit(self, actor: Actor, holder: QuotaHolder, identifier: int, limit_id: int) -> None:
         """Takes a limit away. Raises NothingThere, Unauthenticated, Denied."""
 
         def alter(quota: Quota | None) -> Quota:
@@ -159,7 +159,7 @@ class Quotas:
         return Later(int(self._clock()) + DAY_S) if passed else None
 
     def _change(
-        self, actor: Actor, holder: Holder, kind: str, alter: Alter, told: Mapping[str, object] | None = None
+        self, actor: Actor, holder: QuotaHolder, kind: str, alter: Alter, told: Mapping[str, object] | None = None
     ) -> Quota | None:
         """Alters a namespace's quota, and records it, over the version that was read."""
         namespace_id = self._writable(actor, holder)
@@ -167,7 +167,7 @@ class Quotas:
         def attempt() -> Quota | None:
             row = self._accounts.namespace(namespace_id)
             if row is None or row.state != "live":
-                raise NothingThere("namespace", holder.name or actor.name)
+                raise ResourceUnknown("namespace", holder.name or actor.name)
             before = quota_of(row)
             after = alter(before)
             set_quota(row, after)
@@ -177,12 +177,12 @@ class Quotas:
             transaction.commit()
             return after
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
-    def _readable(self, actor: Actor, holder: Holder) -> str:
+    def _readable(self, actor: Actor, holder: QuotaHolder) -> str:
         """The id of a namespace whose quota the actor may read."""
         if holder.name is None:
-            return self._access.oneself(actor)
+            return self._access.require_user(actor)
         if holder.by_superuser:
             return self._writable(actor, holder)
         place = self._access.organization(actor, holder.name)
@@ -191,7 +191,7 @@ class Quotas:
             raise refusal(actor, holder.name, "read the quota of")
         return place.id
 
-    def _writable(self, actor: Actor, holder: Holder) -> str:
+    def _writable(self, actor: Actor, holder: QuotaHolder) -> str:
         """The id of a namespace whose quota the actor may change."""
         self._access.superuser(actor)
         name = holder.name or actor.name
@@ -199,7 +199,7 @@ class Quotas:
             raise refusal(actor, name, "change the quota of")
         place = self._access.place(actor, name)
         if place is None or place.kind is not holder.kind:
-            raise NothingThere(holder.kind.value, name)
+            raise ResourceUnknown(holder.kind.value, name)
         return place.id
 
     @staticmethod
@@ -234,5 +234,5 @@ def _told(namespace: NamespaceRow, quota: Quota | None) -> dict[str, object]:
 
 def _known(quota: Quota | None, identifier: int) -> Quota:
     if quota is None or quota.id != identifier:
-        raise NothingThere("quota", str(identifier))
+        raise ResourceUnknown("quota", str(identifier))
     return quota

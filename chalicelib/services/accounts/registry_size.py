@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.security.access import Access
 from chalicelib.storage.accounts.registry_size import RegistrySizeRow, RegistrySizeStore
 
 PAGE, LONGEST_S = 50, 15.0
-KINDS = (Kind.USER.value, Kind.ORGANIZATION.value)
+KINDS = (AccountKind.USER.value, AccountKind.ORGANIZATION.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from chalicelib.domain.errors import NameTaken, NothingThere
+from chalicelib.domain.errors import NameTaken, ResourceUnknown
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.timers import RENAME, Due, HasTime, Later
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.accounts.renames import RenameStore
-from chalicelib.storage.table import LostRace, Transaction, until_won
+from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 # Lists rows of a namespace past a sort key, and writes a name into one of them.
@@ -30,7 +30,7 @@ class Renames:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         store: RenameStore,
         settled_s: int,
@@ -52,7 +52,7 @@ class Renames:
             place, now = self._access.organization(actor, name), int(self._clock())
             namespace = self._accounts.namespace(place.id)
             if namespace is None or namespace.state != "live":
-                raise NothingThere("organization", name)
+                raise ResourceUnknown("organization", name)
             if wanted == namespace.name:
                 return
             transaction = Transaction()
@@ -63,11 +63,11 @@ class Renames:
             self._usage.note(actor, transaction, "org_change_name", place.id, told)
             try:
                 transaction.commit()
-            except LostRace:
+            except WriteConflict:
                 self._check_free(place.id, wanted)
                 raise
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     def _check_free(self, namespace_id: str, name: str) -> None:
         holder = self._accounts.holder_of(name)
@@ -93,7 +93,7 @@ class Renames:
             for row in rows(due.target, after):
                 if not has_time():
                     return Later(int(self._clock()), f"{number}:{after}")
-                with suppress(LostRace):
+                with suppress(WriteConflict):
                     # What is gone meanwhile needs no change.
                     change(row)
                 after = row.sk
@@ -105,7 +105,7 @@ class Renames:
         store = self._store
         return [
             (store.repositories, partial(store.rename_repository, namespace=name)),
-            (store.robots, lambda row: until_won(lambda: store.rename_robot(row, name))),
+            (store.robots, lambda row: retry_on_conflict(lambda: store.rename_robot(row, name))),
             (store.applications, partial(store.rename_application, namespace=name)),
         ]
 
@@ -116,5 +116,5 @@ class Renames:
         if former and settled_at > self._clock():
             return Later(settled_at)
         for name in former:
-            until_won(partial(self._store.free, namespace_id, name))
+            retry_on_conflict(partial(self._store.free, namespace_id, name))
         return None

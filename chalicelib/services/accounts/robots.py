@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
 
-from chalicelib.domain.accounts import ROBOT_TOKEN_PREFIX, Kind, RobotName
+from chalicelib.domain.accounts import ROBOT_TOKEN_PREFIX, AccountKind, RobotName
 from chalicelib.domain.errors import AccountUnknown, FieldInvalid, RobotTaken, RobotUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import ORG_ADMIN, USER_ADMIN, allows
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.security.access import Access, Place, refusal
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, RobotRow
-from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.identity.tokens import ROBOT, TokenRow, TokenStore
 from chalicelib.storage.registry.repositories import RepositoryStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # How long two tokens of a robot may be good at once, in seconds: a month.
 LONGEST_OVERLAP_S = 30 * 86_400
@@ -31,7 +31,7 @@ LARGEST_METADATA = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RobotRepositoryRole:
     """A robot's role on a repository, by its full name."""
 
     repository: str
@@ -61,7 +61,7 @@ class RobotView:
 
 
 @dataclass(slots=True)
-class Rights:
+class NamespaceRoles:
     """What the accounts of a namespace were given there: names of teams and of repositories, by account id."""
 
     teams: dict[str, list[str]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Robots:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         store: AccountStore,
         tokens: TokenStore,
         teams: TeamStore,
@@ -101,7 +101,7 @@ class Robots:
         text = None if metadata is None else json.dumps(metadata, separators=(",", ":"))
         if text is not None and len(text) > LARGEST_METADATA:
             raise FieldInvalid("unstructured_metadata", f"it has at most {LARGEST_METADATA} bytes as JSON")
-        return until_won(lambda: self._create(actor, name, description, text))
+        return retry_on_conflict(lambda: self._create(actor, name, description, text))
 
     def _create(self, actor: Actor, name: RobotName, description: str, metadata: str | None) -> RobotView:
         place = self._administered(actor, name.namespace)
@@ -110,7 +110,7 @@ class Robots:
         now = self._clock()
         account_id = ulid(now)
         account = AccountRow.under(
-            keys.account(account_id), id=account_id, name=str(name), kind=Kind.ROBOT.value, created_at=int(now)
+            keys.account(account_id), id=account_id, name=str(name), kind=AccountKind.ROBOT.value, created_at=int(now)
         )
         robot = RobotRow.under(
             keys.robot(place.id, name.robot),
@@ -148,12 +148,12 @@ class Robots:
 
     def _view(
         self,
-        place: Place,
+        place: NamespaceAccess,
         row: RobotRow,
         *,
         with_token: bool,
         used: Mapping[str, int] | None = None,
-        rights: Rights | None = None,
+        rights: NamespaceRoles | None = None,
     ) -> RobotView:
         sealed, about = row.sealed_token or b"", _about(row.account_id)
         return RobotView(
@@ -165,9 +165,9 @@ class Robots:
             sorted(rights.repositories.get(row.account_id, ())) if rights else None,
         )
 
-    def _rights(self, place: Place) -> Rights:
+    def _rights(self, place: NamespaceAccess) -> NamespaceRoles:
         """What everybody has in a namespace: by two queries and two batches, and a query a team."""
-        rights, given = Rights(), self._permissions.accounts_in(place.id)
+        rights, given = NamespaceRoles(), self._permissions.accounts_in(place.id)
         rows = self._repositories.get_all(sorted({one for held in given.values() for one in held}))
         for account_id, held in given.items():
             live = [rows[one].name for one in held if one in rows and rows[one].state == "live"]
@@ -183,19 +183,21 @@ class Robots:
         used = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
         return self._view(place, row, with_token=True, used=used)
 
-    def permissions(self, actor: Actor, name: RobotName) -> list[Given]:
+    def permissions(self, actor: Actor, name: RobotName) -> list[RobotRepositoryRole]:
         """What a robot was given on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         _, row = self.administered(actor, name)
         held = {where: role for _, where, role in self._permissions.held(_holder(row))}
         rows = self._repositories.get_all(list(held))
         found = [
-            Given(f"{one.namespace}/{one.name}", one.visibility == Visibility.PUBLIC.value, Role(held[key]))
+            RobotRepositoryRole(
+                f"{one.namespace}/{one.name}", one.visibility == Visibility.PUBLIC.value, Role(held[key])
+            )
             for key, one in rows.items()
             if one.state == "live"
         ]
         return sorted(found, key=lambda given: given.repository)
 
-    def administered(self, actor: Actor, name: RobotName) -> tuple[Place, RobotRow]:
+    def administered(self, actor: Actor, name: RobotName) -> tuple[NamespaceAccess, RobotRow]:
         """A robot that the actor administers, and where it is.
 
         Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
@@ -214,7 +216,7 @@ class Robots:
         """
         if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
             raise FieldInvalid("overlap_s", f"say 0 to {LONGEST_OVERLAP_S} seconds")
-        return until_won(lambda: self._regenerate(actor, name, overlap_s))
+        return retry_on_conflict(lambda: self._regenerate(actor, name, overlap_s))
 
     def _regenerate(self, actor: Actor, name: RobotName, overlap_s: int) -> RobotView:
         place, row = self.administered(actor, name)
@@ -262,16 +264,16 @@ class Robots:
             transaction.commit()
             return row
 
-        self._sweep(until_won(attempt))
+        self._sweep(retry_on_conflict(attempt))
 
     def _sweep(self, row: RobotRow) -> None:
         for namespace_id, repository_id, _ in self._permissions.held(_holder(row)):
             where = namespace_id, repository_id
-            until_won(partial(self._permissions.forget, where, _holder(row)))
+            retry_on_conflict(partial(self._permissions.forget, where, _holder(row)))
         for held in self._teams.of_any(row.account_id):
-            until_won(partial(self._teams.forget, held.namespace_id, held.team_id, row.account_id))
+            retry_on_conflict(partial(self._teams.forget, held.namespace_id, held.team_id, row.account_id))
 
-    def _place(self, actor: Actor, namespace: str) -> Place:
+    def _place(self, actor: Actor, namespace: str) -> NamespaceAccess:
         """A namespace that the actor is a member of, as their token lets them. Raises as the callers say."""
         place = self._access.place(actor, namespace)
         if place is None:
@@ -281,13 +283,15 @@ class Robots:
             raise refusal(actor, namespace, "read")
         return place
 
-    def _administered(self, actor: Actor, namespace: str) -> Place:
+    def _administered(self, actor: Actor, namespace: str) -> NamespaceAccess:
         place = self._place(actor, namespace)
         if not place.is_admin:
             raise refusal(actor, namespace, "administer")
         return place
 
-    def _give_token(self, transaction: Transaction, robot: RobotRow, account: AccountRow, place: Place) -> None:
+    def _give_token(
+        self, transaction: Transaction, robot: RobotRow, account: AccountRow, place: NamespaceAccess
+    ) -> None:
         """Makes a token for a robot, in the transaction that writes the robot."""
         secret, uuid = random_secret(ROBOT_TOKEN_PREFIX), str(uuid4())
         token = TokenRow.under(
@@ -310,5 +314,5 @@ def _about(account_id: str) -> str:
     return f"{account_id}/token"
 
 
-def _holder(row: RobotRow) -> Holder:
-    return Holder(row.account_id, "", Kind.ROBOT.value)
+def _holder(row: RobotRow) -> RoleHolder:
+    return RoleHolder(row.account_id, "", AccountKind.ROBOT.value)

@@ -10,26 +10,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.emails import parse_told
 from chalicelib.domain.errors import AccountUnknown, FieldInvalid, SuperuserKept
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.user_notifications import EMAIL_SET, PASSWORD_SET
 from chalicelib.services.accounts.accounts import Accounts
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.passwords import check_password, hash_password
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
-from chalicelib.storage.accounts.user_notifications import NoticeStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.accounts.user_notifications import UserNotificationStore
+from chalicelib.storage.table import Transaction, retry_on_conflict
 
 LARGEST_PAGE, LONGEST_NAME = 100, 255
 ALPHABET, PASSWORD_LENGTH = string.ascii_letters + string.digits, 32
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class UserView:
     """A user as superusers see them."""
 
     name: str
@@ -42,12 +42,12 @@ class User:
 class UserPage:
     """Some users by name; `following` is the name that the next page begins past, None where there is none."""
 
-    users: Sequence[User]
+    users: Sequence[UserView]
     following: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class SuperuserChanges:
     """What a superuser changes of a user; None leaves a thing as it is."""
 
     password: str | None = None
@@ -61,10 +61,10 @@ class Superusers:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: Accounts,
         store: AccountStore,
-        notices: NoticeStore,
+        notices: UserNotificationStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._usage, self._accounts = access, usage, accounts
@@ -74,24 +74,24 @@ class Superusers:
         """A page of users by name, past `after`. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
         size = max(1, min(size, LARGEST_PAGE))
-        namespaces = self._store.of_kind(Kind.USER.value, after[:LONGEST_NAME], size + 1)
+        namespaces = self._store.of_kind(AccountKind.USER.value, after[:LONGEST_NAME], size + 1)
         rows = self._store.get_all([keys.namespace_id(row.pk) for row in namespaces[:size]])
         found = [_shown(row) for row in rows.values() if row.enabled or with_disabled]
         following = namespaces[size - 1].name if len(namespaces) > size else None
         return UserPage(found, following)
 
-    def user(self, actor: Actor, name: str) -> User:
+    def user(self, actor: Actor, name: str) -> UserView:
         """A user by name. Raises AccountUnknown, Unauthenticated, Denied."""
         self._access.superuser(actor)
         return _shown(self._found(name))
 
     def _found(self, name: str) -> AccountRow:
         row = self._accounts.find(name)
-        if row.kind != Kind.USER.value:
+        if row.kind != AccountKind.USER.value:
             raise AccountUnknown(name)
         return row
 
-    def create(self, actor: Actor, name: str, email: str | None) -> tuple[User, str]:
+    def create(self, actor: Actor, name: str, email: str | None) -> tuple[UserView, str]:
         """A new user and their password, told this once.
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
@@ -101,7 +101,7 @@ class Superusers:
         account = self._accounts.create_user(name, password, email, by=actor)
         return _shown(self._found(account.name)), password
 
-    def change(self, actor: Actor, name: str, changes: Changes) -> User:
+    def change(self, actor: Actor, name: str, changes: SuperuserChanges) -> UserView:
         """Changes a user. Raises AccountUnknown, SuperuserKept, FieldInvalid, Unauthenticated, Denied."""
         self._access.superuser(actor)
         if changes.email is not None:
@@ -111,7 +111,7 @@ class Superusers:
         if changes.password is not None:
             check_password(changes.password)
             hashed = hash_password(changes.password)
-        return _shown(until_won(lambda: self._change(actor, name, changes, hashed)))
+        return _shown(retry_on_conflict(lambda: self._change(actor, name, changes, hashed)))
 
     def _changeable(self, name: str) -> AccountRow:
         row = self._found(name)
@@ -119,7 +119,7 @@ class Superusers:
             raise SuperuserKept("update")
         return row
 
-    def _change(self, actor: Actor, name: str, changes: Changes, hashed: str | None) -> AccountRow:
+    def _change(self, actor: Actor, name: str, changes: SuperuserChanges, hashed: str | None) -> AccountRow:
         row = self._changeable(name)
         transaction, version, is_other = Transaction(), row.version, False
         told = {"username": row.name, "superuser": actor.name}
@@ -150,5 +150,5 @@ class Superusers:
         self._usage.note(actor, transaction, "user_change_email", row.id, told)
 
 
-def _shown(row: AccountRow) -> User:
-    return User(row.name, row.email, row.superuser, row.enabled)
+def _shown(row: AccountRow) -> UserView:
+    return UserView(row.name, row.email, row.superuser, row.enabled)

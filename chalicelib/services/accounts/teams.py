@@ -8,22 +8,22 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import AlreadyThere, FieldInvalid, LastOwner, NothingThere
+from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.errors import AlreadyThere, FieldInvalid, LastOwner, ResourceUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.domain.teams import OWNERS, TeamRole, parse_team
 from chalicelib.domain.timers import PURGE
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.security.access import Access, Place, refusal
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, AccountStore
-from chalicelib.storage.accounts.permissions import TEAM, Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
 from chalicelib.storage.registry.repositories import RepositoryRow, RepositoryStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 # How many teams and roles one transaction takes back, of which each is four items of a hundred.
@@ -52,7 +52,7 @@ class TeamMember:
     @property
     def is_robot(self) -> bool:
         """Whether it is a robot."""
-        return self.kind == Kind.ROBOT.value
+        return self.kind == AccountKind.ROBOT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Roster:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class TeamRepositoryRole:
     """A team's role on a repository. `repository` is its name without the namespace's."""
 
     repository: str
@@ -79,7 +79,7 @@ class Teams:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         store: TeamStore,
         accounts: AccountStore,
         permissions: PermissionStore,
@@ -105,9 +105,9 @@ class Teams:
             self._change(actor, place, stored, role, stored.description if description is None else description)
             return TeamView(stored), False
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
-    def _add(self, actor: Actor, place: Place, name: str, role: TeamRole, description: str) -> TeamRow:
+    def _add(self, actor: Actor, place: NamespaceAccess, name: str, role: TeamRole, description: str) -> TeamRow:
         now = self._clock()
         identifier = ulid(now)
         team = TeamRow.under(
@@ -126,7 +126,7 @@ class Teams:
         transaction.commit()
         return team
 
-    def _change(self, actor: Actor, place: Place, team: TeamRow, role: TeamRole, description: str) -> None:
+    def _change(self, actor: Actor, place: NamespaceAccess, team: TeamRow, role: TeamRole, description: str) -> None:
         transaction, before = Transaction(), team.team_role
         if TeamRole.ADMIN in (before, role) and role is not before:
             why = (
@@ -171,9 +171,9 @@ class Teams:
             self._usage.note(actor, transaction, "org_delete_team", place.id, told)
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
-    def _guard(self, transaction: Transaction, actor: Actor, place: Place, change: Change, why: str) -> None:
+    def _guard(self, transaction: Transaction, actor: Actor, place: NamespaceAccess, change: Change, why: str) -> None:
         """Lets a change of who administers an organization happen only over what is read here.
 
         The namespace's version comes first: whoever takes the actor's right away after it wins. Raises Denied when that
@@ -181,12 +181,12 @@ class Teams:
         """
         namespace = self._accounts.namespace(place.id)
         if namespace is None or namespace.state != "live":
-            raise NothingThere("organization", place.name)
+            raise ResourceUnknown("organization", place.name)
         before: set[str] = set()
         after: set[str] = set()
         for team in self._store.of_organization(place.id):
             if team.team_role is TeamRole.ADMIN:
-                found = {row.account_id for row in self._store.members(team.id) if row.kind == Kind.USER.value}
+                found = {row.account_id for row in self._store.members(team.id) if row.kind == AccountKind.USER.value}
                 before, after = before | found, after | change(team, found)
         acts_as_owner = any(team.team_role is TeamRole.ADMIN for team in place.teams)
         if acts_as_owner and actor.account_id not in before:
@@ -205,7 +205,7 @@ class Teams:
         if not place.is_admin and not is_in_it:
             raise refusal(actor, name, "read")
         if team is None:
-            raise NothingThere("team", name)
+            raise ResourceUnknown("team", name)
         members = [TeamMember(row.name, row.kind) for row in self._store.members(team.id)]
         return Roster(team, sorted(members, key=lambda one: one.name), place.is_admin)
 
@@ -233,21 +233,21 @@ class Teams:
             transaction.commit()
             return TeamMember(member, pointer.kind)
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
-    def _team(self, actor: Actor, organization: str, name: str) -> tuple[Place, TeamRow]:
+    def _team(self, actor: Actor, organization: str, name: str) -> tuple[NamespaceAccess, TeamRow]:
         place = self._access.administered(actor, organization)
         team = self._store.find(place.id, name)
         if team is None:
-            raise NothingThere("team", name)
+            raise ResourceUnknown("team", name)
         return place, team
 
-    def _member(self, place: Place, name: str) -> AccountNameRow:
+    def _member(self, place: NamespaceAccess, name: str) -> AccountNameRow:
         """Who may be in a team: any user, and the organization's own robots. Raises FieldInvalid."""
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind == Kind.ORGANIZATION.value:
+        if pointer is None or pointer.kind == AccountKind.ORGANIZATION.value:
             raise FieldInvalid("", "Unknown user")
-        if pointer.kind == Kind.ROBOT.value and name.partition("+")[0] != place.name:
+        if pointer.kind == AccountKind.ROBOT.value and name.partition("+")[0] != place.name:
             why = "Cannot add the specified robot to this team, as it is not a member of the organization"
             raise FieldInvalid("", why)
         return pointer
@@ -266,10 +266,15 @@ class Teams:
             self._leave(transaction, actor, place, [team], (pointer.id, member))
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     def _leave(
-        self, transaction: Transaction, actor: Actor, place: Place, teams: Collection[TeamRow], who: tuple[str, str]
+        self,
+        transaction: Transaction,
+        actor: Actor,
+        place: NamespaceAccess,
+        teams: Collection[TeamRow],
+        who: tuple[str, str],
     ) -> None:
         """Adds to a transaction that somebody, told by id and name, leaves teams that they are in."""
         account_id, name = who
@@ -294,17 +299,17 @@ class Teams:
         def attempt() -> bool:
             place = self._access.administered(actor, organization)
             pointer = self._accounts.find(member)
-            if pointer is None or pointer.kind != Kind.USER.value:
-                raise NothingThere("member", member)
+            if pointer is None or pointer.kind != AccountKind.USER.value:
+                raise ResourceUnknown("member", member)
             return self._leave_some(actor, place, pointer.id, member)
 
-        while until_won(attempt):
+        while retry_on_conflict(attempt):
             pass
 
-    def _leave_some(self, actor: Actor, place: Place, account_id: str, name: str) -> bool:
+    def _leave_some(self, actor: Actor, place: NamespaceAccess, account_id: str, name: str) -> bool:
         """Takes back as much as fits one transaction, teams first; whether there may be more."""
         teams = self._store.get_all(self._store.of_account(account_id, place.id)[:AT_ONCE])
-        holder = Holder(account_id, name, Kind.USER.value)
+        holder = RoleHolder(account_id, name, AccountKind.USER.value)
         held = [where for _, where, _ in self._permissions.held(holder, place.id)][: AT_ONCE - len(teams)]
         if not teams and not held:
             return False
@@ -333,7 +338,7 @@ class Teams:
         def attempt() -> None:
             place = self._access.place(actor, organization)
             if place is None:
-                raise NothingThere("namespace", organization)
+                raise ResourceUnknown("namespace", organization)
             if not place.is_organization:
                 raise FieldInvalid("namespace", "a user's namespace is taken over by nobody")
             owning = [team for team in self._store.of_organization(place.id) if team.team_role is TeamRole.ADMIN]
@@ -348,17 +353,17 @@ class Teams:
             self._usage.note(actor, transaction, "take_ownership", place.id, told)
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
-    def permissions(self, actor: Actor, organization: str, name: str) -> list[Given]:
+    def permissions(self, actor: Actor, organization: str, name: str) -> list[TeamRepositoryRole]:
         """What a team was given on repositories, by their names. Raises NothingThere, Unauthenticated, Denied."""
         _, team = self._team(actor, organization, name)
-        held = {where: role for _, where, role in self._permissions.held(Holder(team.id, team.name, TEAM))}
+        held = {where: role for _, where, role in self._permissions.held(RoleHolder(team.id, team.name, TEAM))}
         found = [
             _given(row, Role(held[key])) for key, row in self._repositories.get_all(list(held)).items() if row.is_live
         ]
         return sorted(found, key=lambda one: one.repository)
 
 
-def _given(row: RepositoryRow, role: Role) -> Given:
-    return Given(row.name, row.visibility == Visibility.PUBLIC.value, role)
+def _given(row: RepositoryRow, role: Role) -> TeamRepositoryRole:
+    return TeamRepositoryRole(row.name, row.visibility == Visibility.PUBLIC.value, role)

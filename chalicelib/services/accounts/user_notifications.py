@@ -3,52 +3,52 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import NothingThere
+from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.user_notifications import Notice
+from chalicelib.domain.user_notifications import UserNotification
 from chalicelib.services.security.access import Access
-from chalicelib.storage.accounts.user_notifications import NoticeRow, NoticeStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.accounts.user_notifications import UserNotificationRow, UserNotificationStore
+from chalicelib.storage.table import Transaction, WriteConflict
 
 
 @dataclass(frozen=True, slots=True)
-class NoticePage:
+class UserNotificationPage:
     """Some notices, newest first, and whether there are more."""
 
-    notices: Sequence[Notice]
+    notices: Sequence[UserNotification]
     more: bool
 
 
-class Notices:
+class UserNotifications:
     """What oneself is told."""
 
-    def __init__(self, access: Access, store: NoticeStore) -> None:
+    def __init__(self, access: Access, store: UserNotificationStore) -> None:
         self._access, self._store = access, store
 
-    def page(self, actor: Actor, number: int, size: int) -> NoticePage:
+    def page(self, actor: Actor, number: int, size: int) -> UserNotificationPage:
         """A page, counted from 0, of what is not put away. Raises Unauthenticated, Denied."""
-        rows = [row for row in self._store.of_user(self._access.oneself(actor)) if not row.dismissed]
+        rows = [row for row in self._store.of_user(self._access.require_user(actor)) if not row.dismissed]
         start = number * size
-        return NoticePage([row.to_notice() for row in rows[start : start + size]], len(rows) > start + size)
+        return UserNotificationPage([row.to_notice() for row in rows[start : start + size]], len(rows) > start + size)
 
-    def get(self, actor: Actor, uuid: str) -> Notice:
+    def get(self, actor: Actor, uuid: str) -> UserNotification:
         """One of them. Raises NothingThere, Unauthenticated, Denied."""
         return self._found(actor, uuid).to_notice()
 
-    def dismiss(self, actor: Actor, uuid: str, *, dismissed: bool) -> Notice:
+    def dismiss(self, actor: Actor, uuid: str, *, dismissed: bool) -> UserNotification:
         """Puts one away, or shows it again. Raises NothingThere, Unauthenticated, Denied."""
         row = self._found(actor, uuid)
         transaction = Transaction()
         self._store.dismiss(transaction, row, dismissed)
         try:
             transaction.commit()
-        except LostRace:
-            raise NothingThere("notification", uuid) from None
+        except WriteConflict:
+            raise ResourceUnknown("notification", uuid) from None
         row.dismissed = dismissed
         return row.to_notice()
 
-    def _found(self, actor: Actor, uuid: str) -> NoticeRow:
-        row = self._store.get(self._access.oneself(actor), uuid)
+    def _found(self, actor: Actor, uuid: str) -> UserNotificationRow:
+        row = self._store.get(self._access.require_user(actor), uuid)
         if row is None:
-            raise NothingThere("notification", uuid)
+            raise ResourceUnknown("notification", uuid)
         return row

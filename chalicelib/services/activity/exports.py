@@ -10,22 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from chalicelib.domain.errors import BlobUploadInvalid, FieldInvalid, NothingThere, OutgoingFailed, OutgoingRefused
+from chalicelib.domain.errors import BlobUploadInvalid, FieldInvalid, OutgoingFailed, OutgoingRefused, ResourceUnknown
 from chalicelib.domain.events import Event
 from chalicelib.domain.exports import END, FAILURE, SUCCESS, Export, record
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import DAY_S, before, earliest, past
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.timers import EXPORT, Due, HasTime, Later, pause_s
-from chalicelib.domain.usage_log import Asked, Period, with_quays_words
+from chalicelib.domain.usage_log import Period, UsageLogQuery, with_quays_words
 from chalicelib.remote.outgoing import Outgoing
-from chalicelib.services.activity.usage_log_reader import Logs, Whose
+from chalicelib.services.activity.usage_log_reader import LogOwner, UsageLogReader
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.activity.exports import KEPT, TELLING, WRITING, ExportRow, ExportStore
-from chalicelib.storage.activity.usage_log import LogRow, UsageStore, runs_of_namespace, runs_of_repository
-from chalicelib.storage.objects import Gone, ObjectStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.activity.usage_log import LogRow, UsageLogStore, runs_of_namespace, runs_of_repository
+from chalicelib.storage.objects import ObjectGone, ObjectStore
+from chalicelib.storage.table import Transaction, WriteConflict
 from chalicelib.storage.timers import timer
 from chalicelib.telemetry import logger
 
@@ -44,8 +44,8 @@ class Exports:
 
     def __init__(
         self,
-        logs: Logs,
-        usage: UsageStore,
+        logs: UsageLogReader,
+        usage: UsageLogStore,
         store: ExportStore,
         objects: ObjectStore,
         envelope: Callable[[], Envelope],
@@ -59,7 +59,12 @@ class Exports:
         self._presign_s, self._clock = presign_s, clock
 
     def begin(
-        self, actor: Actor, whose: Whose, asked: Asked, callback_url: str | None = None, email: str | None = None
+        self,
+        actor: Actor,
+        whose: LogOwner,
+        asked: UsageLogQuery,
+        callback_url: str | None = None,
+        email: str | None = None,
     ) -> str:
         """Has the records of some days, until now, written into a file; gives the id that opens it.
 
@@ -106,7 +111,7 @@ class Exports:
         """The address of a file, good for minutes, for whoever has its id. Raises NothingThere."""
         row = self._store.find(hashed(identifier))
         if row is None or row.state == WRITING or row.is_lost or row.ends_at <= self._clock():
-            raise NothingThere("export", actor.name)
+            raise ResourceUnknown("export", actor.name)
         key = bucket_keys.export(row.target)
         return self._objects.address("get_object", key, self._presign_s, ResponseContentType="application/json")
 
@@ -119,17 +124,17 @@ class Exports:
             if row.state == WRITING:
                 return self._write(row, due, has_time)
             return self._tell(row) if row.state == TELLING else self._end(row)
-        except LostRace:
+        except WriteConflict:
             # Another turn, whose own timer we hold no longer, is ahead.
             return Later(int(self._clock()) + pause_s(1))
 
     def _write(self, row: ExportRow, due: Due, has_time: HasTime) -> Later | None:
         try:
             is_whole = self._write_parts(row, has_time)
-        except (Gone, BlobUploadInvalid):
+        except (ObjectGone, BlobUploadInvalid):
             # S3 forgot the parts, or two turns wrote one: all of it again.
             return self._begin_anew(row)
-        except LostRace:
+        except WriteConflict:
             raise
         except Exception:
             if due.tries + 1 < MOST_TRIES:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest, digest_or_none
-from chalicelib.domain.errors import NothingThere
+from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.domain.log_cursors import before, earliest, past
 from chalicelib.domain.names import TAG, RepositoryName
 from chalicelib.domain.permissions import Actor, Role
@@ -18,11 +18,11 @@ from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.activity.pulls import PullCursorRow, PullStore
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.keys.timer_targets import HourTarget, read_target
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.tags import TagRow
-from chalicelib.storage.table import Batch, until_won
+from chalicelib.storage.table import Batch, retry_on_conflict
 
 # Records that are read at once: of those behind the sums an answer looks at so many, the oldest first.
 PAGE = 1000
@@ -43,7 +43,7 @@ class Pulls:
     """Pulls of repositories."""
 
     def __init__(
-        self, access: Access, store: PullStore, usage: UsageStore, clock: Callable[[], float] = time.time
+        self, access: Access, store: PullStore, usage: UsageLogStore, clock: Callable[[], float] = time.time
     ) -> None:
         self._access, self._store, self._usage, self._clock = access, store, usage, clock
 
@@ -52,30 +52,30 @@ class Pulls:
 
         Raises NothingThere, NameUnknown, Denied.
         """
-        repository = self._access.own_standing(actor, name, Role.READ).repository
+        repository = self._access.require_own_role(actor, name, Role.READ).repository
         if not TAG.fullmatch(tag):
-            raise NothingThere("tag", tag)
+            raise ResourceUnknown("tag", tag)
         batch = Batch()
         read = batch.add(TagRow, keys.tag(repository.id, tag))
         cursor = batch.add(PullCursorRow, keys.pulls_upto(repository.id))
         batch.read()
         if read.row is None or not read.row.is_alive(self._clock()):
-            raise NothingThere("tag", tag)
+            raise ResourceUnknown("tag", tag)
         digest = read.row.digest
         of_tag, of_manifest = self._told(repository.id, cursor.row, (tag, str(digest)))
         return TagPulls(digest, of_tag, of_manifest)
 
     def of_manifest(self, actor: Actor, name: RepositoryName, digest: str) -> Sum:
         """The pulls of a manifest that is kept, for the same. Raises NothingThere, NameUnknown, Denied."""
-        repository, found = self._access.own_standing(actor, name, Role.READ).repository, digest_or_none(digest)
+        repository, found = self._access.require_own_role(actor, name, Role.READ).repository, digest_or_none(digest)
         if found is None:
-            raise NothingThere("manifest", digest)
+            raise ResourceUnknown("manifest", digest)
         batch = Batch()
         read = batch.add(ManifestRow, keys.manifest(repository.id, found))
         cursor = batch.add(PullCursorRow, keys.pulls_upto(repository.id))
         batch.read()
         if read.row is None or not read.row.is_living:
-            raise NothingThere("manifest", digest)
+            raise ResourceUnknown("manifest", digest)
         return self._told(repository.id, cursor.row, (str(found),))[0]
 
     def _told(self, repository_id: str, cursor: PullCursorRow | None, references: Sequence[str]) -> list[Sum]:
@@ -103,7 +103,7 @@ class Pulls:
             raise ValueError(f"no pulls are of {due.target}")
         now = self._clock()
         last = before(earliest(settled_at(now)))
-        while until_won(lambda: self._add_page(found.repository_id, last)):
+        while retry_on_conflict(lambda: self._add_page(found.repository_id, last)):
             if not has_time():
                 return Later(int(now))
         return None

@@ -12,7 +12,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.pulls import hour_of
 from chalicelib.domain.repositories import Repository
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.table import Transaction
 from chalicelib.telemetry import logger
 
@@ -21,10 +21,10 @@ REMEMBERED = 20_000
 LARGEST_BATCH = 500
 
 
-class Usage:
+class UsageLog:
     """Writes the usage log."""
 
-    def __init__(self, store: UsageStore, pulls: "PullLog", clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: UsageLogStore, pulls: "PullLog", clock: Callable[[], float] = time.time) -> None:
         self._store, self._pulls, self._clock = store, pulls, clock
 
     def record(
@@ -83,7 +83,7 @@ class Usage:
         self._pulls.flush()
 
 
-class Remembered:
+class RecentlySeen:
     """What a process has met lately, up to a limit: the oldest is forgotten first."""
 
     def __init__(self, limit: int = REMEMBERED) -> None:
@@ -113,9 +113,9 @@ class PullLog:
     hour takes the timer along by which that hour's pulls are counted.
     """
 
-    def __init__(self, store: UsageStore, hourly: bool, batch_s: float) -> None:
+    def __init__(self, store: UsageLogStore, hourly: bool, batch_s: float) -> None:
         self._store, self._hourly, self._batch_s = store, hourly, batch_s
-        self._seen, self._hours = Remembered(), Remembered()
+        self._seen, self._hours = RecentlySeen(), RecentlySeen()
         self._waiting: list[Event] = []
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None

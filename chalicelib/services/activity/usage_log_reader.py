@@ -7,19 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import FieldInvalid, Unavailable
 from chalicelib.domain.log_cursors import DAY_S, day_of, day_start, earliest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.pulls import HOUR_S
-from chalicelib.domain.usage_log import Asked, Period, check_countable, with_quays_words
+from chalicelib.domain.usage_log import Period, UsageLogQuery, check_countable, with_quays_words
 from chalicelib.services.security.access import Access
 from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.activity.usage_log import (
+    LogPartition,
     LogRow,
-    Run,
-    UsageStore,
+    UsageLogStore,
     runs_of_everybody,
     runs_of_namespace,
     runs_of_repository,
@@ -33,7 +33,7 @@ MOST_COUNTED, WORTH_KEEPING = 40_000, 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class LogOwner:
     """Whose log: a repository's, an organization's, everybody's, or else one's own."""
 
     repository: RepositoryName | None = None
@@ -42,7 +42,7 @@ class Whose:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One record. `namespace` is its name and kind, told where the log is everybody's; `at` is in seconds."""
 
     kind: str
@@ -50,7 +50,7 @@ class Entry:
     address: str
     performer: str
     metadata: Mapping[str, object]
-    namespace: tuple[str, Kind] | None = None
+    namespace: tuple[str, AccountKind] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class LogPage:
     """Some records of some days, newest first; `following` is where the next page begins, None where there is none."""
 
     period: Period
-    entries: Sequence[Entry]
+    entries: Sequence[LogEntry]
     following: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class DayCount:
     """How many records of a kind a day has; `at` is the second that begins it."""
 
     kind: str
@@ -72,29 +72,29 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class LogPlace:
     """A log that the actor may read: its runs, and of what it is, where it is not everybody's."""
 
-    runs: Sequence[Run]
+    runs: Sequence[LogPartition]
     namespace_id: str = ""
     namespace: str = ""
     repository_id: str | None = None
     repository: str | None = None
 
 
-class Logs:
+class UsageLogReader:
     """The usage log for those who administer what it is of."""
 
     def __init__(
         self,
         access: Access,
-        store: UsageStore,
+        store: UsageLogStore,
         accounts: AccountStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._store, self._accounts, self._clock = access, store, accounts, clock
 
-    def page(self, actor: Actor, whose: Whose, asked: Asked, after: str | None = None) -> LogPage:
+    def page(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery, after: str | None = None) -> LogPage:
         """Twenty records, newest first, past where the page before ended.
 
         Raises FieldInvalid for a performer that there is none of; Unauthenticated, Denied, NotFound.
@@ -103,14 +103,14 @@ class Logs:
         found, following = self._page(where.runs, asked, period, after)
         if not found and following is None and asked.performer and self._accounts.find(asked.performer) is None:
             raise FieldInvalid("performer", "no account has this name")
-        names: Mapping[str, tuple[str, Kind]] = {}
+        names: Mapping[str, tuple[str, AccountKind]] = {}
         if whose.everybody:
             rows = self._accounts.namespaces(sorted({row.namespace_id for row in found}))
-            names = {identifier: (row.name, Kind(row.kind)) for identifier, row in rows.items()}
+            names = {identifier: (row.name, AccountKind(row.kind)) for identifier, row in rows.items()}
         return LogPage(period, [_entry(row, names.get(row.namespace_id)) for row in found], following)
 
     def _page(
-        self, runs: Sequence[Run], asked: Asked, period: Period, after: str | None
+        self, runs: Sequence[LogPartition], asked: UsageLogQuery, period: Period, after: str | None
     ) -> tuple[list[LogRow], str | None]:
         found: list[LogRow] = []
         last = after
@@ -124,13 +124,13 @@ class Logs:
                 found.append(row)
         return found, None
 
-    def _newest(self, runs: Sequence[Run], period: Period, after: str | None, page: int) -> Iterator[LogRow]:
+    def _newest(self, runs: Sequence[LogPartition], period: Period, after: str | None, page: int) -> Iterator[LogRow]:
         top, bottom = period.newest_before(after), period.oldest
         each = min(page, max(READ_AT_ONCE // len(runs), PAGE + 1))
         lists = [self._store.newest(run, top, bottom, each) for run in runs]
         return heapq.merge(*lists, key=lambda row: row.sk, reverse=True)
 
-    def counts(self, actor: Actor, whose: Whose, asked: Asked) -> list[Count]:
+    def counts(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery) -> list[DayCount]:
         """How many records of each kind each day has.
 
         Raises FieldInvalid for more than 31 days, and Unavailable while there is still much to count: what was counted
@@ -144,14 +144,14 @@ class Logs:
             is_all = not asked.is_narrowed
             total += self._all(run, period, budget) if is_all else self._narrowed(run, period, asked, budget)
         days = {day: day_start(day) for day in period.days}
-        return [Count(kind, number, days[day]) for (day, kind), number in sorted(total.items())]
+        return [DayCount(kind, number, days[day]) for (day, kind), number in sorted(total.items())]
 
     def activity(self, actor: Actor, name: RepositoryName, days: int) -> list[tuple[str, int]]:
         """How much happened in a repository on each of the last days, today first, for whoever may read it.
 
         Raises NameUnknown, Denied, and Unavailable while there is still much to count.
         """
-        repository = self._access.standing(actor, name, Role.READ).repository
+        repository = self._access.require_role(actor, name, Role.READ).repository
         tomorrow = (int(self._clock()) // DAY_S + 1) * DAY_S
         period, budget = Period(tomorrow - days * DAY_S, tomorrow), iter(range(MOST_COUNTED))
         total: Counter[str] = Counter()
@@ -160,7 +160,9 @@ class Logs:
                 total[day] += number
         return [(day, total[day]) for day in reversed(period.days)]
 
-    def _narrowed(self, run: Run, period: Period, asked: Asked, budget: Iterator[int]) -> "Counter[tuple[str, str]]":
+    def _narrowed(
+        self, run: LogPartition, period: Period, asked: UsageLogQuery, budget: Iterator[int]
+    ) -> "Counter[tuple[str, str]]":
         total: Counter[tuple[str, str]] = Counter()
         for position, kind, performer in self._store.kinds(run, period.oldest, period.newest):
             if next(budget, None) is None:
@@ -169,7 +171,7 @@ class Logs:
                 total[day_of(position), kind] += 1
         return total
 
-    def _all(self, run: Run, period: Period, budget: Iterator[int]) -> "Counter[tuple[str, str]]":
+    def _all(self, run: LogPartition, period: Period, budget: Iterator[int]) -> "Counter[tuple[str, str]]":
         """Counts on from where the last answer came to."""
         days = period.days
         known = self._store.counted(run, days[0], days[-1])
@@ -197,7 +199,12 @@ class Logs:
         return total
 
     def _keep(
-        self, run: Run, days: Sequence[str], kept: "Counter[tuple[str, str]]", upto: Mapping[str, str], bound: str
+        self,
+        run: LogPartition,
+        days: Sequence[str],
+        kept: "Counter[tuple[str, str]]",
+        upto: Mapping[str, str],
+        bound: str,
     ) -> None:
         """Writes down the counts of what lies before a bound, for the days that were counted on."""
         changed: dict[str, tuple[str, Mapping[str, int]]] = {}
@@ -207,23 +214,23 @@ class Logs:
                 changed[day] = reached, {kind: count for (counted, kind), count in kept.items() if counted == day}
         self._store.keep_counted(run, changed)
 
-    def where(self, actor: Actor, whose: Whose) -> Where:
+    def where(self, actor: Actor, whose: LogOwner) -> LogPlace:
         """The log asked for, if the actor may read it. Raises Unauthenticated, Denied, NotFound, NothingThere."""
         if whose.everybody:
             self._access.superuser(actor)
-            return Where(runs_of_everybody())
+            return LogPlace(runs_of_everybody())
         if whose.repository is not None:
-            repository = self._access.standing(actor, whose.repository, Role.ADMIN).repository
+            repository = self._access.require_role(actor, whose.repository, Role.ADMIN).repository
             runs, named = runs_of_repository(repository.id), repository.name
-            return Where(runs, repository.namespace_id, named.namespace, repository.id, named.repository)
+            return LogPlace(runs, repository.namespace_id, named.namespace, repository.id, named.repository)
         if whose.organization is not None:
             place = self._access.administered(actor, whose.organization)
             identifier, name = place.id, place.name
         else:
-            identifier, name = self._access.oneself(actor), actor.name
-        return Where(runs_of_namespace(identifier), identifier, name)
+            identifier, name = self._access.require_user(actor), actor.name
+        return LogPlace(runs_of_namespace(identifier), identifier, name)
 
 
-def _entry(row: LogRow, namespace: tuple[str, Kind] | None) -> Entry:
+def _entry(row: LogRow, namespace: tuple[str, AccountKind] | None) -> LogEntry:
     metadata = with_quays_words(row.kind, json.loads(row.metadata), row.performer)
-    return Entry(row.kind, row.at, row.address, row.performer, metadata, namespace)
+    return LogEntry(row.kind, row.at, row.address, row.performer, metadata, namespace)

@@ -22,7 +22,7 @@ class Health:
         return self.table and self.bucket and self.keys
 
 
-class Checks:
+class HealthChecks:
     """Asks all that the registry needs, each cheaply. `secrets` reads the keys, once a process."""
 
     def __init__(self, store: HealthStore, secrets: Callable[[], Secrets]) -> None:

@@ -9,8 +9,8 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.repositories import Repository
-from chalicelib.services.activity.usage_log_reader import Logs
-from chalicelib.services.security.access import Access, Standing
+from chalicelib.services.activity.usage_log_reader import UsageLogReader
+from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import quota_of
@@ -24,7 +24,7 @@ MOST_TAGS, DAYS = 500, 91
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class TagView:
     """A tag that is alive. `size` is what its image's layers have, in bytes; None for an index."""
 
     name: str
@@ -35,38 +35,38 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class RepositoryView:
     """A repository as an actor sees it. `tags` and `activity` (day, and how much happened) are None if not asked for.
 
     `bytes` is what it links, `window_s` the Time Machine's window, `quota` its namespace's.
     """
 
-    standing: Standing
+    repository_access: RepositoryAccess
     is_starred: bool
     window_s: int
     quota: Quota | None
     bytes: int
-    tags: Sequence[Tag] | None = None
+    tags: Sequence[TagView] | None = None
     activity: Sequence[tuple[str, int]] | None = None
 
     @property
     def can_write(self) -> bool:
         """Whether the actor may push now."""
-        return self.standing.has(Role.WRITE) and self.standing.row.is_normal
+        return self.repository_access.has(Role.WRITE) and self.repository_access.row.is_normal
 
     @property
     def can_admin(self) -> bool:
         """Whether the actor administers it."""
-        return self.standing.has(Role.ADMIN)
+        return self.repository_access.has(Role.ADMIN)
 
 
-class Overviews:
+class RepositoryDetails:
     """Repositories, one at a time."""
 
     def __init__(
         self,
         access: Access,
-        logs: Logs,
+        logs: UsageLogReader,
         tags: TagStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -74,17 +74,17 @@ class Overviews:
 
     def get(
         self, actor: Actor, name: RepositoryName, *, with_tags: bool = True, with_activity: bool = False
-    ) -> Overview:
+    ) -> RepositoryView:
         """A repository that the actor may read. Raises NameUnknown, Denied."""
-        standing = self._access.standing(actor, name, Role.READ)
-        repository = standing.repository
+        repository_access = self._access.require_role(actor, name, Role.READ)
+        repository = repository_access.repository
         batch = Batch()
         namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
         star = batch.add(StarRow, keys.star(actor.account_id or "", repository.id))
         sizes = [batch.add(SizeRow, key) for key in keys.repository_sizes(repository.id)]
         batch.read()
-        return Overview(
-            standing,
+        return RepositoryView(
+            repository_access,
             star.row is not None,
             namespace.row.window_s if namespace.row else 0,
             quota_of(namespace.row),
@@ -93,6 +93,6 @@ class Overviews:
             self._logs.activity(actor, name, DAYS) if with_activity else None,
         )
 
-    def _alive(self, repository: Repository) -> list[Tag]:
+    def _alive(self, repository: Repository) -> list[TagView]:
         rows = self._tags.alive(repository.id, MOST_TAGS, self._clock())
-        return [Tag(row.name, row.digest, row.layers_size, row.started_at, row.expires_at) for row in rows]
+        return [TagView(row.name, row.digest, row.layers_size, row.started_at, row.expires_at) for row in rows]

@@ -14,13 +14,13 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.repositories import Repository
-from chalicelib.services.catalog.visibility import Sight, Sights
+from chalicelib.services.catalog.visibility import RepositoryVisibility, VisibleRepositories
 from chalicelib.services.security.sealing import PageTokens
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
 from chalicelib.storage.accounts.quotas import quota_of
-from chalicelib.storage.activity.usage_log import UsageStore, pulls_of_namespace
-from chalicelib.storage.catalog.visibility import SightStore, Stretch
+from chalicelib.storage.activity.usage_log import UsageLogStore, pulls_of_namespace
+from chalicelib.storage.catalog.visibility import ViewRange, VisibilityStore
 from chalicelib.storage.registry.repositories import LIVE, RepositoryNameRow, RepositoryRow, RepositoryStore
 
 # Quay's page; and how many rows a page may read to find so many that the actor may see: it may be short.
@@ -32,7 +32,7 @@ REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RepositoryQuery:
     """Which list, and what is to be told besides: when something was last pushed, pulls, bytes."""
 
     namespace: str = ""
@@ -44,7 +44,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedRepository:
     """A repository in a list. What was not asked for, or never happened, is None; `quota` is the namespace's."""
 
     repository: Repository
@@ -62,20 +62,20 @@ class Listed:
 class ListPage:
     """Some repositories, and what to ask for the next ones with; None where there are none."""
 
-    repositories: Sequence[Listed]
+    repositories: Sequence[ListedRepository]
     following: str | None = None
 
 
-class Listings:
+class RepositoryListing:
     """Lists of repositories. What a list tells is read consistently; an index says only where to look."""
 
     def __init__(
         self,
-        sights: Sights,
+        sights: RepositoryVisibility,
         store: RepositoryStore,
         accounts: AccountStore,
-        sight_store: SightStore,
-        usage: UsageStore,
+        sight_store: VisibilityStore,
+        usage: UsageLogStore,
         tokens: PageTokens,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -84,7 +84,7 @@ class Listings:
         # Namespaces by name: each use looks whether that is still so.
         self._known: dict[str, str] = {}
 
-    def page(self, actor: Actor, asked: Asked, token: str | None = None) -> ListPage:
+    def page(self, actor: Actor, asked: RepositoryQuery, token: str | None = None) -> ListPage:
         """A hundred repositories that the actor may see, by name.
 
         Raises FieldInvalid where nothing says which.
@@ -101,7 +101,7 @@ class Listings:
             found, place = self._public(actor, after)
         return ListPage(self._told(found, asked), self._tokens.seal(about, place) if place else None)
 
-    def _in_namespace(self, actor: Actor, asked: Asked, after: str) -> tuple[list[Listed], str]:
+    def _in_namespace(self, actor: Actor, asked: RepositoryQuery, after: str) -> tuple[list[ListedRepository], str]:
         """Repositories of a namespace past a name, and the name to go on from."""
         where = self._stretch(actor, asked.namespace, after)
         if where is None:
@@ -118,7 +118,7 @@ class Listings:
                 return found, "" if is_last else row.name
         return found, "" if stretch.is_last else stretch.last
 
-    def _stretch(self, actor: Actor, name: str, after: str) -> tuple[NamespaceRow, Stretch] | None:
+    def _stretch(self, actor: Actor, name: str, after: str) -> tuple[NamespaceRow, ViewRange] | None:
         """A namespace and its repositories past a name; None where there is no such namespace.
 
         The id that is remembered is tried first: the namespace itself, read with the repositories, says whether it
@@ -135,13 +135,13 @@ class Listings:
         self._known[name] = pointer.id
         return self._read(pointer.id, name, after)
 
-    def _read(self, namespace_id: str, name: str, after: str) -> tuple[NamespaceRow, Stretch] | None:
+    def _read(self, namespace_id: str, name: str, after: str) -> tuple[NamespaceRow, ViewRange] | None:
         stretch = self._sight_store.of_namespace(namespace_id, after, MOST_READ)
         namespace = self._accounts.namespace(namespace_id) if after else stretch.namespace
         is_it = namespace is not None and namespace.state == LIVE and namespace.name == name
         return (namespace, stretch) if namespace is not None and is_it else None
 
-    def _starred(self, actor: Actor, after: str) -> tuple[list[Listed], str]:
+    def _starred(self, actor: Actor, after: str) -> tuple[list[ListedRepository], str]:
         """What the actor has starred and may see, past a repository's id, and the id to go on from."""
         sight = self._sights.of(actor)
         ids = sorted(identifier for identifier in sight.stars if identifier > after)
@@ -149,7 +149,7 @@ class Listings:
         found = self._living(page, {sight.stars[identifier].namespace_id for identifier in page}, sight)
         return found, page[-1] if len(ids) > PAGE else ""
 
-    def _public(self, actor: Actor, after: str) -> tuple[list[Listed], str]:
+    def _public(self, actor: Actor, after: str) -> tuple[list[ListedRepository], str]:
         """Public repositories past a full name, and the name to go on from."""
         rows = list(self._store.public(after, PAGE + 1))
         page = rows[:PAGE]
@@ -158,7 +158,9 @@ class Listings:
         seen = [listed for listed in found if listed.is_public]
         return seen, page[-1].view_at if len(rows) > PAGE else ""
 
-    def _living(self, ids: Sequence[str], namespace_ids: Iterable[str], sight: Sight) -> list[Listed]:
+    def _living(
+        self, ids: Sequence[str], namespace_ids: Iterable[str], sight: VisibleRepositories
+    ) -> list[ListedRepository]:
         """Those of some repositories that live in a namespace that lives, and may be seen; in the same order."""
         rows, namespaces = self._store.with_namespaces(ids, namespace_ids)
         found = []
@@ -171,7 +173,7 @@ class Listings:
                 found.append(_listed(repository, row, sight, namespace))
         return found
 
-    def _told(self, found: Sequence[Listed], asked: Asked) -> list[Listed]:
+    def _told(self, found: Sequence[ListedRepository], asked: RepositoryQuery) -> list[ListedRepository]:
         """The same, with what else was asked for."""
         ids = [listed.repository.id for listed in found]
         if not ids:
@@ -221,10 +223,10 @@ class Listings:
 
 
 def _listed(
-    repository: Repository, row: RepositoryNameRow | RepositoryRow, sight: Sight, namespace: NamespaceRow
-) -> Listed:
+    repository: Repository, row: RepositoryNameRow | RepositoryRow, sight: VisibleRepositories, namespace: NamespaceRow
+) -> ListedRepository:
     is_starred = repository.id in sight.stars
-    return Listed(repository, row.description, row.is_public, row.mode, is_starred, quota_of(namespace))
+    return ListedRepository(repository, row.description, row.is_public, row.mode, is_starred, quota_of(namespace))
 
 
 def _first(names: Iterator[str], count: int) -> Iterator[str]:

@@ -6,19 +6,19 @@ A search reads a bounded number of names, and looks at the rights on what it fou
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import Kind, RobotName
+from chalicelib.domain.accounts import AccountKind, RobotName
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.scopes import REPO_READ, allows
 from chalicelib.domain.search_words import asked_for, matches
-from chalicelib.services.catalog.visibility import Sight, Sights
-from chalicelib.services.security.access import Access, Place, refusal
+from chalicelib.services.catalog.visibility import RepositoryVisibility, VisibleRepositories
+from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
 from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.registry.repositories import LIVE, RepositoryRow, RepositoryStore
-from chalicelib.storage.search_words import Found, WordRow, WordStore
+from chalicelib.storage.search_words import SearchKind, SearchWordRow, SearchWordStore
 from chalicelib.storage.table import BATCH_READ
 
 # Quay's pages; and how many names a word may lead to in one search.
@@ -29,11 +29,11 @@ TEAM = "team"
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class RepositoryHit:
     """A repository that was found. `pushed_at` is when something was last pushed, None where nothing was."""
 
     repository: Repository
-    kind: Kind
+    kind: AccountKind
     description: str
     is_public: bool
     pushed_at: int | None = None
@@ -59,8 +59,8 @@ class Search:
     def __init__(
         self,
         access: Access,
-        sights: Sights,
-        words: WordStore,
+        sights: RepositoryVisibility,
+        words: SearchWordStore,
         accounts: AccountStore,
         teams: TeamStore,
         repositories: RepositoryStore,
@@ -68,7 +68,7 @@ class Search:
         self._access, self._sights, self._words = access, sights, words
         self._accounts, self._teams, self._repositories = accounts, teams, repositories
 
-    def repositories(self, actor: Actor, text: str, page: int = 1) -> Page[Hit]:
+    def repositories(self, actor: Actor, text: str, page: int = 1) -> Page[RepositoryHit]:
         """Ten repositories that one may read, by their names; the page after the tenth is the tenth."""
         start = (min(max(page, 1), MOST_PAGES) - 1) * PAGE
         found = []
@@ -78,12 +78,14 @@ class Search:
                 break
         hits = found[start : start + PAGE]
         pushed = self._repositories.pushed([hit.repository.id for hit in hits])
-        told = [Hit(h.repository, h.kind, h.description, h.is_public, pushed.get(h.repository.id)) for h in hits]
+        told = [
+            RepositoryHit(h.repository, h.kind, h.description, h.is_public, pushed.get(h.repository.id)) for h in hits
+        ]
         return Page(told, more=len(found) > start + PAGE)
 
-    def _hits(self, actor: Actor, text: str) -> Iterator[Hit]:
+    def _hits(self, actor: Actor, text: str) -> Iterator[RepositoryHit]:
         asked = asked_for(text)
-        rows = self._found(asked, (Found.REPOSITORY,))
+        rows = self._found(asked, (SearchKind.REPOSITORY,))
         sight = self._sights.of(actor) if rows else None
         for start in range(0, len(rows), BATCH_READ // 2):
             some = rows[start : start + BATCH_READ // 2]
@@ -95,13 +97,13 @@ class Search:
                 if namespace and sight and (hit := _hit(identifier, row, namespace, sight, asked)):
                     yield hit
 
-    def _found(self, asked: Sequence[str], kinds: Sequence[Found]) -> list[WordRow]:
+    def _found(self, asked: Sequence[str], kinds: Sequence[SearchKind]) -> list[SearchWordRow]:
         """What any of the words leads to, each once, in the order of the words."""
         wanted = {kind.value for kind in kinds}
         rows = {row.id: row for word in asked for row in self._words.beginning(word, MOST_READ) if row.kind in wanted}
         return list(rows.values())
 
-    def everything(self, actor: Actor, text: str) -> tuple[list[Entity], list[Hit]]:
+    def everything(self, actor: Actor, text: str) -> tuple[list[Entity], list[RepositoryHit]]:
         """Ten each of teams, robots, users and organizations, and of repositories."""
         if not asked_for(text):
             return [], []
@@ -131,9 +133,13 @@ class Search:
             if namespace.state == LIVE
             for robot in self._accounts.robots(identifier)
         ]
-        return [Entity(str(name), Kind.ROBOT.value) for name in names if matches(name.robot, asked_for(text))][:PAGE]
+        return [Entity(str(name), AccountKind.ROBOT.value) for name in names if matches(name.robot, asked_for(text))][
+            :PAGE
+        ]
 
-    def _accounts_named(self, text: str, kinds: Sequence[Found] = (Found.USER, Found.ORGANIZATION)) -> list[Entity]:
+    def _accounts_named(
+        self, text: str, kinds: Sequence[SearchKind] = (SearchKind.USER, SearchKind.ORGANIZATION)
+    ) -> list[Entity]:
         """Users and organizations, of whom everybody may know."""
         asked = asked_for(text)
         rows = [row for row in self._found(asked, kinds) if matches(row.name, asked)][: PAGE * PAGE]
@@ -158,12 +164,12 @@ class Search:
             raise refusal(actor, "accounts", "look for")
         place = self._access.place(actor, namespace) if namespace else None
         if place is None or place.role is None:
-            return self._accounts_named(text, (Found.USER,))
+            return self._accounts_named(text, (SearchKind.USER,))
         found = self._in_place(place, text, with_teams=with_teams)
         members = self._teams.everybody(place.id) if place.is_organization else None
-        found += [self._as_member(user, members) for user in self._accounts_named(text, (Found.USER,))]
+        found += [self._as_member(user, members) for user in self._accounts_named(text, (SearchKind.USER,))]
         if with_organizations and place.is_organization and place.is_admin and matches(place.name, asked_for(text)):
-            found.append(Entity(place.name, Kind.ORGANIZATION.value, is_member=True))
+            found.append(Entity(place.name, AccountKind.ORGANIZATION.value, is_member=True))
         return found
 
     def _as_member(self, user: Entity, members: set[str] | None) -> Entity:
@@ -172,7 +178,7 @@ class Search:
         pointer = self._accounts.find(user.name)
         return Entity(user.name, user.kind, is_member=pointer is not None and pointer.id in members)
 
-    def _in_place(self, place: Place, text: str, *, with_teams: bool) -> list[Entity]:
+    def _in_place(self, place: NamespaceAccess, text: str, *, with_teams: bool) -> list[Entity]:
         asked = asked_for(text.rpartition("+")[2])
         teams = self._teams.of_organization(place.id) if with_teams and place.is_organization else []
         names = [RobotName(place.name, robot.name or "") for robot in self._accounts.robots(place.id)]
@@ -180,16 +186,16 @@ class Search:
         is_member = True if place.is_organization else None
         return [
             *[Entity(team.name, TEAM, place.name, is_member) for team in teams if matches(team.name, asked)][:PAGE],
-            *[Entity(str(name), Kind.ROBOT.value, is_member=is_member) for name in robots][:PAGE],
+            *[Entity(str(name), AccountKind.ROBOT.value, is_member=is_member) for name in robots][:PAGE],
         ]
 
 
 def _hit(
-    identifier: str, row: RepositoryRow, namespace: NamespaceRow, sight: Sight, asked: Sequence[str]
-) -> Hit | None:
+    identifier: str, row: RepositoryRow, namespace: NamespaceRow, sight: VisibleRepositories, asked: Sequence[str]
+) -> RepositoryHit | None:
     """A repository that is found by its full name, if it may be seen."""
     repository = Repository(identifier, row.namespace_id, RepositoryName(namespace.name, row.name))
     is_found = namespace.state == LIVE and matches(str(repository.name), asked)
     if not is_found or not sight.sees(repository, is_public=row.is_public):
         return None
-    return Hit(repository, Kind(namespace.kind), row.description, row.is_public)
+    return RepositoryHit(repository, AccountKind(namespace.kind), row.description, row.is_public)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
-from chalicelib.services.catalog.repository_listing import Asked, Listings, ListPage
+from chalicelib.services.catalog.repository_listing import ListPage, RepositoryListing, RepositoryQuery
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
@@ -13,7 +13,7 @@ from chalicelib.storage.catalog.stars import star_row
 from chalicelib.storage.registry.repositories import RepositoryStore
 from chalicelib.storage.table import Transaction, put_new
 
-STARRED = Asked(starred=True)
+STARRED = RepositoryQuery(starred=True)
 
 
 class Stars:
@@ -22,7 +22,7 @@ class Stars:
     def __init__(
         self,
         access: Access,
-        listings: Listings,
+        listings: RepositoryListing,
         accounts: AccountStore,
         repositories: RepositoryStore,
         clock: Callable[[], float] = time.time,
@@ -32,7 +32,7 @@ class Stars:
 
     def page(self, actor: Actor, token: str | None) -> ListPage:
         """A hundred of one's starred repositories that one may see. Raises Unauthenticated, Denied."""
-        self._access.oneself(actor)
+        self._access.require_user(actor)
         return self._listings.page(actor, STARRED, token)
 
     def add(self, actor: Actor, name: RepositoryName) -> None:
@@ -40,8 +40,8 @@ class Stars:
 
         Raises Unauthenticated, Denied, NameUnknown.
         """
-        account_id = self._access.oneself(actor)
-        repository = self._access.standing(actor, name, Role.READ).repository
+        account_id = self._access.require_user(actor)
+        repository = self._access.require_role(actor, name, Role.READ).repository
         put_new(star_row(account_id, repository.namespace_id, repository.id, int(self._clock())))
 
     def remove(self, actor: Actor, name: RepositoryName) -> None:
@@ -49,7 +49,7 @@ class Stars:
 
         Raises Unauthenticated, Denied.
         """
-        account_id = self._access.oneself(actor)
+        account_id = self._access.require_user(actor)
         pointer = self._accounts.find(name.namespace)
         row = self._repositories.find(pointer.id, name) if pointer else None
         if row is not None:

@@ -12,11 +12,11 @@ from chalicelib.domain.scopes import capped
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.access import Access
 from chalicelib.storage.catalog.stars import StarRow
-from chalicelib.storage.catalog.visibility import Held, SightStore
+from chalicelib.storage.catalog.visibility import HeldRole, VisibilityStore
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class VisibleRepositories:
     """Roles by repository id, namespaces by id whose repositories are all the actor's to administer, and stars.
 
     `scopes` are those of the actor's token, None where nothing narrows; `sees_all` is for superusers with full access.
@@ -38,16 +38,16 @@ class Sight:
         return is_public or self.role(repository.namespace_id, repository.id) is not None
 
 
-NOTHING = Sight({}, frozenset(), {})
+NOTHING = VisibleRepositories({}, frozenset(), {})
 
 
-class Sights:
+class RepositoryVisibility:
     """What actors may see."""
 
-    def __init__(self, access: Access, store: SightStore) -> None:
+    def __init__(self, access: Access, store: VisibilityStore) -> None:
         self._access, self._store = access, store
 
-    def of(self, actor: Actor, namespace_id: str | None = None) -> Sight:
+    def of(self, actor: Actor, namespace_id: str | None = None) -> VisibleRepositories:
         """What an actor may see, in all namespaces or in one; nothing but what is public for the anonymous."""
         if actor.account_id is None:
             return NOTHING
@@ -59,7 +59,7 @@ class Sights:
             held.team.namespace_id for held in living if held.team and held.team.team_role is TeamRole.ADMIN
         }
         stars = {row.repository_id: row for row in own.stars}
-        return Sight(
+        return VisibleRepositories(
             _best([own, *living]),
             frozenset({actor.account_id, *administered}),
             stars,
@@ -68,7 +68,7 @@ class Sights:
         )
 
 
-def _best(holders: Iterable[Held]) -> dict[str, Role]:
+def _best(holders: Iterable[HeldRole]) -> dict[str, Role]:
     """The highest role of each repository among those of several holders."""
     found: dict[str, Role] = {}
     for held in holders:

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from chalicelib.domain.accounts import APP_TOKEN_PREFIX
-from chalicelib.domain.errors import FieldInvalid, NothingThere
+from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
 from chalicelib.domain.ids import is_ulid, ulid
 from chalicelib.domain.pages import LARGEST_PAGE
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import implied, parse_scopes
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, refusal
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.identity.tokens import APP, OAUTH, TokenRow, TokenStore
-from chalicelib.storage.table import LostRace, Transaction, until_won
+from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
 # `SWEPT`: how many ended tokens the making of one takes away.
 LONGEST_TITLE, MOST_TOKENS, SWEPT = 255, 100, 20
@@ -49,7 +49,7 @@ class AppTokens:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         tokens: TokenStore,
         envelope: Envelope,
@@ -63,7 +63,7 @@ class AppTokens:
 
         Raises FieldInvalid, Unauthenticated, Denied.
         """
-        account_id, now = self._access.oneself(actor), int(self._clock())
+        account_id, now = self._access.require_user(actor), int(self._clock())
         if not 1 <= len(title.strip()) <= LONGEST_TITLE:
             raise FieldInvalid("title", f"a token's title has 1 to {LONGEST_TITLE} characters")
         if life_s is not None and not 1 <= life_s <= LONGEST_LIFE_S:
@@ -71,7 +71,7 @@ class AppTokens:
         secret = random_secret(APP_TOKEN_PREFIX)
         token = self._new(actor, account_id, secret, now + life_s if life_s else None)
         token.title = title.strip()
-        until_won(lambda: self._add(actor, token))
+        retry_on_conflict(lambda: self._add(actor, token))
         return _shown(token, secret=secret)
 
     def _new(self, actor: Actor, account_id: str, secret: str, expires_at: int | None) -> TokenRow:
@@ -118,7 +118,7 @@ class AppTokens:
 
     def of_oneself(self, actor: Actor, *, only_expiring: bool = False) -> list[AppToken]:
         """One's own tokens, newest first, or those alone that end soon. Raises Unauthenticated, Denied."""
-        account_id = self._access.oneself(actor)
+        account_id = self._access.require_user(actor)
         used = self._tokens.uses(account_id)
         rows = [row for row in self._tokens.listed(account_id, APP) if self._is_good(row, actor.epoch)]
         found = [row for row in rows if not only_expiring or self._ends_soon(row)]
@@ -158,13 +158,13 @@ class AppTokens:
         self._note(actor, transaction, "revoke_app_specific_token", row)
         try:
             transaction.commit()
-        except LostRace:
-            raise NothingThere("token", uuid) from None
+        except WriteConflict:
+            raise ResourceUnknown("token", uuid) from None
 
     def _one(self, actor: Actor, uuid: str) -> TokenRow:
-        row = self._tokens.of_account(self._access.oneself(actor), APP, uuid)
+        row = self._tokens.of_account(self._access.require_user(actor), APP, uuid)
         if row is None or not self._is_good(row, actor.epoch):
-            raise NothingThere("token", uuid)
+            raise ResourceUnknown("token", uuid)
         return row
 
     def _is_good(self, row: TokenRow, epoch: int | None) -> bool:

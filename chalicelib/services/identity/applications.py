@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain.applications import Application
-from chalicelib.domain.errors import FieldInvalid, NothingThere
+from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.redirects import parse_redirect
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.security.access import Access, Place
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.services.security.sealing import Envelope, hashed
 from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore
 from chalicelib.storage.identity.tokens import TokenRow
-from chalicelib.storage.table import LostRace, Transaction, until_won
+from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
 # As Quay's: capital letters and digits.
 ALPHABET = string.ascii_uppercase + string.digits
@@ -25,7 +25,7 @@ LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class ApplicationFields:
     """What is told of an application."""
 
     name: str
@@ -41,7 +41,7 @@ class Applications:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         store: ApplicationStore,
         envelope: Envelope,
         clock: Callable[[], float] = time.time,
@@ -62,10 +62,10 @@ class Applications:
         place = self._access.administered(actor, organization)
         return self._shown(self._found(place, client_id), place.name)
 
-    def _found(self, place: Place, client_id: str) -> ApplicationRow:
+    def _found(self, place: NamespaceAccess, client_id: str) -> ApplicationRow:
         row = self._store.get(place.id, client_id)
         if row is None:
-            raise NothingThere("application", client_id)
+            raise ResourceUnknown("application", client_id)
         return row
 
     def public(self, client_id: str) -> Application:
@@ -73,10 +73,10 @@ class Applications:
         client = self._store.clients([client_id]).get(client_id) if client_id else None
         row = self._store.get(client.namespace_id, client_id) if client else None
         if client is None or row is None:
-            raise NothingThere("application", client_id)
+            raise ResourceUnknown("application", client_id)
         return Application(client_id, client.organization, row.name, row.description, row.application_uri)
 
-    def create(self, actor: Actor, organization: str, fields: Fields) -> Application:
+    def create(self, actor: Actor, organization: str, fields: ApplicationFields) -> Application:
         """A new application with a secret. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
         place = self._access.administered(actor, organization)
         self._check(fields)
@@ -95,7 +95,7 @@ class Applications:
         transaction.commit()
         return self._shown(row, place.name)
 
-    def change(self, actor: Actor, organization: str, client_id: str, fields: Fields) -> Application:
+    def change(self, actor: Actor, organization: str, client_id: str, fields: ApplicationFields) -> Application:
         """Tells other things of an application. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
         self._check(fields)
         return self._rewrite(actor, organization, client_id, "update_application", lambda row: _tell(row, fields))
@@ -118,7 +118,7 @@ class Applications:
             transaction.commit()
             return self._shown(row, place.name)
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
     def delete(self, actor: Actor, organization: str, client_id: str) -> None:
         """Removes an application, and with it every token it was given.
@@ -132,8 +132,8 @@ class Applications:
         self._note(actor, transaction, "delete_application", row)
         try:
             transaction.commit()
-        except LostRace:
-            raise NothingThere("application", client_id) from None
+        except WriteConflict:
+            raise ResourceUnknown("application", client_id) from None
         # Nobody believes them any more: what follows only tidies up.
         for token in self._store.tokens(place.id, client_id):
             self._forget(token)
@@ -143,7 +143,7 @@ class Applications:
         self._store.revoke(transaction, token)
         try:
             transaction.commit()
-        except LostRace:
+        except WriteConflict:
             return
 
     def _shown(self, row: ApplicationRow, organization: str) -> Application:
@@ -159,7 +159,7 @@ class Applications:
             secret,
         )
 
-    def _check(self, fields: Fields) -> None:
+    def _check(self, fields: ApplicationFields) -> None:
         if not 1 <= len(fields.name.strip()) <= LONGEST_NAME:
             raise FieldInvalid("name", f"an application's name has 1 to {LONGEST_NAME} characters")
         if fields.redirect_uri:
@@ -179,7 +179,7 @@ def _about(row: ApplicationRow) -> str:
     return f"{row.client_id}/secret"
 
 
-def _tell(row: ApplicationRow, fields: Fields) -> None:
+def _tell(row: ApplicationRow, fields: ApplicationFields) -> None:
     row.name, row.description, row.avatar_email = fields.name.strip(), fields.description, fields.avatar_email
     row.redirect_uri, row.application_uri = fields.redirect_uri, fields.application_uri
 

@@ -8,19 +8,19 @@ import time
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.assignments import KINDS, Assignment
-from chalicelib.domain.errors import FieldInvalid, NothingThere
+from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.redirects import LOCAL_PAGE
 from chalicelib.domain.scopes import ORG_ADMIN, parse_scopes
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.identity.applications import ApplicationStore, ClientRow
 from chalicelib.storage.identity.assignments import AssignmentRow, AssignmentStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 
 # How many offers wait for one user.
 MOST = 100
@@ -32,7 +32,7 @@ class Assignments:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         applications: ApplicationStore,
         store: AssignmentStore,
@@ -63,10 +63,10 @@ class Assignments:
         transaction.commit()
 
     def _client(self, actor: Actor, client_id: str) -> ClientRow:
-        self._access.oneself(actor, ORG_ADMIN)
+        self._access.require_user(actor, ORG_ADMIN)
         client = self._applications.clients([client_id]).get(client_id) if client_id else None
         if client is None:
-            raise NothingThere("application", client_id)
+            raise ResourceUnknown("application", client_id)
         self._access.administered(actor, client.organization)
         return client
 
@@ -80,7 +80,7 @@ class Assignments:
             raise FieldInvalid("response_type", f"say one of {', '.join(KINDS)}")
         parse_scopes(asked.get("scope", ""))
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind != Kind.USER.value:
+        if pointer is None or pointer.kind != AccountKind.USER.value:
             raise FieldInvalid("username", "Unknown user")
         if len(self._store.of_user(pointer.id)) >= MOST:
             raise FieldInvalid("username", f"{MOST} tokens wait for this user already")
@@ -88,18 +88,18 @@ class Assignments:
 
     def of_oneself(self, actor: Actor) -> list[Assignment]:
         """What oneself is offered, oldest first, of applications that are there. Raises Unauthenticated, Denied."""
-        rows = self._store.of_user(self._access.oneself(actor))
+        rows = self._store.of_user(self._access.require_user(actor))
         clients = self._applications.clients(sorted({row.client_id for row in rows}))
         return [row.to_assignment(clients[row.client_id]) for row in rows if row.client_id in clients]
 
     def decline(self, actor: Actor, uuid: str) -> None:
         """Takes an offer off one's list. Raises NothingThere, Unauthenticated, Denied."""
-        account_id = self._access.oneself(actor)
+        account_id = self._access.require_user(actor)
         if self._store.get(account_id, uuid) is None:
-            raise NothingThere("assignment", uuid)
+            raise ResourceUnknown("assignment", uuid)
         transaction = Transaction()
         self._store.remove(transaction, account_id, uuid)
         try:
             transaction.commit()
-        except LostRace:
-            raise NothingThere("assignment", uuid) from None
+        except WriteConflict:
+            raise ResourceUnknown("assignment", uuid) from None

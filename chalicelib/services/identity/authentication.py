@@ -16,16 +16,16 @@ from chalicelib.domain.accounts import (
     OAUTH_TOKEN_USER,
     ROBOT_TOKEN_PREFIX,
     SESSION_PREFIX,
-    Kind,
+    AccountKind,
 )
 from chalicelib.domain.errors import WrongCredentials
 from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import parse_scopes
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.passwords import verify_password
 from chalicelib.services.security.sealing import hashed
-from chalicelib.services.security.throttles import REGISTRY, Entrance, Throttles
+from chalicelib.services.security.throttles import REGISTRY, SignInRoute, Throttles
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
 from chalicelib.storage.identity.applications import ClientRow
@@ -43,7 +43,7 @@ PREFIXES = {ROBOT: ROBOT_TOKEN_PREFIX, APP: APP_TOKEN_PREFIX, OAUTH: OAUTH_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class Identity:
     """Who it is, and the token that was shown, where it was one."""
 
     account: AccountRow
@@ -85,7 +85,7 @@ def looks_signed(secret: str) -> bool:
     return secret.startswith("ey") and secret.count(".") == 2
 
 
-class Behind:
+class TokenContext:
     """What a token stands on, read at once: owner, application, where that or a robot is, the token it was made with.
 
     With it comes when it was last used.
@@ -128,7 +128,7 @@ class Behind:
         return self._used is None or (self._used.row is not None and self._used.row.is_recent(now))
 
 
-class Doors:
+class Authentication:
     """Recognises by name and password, by name and token, by token alone. `federation` is made on first use."""
 
     def __init__(
@@ -136,14 +136,14 @@ class Doors:
         accounts: AccountStore,
         tokens: TokenStore,
         throttles: Throttles,
-        usage: Usage,
+        usage: UsageLog,
         federation: Callable[[], "Federation"],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._accounts, self._tokens, self._throttles, self._usage = accounts, tokens, throttles, usage
         self._federation, self._clock = federation, clock
 
-    def recognise(self, name: str, secret: str, address: str = "") -> Recognised:
+    def recognise(self, name: str, secret: str, address: str = "") -> Identity:
         """Who signs in with a name and a secret, as docker and Basic send them.
 
         The name is a user's, a robot's, `$app` or `$oauthtoken`. Raises WrongCredentials, TooManyAttempts, and
@@ -151,34 +151,34 @@ class Doors:
         """
         if "+" in name and looks_signed(secret):
             stranger = self._federation().believe(name, secret)
-            return Recognised(stranger.account, ends_at=stranger.ends_at)
+            return Identity(stranger.account, ends_at=stranger.ends_at)
         kind = {APP_TOKEN_USER: APP, OAUTH_TOKEN_USER: OAUTH}.get(name)
         if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
             kind = ROBOT
         if kind is None:
-            return Recognised(self.by_password(REGISTRY, name, secret, address))
+            return Identity(self.by_password(REGISTRY, name, secret, address))
         found = self.by_token(secret, kind)
         if found is None or (kind == ROBOT and found.account.name != name):
             raise WrongCredentials
         return found
 
-    def by_password(self, entrance: Entrance, name: str, password: str, address: str = "") -> AccountRow:
+    def by_password(self, entrance: SignInRoute, name: str, password: str, address: str = "") -> AccountRow:
         """The user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
         with self._throttles.attempt(entrance, name, address):
             pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
             row = self._accounts.get(pointer.id if pointer else NOBODY)
-            is_user = row is not None and row.kind == Kind.USER.value
+            is_user = row is not None and row.kind == AccountKind.USER.value
             is_right = verify_password(password, row.password_hash if row and is_user else None)
             if row is None or not is_right or not row.enabled:
                 self._usage.refused(name, row.id if row and is_user else None, address)
                 raise WrongCredentials
         return row
 
-    def by_bearer(self, secret: str) -> Recognised | None:
+    def by_bearer(self, secret: str) -> Identity | None:
         """Who an OAuth token speaks for; None for anything else."""
         return self.by_token(secret, OAUTH)
 
-    def by_session(self, cookie: str) -> Recognised | None:
+    def by_session(self, cookie: str) -> Identity | None:
         """Who a session's cookie speaks for, by one read, as the cookie names its owner; None when it is over."""
         owner_id = cookie.removeprefix(SESSION_PREFIX).partition(".")[0]
         if not cookie.startswith(SESSION_PREFIX) or not is_ulid(owner_id):
@@ -191,9 +191,9 @@ class Doors:
         if found is None or row is None or found.kind != SESSION or found.owner_id != row.id:
             return None
         is_over = self._has_ended(found) or not row.enabled or row.epoch != found.epoch
-        return None if is_over else Recognised(row, found)
+        return None if is_over else Identity(row, found)
 
-    def by_token(self, secret: str, kind: str) -> Recognised | None:
+    def by_token(self, secret: str, kind: str) -> Identity | None:
         """Who a random token of a kind speaks for;
 
         None where it is none, has ended, or its owner or application has.
@@ -203,11 +203,11 @@ class Doors:
         token = self._tokens.find(hashed(secret))
         if token is None or token.kind != kind or self._has_ended(token):
             return None
-        behind = Behind(token)
+        behind = TokenContext(token)
         account = behind.account()
         if account is not None and not behind.was_used_recently(self._clock()):
             self._tokens.use(token.owner_id, token.uuid, self._clock())
-        return Recognised(account, token, behind.client, token.expires_at) if account else None
+        return Identity(account, token, behind.client, token.expires_at) if account else None
 
     def _has_ended(self, token: TokenRow) -> bool:
         return token.expires_at is not None and token.expires_at <= self._clock()

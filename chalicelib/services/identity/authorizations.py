@@ -11,17 +11,17 @@ from uuid import uuid4
 
 from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX
 from chalicelib.domain.applications import Application, Authorization, Token
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere
+from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import SUPER_USER, USER_ADMIN, implied, parse_scopes
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
 from chalicelib.storage.identity.applications import ApplicationStore, ClientRow
 from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 
 LONGEST_NAME = 255
 # Quay's limit, and the most of one application's tokens that live at once.
@@ -30,7 +30,7 @@ MOST_TOKENS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class NewAuthorization:
     """A token that somebody asks for. `life_s` is in seconds, None for the setting's."""
 
     scopes: frozenset[str]
@@ -44,7 +44,7 @@ class Authorizations:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         store: ApplicationStore,
         tokens: TokenStore,
@@ -54,7 +54,9 @@ class Authorizations:
         self._access, self._usage, self._accounts, self._store = access, usage, accounts, store
         self._tokens, self._life_s, self._clock = tokens, life_s, clock
 
-    def prepared(self, user: AccountRow, client: ClientRow, wish: Wish, created_by: str) -> tuple[TokenRow, str]:
+    def prepared(
+        self, user: AccountRow, client: ClientRow, wish: NewAuthorization, created_by: str
+    ) -> tuple[TokenRow, str]:
         """A token that is not written yet, and its secret. Raises Denied for a right that the user has not."""
         if SUPER_USER in wish.scopes and not user.superuser:
             raise Denied(SUPER_USER, "grant")
@@ -84,7 +86,7 @@ class Authorizations:
         Raises FieldInvalid, ScopeInvalid, NothingThere, Unauthenticated, Denied.
         """
         client = self._client(actor, organization, client_id)
-        wish = Wish(parse_scopes(scope), _name(name), _life(life_s))
+        wish = NewAuthorization(parse_scopes(scope), _name(name), _life(life_s))
         if actor.scopes is not None and not implied(wish.scopes) <= implied(actor.scopes):
             raise Denied(scope, "grant")
         user = self._accounts.get(actor.account_id or "")
@@ -129,11 +131,11 @@ class Authorizations:
         """One of them. Raises NothingThere, Unauthenticated, Denied."""
         found = next((one for one in self.of_user(actor) if one.uuid == uuid), None)
         if found is None:
-            raise NothingThere("authorization", uuid)
+            raise ResourceUnknown("authorization", uuid)
         return found
 
     def _of_user(self, actor: Actor) -> list[tuple[TokenRow, ClientRow]]:
-        tokens = self._live(self._store.tokens_of_user(self._access.oneself(actor, USER_ADMIN)))
+        tokens = self._live(self._store.tokens_of_user(self._access.require_user(actor, USER_ADMIN)))
         clients = self._store.clients(sorted({token.client_id or "" for token in tokens}))
         found = [(token, clients[token.client_id or ""]) for token in tokens if token.client_id in clients]
         return sorted(found, key=lambda pair: (pair[1].name, pair[0].uuid))
@@ -150,26 +152,26 @@ class Authorizations:
         if token is not None:
             transaction = Transaction()
             self._store.revoke(transaction, token)
-            with suppress(LostRace):
+            with suppress(WriteConflict):
                 transaction.commit()
 
     def _revoke(self, actor: Actor, token: TokenRow | None, uuid: str, client: ClientRow | None) -> None:
         if token is None or client is None:
-            raise NothingThere("token", uuid)
+            raise ResourceUnknown("token", uuid)
         transaction = Transaction()
         self._store.revoke(transaction, token)
         told = {"application_name": client.name, "client_id": client.client_id, "token_uuid": uuid}
         self._usage.note(actor, transaction, "revoke_oauth_api_token", client.namespace_id, told)
         try:
             transaction.commit()
-        except LostRace:
-            raise NothingThere("token", uuid) from None
+        except WriteConflict:
+            raise ResourceUnknown("token", uuid) from None
 
     def _client(self, actor: Actor, organization: str, client_id: str) -> ClientRow:
         place = self._access.administered(actor, organization)
         client = self._store.clients([client_id]).get(client_id) if client_id else None
         if client is None or client.namespace_id != place.id:
-            raise NothingThere("application", client_id)
+            raise ResourceUnknown("application", client_id)
         return client
 
     def _live(self, tokens: Sequence[TokenRow]) -> list[TokenRow]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain.accounts import Kind, RobotName
+from chalicelib.domain.accounts import AccountKind, RobotName
 from chalicelib.domain.errors import (
     FieldInvalid,
     NameInvalid,
@@ -22,12 +22,12 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.federation import Rule, check_claims, matching, parse_rules
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.accounts.robots import Robots
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.identity.issuers import Issuers
 from chalicelib.services.security.signing import Signing
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow, RobotRow
-from chalicelib.storage.table import Batch, Transaction, until_won
+from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 from chalicelib.telemetry import logger
 
 FEDERATED = "federated"
@@ -35,7 +35,7 @@ LARGEST_TOKEN = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class FederatedIdentity:
     """A robot that was recognised by a token of another issuer.
 
     `ends_at` is when that ends, `latest` when what is exchanged for it does, in seconds since the epoch.
@@ -49,7 +49,7 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FederatedRobot:
     """A robot that is there and may sign in, and its rules."""
 
     account: AccountRow
@@ -63,7 +63,7 @@ class Federation:
     def __init__(
         self,
         robots: Robots,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         issuers: Issuers,
         signing: Signing,
@@ -83,7 +83,7 @@ class Federation:
         for rule in rules:
             self._check_issuer(rule.issuer)
         told = {"config": [rule.to_document() for rule in rules]}
-        until_won(lambda: self._put(actor, name, rules, "create_robot_federation", told))
+        retry_on_conflict(lambda: self._put(actor, name, rules, "create_robot_federation", told))
         return rules
 
     def _check_issuer(self, issuer: str) -> None:
@@ -94,7 +94,7 @@ class Federation:
 
     def delete(self, actor: Actor, name: RobotName) -> None:
         """Takes a robot's rules away: no token of another issuer is the robot from then on. Raises as `rules` does."""
-        until_won(lambda: self._put(actor, name, (), "delete_robot_federation", {}))
+        retry_on_conflict(lambda: self._put(actor, name, (), "delete_robot_federation", {}))
 
     def _put(
         self, actor: Actor, name: RobotName, rules: tuple[Rule, ...], kind: str, told: Mapping[str, object]
@@ -126,7 +126,7 @@ class Federation:
         transaction.commit()
         return made
 
-    def believe(self, name: str, token: str) -> Stranger:
+    def believe(self, name: str, token: str) -> FederatedIdentity:
         """Which robot signs in with a token of another issuer, or with one of ours that was exchanged for it.
 
         Raises WrongCredentials, OutgoingFailed.
@@ -134,7 +134,9 @@ class Federation:
         is_ours = _peeked(token)[1].get("iss") == self._signing.issuer
         return self._recognised(name, token, self._by_exchanged if is_ours else self._by_issuer)
 
-    def _recognised(self, name: str, token: str, how: Callable[[Candidate, str], Stranger]) -> Stranger:
+    def _recognised(
+        self, name: str, token: str, how: Callable[[FederatedRobot, str], FederatedIdentity]
+    ) -> FederatedIdentity:
         """The robot, where it is there and `how` says so; why not is told to the operator alone."""
         try:
             candidate = self._candidate(name)
@@ -145,7 +147,7 @@ class Federation:
             logger.info("federated token refused", robot=name[:300], why=str(error))
             raise WrongCredentials from None
 
-    def _candidate(self, text: str) -> Candidate | None:
+    def _candidate(self, text: str) -> FederatedRobot | None:
         try:
             name = RobotName.parse(text)
         except NameInvalid:
@@ -160,12 +162,12 @@ class Federation:
         owner = batch.add(AccountRow, keys.account(pointer.id))
         batch.read()
         is_live = namespace.row is not None and namespace.row.state == "live"
-        is_owned = pointer.kind == Kind.ORGANIZATION.value or (owner.row is not None and owner.row.enabled)
+        is_owned = pointer.kind == AccountKind.ORGANIZATION.value or (owner.row is not None and owner.row.enabled)
         if account.row is None or not account.row.enabled or not is_live or not is_owned:
             return None
-        return Candidate(account.row, pointer.id, _rules(robot))
+        return FederatedRobot(account.row, pointer.id, _rules(robot))
 
-    def _by_issuer(self, candidate: Candidate, token: str) -> Stranger:
+    def _by_issuer(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
         header, said = _peeked(token)
         rule = matching(candidate.rules, said.get("iss"), said.get("sub"))
         if rule is None:
@@ -174,16 +176,16 @@ class Federation:
         check_claims(said, audience, self._clock())
         claims = self._issuers.verify(token, header, rule.issuer)
         ends_at, latest = check_claims(claims, audience, self._clock())
-        return Stranger(candidate.account, candidate.namespace_id, rule, ends_at, latest)
+        return FederatedIdentity(candidate.account, candidate.namespace_id, rule, ends_at, latest)
 
-    def _by_exchanged(self, candidate: Candidate, token: str) -> Stranger:
+    def _by_exchanged(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
         claims = self._signing.verify(FEDERATED, token)
         said = claims["rule"]
         rule = Rule(said["issuer"], said["subject"], said.get("audience"))
         account = candidate.account
         if (claims["sub"], claims["epoch"]) != (account.id, account.epoch) or rule not in candidate.rules:
             raise WrongCredentials("what it was given for is over")
-        return Stranger(account, candidate.namespace_id, rule, int(claims["exp"]), int(claims["exp"]))
+        return FederatedIdentity(account, candidate.namespace_id, rule, int(claims["exp"]), int(claims["exp"]))
 
 
 def _rules(row: RobotRow) -> tuple[Rule, ...]:

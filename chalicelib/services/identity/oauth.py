@@ -18,20 +18,20 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 
 from chalicelib.domain.applications import Application
-from chalicelib.domain.consents import Consent, Outcome
-from chalicelib.domain.errors import Denied, NothingThere, ScopeInvalid
+from chalicelib.domain.consents import Consent, ConsentAnswer
+from chalicelib.domain.errors import Denied, ResourceUnknown, ScopeInvalid
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.redirects import LOCAL_PAGE
 from chalicelib.domain.scopes import OFFERED, implied, parse_scopes
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.identity.authorizations import Authorizations, Wish
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.identity.authorizations import Authorizations, NewAuthorization
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore, ClientRow, CodeRow
 from chalicelib.storage.identity.assignments import AssignmentStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 
 CODE_S = 60
 CODE_PREFIX = "cbc_"
@@ -41,7 +41,7 @@ OFFERED_BY = "assignment_uuid"
 ADDRESS = "https://registry.invalid"
 
 
-class Client:
+class OAuthClient:
     """An application in Authlib's words."""
 
     def __init__(self, client: ClientRow, row: ApplicationRow, url: str) -> None:
@@ -78,7 +78,7 @@ class Client:
             return None
 
 
-class Request(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
+class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
     """A request in Authlib's words: its parameters, and the Authorization header."""
 
     def __init__(self, method: str, parameters: Mapping[str, str], authorization: str = "") -> None:
@@ -102,11 +102,11 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         """256 random bits."""
         return random_secret(CODE_PREFIX)
 
-    def save_authorization_code(self, code: str, request: Request) -> None:
+    def save_authorization_code(self, code: str, request: OAuthRequest) -> None:
         """Keeps it by its hash."""
         self.server.oauth.keep_code(code, request)
 
-    def query_authorization_code(self, code: str, client: Client) -> CodeRow | None:
+    def query_authorization_code(self, code: str, client: OAuthClient) -> CodeRow | None:
         """The code, if it is this client's and fresh."""
         found: CodeRow | None = self.server.oauth.fresh_code(code, client)
         return found
@@ -139,7 +139,7 @@ class Challenge(CodeChallenge):  # type: ignore[misc]
         return "S256"
 
 
-class Server(AuthorizationServer):  # type: ignore[misc]
+class OAuthServer(AuthorizationServer):  # type: ignore[misc]
     """Authlib's server over our table."""
 
     def __init__(self, oauth: "OAuth") -> None:
@@ -149,22 +149,22 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.register_grant(CodeGrant, [Challenge(required=False)])
         self.register_grant(TokenGrant)
 
-    def query_client(self, client_id: str) -> Client | None:
+    def query_client(self, client_id: str) -> OAuthClient | None:
         """An application by its client id."""
         return self.oauth.client(client_id)
 
-    def save_token(self, token: Mapping[str, Any], request: Request) -> None:
+    def save_token(self, token: Mapping[str, Any], request: OAuthRequest) -> None:
         """Writes it, and uses up the code that it is for."""
         self.oauth.keep_token(token["access_token"], request)
 
-    def create_oauth2_request(self, request: Request) -> Request:
+    def create_oauth2_request(self, request: OAuthRequest) -> OAuthRequest:
         """It is one already."""
         return request
 
-    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Outcome:
+    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> ConsentAnswer:
         """Authlib's answer as ours."""
         document = body if isinstance(body, dict) else {}
-        return Outcome(status, document, dict(headers).get("Location", ""))
+        return ConsentAnswer(status, document, dict(headers).get("Location", ""))
 
     def send_signal(self, name: str, *unused: Any, **more: Any) -> None:
         """Nobody listens."""
@@ -176,7 +176,7 @@ class OAuth:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         store: ApplicationStore,
         authorizations: Authorizations,
@@ -188,14 +188,14 @@ class OAuth:
         self._authorizations, self._assignments, self._url, self._clock = authorizations, assignments, url, clock
         self._prepared: dict[str, Any] = {}
 
-    def consider(self, actor: Actor, asked: Mapping[str, str]) -> Consent | Outcome:
+    def consider(self, actor: Actor, asked: Mapping[str, str]) -> Consent | ConsentAnswer:
         """What to ask a signed-in user, or what is wrong with the question.
 
         Raises NothingThere for an unknown application, Unauthenticated, and Denied for who may not let it in.
         """
         client = self._admitted(actor, asked)
         try:
-            grant = Server(self).get_consent_grant(Request("GET", asked), end_user=actor)
+            grant = OAuthServer(self).get_consent_grant(OAuthRequest("GET", asked), end_user=actor)
         except OAuth2Error as error:
             return _refusal(error)
         scopes = tuple(sorted(parse_scopes(grant.request.scope)))
@@ -205,7 +205,7 @@ class OAuth:
         )  # fmt: skip
         return Consent(application, scopes, self._was_given(actor, client, asked, scopes))
 
-    def _was_given(self, actor: Actor, client: Client, asked: Mapping[str, str], scopes: tuple[str, ...]) -> bool:
+    def _was_given(self, actor: Actor, client: OAuthClient, asked: Mapping[str, str], scopes: tuple[str, ...]) -> bool:
         is_harmless = not any(OFFERED[scope].dangerous for scope in scopes)
         if asked.get("response_type") != "code" or not asked.get("code_challenge") or not is_harmless:
             return False
@@ -213,51 +213,51 @@ class OAuth:
         ours = [one.scopes for one in given if one.application.client_id == client.client.client_id]
         return any(frozenset(scopes) <= implied(had) for had in ours)
 
-    def decide(self, actor: Actor, asked: Mapping[str, str], *, allow: bool) -> Outcome:
+    def decide(self, actor: Actor, asked: Mapping[str, str], *, allow: bool) -> ConsentAnswer:
         """Sends the user back, with a code or a token where they allow it. Raises as `consider` does."""
         self._admitted(actor, asked)
-        server, request = Server(self), Request("POST", asked)
-        user = self._accounts.get(self._access.oneself(actor)) if allow else None
+        server, request = OAuthServer(self), OAuthRequest("POST", asked)
+        user = self._accounts.get(self._access.require_user(actor)) if allow else None
         try:
             grant = server.get_consent_grant(request, end_user=user)
-            outcome: Outcome = server.create_authorization_response(request, grant_user=user, grant=grant)
+            outcome: ConsentAnswer = server.create_authorization_response(request, grant_user=user, grant=grant)
         except OAuth2Error as error:
             return _refusal(error)
         return outcome
 
-    def exchange(self, form: Mapping[str, str], authorization: str) -> Outcome:
+    def exchange(self, form: Mapping[str, str], authorization: str) -> ConsentAnswer:
         """A token for a code and the application's secret."""
-        outcome: Outcome = Server(self).create_token_response(Request("POST", form, authorization))
+        outcome: ConsentAnswer = OAuthServer(self).create_token_response(OAuthRequest("POST", form, authorization))
         return outcome
 
-    def _admitted(self, actor: Actor, asked: Mapping[str, str]) -> Client:
+    def _admitted(self, actor: Actor, asked: Mapping[str, str]) -> OAuthClient:
         """The application, if this user may let it in: one who administers its organization, or was offered just this.
 
         A session asks, and no token: what a token lets in would be more than the token.
         """
-        account_id, client_id = self._access.oneself(actor), asked.get("client_id", "")
+        account_id, client_id = self._access.require_user(actor), asked.get("client_id", "")
         if not actor.is_session:
             raise Denied(client_id, "let in")
         client = self.client(client_id)
         if client is None:
-            raise NothingThere("application", client_id)
+            raise ResourceUnknown("application", client_id)
         offer = self._assignments.get(account_id, asked.get(OFFERED_BY, ""))
         if offer is None or not offer.to_assignment(client.client).answers(asked):
             self._access.administered(actor, client.client.organization)
         return client
 
-    def _take_offer(self, transaction: Transaction, request: Request) -> None:
+    def _take_offer(self, transaction: Transaction, request: OAuthRequest) -> None:
         """Uses up what the user was offered, where it was that which was answered."""
         if uuid := request.payload.data.get(OFFERED_BY):
             self._assignments.remove(transaction, request.user.id, uuid)
 
-    def client(self, client_id: str) -> Client | None:
+    def client(self, client_id: str) -> OAuthClient | None:
         """An application in Authlib's words."""
         client = self._store.clients([client_id]).get(client_id) if client_id else None
         row = self._store.get(client.namespace_id, client_id) if client else None
-        return Client(client, row, self._url) if client and row else None
+        return OAuthClient(client, row, self._url) if client and row else None
 
-    def keep_code(self, code: str, request: Request) -> None:
+    def keep_code(self, code: str, request: OAuthRequest) -> None:
         """Writes a code for what was allowed."""
         row = CodeRow.under(
             keys.code(hashed(code)),
@@ -274,10 +274,10 @@ class OAuth:
         self._take_offer(transaction, request)
         try:
             transaction.commit()
-        except LostRace:
+        except WriteConflict:
             raise InvalidGrantError("This offer has been taken.") from None
 
-    def fresh_code(self, code: str, client: Client) -> CodeRow | None:
+    def fresh_code(self, code: str, client: OAuthClient) -> CodeRow | None:
         """A code of this client's that has not ended. Used a second time, it ends what its first use gave."""
         row = self._store.code(hashed(code))
         if row is None or row.client_id != client.client.client_id:
@@ -292,15 +292,15 @@ class OAuth:
         row = self._accounts.get(code.user_id)
         return row if row and row.enabled and row.epoch == code.epoch else None
 
-    def make_token(self, *, client: Client, user: AccountRow, scope: str, **_: Any) -> dict[str, Any]:
+    def make_token(self, *, client: OAuthClient, user: AccountRow, scope: str, **_: Any) -> dict[str, Any]:
         """A token that `keep_token` writes."""
-        wish = Wish(parse_scopes(scope))
+        wish = NewAuthorization(parse_scopes(scope))
         row, secret = self._authorizations.prepared(user, client.client, wish, user.name)
         self._prepared[secret] = row
         lasts = (row.expires_at or 0) - int(self._clock())
         return {"access_token": secret, "token_type": "Bearer", "expires_in": lasts, "scope": row.scopes}
 
-    def keep_token(self, secret: str, request: Request) -> None:
+    def keep_token(self, secret: str, request: OAuthRequest) -> None:
         """Writes a token together with the use of its code. Raises Authlib's InvalidGrantError for a used one."""
         token, transaction = self._prepared.pop(secret), Transaction()
         self._store.add_token(transaction, token)
@@ -313,10 +313,10 @@ class OAuth:
         self._usage.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", told)
         try:
             transaction.commit()
-        except LostRace:
+        except WriteConflict:
             raise InvalidGrantError("This code, or offer, has been used.") from None
 
 
-def _refusal(error: OAuth2Error) -> Outcome:
+def _refusal(error: OAuth2Error) -> ConsentAnswer:
     status, document, headers = error()
-    return Outcome(status, document if isinstance(document, dict) else {}, dict(headers).get("Location", ""))
+    return ConsentAnswer(status, document if isinstance(document, dict) else {}, dict(headers).get("Location", ""))

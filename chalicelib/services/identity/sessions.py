@@ -17,14 +17,14 @@ from chalicelib.domain.accounts import SESSION_PREFIX
 from chalicelib.domain.errors import CsrfInvalid, FreshLoginRequired, WrongCredentials
 from chalicelib.domain.events import LOGIN, LOGOUT
 from chalicelib.domain.permissions import Actor
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.identity.authentication import Doors, Recognised
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.identity.authentication import Authentication, Identity
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.services.security.throttles import WEB
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.identity.tokens import SESSION, TokenRow, TokenStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 
 STRANGER = "stranger."
 
@@ -42,8 +42,8 @@ class Sessions:
 
     def __init__(
         self,
-        doors: Doors,
-        usage: Usage,
+        doors: Authentication,
+        usage: UsageLog,
         tokens: TokenStore,
         signing_keys: Sequence[bytes],
         life_s: int,
@@ -112,10 +112,10 @@ class Sessions:
                 self._usage.note(actor, transaction, LOGOUT, token.owner_id, told)
             try:
                 transaction.commit()
-            except LostRace:
+            except WriteConflict:
                 return
 
-    def believe(self, cookie: str) -> Recognised | None:
+    def believe(self, cookie: str) -> Identity | None:
         """Who a session's cookie speaks for; None for a stranger, or when it is over."""
         return self._doors.by_session(cookie)
 

@@ -10,8 +10,8 @@ from chalicelib.domain.errors import AlreadyInitialized, Denied
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import OFFERED
 from chalicelib.services.accounts.accounts import Accounts
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.identity.authorizations import Authorizations, Wish
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.identity.authorizations import Authorizations, NewAuthorization
 from chalicelib.services.security.sealing import hashed
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
@@ -37,7 +37,7 @@ class Setup:
 
     def __init__(
         self,
-        usage: Usage,
+        usage: UsageLog,
         accounts: Accounts,
         authorizations: Authorizations,
         applications: ApplicationStore,
@@ -70,7 +70,7 @@ class Setup:
         client = ClientRow.under(
             keys.client(client_id), client_id=client_id, namespace_id=user.id, organization=user.name, name=APPLICATION
         )
-        wish = Wish(frozenset(OFFERED), APPLICATION, TOKEN_S)
+        wish = NewAuthorization(frozenset(OFFERED), APPLICATION, TOKEN_S)
         token, secret = self._authorizations.prepared(user, client, wish, user.name)
         transaction = Transaction()
         self._applications.add(transaction, application, user.name)

@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.domain.errors import NameInvalid, ScopeInvalid, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, ANY, PUSH, Actor, Grant, Scope, Source
-from chalicelib.services.identity.authentication import Doors
+from chalicelib.services.identity.authentication import Authentication
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.signing import Signing
 from chalicelib.storage.accounts.accounts import AccountRow
@@ -25,7 +25,7 @@ LARGEST_REQUEST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedToken:
     """A token for a client. Times are seconds."""
 
     token: str
@@ -38,7 +38,7 @@ class Tokens:
 
     def __init__(
         self,
-        doors: Doors,
+        doors: Authentication,
         access: Access,
         signing: Signing,
         life_s: int,
@@ -51,7 +51,7 @@ class Tokens:
 
     def issue(
         self, credentials: tuple[str, str] | None, service: str | None, scopes: Sequence[str], address: str = ""
-    ) -> Issued:
+    ) -> IssuedToken:
         """A token for name and password, or for the anonymous, with as much of the scopes as they have.
 
         Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for a foreign service or unreadable scopes.
@@ -101,7 +101,7 @@ class Tokens:
             entry |= _ids(grant)
         return entry
 
-    def _sign(self, who: Actor, access: list[dict[str, Any]], now: float, life_s: int) -> Issued:
+    def _sign(self, who: Actor, access: list[dict[str, Any]], now: float, life_s: int) -> IssuedToken:
         claims = {
             "sub": who.account_id or "",
             "name": who.name,
@@ -112,7 +112,7 @@ class Tokens:
         if who.until:
             claims["until"] = who.until
             life_s = min(life_s, who.until - int(now))
-        return Issued(self._signing.sign(ACCESS, claims, now, life_s), now, life_s)
+        return IssuedToken(self._signing.sign(ACCESS, claims, now, life_s), now, life_s)
 
     def believe(self, token: str) -> Actor:
         """Who a token speaks for. Raises Unauthenticated when it is not ours, not for this, or too old."""

@@ -17,8 +17,8 @@ from chalicelib.domain.manifests import parse_manifest
 from chalicelib.domain.states import State
 from chalicelib.domain.tags import FOREVER
 from chalicelib.domain.timers import Due, HasTime, Later
-from chalicelib.services.lifecycle.signature_tags import Siblings
-from chalicelib.services.lifecycle.stale_uploads import Leftovers
+from chalicelib.services.lifecycle.signature_tags import SignatureTags
+from chalicelib.services.lifecycle.stale_uploads import StaleUploads
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
 from chalicelib.storage.keys.timer_targets import (
@@ -29,17 +29,17 @@ from chalicelib.storage.keys.timer_targets import (
     UploadTarget,
     read_target,
 )
-from chalicelib.storage.lifecycle.garbage import NOTHING, Edge, Freed, GarbageStore
+from chalicelib.storage.lifecycle.garbage import NOTHING, Freed, GarbageStore, KeepingEdge
 from chalicelib.storage.lifecycle.labels import LabelStore
-from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.storage.objects import ObjectGone, ObjectStore
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobStore
 from chalicelib.storage.registry.manifests import BodyRow, ManifestRow, ManifestStore
 from chalicelib.storage.registry.repositories import RepositoryStore
-from chalicelib.storage.table import until_won
+from chalicelib.storage.table import retry_on_conflict
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CollectionResult:
     """What came of one look: when to look again, in seconds, None where nothing is left to do; and what was removed."""
 
     again_at: int | None = None
@@ -47,13 +47,13 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class KeptUntil:
     """That something is kept: until a second, or, with None, until its keeper ends and wakes us."""
 
     until: int | None = None
 
 
-DONE = Outcome()
+DONE = CollectionResult()
 R = TypeVar("R", ManifestRow, BlobLinkRow)
 
 
@@ -71,8 +71,8 @@ class Garbage:
         repositories: RepositoryStore,
         accounts: AccountStore,
         objects: ObjectStore,
-        leftovers: Leftovers,
-        siblings: Siblings,
+        leftovers: StaleUploads,
+        siblings: SignatureTags,
         labels: LabelStore,
         lease: Lease,
         grace_s: int,
@@ -94,53 +94,53 @@ class Garbage:
             self.freed_bytes += outcome.freed.bytes
         return None if outcome.again_at is None else Later(outcome.again_at)
 
-    def collect(self, target: str) -> Outcome:
+    def collect(self, target: str) -> CollectionResult:
         """Looks at what a garbage timer is for. Raises Unavailable when others were in the way too often."""
         found = read_target(target)
         match found:
             case ManifestTarget(repository_id, digest):
-                return until_won(lambda: self._manifest(repository_id, digest))
+                return retry_on_conflict(lambda: self._manifest(repository_id, digest))
             case LinkTarget(repository_id, digest):
-                return until_won(lambda: self._link(repository_id, digest))
+                return retry_on_conflict(lambda: self._link(repository_id, digest))
             case BytesTarget(digest):
-                return until_won(lambda: self._bytes(digest))
+                return retry_on_conflict(lambda: self._bytes(digest))
             case KeyTarget(digest, s3_key):
-                return until_won(lambda: self._key(digest, s3_key))
+                return retry_on_conflict(lambda: self._key(digest, s3_key))
             case UploadTarget(upload_id):
-                return until_won(lambda: Outcome(self._leftovers.collect(upload_id)))
+                return retry_on_conflict(lambda: CollectionResult(self._leftovers.collect(upload_id)))
         raise ValueError(f"no garbage timer is for {target}")
 
     # Manifests
 
-    def _manifest(self, repository_id: str, digest: Digest) -> Outcome:
+    def _manifest(self, repository_id: str, digest: Digest) -> CollectionResult:
         row = self._manifests.get(repository_id, digest)
         if row is None:
             return DONE
         if row.is_living:
             held = _condemned(row, lambda: self._keeper(repository_id, digest, row), self._store.move_manifest)
             if held is not None:
-                return Outcome(held.until)
+                return CollectionResult(held.until)
             self._store.move_manifest(row, State.DELETING)
         return self._take_apart(repository_id, digest, row)
 
-    def _keeper(self, repository_id: str, digest: Digest, row: ManifestRow) -> Hold | None:
+    def _keeper(self, repository_id: str, digest: Digest, row: ManifestRow) -> KeptUntil | None:
         """What keeps a manifest: a tag, dead ones inside the window too, a lease, a living parent, a living subject."""
         if row.live_until is not None:
             if row.live_until >= FOREVER:
-                return Hold()
+                return KeptUntil()
             namespace = self._namespace(repository_id)
             end = row.live_until + (namespace.window_s if namespace else 0)
             if namespace and end > self._clock():
                 target = keys.manifest_target(repository_id, digest)
                 self._store.keep(keys.namespace_id(namespace.pk), target, row.live_until)
             if end > self._clock():
-                return Hold(end)
+                return KeptUntil(end)
         if (row.leased_until or 0) > self._clock():
-            return Hold(row.leased_until)
+            return KeptUntil(row.leased_until)
         if row.subject and row.deleted_at is None:
             subject = self._manifests.get(repository_id, row.subject)
             if subject is not None and subject.is_living:
-                return Hold()
+                return KeptUntil()
         return self._counting(repository_id, self._store.parents(repository_id, digest))
 
     def _namespace(self, repository_id: str) -> NamespaceRow | None:
@@ -148,28 +148,28 @@ class Garbage:
         repository = self._repositories.get(repository_id)
         return self._accounts.namespace(repository.namespace_id) if repository else None
 
-    def _counting(self, repository_id: str, pages: Iterator[list[Edge]]) -> Hold | None:
+    def _counting(self, repository_id: str, pages: Iterator[list[KeepingEdge]]) -> KeptUntil | None:
         """The first edge that counts; those before it that do not are removed.
 
         An edge counts while its manifest is living, or while it is younger than a lease: its push may be under way.
         """
         for page in pages:
             manifests = self._manifests.get_all(repository_id, {edge.manifest for edge in page})
-            spent: list[Edge] = []
+            spent: list[KeepingEdge] = []
             for edge in page:
                 row = manifests.get(edge.manifest)
                 if row is not None and row.is_living:
                     self._store.remove_edges(one.row for one in spent)
-                    return Hold()
+                    return KeptUntil()
                 until = self._lease.until(made_at(edge.ulid))
                 if until > self._clock():
                     self._store.remove_edges(one.row for one in spent)
-                    return Hold(until)
+                    return KeptUntil(until)
                 spent.append(edge)
             self._store.remove_edges(one.row for one in spent)
         return None
 
-    def _take_apart(self, repository_id: str, digest: Digest, row: ManifestRow) -> Outcome:
+    def _take_apart(self, repository_id: str, digest: Digest, row: ManifestRow) -> CollectionResult:
         """Removes a manifest that only a push can bring back; what it kept is looked at next."""
         self._siblings.end(repository_id, digest, row)
         body = self._manifests.body_row(repository_id, digest)
@@ -182,13 +182,13 @@ class Garbage:
         # A push that brings the manifest back has written edges of tags that live: those are its own.
         self._store.remove_tagged([row for row in self._store.tagged(repository_id, digest) if row.until <= now])
         self._store.remove_manifest(repository_id, row)
-        return Outcome(None, Freed(manifests=1, bytes=row.size))
+        return CollectionResult(None, Freed(manifests=1, bytes=row.size))
 
     def _release(self, repository_id: str, digest: Digest, row: ManifestRow, body: BodyRow) -> None:
         """Wakes the collector for all that the manifest kept, then removes its edges."""
         try:
             content = self._manifests.content(body) or b""
-        except Gone:
+        except ObjectGone:
             # The bytes went, so the edges had gone before them.
             return
         manifest = parse_manifest(content, row.media_type, digest.algorithm)
@@ -202,14 +202,14 @@ class Garbage:
 
     # Blobs
 
-    def _link(self, repository_id: str, digest: Digest) -> Outcome:
+    def _link(self, repository_id: str, digest: Digest) -> CollectionResult:
         row = self._store.link(repository_id, digest)
         if row is None:
             return DONE
         if row.is_living:
             held = _condemned(row, lambda: self._link_keeper(repository_id, digest, row), self._store.move_link)
             if held is not None:
-                return Outcome(held.until)
+                return CollectionResult(held.until)
             self._store.move_link(row, State.DELETING)
         repository = self._repositories.get(repository_id)
         if repository is None:
@@ -217,12 +217,12 @@ class Garbage:
         self._store.remove_link((repository.namespace_id, repository_id), row, digest, int(self._clock()))
         return DONE
 
-    def _link_keeper(self, repository_id: str, digest: Digest, row: BlobLinkRow) -> Hold | None:
+    def _link_keeper(self, repository_id: str, digest: Digest, row: BlobLinkRow) -> KeptUntil | None:
         if row.leased_until > self._clock():
-            return Hold(row.leased_until)
+            return KeptUntil(row.leased_until)
         return self._counting(repository_id, self._store.users(repository_id, digest))
 
-    def _bytes(self, digest: Digest) -> Outcome:
+    def _bytes(self, digest: Digest) -> CollectionResult:
         """A blob that no repository has: condemned, and after the grace, should nobody have linked it, deleted."""
         row, now = self._blobs.get(digest), int(self._clock())
         if row is None or row.state == State.DELETING.value:
@@ -235,14 +235,14 @@ class Garbage:
             self._store.condemn_blob(row, now)
         end = (row.condemned_at or now) + self._grace_s
         if end > now:
-            return Outcome(end)
+            return CollectionResult(end)
         if self._store.is_linked(digest):
             self._store.revive_blob(row)
             return DONE
         self._store.doom_blob(row, digest, now)
         return DONE
 
-    def _key(self, digest: Digest, s3_key: str) -> Outcome:
+    def _key(self, digest: Digest, s3_key: str) -> CollectionResult:
         """Deletes a key behind a fence, and the blob that still names it. A key is never used twice (ADR 9)."""
         self._blobs.fence([s3_key], int(self._clock()) + 2 * self._settled_s)
         row = self._blobs.get(digest)
@@ -253,10 +253,10 @@ class Garbage:
         if row is None or not is_named:
             return DONE
         self._store.remove_blob(row)
-        return Outcome(None, Freed(blobs=1, bytes=row.size))
+        return CollectionResult(None, Freed(blobs=1, bytes=row.size))
 
 
-def _condemned(row: R, keeper: Callable[[], Hold | None], move: Callable[[R, State], None]) -> Hold | None:
+def _condemned(row: R, keeper: Callable[[], KeptUntil | None], move: Callable[[R, State], None]) -> KeptUntil | None:
     """Looks, condemns, and looks once more; what is kept after all is live again before its timer goes."""
     if held := keeper():
         if row.state != State.LIVE.value:

@@ -33,7 +33,7 @@ class LastTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CollectorProgress:
     """How many things wait to be collected, whether some are being now, what was freed so far and when it was last.
 
     `queued` is told up to MOST_QUEUED.
@@ -46,7 +46,7 @@ class Progress:
     turn: LastTurn | None
 
 
-class ProgressReports:
+class GarbageProgress:
     """What the collector does."""
 
     def __init__(
@@ -54,7 +54,7 @@ class ProgressReports:
     ) -> None:
         self._access, self._garbage, self._timers, self._clock = access, garbage, timers, clock
 
-    def report(self, actor: Actor) -> Progress:
+    def report(self, actor: Actor) -> CollectorProgress:
         """How far it has come. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
         now, total, row = int(self._clock()), self._garbage.total(), self._timers.turn()
@@ -62,7 +62,7 @@ class ProgressReports:
         if row is not None:
             ended_at = None if row.is_running else row.ended_at
             turn = LastTurn(row.began_at, ended_at, row.done, row.later, row.failed, row.late_s)
-        return Progress(
+        return CollectorProgress(
             self._timers.count(GARBAGE, now, MOST_QUEUED),
             row is not None and row.is_running and row.began_at > now - LONGEST_TURN_S,
             Freed(total.manifests, total.blobs, total.bytes),

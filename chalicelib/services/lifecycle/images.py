@@ -8,15 +8,15 @@ from itertools import islice
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import HEX_LENGTH, Digest, digest_or_none
-from chalicelib.domain.errors import NothingThere
+from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.images import Image, read_image
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.registry.expiry_labels import LARGEST_CONFIG
-from chalicelib.services.security.access import Access, Standing
-from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.services.security.access import Access, RepositoryAccess
+from chalicelib.storage.objects import ObjectGone, ObjectStore
 from chalicelib.storage.registry.blobs import BlobStore
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
 from chalicelib.storage.registry.tags import TagRow, TagStore
@@ -26,13 +26,13 @@ PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ManifestView:
     """A manifest that is kept, as an actor stands to its repository, with what it says of itself.
 
     `tags` are those that name it now, where they are asked for.
     """
 
-    standing: Standing
+    repository_access: RepositoryAccess
     manifest: Manifest
     row: ManifestRow
     image: Image
@@ -45,7 +45,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
+class ImageView:
     """A manifest with the tags of a page that name it; `started_at` is when the first of them that is told began to."""
 
     digest: Digest
@@ -54,10 +54,10 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ImagePage:
     """Some images, the latest first; `following` is where the next page begins, None where there is none."""
 
-    images: Sequence[Tagged]
+    images: Sequence[ImageView]
     following: str | None = None
 
 
@@ -76,19 +76,19 @@ class Images:
         self._access, self._manifests, self._tags = access, manifests, tags
         self._blobs, self._objects, self._clock = blobs, objects, clock
 
-    def get(self, actor: Actor, name: RepositoryName, digest: str, role: Role = Role.READ) -> Shown:
+    def get(self, actor: Actor, name: RepositoryName, digest: str, role: Role = Role.READ) -> ManifestView:
         """A manifest by its digest, for whom has a role. Raises NothingThere, NameUnknown, Denied."""
-        standing = self._access.standing(actor, name, role)
+        repository_access = self._access.require_role(actor, name, role)
         found = digest_or_none(digest)
         try:
-            row, content = self._manifests.get_whole(standing.repository.id, found) if found else (None, None)
-        except Gone:
+            row, content = self._manifests.get_whole(repository_access.repository.id, found) if found else (None, None)
+        except ObjectGone:
             row, content = None, None
         if found is None or row is None or content is None or not row.is_living:
-            raise NothingThere("manifest", digest)
+            raise ResourceUnknown("manifest", digest)
         manifest = parse_manifest(content, row.media_type, found.algorithm)
-        config = self._config(standing.repository.id, manifest)
-        return Shown(standing, manifest, row, read_image(content, config))
+        config = self._config(repository_access.repository.id, manifest)
+        return ManifestView(repository_access, manifest, row, read_image(content, config))
 
     def _config(self, repository_id: str, manifest: Manifest) -> bytes | None:
         """An image's config; None for what has none, or none that is kept and could be one."""
@@ -100,33 +100,33 @@ class Images:
             return None
         try:
             return self._objects.get(view.blob.s3_key)
-        except Gone:
+        except ObjectGone:
             return None
 
-    def by_id(self, actor: Actor, name: RepositoryName, image_id: str) -> Shown:
+    def by_id(self, actor: Actor, name: RepositoryName, image_id: str) -> ManifestView:
         """An image by what clients of old know it by: its digest without the algorithm. Raises as `get` does."""
         algorithm = next((name for name, length in HEX_LENGTH.items() if length == len(image_id)), "")
         try:
             found = self.get(actor, name, f"{algorithm}:{image_id}")
-        except NothingThere:
-            raise NothingThere("image", image_id) from None
-        return replace(found, tags=self._tags_on(found.standing.repository.id, found.manifest.digest))
+        except ResourceUnknown:
+            raise ResourceUnknown("image", image_id) from None
+        return replace(found, tags=self._tags_on(found.repository_access.repository.id, found.manifest.digest))
 
     def _tags_on(self, repository_id: str, digest: Digest) -> tuple[str, ...]:
         edges = self._manifests.tagged(repository_id, digest)
         return tuple(edge.tag for edge in edges if edge.until > self._clock())
 
-    def page(self, actor: Actor, name: RepositoryName, after: str = "") -> Page:
+    def page(self, actor: Actor, name: RepositoryName, after: str = "") -> ImagePage:
         """Images that tags name, by a page of these, the latest first. Raises NameUnknown, Denied.
 
         One whose tags are on two pages is on both.
         """
-        repository = self._access.standing(actor, name, Role.READ).repository
+        repository = self._access.require_role(actor, name, Role.READ).repository
         rows = list(islice(self._tags.newest(repository.id, after if is_ulid(after) else "", PAGE), PAGE + 1))
         shown, now = rows[:PAGE], self._clock()
         found: dict[Digest, list[TagRow]] = defaultdict(list)
         for row in shown:
             if row.is_alive(now):
                 found[row.digest].append(row)
-        images = [Tagged(one, tags[0].started_at, [tag.name for tag in tags]) for one, tags in found.items()]
-        return Page(images, shown[-1].view_at if len(rows) > PAGE else None)
+        images = [ImageView(one, tags[0].started_at, [tag.name for tag in tags]) for one, tags in found.items()]
+        return ImagePage(images, shown[-1].view_at if len(rows) > PAGE else None)

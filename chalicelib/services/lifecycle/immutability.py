@@ -12,23 +12,23 @@ from dataclasses import astuple, dataclass
 from chalicelib.domain.events import TAGS_FIXED, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.policies import Names, from_text
+from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.timers import SETTLED_S, Due, HasTime, Later
 from chalicelib.services.security import patterns
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.keys.timer_targets import NamespaceTarget, RepositoryTarget, Target, read_target
 from chalicelib.storage.registry.repositories import RepositoryStore
 from chalicelib.storage.registry.tags import TagRow, TagStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # Tags that are looked at together, which one transaction can hold, and repositories that are read at once.
 PAGE, REPOSITORIES = 25, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class ImmutabilityWalk:
     """How far a walk has come: past a repository by its name; in the one of an id, past a tag.
 
     `is_second` is for the walk that comes when all pushes of before are over.
@@ -40,7 +40,7 @@ class Walk:
     tag: str = ""
 
     @classmethod
-    def read(cls, place: str) -> "Walk":
+    def read(cls, place: str) -> "ImmutabilityWalk":
         """The walk that a timer remembers."""
         return cls(*json.loads(place)) if place else cls()
 
@@ -56,7 +56,7 @@ class Immutability:
         tags: TagStore,
         repositories: RepositoryStore,
         accounts: AccountStore,
-        usage: UsageStore,
+        usage: UsageLogStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._tags, self._repositories, self._accounts, self._usage = tags, repositories, accounts, usage
@@ -64,14 +64,14 @@ class Immutability:
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Goes on with a walk, of which there are two. Raises ValueError for what no policy is for."""
-        walk, target = Walk.read(due.place), read_target(due.target)
+        walk, target = ImmutabilityWalk.read(due.place), read_target(due.target)
         left = self._walk(target, walk, has_time)
         now = int(self._clock())
         if left is not None:
             return Later(now, str(left))
-        return None if walk.is_second else Later(now + SETTLED_S, str(Walk(is_second=True)))
+        return None if walk.is_second else Later(now + SETTLED_S, str(ImmutabilityWalk(is_second=True)))
 
-    def _walk(self, target: Target, walk: Walk, has_time: HasTime) -> Walk | None:
+    def _walk(self, target: Target, walk: ImmutabilityWalk, has_time: HasTime) -> ImmutabilityWalk | None:
         """Where the time was up; None at the end."""
         for repository in self._all(target, walk.after):
             tag = walk.tag if walk.repository_id == repository.id else ""
@@ -82,8 +82,8 @@ class Immutability:
                     break
                 tag = rows[-1].name
             else:
-                return Walk(walk.is_second, walk.after, repository.id, tag)
-            walk = Walk(walk.is_second, repository.name.repository)
+                return ImmutabilityWalk(walk.is_second, walk.after, repository.id, tag)
+            walk = ImmutabilityWalk(walk.is_second, repository.name.repository)
         return None
 
     def _page(self, repository: Repository, after: str) -> list[TagRow]:
@@ -109,7 +109,7 @@ class Immutability:
             case _:
                 raise ValueError(f"no policy is for {target}")
 
-    def _rules(self, target: Target, repository: Repository) -> list[Names]:
+    def _rules(self, target: Target, repository: Repository) -> list[TagNames]:
         """The policies as they are now."""
         if isinstance(target, NamespaceTarget):
             namespace = self._accounts.namespace(repository.namespace_id)
@@ -133,10 +133,10 @@ class Immutability:
             transaction.commit()
 
         if names:
-            until_won(attempt)
+            retry_on_conflict(attempt)
 
 
-def _is_free(row: TagRow, rules: Sequence[Names], now: float) -> bool:
+def _is_free(row: TagRow, rules: Sequence[TagNames], now: float) -> bool:
     """Whether a tag is to be fixed: one that lives without an end."""
     return row.is_alive(now) and row.expires_at is None and not row.immutable and patterns.takes(rules, row.name)
 

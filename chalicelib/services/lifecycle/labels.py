@@ -4,19 +4,19 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-from chalicelib.domain.errors import FieldInvalid, NothingThere
+from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
 from chalicelib.domain.events import ADD_LABEL, DELETE_LABEL
-from chalicelib.domain.labels import API, MANIFEST, Label, Wish, of_image
+from chalicelib.domain.labels import API, MANIFEST, Label, NewLabel, of_image
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.lifecycle.images import Images, Shown
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.lifecycle.images import Images, ManifestView
 from chalicelib.services.lifecycle.time_machine import TimeMachine, check_open
 from chalicelib.services.security.access import Access
 from chalicelib.storage.lifecycle.labels import LabelStore
 from chalicelib.storage.registry.manifests import ManifestStore
 from chalicelib.storage.registry.repositories import RepositoryStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # How many may be added to one manifest.
 MOST = 100
@@ -28,7 +28,7 @@ class Labels:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         images: Images,
         time_machine: TimeMachine,
         store: LabelStore,
@@ -48,7 +48,7 @@ class Labels:
         """One of them. Raises as `all` does."""
         return self._one(self._images.get(actor, name, digest), identifier)
 
-    def add(self, actor: Actor, name: RepositoryName, digest: str, wish: Wish) -> Label:
+    def add(self, actor: Actor, name: RepositoryName, digest: str, wish: NewLabel) -> Label:
         """Adds a label; one that says how long tags live gives those that name the manifest their ends first.
 
         Cut off between the two, it is asked for again: the ends stay the same. Raises FieldInvalid, TagImmutable,
@@ -60,11 +60,11 @@ class Labels:
         if seconds is not None:
             self._time_machine.end_after(actor, name, shown.manifest.digest, seconds)
         label = Label(str(uuid4()), wish.key, wish.value, API, wish.kind)
-        until_won(lambda: self._add(actor, self._writable(actor, name, digest), label))
+        retry_on_conflict(lambda: self._add(actor, self._writable(actor, name, digest), label))
         return label
 
-    def _add(self, actor: Actor, shown: Shown, label: Label) -> None:
-        repository_id, digest = shown.standing.repository.id, shown.manifest.digest
+    def _add(self, actor: Actor, shown: ManifestView, label: Label) -> None:
+        repository_id, digest = shown.repository_access.repository.id, shown.manifest.digest
         if len(self._store.of(repository_id, digest, shown.row)) >= MOST:
             raise FieldInvalid("", f"a manifest has at most {MOST} labels that were added to it")
         transaction = Transaction()
@@ -75,18 +75,18 @@ class Labels:
 
     def delete(self, actor: Actor, name: RepositoryName, digest: str, identifier: str) -> None:
         """Takes a label away that was added; the ends that it gave to tags stay. Raises as `add` does."""
-        until_won(lambda: self._delete(actor, self._writable(actor, name, digest), identifier))
+        retry_on_conflict(lambda: self._delete(actor, self._writable(actor, name, digest), identifier))
 
-    def _delete(self, actor: Actor, shown: Shown, identifier: str) -> None:
+    def _delete(self, actor: Actor, shown: ManifestView, identifier: str) -> None:
         label = self._one(shown, identifier)
         if label.source == MANIFEST:
             raise FieldInvalid("", "Cannot delete immutable label")
         transaction = Transaction()
-        self._store.remove(transaction, shown.standing.repository.id, shown.manifest.digest, label)
+        self._store.remove(transaction, shown.repository_access.repository.id, shown.manifest.digest, label)
         self._commit(actor, transaction, DELETE_LABEL, shown, label)
 
-    def _commit(self, actor: Actor, transaction: Transaction, kind: str, shown: Shown, label: Label) -> None:
-        repository = shown.standing.repository
+    def _commit(self, actor: Actor, transaction: Transaction, kind: str, shown: ManifestView, label: Label) -> None:
+        repository = shown.repository_access.repository
         told = {
             "namespace": repository.name.namespace,
             "repo": repository.name.repository,
@@ -100,18 +100,18 @@ class Labels:
         self._repositories.still_normal(transaction, repository)
         transaction.commit()
 
-    def _writable(self, actor: Actor, name: RepositoryName, digest: str) -> Shown:
+    def _writable(self, actor: Actor, name: RepositoryName, digest: str) -> ManifestView:
         shown = self._images.get(actor, name, digest, Role.WRITE)
-        check_open(shown.standing)
+        check_open(shown.repository_access)
         return shown
 
-    def _one(self, shown: Shown, identifier: str) -> Label:
+    def _one(self, shown: ManifestView, identifier: str) -> Label:
         found = next((one for one in self._all(shown) if one.id == identifier), None)
         if found is None:
-            raise NothingThere("label", identifier)
+            raise ResourceUnknown("label", identifier)
         return found
 
-    def _all(self, shown: Shown) -> list[Label]:
+    def _all(self, shown: ManifestView) -> list[Label]:
         digest = shown.manifest.digest
-        own = self._store.of(shown.standing.repository.id, digest, shown.row)
+        own = self._store.of(shown.repository_access.repository.id, digest, shown.row)
         return of_image(digest, shown.image.labels, shown.manifest.annotations) + own

@@ -5,25 +5,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from chalicelib.domain.errors import AlreadyThere, Denied, FieldInvalid, NothingThere, Unauthenticated
+from chalicelib.domain.errors import AlreadyThere, Denied, FieldInvalid, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
-from chalicelib.domain.policies import MOST, Kind, Names, Policy, Prune
+from chalicelib.domain.policies import MOST, Policy, PolicyKind, Prune, TagNames
 from chalicelib.domain.timers import IMMUTABILITY, PRUNE
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security import patterns
 from chalicelib.services.security.access import Access
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.lifecycle.policies import Owner, PolicyStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.lifecycle.policies import PolicyOwner, PolicyStore
+from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
-TIMERS = {Kind.PRUNE: PRUNE, Kind.IMMUTABILITY: IMMUTABILITY}
-Alter = Callable[[Owner, Transaction, list[Policy]], tuple[str, Policy]]
+TIMERS = {PolicyKind.PRUNE: PRUNE, PolicyKind.IMMUTABILITY: IMMUTABILITY}
+Alter = Callable[[PolicyOwner, Transaction, list[Policy]], tuple[str, Policy]]
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class PolicyHolder:
     """Whose policies: an organization's, a repository's, or, with neither, one's own namespace's."""
 
     organization: str = ""
@@ -31,7 +31,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PolicyRequest:
     """What somebody wants of a policy, as it was written; `method` is None for one of immutability."""
 
     pattern: str | None = None
@@ -40,9 +40,9 @@ class Asked:
     value: object = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PolicyKind:
         """Which kind of policy."""
-        return Kind.IMMUTABILITY if self.method is None else Kind.PRUNE
+        return PolicyKind.IMMUTABILITY if self.method is None else PolicyKind.PRUNE
 
     def policy(self, uuid: str) -> Policy:
         """The policy of that. Raises FieldInvalid in Quay's words."""
@@ -51,7 +51,7 @@ class Asked:
             raise FieldInvalid("", "tag_pattern is required and must be a non-empty string")
         if self.pattern:
             patterns.check(self.pattern)
-        return Policy(uuid, Names(self.pattern or None, self.matches), prune)
+        return Policy(uuid, TagNames(self.pattern or None, self.matches), prune)
 
 
 class Policies:
@@ -60,25 +60,25 @@ class Policies:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         accounts: AccountStore,
         store: PolicyStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._usage, self._accounts, self._store, self._clock = access, usage, accounts, store, clock
 
-    def list(self, actor: Actor, holder: Holder, kind: Kind) -> Sequence[Policy]:
+    def list(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind) -> Sequence[Policy]:
         """All of a kind, the oldest first."""
         return self._store.of(self.owner(actor, holder), kind)
 
-    def get(self, actor: Actor, holder: Holder, kind: Kind, uuid: str) -> Policy:
+    def get(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, uuid: str) -> Policy:
         """One of them."""
         return _known(self.list(actor, holder, kind), uuid)
 
-    def create(self, actor: Actor, holder: Holder, asked: Asked) -> Policy:
+    def create(self, actor: Actor, holder: PolicyHolder, asked: PolicyRequest) -> Policy:
         """Makes one, which is followed at once. Raises FieldInvalid, AlreadyThere."""
 
-        def alter(owner: Owner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+        def alter(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
             made = asked.policy(str(uuid4()))
             _check_new(owner, made, others)
             self._store.put(transaction, owner, made, int(self._clock()))
@@ -87,10 +87,10 @@ class Policies:
 
         return self._change(actor, holder, asked.kind, alter)
 
-    def change(self, actor: Actor, holder: Holder, uuid: str, asked: Asked) -> Policy:
+    def change(self, actor: Actor, holder: PolicyHolder, uuid: str, asked: PolicyRequest) -> Policy:
         """Says a policy anew. Raises as `create` does."""
 
-        def alter(owner: Owner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+        def alter(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
             changed = asked.policy(uuid)
             others.remove(_known(others, uuid))
             _check_new(owner, changed, others)
@@ -100,10 +100,10 @@ class Policies:
 
         return self._change(actor, holder, asked.kind, alter)
 
-    def delete(self, actor: Actor, holder: Holder, kind: Kind, uuid: str) -> None:
+    def delete(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, uuid: str) -> None:
         """Takes one away; what it has done stays done."""
 
-        def alter(owner: Owner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+        def alter(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
             gone = _known(others, uuid)
             others.remove(gone)
             self._store.remove(transaction, owner, uuid)
@@ -111,19 +111,19 @@ class Policies:
 
         self._change(actor, holder, kind, alter)
 
-    def owner(self, actor: Actor, holder: Holder) -> Owner:
+    def owner(self, actor: Actor, holder: PolicyHolder) -> PolicyOwner:
         """Whose policies the actor may see and change."""
         if holder.repository is not None:
-            standing = self._access.standing(actor, holder.repository, Role.ADMIN)
-            return Owner(standing.row, standing.repository)
+            repository_access = self._access.require_role(actor, holder.repository, Role.ADMIN)
+            return PolicyOwner(repository_access.row, repository_access.repository)
         if holder.organization:
             namespace_id = self._administered(actor, holder.organization)
         else:
-            namespace_id = self._access.oneself(actor)
+            namespace_id = self._access.require_user(actor)
         row = self._accounts.namespace(namespace_id)
         if row is None or row.state != "live":
-            raise NothingThere("namespace", holder.organization or actor.name)
-        return Owner(row)
+            raise ResourceUnknown("namespace", holder.organization or actor.name)
+        return PolicyOwner(row)
 
     def _administered(self, actor: Actor, organization: str) -> str:
         try:
@@ -132,14 +132,14 @@ class Policies:
             # Quay tells strangers of policies what it tells everybody else.
             raise Denied(organization, "administer") from None
 
-    def _change(self, actor: Actor, holder: Holder, kind: Kind, alter: Alter) -> Policy:
+    def _change(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, alter: Alter) -> Policy:
         """Alters the policies of a kind, with the record and the timer of who follows them, over what was read."""
 
         def attempt() -> Policy:
             owner, transaction = self.owner(actor, holder), Transaction()
             policies = self._store.of(owner, kind)
             action, policy = alter(owner, transaction, policies)
-            rules = [one.names for one in policies] if kind is Kind.IMMUTABILITY else None
+            rules = [one.names for one in policies] if kind is PolicyKind.IMMUTABILITY else None
             self._store.seal(transaction, owner, rules)
             if action != "delete":
                 transaction.put(timer(TIMERS[kind], owner.target, int(self._clock())))
@@ -147,9 +147,9 @@ class Policies:
             transaction.commit()
             return policy
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
-    def _record(self, actor: Actor, transaction: Transaction, owner: Owner, kind: str, policy: Policy) -> None:
+    def _record(self, actor: Actor, transaction: Transaction, owner: PolicyOwner, kind: str, policy: Policy) -> None:
         told: dict[str, object] = {
             "policy_uuid": policy.uuid,
             "tag_pattern": policy.names.pattern,
@@ -165,8 +165,8 @@ class Policies:
         self._usage.record(actor, transaction, kind, owner.repository, told)
 
 
-def _word(owner: Owner, kind: Kind) -> str:
-    if kind is Kind.IMMUTABILITY:
+def _word(owner: PolicyOwner, kind: PolicyKind) -> str:
+    if kind is PolicyKind.IMMUTABILITY:
         return "immutability"
     return "repository_autoprune" if owner.repository else "namespace_autoprune"
 
@@ -174,11 +174,11 @@ def _word(owner: Owner, kind: Kind) -> str:
 def _known(policies: Sequence[Policy], uuid: str) -> Policy:
     found = next((policy for policy in policies if policy.uuid == uuid), None)
     if found is None:
-        raise NothingThere("policy", uuid)
+        raise ResourceUnknown("policy", uuid)
     return found
 
 
-def _check_new(owner: Owner, policy: Policy, others: Sequence[Policy]) -> None:
+def _check_new(owner: PolicyOwner, policy: Policy, others: Sequence[Policy]) -> None:
     if any(policy.is_like(other) for other in others):
         if policy.prune is None:
             raise AlreadyThere("A policy with the same tag_pattern already exists")

@@ -12,21 +12,21 @@ from dataclasses import astuple, dataclass, replace
 from chalicelib.domain.events import TAG_PRUNED, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.policies import Kind, Policy
+from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.domain.repositories import Mode, Repository
-from chalicelib.domain.signature_tags import is_sibling
+from chalicelib.domain.signature_tags import is_signature_tag
 from chalicelib.domain.timers import Due, HasTime, Later
-from chalicelib.services.registry.tags import TagMoves
+from chalicelib.services.registry.tags import TagChanges
 from chalicelib.services.security import patterns
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.keys.timer_targets import NamespaceTarget, RepositoryTarget, Target, read_target
 from chalicelib.storage.lifecycle.policies import PolicyStore
 from chalicelib.storage.registry.manifests import ManifestStore
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryStore
 from chalicelib.storage.registry.tags import TagRow, TagStore
-from chalicelib.storage.table import Batch, Transaction, until_won
+from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 
 HOUR_S = 3600
 # Tags that are looked at together, those of them that go in one transaction, and repositories that are read at once.
@@ -34,7 +34,7 @@ PAGE, TAGS_AT_ONCE, REPOSITORIES = 100, 10, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class PruneCursor:
     """How far a round has come: past the repository of a name, `after`.
 
     In the next one, if it is still the one of this id, it has come to a policy, of whose tags `seen` were counted, the
@@ -48,24 +48,24 @@ class Spot:
     before: str = ""
 
     @classmethod
-    def read(cls, place: str) -> "Spot":
+    def read(cls, place: str) -> "PruneCursor":
         """The spot that a timer remembers."""
         return cls(*json.loads(place)) if place else cls()
 
     def __str__(self) -> str:
         return json.dumps(astuple(self))
 
-    def within(self, repository_id: str) -> "Spot":
+    def within(self, repository_id: str) -> "PruneCursor":
         """The same in a repository, whose beginning it is unless it is the one that was being looked at."""
-        return self if self.repository_id == repository_id else Spot(self.after, repository_id)
+        return self if self.repository_id == repository_id else PruneCursor(self.after, repository_id)
 
-    def under(self, policy: str) -> "Spot":
+    def under(self, policy: str) -> "PruneCursor":
         """The same under a policy, likewise."""
-        return self if self.policy == policy else Spot(self.after, self.repository_id, policy)
+        return self if self.policy == policy else PruneCursor(self.after, self.repository_id, policy)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class PruneCandidate:
     """A tag that a policy is about; `rank` is 1 for the latest of those."""
 
     row: TagRow
@@ -73,20 +73,22 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class PruneRound:
     """One round over what policies are for: by which, where they lie, and through which repositories."""
 
     policies: Callable[[], Sequence[Policy]]
     repositories: Iterator[Repository]
 
 
-class Candidates:
+class PruneCandidates:
     """Which tags of a repository a policy is about, the latest first."""
 
     def __init__(self, tags: TagStore, clock: Callable[[], float] = time.time) -> None:
         self._tags, self._clock = tags, clock
 
-    def pages(self, repository_id: str, policy: Policy, spot: Spot) -> Iterator[tuple[list[Candidate], Spot]]:
+    def pages(
+        self, repository_id: str, policy: Policy, spot: PruneCursor
+    ) -> Iterator[tuple[list[PruneCandidate], PruneCursor]]:
         """Those past a spot, some at a time, each time with the spot that is reached."""
         for shown in _pages(self._tags.newest(repository_id, self._first(policy, spot), PAGE)):
             rows = self._tags.get_all(repository_id, [row.name for row in shown])
@@ -96,11 +98,11 @@ class Candidates:
                 # One that has begun another life meanwhile is among the latest.
                 if row is not None and row.life == old.life and self.is_one(row, policy):
                     spot = replace(spot, seen=spot.seen + 1)
-                    found.append(Candidate(row, spot.seen))
+                    found.append(PruneCandidate(row, spot.seen))
             spot = replace(spot, before=shown[-1].view_at)
             yield found, spot
 
-    def _first(self, policy: Policy, spot: Spot) -> str:
+    def _first(self, policy: Policy, spot: PruneCursor) -> str:
         """The life before which tags are looked at: where it goes by age, the young ones need no look."""
         age_s = policy.prune.age_s if policy.prune else None
         if spot.before or age_s is None:
@@ -109,7 +111,7 @@ class Candidates:
 
     def is_one(self, row: TagRow, policy: Policy) -> bool:
         """Whether a policy is about a tag."""
-        is_free = row.is_alive(self._clock()) and not row.immutable and not is_sibling(row.name)
+        is_free = row.is_alive(self._clock()) and not row.immutable and not is_signature_tag(row.name)
         return is_free and patterns.finds(policy.names, row.name)
 
 
@@ -123,19 +125,19 @@ class Pruning:
         manifests: ManifestStore,
         repositories: RepositoryStore,
         accounts: AccountStore,
-        usage: UsageStore,
+        usage: UsageLogStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._tags, self._manifests = store, tags, manifests
         self._repositories, self._accounts, self._usage = repositories, accounts, usage
-        self._clock, self._candidates = clock, Candidates(tags, clock)
+        self._clock, self._candidates = clock, PruneCandidates(tags, clock)
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Goes on with a round, or begins the next an hour after one; without policies there is none.
 
         Raises ValueError for what no policy is for.
         """
-        spot = Spot.read(due.place)
+        spot = PruneCursor.read(due.place)
         found = self._round(read_target(due.target), spot)
         policies = sorted(found.policies(), key=lambda one: one.uuid) if found else []
         if found is None or not policies:
@@ -144,14 +146,15 @@ class Pruning:
         now = int(self._clock())
         return Later(now, str(left)) if left else Later(now + HOUR_S)
 
-    def _round(self, target: Target, spot: Spot) -> Round | None:
+    def _round(self, target: Target, spot: PruneCursor) -> PruneRound | None:
         match target:
             case NamespaceTarget(namespace_id):
                 namespace = self._accounts.namespace(namespace_id)
                 if namespace is None or namespace.state != "live":
                     return None
-                return Round(
-                    lambda: self._store.of_namespace(namespace_id, Kind.PRUNE), self._all(namespace_id, namespace, spot)
+                return PruneRound(
+                    lambda: self._store.of_namespace(namespace_id, PolicyKind.PRUNE),
+                    self._all(namespace_id, namespace, spot),
                 )
             case RepositoryTarget(repository_id):
                 row = self._repositories.get(repository_id)
@@ -160,15 +163,19 @@ class Pruning:
                 name = RepositoryName(row.namespace, row.name)
                 # One that was deleted may be restored: its policies wait for that.
                 repositories = [Repository(repository_id, row.namespace_id, name)] if row.is_live else []
-                return Round(lambda: self._store.of_repository(repository_id, Kind.PRUNE), iter(repositories))
+                return PruneRound(
+                    lambda: self._store.of_repository(repository_id, PolicyKind.PRUNE), iter(repositories)
+                )
         raise ValueError(f"no policy is for {target}")
 
-    def _all(self, namespace_id: str, namespace: NamespaceRow, spot: Spot) -> Iterator[Repository]:
+    def _all(self, namespace_id: str, namespace: NamespaceRow, spot: PruneCursor) -> Iterator[Repository]:
         for row in self._repositories.in_namespace(namespace_id, spot.after, REPOSITORIES):
             if row.mode == Mode.NORMAL.value:
                 yield Repository(row.repository_id, namespace_id, RepositoryName(namespace.name, row.name))
 
-    def _run(self, found: Round, policies: Sequence[Policy], spot: Spot, has_time: HasTime) -> Spot | None:
+    def _run(
+        self, found: PruneRound, policies: Sequence[Policy], spot: PruneCursor, has_time: HasTime
+    ) -> PruneCursor | None:
         """Where the time was up; None at the end of the round."""
         for repository in found.repositories:
             spot = spot.within(repository.id)
@@ -178,12 +185,12 @@ class Pruning:
                 left = self._follow(found, repository, policy, spot.under(policy.uuid), has_time)
                 if left is not None:
                     return left
-            spot = Spot(after=repository.name.repository)
+            spot = PruneCursor(after=repository.name.repository)
         return None
 
     def _follow(
-        self, found: Round, repository: Repository, policy: Policy, spot: Spot, has_time: HasTime
-    ) -> Spot | None:
+        self, found: PruneRound, repository: Repository, policy: Policy, spot: PruneCursor, has_time: HasTime
+    ) -> PruneCursor | None:
         """Follows one policy in one repository."""
         if not has_time():
             return spot
@@ -196,11 +203,11 @@ class Pruning:
                 return reached
         return None
 
-    def _goes(self, policy: Policy, one: Candidate) -> bool:
+    def _goes(self, policy: Policy, one: PruneCandidate) -> bool:
         prune = policy.prune
         return prune is not None and prune.takes(one.rank, one.row.started_at, self._clock())
 
-    def _prune(self, found: Round, repository: Repository, policy: Policy, going: Sequence[TagRow]) -> bool:
+    def _prune(self, found: PruneRound, repository: Repository, policy: Policy, going: Sequence[TagRow]) -> bool:
         """Takes tags away that are as they were; False where nothing may be pruned any more."""
 
         def attempt() -> bool:
@@ -218,13 +225,13 @@ class Pruning:
             self._take(repository, policy, [row for row in rows if self._candidates.is_one(row, policy)], namespace.row)
             return True
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
     def _take(self, repository: Repository, policy: Policy, rows: Sequence[TagRow], namespace: NamespaceRow) -> None:
         if not rows:
             return
         transaction, now = Transaction(), self._clock()
-        moves = TagMoves(transaction, repository, (self._manifests, self._tags), int(now))
+        moves = TagChanges(transaction, repository, (self._manifests, self._tags), int(now))
         for row in rows:
             moves.end(row)
             self._usage.record(transaction, _event(repository, policy, row, now))

@@ -18,7 +18,7 @@ MOST_MANIFESTS, MOST_LOOKS, MOST_BLOBS = 100, 300, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ReclaimableManifest:
     """A manifest or a blob that goes; `is_shared` is for a blob whose bytes another repository keeps."""
 
     digest: Digest
@@ -27,14 +27,14 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class ReclaimableManifests:
     """What goes, or, with `is_whole` off, where manifests were too many to be looked at, at least that.
 
     `following` is the blob past which the next page goes on.
     """
 
-    manifests: tuple[Lost, ...] = ()
-    blobs: tuple[Lost, ...] = ()
+    manifests: tuple[ReclaimableManifest, ...] = ()
+    blobs: tuple[ReclaimableManifest, ...] = ()
     following: str | None = None
     is_whole: bool = True
 
@@ -44,7 +44,7 @@ class Loss:
         return sum(lost.size for lost in (*self.manifests, *self.blobs) if not lost.is_shared)
 
 
-class _Going:
+class _Walk:
     """The manifests of a repository that go with tags, found one after the other."""
 
     def __init__(self, names: Mapping[Digest, Iterable[str]], at: float) -> None:
@@ -60,27 +60,29 @@ class _Going:
         self.queue.append(digest)
 
 
-class Losses:
+class Reclaimable:
     """What tags take with them."""
 
     def __init__(self, manifests: ManifestStore, blobs: BlobStore, tags: TagStore, garbage: GarbageStore) -> None:
         self._manifests, self._blobs, self._tags, self._garbage = manifests, blobs, tags, garbage
 
-    def of(self, repository_id: str, names: Mapping[Digest, Iterable[str]], at: float, after: str = "") -> Loss:
+    def of(
+        self, repository_id: str, names: Mapping[Digest, Iterable[str]], at: float, after: str = ""
+    ) -> ReclaimableManifests:
         """What goes, once the window has passed, when tags end at a second; `names` are they by what they name.
 
         With `after` only blobs past one are told, and no manifests.
         """
-        going = _Going(names, at)
+        going = _Walk(names, at)
         for _ in range(MOST_LOOKS):
             if not going.queue or len(going.rows) == MOST_MANIFESTS:
                 break
             self._look(repository_id, going, going.queue.popleft())
         blobs, following = self._lost_blobs(repository_id, going, after)
-        lost = tuple(Lost(digest, row.size) for digest, row in going.rows.items())
-        return Loss(() if after else lost, blobs, following, not going.queue)
+        lost = tuple(ReclaimableManifest(digest, row.size) for digest, row in going.rows.items())
+        return ReclaimableManifests(() if after else lost, blobs, following, not going.queue)
 
-    def _look(self, repository_id: str, going: _Going, digest: Digest) -> None:
+    def _look(self, repository_id: str, going: _Walk, digest: Digest) -> None:
         """Adds a manifest that nothing else keeps, and looks at what it kept next."""
         row, content = (None, None) if digest in going.rows else self._manifests.get_whole(repository_id, digest)
         if row is None or content is None or not row.is_living or self._is_kept(repository_id, going, digest, row):
@@ -93,7 +95,7 @@ class Losses:
         for life in self._tags.sibling_lives(repository_id, digest):
             going.name(life.digest, life.name)
 
-    def _is_kept(self, repository_id: str, going: _Going, digest: Digest, row: ManifestRow) -> bool:
+    def _is_kept(self, repository_id: str, going: _Walk, digest: Digest, row: ManifestRow) -> bool:
         """Whether another tag, a living subject or a living parent keeps a manifest."""
         named = going.tags.get(digest, set())
         edges = self._manifests.tagged(repository_id, digest)
@@ -106,12 +108,14 @@ class Losses:
         pages = self._garbage.parents(repository_id, digest)
         return any(self._lives(repository_id, going, (edge.manifest for edge in page)) for page in pages)
 
-    def _lives(self, repository_id: str, going: _Going, digests: Iterable[Digest]) -> bool:
+    def _lives(self, repository_id: str, going: _Walk, digests: Iterable[Digest]) -> bool:
         """Whether any of these manifests stays."""
         others = {digest for digest in digests if digest not in going.rows}
         return any(row.is_living for row in self._manifests.get_all(repository_id, others).values())
 
-    def _lost_blobs(self, repository_id: str, going: _Going, after: str) -> tuple[tuple[Lost, ...], str | None]:
+    def _lost_blobs(
+        self, repository_id: str, going: _Walk, after: str
+    ) -> tuple[tuple[ReclaimableManifest, ...], str | None]:
         named = {blob.digest for manifest in going.manifests.values() for blob in manifest.blobs}
         past = sorted((digest for digest in named if str(digest) > after), key=str)
         batch = Batch()
@@ -121,13 +125,13 @@ class Losses:
         if reads:
             batch.read()
         lost = [
-            Lost(digest, read.row.size, self._is_shared(repository_id, digest))
+            ReclaimableManifest(digest, read.row.size, self._is_shared(repository_id, digest))
             for digest, read in reads
             if read.row is not None and not self._is_used(repository_id, going, digest)
         ]
         return tuple(lost), str(past[MOST_BLOBS - 1]) if len(past) > MOST_BLOBS else None
 
-    def _is_used(self, repository_id: str, going: _Going, digest: Digest) -> bool:
+    def _is_used(self, repository_id: str, going: _Walk, digest: Digest) -> bool:
         pages = self._garbage.users(repository_id, digest)
         return any(self._lives(repository_id, going, (edge.manifest for edge in page)) for page in pages)
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import LARGEST_BODY, SMALLEST_PART
-from chalicelib.services.registry.direct_uploads import Arrivals
+from chalicelib.services.registry.direct_uploads import DirectUploads
 from chalicelib.storage import bucket_keys
 from chalicelib.storage.lifecycle.reconcile import ReconcileRow, ReconcileStore
-from chalicelib.storage.objects import Gone, ObjectStore, Stored
+from chalicelib.storage.objects import ObjectGone, ObjectStore, StoredObject
 from chalicelib.storage.registry.blobs import BlobStore
 from chalicelib.storage.registry.manifests import ManifestStore
 
@@ -25,7 +25,7 @@ LARGEST_WHOLE = max(LARGEST_BODY, SMALLEST_PART)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReconcileRun:
     """One run: objects looked at, objects removed and their bytes, and whether it ended a round."""
 
     looked_at: int = 0
@@ -39,7 +39,7 @@ class Reconcile:
 
     def __init__(
         self,
-        arrivals: Arrivals,
+        arrivals: DirectUploads,
         blobs: BlobStore,
         manifests: ManifestStore,
         objects: ObjectStore,
@@ -51,12 +51,12 @@ class Reconcile:
         self._objects, self._store = objects, store
         self._settled_s, self._clock = settled_s, clock
 
-    def run(self, has_time: Callable[[], bool]) -> Run:
+    def run(self, has_time: Callable[[], bool]) -> ReconcileRun:
         """Goes on with the round while there is time, at least by a list of a thousand keys. Raises Unavailable."""
-        place, looked_at, removed = self._store.place(), 0, list[Stored]()
+        place, looked_at, removed = self._store.place(), 0, list[StoredObject]()
         if not place.is_under_way:
             if self._clock() < place.ended_at + ROUND_S:
-                return Run()
+                return ReconcileRun()
             place.begin(int(self._clock()) - self._settled_s)
         for prefix in (bucket_keys.BODIES, bucket_keys.INCOMING):
             if place.after > prefix and not place.after.startswith(prefix):
@@ -74,14 +74,14 @@ class Reconcile:
         self._store.put(place)
         return _run(looked_at, removed, ended_round=True)
 
-    def _removed(self, page: Sequence[Stored], place: ReconcileRow) -> list[Stored]:
+    def _removed(self, page: Sequence[StoredObject], place: ReconcileRow) -> list[StoredObject]:
         old = {entry.key: entry for entry in page if entry.written_at < place.bound}
         arrived = {key: digest for key in old if (digest := bucket_keys.edge_digest(key))}
         gone = self._arrivals.remove_unnamed(arrived) if arrived else []
         unseen = [entry for key, entry in old.items() if key not in arrived and entry.written_at >= place.seen_until]
         return [old[key] for key in gone] + [entry for entry in unseen if self._is_removed(entry)]
 
-    def _is_removed(self, entry: Stored) -> bool:
+    def _is_removed(self, entry: StoredObject) -> bool:
         """Removes an object that nobody names by the digest of its bytes; whether it did."""
         repository_id = bucket_keys.body_owner(entry.key)
         if repository_id is not None:
@@ -90,10 +90,10 @@ class Reconcile:
             return self._is_dropped(entry, lambda digest: entry.key in self._blobs.named([digest]))
         return False
 
-    def _is_dropped(self, entry: Stored, is_named: Callable[[Digest], bool]) -> bool:
+    def _is_dropped(self, entry: StoredObject, is_named: Callable[[Digest], bool]) -> bool:
         try:
             content = self._objects.get(entry.key)
-        except Gone:
+        except ObjectGone:
             return False
         if any(is_named(Digest.of(content, algorithm)) for algorithm in ("sha256", "sha512")):
             return False
@@ -106,5 +106,5 @@ class Reconcile:
         return row is not None and row.s3_key == s3_key
 
 
-def _run(looked_at: int, removed: Sequence[Stored], *, ended_round: bool) -> Run:
-    return Run(looked_at, len(removed), sum(entry.size for entry in removed), ended_round)
+def _run(looked_at: int, removed: Sequence[StoredObject], *, ended_round: bool) -> ReconcileRun:
+    return ReconcileRun(looked_at, len(removed), sum(entry.size for entry in removed), ended_round)

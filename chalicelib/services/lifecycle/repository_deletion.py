@@ -4,23 +4,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import NothingThere, RestoreTaken, RestoreTooLate
+from chalicelib.domain.errors import ResourceUnknown, RestoreTaken, RestoreTooLate
 from chalicelib.domain.events import RESTORE_REPOSITORY
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.timers import Due, HasTime, Later
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.security.access import Access, Place, refusal
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.lifecycle.repository_deletion import DeletionStore
-from chalicelib.storage.registry.repositories import DELETED, GoneRow, RepositoryRow, RepositoryStore
-from chalicelib.storage.table import LostRace, Transaction, until_won
+from chalicelib.storage.lifecycle.repository_deletion import RepositoryDeletionStore
+from chalicelib.storage.registry.repositories import DELETED, DeletedRepositoryRow, RepositoryRow, RepositoryStore
+from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class DeletedRepository:
     """A repository that can be brought back until a second. `name` is its own, without its namespace's."""
 
     id: str
@@ -32,14 +32,14 @@ class Deleted:
     restorable_until: int
 
 
-class Deletions:
+class RepositoryDeletion:
     """Deleted repositories. `settled_s` is how long after a delete a push that began before it may still write."""
 
     def __init__(
         self,
         access: Access,
-        usage: Usage,
-        store: DeletionStore,
+        usage: UsageLog,
+        store: RepositoryDeletionStore,
         repositories: RepositoryStore,
         accounts: AccountStore,
         settled_s: int,
@@ -49,7 +49,7 @@ class Deletions:
         self._repositories, self._accounts = repositories, accounts
         self._settled_s, self._clock = settled_s, clock
 
-    def of_namespace(self, actor: Actor, namespace: str) -> list[Deleted]:
+    def of_namespace(self, actor: Actor, namespace: str) -> list[DeletedRepository]:
         """What can be brought back in a namespace, for those who administer it, the last deleted first.
 
         Raises NothingThere, Unauthenticated, Denied.
@@ -66,12 +66,12 @@ class Deletions:
         Raises RestoreTaken when the name is another's now, RestoreTooLate when something may be gone already,
         NothingThere, NameInvalid, Unauthenticated, Denied.
         """
-        return until_won(lambda: self._restore(actor, repository_id, name))
+        return retry_on_conflict(lambda: self._restore(actor, repository_id, name))
 
     def _restore(self, actor: Actor, repository_id: str, name: str | None) -> RepositoryName:
         found = self._store.find(repository_id)
         if found is None:
-            raise NothingThere("deleted repository", repository_id)
+            raise ResourceUnknown("deleted repository", repository_id)
         back, gone = found
         namespace = self._accounts.namespace(back.namespace_id)
         place = self._administered(actor, namespace.name if namespace else back.namespace)
@@ -85,16 +85,16 @@ class Deletions:
         self._usage.record(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
         try:
             transaction.commit()
-        except LostRace:
+        except WriteConflict:
             if self._repositories.find(place.id, full) is not None:
                 raise RestoreTaken(str(full)) from None
             raise
         return full
 
-    def _administered(self, actor: Actor, namespace: str) -> Place:
+    def _administered(self, actor: Actor, namespace: str) -> NamespaceAccess:
         place = self._access.place(actor, namespace)
         if place is None:
-            raise NothingThere("namespace", namespace)
+            raise ResourceUnknown("namespace", namespace)
         if not place.is_admin or not allows(actor.scopes, REPO_ADMIN):
             raise refusal(actor, namespace, "administer")
         return place
@@ -115,10 +115,10 @@ class Deletions:
         end = gone.deleted_at + max(self._window_s(back.namespace_id), self._settled_s)
         if end > self._clock():
             return Later(end)
-        until_won(lambda: self._store.begin(back, gone))
+        retry_on_conflict(lambda: self._store.begin(back, gone))
         return self._take(back, gone, has_time)
 
-    def _take(self, back: RepositoryRow, gone: GoneRow, has_time: HasTime) -> Later | None:
+    def _take(self, back: RepositoryRow, gone: DeletedRepositoryRow, has_time: HasTime) -> Later | None:
         now = int(self._clock())
         while self._store.take(back, now):
             if not has_time():
@@ -127,8 +127,8 @@ class Deletions:
         return None
 
 
-def _deleted(row: GoneRow, namespace: str, window_s: int) -> Deleted:
-    return Deleted(
+def _deleted(row: DeletedRepositoryRow, namespace: str, window_s: int) -> DeletedRepository:
+    return DeletedRepository(
         row.repository_id,
         namespace,
         row.name,

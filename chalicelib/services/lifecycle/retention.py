@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import NothingThere
+from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
-from chalicelib.domain.policies import Kind, Policy
+from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.timers import PRUNE
-from chalicelib.services.lifecycle.policies import Asked, Holder, Policies
-from chalicelib.services.lifecycle.pruning import PAGE, REPOSITORIES, Candidates, Spot
-from chalicelib.services.lifecycle.reclaimable import Loss, Losses
-from chalicelib.services.security.access import Access, Standing
+from chalicelib.services.lifecycle.policies import Policies, PolicyHolder, PolicyRequest
+from chalicelib.services.lifecycle.pruning import PAGE, REPOSITORIES, PruneCandidates, PruneCursor
+from chalicelib.services.lifecycle.reclaimable import Reclaimable, ReclaimableManifests
+from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.services.security.sealing import PageTokens
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.lifecycle.policies import Owner, PolicyStore
+from chalicelib.storage.lifecycle.policies import PolicyOwner, PolicyStore
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryStore
 from chalicelib.storage.registry.tags import TagRow, TagStore
 from chalicelib.storage.timers import TimerStore
@@ -30,7 +30,7 @@ EXPIRATION, POLICY = "expiration", "policy"
 
 
 @dataclass(frozen=True, slots=True)
-class Pruner:
+class PruningPolicy:
     """A policy that is about a tag: of the whole namespace or not, and when it takes the tag, None for not now."""
 
     policy: Policy
@@ -39,7 +39,7 @@ class Pruner:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class TagRetention:
     """What happens to a tag: when it ends and why, None where it stays; when its content goes; and what goes then.
 
     Where it stays, the loss is what would go if somebody deleted it now. `pruners` are told to administrators.
@@ -49,21 +49,21 @@ class Fate:
     ends_at: int | None
     cause: str | None
     window_s: int
-    pruners: tuple[Pruner, ...]
-    loss: Loss
+    pruners: tuple[PruningPolicy, ...]
+    loss: ReclaimableManifests
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class PrunePreview:
     """Tags that a policy would take, the losses of their repositories, and where the next page goes on."""
 
     tags: tuple[tuple[Repository, TagRow], ...]
-    losses: tuple[Loss, ...]
+    losses: tuple[ReclaimableManifests, ...]
     window_s: int
     following: str | None
 
 
-class Fates:
+class Retention:
     """Fates of tags."""
 
     def __init__(
@@ -74,46 +74,48 @@ class Fates:
         tags: TagStore,
         repositories: RepositoryStore,
         accounts: AccountStore,
-        losses: Losses,
+        losses: Reclaimable,
         pages: PageTokens,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._policies, self._store, self._tags = access, policies, store, tags
         self._repositories, self._accounts, self._losses = repositories, accounts, losses
-        self._pages, self._clock, self._candidates = pages, clock, Candidates(tags, clock)
+        self._pages, self._clock, self._candidates = pages, clock, PruneCandidates(tags, clock)
 
-    def of(self, actor: Actor, name: RepositoryName, tag: str, after: str = "") -> Fate:
+    def of(self, actor: Actor, name: RepositoryName, tag: str, after: str = "") -> TagRetention:
         """The fate of a tag; `after` is the blob past which its loss is told.
 
         Raises NothingThere, NameUnknown, Denied.
         """
-        standing = self._access.standing(actor, name, Role.READ)
-        row = self._tags.get(standing.repository.id, tag)
-        namespace = self._accounts.namespace(standing.repository.namespace_id)
+        repository_access = self._access.require_role(actor, name, Role.READ)
+        row = self._tags.get(repository_access.repository.id, tag)
+        namespace = self._accounts.namespace(repository_access.repository.namespace_id)
         if row is None or namespace is None or not row.is_alive(self._clock()):
-            raise NothingThere("tag", tag)
-        pruners = tuple(self._pruners(standing, row))
+            raise ResourceUnknown("tag", tag)
+        pruners = tuple(self._pruners(repository_access, row))
         ends = [(one.prunes_at, POLICY) for one in pruners if one.prunes_at is not None]
         ends += [(row.expires_at, EXPIRATION)] if row.expires_at is not None else []
         ends_at, cause = min(ends, default=(None, None))
         at = self._clock() if ends_at is None else ends_at
-        loss = self._losses.of(standing.repository.id, {row.digest: [tag]}, at, after)
-        return Fate(row, ends_at, cause, namespace.window_s, pruners if standing.has(Role.ADMIN) else (), loss)
+        loss = self._losses.of(repository_access.repository.id, {row.digest: [tag]}, at, after)
+        return TagRetention(
+            row, ends_at, cause, namespace.window_s, pruners if repository_access.has(Role.ADMIN) else (), loss
+        )
 
-    def _pruners(self, standing: Standing, row: TagRow) -> Iterator[Pruner]:
+    def _pruners(self, repository_access: RepositoryAccess, row: TagRow) -> Iterator[PruningPolicy]:
         """The policies that are about a tag."""
-        repository = standing.repository
-        if standing.row.mode != Mode.NORMAL.value:
+        repository = repository_access.repository
+        if repository_access.row.mode != Mode.NORMAL.value:
             return
         places = (
-            (self._store.of_namespace(repository.namespace_id, Kind.PRUNE), repository.namespace_id),
-            (self._store.of_repository(repository.id, Kind.PRUNE), None),
+            (self._store.of_namespace(repository.namespace_id, PolicyKind.PRUNE), repository.namespace_id),
+            (self._store.of_repository(repository.id, PolicyKind.PRUNE), None),
         )
         for policies, namespace_id in places:
             for policy in policies:
                 if self._candidates.is_one(row, policy):
                     at = self._prunes_at(repository, policy, row, namespace_id)
-                    yield Pruner(policy, namespace_id is not None, at)
+                    yield PruningPolicy(policy, namespace_id is not None, at)
 
     def _prunes_at(self, repository: Repository, policy: Policy, row: TagRow, namespace_id: str | None) -> int | None:
         """When a policy takes a tag: in the next round, or, by its age, in the first one after its time."""
@@ -128,7 +130,7 @@ class Fates:
 
     def _is_past(self, repository: Repository, policy: Policy, row: TagRow, most: int) -> bool:
         """Whether as many later tags as a policy keeps are there; those that are too many to be read keep it."""
-        for number, (page, _) in enumerate(self._candidates.pages(repository.id, policy, Spot())):
+        for number, (page, _) in enumerate(self._candidates.pages(repository.id, policy, PruneCursor())):
             for one in page:
                 if one.row.name == row.name:
                     return one.rank > most
@@ -138,18 +140,20 @@ class Fates:
                 break
         return False
 
-    def preview(self, actor: Actor, holder: Holder, asked: Asked, page: str = "") -> Preview:
+    def preview(self, actor: Actor, holder: PolicyHolder, asked: PolicyRequest, page: str = "") -> PrunePreview:
         """What a policy would prune now. Raises FieldInvalid; NothingThere, NameUnknown, Unauthenticated, Denied."""
         owner = self._policies.owner(actor, holder)
         policy = asked.policy("")
         about = f"prune {owner.id} {policy.names} {policy.prune}"
         namespace = self._accounts.namespace(owner.namespace_id)
-        going, left = self._going(owner, policy, Spot.read(self._pages.open(about, page)))
+        going, left = self._going(owner, policy, PruneCursor.read(self._pages.open(about, page)))
         losses = [self._losses.of(identifier, names, self._clock()) for identifier, names in _by_place(going).items()]
         following = self._pages.seal(about, str(left)) if left else None
-        return Preview(tuple(going), tuple(losses), namespace.window_s if namespace else 0, following)
+        return PrunePreview(tuple(going), tuple(losses), namespace.window_s if namespace else 0, following)
 
-    def _going(self, owner: Owner, policy: Policy, spot: Spot) -> tuple[list[tuple[Repository, TagRow]], Spot | None]:
+    def _going(
+        self, owner: PolicyOwner, policy: Policy, spot: PruneCursor
+    ) -> tuple[list[tuple[Repository, TagRow]], PruneCursor | None]:
         """Some of the tags that go, and where to go on."""
         going: list[tuple[Repository, TagRow]] = []
         read = 0
@@ -166,10 +170,10 @@ class Fates:
                 read += PAGE
                 if read >= MOST_READ:
                     return going, reached
-            spot = Spot(after=repository.name.repository)
+            spot = PruneCursor(after=repository.name.repository)
         return going, None
 
-    def _all(self, owner: Owner, after: str) -> Iterator[Repository]:
+    def _all(self, owner: PolicyOwner, after: str) -> Iterator[Repository]:
         """The repositories that are pruned."""
         if owner.repository is not None:
             if isinstance(owner.row, RepositoryNameRow) and owner.row.mode == Mode.NORMAL.value:

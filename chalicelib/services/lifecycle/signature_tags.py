@@ -8,15 +8,15 @@ from chalicelib.domain.events import EXPIRE_FOR_GOOD, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
-from chalicelib.services.registry.tags import TagMoves
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.services.registry.tags import TagChanges
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
 from chalicelib.storage.registry.repositories import RepositoryStore
 from chalicelib.storage.registry.tags import TagStore
 from chalicelib.storage.table import Transaction
 
 
-class Siblings:
+class SignatureTags:
     """The tags that are named after a manifest."""
 
     def __init__(
@@ -24,7 +24,7 @@ class Siblings:
         tags: TagStore,
         manifests: ManifestStore,
         repositories: RepositoryStore,
-        usage: UsageStore,
+        usage: UsageLogStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._tags, self._manifests, self._repositories = tags, manifests, repositories
@@ -50,9 +50,9 @@ class Siblings:
         if not is_here and self._manifests.edge(repository.id, digest, name) is None:
             return
         transaction = Transaction()
-        moves = TagMoves(transaction, repository, (self._manifests, self._tags), int(now))
+        moves = TagChanges(transaction, repository, (self._manifests, self._tags), int(now))
         if tag is not None and is_here:
-            moves.bury(tag)
+            moves.force_remove(tag)
         moves.forget(digest, name)
         moves.settle(0)
         self._manifests.still(transaction, row)

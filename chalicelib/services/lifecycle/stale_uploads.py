@@ -9,7 +9,7 @@ from chalicelib.storage.registry.uploads import CANCELLED, LINKED, UploadRow, Up
 from chalicelib.storage.table import Transaction
 
 
-class Leftovers:
+class StaleUploads:
     """Uploads past their end."""
 
     def __init__(

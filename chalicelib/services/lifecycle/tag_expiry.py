@@ -15,15 +15,15 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.keys.timer_targets import TagTarget, read_target
 from chalicelib.storage.registry.repositories import RepositoryRow, RepositoryStore
 from chalicelib.storage.registry.tags import LifeRow, TagStore, read_image
-from chalicelib.storage.table import Transaction, until_won
-from chalicelib.storage.timers import burial
+from chalicelib.storage.table import Transaction, retry_on_conflict
+from chalicelib.storage.timers import garbage_timer
 
 
-class Expiry:
+class TagExpiry:
     """Tags whose time is up."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Expiry:
         tags: TagStore,
         repositories: RepositoryStore,
         accounts: AccountStore,
-        usage: UsageStore,
+        usage: UsageLogStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._tags, self._repositories, self._accounts, self._usage = tags, repositories, accounts, usage
@@ -45,7 +45,7 @@ class Expiry:
         found = read_target(due.target)
         if not isinstance(found, TagTarget):
             raise ValueError(f"no expiry timer is for {due.target}")
-        return until_won(lambda: self._expire(found))
+        return retry_on_conflict(lambda: self._expire(found))
 
     def removed(self, image: Mapping[str, Any]) -> None:
         """What the TTL service has removed, as it was: if it was a tag, its end is recorded. Everything else passes.
@@ -55,7 +55,7 @@ class Expiry:
         found = read_image(image)
         if found is not None:
             repository_id, tag = found
-            until_won(lambda: self._expire(TagTarget(repository_id, tag.name, tag.life)))
+            retry_on_conflict(lambda: self._expire(TagTarget(repository_id, tag.name, tag.life)))
 
     def _expire(self, found: TagTarget) -> Later | None:
         life = self._tags.life(found.repository_id, found.name, found.life)
@@ -77,7 +77,7 @@ class Expiry:
         self._tags.tell(transaction, life)
         target = keys.manifest_target(found.repository_id, life.digest)
         window_s = namespace.window_s if namespace else 0
-        transaction.put(burial(repository.namespace_id, target, ended_at, window_s))
+        transaction.put(garbage_timer(repository.namespace_id, target, ended_at, window_s))
         name = RepositoryName(repository.namespace, repository.name)
         self._usage.record(transaction, _event(found, life, name, (repository.namespace_id, ended_at)))
         transaction.commit()

@@ -19,7 +19,7 @@ MOST_READ, READ_AT_ONCE = 4000, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class TagLife:
     """One life of a tag. Times are seconds since the epoch, `ended_at` None without an end; sizes are in bytes.
 
     `children` are the manifests of an index and whether each is kept; None for what is no index.
@@ -39,15 +39,15 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TagHistoryPage:
     """Some lives; `following` is where the next page begins, None where there is none."""
 
-    lives: Sequence[Life]
+    lives: Sequence[TagLife]
     following: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TagHistoryQuery:
     """Which lives: how many, after how many others or after one of them; of one tag or those a filter lets through.
 
     `is_alive` is whether only tags that are alive are asked for.
@@ -61,7 +61,7 @@ class Asked:
     is_alive: bool = False
 
 
-class Histories:
+class TagHistory:
     """Tags, read."""
 
     def __init__(
@@ -69,14 +69,14 @@ class Histories:
     ) -> None:
         self._access, self._tags, self._manifests, self._clock = access, tags, manifests, clock
 
-    def page(self, actor: Actor, name: RepositoryName, asked: Asked) -> Page:
+    def page(self, actor: Actor, name: RepositoryName, asked: TagHistoryQuery) -> TagHistoryPage:
         """Lives of tags, the latest first. Raises Unauthenticated, Denied, NameUnknown."""
-        repository = self._access.standing(actor, name, Role.READ).repository
+        repository = self._access.require_role(actor, name, Role.READ).repository
         found, following = self._found(repository.id, asked)
         children = self._children(repository.id, [row.digest for row in found if _is_index(row)])
-        return Page([_life(row, children.get(row.digest)) for row in found], following)
+        return TagHistoryPage([_life(row, children.get(row.digest)) for row in found], following)
 
-    def _found(self, repository_id: str, asked: Asked) -> tuple[list[TagRow | LifeRow], str | None]:
+    def _found(self, repository_id: str, asked: TagHistoryQuery) -> tuple[list[TagRow | LifeRow], str | None]:
         found: list[TagRow | LifeRow] = []
         skipped, last = 0, ""
         for number, row in enumerate(self._rows(repository_id, asked)):
@@ -92,7 +92,7 @@ class Histories:
             last = row.view_at
         return found, None
 
-    def _rows(self, repository_id: str, asked: Asked) -> Iterator[TagRow | LifeRow]:
+    def _rows(self, repository_id: str, asked: TagHistoryQuery) -> Iterator[TagRow | LifeRow]:
         """From the table where one tag is asked for, so that whoever has just written it sees it; else by an index."""
         before = asked.after if is_ulid(asked.after) else ""
         if asked.tag:
@@ -103,7 +103,7 @@ class Histories:
             return self._tags.newest(repository_id, before, page)
         return self._tags.newest_lives(repository_id, before, page)
 
-    def _is_asked(self, row: TagRow | LifeRow, asked: Asked) -> bool:
+    def _is_asked(self, row: TagRow | LifeRow, asked: TagHistoryQuery) -> bool:
         ended_at = row.expires_at if isinstance(row, TagRow) else row.ended_at
         if asked.is_alive and not is_alive(ended_at, self._clock()):
             return False
@@ -121,8 +121,8 @@ def _is_index(row: TagRow | LifeRow) -> bool:
     return row.media_type in media_types.INDEXES
 
 
-def _life(row: TagRow | LifeRow, children: Mapping[Digest, bool] | None) -> Life:
-    return Life(
+def _life(row: TagRow | LifeRow, children: Mapping[Digest, bool] | None) -> TagLife:
+    return TagLife(
         row.view_at,
         row.name,
         row.digest,

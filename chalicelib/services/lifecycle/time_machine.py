@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from chalicelib.domain.digests import Digest, digest_or_none
-from chalicelib.domain.errors import FieldInvalid, NothingThere, RepositoryFrozen, TagImmutable
+from chalicelib.domain.errors import FieldInvalid, RepositoryFrozen, ResourceUnknown, TagImmutable
 from chalicelib.domain.events import (
     CHANGE_EXPIRATION,
     CHANGE_IMMUTABILITY,
@@ -27,15 +27,15 @@ from chalicelib.domain.policies import from_text
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.states import State
 from chalicelib.domain.tags import clamped, end_of, expiry
-from chalicelib.services.activity.usage_log import Usage
-from chalicelib.services.registry.tags import Named, TagMoves
-from chalicelib.services.security.access import Access, Standing
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.registry.tags import TagChanges, TaggedManifest
+from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
 from chalicelib.storage.registry.repositories import RepositoryStore
 from chalicelib.storage.registry.tags import TagRow, TagStore
-from chalicelib.storage.table import Transaction, until_won
+from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # Tags that one transaction changes.
 TAGS_AT_ONCE = 10
@@ -43,7 +43,7 @@ MODES = {Mode.READ_ONLY: 1, Mode.MIRROR: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ExpirationBounds:
     """How long at least, and at most, an end that somebody chooses lies behind a tag's beginning, in seconds."""
 
     least_s: int
@@ -51,13 +51,13 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class _TagChange:
     """One transaction in the making: where, by whom, at which second."""
 
     actor: Actor
     repository: Repository
     transaction: Transaction
-    moves: TagMoves
+    moves: TagChanges
     now: int
     window_s: int
 
@@ -68,12 +68,12 @@ class TimeMachine:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         tags: TagStore,
         manifests: ManifestStore,
         repositories: RepositoryStore,
         accounts: AccountStore,
-        bounds: Bounds,
+        bounds: ExpirationBounds,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._usage, self._tags, self._manifests = access, usage, tags, manifests
@@ -94,7 +94,7 @@ class TimeMachine:
         if expires_at is not None and expires_at <= self._clock():
             raise FieldInvalid("expiration", "this second has passed: say one that is to come, since the epoch")
 
-        def change(made: _Change) -> None:
+        def change(made: _TagChange) -> None:
             row = self._alive(made, tag)
             end = clamped(expires_at, row.started_at, self._bounds.least_s, self._bounds.most_s)
             if end is not None:
@@ -124,7 +124,7 @@ class TimeMachine:
             some = names[start : start + TAGS_AT_ONCE]
             self._change(actor, name, partial(self._end_some, some, digest, seconds))
 
-    def _end_some(self, names: Sequence[str], digest: Digest, seconds: int, made: _Change) -> None:
+    def _end_some(self, names: Sequence[str], digest: Digest, seconds: int, made: _TagChange) -> None:
         for row in self._tags.get_all(made.repository.id, names).values():
             # Who is in the Time Machine stays there for the whole window, which begins now.
             end, before = max(row.started_at + seconds, made.now), row.expires_at
@@ -141,7 +141,7 @@ class TimeMachine:
         """Lets a tag change no more, or again. Raises FieldInvalid for one that has an end; else as `set_end` does."""
         parse_tag(tag)
 
-        def change(made: _Change) -> None:
+        def change(made: _TagChange) -> None:
             row = self._alive(made, tag)
             if immutable and row.expires_at is not None:
                 why = (
@@ -164,10 +164,10 @@ class TimeMachine:
         """
         parse_tag(tag)
 
-        def change(made: _Change) -> None:
+        def change(made: _TagChange) -> None:
             manifest = self._manifest(made.repository, digest)
             if not manifest.is_pullable:
-                raise NothingThere("manifest", digest)
+                raise ResourceUnknown("manifest", digest)
             stored = self._tags.get(made.repository.id, tag)
             self._begin(made, tag, manifest, stored)
             original = str(stored.digest) if stored and stored.is_alive(made.now) else None
@@ -183,7 +183,7 @@ class TimeMachine:
         """
         parse_tag(tag)
 
-        def change(made: _Change) -> None:
+        def change(made: _TagChange) -> None:
             manifest = self._manifest(made.repository, digest)
             stored = self._tags.get(made.repository.id, tag)
             self._begin(made, tag, manifest, stored, reversion=True)
@@ -194,7 +194,7 @@ class TimeMachine:
     def delete(self, actor: Actor, name: RepositoryName, tag: str) -> None:
         """Takes a tag away; what it named stays for the window. Raises as `set_end` does."""
 
-        def change(made: _Change) -> None:
+        def change(made: _TagChange) -> None:
             row = self._alive(made, tag)
             made.moves.end(row)
             made.moves.settle(made.window_s)
@@ -209,13 +209,13 @@ class TimeMachine:
         RepositoryFrozen: what is dead may be buried anywhere.
         """
 
-        def change(made: _Change) -> None:
+        def change(made: _TagChange) -> None:
             found = digest_or_none(digest)
             row = self._tags.get(made.repository.id, tag)
             named_now = row is not None and row.is_alive(made.now) and row.digest == found
             edge = self._manifests.edge(made.repository.id, found, tag) if found else None
             if found is None or edge is None or named_now is not is_alive:
-                raise NothingThere("tag", tag)
+                raise ResourceUnknown("tag", tag)
             if row is not None and named_now:
                 made.moves.end(row)
             made.moves.forget(found, tag)
@@ -225,7 +225,7 @@ class TimeMachine:
         self._change(actor, name, change, is_frozen=True)
 
     def _change(
-        self, actor: Actor, name: RepositoryName, change: Callable[[_Change], None], *, is_frozen: bool = False
+        self, actor: Actor, name: RepositoryName, change: Callable[[_TagChange], None], *, is_frozen: bool = False
     ) -> None:
         """Lets `change` fill a transaction, and commits it while the repository is the one whose rights were read.
 
@@ -233,32 +233,32 @@ class TimeMachine:
         """
 
         def attempt() -> None:
-            standing = self._writable(actor, name, is_frozen=is_frozen)
-            repository = standing.repository
+            repository_access = self._writable(actor, name, is_frozen=is_frozen)
+            repository = repository_access.repository
             namespace = self._accounts.namespace(repository.namespace_id)
             if namespace is None or namespace.state != "live":
-                raise NothingThere("repository", str(repository.name))
+                raise ResourceUnknown("repository", str(repository.name))
             transaction, now = Transaction(), int(self._clock())
-            rules = from_text(namespace.immutability) + from_text(standing.row.immutability)
-            moves = TagMoves(transaction, repository, (self._manifests, self._tags), now, rules)
-            made = _Change(actor, repository, transaction, moves, now, namespace.window_s)
+            rules = from_text(namespace.immutability) + from_text(repository_access.row.immutability)
+            moves = TagChanges(transaction, repository, (self._manifests, self._tags), now, rules)
+            made = _TagChange(actor, repository, transaction, moves, now, namespace.window_s)
             change(made)
             if not transaction.is_empty:
                 self._repositories.still(transaction, repository)
                 transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
-    def _writable(self, actor: Actor, name: RepositoryName, *, is_frozen: bool = False) -> Standing:
-        standing = self._access.standing(actor, name, Role.WRITE)
+    def _writable(self, actor: Actor, name: RepositoryName, *, is_frozen: bool = False) -> RepositoryAccess:
+        repository_access = self._access.require_role(actor, name, Role.WRITE)
         if not is_frozen:
-            check_open(standing)
-        return standing
+            check_open(repository_access)
+        return repository_access
 
-    def _alive(self, made: _Change, tag: str) -> TagRow:
+    def _alive(self, made: _TagChange, tag: str) -> TagRow:
         row = self._tags.get(made.repository.id, tag)
         if row is None or not row.is_alive(made.now):
-            raise NothingThere("tag", tag)
+            raise ResourceUnknown("tag", tag)
         return row
 
     def _manifest(self, repository: Repository, digest: str) -> ManifestRow:
@@ -266,16 +266,16 @@ class TimeMachine:
         found = digest_or_none(digest)
         row = self._manifests.get(repository.id, found) if found else None
         if row is None or not row.is_living:
-            raise NothingThere("manifest", digest)
+            raise ResourceUnknown("manifest", digest)
         return row
 
     def _begin(
-        self, made: _Change, tag: str, row: ManifestRow, stored: TagRow | None, *, reversion: bool = False
+        self, made: _TagChange, tag: str, row: ManifestRow, stored: TagRow | None, *, reversion: bool = False
     ) -> None:
         """Points the tag, and makes the manifest live with it."""
         digest = keys.manifest_digest(row.sk)
         end = expiry(row.expires_after, made.now)
-        named = Named(digest, row.media_type, row.size, row.layers_size)
+        named = TaggedManifest(digest, row.media_type, row.size, row.layers_size)
         made.moves.begin(tag, named, end, stored, reversion=reversion)
         for fixed in made.moves.fixed:
             self._record(made, TAG_FIXED, fixed, digest, {})
@@ -286,14 +286,14 @@ class TimeMachine:
         made.moves.settle(made.window_s, beside=digest)
         self._manifests.put(made.transaction, row, row)
 
-    def _record(self, made: _Change, kind: str, tag: str, digest: Digest, told: Mapping[str, object]) -> None:
+    def _record(self, made: _TagChange, kind: str, tag: str, digest: Digest, told: Mapping[str, object]) -> None:
         name = made.repository.name
         shared = {"username": made.actor.name, "repo": name.repository, "namespace": name.namespace, "tag": tag}
         metadata = {**shared, "manifest_digest": str(digest), **told}
         self._usage.record(made.actor, made.transaction, kind, made.repository, metadata)
 
 
-def check_open(standing: Standing) -> None:
+def check_open(repository_access: RepositoryAccess) -> None:
     """Raises RepositoryFrozen where nothing may change what a repository holds."""
-    if number := MODES.get(Mode(standing.row.mode)):
+    if number := MODES.get(Mode(repository_access.row.mode)):
         raise RepositoryFrozen(number)

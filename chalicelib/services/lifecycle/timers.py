@@ -20,7 +20,7 @@ LEFT_S = 10.0
 
 
 @dataclass(slots=True)
-class Turn:
+class TimerTurn:
     """One turn: timers whose work is done, is to go on later, failed, or was another's; whether all due ones were met.
 
     `late_s` is for how long the oldest had been due, `began_at` the second of the first that was taken.
@@ -46,9 +46,9 @@ class Timers:
     def __init__(self, store: TimerStore, owners: Mapping[str, Work], clock: Callable[[], float] = time.time) -> None:
         self._store, self._owners, self._clock = store, owners, clock
 
-    def run(self, left_s: Callable[[], float]) -> Turn:
+    def run(self, left_s: Callable[[], float]) -> TimerTurn:
         """Does what is due until nothing is or the time is up: `left_s` tells how many seconds are left."""
-        turn = Turn()
+        turn = TimerTurn()
         partitions = [keys.due_shard(kind, shard) for shard in range(keys.SHARDS) for kind in self._owners]
         while partitions:
             partitions = [partition for partition in partitions if self._run_page(partition, turn, left_s)]
@@ -61,7 +61,7 @@ class Timers:
             self._store.note(ended)
         return turn
 
-    def _run_page(self, partition: str, turn: Turn, left_s: Callable[[], float]) -> bool:
+    def _run_page(self, partition: str, turn: TimerTurn, left_s: Callable[[], float]) -> bool:
         """Does some of what is due in a partition; whether there may be more."""
 
         def has_time() -> bool:
@@ -76,7 +76,7 @@ class Timers:
         # A page of which all were lost is an index that lags, or somebody else's.
         return len(found) == PAGE and turn.lost - lost_before < PAGE
 
-    def _take(self, row: TimerRow, turn: Turn, left_s: float, has_time: HasTime) -> None:
+    def _take(self, row: TimerRow, turn: TimerTurn, left_s: float, has_time: HasTime) -> None:
         """Claims a timer and has its work done. What a worker raises is logged, and costs no other timer its turn."""
         work, now = row.work, self._clock()
         if not self._store.move(row, int(now + left_s) + 1, row.place, row.tries + 1):
@@ -95,7 +95,7 @@ class Timers:
             return
         self._settle(row, turn, later)
 
-    def _settle(self, row: TimerRow, turn: Turn, later: Later | None) -> None:
+    def _settle(self, row: TimerRow, turn: TimerTurn, later: Later | None) -> None:
         if later is None:
             turn.done += self._store.end(row)
         else:

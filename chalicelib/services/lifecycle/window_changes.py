@@ -17,7 +17,7 @@ PAGE = 100
 SECOND = "again "
 
 
-class Windows:
+class WindowChanges:
     """What follows when a window is made shorter."""
 
     def __init__(self, accounts: AccountStore, timers: TimerStore, clock: Callable[[], float] = time.time) -> None:

@@ -14,21 +14,21 @@ from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
-from chalicelib.services.registry.direct_uploads import Arrivals
+from chalicelib.services.registry.direct_uploads import DirectUploads
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.registry.blobs import BlobStore, BlobView, FenceRow
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow, RepositoryStore
-from chalicelib.storage.table import Batch, Read, Transaction, absent, until_won
+from chalicelib.storage.table import Batch, Read, Transaction, absent, retry_on_conflict
 
 # How many of a blob's repositories an anonymous mount looks at.
 MOUNT_SOURCES = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BlobLocation:
     """A blob that may be pulled: where its bytes lie. `size` is in bytes."""
 
     digest: Digest
@@ -44,14 +44,14 @@ class Blobs:
         access: Access,
         store: BlobStore,
         repositories: RepositoryStore,
-        arrivals: Arrivals,
+        arrivals: DirectUploads,
         lease: Lease,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._store, self._repositories, self._arrivals = access, store, repositories, arrivals
         self._lease, self._clock = lease, clock
 
-    def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> Found:
+    def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> BlobLocation:
         """A blob of a repository. Raises Unauthenticated, NameUnknown, BlobUnknown.
 
         `promise`: the question of someone who will skip an upload when the answer is yes (HEAD); from an actor who may
@@ -67,7 +67,7 @@ class Blobs:
             raise BlobUnknown(str(name), str(digest))
         if promise and pushes:
             self._renew(repository, view)
-        return Found(digest, view.link.size, view.blob.s3_key)
+        return BlobLocation(digest, view.link.size, view.blob.s3_key)
 
     def _is_shown(self, view: BlobView) -> bool:
         """A deleted blob is gone, unless a manifest that can be pulled needs it."""
@@ -90,7 +90,7 @@ class Blobs:
         is_live = link.state == State.LIVE.value and link.deleted_at is None
         if is_live and not self._lease.is_short(link.leased_until, self._clock()):
             return
-        until_won(lambda: self._link_again(repository, view.digest))
+        retry_on_conflict(lambda: self._link_again(repository, view.digest))
 
     def _link_again(self, repository: Repository, digest: Digest) -> bool:
         """Renews the lease of a blob that the repository has; False when it has gone meanwhile."""
@@ -102,7 +102,7 @@ class Blobs:
 
     def hold(self, repository: Repository, digest: Digest) -> bool:
         """Makes a condemned blob live for a push that names it; False when it has gone meanwhile."""
-        return until_won(lambda: self._link_again(repository, digest))
+        return retry_on_conflict(lambda: self._link_again(repository, digest))
 
     def adopt(self, repository: Repository, digest: Digest) -> bool:
         """Links a blob that an upload edge put for this repository; False where there is none."""
@@ -114,7 +114,7 @@ class Blobs:
         Raises Denied where they may no longer push: the address may have been granted a while ago.
         """
         batch = Batch()
-        rights = self._access.look_again(batch, actor, repository)
+        rights = self._access.recheck(batch, actor, repository)
         batch.read()
         rights.check(PUSH)
         return self._adopt_latest(repository, digest)
@@ -123,7 +123,7 @@ class Blobs:
         if digest.algorithm != "sha256":
             return False
         found = self._arrivals.latest(repository.id, digest)
-        return found is not None and until_won(lambda: self._adopt(repository, digest, *found))
+        return found is not None and retry_on_conflict(lambda: self._adopt(repository, digest, *found))
 
     def _adopt(self, repository: Repository, digest: Digest, s3_key: str, size: int) -> bool:
         batch = Batch()
@@ -156,7 +156,7 @@ class Blobs:
     def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
         """Links a blob of another repository; False, telling nothing, when it is not there or may not be read."""
         origins = self._any_origins(actor, digest) if source is None else self._origin(actor, source)
-        return any(until_won(partial(self._mount, actor, target, digest, origin)) for origin in origins)
+        return any(retry_on_conflict(partial(self._mount, actor, target, digest, origin)) for origin in origins)
 
     def _origin(self, actor: Actor, source: RepositoryName) -> list[str]:
         if not self._access.may(actor, source, PULL):
@@ -180,7 +180,7 @@ class Blobs:
         batch = Batch()
         origin = BlobView(batch, origin_id, digest)
         view = BlobView(batch, target.id, digest)
-        rights = self._access.look_again(batch, actor, target)
+        rights = self._access.recheck(batch, actor, target)
         batch.read()
         rights.check(PUSH)
         if origin.link is None or origin.blob is None or origin.link.deleted_at is not None:
@@ -200,7 +200,7 @@ class Blobs:
         def attempt() -> None:
             batch = Batch()
             view = BlobView(batch, repository.id, digest)
-            rights = self._access.look_again(batch, actor, repository)
+            rights = self._access.recheck(batch, actor, repository)
             batch.read()
             rights.check(DELETE)
             if view.link is None or not self._is_shown(view):
@@ -210,7 +210,7 @@ class Blobs:
                 raise BlobInUse(str(digest), str(user))
             self._store.delete(repository.id, view.link, digest, self._clock())
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
 
 def _may_read(actor: Actor, row: RepositoryRow, permission: Read[PermissionRow] | None) -> bool:

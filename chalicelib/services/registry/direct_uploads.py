@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 
 from chalicelib.domain.digests import Digest
 from chalicelib.storage import bucket_keys
-from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.storage.objects import ObjectGone, ObjectStore
 from chalicelib.storage.registry.blobs import BlobStore
 
 OFF, STAGING = "off", "staging"
 
 
-class Arrivals:
+class DirectUploads:
     """What came past us. `edge` is off, on or staging; `settled_s` the seconds after which no push waits for a key."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Arrivals:
                 found = bucket_keys.out_of_staging(staged[0]), staged[1]
                 self._objects.copy(staged[0], found[0])
             is_proven = found is not None and self._is_proven(found[0], digest)
-        except Gone:
+        except ObjectGone:
             return None
         if staged:
             self._objects.delete(staged[0])

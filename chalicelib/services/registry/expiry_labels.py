@@ -14,7 +14,7 @@ from chalicelib.storage.registry.manifests import ManifestRow
 LARGEST_CONFIG = 4 * 1024 * 1024
 
 
-class Expirations:
+class ExpiryLabels:
     """Ends by label. `source` is from when a label counts: `push` or `build`."""
 
     def __init__(self, blobs: BlobStore, objects: ObjectStore, source: str) -> None:

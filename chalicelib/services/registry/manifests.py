@@ -23,17 +23,17 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.domain.tags import end_of
 from chalicelib.services.accounts.quotas import check_room
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.registry.blobs import Blobs
-from chalicelib.services.registry.expiry_labels import Expirations
+from chalicelib.services.registry.expiry_labels import ExpiryLabels
 from chalicelib.services.registry.repositories import Repositories
-from chalicelib.services.registry.tags import Named, TagMoves, absence
-from chalicelib.services.security.access import Access, Rights
+from chalicelib.services.registry.tags import TagChanges, TaggedManifest, absence
+from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
 from chalicelib.storage.registry.tags import TagRow, TagStore, same
-from chalicelib.storage.table import Batch, LostRace, Read, Transaction, until_won
+from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, retry_on_conflict
 
 # How many tags one transaction moves: each takes up to six of its hundred items.
 TAGS_AT_ONCE = 10
@@ -77,10 +77,10 @@ class BodyCache:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PushReads:
     """What the batch of reads behind a push shows."""
 
-    rights: Rights
+    rights: WriteAccess
     manifest: Read[ManifestRow]
     tags: dict[str, Read[TagRow]]
     blobs: dict[Digest, BlobView]
@@ -92,7 +92,7 @@ class Seen:
         return ((tag, read.row) for tag, read in self.tags.items())
 
 
-class Edges:
+class PushEdges:
     """The edges of one push, written again when they have grown old."""
 
     def __init__(
@@ -123,12 +123,12 @@ class Manifests:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         repositories: Repositories,
         blobs: Blobs,
         store: ManifestStore,
         tags: TagStore,
-        expirations: Expirations,
+        expirations: ExpiryLabels,
         lease: Lease,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -203,7 +203,7 @@ class Manifests:
                 raise ManifestUnknown(str(repository.name), str(digest))
             self._store.renew(stored, keys.manifest_target(repository.id, digest), self._lease.until(self._clock()))
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[str]) -> str:
         """Takes a manifest in and points tags to it; gives what the pusher is to be told, empty for nothing.
@@ -211,14 +211,14 @@ class Manifests:
         Raises Unauthenticated, NameUnknown, and ManifestBlobUnknown naming all that is missing.
         """
         repository = self._repositories.for_push(actor, name)
-        names, edges = list(dict.fromkeys(tags)), Edges(self._store, self._lease, self._clock, repository, manifest)
+        names, edges = list(dict.fromkeys(tags)), PushEdges(self._store, self._lease, self._clock, repository, manifest)
         warning = ""
         for start in range(0, max(len(names), 1), TAGS_AT_ONCE):
             warning = self._push(actor, edges, names[start : start + TAGS_AT_ONCE])
         self._bodies.put(repository.id, manifest.digest, manifest.content)
         return warning
 
-    def _push(self, actor: Actor, edges: "Edges", tags: list[str]) -> str:
+    def _push(self, actor: Actor, edges: "PushEdges", tags: list[str]) -> str:
         repository, manifest = edges.repository, edges.manifest
         overtaken = False
 
@@ -232,12 +232,12 @@ class Manifests:
             self._check_named(repository, seen)
             return self._write(actor, repository, manifest, tags, seen, push_ulid)
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
-    def _look(self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str]) -> Seen:
+    def _look(self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str]) -> PushReads:
         batch = Batch()
-        seen = Seen(
-            rights=self._access.look_again(batch, actor, repository),
+        seen = PushReads(
+            rights=self._access.recheck(batch, actor, repository),
             manifest=batch.add(ManifestRow, keys.manifest(repository.id, manifest.digest)),
             tags={tag: batch.add(TagRow, keys.tag(repository.id, tag)) for tag in tags},
             blobs={blob.digest: BlobView(batch, repository.id, blob.digest) for blob in manifest.blobs},
@@ -249,7 +249,7 @@ class Manifests:
         batch.read()
         return seen
 
-    def _check_named(self, repository: Repository, seen: Seen) -> None:
+    def _check_named(self, repository: Repository, seen: PushReads) -> None:
         """Refuses what is absent, adopts what only the edge knows, makes live what is condemned."""
         missing = [str(digest) for digest, view in seen.blobs.items() if not self._has_blob(repository, view)]
         missing += [
@@ -268,16 +268,16 @@ class Manifests:
         return view.link.state == State.LIVE.value or self._blobs.hold(repository, view.digest)
 
     def _write(
-        self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str], seen: Seen, push_ulid: str
+        self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str], seen: PushReads, push_ulid: str
     ) -> str:
         now = int(self._clock())
         stored = seen.manifest.row
         transaction = Transaction()
-        moves = TagMoves(transaction, repository, (self._store, self._tags), now, seen.rights.rules)
+        moves = TagChanges(transaction, repository, (self._store, self._tags), now, seen.rights.rules)
         said = self._expirations.said(repository, manifest, seen.blobs, [read.row for read in seen.children.values()])
         expiration = self._expirations.at(said, now)
         expires_at = expiration.end
-        named = Named(manifest.digest, manifest.media_type, manifest.size, manifest.layers_size)
+        named = TaggedManifest(manifest.digest, manifest.media_type, manifest.size, manifest.layers_size)
         changed = {tag: row for tag, row in seen.stored_tags if not same(row, manifest.digest, expires_at, now)}
         for tag, row_before in changed.items():
             moves.begin(tag, named, expires_at, row_before, warning=expiration.warning)
@@ -339,7 +339,7 @@ class Manifests:
         names = self._live_tags(repository, digest)
         for start in range(0, len(names), TAGS_AT_ONCE):
             self._end_tags(actor, repository, digest, names[start : start + TAGS_AT_ONCE])
-        until_won(lambda: self._delete(actor, repository, digest))
+        retry_on_conflict(lambda: self._delete(actor, repository, digest))
 
     def _live_tags(self, repository: Repository, digest: Digest) -> list[str]:
         now = int(self._clock())
@@ -348,7 +348,7 @@ class Manifests:
     def _end_tags(self, actor: Actor, repository: Repository, digest: Digest, names: list[str]) -> None:
         def attempt() -> None:
             batch = Batch()
-            rights = self._access.look_again(batch, actor, repository)
+            rights = self._access.recheck(batch, actor, repository)
             reads = [batch.add(TagRow, keys.tag(repository.id, name)) for name in names]
             batch.read()
             rights.check(DELETE)
@@ -356,7 +356,7 @@ class Manifests:
             if not rows:
                 return
             transaction = Transaction()
-            moves = TagMoves(transaction, repository, (self._store, self._tags), int(self._clock()))
+            moves = TagChanges(transaction, repository, (self._store, self._tags), int(self._clock()))
             for row in rows:
                 moves.end(row)
                 told = {"tag": row.name, "manifest_digest": str(digest)}
@@ -364,12 +364,12 @@ class Manifests:
             moves.settle(rights.window_s)
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     def _delete(self, actor: Actor, repository: Repository, digest: Digest) -> None:
         now = int(self._clock())
         batch = Batch()
-        rights = self._access.look_again(batch, actor, repository)
+        rights = self._access.recheck(batch, actor, repository)
         read = batch.add(ManifestRow, keys.manifest(repository.id, digest))
         batch.read()
         rights.check(DELETE)
@@ -379,9 +379,9 @@ class Manifests:
         # A tag that a push has pointed here since the others were ended goes too.
         if late := self._live_tags(repository, digest):
             self._end_tags(actor, repository, digest, late[:TAGS_AT_ONCE])
-            raise LostRace
+            raise WriteConflict
         transaction = Transaction()
-        moves = TagMoves(transaction, repository, (self._store, self._tags), now)
+        moves = TagChanges(transaction, repository, (self._store, self._tags), now)
         row.deleted_at, row.leased_until = now, now
         row.live_until = min(row.live_until, now) if row.live_until is not None else now
         self._store.put(transaction, row, row)

@@ -17,9 +17,9 @@ from chalicelib.services.registry.blobs import Blobs
 from chalicelib.services.registry.uploads import Uploads
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys
-from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.storage.objects import ObjectGone, ObjectStore
 from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, HASHING, OPEN, UploadRow, UploadStore
-from chalicelib.storage.table import LostRace
+from chalicelib.storage.table import WriteConflict
 
 # How long an address stays good, and how long one request hashes, in seconds.
 ADDRESS_S, HASHING_S = 3600, 12
@@ -28,7 +28,7 @@ LARGEST_ETAG = 100
 READ_BYTES = 8 * MEBIBYTE
 
 
-class Grants:
+class PresignedUploads:
     """Addresses to put bytes under, and the proof afterwards. `hashing_s` is how long one request hashes."""
 
     def __init__(
@@ -115,7 +115,7 @@ class Grants:
         """Joins and hashes on; once all bytes are hashed and have the digest, closes the upload."""
         try:
             self._objects.finish_parts(row.s3_key or "", row.multipart_id or "", parts)
-        except Gone:
+        except ObjectGone:
             raise BlobUploadUnknown from None
         if not self._hashed(row, size):
             return False
@@ -158,7 +158,7 @@ class Grants:
     def _commit(self, row: UploadRow) -> None:
         try:
             self._uploads.keep(row, is_new=False)
-        except LostRace:
+        except WriteConflict:
             raise OutOfOrder(row.offset) from None
 
 

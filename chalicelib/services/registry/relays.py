@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from chalicelib.domain.errors import BlobUploadUnknown, OutOfOrder
 from chalicelib.domain.ids import ulid
-from chalicelib.services.registry.uploads import Progress, Uploads
+from chalicelib.services.registry.uploads import UploadProgress, Uploads
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.registry.uploads import OPEN, UploadRow, UploadStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 
 # How long a presigned address of a part stays good, in seconds: a part of 16 MB at 40 KB/s.
 ADDRESS_S = 600
@@ -22,7 +22,7 @@ LARGEST_GRANT = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class UploadedPart:
     """A part that a relay has put. `size` is in bytes."""
 
     number: int
@@ -74,9 +74,9 @@ class Relays:
         before: int,
         after: int,
         state: bytes,
-        parts: Sequence[Stored],
+        parts: Sequence[UploadedPart],
         tail: tuple[str, int] | None,
-    ) -> Progress:
+    ) -> UploadProgress:
         """Writes down what a relay has put: the upload goes from `before` to `after` bytes, which hash to `state`.
 
         `tail` is key and size of bytes that are too few for a part. Raises OutOfOrder when the upload moved meanwhile.
@@ -104,11 +104,11 @@ class Relays:
             self._commit(row)
         if old_tail and old_tail != row.tail_key:
             self._objects.delete(old_tail)
-        return Progress(self._tokens.granted(token), token.upload_id, after)
+        return UploadProgress(self._tokens.granted(token), token.upload_id, after)
 
     def _commit(self, row: UploadRow, transaction: Transaction | None = None) -> None:
         try:
             self._uploads.keep(row, is_new=False, transaction=transaction)
-        except LostRace:
+        except WriteConflict:
             stored = self._store.get(row.upload_id)
             raise OutOfOrder(stored.offset if stored else 0) from None

@@ -13,12 +13,12 @@ from chalicelib.domain.permissions import PUSH, Actor, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility, parse_description
 from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.timers import PURGE_REPOSITORY
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, permits
 from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryStore
-from chalicelib.storage.table import LostRace, Transaction, until_won
+from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class NewRepository:
     """A repository as it is to be made."""
 
     name: RepositoryName
@@ -43,7 +43,7 @@ class Repositories:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         store: RepositoryStore,
         accounts: AccountStore,
         permissions: PermissionStore,
@@ -76,11 +76,11 @@ class Repositories:
                 # The token is older than what took the right away.
                 raise Denied(str(name), PUSH)
             try:
-                return self._create(actor, Wish(name), namespace_id)
-            except LostRace:
+                return self._create(actor, NewRepository(name), namespace_id)
+            except WriteConflict:
                 return self._made_meanwhile(namespace_id, name)
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
     def _made_meanwhile(self, namespace_id: str, name: RepositoryName) -> Repository:
         row = self._store.find(namespace_id, name)
@@ -89,9 +89,9 @@ class Repositories:
         namespace = self._accounts.namespace(namespace_id)
         if namespace is None or namespace.state != "live":
             raise NameUnknown(str(name))
-        raise LostRace
+        raise WriteConflict
 
-    def create(self, actor: Actor, wish: Wish) -> Repository:
+    def create(self, actor: Actor, wish: NewRepository) -> Repository:
         """Makes a repository. Raises RepositoryTaken, FieldInvalid, Denied."""
         parse_description(wish.description)
 
@@ -99,14 +99,14 @@ class Repositories:
             place = self._access.creatable(actor, wish.name.namespace)
             try:
                 return self._create(actor, wish, place.id)
-            except LostRace:
+            except WriteConflict:
                 if self._store.find(place.id, wish.name) is None:
                     raise
                 raise RepositoryTaken(str(wish.name)) from None
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
-    def _create(self, actor: Actor, wish: Wish, namespace_id: str) -> Repository:
+    def _create(self, actor: Actor, wish: NewRepository, namespace_id: str) -> Repository:
         """Makes a repository in one transaction with the rights on it. Raises LostRace."""
         now = self._clock()
         created = Repository(ulid(now), namespace_id, wish.name)
@@ -114,7 +114,7 @@ class Repositories:
         self._store.add(transaction, created, wish.visibility, wish.description, int(now))
         self._accounts.check_live(transaction, namespace_id)
         if actor.account_id and actor.account_id != namespace_id:
-            maker = Holder(actor.account_id, actor.name, actor.kind)
+            maker = RoleHolder(actor.account_id, actor.name, actor.kind)
             self._permissions.put(transaction, (namespace_id, created.id), maker, Role.ADMIN, is_new=True)
             self._prototypes().apply(transaction, created, maker.id)
         self._usage.record(actor, transaction, CREATE_REPOSITORY, created, {"repository": str(wish.name)})
@@ -138,14 +138,14 @@ class Repositories:
         """Changes a repository's name; `kind` is what the usage log calls it, and its word for what is new."""
 
         def attempt() -> None:
-            standing = self._access.standing(actor, name, role)
+            repository_access = self._access.require_role(actor, name, role)
             transaction, (event, word) = Transaction(), kind
-            self._store.change(transaction, standing.row, **changed)
+            self._store.change(transaction, repository_access.row, **changed)
             told = {"repository": str(name), word: next(iter(changed.values()))}
-            self._usage.record(actor, transaction, event, standing.repository, told)
+            self._usage.record(actor, transaction, event, repository_access.repository, told)
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)
 
     def delete(self, actor: Actor, name: RepositoryName) -> None:
         """Ends a repository: its name is free at once, and what it holds can be restored for the namespace's window.
@@ -153,22 +153,22 @@ class Repositories:
         What is not there is as good as deleted, to whoever might have deleted it. Raises Denied.
         """
         try:
-            until_won(lambda: self._delete(actor, name))
+            retry_on_conflict(lambda: self._delete(actor, name))
         except NameUnknown:
             if not allows(actor.scopes, REPO_ADMIN):
                 raise Denied(str(name), Role.ADMIN.value) from None
 
     def _delete(self, actor: Actor, name: RepositoryName) -> None:
-        standing = self._access.standing(actor, name, Role.ADMIN)
-        repository, now = standing.repository, int(self._clock())
+        repository_access = self._access.require_role(actor, name, Role.ADMIN)
+        repository, now = repository_access.repository, int(self._clock())
         transaction = Transaction()
-        self._bury(transaction, repository, standing.row, now)
+        self._mark_deleted(transaction, repository, repository_access.row, now)
         self._usage.record(actor, transaction, DELETE_REPOSITORY, repository, {"repository": str(name)})
         transaction.commit()
 
-    def _bury(self, transaction: Transaction, repository: Repository, row: RepositoryNameRow, now: int) -> None:
+    def _mark_deleted(self, transaction: Transaction, repository: Repository, row: RepositoryNameRow, now: int) -> None:
         namespace = self._accounts.namespace(repository.namespace_id)
         window_s = namespace.window_s if namespace else 0
         purge_at = now + max(window_s, self._settled_s)
-        self._store.bury(transaction, repository.namespace_id, row, ulid(now), (now, purge_at))
+        self._store.mark_deleted(transaction, repository.namespace_id, row, ulid(now), (now, purge_at))
         transaction.put(timer(PURGE_REPOSITORY, repository.id, purge_at))

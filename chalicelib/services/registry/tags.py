@@ -11,22 +11,22 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName, parse_tag
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import DELETE, Actor
-from chalicelib.domain.policies import Names
+from chalicelib.domain.policies import TagNames
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.tags import FOREVER, end_of
-from chalicelib.services.activity.usage_log import Usage
+from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security import patterns
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore, tagged_row
 from chalicelib.storage.registry.repositories import pushed_row
 from chalicelib.storage.registry.tags import TagRow, TagStore, tag_row
-from chalicelib.storage.table import Batch, Transaction, until_won
-from chalicelib.storage.timers import burial
+from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
+from chalicelib.storage.timers import garbage_timer
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class TaggedManifest:
     """What a tag names. Sizes are in bytes: the manifest's own, and its layers' where it is an image."""
 
     digest: Digest
@@ -35,7 +35,7 @@ class Named:
     layers_size: int | None = None
 
 
-class TagMoves:
+class TagChanges:
     """The changes of tags within one transaction.
 
     Every tag that leaves a manifest has the manifest's `live_until` found anew: the latest end among its edges.
@@ -48,7 +48,7 @@ class TagMoves:
         repository: Repository,
         stores: tuple[ManifestStore, TagStore],
         now: int,
-        rules: Sequence[Names] = (),
+        rules: Sequence[TagNames] = (),
     ) -> None:
         self._transaction, self._repository, self._now, self._rules = transaction, repository, now, rules
         self.fixed: list[str] = []
@@ -60,9 +60,9 @@ class TagMoves:
     def end(self, row: TagRow) -> None:
         """Takes a tag away. Raises TagImmutable where it may not change."""
         self.check_mutable(row)
-        self.bury(row)
+        self.force_remove(row)
 
-    def bury(self, row: TagRow) -> None:
+    def force_remove(self, row: TagRow) -> None:
         """Takes a tag away, be it one that may not change."""
         self._close(row)
         self._tags.remove(self._transaction, row)
@@ -70,7 +70,7 @@ class TagMoves:
     def begin(
         self,
         name: str,
-        named: Named,
+        named: TaggedManifest,
         expires_at: int | None,
         stored: TagRow | None,
         *,
@@ -161,7 +161,7 @@ class TagMoves:
         """Wakes the collector when the Time Machine's window over a manifest closes."""
         if live_until < FOREVER:
             target = keys.manifest_target(self._repository.id, digest)
-            self._transaction.put(burial(self._repository.namespace_id, target, live_until, window_s))
+            self._transaction.put(garbage_timer(self._repository.namespace_id, target, live_until, window_s))
 
 
 def absence(repository: Repository, tag: str, stores: tuple[ManifestStore, TagStore]) -> ManifestUnknown:
@@ -181,7 +181,7 @@ class Tags:
     def __init__(
         self,
         access: Access,
-        usage: Usage,
+        usage: UsageLog,
         store: TagStore,
         manifests: ManifestStore,
         clock: Callable[[], float] = time.time,
@@ -212,14 +212,14 @@ class Tags:
         def attempt() -> None:
             now = self._clock()
             batch = Batch()
-            rights = self._access.look_again(batch, actor, repository)
+            rights = self._access.recheck(batch, actor, repository)
             read = batch.add(TagRow, keys.tag(repository.id, tag))
             batch.read()
             rights.check(DELETE)
             if read.row is None or not read.row.is_alive(now):
                 raise ManifestUnknown(str(name), tag)
             transaction = Transaction()
-            moves = TagMoves(transaction, repository, (self._manifests, self._store), int(now))
+            moves = TagChanges(transaction, repository, (self._manifests, self._store), int(now))
             moves.end(read.row)
             moves.settle(rights.window_s)
             metadata: Mapping[str, object] = {
@@ -230,4 +230,4 @@ class Tags:
             self._usage.record(actor, transaction, DELETE_TAG, repository, metadata)
             transaction.commit()
 
-        until_won(attempt)
+        retry_on_conflict(attempt)

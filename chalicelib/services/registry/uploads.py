@@ -21,17 +21,17 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, Chunk, UploadToken
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.repositories import Repositories
-from chalicelib.services.security.access import Access, Rights
+from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.objects import Gone, ObjectStore
+from chalicelib.storage.objects import ObjectGone, ObjectStore
 from chalicelib.storage.registry.blobs import BlobStore, BlobView, FenceRow
 from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, LINKED, OPEN, UploadRow, UploadStore
-from chalicelib.storage.table import Batch, LostRace, Read, Transaction, absent, until_won
+from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, absent, retry_on_conflict
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class UploadProgress:
     """How far an upload is: its token, signed for the next request, and the bytes it has."""
 
     token: str
@@ -57,11 +57,11 @@ class Uploads:
         self._store, self._objects = store, objects
         self._tokens, self._lease, self._clock = tokens, lease, clock
 
-    def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> Progress:
+    def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> UploadProgress:
         """A new upload; the repository is made where it is not there and the actor may create it."""
         repository = self._repositories.for_push(actor, name)
         token, upload_id = self._tokens.begin(repository.id, algorithm)
-        return Progress(token, upload_id, 0)
+        return UploadProgress(token, upload_id, 0)
 
     def opened(self, actor: Actor, name: RepositoryName, text: str) -> tuple[Repository, UploadToken]:
         """The upload that a token stands for. Raises BlobUploadUnknown for one of another repository."""
@@ -72,17 +72,17 @@ class Uploads:
             raise BlobUploadUnknown
         return repository, token
 
-    def progress(self, token: UploadToken, offset: int) -> Progress:
+    def progress(self, token: UploadToken, offset: int) -> UploadProgress:
         """The answer to a chunk: the next token is good for a whole life again, and only for chunks."""
-        return Progress(self._tokens.following(token), token.upload_id, offset)
+        return UploadProgress(self._tokens.following(token), token.upload_id, offset)
 
-    def status(self, actor: Actor, name: RepositoryName, text: str) -> Progress:
+    def status(self, actor: Actor, name: RepositoryName, text: str) -> UploadProgress:
         """How far an upload is. Raises BlobUploadUnknown."""
         _, token = self.opened(actor, name, text)
         row = self._store.get(token.upload_id)
         _check_open(row)
         # The first token would still let the edge write; once bytes have come, only chunks may follow.
-        return self.progress(token, row.offset) if row and row.offset else Progress(text, token.upload_id, 0)
+        return self.progress(token, row.offset) if row and row.offset else UploadProgress(text, token.upload_id, 0)
 
     def cancel(self, actor: Actor, name: RepositoryName, text: str) -> None:
         """Ends an upload and drops its bytes. Raises BlobUploadUnknown."""
@@ -97,9 +97,11 @@ class Uploads:
             self.keep(row, is_new=stored is None)
             return row
 
-        self._drop(until_won(attempt))
+        self._drop(retry_on_conflict(attempt))
 
-    def append(self, actor: Actor, name: RepositoryName, text: str, content: bytes, chunk: Chunk | None) -> Progress:
+    def append(
+        self, actor: Actor, name: RepositoryName, text: str, content: bytes, chunk: Chunk | None
+    ) -> UploadProgress:
         """Takes a chunk in. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown."""
         _, token = self.opened(actor, name, text)
         stored = self._store.get(token.upload_id)
@@ -110,7 +112,7 @@ class Uploads:
         if content:
             try:
                 self._write(row, content, is_new=stored is None)
-            except LostRace:
+            except WriteConflict:
                 current = self._store.get(token.upload_id)
                 raise OutOfOrder(current.offset if current else 0) from None
         return self.progress(token, row.offset)
@@ -122,7 +124,7 @@ class Uploads:
             self._take(transaction, row, content)
         try:
             self.keep(row, is_new=is_new, transaction=transaction)
-        except LostRace:
+        except WriteConflict:
             if row.tail_key and row.tail_key != old_tail:
                 self._objects.delete(row.tail_key)
             raise
@@ -158,7 +160,7 @@ class Uploads:
         self._begin_parts(row)
         try:
             self.keep(row, is_new=is_new)
-        except LostRace:
+        except WriteConflict:
             self._abort(row)
             raise OutOfOrder(row.offset) from None
 
@@ -204,7 +206,7 @@ class Uploads:
             return row
 
         # A token that saw no chunk, with the bytes beside it, needs no look at the upload: the close itself checks.
-        row = None if token.kind != MANY and content else until_won(attempt)
+        row = None if token.kind != MANY and content else retry_on_conflict(attempt)
         if row is None:
             if chunk:
                 chunk.check(0, len(content))
@@ -237,7 +239,7 @@ class Uploads:
             transaction.commit()
             return kept
 
-        kept = until_won(attempt)
+        kept = retry_on_conflict(attempt)
         # Bytes that came twice are kept once: the copy that nobody names goes at once.
         if placed and placed != kept:
             self._objects.delete(placed)
@@ -253,7 +255,7 @@ class Uploads:
     ) -> tuple[BlobView, UploadRow | None, FenceRow | None]:
         batch = Batch()
         view = BlobView(batch, repository.id, digest)
-        rights: Rights = self._access.look_again(batch, actor, repository)
+        rights: WriteAccess = self._access.recheck(batch, actor, repository)
         upload: Read[UploadRow] | None = batch.add(UploadRow, keys.upload(upload_id)) if upload_id else None
         fence: Read[FenceRow] | None = batch.add(FenceRow, keys.fence(s3_key)) if s3_key else None
         batch.read()
@@ -326,8 +328,8 @@ class Uploads:
             return is_ours
 
         try:
-            is_ours = until_won(attempt)
-        except Gone:
+            is_ours = retry_on_conflict(attempt)
+        except ObjectGone:
             raise BlobUploadUnknown from None
         if not is_ours:
             self._drop(closed)

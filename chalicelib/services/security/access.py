@@ -7,11 +7,11 @@ give it. The API trusts nothing: every call reads the rows as they are now.
 
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import Denied, NameUnknown, NothingThere, Unauthenticated
+from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
-from chalicelib.domain.policies import Names, from_text
+from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Mode, Repository, Visibility
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
 from chalicelib.domain.teams import TeamRole
@@ -29,7 +29,7 @@ from chalicelib.storage.table import Batch
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NamespaceAccess:
     """A namespace as an actor stands in it:
 
     The best role of their teams, None for a stranger; a user's own is ADMIN.
@@ -37,14 +37,14 @@ class Place:
 
     id: str
     name: str
-    kind: Kind
+    kind: AccountKind
     role: TeamRole | None
     teams: tuple[TeamRow, ...] = ()
 
     @property
     def is_organization(self) -> bool:
         """Whether it is an organization's."""
-        return self.kind is Kind.ORGANIZATION
+        return self.kind is AccountKind.ORGANIZATION
 
     @property
     def is_admin(self) -> bool:
@@ -58,7 +58,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RepositoryAccess:
     """A repository as an actor stands to it; `role` is the smaller of the actor's and the token's, None for none.
 
     `is_own` is whether that is the actor's, and not what everybody has on a public repository.
@@ -66,7 +66,7 @@ class Standing:
 
     repository: Repository
     row: RepositoryNameRow
-    place: Place
+    place: NamespaceAccess
     role: Role | None
     is_own: bool
 
@@ -76,7 +76,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
+class RepositoryRight:
     """A role on a repository and the row that gives it."""
 
     source: Source | None = None
@@ -129,9 +129,9 @@ class Access:
         grant = actor.grants.get(str(name))
         return grant is not None and permits(grant.actions, action)
 
-    def look_again(self, batch: Batch, actor: Actor, repository: Repository) -> "Rights":
+    def recheck(self, batch: Batch, actor: Actor, repository: Repository) -> "WriteAccess":
         """Asks `batch` for the rows that gave the actor the right to write."""
-        return Rights(self, batch, actor, repository)
+        return WriteAccess(self, batch, actor, repository)
 
     def walk(self, account: AccountRow | None, name: RepositoryName, scopes: frozenset[str] | None = None) -> Grant:
         """All that an account (None: the anonymous) may do to a repository, from the rows as they are now.
@@ -150,21 +150,23 @@ class Access:
         identifier = row.repository_id if row else None
         return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id)
 
-    def _right(self, account: AccountRow | None, pointer: AccountNameRow, row: RepositoryNameRow | None) -> Right:
+    def _right(
+        self, account: AccountRow | None, pointer: AccountNameRow, row: RepositoryNameRow | None
+    ) -> RepositoryRight:
         """The best right of an account: on a repository, or, where none is, to make it."""
         if account is not None and account.id == pointer.id:
-            return Right(Source.OWNER, Role.ADMIN)
+            return RepositoryRight(Source.OWNER, Role.ADMIN)
         if account is not None:
             found = self._held(account, pointer, row)
             if found.role is not None:
                 return found
         if row is not None and row.visibility == Visibility.PUBLIC.value:
-            return Right(Source.PUBLIC, Role.READ)
-        return Right()
+            return RepositoryRight(Source.PUBLIC, Role.READ)
+        return RepositoryRight()
 
-    def _held(self, account: AccountRow, pointer: AccountNameRow, row: RepositoryNameRow | None) -> Right:
+    def _held(self, account: AccountRow, pointer: AccountNameRow, row: RepositoryNameRow | None) -> RepositoryRight:
         """What permissions and teams give an account, by one query and one batch."""
-        is_organization = pointer.kind == Kind.ORGANIZATION.value
+        is_organization = pointer.kind == AccountKind.ORGANIZATION.value
         teams = self._teams.of_account(account.id, pointer.id) if is_organization else []
         batch = Batch()
         held = [account.id, *teams] if row else []
@@ -175,30 +177,30 @@ class Access:
         rows = {team_id: batch.add(TeamRow, keys.team(team_id)) for team_id in teams}
         if permissions or rows:
             batch.read()
-        rights = [Right(Source.TEAM, _of_team(read.row, row), team_id) for team_id, read in rows.items()]
+        rights = [RepositoryRight(Source.TEAM, _of_team(read.row, row), team_id) for team_id, read in rows.items()]
         for holder, permission in permissions.items():
             if permission.row and (holder not in rows or rows[holder].row):
                 is_team = holder in rows
                 source = Source.TEAM if is_team else Source.PERMISSION
-                rights.append(Right(source, Role(permission.row.role), holder if is_team else None))
-        return max(rights, key=lambda right: right.role.rank if right.role else -1, default=Right())
+                rights.append(RepositoryRight(source, Role(permission.row.role), holder if is_team else None))
+        return max(rights, key=lambda right: right.role.rank if right.role else -1, default=RepositoryRight())
 
-    def place(self, actor: Actor, name: str) -> Place | None:
+    def place(self, actor: Actor, name: str) -> NamespaceAccess | None:
         """A namespace by its name, and how the actor stands in it; None where there is none."""
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind == Kind.ROBOT.value:
+        if pointer is None or pointer.kind == AccountKind.ROBOT.value:
             return None
         return self._stand(actor, pointer, name)
 
-    def _stand(self, actor: Actor, pointer: AccountNameRow, name: str) -> Place:
-        kind = Kind(pointer.kind)
-        if kind is Kind.USER:
+    def _stand(self, actor: Actor, pointer: AccountNameRow, name: str) -> NamespaceAccess:
+        kind = AccountKind(pointer.kind)
+        if kind is AccountKind.USER:
             role = TeamRole.ADMIN if actor.account_id == pointer.id else None
-            return Place(pointer.id, name, kind, role or self._superuser_role(actor))
+            return NamespaceAccess(pointer.id, name, kind, role or self._superuser_role(actor))
         ids = self._teams.of_account(actor.account_id, pointer.id) if actor.account_id else []
         teams = tuple(self._teams.get_all(ids))
         role = max((team.team_role for team in teams), key=lambda one: one.rank, default=None)
-        return Place(pointer.id, name, kind, self._superuser_role(actor) or role, teams)
+        return NamespaceAccess(pointer.id, name, kind, self._superuser_role(actor) or role, teams)
 
     def has_all(self, actor: Actor) -> bool:
         """Whether the actor is a superuser who has every right on everything."""
@@ -207,35 +209,35 @@ class Access:
     def _superuser_role(self, actor: Actor) -> TeamRole | None:
         return TeamRole.ADMIN if self.has_all(actor) else None
 
-    def creatable(self, actor: Actor, name: str) -> Place:
+    def creatable(self, actor: Actor, name: str) -> NamespaceAccess:
         """A namespace in which the actor may make repositories. Raises Denied, also where there is none."""
         place = self.place(actor, name)
         if place is None or not place.may_create or not allows(actor.scopes, REPO_CREATE):
             raise Denied(name, "make repositories in")
         return place
 
-    def organization(self, actor: Actor, name: str) -> Place:
+    def organization(self, actor: Actor, name: str) -> NamespaceAccess:
         """An organization by its name, whoever asks. Raises NothingThere."""
         place = self.place(actor, name)
         if place is None or not place.is_organization:
-            raise NothingThere("organization", name)
+            raise ResourceUnknown("organization", name)
         return place
 
-    def administered(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> Place:
+    def administered(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> NamespaceAccess:
         """An organization that the actor administers. Raises NothingThere, Unauthenticated, Denied."""
         place = self.organization(actor, name)
         if not place.is_admin or not allows(actor.scopes, scope):
             raise refusal(actor, name, "administer")
         return place
 
-    def member_of(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> Place:
+    def member_of(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> NamespaceAccess:
         """An organization that the actor is a member of. Raises NothingThere, Unauthenticated, Denied."""
         place = self.organization(actor, name)
         if place.role is None or not allows(actor.scopes, scope):
             raise refusal(actor, name, "read")
         return place
 
-    def standing(self, actor: Actor, name: RepositoryName, role: Role) -> Standing:
+    def require_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
         """A repository on which the actor has at least a role, as the rows are now.
 
         Raises Denied, which tells those without a right nothing, whoever they are; NameUnknown for those with one.
@@ -249,21 +251,21 @@ class Access:
             if place.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
             raise Denied(str(name), role.value)
-        standing = self._standing(actor, pointer, found, name)
-        if not standing.has(role):
+        repository_access = self._repository_access(actor, pointer, found, name)
+        if not repository_access.has(role):
             raise Denied(str(name), role.value)
-        return standing
+        return repository_access
 
-    def own_standing(self, actor: Actor, name: RepositoryName, role: Role) -> Standing:
+    def require_own_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
         """The same, where what everybody may of a public repository is not enough. Raises Denied, NameUnknown."""
-        standing = self.standing(actor, name, role)
-        if not standing.is_own:
+        repository_access = self.require_role(actor, name, role)
+        if not repository_access.is_own:
             raise Denied(str(name), role.value)
-        return standing
+        return repository_access
 
-    def _standing(
+    def _repository_access(
         self, actor: Actor, pointer: AccountNameRow, row: RepositoryNameRow, name: RepositoryName
-    ) -> Standing:
+    ) -> RepositoryAccess:
         account = AccountRow(id=actor.account_id) if actor.account_id else None
         right = self._right(account, pointer, row)
         is_superuser = self._superuser_role(actor) is not None
@@ -272,12 +274,12 @@ class Access:
         if capped_role is None and row.visibility == Visibility.PUBLIC.value:
             # What everybody may, a token may that was asked for something else.
             capped_role = Role.READ
-        place = Place(pointer.id, name.namespace, Kind(pointer.kind), None)
-        return Standing(Repository(row.repository_id, pointer.id, name), row, place, capped_role, is_own)
+        place = NamespaceAccess(pointer.id, name.namespace, AccountKind(pointer.kind), None)
+        return RepositoryAccess(Repository(row.repository_id, pointer.id, name), row, place, capped_role, is_own)
 
-    def oneself(self, actor: Actor, scope: str = USER_ADMIN) -> str:
+    def require_user(self, actor: Actor, scope: str = USER_ADMIN) -> str:
         """The account id of an actor who is a user. Raises Unauthenticated, Denied."""
-        if actor.account_id is None or actor.kind != Kind.USER.value or not allows(actor.scopes, scope):
+        if actor.account_id is None or actor.kind != AccountKind.USER.value or not allows(actor.scopes, scope):
             raise refusal(actor, actor.name, "do this as")
         return actor.account_id
 
@@ -288,7 +290,7 @@ class Access:
         return actor.account_id
 
 
-class Rights:
+class WriteAccess:
     """The rows behind a write, read with it."""
 
     def __init__(self, access: Access, batch: Batch, actor: Actor, repository: Repository) -> None:
@@ -343,7 +345,7 @@ class Rights:
         return self._namespace.row.window_s if self._namespace.row else 0
 
     @property
-    def rules(self) -> list[Names]:
+    def rules(self) -> list[TagNames]:
         """Which tags may not change once they are there, by the policies of namespace and repository."""
         rows = self._namespace.row, self._name.row
         return [rule for row in rows if row is not None for rule in from_text(row.immutability)]

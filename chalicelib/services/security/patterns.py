@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.domain.policies import LONGEST_PATTERN, Names
+from chalicelib.domain.policies import LONGEST_PATTERN, TagNames
 
 # What the automaton of one pattern may take, in bytes.
 MOST_MEMORY = 1024 * 1024
@@ -21,17 +21,17 @@ def check(pattern: str) -> None:
     _compiled(pattern)
 
 
-def finds(names: Names, tag: str) -> bool:
+def finds(names: TagNames, tag: str) -> bool:
     """Whether a tag is among those that are named; the pattern may be found anywhere in it, as Quay prunes."""
     return names.pattern is None or (_compiled(names.pattern).search(tag) is not None) is names.matches
 
 
-def begins(names: Names, tag: str) -> bool:
+def begins(names: TagNames, tag: str) -> bool:
     """The same, where the pattern must be found at the beginning, as Quay makes tags immutable."""
     return names.pattern is None or (_compiled(names.pattern).match(tag) is not None) is names.matches
 
 
-def takes(rules: Sequence[Names], tag: str) -> bool:
+def takes(rules: Sequence[TagNames], tag: str) -> bool:
     """Whether any of the rules by which tags may not change is about a tag."""
     return any(begins(rule, tag) for rule in rules)
 

@@ -24,7 +24,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, SLOWED_S = 1.0, 64.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class SignInRoute:
     """Where a password is shown. What was wrong at one closes no other: a slip on a page stops no pull."""
 
     name: str
@@ -32,7 +32,7 @@ class Entrance:
     free: int
 
 
-REGISTRY, WEB = Entrance("registry", free=4), Entrance("web", free=0)
+REGISTRY, WEB = SignInRoute("registry", free=4), SignInRoute("web", free=0)
 
 
 class Throttles:
@@ -47,7 +47,7 @@ class Throttles:
         self._store, self._clock, self._sleep = store, clock, sleep
 
     @contextmanager
-    def attempt(self, entrance: Entrance, account: str, address: str) -> Iterator[None]:
+    def attempt(self, entrance: SignInRoute, account: str, address: str) -> Iterator[None]:
         """Around one look at a password, which raises WrongCredentials when it was wrong. Raises TooManyAttempts."""
         now = self._clock()
         window = int(now // WINDOW_S)

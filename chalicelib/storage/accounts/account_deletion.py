@@ -6,16 +6,16 @@ Each step removes some and says whether there may be more; done again, it change
 from functools import partial
 
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import MembershipRow, TeamStore
 from chalicelib.storage.identity.applications import ApplicationStore
 from chalicelib.storage.identity.tokens import OAUTH, TokenRow
-from chalicelib.storage.table import Row, Transaction, query, until_won
+from chalicelib.storage.table import Row, Transaction, query, retry_on_conflict
 
 AT_ONCE = 50
 
 
-class DepartureStore:
+class AccountDeletionStore:
     """The leavings of accounts."""
 
     def __init__(self, applications: ApplicationStore, teams: TeamStore, permissions: PermissionStore) -> None:
@@ -25,7 +25,7 @@ class DepartureStore:
         """Removes tokens and sessions, found by the hash and in every list."""
         found = list(query(TokenRow, keys.account_tokens(account_id), limit=AT_ONCE))
         for token in found:
-            until_won(partial(self._end, token))
+            retry_on_conflict(partial(self._end, token))
         return len(found) == AT_ONCE
 
     def _end(self, token: TokenRow) -> None:
@@ -40,14 +40,14 @@ class DepartureStore:
         """Removes memberships, found by the account and by the team."""
         found = list(query(MembershipRow, keys.membership(account_id), limit=AT_ONCE))
         for row in found:
-            until_won(partial(self._teams.forget, row.namespace_id, row.team_id, account_id))
+            retry_on_conflict(partial(self._teams.forget, row.namespace_id, row.team_id, account_id))
         return len(found) == AT_ONCE
 
     def take_roles(self, account_id: str) -> bool:
         """Removes roles on repositories, found by the account, the repository and its namespace."""
-        holder = Holder(account_id, "", "user")
+        holder = RoleHolder(account_id, "", "user")
         for namespace_id, repository_id, _ in self._permissions.held(holder):
-            until_won(partial(self._permissions.forget, (namespace_id, repository_id), holder))
+            retry_on_conflict(partial(self._permissions.forget, (namespace_id, repository_id), holder))
         return False
 
     def forget(self, account_id: str) -> bool:
@@ -56,7 +56,7 @@ class DepartureStore:
         for place in keys.account_leavings(account_id):
             found = list(query(Row, place, limit=AT_ONCE))
             for row in found:
-                until_won(partial(self._drop, row))
+                retry_on_conflict(partial(self._drop, row))
             more = more or len(found) == AT_ONCE
         return more
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from chalicelib.domain.accounts import Account, Kind
+from chalicelib.domain.accounts import Account, AccountKind
 from chalicelib.domain.names import MAXIMUM_LENGTH
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.teams import MembershipRow
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
-from chalicelib.storage.search_words import Found, delete_words, put_words
+from chalicelib.storage.search_words import SearchKind, delete_words, put_words
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query, query_kinds, view
 
 
@@ -64,7 +64,7 @@ class AccountRow(Row):
 
     def to_account(self) -> Account:
         """The account in the domain's words."""
-        return Account(self.id, self.name, Kind(self.kind), self.enabled, self.epoch, self.superuser)
+        return Account(self.id, self.name, AccountKind(self.kind), self.enabled, self.epoch, self.superuser)
 
 
 class RobotRow(Row):
@@ -150,7 +150,7 @@ class AccountStore:
 
     def add_user(self, transaction: Transaction, account: AccountRow, first: bool) -> None:
         """Writes a user with name, namespace and e-mail, on condition that name, e-mail and first user are free."""
-        kind = Kind.USER.value
+        kind = AccountKind.USER.value
         namespace = NamespaceRow.under(
             keys.namespace(account.id),
             name=account.name,
@@ -164,7 +164,7 @@ class AccountStore:
         transaction.put(account)
         if first:
             transaction.put(FirstUserRow.under(keys.first_user(), account_id=account.id), absent())
-        put_words(transaction, Found.USER, account.name, account.id, account.id)
+        put_words(transaction, SearchKind.USER, account.name, account.id, account.id)
         if account.email:
             transaction.put(EmailRow.under(keys.email(account.email), account_id=account.id), absent())
 
@@ -191,13 +191,13 @@ class AccountStore:
 
     def add_organization(self, transaction: Transaction, namespace: NamespaceRow) -> None:
         """Writes an organization with its name, on condition that the name is free."""
-        kind, identifier = Kind.ORGANIZATION.value, keys.namespace_id(namespace.pk)
+        kind, identifier = AccountKind.ORGANIZATION.value, keys.namespace_id(namespace.pk)
         namespace.kind, namespace.view, namespace.view_at = kind, keys.view_accounts(kind), namespace.name
         transaction.put(AccountNameRow.under(keys.account_name(namespace.name), id=identifier, kind=kind), absent())
         transaction.put(namespace, absent())
-        put_words(transaction, Found.ORGANIZATION, namespace.name, identifier, identifier)
+        put_words(transaction, SearchKind.ORGANIZATION, namespace.name, identifier, identifier)
 
-    def bury(self, transaction: Transaction, namespace: NamespaceRow, now: float) -> None:
+    def mark_deleted(self, transaction: Transaction, namespace: NamespaceRow, now: float) -> None:
         """Ends a namespace, over the version that was read; its name stays taken until nothing of it is left."""
         name = AccountNameRow.under(keys.account_name(namespace.name))
         transaction.update(name, AccountNameRow.deleted_at.set(int(now)), condition=AccountNameRow.pk.exists())

@@ -9,13 +9,19 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow, NamespaceRow, RobotRow
-from chalicelib.storage.accounts.permissions import TEAM, GivenRow, Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder, RoleHolderRow
 from chalicelib.storage.accounts.renames import RenameStore
 from chalicelib.storage.accounts.teams import MemberRow, TeamNameRow, TeamRow, TeamStore
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore
 from chalicelib.storage.identity.tokens import TokenRow
-from chalicelib.storage.registry.repositories import GoneRow, GrantRow, RepositoryNameRow, RepositoryStore, SizeRow
-from chalicelib.storage.table import Row, Transaction, get, query, until_won
+from chalicelib.storage.registry.repositories import (
+    DeletedRepositoryRow,
+    RepositoryNameRow,
+    RepositoryStore,
+    RoleRow,
+    SizeRow,
+)
+from chalicelib.storage.table import Row, Transaction, get, query, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 AT_ONCE = 25
@@ -23,7 +29,7 @@ AT_ONCE = 25
 PURGED = "purged"
 
 
-class PurgeStore:
+class NamespacePurgeStore:
     """The leavings of namespaces and teams. What their accounts leave is swept by the account."""
 
     def __init__(
@@ -42,14 +48,14 @@ class PurgeStore:
         key = keys.repository_name(namespace_id, "")
         found = list(query(RepositoryNameRow, key, limit=AT_ONCE))
         for row in found:
-            until_won(partial(self._bury, namespace_id, row.sk, (now, purge_at)))
+            retry_on_conflict(partial(self._mark_deleted, namespace_id, row.sk, (now, purge_at)))
         return len(found) == AT_ONCE
 
-    def _bury(self, namespace_id: str, name: str, times: tuple[int, int]) -> None:
+    def _mark_deleted(self, namespace_id: str, name: str, times: tuple[int, int]) -> None:
         row = get(RepositoryNameRow, (keys.namespace(namespace_id)[0], name))
         if row is not None:
             transaction = Transaction()
-            self._repositories.bury(transaction, namespace_id, row, ulid(times[0]), times)
+            self._repositories.mark_deleted(transaction, namespace_id, row, ulid(times[0]), times)
             transaction.put(timer(PURGE_REPOSITORY, row.repository_id, times[1]))
             transaction.commit()
 
@@ -87,18 +93,18 @@ class PurgeStore:
         """Takes away who is in a team, and what was given to it."""
         members = list(query(MemberRow, keys.team_member(team_id), limit=AT_ONCE))
         for row in members:
-            until_won(partial(self._teams.forget, namespace_id, team_id, row.account_id))
-        grants = list(query(GrantRow, keys.team_grants(team_id), limit=AT_ONCE))
-        holder = Holder(team_id, "", TEAM)
+            retry_on_conflict(partial(self._teams.forget, namespace_id, team_id, row.account_id))
+        grants = list(query(RoleRow, keys.team_grants(team_id), limit=AT_ONCE))
+        holder = RoleHolder(team_id, "", TEAM)
         for grant in grants:
-            until_won(partial(self._permissions.forget, (namespace_id, grant.repository_id), holder))
+            retry_on_conflict(partial(self._permissions.forget, (namespace_id, grant.repository_id), holder))
         return AT_ONCE in (len(members), len(grants))
 
     def end_applications(self, namespace_id: str) -> bool:
         """Takes applications away, and their tokens, of which none is believed any more."""
         tokens = list(query(TokenRow, keys.application_tokens(namespace_id), limit=AT_ONCE))
         for token in tokens:
-            until_won(partial(self._end_token, token))
+            retry_on_conflict(partial(self._end_token, token))
         if len(tokens) == AT_ONCE:
             return True
         found = list(query(ApplicationRow, keys.application(namespace_id), limit=AT_ONCE))
@@ -118,17 +124,17 @@ class PurgeStore:
 
     def take_roles(self, namespace_id: str) -> bool:
         """Takes back what users have on a namespace's repositories."""
-        found = list(query(GivenRow, keys.given(namespace_id), limit=AT_ONCE))
+        found = list(query(RoleHolderRow, keys.given(namespace_id), limit=AT_ONCE))
         for row in found:
             _, account_id, repository_id = row.sk.split("#")
-            holder = Holder(account_id, "", "user")
-            until_won(partial(self._permissions.forget, (namespace_id, repository_id), holder))
+            holder = RoleHolder(account_id, "", "user")
+            retry_on_conflict(partial(self._permissions.forget, (namespace_id, repository_id), holder))
         return len(found) == AT_ONCE
 
     def free_former_names(self, namespace_id: str) -> bool:
         """Lets others have names that a namespace had before."""
         for name in self._renames.former_names(namespace_id):
-            until_won(partial(self._renames.free, namespace_id, name))
+            retry_on_conflict(partial(self._renames.free, namespace_id, name))
         return False
 
     def drop_rest(self, namespace_id: str) -> bool:
@@ -153,7 +159,7 @@ class PurgeStore:
 
     def keeps_repositories(self, namespace_id: str) -> bool:
         """Whether deleted repositories still lie with a namespace."""
-        return any(query(GoneRow, keys.gone_repositories(namespace_id), limit=1))
+        return any(query(DeletedRepositoryRow, keys.gone_repositories(namespace_id), limit=1))
 
     def forget(self, namespace_id: str) -> None:
         """Takes a namespace itself away, with its counters."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chalicelib.domain.permissions import Role
 from chalicelib.storage import keys
 from chalicelib.storage.keys import Key
-from chalicelib.storage.registry.repositories import GrantRow, PermissionRow
+from chalicelib.storage.registry.repositories import PermissionRow, RoleRow
 from chalicelib.storage.table import Batch, Row, Transaction, absent, query
 
 TEAM = "team"
@@ -15,7 +15,7 @@ Where = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class RoleHolder:
     """An account or a team that has a role. `kind` is user, robot or team."""
 
     id: str
@@ -28,7 +28,7 @@ class Holder:
         return draw(self.id, namespace_id, repository_id)
 
 
-class GivenRow(Row):
+class RoleHolderRow(Row):
     """That an account has a role on one of a namespace's repositories."""
 
 
@@ -51,47 +51,47 @@ class PermissionStore:
         """The account or team whose role this is."""
         return row.sk.removeprefix(keys.permission("")[1])
 
-    def put(self, transaction: Transaction, where: Where, holder: Holder, role: Role, *, is_new: bool) -> None:
+    def put(self, transaction: Transaction, where: Where, holder: RoleHolder, role: Role, *, is_new: bool) -> None:
         """Gives a role, on condition that the holder has none yet, or that it has one."""
         namespace_id, repository_id = where
         shown = {"role": role.value, "holder_id": holder.id, "name": holder.name, "kind": holder.kind}
         row = PermissionRow.under(keys.permission(repository_id, holder.id), **shown)
         transaction.put(row, absent() if is_new else PermissionRow.pk.exists())
         found = holder.found(namespace_id, repository_id)
-        transaction.put(GrantRow.under(found, role=role.value, repository_id=repository_id))
+        transaction.put(RoleRow.under(found, role=role.value, repository_id=repository_id))
         if holder.kind != TEAM:
-            transaction.put(GivenRow.under(keys.given(namespace_id, holder.id, repository_id)))
+            transaction.put(RoleHolderRow.under(keys.given(namespace_id, holder.id, repository_id)))
 
-    def remove(self, transaction: Transaction, where: Where, holder: Holder) -> None:
+    def remove(self, transaction: Transaction, where: Where, holder: RoleHolder) -> None:
         """Takes a role back, on condition that it was given."""
         namespace_id, repository_id = where
         row = PermissionRow.under(keys.permission(repository_id, holder.id))
         transaction.delete(row, PermissionRow.pk.exists())
-        transaction.delete(GrantRow.under(holder.found(namespace_id, repository_id)))
-        transaction.delete(GivenRow.under(keys.given(namespace_id, holder.id, repository_id)))
+        transaction.delete(RoleRow.under(holder.found(namespace_id, repository_id)))
+        transaction.delete(RoleHolderRow.under(keys.given(namespace_id, holder.id, repository_id)))
 
-    def take(self, transaction: Transaction, where: Where, holder: Holder) -> None:
+    def take(self, transaction: Transaction, where: Where, holder: RoleHolder) -> None:
         """Takes a role back, whether it is there or not."""
         transaction.delete(PermissionRow.under(keys.permission(where[1], holder.id)))
-        transaction.delete(GrantRow.under(holder.found(*where)))
-        transaction.delete(GivenRow.under(keys.given(where[0], holder.id, where[1])))
+        transaction.delete(RoleRow.under(holder.found(*where)))
+        transaction.delete(RoleHolderRow.under(keys.given(where[0], holder.id, where[1])))
 
-    def forget(self, where: Where, holder: Holder) -> None:
+    def forget(self, where: Where, holder: RoleHolder) -> None:
         """Takes a role back from a holder that is gone; done again, it changes nothing."""
         transaction = Transaction()
         self.take(transaction, where, holder)
         transaction.commit()
 
-    def held(self, holder: Holder, namespace_id: str = "") -> list[tuple[str, str, str]]:
+    def held(self, holder: RoleHolder, namespace_id: str = "") -> list[tuple[str, str, str]]:
         """What a holder was given: ids of namespace and repository, and the role; in one namespace or in all."""
         everywhere = keys.team_grants if holder.kind == TEAM else keys.grants
-        rows = query(GrantRow, holder.found(namespace_id, "") if namespace_id else everywhere(holder.id))
+        rows = query(RoleRow, holder.found(namespace_id, "") if namespace_id else everywhere(holder.id))
         return [(row.sk.split("#")[1], row.repository_id, row.role) for row in rows]
 
     def accounts_in(self, namespace_id: str) -> dict[str, list[str]]:
         """Ids of the accounts that have a role somewhere in a namespace, and on which repositories."""
         found: dict[str, list[str]] = {}
-        rows: Iterable[GivenRow] = query(GivenRow, keys.given(namespace_id))
+        rows: Iterable[RoleHolderRow] = query(RoleHolderRow, keys.given(namespace_id))
         for row in rows:
             _, account_id, repository_id = row.sk.split("#")
             found.setdefault(account_id, []).append(repository_id)

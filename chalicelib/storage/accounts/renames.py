@@ -9,7 +9,7 @@ from chalicelib.storage.accounts.teams import MemberRow, MembershipRow
 from chalicelib.storage.attributes import Integer
 from chalicelib.storage.identity.applications import ApplicationRow, ClientRow
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryRow
-from chalicelib.storage.search_words import Found, move_words
+from chalicelib.storage.search_words import SearchKind, move_words
 from chalicelib.storage.table import Row, Transaction, at_version, get, query
 
 
@@ -36,7 +36,7 @@ class RenameStore:
         transaction.update(old, AccountNameRow.deleted_at.set(now), condition=AccountNameRow.id == identifier)
         transaction.put(FormerNameRow.under(keys.former_name(identifier, former), at=now))
         namespace.name = namespace.view_at = name
-        move_words(transaction, Found(namespace.kind), (former, name), identifier)
+        move_words(transaction, SearchKind(namespace.kind), (former, name), identifier)
 
     def repositories(self, namespace_id: str, after: str) -> Iterator[RepositoryNameRow]:
         """A namespace's repositories past a sort key."""

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from chalicelib.domain.user_notifications import Notice
+from chalicelib.domain.user_notifications import UserNotification
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer
 from chalicelib.storage.table import Row, Transaction, absent, get, query
 
 
-class NoticeRow(Row):
+class UserNotificationRow(Row):
     """One notice. `metadata` is JSON."""
 
     uuid = UnicodeAttribute()
@@ -21,32 +21,34 @@ class NoticeRow(Row):
     created_at = Integer()
     dismissed = BooleanAttribute(default=False)
 
-    def to_notice(self) -> Notice:
+    def to_notice(self) -> UserNotification:
         """The notice in the domain's words."""
-        return Notice(self.uuid, self.kind, self.created_at, json.loads(self.metadata), self.dismissed)
+        return UserNotification(self.uuid, self.kind, self.created_at, json.loads(self.metadata), self.dismissed)
 
 
-class NoticeStore:
+class UserNotificationStore:
     """Notices in the table."""
 
-    def of_user(self, account_id: str) -> list[NoticeRow]:
+    def of_user(self, account_id: str) -> list[UserNotificationRow]:
         """What a user was told, newest first."""
-        rows = query(NoticeRow, keys.notice(account_id))
+        rows = query(UserNotificationRow, keys.notice(account_id))
         return sorted(rows, key=lambda row: (row.created_at, row.uuid), reverse=True)
 
-    def get(self, account_id: str, uuid: str) -> NoticeRow | None:
+    def get(self, account_id: str, uuid: str) -> UserNotificationRow | None:
         """One of them."""
-        return get(NoticeRow, keys.notice(account_id, uuid)) if uuid else None
+        return get(UserNotificationRow, keys.notice(account_id, uuid)) if uuid else None
 
     def add(
         self, transaction: Transaction, account_id: str, kind: str, metadata: Mapping[str, object], now: float
     ) -> None:
         """Tells a user something."""
         uuid, told = str(uuid4()), json.dumps(metadata)
-        row = NoticeRow.under(keys.notice(account_id, uuid), uuid=uuid, kind=kind, metadata=told, created_at=int(now))
+        row = UserNotificationRow.under(
+            keys.notice(account_id, uuid), uuid=uuid, kind=kind, metadata=told, created_at=int(now)
+        )
         transaction.put(row, absent())
 
-    def dismiss(self, transaction: Transaction, row: NoticeRow, dismissed: bool) -> None:
+    def dismiss(self, transaction: Transaction, row: UserNotificationRow, dismissed: bool) -> None:
         """Puts a notice away, or shows it again, on condition that it is there."""
-        change = NoticeRow.dismissed.set(dismissed)
-        transaction.update(NoticeRow.under(row.key), change, condition=NoticeRow.pk.exists())
+        change = UserNotificationRow.dismissed.set(dismissed)
+        transaction.update(UserNotificationRow.under(row.key), change, condition=UserNotificationRow.pk.exists())

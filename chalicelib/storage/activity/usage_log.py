@@ -62,34 +62,34 @@ class OutboxRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class LogPartition:
     """A partition of records in the order of their ULIDs; of the table where `index` is None."""
 
     partition: str
     index: str | None = None
 
 
-def runs_of_repository(repository_id: str) -> list[Run]:
+def runs_of_repository(repository_id: str) -> list[LogPartition]:
     """Where the records of a repository lie."""
-    return [Run(keys.log("", repository_id, shard)[0]) for shard in (CHANGES, PULLS)]
+    return [LogPartition(keys.log("", repository_id, shard)[0]) for shard in (CHANGES, PULLS)]
 
 
-def runs_of_namespace(namespace_id: str) -> list[Run]:
+def runs_of_namespace(namespace_id: str) -> list[LogPartition]:
     """Where the records of a namespace, with those of its repositories, lie."""
-    return [Run(keys.log(namespace_id, None, shard)[0], "view") for shard in (CHANGES, PULLS)]
+    return [LogPartition(keys.log(namespace_id, None, shard)[0], "view") for shard in (CHANGES, PULLS)]
 
 
-def pulls_of_namespace(namespace_id: str) -> Run:
+def pulls_of_namespace(namespace_id: str) -> LogPartition:
     """Where the pulls of a namespace's repositories lie."""
     return runs_of_namespace(namespace_id)[1]
 
 
-def runs_of_everybody() -> list[Run]:
+def runs_of_everybody() -> list[LogPartition]:
     """Where all records lie."""
-    return [Run(partition, "due") for shard in (CHANGES, PULLS) for partition in keys.due_logs(shard)]
+    return [LogPartition(partition, "due") for shard in (CHANGES, PULLS) for partition in keys.due_logs(shard)]
 
 
-class UsageStore:
+class UsageLogStore:
     """The usage log in the table. `retention_s` is how long a record stays."""
 
     def __init__(self, retention_s: int) -> None:
@@ -145,28 +145,28 @@ class UsageStore:
             due_at=number_of(event.id),
         )
 
-    def newest(self, run: Run, last: str, first: str, page: int) -> Iterator[LogRow]:
+    def newest(self, run: LogPartition, last: str, first: str, page: int) -> Iterator[LogRow]:
         """Records from one ULID down to another, both included, newest first, read `page` at a time."""
         for raw in _read(run, first, last, page=page, forward=False):
             yield LogRow.from_raw_data(raw)
 
-    def oldest(self, run: Run, first: str, last: str, page: int) -> Iterator[LogRow]:
+    def oldest(self, run: LogPartition, first: str, last: str, page: int) -> Iterator[LogRow]:
         """The same from one ULID up to another, oldest first."""
         for raw in _read(run, first, last, page=page, forward=True):
             yield LogRow.from_raw_data(raw)
 
-    def kinds(self, run: Run, first: str, last: str) -> Iterator[tuple[str, str, str]]:
+    def kinds(self, run: LogPartition, first: str, last: str) -> Iterator[tuple[str, str, str]]:
         """ULID, kind and performer of records from one ULID up to another, both included."""
         for raw in _read(run, first, last, page=None, forward=True):
             yield raw["sk"]["S"], raw["kind"]["S"], raw["performer"]["S"]
 
-    def counted(self, run: Run, first: str, last: str) -> dict[str, tuple[str, Mapping[str, int]]]:
+    def counted(self, run: LogPartition, first: str, last: str) -> dict[str, tuple[str, Mapping[str, int]]]:
         """What has been counted of the days from one to another: by day, up to which ULID, and how many of a kind."""
         partition, _ = keys.count(run.partition, first)
         found = CountRow.query(partition, CountRow.sk.between(first, last), consistent_read=True)
         return {row.sk: (row.upto, json.loads(row.counts)) for row in found}
 
-    def keep_counted(self, run: Run, days: Mapping[str, tuple[str, Mapping[str, int]]]) -> None:
+    def keep_counted(self, run: LogPartition, days: Mapping[str, tuple[str, Mapping[str, int]]]) -> None:
         """Writes down what was counted. Each row is true by itself: whoever writes last may know less, and no wrong."""
         put_all(
             CountRow.under(
@@ -179,7 +179,7 @@ class UsageStore:
         )
 
 
-def _read(run: Run, first: str, last: str, *, page: int | None, forward: bool) -> Iterable[dict[str, Any]]:
+def _read(run: LogPartition, first: str, last: str, *, page: int | None, forward: bool) -> Iterable[dict[str, Any]]:
     connection, name = Row._get_connection().connection, Row.Meta.table_name
     condition = {
         None: LogRow.sk.between(first, last),

@@ -8,22 +8,22 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
 from chalicelib.storage.catalog.stars import StarRow
-from chalicelib.storage.registry.repositories import GrantRow, RepositoryNameRow
+from chalicelib.storage.registry.repositories import RepositoryNameRow, RoleRow
 from chalicelib.storage.table import Row, query_run
 
 # What each kind of row's sort key begins with.
 GRANT = keys.grants("")[1]
 ACCOUNT: Mapping[str, type[Row]] = {
-    GRANT: GrantRow,
+    GRANT: RoleRow,
     keys.membership("")[1]: MembershipRow,
     keys.star("")[1]: StarRow,
 }
-TEAM: Mapping[str, type[Row]] = {GRANT: GrantRow, keys.META: TeamRow}
+TEAM: Mapping[str, type[Row]] = {GRANT: RoleRow, keys.META: TeamRow}
 NAMESPACE: Mapping[str, type[Row]] = {keys.META: NamespaceRow, keys.repository_name("", "")[1]: RepositoryNameRow}
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldRole:
     """What an account or a team holds: roles by repository id, and an account's memberships and stars."""
 
     roles: Mapping[str, Role] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ViewRange:
     """Repositories of a namespace in the order of their names; the namespace where they are its first.
 
     `is_last` is whether no more follow, else `last` is the name to go on from.
@@ -49,27 +49,27 @@ class Stretch:
         return self.repositories[-1].name if self.repositories else ""
 
 
-class SightStore:
+class VisibilityStore:
     """What accounts may see, in the table. Each is one query, however much there is of up to a megabyte."""
 
-    def of_account(self, account_id: str) -> Held:
+    def of_account(self, account_id: str) -> HeldRole:
         """What an account holds itself."""
         found, _ = query_run(keys.account_sight(account_id), ACCOUNT)
         memberships = [row for row in found if isinstance(row, MembershipRow)]
-        return Held(_roles(found), memberships, [row for row in found if isinstance(row, StarRow)])
+        return HeldRole(_roles(found), memberships, [row for row in found if isinstance(row, StarRow)])
 
-    def of_team(self, team_id: str) -> Held:
+    def of_team(self, team_id: str) -> HeldRole:
         """What a team holds; without `team` where it is gone."""
         found, _ = query_run(keys.team_sight(team_id), TEAM)
-        return Held(_roles(found), team=next((row for row in found if isinstance(row, TeamRow)), None))
+        return HeldRole(_roles(found), team=next((row for row in found if isinstance(row, TeamRow)), None))
 
-    def of_namespace(self, namespace_id: str, after: str, limit: int) -> Stretch:
+    def of_namespace(self, namespace_id: str, after: str, limit: int) -> ViewRange:
         """Repositories of a namespace past a name, of at most `limit` rows that are read."""
         found, is_last = query_run(keys.namespace_sight(namespace_id, after), NAMESPACE, limit)
         rows = [row for row in found if isinstance(row, RepositoryNameRow)]
         namespace = next((row for row in found if isinstance(row, NamespaceRow)), None)
-        return Stretch(rows, namespace, is_last)
+        return ViewRange(rows, namespace, is_last)
 
 
 def _roles(found: Sequence[Row]) -> dict[str, Role]:
-    return {row.repository_id: Role(row.role) for row in found if isinstance(row, GrantRow)}
+    return {row.repository_id: Role(row.role) for row in found if isinstance(row, RoleRow)}

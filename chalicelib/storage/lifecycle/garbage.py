@@ -16,7 +16,7 @@ from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow, Use
 from chalicelib.storage.registry.manifests import BodyRow, ManifestRow, ParentRow, ReferrerRow, TaggedRow
 from chalicelib.storage.registry.manifests import unchanged as manifest_unchanged
 from chalicelib.storage.registry.repositories import change_size
-from chalicelib.storage.table import LostRace, Row, Transaction, get, put_all, query
+from chalicelib.storage.table import Row, Transaction, WriteConflict, get, put_all, query
 from chalicelib.storage.timers import TimerRow, timer
 
 # Edges that are read at once: the first that counts ends the look, so that what lives costs one page.
@@ -46,7 +46,7 @@ class GarbageRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class KeepingEdge:
     """That a manifest keeps something; `ulid` is that of the push which wrote it."""
 
     row: UsesRow | ParentRow
@@ -77,15 +77,15 @@ class GarbageStore:
         """What has been removed so far."""
         return get(GarbageRow, keys.garbage()) or GarbageRow.under(keys.garbage())
 
-    def users(self, repository_id: str, digest: Digest) -> Iterator[list[Edge]]:
+    def users(self, repository_id: str, digest: Digest) -> Iterator[list[KeepingEdge]]:
         """Edges that keep a blob, some at a time."""
         rows = query(UsesRow, keys.uses(repository_id, digest), page=EDGES_AT_ONCE)
-        return _pages(Edge(row, Digest.parse(row.manifest)) for row in rows)
+        return _pages(KeepingEdge(row, Digest.parse(row.manifest)) for row in rows)
 
-    def parents(self, repository_id: str, digest: Digest) -> Iterator[list[Edge]]:
+    def parents(self, repository_id: str, digest: Digest) -> Iterator[list[KeepingEdge]]:
         """Edges that keep a manifest, some at a time."""
         rows = query(ParentRow, keys.parent(repository_id, digest), page=EDGES_AT_ONCE)
-        return _pages(Edge(row, Digest.parse(row.parent)) for row in rows)
+        return _pages(KeepingEdge(row, Digest.parse(row.parent)) for row in rows)
 
     def move_manifest(self, row: ManifestRow, state: State) -> None:
         """Gives a manifest another state. Raises LostRace when it changed meanwhile."""
@@ -106,7 +106,7 @@ class GarbageStore:
         transaction = Transaction()
         there = TimerRow.pk.exists()
         transaction.update(row, TimerRow.view.set(keys.view_dead(namespace_id)), place, condition=there)
-        with suppress(LostRace):
+        with suppress(WriteConflict):
             transaction.commit()
 
     def referrers(self, repository_id: str, subject: Digest) -> list[Digest]:
@@ -209,8 +209,8 @@ class GarbageStore:
         transaction.commit()
 
 
-def _pages(edges: Iterator[Edge]) -> Iterator[list[Edge]]:
-    page: list[Edge] = []
+def _pages(edges: Iterator[KeepingEdge]) -> Iterator[list[KeepingEdge]]:
+    page: list[KeepingEdge] = []
     for edge in edges:
         page.append(edge)
         if len(page) == EDGES_AT_ONCE:
@@ -238,11 +238,11 @@ def _remove_each(rows: Iterable[tuple[Row, Condition]]) -> None:
         some = listed[start : start + ITEMS_AT_ONCE]
         try:
             _remove_together(some)
-        except LostRace:
+        except WriteConflict:
             for one in some:
                 try:
                     _remove_together([one])
-                except LostRace:
+                except WriteConflict:
                     continue
 
 

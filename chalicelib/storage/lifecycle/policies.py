@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pynamodb.attributes import UnicodeAttribute
 
-from chalicelib.domain.policies import Kind, Method, Names, Policy, Prune, to_text
+from chalicelib.domain.policies import Method, Policy, PolicyKind, Prune, TagNames, to_text
 from chalicelib.domain.repositories import Repository
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
@@ -33,11 +33,11 @@ class PolicyRow(Row):
     def policy(self) -> Policy:
         """The policy in the domain's words."""
         prune = Prune(Method(self.method), json.loads(self.value)) if self.method and self.value else None
-        return Policy(self.uuid, Names(self.pattern, bool(self.matches)), prune)
+        return Policy(self.uuid, TagNames(self.pattern, bool(self.matches)), prune)
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class PolicyOwner:
     """Whose policies: a namespace's, or, with `repository`, one repository's; with the row that was read."""
 
     row: NamespaceRow | RepositoryNameRow
@@ -66,19 +66,19 @@ class Owner:
 class PolicyStore:
     """Policies in the table."""
 
-    def of_namespace(self, namespace_id: str, kind: Kind) -> list[Policy]:
+    def of_namespace(self, namespace_id: str, kind: PolicyKind) -> list[Policy]:
         """All of a kind for a namespace, the oldest first."""
         return _policies(keys.namespace_policy(namespace_id), kind)
 
-    def of_repository(self, repository_id: str, kind: Kind) -> list[Policy]:
+    def of_repository(self, repository_id: str, kind: PolicyKind) -> list[Policy]:
         """All of a kind for a repository, the oldest first."""
         return _policies(keys.repository_policy(repository_id), kind)
 
-    def of(self, owner: Owner, kind: Kind) -> list[Policy]:
+    def of(self, owner: PolicyOwner, kind: PolicyKind) -> list[Policy]:
         """All of a kind, the oldest first."""
         return _policies(owner.key(), kind)
 
-    def put(self, transaction: Transaction, owner: Owner, policy: Policy, now: int | None = None) -> None:
+    def put(self, transaction: Transaction, owner: PolicyOwner, policy: Policy, now: int | None = None) -> None:
         """Writes a policy: a new one made at a second, or, without one, over the one of its uuid."""
         prune = policy.prune
         row = PolicyRow.under(
@@ -101,11 +101,11 @@ class PolicyStore:
         ]
         transaction.update(row, *actions, condition=PolicyRow.pk.exists())
 
-    def remove(self, transaction: Transaction, owner: Owner, uuid: str) -> None:
+    def remove(self, transaction: Transaction, owner: PolicyOwner, uuid: str) -> None:
         """Removes a policy, on condition that it is there."""
         transaction.delete(PolicyRow.under(owner.key(uuid)), PolicyRow.pk.exists())
 
-    def seal(self, transaction: Transaction, owner: Owner, rules: list[Names] | None) -> None:
+    def seal(self, transaction: Transaction, owner: PolicyOwner, rules: list[TagNames] | None) -> None:
         """Writes the owner's row over the version that was read, with the rules of its immutability where they changed.
 
         Only what is said here is changed: the rest of the row is others'.
@@ -121,6 +121,6 @@ class PolicyStore:
         transaction.update(kind.under(row.key), *actions, condition=is_same)
 
 
-def _policies(place: keys.Key, kind: Kind) -> list[Policy]:
+def _policies(place: keys.Key, kind: PolicyKind) -> list[Policy]:
     rows = sorted(query(PolicyRow, place), key=lambda row: (row.created_at, row.uuid))
     return [row.policy for row in rows if row.kind == kind.value]

@@ -5,7 +5,7 @@ from typing import Any
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.lifecycle.garbage import GarbageStore
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.registry.blobs import BlobLinkRow
@@ -15,13 +15,13 @@ from chalicelib.storage.registry.repositories import (
     KEPT,
     LIVE,
     PURGING,
-    GoneRow,
+    DeletedRepositoryRow,
     PermissionRow,
     RepositoryNameRow,
     RepositoryRow,
 )
-from chalicelib.storage.search_words import Found, put_words
-from chalicelib.storage.table import LostRace, Row, Transaction, absent, get, query, query_run, remove_all
+from chalicelib.storage.search_words import SearchKind, put_words
+from chalicelib.storage.table import Row, Transaction, WriteConflict, absent, get, query, query_run, remove_all
 from chalicelib.storage.timers import TimerRow
 
 AT_ONCE, PULLS_AT_ONCE = 25, 250
@@ -31,25 +31,27 @@ KEPT_TO_THE_END = (keys.META, "SIZE")
 KINDS: dict[str, type[Row]] = {"BLOB": BlobLinkRow, "BODY": BodyRow, "PERM": PermissionRow, "": Row}
 
 
-class DeletionStore:
+class RepositoryDeletionStore:
     """Deleted repositories in the table."""
 
     def __init__(self, permissions: PermissionStore, objects: ObjectStore) -> None:
         self._permissions, self._objects, self._garbage = permissions, objects, GarbageStore()
 
-    def of_namespace(self, namespace_id: str) -> list[GoneRow]:
+    def of_namespace(self, namespace_id: str) -> list[DeletedRepositoryRow]:
         """All deleted repositories of a namespace."""
-        return list(query(GoneRow, keys.gone_repositories(namespace_id)))
+        return list(query(DeletedRepositoryRow, keys.gone_repositories(namespace_id)))
 
-    def find(self, repository_id: str) -> tuple[RepositoryRow, GoneRow] | None:
+    def find(self, repository_id: str) -> tuple[RepositoryRow, DeletedRepositoryRow] | None:
         """A deleted repository by its id; None for one that is live, or gone for good."""
         back = get(RepositoryRow, keys.repository(repository_id))
         if back is None or back.is_live or back.gone is None:
             return None
-        gone = get(GoneRow, keys.gone(back.namespace_id, back.name, back.gone))
+        gone = get(DeletedRepositoryRow, keys.gone(back.namespace_id, back.name, back.gone))
         return (back, gone) if gone else None
 
-    def restore(self, transaction: Transaction, back: RepositoryRow, gone: GoneRow, name: RepositoryName) -> None:
+    def restore(
+        self, transaction: Transaction, back: RepositoryRow, gone: DeletedRepositoryRow, name: RepositoryName
+    ) -> None:
         """Gives a deleted repository a name again, on condition that it is free and that nothing is taken away yet."""
         namespace_id, repository_id = back.namespace_id, gone.repository_id
         kept: dict[str, Any] = {field: getattr(gone, field) for field in KEPT} | {"name": name.repository}
@@ -60,17 +62,17 @@ class DeletionStore:
             **kept,
         )
         transaction.put(row, absent())
-        transaction.delete(gone, GoneRow.state == DELETED)
+        transaction.delete(gone, DeletedRepositoryRow.state == DELETED)
         actions = [RepositoryRow.state.set(LIVE), RepositoryRow.gone.remove(), RepositoryRow.name.set(name.repository)]
         transaction.update(back, *actions, condition=RepositoryRow.gone == back.gone)
         transaction.delete(TimerRow.under(keys.timer(PURGE_REPOSITORY, repository_id)))
-        put_words(transaction, Found.REPOSITORY, name.repository, repository_id, namespace_id)
+        put_words(transaction, SearchKind.REPOSITORY, name.repository, repository_id, namespace_id)
 
-    def begin(self, back: RepositoryRow, gone: GoneRow) -> None:
+    def begin(self, back: RepositoryRow, gone: DeletedRepositoryRow) -> None:
         """From here on nobody brings it back, or adds to it. Raises LostRace when somebody was faster."""
         transaction = Transaction()
-        state = (GoneRow.state == DELETED) | (GoneRow.state == PURGING)
-        transaction.update(gone, GoneRow.state.set(PURGING), condition=state)
+        state = (DeletedRepositoryRow.state == DELETED) | (DeletedRepositoryRow.state == PURGING)
+        transaction.update(gone, DeletedRepositoryRow.state.set(PURGING), condition=state)
         transaction.update(back, RepositoryRow.state.set(PURGING), condition=RepositoryRow.gone == back.gone)
         transaction.commit()
 
@@ -84,7 +86,7 @@ class DeletionStore:
         bodies = [row for row in found if isinstance(row, BodyRow)]
         self._objects.delete_all([row.s3_key for row in bodies if row.s3_key])
         for row in (row for row in found if isinstance(row, PermissionRow)):
-            self._permissions.forget(where, Holder(keys.holder_id(row.sk), row.name or "", row.kind or "user"))
+            self._permissions.forget(where, RoleHolder(keys.holder_id(row.sk), row.name or "", row.kind or "user"))
         remove_all([row.key for row in found if not isinstance(row, BlobLinkRow)])
         return bool(found) or self._take_pulls(back)
 
@@ -97,11 +99,11 @@ class DeletionStore:
     def _take_link(self, where: tuple[str, str], row: BlobLinkRow, now: int) -> None:
         try:
             self._garbage.remove_link(where, row, keys.linked_digest(row.sk), now)
-        except LostRace:
+        except WriteConflict:
             # The collector was at it: the next look finds it gone, or as it is now.
             return
 
-    def finish(self, back: RepositoryRow, gone: GoneRow) -> None:
+    def finish(self, back: RepositoryRow, gone: DeletedRepositoryRow) -> None:
         """Forgets a repository of which nothing is left."""
         remove_all([row.key for row in query(Row, keys.everything(back.pk)) if row.sk != keys.META])
         transaction = Transaction()

@@ -12,7 +12,7 @@ from chalicelib.domain.repositories import Mode, Repository, Visibility
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalText
-from chalicelib.storage.search_words import Found, delete_words, put_words
+from chalicelib.storage.search_words import SearchKind, delete_words, put_words
 from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, view
 
 LIVE, DELETED = "live", "deleted"
@@ -87,7 +87,7 @@ class RepositoryRow(Row):
         return self.visibility == Visibility.PUBLIC.value
 
 
-class GoneRow(Row):
+class DeletedRepositoryRow(Row):
     """A deleted repository: all that its name said, and when what it holds is taken away."""
 
     name = UnicodeAttribute()
@@ -113,7 +113,7 @@ class PermissionRow(Row):
     kind = OptionalText()
 
 
-class GrantRow(Row):
+class RoleRow(Row):
     """The same, found by the holder."""
 
     role = UnicodeAttribute()
@@ -211,7 +211,7 @@ class RepositoryStore:
         )
         transaction.put(name, absent())
         transaction.put(back, absent())
-        put_words(transaction, Found.REPOSITORY, name.name, repository.id, repository.namespace_id)
+        put_words(transaction, SearchKind.REPOSITORY, name.name, repository.id, repository.namespace_id)
 
     def change(self, transaction: Transaction, row: RepositoryNameRow, **changed: str) -> None:
         """Changes some of what name and way back both tell, over the version that was read."""
@@ -227,7 +227,7 @@ class RepositoryStore:
         back = RepositoryRow.under(keys.repository(row.repository_id))
         transaction.update(back, *backs, condition=RepositoryRow.pk.exists())
 
-    def bury(
+    def mark_deleted(
         self,
         transaction: Transaction,
         namespace_id: str,
@@ -241,7 +241,7 @@ class RepositoryStore:
         """
         deleted_at, purge_at = times
         kept = {field: getattr(row, field) for field in KEPT}
-        gone = GoneRow.under(
+        gone = DeletedRepositoryRow.under(
             keys.gone(namespace_id, row.name, identifier), deleted_at=deleted_at, purge_at=purge_at, **kept
         )
         is_same = (RepositoryNameRow.repository_id == row.repository_id) & at_version(

@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.signature_tags import is_sibling
+from chalicelib.domain.signature_tags import is_signature_tag
 from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
@@ -195,7 +195,7 @@ class TagStore:
 
     def sibling_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
         """The lives of tags that hold what was signed or said of a manifest."""
-        return [row for row in query(LifeRow, keys.sibling_lives(repository_id, subject)) if is_sibling(row.name)]
+        return [row for row in query(LifeRow, keys.sibling_lives(repository_id, subject)) if is_signature_tag(row.name)]
 
     def remove(self, transaction: Transaction, row: TagRow) -> None:
         """Takes a tag away, if it is still the one that was read."""

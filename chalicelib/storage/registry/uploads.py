@@ -8,7 +8,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
-from chalicelib.storage.objects import Gone
+from chalicelib.storage.objects import ObjectGone
 from chalicelib.storage.table import Row, Transaction, absent, get, put_all, query, remove_all
 from chalicelib.storage.timers import timer
 
@@ -110,7 +110,7 @@ class UploadStore:
         """
         found = self.parts(row.upload_id)
         if row.parts and sum(part.size for part in found) + row.tail_size != row.offset:
-            raise Gone(row.s3_key or "")
+            raise ObjectGone(row.s3_key or "")
         return [(part.number, part.etag) for part in found]
 
 

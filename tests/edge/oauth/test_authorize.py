@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from tests.support.api_client import Visitor
 from tests.support.app_client import Answer, Door
 from tests.support.builders import a_repository, an_organization
@@ -24,7 +24,7 @@ class Bot:
     def __init__(self, door: Door) -> None:
         an_organization(door.house)
         made = door.house.services.applications.create(
-            door.house.signed_in("admin"), "acme", Fields("bot <b>", BACK, description="Builds & pushes.")
+            door.house.signed_in("admin"), "acme", ApplicationFields("bot <b>", BACK, description="Builds & pushes.")
         )
         self.id, self.secret, self.door = made.client_id, made.secret or "", door
         self.user = Visitor(door).sign_in("admin")

@@ -15,12 +15,12 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.accounts.accounts import Changes
+from chalicelib.services.accounts.accounts import UserChanges
 from chalicelib.services.security.throttles import WEB
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, EmailRow
 from chalicelib.storage.accounts.teams import TeamStore
-from chalicelib.storage.table import LostRace, Transaction, get
+from chalicelib.storage.table import Transaction, WriteConflict, get
 from tests.support.backends import House
 from tests.support.builders import a_blob, a_team_row, an_organization
 from tests.support.crashes import crash_everywhere
@@ -97,7 +97,7 @@ def test_everybody_may_know_that_a_user_is_there_and_of_nobody_else(house: House
 
 def test_a_new_password_opens_and_ends_everything_that_came_before(house: House) -> None:
     house.user("bob")
-    row = house.services.accounts.change(house.signed_in("bob"), Changes(password="password-2"))
+    row = house.services.accounts.change(house.signed_in("bob"), UserChanges(password="password-2"))
 
     assert row.epoch == 1
     assert house.services.doors.by_password(WEB, "bob", "password-2").id == row.id
@@ -108,27 +108,27 @@ def test_an_email_moves_and_frees_the_old_one(house: House) -> None:
     house.services.accounts.create_user("bob", "password-1", "old@example.com")
     bob = house.signed_in("bob")
 
-    house.services.accounts.change(bob, Changes(email="new@example.com"))
-    house.services.accounts.change(bob, Changes(email="NEW@example.com"))
+    house.services.accounts.change(bob, UserChanges(email="new@example.com"))
+    house.services.accounts.change(bob, UserChanges(email="NEW@example.com"))
 
     assert get(EmailRow, keys.email("old@example.com")) is None
     assert get(EmailRow, keys.email("new@example.com")).account_id == bob.account_id
     house.services.accounts.create_user("carol", "password-1", "old@example.com")
     with pytest.raises(FieldInvalid, match="another account"):
-        house.services.accounts.change(bob, Changes(email="old@example.com"))
+        house.services.accounts.change(bob, UserChanges(email="old@example.com"))
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        Changes(password="short"),
-        Changes(email="non sense"),
-        Changes(invoice_email_address="nonsense"),
-        Changes(window_s=5),
+        UserChanges(password="short"),
+        UserChanges(email="non sense"),
+        UserChanges(invoice_email_address="nonsense"),
+        UserChanges(window_s=5),
     ],
     ids=["pass", "mail", "invoice", "window"],
 )
-def test_a_change_that_cannot_be_changes_nothing(house: House, changes: Changes) -> None:
+def test_a_change_that_cannot_be_changes_nothing(house: House, changes: UserChanges) -> None:
     before = rows_like(house)
 
     with pytest.raises(FieldInvalid):
@@ -137,7 +137,7 @@ def test_a_change_that_cannot_be_changes_nothing(house: House, changes: Changes)
 
 
 def test_the_window_stands_with_the_namespace(house: House) -> None:
-    house.services.accounts.change(house.signed_in("admin"), Changes(window_s=86400))
+    house.services.accounts.change(house.signed_in("admin"), UserChanges(window_s=86400))
 
     assert house.services.accounts.profile(house.signed_in("admin")).namespace.window_s == 86400
     assert len(events(house, "user_change_tag_expiration")) == 1
@@ -147,9 +147,9 @@ def test_nobody_and_robots_change_nothing(house: House) -> None:
     robot, _ = house.robot("admin+ci")
 
     with pytest.raises(Unauthenticated):
-        house.services.accounts.change(ANONYMOUS, Changes(company="x"))
+        house.services.accounts.change(ANONYMOUS, UserChanges(company="x"))
     with pytest.raises(Denied):
-        house.services.accounts.change(Actor(robot.id, robot.name, robot.kind), Changes(company="x"))
+        house.services.accounts.change(Actor(robot.id, robot.name, robot.kind), UserChanges(company="x"))
 
 
 def test_a_token_that_may_only_read_changes_nothing(house: House) -> None:
@@ -158,17 +158,17 @@ def test_a_token_that_may_only_read_changes_nothing(house: House) -> None:
 
     assert house.services.accounts.profile(reader).account.name == "admin"
     with pytest.raises(Denied):
-        house.services.accounts.change(reader, Changes(company="x"))
+        house.services.accounts.change(reader, UserChanges(company="x"))
 
 
 def test_no_token_changes_a_password_or_an_address(house: House) -> None:
     row = house.account("admin")
     holder = Actor(row.id, row.name, scopes=frozenset({"user:admin"}), has_token=True)
 
-    for changes in (Changes(password="password-2"), Changes(email="x@example.com")):
+    for changes in (UserChanges(password="password-2"), UserChanges(email="x@example.com")):
         with pytest.raises(Denied):
             house.services.accounts.change(holder, changes)
-    assert house.services.accounts.change(holder, Changes(company="Acme")).company == "Acme"
+    assert house.services.accounts.change(holder, UserChanges(company="Acme")).company == "Acme"
 
 
 def test_a_change_does_not_bring_back_who_is_gone(house: House) -> None:
@@ -178,10 +178,10 @@ def test_a_change_does_not_bring_back_who_is_gone(house: House) -> None:
     house.services._accounts.put_account(transaction, row, row.version)
     house.services.departures.leave(bob)
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
     with pytest.raises(AccountUnknown):
-        house.services.accounts.change(bob, Changes(company="x"))
+        house.services.accounts.change(bob, UserChanges(company="x"))
 
 
 def test_a_profile_with_fifty_organizations_costs_two_calls(house: House) -> None:

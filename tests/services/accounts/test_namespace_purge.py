@@ -13,10 +13,10 @@ from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE, SETTLED_S, Due, Later
 from chalicelib.services.accounts.namespace_purge import AGAIN_S
-from chalicelib.services.accounts.prototypes import Wish
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.accounts.prototypes import NewPrototype
+from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.storage import keys
-from chalicelib.storage.registry.repositories import GoneRow
+from chalicelib.storage.registry.repositories import DeletedRepositoryRow
 from tests.support.backends import House
 from tests.support.builders import a_team, an_organization, an_organization_s_repository
 from tests.support.crashes import Crash, crash_before
@@ -42,9 +42,9 @@ def a_full_organization(house: House) -> str:
     a_team(house, "devs", TeamRole.MEMBER, "carol", "acme+ci", by="bob")
     for kind, holder in (("user", "carol"), ("user", "acme+ci"), ("team", "devs")):
         house.services.permissions.put(bob, APP, kind, holder, Role.WRITE)
-    client = house.services.applications.create(bob, "acme", Fields("bot")).client_id
+    client = house.services.applications.create(bob, "acme", ApplicationFields("bot")).client_id
     house.services.authorizations.create(bob, "acme", client, "ci", "repo:read", None)
-    house.services.prototypes.create(bob, "acme", Wish(Role.READ, "team", "devs"))
+    house.services.prototypes.create(bob, "acme", NewPrototype(Role.READ, "team", "devs"))
     return identifier
 
 
@@ -72,7 +72,7 @@ def left(house: House, identifier: str) -> list[Plain]:
 def content_is_collected(house: House, identifier: str) -> None:
     """As the collector leaves it: nothing of the deleted repositories is there any more."""
     for row in rows_like(house, f"N#{identifier}", "GONE#"):
-        remove(GoneRow, (row["pk"], row["sk"]))
+        remove(DeletedRepositoryRow, (row["pk"], row["sk"]))
 
 
 def test_all_of_it_is_taken_away_and_what_was_deleted_stays_for_the_collector(acme: House) -> None:
@@ -125,7 +125,7 @@ def test_a_name_taken_again_inherits_nothing(acme: House) -> None:
     for name in ("bob", "carol"):
         assert acme.actor(name, "acme/app").grants["acme/app"].actions == frozenset()
         with pytest.raises(Denied):
-            acme.services.access.standing(acme.signed_in(name), APP, Role.READ)
+            acme.services.access.require_role(acme.signed_in(name), APP, Role.READ)
     for actor in (early, team):
         refused_to_push(acme, actor)
     purge(acme, identifier)

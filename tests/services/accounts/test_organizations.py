@@ -13,14 +13,14 @@ from chalicelib.domain.errors import (
     NameInvalid,
     NameTaken,
     NameUnknown,
-    NothingThere,
+    ResourceUnknown,
     Unauthenticated,
 )
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE, SETTLED_S
-from chalicelib.services.accounts.organizations import Wishes
+from chalicelib.services.accounts.organizations import OrganizationChanges
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from tests.support.backends import House
@@ -104,7 +104,7 @@ def test_strangers_see_a_name_and_members_see_the_teams(acme: House) -> None:
     ]
     assert seen == [("owners", False, 0), ("devs", True, 1)]
     for name in ("none", "bob", "admin+ci", ""):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             service.overview(ANONYMOUS, name)
 
 
@@ -131,7 +131,7 @@ def test_what_its_repositories_link_is_counted(acme: House) -> None:
 
 def test_an_organization_is_changed_by_its_owners(acme: House) -> None:
     service, admin = acme.services.organizations, acme.signed_in("admin")
-    wishes = Wishes("new@example.com", 86400, invoice_email=True, invoice_email_address="pay@example.com")
+    wishes = OrganizationChanges("new@example.com", 86400, invoice_email=True, invoice_email_address="pay@example.com")
 
     row = service.change(admin, "acme", wishes).namespace
 
@@ -140,18 +140,26 @@ def test_an_organization_is_changed_by_its_owners(acme: House) -> None:
     )  # fmt: skip
     kinds = ["org_change_email", "org_change_invoicing", "org_change_invoicing", "org_change_tag_expiration"]
     assert sorted(event["kind"] for event in events(acme, "org_change")) == kinds
-    assert service.change(admin, "acme", Wishes(invoice_email_address="")).namespace.invoice_email_address is None
+    assert (
+        service.change(admin, "acme", OrganizationChanges(invoice_email_address="")).namespace.invoice_email_address
+        is None
+    )
     before = rows_like(acme)
-    service.change(admin, "acme", Wishes(email="new@example.com"))
+    service.change(admin, "acme", OrganizationChanges(email="new@example.com"))
     assert rows_like(acme) == before
 
 
 @pytest.mark.parametrize(
     "wishes",
-    [Wishes(email="nonsense"), Wishes(window_s=5), Wishes(invoice_email_address="nonsense"), Wishes(email="")],
+    [
+        OrganizationChanges(email="nonsense"),
+        OrganizationChanges(window_s=5),
+        OrganizationChanges(invoice_email_address="nonsense"),
+        OrganizationChanges(email=""),
+    ],
     ids=["mail", "window", "invoices", "empty"],
 )
-def test_a_change_that_cannot_be_changes_nothing(acme: House, wishes: Wishes) -> None:
+def test_a_change_that_cannot_be_changes_nothing(acme: House, wishes: OrganizationChanges) -> None:
     before = rows_like(acme)
 
     with pytest.raises(FieldInvalid):
@@ -160,7 +168,7 @@ def test_a_change_that_cannot_be_changes_nothing(acme: House, wishes: Wishes) ->
 
 
 STEPS: dict[str, Callable[[House, Actor], object]] = {
-    "change": lambda house, actor: house.services.organizations.change(actor, "acme", Wishes(window_s=0)),
+    "change": lambda house, actor: house.services.organizations.change(actor, "acme", OrganizationChanges(window_s=0)),
     "delete": lambda house, actor: house.services.organizations.delete(actor, "acme"),
     "members": lambda house, actor: house.services.organizations.members(actor, "acme"),
     "member": lambda house, actor: house.services.organizations.member(actor, "acme", "admin"),
@@ -202,7 +210,7 @@ def test_members_have_teams_and_collaborators_have_none(acme: House) -> None:
     assert members == [("admin", ["owners"], []), ("bob", ["devs", "ops"], ["app", "web"])]
     assert service.member(admin, "acme", "bob") in service.members(admin, "acme")
     for name in ("carol", "acme+ci", "nobody"):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             service.member(admin, "acme", name)
     (outside,) = service.collaborators(admin, "acme")
     assert (outside.name, list(outside.teams), list(outside.repositories)) == ("carol", [], ["app", "web"])
@@ -219,9 +227,9 @@ def test_from_its_deletion_on_nobody_reaches_anything_in_an_organization(acme: H
         acme.services.uploads.push(early, APP, Digest.of(b"1"), b"1")
     assert acme.actor("admin", "acme/app").grants["acme/app"].actions == frozenset()
     with pytest.raises(Denied):
-        acme.services.access.standing(admin, APP, Role.READ)
+        acme.services.access.require_role(admin, APP, Role.READ)
     for step in ("delete", "members"):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             STEPS[step](acme, admin)
     assert due_at(PURGE, identifier) == pytest.approx(acme.clock() + SETTLED_S, abs=5)
     assert [event["kind"] for event in events(acme, "org_delete")] == ["org_delete"]
@@ -288,7 +296,7 @@ def test_superusers_list_all_organizations_page_by_page(acme: House) -> None:
     rest, following = service.everywhere(admin, "beta", 100)
     assert ([(one.name, one.email) for one in rest], following) == ([("zeta", "zeta@example.com")], None)
     assert service.listed(admin, "beta") == found[1]
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         service.listed(admin, "gone")
 
 
@@ -305,7 +313,7 @@ def test_superusers_end_the_organizations_of_others_and_nobody_else_does(acme: H
             step(replace(acme.signed_in("admin"), scopes=frozenset({"org:admin"})), "acme")
     service.delete_any(acme.signed_in("admin"), "bobs")
     for name in ("bobs", "bob", "none"):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             service.delete_any(acme.signed_in("admin"), name)
     (event,) = events(acme, "org_delete")
     assert event["performer"] == "admin"

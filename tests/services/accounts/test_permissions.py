@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NotGiven, NothingThere
+from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NotGiven, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.teams import TeamRole
@@ -137,7 +137,7 @@ def test_roles_by_teams_and_by_oneself_are_told_together(acme: House) -> None:
     assert service.transitive(admin, APP, "admin") == [Role.ADMIN]
     assert service.transitive(admin, APP, "carol") == []
     for name in ("nobody", "acme"):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             service.transitive(admin, APP, name)
 
 

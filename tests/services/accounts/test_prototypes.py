@@ -6,21 +6,21 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.accounts import RobotName
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, Unauthenticated
+from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unauthenticated
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.accounts.prototypes import MOST, Party, Prototype, Wish
-from chalicelib.storage.accounts.permissions import Holder
+from chalicelib.services.accounts.prototypes import MOST, NewPrototype, Prototype, PrototypeParty
+from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.table import Transaction
 from tests.support.backends import House
 from tests.support.builders import a_team, an_organization
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import events, rows_like
 
-BOB = Wish(Role.READ, "user", "bob")
+BOB = NewPrototype(Role.READ, "user", "bob")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def acme(house: House) -> House:
     return house
 
 
-def created(house: House, wish: Wish) -> Prototype:
+def created(house: House, wish: NewPrototype) -> Prototype:
     return house.services.prototypes.create(house.signed_in("admin"), "acme", wish)
 
 
@@ -42,7 +42,7 @@ def given(house: House, maker: str = "admin") -> dict[str, str]:
     namespace_id, account = house.services._accounts.find("acme").id, house.account(maker)
     repository = Repository(ulid(), namespace_id, RepositoryName.parse("acme/app"))
     transaction, store = Transaction(), house.services._permissions
-    own = Holder(account.id, maker, "user")
+    own = RoleHolder(account.id, maker, "user")
     store.put(transaction, (namespace_id, repository.id), own, Role.ADMIN, is_new=True)
     house.services.prototypes.apply(transaction, repository, account.id)
     transaction.commit()
@@ -55,18 +55,21 @@ def test_one_is_made_listed_changed_and_removed(acme: House) -> None:
     service, admin = acme.services.prototypes, acme.signed_in("admin")
 
     made = created(acme, BOB)
-    assert made == Prototype(made.uuid, Role.READ, Party("bob", "user", is_member=False), None)
-    team = created(acme, Wish(Role.WRITE, "team", "devs", "carol"))
-    assert (team.delegate, team.maker) == (Party("devs", "team"), Party("carol", "user", is_member=True))
-    robot = created(acme, Wish(Role.WRITE, "user", "acme+ci"))
-    assert robot.delegate == Party("acme+ci", "robot")
+    assert made == Prototype(made.uuid, Role.READ, PrototypeParty("bob", "user", is_member=False), None)
+    team = created(acme, NewPrototype(Role.WRITE, "team", "devs", "carol"))
+    assert (team.delegate, team.maker) == (
+        PrototypeParty("devs", "team"),
+        PrototypeParty("carol", "user", is_member=True),
+    )
+    robot = created(acme, NewPrototype(Role.WRITE, "user", "acme+ci"))
+    assert robot.delegate == PrototypeParty("acme+ci", "robot")
     found = service.of_organization(admin, "acme")
     assert sorted(found, key=lambda one: one.uuid) == sorted([made, team, robot], key=lambda one: one.uuid)
     assert service.change(admin, "acme", made.uuid, Role.ADMIN) == replace(made, role=Role.ADMIN)
     service.delete(admin, "acme", made.uuid)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         service.delete(admin, "acme", made.uuid)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         service.change(admin, "acme", made.uuid, Role.READ)
     kinds = [event["kind"].split("_")[0] for event in events(acme) if event["kind"].endswith("prototype_permission")]
     assert kinds == ["create", "create", "create", "modify", "delete"]
@@ -85,7 +88,7 @@ def test_one_is_made_listed_changed_and_removed(acme: House) -> None:
         (replace(BOB, delegate="bob+ci"), "Cannot add robot bob+ci under namespace acme"),
     ],
 )
-def test_who_can_be_given_nothing_is_told_why(acme: House, wish: Wish, why: str) -> None:
+def test_who_can_be_given_nothing_is_told_why(acme: House, wish: NewPrototype, why: str) -> None:
     acme.robot("bob+ci")
 
     with pytest.raises(FieldInvalid) as refused:
@@ -95,8 +98,8 @@ def test_who_can_be_given_nothing_is_told_why(acme: House, wish: Wish, why: str)
 
 def test_new_repositories_have_what_was_wanted(acme: House) -> None:
     created(acme, BOB)
-    created(acme, Wish(Role.WRITE, "team", "devs"))
-    created(acme, Wish(Role.ADMIN, "user", "acme+ci", "carol"))
+    created(acme, NewPrototype(Role.WRITE, "team", "devs"))
+    created(acme, NewPrototype(Role.ADMIN, "user", "acme+ci", "carol"))
 
     assert given(acme) == {"bob": "read", "devs": "write"}
     assert given(acme, "carol") == {"bob": "read", "devs": "write", "acme+ci": "admin"}
@@ -118,8 +121,8 @@ def test_the_maker_who_has_more_gets_nothing_by_a_rule(acme: House) -> None:
 
 def test_who_is_gone_is_given_nothing_and_a_successor_of_the_name_neither(acme: House) -> None:
     admin, robot = acme.signed_in("admin"), RobotName.parse("acme+ci")
-    created(acme, Wish(Role.WRITE, "team", "devs"))
-    created(acme, Wish(Role.WRITE, "user", "acme+ci"))
+    created(acme, NewPrototype(Role.WRITE, "team", "devs"))
+    created(acme, NewPrototype(Role.WRITE, "user", "acme+ci"))
     acme.services.teams.remove(admin, "acme", "devs")
     acme.services.robots.delete(admin, robot)
     a_team(acme, "devs", TeamRole.MEMBER)
@@ -142,7 +145,7 @@ def test_a_user_s_own_namespace_has_none(acme: House) -> None:
 def test_as_many_as_fit_one_transaction_are_taken(acme: House) -> None:
     for number in range(MOST):
         acme.services.robots.create(acme.signed_in("admin"), RobotName.parse(f"acme+r{number}"))
-        created(acme, Wish(Role.WRITE, "user", f"acme+r{number}"))
+        created(acme, NewPrototype(Role.WRITE, "user", f"acme+r{number}"))
 
     with pytest.raises(FieldInvalid, match="at most"):
         created(acme, BOB)

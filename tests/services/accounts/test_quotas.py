@@ -7,21 +7,21 @@ from threading import Thread
 
 import pytest
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import (
     AlreadyThere,
     Denied,
     FieldInvalid,
-    NothingThere,
     QuotaExceeded,
     RegistryError,
+    ResourceUnknown,
     Unauthenticated,
 )
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.timers import QUOTA, Due
-from chalicelib.services.accounts.quotas import Amount, Holder, check_room
+from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit, check_room
 from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.accounts.quotas import linked_bytes
 from chalicelib.storage.timers import TimerStore
@@ -40,16 +40,16 @@ from tests.support.builders import (
 from tests.support.crashes import Crash, before_calls, crash_before, crash_everywhere
 from tests.support.rows import ABSENT, events, rows_like, set_link_state
 
-ACME, MINE = Holder("acme", Kind.ORGANIZATION), Holder()
-GIVEN = Holder("acme", Kind.ORGANIZATION, by_superuser=True)
+ACME, MINE = QuotaHolder("acme", AccountKind.ORGANIZATION), QuotaHolder()
+GIVEN = QuotaHolder("acme", AccountKind.ORGANIZATION, by_superuser=True)
 BASE = RepositoryName.parse("bob/base")
-ADMINS = Holder("admin", Kind.USER, by_superuser=True)
+ADMINS = QuotaHolder("admin", AccountKind.USER, by_superuser=True)
 
 
-def give(house: House, number: int, *limits: tuple[str, int], holder: Holder = ADMINS) -> int:
+def give(house: House, number: int, *limits: tuple[str, int], holder: QuotaHolder = ADMINS) -> int:
     """Gives a quota of so many bytes with limits; gives its id."""
     quotas, actor = house.services.quotas, house.signed_in("admin")
-    quotas.create(actor, holder, Amount(number))
+    quotas.create(actor, holder, QuotaLimit(number))
     quota = quotas.of(actor, holder)
     assert quota is not None
     for severity, percent in limits:
@@ -62,7 +62,7 @@ def test_a_quota_is_given_changed_and_taken_away_and_all_of_it_is_recorded(house
     quotas, actor = house.services.quotas, house.signed_in("admin")
     identifier = give(house, 2_000_000, ("Warning", 80), holder=GIVEN)
 
-    assert quotas.change(actor, GIVEN, identifier, Amount(limit="5 MiB")).limit_bytes == 5 * 1024**2
+    assert quotas.change(actor, GIVEN, identifier, QuotaLimit(limit="5 MiB")).limit_bytes == 5 * 1024**2
     (limit,) = quotas.get(actor, ACME, identifier).limits
     assert quotas.change_limit(actor, GIVEN, identifier, limit.id, percent=70).percent == 70
     assert quotas.change_limit(actor, GIVEN, identifier, limit.id, "Reject").percent == 70
@@ -86,7 +86,7 @@ def test_a_namespace_has_one_quota(house: House) -> None:
 def test_of_two_who_give_one_at_once_one_does(house: House) -> None:
     def attempt(number: int) -> bool:
         try:
-            house.services.quotas.create(house.signed_in("admin"), ADMINS, Amount(number))
+            house.services.quotas.create(house.signed_in("admin"), ADMINS, QuotaLimit(number))
         except AlreadyThere:
             return False
         return True
@@ -101,10 +101,10 @@ def test_a_crash_leaves_a_quota_whole(house: House) -> None:
         quotas, actor = house.services.quotas, house.signed_in("admin")
         quota = quotas.of(actor, ADMINS)
         if quota is None:
-            quotas.create(actor, ADMINS, Amount(number))
+            quotas.create(actor, ADMINS, QuotaLimit(number))
             quota = quotas.of(actor, ADMINS)
         assert quota is not None
-        return lambda: quotas.change(actor, ADMINS, quota.id, Amount(number + 100))
+        return lambda: quotas.change(actor, ADMINS, quota.id, QuotaLimit(number + 100))
 
     crash_everywhere(house, prepare)
 
@@ -116,10 +116,10 @@ def test_members_read_superusers_give_and_nobody_else_does_either(house: House) 
     quotas, alice = house.services.quotas, house.signed_in("alice")
     (limit,) = quotas.get(alice, ACME, identifier).limits
 
-    def writes(actor: Actor, holder: Holder) -> list[Callable[[], object]]:
+    def writes(actor: Actor, holder: QuotaHolder) -> list[Callable[[], object]]:
         return [
-            lambda: quotas.create(actor, holder, Amount(-1)),
-            lambda: quotas.change(actor, holder, identifier, Amount(1)),
+            lambda: quotas.create(actor, holder, QuotaLimit(-1)),
+            lambda: quotas.change(actor, holder, identifier, QuotaLimit(1)),
             lambda: quotas.delete(actor, holder, identifier),
             lambda: quotas.add_limit(actor, holder, identifier, "Explode", 1),
             lambda: quotas.change_limit(actor, holder, identifier, limit.id, percent=1),
@@ -145,33 +145,33 @@ def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_h
     house = new_house(superusers_full_access=True)
     an_organization(house, owner=house.user("alice").name)
     quotas = house.services.quotas
-    quotas.create(house.signed_in("admin"), ACME, Amount(10))
+    quotas.create(house.signed_in("admin"), ACME, QuotaLimit(10))
 
     assert quotas.of(house.signed_in("alice"), ACME) is not None
     with pytest.raises(Denied):
-        quotas.create(house.signed_in("alice"), ACME, Amount(10))
+        quotas.create(house.signed_in("alice"), ACME, QuotaLimit(10))
 
 
 @pytest.mark.parametrize(
     ("holder", "identifier"),
     [
-        (Holder("nowhere", Kind.ORGANIZATION, by_superuser=True), None),
-        (Holder("acme", Kind.USER, by_superuser=True), None),
-        (Holder("admin", Kind.ORGANIZATION, by_superuser=True), None),
-        (Holder("nowhere", Kind.ORGANIZATION), None),
+        (QuotaHolder("nowhere", AccountKind.ORGANIZATION, by_superuser=True), None),
+        (QuotaHolder("acme", AccountKind.USER, by_superuser=True), None),
+        (QuotaHolder("admin", AccountKind.ORGANIZATION, by_superuser=True), None),
+        (QuotaHolder("nowhere", AccountKind.ORGANIZATION), None),
         (GIVEN, 1),
         (ADMINS, 1),
     ],
 )
-def test_what_is_not_there_is_told(house: House, holder: Holder, identifier: int | None) -> None:
+def test_what_is_not_there_is_told(house: House, holder: QuotaHolder, identifier: int | None) -> None:
     an_organization(house)
     quotas, actor = house.services.quotas, house.signed_in("admin")
 
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         quotas.get(actor, holder, identifier or 1)
     if holder.by_superuser:
-        with pytest.raises(NothingThere):
-            quotas.change(actor, holder, identifier or 1, Amount(1))
+        with pytest.raises(ResourceUnknown):
+            quotas.change(actor, holder, identifier or 1, QuotaLimit(1))
 
 
 def test_bytes_that_cannot_be_are_refused(house: House) -> None:
@@ -223,7 +223,7 @@ def test_every_way_in_is_refused_above_the_limit_and_open_up_to_it(house: House,
         way(house)
     assert (raised.value.namespace, raised.value.limit_bytes) == ("admin", 103)
 
-    house.services.quotas.change(house.signed_in("admin"), ADMINS, identifier, Amount(208))
+    house.services.quotas.change(house.signed_in("admin"), ADMINS, identifier, QuotaLimit(208))
     way(house)
     with pytest.raises(QuotaExceeded):
         a_blob(house, b"1")
@@ -247,7 +247,7 @@ def test_a_manifest_is_refused_once_the_namespace_is_above_its_limit(house: Hous
     with pytest.raises(QuotaExceeded):
         a_bare_push(house, a_manifest(), "v3")
 
-    house.services.quotas.change(house.signed_in("admin"), ADMINS, identifier, Amount(10_000))
+    house.services.quotas.change(house.signed_in("admin"), ADMINS, identifier, QuotaLimit(10_000))
     a_bare_push(house, manifest, "v2")
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, NameInvalid, NameTaken, NothingThere, Unauthenticated
+from chalicelib.domain.errors import Denied, NameInvalid, NameTaken, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import RENAME, SETTLED_S, Due, Later
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from tests.support.backends import House
 from tests.support.builders import a_team, an_organization, an_organization_s_repository
 from tests.support.crashes import Crash, crash_before
@@ -57,7 +57,7 @@ def a_full_organization(house: House, repositories: int = 3) -> str:
     house.services.robots.create(bob, RobotName.parse("acme+ci"))
     a_team(house, "devs", TeamRole.MEMBER, "acme+ci", by="bob")
     house.services.permissions.put(bob, RepositoryName.parse("acme/app0"), "user", "acme+ci", Role.WRITE)
-    house.services.applications.create(bob, "acme", Fields("bot"))
+    house.services.applications.create(bob, "acme", ApplicationFields("bot"))
     return id_of(house)
 
 
@@ -68,7 +68,7 @@ def test_an_organization_is_known_by_its_other_name_at_once(acme: House) -> None
 
     assert id_of(acme, "other") == identifier
     assert acme.services.organizations.overview(bob, "other").place.is_admin
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         acme.services.organizations.overview(bob, "acme")
     pusher = acme.actor("bob", "other/app0")
     acme.services.uploads.push(pusher, RepositoryName.parse("other/app0"), Digest.of(b"1"), b"1")
@@ -172,7 +172,7 @@ def test_only_superusers_rename_and_only_what_is_an_organization(acme: House) ->
     with pytest.raises(Unauthenticated):
         service.rename(ANONYMOUS, "acme", "other")
     for name in ("none", "bob"):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             rename(acme, name)
     with pytest.raises(NameInvalid):
         rename(acme, wanted="Bad Name!")

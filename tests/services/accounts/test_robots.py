@@ -257,7 +257,7 @@ def test_no_robot_is_made_in_a_namespace_that_ends_meanwhile(house: House) -> No
     acme = an_organization(house, "acme")
     change(get(NamespaceRow, keys.namespace(acme)), state="deleted")
     transaction = Transaction()
-    house.services.robots._store.bury(transaction, get(NamespaceRow, keys.namespace(acme)), house.clock())
+    house.services.robots._store.mark_deleted(transaction, get(NamespaceRow, keys.namespace(acme)), house.clock())
     transaction.commit()
 
     with pytest.raises(AccountUnknown):

@@ -11,15 +11,15 @@ from chalicelib.domain.errors import (
     Denied,
     FieldInvalid,
     NameTaken,
-    NothingThere,
     RegistryError,
+    ResourceUnknown,
     SuperuserKept,
     Unauthenticated,
     WrongCredentials,
 )
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, PUSH, Actor, Role
-from chalicelib.services.accounts.superusers import Changes, User
+from chalicelib.services.accounts.superusers import SuperuserChanges, UserView
 from chalicelib.services.security.throttles import REGISTRY
 from tests.support.backends import House
 from tests.support.builders import a_push, a_repository, an_organization, someone
@@ -44,13 +44,13 @@ def test_users_are_told_by_name_a_page_at_a_time(house: House) -> None:
 
     assert [user.name for user in (*first.users, *second.users)] == ["admin", "bob", "carol", "dave"]
     assert (first.following, second.following) == ("bob", None)
-    assert first.users[0] == User("admin", None, is_superuser=True, is_enabled=True)
+    assert first.users[0] == UserView("admin", None, is_superuser=True, is_enabled=True)
 
 
 def test_users_who_are_disabled_or_gone_are_told_apart(bob: House) -> None:
     bob.user("carol")
     admin, superusers = bob.signed_in("admin"), bob.services.superusers
-    superusers.change(admin, "bob", Changes(enabled=False))
+    superusers.change(admin, "bob", SuperuserChanges(enabled=False))
     bob.services.departures.dismiss(admin, "carol")
 
     assert [user.name for user in superusers.users(admin, "", 9).users] == ["admin", "bob"]
@@ -69,7 +69,7 @@ def test_a_list_costs_one_query_and_one_batch(bob: House) -> None:
 def test_a_new_user_has_a_password_that_is_told_once(house: House) -> None:
     user, password = house.services.superusers.create(house.signed_in("admin"), "bob", "bob@example.com")
 
-    assert user == User("bob", "bob@example.com", is_superuser=False, is_enabled=True)
+    assert user == UserView("bob", "bob@example.com", is_superuser=False, is_enabled=True)
     assert house.services.doors.by_password(REGISTRY, "bob", password).name == "bob"
     assert [event["performer"] for event in events(house, "user_create")] == ["admin", "admin"]
     with pytest.raises(NameTaken):
@@ -79,7 +79,7 @@ def test_a_new_user_has_a_password_that_is_told_once(house: House) -> None:
 def test_a_password_is_never_set_silently(bob: House) -> None:
     session = bob.services.sessions.begin(bob.account("bob"))
 
-    bob.services.superusers.change(bob.signed_in("admin"), "bob", Changes(password="password-2"))
+    bob.services.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(password="password-2"))
 
     assert bob.services.sessions.believe(session.cookie) is None
     with pytest.raises(WrongCredentials):
@@ -92,11 +92,11 @@ def test_a_password_is_never_set_silently(bob: House) -> None:
 
 
 def test_an_address_moves_and_the_user_is_told(bob: House) -> None:
-    bob.services.superusers.change(bob.signed_in("admin"), "bob", Changes(email="new@example.com"))
+    bob.services.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(email="new@example.com"))
 
     bob.services.accounts.create_user("carol", "password", "bob@example.com")
     with pytest.raises(FieldInvalid, match="another account"):
-        bob.services.superusers.change(bob.signed_in("admin"), "bob", Changes(email="bob@example.com"))
+        bob.services.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(email="bob@example.com"))
     (notice,) = bob.services.notices.page(bob.signed_in("bob"), 0, 5).notices
     assert notice.metadata == {"by": "admin", "email": "new@example.com"}
     assert len(events(bob, "user_change_email")) == 1
@@ -107,13 +107,13 @@ def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: Ho
     session = bob.services.sessions.begin(row)
     _, robot_token = bob.robot("bob+ci")
 
-    bob.services.superusers.change(admin, "bob", Changes(enabled=False))
+    bob.services.superusers.change(admin, "bob", SuperuserChanges(enabled=False))
     with pytest.raises(WrongCredentials):
         bob.services.doors.by_password(REGISTRY, "bob", "password")
     with pytest.raises(WrongCredentials):
         bob.services.doors.recognise("bob+ci", robot_token)
-    bob.services.superusers.change(admin, "bob", Changes(enabled=True))
-    bob.services.superusers.change(admin, "bob", Changes(enabled=True))
+    bob.services.superusers.change(admin, "bob", SuperuserChanges(enabled=True))
+    bob.services.superusers.change(admin, "bob", SuperuserChanges(enabled=True))
 
     assert bob.services.sessions.believe(session.cookie) is None
     assert bob.services.doors.by_password(REGISTRY, "bob", "password").id == row.id
@@ -123,19 +123,20 @@ def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: Ho
 
 @pytest.mark.parametrize(
     "changes",
-    [Changes(password="x"), Changes(email="non sense")],
+    [SuperuserChanges(password="x"), SuperuserChanges(email="non sense")],
     ids=["password", "email"],
 )
-def test_a_change_that_cannot_be_changes_nothing(bob: House, changes: Changes) -> None:
+def test_a_change_that_cannot_be_changes_nothing(bob: House, changes: SuperuserChanges) -> None:
     with pytest.raises(FieldInvalid):
         bob.services.superusers.change(bob.signed_in("admin"), "bob", changes)
     assert bob.account("bob").epoch == 0
 
 
 @pytest.mark.parametrize(
-    "changes", [Changes(enabled=False), Changes(password="password-2"), Changes(email="x@example.com")]
+    "changes",
+    [SuperuserChanges(enabled=False), SuperuserChanges(password="password-2"), SuperuserChanges(email="x@example.com")],
 )
-def test_no_superuser_is_changed_by_a_superuser(house: House, changes: Changes) -> None:
+def test_no_superuser_is_changed_by_a_superuser(house: House, changes: SuperuserChanges) -> None:
     with pytest.raises(SuperuserKept, match="Cannot update a superuser"):
         house.services.superusers.change(house.signed_in("admin"), "admin", changes)
 
@@ -148,7 +149,7 @@ def test_what_is_no_user_is_unknown(house: House) -> None:
         with pytest.raises(AccountUnknown):
             superusers.user(admin, name)
         with pytest.raises(AccountUnknown):
-            superusers.change(admin, name, Changes(enabled=False))
+            superusers.change(admin, name, SuperuserChanges(enabled=False))
 
 
 def test_nobody_else_does_any_of_this(bob: House) -> None:
@@ -159,7 +160,7 @@ def test_nobody_else_does_any_of_this(bob: House) -> None:
             lambda actor=actor: superusers.users(actor, "", 5),  # type: ignore[misc]
             lambda actor=actor: superusers.user(actor, "bob"),  # type: ignore[misc]
             lambda actor=actor: superusers.create(actor, "carol", None),  # type: ignore[misc]
-            lambda actor=actor: superusers.change(actor, "bob", Changes(enabled=False)),  # type: ignore[misc]
+            lambda actor=actor: superusers.change(actor, "bob", SuperuserChanges(enabled=False)),  # type: ignore[misc]
             lambda actor=actor: bob.services.departures.dismiss(actor, "bob"),  # type: ignore[misc]
         ]
         for attempt in attempts:
@@ -170,7 +171,7 @@ def test_nobody_else_does_any_of_this(bob: House) -> None:
 def test_a_crash_in_a_change_leaves_all_or_nothing(house: House) -> None:
     def prepare(number: int) -> Callable[[], object]:
         house.user(f"user{number}")
-        admin, changes = house.signed_in("admin"), Changes(email=f"{number}@example.com", enabled=False)
+        admin, changes = house.signed_in("admin"), SuperuserChanges(email=f"{number}@example.com", enabled=False)
 
         def operation() -> None:
             house.services.superusers.change(admin, f"user{number}", changes)
@@ -185,8 +186,8 @@ def ways_in(house: House) -> dict[str, Callable[[], object]]:
     """What a superuser might try to reach what is another user's: bob's."""
     admin, services, app = house.signed_in("admin"), house.services, RepositoryName.parse("bob/app")
     return {
-        "read a repository": lambda: services.access.standing(admin, app, Role.READ),
-        "write a repository": lambda: services.access.standing(admin, app, Role.WRITE),
+        "read a repository": lambda: services.access.require_role(admin, app, Role.READ),
+        "write a repository": lambda: services.access.require_role(admin, app, Role.WRITE),
         "administer it": lambda: services.permissions.of_repository(admin, app, "user"),
         "read robots": lambda: services.robots.of_namespace(admin, "bob", with_tokens=True),
         "read a robot's token": lambda: services.robots.get(admin, RobotName.parse("bob+ci")),
@@ -215,7 +216,7 @@ def others(bob: House) -> House:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_superuser_has_no_way_into_what_is_others(others: House, way: str) -> None:
-    with pytest.raises((Denied, NothingThere, AccountUnknown, Unauthenticated)):
+    with pytest.raises((Denied, ResourceUnknown, AccountUnknown, Unauthenticated)):
         ways_in(others)[way]()
 
 

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import (
     FieldInvalid,
     LastOwner,
     NameUnknown,
-    NothingThere,
+    ResourceUnknown,
     TeamInvalid,
     Unauthenticated,
 )
@@ -128,7 +128,7 @@ def test_members_see_their_team_and_no_other(acme: House) -> None:
     for name in ("ops", "none"):
         with pytest.raises(Denied):
             acme.services.teams.roster(acme.signed_in("bob"), "acme", name)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         acme.services.teams.roster(acme.signed_in("admin"), "acme", "none")
 
 
@@ -220,7 +220,7 @@ def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: H
     assert len(events(acme, "org_remove_team_member")) == 25
     assert len(events(acme, "delete_repo_permission")) == 1
     acme.services.teams.leave_all(admin, "acme", "bob")
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         acme.services.teams.leave_all(admin, "acme", "nobody")
 
 
@@ -299,7 +299,7 @@ def test_with_full_access_a_superuser_becomes_an_owner_of_an_organization_and_it
     assert [event["performer"] for event in events(house, "take_ownership")] == ["admin"]
     with pytest.raises(FieldInvalid):
         house.services.teams.take(admin, "bob")
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.teams.take(admin, "none")
     with pytest.raises(Denied):
         house.services.teams.take(house.signed_in("bob"), "acme")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chalicelib.domain.errors import Denied, NothingThere, Unauthenticated
+from chalicelib.domain.errors import Denied, ResourceUnknown, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
-from chalicelib.services.accounts.superusers import Changes
+from chalicelib.services.accounts.superusers import SuperuserChanges
 from tests.support.backends import House
 
 
@@ -13,7 +13,7 @@ def bob(house: House) -> House:
     """A user who was told something twice."""
     house.user("bob")
     for email in ("one@example.com", "two@example.com"):
-        house.services.superusers.change(house.signed_in("admin"), "bob", Changes(email=email))
+        house.services.superusers.change(house.signed_in("admin"), "bob", SuperuserChanges(email=email))
     return house
 
 
@@ -37,9 +37,9 @@ def test_nobody_else_reads_them(bob: House) -> None:
     row = bob.account("bob")
     narrowed = Actor(row.id, row.name, scopes=frozenset({"repo:admin"}))
 
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         bob.services.notices.get(bob.signed_in("admin"), first.uuid)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         bob.services.notices.dismiss(bob.signed_in("admin"), first.uuid, dismissed=True)
     for actor, refusal in ((ANONYMOUS, Unauthenticated), (narrowed, Denied)):
         with pytest.raises(refusal):

@@ -8,31 +8,31 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.addresses import Permitted
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, OutgoingFailed
+from chalicelib.domain.errors import Denied, FieldInvalid, OutgoingFailed, ResourceUnknown
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import DAY_S
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import EXPORT
-from chalicelib.domain.usage_log import Asked
+from chalicelib.domain.usage_log import UsageLogQuery
 from chalicelib.remote.outgoing import Answer, Outgoing
 from chalicelib.services.activity import exports
 from chalicelib.services.activity.exports import KEPT_S, MOST_CALLS, MOST_TRIES, Exports
-from chalicelib.services.activity.usage_log_reader import Whose
-from chalicelib.services.lifecycle.timers import Timers, Turn
+from chalicelib.services.activity.usage_log_reader import LogOwner
+from chalicelib.services.lifecycle.timers import Timers, TimerTurn
 from chalicelib.services.security.sealing import Envelope, hashed
 from chalicelib.storage import bucket_keys
 from chalicelib.storage.activity.exports import ExportStore
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.timers import TimerStore
 from tests.support.backends import House
 from tests.support.builders import a_push, an_organization
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import events, rows_like
 
-APP, ACME, MINE = Whose(RepositoryName.parse("admin/app")), Whose(organization="acme"), Whose()
+APP, ACME, MINE = LogOwner(RepositoryName.parse("admin/app")), LogOwner(organization="acme"), LogOwner()
 HOOK = "https://hooks.example.com/logs"
-STORE = UsageStore(10**9)
+STORE = UsageLogStore(10**9)
 
 
 class Outside:
@@ -75,12 +75,12 @@ class Office:
             house.clock,
         )
 
-    def begin(self, whose: Whose = MINE, days: int = 1, **callback: str | None) -> str:
+    def begin(self, whose: LogOwner = MINE, days: int = 1, **callback: str | None) -> str:
         first, last = (time.gmtime(self.house.clock() - ago * DAY_S) for ago in (days, 0))
-        asked = Asked(*(time.strftime("%m/%d/%Y", day) for day in (first, last)))
+        asked = UsageLogQuery(*(time.strftime("%m/%d/%Y", day) for day in (first, last)))
         return self.exports.begin(self.house.signed_in("admin"), whose, asked, **callback)
 
-    def turn(self, left_s: Callable[[], float] = lambda: 60.0) -> Turn:
+    def turn(self, left_s: Callable[[], float] = lambda: 60.0) -> TimerTurn:
         return Timers(TimerStore(), {EXPORT: self.exports.go_on}, self.house.clock).run(left_s)
 
     def work(self, turns: int = 30) -> None:
@@ -125,7 +125,7 @@ def test_an_export_is_a_file_of_all_records_that_only_its_id_opens(house: House)
     assert sorted(kinds[:-1]) == ["create_repo", "push_repo"]
     assert written["logs"][-1] == {"terminator": True}
     assert written["logs"][0]["performer"] == {"kind": "user", "name": "admin", "is_robot": False}
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         office.exports.address(house.signed_in("admin"), hashed(identifier))
 
 
@@ -133,10 +133,10 @@ def test_the_answer_waits_for_nothing_and_what_opens_the_file_is_kept_nowhere_in
     office, actor = Office(house), house.signed_in("admin")
     house.calls.take()
 
-    identifier = office.exports.begin(actor, MINE, Asked(), HOOK)
+    identifier = office.exports.begin(actor, MINE, UsageLogQuery(), HOOK)
 
     assert house.calls.take() == ["TransactWriteItems"]
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         office.exports.address(house.signed_in("admin"), identifier)
     office.work(2)
     assert identifier not in str(rows_like(house))
@@ -306,7 +306,7 @@ def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
     assert happened["kind"] == "export_logs_failure"
     ((_, body),) = office.outside.sent
     assert (body["status"], "exported_data_url" in body) == ("failed", False)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         office.exports.address(house.signed_in("admin"), identifier)
     assert MOST_TRIES < 60 * 2
 
@@ -330,7 +330,7 @@ def test_after_a_week_the_file_is_gone_and_so_is_all_that_was_kept_for_it(house:
     office.work(2)
     assert office.file(identifier)
     house.clock.ahead_s += KEPT_S
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         office.exports.address(house.signed_in("admin"), identifier)
 
     office.work(1)
@@ -357,4 +357,4 @@ def test_who_may_not_read_a_log_may_not_export_it(house: House) -> None:
     house.user("bob")
 
     with pytest.raises(Denied):
-        Office(house).exports.begin(house.signed_in("bob"), ACME, Asked())
+        Office(house).exports.begin(house.signed_in("bob"), ACME, UsageLogQuery())

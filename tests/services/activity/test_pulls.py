@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from chalicelib.domain.errors import Denied, NameUnknown, NothingThere
+from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.pulls import HOUR_S, SETTLED_S, SPREAD_S, Sum, due_at, hour_of
@@ -256,7 +256,7 @@ def test_a_manifest_that_the_collector_took_begins_anew(house: House) -> None:
     delete_tag(house, "v1")
     assert of_manifest(house, manifest.digest) == 1
     outlive(house)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         of_manifest(house, manifest.digest)
     assert sums(house) == {"v1": 1}
 
@@ -322,7 +322,7 @@ def test_what_adds_up_while_a_repository_is_taken_apart_leaves_nothing(house: Ho
 def test_a_tag_or_a_manifest_that_is_not_there_has_no_pulls(house: House, what: str) -> None:
     a_push(house, "v1")
     for ask in (of_tag, of_manifest):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             ask(house, what)
 
 
@@ -330,7 +330,7 @@ def test_a_tag_that_has_ended_is_not_there_and_comes_back_with_its_counts(house:
     digest = a_push(house, "v1").digest
     pull(house)
     delete_tag(house, "v1")
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         of_tag(house)
     assert of_manifest(house, digest) == 1
 

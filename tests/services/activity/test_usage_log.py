@@ -14,9 +14,9 @@ from chalicelib.domain.ids import is_ulid, ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.pulls import HOUR_S
-from chalicelib.services.activity.usage_log import LARGEST_BATCH, PullLog, Remembered, hour_key
+from chalicelib.services.activity.usage_log import LARGEST_BATCH, PullLog, RecentlySeen, hour_key
 from chalicelib.storage import keys
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import get
 from tests.support.backends import House
@@ -27,7 +27,7 @@ from tests.support.rows import change, events, repository_of, rows_like
 NAME = RepositoryName.parse("admin/app")
 
 
-class Kept(UsageStore):
+class Kept(UsageLogStore):
     """Keeps what it is to write, by batches, or fails."""
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -204,7 +204,7 @@ def test_a_timer_that_could_not_be_written_is_written_with_the_next_pull() -> No
 
 
 def test_what_a_process_remembers_has_a_limit() -> None:
-    met = Remembered(2)
+    met = RecentlySeen(2)
 
     assert [met.add(what) for what in ("a", "a", "b", "c", "a")] == [True, False, True, True, True]
     assert [what in met for what in "abc"] == [True, False, True]
@@ -212,7 +212,7 @@ def test_what_a_process_remembers_has_a_limit() -> None:
 
 def test_two_processes_write_one_hour_s_pull_under_one_key(house: House) -> None:
     for seconds in (1, 3000):
-        log = PullLog(UsageStore(10**9), hourly=True, batch_s=0)
+        log = PullLog(UsageLogStore(10**9), hourly=True, batch_s=0)
         log.add(a_pull(3600.0 * 100 + seconds), "v1")
     (row,) = events(house, PULL)
 

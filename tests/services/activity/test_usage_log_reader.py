@@ -6,31 +6,31 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.domain.accounts import Kind
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, Unauthenticated, Unavailable
+from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unauthenticated, Unavailable
 from chalicelib.domain.events import PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import DAY_S, day_start
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
-from chalicelib.domain.usage_log import Asked
+from chalicelib.domain.usage_log import UsageLogQuery
 from chalicelib.services.activity import usage_log_reader
 from chalicelib.services.activity.usage_log import hour_key
-from chalicelib.services.activity.usage_log_reader import PAGE, LogPage, Whose
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.services.activity.usage_log_reader import PAGE, LogOwner, LogPage
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.table import Transaction
 from tests.support.backends import House
 from tests.support.builders import a_granted, a_push, a_repository, an_organization
 from tests.support.rows import rows_like
 
-APP = Whose(repository=RepositoryName.parse("admin/app"))
-ACME, MINE, EVERYBODY = Whose(organization="acme"), Whose(), Whose(everybody=True)
-STORE = UsageStore(10**9)
+APP = LogOwner(repository=RepositoryName.parse("admin/app"))
+ACME, MINE, EVERYBODY = LogOwner(organization="acme"), LogOwner(), LogOwner(everybody=True)
+STORE = UsageLogStore(10**9)
 
 
-def asked(house: House, days: int = 1, performer: str = "", kind: str = "") -> Asked:
+def asked(house: House, days: int = 1, performer: str = "", kind: str = "") -> UsageLogQuery:
     """The last days, with today."""
-    return Asked(day(house, days), day(house, 0), performer, kind)
+    return UsageLogQuery(day(house, days), day(house, 0), performer, kind)
 
 
 def day(house: House, ago: int) -> str:
@@ -49,7 +49,7 @@ def record(*happened: Event) -> None:
         transaction.commit()
 
 
-def pages(house: House, actor: Actor, whose: Whose, what: Asked) -> list[LogPage]:
+def pages(house: House, actor: Actor, whose: LogOwner, what: UsageLogQuery) -> list[LogPage]:
     """All pages of a log."""
     found = [house.services.logs.page(actor, whose, what)]
     while found[-1].following:
@@ -87,13 +87,13 @@ def test_everybody_s_log_names_the_namespaces(house: House) -> None:
     found = house.services.logs.page(house.signed_in("admin"), EVERYBODY, asked(house))
 
     names = {entry.namespace for entry in found.entries}
-    assert {("acme", Kind.ORGANIZATION), (bob.name, Kind.USER), None} <= names
+    assert {("acme", AccountKind.ORGANIZATION), (bob.name, AccountKind.USER), None} <= names
     assert [entry.at for entry in found.entries] == sorted((entry.at for entry in found.entries), reverse=True)
 
 
 @pytest.mark.parametrize("whose", [ACME, EVERYBODY], ids=["organization", "everybody"])
 def test_pages_follow_each_other_without_gap_or_repeat_however_many_happened_at_once(
-    house: House, whose: Whose
+    house: House, whose: LogOwner
 ) -> None:
     acme, now = an_organization(house), int(house.clock())
     pulls = [an_event(now, namespace=acme) for _ in range(45)]
@@ -118,7 +118,7 @@ def test_only_the_days_that_were_asked_for_are_told(house: House) -> None:
     acme, now = an_organization(house), house.clock()
     kinds = ["push_repo", "create_tag", "move_tag", "revert_tag", "delete_tag"]
     record(*(an_event(now - days * DAY_S, kind, namespace=acme) for days, kind in enumerate(kinds)))
-    found = house.services.logs.page(house.signed_in("admin"), ACME, Asked(day(house, 3), day(house, 2)))
+    found = house.services.logs.page(house.signed_in("admin"), ACME, UsageLogQuery(day(house, 3), day(house, 2)))
 
     assert [entry.kind for entry in found.entries] == ["move_tag", "revert_tag"]
 
@@ -176,7 +176,7 @@ def test_a_page_is_two_queries_though_there_are_a_month_and_ten_thousand_pulls(h
     assert house.calls.take() == [*rights, "Query", "Query"]
 
 
-def refused(house: House, actor: Actor, whose: Whose, kind: type[Exception]) -> None:
+def refused(house: House, actor: Actor, whose: LogOwner, kind: type[Exception]) -> None:
     """Listing and counting are refused alike."""
     what = asked(house)
     asking: list[Callable[[], object]] = [
@@ -199,7 +199,7 @@ def test_a_log_is_for_those_who_administer_what_it_is_of(house: House) -> None:
         refused(house, bob, whose, Denied)
         refused(house, ANONYMOUS, whose, Denied if whose is APP else Unauthenticated)
     refused(house, ANONYMOUS, MINE, Unauthenticated)
-    refused(house, house.signed_in("admin"), Whose(organization="nowhere"), NothingThere)
+    refused(house, house.signed_in("admin"), LogOwner(organization="nowhere"), ResourceUnknown)
     a_granted(house, "bob", Role.ADMIN)
     assert house.services.logs.page(bob, APP, asked(house)).entries
 
@@ -210,7 +210,7 @@ def test_a_superuser_reads_no_log_of_others_but_everybody_s(house: House) -> Non
     refused(house, house.signed_in("admin"), ACME, Denied)
 
 
-def by_kind(house: House, whose: Whose, what: Asked) -> dict[tuple[str, int], int]:
+def by_kind(house: House, whose: LogOwner, what: UsageLogQuery) -> dict[tuple[str, int], int]:
     found = house.services.logs.counts(house.signed_in("admin"), whose, what)
     return {(count.kind, count.at): count.count for count in found}
 
@@ -294,7 +294,7 @@ def test_counting_a_quiet_month_is_two_queries_for_each_of_two_runs(house: House
 
 def test_days_are_by_our_clock(house: House) -> None:
     house.clock.ahead_s = 400 * DAY_S
-    period = house.services.logs.page(house.signed_in("admin"), MINE, Asked()).period
+    period = house.services.logs.page(house.signed_in("admin"), MINE, UsageLogQuery()).period
 
     assert period.start <= house.clock() - DAY_S < period.end
     assert period.start == day_start(period.days[0])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chalicelib.domain.errors import SettingInvalid
-from chalicelib.services.catalog.health import Checks, Health
+from chalicelib.services.catalog.health import Health, HealthChecks
 from chalicelib.storage.catalog.health import HealthStore
 from chalicelib.storage.secrets import Secrets
 from tests.support.backends import House
@@ -32,6 +32,6 @@ def test_keys_that_cannot_be_read_are_told(house: House) -> None:
     def unreadable() -> Secrets:
         raise SettingInvalid("CLOUDBERTH_SECRETS", "gone")
 
-    checks: Callable[[], Health] = Checks(HealthStore(house.services.objects), unreadable).health
+    checks: Callable[[], Health] = HealthChecks(HealthStore(house.services.objects), unreadable).health
 
     assert checks() == Health(table=True, bucket=True, keys=False)

@@ -9,7 +9,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import Mode, Visibility
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ, REPO_WRITE
-from chalicelib.services.catalog.repository_details import DAYS, MOST_TAGS, Overview
+from chalicelib.services.catalog.repository_details import DAYS, MOST_TAGS, RepositoryView
 from chalicelib.storage.registry.tags import tag_row
 from chalicelib.storage.table import put_all
 from tests.support.backends import House
@@ -19,7 +19,7 @@ from tests.support.rows import repository_of
 NAME = RepositoryName.parse("admin/app")
 
 
-def overview(house: House, actor: Actor | None = None, **told: bool) -> Overview:
+def overview(house: House, actor: Actor | None = None, **told: bool) -> RepositoryView:
     return house.services.overviews.get(actor or house.signed_in("admin"), NAME, **told)
 
 

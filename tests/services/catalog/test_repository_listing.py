@@ -11,11 +11,11 @@ from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.catalog.repository_listing import MOST_READ, PAGE, Asked, Listed
-from chalicelib.services.registry.repositories import Wish
+from chalicelib.services.catalog.repository_listing import MOST_READ, PAGE, ListedRepository, RepositoryQuery
+from chalicelib.services.registry.repositories import NewRepository
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.accounts.permissions import Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import Transaction, get, put_all
 from tests.support.backends import House
@@ -36,7 +36,9 @@ def make_public(house: House, *repositories: str) -> None:
 
 def of_acme(house: House, *names: str, visibility: Visibility = Visibility.PRIVATE) -> None:
     for name in names:
-        house.services.repositories.create(house.signed_in("admin"), Wish(RepositoryName("acme", name), visibility))
+        house.services.repositories.create(
+            house.signed_in("admin"), NewRepository(RepositoryName("acme", name), visibility)
+        )
 
 
 def give(house: House, repository: str, holder: str, kind: str = "team", role: Role = Role.READ) -> None:
@@ -44,7 +46,7 @@ def give(house: House, repository: str, holder: str, kind: str = "team", role: R
     house.services.permissions.put(owner, RepositoryName.parse(repository), kind, holder, role)
 
 
-def pages(house: House, actor: Actor, asked: Asked) -> list[list[Listed]]:
+def pages(house: House, actor: Actor, asked: RepositoryQuery) -> list[list[ListedRepository]]:
     found, token = [], None
     while True:
         page = house.services.listings.page(actor, asked, token)
@@ -54,7 +56,7 @@ def pages(house: House, actor: Actor, asked: Asked) -> list[list[Listed]]:
             return found
 
 
-def listed(house: House, actor: Actor, asked: Asked) -> list[str]:
+def listed(house: House, actor: Actor, asked: RepositoryQuery) -> list[str]:
     return [str(one.repository.name) for page in pages(house, actor, asked) for one in page]
 
 
@@ -71,16 +73,16 @@ def acme(house: House) -> str:
 
 def test_something_must_say_which(house: House) -> None:
     with pytest.raises(FieldInvalid, match="namespace, starred or public are required for this API call"):
-        house.services.listings.page(house.signed_in("admin"), Asked())
+        house.services.listings.page(house.signed_in("admin"), RepositoryQuery())
 
 
 def test_owners_see_all_and_strangers_what_is_public_if_they_ask_for_it(house: House, acme: str) -> None:
     everything = ["acme/open", "acme/secret", "acme/team/deep"]
 
-    assert listed(house, house.signed_in("admin"), Asked("acme")) == everything
+    assert listed(house, house.signed_in("admin"), RepositoryQuery("acme")) == everything
     for actor in (ANONYMOUS, house.signed_in("bob")):
-        assert listed(house, actor, Asked("acme")) == []
-        assert listed(house, actor, Asked("acme", public=True)) == ["acme/open"]
+        assert listed(house, actor, RepositoryQuery("acme")) == []
+        assert listed(house, actor, RepositoryQuery("acme", public=True)) == ["acme/open"]
 
 
 def test_a_role_by_oneself_or_by_a_team_shows_a_repository(house: House, acme: str) -> None:
@@ -88,17 +90,17 @@ def test_a_role_by_oneself_or_by_a_team_shows_a_repository(house: House, acme: s
     give(house, "acme/secret", "devs")
     give(house, "acme/team/deep", "carol", "user", Role.WRITE)
 
-    assert listed(house, house.signed_in("bob"), Asked("acme")) == ["acme/secret"]
-    assert listed(house, house.signed_in("carol"), Asked("acme")) == ["acme/team/deep"]
+    assert listed(house, house.signed_in("bob"), RepositoryQuery("acme")) == ["acme/secret"]
+    assert listed(house, house.signed_in("carol"), RepositoryQuery("acme")) == ["acme/team/deep"]
 
 
 def test_a_member_removed_sees_nothing_from_then_on(house: House, acme: str) -> None:
     a_team(house, "owners-too", TeamRole.ADMIN, "bob")
-    assert len(listed(house, house.signed_in("bob"), Asked("acme"))) == 3
+    assert len(listed(house, house.signed_in("bob"), RepositoryQuery("acme"))) == 3
 
     house.services.teams.remove_member(house.signed_in("admin"), "acme", "owners-too", "bob")
 
-    assert listed(house, house.signed_in("bob"), Asked("acme")) == []
+    assert listed(house, house.signed_in("bob"), RepositoryQuery("acme")) == []
 
 
 def test_a_token_shows_what_its_scope_lets_through(house: House, acme: str) -> None:
@@ -106,8 +108,8 @@ def test_a_token_shows_what_its_scope_lets_through(house: House, acme: str) -> N
         owner = house.signed_in("admin")
         actor = Actor(owner.account_id, owner.name, scopes=frozenset({scope}))
 
-        assert len(listed(house, actor, Asked("acme"))) == expected
-        assert "acme/open" in listed(house, actor, Asked("acme", public=True))
+        assert len(listed(house, actor, RepositoryQuery("acme"))) == expected
+        assert "acme/open" in listed(house, actor, RepositoryQuery("acme", public=True))
 
 
 def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_house) -> None:
@@ -116,33 +118,33 @@ def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_hous
         house.user("bob")
         a_repository(house, "bob/app")
 
-        assert listed(house, house.signed_in("admin"), Asked("bob")) == expected
+        assert listed(house, house.signed_in("admin"), RepositoryQuery("bob")) == expected
 
 
 def test_an_unknown_or_ended_namespace_lists_nothing(house: House, acme: str) -> None:
     owner = house.signed_in("admin")
-    assert listed(house, owner, Asked("nobody")) == []
-    assert len(listed(house, owner, Asked("acme"))) == 3
+    assert listed(house, owner, RepositoryQuery("nobody")) == []
+    assert len(listed(house, owner, RepositoryQuery("acme"))) == 3
 
     house.services.organizations.delete(owner, "acme")
 
-    for asked in (Asked("acme"), Asked("acme", public=True), Asked(public=True)):
+    for asked in (RepositoryQuery("acme"), RepositoryQuery("acme", public=True), RepositoryQuery(public=True)):
         assert listed(house, owner, asked) == []
 
 
 def test_a_name_that_is_another_namespace_s_now_is_not_taken_for_the_one_remembered(house: House, acme: str) -> None:
     owner = house.signed_in("admin")
-    assert len(listed(house, owner, Asked("acme"))) == 3
+    assert len(listed(house, owner, RepositoryQuery("acme"))) == 3
     change(get(NamespaceRow, keys.namespace(acme)), name="emca")
 
-    assert listed(house, owner, Asked("acme")) == []
+    assert listed(house, owner, RepositoryQuery("acme")) == []
 
 
 def test_a_hundred_come_a_page_and_the_rest_behind_it(house: House) -> None:
     for number in range(PAGE + 5):
         a_repository(house, f"admin/r{number:03d}")
 
-    found = pages(house, house.signed_in("admin"), Asked("admin"))
+    found = pages(house, house.signed_in("admin"), RepositoryQuery("admin"))
 
     assert [len(page) for page in found] == [PAGE, 5]
     assert [one.repository.name.repository for page in found for one in page] == [f"r{n:03d}" for n in range(PAGE + 5)]
@@ -152,7 +154,7 @@ def test_exactly_a_hundred_are_one_page(house: House) -> None:
     for number in range(PAGE):
         a_repository(house, f"admin/r{number:03d}")
 
-    assert [len(page) for page in pages(house, house.signed_in("admin"), Asked("admin"))] == [PAGE]
+    assert [len(page) for page in pages(house, house.signed_in("admin"), RepositoryQuery("admin"))] == [PAGE]
 
 
 def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(house: House) -> None:
@@ -169,8 +171,8 @@ def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(house: Ho
         for number in range(MOST_READ)
     )
 
-    first, second = pages(house, ANONYMOUS, Asked("admin", public=True))
-    token = house.services.listings.page(ANONYMOUS, Asked("admin", public=True)).following or ""
+    first, second = pages(house, ANONYMOUS, RepositoryQuery("admin", public=True))
+    token = house.services.listings.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following or ""
 
     assert (len(first), [str(one.repository.name) for one in second]) == (0, ["admin/zoo"])
     assert b"hidden" not in base64.urlsafe_b64decode(token + "===")
@@ -180,7 +182,7 @@ def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(house: Ho
 def test_a_token_that_is_none_begins_again(house: House, token: str) -> None:
     a_repository(house)
 
-    page = house.services.listings.page(house.signed_in("admin"), Asked("admin"), token)
+    page = house.services.listings.page(house.signed_in("admin"), RepositoryQuery("admin"), token)
 
     assert len(page.repositories) == 1
 
@@ -188,9 +190,9 @@ def test_a_token_that_is_none_begins_again(house: House, token: str) -> None:
 def test_a_token_of_somebody_else_s_list_begins_again(house: House) -> None:
     for number in range(PAGE + 1):
         make_public(house, f"admin/r{number:03d}")
-    token = house.services.listings.page(ANONYMOUS, Asked("admin", public=True)).following
+    token = house.services.listings.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following
 
-    page = house.services.listings.page(house.signed_in("admin"), Asked("admin"), token)
+    page = house.services.listings.page(house.signed_in("admin"), RepositoryQuery("admin"), token)
 
     assert page.repositories[0].repository.name.repository == "r000"
 
@@ -200,7 +202,7 @@ def test_what_is_public_everywhere_is_listed_by_full_name(house: House, acme: st
     a_repository(house, "admin/hidden")
 
     for actor in (ANONYMOUS, house.signed_in("admin")):
-        assert listed(house, actor, Asked(public=True)) == ["acme/open", "admin/zoo", "bob/app"]
+        assert listed(house, actor, RepositoryQuery(public=True)) == ["acme/open", "admin/zoo", "bob/app"]
 
 
 def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(house: House) -> None:
@@ -208,10 +210,10 @@ def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(house: House) -> None
     a_repository(house, "admin/empty")
     actor, name = house.owner()
     house.services.manifests.pull(actor, name, "v1")
-    asked = Asked("admin", last_modified=True, popularity=True, quota=True)
+    asked = RepositoryQuery("admin", last_modified=True, popularity=True, quota=True)
 
     ((app, empty),) = pages(house, house.signed_in("admin"), asked)
-    ((plain, _),) = pages(house, house.signed_in("admin"), Asked("admin"))
+    ((plain, _),) = pages(house, house.signed_in("admin"), RepositoryQuery("admin"))
 
     assert app.last_modified is not None
     assert abs(app.last_modified - house.clock()) < 60
@@ -228,7 +230,7 @@ def test_a_hundred_repositories_of_one_s_own_cost_two_calls(house: House) -> Non
     actor = house.signed_in("admin")
     house.calls.take()
 
-    house.services.listings.page(actor, Asked("admin", public=True))
+    house.services.listings.page(actor, RepositoryQuery("admin", public=True))
 
     assert house.calls.take() == ["Query", "Query"]
 
@@ -243,14 +245,14 @@ def test_an_organization_s_cost_one_more_for_each_team_and_once_a_process_one_fo
     house.calls.take()
 
     for expected in (["GetItem"], []):
-        house.services.listings.page(actor, Asked("acme", public=True))
+        house.services.listings.page(actor, RepositoryQuery("acme", public=True))
         assert house.calls.take() == [*expected, "Query", "Query", "Query", "Query"]
 
 
 def test_a_stranger_s_list_of_a_namespace_costs_two(house: House, acme: str) -> None:
     house.calls.take()
 
-    house.services.listings.page(ANONYMOUS, Asked("acme", public=True))
+    house.services.listings.page(ANONYMOUS, RepositoryQuery("acme", public=True))
 
     assert house.calls.take() == ["GetItem", "Query"]
 
@@ -260,9 +262,9 @@ def test_what_is_told_besides_costs_one_batch_one_query_and_one_batch_a_dozen(ho
         a_repository(house, f"admin/r{number:02d}")
     actor = house.signed_in("admin")
     for asked, expected in (
-        (Asked("admin", last_modified=True), ["BatchGetItem"]),
-        (Asked("admin", popularity=True), ["Query"]),
-        (Asked("admin", quota=True), ["BatchGetItem", "BatchGetItem"]),
+        (RepositoryQuery("admin", last_modified=True), ["BatchGetItem"]),
+        (RepositoryQuery("admin", popularity=True), ["Query"]),
+        (RepositoryQuery("admin", quota=True), ["BatchGetItem", "BatchGetItem"]),
     ):
         house.calls.take()
         house.services.listings.page(actor, asked)
@@ -323,7 +325,7 @@ def test_a_deleted_repository_is_in_no_list(house: House) -> None:
 
     for actor in (ANONYMOUS, someone(house, "admin"), someone(house, "bob")):
         assert catalog(house, actor) == []
-    for asked in (Asked("admin", public=True), Asked(public=True)):
+    for asked in (RepositoryQuery("admin", public=True), RepositoryQuery(public=True)):
         assert listed(house, ANONYMOUS, asked) == []
 
 
@@ -393,6 +395,6 @@ def test_more_than_a_hundred_grants_are_all_listed(house: House) -> None:
 def a_granted_by_hand(house: House, name: str) -> None:
     repository = a_repository(house, name)
     bob, transaction = house.account("bob"), Transaction()
-    where, holder = (repository.namespace_id, repository.id), Holder(bob.id, bob.name, bob.kind)
+    where, holder = (repository.namespace_id, repository.id), RoleHolder(bob.id, bob.name, bob.kind)
     PermissionStore().put(transaction, where, holder, Role.READ, is_new=True)
     transaction.commit()

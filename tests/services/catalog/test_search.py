@@ -11,7 +11,7 @@ from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.catalog.search import MOST_PAGES, PAGE
-from chalicelib.services.registry.repositories import Wish
+from chalicelib.services.registry.repositories import NewRepository
 from tests.support.backends import House
 from tests.support.builders import a_granted, a_push, a_repository, a_team, an_organization
 
@@ -22,7 +22,7 @@ def acme(house: House) -> House:
     admin = house.signed_in("admin")
     house.services.organizations.create(admin, "acme")
     for name, visibility in (("web-front", Visibility.PUBLIC), ("web-back", Visibility.PRIVATE)):
-        house.services.repositories.create(admin, Wish(RepositoryName("acme", name), visibility))
+        house.services.repositories.create(admin, NewRepository(RepositoryName("acme", name), visibility))
     house.user("bob")
     return house
 

@@ -9,8 +9,8 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import REPO_READ, USER_ADMIN
-from chalicelib.services.catalog.repository_listing import PAGE, Asked
-from chalicelib.services.registry.repositories import Wish
+from chalicelib.services.catalog.repository_listing import PAGE, RepositoryQuery
+from chalicelib.services.registry.repositories import NewRepository
 from tests.support.backends import House
 from tests.support.builders import a_granted, a_repository
 from tests.support.rows import rows_like
@@ -39,7 +39,7 @@ def test_a_star_is_given_once_seen_in_lists_and_taken_away(house: House, bob: Ac
     assert starred(house, house.signed_in("admin")) == []
     assert house.services.overviews.get(bob, APP).is_starred
     assert not house.services.overviews.get(house.signed_in("admin"), APP).is_starred
-    (listed,) = house.services.listings.page(bob, Asked("admin")).repositories
+    (listed,) = house.services.listings.page(bob, RepositoryQuery("admin")).repositories
     assert listed.is_starred
     for _ in range(2):
         house.services.stars.remove(bob, APP)
@@ -64,7 +64,7 @@ def test_what_one_may_not_read_is_neither_starred_nor_listed(house: House, bob: 
 def test_a_star_is_not_inherited_by_a_repository_of_the_same_name(house: House, bob: Actor) -> None:
     house.services.stars.add(bob, APP)
     house.services.repositories.delete(house.signed_in("admin"), APP)
-    house.services.repositories.create(house.signed_in("admin"), Wish(APP, Visibility.PUBLIC))
+    house.services.repositories.create(house.signed_in("admin"), NewRepository(APP, Visibility.PUBLIC))
 
     assert starred(house, bob) == []
     assert not house.services.overviews.get(bob, APP).is_starred

@@ -9,8 +9,8 @@ from chalicelib.domain.permissions import ANONYMOUS, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.catalog.visibility import NOTHING, Sight
-from chalicelib.services.registry.repositories import Wish
+from chalicelib.services.catalog.visibility import NOTHING, VisibleRepositories
+from chalicelib.services.registry.repositories import NewRepository
 from tests.support.backends import House
 from tests.support.builders import an_organization
 
@@ -22,7 +22,7 @@ def one(house: House) -> Repository:
     """A repository of an organization of admin's, with bob in two of its teams and carol in none."""
     an_organization(house)
     owner = house.signed_in("admin")
-    made = house.services.repositories.create(owner, Wish(ONE))
+    made = house.services.repositories.create(owner, NewRepository(ONE))
     for name in ("bob", "carol"):
         house.user(name)
     for team in ("devs", "ops"):
@@ -86,4 +86,4 @@ def test_scopes_narrow_what_was_given_and_not_what_is_public(house: House, one: 
 
 
 def test_who_has_all_sees_all(one: Repository) -> None:
-    assert Sight({}, frozenset(), {}, sees_all=True).role("n", one.id) is Role.ADMIN
+    assert VisibleRepositories({}, frozenset(), {}, sees_all=True).role("n", one.id) is Role.ADMIN

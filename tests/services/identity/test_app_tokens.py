@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, Unauthenticated, WrongCredentials
+from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unauthenticated, WrongCredentials
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.services.identity.app_tokens import LONGEST_LIFE_S, LONGEST_TITLE, MOST_TOKENS, SOON_S, AppToken
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.storage import keys
 from chalicelib.storage.identity.tokens import APP, TokenRow
 from tests.support.backends import House
@@ -37,7 +37,7 @@ def by_token(house: House, name: str, scope: str, life_s: int = DAY_S) -> tuple[
     """Who an OAuth token speaks for, and its uuid."""
     an_organization(house, f"of-{name}", owner=name)
     owner = house.signed_in(name)
-    client = house.services.applications.create(owner, f"of-{name}", Fields(name="bot")).client_id
+    client = house.services.applications.create(owner, f"of-{name}", ApplicationFields(name="bot")).client_id
     token = house.services.authorizations.create(owner, f"of-{name}", client, "ci", scope, life_s)
     found = house.services.doors.by_bearer(token.secret or "")
     assert found is not None
@@ -93,7 +93,7 @@ def test_a_token_ends_at_its_time_for_every_reader(house: House, bob: Actor) -> 
     assert not is_good(house, token)
     assert house.services.apptokens.of_oneself(bob) == []
     for ask in (house.services.apptokens.get, house.services.apptokens.revoke):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             ask(bob, token.uuid)
 
 
@@ -104,7 +104,7 @@ def test_a_revoked_token_is_dead_at_once(house: House, bob: Actor) -> None:
 
     assert [is_good(house, one) for one in (token, other)] == [False, True]
     assert len(events(house, "revoke_app_specific_token")) == 1
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.apptokens.revoke(bob, token.uuid)
 
 
@@ -113,7 +113,7 @@ def test_somebody_elses_token_is_not_there(house: House, bob: Actor) -> None:
 
     for ask in (house.services.apptokens.get, house.services.apptokens.revoke):
         for uuid in (token.uuid, "", "x" * 3000):
-            with pytest.raises(NothingThere):
+            with pytest.raises(ResourceUnknown):
                 ask(bob, uuid)
     assert is_good(house, token)
 
@@ -126,7 +126,7 @@ def test_a_new_password_ends_them_and_what_is_left_is_taken_away(house: House, b
     assert not is_good(house, token)
     assert house.services.apptokens.of_oneself(again) == []
     assert house.services.apptokens.of_everybody(house.signed_in("admin")) == ([], "")
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.apptokens.get(again, token.uuid)
     made(house, again, "new")
     assert [row["title"] for row in rows_like(house, "A#", "TOKEN#app#")] == ["new"]

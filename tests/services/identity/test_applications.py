@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, Unauthenticated
+from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ClientRow
 from chalicelib.storage.table import get
@@ -15,7 +15,7 @@ from tests.support.builders import an_organization
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import events, rows_like
 
-FIELDS = Fields("bot", "https://bot.example.com/back", "https://bot.example.com", "It builds.")
+FIELDS = ApplicationFields("bot", "https://bot.example.com/back", "https://bot.example.com", "It builds.")
 
 
 @pytest.fixture
@@ -44,18 +44,18 @@ def test_everybody_may_know_of_an_application_but_not_its_secret(acme: House) ->
 
     shown = acme.services.applications.public(made.client_id)
     assert (shown.name, shown.organization, shown.secret, shown.redirect_uri) == ("bot", "acme", None, "")
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         acme.services.applications.public("nothing")
 
 
 @pytest.mark.parametrize("address", ["ftp://x", "https://user@x", "https://x/#f", "nonsense"])
 def test_a_redirect_that_is_not_safe_is_refused(acme: House, address: str) -> None:
     with pytest.raises(FieldInvalid, match="redirect_uri"):
-        acme.services.applications.create(acme.signed_in("admin"), "acme", Fields("bot", address))
+        acme.services.applications.create(acme.signed_in("admin"), "acme", ApplicationFields("bot", address))
 
 
 def test_a_token_travels_without_https_only_where_the_registry_does_too(new_house: Callable[..., House]) -> None:
-    fields = Fields("bot", "http://bot.example.com/back")
+    fields = ApplicationFields("bot", "http://bot.example.com/back")
     plain, safe = new_house(), new_house(url="https://registry.test")
     for house in (plain, safe):
         an_organization(house)
@@ -71,7 +71,7 @@ def test_an_application_is_changed_and_given_another_secret(acme: House) -> None
     service, admin = acme.services.applications, acme.signed_in("admin")
     made = service.create(admin, "acme", FIELDS)
 
-    changed = service.change(admin, "acme", made.client_id, Fields("robot"))
+    changed = service.change(admin, "acme", made.client_id, ApplicationFields("robot"))
     reset = service.reset_secret(admin, "acme", made.client_id)
 
     assert (changed.name, changed.description, changed.secret) == ("robot", "", made.secret)
@@ -89,7 +89,7 @@ def test_a_deleted_application_is_gone_with_its_tokens(acme: House) -> None:
 
     assert acme.services.doors.by_bearer(token.secret or "") is None
     assert rows_like(acme, "A#", "TOKEN#oauth") == []
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         service.delete(admin, "acme", made.client_id)
 
 
@@ -121,9 +121,9 @@ def test_an_application_of_another_organization_is_not_found_here(acme: House) -
     an_organization(acme, "other")
     made = acme.services.applications.create(admin, "other", FIELDS)
 
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         acme.services.applications.get(admin, "acme", made.client_id)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         acme.services.authorizations.create(admin, "acme", made.client_id, "ci", "repo:read", None)
 
 

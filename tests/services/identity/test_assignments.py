@@ -3,9 +3,9 @@
 import pytest
 
 from chalicelib.domain.consents import Consent
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, ScopeInvalid, Unauthenticated
+from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, ScopeInvalid, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.services.identity.assignments import MOST
 from tests.support.backends import House
 from tests.support.builders import an_organization
@@ -20,7 +20,7 @@ def asked(house: House) -> Asked:
     """What an application of acme asks for; bob is a user outside of acme."""
     an_organization(house)
     house.user("bob")
-    made = house.services.applications.create(house.signed_in("admin"), "acme", Fields("bot", BACK))
+    made = house.services.applications.create(house.signed_in("admin"), "acme", ApplicationFields("bot", BACK))
     return {"client_id": made.client_id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "token"}
 
 
@@ -71,10 +71,10 @@ def test_a_no_leaves_the_offer(house: House, asked: Asked) -> None:
 def test_an_offer_is_declined_by_whom_it_is_for(house: House, asked: Asked) -> None:
     uuid = offered(house, asked)["assignment_uuid"]
 
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.assignments.decline(house.signed_in("admin"), uuid)
     house.services.assignments.decline(house.signed_in("bob"), uuid)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.assignments.decline(house.signed_in("bob"), uuid)
 
 
@@ -92,7 +92,7 @@ def test_an_offer_goes_with_its_application(house: House, asked: Asked) -> None:
         ({"redirect_uri": ""}, "bob", FieldInvalid),
         ({"response_type": "magic"}, "bob", FieldInvalid),
         ({"scope": "nonsense"}, "bob", ScopeInvalid),
-        ({"client_id": "none"}, "bob", NothingThere),
+        ({"client_id": "none"}, "bob", ResourceUnknown),
         ({}, "nobody", FieldInvalid),
         ({}, "acme", FieldInvalid),
     ],

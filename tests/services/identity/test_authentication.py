@@ -6,12 +6,12 @@ from unittest import mock
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import Unavailable, WrongCredentials
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.services.security.sealing import hashed
 from chalicelib.storage import keys
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.identity.tokens import ROBOT, TokenRow, UsedRow
 from chalicelib.storage.table import get
 from tests.support.backends import House
@@ -65,7 +65,7 @@ def test_a_robot_is_recognised_by_its_name_and_token_without_an_argon2(house: Ho
 
     found = house.services.doors.recognise("admin+builder", secret)
 
-    assert (found.account.id, found.account.kind) == (row.id, Kind.ROBOT.value)
+    assert (found.account.id, found.account.kind) == (row.id, AccountKind.ROBOT.value)
     assert not argon2.called
 
 
@@ -164,7 +164,7 @@ def test_a_refusal_that_cannot_be_recorded_is_a_refusal_all_the_same(
     def full(*_: object) -> None:
         raise OSError("throttled")
 
-    monkeypatch.setattr(UsageStore, "write", full)
+    monkeypatch.setattr(UsageLogStore, "write", full)
 
     with pytest.raises(WrongCredentials):
         bob.services.doors.recognise("bob", "wrong")
@@ -174,7 +174,7 @@ def test_a_refusal_that_cannot_be_recorded_is_a_refusal_all_the_same(
 def test_the_end_of_an_organization_is_the_end_of_what_its_applications_were_given(house: House) -> None:
     an_organization(house)
     admin, services = house.signed_in("admin"), house.services
-    client_id = services.applications.create(admin, "acme", Fields("bot")).client_id
+    client_id = services.applications.create(admin, "acme", ApplicationFields("bot")).client_id
     secret = services.authorizations.create(admin, "acme", client_id, "ci", "repo:read", None).secret or ""
     assert services.doors.by_bearer(secret)
 

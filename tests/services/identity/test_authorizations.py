@@ -2,10 +2,10 @@
 
 import pytest
 
-from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NothingThere, ScopeInvalid
+from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, ResourceUnknown, ScopeInvalid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from tests.support.backends import House
 from tests.support.builders import a_repository, an_organization
 from tests.support.rows import change, rows_like
@@ -16,7 +16,7 @@ APP = RepositoryName.parse("admin/app")
 @pytest.fixture
 def client(house: House) -> str:
     an_organization(house)
-    made = house.services.applications.create(house.signed_in("admin"), "acme", Fields("bot"))
+    made = house.services.applications.create(house.signed_in("admin"), "acme", ApplicationFields("bot"))
     return made.client_id
 
 
@@ -37,9 +37,9 @@ def test_a_token_acts_as_its_maker_within_its_scopes(house: House, client: str) 
     reader = acting(house, a_token(house, client, "repo:read"))
 
     assert reader.name == "admin"
-    assert house.services.access.standing(reader, APP, Role.READ).role is Role.READ
+    assert house.services.access.require_role(reader, APP, Role.READ).role is Role.READ
     with pytest.raises(Denied):
-        house.services.access.standing(reader, APP, Role.WRITE)
+        house.services.access.require_role(reader, APP, Role.WRITE)
     with pytest.raises(Denied):
         house.services.access.administered(reader, "acme")
 
@@ -48,7 +48,7 @@ def test_a_token_that_may_read_learns_that_a_repository_is_not_there(house: Hous
     reader = acting(house, a_token(house, client, "repo:read"))
 
     with pytest.raises(NameUnknown):
-        house.services.access.standing(reader, RepositoryName.parse("admin/none"), Role.READ)
+        house.services.access.require_role(reader, RepositoryName.parse("admin/none"), Role.READ)
 
 
 def test_the_registry_takes_it_as_the_password_of_oauthtoken(house: House, client: str) -> None:
@@ -108,7 +108,7 @@ def test_only_a_superuser_gives_a_superusers_rights(house: House) -> None:
     house.user("bob")
     an_organization(house, "bobs", "bob")
     bob = house.signed_in("bob")
-    made = house.services.applications.create(bob, "bobs", Fields("bot"))
+    made = house.services.applications.create(bob, "bobs", ApplicationFields("bot"))
 
     with pytest.raises(Denied):
         house.services.authorizations.create(bob, "bobs", made.client_id, "root", "super:user", None)
@@ -139,7 +139,7 @@ def test_a_token_is_revoked_by_its_organization_or_by_its_user(house: House, cli
         lambda: service.revoke_of_user(admin, older.uuid),
         lambda: service.revoke_of_user(admin, ""),
     ):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             again()
 
 

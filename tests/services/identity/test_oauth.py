@@ -2,10 +2,10 @@
 
 import pytest
 
-from chalicelib.domain.consents import Consent, Outcome
-from chalicelib.domain.errors import Denied, NothingThere, Unauthenticated
+from chalicelib.domain.consents import Consent, ConsentAnswer
+from chalicelib.domain.errors import Denied, ResourceUnknown, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from tests.support.backends import House
 from tests.support.builders import an_organization
 from tests.support.crashes import Crash, crash_before
@@ -17,16 +17,16 @@ BACK = "https://bot.example.com/back"
 @pytest.fixture
 def asked(house: House) -> dict[str, str]:
     an_organization(house)
-    made = house.services.applications.create(house.signed_in("admin"), "acme", Fields("bot", BACK))
+    made = house.services.applications.create(house.signed_in("admin"), "acme", ApplicationFields("bot", BACK))
     house.secret = made.secret  # type: ignore[attr-defined]
     return {"client_id": made.client_id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "code"}
 
 
-def code_of(outcome: Outcome) -> str:
+def code_of(outcome: ConsentAnswer) -> str:
     return outcome.location.partition("code=")[2]
 
 
-def exchanged(house: House, asked: dict[str, str], code: str) -> Outcome:
+def exchanged(house: House, asked: dict[str, str], code: str) -> ConsentAnswer:
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": asked["client_id"]}
     return house.services.oauth.exchange({**form, "client_secret": house.secret}, "")  # type: ignore[attr-defined]
 
@@ -45,7 +45,7 @@ def test_who_may_not_let_it_in_is_refused(house: House, asked: dict[str, str]) -
         house.services.oauth.consider(house.signed_in("bob"), asked)
     with pytest.raises(Unauthenticated):
         house.services.oauth.decide(ANONYMOUS, asked, allow=True)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.oauth.consider(house.signed_in("admin"), {**asked, "client_id": "none"})
 
 

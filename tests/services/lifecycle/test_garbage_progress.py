@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errors import Denied, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.domain.timers import GARBAGE, Due, HasTime
-from chalicelib.services.lifecycle.garbage_progress import LONGEST_TURN_S, Progress
+from chalicelib.services.lifecycle.garbage_progress import LONGEST_TURN_S, CollectorProgress
 from chalicelib.services.lifecycle.timers import LEFT_S, Timers
 from chalicelib.storage.lifecycle.garbage import NOTHING
 from chalicelib.storage.timers import TimerStore, timer
@@ -14,12 +14,12 @@ from tests.support.builders import a_push
 from tests.support.sweeping import WINDOW_S, delete_tag, later, outlive, sweep
 
 
-def report(house: House) -> Progress:
+def report(house: House) -> CollectorProgress:
     return house.services.progress.report(house.signed_in("admin"))
 
 
 def test_before_the_first_turn_there_is_nothing_to_tell(house: House) -> None:
-    assert report(house) == Progress(0, is_running=False, freed=NOTHING, freed_at=None, turn=None)
+    assert report(house) == CollectorProgress(0, is_running=False, freed=NOTHING, freed_at=None, turn=None)
 
 
 def test_what_waits_is_counted_and_what_was_freed_too(house: House) -> None:
@@ -42,7 +42,7 @@ def test_what_waits_is_counted_and_what_was_freed_too(house: House) -> None:
 
 
 def test_a_turn_is_told_while_it_runs_and_not_for_ever_when_it_was_killed(house: House) -> None:
-    seen: list[Progress] = []
+    seen: list[CollectorProgress] = []
 
     def work(due: Due, has_time: HasTime) -> None:
         seen.append(report(house))

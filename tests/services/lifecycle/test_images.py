@@ -5,10 +5,10 @@ import json
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, NothingThere
+from chalicelib.domain.errors import Denied, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.services.lifecycle import images
-from chalicelib.services.lifecycle.images import Shown
+from chalicelib.services.lifecycle.images import ManifestView
 from tests.support.backends import House
 from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push, an_index
 from tests.support.rows import repository_of, set_blob_state
@@ -17,7 +17,7 @@ from tests.support.sweeping import delete_tag, outlive
 NAME = RepositoryName.parse("admin/app")
 
 
-def shown(house: House, digest: Digest | str, who: str = "admin") -> Shown:
+def shown(house: House, digest: Digest | str, who: str = "admin") -> ManifestView:
     return house.services.images.get(house.signed_in(who), NAME, str(digest))
 
 
@@ -46,7 +46,7 @@ def test_what_only_the_time_machine_has_is_told_until_it_goes(house: House) -> N
     assert shown(house, digest).image.labels == {"a": "b"}
     outlive(house)
 
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         shown(house, digest)
 
 
@@ -63,9 +63,9 @@ def test_without_its_config_s_bytes_a_manifest_is_told_all_the_same(house: House
 @pytest.mark.parametrize("digest", ["", "nonsense", "sha256:abc", "sha256:" + "0" * 64, "md5:" + "0" * 32])
 def test_what_is_not_there_is_not_told(house: House, digest: str) -> None:
     a_push(house, "v1")
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         shown(house, digest)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.images.by_id(house.signed_in("admin"), NAME, digest.removeprefix("sha256:"))
 
 
@@ -107,5 +107,5 @@ def test_a_manifest_of_another_repository_is_not_there(house: House) -> None:
     a_push(house, "v1")
     assert repository_of(house).id != repository_of(house, "admin/other").id
 
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         shown(house, digest)

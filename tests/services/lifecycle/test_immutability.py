@@ -8,11 +8,11 @@ import pytest
 
 from chalicelib.domain.errors import TagImmutable
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.policies import Kind
+from chalicelib.domain.policies import PolicyKind
 from chalicelib.domain.timers import SETTLED_S, Due, Later
 from chalicelib.services.lifecycle import immutability
-from chalicelib.services.lifecycle.immutability import Walk
-from chalicelib.services.lifecycle.policies import Asked, Holder
+from chalicelib.services.lifecycle.immutability import ImmutabilityWalk
+from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from tests.support import invariants
 from tests.support.backends import House
@@ -30,11 +30,11 @@ from tests.support.rows import due_at, events, repository_of, rows_like
 from tests.support.sweeping import later, sweep
 
 NAME = RepositoryName.parse("admin/app")
-APP = Holder(repository=NAME)
-RELEASES = Asked("v")
+APP = PolicyHolder(repository=NAME)
+RELEASES = PolicyRequest("v")
 
 
-def rule(house: House, holder: Holder = APP, asked: Asked = RELEASES) -> str:
+def rule(house: House, holder: PolicyHolder = APP, asked: PolicyRequest = RELEASES) -> str:
     return house.services.policies.create(house.signed_in("admin"), holder, asked).uuid
 
 
@@ -107,7 +107,7 @@ def test_an_organization_s_policy_is_for_all_its_repositories(house: House) -> N
         pusher = someone(house, "admin", name)
         house.services.manifests.push(pusher, RepositoryName.parse(name), a_manifest(), [f"v-{name[-3:]}"])
     a_bare_push(house, a_manifest(), "v0")
-    house.services.policies.create(admin, Holder(organization="acme"), RELEASES)
+    house.services.policies.create(admin, PolicyHolder(organization="acme"), RELEASES)
     sweep(house)
     pusher = someone(house, "admin", "acme/app")
     house.services.manifests.push(pusher, RepositoryName.parse("acme/app"), a_manifest(), ["v-new"])
@@ -117,7 +117,7 @@ def test_an_organization_s_policy_is_for_all_its_repositories(house: House) -> N
 
 def test_all_others_can_be_meant(house: House) -> None:
     a_bare_push(house, a_manifest(), "dev-1", "v1")
-    rule(house, asked=Asked("dev-", matches=False))
+    rule(house, asked=PolicyRequest("dev-", matches=False))
     sweep(house)
 
     assert fixed(house) == ["v1"]
@@ -167,7 +167,7 @@ def test_a_policy_that_is_gone_fixes_nothing_and_frees_nothing(house: House) -> 
     a_bare_push(house, a_manifest(), "v1")
     uuid = rule(house)
     sweep(house)
-    house.services.policies.delete(house.signed_in("admin"), APP, Kind.IMMUTABILITY, uuid)
+    house.services.policies.delete(house.signed_in("admin"), APP, PolicyKind.IMMUTABILITY, uuid)
     a_bare_push(house, a_manifest(), "v2")
     later(house, SETTLED_S + 1)
     sweep(house)
@@ -186,7 +186,7 @@ def test_a_walk_that_is_cut_off_goes_on_where_it_was(house: House, monkeypatch: 
     namespace.immutability = '[["v", true]]'
     namespace.save()
     place, turns = "", 0
-    while not place or not Walk.read(place).is_second:
+    while not place or not ImmutabilityWalk.read(place).is_second:
         turns += 1
         answers = iter([True])
         due = Due("immutability", keys.namespace_target(account), 0, place)
@@ -211,7 +211,7 @@ def test_ten_tags_that_move_at_once_fit_into_one_transaction(house: House) -> No
 
 def test_without_a_place_there_is_nothing_to_do(house: House) -> None:
     for target in (keys.namespace_target("nobody"), keys.repository_target("nothing")):
-        place = str(Walk(is_second=True))
+        place = str(ImmutabilityWalk(is_second=True))
         assert house.services.immutability.work(Due("immutability", target, 0, place), lambda: True) is None
     with pytest.raises(ValueError, match="no policy is for"):
         house.services.immutability.work(Due("immutability", "UP#x", 0), lambda: True)
@@ -221,7 +221,7 @@ def test_a_crash_anywhere_is_made_good(house: House) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"admin/round{number}"
         a_bare_push(house, a_manifest(), "v1", "v2", repository=name)
-        rule(house, Holder(repository=RepositoryName.parse(name)))
+        rule(house, PolicyHolder(repository=RepositoryName.parse(name)))
         due = Due("immutability", keys.repository_target(repository_of(house, name).id), 0)
         return lambda: house.services.immutability.work(due, lambda: True)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere, RepositoryFrozen, TagImmutable
-from chalicelib.domain.labels import API, MANIFEST, Label, Wish
+from chalicelib.domain.errors import Denied, FieldInvalid, RepositoryFrozen, ResourceUnknown, TagImmutable
+from chalicelib.domain.labels import API, MANIFEST, Label, NewLabel
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.services.lifecycle import labels
@@ -22,7 +22,7 @@ EXPIRES = "quay.expires-after"
 
 
 def add(house: House, digest: Digest, key: str = "a", value: str = "b", who: str = "admin") -> Label:
-    return house.services.labels.add(house.signed_in(who), NAME, str(digest), Wish(key, value))
+    return house.services.labels.add(house.signed_in(who), NAME, str(digest), NewLabel(key, value))
 
 
 def all_of(house: House, digest: Digest, prefix: str = "", who: str = "admin") -> list[tuple[str, str, str]]:
@@ -57,9 +57,9 @@ def test_adding_and_taking_away_is_written_down(house: House) -> None:
     for event in (added, deleted):
         assert label.id in str(event)
         assert str(digest) in str(event)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.labels.delete(house.signed_in("admin"), NAME, str(digest), label.id)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         house.services.labels.get(house.signed_in("admin"), NAME, str(digest), label.id)
 
 
@@ -181,6 +181,6 @@ def test_cut_off_anywhere_it_is_done_when_it_is_asked_for_again(house: House) ->
         repository = f"admin/app{number}"
         digest = a_bare_push(house, a_manifest(), "v1", "v2", repository=repository).digest
         name, actor = RepositoryName.parse(repository), house.signed_in("admin")
-        return lambda: house.services.labels.add(actor, name, str(digest), Wish(EXPIRES, "2h"))
+        return lambda: house.services.labels.add(actor, name, str(digest), NewLabel(EXPIRES, "2h"))
 
     assert crash_everywhere(house, prepare) >= 2

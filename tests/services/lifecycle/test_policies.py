@@ -6,21 +6,21 @@ from functools import partial
 
 import pytest
 
-from chalicelib.domain.errors import AlreadyThere, Denied, FieldInvalid, NameUnknown, NothingThere
+from chalicelib.domain.errors import AlreadyThere, Denied, FieldInvalid, NameUnknown, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
-from chalicelib.domain.policies import MOST, Kind
-from chalicelib.services.lifecycle.policies import Asked, Holder
+from chalicelib.domain.policies import MOST, PolicyKind
+from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from tests.support.backends import House
 from tests.support.builders import a_granted, a_repository, an_organization, an_organization_s_repository
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import due_at, events, repository_of, rows_like
 
-FIVE = Asked("v.*", True, "number_of_tags", 5)
-RELEASES = Asked("release-.*")
-APP = Holder(repository=RepositoryName.parse("admin/app"))
-ACME, MINE = Holder(organization="acme"), Holder()
+FIVE = PolicyRequest("v.*", True, "number_of_tags", 5)
+RELEASES = PolicyRequest("release-.*")
+APP = PolicyHolder(repository=RepositoryName.parse("admin/app"))
+ACME, MINE = PolicyHolder(organization="acme"), PolicyHolder()
 
 
 @pytest.fixture(autouse=True)
@@ -31,19 +31,21 @@ def _places(house: House) -> None:
 
 @pytest.mark.parametrize("holder", [APP, ACME, MINE], ids=["repository", "organization", "user"])
 @pytest.mark.parametrize("asked", [FIVE, RELEASES], ids=["prune", "immutability"])
-def test_a_policy_is_made_found_changed_and_taken_away(house: House, holder: Holder, asked: Asked) -> None:
+def test_a_policy_is_made_found_changed_and_taken_away(
+    house: House, holder: PolicyHolder, asked: PolicyRequest
+) -> None:
     admin, policies = house.signed_in("admin"), house.services.policies
     made = policies.create(admin, holder, asked)
     assert policies.list(admin, holder, asked.kind) == [made]
     assert policies.get(admin, holder, asked.kind, made.uuid) == made
 
-    changed = policies.change(admin, holder, made.uuid, Asked("w.*", False, asked.method, asked.value))
+    changed = policies.change(admin, holder, made.uuid, PolicyRequest("w.*", False, asked.method, asked.value))
     assert (changed.uuid, changed.names.pattern, changed.names.matches) == (made.uuid, "w.*", False)
     assert policies.list(admin, holder, asked.kind) == [changed]
 
     policies.delete(admin, holder, asked.kind, made.uuid)
     assert policies.list(admin, holder, asked.kind) == []
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         policies.delete(admin, holder, asked.kind, made.uuid)
 
 
@@ -51,11 +53,11 @@ def test_the_two_kinds_do_not_see_each_other(house: House) -> None:
     admin, policies = house.signed_in("admin"), house.services.policies
     made = policies.create(admin, APP, FIVE)
 
-    assert policies.list(admin, APP, Kind.IMMUTABILITY) == []
-    with pytest.raises(NothingThere):
+    assert policies.list(admin, APP, PolicyKind.IMMUTABILITY) == []
+    with pytest.raises(ResourceUnknown):
         policies.change(admin, APP, made.uuid, RELEASES)
-    with pytest.raises(NothingThere):
-        policies.delete(admin, APP, Kind.IMMUTABILITY, made.uuid)
+    with pytest.raises(ResourceUnknown):
+        policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
 
 
 def test_several_stand_side_by_side_the_oldest_first(house: House) -> None:
@@ -63,9 +65,9 @@ def test_several_stand_side_by_side_the_oldest_first(house: House) -> None:
     made = []
     for value in ("7d", "1w", "2w"):
         house.clock.ahead_s += 1
-        made.append(policies.create(admin, ACME, Asked(None, True, "creation_date", value)))
+        made.append(policies.create(admin, ACME, PolicyRequest(None, True, "creation_date", value)))
 
-    assert policies.list(admin, ACME, Kind.PRUNE) == made
+    assert policies.list(admin, ACME, PolicyKind.PRUNE) == made
 
 
 def test_the_same_twice_is_refused_in_quays_words(house: House) -> None:
@@ -76,13 +78,13 @@ def test_the_same_twice_is_refused_in_quays_words(house: House) -> None:
             policies.create(admin, holder, FIVE)
     policies.create(admin, APP, RELEASES)
     with pytest.raises(AlreadyThere, match=r"^A policy with the same tag_pattern already exists$"):
-        policies.create(admin, APP, Asked("release-.*", False))
+        policies.create(admin, APP, PolicyRequest("release-.*", False))
 
 
 def test_one_that_is_said_anew_as_it_was_is_no_second_one(house: House) -> None:
     admin, policies = house.signed_in("admin"), house.services.policies
     made = policies.create(admin, APP, FIVE)
-    other = policies.create(admin, APP, Asked(None, True, "number_of_tags", 6))
+    other = policies.create(admin, APP, PolicyRequest(None, True, "number_of_tags", 6))
 
     policies.change(admin, APP, made.uuid, FIVE)
     with pytest.raises(AlreadyThere):
@@ -99,13 +101,13 @@ def test_of_two_at_once_the_second_sees_the_first(house: House) -> None:
         with meanwhile(house, last, other) as done, pytest.raises(AlreadyThere):
             policies.create(admin, holder, FIVE)
         assert done
-        assert len(policies.list(admin, holder, Kind.PRUNE)) == 1
+        assert len(policies.list(admin, holder, PolicyKind.PRUNE)) == 1
 
 
 def test_there_are_no_more_than_a_push_can_look_at(house: House) -> None:
     admin, policies = house.signed_in("admin"), house.services.policies
     for number in range(MOST):
-        policies.create(admin, APP, Asked(f"v{number}"))
+        policies.create(admin, APP, PolicyRequest(f"v{number}"))
     with pytest.raises(FieldInvalid, match="20 policies of this kind already"):
         policies.create(admin, APP, RELEASES)
 
@@ -113,20 +115,20 @@ def test_there_are_no_more_than_a_push_can_look_at(house: House) -> None:
 @pytest.mark.parametrize("pattern", [None, "", "("])
 def test_immutability_wants_a_pattern_that_can_be_read(house: House, pattern: str | None) -> None:
     with pytest.raises(FieldInvalid):
-        house.services.policies.create(house.signed_in("admin"), APP, Asked(pattern))
+        house.services.policies.create(house.signed_in("admin"), APP, PolicyRequest(pattern))
 
 
 def test_what_a_push_has_to_know_stands_where_it_looks(house: House) -> None:
     admin, policies = house.signed_in("admin"), house.services.policies
     policies.create(admin, APP, FIVE)
     made = policies.create(admin, APP, RELEASES)
-    policies.create(admin, ACME, Asked("v[0-9]+", False))
+    policies.create(admin, ACME, PolicyRequest("v[0-9]+", False))
 
     (name,) = rows_like(house, "N#", "REPO#app")
     assert json.loads(name["immutability"]) == [["release-.*", True]]
     (acme,) = [row for row in rows_like(house, "N#", "META") if row["name"] == "acme"]
     assert json.loads(acme["immutability"]) == [["v[0-9]+", False]]
-    policies.delete(admin, APP, Kind.IMMUTABILITY, made.uuid)
+    policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
     (name,) = rows_like(house, "N#", "REPO#app")
     assert "immutability" not in name
 
@@ -164,7 +166,7 @@ def test_a_crash_anywhere_leaves_one_policy_or_none(house: House) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"acme/round{number}"
         an_organization_s_repository(house, name)
-        holder, admin = Holder(repository=RepositoryName.parse(name)), house.signed_in("admin")
+        holder, admin = PolicyHolder(repository=RepositoryName.parse(name)), house.signed_in("admin")
         return lambda: house.services.policies.create(admin, holder, RELEASES)
 
     assert crash_everywhere(house, prepare) >= 1
@@ -177,12 +179,14 @@ def test_only_who_administers_a_place_sees_its_policies(house: House) -> None:
     assert writer
     bob, policies = house.signed_in("bob"), house.services.policies
     for holder in (APP, ACME):
-        for asked in (FIVE, Asked("(", True, "nonsense", 0)):
+        for asked in (FIVE, PolicyRequest("(", True, "nonsense", 0)):
             with pytest.raises(Denied):
                 policies.create(bob, holder, asked)
         with pytest.raises(Denied):
-            policies.list(bob, holder, Kind.PRUNE)
-    with pytest.raises(NothingThere):
-        policies.list(bob, Holder(organization="nowhere"), Kind.PRUNE)
+            policies.list(bob, holder, PolicyKind.PRUNE)
+    with pytest.raises(ResourceUnknown):
+        policies.list(bob, PolicyHolder(organization="nowhere"), PolicyKind.PRUNE)
     with pytest.raises(NameUnknown):
-        policies.list(house.signed_in("admin"), Holder(repository=RepositoryName.parse("admin/no")), Kind.PRUNE)
+        policies.list(
+            house.signed_in("admin"), PolicyHolder(repository=RepositoryName.parse("admin/no")), PolicyKind.PRUNE
+        )

@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.policies import Kind
+from chalicelib.domain.policies import PolicyKind
 from chalicelib.domain.timers import Due, Later
 from chalicelib.services.lifecycle import pruning
-from chalicelib.services.lifecycle.policies import Asked, Holder
+from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from tests.support import invariants
 from tests.support.backends import House
@@ -20,13 +20,13 @@ from tests.support.rows import change, due_at, events, repository_of, rows_like
 from tests.support.sweeping import later, sweep
 
 HOUR_S, DAY_S = 3600, 86400
-MINE = Holder()
-TWO = Asked(None, True, "number_of_tags", 2)
-WEEK = Asked(None, True, "creation_date", "1w")
+MINE = PolicyHolder()
+TWO = PolicyRequest(None, True, "number_of_tags", 2)
+WEEK = PolicyRequest(None, True, "creation_date", "1w")
 
 
-def app(repository: str = "admin/app") -> Holder:
-    return Holder(repository=RepositoryName.parse(repository))
+def app(repository: str = "admin/app") -> PolicyHolder:
+    return PolicyHolder(repository=RepositoryName.parse(repository))
 
 
 def pushed(house: House, *tags: str, repository: str = "admin/app") -> None:
@@ -35,7 +35,7 @@ def pushed(house: House, *tags: str, repository: str = "admin/app") -> None:
         a_bare_push(house, a_manifest(), tag, repository=repository)
 
 
-def follow(house: House, asked: Asked, holder: Holder = MINE) -> str:
+def follow(house: House, asked: PolicyRequest, holder: PolicyHolder = MINE) -> str:
     """A policy, followed once; gives its uuid."""
     uuid = house.services.policies.create(house.signed_in("admin"), holder, asked).uuid
     sweep(house)
@@ -48,7 +48,7 @@ def tags(house: House, repository: str = "admin/app") -> list[str]:
 
 
 @pytest.mark.parametrize("holder", [MINE, app()], ids=["namespace", "repository"])
-def test_all_but_the_latest_go_as_if_they_had_been_deleted(house: House, holder: Holder) -> None:
+def test_all_but_the_latest_go_as_if_they_had_been_deleted(house: House, holder: PolicyHolder) -> None:
     pushed(house, "v1", "v2", "v3", "v4")
     uuid = follow(house, TWO, holder)
 
@@ -84,17 +84,17 @@ def test_what_is_old_goes_when_its_time_has_come(house: House) -> None:
 
 def test_a_pattern_says_which(house: House) -> None:
     pushed(house, "v1", "latest", "v2", "v3", "nightly")
-    follow(house, Asked("v[0-9]", True, "number_of_tags", 1))
+    follow(house, PolicyRequest("v[0-9]", True, "number_of_tags", 1))
     assert tags(house) == ["latest", "nightly", "v3"]
-    follow(house, Asked("v.*", False, "number_of_tags", 1))
+    follow(house, PolicyRequest("v.*", False, "number_of_tags", 1))
 
     assert tags(house) == ["nightly", "v3"]
 
 
 def test_several_policies_are_followed_each_by_itself(house: House) -> None:
     pushed(house, "a1", "a2", "b1", "b2")
-    follow(house, Asked("a", True, "number_of_tags", 1), app())
-    follow(house, Asked("b", True, "number_of_tags", 1), app())
+    follow(house, PolicyRequest("a", True, "number_of_tags", 1), app())
+    follow(house, PolicyRequest("b", True, "number_of_tags", 1), app())
 
     assert tags(house) == ["a2", "b2"]
 
@@ -104,14 +104,14 @@ def test_what_may_not_change_and_signatures_stay_and_do_not_count(house: House) 
     pushed(house, "v1", "v2", signature, "v3", "v4")
     name, admin = RepositoryName.parse("admin/app"), house.signed_in("admin")
     house.services.time_machine.set_immutable(admin, name, "v4", immutable=True)
-    follow(house, Asked(None, True, "number_of_tags", 1))
+    follow(house, PolicyRequest(None, True, "number_of_tags", 1))
 
     assert tags(house) == [signature, "v3", "v4"]
 
 
 @pytest.mark.parametrize("mode", ["READ_ONLY", "MIRROR"])
 @pytest.mark.parametrize("holder", [MINE, app()], ids=["namespace", "repository"])
-def test_a_repository_that_takes_no_pushes_is_left_as_it_is(house: House, holder: Holder, mode: str) -> None:
+def test_a_repository_that_takes_no_pushes_is_left_as_it_is(house: House, holder: PolicyHolder, mode: str) -> None:
     pushed(house, "v1", "v2", "v3")
     repository = repository_of(house)
     row = house.services._repositories.find(repository.namespace_id, repository.name)
@@ -134,7 +134,7 @@ def test_it_comes_again_every_hour_until_there_is_no_policy(house: House) -> Non
     later(house, HOUR_S)
     sweep(house)
     assert tags(house) == ["v2", "v3"]
-    house.services.policies.delete(house.signed_in("admin"), MINE, Kind.PRUNE, uuid)
+    house.services.policies.delete(house.signed_in("admin"), MINE, PolicyKind.PRUNE, uuid)
     later(house, HOUR_S)
     sweep(house)
 
@@ -157,7 +157,9 @@ def test_a_round_that_is_cut_off_goes_on_where_it_was(house: House, monkeypatch:
     for repository in ("admin/a", "admin/b"):
         pushed(house, *(f"v{number}" for number in range(5)), repository=repository)
     for value in (3, 2):
-        house.services.policies.create(house.signed_in("admin"), MINE, Asked(None, True, "number_of_tags", value))
+        house.services.policies.create(
+            house.signed_in("admin"), MINE, PolicyRequest(None, True, "number_of_tags", value)
+        )
     place, turns = "", 0
     while True:
         turns += 1
@@ -176,7 +178,7 @@ def test_a_round_that_is_cut_off_goes_on_where_it_was(house: House, monkeypatch:
 def test_a_count_is_not_carried_into_another_repository_of_the_place(house: House) -> None:
     pushed(house, "v1", "v2", "v3")
     house.services.policies.create(house.signed_in("admin"), MINE, TWO)
-    place = str(pruning.Spot("", "another", "", 100, ""))
+    place = str(pruning.PruneCursor("", "another", "", 100, ""))
     house.services.pruning.work(Due("prune", keys.namespace_target(house.account().id), 0, place), lambda: True)
 
     assert tags(house) == ["v2", "v3"]
@@ -188,8 +190,8 @@ def test_a_policy_that_is_gone_prunes_nothing_more(house: House, monkeypatch: py
     policies.create(admin, MINE, TWO)
 
     def has_time() -> bool:
-        for policy in policies.list(admin, MINE, Kind.PRUNE):
-            policies.delete(admin, MINE, Kind.PRUNE, policy.uuid)
+        for policy in policies.list(admin, MINE, PolicyKind.PRUNE):
+            policies.delete(admin, MINE, PolicyKind.PRUNE, policy.uuid)
         return True
 
     house.services.pruning.work(Due("prune", keys.namespace_target(house.account().id), 0), has_time)

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest
 from chalicelib.services.lifecycle import reclaimable
-from chalicelib.services.lifecycle.reclaimable import Loss, Losses
+from chalicelib.services.lifecycle.reclaimable import Reclaimable, ReclaimableManifests
 from chalicelib.storage.lifecycle.garbage import GarbageStore
 from tests.support.backends import House
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_referrer, an_index
@@ -13,14 +13,16 @@ from tests.support.rows import repository_of
 from tests.support.sweeping import delete_tag, outlive
 
 
-def lost(house: House, manifest: Manifest, *tags: str, at: float | None = None, after: str = "") -> Loss:
+def lost(
+    house: House, manifest: Manifest, *tags: str, at: float | None = None, after: str = ""
+) -> ReclaimableManifests:
     services = house.services
-    looked = Losses(services._manifests, services._blobs, services._tags, GarbageStore())
+    looked = Reclaimable(services._manifests, services._blobs, services._tags, GarbageStore())
     now = house.clock() if at is None else at
     return looked.of(repository_of(house).id, {manifest.digest: tags or ["v1"]}, now, after)
 
 
-def digests(loss: Loss) -> set[Digest]:
+def digests(loss: ReclaimableManifests) -> set[Digest]:
     return {one.digest for one in loss.manifests}
 
 
@@ -143,4 +145,4 @@ def test_much_is_told_page_by_page_and_bounded(house: House, monkeypatch: pytest
 def test_what_is_not_there_takes_nothing_with_it(house: House) -> None:
     a_push(house, "v1")
 
-    assert lost(house, a_manifest()) == Loss()
+    assert lost(house, a_manifest()) == ReclaimableManifests()

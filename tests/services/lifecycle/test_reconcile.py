@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
-from chalicelib.services.lifecycle.reconcile import ROUND_S, Run
+from chalicelib.services.lifecycle.reconcile import ROUND_S, ReconcileRun
 from chalicelib.storage import bucket_keys, objects
 from infra.local import seed
 from tests.support import invariants
@@ -49,7 +49,7 @@ def test_what_the_edge_wrote_and_nobody_named_is_removed(alone: House) -> None:
     at_the_edge(alone, b"forgotten")
     settle(alone)
 
-    assert alone.services.reconcile.run(always) == Run(1, 1, len(b"forgotten"), ended_round=True)
+    assert alone.services.reconcile.run(always) == ReconcileRun(1, 1, len(b"forgotten"), ended_round=True)
     assert keys_of(alone) == []
 
 
@@ -57,7 +57,7 @@ def test_what_a_push_may_still_name_stays(alone: House) -> None:
     key = at_the_edge(alone, b"fresh")
     alone.clock.ahead_s += alone.settings.settled_s - LATER
 
-    assert alone.services.reconcile.run(always) == Run(1, 0, 0, ended_round=True)
+    assert alone.services.reconcile.run(always) == ReconcileRun(1, 0, 0, ended_round=True)
     assert keys_of(alone) == [key]
 
 
@@ -103,7 +103,7 @@ def test_a_round_begins_a_day_after_the_last_one(alone: House) -> None:
     at_the_edge(alone, b"forgotten")
     alone.clock.ahead_s += ROUND_S - LATER
 
-    assert reconcile.run(always) == Run()
+    assert reconcile.run(always) == ReconcileRun()
 
     settle(alone)
     assert reconcile.run(always).removed == 1

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, NothingThere, RestoreTaken, RestoreTooLate, Unauthenticated
+from chalicelib.domain.errors import Denied, ResourceUnknown, RestoreTaken, RestoreTooLate, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Role
 from chalicelib.domain.timers import PURGE_REPOSITORY, Due, Later
-from chalicelib.services.lifecycle.policies import Asked, Holder
+from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.table import get
@@ -74,11 +74,11 @@ def test_one_that_is_live_or_unknown_or_brought_back_already_cannot_be(house: Ho
     a_push(house, "v1")
     live = repository_of(house).id
     for identifier in (live, "nowhere"):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             restore(house, identifier)
     delete(house)
     restore(house, live)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         restore(house, live)
 
 
@@ -122,9 +122,9 @@ def test_after_the_window_everything_is_gone_and_so_are_its_bytes(house: House) 
 
 def test_its_policies_go_with_it(house: House) -> None:
     a_push(house, "v1")
-    admin, holder = house.signed_in("admin"), Holder(repository=NAME)
-    house.services.policies.create(admin, holder, Asked("v.*", True, "number_of_tags", 3))
-    house.services.policies.create(admin, holder, Asked("v.*"))
+    admin, holder = house.signed_in("admin"), PolicyHolder(repository=NAME)
+    house.services.policies.create(admin, holder, PolicyRequest("v.*", True, "number_of_tags", 3))
+    house.services.policies.create(admin, holder, PolicyRequest("v.*"))
     assert len(rows_like(house, "R#", "POLICY#")) == 2
     identifier = delete(house)
     later(house, WINDOW_S + 1)
@@ -202,7 +202,7 @@ def test_a_crash_in_a_restore_leaves_all_or_nothing(house: House) -> None:
         def again() -> None:
             try:
                 restore(house, identifier)
-            except NothingThere:
+            except ResourceUnknown:
                 assert repository_of(house, str(name)).id == identifier
 
         return again

@@ -2,29 +2,29 @@
 
 import pytest
 
-from chalicelib.domain.errors import Denied, FieldInvalid, NothingThere
+from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.services.lifecycle import retention
-from chalicelib.services.lifecycle.policies import Asked, Holder
-from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, Fate, Preview
+from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
+from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePreview, TagRetention
 from tests.support.backends import House
 from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push
 from tests.support.rows import change, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, later, sweep
 
 NAME = RepositoryName.parse("admin/app")
-APP, MINE = Holder(repository=NAME), Holder()
+APP, MINE = PolicyHolder(repository=NAME), PolicyHolder()
 DAY_S = 86400
-TWO = Asked(None, True, "number_of_tags", 2)
-WEEK = Asked(None, True, "creation_date", "1w")
+TWO = PolicyRequest(None, True, "number_of_tags", 2)
+WEEK = PolicyRequest(None, True, "creation_date", "1w")
 
 
-def fate(house: House, tag: str, who: str = "admin") -> Fate:
+def fate(house: House, tag: str, who: str = "admin") -> TagRetention:
     return house.services.fates.of(house.signed_in(who), NAME, tag)
 
 
-def preview(house: House, asked: Asked, holder: Holder = APP, page: str = "") -> Preview:
+def preview(house: House, asked: PolicyRequest, holder: PolicyHolder = APP, page: str = "") -> PrunePreview:
     return house.services.fates.preview(house.signed_in("admin"), holder, asked, page)
 
 
@@ -33,11 +33,11 @@ def pushed(house: House, *tags: str, repository: str = "admin/app") -> None:
         a_bare_push(house, a_manifest(), tag, repository=repository)
 
 
-def policy(house: House, asked: Asked, holder: Holder = APP) -> str:
+def policy(house: House, asked: PolicyRequest, holder: PolicyHolder = APP) -> str:
     return house.services.policies.create(house.signed_in("admin"), holder, asked).uuid
 
 
-def names(found: Preview) -> list[str]:
+def names(found: PrunePreview) -> list[str]:
     return [row.name for _, row in found.tags]
 
 
@@ -79,14 +79,14 @@ def test_a_policy_takes_all_but_the_latest_in_the_next_round(house: House) -> No
     assert (staying.ends_at, [one.prunes_at for one in staying.pruners]) == (None, [None])
     later(house, 3600)
     sweep(house)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         fate(house, "v1")
 
 
 def test_what_comes_first_ends_it(house: House) -> None:
     a_push(house, "v1", labels={"quay.expires-after": "2d"})
     policy(house, WEEK)
-    policy(house, Asked(None, True, "creation_date", "1d"), MINE)
+    policy(house, PolicyRequest(None, True, "creation_date", "1d"), MINE)
     found = fate(house, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + DAY_S, POLICY)
@@ -95,7 +95,7 @@ def test_what_comes_first_ends_it(house: House) -> None:
 @pytest.mark.parametrize("mode", ["READ_ONLY", "MIRROR"])
 def test_what_is_not_pruned_is_not_told_to_be(house: House, mode: str) -> None:
     pushed(house, "v1")
-    policy(house, Asked("w", True, "creation_date", "1d"))
+    policy(house, PolicyRequest("w", True, "creation_date", "1d"))
     assert fate(house, "v1").pruners == ()
     policy(house, WEEK)
     house.services.time_machine.set_immutable(house.signed_in("admin"), NAME, "v1", immutable=True)
@@ -122,14 +122,15 @@ def test_a_reader_sees_the_end_and_not_the_policies(house: House) -> None:
         fate(house, "v1", "eve")
     with pytest.raises(Denied):
         house.services.fates.preview(house.signed_in("bob"), APP, TWO)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         fate(house, "v2")
 
 
 @pytest.mark.parametrize(
-    "asked", [TWO, WEEK, Asked("a|v", True, "number_of_tags", 1), Asked("a", False, "number_of_tags", 1)]
+    "asked",
+    [TWO, WEEK, PolicyRequest("a|v", True, "number_of_tags", 1), PolicyRequest("a", False, "number_of_tags", 1)],
 )
-def test_a_preview_tells_what_the_policy_then_does(house: House, asked: Asked) -> None:
+def test_a_preview_tells_what_the_policy_then_does(house: House, asked: PolicyRequest) -> None:
     pushed(house, "v1", "a1", "v2", "b1")
     later(house, 8 * DAY_S)
     pushed(house, "v3", "a2")
@@ -145,7 +146,7 @@ def test_a_preview_tells_what_the_policy_then_does(house: House, asked: Asked) -
 
 def test_a_preview_tells_how_many_bytes_that_frees(house: House) -> None:
     first, _ = a_push(house, "v1"), a_push(house, "v2")
-    found = preview(house, Asked(None, True, "number_of_tags", 1))
+    found = preview(house, PolicyRequest(None, True, "number_of_tags", 1))
 
     assert names(found) == ["v1"]
     (loss,) = found.losses
@@ -191,13 +192,13 @@ def test_a_page_of_another_question_begins_anew(house: House, monkeypatch: pytes
     page = preview(house, TWO).following or ""
 
     assert names(preview(house, TWO, page=page)) == ["v1"]
-    other = Asked(None, True, "number_of_tags", 3)
+    other = PolicyRequest(None, True, "number_of_tags", 3)
     assert names(preview(house, other, page=page)) == names(preview(house, other)) == ["v1"]
     assert names(preview(house, TWO, page="nonsense")) == ["v2"]
 
 
 def test_what_cannot_be_asked_is_told(house: House) -> None:
     pushed(house, "v1")
-    for asked in (Asked(None, True, "nonsense", 1), Asked("(", True, "number_of_tags", 1)):
+    for asked in (PolicyRequest(None, True, "nonsense", 1), PolicyRequest("(", True, "number_of_tags", 1)):
         with pytest.raises(FieldInvalid):
             preview(house, asked)

@@ -8,9 +8,9 @@ import pytest
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
-from chalicelib.services.lifecycle.signature_tags import Siblings
+from chalicelib.services.lifecycle.signature_tags import SignatureTags
 from chalicelib.storage import keys
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.table import get
 from tests.support import invariants
@@ -154,7 +154,9 @@ def test_a_manifest_without_any_costs_one_look(house: House, has_siblings: bool)
     row = get(ManifestRow, keys.manifest(repository.id, image.digest))
     assert row is not None
     services = house.services
-    siblings = Siblings(services._tags, services._manifests, services._repositories, UsageStore(60), house.clock)
+    siblings = SignatureTags(
+        services._tags, services._manifests, services._repositories, UsageLogStore(60), house.clock
+    )
     house.calls.take()
     siblings.end(repository.id, image.digest, row)
 

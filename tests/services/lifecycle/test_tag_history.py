@@ -7,7 +7,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.tags import TagFilter
-from chalicelib.services.lifecycle.tag_history import Asked, Page
+from chalicelib.services.lifecycle.tag_history import TagHistoryPage, TagHistoryQuery
 from tests.support.backends import House
 from tests.support.builders import a_bare_push, a_push, an_index, someone
 from tests.support.sweeping import delete_tag, later
@@ -15,11 +15,11 @@ from tests.support.sweeping import delete_tag, later
 NAME = RepositoryName.parse("admin/app")
 
 
-def page(house: House, limit: int = 50, **asked: object) -> Page:
-    return house.services.histories.page(house.signed_in("admin"), NAME, Asked(limit, **asked))
+def page(house: House, limit: int = 50, **asked: object) -> TagHistoryPage:
+    return house.services.histories.page(house.signed_in("admin"), NAME, TagHistoryQuery(limit, **asked))
 
 
-def names(found: Page) -> list[str]:
+def names(found: TagHistoryPage) -> list[str]:
     return [life.name for life in found.lives]
 
 
@@ -100,10 +100,10 @@ def test_the_public_is_shown_what_is_public_and_nothing_else(house: House) -> No
     a_push(house, "v1")
     house.user("bob")
     with pytest.raises(Denied):
-        house.services.histories.page(house.signed_in("bob"), NAME, Asked(5))
+        house.services.histories.page(house.signed_in("bob"), NAME, TagHistoryQuery(5))
     with pytest.raises(NameUnknown):
-        house.services.histories.page(house.signed_in("admin"), RepositoryName.parse("admin/none"), Asked(5))
+        house.services.histories.page(house.signed_in("admin"), RepositoryName.parse("admin/none"), TagHistoryQuery(5))
 
     owner = someone(house, "admin", "admin/app")
     house.services.repositories.change_visibility(owner, NAME, Visibility.PUBLIC)
-    assert names(house.services.histories.page(ANONYMOUS, NAME, Asked(5))) == ["v1"]
+    assert names(house.services.histories.page(ANONYMOUS, NAME, TagHistoryQuery(5))) == ["v1"]

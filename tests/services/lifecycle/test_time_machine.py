@@ -9,8 +9,8 @@ from chalicelib.domain.errors import (
     Denied,
     FieldInvalid,
     ManifestUnknown,
-    NothingThere,
     RepositoryFrozen,
+    ResourceUnknown,
     TagImmutable,
     TagInvalid,
 )
@@ -109,7 +109,7 @@ def test_a_tag_is_pointed_to_what_can_be_pulled(house: House) -> None:
 def test_what_is_not_there_is_pointed_to_by_none(house: House, digest: str) -> None:
     a_push(house, "v1")
     for action in ("point", "restore"):
-        with pytest.raises(NothingThere):
+        with pytest.raises(ResourceUnknown):
             machine(house, action, "v1", digest)
 
 
@@ -119,7 +119,7 @@ def test_a_deleted_tag_is_restored_with_its_history(house: House) -> None:
     later(house, WINDOW_S - HOUR)
     sweep(house)
     assert pulled(house, "v1") is None
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         machine(house, "delete", "v1")
 
     machine(house, "restore", "v1", str(manifest.digest))
@@ -157,7 +157,7 @@ def test_what_was_collected_cannot_be_restored(house: House) -> None:
     machine(house, "delete", "v1")
     outlive(house)
 
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         machine(house, "restore", "v1", str(manifest.digest))
 
 
@@ -175,7 +175,7 @@ def test_a_tag_deleted_for_good_frees_its_bytes_without_the_window(house: House,
     assert held(house) == []
     assert rows_like(house, "BLOB#") == []
     assert len(events(house, "permanently_delete_tag")) == 1
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         machine(house, "expire", "v1", str(manifest.digest), is_alive=False)
 
 
@@ -194,9 +194,9 @@ def test_another_tag_keeps_what_one_was_deleted_for_good_from(house: House) -> N
 @pytest.mark.parametrize(("tag", "is_alive"), [("v1", False), ("none", False), ("none", True)])
 def test_only_what_is_so_can_be_deleted_for_good(house: House, tag: str, is_alive: bool) -> None:
     manifest = a_push(house, "v1")
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         machine(house, "expire", tag, str(manifest.digest), is_alive=is_alive)
-    with pytest.raises(NothingThere):
+    with pytest.raises(ResourceUnknown):
         machine(house, "expire", "v1", "nonsense", is_alive=True)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.timers import EXPORT, GARBAGE, PURGE, Due, HasTime, Later, Work
 from chalicelib.services.lifecycle import timers
-from chalicelib.services.lifecycle.timers import LEFT_S, Timers, Turn
+from chalicelib.services.lifecycle.timers import LEFT_S, Timers, TimerTurn
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
 from chalicelib.storage.timers import TimerRow, TimerStore, timer
@@ -37,7 +37,7 @@ def runner(house: House, owners: Mapping[str, Work]) -> Timers:
     return Timers(TimerStore(), owners, house.clock)
 
 
-def run(house: House, left_s: Callable[[], float] = lambda: LONG, **owners: Work) -> Turn:
+def run(house: House, left_s: Callable[[], float] = lambda: LONG, **owners: Work) -> TimerTurn:
     return runner(house, owners).run(left_s)
 
 

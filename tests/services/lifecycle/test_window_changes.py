@@ -3,8 +3,8 @@
 import pytest
 
 from chalicelib.domain.timers import WINDOW, Due, Later
-from chalicelib.services.accounts.accounts import Changes
-from chalicelib.services.accounts.organizations import Wishes
+from chalicelib.services.accounts.accounts import UserChanges
+from chalicelib.services.accounts.organizations import OrganizationChanges
 from chalicelib.services.lifecycle import window_changes
 from chalicelib.storage import keys
 from tests.support import invariants
@@ -18,7 +18,7 @@ DAY_S = 86400
 
 def shorten(house: House, window_s: int) -> None:
     """The user chooses another window."""
-    house.services.accounts.change(house.signed_in("admin"), Changes(window_s=window_s))
+    house.services.accounts.change(house.signed_in("admin"), UserChanges(window_s=window_s))
 
 
 def window_timer(house: House) -> int | None:
@@ -106,7 +106,7 @@ def test_an_organizations_window_is_walked_when_it_becomes_shorter(house: House)
     target = keys.namespace_target(row["id"])
 
     for window_s, is_armed in ((2 * WINDOW_S, False), (DAY_S, True)):
-        house.services.organizations.change(house.signed_in("admin"), "acme", Wishes(window_s=window_s))
+        house.services.organizations.change(house.signed_in("admin"), "acme", OrganizationChanges(window_s=window_s))
         assert (due_at(WINDOW, target) is not None) is is_armed
 
 

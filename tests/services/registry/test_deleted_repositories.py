@@ -13,7 +13,7 @@ from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_WRITE
 from chalicelib.domain.timers import PURGE_REPOSITORY
-from chalicelib.services.registry.repositories import Wish
+from chalicelib.services.registry.repositories import NewRepository
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.table import get
@@ -84,10 +84,10 @@ def test_a_repository_of_the_same_name_inherits_nothing(house: House) -> None:
     house.services.repositories.change_mode(house.signed_in("admin"), NAME, Mode.READ_ONLY)
     old = repository_of(house)
     delete(house)
-    new = house.services.repositories.create(house.signed_in("admin"), Wish(NAME))
+    new = house.services.repositories.create(house.signed_in("admin"), NewRepository(NAME))
 
     assert new.id != old.id
-    assert house.services.overviews.get(house.signed_in("admin"), NAME).standing.row.mode == "NORMAL"
+    assert house.services.overviews.get(house.signed_in("admin"), NAME).repository_access.row.mode == "NORMAL"
     with pytest.raises(Denied):
         house.services.overviews.get(house.signed_in("bob"), NAME)
     reader = someone(house, "admin", "admin/app")
@@ -133,7 +133,7 @@ def test_what_is_not_there_is_told_apart_by_nobody_outside(house: House) -> None
 
 def recreate(house: House) -> Repository:
     delete(house)
-    return house.services.repositories.create(house.signed_in("admin"), Wish(NAME))
+    return house.services.repositories.create(house.signed_in("admin"), NewRepository(NAME))
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -178,8 +178,8 @@ def test_a_crash_before_any_call_leaves_all_or_nothing(house: House, what: str) 
         name = RepositoryName("admin", f"r{number}")
         repositories = house.services.repositories
         if what == "create":
-            return lambda: repositories.create(owner, Wish(name))
-        repositories.create(owner, Wish(name))
+            return lambda: repositories.create(owner, NewRepository(name))
+        repositories.create(owner, NewRepository(name))
         if what == "describe":
             return lambda: repositories.describe(owner, name, "text")
         return lambda: repositories.delete(owner, name)

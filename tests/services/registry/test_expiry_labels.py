@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
-from chalicelib.services.lifecycle.tag_history import Asked, Life
+from chalicelib.services.lifecycle.tag_history import TagHistoryQuery, TagLife
 from tests.support import invariants
 from tests.support.backends import House
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, an_index, someone
@@ -24,8 +24,8 @@ def push(house: House, manifest: Manifest, *tags: str) -> str:
     return house.services.manifests.push(someone(house, "admin", "admin/app"), NAME, manifest, tags)
 
 
-def newest(house: House, tag: str = "v1") -> Life:
-    asked = Asked(1, tag=tag)
+def newest(house: House, tag: str = "v1") -> TagLife:
+    asked = TagHistoryQuery(1, tag=tag)
     (life,) = house.services.histories.page(house.signed_in("admin"), NAME, asked).lives
     return life
 

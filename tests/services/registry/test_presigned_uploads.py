@@ -8,7 +8,7 @@ import requests
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, SizeInvalid
 from chalicelib.domain.uploads import LARGEST_OBJECT
-from chalicelib.services.registry.presigned_uploads import Grants
+from chalicelib.services.registry.presigned_uploads import PresignedUploads
 from tests.support.backends import House
 
 
@@ -61,7 +61,7 @@ def test_hashing_goes_on_where_the_last_request_stopped(house: House) -> None:
     digest = Digest.of(content, "sha512")
     services = house.services
     ticks = iter(range(1000))
-    impatient = Grants(
+    impatient = PresignedUploads(
         services.uploads,
         services.upload_tokens,
         services.blobs,

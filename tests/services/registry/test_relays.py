@@ -10,7 +10,7 @@ from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
 from chalicelib.domain.uploads import SMALLEST_PART
-from chalicelib.services.registry.relays import LARGEST_GRANT, Relays, Stored
+from chalicelib.services.registry.relays import LARGEST_GRANT, Relays, UploadedPart
 from tests.support import invariants
 from tests.support.backends import House
 from tests.support.crashes import before_calls
@@ -30,15 +30,15 @@ class Relay:
         self.client.token = granted["upload"]
         return granted
 
-    def put(self, grant: dict[str, object], number: int, content: bytes) -> Stored:
+    def put(self, grant: dict[str, object], number: int, content: bytes) -> UploadedPart:
         """Puts a part under the address of its number."""
         (address,) = (part["address"] for part in grant["parts"] if part["number"] == number)
         answer = requests.put(address, data=content, timeout=20)
         answer.raise_for_status()
         self.hasher.update(content)
-        return Stored(number, answer.headers["ETag"], len(content))
+        return UploadedPart(number, answer.headers["ETag"], len(content))
 
-    def report(self, size: int, parts: list[Stored], tail: tuple[str, int] | None = None) -> int:
+    def report(self, size: int, parts: list[UploadedPart], tail: tuple[str, int] | None = None) -> int:
         """Tells that `size` more bytes lie in the bucket."""
         before, self.offset = self.offset, self.offset + size
         state = self.hasher.state()
@@ -118,7 +118,7 @@ def test_a_new_tail_takes_the_old_one_s_place(house: House, relay: Relay) -> Non
 
 def test_more_parts_than_a_transaction_holds_are_written_down(relay: Relay) -> None:
     relay.grant()
-    parts = [Stored(number, f"etag{number}", SMALLEST_PART) for number in range(1, 201)]
+    parts = [UploadedPart(number, f"etag{number}", SMALLEST_PART) for number in range(1, 201)]
 
     assert relay.report(200 * SMALLEST_PART, parts) == 200 * SMALLEST_PART
     assert len(relay.client.part_sizes) == 200

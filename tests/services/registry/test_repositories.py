@@ -17,7 +17,7 @@ from chalicelib.domain.scopes import REPO_ADMIN, REPO_CREATE, REPO_READ, USER_AD
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.accounts import prototypes
 from chalicelib.services.accounts.permissions import USER
-from chalicelib.services.registry.repositories import Wish
+from chalicelib.services.registry.repositories import NewRepository
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import get
@@ -151,7 +151,7 @@ OWN = RepositoryName("admin", "new")
 
 
 def make(house: House, name: RepositoryName = OWN, who: str = "admin", **wish: Any) -> Repository:
-    return house.services.repositories.create(house.signed_in(who), Wish(name, **wish))
+    return house.services.repositories.create(house.signed_in(who), NewRepository(name, **wish))
 
 
 def test_a_repository_is_made_by_hand_as_it_is_wished(house: House) -> None:
@@ -179,7 +179,7 @@ def test_whoever_makes_one_in_an_organization_administers_it(house: House) -> No
     for repository in (by_hand, by_push):
         (permission,) = rows_like(house, f"R#{repository.id}", "PERM#")
         assert (permission["role"], permission["name"], permission["kind"]) == ("admin", "bob", "user")
-        assert house.services.access.standing(house.signed_in("bob"), repository.name, Role.ADMIN)
+        assert house.services.access.require_role(house.signed_in("bob"), repository.name, Role.ADMIN)
 
 
 def test_a_name_is_made_once_and_the_second_is_told_in_quay_s_words(house: House) -> None:
@@ -223,9 +223,9 @@ def test_only_members_who_may_make_one_and_tokens_that_may(house: House) -> None
         (scoped(house, REPO_ADMIN), "admin"),
     ):
         with pytest.raises(Denied):
-            create(actor, Wish(RepositoryName(namespace, "new")))
+            create(actor, NewRepository(RepositoryName(namespace, "new")))
 
-    assert create(scoped(house, REPO_CREATE), Wish(OWN))
+    assert create(scoped(house, REPO_CREATE), NewRepository(OWN))
 
 
 def test_nobody_makes_anything_where_the_organization_ended_meanwhile(house: House) -> None:
@@ -234,7 +234,7 @@ def test_nobody_makes_anything_where_the_organization_ended_meanwhile(house: Hou
     pusher = someone(house, "admin", "acme/late")
 
     with just_before_commit(house, lambda: house.services.organizations.delete(owner, "acme")), pytest.raises(Denied):
-        house.services.repositories.create(owner, Wish(name))
+        house.services.repositories.create(owner, NewRepository(name))
     with pytest.raises((Denied, NameUnknown)):
         house.services.repositories.for_push(pusher, name)
     assert rows_like(house, "R#") == []
@@ -344,7 +344,7 @@ def test_default_permissions_come_with_what_is_made_by_hand_or_by_a_push(house: 
     an_organization(house)
     house.user("bob")
     owner = house.signed_in("admin")
-    house.services.prototypes.create(owner, "acme", prototypes.Wish(Role.WRITE, "user", "bob"))
+    house.services.prototypes.create(owner, "acme", prototypes.NewRepository(Role.WRITE, "user", "bob"))
     pushed = RepositoryName("acme", "push")
     for made in (
         make(house, RepositoryName("acme", "hand")),

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.domain.policies import Names
+from chalicelib.domain.policies import TagNames
 from chalicelib.services.security.patterns import begins, check, finds
 
 
@@ -26,19 +26,19 @@ def test_what_cannot_be_matched_is_refused(pattern: str, why: str) -> None:
 def test_a_pattern_that_hangs_others_is_harmless() -> None:
     check("(a+)+$")
 
-    assert not finds(Names("(a+)+$"), "a" * 127 + "!")
+    assert not finds(TagNames("(a+)+$"), "a" * 127 + "!")
 
 
 def test_one_is_found_anywhere_the_other_at_the_beginning() -> None:
-    assert finds(Names("v1"), "old-v1")
-    assert not begins(Names("v1"), "old-v1")
-    assert begins(Names("v1"), "v1.2")
+    assert finds(TagNames("v1"), "old-v1")
+    assert not begins(TagNames("v1"), "old-v1")
+    assert begins(TagNames("v1"), "v1.2")
 
 
 def test_all_others_can_be_meant_and_without_a_pattern_all_are() -> None:
-    others = Names("v.*", matches=False)
+    others = TagNames("v.*", matches=False)
 
     assert [tag for tag in ("v1", "latest") if finds(others, tag)] == ["latest"]
     assert [tag for tag in ("v1", "latest") if begins(others, tag)] == ["latest"]
-    assert finds(Names(), "v1")
-    assert begins(Names(), "v1")
+    assert finds(TagNames(), "v1")
+    assert begins(TagNames(), "v1")

@@ -12,7 +12,7 @@ from chalicelib.services.security.throttles import (
     REGISTRY,
     WEB,
     WINDOW_S,
-    Entrance,
+    SignInRoute,
     Throttles,
     network_of,
 )
@@ -34,12 +34,12 @@ def _amid_a_window(house: House) -> None:
     house.clock.ahead_s += WINDOW_S - house.clock() % WINDOW_S + 10
 
 
-def right(throttles: Throttles, account: str = "bob", address: str = HERE, at: Entrance = REGISTRY) -> None:
+def right(throttles: Throttles, account: str = "bob", address: str = HERE, at: SignInRoute = REGISTRY) -> None:
     with throttles.attempt(at, account, address):
         pass
 
 
-def wrong(throttles: Throttles, account: str = "bob", address: str = HERE, at: Entrance = REGISTRY) -> None:
+def wrong(throttles: Throttles, account: str = "bob", address: str = HERE, at: SignInRoute = REGISTRY) -> None:
     with pytest.raises(WrongCredentials), throttles.attempt(at, account, address):
         raise WrongCredentials
 
@@ -77,7 +77,7 @@ def test_a_right_one_makes_good(throttles: Throttles, house: House) -> None:
 
 @pytest.mark.parametrize("at", [REGISTRY, WEB])
 def test_after_more_the_door_is_closed_for_a_second_and_then_for_two(
-    throttles: Throttles, house: House, at: Entrance
+    throttles: Throttles, house: House, at: SignInRoute
 ) -> None:
     for _ in range(at.free):
         wrong(throttles, at=at)

@@ -2,15 +2,15 @@
 
 from chalicelib.domain.permissions import Role
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.account_deletion import AT_ONCE, DepartureStore
+from chalicelib.storage.accounts.account_deletion import AT_ONCE, AccountDeletionStore
 from chalicelib.storage.table import Row
 from tests.support.backends import House
 from tests.support.builders import a_granted, a_repository
 from tests.support.rows import rows_like
 
 
-def store(house: House) -> DepartureStore:
-    return DepartureStore(house.services._applications, house.services._teams, house.services._permissions)
+def store(house: House) -> AccountDeletionStore:
+    return AccountDeletionStore(house.services._applications, house.services._teams, house.services._permissions)
 
 
 def test_a_page_at_once_and_the_rest_later(house: House) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.ids import ulid
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import (
@@ -13,14 +13,14 @@ from chalicelib.storage.accounts.accounts import (
     holds,
 )
 from chalicelib.storage.accounts.teams import MembershipRow
-from chalicelib.storage.table import Batch, LostRace, Transaction, get
+from chalicelib.storage.table import Batch, Transaction, WriteConflict, get
 from tests.support.backends import House
 from tests.support.rows import change, rows_like
 
 STORE = AccountStore()
 
 
-def an_account(name: str, kind: Kind = Kind.USER, **fields: object) -> AccountRow:
+def an_account(name: str, kind: AccountKind = AccountKind.USER, **fields: object) -> AccountRow:
     identifier = ulid()
     return AccountRow.under(keys.account(identifier), id=identifier, name=name, kind=kind.value, created_at=1, **fields)
 
@@ -49,14 +49,14 @@ def test_a_name_that_is_taken_is_a_lost_race_and_nothing_is_written(house: House
     add_user(an_account("bob"))
     before = rows_like(house)
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         add_user(an_account("bob"))
     assert rows_like(house) == before
 
 
 def test_there_is_one_first_user(house: House) -> None:
     assert STORE.has_first_user()
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         add_user(an_account("bob"), first=True)
     assert STORE.find("bob") is None
 
@@ -78,14 +78,14 @@ def test_a_robot_is_written_with_its_name_once(house: House) -> None:
     account = STORE.get(robot.id)
 
     assert account is not None
-    assert account.kind == Kind.ROBOT.value
+    assert account.kind == AccountKind.ROBOT.value
     assert get(RobotRow, keys.robot("n", "ci")).sealed_token == b"sealed"
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         add_robot("admin+ci")
 
 
 def add_robot(name: str) -> AccountRow:
-    account, transaction = an_account(name, Kind.ROBOT), Transaction()
+    account, transaction = an_account(name, AccountKind.ROBOT), Transaction()
     row = RobotRow.under(keys.robot("n", "ci"), account_id=account.id, sealed_token=b"sealed", key_id="1")
     STORE.add_robot(transaction, account, row)
     transaction.commit()
@@ -94,7 +94,7 @@ def add_robot(name: str) -> AccountRow:
 
 def test_an_email_is_given_once_and_moves(house: House) -> None:
     add_user(an_account("bob", email="Bob@example.com"))
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         add_user(an_account("carol", email="bob@example.com"))
 
     bob = STORE.by_email("BOB@example.com")
@@ -128,7 +128,7 @@ def test_of_two_changes_of_one_version_the_second_is_lost(house: House) -> None:
         if expected:
             transaction.commit()
         else:
-            with pytest.raises(LostRace):
+            with pytest.raises(WriteConflict):
                 transaction.commit()
 
 

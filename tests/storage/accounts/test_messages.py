@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain.messages import Message
 from chalicelib.storage.accounts.messages import MessageStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 
 
@@ -25,5 +25,5 @@ def test_one_that_is_not_there_cannot_be_removed(house: House) -> None:
     transaction = Transaction()
     MessageStore().remove(transaction, "a")
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()

@@ -2,7 +2,7 @@
 
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.accounts.namespace_purge import AT_ONCE, PURGED, PurgeStore
+from chalicelib.storage.accounts.namespace_purge import AT_ONCE, PURGED, NamespacePurgeStore
 from chalicelib.storage.registry.repositories import SizeRow
 from chalicelib.storage.table import Row, get, put_all
 from tests.support.backends import House
@@ -10,8 +10,8 @@ from tests.support.builders import an_organization
 from tests.support.rows import rows_like
 
 
-def store_of(house: House) -> PurgeStore:
-    store: PurgeStore = house.services.purges._store
+def store_of(house: House) -> NamespacePurgeStore:
+    store: NamespacePurgeStore = house.services.purges._store
     return store
 
 

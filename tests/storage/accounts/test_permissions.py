@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.permissions import Role
-from chalicelib.storage.accounts.permissions import Holder, PermissionStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 from tests.support.rows import rows_like
 
 STORE = PermissionStore()
-BOB, DEVS, CI = Holder("a1", "bob", "user"), Holder("t1", "devs", "team"), Holder("a2", "acme+ci", "robot")
+BOB, DEVS, CI = RoleHolder("a1", "bob", "user"), RoleHolder("t1", "devs", "team"), RoleHolder("a2", "acme+ci", "robot")
 APP, WEB, OTHER = ("n1", "r1"), ("n1", "r2"), ("n2", "r3")
 
 
@@ -21,7 +21,7 @@ def done(change: Callable[[Transaction], None]) -> None:
     transaction.commit()
 
 
-def given(holder: Holder, where: tuple[str, str] = APP, role: Role = Role.READ, *, is_new: bool = True) -> None:
+def given(holder: RoleHolder, where: tuple[str, str] = APP, role: Role = Role.READ, *, is_new: bool = True) -> None:
     done(lambda transaction: STORE.put(transaction, where, holder, role, is_new=is_new))
 
 
@@ -52,10 +52,10 @@ def test_a_team_s_role_is_found_by_the_team_and_makes_nobody_a_collaborator(hous
 
 
 def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(house: House) -> None:
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         given(BOB, is_new=False)
     given(BOB)
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         given(BOB)
     given(BOB, role=Role.WRITE, is_new=False)
 
@@ -63,18 +63,18 @@ def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(hou
 
 
 @pytest.mark.parametrize("holder", [BOB, DEVS, CI])
-def test_a_role_is_taken_back_from_every_side_and_once(house: House, holder: Holder) -> None:
+def test_a_role_is_taken_back_from_every_side_and_once(house: House, holder: RoleHolder) -> None:
     given(holder)
 
     done(lambda transaction: STORE.remove(transaction, APP, holder))
 
     assert rows_like(house, "R#r1") == rows_like(house, "N#n1") == rows_like(house, "", "GRANT#") == []
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         done(lambda transaction: STORE.remove(transaction, APP, holder))
 
 
 @pytest.mark.parametrize("holder", [BOB, DEVS])
-def test_what_a_holder_leaves_is_forgotten_as_often_as_one_likes(house: House, holder: Holder) -> None:
+def test_what_a_holder_leaves_is_forgotten_as_often_as_one_likes(house: House, holder: RoleHolder) -> None:
     given(holder)
 
     STORE.forget(APP, holder)

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.prototypes import PrototypeRow, PrototypeStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 
 STORE = PrototypeStore()
@@ -42,7 +42,7 @@ def test_of_two_changes_of_the_same_one_loses(house: House) -> None:
         if number == 0:
             transaction.commit()
         else:
-            with pytest.raises(LostRace):
+            with pytest.raises(WriteConflict):
                 transaction.commit()
     assert STORE.get("n1", "1").role == "write"
 
@@ -56,6 +56,6 @@ def test_it_is_removed_once_and_changed_no_more(house: House) -> None:
     for change in (STORE.remove, STORE.change):
         transaction = Transaction()
         change(transaction, row)
-        with pytest.raises(LostRace):
+        with pytest.raises(WriteConflict):
             transaction.commit()
     assert STORE.of_namespace("n1") == []

@@ -7,7 +7,7 @@ from chalicelib.domain.quotas import Limit, Quota, Severity
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import linked_bytes, quota_of, room_of, set_quota, wake
-from chalicelib.storage.table import LostRace, Transaction, get
+from chalicelib.storage.table import Transaction, WriteConflict, get
 from chalicelib.storage.timers import timer
 from tests.support.backends import House
 from tests.support.builders import a_blob
@@ -50,7 +50,7 @@ def test_of_two_who_saw_the_same_room_one_takes_it(house: House) -> None:
 
     transaction = Transaction()
     second.take(transaction)
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
     assert room_of("1").version == 1
 

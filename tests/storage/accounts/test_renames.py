@@ -5,7 +5,7 @@ import pytest
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, AccountStore, NamespaceRow
 from chalicelib.storage.accounts.renames import RenameStore
-from chalicelib.storage.table import LostRace, Transaction, get
+from chalicelib.storage.table import Transaction, WriteConflict, get
 from tests.support.backends import House
 from tests.support.builders import an_organization
 
@@ -38,7 +38,7 @@ def test_a_former_name_is_taken_again_by_whose_it_was_and_by_nobody_else(house: 
     taken(identifier, "other")
 
     for name in ("acme", "other"):
-        with pytest.raises(LostRace):
+        with pytest.raises(WriteConflict):
             taken(foreign, name)
     taken(identifier, "acme")
 
@@ -55,6 +55,6 @@ def test_a_former_name_is_freed_as_often_as_one_likes_and_a_live_one_never(house
 
     assert get(AccountNameRow, keys.account_name("acme")) is None
     assert STORE.former_names(identifier) == {}
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         STORE.free(identifier, "other")
     assert ACCOUNTS.find("other").id == identifier

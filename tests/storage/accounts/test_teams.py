@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 from tests.support.builders import a_team_row
 
@@ -44,7 +44,7 @@ def test_a_team_is_found_by_name_in_its_organization(house: House) -> None:
 def test_a_name_is_taken_once(house: House) -> None:
     added("devs")
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         added("devs")
     added("devs", "other")
 
@@ -62,11 +62,11 @@ def test_a_membership_is_seen_from_both_sides(house: House) -> None:
 
     assert STORE.of_account("a1", "org") == [team.id]
     assert [(row.account_id, row.name) for row in STORE.members(team.id)] == [("a1", "name-a1")]
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         joined(team, "a1")
 
     left(team, "a1")
     assert STORE.of_account("a1", "org") == []
     assert STORE.members(team.id) == []
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         left(team, "a1")

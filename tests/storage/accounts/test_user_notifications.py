@@ -1,13 +1,13 @@
 """Notices as they are kept."""
 
-from chalicelib.storage.accounts.user_notifications import NoticeStore
+from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 from chalicelib.storage.table import Transaction
 from tests.support.backends import House
 
 
 def test_the_newest_comes_first_and_each_is_the_users_own(house: House) -> None:
     admin, bob = house.account(), house.user("bob")
-    transaction, store = Transaction(), NoticeStore()
+    transaction, store = Transaction(), UserNotificationStore()
     store.add(transaction, admin.id, "older", {"by": "x"}, 1)
     store.add(transaction, admin.id, "newer", {}, 2)
     transaction.commit()

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.storage import keys
 from chalicelib.storage.activity.exports import ExportRow, ExportStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 
 STORE = ExportStore()
@@ -39,13 +39,13 @@ def test_of_two_who_read_a_file_the_second_to_change_it_reads_again(house: House
     assert second is not None
     STORE.save(first)
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         STORE.save(second)
 
 
 def test_one_is_not_added_twice_and_once_removed_is_not_found(house: House) -> None:
     row = an_export(house)
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         an_export(house)
     STORE.remove(row)
 

@@ -6,7 +6,7 @@ from chalicelib.domain.pulls import Sum
 from chalicelib.storage import keys
 from chalicelib.storage.activity.pulls import PullStore
 from chalicelib.storage.registry.repositories import PURGING, RepositoryRow
-from chalicelib.storage.table import LostRace, get
+from chalicelib.storage.table import WriteConflict, get
 from tests.support.backends import House
 from tests.support.builders import a_repository
 from tests.support.rows import change, rows_like
@@ -39,7 +39,7 @@ def test_whoever_saw_another_cursor_adds_nothing(house: House, before: str) -> N
     identifier = a_repository(house).id
     STORE.add(identifier, ("", FIRST), {"v1": Sum(1, 1)})
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         STORE.add(identifier, (before, SECOND + "Z"), {"v1": Sum(1, 1), "v2": Sum(1, 1)})
 
     assert STORE.upto(identifier) == FIRST
@@ -52,7 +52,7 @@ def test_nothing_is_added_to_a_repository_that_is_taken_apart_or_gone(house: Hou
 
     for one in (identifier, "nowhere"):
         assert STORE.upto(one) is None
-        with pytest.raises(LostRace):
+        with pytest.raises(WriteConflict):
             STORE.add(one, ("", FIRST), {"v1": Sum(1, 1)})
     assert rows_like(house, "PULLS#") == []
 

@@ -10,19 +10,19 @@ from chalicelib.domain.log_cursors import day_of, earliest, number_of, past, pos
 from chalicelib.domain.pulls import due_at
 from chalicelib.storage import keys
 from chalicelib.storage.activity.usage_log import (
-    Run,
-    UsageStore,
+    LogPartition,
+    UsageLogStore,
     runs_of_everybody,
     runs_of_namespace,
     runs_of_repository,
 )
 from chalicelib.storage.keys.timer_targets import HourTarget, read_target
-from chalicelib.storage.table import LostRace, Transaction, absent
+from chalicelib.storage.table import Transaction, WriteConflict, absent
 from chalicelib.storage.timers import timer
 from tests.support.backends import House
 from tests.support.rows import events, rows_like
 
-STORE = UsageStore(retention_s=1000)
+STORE = UsageLogStore(retention_s=1000)
 AT = 1_700_000_000.75
 
 
@@ -64,7 +64,7 @@ def test_what_did_not_happen_is_not_recorded(house: House) -> None:
     STORE.record(transaction, an_event(), {"repo_push"})
     transaction.put(timer("garbage", "x", 2), absent())
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
     assert rows_like(house, "LOG#R#") == rows_like(house, "OUT#") == []
 
@@ -107,7 +107,7 @@ def test_pulls_lie_apart_from_changes_and_one_written_twice_is_one(house: House)
     assert {row["pk"] for row in events(house, PULL)} == {"LOG#R#r#p"}
 
 
-def ids_of(run: Run, first: str = earliest(0), last: str = earliest(2**36), page: int = 7) -> list[str]:
+def ids_of(run: LogPartition, first: str = earliest(0), last: str = earliest(2**36), page: int = 7) -> list[str]:
     return [row.sk for row in STORE.newest(run, last, first, page)]
 
 
@@ -133,7 +133,7 @@ def test_records_are_read_newest_first_by_repository_by_namespace_and_all(house:
 
 
 @pytest.mark.parametrize("runs", [runs_of_repository("r"), runs_of_namespace("n")], ids=["table", "index"])
-def test_a_span_of_records_includes_both_its_ends(house: House, runs: list[Run]) -> None:
+def test_a_span_of_records_includes_both_its_ends(house: House, runs: list[LogPartition]) -> None:
     pulls = write(12, PULL, "n", "r")
 
     assert ids_of(runs[1], first=pulls[9], last=pulls[2]) == pulls[2:10]
@@ -150,7 +150,7 @@ def test_positions_of_one_millisecond_are_told_apart_in_the_index_by_number(hous
 
 
 def test_what_was_counted_is_kept_as_long_as_the_records_are(house: House) -> None:
-    run, upto = Run("LOG#N#n#p", "view"), position_of(number_of(ulid(AT)))
+    run, upto = LogPartition("LOG#N#n#p", "view"), position_of(number_of(ulid(AT)))
     STORE.keep_counted(run, {day_of(upto): (upto, {PULL: 3}), "2023-11-20": (upto, {})})
 
     assert STORE.counted(run, "2023-11-14", "2023-11-19") == {"2023-11-14": (upto, {PULL: 3})}

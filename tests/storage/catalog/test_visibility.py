@@ -6,19 +6,19 @@ from chalicelib.domain.permissions import Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.accounts.permissions import TEAM, Holder, PermissionStore
+from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.catalog.stars import star_row
-from chalicelib.storage.catalog.visibility import SightStore
+from chalicelib.storage.catalog.visibility import VisibilityStore
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import Row, Transaction, put_all
 from tests.support.backends import House
 from tests.support.builders import a_team_row
 
-STORE = SightStore()
+STORE = VisibilityStore()
 
 
-def given(holder: Holder, repository_id: str, role: Role) -> None:
+def given(holder: RoleHolder, repository_id: str, role: Role) -> None:
     transaction = Transaction()
     PermissionStore().put(transaction, ("n", repository_id), holder, role, is_new=True)
     transaction.commit()
@@ -35,7 +35,7 @@ def a_namespace() -> Row:
 
 
 def test_an_account_s_grants_memberships_and_stars_are_one_query(house: House) -> None:
-    bob, team = Holder("bob", "bob", "user"), a_team_row("n", "devs", TeamRole.MEMBER)
+    bob, team = RoleHolder("bob", "bob", "user"), a_team_row("n", "devs", TeamRole.MEMBER)
     transaction = Transaction()
     TeamStore().add(transaction, team)
     TeamStore().join(transaction, team, "bob", "bob", "user")
@@ -59,7 +59,7 @@ def test_a_team_comes_with_its_grants_and_without_its_members(house: House) -> N
     TeamStore().add(transaction, team)
     TeamStore().join(transaction, team, "bob", "bob", "user")
     transaction.commit()
-    given(Holder(team.id, "devs", TEAM), "r1", Role.READ)
+    given(RoleHolder(team.id, "devs", TEAM), "r1", Role.READ)
 
     held = STORE.of_team(team.id)
 

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore, CodeRow
 from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 
 STORE = ApplicationStore(TokenStore())
@@ -42,7 +42,7 @@ def test_an_application_is_found_by_its_organization_and_by_its_client_id(house:
     assert [row.name for row in STORE.of_organization("org")] == ["bot"]
     assert STORE.clients(["C1", "C2"])["C1"].organization == "acme"
     assert STORE.get("org", "") is None
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         added()
 
 
@@ -54,7 +54,7 @@ def test_of_two_changes_of_one_version_the_second_is_lost(house: House) -> None:
     first.name = "robot"
     committed(lambda transaction: STORE.change(transaction, first))
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         committed(lambda transaction: STORE.change(transaction, second))
     assert STORE.clients(["C1"])["C1"].name == "robot"
 
@@ -65,7 +65,7 @@ def test_a_removed_application_is_nowhere(house: House) -> None:
 
     assert STORE.of_organization("org") == []
     assert STORE.clients(["C1"]) == {}
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         committed(lambda transaction: STORE.remove(transaction, row))
 
 
@@ -82,7 +82,7 @@ def test_a_token_is_listed_by_its_user_and_its_organization_and_revoked_from_eit
     assert STORE.tokens_of_user("o") == []
     assert STORE.tokens("org", "C1") == []
     assert TokenStore().find("hash-u1") is None
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         committed(lambda transaction: STORE.revoke(transaction, mine))
 
 
@@ -105,5 +105,5 @@ def test_a_code_is_used_once(house: House) -> None:
     stored = STORE.code("hash")
     assert stored is not None
     assert (stored.token_uuid, stored.get_scope(), stored.get_redirect_uri()) == ("uuid", "repo:read", "https://a")
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         committed(lambda transaction: STORE.use_code(transaction, code, "other"))

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ClientRow
 from chalicelib.storage.identity.assignments import AssignmentRow, AssignmentStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 
 
@@ -27,5 +27,5 @@ def test_an_offer_is_found_by_its_user_and_taken_once(house: House) -> None:
         if is_there:
             transaction.commit()
         else:
-            with pytest.raises(LostRace):
+            with pytest.raises(WriteConflict):
                 transaction.commit()

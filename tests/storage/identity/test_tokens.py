@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.storage import keys
 from chalicelib.storage.identity.tokens import APP, HOUR_S, TokenRow, TokenStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 
 STORE = TokenStore()
@@ -38,7 +38,7 @@ def test_a_token_is_found_by_its_hash_and_listed_by_its_owner(house: House) -> N
 def test_a_hash_is_taken_once(house: House) -> None:
     added("hash", "uuid")
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         added("hash", "other")
 
 
@@ -50,7 +50,7 @@ def test_a_revoked_token_is_gone_and_revoked_once(house: House) -> None:
 
     assert STORE.find("hash") is None
     assert STORE.listed("o", APP) == []
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         revoked(listed)
 
 

@@ -7,7 +7,7 @@ from chalicelib.domain.states import State
 from chalicelib.storage import keys
 from chalicelib.storage.lifecycle.garbage import EDGES_AT_ONCE, Freed, GarbageStore
 from chalicelib.storage.registry.blobs import UsesRow
-from chalicelib.storage.table import LostRace, get, put_all
+from chalicelib.storage.table import WriteConflict, get, put_all
 from tests.support.backends import House
 from tests.support.builders import a_blob, a_push
 from tests.support.rows import repository_of, rows_like
@@ -49,7 +49,7 @@ def test_a_manifest_changes_its_state_only_as_it_was_read(house: House) -> None:
     STORE.move_manifest(first, State.CONDEMNED)
 
     assert first.state == "condemned"
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         STORE.move_manifest(second, State.CONDEMNED)
 
 
@@ -65,7 +65,7 @@ def test_a_link_s_removal_takes_way_back_and_size_along(house: House) -> None:
     assert not STORE.is_linked(digest)
     assert {entry["bytes"] for entry in rows_like(house, "", "SIZE#")} == {0}
     assert [entry["due_at"] for entry in rows_like(house, f"TIMER#garbage#BLOB#{digest}")] == [7]
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         STORE.remove_link((repository.namespace_id, repository.id), row, digest, 7)
 
 

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.labels import API, PLAIN, Label
 from chalicelib.storage.lifecycle.labels import LabelStore
 from chalicelib.storage.registry.manifests import ManifestRow
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 from tests.support.builders import a_push
 from tests.support.rows import repository_of
@@ -39,5 +39,5 @@ def test_labels_are_a_manifest_s_while_it_is_that_push_s(house: House) -> None:
     assert STORE.of(repository_id, digest, pushed_at(row, row.pushed_at + 1)) == [label("3")]
     transaction = Transaction()
     STORE.remove(transaction, repository_id, digest, label("1"))
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()

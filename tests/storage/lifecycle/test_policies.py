@@ -2,62 +2,62 @@
 
 import pytest
 
-from chalicelib.domain.policies import Kind, Method, Names, Policy, Prune
-from chalicelib.storage.lifecycle.policies import Owner, PolicyStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.domain.policies import Method, Policy, PolicyKind, Prune, TagNames
+from chalicelib.storage.lifecycle.policies import PolicyOwner, PolicyStore
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 from tests.support.builders import a_repository
 from tests.support.rows import rows_like
 
-PRUNE = Policy("a", Names("v.*", matches=False), Prune(Method.AGE, "7d"))
-RULE = Policy("b", Names("release-.*"))
+PRUNE = Policy("a", TagNames("v.*", matches=False), Prune(Method.AGE, "7d"))
+RULE = Policy("b", TagNames("release-.*"))
 
 
 @pytest.fixture
-def owner(house: House) -> Owner:
+def owner(house: House) -> PolicyOwner:
     repository = a_repository(house)
     row = house.services._repositories.find(repository.namespace_id, repository.name)
     assert row is not None
-    return Owner(row, repository)
+    return PolicyOwner(row, repository)
 
 
-def write(owner: Owner, *policies: Policy, now: int | None = 1) -> None:
+def write(owner: PolicyOwner, *policies: Policy, now: int | None = 1) -> None:
     transaction = Transaction()
     for policy in policies:
         PolicyStore().put(transaction, owner, policy, now)
     transaction.commit()
 
 
-def test_a_policy_comes_back_as_it_was(owner: Owner) -> None:
+def test_a_policy_comes_back_as_it_was(owner: PolicyOwner) -> None:
     write(owner, PRUNE, RULE)
     store = PolicyStore()
 
-    assert store.of(owner, Kind.PRUNE) == store.of_repository(owner.id, Kind.PRUNE) == [PRUNE]
-    assert store.of(owner, Kind.IMMUTABILITY) == [RULE]
-    assert store.of_namespace(owner.namespace_id, Kind.PRUNE) == []
+    assert store.of(owner, PolicyKind.PRUNE) == store.of_repository(owner.id, PolicyKind.PRUNE) == [PRUNE]
+    assert store.of(owner, PolicyKind.IMMUTABILITY) == [RULE]
+    assert store.of_namespace(owner.namespace_id, PolicyKind.PRUNE) == []
 
 
-def test_one_that_is_said_anew_keeps_its_place_among_the_others(owner: Owner) -> None:
+def test_one_that_is_said_anew_keeps_its_place_among_the_others(owner: PolicyOwner) -> None:
     write(owner, PRUNE, now=1)
-    other = Policy("c", Names(), Prune(Method.NUMBER, 3))
+    other = Policy("c", TagNames(), Prune(Method.NUMBER, 3))
     write(owner, other, now=2)
-    changed = Policy("a", Names(), Prune(Method.NUMBER, 9))
+    changed = Policy("a", TagNames(), Prune(Method.NUMBER, 9))
     write(owner, changed, now=None)
 
-    assert PolicyStore().of(owner, Kind.PRUNE) == [changed, other]
+    assert PolicyStore().of(owner, PolicyKind.PRUNE) == [changed, other]
 
 
-def test_what_is_gone_is_not_changed_and_not_removed_again(owner: Owner) -> None:
-    with pytest.raises(LostRace):
+def test_what_is_gone_is_not_changed_and_not_removed_again(owner: PolicyOwner) -> None:
+    with pytest.raises(WriteConflict):
         write(owner, PRUNE, now=None)
     transaction = Transaction()
     PolicyStore().remove(transaction, owner, "a")
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
 
 
 def test_the_place_s_row_is_changed_over_the_version_that_was_read_and_keeps_the_rest(
-    house: House, owner: Owner
+    house: House, owner: PolicyOwner
 ) -> None:
     for rules, is_won in (([RULE.names], True), ([], False)):
         transaction = Transaction()
@@ -65,19 +65,19 @@ def test_the_place_s_row_is_changed_over_the_version_that_was_read_and_keeps_the
         if is_won:
             transaction.commit()
         else:
-            with pytest.raises(LostRace):
+            with pytest.raises(WriteConflict):
                 transaction.commit()
 
     (row,) = rows_like(house, "N#", "REPO#app")
     assert (row["version"], row["immutability"], row["visibility"]) == (1, '[["release-.*", true]]', "private")
 
 
-def test_a_namespace_has_its_own(house: House, owner: Owner) -> None:
+def test_a_namespace_has_its_own(house: House, owner: PolicyOwner) -> None:
     namespace = house.services._accounts.namespace(owner.namespace_id)
     assert namespace is not None
-    mine = Owner(namespace)
+    mine = PolicyOwner(namespace)
     write(mine, PRUNE)
 
     assert (mine.id, mine.namespace_id) == (owner.namespace_id, owner.namespace_id)
-    assert PolicyStore().of_namespace(mine.id, Kind.PRUNE) == [PRUNE]
-    assert PolicyStore().of(owner, Kind.PRUNE) == []
+    assert PolicyStore().of_namespace(mine.id, PolicyKind.PRUNE) == [PRUNE]
+    assert PolicyStore().of(owner, PolicyKind.PRUNE) == []

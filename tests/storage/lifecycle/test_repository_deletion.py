@@ -4,7 +4,7 @@ import itertools
 
 from chalicelib.domain.permissions import Role
 from chalicelib.storage.accounts.permissions import PermissionStore
-from chalicelib.storage.lifecycle.repository_deletion import AT_ONCE, DeletionStore
+from chalicelib.storage.lifecycle.repository_deletion import AT_ONCE, RepositoryDeletionStore
 from tests.support.backends import House
 from tests.support.builders import a_granted, a_push
 from tests.support.rows import repository_of, rows_like
@@ -12,7 +12,7 @@ from tests.support.rows import repository_of, rows_like
 
 def test_a_live_repository_is_none_that_was_deleted(house: House) -> None:
     a_push(house, "v1")
-    store = DeletionStore(PermissionStore(), house.services.objects)
+    store = RepositoryDeletionStore(PermissionStore(), house.services.objects)
 
     assert store.find(repository_of(house).id) is None
     assert store.of_namespace(house.account("admin").id) == []
@@ -22,7 +22,7 @@ def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(house: Hou
     a_push(house, *(f"v{number}" for number in range(40)))
     repository = repository_of(house)
     house.services.repositories.delete(house.signed_in("admin"), repository.name)
-    store = DeletionStore(PermissionStore(), house.services.objects)
+    store = RepositoryDeletionStore(PermissionStore(), house.services.objects)
     found = store.find(repository.id)
     assert found is not None
     back, gone = found
@@ -41,7 +41,7 @@ def test_what_has_other_ends_is_read_with_the_rest_at_once(house: House) -> None
     a_push(house, "v1", layers=3)
     a_granted(house, "bob", Role.READ)
     house.services.repositories.delete(house.signed_in("admin"), repository_of(house).name)
-    store = DeletionStore(PermissionStore(), house.services.objects)
+    store = RepositoryDeletionStore(PermissionStore(), house.services.objects)
     (gone,) = store.of_namespace(house.account("admin").id)
     found = store.find(gone.repository_id)
     assert found is not None

@@ -9,7 +9,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, BlobStore, BlobView, UsesRow
-from chalicelib.storage.table import LostRace, Transaction, get
+from chalicelib.storage.table import Transaction, WriteConflict, get
 from tests.support.backends import House
 from tests.support.rows import CONDEMNED, DELETING, change, due_at, linked_bytes, rows_like
 
@@ -81,7 +81,7 @@ def test_a_link_over_what_was_read_before_a_change_is_a_lost_race(house: House, 
         change(row, **({"leased_until": 60} if change_between == "lease" else {"state": CONDEMNED}))
     before = rows_like(house)
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         link(repository, stale, until=99)
     assert rows_like(house) == before
 
@@ -133,7 +133,7 @@ def test_a_delete_hides_the_link_ends_its_lease_and_wakes_the_collector(house: H
     assert after is not None
     assert (after.deleted_at, after.leased_until) == (20.5, 20)
     assert due_at("garbage", keys.blob_target(repository.id, DIGEST)) == 20
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         STORE.delete(repository.id, row, DIGEST, 30)
 
 

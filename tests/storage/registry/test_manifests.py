@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.storage import keys
-from chalicelib.storage.objects import Gone
+from chalicelib.storage.objects import ObjectGone
 from chalicelib.storage.registry.manifests import (
     LARGEST_ANNOTATIONS,
     LARGEST_INLINE,
@@ -16,7 +16,7 @@ from chalicelib.storage.registry.manifests import (
     ReferrerRow,
     tagged_row,
 )
-from chalicelib.storage.table import LostRace, Transaction, get
+from chalicelib.storage.table import Transaction, WriteConflict, get
 from tests.support.backends import House
 from tests.support.builders import a_manifest, an_index
 from tests.support.rows import CONDEMNED, DELETING, due_at, rows_like
@@ -69,7 +69,7 @@ def test_state_and_bytes_come_in_one_read(house: House, store: ManifestStore) ->
 def test_a_manifest_that_is_not_there_has_neither_state_nor_bytes(house: House, store: ManifestStore) -> None:
     assert store.get_whole("r", SUBJECT) == (None, None)
     assert store.get_body("r", SUBJECT) is None
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectGone):
         store.content(BodyRow.under(keys.body("r", SUBJECT), ulid="u", s3_key="bodies/r/lost"))
 
 
@@ -97,7 +97,7 @@ def test_states_are_written_over_the_version_that_was_read(house: House, store: 
     assert now is not None
     assert now.version == 1
     for stale in (stored, None):
-        with pytest.raises(LostRace):
+        with pytest.raises(WriteConflict):
             put(store, a_row(SUBJECT), stale)
 
 
@@ -111,7 +111,7 @@ def test_a_renewal_lengthens_the_lease_and_brings_the_condemned_back(house: Hous
     assert after is not None
     assert (after.state, after.leased_until, after.version) == ("live", 90, 1)
     assert due_at("garbage", "target") == 90
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         store.renew(row, "target", 99)
 
 
@@ -171,7 +171,7 @@ def test_a_referrer_that_was_deleted_is_marked_and_one_that_never_was_loses(hous
         store.hide_referrer(transaction, "r", row, manifest.digest, 7)
         transaction.commit()
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         hide()
     transaction = Transaction()
     store.put_referrer(transaction, "r", manifest, "u")
@@ -185,7 +185,7 @@ def test_the_bytes_of_a_living_manifest_take_the_ulid_of_a_new_push(house: House
     manifest = a_manifest()
     transaction = Transaction()
     store.move_body(transaction, "r", manifest.digest, "new")
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
     store.put_body("r", manifest, "old").save()
     transaction = Transaction()

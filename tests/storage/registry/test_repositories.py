@@ -8,14 +8,14 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import (
-    GoneRow,
+    DeletedRepositoryRow,
     RepositoryNameRow,
     RepositoryStore,
     SizeRow,
     change_size,
     pushed_row,
 )
-from chalicelib.storage.table import LostRace, Transaction, get
+from chalicelib.storage.table import Transaction, WriteConflict, get
 from tests.support.backends import House
 from tests.support.rows import change, rows_like
 
@@ -60,7 +60,7 @@ def test_a_name_is_taken_once(house: House) -> None:
     added("admin/app")
     before = rows_like(house)
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         added("admin/app")
     assert rows_like(house) == before
 
@@ -87,7 +87,7 @@ def test_visibility_that_somebody_else_changed_is_a_lost_race(house: House) -> N
     stale = name_row(made)
     change_visibility(name_row(made), Visibility.PUBLIC)
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         change_visibility(stale, Visibility.PRIVATE)
 
 
@@ -164,21 +164,21 @@ def test_what_changes_does_so_on_both_sides_over_the_version_that_was_read(house
     assert not name_row(made).is_normal
     transaction = Transaction()
     STORE.change(transaction, stale, description="three")
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
 
 
-def bury(row: RepositoryNameRow, identifier: str = "u") -> None:
+def mark_deleted(row: RepositoryNameRow, identifier: str = "u") -> None:
     transaction = Transaction()
-    STORE.bury(transaction, "n", row, identifier, (10, 20))
+    STORE.mark_deleted(transaction, "n", row, identifier, (10, 20))
     transaction.commit()
 
 
 def test_a_buried_name_is_free_and_keeps_what_it_said(house: House) -> None:
     made = added("admin/app", Visibility.PUBLIC)
     row = name_row(made)
-    bury(row)
-    gone, back = get(GoneRow, keys.gone("n", "app", "u")), STORE.get(made.id)
+    mark_deleted(row)
+    gone, back = get(DeletedRepositoryRow, keys.gone("n", "app", "u")), STORE.get(made.id)
 
     assert gone is not None
     assert back is not None
@@ -192,11 +192,11 @@ def test_a_buried_name_is_free_and_keeps_what_it_said(house: House) -> None:
 
 def test_a_name_that_leads_elsewhere_now_is_not_buried(house: House) -> None:
     first = name_row(added("admin/app"))
-    bury(first)
+    mark_deleted(first)
     second = added("admin/app")
 
-    with pytest.raises(LostRace):
-        bury(first, "v")
+    with pytest.raises(WriteConflict):
+        mark_deleted(first, "v")
     assert name_row(second).repository_id == second.id
 
 
@@ -213,7 +213,7 @@ def test_pushes_and_sizes_of_many_are_found_at_once(house: House) -> None:
 
 def test_repositories_come_with_their_namespaces_in_one_batch(house: House) -> None:
     made, dead = added("admin/app"), added("admin/dead")
-    bury(name_row(dead))
+    mark_deleted(name_row(dead))
     house.calls.take()
 
     rows, namespaces = STORE.with_namespaces([dead.id, made.id, "none"], [house.account().id, "none"])
@@ -244,5 +244,5 @@ def test_a_transaction_fails_where_tags_do_not_change_now(house: House, change_t
 
     write()
     change(name_row(repository), **change_to)
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         write()

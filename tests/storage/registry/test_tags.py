@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.storage.registry.tags import HISTORY_S, TagRow, TagStore, same, tag_row
-from chalicelib.storage.table import LostRace, Transaction, put_all
+from chalicelib.storage.table import Transaction, WriteConflict, put_all
 from tests.support.backends import House
 from tests.support.builders import a_bare_push, a_manifest, a_push
 from tests.support.rows import end_due_at, repository_of, rows_like
@@ -52,7 +52,7 @@ def test_a_tag_is_begun_over_the_one_that_was_read(house: House) -> None:
     second = begin(a_tag(), first)
 
     for stale in (None, first):
-        with pytest.raises(LostRace):
+        with pytest.raises(WriteConflict):
             begin(a_tag(), stale)
     assert STORE.get("r", "v1").life == second.life
 
@@ -77,7 +77,7 @@ def test_a_tag_that_moved_is_not_taken_away(house: House) -> None:
     transaction = Transaction()
     STORE.remove(transaction, first)
 
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         transaction.commit()
     assert STORE.get("r", "v1") is not None
 

@@ -6,7 +6,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.storage import keys
 from chalicelib.storage.registry.uploads import CLOSED, LINKED, UploadRow, UploadStore
-from chalicelib.storage.table import LostRace, Transaction
+from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import House
 
 STORE = UploadStore()
@@ -40,7 +40,7 @@ def test_each_write_counts_and_one_over_an_older_version_is_a_lost_race(house: H
     assert row.version == 2
 
     for version in (None, 0, 1, 3):
-        with pytest.raises(LostRace):
+        with pytest.raises(WriteConflict):
             put(row, version)
 
 

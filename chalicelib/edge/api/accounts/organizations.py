@@ -22,7 +22,13 @@ from chalicelib.edge.api.framework.operations import (
 )
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.accounts.organizations import LARGEST_PAGE, Listed, Member, Overview, Wishes
+from chalicelib.services.accounts.organizations import (
+    LARGEST_PAGE,
+    ListedMembership,
+    Member,
+    OrganizationChanges,
+    OrganizationView,
+)
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "organization")
@@ -168,10 +174,10 @@ def take(actor: Actor, namespace: str) -> dict[str, Any]:
     return {"namespace": namespace}
 
 
-def _wishes(body: dict[str, Any]) -> Wishes:
+def _wishes(body: dict[str, Any]) -> OrganizationChanges:
     window = body.get("tag_expiration_s")
     address = body.get("invoice_email_address")
-    return Wishes(
+    return OrganizationChanges(
         body.get("email"),
         None if window is None else int(window),
         body.get("invoice_email"),
@@ -179,7 +185,7 @@ def _wishes(body: dict[str, Any]) -> Wishes:
     )
 
 
-def shape(overview: Overview) -> dict[str, Any]:
+def shape(overview: OrganizationView) -> dict[str, Any]:
     """An organization as far as whoever asks may know it."""
     place, row = overview.place, overview.namespace
     shown: dict[str, Any] = {
@@ -195,7 +201,7 @@ def shape(overview: Overview) -> dict[str, Any]:
     return shown | (_kept_by_owners(overview) if place.is_admin else {})
 
 
-def _kept_by_owners(overview: Overview) -> dict[str, Any]:
+def _kept_by_owners(overview: OrganizationView) -> dict[str, Any]:
     row, quota = overview.namespace, overview.quota
     return {
         "invoice_email": row.invoice_email,
@@ -212,7 +218,7 @@ def _kept_by_owners(overview: Overview) -> dict[str, Any]:
     }
 
 
-def listed_shape(one: Listed) -> dict[str, Any]:
+def listed_shape(one: ListedMembership) -> dict[str, Any]:
     """An organization as superusers see it, who know nothing of what is in it."""
     return {
         "name": one.name,

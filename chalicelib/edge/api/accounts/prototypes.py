@@ -7,7 +7,7 @@ from chalicelib.domain.scopes import ORG_ADMIN
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, a_list, an_object, one_of, or_null, text
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
-from chalicelib.services.accounts.prototypes import Party, Prototype, Wish
+from chalicelib.services.accounts.prototypes import NewPrototype, Prototype, PrototypeParty
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "prototype")
@@ -38,7 +38,7 @@ def list_prototypes(actor: Actor, orgname: str) -> dict[str, Any]:
 def create(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, Any]:
     """Has a delegate given a role on every new repository, of one maker or of everybody."""
     delegate, maker = body["delegate"], body.get("activating_user") or {}
-    wish = Wish(Role(body["role"]), delegate["kind"], delegate["name"], maker.get("name"))
+    wish = NewPrototype(Role(body["role"]), delegate["kind"], delegate["name"], maker.get("name"))
     return shape(services().prototypes.create(actor, orgname, wish))
 
 
@@ -64,7 +64,7 @@ def shape(one: Prototype) -> dict[str, Any]:
     }
 
 
-def party_shape(party: Party) -> dict[str, Any]:
+def party_shape(party: PrototypeParty) -> dict[str, Any]:
     """Somebody in a default permission; robots are users of a kind."""
     shown = {"name": party.name, "kind": "user", "avatar": avatar(party.name, party.kind)}
     if party.kind == "team":

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import PATTERN, Limit, Quota, in_words
 from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, USER_ADMIN
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, Operations, a_list, an_object, one_of, text
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.accounts.quotas import Amount, Holder
+from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "namespacequota")
@@ -47,12 +47,12 @@ OF_ORGANIZATION = "/api/v1/superuser/organization/{namespace}/quota"
 ONE, LIMITS, ONE_LIMIT = "/{quota_id}", "/{quota_id}/limit", "/{quota_id}/limit/{limit_id}"
 
 
-def _organization(name: str) -> Holder:
-    return Holder(name, Kind.ORGANIZATION)
+def _organization(name: str) -> QuotaHolder:
+    return QuotaHolder(name, AccountKind.ORGANIZATION)
 
 
-def _superuser_s(kind: Kind) -> Any:
-    return lambda name: Holder(name, kind, by_superuser=True)
+def _superuser_s(kind: AccountKind) -> Any:
+    return lambda name: QuotaHolder(name, kind, by_superuser=True)
 
 
 @operations.get(ORGANIZATION, "listOrganizationQuota", scope=ORG_ADMIN, answers={200: a_list(QUOTA)})
@@ -88,51 +88,51 @@ def delete_organization(actor: Actor, orgname: str, quota_id: str) -> None:
 @operations.get(MINE, "listUserQuota", scope=USER_ADMIN, answers={200: a_list(QUOTA)})
 def list_mine(actor: Actor) -> list[dict[str, Any]]:
     """One's own quota, as a list of one or none."""
-    return _listed(actor, Holder())
+    return _listed(actor, QuotaHolder())
 
 
 @operations.get(MINE + ONE, "getUserQuota", scope=USER_ADMIN, answers={200: QUOTA})
 def get_mine(actor: Actor, quota_id: str) -> dict[str, Any]:
     """One quota of one's own."""
-    return shape(services().quotas.get(actor, Holder(), _number(quota_id)))
+    return shape(services().quotas.get(actor, QuotaHolder(), _number(quota_id)))
 
 
 @operations.get(MINE + LIMITS, "listUserQuotaLimit", scope=USER_ADMIN, answers={200: a_list(LIMIT)})
 def list_my_limits(actor: Actor, quota_id: str) -> list[dict[str, Any]]:
     """The limits of one's own quota."""
-    return _limits(actor, Holder(), quota_id)
+    return _limits(actor, QuotaHolder(), quota_id)
 
 
 @operations.get(MINE + ONE_LIMIT, "getUserQuotaLimit", scope=USER_ADMIN, answers={200: LIMIT})
 def get_my_limit(actor: Actor, quota_id: str, limit_id: str) -> dict[str, Any]:
     """One limit of one's own quota."""
-    return _limit(actor, Holder(), quota_id, limit_id)
+    return _limit(actor, QuotaHolder(), quota_id, limit_id)
 
 
-def _listed(actor: Actor, holder: Holder) -> list[dict[str, Any]]:
+def _listed(actor: Actor, holder: QuotaHolder) -> list[dict[str, Any]]:
     quota = services().quotas.of(actor, holder)
     return [shape(quota)] if quota else []
 
 
-def _created(actor: Actor, holder: Holder, body: dict[str, Any]) -> Reply:
+def _created(actor: Actor, holder: QuotaHolder, body: dict[str, Any]) -> Reply:
     services().quotas.create(actor, holder, _amount(body))
     return as_json("Created", 201)
 
 
-def _changed(actor: Actor, holder: Holder, quota_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def _changed(actor: Actor, holder: QuotaHolder, quota_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return shape(services().quotas.change(actor, holder, _number(quota_id), _amount(body)))
 
 
-def _limits(actor: Actor, holder: Holder, quota_id: str) -> list[dict[str, Any]]:
+def _limits(actor: Actor, holder: QuotaHolder, quota_id: str) -> list[dict[str, Any]]:
     return [limit_shape(limit) for limit in services().quotas.get(actor, holder, _number(quota_id)).limits]
 
 
-def _limit(actor: Actor, holder: Holder, quota_id: str, limit_id: str) -> dict[str, Any]:
+def _limit(actor: Actor, holder: QuotaHolder, quota_id: str, limit_id: str) -> dict[str, Any]:
     quota = services().quotas.get(actor, holder, _number(quota_id))
     return limit_shape(quota.limit(_number(limit_id)))
 
 
-def _declare_of_superusers(path: str, kind: Kind, word: str) -> None:
+def _declare_of_superusers(path: str, kind: AccountKind, word: str) -> None:
     """The routes by which superusers give quotas."""
     holder = _superuser_s(kind)
 
@@ -202,15 +202,18 @@ def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: b
 
 
 _declare_limits(ORGANIZATION, "orgname", "OrganizationQuotaLimit", _organization, is_fresh=False, reads=ORG_ADMIN)
-for _path, _kind, _word in ((OF_USER, Kind.USER, "User"), (OF_ORGANIZATION, Kind.ORGANIZATION, "Organization")):
+for _path, _kind, _word in (
+    (OF_USER, AccountKind.USER, "User"),
+    (OF_ORGANIZATION, AccountKind.ORGANIZATION, "Organization"),
+):
     _declare_of_superusers(_path, _kind, _word)
     _declare_limits(
         _path, "namespace", f"{_word}QuotaLimitSuperUser", _superuser_s(_kind), is_fresh=True, reads=SUPER_USER
     )
 
 
-def _amount(body: dict[str, Any]) -> Amount:
-    return Amount(body.get("limit_bytes"), body.get("limit"))
+def _amount(body: dict[str, Any]) -> QuotaLimit:
+    return QuotaLimit(body.get("limit_bytes"), body.get("limit"))
 
 
 def _number(text: str) -> int:

@@ -21,7 +21,7 @@ from chalicelib.edge.api.framework.operations import (
 )
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar, date
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.accounts.robots import LONGEST_OVERLAP_S, Given, RobotView
+from chalicelib.services.accounts.robots import LONGEST_OVERLAP_S, RobotRepositoryRole, RobotView
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "robot")
@@ -202,7 +202,7 @@ def listed_shape(view: RobotView) -> dict[str, Any]:
     return shown
 
 
-def permission_shape(given: Given) -> dict[str, Any]:
+def permission_shape(given: RobotRepositoryRole) -> dict[str, Any]:
     """A role on a repository."""
     name = given.repository.partition("/")[2]
     return {"repository": {"name": name, "is_public": given.is_public}, "role": given.role.value}

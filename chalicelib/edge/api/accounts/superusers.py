@@ -8,7 +8,7 @@ from chalicelib.domain.scopes import SUPER_USER
 from chalicelib.edge import request
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, Parameter, a_list, an_object, or_null, text
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
-from chalicelib.services.accounts.superusers import LARGEST_PAGE, Changes, User
+from chalicelib.services.accounts.superusers import LARGEST_PAGE, SuperuserChanges, UserView
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "superuser")
@@ -78,7 +78,7 @@ def get(actor: Actor, username: str) -> dict[str, Any]:
 def change(actor: Actor, username: str, body: dict[str, Any]) -> dict[str, Any]:
     """Changes a user, who is told of another password or address."""
     known = {name: body[name] for name in CHANGE["properties"] if name in body}
-    return shape(services().superusers.change(actor, username, Changes(**known)))
+    return shape(services().superusers.change(actor, username, SuperuserChanges(**known)))
 
 
 @operations.delete(ONE, "deleteInstallUser", answers={204: None}, **GUARD)
@@ -100,7 +100,7 @@ def send_recovery(actor: Actor, username: str) -> None:
     raise MailOff
 
 
-def shape(user: User) -> dict[str, Any]:
+def shape(user: UserView) -> dict[str, Any]:
     """A user as superusers see them."""
     return {
         "kind": "user",

@@ -19,7 +19,7 @@ from chalicelib.edge.api.framework.operations import (
     text,
 )
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
-from chalicelib.services.accounts.teams import Given, TeamMember, TeamView
+from chalicelib.services.accounts.teams import TeamMember, TeamRepositoryRole, TeamView
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "team")
@@ -145,6 +145,6 @@ def member_shape(one: TeamMember) -> dict[str, Any]:
     }
 
 
-def permission_shape(given: Given) -> dict[str, Any]:
+def permission_shape(given: TeamRepositoryRole) -> dict[str, Any]:
     """A role on a repository."""
     return {"repository": {"name": given.repository, "is_public": given.is_public}, "role": given.role.value}

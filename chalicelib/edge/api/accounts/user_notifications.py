@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import USER_ADMIN
-from chalicelib.domain.user_notifications import Notice
+from chalicelib.domain.user_notifications import UserNotification
 from chalicelib.edge import request
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, Parameter, a_list, an_object
 from chalicelib.edge.api.framework.shapes import date
@@ -55,7 +55,7 @@ def change(actor: Actor, uuid: str, body: dict[str, Any]) -> dict[str, Any]:
     return _shape(services().notices.dismiss(actor, uuid, dismissed=body.get("dismissed", False)))
 
 
-def _shape(notice: Notice) -> dict[str, Any]:
+def _shape(notice: UserNotification) -> dict[str, Any]:
     return {
         "id": notice.uuid,
         "organization": None,

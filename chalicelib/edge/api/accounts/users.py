@@ -9,7 +9,7 @@ from chalicelib.edge.api.framework import callers
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, Operations, a_list, an_object, or_null, text
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.accounts.accounts import Changes, Profile
+from chalicelib.services.accounts.accounts import Profile, UserChanges
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "user")
@@ -80,7 +80,7 @@ def get(actor: Actor) -> Mapping[str, Any]:
 def change(actor: Actor, body: dict[str, Any]) -> Reply:
     """Changes oneself. A new password ends all sessions but a new one, which the answer brings."""
     known = {name: body[name] for name in CHANGE["properties"] if name in body}
-    changes = Changes(window_s=known.pop("tag_expiration_s", None), **known)
+    changes = UserChanges(window_s=known.pop("tag_expiration_s", None), **known)
     row = services().accounts.change(actor, changes)
     headers = {}
     if changes.password is not None and actor.is_session:

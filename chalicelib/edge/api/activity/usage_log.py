@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_ADMIN, SUPER_USER, USER_ADMIN
-from chalicelib.domain.usage_log import Asked
+from chalicelib.domain.usage_log import UsageLogQuery
 from chalicelib.edge import request
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, Operations, Parameter, a_list, an_object, text
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar, date
 from chalicelib.edge.response import Reply, empty
-from chalicelib.services.activity.usage_log_reader import Count, Entry, Whose
+from chalicelib.services.activity.usage_log_reader import DayCount, LogEntry, LogOwner
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "logs")
@@ -43,13 +43,13 @@ LIST = {
 }
 COUNT = {"parameters": (*DAYS, *NARROW), "answers": {200: COUNTS}}
 FILE = {"parameters": DAYS, "body": EXPORT, "is_body_optional": True, "answers": {200: EXPORTED}}
-MINE, EVERYBODY = Whose(), Whose(everybody=True)
+MINE, EVERYBODY = LogOwner(), LogOwner(everybody=True)
 
 
 @operations.get(paths.REPOSITORY + "/logs", "listRepoLogs", scope=REPO_ADMIN, **LIST)
 def list_repository(actor: Actor, repository: str) -> dict[str, Any]:
     """What happened in a repository, newest first."""
-    return _page(actor, Whose(repository=RepositoryName.parse(repository)))
+    return _page(actor, LogOwner(repository=RepositoryName.parse(repository)))
 
 
 @operations.get("/api/v1/user/logs", "listUserLogs", scope=USER_ADMIN, **LIST)
@@ -61,7 +61,7 @@ def list_user(actor: Actor) -> dict[str, Any]:
 @operations.get(paths.ORGANIZATION + "/logs", "listOrgLogs", scope=ORG_ADMIN, **LIST)
 def list_organization(actor: Actor, orgname: str) -> dict[str, Any]:
     """What happened in an organization, newest first."""
-    return _page(actor, Whose(organization=orgname))
+    return _page(actor, LogOwner(organization=orgname))
 
 
 @operations.get("/api/v1/superuser/logs", "listAllLogs", scope=SUPER_USER, is_fresh=True, **LIST)
@@ -73,7 +73,7 @@ def list_everybody(actor: Actor) -> dict[str, Any]:
 @operations.get(paths.REPOSITORY + "/aggregatelogs", "getAggregateRepoLogs", scope=REPO_ADMIN, **COUNT)
 def count_repository(actor: Actor, repository: str) -> dict[str, Any]:
     """How often things happened in a repository, by day and kind."""
-    return _counts(actor, Whose(repository=RepositoryName.parse(repository)))
+    return _counts(actor, LogOwner(repository=RepositoryName.parse(repository)))
 
 
 @operations.get("/api/v1/user/aggregatelogs", "getAggregateUserLogs", scope=USER_ADMIN, **COUNT)
@@ -85,7 +85,7 @@ def count_user(actor: Actor) -> dict[str, Any]:
 @operations.get(paths.ORGANIZATION + "/aggregatelogs", "getAggregateOrgLogs", scope=ORG_ADMIN, **COUNT)
 def count_organization(actor: Actor, orgname: str) -> dict[str, Any]:
     """How often things happened in an organization, by day and kind."""
-    return _counts(actor, Whose(organization=orgname))
+    return _counts(actor, LogOwner(organization=orgname))
 
 
 @operations.get(
@@ -104,7 +104,7 @@ def count_everybody(actor: Actor) -> dict[str, Any]:
 @operations.post(paths.REPOSITORY + "/exportlogs", "exportRepoLogs", scope=REPO_ADMIN, **FILE)
 def export_repository(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, str]:
     """Writes what happened in a repository into a file."""
-    return _export(actor, Whose(repository=RepositoryName.parse(repository)), body)
+    return _export(actor, LogOwner(repository=RepositoryName.parse(repository)), body)
 
 
 @operations.post("/api/v1/user/exportlogs", "exportUserLogs", scope=USER_ADMIN, **FILE)
@@ -116,7 +116,7 @@ def export_user(actor: Actor, body: dict[str, Any]) -> dict[str, str]:
 @operations.post(paths.ORGANIZATION + "/exportlogs", "exportOrgLogs", scope=ORG_ADMIN, **FILE)
 def export_organization(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, str]:
     """Writes what happened in an organization into a file."""
-    return _export(actor, Whose(organization=orgname), body)
+    return _export(actor, LogOwner(organization=orgname), body)
 
 
 @operations.get("/exportedlogs/{export_id}", "getExportedLogs", answers={302: None}, is_internal=True)
@@ -126,7 +126,7 @@ def exported(actor: Actor, export_id: str) -> Reply:
     return empty(302, {"Location": address, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
-def _page(actor: Actor, whose: Whose) -> dict[str, Any]:
+def _page(actor: Actor, whose: LogOwner) -> dict[str, Any]:
     found = services().logs.page(actor, whose, _asked(), request.parameter("next_page"))
     shown = {
         "start_time": date(found.period.start),
@@ -136,21 +136,21 @@ def _page(actor: Actor, whose: Whose) -> dict[str, Any]:
     return shown | ({"next_page": found.following} if found.following else {})
 
 
-def _counts(actor: Actor, whose: Whose) -> dict[str, Any]:
+def _counts(actor: Actor, whose: LogOwner) -> dict[str, Any]:
     return {"aggregated": [count_shape(count) for count in services().logs.counts(actor, whose, _asked())]}
 
 
-def _export(actor: Actor, whose: Whose, body: dict[str, Any]) -> dict[str, str]:
+def _export(actor: Actor, whose: LogOwner, body: dict[str, Any]) -> dict[str, str]:
     told = body.get("callback_url"), body.get("callback_email")
     return {"export_id": services().exports.begin(actor, whose, _asked(), *told)}
 
 
-def _asked() -> Asked:
+def _asked() -> UsageLogQuery:
     start, end = request.parameter("starttime"), request.parameter("endtime")
-    return Asked(start, end, request.parameter("performer") or "", request.parameter("kind") or "")
+    return UsageLogQuery(start, end, request.parameter("performer") or "", request.parameter("kind") or "")
 
 
-def shape(entry: Entry) -> dict[str, Any]:
+def shape(entry: LogEntry) -> dict[str, Any]:
     """A record of the log."""
     shown: dict[str, Any] = {
         "kind": entry.kind,
@@ -168,11 +168,11 @@ def shape(entry: Entry) -> dict[str, Any]:
         }
     if entry.namespace:
         name, kind = entry.namespace
-        word = "org" if kind is Kind.ORGANIZATION else "user"
+        word = "org" if kind is AccountKind.ORGANIZATION else "user"
         shown["namespace"] = {"kind": word, "name": name, "avatar": avatar(name, word)}
     return shown
 
 
-def count_shape(count: Count) -> dict[str, Any]:
+def count_shape(count: DayCount) -> dict[str, Any]:
     """How often something happened on a day."""
     return {"kind": count.kind, "count": count.count, "datetime": date(count.at)}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.domain.errors import NothingThere
+from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_READ
@@ -22,15 +22,15 @@ operations = Operations(__name__, "build")
 )
 def list_builds(actor: Actor, repository: str) -> dict[str, Any]:
     """A repository's builds: none."""
-    services().access.standing(actor, RepositoryName.parse(repository), Role.READ)
+    services().access.require_role(actor, RepositoryName.parse(repository), Role.READ)
     return {"builds": []}
 
 
 @operations.get(paths.REPOSITORY + "/build/{build_uuid}", "getRepoBuild", scope=REPO_READ, answers={404: None})
 def get_build(actor: Actor, repository: str, build_uuid: str) -> None:
     """One of them: not found."""
-    services().access.standing(actor, RepositoryName.parse(repository), Role.READ)
-    raise NothingThere("build", build_uuid)
+    services().access.require_role(actor, RepositoryName.parse(repository), Role.READ)
+    raise ResourceUnknown("build", build_uuid)
 
 
 @operations.get(
@@ -42,5 +42,5 @@ def get_build(actor: Actor, repository: str, build_uuid: str) -> None:
 )
 def list_triggers(actor: Actor, repository: str) -> dict[str, Any]:
     """What begins a repository's builds: nothing."""
-    services().access.standing(actor, RepositoryName.parse(repository), Role.ADMIN)
+    services().access.require_role(actor, RepositoryName.parse(repository), Role.ADMIN)
     return {"triggers": []}

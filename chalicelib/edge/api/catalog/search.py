@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.domain.accounts import Kind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_READ
 from chalicelib.edge import request
@@ -17,7 +17,7 @@ from chalicelib.edge.api.framework.operations import (
     or_null,
 )
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
-from chalicelib.services.catalog.search import PAGE, Entity, Hit
+from chalicelib.services.catalog.search import PAGE, Entity, RepositoryHit
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "search")
@@ -40,7 +40,7 @@ PAGED = an_object(
 # How much each counts beside the others, as in Quay.
 SCORES = {"repository": 4.0, "team": 2.0}
 # Quay's words for what an entity is.
-SHORT = {Kind.ORGANIZATION.value: "org"}
+SHORT = {AccountKind.ORGANIZATION.value: "org"}
 
 
 @operations.get(
@@ -99,7 +99,7 @@ def entities(actor: Actor, prefix: str) -> dict[str, Any]:
     return {"results": [entity_shape(entity) for entity in found]}
 
 
-def hit_shape(hit: Hit) -> dict[str, Any]:
+def hit_shape(hit: RepositoryHit) -> dict[str, Any]:
     """A repository that was found."""
     name = hit.repository.name
     return {
@@ -127,24 +127,24 @@ def named_shape(entity: Entity) -> dict[str, Any]:
         "avatar": avatar(entity.name, kind),
     }
     if entity.organization:
-        shown["organization"] = named_shape(Entity(entity.organization, Kind.ORGANIZATION.value))
+        shown["organization"] = named_shape(Entity(entity.organization, AccountKind.ORGANIZATION.value))
     return shown
 
 
 def _address(entity: Entity) -> str:
     """Where its page is."""
-    if entity.kind == Kind.ORGANIZATION.value:
+    if entity.kind == AccountKind.ORGANIZATION.value:
         return f"/organization/{entity.name}"
     if entity.organization:
         return f"/organization/{entity.organization}/teams/{entity.name}"
-    if entity.kind == Kind.ROBOT.value:
+    if entity.kind == AccountKind.ROBOT.value:
         return f"/user/{entity.name.partition('+')[0]}?tab=robots&showRobot={entity.name}"
     return f"/user/{entity.name}"
 
 
 def entity_shape(entity: Entity) -> dict[str, Any]:
     """Whom something may be given, in Quay's words: a robot is a user that is one."""
-    is_robot = entity.kind == Kind.ROBOT.value
+    is_robot = entity.kind == AccountKind.ROBOT.value
     kind = "user" if is_robot else SHORT.get(entity.kind, entity.kind)
     shown: dict[str, Any] = {
         "name": entity.name,

@@ -9,7 +9,7 @@ from chalicelib.edge import request
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, Parameter, a_list, an_object, text
 from chalicelib.edge.api.registry.repositories import named
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.catalog.repository_listing import Listed
+from chalicelib.services.catalog.repository_listing import ListedRepository
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "user")
@@ -46,7 +46,7 @@ def remove(actor: Actor, repository: str) -> None:
     services().stars.remove(actor, named(repository))
 
 
-def shape(listed: Listed) -> dict[str, Any]:
+def shape(listed: ListedRepository) -> dict[str, Any]:
     """A starred repository."""
     name = listed.repository.name
     told = {"description": listed.description, "is_public": listed.is_public}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.domain.errors import NothingThere
+from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.edge.api.framework.errors import DESCRIPTIONS
 from chalicelib.edge.api.framework.operations import TEXT, Operations, an_object
 from chalicelib.settings import settings
@@ -18,6 +18,6 @@ operations = Operations(__name__, "error")
 def describe(error_type: str) -> dict[str, Any]:
     """What a type of error means."""
     if error_type not in DESCRIPTIONS:
-        raise NothingThere("type of error", error_type)
+        raise ResourceUnknown("type of error", error_type)
     place = f"{settings().url}/api/v1/error/{error_type}"
     return {"type": place, "title": error_type, "description": DESCRIPTIONS[error_type]}

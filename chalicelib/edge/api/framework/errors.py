@@ -24,7 +24,7 @@ TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
     errors.Denied: (403, SCOPE),
     errors.CsrfInvalid: (403, SCOPE),
     errors.TooManyAttempts: (429, "rate_limited"),
-    errors.WrongDoor: (403, SCOPE),
+    errors.WrongEndpoint: (403, SCOPE),
     errors.TooLarge: (413, INVALID),
     # Quay tells what is there already with 400, and its clients look for that.
     errors.Conflict: (400, INVALID),

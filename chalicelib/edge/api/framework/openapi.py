@@ -80,7 +80,7 @@ PLACES = {
 }
 
 
-class Names:
+class SchemaNames:
     """Schemas that stand once in a document, under a name, and are referred to wherever they are used.
 
     They are known by identity: a schema that a module names is the same object wherever it is part of another.
@@ -111,7 +111,7 @@ def document(
     operations: Iterable[Operation], named: Mapping[str, Schema], tags: Mapping[str, str], url: str
 ) -> Document:
     """The whole document. `named` are schemas to be told once, `tags` the headings with what they are about."""
-    names = Names({**named, ERROR: ERROR_SCHEMA})
+    names = SchemaNames({**named, ERROR: ERROR_SCHEMA})
     paths: Document = {}
     told: set[str] = set()
     refusals: set[int] = set()
@@ -134,7 +134,7 @@ def document(
     }
 
 
-def _operation(one: Operation, names: Names) -> Document:
+def _operation(one: Operation, names: SchemaNames) -> Document:
     summary, _, rest = one.about.partition("\n")
     told: Document = {
         "operationId": one.id,
@@ -200,7 +200,7 @@ def security_schemes(url: str) -> Document:
     }
 
 
-def _responses(one: Operation, names: Names) -> Document:
+def _responses(one: Operation, names: SchemaNames) -> Document:
     answers = one.answers or {200: ANYTHING}
     told = {str(status): _response(status, schema, names) for status, schema in answers.items()}
     for status in one.refusals:
@@ -208,7 +208,7 @@ def _responses(one: Operation, names: Names) -> Document:
     return dict(sorted(told.items()))
 
 
-def _response(status: int, schema: Schema | None, names: Names) -> Document:
+def _response(status: int, schema: Schema | None, names: SchemaNames) -> Document:
     told: Document = {"description": STATUSES.get(status) or HTTPStatus(status).phrase}
     if schema is not None:
         kind = schema.get("contentMediaType", JSON)

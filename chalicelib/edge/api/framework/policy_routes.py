@@ -6,12 +6,12 @@ from typing import Any
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.policies import Kind, Policy
+from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_ADMIN, USER_ADMIN
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import TEXT, Operations, Schema, an_object
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.lifecycle.policies import Asked, Holder
+from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.wiring import services
 
 UUID = an_object({"uuid": TEXT})
@@ -19,28 +19,28 @@ ONE = "/{policy_uuid}"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PolicyRoutes:
     """Where policies are: the beginning of its routes, the scope that they ask for, and who holds what is there."""
 
     path: str
     scope: str
     # Called with what the path leaves open.
-    holder: Callable[..., Holder]
+    holder: Callable[..., PolicyHolder]
     # Of the documents: which policies are listed, who has them, and whose tags they are about.
     listed: str
     name: str
     reach: str
 
 
-def _organization(orgname: str) -> Holder:
-    return Holder(organization=orgname)
+def _organization(orgname: str) -> PolicyHolder:
+    return PolicyHolder(organization=orgname)
 
 
-def _repository(repository: str) -> Holder:
-    return Holder(repository=RepositoryName.parse(repository))
+def _repository(repository: str) -> PolicyHolder:
+    return PolicyHolder(repository=RepositoryName.parse(repository))
 
 
-ORGANIZATION = Place(
+ORGANIZATION = PolicyRoutes(
     paths.ORGANIZATION,
     ORG_ADMIN,
     _organization,
@@ -48,7 +48,7 @@ ORGANIZATION = Place(
     "an organization",
     "an organization's repositories",
 )
-REPOSITORY = Place(
+REPOSITORY = PolicyRoutes(
     paths.REPOSITORY,
     REPO_ADMIN,
     _repository,
@@ -56,10 +56,10 @@ REPOSITORY = Place(
     "a repository",
     "a repository",
 )
-MINE = Place(
+MINE = PolicyRoutes(
     "/api/v1/user",
     USER_ADMIN,
-    Holder,
+    PolicyHolder,
     "The policies of one's own namespace.",
     "one's own namespace",
     "one's own repositories",
@@ -67,21 +67,21 @@ MINE = Place(
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class PolicyOperations:
     """How policies of a kind are asked for and shown."""
 
-    kind: Kind
+    kind: PolicyKind
     policy: Schema
     policies: Schema
     give: Schema
-    asked: Callable[[Mapping[str, Any]], Asked]
+    asked: Callable[[Mapping[str, Any]], PolicyRequest]
     shape: Callable[[Policy], dict[str, Any]]
     # Of the documents: what a policy does from now on to the tags of a place, and what stays so after it.
     does: str
     stays: str
 
 
-def declare(operations: Operations, manner: Manner, place: Place, path: str, word: str) -> None:
+def declare(operations: Operations, manner: PolicyOperations, place: PolicyRoutes, path: str, word: str) -> None:
     """The routes of a kind of policies at a place, below a path; `word` is what Quay calls them in operations."""
     scope, holder, below = place.scope, place.holder, place.path + path
 

@@ -8,7 +8,7 @@ from chalicelib.domain.scopes import OFFERED, ORG_ADMIN, USER_ADMIN
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import TEXT, Operations, a_list, an_object, or_null, text
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar, iso
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "applications")
@@ -167,9 +167,9 @@ def revoke_authorization(actor: Actor, access_token_uuid: str) -> None:
     services().authorizations.revoke_of_user(actor, access_token_uuid)
 
 
-def _fields(body: dict[str, Any]) -> Fields:
+def _fields(body: dict[str, Any]) -> ApplicationFields:
     names = ("name", "redirect_uri", "application_uri", "description", "avatar_email")
-    return Fields(**{name: body[name] for name in names if name in body})
+    return ApplicationFields(**{name: body[name] for name in names if name in body})
 
 
 def public(application: Application) -> dict[str, Any]:

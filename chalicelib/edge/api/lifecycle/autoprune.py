@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.policies import Kind, Policy
+from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.edge.api.framework import policy_routes
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, a_list, an_object, or_null, text
-from chalicelib.services.lifecycle.policies import Asked
+from chalicelib.services.lifecycle.policies import PolicyRequest
 
 operations = Operations(__name__, "autoprune")
 
@@ -30,10 +30,10 @@ PLACES = (
 LONGEST = 12
 
 
-def asked(body: Mapping[str, Any]) -> Asked:
+def asked(body: Mapping[str, Any]) -> PolicyRequest:
     """What a body asks for."""
     matches = body.get("tagPatternMatches")
-    return Asked(body.get("tagPattern"), matches is not False, body["method"], body["value"])
+    return PolicyRequest(body.get("tagPattern"), matches is not False, body["method"], body["value"])
 
 
 def shape(policy: Policy) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def shape(policy: Policy) -> dict[str, Any]:
     }
 
 
-_MANNER = policy_routes.Manner(
-    Kind.PRUNE,
+_MANNER = policy_routes.PolicyOperations(
+    PolicyKind.PRUNE,
     POLICY,
     POLICIES,
     GIVE,

@@ -20,7 +20,7 @@ from chalicelib.edge.api.framework.operations import (
 )
 from chalicelib.edge.api.framework.shapes import date
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.lifecycle.images import Shown, Tagged
+from chalicelib.services.lifecycle.images import ImageView, ManifestView
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "image")
@@ -65,7 +65,7 @@ def image(actor: Actor, repository: str, image_id: str) -> Reply:
     return as_json(shape(shown), headers=DEPRECATED)
 
 
-def _tagged(one: Tagged) -> dict[str, Any]:
+def _tagged(one: ImageView) -> dict[str, Any]:
     """In a list nothing is told but what tags say."""
     return {
         "id": one.digest.hex,
@@ -80,7 +80,7 @@ def _tagged(one: Tagged) -> dict[str, Any]:
     }
 
 
-def shape(shown: Shown) -> dict[str, Any]:
+def shape(shown: ManifestView) -> dict[str, Any]:
     """An image as its last step made it."""
     last = shown.image.layers[-1] if shown.image.layers else None
     created_at = shown.row.pushed_at if shown.image.created_at is None else shown.image.created_at

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.policies import Kind, Policy
+from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.edge.api.framework import policy_routes
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, a_list, an_object, or_null, text
-from chalicelib.services.lifecycle.policies import Asked
+from chalicelib.services.lifecycle.policies import PolicyRequest
 
 operations = Operations(__name__, "immutability")
 
@@ -19,9 +19,9 @@ GIVE = an_object(
 PATH = "/immutabilitypolicy"
 
 
-def asked(body: Mapping[str, Any]) -> Asked:
+def asked(body: Mapping[str, Any]) -> PolicyRequest:
     """What a body asks for."""
-    return Asked(body["tagPattern"], body.get("tagPatternMatches") is not False)
+    return PolicyRequest(body["tagPattern"], body.get("tagPatternMatches") is not False)
 
 
 def shape(policy: Policy) -> dict[str, Any]:
@@ -33,8 +33,8 @@ def shape(policy: Policy) -> dict[str, Any]:
     }
 
 
-_MANNER = policy_routes.Manner(
-    Kind.IMMUTABILITY,
+_MANNER = policy_routes.PolicyOperations(
+    PolicyKind.IMMUTABILITY,
     POLICY,
     POLICIES,
     GIVE,

@@ -8,7 +8,7 @@ from chalicelib.domain.scopes import REPO_ADMIN
 from chalicelib.edge import request
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, Parameter, a_list, an_object, text
 from chalicelib.edge.api.framework.shapes import date
-from chalicelib.services.lifecycle.repository_deletion import Deleted
+from chalicelib.services.lifecycle.repository_deletion import DeletedRepository
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "repository")
@@ -59,7 +59,7 @@ def restore(actor: Actor, repository_id: str, body: dict[str, Any]) -> dict[str,
     return {"namespace": name.namespace, "name": name.repository}
 
 
-def shape(deleted: Deleted) -> dict[str, Any]:
+def shape(deleted: DeletedRepository) -> dict[str, Any]:
     """A deleted repository."""
     return {
         "id": deleted.id,

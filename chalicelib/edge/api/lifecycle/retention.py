@@ -20,9 +20,9 @@ from chalicelib.edge.api.framework.operations import (
 )
 from chalicelib.edge.api.framework.shapes import date
 from chalicelib.edge.api.lifecycle import autoprune
-from chalicelib.services.lifecycle.policies import Asked, Holder
-from chalicelib.services.lifecycle.reclaimable import Lost
-from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, Fate, Preview
+from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
+from chalicelib.services.lifecycle.reclaimable import ReclaimableManifest
+from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePreview, TagRetention
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "fate")
@@ -89,7 +89,7 @@ def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
     return shape(services().fates.of(actor, RepositoryName.parse(repository), tag, after))
 
 
-def _declare_preview(place: policy_routes.Place, word: str) -> None:
+def _declare_preview(place: policy_routes.PolicyRoutes, word: str) -> None:
     @operations.get(
         place.path + autoprune.PATH + "/preview",
         f"preview{word}AutoPrunePolicy",
@@ -106,9 +106,9 @@ for _place, _word in autoprune.PLACES:
     _declare_preview(_place, _word)
 
 
-def _previewed(actor: Actor, holder: Holder) -> dict[str, Any]:
+def _previewed(actor: Actor, holder: PolicyHolder) -> dict[str, Any]:
     value = request.parameter("value") or ""
-    asked = Asked(
+    asked = PolicyRequest(
         request.parameter("tagPattern"),
         request.flag("tagPatternMatches", True),
         request.parameter("method") or "",
@@ -117,7 +117,7 @@ def _previewed(actor: Actor, holder: Holder) -> dict[str, Any]:
     return _preview(services().fates.preview(actor, holder, asked, request.parameter("next_page") or ""))
 
 
-def shape(fate: Fate) -> dict[str, Any]:
+def shape(fate: TagRetention) -> dict[str, Any]:
     """The fate of a tag."""
     tag, loss = fate.tag, fate.loss
     shown: dict[str, Any] = {
@@ -145,11 +145,11 @@ def shape(fate: Fate) -> dict[str, Any]:
     return shown | ({"next_page": loss.following} if loss.following else {})
 
 
-def _lost(one: Lost) -> dict[str, Any]:
+def _lost(one: ReclaimableManifest) -> dict[str, Any]:
     return {"digest": str(one.digest), "size": one.size}
 
 
-def _preview(found: Preview) -> dict[str, Any]:
+def _preview(found: PrunePreview) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "tags": [
             {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.domain.images import Layer
-from chalicelib.domain.labels import LONGEST_KEY, LONGEST_VALUE, MEDIA_TYPES, Label, Wish
+from chalicelib.domain.labels import LONGEST_KEY, LONGEST_VALUE, MEDIA_TYPES, Label, NewLabel
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_READ, REPO_WRITE
@@ -22,7 +22,7 @@ from chalicelib.edge.api.framework.operations import (
 )
 from chalicelib.edge.api.framework.shapes import date
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.lifecycle.images import Shown
+from chalicelib.services.lifecycle.images import ManifestView
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "manifest")
@@ -95,7 +95,7 @@ def add(actor: Actor, repository: str, digest: str, body: dict[str, Any]) -> Rep
     `quay.expires-after` gives each tag that names the manifest the end that lies so long behind its beginning.
     """
     name = RepositoryName.parse(repository)
-    label = services().labels.add(actor, name, digest, Wish(body["key"], body["value"], body["media_type"]))
+    label = services().labels.add(actor, name, digest, NewLabel(body["key"], body["value"], body["media_type"]))
     place = LABELS.format(repository=name, digest=digest) + f"/{label.id}"
     return as_json({"label": _label(label)}, 201, {"Location": place})
 
@@ -112,7 +112,7 @@ def delete(actor: Actor, repository: str, digest: str, labelid: str) -> None:
     services().labels.delete(actor, RepositoryName.parse(repository), digest, labelid)
 
 
-def shape(shown: Shown) -> dict[str, Any]:
+def shape(shown: ManifestView) -> dict[str, Any]:
     """A manifest with its layers, of which an index has none."""
     config = shown.manifest.config
     layers = [_layer(number, layer) for number, layer in enumerate(shown.image.layers)]

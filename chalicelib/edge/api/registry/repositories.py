@@ -24,9 +24,9 @@ from chalicelib.edge.api.framework.operations import (
 )
 from chalicelib.edge.api.framework.shapes import date
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.catalog.repository_details import Overview, Tag
-from chalicelib.services.catalog.repository_listing import Asked, Listed
-from chalicelib.services.registry.repositories import Wish
+from chalicelib.services.catalog.repository_details import RepositoryView, TagView
+from chalicelib.services.catalog.repository_listing import ListedRepository, RepositoryQuery
+from chalicelib.services.registry.repositories import NewRepository
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "repository")
@@ -83,7 +83,7 @@ def _flag(name: str, about: str) -> Parameter:
 def create(actor: Actor, body: dict[str, Any]) -> Reply:
     """Makes a repository."""
     name = RepositoryName.within(body.get("namespace", actor.name), body["repository"])
-    services().repositories.create(actor, Wish(name, Visibility(body["visibility"]), body["description"]))
+    services().repositories.create(actor, NewRepository(name, Visibility(body["visibility"]), body["description"]))
     return as_json({"namespace": name.namespace, "name": name.repository, "kind": KIND}, 201)
 
 
@@ -104,7 +104,7 @@ def create(actor: Actor, body: dict[str, Any]) -> Reply:
 )
 def list_repositories(actor: Actor) -> dict[str, Any]:
     """Repositories that one may see, a hundred a page."""
-    asked = Asked(request.parameter("namespace") or "", *map(request.flag, FLAGS))
+    asked = RepositoryQuery(request.parameter("namespace") or "", *map(request.flag, FLAGS))
     page = services().listings.page(actor, asked, request.parameter("next_page"))
     shown = {"repositories": [listed_shape(listed, asked) for listed in page.repositories]}
     return shown | ({"next_page": page.following} if page.following else {})
@@ -175,7 +175,7 @@ def named(text: str) -> RepositoryName:
     return RepositoryName.parse(text)
 
 
-def listed_shape(listed: Listed, asked: Asked) -> dict[str, Any]:
+def listed_shape(listed: ListedRepository, asked: RepositoryQuery) -> dict[str, Any]:
     """A repository in a list."""
     name = listed.repository.name
     shown: dict[str, Any] = {
@@ -195,16 +195,16 @@ def listed_shape(listed: Listed, asked: Asked) -> dict[str, Any]:
     return shown
 
 
-def shape(found: Overview) -> dict[str, Any]:
+def shape(found: RepositoryView) -> dict[str, Any]:
     """A repository with all that was asked for."""
-    name, row = found.standing.repository.name, found.standing.row
+    name, row = found.repository_access.repository.name, found.repository_access.row
     shown = {
         "namespace": name.namespace,
         "name": name.repository,
         "kind": KIND,
         "description": row.description,
         "is_public": row.is_public,
-        "is_organization": found.standing.place.is_organization,
+        "is_organization": found.repository_access.place.is_organization,
         "is_starred": found.is_starred,
         "status_token": "" if row.is_public else row.status_token or "",
         "trust_enabled": False,
@@ -222,7 +222,7 @@ def shape(found: Overview) -> dict[str, Any]:
     return shown
 
 
-def tag_shape(tag: Tag) -> dict[str, Any]:
+def tag_shape(tag: TagView) -> dict[str, Any]:
     """A tag beside its repository."""
     ends = {} if tag.expires_at is None else {"expiration": date(tag.expires_at)}
     told = {"size": tag.size, "last_modified": date(tag.started_at), "manifest_digest": str(tag.digest)}

@@ -23,7 +23,7 @@ from chalicelib.edge.api.framework.operations import (
 )
 from chalicelib.edge.api.framework.shapes import date
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.lifecycle.tag_history import Asked, Life
+from chalicelib.services.lifecycle.tag_history import TagHistoryQuery, TagLife
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "tag")
@@ -87,7 +87,7 @@ def list_tags(actor: Actor, repository: str) -> dict[str, Any]:
     limit = min(max(_number("limit", 50, LIMIT), 1), LARGEST_PAGE)
     page = max(_number("page", 1, "Page index for the results. Default 1."), 1)
     chosen = request.parameter("filter_tag_name")
-    asked = Asked(
+    asked = TagHistoryQuery(
         limit,
         (page - 1) * limit,
         request.parameter("next_page") or "",
@@ -157,7 +157,7 @@ def _number(name: str, otherwise: int, why: str) -> int:
         raise FieldInvalid(name, why) from None
 
 
-def shape(life: Life) -> dict[str, Any]:
+def shape(life: TagLife) -> dict[str, Any]:
     """One life of a tag. `image_id` is what Quay's older clients ask for scans with."""
     shown: dict[str, Any] = {
         "name": life.name,

@@ -110,8 +110,8 @@ def test_a_team_is_removed_and_the_last_of_owners_is_not(alice: Visitor) -> None
         400,
         "Deleting team 'owners' would remove admin ability for user 'alice' in organization 'acme'",
     )
-    oneself = alice.delete("/organization/acme/team/owners/members/alice")
-    assert (oneself.status, oneself.json()["message"]) == (
+    require_user = alice.delete("/organization/acme/team/owners/members/alice")
+    assert (require_user.status, require_user.json()["message"]) == (
         400,
         "User cannot remove themselves from their only admin team.",
     )

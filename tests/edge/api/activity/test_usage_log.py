@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import ulid
-from chalicelib.storage.activity.usage_log import UsageStore
+from chalicelib.storage.activity.usage_log import UsageLogStore
 from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 from tests.support.builders import a_push, an_organization
@@ -21,7 +21,7 @@ EXPORTS = [f"{owner}/exportlogs" for owner in OWNERS[:-1]]
 def _happened(door: Door) -> None:
     acme, now = an_organization(door.house), door.house.clock()
     a_push(door.house, "v1")
-    UsageStore(10**6).write_pulls(
+    UsageLogStore(10**6).write_pulls(
         [Event(ulid(now), now, PULL, acme, None, "acme+ci", "10.0.0.1", {"reference": "v1"}) for _ in range(45)]
     )
 

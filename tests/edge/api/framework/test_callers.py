@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 from tests.support.builders import an_organization
@@ -14,7 +14,7 @@ from tests.support.builders import an_organization
 def token(door: Door) -> str:
     an_organization(door.house)
     admin = door.house.signed_in("admin")
-    made = door.house.services.applications.create(admin, "acme", Fields("bot"))
+    made = door.house.services.applications.create(admin, "acme", ApplicationFields("bot"))
     return (
         door.house.services.authorizations.create(admin, "acme", made.client_id, "ci", "user:admin", None).secret or ""
     )

@@ -30,7 +30,7 @@ def test_every_type_of_error_is_described() -> None:
         (errors.Unauthenticated("Requires authentication"), 401, "invalid_token", "Requires authentication"),
         (errors.FreshLoginRequired(), 401, "fresh_login_required", "The action requires a fresh login to succeed."),
         (errors.NameUnknown("a/b"), 404, "not_found", "Not Found"),
-        (errors.NothingThere("team", "x"), 404, "not_found", "Not Found"),
+        (errors.ResourceUnknown("team", "x"), 404, "not_found", "Not Found"),
         (errors.BodyUnreadable("no", 415), 415, "invalid_request", "no"),
         (errors.TooManyAttempts(7), 429, "rate_limited", "Too many attempts: try again in 7 seconds"),
     ],

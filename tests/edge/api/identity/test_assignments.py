@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from chalicelib.services.identity.applications import Fields
+from chalicelib.services.identity.applications import ApplicationFields
 from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 from tests.support.builders import an_organization
@@ -17,7 +17,7 @@ LOCAL = "http://registry.test/oauth/localapp"
 @pytest.fixture
 def asked(door: Door) -> dict[str, str]:
     an_organization(door.house)
-    made = door.house.services.applications.create(door.house.signed_in("admin"), "acme", Fields("bot"))
+    made = door.house.services.applications.create(door.house.signed_in("admin"), "acme", ApplicationFields("bot"))
     return {"client_id": made.client_id, "redirect_uri": LOCAL, "scope": "repo:read"}
 
 
