@@ -103,6 +103,11 @@ class Settings:
         return self.grant_s + self.upload_s + self.lease_s
 
     @property
+    def drained_s(self) -> int:
+        """Seconds after a deletion at which no token of before it works, and no lease of before it holds."""
+        return self.token_s + self.lease_s
+
+    @property
     def service(self) -> str:
         """The registry's host and port: audience of tokens, `service` of challenges."""
         return self.url.partition("//")[2]

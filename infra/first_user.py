@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
     os.environ["AWS_DEFAULT_REGION"] = asked.table.split(":")[3]
     chosen = Settings(table=asked.table.rpartition("/")[2], secrets=asked.keys)
     try:
-        made = make_first_user(Services(chosen).accounts, os.environ | {"CLOUDBERTH_ADMIN": asked.name})
+        made = make_first_user(Services(chosen).accounts.accounts, os.environ | {"CLOUDBERTH_ADMIN": asked.name})
     except RegistryError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""What every test may ask for: a stack of processes, a house over a fresh table, and nothing outside this machine."""
+"""What every test may ask for: a stack of processes, a backend over a fresh table, and nothing outside this machine."""
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.backends import House, backing
+from tests.support.backends import Backend, backing
 from tests.support.stack import Stack
 
 
@@ -21,29 +21,29 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mapping[str, str], Path]]:
-    """DynamoDB and S3 for the houses of a test process: the environment that leads there, and a directory."""
+    """DynamoDB and S3 for the backends of a test process: the environment that leads there, and a directory."""
     data = tmp_path_factory.mktemp("aws")
     with backing(data) as environment:
         yield environment, data
 
 
 @pytest.fixture
-def new_house(aws: tuple[Mapping[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., House]:
-    """Builds a house with settings of its own."""
+def new_backend(aws: tuple[Mapping[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Backend]:
+    """Builds a backend with settings of its own."""
     environment, data = aws
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    def build(**settings: Any) -> House:
-        return House(environment, data, **settings)
+    def build(**settings: Any) -> Backend:
+        return Backend(environment, data, **settings)
 
     return build
 
 
 @pytest.fixture
-def house(new_house: Callable[..., House]) -> House:
-    """A house with the default settings."""
-    return new_house()
+def backend(new_backend: Callable[..., Backend]) -> Backend:
+    """A backend with the default settings."""
+    return new_backend()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ def check_origin(request: Request | None) -> None:
     if not settings().origin:
         return
     shown = ((request.headers.get("origin-secret") if request else None) or "").encode("utf-8", "replace")
-    if not any(hmac.compare_digest(secret.encode(), shown) for secret in services().secrets.origin):
+    if not any(hmac.compare_digest(secret.encode(), shown) for secret in services().stores.secrets.origin):
         raise WrongEndpoint(settings().url)
 
 

@@ -33,7 +33,7 @@ def actor() -> Actor:
         return replace(ANONYMOUS, address=address, agent=agent())
     if scheme.lower() != "bearer":
         raise Unauthenticated("this needs a bearer token: the challenge says where to get one")
-    return replace(services().tokens.believe(token.strip()), address=address, agent=agent())
+    return replace(services().identity.tokens.believe(token.strip()), address=address, agent=agent())
 
 
 def agent() -> str:

@@ -50,32 +50,34 @@ def _parser() -> argparse.ArgumentParser:
 CHOICES = {"role": [role.value for role in Role], "visibility": [visibility.value for visibility in Visibility]}
 
 
-def _user(house: Services, arguments: argparse.Namespace) -> str:
-    return house.accounts.create_user(arguments.name, arguments.password).id
+def _user(container: Services, arguments: argparse.Namespace) -> str:
+    return container.accounts.accounts.create_user(arguments.name, arguments.password).id
 
 
-def _robot(house: Services, arguments: argparse.Namespace) -> str:
-    owner = house.accounts.find(arguments.namespace)
+def _robot(container: Services, arguments: argparse.Namespace) -> str:
+    owner = container.accounts.accounts.find(arguments.namespace)
     name = RobotName.parse(f"{arguments.namespace}+{arguments.name}")
-    return house.robots.create(Actor(owner.id, owner.name), name).token or ""
+    return container.accounts.robots.create(Actor(owner.id, owner.name), name).token or ""
 
 
-def _grant(house: Services, arguments: argparse.Namespace) -> str:
+def _grant(container: Services, arguments: argparse.Namespace) -> str:
     name = RepositoryName.parse(arguments.repository)
-    given = house.permissions.put(_owner(house, name), name, USER, arguments.account, Role(arguments.role))
+    given = container.accounts.permissions.put(
+        _owner(container, name), name, USER, arguments.account, Role(arguments.role)
+    )
     return f"{given.name} has {given.role.value} on {name}"
 
 
-def _visibility(house: Services, arguments: argparse.Namespace) -> str:
+def _visibility(container: Services, arguments: argparse.Namespace) -> str:
     name = RepositoryName.parse(arguments.repository)
-    house.repositories.change_visibility(_owner(house, name), name, Visibility(arguments.visibility))
+    container.registry.repositories.change_visibility(_owner(container, name), name, Visibility(arguments.visibility))
     return f"{name} is {arguments.visibility}"
 
 
-def _owner(house: Services, name: RepositoryName) -> Actor:
+def _owner(container: Services, name: RepositoryName) -> Actor:
     """The owner of a repository's namespace, in whose name the operator of the stack acts."""
-    owner = house.accounts.find(name.namespace)
-    grant = house.access.walk(owner, name)
+    owner = container.accounts.accounts.find(name.namespace)
+    grant = container.security.access.walk(owner, name)
     if grant.repository_id is None:
         raise NameUnknown(str(name))
     return Actor(owner.id, owner.name, grants={str(name): grant})

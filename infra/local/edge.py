@@ -25,7 +25,7 @@ class Edge:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._keys = list(services.secrets.upload)
+        self._keys = list(services.stores.secrets.upload)
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -62,7 +62,7 @@ class Edge:
 
     async def _put(self, token: UploadToken, digest: Digest, size: int, receive: Receive) -> int:
         s3_key = bucket_keys.edge_prefix(token.repository_id, digest) + token.upload_id
-        address = self._services.objects.address("put_object", s3_key, 60, ChecksumSHA256=digest.base64)
+        address = self._services.stores.objects.address("put_object", s3_key, 60, ChecksumSHA256=digest.base64)
         headers = {"Content-Length": str(size), "x-amz-checksum-sha256": digest.base64}
         async with self.session.put(address, data=_whole(receive), headers=headers) as answer:
             await answer.read()
@@ -76,7 +76,7 @@ class Edge:
         except RouteUnknown as error:
             return await refuse(send, 404, "BLOB_UNKNOWN", str(error))
         operation = "head_object" if method == "HEAD" else "get_object"
-        address = self._services.objects.address(operation, download.s3_key, 60)
+        address = self._services.stores.objects.address(operation, download.s3_key, 60)
         wanted = header(scope, b"range")
         async with self.session.request(method, address, headers={"Range": wanted} if wanted else {}) as answer:
             headers = [(name.encode(), answer.headers[name].encode()) for name in PASSED_ON if name in answer.headers]

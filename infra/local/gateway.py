@@ -32,11 +32,11 @@ log = logging.getLogger("gateway")
 class Gateway:
     """An ASGI application in front of the chalice app."""
 
-    def __init__(self, house: Services) -> None:
-        self._house = house
-        self._edge = Edge(house)
-        port = house.settings.url.rpartition(":")[2]
-        self._relaying = Relaying(f"http://127.0.0.1:{port}", house.secrets.relay)
+    def __init__(self, container: Services) -> None:
+        self._container = container
+        self._edge = Edge(container)
+        port = container.settings.url.rpartition(":")[2]
+        self._relaying = Relaying(f"http://127.0.0.1:{port}", container.stores.secrets.relay)
         self._readers, self._writers = ThreadPoolExecutor(READERS, "read"), ThreadPoolExecutor(WRITERS, "write")
         self._heavy = asyncio.Semaphore(HEAVY_PLACES)
 
@@ -54,7 +54,7 @@ class Gateway:
         while (await receive())["type"] != "lifespan.shutdown":
             await send({"type": "lifespan.startup.complete"})
         await self._edge.close()
-        self._house.usage.flush()
+        self._container.activity.usage_log.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,12 +122,12 @@ def main() -> None:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     # docker and skopeo try TLS first, which uvicorn warns of as an invalid request.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    house = services()
+    container = services()
     # Both clients before the first request: threads that come together would each make their own.
-    house.accounts.has_first_user()
-    house.objects.exists("none")
+    container.accounts.accounts.has_first_user()
+    container.stores.objects.exists("none")
     config = uvicorn.Config(
-        Gateway(house),
+        Gateway(container),
         loop="uvloop",
         http="httptools",
         access_log=False,

@@ -25,7 +25,7 @@ def main() -> int:
         session = get_session()
         make_table(chosen.table, session.create_client("dynamodb"))
         make_bucket(chosen.bucket, session.create_client("s3"))
-        print(json.dumps(make_first_user(services().accounts, os.environ)))
+        print(json.dumps(make_first_user(services().accounts.accounts, os.environ)))
     except RegistryError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,15 +7,15 @@ import pytest
 
 from tests.api.worlds import World
 from tests.support.app_client import opened
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 
 @pytest.fixture(scope="module")
 def world(aws: tuple[Mapping[str, str], Path]) -> Iterator[World]:
-    """A house with people, an organization, and one of everything that a path may name."""
+    """A backend with people, an organization, and one of everything that a path may name."""
     environment, data = aws
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        with opened(House(environment, data), patch) as door:
+        with opened(Backend(environment, data), patch) as door:
             yield World(door)

@@ -35,28 +35,30 @@ def an_organization(world: World, _: str) -> dict[str, str]:
 
 def a_team(world: World, _: str) -> dict[str, str]:
     """With nobody in it, and a role on the repository."""
-    team, owner, services = world.fresh_name, world.actor("owner"), world.house.services
-    services.teams.put(owner, "acme", team, TeamRole.MEMBER, "")
-    services.permissions.put(owner, RepositoryName.parse("acme/app"), TEAM, team, Role.READ)
+    team, owner, services = world.fresh_name, world.actor("owner"), world.backend.services
+    services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, "")
+    services.accounts.permissions.put(owner, RepositoryName.parse("acme/app"), TEAM, team, Role.READ)
     return {"teamname": team}
 
 
 def a_team_of_the_reader(world: World, who: str) -> dict[str, str]:
     places = a_team(world, who)
-    world.house.services.teams.add_member(world.actor("owner"), "acme", places["teamname"], "reader")
+    world.backend.services.accounts.teams.add_member(world.actor("owner"), "acme", places["teamname"], "reader")
     return places
 
 
 def a_role_of_the_reader(world: World, _: str) -> dict[str, str]:
     name = RepositoryName.parse("acme/app")
-    world.house.services.permissions.put(world.actor("owner"), name, "user", "reader", Role.READ)
+    world.backend.services.accounts.permissions.put(world.actor("owner"), name, "user", "reader", Role.READ)
     return {"username": "reader"}
 
 
 def a_prototype(world: World, _: str) -> dict[str, str]:
     """In an organization of its own: one has so many at most."""
     name = world.bare_organization(world.fresh_name)
-    made = world.house.services.prototypes.create(world.actor("owner"), name, Wish(Role.READ, "user", "reader"))
+    made = world.backend.services.accounts.prototypes.create(
+        world.actor("owner"), name, Wish(Role.READ, "user", "reader")
+    )
     return {"orgname": name, "prototypeid": made.uuid}
 
 
@@ -95,20 +97,20 @@ def a_message(world: World, _: str) -> dict[str, str]:
 
 def a_user(world: World, _: str) -> dict[str, str]:
     name = world.fresh_name
-    world.house.user(name)
+    world.backend.user(name)
     return {"username": name}
 
 
 def my_offer(world: World, who: str) -> dict[str, str]:
     asked = {"client_id": world.tool, "redirect_uri": LOCAL, "scope": "repo:read", "response_type": "token"}
-    world.house.services.assignments.assign(world.actor("admin"), asked, who)
-    found = world.house.services.assignments.of_oneself(world.actor(who))
+    world.backend.services.identity.assignments.assign(world.actor("admin"), asked, who)
+    found = world.backend.services.identity.assignments.of_oneself(world.actor(who))
     return {"assigned_authorization_uuid": found[0].uuid}
 
 
 def my_notice(world: World, who: str) -> dict[str, str]:
-    account, transaction, notices = world.house.account(who), Transaction(), UserNotificationStore()
-    notices.add(transaction, account.id, "hello", {}, world.house.clock())
+    account, transaction, notices = world.backend.account(who), Transaction(), UserNotificationStore()
+    notices.add(transaction, account.id, "hello", {}, world.backend.clock())
     transaction.commit()
     return {"uuid": notices.of_user(account.id)[0].uuid}
 
@@ -126,13 +128,13 @@ def no_quota(world: World, _: str) -> dict[str, str]:
 
 def a_users_quota(world: World, _: str) -> dict[str, str]:
     name = world.fresh_name
-    world.house.user(name)
+    world.backend.user(name)
     return {"namespace": name} | world.quota(name, AccountKind.USER)
 
 
 def no_users_quota(world: World, _: str) -> dict[str, str]:
     name = world.fresh_name
-    world.house.user(name)
+    world.backend.user(name)
     return {"namespace": name}
 
 
@@ -143,34 +145,40 @@ def the_owners_quota(world: World, _: str) -> dict[str, str]:
 def a_deleted_repository(world: World, _: str) -> dict[str, str]:
     """One that was the owner's organization's."""
     name = RepositoryName.parse(world.repository(f"acme/{world.fresh_name}"))
-    world.house.services.repositories.delete(world.actor("owner"), name)
-    return {"repository_id": world.house.services.deletions.of_namespace(world.actor("owner"), "acme")[0].id}
+    world.backend.services.registry.repositories.delete(world.actor("owner"), name)
+    return {
+        "repository_id": world.backend.services.lifecycle.repository_deletion.of_namespace(
+            world.actor("owner"), "acme"
+        )[0].id
+    }
 
 
 def a_tag(world: World, _: str) -> dict[str, str]:
     """Of a manifest of its own, whose digest bodies name."""
     name, manifest, repository = world.fresh_name, a_manifest(), world.repository(f"acme/{world.fresh_name}")
-    pusher = someone(world.house, "owner", repository)
-    world.house.services.manifests.push(pusher, RepositoryName.parse(repository), manifest, [name])
+    pusher = someone(world.backend, "owner", repository)
+    world.backend.services.registry.manifests.push(pusher, RepositoryName.parse(repository), manifest, [name])
     world.places["digest"] = str(manifest.digest)
     return {"repository": repository, "tag": name}
 
 
 def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
     """The same in what is private and in what is public: by its digest, by the id of old, and with what it says."""
-    manifest, services = a_manifest(), world.house.services
+    manifest, services = a_manifest(), world.backend.services
     for name in ("acme/app", "acme/public"):
-        services.repositories.change_mode(world.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
-        services.manifests.push(someone(world.house, "owner", name), RepositoryName.parse(name), manifest, ["same"])
+        services.registry.repositories.change_mode(world.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
+        services.registry.manifests.push(
+            someone(world.backend, "owner", name), RepositoryName.parse(name), manifest, ["same"]
+        )
     digest = str(manifest.digest)
-    label = services.labels.all(world.actor("owner"), RepositoryName.parse("acme/app"), digest)[0]
+    label = services.lifecycle.labels.all(world.actor("owner"), RepositoryName.parse("acme/app"), digest)[0]
     return {"digest": digest, "image_id": manifest.digest.hex, "labelid": label.id}
 
 
 def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
     """With a label that was added to it."""
     repository = a_tag(world, who)["repository"]
-    digest, labels = world.places["digest"], world.house.services.labels
+    digest, labels = world.places["digest"], world.backend.services.lifecycle.labels
     label = labels.add(world.actor("owner"), RepositoryName.parse(repository), digest, Label("team", "web"))
     return {"repository": repository, "digest": digest, "labelid": label.id}
 
@@ -188,7 +196,7 @@ def a_policy_of(holder: Callable[[World, str], PolicyHolder], asked: Callable[[s
 
     def made(world: World, who: str) -> dict[str, str]:
         maker = who if holder(world, who) == PolicyHolder() else "owner"
-        policies = world.house.services.policies
+        policies = world.backend.services.lifecycle.policies
         kept = policies.list(world.actor(maker), holder(world, who), asked("x").kind)
         for policy in kept[:-3]:
             policies.delete(world.actor(maker), holder(world, who), policy.kind, policy.uuid)

@@ -32,14 +32,14 @@ class World:
     """
 
     def __init__(self, door: Door) -> None:
-        self.door, self.house = door, door.house
+        self.door, self.backend = door, door.backend
         self._numbers = count(1)
         for name in PEOPLE[:-1]:
-            self.house.user(name)
-        services, admin = self.house.services, self.actor("admin")
-        services.organizations.create(admin, "tools")
-        services.teams.add_member(admin, "tools", "owners", "owner")
-        self.tool = services.applications.create(admin, "tools", ApplicationFields("tool")).client_id
+            self.backend.user(name)
+        services, admin = self.backend.services, self.actor("admin")
+        services.accounts.organizations.create(admin, "tools")
+        services.accounts.teams.add_member(admin, "tools", "owners", "owner")
+        self.tool = services.identity.applications.create(admin, "tools", ApplicationFields("tool")).client_id
         self.places = self.organization("acme")
         self.repository("acme/public", Visibility.PUBLIC)
         self.own_quota = self.quota("owner", AccountKind.USER)
@@ -51,59 +51,61 @@ class World:
 
     def actor(self, name: str) -> Actor:
         """Somebody as the services see them."""
-        return self.house.signed_in(name)
+        return self.backend.signed_in(name)
 
     def person(self) -> str:
         """A user who has nothing; their name."""
-        return self.house.user(self.fresh_name).name
+        return self.backend.user(self.fresh_name).name
 
     def organization(self, name: str = "") -> dict[str, str]:
         """An organization with one of everything, its name unless one is given a fresh one; what paths call it all."""
-        name, owner, services = name or self.fresh_name, self.actor("owner"), self.house.services
+        name, owner, services = name or self.fresh_name, self.actor("owner"), self.backend.services
         self.bare_organization(name)
         for member, (team, role, _) in TEAMS.items():
-            services.teams.put(owner, name, team, role, "")
-            services.teams.add_member(owner, name, team, member)
+            services.accounts.teams.put(owner, name, team, role, "")
+            services.accounts.teams.add_member(owner, name, team, member)
         places = {"orgname": name, "namespace": name, "username": self.person(), "teamname": "readers"}
         places |= {"repository": self.repository(f"{name}/app"), "membername": "reader"}
         return places | self.robot(name) | self.application(name) | self.quota(name)
 
     def bare_organization(self, name: str) -> str:
         """An organization of the owner, and nothing in it; its name."""
-        self.house.services.organizations.create(self.actor("owner"), name)
+        self.backend.services.accounts.organizations.create(self.actor("owner"), name)
         return name
 
     def robot(self, namespace: str) -> dict[str, str]:
         """A robot of the organization or of somebody; its token is the `robot_token` of the last one made."""
         who = namespace if namespace in PEOPLE else "owner"
-        made = self.house.services.robots.create(self.actor(who), RobotName.parse(f"{namespace}+{self.fresh_name}"))
+        made = self.backend.services.accounts.robots.create(
+            self.actor(who), RobotName.parse(f"{namespace}+{self.fresh_name}")
+        )
         self.robot_token = made.token or ""
         return {"robot_shortname": made.name.robot}
 
     def repository(self, name: str, visibility: Visibility = Visibility.PRIVATE) -> str:
         """A repository of an organization on which its teams have their roles; its name."""
         parsed, owner = RepositoryName.parse(name), self.actor("owner")
-        pusher = someone(self.house, "owner", name)
-        self.house.services.manifests.push(pusher, parsed, a_manifest(), ["v1"])
+        pusher = someone(self.backend, "owner", name)
+        self.backend.services.registry.manifests.push(pusher, parsed, a_manifest(), ["v1"])
         for team, _, role in TEAMS.values():
-            self.house.services.permissions.put(owner, parsed, TEAM, team, role)
+            self.backend.services.accounts.permissions.put(owner, parsed, TEAM, team, role)
         if visibility is Visibility.PUBLIC:
-            pusher = someone(self.house, "owner", name)
-            self.house.services.repositories.change_visibility(pusher, parsed, visibility)
+            pusher = someone(self.backend, "owner", name)
+            self.backend.services.registry.repositories.change_visibility(pusher, parsed, visibility)
         return name
 
     def application(self, organization: str) -> dict[str, str]:
         """An application with a token."""
-        owner, services = self.actor("owner"), self.house.services
-        made = services.applications.create(
+        owner, services = self.actor("owner"), self.backend.services
+        made = services.identity.applications.create(
             owner, organization, ApplicationFields("bot", "https://bot.example.com/back")
         )
-        token = services.authorizations.create(owner, organization, made.client_id, "ci", "repo:read", None)
+        token = services.identity.authorizations.create(owner, organization, made.client_id, "ci", "repo:read", None)
         return {"client_id": made.client_id, "token_uuid": token.uuid, "access_token_uuid": token.uuid}
 
     def quota(self, namespace: str, kind: AccountKind = AccountKind.ORGANIZATION) -> dict[str, str]:
         """A quota with a limit."""
-        admin, quotas = self.actor("admin"), self.house.services.quotas
+        admin, quotas = self.actor("admin"), self.backend.services.accounts.quotas
         holder = QuotaHolder(namespace, kind, by_superuser=True)
         quotas.create(admin, holder, QuotaLimit(10**9, None))
         quota = quotas.of(admin, holder)
@@ -119,12 +121,12 @@ class World:
 
     def tool_token(self, name: str, scopes: str) -> Token:
         """The same, with its id."""
-        authorizations = self.house.services.authorizations
+        authorizations = self.backend.services.identity.authorizations
         return authorizations.create(self.actor(name), "tools", self.tool, self.fresh_name, scopes, None)
 
     def session(self, name: str) -> Visitor:
         """Somebody in a browser, signed in a moment ago."""
-        session = self.house.services.sessions.begin(self.house.account(name))
+        session = self.backend.services.identity.sessions.begin(self.backend.account(name))
         visitor = Visitor(self.door)
         visitor.cookie, visitor.csrf = session.cookie, session.csrf
         return visitor

@@ -17,7 +17,7 @@ WITHOUT = {
     "Applications.public": "what everybody may know",
     "Authorizations.prepared": "within a grant, whose rights were checked",
     "Authorizations.revoke_stolen": "a code that was shown twice needs no right to end what it gave",
-    "Checks": "who watches the house has no account in it",
+    "Checks": "who watches the backend has no account in it",
     "Messages.all": "what everybody may know",
     "TokenContext": "rows that a door reads to find out who the actor is",
     "AccountDeletion.sweep": "asked by the clock",

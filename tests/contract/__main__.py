@@ -8,18 +8,18 @@ import pytest
 
 from tests.contract.talks import Talk, load, save
 from tests.support.app_client import opened
-from tests.support.backends import House, backing
+from tests.support.backends import Backend, backing
 
 
 def main() -> None:
-    """Holds the conversation in a house of its own."""
+    """Holds the conversation in a backend of its own."""
     with (
         tempfile.TemporaryDirectory() as place,
         backing(Path(place)) as environment,
         pytest.MonkeyPatch.context() as patch,
     ):
         os.environ.update(environment)
-        with opened(House(environment, Path(place)), patch) as door:
+        with opened(Backend(environment, Path(place)), patch) as door:
             talk = Talk(door)
             save({group: talk.hold(steps) for group, steps in load().items()})
 

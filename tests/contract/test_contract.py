@@ -7,19 +7,19 @@ import pytest
 
 from tests.contract.talks import GROUPS, Step, Talk, load
 from tests.support.app_client import opened
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 WRITTEN = load()
 
 
 @pytest.fixture(scope="module")
 def held(aws: tuple[Mapping[str, str], Path]) -> Iterator[dict[str, list[Step]]]:
-    """The whole conversation with the answers of now, in a house of its own."""
+    """The whole conversation with the answers of now, in a backend of its own."""
     environment, data = aws
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        with opened(House(environment, data), patch) as door:
+        with opened(Backend(environment, data), patch) as door:
             talk = Talk(door)
             yield {group: talk.hold(steps) for group, steps in WRITTEN.items()}
 

@@ -2,5 +2,5 @@
 
 from hypothesis import settings
 
-settings.register_profile("house", deadline=None, database=None)
-settings.load_profile("house")
+settings.register_profile("backend", deadline=None, database=None)
+settings.load_profile("backend")

@@ -44,7 +44,7 @@ def refused() -> Reply:
 @app.route("/v2/broken", methods=["GET"])
 def broken() -> Reply:
     """A bug."""
-    raise KeyError("a secret of the house")
+    raise KeyError("a secret of the backend")
 
 
 def ask(method: str, target: str, headers: Any = None, body: bytes = b"") -> tuple[dict[str, Any], Any]:

@@ -15,7 +15,7 @@ from infra.local import seed
 
 
 class Keys:
-    """A house of which only the keys matter here."""
+    """A backend of which only the keys matter here."""
 
     def __init__(self, secrets: Secrets) -> None:
         self.secrets = secrets

@@ -108,7 +108,7 @@ def test_a_token_that_is_not_ours_is_refused_by_oauths_word(door: Door, token: s
 def test_a_token_that_has_ended_is_refused_even_when_it_was_believed_before(door: Door) -> None:
     token = door.token()
     asked(request.actor, "/", token)
-    door.house.clock.ahead_s = door.house.settings.token_s + 1
+    door.backend.clock.ahead_s = door.backend.settings.token_s + 1
 
     assert refused(**token).why == "invalid_token"
 

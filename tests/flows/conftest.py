@@ -1,4 +1,4 @@
-"""Doors to houses, as the edge's tests have them."""
+"""Doors to backends, as the edge's tests have them."""
 
 from tests.edge.conftest import door, new_door
 

@@ -10,7 +10,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import OutOfOrder
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.uploads import SMALLEST_PART, Chunk
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, at_the_edge, someone
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import events, linked_bytes, repository_of
@@ -25,24 +25,24 @@ def named(number: int) -> str:
 
 
 @pytest.mark.parametrize("is_known", [False, True], ids=["new bytes", "known bytes"])
-def test_a_push_of_a_blob_in_one_request(house: House, is_known: bool) -> None:
+def test_a_push_of_a_blob_in_one_request(backend: Backend, is_known: bool) -> None:
     def prepare(number: int) -> Operation:
         repository, content = named(number), os.urandom(100)
-        a_repository(house, repository)
+        a_repository(backend, repository)
         if is_known:
-            a_blob(house, content, "admin/base")
-        return lambda: a_blob(house, content, repository)
+            a_blob(backend, content, "admin/base")
+        return lambda: a_blob(backend, content, repository)
 
-    assert crash_everywhere(house, prepare) >= 1
+    assert crash_everywhere(backend, prepare) >= 1
 
 
 @pytest.mark.parametrize("sizes", [(100, 200), (SMALLEST_PART, 10), (10, SMALLEST_PART)], ids=str)
-def test_a_chunk(house: House, sizes: tuple[int, int]) -> None:
+def test_a_chunk(backend: Backend, sizes: tuple[int, int]) -> None:
     """Sent again after it was taken, it is told where the upload stands: the specification's way to go on."""
     clients, content = [], os.urandom(sum(sizes))
 
     def prepare(number: int) -> Operation:
-        client = Client(house, named(number))
+        client = Client(backend, named(number))
         client.append(content[: sizes[0]], 0)
         clients.append(client)
 
@@ -52,11 +52,11 @@ def test_a_chunk(house: House, sizes: tuple[int, int]) -> None:
 
         return send
 
-    assert crash_everywhere(house, prepare) >= 2
+    assert crash_everywhere(backend, prepare) >= 2
     for client in clients:
         assert client.status() == len(content)
         client.close(Digest.of(content))
-        assert pulled(house, Digest.of(content), str(client.name)) == content
+        assert pulled(backend, Digest.of(content), str(client.name)) == content
 
 
 LARGE = os.urandom(SMALLEST_PART)
@@ -71,125 +71,129 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_the_close_of_an_upload(house: House, end: str, algorithm: str) -> None:
-    close_everywhere(house, end, algorithm)
+def test_the_close_of_an_upload(backend: Backend, end: str, algorithm: str) -> None:
+    close_everywhere(backend, end, algorithm)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_the_close_of_an_upload_whose_last_bytes_say_where_they_belong(house: House, algorithm: str) -> None:
-    close_everywhere(house, "tail and last", algorithm, has_range=True)
+def test_the_close_of_an_upload_whose_last_bytes_say_where_they_belong(backend: Backend, algorithm: str) -> None:
+    close_everywhere(backend, "tail and last", algorithm, has_range=True)
 
 
 @pytest.mark.parametrize("end", ["tail", "part"])
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_the_close_of_an_upload_of_bytes_that_are_there(house: House, end: str, algorithm: str) -> None:
-    close_everywhere(house, end, algorithm, is_known=True)
+def test_the_close_of_an_upload_of_bytes_that_are_there(backend: Backend, end: str, algorithm: str) -> None:
+    close_everywhere(backend, end, algorithm, is_known=True)
 
 
 def close_everywhere(
-    house: House, end: str, algorithm: str, *, has_range: bool = False, is_known: bool = False
+    backend: Backend, end: str, algorithm: str, *, has_range: bool = False, is_known: bool = False
 ) -> None:
     def prepare(number: int) -> Operation:
         before, last = (part and part + os.urandom(8) for part in ENDS[end])
-        content, client = before + last, Client(house, named(number))
+        content, client = before + last, Client(backend, named(number))
         digest = Digest.of(content, algorithm)
         client.append(before)
         if is_known:
-            a_repository(house, "admin/base")
+            a_repository(backend, "admin/base")
             base = RepositoryName.parse("admin/base")
-            house.services.uploads.push(someone(house, "admin", "admin/base"), base, digest, content)
+            backend.services.registry.uploads.push(someone(backend, "admin", "admin/base"), base, digest, content)
         chunk = Chunk(len(before), len(content) - 1) if has_range else None
 
         def close() -> None:
             client.close(digest, last, chunk)
-            assert pulled(house, digest, named(number)) == content
+            assert pulled(backend, digest, named(number)) == content
 
         return close
 
-    assert crash_everywhere(house, prepare) >= 3
+    assert crash_everywhere(backend, prepare) >= 3
 
 
 @pytest.mark.parametrize("padding", [0, 40_000], ids=["inline", "in S3"])
-def test_a_push_of_a_manifest_with_new_tags(house: House, padding: int) -> None:
+def test_a_push_of_a_manifest_with_new_tags(backend: Backend, padding: int) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
-        blobs = [a_blob(house, repository=repository) for _ in range(2)]
-        config = a_blob(house, a_config({"quay.expires-after": "1h"}), repository)
+        blobs = [a_blob(backend, repository=repository) for _ in range(2)]
+        config = a_blob(backend, a_config({"quay.expires-after": "1h"}), repository)
         manifest = a_manifest(blobs, config, annotations={"padding": "x" * padding})
-        return lambda: a_bare_push(house, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
+        return lambda: a_bare_push(backend, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
 
-    assert crash_everywhere(house, prepare) >= 3
+    assert crash_everywhere(backend, prepare) >= 3
 
 
-def test_a_push_of_a_manifest_that_moves_a_tag(house: House) -> None:
+def test_a_push_of_a_manifest_that_moves_a_tag(backend: Backend) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
-        a_push(house, "v1", "v2", repository=repository)
-        manifest = a_manifest([a_blob(house, repository=repository)])
-        return lambda: a_bare_push(house, manifest, "v1", repository=repository)
+        a_push(backend, "v1", "v2", repository=repository)
+        manifest = a_manifest([a_blob(backend, repository=repository)])
+        return lambda: a_bare_push(backend, manifest, "v1", repository=repository)
 
-    assert crash_everywhere(house, prepare) >= 2
+    assert crash_everywhere(backend, prepare) >= 2
 
 
-def test_the_end_of_a_tag(house: House) -> None:
+def test_the_end_of_a_tag(backend: Backend) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
-        a_push(house, "v1", "v2", repository=repository)
-        name, actor = RepositoryName.parse(repository), someone(house, "admin", repository)
-        return lambda: house.services.tags.delete(actor, name, "v1")
+        a_push(backend, "v1", "v2", repository=repository)
+        name, actor = RepositoryName.parse(repository), someone(backend, "admin", repository)
+        return lambda: backend.services.registry.tags.delete(actor, name, "v1")
 
-    assert crash_everywhere(house, prepare) >= 1
-    assert len(events(house, "delete_tag")) == len({row["repository_id"] for row in events(house, "delete_tag")})
+    assert crash_everywhere(backend, prepare) >= 1
+    assert len(events(backend, "delete_tag")) == len({row["repository_id"] for row in events(backend, "delete_tag")})
 
 
-def test_the_end_of_a_manifest_with_a_dozen_tags_and_a_subject(house: House) -> None:
+def test_the_end_of_a_manifest_with_a_dozen_tags_and_a_subject(backend: Backend) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
-        a_repository(house, repository)
+        a_repository(backend, repository)
         manifest = a_manifest(subject=Digest.of(b"subject"))
-        a_bare_push(house, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
-        name, actor = RepositoryName.parse(repository), someone(house, "admin", repository)
-        return lambda: house.services.manifests.delete(actor, name, manifest.digest)
+        a_bare_push(backend, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
+        name, actor = RepositoryName.parse(repository), someone(backend, "admin", repository)
+        return lambda: backend.services.registry.manifests.delete(actor, name, manifest.digest)
 
-    assert crash_everywhere(house, prepare) >= 3
+    assert crash_everywhere(backend, prepare) >= 3
 
 
-def test_a_mount(house: House) -> None:
-    digest = a_blob(house, repository="admin/base")
+def test_a_mount(backend: Backend) -> None:
+    digest = a_blob(backend, repository="admin/base")
 
     def prepare(number: int) -> Operation:
-        repository = a_repository(house, named(number))
-        actor = someone(house, "admin", named(number), "admin/base")
-        return lambda: house.services.blobs.mount(actor, repository, digest, RepositoryName.parse("admin/base"))
+        repository = a_repository(backend, named(number))
+        actor = someone(backend, "admin", named(number), "admin/base")
+        return lambda: backend.services.registry.blobs.mount(
+            actor, repository, digest, RepositoryName.parse("admin/base")
+        )
 
-    assert crash_everywhere(house, prepare) >= 1
+    assert crash_everywhere(backend, prepare) >= 1
 
 
 @pytest.mark.parametrize("way", ["by a head", "by a manifest"])
-def test_the_adoption_of_a_blob_from_the_edge(house: House, way: str) -> None:
+def test_the_adoption_of_a_blob_from_the_edge(backend: Backend, way: str) -> None:
     def prepare(number: int) -> Operation:
         content, repository = os.urandom(100), named(number)
-        at_the_edge(house, content, repository=repository)
+        at_the_edge(backend, content, repository=repository)
         digest, name = Digest.of(content), RepositoryName.parse(repository)
         if way == "by a head":
-            return lambda: house.services.blobs.find(someone(house, "admin", repository), name, digest, promise=True)
+            return lambda: backend.services.registry.blobs.find(
+                someone(backend, "admin", repository), name, digest, promise=True
+            )
         manifest = a_manifest([digest])
-        return lambda: a_bare_push(house, manifest, "v1", repository=repository)
+        return lambda: a_bare_push(backend, manifest, "v1", repository=repository)
 
-    assert crash_everywhere(house, prepare) >= 2
+    assert crash_everywhere(backend, prepare) >= 2
 
 
-def test_the_first_push_into_a_repository(house: House) -> None:
+def test_the_first_push_into_a_repository(backend: Backend) -> None:
     made = []
 
     def prepare(number: int) -> Operation:
         name = RepositoryName.parse(named(number))
-        actor = someone(house, "admin", named(number))
+        actor = someone(backend, "admin", named(number))
         made.append(named(number))
-        return lambda: house.services.uploads.push(actor, name, Digest.of(b"bytes"), b"bytes")
+        return lambda: backend.services.registry.uploads.push(actor, name, Digest.of(b"bytes"), b"bytes")
 
-    assert crash_everywhere(house, prepare) >= 2
-    assert len(events(house, "create_repo")) == len(made)
+    assert crash_everywhere(backend, prepare) >= 2
+    assert len(events(backend, "create_repo")) == len(made)
     for repository in made:
-        assert linked_bytes(house, repository_of(house, repository))[:2] == (5, 5)
-        assert leftovers(house, repository) == set()
+        assert linked_bytes(backend, repository_of(backend, repository))[:2] == (5, 5)
+        assert leftovers(backend, repository) == set()

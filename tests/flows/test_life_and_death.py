@@ -28,7 +28,7 @@ from chalicelib.storage.table import get
 from infra.local.stream import Stream, filters
 from infra.local.timetolive import TimeToLive
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_manifest, a_repository, an_index, at_the_edge, someone
 from tests.support.crashes import Crash, crash_before, meanwhile
 from tests.support.rows import DELETING, change, object_keys, repository_of, rows_like
@@ -62,11 +62,11 @@ deaths = st.sampled_from((*[0] * 10, 1, 2, 3, 4, 5, 6, 8, 11))
 
 
 class Registry(RuleBasedStateMachine):
-    """A house with two repositories and everybody who comes to it."""
+    """A backend with two repositories and everybody who comes to it."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, backend: Backend) -> None:
         super().__init__()
-        self.house = house
+        self.backend = backend
         self.manifests: list[Manifest] = []
         # What a pusher was promised to find: repository and digest, and until when.
         self.promised: dict[tuple[str, Digest], float] = {}
@@ -78,21 +78,21 @@ class Registry(RuleBasedStateMachine):
         self.given: dict[str, float] = {}
         self.window_s = max(WINDOWS_S)
         self.deleted: set[str] = set()
-        # The keys of the bucket, and when by the house's clock each was first seen.
+        # The keys of the bucket, and when by the backend's clock each was first seen.
         self.written: dict[str, float] = {}
-        house.services.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
-        client = house.services._table.connection.client
-        self.ttl = TimeToLive(client, house.settings.table, Stream(self.hear, filters(), 100), 0, house.clock)
+        backend.services.stores.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
+        client = backend.services.stores.table.connection.client
+        self.ttl = TimeToLive(client, backend.settings.table, Stream(self.hear, filters(), 100), 0, backend.clock)
         for repository in REPOSITORIES:
-            a_repository(house, repository)
+            a_repository(backend, repository)
         self.set_window(self.window_s)
 
     @property
     def now(self) -> float:
-        return self.house.clock()
+        return self.backend.clock()
 
     def date(self, parsed: dict[str, Any], **_: object) -> None:
-        """Lets the bucket go by the house's clock."""
+        """Lets the bucket go by the backend's clock."""
         for entry in parsed.get("Contents", ()):
             at = self.written.get(entry["Key"])
             entry["LastModified"] = datetime.fromtimestamp(at, UTC) if at else entry["LastModified"]
@@ -100,7 +100,7 @@ class Registry(RuleBasedStateMachine):
     def dying(self, death: int, operation: Callable[[], Any]) -> Any:
         """Does something, and dies before one of its calls where that is asked for; a refusal is an answer."""
         try:
-            with suppress(RegistryError), crash_before(self.house, death):
+            with suppress(RegistryError), crash_before(self.backend, death):
                 return operation()
         except Crash:
             return None
@@ -110,10 +110,10 @@ class Registry(RuleBasedStateMachine):
     @rule(repository=repositories, content=contents, death=deaths)
     def push_blob(self, repository: str, content: bytes, death: int) -> None:
         name, digest = RepositoryName.parse(repository), Digest.of(content)
-        actor = someone(self.house, "admin", repository)
+        actor = someone(self.backend, "admin", repository)
 
         def push() -> bool:
-            self.house.services.uploads.push(actor, name, digest, content)
+            self.backend.services.registry.uploads.push(actor, name, digest, content)
             return True
 
         if self.dying(death, push):
@@ -121,14 +121,16 @@ class Registry(RuleBasedStateMachine):
 
     @rule(repository=repositories, content=contents)
     def bring_past_us(self, repository: str, content: bytes) -> None:
-        at_the_edge(self.house, content, self.now, repository)
+        at_the_edge(self.backend, content, self.now, repository)
 
     @rule(repository=repositories, content=contents)
     def ask_for_a_blob(self, repository: str, content: bytes) -> None:
         """A client that skips its upload when it is told that the blob is there."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
-            self.house.services.blobs.find(someone(self.house, "admin", repository), name, digest, promise=True)
+            self.backend.services.registry.blobs.find(
+                someone(self.backend, "admin", repository), name, digest, promise=True
+            )
             self.promised[repository, digest] = self.now + LEASE_S / 2 - 1
 
     @rule(repository=repositories, content=contents)
@@ -136,15 +138,15 @@ class Registry(RuleBasedStateMachine):
         """A client that is given an address and takes its time."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
-            found = self.house.services.blobs.find(someone(self.house, "admin", repository), name, digest)
+            found = self.backend.services.registry.blobs.find(someone(self.backend, "admin", repository), name, digest)
             self.given[found.s3_key] = self.now + PRESIGN_S - 1
 
     @rule(repository=repositories, content=contents, death=deaths)
     def mount(self, repository: str, content: bytes, death: int) -> None:
         source = next(one for one in REPOSITORIES if one != repository)
-        actor = someone(self.house, "admin", repository, source)
-        target, digest = a_repository(self.house, repository), Digest.of(content)
-        mount = self.house.services.blobs.mount
+        actor = someone(self.backend, "admin", repository, source)
+        target, digest = a_repository(self.backend, repository), Digest.of(content)
+        mount = self.backend.services.registry.blobs.mount
         if self.dying(death, lambda: mount(actor, target, digest, RepositoryName.parse(source))):
             self.promised[repository, digest] = self.now + LEASE_S - 1
 
@@ -186,16 +188,16 @@ class Registry(RuleBasedStateMachine):
         """Pushes a manifest, the collector between two of its calls; what its pusher was promised must be found."""
         name, missing = RepositoryName.parse(repository), set[str]()
         self.manifests.append(manifest)
-        actor = someone(self.house, "admin", repository)
+        actor = someone(self.backend, "admin", repository)
 
         def push() -> bool:
             try:
-                self.house.services.manifests.push(actor, name, manifest, tags)
+                self.backend.services.registry.manifests.push(actor, name, manifest, tags)
             except ManifestBlobUnknown as error:
                 missing.update(error.digests)
             return not missing
 
-        with meanwhile(self.house, between, lambda: sweep(self.house, EXPIRY, GARBAGE)):
+        with meanwhile(self.backend, between, lambda: sweep(self.backend, EXPIRY, GARBAGE)):
             if self.dying(death, push) and not tags:
                 self.leased[repository, manifest.digest] = self.now + LEASE_S - 1
         kept = {str(digest) for where, digest in self.held(self.promised) if where == repository}
@@ -210,13 +212,13 @@ class Registry(RuleBasedStateMachine):
 
     @rule(data=st.data(), repository=repositories, death=deaths)
     def delete_tag(self, data: Any, repository: str, death: int) -> None:
-        identifier, name = repository_of(self.house, repository).id, RepositoryName.parse(repository)
-        there = [row["sk"].removeprefix("TAG#") for row in rows_like(self.house, f"R#{identifier}", "TAG#")]
+        identifier, name = repository_of(self.backend, repository).id, RepositoryName.parse(repository)
+        there = [row["sk"].removeprefix("TAG#") for row in rows_like(self.backend, f"R#{identifier}", "TAG#")]
         tag = data.draw(st.sampled_from(there or TAGS))
         row = get(TagRow, keys.tag(identifier, tag))
 
         def delete() -> bool:
-            self.house.services.time_machine.delete(self.house.signed_in("admin"), name, tag)
+            self.backend.services.lifecycle.time_machine.delete(self.backend.signed_in("admin"), name, tag)
             return True
 
         if self.dying(death, delete) and row is not None:
@@ -226,16 +228,16 @@ class Registry(RuleBasedStateMachine):
     @rule(data=st.data(), repository=repositories, death=deaths)
     def delete_manifest(self, data: Any, repository: str, death: int) -> None:
         digest, name = data.draw(st.sampled_from(self.manifests[-8:])).digest, RepositoryName.parse(repository)
-        actor = someone(self.house, "admin", repository)
+        actor = someone(self.backend, "admin", repository)
         self.leased.pop((repository, digest), None)
-        self.dying(death, lambda: self.house.services.manifests.delete(actor, name, digest))
+        self.dying(death, lambda: self.backend.services.registry.manifests.delete(actor, name, digest))
 
     @rule(repository=repositories, content=contents)
     def delete_blob(self, repository: str, content: bytes) -> None:
         digest, name = Digest.of(content), RepositoryName.parse(repository)
         self.promised.pop((repository, digest), None)
         with suppress(RegistryError):
-            self.house.services.blobs.delete(someone(self.house, "admin", repository), name, digest)
+            self.backend.services.registry.blobs.delete(someone(self.backend, "admin", repository), name, digest)
 
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
@@ -243,11 +245,11 @@ class Registry(RuleBasedStateMachine):
         kept = [digest for where, digest in self.held(self.restorable) if where == repository]
         known = kept or [str(manifest.digest) for manifest in self.manifests[-12:]]
         digest, name = data.draw(st.sampled_from(known)), RepositoryName.parse(repository)
-        machine, refused = self.house.services.time_machine, list[RegistryError]()
+        machine, refused = self.backend.services.lifecycle.time_machine, list[RegistryError]()
 
         def restore() -> None:
             try:
-                machine.restore(self.house.signed_in("admin"), name, tag, digest)
+                machine.restore(self.backend.signed_in("admin"), name, tag, digest)
             except ResourceUnknown as error:
                 refused.append(error)
 
@@ -257,14 +259,14 @@ class Registry(RuleBasedStateMachine):
     @rule(repository=repositories, tag=tags, hours=st.sampled_from((1, 30, None)), death=deaths)
     def set_end(self, repository: str, tag: str, hours: int | None, death: int) -> None:
         end = None if hours is None else int(self.now) + hours * 3600
-        machine, name = self.house.services.time_machine, RepositoryName.parse(repository)
-        self.dying(death, lambda: machine.set_end(self.house.signed_in("admin"), name, tag, end))
+        machine, name = self.backend.services.lifecycle.time_machine, RepositoryName.parse(repository)
+        self.dying(death, lambda: machine.set_end(self.backend.signed_in("admin"), name, tag, end))
 
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, is_alive=st.booleans(), death=deaths)
     def forget(self, data: Any, repository: str, tag: str, is_alive: bool, death: int) -> None:
         digest, name = str(data.draw(st.sampled_from(self.manifests[-12:])).digest), RepositoryName.parse(repository)
-        machine, actor = self.house.services.time_machine, self.house.signed_in("admin")
+        machine, actor = self.backend.services.lifecycle.time_machine, self.backend.signed_in("admin")
         self.restorable.pop((repository, digest), None)
         with suppress(ResourceUnknown, FieldInvalid):
             self.dying(death, lambda: machine.expire(actor, name, tag, digest, is_alive=is_alive))
@@ -274,7 +276,7 @@ class Registry(RuleBasedStateMachine):
         self.set_window(seconds)
 
     def set_window(self, seconds: int) -> None:
-        change(get(NamespaceRow, keys.namespace(self.house.account("admin").id)), window_s=seconds)
+        change(get(NamespaceRow, keys.namespace(self.backend.account("admin").id)), window_s=seconds)
         self.restorable = {} if seconds < self.window_s else self.restorable
         self.window_s = seconds
 
@@ -282,27 +284,27 @@ class Registry(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from(STEPS_S))
     def wait(self, seconds: int) -> None:
-        self.house.clock.ahead_s += seconds
+        self.backend.clock.ahead_s += seconds
 
     @rule()
     def collect(self) -> None:
-        sweep(self.house, EXPIRY, GARBAGE)
+        sweep(self.backend, EXPIRY, GARBAGE)
 
     @rule(death=st.integers(1, 40))
     def collect_and_die(self, death: int) -> None:
-        self.dying(death, lambda: sweep(self.house, EXPIRY, GARBAGE))
+        self.dying(death, lambda: sweep(self.backend, EXPIRY, GARBAGE))
         # Whoever claimed a timer holds it for the rest of its turn.
-        self.house.clock.ahead_s += 20
+        self.backend.clock.ahead_s += 20
 
     @rule()
     def collect_again(self) -> None:
         """Turns that were given up go on, long after others have served what they were told to look at."""
         dead = {(where, Digest.parse(text)) for where, text in self.restorable}
         for repository, digest in sorted(dead | self.promised.keys() | self.leased.keys(), key=str):
-            identifier = repository_of(self.house, repository).id
+            identifier = repository_of(self.backend, repository).id
             for target in (keys.manifest_target, keys.blob_target):
-                self.house.services.garbage.collect(target(identifier, digest))
-            self.house.services.garbage.collect(keys.bytes_target(digest))
+                self.backend.services.lifecycle.garbage.collect(target(identifier, digest))
+            self.backend.services.lifecycle.garbage.collect(keys.bytes_target(digest))
 
     @rule(death=deaths)
     def outlive(self, death: int) -> None:
@@ -311,22 +313,22 @@ class Registry(RuleBasedStateMachine):
 
     def hear(self, event: dict[str, Any], _: object) -> None:
         for record in event["Records"]:
-            self.house.services.expiry.removed(record["dynamodb"]["OldImage"])
+            self.backend.services.lifecycle.tag_expiry.removed(record["dynamodb"]["OldImage"])
 
     @rule()
     def reconcile(self) -> None:
-        self.house.services.reconcile.run(lambda: True)
+        self.backend.services.lifecycle.reconcile.run(lambda: True)
 
     @precondition(lambda self: self.deleted)
     @rule(data=st.data())
     def delete_late(self, data: Any) -> None:
         """S3 does again what it was told long ago."""
-        self.house.services.objects.delete(data.draw(st.sampled_from(sorted(self.deleted))))
+        self.backend.services.stores.objects.delete(data.draw(st.sampled_from(sorted(self.deleted))))
 
     @invariant()
     def nothing_that_lives_has_lost_anything(self) -> None:
-        invariants.check(self.house)
-        current = bucket(self.house)
+        invariants.check(self.backend)
+        current = bucket(self.backend)
         self.deleted |= self.written.keys() - current
         self.written = {key: self.written.get(key, self.now) for key in current}
         assert not self.deleted & current, "a key was used twice"
@@ -335,8 +337,8 @@ class Registry(RuleBasedStateMachine):
 
     @invariant()
     def nothing_that_was_promised_is_on_its_way_out(self) -> None:
-        rows = {(row["pk"], row["sk"]): row for row in rows_like(self.house, "R#")}
-        identifiers = {repository: repository_of(self.house, repository).id for repository in REPOSITORIES}
+        rows = {(row["pk"], row["sk"]): row for row in rows_like(self.backend, "R#")}
+        identifiers = {repository: repository_of(self.backend, repository).id for repository in REPOSITORIES}
         pushed = [keys.blob_link(identifiers[where], digest) for where, digest in self.held(self.promised)]
         pushed += [keys.manifest(identifiers[where], digest) for where, digest in self.held(self.leased)]
         dead = [keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.held(self.restorable)]
@@ -349,31 +351,31 @@ class Registry(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Lets everything have its time; what is left is what somebody can reach."""
         for _ in range(4):
-            self.house.clock.ahead_s += max(WINDOWS_S) + LEASE_S + GRACE_S + 5
-            sweep(self.house, EXPIRY, GARBAGE)
-        self.house.clock.ahead_s += 86_400 + self.house.settings.settled_s + 5
-        self.house.services.reconcile.run(lambda: True)
-        invariants.check(self.house)
-        assert bucket(self.house) == reachable(self.house)
-        assert rows_like(self.house, "BLOB#", "META") == [] or reachable(self.house)
-        self.house.services.objects.client.meta.events.unregister("after-call.s3.ListObjectsV2", self.date)
+            self.backend.clock.ahead_s += max(WINDOWS_S) + LEASE_S + GRACE_S + 5
+            sweep(self.backend, EXPIRY, GARBAGE)
+        self.backend.clock.ahead_s += 86_400 + self.backend.settings.settled_s + 5
+        self.backend.services.lifecycle.reconcile.run(lambda: True)
+        invariants.check(self.backend)
+        assert bucket(self.backend) == reachable(self.backend)
+        assert rows_like(self.backend, "BLOB#", "META") == [] or reachable(self.backend)
+        self.backend.services.stores.objects.client.meta.events.unregister("after-call.s3.ListObjectsV2", self.date)
 
 
-def bucket(house: House) -> set[str]:
-    """All keys of the house's repositories."""
+def bucket(backend: Backend) -> set[str]:
+    """All keys of the backend's repositories."""
     found: set[str] = set()
     for repository in REPOSITORIES:
-        identifier = repository_of(house, repository).id
-        found |= {*object_keys(house, f"in/{identifier}/"), *object_keys(house, f"bodies/{identifier}/")}
+        identifier = repository_of(backend, repository).id
+        found |= {*object_keys(backend, f"in/{identifier}/"), *object_keys(backend, f"bodies/{identifier}/")}
     return found
 
 
-def reachable(house: House) -> set[str]:
+def reachable(backend: Backend) -> set[str]:
     """The keys that tags which live lead to: by manifests, their children, referrers and blobs."""
-    blobs = {row["pk"].removeprefix("BLOB#"): row["s3_key"] for row in rows_like(house, "BLOB#", "META")}
+    blobs = {row["pk"].removeprefix("BLOB#"): row["s3_key"] for row in rows_like(backend, "BLOB#", "META")}
     found: set[str] = set()
     for repository in REPOSITORIES:
-        rows = rows_like(house, f"R#{repository_of(house, repository).id}")
+        rows = rows_like(backend, f"R#{repository_of(backend, repository).id}")
         todo = [row["digest"] for row in rows if row["sk"].startswith("TAG#")]
         edges = [row["sk"].split("#") for row in rows]
         bodies = {row["sk"].removeprefix("BODY#"): row.get("s3_key") for row in rows if row["sk"].startswith("BODY#")}
@@ -392,6 +394,6 @@ def reachable(house: House) -> set[str]:
     return found
 
 
-def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_house: Callable[..., House]) -> None:
+def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_backend: Callable[..., Backend]) -> None:
     chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
-    run_state_machine_as_test(lambda: Registry(new_house(**chosen)), settings=SETTINGS)
+    run_state_machine_as_test(lambda: Registry(new_backend(**chosen)), settings=SETTINGS)

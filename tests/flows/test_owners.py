@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import Denied, RegistryError
 from chalicelib.domain.teams import TeamRole
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_team, an_organization
 from tests.support.crashes import meanwhile
 
@@ -14,38 +14,38 @@ OWNER, MEMBER = TeamRole.ADMIN, TeamRole.MEMBER
 
 
 @pytest.fixture
-def acme(house: House) -> House:
-    an_organization(house)
+def acme(backend: Backend) -> Backend:
+    an_organization(backend)
     for name in ("bob", "carol"):
-        house.user(name)
-    return house
+        backend.user(name)
+    return backend
 
 
-def owners(house: House) -> set[str]:
+def owners(backend: Backend) -> set[str]:
     """Who administers acme."""
-    teams = house.services._teams
-    found = teams.of_organization(house.services._accounts.find("acme").id)
+    teams = backend.services.stores.teams
+    found = teams.of_organization(backend.services.stores.accounts.find("acme").id)
     return {row.name for team in found if team.team_role is OWNER for row in teams.members(team.id)}
 
 
-def names(house: House, team: str, by: str = "admin") -> list[str]:
-    return [row.name for row in house.services.teams.roster(house.signed_in(by), "acme", team).members]
+def names(backend: Backend, team: str, by: str = "admin") -> list[str]:
+    return [row.name for row in backend.services.accounts.teams.roster(backend.signed_in(by), "acme", team).members]
 
 
-REMOVALS: dict[str, Callable[[House, str, str], object]] = {
-    "each other from the team": lambda house, by, whom: house.services.teams.remove_member(
-        house.signed_in(by), "acme", "owners", whom
+REMOVALS: dict[str, Callable[[Backend, str, str], object]] = {
+    "each other from the team": lambda backend, by, whom: backend.services.accounts.teams.remove_member(
+        backend.signed_in(by), "acme", "owners", whom
     ),
-    "each other from everything": lambda house, by, whom: house.services.teams.leave_all(
-        house.signed_in(by), "acme", whom
+    "each other from everything": lambda backend, by, whom: backend.services.accounts.teams.leave_all(
+        backend.signed_in(by), "acme", whom
     ),
 }
 
 
 @pytest.mark.parametrize("removal", REMOVALS)
-def test_of_two_owners_who_remove_each_other_exactly_one_wins(acme: House, removal: str) -> None:
+def test_of_two_owners_who_remove_each_other_exactly_one_wins(acme: Backend, removal: str) -> None:
     """Whatever call of the first the second comes before."""
-    service, remove = acme.services.teams, REMOVALS[removal]
+    service, remove = acme.services.accounts.teams, REMOVALS[removal]
     number = was_done = 1
     while was_done:
         if "bob" not in owners(acme):
@@ -63,21 +63,23 @@ def test_of_two_owners_who_remove_each_other_exactly_one_wins(acme: House, remov
     assert number > 8
 
 
-SEIZING: dict[str, Callable[[House], object]] = {
-    "takes a friend in": lambda house: house.services.teams.add_member(
-        house.signed_in("bob"), "acme", "owners", "carol"
+SEIZING: dict[str, Callable[[Backend], object]] = {
+    "takes a friend in": lambda backend: backend.services.accounts.teams.add_member(
+        backend.signed_in("bob"), "acme", "owners", "carol"
     ),
-    "makes friends owners": lambda house: house.services.teams.put(
-        house.signed_in("bob"), "acme", "friends", OWNER, None
+    "makes friends owners": lambda backend: backend.services.accounts.teams.put(
+        backend.signed_in("bob"), "acme", "friends", OWNER, None
     ),
-    "deletes the organization": lambda house: house.services.organizations.delete(house.signed_in("bob"), "acme"),
+    "deletes the organization": lambda backend: backend.services.accounts.organizations.delete(
+        backend.signed_in("bob"), "acme"
+    ),
 }
 
 
 @pytest.mark.parametrize("seizing", SEIZING)
-def test_an_owner_removed_under_way_seizes_nothing(acme: House, seizing: str) -> None:
+def test_an_owner_removed_under_way_seizes_nothing(acme: Backend, seizing: str) -> None:
     """From the removal on they change nothing that matters: what they do happens before it whole, or not at all."""
-    service = acme.services.teams
+    service = acme.services.accounts.teams
     a_team(acme, "friends", MEMBER, "carol")
     service.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
 
@@ -104,9 +106,9 @@ def is_refused(operation: Callable[[], object]) -> bool:
     return False
 
 
-def test_a_team_that_becomes_one_of_owners_under_way_is_emptied_by_nobody(acme: House) -> None:
+def test_a_team_that_becomes_one_of_owners_under_way_is_emptied_by_nobody(acme: Backend) -> None:
     """devs are made owners and the old owners are left, while bob, who was about to be removed, is the last."""
-    service, admin = acme.services.teams, acme.signed_in("admin")
+    service, admin = acme.services.accounts.teams, acme.signed_in("admin")
     number = was_done = 1
     while was_done:
         a_team(acme, "devs", MEMBER)

@@ -108,8 +108,8 @@ def admin(door: Door) -> Client:
 
 def make_public(door: Door, repository: str = "admin/app") -> None:
     name = RepositoryName.parse(repository)
-    actor = someone(door.house, name.namespace, repository)
-    door.house.services.repositories.change_visibility(actor, name, Visibility.PUBLIC)
+    actor = someone(door.backend, name.namespace, repository)
+    door.backend.services.registry.repositories.change_visibility(actor, name, Visibility.PUBLIC)
 
 
 def test_a_login_is_a_challenge_a_token_and_a_yes(door: Door, admin: Client) -> None:
@@ -130,17 +130,17 @@ def test_an_image_is_pushed_into_a_repository_that_was_not_there_and_pulled_byte
     assert admin.ask("GET", "/v2/admin/app/tags/list").json() == {"name": "admin/app", "tags": ["latest", "v1"]}
     assert admin.challenges[0]["scope"].startswith("repository:admin/app:")
     assert admin.ask("GET", "/v2/_catalog").json() == {"repositories": ["admin/app"]}
-    invariants.check(door.house)
-    invariants.check_edges(door.house)
+    invariants.check(door.backend)
+    invariants.check_edges(door.backend)
 
 
 def test_a_second_push_finds_what_the_first_one_left(door: Door, admin: Client) -> None:
     content = os.urandom(2000)
     admin.push_blob(content)
-    door.house.calls.take()
+    door.backend.calls.take()
     admin.push_blob(content)
 
-    assert "PutObject" not in door.house.calls.take()
+    assert "PutObject" not in door.backend.calls.take()
 
 
 def test_an_index_of_two_platforms_is_pulled_platform_by_platform(door: Door, admin: Client) -> None:
@@ -154,11 +154,11 @@ def test_an_index_of_two_platforms_is_pulled_platform_by_platform(door: Door, ad
     assert found.headers["content-type"] == media_types.OCI_INDEX
     for entry in found.json()["manifests"]:
         assert isinstance(admin.pull(entry["digest"]), list)
-    invariants.check(door.house)
+    invariants.check(door.backend)
 
 
 def test_a_private_image_is_nobody_s_but_a_public_one_everybody_s(door: Door, admin: Client) -> None:
-    door.house.user("bob")
+    door.backend.user("bob")
     admin.push_image("v1")
     bob, nobody = Client(door, "bob"), Client(door)
     assert bob.pull() in (401, 403, 404)
@@ -177,24 +177,24 @@ def test_a_private_image_is_nobody_s_but_a_public_one_everybody_s(door: Door, ad
 def test_a_robot_pushes_where_it_was_granted_to_and_nowhere_else(door: Door, admin: Client) -> None:
     admin.push_image("v1")
     admin.push_image("v1", repository="admin/other")
-    _, secret = door.house.robot("admin+ci")
+    _, secret = door.backend.robot("admin+ci")
     assert Client(door, "admin+ci", secret).pull() in (401, 403, 404)
 
-    a_granted(door.house, "admin+ci", Role.WRITE)
+    a_granted(door.backend, "admin+ci", Role.WRITE)
     robot = Client(door, "admin+ci", secret)
     manifest = robot.push_image("by-robot")
 
     assert admin.pull("by-robot") == robot.pull("by-robot")
     assert Client(door, "admin+ci", secret).pull(repository="admin/other") in (401, 403, 404)
-    assert [row["performer"] for row in events(door.house, "push_repo")][-1] == "admin+ci"
+    assert [row["performer"] for row in events(door.backend, "push_repo")][-1] == "admin+ci"
     assert robot.ask("DELETE", f"/v2/admin/app/manifests/{manifest.digest}").status == 202
     assert Client(door, "admin+ci", secret[:-1]).ask("GET", "/v2/").status == 401
 
 
 def test_a_robot_that_may_read_pulls_and_does_not_push(door: Door, admin: Client) -> None:
     admin.push_image("v1")
-    _, secret = door.house.robot("admin+reader")
-    a_granted(door.house, "admin+reader", Role.READ)
+    _, secret = door.backend.robot("admin+reader")
+    a_granted(door.backend, "admin+reader", Role.READ)
     robot = Client(door, "admin+reader", secret)
 
     assert robot.pull() == admin.pull()
@@ -205,7 +205,7 @@ def test_a_robot_that_may_read_pulls_and_does_not_push(door: Door, admin: Client
 
 
 def test_nobody_pushes_into_another_s_namespace(door: Door, admin: Client) -> None:
-    door.house.user("bob")
+    door.backend.user("bob")
     bob = Client(door, "bob")
 
     assert bob.ask("POST", "/v2/admin/new/blobs/uploads/").status in (401, 403, 404)
@@ -236,7 +236,7 @@ def test_a_deleted_image_is_gone_and_comes_back_when_it_is_pushed_again(door: Do
 
     assert isinstance(admin.pull("v2"), list)
     assert admin.pull("v1") == 404
-    invariants.check(door.house)
+    invariants.check(door.backend)
 
 
 def test_a_layer_is_mounted_from_one_repository_into_another(door: Door, admin: Client) -> None:
@@ -244,9 +244,9 @@ def test_a_layer_is_mounted_from_one_repository_into_another(door: Door, admin: 
     answer = admin.ask("POST", f"/v2/admin/app/blobs/uploads/?mount={digest}&from=admin/base")
     if answer.status == 202:
         # The token of the challenge speaks for the target alone; clients ask for both.
-        admin.token = door.house.token("admin", "admin/app", "admin/base")
+        admin.token = door.backend.token("admin", "admin/app", "admin/base")
         answer = admin.ask("POST", f"/v2/admin/app/blobs/uploads/?mount={digest}&from=admin/base")
 
     assert (answer.status, answer.headers["location"]) == (201, f"/v2/admin/app/blobs/{digest}")
     assert admin.push(a_manifest([digest], fields=[a_descriptor(digest)])).status == 201
-    invariants.check(door.house)
+    invariants.check(door.backend)

@@ -17,7 +17,7 @@ from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.tags import FOREVER
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import (
     a_bare_push,
     a_blob,
@@ -50,258 +50,262 @@ def at_once(operations: Sequence[Operation]) -> list[object]:
         return list(threads.map(run, operations))
 
 
-def lives(house: House, tag: str = "v1") -> list[tuple[str, int, int]]:
+def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int, int]]:
     """A tag's history: digest, start and end of each life, in their order."""
-    rows = rows_like(house, f"R#{repository_of(house).id}", f"LIFE#{tag}#")
+    rows = rows_like(backend, f"R#{repository_of(backend).id}", f"LIFE#{tag}#")
     return [(row["digest"], row["started_at"], row.get("ended_at", FOREVER)) for row in rows]
 
 
-def tag_of(house: House, tag: str = "v1") -> Digest | None:
+def tag_of(backend: Backend, tag: str = "v1") -> Digest | None:
     try:
-        return house.services.manifests.pull(someone(house, "admin", "admin/app"), NAME, tag).digest
+        return backend.services.registry.manifests.pull(someone(backend, "admin", "admin/app"), NAME, tag).digest
     except ManifestUnknown:
         return None
 
 
-def check_history(house: House, pushed: Sequence[Manifest], tag: str = "v1") -> None:
+def check_history(backend: Backend, pushed: Sequence[Manifest], tag: str = "v1") -> None:
     """Each push has one life, only the winner's is open, and none begins before it could."""
-    history, winner = lives(house, tag), tag_of(house, tag)
+    history, winner = lives(backend, tag), tag_of(backend, tag)
     opened = [digest for digest, _, end in history if end == FOREVER]
 
     assert opened == ([str(winner)] if winner else [])
     assert sorted(digest for digest, _, _ in history) == sorted(str(manifest.digest) for manifest in pushed)
     assert all(start <= end for _, start, end in history)
-    invariants.check(house)
-    invariants.check_edges(house)
+    invariants.check(backend)
+    invariants.check_edges(backend)
 
 
-def delete_tag(house: House, tag: str = "v1") -> None:
+def delete_tag(backend: Backend, tag: str = "v1") -> None:
     with suppress(ManifestUnknown):
-        house.services.tags.delete(someone(house, "admin", "admin/app"), NAME, tag)
+        backend.services.registry.tags.delete(someone(backend, "admin", "admin/app"), NAME, tag)
 
 
-def an_image(house: House) -> Manifest:
-    return a_manifest([a_blob(house)], a_blob(house, a_config()))
+def an_image(backend: Backend) -> Manifest:
+    return a_manifest([a_blob(backend)], a_blob(backend, a_config()))
 
 
-def test_of_two_pushes_of_one_tag_at_once_one_wins_whole(house: House) -> None:
+def test_of_two_pushes_of_one_tag_at_once_one_wins_whole(backend: Backend) -> None:
     pushed: list[Manifest] = []
     for _ in range(4):
-        pair = [an_image(house), an_image(house)]
-        at_once([lambda manifest=manifest: a_bare_push(house, manifest, "v1") for manifest in pair])
+        pair = [an_image(backend), an_image(backend)]
+        at_once([lambda manifest=manifest: a_bare_push(backend, manifest, "v1") for manifest in pair])
         pushed += pair
-        assert tag_of(house) in [manifest.digest for manifest in pair]
-        check_history(house, pushed)
+        assert tag_of(backend) in [manifest.digest for manifest in pair]
+        check_history(backend, pushed)
 
 
-def test_a_push_that_is_overtaken_reads_again_and_wins_after_the_other(house: House) -> None:
-    first, second = an_image(house), an_image(house)
-    with just_before_commit(house, lambda: a_bare_push(house, second, "v1")):
-        a_bare_push(house, first, "v1")
+def test_a_push_that_is_overtaken_reads_again_and_wins_after_the_other(backend: Backend) -> None:
+    first, second = an_image(backend), an_image(backend)
+    with just_before_commit(backend, lambda: a_bare_push(backend, second, "v1")):
+        a_bare_push(backend, first, "v1")
 
-    assert tag_of(house) == first.digest
-    assert [digest for digest, _, _ in lives(house)] == [str(second.digest), str(first.digest)]
-    check_history(house, [first, second])
-
-
-def test_a_push_of_several_tags_that_is_overtaken_on_one_moves_them_all(house: House) -> None:
-    first, second = an_image(house), an_image(house)
-    with just_before_commit(house, lambda: a_bare_push(house, second, "v2")):
-        a_bare_push(house, first, "v1", "v2", "v3")
-
-    assert {tag_of(house, tag) for tag in ("v1", "v2", "v3")} == {first.digest}
-    check_history(house, [second, first], "v2")
+    assert tag_of(backend) == first.digest
+    assert [digest for digest, _, _ in lives(backend)] == [str(second.digest), str(first.digest)]
+    check_history(backend, [first, second])
 
 
-def test_the_same_manifest_pushed_at_once_under_six_tags_has_them_all(house: House) -> None:
-    manifest = an_image(house)
-    at_once([lambda tag=f"v{tag}": a_bare_push(house, manifest, tag) for tag in range(6)])
+def test_a_push_of_several_tags_that_is_overtaken_on_one_moves_them_all(backend: Backend) -> None:
+    first, second = an_image(backend), an_image(backend)
+    with just_before_commit(backend, lambda: a_bare_push(backend, second, "v2")):
+        a_bare_push(backend, first, "v1", "v2", "v3")
 
-    assert {tag_of(house, f"v{tag}") for tag in range(6)} == {manifest.digest}
-    invariants.check(house)
-    invariants.check_edges(house)
-
-
-def test_the_same_push_five_times_at_once_has_one_life(house: House) -> None:
-    manifest = an_image(house)
-    at_once([lambda: a_bare_push(house, manifest, "v1")] * 5)
-
-    check_history(house, [manifest])
+    assert {tag_of(backend, tag) for tag in ("v1", "v2", "v3")} == {first.digest}
+    check_history(backend, [second, first], "v2")
 
 
-def test_a_push_that_the_same_push_overtakes_keeps_edges_of_its_own_ulid(house: House) -> None:
+def test_the_same_manifest_pushed_at_once_under_six_tags_has_them_all(backend: Backend) -> None:
+    manifest = an_image(backend)
+    at_once([lambda tag=f"v{tag}": a_bare_push(backend, manifest, tag) for tag in range(6)])
+
+    assert {tag_of(backend, f"v{tag}") for tag in range(6)} == {manifest.digest}
+    invariants.check(backend)
+    invariants.check_edges(backend)
+
+
+def test_the_same_push_five_times_at_once_has_one_life(backend: Backend) -> None:
+    manifest = an_image(backend)
+    at_once([lambda: a_bare_push(backend, manifest, "v1")] * 5)
+
+    check_history(backend, [manifest])
+
+
+def test_a_push_that_the_same_push_overtakes_keeps_edges_of_its_own_ulid(backend: Backend) -> None:
     """An edge of another push counts for a lease only: then the collector would take what a pullable manifest names."""
-    manifest = an_image(house)
-    with just_before_commit(house, lambda: a_bare_push(house, manifest, "v2")):
-        a_bare_push(house, manifest, "v1")
+    manifest = an_image(backend)
+    with just_before_commit(backend, lambda: a_bare_push(backend, manifest, "v2")):
+        a_bare_push(backend, manifest, "v1")
 
-    invariants.check(house)
-    invariants.check_edges(house)
+    invariants.check(backend)
+    invariants.check_edges(backend)
 
 
-def test_a_push_again_that_dies_halfway_leaves_every_edge_of_what_stands(house: House) -> None:
+def test_a_push_again_that_dies_halfway_leaves_every_edge_of_what_stands(backend: Backend) -> None:
     """Nobody may come to mend them: they count while the manifest lives, under whatever ULID (ADR 2)."""
-    manifest = an_image(house)
-    a_bare_push(house, manifest, "v1")
+    manifest = an_image(backend)
+    a_bare_push(backend, manifest, "v1")
 
     def die() -> None:
         raise Crash
 
-    with pytest.raises(Crash), just_before_commit(house, die):
-        a_bare_push(house, manifest, "v2")
+    with pytest.raises(Crash), just_before_commit(backend, die):
+        a_bare_push(backend, manifest, "v2")
 
-    assert tag_of(house) == manifest.digest
+    assert tag_of(backend) == manifest.digest
     named = {f"USES#{blob.digest}#{manifest.digest}" for blob in manifest.blobs}
-    assert {row["sk"] for row in rows_like(house, "R#", "USES#")} == named
-    invariants.check(house)
+    assert {row["sk"] for row in rows_like(backend, "R#", "USES#")} == named
+    invariants.check(backend)
 
 
-WAYS: dict[str, Callable[[House, bytes], object]] = {
-    "in one request": lambda house, content: a_blob(house, content),
-    "in chunks": lambda house, content: in_chunks(house, content),
-    "by the edge": lambda house, content: by_the_edge(house, content),
+WAYS: dict[str, Callable[[Backend, bytes], object]] = {
+    "in one request": lambda backend, content: a_blob(backend, content),
+    "in chunks": lambda backend, content: in_chunks(backend, content),
+    "by the edge": lambda backend, content: by_the_edge(backend, content),
 }
 
 
-def in_chunks(house: House, content: bytes) -> None:
-    client = Client(house)
+def in_chunks(backend: Backend, content: bytes) -> None:
+    client = Client(backend)
     client.append(content[:500])
     client.append(content[500:])
     client.close(Digest.of(content))
 
 
-def by_the_edge(house: House, content: bytes) -> None:
-    at_the_edge(house, content)
-    house.services.blobs.find(someone(house, "admin", "admin/app"), NAME, Digest.of(content), promise=True)
+def by_the_edge(backend: Backend, content: bytes) -> None:
+    at_the_edge(backend, content)
+    backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, Digest.of(content), promise=True)
 
 
-def check_one_blob(house: House, content: bytes) -> None:
-    repository, digest = repository_of(house), Digest.of(content)
-    assert linked_bytes(house, repository) == (len(content),) * 3
-    assert [row["sk"] for row in rows_like(house, f"BLOB#{digest}")] == [f"LINK#{repository.id}", "META"]
-    found = house.services.blobs.find(someone(house, "admin", "admin/app"), NAME, digest)
-    assert house.services.objects.get(found.s3_key) == content
-    invariants.check(house)
+def check_one_blob(backend: Backend, content: bytes) -> None:
+    repository, digest = repository_of(backend), Digest.of(content)
+    assert linked_bytes(backend, repository) == (len(content),) * 3
+    assert [row["sk"] for row in rows_like(backend, f"BLOB#{digest}")] == [f"LINK#{repository.id}", "META"]
+    found = backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, digest)
+    assert backend.services.stores.objects.get(found.s3_key) == content
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("way", ["in one request", "in chunks"])
-def test_the_same_blob_from_ten_at_once_is_linked_and_counted_once_and_leaves_no_orphan(house: House, way: str) -> None:
-    a_repository(house)
+def test_the_same_blob_from_ten_at_once_is_linked_and_counted_once_and_leaves_no_orphan(
+    backend: Backend, way: str
+) -> None:
+    a_repository(backend)
     content = os.urandom(1000)
-    at_once([lambda: WAYS[way](house, content)] * 10)
+    at_once([lambda: WAYS[way](backend, content)] * 10)
 
-    check_one_blob(house, content)
-    assert len(object_keys(house, f"in/{repository_of(house).id}/")) == 1
-    assert leftovers(house) == set()
+    check_one_blob(backend, content)
+    assert len(object_keys(backend, f"in/{repository_of(backend).id}/")) == 1
+    assert leftovers(backend) == set()
 
 
-def test_the_same_blob_by_all_ways_at_once_is_linked_and_counted_once(house: House) -> None:
+def test_the_same_blob_by_all_ways_at_once_is_linked_and_counted_once(backend: Backend) -> None:
     """What the edge wrote beside the winner is for the reconcile to find: only there nobody calls us back."""
-    a_repository(house)
+    a_repository(backend)
     content = os.urandom(1000)
-    at_once([lambda way=way: way(house, content) for way in WAYS.values()] * 3)
+    at_once([lambda way=way: way(backend, content) for way in WAYS.values()] * 3)
 
-    check_one_blob(house, content)
-    assert all(f"/{Digest.of(content)}/" in key for key in leftovers(house))
+    check_one_blob(backend, content)
+    assert all(f"/{Digest.of(content)}/" in key for key in leftovers(backend))
 
 
-def test_the_same_blob_into_two_repositories_at_once_is_stored_once(house: House) -> None:
+def test_the_same_blob_into_two_repositories_at_once_is_stored_once(backend: Backend) -> None:
     for repository in ("admin/app", "admin/other"):
-        a_repository(house, repository)
+        a_repository(backend, repository)
     for _ in range(3):
         content = os.urandom(300)
-        at_once([partial(a_blob, house, content, name) for name in ("admin/app", "admin/other")])
-        assert len(rows_like(house, f"BLOB#{Digest.of(content)}", "META")) == 1
+        at_once([partial(a_blob, backend, content, name) for name in ("admin/app", "admin/other")])
+        assert len(rows_like(backend, f"BLOB#{Digest.of(content)}", "META")) == 1
 
-    assert leftovers(house) == leftovers(house, "admin/other") == set()
-    invariants.check(house)
+    assert leftovers(backend) == leftovers(backend, "admin/other") == set()
+    invariants.check(backend)
 
 
-def test_a_blob_deleted_while_it_is_pushed_again_is_either_there_or_not(house: House) -> None:
+def test_a_blob_deleted_while_it_is_pushed_again_is_either_there_or_not(backend: Backend) -> None:
     content = os.urandom(300)
-    digest = a_blob(house, content)
-    actor = someone(house, "admin", "admin/app")
+    digest = a_blob(backend, content)
+    actor = someone(backend, "admin", "admin/app")
     for _ in range(4):
-        a_blob(house, content)
-        at_once([lambda: a_blob(house, content), lambda: house.services.blobs.delete(actor, NAME, digest)])
-        invariants.check(house)
-    a_blob(house, content)
+        a_blob(backend, content)
+        at_once([lambda: a_blob(backend, content), lambda: backend.services.registry.blobs.delete(actor, NAME, digest)])
+        invariants.check(backend)
+    a_blob(backend, content)
 
-    check_one_blob(house, content)
-    assert leftovers(house) == set()
-
-
-def test_a_delete_that_a_push_overtakes_takes_away_what_was_pushed(house: House) -> None:
-    first, second = a_push(house, "v1"), an_image(house)
-    with just_before_commit(house, lambda: a_bare_push(house, second, "v1")):
-        delete_tag(house)
-
-    assert tag_of(house) is None
-    check_history(house, [first, second])
+    check_one_blob(backend, content)
+    assert leftovers(backend) == set()
 
 
-def test_a_push_that_a_delete_overtakes_makes_the_tag_anew(house: House) -> None:
-    first, second = a_push(house, "v1"), an_image(house)
-    with just_before_commit(house, lambda: delete_tag(house)):
-        a_bare_push(house, second, "v1")
+def test_a_delete_that_a_push_overtakes_takes_away_what_was_pushed(backend: Backend) -> None:
+    first, second = a_push(backend, "v1"), an_image(backend)
+    with just_before_commit(backend, lambda: a_bare_push(backend, second, "v1")):
+        delete_tag(backend)
 
-    assert tag_of(house) == second.digest
-    check_history(house, [first, second])
+    assert tag_of(backend) is None
+    check_history(backend, [first, second])
 
 
-def test_tags_deleted_and_pushed_at_once_leave_a_history_without_gaps(house: House) -> None:
-    pushed = [a_push(house, "v1")]
+def test_a_push_that_a_delete_overtakes_makes_the_tag_anew(backend: Backend) -> None:
+    first, second = a_push(backend, "v1"), an_image(backend)
+    with just_before_commit(backend, lambda: delete_tag(backend)):
+        a_bare_push(backend, second, "v1")
+
+    assert tag_of(backend) == second.digest
+    check_history(backend, [first, second])
+
+
+def test_tags_deleted_and_pushed_at_once_leave_a_history_without_gaps(backend: Backend) -> None:
+    pushed = [a_push(backend, "v1")]
     for _ in range(4):
-        pushed.append(an_image(house))
-        at_once([lambda: a_bare_push(house, pushed[-1], "v1"), lambda: delete_tag(house)])
-        check_history(house, pushed)
+        pushed.append(an_image(backend))
+        at_once([lambda: a_bare_push(backend, pushed[-1], "v1"), lambda: delete_tag(backend)])
+        check_history(backend, pushed)
 
 
-def test_two_deletes_of_one_tag_end_one_life(house: House) -> None:
-    manifest = a_push(house, "v1")
-    at_once([lambda: delete_tag(house)] * 3)
+def test_two_deletes_of_one_tag_end_one_life(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    at_once([lambda: delete_tag(backend)] * 3)
 
-    check_history(house, [manifest])
-    assert tag_of(house) is None
+    check_history(backend, [manifest])
+    assert tag_of(backend) is None
 
 
-def delete_manifest(house: House, manifest: Manifest) -> None:
+def delete_manifest(backend: Backend, manifest: Manifest) -> None:
     with suppress(ManifestUnknown):
-        house.services.manifests.delete(someone(house, "admin", "admin/app"), NAME, manifest.digest)
+        backend.services.registry.manifests.delete(someone(backend, "admin", "admin/app"), NAME, manifest.digest)
 
 
-def test_a_manifest_deleted_while_it_is_tagged_is_either_gone_with_its_tag_or_whole(house: House) -> None:
+def test_a_manifest_deleted_while_it_is_tagged_is_either_gone_with_its_tag_or_whole(backend: Backend) -> None:
     for _ in range(4):
-        manifest = a_push(house, "v1")
-        at_once([lambda it=manifest: a_bare_push(house, it, "v2"), lambda it=manifest: delete_manifest(house, it)])
-        invariants.check(house)
-        assert tag_of(house, "v2") in (None, manifest.digest)
+        manifest = a_push(backend, "v1")
+        at_once([lambda it=manifest: a_bare_push(backend, it, "v2"), lambda it=manifest: delete_manifest(backend, it)])
+        invariants.check(backend)
+        assert tag_of(backend, "v2") in (None, manifest.digest)
 
 
-def test_a_tag_that_comes_to_a_manifest_while_it_is_deleted_goes_with_it(house: House) -> None:
-    manifest = a_push(house, "v1")
-    with just_before_commit(house, lambda: a_bare_push(house, manifest, "late")):
-        delete_manifest(house, manifest)
+def test_a_tag_that_comes_to_a_manifest_while_it_is_deleted_goes_with_it(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    with just_before_commit(backend, lambda: a_bare_push(backend, manifest, "late")):
+        delete_manifest(backend, manifest)
 
-    assert (tag_of(house), tag_of(house, "late")) == (None, None)
-    invariants.check(house)
+    assert (tag_of(backend), tag_of(backend, "late")) == (None, None)
+    invariants.check(backend)
 
 
-def test_an_index_pushed_while_its_child_is_deleted_never_names_what_cannot_come_back(house: House) -> None:
-    child = a_push(house, "v1")
+def test_an_index_pushed_while_its_child_is_deleted_never_names_what_cannot_come_back(backend: Backend) -> None:
+    child = a_push(backend, "v1")
     index = an_index([child.digest])
-    with just_before_commit(house, lambda: delete_manifest(house, child)):
-        a_bare_push(house, index, "v2")
+    with just_before_commit(backend, lambda: delete_manifest(backend, child)):
+        a_bare_push(backend, index, "v2")
 
-    assert tag_of(house, "v2") == index.digest
-    invariants.check(house)
-    invariants.check_edges(house)
+    assert tag_of(backend, "v2") == index.digest
+    invariants.check(backend)
+    invariants.check_edges(backend)
 
 
-def test_referrers_pushed_at_once_are_all_listed(house: House) -> None:
-    subject = a_push(house, "v1")
-    pushed = at_once([lambda: a_referrer(house, subject.digest)] * 5)
-    page = house.services.referrers.list(someone(house, "admin", "admin/app"), NAME, subject.digest, None, None)
+def test_referrers_pushed_at_once_are_all_listed(backend: Backend) -> None:
+    subject = a_push(backend, "v1")
+    pushed = at_once([lambda: a_referrer(backend, subject.digest)] * 5)
+    page = backend.services.registry.referrers.list(
+        someone(backend, "admin", "admin/app"), NAME, subject.digest, None, None
+    )
 
     assert {it.digest for it in page.items} == {it.digest for it in pushed if isinstance(it, Manifest)}
-    invariants.check(house)
+    invariants.check(backend)

@@ -33,7 +33,7 @@ def python() -> Path:
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What there is to package, as it stood when the tests began."""
-    home = tmp_path_factory.mktemp("house")
+    home = tmp_path_factory.mktemp("backend")
     for name in ("app.py", "requirements.txt", ".chalice/config.json"):
         (home / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / name, home / name)

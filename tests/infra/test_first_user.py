@@ -5,29 +5,29 @@ from collections.abc import Callable
 import pytest
 
 from infra import first_user
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 KEYS = "arn:aws:secretsmanager:us-east-1:123456789012:secret:registry-keys-AbCdEf"
 
 
 @pytest.fixture
-def empty(new_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> House:
-    """A house that nobody lives in."""
-    house = new_house()
-    table = house.services._table
+def empty(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """A backend that nobody lives in."""
+    backend = new_backend()
+    table = backend.services.stores.table
     for row in table.scan()["Items"]:
         table.delete_item(row["pk"]["S"], row["sk"]["S"])
-    monkeypatch.setattr(first_user, "Services", lambda _: house.services)
+    monkeypatch.setattr(first_user, "Services", lambda _: backend.services)
     monkeypatch.delenv("CLOUDBERTH_ADMIN_PASSWORD", raising=False)
-    return house
+    return backend
 
 
-def arguments(house: House, *more: str) -> list[str]:
-    return [f"arn:aws:dynamodb:us-east-1:123456789012:table/{house.settings.table}", KEYS, *more]
+def arguments(backend: Backend, *more: str) -> list[str]:
+    return [f"arn:aws:dynamodb:us-east-1:123456789012:table/{backend.settings.table}", KEYS, *more]
 
 
 def test_the_first_user_is_a_superuser_whose_random_password_is_told_once(
-    empty: House, capsys: pytest.CaptureFixture[str]
+    empty: Backend, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert first_user.main(arguments(empty)) == 0
 
@@ -35,21 +35,21 @@ def test_the_first_user_is_a_superuser_whose_random_password_is_told_once(
     password = told.rpartition(" ")[2].strip()
     assert told.startswith("Made admin, a superuser. The password, shown this once: ")
     assert empty.account().superuser
-    assert empty.services.tokens.issue(("admin", password), None, []).token
+    assert empty.services.identity.tokens.issue(("admin", password), None, []).token
 
 
 def test_a_chosen_password_is_not_told(
-    empty: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    empty: Backend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CLOUDBERTH_ADMIN_PASSWORD", "correct-horse")
 
     assert first_user.main(arguments(empty, "--name", "carol")) == 0
 
     assert "correct-horse" not in capsys.readouterr().out
-    assert empty.services.tokens.issue(("carol", "correct-horse"), None, []).token
+    assert empty.services.identity.tokens.issue(("carol", "correct-horse"), None, []).token
 
 
-def test_the_second_time_nothing_is_changed(empty: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_second_time_nothing_is_changed(empty: Backend, capsys: pytest.CaptureFixture[str]) -> None:
     first_user.main(arguments(empty))
     capsys.readouterr()
 
@@ -57,7 +57,7 @@ def test_the_second_time_nothing_is_changed(empty: House, capsys: pytest.Capture
     assert capsys.readouterr().out == "There is a first user already; nothing was changed.\n"
 
 
-def test_a_bad_name_is_refused_by_a_sentence(empty: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_name_is_refused_by_a_sentence(empty: Backend, capsys: pytest.CaptureFixture[str]) -> None:
     assert first_user.main(arguments(empty, "--name", "A B")) == 1
     assert "A B" in capsys.readouterr().err
 

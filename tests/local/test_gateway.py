@@ -23,7 +23,7 @@ from infra.local import gateway as module
 from infra.local.events import LARGEST_HEADERS
 from infra.local.gateway import HEAVY_PLACES, Gateway
 from infra.local.supervisor import listen
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.stack import Stack, free_port
 
 Messages = list[dict[str, Any]]
@@ -48,10 +48,10 @@ def slow() -> Reply:
 
 
 @pytest.fixture
-def gateway(house: House, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+def gateway(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     """A gateway in this process, in front of an app that tells what reaches it."""
     monkeypatch.setattr(module, "app", app)
-    return Gateway(house.services)
+    return Gateway(backend.services)
 
 
 async def exchange(gateway: Gateway, method: str, path: str, headers: Any = (), *, body: Messages | None = None) -> Any:

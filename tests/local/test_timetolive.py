@@ -21,7 +21,7 @@ from tests.clients.callers import Person
 from tests.clients.images import Layout, an_image
 from tests.clients.registry import Registry
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_push
 from tests.support.rows import events, repository_of, rows_like
 from tests.support.stack import Stack, wait_for
@@ -48,43 +48,43 @@ def ear() -> Ear:
 
 
 @pytest.fixture
-def service(house: House, ear: Ear) -> TimeToLive:
-    """The service over a house, with somebody who hears of every row."""
-    return over(house, Stream(ear, [{}], 100))
+def service(backend: Backend, ear: Ear) -> TimeToLive:
+    """The service over a backend, with somebody who hears of every row."""
+    return over(backend, Stream(ear, [{}], 100))
 
 
 @pytest.fixture
-def dispatching(house: House, monkeypatch: pytest.MonkeyPatch) -> TimeToLive:
-    """The service over a house, with the app's own function behind its filters."""
-    monkeypatch.setattr(dispatch, "services", lambda: house.services)
-    return over(house, Stream(dispatch.dispatch, filters(), 100))
+def dispatching(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> TimeToLive:
+    """The service over a backend, with the app's own function behind its filters."""
+    monkeypatch.setattr(dispatch, "services", lambda: backend.services)
+    return over(backend, Stream(dispatch.dispatch, filters(), 100))
 
 
-def over(house: House, stream: Stream) -> TimeToLive:
-    client = house.services._table.connection.client
-    return TimeToLive(client, house.settings.table, stream, LATE_S, house.clock)
+def over(backend: Backend, stream: Stream) -> TimeToLive:
+    client = backend.services.stores.table.connection.client
+    return TimeToLive(client, backend.settings.table, stream, LATE_S, backend.clock)
 
 
-def put(house: House, *rows: tuple[str, dict[str, str] | None]) -> None:
+def put(backend: Backend, *rows: tuple[str, dict[str, str] | None]) -> None:
     """Rows by their sort keys, with such times."""
-    client = house.services._table.connection.client
+    client = backend.services.stores.table.connection.client
     for sk, at in rows:
         item = {"pk": {"S": "R#test"}, "sk": {"S": sk}} | ({"expires_at": at} if at else {})
-        client.put_item(TableName=house.settings.table, Item=item)
+        client.put_item(TableName=backend.settings.table, Item=item)
 
 
-def left(house: House) -> list[str]:
-    return [row["sk"] for row in rows_like(house, "R#test")]
+def left(backend: Backend) -> list[str]:
+    return [row["sk"] for row in rows_like(backend, "R#test")]
 
 
 def at(seconds: float) -> dict[str, str]:
     return {"N": str(int(seconds))}
 
 
-def test_what_is_over_for_long_enough_goes_and_all_else_stays(house: House, service: TimeToLive, ear: Ear) -> None:
-    now = house.clock()
+def test_what_is_over_for_long_enough_goes_and_all_else_stays(backend: Backend, service: TimeToLive, ear: Ear) -> None:
+    now = backend.clock()
     put(
-        house,
+        backend,
         ("over", at(now - LATE_S - 1)),
         ("just over", at(now - LATE_S + 30)),
         ("soon", at(now + 1)),
@@ -95,13 +95,13 @@ def test_what_is_over_for_long_enough_goes_and_all_else_stays(house: House, serv
 
     service.turn()
 
-    assert left(house) == ["ages ago", "just over", "never", "soon", "text"]
+    assert left(backend) == ["ages ago", "just over", "never", "soon", "text"]
     assert [record["dynamodb"]["Keys"]["sk"]["S"] for record in ear.records] == ["over"]
 
 
-def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeToLive, ear: Ear) -> None:
-    before = int(house.clock())
-    put(house, ("a", at(before - 1000)), ("b", at(before - 1000)))
+def test_a_record_has_the_shape_of_the_services_own(backend: Backend, service: TimeToLive, ear: Ear) -> None:
+    before = int(backend.clock())
+    put(backend, ("a", at(before - 1000)), ("b", at(before - 1000)))
 
     service.turn()
 
@@ -112,7 +112,7 @@ def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeT
     }  # fmt: skip
     assert (first["eventName"], first["eventSource"]) == ("REMOVE", "aws:dynamodb")
     assert first["userIdentity"] == {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-    assert f":table/{house.settings.table}/stream/" in first["eventSourceARN"]
+    assert f":table/{backend.settings.table}/stream/" in first["eventSourceARN"]
     told = first["dynamodb"]
     assert told["Keys"] == {"pk": {"S": "R#test"}, "sk": {"S": "a"}}
     assert told["OldImage"] == told["Keys"] | {"expires_at": at(before - 1000)}
@@ -122,19 +122,19 @@ def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeT
     assert first["eventID"] != second["eventID"]
 
 
-def test_a_row_that_was_renewed_since_it_was_read_stays(house: House, service: TimeToLive, ear: Ear) -> None:
-    now = house.clock()
-    put(house, ("renewed", at(now - 1000)))
+def test_a_row_that_was_renewed_since_it_was_read_stays(backend: Backend, service: TimeToLive, ear: Ear) -> None:
+    now = backend.clock()
+    put(backend, ("renewed", at(now - 1000)))
     (row,), _ = service._page()
-    put(house, ("renewed", at(now + 1000)))
+    put(backend, ("renewed", at(now + 1000)))
 
     assert service._remove(row) is None
-    assert left(house) == ["renewed"]
+    assert left(backend) == ["renewed"]
     assert ear.records == []
 
 
-def test_a_row_that_somebody_else_removed_is_told_by_nobody(house: House, service: TimeToLive) -> None:
-    put(house, ("gone", at(house.clock() - 1000)))
+def test_a_row_that_somebody_else_removed_is_told_by_nobody(backend: Backend, service: TimeToLive) -> None:
+    put(backend, ("gone", at(backend.clock() - 1000)))
     (row,), _ = service._page()
 
     assert service._remove(row)
@@ -142,10 +142,10 @@ def test_a_row_that_somebody_else_removed_is_told_by_nobody(house: House, servic
 
 
 def test_a_turn_looks_at_a_page_and_removes_so_many_and_turns_go_round(
-    house: House, service: TimeToLive, ear: Ear
+    backend: Backend, service: TimeToLive, ear: Ear
 ) -> None:
-    over_at = house.clock() - 1000
-    fill(house, PAGE + MOST, over_at)
+    over_at = backend.clock() - 1000
+    fill(backend, PAGE + MOST, over_at)
 
     service.turn()
     assert len(ear.records) == MOST
@@ -153,37 +153,37 @@ def test_a_turn_looks_at_a_page_and_removes_so_many_and_turns_go_round(
         service.turn()
     assert len(ear.records) == PAGE + MOST
 
-    put(house, ("late", at(over_at)))
+    put(backend, ("late", at(over_at)))
     for _ in range(3):
         service.turn()
-    assert left(house) == []
+    assert left(backend) == []
 
 
-def fill(house: House, count: int, over_at: float) -> None:
+def fill(backend: Backend, count: int, over_at: float) -> None:
     """So many rows that are over."""
-    client = house.services._table.connection.client
+    client = backend.services.stores.table.connection.client
     rows = [{"pk": {"S": "R#test"}, "sk": {"S": f"{n:05d}"}, "expires_at": at(over_at)} for n in range(count)]
     for start in range(0, count, 25):
         some = [{"PutRequest": {"Item": row}} for row in rows[start : start + 25]]
-        client.batch_write_item(RequestItems={house.settings.table: some})
+        client.batch_write_item(RequestItems={backend.settings.table: some})
 
 
-def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(house: House) -> None:
+def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(backend: Backend) -> None:
     failing = {"batchItemFailures": [{"itemIdentifier": ""}]}
-    service = over(house, Stream(lambda *_: failing, [{}], 100))
-    put(house, ("first", at(house.clock() - 1000)))
+    service = over(backend, Stream(lambda *_: failing, [{}], 100))
+    put(backend, ("first", at(backend.clock() - 1000)))
     service.turn()
-    put(house, ("second", at(house.clock() - 1000)))
+    put(backend, ("second", at(backend.clock() - 1000)))
 
     service.turn()
 
-    assert left(house) == ["second"]
+    assert left(backend) == ["second"]
 
 
 def test_what_was_removed_before_the_server_failed_is_told(
-    house: House, service: TimeToLive, ear: Ear, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, service: TimeToLive, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(house, ("a", at(house.clock() - 1000)), ("b", at(house.clock() - 1000)))
+    put(backend, ("a", at(backend.clock() - 1000)), ("b", at(backend.clock() - 1000)))
     remove = service._remove
 
     def remove_one(row: Any) -> Any:
@@ -199,68 +199,68 @@ def test_what_was_removed_before_the_server_failed_is_told(
 
     assert [record["dynamodb"]["Keys"]["sk"]["S"] for record in ear.records] == ["a"]
     service.turn()
-    assert left(house) == []
+    assert left(backend) == []
 
 
 def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
-    house: House, dispatching: TimeToLive
+    backend: Backend, dispatching: TimeToLive
 ) -> None:
-    a_push(house, "v1", labels=TWO_HOURS)
-    (row,) = rows_like(house, "R#", "TAG#")
-    later(house, LIFE_S + LATE_S + 1)
+    a_push(backend, "v1", labels=TWO_HOURS)
+    (row,) = rows_like(backend, "R#", "TAG#")
+    later(backend, LIFE_S + LATE_S + 1)
 
     dispatching.turn()
 
-    assert rows_like(house, "R#", "TAG#") == []
-    (record,) = events(house, "tag_expired")
+    assert rows_like(backend, "R#", "TAG#") == []
+    (record,) = events(backend, "tag_expired")
     assert record["at"] == row["expires_at"]
-    sweep(house)
-    assert len(events(house, "tag_expired")) == 1
-    invariants.check(house)
+    sweep(backend)
+    assert len(events(backend, "tag_expired")) == 1
+    invariants.check(backend)
 
 
-def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(house: House, dispatching: TimeToLive) -> None:
-    a_push(house, "v1", labels=TWO_HOURS)
-    later(house, LIFE_S + 1)
+def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(backend: Backend, dispatching: TimeToLive) -> None:
+    a_push(backend, "v1", labels=TWO_HOURS)
+    later(backend, LIFE_S + 1)
     dispatching.turn()
-    assert events(house, "tag_expired") == []
+    assert events(backend, "tag_expired") == []
 
-    sweep(house)
-    later(house, LATE_S)
-    dispatching.turn()
-
-    assert len(events(house, "tag_expired")) == 1
-
-
-def test_a_tag_that_was_pushed_anew_is_left_alone(house: House, dispatching: TimeToLive) -> None:
-    a_push(house, "v1", labels=TWO_HOURS)
-    later(house, LIFE_S + LATE_S + 1)
-    manifest = a_push(house, "v1", labels=TWO_HOURS)
-
+    sweep(backend)
+    later(backend, LATE_S)
     dispatching.turn()
 
-    tag = get(TagRow, keys.tag(repository_of(house).id, "v1"))
+    assert len(events(backend, "tag_expired")) == 1
+
+
+def test_a_tag_that_was_pushed_anew_is_left_alone(backend: Backend, dispatching: TimeToLive) -> None:
+    a_push(backend, "v1", labels=TWO_HOURS)
+    later(backend, LIFE_S + LATE_S + 1)
+    manifest = a_push(backend, "v1", labels=TWO_HOURS)
+
+    dispatching.turn()
+
+    tag = get(TagRow, keys.tag(repository_of(backend).id, "v1"))
     assert tag is not None
     assert tag.digest == manifest.digest
-    invariants.check(house)
+    invariants.check(backend)
 
 
-def test_what_is_lost_between_a_removal_and_its_record_the_timer_makes_good(house: House) -> None:
+def test_what_is_lost_between_a_removal_and_its_record_the_timer_makes_good(backend: Backend) -> None:
     def dead(*_: object) -> None:
         raise SystemExit
 
-    killed = over(house, Stream(dead, filters(), 100))
-    a_push(house, "v1", labels=TWO_HOURS)
-    later(house, LIFE_S + LATE_S + 1)
+    killed = over(backend, Stream(dead, filters(), 100))
+    a_push(backend, "v1", labels=TWO_HOURS)
+    later(backend, LIFE_S + LATE_S + 1)
     with pytest.raises(SystemExit):
         killed.turn()
-    assert rows_like(house, "R#", "TAG#") == []
-    assert events(house, "tag_expired") == []
+    assert rows_like(backend, "R#", "TAG#") == []
+    assert events(backend, "tag_expired") == []
 
-    sweep(house)
+    sweep(backend)
 
-    assert len(events(house, "tag_expired")) == 1
-    invariants.check(house)
+    assert len(events(backend, "tag_expired")) == 1
+    invariants.check(backend)
 
 
 @pytest.fixture(scope="module")

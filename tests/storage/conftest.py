@@ -13,7 +13,7 @@ from pynamodb.connection.base import MetaTable
 from chalicelib.storage.connection import ReadingConnection
 from chalicelib.storage.table import description
 from tests.storage.fronts import Front
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 Ways = tuple[Front, dict[str, ReadingConnection]]
 
@@ -34,11 +34,11 @@ def ways(aws: tuple[Mapping[str, str], Path]) -> Iterator[Ways]:
 
 
 @pytest.fixture
-def front(house: House, ways: Ways) -> Front:
-    """The front, with the house behind it reading the fast way."""
+def front(backend: Backend, ways: Ways) -> Front:
+    """The front, with the backend behind it reading the fast way."""
     front, connections = ways
     front.asked, front.tricks = [], []
     for connection in connections.values():
-        connection.add_meta_table(MetaTable(description(house.settings.table)))
-    house.services._table.connection = connections["fast"]
+        connection.add_meta_table(MetaTable(description(backend.settings.table)))
+    backend.services.stores.table.connection = connections["fast"]
     return front

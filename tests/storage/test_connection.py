@@ -13,7 +13,7 @@ from chalicelib.storage.registry.manifests import BodyRow
 from chalicelib.storage.table import Batch, Row, get, query
 from tests.storage.conftest import Ways
 from tests.storage.fronts import Front, Trick, change_a_letter, hang_up, refuse
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 KEY = ("R#1", "BODY#1")
 
@@ -25,11 +25,11 @@ def a_row(content: bytes = b"bytes") -> BodyRow:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00", bytes(range(256)), b"YWJj", os.urandom(100_000)], ids=len)
-def test_bytes_are_the_same_by_both_ways_of_reading(house: House, front: Front, ways: Ways, content: bytes) -> None:
+def test_bytes_are_the_same_by_both_ways_of_reading(backend: Backend, front: Front, ways: Ways, content: bytes) -> None:
     a_row(content)
     found = {}
     for way, connection in ways[1].items():
-        house.services._table.connection = connection
+        backend.services.stores.table.connection = connection
         found[way] = [get(BodyRow, KEY)]
         batch = Batch()
         read = batch.add(BodyRow, KEY)
@@ -45,10 +45,10 @@ def test_bytes_are_the_same_by_both_ways_of_reading(house: House, front: Front, 
 
 @pytest.mark.parametrize("operation", ["get_item", "batch_get_item", "query"])
 def test_whole_answers_are_the_same_by_both_ways_of_reading(
-    house: House, front: Front, ways: Ways, operation: str
+    backend: Backend, front: Front, ways: Ways, operation: str
 ) -> None:
     a_row(bytes(range(256)))
-    name = house.settings.table
+    name = backend.settings.table
     asked = {"get_item": KEY, "batch_get_item": ([{"pk": KEY[0], "sk": KEY[1]}],), "query": (KEY[0],)}[operation]
     fast, slow = (getattr(connection, operation)(name, *asked, consistent_read=True) for connection in ways[1].values())
     slow.pop("ResponseMetadata", None)
@@ -105,13 +105,13 @@ def test_writes_go_through_botocore_alone(front: Front) -> None:
     assert front.asked == ["slow PutItem", "slow DeleteItem"]
 
 
-def test_what_is_not_there_is_none_by_both_ways(house: House, front: Front, ways: Ways) -> None:
+def test_what_is_not_there_is_none_by_both_ways(backend: Backend, front: Front, ways: Ways) -> None:
     for connection in ways[1].values():
-        house.services._table.connection = connection
+        backend.services.stores.table.connection = connection
         assert get(BodyRow, ("R#none", "BODY#none")) is None
 
 
-def test_a_table_that_was_not_opened_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_was_not_opened_says_so(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Row, "shared", None)
 
     with pytest.raises(RuntimeError, match="open_table"):

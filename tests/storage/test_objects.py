@@ -14,13 +14,13 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.uploads import SMALLEST_PART
 from chalicelib.storage import objects as object_storage
 from chalicelib.storage.objects import ObjectGone, ObjectStore
-from tests.support.backends import BUCKET, House
+from tests.support.backends import BUCKET, Backend
 from tests.support.rows import object_keys, open_multiparts
 
 
 @pytest.fixture
-def objects(house: House) -> ObjectStore:
-    return house.services.objects
+def objects(backend: Backend) -> ObjectStore:
+    return backend.services.stores.objects
 
 
 def a_key() -> str:
@@ -91,7 +91,7 @@ def test_the_last_of_a_prefix_is_found_with_its_size(objects: ObjectStore) -> No
     assert objects.last(prefix.replace("aa/", "ac/")) is None
 
 
-def test_parts_become_one_object_once_however_often_they_are_finished(house: House, objects: ObjectStore) -> None:
+def test_parts_become_one_object_once_however_often_they_are_finished(backend: Backend, objects: ObjectStore) -> None:
     key, first = a_key(), os.urandom(SMALLEST_PART)
     identifier = objects.begin_parts(key)
     parts = [(1, objects.put_part(key, identifier, 1, first)), (2, objects.put_part(key, identifier, 2, b"tail"))]
@@ -101,7 +101,7 @@ def test_parts_become_one_object_once_however_often_they_are_finished(house: Hou
         objects.finish_parts(key, identifier, parts)
 
     assert objects.get(key) == first + b"tail"
-    assert open_multiparts(house, key) == []
+    assert open_multiparts(backend, key) == []
 
 
 def test_parts_that_were_never_put_cannot_be_finished(objects: ObjectStore) -> None:
@@ -113,7 +113,7 @@ def test_parts_that_were_never_put_cannot_be_finished(objects: ObjectStore) -> N
         objects.finish_parts(key, identifier, [(1, '"00000000000000000000000000000000"')])
 
 
-def test_a_multipart_upload_that_was_given_up_is_gone_and_stays_so(house: House, objects: ObjectStore) -> None:
+def test_a_multipart_upload_that_was_given_up_is_gone_and_stays_so(backend: Backend, objects: ObjectStore) -> None:
     key = a_key()
     identifier = objects.begin_parts(key)
     etag = objects.put_part(key, identifier, 1, b"bytes")
@@ -124,7 +124,7 @@ def test_a_multipart_upload_that_was_given_up_is_gone_and_stays_so(house: House,
         objects.finish_parts(key, identifier, [(1, etag)])
     with pytest.raises(ObjectGone):
         objects.put_part(key, identifier, 2, b"more")
-    assert object_keys(house, key) == open_multiparts(house, key) == []
+    assert object_keys(backend, key) == open_multiparts(backend, key) == []
 
 
 def test_addresses_are_good_for_what_they_are_signed_for_and_no_more(objects: ObjectStore) -> None:
@@ -154,17 +154,17 @@ def test_an_address_says_how_long_it_is_good(objects: ObjectStore) -> None:
     assert "X-Amz-Expires=77" in objects.address("get_object", a_key(), 77)
 
 
-def test_drawing_an_address_asks_nobody(house: House, objects: ObjectStore) -> None:
-    house.calls.take()
+def test_drawing_an_address_asks_nobody(backend: Backend, objects: ObjectStore) -> None:
+    backend.calls.take()
     objects.address("get_object", a_key(), 60)
 
-    assert house.calls.take() == []
+    assert backend.calls.take() == []
 
 
-def test_a_bucket_that_does_not_answer_is_unavailable(house: House, objects: ObjectStore) -> None:
+def test_a_bucket_that_does_not_answer_is_unavailable(backend: Backend, objects: ObjectStore) -> None:
     nobody = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
-    store = ObjectStore(BUCKET, house.services._table)
-    session = house.services._table.connection.session
+    store = ObjectStore(BUCKET, backend.services.stores.table)
+    session = backend.services.stores.table.connection.session
     store.client = session.create_client("s3", endpoint_url="http://127.0.0.1:1", config=nobody)
 
     with pytest.raises(Unavailable):

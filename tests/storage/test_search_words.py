@@ -5,7 +5,7 @@ from chalicelib.domain.repositories import Visibility
 from chalicelib.services.registry.repositories import NewRepository
 from chalicelib.storage.search_words import SearchKind, SearchWordStore, delete_words, put_words
 from chalicelib.storage.table import Transaction
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_repository
 from tests.support.rows import rows_like
 
@@ -16,7 +16,7 @@ def found(word: str, limit: int = 100) -> list[str]:
     return [row.id for row in STORE.beginning(word, limit)]
 
 
-def test_what_is_written_is_found_by_the_beginning_of_each_word_until_it_is_taken_away(house: House) -> None:
+def test_what_is_written_is_found_by_the_beginning_of_each_word_until_it_is_taken_away(backend: Backend) -> None:
     for name, identifier in (("web-front", "1"), ("web", "2"), ("w", "3")):
         transaction = Transaction()
         put_words(transaction, SearchKind.REPOSITORY, name, identifier, "n")
@@ -35,33 +35,33 @@ def test_what_is_written_is_found_by_the_beginning_of_each_word_until_it_is_take
     assert (found("front"), found("web")) == ([], ["2"])
 
 
-def test_a_repository_s_words_come_and_go_with_it(house: House) -> None:
-    made = a_repository(house, "admin/deep/name")
+def test_a_repository_s_words_come_and_go_with_it(backend: Backend) -> None:
+    made = a_repository(backend, "admin/deep/name")
     assert found("deep") == found("name") == [made.id]
 
-    house.services.repositories.delete(house.signed_in("admin"), made.name)
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), made.name)
     assert found("deep") == found("name") == []
-    again = house.services.repositories.create(
-        house.signed_in("admin"), NewRepository(RepositoryName("admin", "deep/name"), Visibility.PUBLIC)
+    again = backend.services.registry.repositories.create(
+        backend.signed_in("admin"), NewRepository(RepositoryName("admin", "deep/name"), Visibility.PUBLIC)
     )
     assert found("deep") == [again.id]
 
 
-def test_users_and_organizations_are_found_and_ended_ones_are_not(house: House) -> None:
-    house.user("bob")
-    house.services.organizations.create(house.signed_in("admin"), "bob-s-place")
+def test_users_and_organizations_are_found_and_ended_ones_are_not(backend: Backend) -> None:
+    backend.user("bob")
+    backend.services.accounts.organizations.create(backend.signed_in("admin"), "bob-s-place")
     kinds = {row.name: row.kind for row in STORE.beginning("bob", 10)}
     assert kinds == {"bob": "user", "bob-s-place": "organization"}
 
-    house.services.organizations.delete(house.signed_in("admin"), "bob-s-place")
+    backend.services.accounts.organizations.delete(backend.signed_in("admin"), "bob-s-place")
 
-    assert [row["name"] for row in rows_like(house, "WORD#bo")] == ["bob"]
+    assert [row["name"] for row in rows_like(backend, "WORD#bo")] == ["bob"]
     assert found("place") == []
 
 
-def test_another_name_is_found_by_its_words_and_no_longer_by_those_of_the_one_before(house: House) -> None:
-    house.services.organizations.create(house.signed_in("admin"), "acme-tools")
-    house.services.renames.rename(house.signed_in("admin"), "acme-tools", "apex-tools")
+def test_another_name_is_found_by_its_words_and_no_longer_by_those_of_the_one_before(backend: Backend) -> None:
+    backend.services.accounts.organizations.create(backend.signed_in("admin"), "acme-tools")
+    backend.services.accounts.renames.rename(backend.signed_in("admin"), "acme-tools", "apex-tools")
 
     assert (found("acme"), len(found("apex")), len(found("tools"))) == ([], 1, 1)
-    assert {row["name"] for row in rows_like(house, "WORD#to")} == {"apex-tools"}
+    assert {row["name"] for row in rows_like(backend, "WORD#to")} == {"apex-tools"}

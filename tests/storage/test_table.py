@@ -29,7 +29,7 @@ from chalicelib.storage.table import (
     view,
 )
 from tests.storage.fronts import Front, do_half
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import rows_like
 
 
@@ -44,63 +44,63 @@ def read_all(rows: list[LinkRow]) -> list[str | None]:
     return [read.row.repository_id if read.row else None for read in reads]
 
 
-def test_250_rows_are_written_by_25_and_read_by_100(house: House) -> None:
+def test_250_rows_are_written_by_25_and_read_by_100(backend: Backend) -> None:
     rows = links(250)
-    house.calls.take()
+    backend.calls.take()
     put_all(rows)
-    assert house.calls.take() == ["BatchWriteItem"] * 10
+    assert backend.calls.take() == ["BatchWriteItem"] * 10
 
     assert read_all(rows) == [str(number) for number in range(250)]
-    assert house.calls.take() == ["BatchGetItem"] * 3
+    assert backend.calls.take() == ["BatchGetItem"] * 3
 
 
-def test_a_key_asked_for_twice_is_read_once_as_each_of_its_kinds(house: House) -> None:
+def test_a_key_asked_for_twice_is_read_once_as_each_of_its_kinds(backend: Backend) -> None:
     (row,) = links(1)
     row.save()
     batch = Batch()
     twice = [batch.add(LinkRow, row.key), batch.add(LinkRow, row.key)]
     missing = batch.add(SizeRow, ("N#none", "SIZE#0"))
-    house.calls.take()
+    backend.calls.take()
 
     batch.read()
 
     assert [read.row.repository_id for read in twice if read.row] == ["0", "0"]
     assert missing.row is None
-    assert house.calls.take() == ["BatchGetItem"]
+    assert backend.calls.take() == ["BatchGetItem"]
 
 
-def test_an_empty_batch_asks_nothing(house: House) -> None:
-    house.calls.take()
+def test_an_empty_batch_asks_nothing(backend: Backend) -> None:
+    backend.calls.take()
     Batch().read()
     put_all([])
 
-    assert house.calls.take() == []
+    assert backend.calls.take() == []
 
 
 @pytest.mark.parametrize("key", [("x" * 2049, "y"), ("x", "y" * 1025), ("x", "é" * 513)])
-def test_no_row_lies_where_none_can(house: House, key: tuple[str, str]) -> None:
-    house.calls.take()
+def test_no_row_lies_where_none_can(backend: Backend, key: tuple[str, str]) -> None:
+    backend.calls.take()
     batch = Batch()
     read = batch.add(SizeRow, key)
     batch.read()
 
     assert (read.row, get(SizeRow, key), list(query(SizeRow, key))) == (None, None, [])
-    assert house.calls.take() == []
+    assert backend.calls.take() == []
 
 
-def test_what_dynamodb_gives_back_of_a_batch_is_asked_for_again(house: House, front: Front) -> None:
+def test_what_dynamodb_gives_back_of_a_batch_is_asked_for_again(backend: Backend, front: Front) -> None:
     rows = links(120)
     front.tricks = [do_half] * 4
     put_all(rows)
     assert len(front.asked) > 5
-    assert len(rows_like(house, "BLOB#x")) == 120
+    assert len(rows_like(backend, "BLOB#x")) == 120
 
     front.asked, front.tricks = [], [do_half] * 4
     assert read_all(rows) == [str(number) for number in range(120)]
     assert len(front.asked) == 6
 
 
-def test_a_query_goes_past_a_sort_key_and_stays_within_its_prefix(house: House) -> None:
+def test_a_query_goes_past_a_sort_key_and_stays_within_its_prefix(backend: Backend) -> None:
     put_all(links(10))
     put_all([LinkRow.under(("BLOB#x", other), repository_id=other) for other in ("LINJ#9", "LINK", "LINK\x7e", "META")])
 
@@ -116,15 +116,15 @@ def test_a_query_goes_past_a_sort_key_and_stays_within_its_prefix(house: House) 
     assert found("LINK#") == every
 
 
-def test_a_query_of_more_than_a_megabyte_is_read_to_its_end(house: House) -> None:
+def test_a_query_of_more_than_a_megabyte_is_read_to_its_end(backend: Backend) -> None:
     put_all(BodyRow.under(("R#1", f"BODY#{number:02d}"), ulid="u", content=bytes(100_000)) for number in range(12))
-    house.calls.take()
+    backend.calls.take()
 
     assert len(list(query(BodyRow, ("R#1", "BODY#")))) == 12
-    assert house.calls.take().count("Query") >= 2
+    assert backend.calls.take().count("Query") >= 2
 
 
-def test_a_run_gives_each_kind_its_rows_and_says_whether_that_is_all(house: House) -> None:
+def test_a_run_gives_each_kind_its_rows_and_says_whether_that_is_all(backend: Backend) -> None:
     put_all(links(3))
     put_all(BodyRow.under(("BLOB#x", sk), ulid=sk) for sk in ("LINK", "META", "NOTE"))
     run, kinds = ("BLOB#x", "LINK#", "META"), {"LINK#": LinkRow, "META": BodyRow}
@@ -139,7 +139,7 @@ def test_a_run_gives_each_kind_its_rows_and_says_whether_that_is_all(house: Hous
 
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
-def test_a_view_is_read_in_order_past_a_value(house: House, limit: int) -> None:
+def test_a_view_is_read_in_order_past_a_value(backend: Backend, limit: int) -> None:
     def name(word: str) -> RepositoryNameRow:
         shared = {"name": word, "repository_id": word, "visibility": "public"}
         return RepositoryNameRow.under(("N#1", f"REPO#{word}"), view="CATALOG#public", view_at=word, **shared)
@@ -150,7 +150,7 @@ def test_a_view_is_read_in_order_past_a_value(house: House, limit: int) -> None:
     assert [row.name for row in view(RepositoryNameRow, "CATALOG#public", "", limit)] == list("abcde")[:limit]
 
 
-def test_a_failed_condition_is_a_lost_race_and_writes_nothing(house: House) -> None:
+def test_a_failed_condition_is_a_lost_race_and_writes_nothing(backend: Backend) -> None:
     first, second = links(2)
     first.save()
     transaction = Transaction()
@@ -162,7 +162,7 @@ def test_a_failed_condition_is_a_lost_race_and_writes_nothing(house: House) -> N
     assert get(LinkRow, second.key) is None
 
 
-def test_a_failed_check_is_a_lost_race(house: House) -> None:
+def test_a_failed_check_is_a_lost_race(backend: Backend) -> None:
     (row,) = links(1)
     transaction = Transaction()
     transaction.put(row)
@@ -172,7 +172,7 @@ def test_a_failed_check_is_a_lost_race(house: House) -> None:
         transaction.commit()
 
 
-def test_a_transaction_that_can_never_be_is_no_lost_race(house: House) -> None:
+def test_a_transaction_that_can_never_be_is_no_lost_race(backend: Backend) -> None:
     transaction = Transaction()
     transaction.put(BodyRow.under(("R#1", "BODY#1"), ulid="u", content=bytes(500_000)))
 
@@ -180,7 +180,7 @@ def test_a_transaction_that_can_never_be_is_no_lost_race(house: House) -> None:
         transaction.commit()
 
 
-def test_a_transaction_changes_and_removes_by_key_alone(house: House) -> None:
+def test_a_transaction_changes_and_removes_by_key_alone(backend: Backend) -> None:
     first, second = links(2)
     put_all([first, second])
     transaction = Transaction()
@@ -191,7 +191,7 @@ def test_a_transaction_changes_and_removes_by_key_alone(house: House) -> None:
     assert read_all([first, second]) == ["new", None]
 
 
-def test_a_new_row_is_put_once(house: House) -> None:
+def test_a_new_row_is_put_once(backend: Backend) -> None:
     first, second = links(1)[0], links(1)[0]
     second.repository_id = "other"
 
@@ -224,7 +224,7 @@ def test_who_loses_tries_again_with_short_pauses_until_won(monkeypatch: pytest.M
     assert len(set(pauses)) > 10, "pauses are jittered"
 
 
-def test_who_always_loses_hears_that_the_house_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_always_loses_hears_that_the_registry_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
 
     with pytest.raises(Unavailable):
@@ -243,7 +243,7 @@ def test_other_errors_are_not_tried_again() -> None:
     assert calls == [1]
 
 
-def test_of_ten_at_once_each_wins_in_the_end(house: House) -> None:
+def test_of_ten_at_once_each_wins_in_the_end(backend: Backend) -> None:
     key = ("R#1", "MAN#1")
     ManifestRow.under(key, media_type="t", size=1, ulid="u", pushed_at=0).save()
 
@@ -266,7 +266,7 @@ def test_of_ten_at_once_each_wins_in_the_end(house: House) -> None:
     assert found.version == 10
 
 
-def test_attributes_come_back_as_they_went(house: House) -> None:
+def test_attributes_come_back_as_they_went(backend: Backend) -> None:
     digest = Digest.of(b"x", "sha512")
     full = ManifestRow.under(
         ("R#1", "MAN#1"), media_type="t", size=2**60, subject=digest, ulid="u", pushed_at=1, live_until=253402300799
@@ -282,7 +282,7 @@ def test_attributes_come_back_as_they_went(house: House) -> None:
     assert (blob.size, blob.deleted_at, blob.expires_after) == (0, 1_700_000_000.125, None)
 
 
-def test_the_table_is_made_as_described_with_a_stream_of_both_images(house: House) -> None:
+def test_the_table_is_made_as_described_with_a_stream_of_both_images(backend: Backend) -> None:
     described = table.description("t")
 
     assert described["BillingMode"] == "PAY_PER_REQUEST"

@@ -5,13 +5,13 @@ from chalicelib.domain.timers import EXPIRY, GARBAGE, Due
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
 from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow, garbage_timer, timer
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import rows_like
 
 TARGETS = [keys.blob_target("1", Digest.of(bytes([number]))) for number in range(40)]
 
 
-def due(house: House, kind: str, until: int) -> set[str]:
+def due(backend: Backend, kind: str, until: int) -> set[str]:
     """Targets of a kind that are due, as a sweep finds them: by one query a shard."""
     store = TimerStore()
     partitions = [keys.due_shard(kind, shard) for shard in range(keys.SHARDS)]
@@ -25,37 +25,37 @@ def a_timer(due_at: int = 10) -> TimerRow:
     return row
 
 
-def test_a_sweep_of_every_shard_finds_just_what_is_due(house: House) -> None:
+def test_a_sweep_of_every_shard_finds_just_what_is_due(backend: Backend) -> None:
     put_all(timer(GARBAGE, target, number) for number, target in enumerate(TARGETS))
 
-    assert due(house, GARBAGE, 19) == set(TARGETS[:20])
-    assert due(house, GARBAGE, 100) == set(TARGETS)
-    assert due(house, EXPIRY, 100) == set()
+    assert due(backend, GARBAGE, 19) == set(TARGETS[:20])
+    assert due(backend, GARBAGE, 100) == set(TARGETS)
+    assert due(backend, EXPIRY, 100) == set()
 
 
-def test_a_timer_written_again_is_due_at_the_new_time_only(house: House) -> None:
+def test_a_timer_written_again_is_due_at_the_new_time_only(backend: Backend) -> None:
     for moment in (10, 30):
         timer(GARBAGE, TARGETS[0], moment).save()
 
-    assert due(house, GARBAGE, 20) == set()
-    assert due(house, GARBAGE, 30) == {TARGETS[0]}
-    assert len(rows_like(house, "TIMER#")) == 1
+    assert due(backend, GARBAGE, 20) == set()
+    assert due(backend, GARBAGE, 30) == {TARGETS[0]}
+    assert len(rows_like(backend, "TIMER#")) == 1
 
 
-def test_two_kinds_of_work_on_one_target_are_two_timers(house: House) -> None:
+def test_two_kinds_of_work_on_one_target_are_two_timers(backend: Backend) -> None:
     for kind in (GARBAGE, EXPIRY):
         timer(kind, TARGETS[0], 10).save()
 
-    assert due(house, GARBAGE, 10) == due(house, EXPIRY, 10) == {TARGETS[0]}
+    assert due(backend, GARBAGE, 10) == due(backend, EXPIRY, 10) == {TARGETS[0]}
 
 
-def test_a_timer_never_has_a_time_to_live(house: House) -> None:
+def test_a_timer_never_has_a_time_to_live(backend: Backend) -> None:
     timer(GARBAGE, TARGETS[0], 10).save()
 
-    assert "expires_at" not in rows_like(house, "TIMER#")[0]
+    assert "expires_at" not in rows_like(backend, "TIMER#")[0]
 
 
-def test_the_oldest_come_first_and_no_more_than_asked_for(house: House) -> None:
+def test_the_oldest_come_first_and_no_more_than_asked_for(backend: Backend) -> None:
     shard = keys.due(GARBAGE, "0")
     same = [str(number) for number in range(200) if keys.due(GARBAGE, str(number)) == shard]
     put_all(timer(GARBAGE, target, 1000 - number) for number, target in enumerate(same))
@@ -65,30 +65,30 @@ def test_the_oldest_come_first_and_no_more_than_asked_for(house: House) -> None:
     assert found == same[:-4:-1]
 
 
-def test_a_timer_that_was_moved_is_due_then_and_knows_where_to_go_on(house: House) -> None:
+def test_a_timer_that_was_moved_is_due_then_and_knows_where_to_go_on(backend: Backend) -> None:
     row = a_timer()
 
     assert TimerStore().move(row, 20, "half", 2)
 
-    assert due(house, GARBAGE, 10) == set()
+    assert due(backend, GARBAGE, 10) == set()
     assert row.work == Due(GARBAGE, TARGETS[0], 20, "half", 2)
     assert TimerStore().end(row)
-    assert rows_like(house, "TIMER#") == []
+    assert rows_like(backend, "TIMER#") == []
 
 
-def test_a_timer_that_is_no_longer_the_one_that_was_read_is_neither_moved_nor_removed(house: House) -> None:
+def test_a_timer_that_is_no_longer_the_one_that_was_read_is_neither_moved_nor_removed(backend: Backend) -> None:
     row, store = a_timer(), TimerStore()
     newer = a_timer()
 
     assert (store.move(row, 20, "half", 1), store.end(row)) == (False, False)
 
-    assert due(house, GARBAGE, 10) == {TARGETS[0]}
+    assert due(backend, GARBAGE, 10) == {TARGETS[0]}
     assert store.end(newer)
     assert (store.move(newer, 20, "", 0), store.end(newer)) == (False, False)
-    assert rows_like(house, "TIMER#") == []
+    assert rows_like(backend, "TIMER#") == []
 
 
-def test_what_is_due_is_counted_over_all_shards_up_to_a_number(house: House) -> None:
+def test_what_is_due_is_counted_over_all_shards_up_to_a_number(backend: Backend) -> None:
     put_all(timer(GARBAGE, target, number) for number, target in enumerate(TARGETS))
     store = TimerStore()
 
@@ -96,7 +96,7 @@ def test_what_is_due_is_counted_over_all_shards_up_to_a_number(house: House) -> 
     assert store.count(EXPIRY, 19, 100) == 0
 
 
-def test_a_turn_runs_from_its_note_to_the_next(house: House) -> None:
+def test_a_turn_runs_from_its_note_to_the_next(backend: Backend) -> None:
     store = TimerStore()
     assert store.turn() is None
     for ended_at, is_running in ((0, True), (10, False)):
@@ -106,7 +106,7 @@ def test_a_turn_runs_from_its_note_to_the_next(house: House) -> None:
         assert row.is_running is is_running
 
 
-def test_timers_of_the_dead_are_listed_by_when_they_died_page_by_page(house: House) -> None:
+def test_timers_of_the_dead_are_listed_by_when_they_died_page_by_page(backend: Backend) -> None:
     put_all(garbage_timer("1", target, 100 - number, 60) for number, target in enumerate(TARGETS[:5]))
     timer(GARBAGE, TARGETS[9], 10).save()
     store = TimerStore()

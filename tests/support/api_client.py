@@ -15,7 +15,7 @@ class Visitor:
     """One browser, or one program with a token. Paths begin behind /api/v1 unless they begin with it or with `//`."""
 
     def __init__(self, door: Door, token: str = "") -> None:
-        self.door, self.house, self.token = door, door.house, token
+        self.door, self.backend, self.token = door, door.backend, token
         self.cookie, self.csrf = "", ""
 
     def sign_in(self, name: str, password: str = "password") -> Visitor:

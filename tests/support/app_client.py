@@ -1,4 +1,4 @@
-"""The chalice app over a house, asked with the events that a gateway would make."""
+"""The chalice app over a backend, asked with the events that a gateway would make."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app import app
 from chalicelib import settings as setting
 from chalicelib import wiring
 from infra.local.events import from_answer, to_event
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 Lines = dict[str, str] | list[tuple[str, str]]
 
@@ -43,14 +43,14 @@ class Answer:
 
 
 class Door:
-    """One app over one house."""
+    """One app over one backend."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
 
     def token(self, *repositories: str, name: str = "admin", actions: str = "pull,push,delete") -> dict[str, str]:
         """The header of someone with a token for these repositories."""
-        return {"Authorization": f"Bearer {self.house.token(name, *repositories, actions=actions)}"}
+        return {"Authorization": f"Bearer {self.backend.token(name, *repositories, actions=actions)}"}
 
     def ask(self, method: str, target: str, headers: Lines | None = None, body: bytes = b"") -> Answer:
         """Asks for a path with its query, as the gateway does."""
@@ -78,16 +78,16 @@ class Door:
 
 
 @contextmanager
-def opened(house: House, patch: pytest.MonkeyPatch) -> Iterator[Door]:
-    """The door to a house, whose settings the app reads from the environment as ever, until it is closed."""
+def opened(backend: Backend, patch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """The door to a backend, whose settings the app reads from the environment as ever, until it is closed."""
     for name in setting.Settings.__dataclass_fields__:
-        value = getattr(house.settings, name)
+        value = getattr(backend.settings, name)
         text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
         patch.setenv(f"CLOUDBERTH_{name.upper()}", text)
-    # The house has the services already, with a clock to be moved: the app shall not build them a second time.
-    patch.setattr(wiring, "Services", lambda _: house.services)
+    # The backend has the services already, with a clock to be moved: the app shall not build them a second time.
+    patch.setattr(wiring, "Services", lambda _: backend.services)
     setting.settings.cache_clear()
     wiring.services.cache_clear()
-    yield Door(house)
+    yield Door(backend)
     setting.settings.cache_clear()
     wiring.services.cache_clear()

@@ -1,11 +1,12 @@
-"""A house for tests: every service over a fresh table, on the servers of `make run`, and a clock to be moved."""
+"""A backend for tests: every service over a fresh table, on the servers of `make run`, and a clock to be moved."""
 
 import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.settings import Settings
 from chalicelib.storage.accounts.accounts import AccountRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import description
 from chalicelib.wiring import Services
 from infra.local import ports, seed
@@ -30,8 +32,8 @@ from infra.local.servers import credentials, endpoints, servers
 
 BUCKET = "tests"
 SHARED: dict[str, tuple[Any, Any]] = {}
-# Those that somebody still lives in: a listener a house, which keeps it, would make each call slower than the last.
-HOUSES: WeakSet["House"] = WeakSet()
+# Those that somebody still lives in: a listener a backend, which keeps it, would make each call slower than the last.
+BACKENDS: WeakSet["Backend"] = WeakSet()
 
 
 @contextmanager
@@ -78,21 +80,21 @@ class Calls:
 
 
 def count_table(_sender: object, operation_name: str, **_: object) -> None:
-    """Notes a call of DynamoDB for every house: they share their clients."""
-    for house in tuple(HOUSES):
-        house.calls.names.append(operation_name)
+    """Notes a call of DynamoDB for every backend: they share their clients."""
+    for backend in tuple(BACKENDS):
+        backend.calls.names.append(operation_name)
 
 
 def count_bucket(event_name: str, **_: object) -> None:
     """Notes a call of S3 likewise."""
-    for house in tuple(HOUSES):
-        house.calls.names.append(event_name.rpartition(".")[2])
+    for backend in tuple(BACKENDS):
+        backend.calls.names.append(event_name.rpartition(".")[2])
 
 
 pre_dynamodb_send.connect(count_table)
 
 
-class House:
+class Backend:
     """All services over a table of their own. `admin` is the first user, with the password `password`."""
 
     def __init__(self, environment: Mapping[str, str], data: Path, **settings: Any) -> None:
@@ -104,14 +106,14 @@ class House:
         with mock.patch.dict(os.environ, environment):
             self.services = Services(self.settings, clock=self.clock)
             self._share_connections(str(environment["AWS_ENDPOINT_URL_S3"]))
-        seed.make_table(self.settings.table, self.services._table.connection.client)
-        self.services.accounts.create_user("admin", "password", first=True)
+        seed.make_table(self.settings.table, self.services.stores.table.connection.client)
+        self.services.accounts.accounts.create_user("admin", "password", first=True)
         self.calls = Calls()
-        HOUSES.add(self)
+        BACKENDS.add(self)
 
     def _share_connections(self, place: str) -> None:
-        """Lets the houses of a process share their clients: botocore takes a second to make two."""
-        table, objects = self.services._table, self.services.objects
+        """Lets the backends of a process share their clients: botocore takes a second to make two."""
+        table, objects = self.services.stores.table, self.services.stores.objects
         if place in SHARED:
             table.connection, objects.client = SHARED[place]
             table.connection.add_meta_table(MetaTable(description(self.settings.table)))
@@ -120,13 +122,19 @@ class House:
         objects.client.meta.events.register("before-send.s3.*", count_bucket)
         seed.make_bucket(BUCKET, objects.client)
 
+    def stores_at(self, clock: Callable[[], float]) -> Stores:
+        """The stores of this backend, with another clock."""
+        stores = copy(self.services.stores)
+        stores.clock = clock
+        return stores
+
     def account(self, name: str = "admin") -> AccountRow:
         """An account by its name."""
-        return self.services.accounts.find(name)
+        return self.services.accounts.accounts.find(name)
 
     def user(self, name: str) -> AccountRow:
         """A new user, whose password is `password`."""
-        self.services.accounts.create_user(name, "password")
+        self.services.accounts.accounts.create_user(name, "password")
         return self.account(name)
 
     def signed_in(self, name: str) -> Actor:
@@ -140,24 +148,24 @@ class House:
     def robot(self, name: str) -> tuple[AccountRow, str]:
         """A new robot and its token."""
         parsed = RobotName.parse(name)
-        made = self.services.robots.create(self.signed_in(parsed.namespace), parsed)
+        made = self.services.accounts.robots.create(self.signed_in(parsed.namespace), parsed)
         return self.account(name), made.token or ""
 
     def token(self, name: str, *repositories: str, actions: str = "pull,push,delete") -> str:
         """An access token as `/v2/auth` gives it."""
         scopes = [f"repository:{repository}:{actions}" for repository in repositories]
-        return self.services.tokens.issue((name, "password") if name else None, None, scopes).token
+        return self.services.identity.tokens.issue((name, "password") if name else None, None, scopes).token
 
     def actor(self, name: str, *repositories: str, actions: str = "pull,push,delete") -> Actor:
         """Who such a token speaks for; an empty name is the anonymous."""
-        return self.services.tokens.believe(self.token(name, *repositories, actions=actions))
+        return self.services.identity.tokens.believe(self.token(name, *repositories, actions=actions))
 
     def owner(self, repository: str = "admin/app") -> tuple[Actor, RepositoryName]:
         """The admin with every right on a repository of theirs, and its name."""
         return self.actor("admin", repository), RepositoryName.parse(repository)
 
 
-def secrets_of(house: House) -> Mapping[str, Any]:
-    """The keys of a house, as its file has them."""
-    found: Mapping[str, Any] = json.loads(Path(house.settings.secrets).read_text("utf-8"))
+def secrets_of(backend: Backend) -> Mapping[str, Any]:
+    """The keys of a backend, as its file has them."""
+    found: Mapping[str, Any] = json.loads(Path(backend.settings.secrets).read_text("utf-8"))
     return found

@@ -22,7 +22,7 @@ from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
 from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 
 def a_config(labels: Mapping[str, str] | None = None) -> bytes:
@@ -31,12 +31,12 @@ def a_config(labels: Mapping[str, str] | None = None) -> bytes:
     return json.dumps({"architecture": "amd64", "os": "linux", "config": config}).encode()
 
 
-def a_blob(house: House, content: bytes | None = None, repository: str = "admin/app") -> Digest:
+def a_blob(backend: Backend, content: bytes | None = None, repository: str = "admin/app") -> Digest:
     """A pushed blob, of random content unless it is given."""
     content = os.urandom(64) if content is None else content
     name = RepositoryName.parse(repository)
     digest = Digest.of(content)
-    house.services.uploads.push(someone(house, name.namespace, repository), name, digest, content)
+    backend.services.registry.uploads.push(someone(backend, name.namespace, repository), name, digest, content)
     return digest
 
 
@@ -78,59 +78,65 @@ def an_index(children: Sequence[Digest] = (), **fields: object) -> Manifest:
 
 
 def a_push(
-    house: House, *tags: str, layers: int = 1, repository: str = "admin/app", labels: Mapping[str, str] | None = None
+    backend: Backend,
+    *tags: str,
+    layers: int = 1,
+    repository: str = "admin/app",
+    labels: Mapping[str, str] | None = None,
 ) -> Manifest:
     """A pushed image with its blobs."""
-    blobs = [a_blob(house, repository=repository) for _ in range(layers)]
+    blobs = [a_blob(backend, repository=repository) for _ in range(layers)]
     return a_bare_push(
-        house, a_manifest(blobs, a_blob(house, a_config(labels), repository)), *tags, repository=repository
+        backend, a_manifest(blobs, a_blob(backend, a_config(labels), repository)), *tags, repository=repository
     )
 
 
-def someone(house: House, account: str, *repositories: str) -> Actor:
+def someone(backend: Backend, account: str, *repositories: str) -> Actor:
     """Who a token of this account for these repositories would speak for, without the price of its password."""
-    row = house.account(account)
-    walked = (house.services.access.walk(row, RepositoryName.parse(repository)) for repository in repositories)
+    row = backend.account(account)
+    walked = (
+        backend.services.security.access.walk(row, RepositoryName.parse(repository)) for repository in repositories
+    )
     return Actor(row.id, row.name, row.kind, row.epoch, {grant.name: grant for grant in walked}, has_token=True)
 
 
-def a_repository(house: House, repository: str = "admin/app") -> Repository:
+def a_repository(backend: Backend, repository: str = "admin/app") -> Repository:
     """A repository of its namespace's user, made if it is not there."""
     name = RepositoryName.parse(repository)
-    return house.services.repositories.for_push(someone(house, name.namespace, repository), name)
+    return backend.services.registry.repositories.for_push(someone(backend, name.namespace, repository), name)
 
 
-def a_granted(house: House, account: str, role: Role, repository: str = "admin/app") -> Actor:
+def a_granted(backend: Backend, account: str, role: Role, repository: str = "admin/app") -> Actor:
     """An account with a role on a repository that is there, as its token speaks for it."""
     name = RepositoryName.parse(repository)
-    owner = someone(house, name.namespace, repository)
-    house.services.permissions.put(owner, name, USER, account, role)
-    return someone(house, account, repository)
+    owner = someone(backend, name.namespace, repository)
+    backend.services.accounts.permissions.put(owner, name, USER, account, role)
+    return someone(backend, account, repository)
 
 
-def a_bare_push(house: House, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:
+def a_bare_push(backend: Backend, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:
     """A manifest pushed as it is; what it names must be there."""
     name = RepositoryName.parse(repository)
-    house.services.manifests.push(someone(house, name.namespace, repository), name, manifest, tags)
+    backend.services.registry.manifests.push(someone(backend, name.namespace, repository), name, manifest, tags)
     return manifest
 
 
-def a_referrer(house: House, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
+def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
     """A pushed artifact without blobs that refers to a subject."""
-    return a_bare_push(house, a_manifest(subject=subject, **fields), repository=repository)
+    return a_bare_push(backend, a_manifest(subject=subject, **fields), repository=repository)
 
 
-def at_the_edge(house: House, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
+def at_the_edge(backend: Backend, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
     """Bytes as the upload edge writes them, by an upload begun at `at`; gives their key."""
     digest = Digest.of(content)
-    key = bucket_keys.edge_prefix(a_repository(house, repository).id, digest) + ulid(at)
-    house.services.objects.put(key, content, digest)
+    key = bucket_keys.edge_prefix(a_repository(backend, repository).id, digest) + ulid(at)
+    backend.services.stores.objects.put(key, content, digest)
     return key
 
 
-def an_organization(house: House, name: str = "acme", owner: str = "admin") -> str:
+def an_organization(backend: Backend, name: str = "acme", owner: str = "admin") -> str:
     """An organization with its team of owners, written row by row; gives its id."""
-    identifier, account = ulid(), house.account(owner)
+    identifier, account = ulid(), backend.account(owner)
     transaction, teams = Transaction(), TeamStore()
     kind = AccountKind.ORGANIZATION.value
     transaction.put(AccountNameRow.under(keys.account_name(name), id=identifier, kind=kind))
@@ -143,9 +149,9 @@ def an_organization(house: House, name: str = "acme", owner: str = "admin") -> s
     return identifier
 
 
-def an_oauth_token(house: House, account: str, scope: str = "user:admin") -> str:
+def an_oauth_token(backend: Backend, account: str, scope: str = "user:admin") -> str:
     """The secret of a token that speaks for a user within scopes."""
-    row, secret = house.account(account), random_secret(OAUTH_TOKEN_PREFIX)
+    row, secret = backend.account(account), random_secret(OAUTH_TOKEN_PREFIX)
     shown = {"kind": OAUTH, "owner_id": row.id, "uuid": str(uuid4()), "epoch": row.epoch, "sha256": hashed(secret)}
     token = TokenRow.under(keys.token(hashed(secret)), **shown, scopes=scope)
     transaction = Transaction()
@@ -160,19 +166,19 @@ def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:
     return TeamRow.under(keys.team(identifier), id=identifier, namespace_id=organization_id, name=name, role=role.value)
 
 
-def an_organization_s_repository(house: House, repository: str = "acme/app", by: str = "admin") -> Repository:
+def an_organization_s_repository(backend: Backend, repository: str = "acme/app", by: str = "admin") -> Repository:
     """A repository of an organization, made by one who may; on it nobody has a role of their own."""
-    name, maker = RepositoryName.parse(repository), house.account(by)
-    made = house.services.repositories.for_push(someone(house, by, repository), name)
+    name, maker = RepositoryName.parse(repository), backend.account(by)
+    made = backend.services.registry.repositories.for_push(someone(backend, by, repository), name)
     PermissionStore().forget((made.namespace_id, made.id), RoleHolder(maker.id, maker.name, maker.kind))
     return made
 
 
 def a_team(
-    house: House, name: str, role: TeamRole, *members: str, organization: str = "acme", by: str = "admin"
+    backend: Backend, name: str, role: TeamRole, *members: str, organization: str = "acme", by: str = "admin"
 ) -> str:
     """A team with members, made by an owner; gives its id."""
-    view, _ = house.services.teams.put(house.signed_in(by), organization, name, role, None)
+    view, _ = backend.services.accounts.teams.put(backend.signed_in(by), organization, name, role, None)
     for member in members:
-        house.services.teams.add_member(house.signed_in(by), organization, name, member)
+        backend.services.accounts.teams.add_member(backend.signed_in(by), organization, name, member)
     return view.team.id

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 from pynamodb.signals import pre_dynamodb_send
 
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 # What changes nothing: a crash before any of them leaves the same as one before the next write.
 READS = ("GetItem", "BatchGetItem", "Query", "Scan", "GetObject", "HeadObject", "ListObjectsV2", "ListParts")
@@ -21,7 +21,7 @@ class Crash(BaseException):
 
 
 @contextmanager
-def crash_before(house: House, number: int) -> Iterator[None]:
+def crash_before(backend: Backend, number: int) -> Iterator[None]:
     """Raises Crash before the call of this number, counted from 1."""
     numbers = count(1)
 
@@ -29,12 +29,12 @@ def crash_before(house: House, number: int) -> Iterator[None]:
         if next(numbers) == number:
             raise Crash
 
-    with before_calls(house, called):
+    with before_calls(backend, called):
         yield
 
 
 @contextmanager
-def crash_in_state(house: House, number: int) -> Iterator[None]:
+def crash_in_state(backend: Backend, number: int) -> Iterator[None]:
     """Raises Crash where this many states of what is kept have been seen: that of the beginning, and one a write."""
     seen, is_new = 0, True
 
@@ -45,14 +45,14 @@ def crash_in_state(house: House, number: int) -> Iterator[None]:
             raise Crash
         is_new = (operation_name or event_name.rpartition(".")[2]) not in READS
 
-    with before_calls(house, called):
+    with before_calls(backend, called):
         yield
 
 
 @contextmanager
-def before_calls(house: House, called: Callable[..., None]) -> Iterator[None]:
+def before_calls(backend: Backend, called: Callable[..., None]) -> Iterator[None]:
     """Calls `called` before every AWS call, with `operation_name` (DynamoDB) or `event_name` (S3)."""
-    bucket_events, identity = house.services.objects.client.meta.events, uuid4().hex
+    bucket_events, identity = backend.services.stores.objects.client.meta.events, uuid4().hex
     bucket_events.register("before-send.s3", called, unique_id=identity)
     try:
         with pre_dynamodb_send.connected_to(called):
@@ -62,10 +62,10 @@ def before_calls(house: House, called: Callable[..., None]) -> Iterator[None]:
 
 
 @contextmanager
-def silence(house: House, what: str) -> Iterator[None]:
+def silence(backend: Backend, what: str) -> Iterator[None]:
     """Lets the `table` be gone, or the `bucket` not answer."""
     if what == "table":
-        house.services._table.connection.delete_table(house.settings.table)
+        backend.services.stores.table.connection.delete_table(backend.settings.table)
         yield
         return
 
@@ -73,12 +73,12 @@ def silence(house: House, what: str) -> Iterator[None]:
         if event_name:
             raise EndpointConnectionError(endpoint_url="http://nowhere.test")
 
-    with before_calls(house, refuse):
+    with before_calls(backend, refuse):
         yield
 
 
 @contextmanager
-def just_before_commit(house: House, other: Callable[[], object]) -> Iterator[None]:
+def just_before_commit(backend: Backend, other: Callable[[], object]) -> Iterator[None]:
     """Runs another operation whole, right before the first transaction of this one."""
     begun: list[int] = []
 
@@ -87,34 +87,34 @@ def just_before_commit(house: House, other: Callable[[], object]) -> Iterator[No
             begun.append(get_ident())
             other()
 
-    with before_calls(house, called):
+    with before_calls(backend, called):
         yield
     assert begun, "there was no transaction to come before"
 
 
-def crash_everywhere(house: House, prepare: Callable[[int], Callable[[], object]]) -> int:
+def crash_everywhere(backend: Backend, prepare: Callable[[int], Callable[[], object]]) -> int:
     """Crashes an operation in every state that it leaves between two of its calls, and repeats it each time.
 
     `prepare` sets the scene for a round and gives the operation. After every crash and after every repetition the
-    house is looked over. Gives how many states there are.
+    backend is looked over. Gives how many states there are.
     """
     for number in count(1):
         operation = prepare(number)
         try:
-            with crash_in_state(house, number):
+            with crash_in_state(backend, number):
                 operation()
         except Crash:
-            invariants.check(house)
+            invariants.check(backend)
             operation()
-            invariants.check(house)
+            invariants.check(backend)
         else:
-            invariants.check(house)
+            invariants.check(backend)
             return number - 1
     raise AssertionError("an operation ends")
 
 
 @contextmanager
-def meanwhile(house: House, number: int, other: Callable[[], object]) -> Iterator[list[str]]:
+def meanwhile(backend: Backend, number: int, other: Callable[[], object]) -> Iterator[list[str]]:
     """Runs another operation whole, right before the call of this number; gives a list with an entry once it did."""
     numbers, done = count(1), list[str]()
 
@@ -123,5 +123,5 @@ def meanwhile(house: House, number: int, other: Callable[[], object]) -> Iterato
             done.append("done")
             other()
 
-    with before_calls(house, called):
+    with before_calls(backend, called):
         yield done

@@ -1,4 +1,4 @@
-"""What must be true of a house at every moment, whatever has crashed: no half-written thing is visible."""
+"""What must be true of a backend at every moment, whatever has crashed: no half-written thing is visible."""
 
 from collections import Counter, defaultdict
 
@@ -6,7 +6,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.domain.tags import end_of, is_alive
 from chalicelib.storage.registry.repositories import PURGING
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import DELETING, Plain, all_rows
 
 Table = dict[tuple[str, str], Plain]
@@ -14,10 +14,10 @@ Table = dict[tuple[str, str], Plain]
 PROVEN: dict[str, Digest] = {}
 
 
-def check(house: House) -> None:
+def check(backend: Backend) -> None:
     """Links have bytes, sizes are exact, pullable manifests are whole, tags and their history agree."""
-    table = {(row["pk"], row["sk"]): row for row in all_rows(house)}
-    check_links(house, table)
+    table = {(row["pk"], row["sk"]): row for row in all_rows(backend)}
+    check_links(backend, table)
     check_sizes(table)
     # What is being purged is nobody's any more: no name leads there, and no token is that old.
     purged = {
@@ -26,11 +26,11 @@ def check(house: House) -> None:
         if sk.startswith("GONE#") and row["state"] == PURGING
     }
     reachable = {key: row for key, row in table.items() if key[0] not in purged}
-    check_manifests(house, reachable)
-    check_tags(house, reachable)
+    check_manifests(backend, reachable)
+    check_tags(backend, reachable)
 
 
-def check_links(house: House, table: Table) -> None:
+def check_links(backend: Backend, table: Table) -> None:
     """A linked blob lies in the bucket with exactly its bytes, and link and way back are two sides of one thing."""
     links = {(pk, sk) for pk, sk in table if pk.startswith("R#") and sk.startswith("BLOB#")}
     ways_back = {(pk, sk) for pk, sk in table if sk.startswith("LINK#")}
@@ -41,16 +41,16 @@ def check_links(house: House, table: Table) -> None:
             continue
         assert blob is not None, f"{pk} links {sk}, which is nowhere"
         assert blob["state"] != DELETING
-        assert _proven_size(house, blob["s3_key"], Digest.parse(sk.removeprefix("BLOB#"))) == link["size"]
+        assert _proven_size(backend, blob["s3_key"], Digest.parse(sk.removeprefix("BLOB#"))) == link["size"]
         assert link["size"] == blob["size"]
 
 
-def _proven_size(house: House, s3_key: str, digest: Digest) -> int:
+def _proven_size(backend: Backend, s3_key: str, digest: Digest) -> int:
     """The size of an object that has this digest. A key is never written twice, so its bytes are read only once."""
     if PROVEN.get(s3_key) != digest:
-        assert digest.matches(house.services.objects.get(s3_key)), f"{s3_key} has other bytes than {digest}"
+        assert digest.matches(backend.services.stores.objects.get(s3_key)), f"{s3_key} has other bytes than {digest}"
         PROVEN[s3_key] = digest
-    return house.services.objects.size(s3_key)
+    return backend.services.stores.objects.size(s3_key)
 
 
 def check_sizes(table: Table) -> None:
@@ -66,12 +66,12 @@ def check_sizes(table: Table) -> None:
     assert +linked == +counted
 
 
-def check_manifests(house: House, table: Table) -> None:
+def check_manifests(backend: Backend, table: Table) -> None:
     """Whatever can be pulled by digest has its bytes, and all that it names lives."""
     for (pk, sk), row in table.items():
         if not sk.startswith("MAN#") or row["state"] == DELETING or row.get("deleted_at"):
             continue
-        manifest = _body(house, table, pk, sk.removeprefix("MAN#"), row["media_type"])
+        manifest = _body(backend, table, pk, sk.removeprefix("MAN#"), row["media_type"])
         assert manifest.size == row["size"]
         for blob in manifest.blobs:
             link = table.get((pk, f"BLOB#{blob.digest}"))
@@ -85,17 +85,17 @@ def check_manifests(house: House, table: Table) -> None:
             assert "deleted_at" not in table[pk, f"REFERRER#{manifest.subject}#{manifest.digest}"]
 
 
-def _body(house: House, table: Table, pk: str, digest: str, media_type: str) -> Manifest:
+def _body(backend: Backend, table: Table, pk: str, digest: str, media_type: str) -> Manifest:
     row = table[pk, f"BODY#{digest}"]
-    content = row["content"] if "content" in row else house.services.objects.get(row["s3_key"])
+    content = row["content"] if "content" in row else backend.services.stores.objects.get(row["s3_key"])
     manifest = parse_manifest(content, media_type, Digest.parse(digest).algorithm)
     assert str(manifest.digest) == digest
     return manifest
 
 
-def check_tags(house: House, table: Table) -> None:
+def check_tags(backend: Backend, table: Table) -> None:
     """A live tag names a pullable manifest, its life is the only open one, and edges say until when."""
-    now = house.clock()
+    now = backend.clock()
     open_lives: dict[tuple[str, str], list[Plain]] = defaultdict(list)
     for (pk, sk), row in table.items():
         if sk.startswith("LIFE#") and is_alive(row.get("ended_at"), now):
@@ -123,9 +123,9 @@ def _check_ends(table: Table) -> None:
         assert table[pk, f"MAN#{digest}"]["live_until"] == max(untils)
 
 
-def check_edges(house: House) -> None:
+def check_edges(backend: Backend) -> None:
     """Every edge carries its manifest's ULID: one that does not counts for a lease only, and then goes."""
-    table = {(row["pk"], row["sk"]): row for row in all_rows(house)}
+    table = {(row["pk"], row["sk"]): row for row in all_rows(backend)}
     for (pk, sk), row in table.items():
         kind = sk.partition("#")[0]
         if kind in ("USES", "PARENT", "REFERRER"):

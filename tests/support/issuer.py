@@ -12,7 +12,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.fake_server import Outside, say
 
 DISCOVERY, KEYS = "/.well-known/openid-configuration", "/keys"
@@ -65,11 +65,11 @@ class Issuer:
         """From now on this key signs, and is the one that is told."""
         self.signs, self.keys = key, [key.as_dict(private=False)]
 
-    def token(self, house: House, header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """A token for the house; None leaves a claim out."""
-        now = int(house.clock())
+    def token(self, backend: Backend, header: dict[str, Any] | None = None, **claims: Any) -> str:
+        """A token for the backend; None leaves a claim out."""
+        now = int(backend.clock())
         said = {
-            "iss": self.url, "sub": "job", "aud": house.settings.url, "iat": now, "nbf": now, "exp": now + 300
+            "iss": self.url, "sub": "job", "aud": backend.settings.url, "iat": now, "nbf": now, "exp": now + 300
         } | claims  # fmt: skip
         said = {name: value for name, value in said.items() if value is not None}
         algorithm = "RS256" if isinstance(self.signs, RSAKey) else "ES256"

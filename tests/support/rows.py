@@ -11,19 +11,19 @@ from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow
 from chalicelib.storage.registry.repositories import change_size
 from chalicelib.storage.table import Row, Transaction, get
 from chalicelib.storage.timers import TimerRow
-from tests.support.backends import BUCKET, House
+from tests.support.backends import BUCKET, Backend
 
 Plain = dict[str, Any]
 LIVE, CONDEMNED, DELETING, ABSENT = "live", "condemned", "deleting", "absent"
 STATES = (LIVE, CONDEMNED, DELETING, ABSENT)
 
 
-def all_rows(house: House) -> list[Plain]:
+def all_rows(backend: Backend) -> list[Plain]:
     """Every item of the table, in plain values."""
-    connection, start = house.services._table.connection, None
+    connection, start = backend.services.stores.table.connection, None
     found: list[Plain] = []
     while True:
-        answer = connection.scan(house.settings.table, exclusive_start_key=start, consistent_read=True)
+        answer = connection.scan(backend.settings.table, exclusive_start_key=start, consistent_read=True)
         found += [{name: _plain(value) for name, value in raw.items()} for raw in answer["Items"]]
         start = answer.get("LastEvaluatedKey")
         if not start:
@@ -35,23 +35,23 @@ def _plain(value: dict[str, Any]) -> object:
     return {"N": _number, "SS": set, "NULL": lambda _: None}.get(kind, lambda it: it)(content)
 
 
-def rows_like(house: House, pk: str = "", sk: str = "") -> list[Plain]:
+def rows_like(backend: Backend, pk: str = "", sk: str = "") -> list[Plain]:
     """Items whose keys begin so, in the order of their keys."""
-    found = (row for row in all_rows(house) if row["pk"].startswith(pk) and row["sk"].startswith(sk))
+    found = (row for row in all_rows(backend) if row["pk"].startswith(pk) and row["sk"].startswith(sk))
     return sorted(found, key=lambda row: (row["pk"], row["sk"]))
 
 
-def events(house: House, kind: str = "") -> list[Plain]:
+def events(backend: Backend, kind: str = "") -> list[Plain]:
     """Records of the usage log, oldest first, of one kind or all."""
-    found = [row for row in rows_like(house, "LOG#") if row["kind"].startswith(kind)]
+    found = [row for row in rows_like(backend, "LOG#") if row["kind"].startswith(kind)]
     return sorted(found, key=lambda row: row["sk"])
 
 
-def repository_of(house: House, text: str = "admin/app") -> Repository:
+def repository_of(backend: Backend, text: str = "admin/app") -> Repository:
     """A repository that is there."""
     name = RepositoryName.parse(text)
-    namespace_id = house.account(name.namespace).id
-    row = house.services._repositories.find(namespace_id, name)
+    namespace_id = backend.account(name.namespace).id
+    row = backend.services.stores.repositories.find(namespace_id, name)
     assert row is not None, f"{text} is not there"
     return Repository(row.repository_id, namespace_id, name)
 
@@ -62,10 +62,10 @@ def due_at(kind: str, target: str) -> int | None:
     return row.due_at if row else None
 
 
-def end_due_at(house: House, tag: str = "v1", owner: str = "") -> int | None:
+def end_due_at(backend: Backend, tag: str = "v1", owner: str = "") -> int | None:
     """When the timer of a tag's latest life is due, None where there is none; in the app's repository, or another."""
-    identifier = owner or repository_of(house).id
-    life = rows_like(house, f"R#{identifier}", f"LIFE#{tag}#")[-1]
+    identifier = owner or repository_of(backend).id
+    life = rows_like(backend, f"R#{identifier}", f"LIFE#{tag}#")[-1]
     return due_at("expiry", keys.tag_target(identifier, tag, life["view_at"]))
 
 
@@ -98,31 +98,33 @@ def set_link_state(repository: Repository, digest: Digest, state: str) -> None:
     transaction.commit()
 
 
-def set_blob_state(house: House, digest: Digest, state: str) -> str:
+def set_blob_state(backend: Backend, digest: Digest, state: str) -> str:
     """Puts a blob into a state; absent as the collector leaves it, without bytes. Gives the key its bytes had."""
     row = get(BlobRow, keys.blob(digest))
     assert row is not None
     if state == ABSENT:
-        house.services.objects.delete(row.s3_key)
+        backend.services.stores.objects.delete(row.s3_key)
         remove(BlobRow, keys.blob(digest))
     else:
         change(row, state=state)
     return row.s3_key
 
 
-def object_keys(house: House, prefix: str) -> list[str]:
+def object_keys(backend: Backend, prefix: str) -> list[str]:
     """Keys in the bucket under a prefix."""
-    pages = house.services.objects.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    pages = backend.services.stores.objects.client.get_paginator("list_objects_v2").paginate(
+        Bucket=BUCKET, Prefix=prefix
+    )
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
-def open_multiparts(house: House, prefix: str) -> list[str]:
+def open_multiparts(backend: Backend, prefix: str) -> list[str]:
     """Keys of multipart uploads that are neither finished nor given up."""
-    listed = house.services.objects.client.list_multipart_uploads(Bucket=BUCKET, Prefix=prefix)
+    listed = backend.services.stores.objects.client.list_multipart_uploads(Bucket=BUCKET, Prefix=prefix)
     return [entry["Key"] for entry in listed.get("Uploads", [])]
 
 
-def linked_bytes(house: House, repository: Repository) -> tuple[int, int, int]:
+def linked_bytes(backend: Backend, repository: Repository) -> tuple[int, int, int]:
     """Bytes by a repository's links, by its counters, and by its namespace's counters."""
 
     def total(found: Iterable[Plain], name: str) -> int:
@@ -130,9 +132,9 @@ def linked_bytes(house: House, repository: Repository) -> tuple[int, int, int]:
 
     owner = f"R#{repository.id}"
     return (
-        total(rows_like(house, owner, "BLOB#"), "size"),
-        total(rows_like(house, owner, "SIZE#"), "bytes"),
-        total(rows_like(house, f"N#{repository.namespace_id}", "SIZE#"), "bytes"),
+        total(rows_like(backend, owner, "BLOB#"), "size"),
+        total(rows_like(backend, owner, "SIZE#"), "bytes"),
+        total(rows_like(backend, f"N#{repository.namespace_id}", "SIZE#"), "bytes"),
     )
 
 

@@ -5,7 +5,7 @@ from chalicelib.domain.timers import EXPIRY, GARBAGE, Work
 from chalicelib.services.lifecycle.timers import LEFT_S, Timers
 from chalicelib.storage.lifecycle.garbage import GarbageStore
 from chalicelib.storage.timers import TimerStore
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import someone
 from tests.support.rows import repository_of, rows_like
 
@@ -15,12 +15,15 @@ WINDOW_S = 14 * 86400
 CONTENT = ("MAN#", "BODY#", "TAGGED#", "PARENT#", "REFERRER#", "USES#", "BLOB#", "TAG#")
 
 
-def sweep(house: House, *kinds: str) -> int:
+def sweep(backend: Backend, *kinds: str) -> int:
     """Serves what is due, of some kinds or of all; gives the bytes that were freed since the first day."""
-    timers = house.services.timers
+    timers = backend.services.lifecycle.timers
     if kinds:
-        owners: dict[str, Work] = {EXPIRY: house.services.expiry.work, GARBAGE: house.services.garbage.work}
-        timers = Timers(TimerStore(), {kind: owners[kind] for kind in kinds}, house.clock)
+        owners: dict[str, Work] = {
+            EXPIRY: backend.services.lifecycle.tag_expiry.work,
+            GARBAGE: backend.services.lifecycle.garbage.work,
+        }
+        timers = Timers(TimerStore(), {kind: owners[kind] for kind in kinds}, backend.clock)
     for _ in range(ROUNDS):
         turn = timers.run(lambda: LEFT_S + 5)
         assert turn.failed == 0, "a timer failed: see the log"
@@ -29,22 +32,22 @@ def sweep(house: House, *kinds: str) -> int:
     raise AssertionError(f"something is still due after {ROUNDS} turns")
 
 
-def later(house: House, seconds: float) -> None:
-    house.clock.ahead_s += seconds
+def later(backend: Backend, seconds: float) -> None:
+    backend.clock.ahead_s += seconds
 
 
-def outlive(house: House) -> None:
+def outlive(backend: Backend) -> None:
     """Lets window, lease and grace pass, with a sweep after each."""
     for _ in range(3):
-        later(house, WINDOW_S + house.settings.lease_s + house.settings.grace_s)
-        sweep(house)
+        later(backend, WINDOW_S + backend.settings.lease_s + backend.settings.grace_s)
+        sweep(backend)
 
 
-def delete_tag(house: House, tag: str, repository: str = "admin/app") -> None:
-    house.services.tags.delete(someone(house, "admin", repository), RepositoryName.parse(repository), tag)
+def delete_tag(backend: Backend, tag: str, repository: str = "admin/app") -> None:
+    backend.services.registry.tags.delete(someone(backend, "admin", repository), RepositoryName.parse(repository), tag)
 
 
-def held(house: House, repository: str = "admin/app") -> list[str]:
+def held(backend: Backend, repository: str = "admin/app") -> list[str]:
     """Sort keys of what a repository still holds."""
-    rows = rows_like(house, f"R#{repository_of(house, repository).id}")
+    rows = rows_like(backend, f"R#{repository_of(backend, repository).id}")
     return [row["sk"] for row in rows if row["sk"].startswith(CONTENT)]

@@ -8,7 +8,7 @@ from chalicelib.domain.uploads import Chunk
 from chalicelib.storage import keys
 from chalicelib.storage.registry.uploads import UploadRow
 from chalicelib.storage.table import get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_repository, someone
 from tests.support.rows import object_keys, open_multiparts, repository_of, rows_like
 
@@ -18,27 +18,27 @@ APP = "admin/app"
 class Client:
     """Somebody who uploads into a repository, holding the newest token as a client does."""
 
-    def __init__(self, house: House, repository: str = APP, algorithm: str = "sha256") -> None:
-        self.house, self.name = house, RepositoryName.parse(repository)
-        a_repository(house, repository)
-        self.actor = someone(house, self.name.namespace, repository)
-        begun = house.services.uploads.begin(self.actor, self.name, algorithm)
+    def __init__(self, backend: Backend, repository: str = APP, algorithm: str = "sha256") -> None:
+        self.backend, self.name = backend, RepositoryName.parse(repository)
+        a_repository(backend, repository)
+        self.actor = someone(backend, self.name.namespace, repository)
+        begun = backend.services.registry.uploads.begin(self.actor, self.name, algorithm)
         self.token, self.upload_id = begun.token, begun.upload_id
 
     def append(self, content: bytes, first: int | None = None) -> int:
         chunk = None if first is None else Chunk(first, first + len(content) - 1)
-        progress = self.house.services.uploads.append(self.actor, self.name, self.token, content, chunk)
+        progress = self.backend.services.registry.uploads.append(self.actor, self.name, self.token, content, chunk)
         self.token = progress.token
         return progress.offset
 
     def status(self) -> int:
-        return self.house.services.uploads.status(self.actor, self.name, self.token).offset
+        return self.backend.services.registry.uploads.status(self.actor, self.name, self.token).offset
 
     def close(self, digest: Digest, content: bytes = b"", chunk: Chunk | None = None) -> None:
-        self.house.services.uploads.close(self.actor, self.name, self.token, digest, content, chunk)
+        self.backend.services.registry.uploads.close(self.actor, self.name, self.token, digest, content, chunk)
 
     def cancel(self) -> None:
-        self.house.services.uploads.cancel(self.actor, self.name, self.token)
+        self.backend.services.registry.uploads.cancel(self.actor, self.name, self.token)
 
     @property
     def row(self) -> UploadRow | None:
@@ -46,26 +46,26 @@ class Client:
 
     @property
     def part_sizes(self) -> list[int]:
-        return [row["size"] for row in rows_like(self.house, f"UP#{self.upload_id}", "PART#")]
+        return [row["size"] for row in rows_like(self.backend, f"UP#{self.upload_id}", "PART#")]
 
 
-def pulled(house: House, digest: Digest, repository: str = APP) -> bytes:
+def pulled(backend: Backend, digest: Digest, repository: str = APP) -> bytes:
     name = RepositoryName.parse(repository)
-    found = house.services.blobs.find(someone(house, name.namespace, repository), name, digest)
-    return house.services.objects.get(found.s3_key)
+    found = backend.services.registry.blobs.find(someone(backend, name.namespace, repository), name, digest)
+    return backend.services.stores.objects.get(found.s3_key)
 
 
-def upload(house: House, chunks: Sequence[bytes], last: bytes = b"", algorithm: str = "sha256") -> Client:
+def upload(backend: Backend, chunks: Sequence[bytes], last: bytes = b"", algorithm: str = "sha256") -> Client:
     """An upload in chunks, closed with its last bytes by a digest of this algorithm."""
-    client = Client(house)
+    client = Client(backend)
     for chunk in chunks:
         client.append(chunk)
     client.close(Digest.of(b"".join(chunks) + last, algorithm), last)
     return client
 
 
-def leftovers(house: House, repository: str = APP) -> set[str]:
+def leftovers(backend: Backend, repository: str = APP) -> set[str]:
     """Keys in the bucket of a repository that no blob names."""
-    named = {row["s3_key"] for row in rows_like(house, "BLOB#", "META")}
-    prefix = f"in/{repository_of(house, repository).id}/"
-    return set(object_keys(house, prefix)) - named | set(open_multiparts(house, prefix))
+    named = {row["s3_key"] for row in rows_like(backend, "BLOB#", "META")}
+    prefix = f"in/{repository_of(backend, repository).id}/"
+    return set(object_keys(backend, prefix)) - named | set(open_multiparts(backend, prefix))

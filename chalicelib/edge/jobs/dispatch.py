@@ -35,4 +35,4 @@ def _look(record: dict[str, Any]) -> None:
     by = record.get("userIdentity") or {}
     is_ttl = {key: by.get(key) for key in TTL_SERVICE} == TTL_SERVICE
     if record["eventName"] == "REMOVE" and is_ttl:
-        services().expiry.removed(record["dynamodb"]["OldImage"])
+        services().lifecycle.tag_expiry.removed(record["dynamodb"]["OldImage"])

@@ -17,6 +17,6 @@ LEFT_MS = 30_000
 def reconcile(event: CloudWatchEvent) -> dict[str, int]:
     """Looks through the bucket until its time is up; the next turn goes on there."""
     context: Any = event.context
-    run = services().reconcile.run(lambda: context.get_remaining_time_in_millis() > LEFT_MS)
+    run = services().lifecycle.reconcile.run(lambda: context.get_remaining_time_in_millis() > LEFT_MS)
     logger.info("reconcile", **asdict(run))
     return asdict(run)

@@ -16,12 +16,12 @@ UNITS = {"FreedBytes": "Bytes", "TimersLateSeconds": "Seconds", "TimersFailed": 
 def timers(event: CloudWatchEvent) -> dict[str, Any]:
     """Does what is due until its time is up; the next turn goes on there."""
     context: Any = event.context
-    house = services()
-    before = house.garbage.freed_bytes
-    turn = house.timers.run(lambda: context.get_remaining_time_in_millis() / 1000)
+    container = services()
+    before = container.lifecycle.garbage.freed_bytes
+    turn = container.lifecycle.timers.run(lambda: context.get_remaining_time_in_millis() / 1000)
     told = asdict(turn)
     if not turn.is_idle:
-        freed = house.garbage.freed_bytes - before
+        freed = container.lifecycle.garbage.freed_bytes - before
         values = {"FreedBytes": freed, "TimersLateSeconds": turn.late_s, "TimersFailed": turn.failed}
-        logger.info("timers", **told, **measured(house.settings.table, UNITS, **values))
+        logger.info("timers", **told, **measured(container.settings.table, UNITS, **values))
     return told

@@ -76,16 +76,16 @@ def authorize(actor: Actor) -> Reply:
     if missing:
         told = f"Required param: {missing}"
         return problem(400, "invalid_request", told, error=told)
-    session = services().sessions.stranger(callers.session_cookie())
+    session = services().identity.sessions.stranger(callers.session_cookie())
     fields, headers = {**asked, "_csrf_token": session.csrf}, callers.with_session(session)
     wants_json = request.parameter("format") == "json"
     if actor.is_anonymous and not wants_json:
         return pages.page(401, "Sign in", pages.sign_in(fields), headers)
-    consent = services().oauth.consider(actor, asked)
+    consent = services().identity.oauth.consider(actor, asked)
     if isinstance(consent, ConsentAnswer):
         return _sent(consent)
     if consent.is_given:
-        return _sent(services().oauth.decide(actor, asked, allow=True))
+        return _sent(services().identity.oauth.decide(actor, asked, allow=True))
     if wants_json:
         return as_json(_question(consent, asked, session.csrf), headers=headers)
     title = f"{consent.application.name} asks for your permission"
@@ -122,10 +122,12 @@ def sign_in() -> Reply:
     form = _form()
     asked = {name: form[name] for name in FIELDS if name in form}
     cookie = callers.session_cookie()
-    services().sessions.check_csrf(cookie, form.get("_csrf_token", ""))
+    services().identity.sessions.check_csrf(cookie, form.get("_csrf_token", ""))
     address = address_of(request.request())
     try:
-        _, session = services().sessions.sign_in(form.get("username", ""), form.get("password", ""), address, cookie)
+        _, session = services().identity.sessions.sign_in(
+            form.get("username", ""), form.get("password", ""), address, cookie
+        )
     except (WrongCredentials, TooManyAttempts) as error:
         fields = {**asked, "_csrf_token": form.get("_csrf_token", "")}
         return _not_in(error, fields)
@@ -154,9 +156,9 @@ def deny(actor: Actor) -> Reply:
 def _decide(actor: Actor, *, allow: bool) -> Reply:
     form = _form()
     # The form brings the token itself: a page without scripts cannot send a header.
-    services().sessions.check_csrf(callers.session_cookie(), form.get("_csrf_token", ""))
+    services().identity.sessions.check_csrf(callers.session_cookie(), form.get("_csrf_token", ""))
     asked = {name: form[name] for name in FIELDS if name in form}
-    return _sent(services().oauth.decide(actor, asked, allow=allow))
+    return _sent(services().identity.oauth.decide(actor, asked, allow=allow))
 
 
 @operations.post(
@@ -169,7 +171,7 @@ def _decide(actor: Actor, *, allow: bool) -> Reply:
 )
 def exchange() -> Reply:
     """A token for a code."""
-    outcome = services().oauth.exchange(_form(), request.header("authorization"))
+    outcome = services().identity.oauth.exchange(_form(), request.header("authorization"))
     told = {**outcome.document, "refresh_token": None} if outcome.status == 200 else dict(outcome.document)
     return as_json(told, outcome.status, {"Cache-Control": "no-store", "Pragma": "no-cache"})
 

@@ -20,7 +20,7 @@ PATH = "/v2/{repository}/blobs/{digest}"
 def pull(repository: str, digest: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs"""
     method = request.request().method
-    found = services().blobs.find(
+    found = services().registry.blobs.find(
         request.actor(), RepositoryName.parse(repository), Digest.parse(digest), promise=method == "HEAD"
     )
     headers = {"Location": _address(found, method), "Docker-Content-Digest": str(found.digest)}
@@ -29,17 +29,17 @@ def pull(repository: str, digest: str) -> Reply:
 
 def _address(found: BlobLocation, method: str) -> str:
     """On the edge, which can say the digest of what it serves; or in S3, signed for this method."""
-    house = services()
-    if house.settings.downloads == "edge":
-        download = Download.until(found.digest, found.s3_key, time.time(), house.settings.presign_s)
-        return house.settings.url + download.path(house.secrets.upload[0])
+    container = services()
+    if container.settings.downloads == "edge":
+        download = Download.until(found.digest, found.s3_key, time.time(), container.settings.presign_s)
+        return container.settings.url + download.path(container.stores.secrets.upload[0])
     operation = "head_object" if method == "HEAD" else "get_object"
     kind = {} if method == "HEAD" else {"ResponseContentType": "application/octet-stream"}
-    return house.objects.address(operation, found.s3_key, house.settings.presign_s, **kind)
+    return container.stores.objects.address(operation, found.s3_key, container.settings.presign_s, **kind)
 
 
 @blueprint.route(PATH, methods=["DELETE"])
 def delete(repository: str, digest: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-blobs"""
-    services().blobs.delete(request.actor(), RepositoryName.parse(repository), Digest.parse(digest))
+    services().registry.blobs.delete(request.actor(), RepositoryName.parse(repository), Digest.parse(digest))
     return empty(202, {})

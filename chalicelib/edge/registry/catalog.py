@@ -17,6 +17,6 @@ def list_repositories() -> Reply:
     if not request.header("authorization"):
         raise Unauthenticated
     size = parse_page_size(request.parameter("n"))
-    page = services().listings.catalog(request.actor(), request.parameter("last") or "", size)
+    page = services().catalog.repository_listing.catalog(request.actor(), request.parameter("last") or "", size)
     link = next_link("/v2/_catalog", {"last": page.items[-1], "n": size}) if page.more else {}
     return as_json({"repositories": list(page.items)}, headers=link)

@@ -18,17 +18,19 @@ PATH = "/v2/{repository}/manifests/{reference}"
 def pull(repository: str, reference: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests"""
     name, actor = RepositoryName.parse(repository), request.actor()
-    pulled = services().manifests.pull(actor, name, parse_reference(reference))
+    pulled = services().registry.manifests.pull(actor, name, parse_reference(reference))
     headers = _headers(pulled)
     if request.header("if-none-match").strip('W/"') == str(pulled.digest):
         return empty(304, {"Etag": headers["Etag"], "Docker-Content-Digest": str(pulled.digest)})
-    return Reply(services().manifests.body(actor, name, pulled), headers)
+    return Reply(services().registry.manifests.body(actor, name, pulled), headers)
 
 
 @blueprint.route(PATH, methods=["HEAD"])
 def head(repository: str, reference: str) -> Reply:
     """A body of the manifest's very size, which every gateway drops on HEAD: one that counts it tells the truth too."""
-    found = services().manifests.find(request.actor(), RepositoryName.parse(repository), parse_reference(reference))
+    found = services().registry.manifests.find(
+        request.actor(), RepositoryName.parse(repository), parse_reference(reference)
+    )
     return Reply(" " * found.size, _headers(found) | {"Content-Length": str(found.size)})
 
 
@@ -39,12 +41,12 @@ def push(repository: str, reference: str) -> Reply:
     actor = request.actor()
     tags = [parse_tag(tag) for tag in request.parameters("tag")]
     algorithm = parsed.algorithm if isinstance(parsed, Digest) else "sha256"
-    services().access.granted(actor, name, "push")
+    services().security.access.granted(actor, name, "push")
     manifest = parse_manifest(request.body(), request.header("content-type"), algorithm)
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
     named = tags if isinstance(parsed, Digest) else [parsed, *tags]
-    warning = services().manifests.push(actor, name, manifest, named)
+    warning = services().registry.manifests.push(actor, name, manifest, named)
     headers: Headers = {
         "Location": f"/v2/{repository}/manifests/{manifest.digest}",
         "Docker-Content-Digest": str(manifest.digest),
@@ -64,9 +66,9 @@ def delete(repository: str, reference: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#content-management"""
     name, parsed, actor = RepositoryName.parse(repository), parse_reference(reference), request.actor()
     if isinstance(parsed, Digest):
-        services().manifests.delete(actor, name, parsed)
+        services().registry.manifests.delete(actor, name, parsed)
     else:
-        services().tags.delete(actor, name, parsed)
+        services().registry.tags.delete(actor, name, parsed)
     return empty(202, {})
 
 

@@ -22,7 +22,9 @@ def list_referrers(repository: str, digest: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers"""
     name, subject, last = RepositoryName.parse(repository), Digest.parse(digest), request.parameter("last")
     wanted = request.parameter("artifactType")
-    page = services().referrers.list(request.actor(), name, subject, wanted, Digest.parse(last) if last else None)
+    page = services().registry.referrers.list(
+        request.actor(), name, subject, wanted, Digest.parse(last) if last else None
+    )
     headers: Headers = {"Content-Type": media_types.OCI_INDEX}
     if wanted:
         headers["OCI-Filters-Applied"] = "artifactType"

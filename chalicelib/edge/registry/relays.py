@@ -31,21 +31,25 @@ def grant(repository: str, upload: str) -> Reply:
         return _grant_pusher(repository, upload)
     asked = _said(repository)
     first = int(asked["first"])
-    told = services().relays.grant(upload, first, int(asked["count"])) if first else _first(repository, upload, asked)
+    told = (
+        services().registry.relays.grant(upload, first, int(asked["count"]))
+        if first
+        else _first(repository, upload, asked)
+    )
     return as_json(told)
 
 
 def _first(repository: str, upload: str, asked: dict[str, Any]) -> dict[str, object]:
     """The first grant of a body, which is the pusher's: later ones and the report need the relay's signature alone."""
     name, actor = RepositoryName.parse(repository), request.actor()
-    services().access.granted(actor, name, PUSH)
-    return _lasting(services().relays.grant(upload, 0, int(asked["count"])), actor, name)
+    services().security.access.granted(actor, name, PUSH)
+    return _lasting(services().registry.relays.grant(upload, 0, int(asked["count"])), actor, name)
 
 
 def _lasting(told: dict[str, object], actor: Actor, name: RepositoryName) -> dict[str, object]:
     """A grant, with a token to end the upload with: by then the pusher's own may be too old."""
-    house = services()
-    return told | {"bearer": house.tokens.prolong(actor, name, house.settings.grant_s)}
+    container = services()
+    return told | {"bearer": container.identity.tokens.prolong(actor, name, container.settings.grant_s)}
 
 
 def _grant_pusher(repository: str, upload: str) -> Reply:
@@ -54,7 +58,9 @@ def _grant_pusher(repository: str, upload: str) -> Reply:
     digest, size = Digest.parse(str(asked.get("digest"))), _number(asked, "size")
     first = _number(asked, "first", 1)
     actor = request.actor()
-    return as_json(_lasting(services().grants.grant(actor, name, upload, digest, size, first), actor, name))
+    return as_json(
+        _lasting(services().registry.presigned_uploads.grant(actor, name, upload, digest, size, first), actor, name)
+    )
 
 
 @blueprint.route(PATH + "/complete", methods=["POST"])
@@ -66,7 +72,7 @@ def complete(repository: str, upload: str) -> Reply:
         parts = [(int(number), str(etag)) for number, etag in said.get("parts") or []]
     except (TypeError, ValueError, OverflowError):
         raise BlobUploadInvalid("parts is a list of [number, ETag]") from None
-    hashed = services().grants.complete(request.actor(), name, upload, digest, size, parts)
+    hashed = services().registry.presigned_uploads.complete(request.actor(), name, upload, digest, size, parts)
     if hashed is None:
         return created(repository, digest)
     return as_json({"hashed": hashed}, 202, {"Retry-After": "1"})
@@ -87,7 +93,7 @@ def store(repository: str, upload: str) -> Reply:
     said = _said(repository)
     parts = [UploadedPart(int(number), str(etag), int(size)) for number, etag, size in said["parts"]]
     tail = (str(said["tail"][0]), int(said["tail"][1])) if said["tail"] else None
-    progress = services().relays.store(
+    progress = services().registry.relays.store(
         upload,
         int(said["before"]),
         int(said["after"]),
@@ -102,7 +108,7 @@ def store(repository: str, upload: str) -> Reply:
 def _said(repository: str) -> dict[str, Any]:
     """The relay's words, if it was the relay that said them. Raises Denied, BlobUploadInvalid."""
     path = request.request().context["path"].encode()
-    expected = hmac.new(services().secrets.relay, path + b"\n" + request.body(), hashlib.sha256).hexdigest()
+    expected = hmac.new(services().stores.secrets.relay, path + b"\n" + request.body(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), request.header("relay-signature").encode("utf-8", "replace")):
         raise Denied(repository, "relay uploads into")
     return _json()

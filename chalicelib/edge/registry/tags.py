@@ -16,7 +16,7 @@ def list_tags(repository: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags"""
     size = parse_page_size(request.parameter("n"))
     name = RepositoryName.parse(repository)
-    page = services().tags.list(request.actor(), name, request.parameter("last") or "", size)
+    page = services().registry.tags.list(request.actor(), name, request.parameter("last") or "", size)
     path = f"/v2/{repository}/tags/list"
     link = next_link(path, {"last": page.items[-1], "n": size}) if page.more else {}
     return as_json({"name": repository, "tags": list(page.items)}, headers=link)

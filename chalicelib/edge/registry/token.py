@@ -41,7 +41,7 @@ def post() -> Reply:
 
 
 def _issue(credentials: tuple[str, str] | None, service: str | None, scopes: list[str]) -> Reply:
-    issued: IssuedToken = services().tokens.issue(credentials, service, scopes, address_of(request.request()))
+    issued: IssuedToken = services().identity.tokens.issue(credentials, service, scopes, address_of(request.request()))
     moment = datetime.datetime.fromtimestamp(int(issued.issued_at), datetime.UTC)
     answer = {
         "token": issued.token,

@@ -26,16 +26,16 @@ def begin(repository: str) -> Reply:
     if digest := request.parameter("digest"):
         parsed = Digest.parse(digest)
         _check_length()
-        services().uploads.push(actor, name, parsed, request.body())
+        services().registry.uploads.push(actor, name, parsed, request.body())
         return created(repository, parsed)
     algorithm = parse_algorithm(request.parameter("digest-algorithm") or "sha256")
     if mount := request.parameter("mount"):
         parsed = Digest.parse(mount)
         algorithm = parsed.algorithm
-        target = services().repositories.for_push(actor, name)
-        if services().blobs.mount(actor, target, parsed, _source()):
+        target = services().registry.repositories.for_push(actor, name)
+        if services().registry.blobs.mount(actor, target, parsed, _source()):
             return created(repository, parsed)
-    progress = services().uploads.begin(actor, name, algorithm)
+    progress = services().registry.uploads.begin(actor, name, algorithm)
     return _accepted(repository, progress, 202, {"OCI-Chunk-Min-Length": str(LARGEST_BODY)})
 
 
@@ -53,7 +53,7 @@ def append(repository: str, upload: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks"""
     _check_length()
     name, actor = RepositoryName.parse(repository), request.actor()
-    progress = services().uploads.append(actor, name, upload, request.body(), _chunk())
+    progress = services().registry.uploads.append(actor, name, upload, request.body(), _chunk())
     return _accepted(repository, progress, 202)
 
 
@@ -66,21 +66,21 @@ def close(repository: str, upload: str) -> Reply:
         raise BlobUploadInvalid("say ?digest=ALGORITHM:HEX of the whole blob to end the upload")
     digest = Digest.parse(text)
     _check_length()
-    services().uploads.close(actor, name, upload, digest, request.body(), _chunk())
+    services().registry.uploads.close(actor, name, upload, digest, request.body(), _chunk())
     return created(repository, digest)
 
 
 @blueprint.route(PATH, methods=["GET"])
 def status(repository: str, upload: str) -> Reply:
     """How far an upload is."""
-    progress = services().uploads.status(request.actor(), RepositoryName.parse(repository), upload)
+    progress = services().registry.uploads.status(request.actor(), RepositoryName.parse(repository), upload)
     return _accepted(repository, progress, 204)
 
 
 @blueprint.route(PATH, methods=["DELETE"])
 def cancel(repository: str, upload: str) -> Reply:
     """Gives an upload up."""
-    services().uploads.cancel(request.actor(), RepositoryName.parse(repository), upload)
+    services().registry.uploads.cancel(request.actor(), RepositoryName.parse(repository), upload)
     return empty(204, {})
 
 

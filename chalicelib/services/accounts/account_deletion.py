@@ -4,8 +4,7 @@ Without its account no password, session or token of a user's is believed, and n
 name. The name stays taken until all is swept, so that whoever has it next inherits nothing.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import AccountUnknown, Denied, FieldInvalid, SoleOwner, SuperuserKept
@@ -15,9 +14,9 @@ from chalicelib.domain.timers import PURGE, SETTLED_S, HasTime
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.account_deletion import AccountDeletionStore
-from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
-from chalicelib.storage.accounts.teams import MembershipRow, TeamStore
+from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
+from chalicelib.storage.accounts.teams import MembershipRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
@@ -28,17 +27,9 @@ MOST_OWNED = 90
 class AccountDeletion:
     """Ends users, and sweeps what they leave."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: AccountStore,
-        teams: TeamStore,
-        store: AccountDeletionStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._accounts, self._teams = access, usage, accounts, teams
-        self._store, self._clock = store, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._accounts, self._teams = access, usage, stores.accounts, stores.teams
+        self._store, self._clock = stores.account_deletion, stores.clock
 
     def leave(self, actor: Actor) -> None:
         """Ends oneself. A session does, and no token.

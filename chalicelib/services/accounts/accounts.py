@@ -1,7 +1,6 @@
 """Accounts of users: made, changed, disabled, and shown to others."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Account, AccountKind
@@ -17,9 +16,10 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.services.security.passwords import check_password, hash_password
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
+from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
 from chalicelib.storage.accounts.teams import TeamRow
 from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
@@ -52,14 +52,8 @@ class Profile:
 class Accounts:
     """Users."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: AccountStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._store, self._clock = access, usage, store, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._store, self._clock = access, usage, stores.accounts, stores.clock
 
     def create_user(
         self, name: str, password: str, email: str | None = None, *, first: bool = False, by: Actor | None = None

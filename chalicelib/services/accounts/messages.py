@@ -1,7 +1,5 @@
 """Messages that superusers leave for everybody."""
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from uuid import uuid4
 
@@ -9,7 +7,7 @@ from chalicelib.domain.messages import Message, check_message
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
-from chalicelib.storage.accounts.messages import MessageStore
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 LONGEST_UUID = 100
@@ -18,10 +16,8 @@ LONGEST_UUID = 100
 class Messages:
     """Messages to everybody."""
 
-    def __init__(
-        self, access: Access, usage: UsageLog, store: MessageStore, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._access, self._usage, self._store, self._clock = access, usage, store, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._store, self._clock = access, usage, stores.messages, stores.clock
 
     def all(self) -> list[Message]:
         """All of them, oldest first, whoever asks."""

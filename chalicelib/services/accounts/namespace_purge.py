@@ -4,7 +4,6 @@ Nobody reaches any of it since the delete; here it is walked in pages, from what
 is cut off goes on, and one that is walked again finds nothing.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -12,8 +11,8 @@ from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.accounts.account_deletion import AccountDeletion
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.namespace_purge import PURGED, NamespacePurgeStore
+from chalicelib.storage.accounts.namespace_purge import PURGED
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import retry_on_conflict
 
 # How long until a namespace is looked at again whose deleted repositories are not taken away yet.
@@ -23,16 +22,9 @@ AGAIN_S = 86_400
 class NamespacePurge:
     """Takes away what is deleted. `settled_s` is how long after a delete a push from before it may still write."""
 
-    def __init__(
-        self,
-        store: NamespacePurgeStore,
-        accounts: AccountStore,
-        departures: AccountDeletion,
-        settled_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store, self._accounts, self._departures = store, accounts, departures
-        self._settled_s, self._clock = settled_s, clock
+    def __init__(self, stores: Stores, departures: AccountDeletion) -> None:
+        self._store, self._accounts, self._departures = stores.namespace_purge, stores.accounts, departures
+        self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Takes away a namespace by its id, or a team, as far as there is time; done again, it changes nothing."""

@@ -1,6 +1,5 @@
 """Organizations: made, told, changed, ended; and who belongs to them."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,10 +19,11 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
-from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
+from chalicelib.storage.accounts.permissions import TEAM, RoleHolder
 from chalicelib.storage.accounts.quotas import quota_of
-from chalicelib.storage.accounts.teams import MemberRow, TeamRow, TeamStore
-from chalicelib.storage.registry.repositories import RepositoryStore, SizeRow
+from chalicelib.storage.accounts.teams import MemberRow, TeamRow
+from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
@@ -77,18 +77,9 @@ class Member:
 class Organizations:
     """Organizations."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: AccountStore,
-        teams: TeamStore,
-        permissions: PermissionStore,
-        repositories: RepositoryStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._store, self._teams = access, usage, store, teams
-        self._permissions, self._repositories, self._clock = permissions, repositories, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._store, self._teams = access, usage, stores.accounts, stores.teams
+        self._permissions, self._repositories, self._clock = stores.permissions, stores.repositories, stores.clock
 
     def create(self, actor: Actor, name: str, email: str | None = None) -> None:
         """Makes an organization, with whoever makes it in its team of owners.

@@ -12,10 +12,9 @@ from chalicelib.domain.teams import TeamRole
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
-from chalicelib.storage.accounts.teams import TeamStore
+from chalicelib.storage.accounts.permissions import TEAM, RoleHolder
 from chalicelib.storage.registry.repositories import PermissionRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, get, retry_on_conflict
 
 USER = "user"
@@ -39,11 +38,9 @@ class Permission:
 class Permissions:
     """Roles on repositories. `kind` is `user`, for robots too, or `team`."""
 
-    def __init__(
-        self, access: Access, usage: UsageLog, store: PermissionStore, accounts: AccountStore, teams: TeamStore
-    ) -> None:
-        self._access, self._usage, self._store = access, usage, store
-        self._accounts, self._teams = accounts, teams
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._store = access, usage, stores.permissions
+        self._accounts, self._teams = stores.accounts, stores.teams
 
     def of_repository(self, actor: Actor, name: RepositoryName, kind: str) -> list[Permission]:
         """All roles that were given on a repository, by name. Raises Unauthenticated, Denied, NameUnknown."""

@@ -1,7 +1,6 @@
 """Prototypes: default permissions of an organization, given on each repository as it is made."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -12,10 +11,9 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
-from chalicelib.storage.accounts.prototypes import PrototypeRow, PrototypeStore
-from chalicelib.storage.accounts.teams import TeamStore
+from chalicelib.storage.accounts.permissions import TEAM, RoleHolder
+from chalicelib.storage.accounts.prototypes import PrototypeRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # They are given in the transaction that makes a repository, which has a hundred items: each is three of them.
@@ -54,18 +52,10 @@ class Prototype:
 class Prototypes:
     """Default permissions."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: PrototypeStore,
-        accounts: AccountStore,
-        teams: TeamStore,
-        permissions: PermissionStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._store = access, usage, store
-        self._accounts, self._teams, self._permissions, self._clock = accounts, teams, permissions, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._store = access, usage, stores.prototypes
+        self._accounts, self._teams, self._permissions = stores.accounts, stores.teams, stores.permissions
+        self._clock = stores.clock
 
     def of_organization(self, actor: Actor, organization: str) -> list[Prototype]:
         """An organization's, the oldest first. Raises NothingThere, Unauthenticated, Denied."""

@@ -1,6 +1,5 @@
 """Quotas: read by members, given by superusers, kept by every push."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, refusal
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
+from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import (
     RoomRow,
     linked_bytes,
@@ -23,6 +22,7 @@ from chalicelib.storage.accounts.quotas import (
     set_quota,
     wake,
 )
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
 DAY_S = 86400
@@ -54,17 +54,9 @@ Alter = Callable[[Quota | None], Quota | None]
 class Quotas:
     """Quotas of namespaces. With `full_access` superusers may change them by the organization's own routes too."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: AccountStore,
-        clock: Callable[[], float] = time.time,
-        *,
-        full_access: bool = False,
-    ) -> None:
-        self._access, self._usage, self._accounts, self._clock = access, usage, accounts, clock
-        self._full_access = full_access
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._accounts, self._clock = access, usage, stores.accounts, stores.clock
+        self._full_access = stores.settings.superusers_full_access
 
     def of(self, actor: Actor, holder: QuotaHolder) -> Quota | None:
         """The quota, None where there is none. Raises NothingThere, Unauthenticated, Denied."""

@@ -4,14 +4,13 @@ Bytes that several namespaces link count for each of them. A count of very many 
 asked for again, so that no request takes longer than it may.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.security.access import Access
-from chalicelib.storage.accounts.registry_size import RegistrySizeRow, RegistrySizeStore
+from chalicelib.storage.accounts.registry_size import RegistrySizeRow
+from chalicelib.storage.stores import Stores
 
 PAGE, LONGEST_S = 50, 15.0
 KINDS = (AccountKind.USER.value, AccountKind.ORGANIZATION.value)
@@ -29,8 +28,8 @@ class RegistrySize:
 class RegistrySizes:
     """The registry's size, for superusers."""
 
-    def __init__(self, access: Access, store: RegistrySizeStore, clock: Callable[[], float] = time.time) -> None:
-        self._access, self._store, self._clock = access, store, clock
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._store, self._clock = access, stores.registry_size, stores.clock
 
     def last(self, actor: Actor) -> RegistrySize:
         """What was last counted. Raises Unauthenticated, Denied."""

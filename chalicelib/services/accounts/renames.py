@@ -1,6 +1,5 @@
 """Renames: an organization's other name, at once, and behind it wherever its name is written."""
 
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -9,11 +8,10 @@ from typing import Any
 from chalicelib.domain.errors import NameTaken, ResourceUnknown
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.timers import RENAME, Due, HasTime, Later
+from chalicelib.domain.timers import RENAME, SETTLED_S, Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.renames import RenameStore
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
@@ -27,17 +25,10 @@ class Renames:
     `settled_s` is how long after a rename something may still be made by the former name.
     """
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: AccountStore,
-        store: RenameStore,
-        settled_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._accounts = access, usage, accounts
-        self._store, self._settled_s, self._clock = store, settled_s, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._accounts = access, usage, stores.accounts
+        self._store, self._settled_s = stores.renames, stores.settings.token_s + SETTLED_S
+        self._clock = stores.clock
 
     def rename(self, actor: Actor, name: str, wanted: str) -> None:
         """Gives an organization another name, as a superuser; the one before stays taken until nothing has it.

@@ -1,8 +1,7 @@
 """Robots: accounts of a namespace for machines, with a token that those who administer it may read back."""
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
@@ -17,11 +16,10 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, RobotRow
-from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
-from chalicelib.storage.accounts.teams import TeamStore
-from chalicelib.storage.identity.tokens import ROBOT, TokenRow, TokenStore
-from chalicelib.storage.registry.repositories import RepositoryStore
+from chalicelib.storage.accounts.accounts import AccountRow, RobotRow
+from chalicelib.storage.accounts.permissions import RoleHolder
+from chalicelib.storage.identity.tokens import ROBOT, TokenRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # How long two tokens of a robot may be good at once, in seconds: a month.
@@ -71,21 +69,10 @@ class NamespaceRoles:
 class Robots:
     """Robots of users and organizations."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: AccountStore,
-        tokens: TokenStore,
-        teams: TeamStore,
-        permissions: PermissionStore,
-        repositories: RepositoryStore,
-        envelope: Envelope,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._store, self._tokens = access, usage, store, tokens
-        self._teams, self._permissions, self._repositories = teams, permissions, repositories
-        self._envelope, self._clock = envelope, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage, self._store, self._tokens = access, usage, stores.accounts, stores.tokens
+        self._teams, self._permissions, self._repositories = stores.teams, stores.permissions, stores.repositories
+        self._envelope, self._clock = envelope, stores.clock
 
     def create(
         self,

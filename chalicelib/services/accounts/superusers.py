@@ -6,8 +6,7 @@ superuser is changed by another.
 
 import secrets
 import string
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import AccountKind
@@ -20,8 +19,8 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.passwords import check_password, hash_password
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
-from chalicelib.storage.accounts.user_notifications import UserNotificationStore
+from chalicelib.storage.accounts.accounts import AccountRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
 LARGEST_PAGE, LONGEST_NAME = 100, 255
@@ -58,17 +57,9 @@ class SuperuserChanges:
 class Superusers:
     """The accounts of others, for superusers."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: Accounts,
-        store: AccountStore,
-        notices: UserNotificationStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores, accounts: Accounts) -> None:
         self._access, self._usage, self._accounts = access, usage, accounts
-        self._store, self._notices, self._clock = store, notices, clock
+        self._store, self._notices, self._clock = stores.accounts, stores.user_notifications, stores.clock
 
     def users(self, actor: Actor, after: str, size: int, *, with_disabled: bool = True) -> UserPage:
         """A page of users by name, past `after`. Raises Unauthenticated, Denied."""

@@ -4,7 +4,6 @@ Whoever changes a team that administers an organization must administer it still
 counts such changes, and who administers it is read after that version: of two owners who remove each other one loses.
 """
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -19,10 +18,11 @@ from chalicelib.domain.timers import PURGE
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountNameRow, AccountStore
-from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
-from chalicelib.storage.accounts.teams import TeamRow, TeamStore
-from chalicelib.storage.registry.repositories import RepositoryRow, RepositoryStore
+from chalicelib.storage.accounts.accounts import AccountNameRow
+from chalicelib.storage.accounts.permissions import TEAM, RoleHolder
+from chalicelib.storage.accounts.teams import TeamRow
+from chalicelib.storage.registry.repositories import RepositoryRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
@@ -76,18 +76,9 @@ class TeamRepositoryRole:
 class Teams:
     """Teams."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: TeamStore,
-        accounts: AccountStore,
-        permissions: PermissionStore,
-        repositories: RepositoryStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._store, self._accounts = access, usage, store, accounts
-        self._permissions, self._repositories, self._clock = permissions, repositories, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._store, self._accounts = access, usage, stores.teams, stores.accounts
+        self._permissions, self._repositories, self._clock = stores.permissions, stores.repositories, stores.clock
 
     def put(
         self, actor: Actor, organization: str, name: str, role: TeamRole, description: str | None

@@ -7,7 +7,8 @@ from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.user_notifications import UserNotification
 from chalicelib.services.security.access import Access
-from chalicelib.storage.accounts.user_notifications import UserNotificationRow, UserNotificationStore
+from chalicelib.storage.accounts.user_notifications import UserNotificationRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 
@@ -22,8 +23,8 @@ class UserNotificationPage:
 class UserNotifications:
     """What oneself is told."""
 
-    def __init__(self, access: Access, store: UserNotificationStore) -> None:
-        self._access, self._store = access, store
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._store = access, stores.user_notifications
 
     def page(self, actor: Actor, number: int, size: int) -> UserNotificationPage:
         """A page, counted from 0, of what is not put away. Raises Unauthenticated, Denied."""

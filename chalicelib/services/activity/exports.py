@@ -6,7 +6,6 @@ dies is gone on with where it was.
 
 import heapq
 import json
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -22,9 +21,10 @@ from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.activity.usage_log_reader import LogOwner, UsageLogReader
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.activity.exports import KEPT, TELLING, WRITING, ExportRow, ExportStore
-from chalicelib.storage.activity.usage_log import LogRow, UsageLogStore, runs_of_namespace, runs_of_repository
-from chalicelib.storage.objects import ObjectGone, ObjectStore
+from chalicelib.storage.activity.exports import KEPT, TELLING, WRITING, ExportRow
+from chalicelib.storage.activity.usage_log import LogRow, runs_of_namespace, runs_of_repository
+from chalicelib.storage.objects import ObjectGone
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 from chalicelib.storage.timers import timer
 from chalicelib.telemetry import logger
@@ -43,20 +43,11 @@ class Exports:
     """Files of the usage log. `url` is where we are reached, `presign_s` how long the address of a file is good."""
 
     def __init__(
-        self,
-        logs: UsageLogReader,
-        usage: UsageLogStore,
-        store: ExportStore,
-        objects: ObjectStore,
-        envelope: Callable[[], Envelope],
-        outgoing: Outgoing,
-        url: str,
-        presign_s: int,
-        clock: Callable[[], float] = time.time,
+        self, stores: Stores, logs: UsageLogReader, envelope: Callable[[], Envelope], outgoing: Outgoing
     ) -> None:
-        self._logs, self._usage, self._store, self._objects = logs, usage, store, objects
-        self._envelope, self._outgoing, self._url = envelope, outgoing, url
-        self._presign_s, self._clock = presign_s, clock
+        self._logs, self._usage, self._store, self._objects = logs, stores.usage_log, stores.exports, stores.objects
+        self._envelope, self._outgoing, self._url = envelope, outgoing, stores.settings.url
+        self._presign_s, self._clock = stores.settings.presign_s, stores.clock
 
     def begin(
         self,

@@ -4,8 +4,7 @@ The records of the log are added up behind the scenes, hour by hour; what was no
 pull shows at once.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest, digest_or_none
@@ -17,11 +16,11 @@ from chalicelib.domain.pulls import HOUR_S, Sum, parts, settled_at, sums
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
-from chalicelib.storage.activity.pulls import PullCursorRow, PullStore
-from chalicelib.storage.activity.usage_log import UsageLogStore
+from chalicelib.storage.activity.pulls import PullCursorRow
 from chalicelib.storage.keys.timer_targets import HourTarget, read_target
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.tags import TagRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, retry_on_conflict
 
 # Records that are read at once: of those behind the sums an answer looks at so many, the oldest first.
@@ -42,10 +41,8 @@ class TagPulls:
 class Pulls:
     """Pulls of repositories."""
 
-    def __init__(
-        self, access: Access, store: PullStore, usage: UsageLogStore, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._access, self._store, self._usage, self._clock = access, store, usage, clock
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._store, self._usage, self._clock = access, stores.pulls, stores.usage_log, stores.clock
 
     def of_tag(self, actor: Actor, name: RepositoryName, tag: str) -> TagPulls:
         """The pulls of a tag that is alive, for those with a right of their own, be the repository public or not.

@@ -2,9 +2,8 @@
 
 import heapq
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import AccountKind
@@ -15,15 +14,14 @@ from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.pulls import HOUR_S
 from chalicelib.domain.usage_log import Period, UsageLogQuery, check_countable, with_quays_words
 from chalicelib.services.security.access import Access
-from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.activity.usage_log import (
     LogPartition,
     LogRow,
-    UsageLogStore,
     runs_of_everybody,
     runs_of_namespace,
     runs_of_repository,
 )
+from chalicelib.storage.stores import Stores
 
 PAGE = 20
 # What one answer reads at most, some 4 MB: a page that is filtered may be short and still have a next one.
@@ -85,14 +83,9 @@ class LogPlace:
 class UsageLogReader:
     """The usage log for those who administer what it is of."""
 
-    def __init__(
-        self,
-        access: Access,
-        store: UsageLogStore,
-        accounts: AccountStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._store, self._accounts, self._clock = access, store, accounts, clock
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._store, self._accounts = access, stores.usage_log, stores.accounts
+        self._clock = stores.clock
 
     def page(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery, after: str | None = None) -> LogPage:
         """Twenty records, newest first, past where the page before ended.

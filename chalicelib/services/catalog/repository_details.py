@@ -1,7 +1,6 @@
 """One repository with all that its page shows: what it is, what the actor may, its tags, and how busy it was."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
@@ -16,7 +15,7 @@ from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.catalog.stars import StarRow
 from chalicelib.storage.registry.repositories import SizeRow
-from chalicelib.storage.registry.tags import TagStore
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 
 # Quay's: more tags than that have a list of their own. And how many days it tells of, with today.
@@ -63,14 +62,8 @@ class RepositoryView:
 class RepositoryDetails:
     """Repositories, one at a time."""
 
-    def __init__(
-        self,
-        access: Access,
-        logs: UsageLogReader,
-        tags: TagStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._logs, self._tags, self._clock = access, logs, tags, clock
+    def __init__(self, access: Access, stores: Stores, logs: UsageLogReader) -> None:
+        self._access, self._logs, self._tags, self._clock = access, logs, stores.tags, stores.clock
 
     def get(
         self, actor: Actor, name: RepositoryName, *, with_tags: bool = True, with_activity: bool = False

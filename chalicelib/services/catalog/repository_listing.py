@@ -1,9 +1,8 @@
 """Lists of repositories: of a namespace, of what is public, of one's stars; and the registry's catalog."""
 
 import heapq
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -17,11 +16,12 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.services.catalog.visibility import RepositoryVisibility, VisibleRepositories
 from chalicelib.services.security.sealing import PageTokens
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
+from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import quota_of
-from chalicelib.storage.activity.usage_log import UsageLogStore, pulls_of_namespace
-from chalicelib.storage.catalog.visibility import ViewRange, VisibilityStore
-from chalicelib.storage.registry.repositories import LIVE, RepositoryNameRow, RepositoryRow, RepositoryStore
+from chalicelib.storage.activity.usage_log import pulls_of_namespace
+from chalicelib.storage.catalog.visibility import ViewRange
+from chalicelib.storage.registry.repositories import LIVE, RepositoryNameRow, RepositoryRow
+from chalicelib.storage.stores import Stores
 
 # Quay's page; and how many rows a page may read to find so many that the actor may see: it may be short.
 PAGE, MOST_READ = 100, 500
@@ -69,18 +69,10 @@ class ListPage:
 class RepositoryListing:
     """Lists of repositories. What a list tells is read consistently; an index says only where to look."""
 
-    def __init__(
-        self,
-        sights: RepositoryVisibility,
-        store: RepositoryStore,
-        accounts: AccountStore,
-        sight_store: VisibilityStore,
-        usage: UsageLogStore,
-        tokens: PageTokens,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._sights, self._store, self._accounts, self._sight_store = sights, store, accounts, sight_store
-        self._usage, self._tokens, self._clock = usage, tokens, clock
+    def __init__(self, stores: Stores, sights: RepositoryVisibility, tokens: PageTokens) -> None:
+        self._sights, self._store, self._accounts = sights, stores.repositories, stores.accounts
+        self._sight_store = stores.visibility
+        self._usage, self._tokens, self._clock = stores.usage_log, tokens, stores.clock
         # Namespaces by name: each use looks whether that is still so.
         self._known: dict[str, str] = {}
 

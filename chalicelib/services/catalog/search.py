@@ -15,10 +15,10 @@ from chalicelib.domain.scopes import REPO_READ, allows
 from chalicelib.domain.search_words import asked_for, matches
 from chalicelib.services.catalog.visibility import RepositoryVisibility, VisibleRepositories
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
-from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
-from chalicelib.storage.accounts.teams import TeamStore
-from chalicelib.storage.registry.repositories import LIVE, RepositoryRow, RepositoryStore
-from chalicelib.storage.search_words import SearchKind, SearchWordRow, SearchWordStore
+from chalicelib.storage.accounts.accounts import NamespaceRow
+from chalicelib.storage.registry.repositories import LIVE, RepositoryRow
+from chalicelib.storage.search_words import SearchKind, SearchWordRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import BATCH_READ
 
 # Quay's pages; and how many names a word may lead to in one search.
@@ -56,17 +56,9 @@ class Entity:
 class Search:
     """Search."""
 
-    def __init__(
-        self,
-        access: Access,
-        sights: RepositoryVisibility,
-        words: SearchWordStore,
-        accounts: AccountStore,
-        teams: TeamStore,
-        repositories: RepositoryStore,
-    ) -> None:
-        self._access, self._sights, self._words = access, sights, words
-        self._accounts, self._teams, self._repositories = accounts, teams, repositories
+    def __init__(self, access: Access, stores: Stores, sights: RepositoryVisibility) -> None:
+        self._access, self._sights, self._words = access, sights, stores.search_words
+        self._accounts, self._teams, self._repositories = stores.accounts, stores.teams, stores.repositories
 
     def repositories(self, actor: Actor, text: str, page: int = 1) -> Page[RepositoryHit]:
         """Ten repositories that one may read, by their names; the page after the tenth is the tenth."""

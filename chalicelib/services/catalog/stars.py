@@ -1,16 +1,12 @@
 """Stars: repositories that users mark for themselves."""
 
-import time
-from collections.abc import Callable
-
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.catalog.repository_listing import ListPage, RepositoryListing, RepositoryQuery
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.catalog.stars import star_row
-from chalicelib.storage.registry.repositories import RepositoryStore
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, put_new
 
 STARRED = RepositoryQuery(starred=True)
@@ -19,16 +15,9 @@ STARRED = RepositoryQuery(starred=True)
 class Stars:
     """Stars. They are nobody's business but their owner's, and no usage log tells of them, as in Quay."""
 
-    def __init__(
-        self,
-        access: Access,
-        listings: RepositoryListing,
-        accounts: AccountStore,
-        repositories: RepositoryStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, access: Access, stores: Stores, listings: RepositoryListing) -> None:
         self._access, self._listings = access, listings
-        self._accounts, self._repositories, self._clock = accounts, repositories, clock
+        self._accounts, self._repositories, self._clock = stores.accounts, stores.repositories, stores.clock
 
     def page(self, actor: Actor, token: str | None) -> ListPage:
         """A hundred of one's starred repositories that one may see. Raises Unauthenticated, Denied."""

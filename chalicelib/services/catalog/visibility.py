@@ -12,7 +12,8 @@ from chalicelib.domain.scopes import capped
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.access import Access
 from chalicelib.storage.catalog.stars import StarRow
-from chalicelib.storage.catalog.visibility import HeldRole, VisibilityStore
+from chalicelib.storage.catalog.visibility import HeldRole
+from chalicelib.storage.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ NOTHING = VisibleRepositories({}, frozenset(), {})
 class RepositoryVisibility:
     """What actors may see."""
 
-    def __init__(self, access: Access, store: VisibilityStore) -> None:
-        self._access, self._store = access, store
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._store = access, stores.visibility
 
     def of(self, actor: Actor, namespace_id: str | None = None) -> VisibleRepositories:
         """What an actor may see, in all namespaces or in one; nothing but what is public for the anonymous."""

@@ -4,8 +4,7 @@ The secret can be read back: it is kept sealed. A token made with an OAuth token
 with it.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -19,8 +18,8 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, refusal
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.identity.tokens import APP, OAUTH, TokenRow, TokenStore
+from chalicelib.storage.identity.tokens import APP, OAUTH, TokenRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
 # `SWEPT`: how many ended tokens the making of one takes away.
@@ -46,17 +45,9 @@ class AppToken:
 class AppTokens:
     """App tokens of users."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: AccountStore,
-        tokens: TokenStore,
-        envelope: Envelope,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._accounts, self._tokens = access, usage, accounts, tokens
-        self._envelope, self._clock = envelope, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage, self._accounts, self._tokens = access, usage, stores.accounts, stores.tokens
+        self._envelope, self._clock = envelope, stores.clock
 
     def create(self, actor: Actor, title: str, life_s: int | None = None) -> AppToken:
         """A new token of oneself with its secret; `life_s` is in seconds, None for as long as nobody revokes it.

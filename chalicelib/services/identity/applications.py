@@ -2,7 +2,6 @@
 
 import secrets
 import string
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,8 +13,9 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.services.security.sealing import Envelope, hashed
 from chalicelib.storage import keys
-from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore
+from chalicelib.storage.identity.applications import ApplicationRow
 from chalicelib.storage.identity.tokens import TokenRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
 # As Quay's: capital letters and digits.
@@ -38,18 +38,10 @@ class ApplicationFields:
 class Applications:
     """Applications, kept by those who administer their organization; `is_plain` is of a registry without https."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: ApplicationStore,
-        envelope: Envelope,
-        clock: Callable[[], float] = time.time,
-        *,
-        is_plain: bool = False,
-    ) -> None:
-        self._access, self._usage, self._store = access, usage, store
-        self._envelope, self._clock, self._is_plain = envelope, clock, is_plain
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage, self._store = access, usage, stores.applications
+        self._envelope, self._clock = envelope, stores.clock
+        self._is_plain = stores.settings.url.startswith("http:")
 
     def of_organization(self, actor: Actor, organization: str) -> list[Application]:
         """An organization's applications, by name. Raises NothingThere, Unauthenticated, Denied."""

@@ -4,8 +4,7 @@ An offer lets a user who does not administer the organization answer its applica
 itself: the user sees what is asked, and the token acts as the user.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from uuid import uuid4
 
 from chalicelib.domain.accounts import AccountKind
@@ -17,9 +16,9 @@ from chalicelib.domain.scopes import ORG_ADMIN, parse_scopes
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.identity.applications import ApplicationStore, ClientRow
-from chalicelib.storage.identity.assignments import AssignmentRow, AssignmentStore
+from chalicelib.storage.identity.applications import ClientRow
+from chalicelib.storage.identity.assignments import AssignmentRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 # How many offers wait for one user.
@@ -29,18 +28,10 @@ MOST = 100
 class Assignments:
     """Offers of tokens. `url` is where the registry is, whose own page any application may send a token to."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: AccountStore,
-        applications: ApplicationStore,
-        store: AssignmentStore,
-        url: str,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._accounts = access, usage, accounts
-        self._applications, self._store, self._url, self._clock = applications, store, url, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._accounts = access, usage, stores.accounts
+        self._applications, self._store, self._url = stores.applications, stores.assignments, stores.settings.url
+        self._clock = stores.clock
 
     def assign(self, actor: Actor, asked: Mapping[str, str], name: str) -> None:
         """Offers a user a token. Raises FieldInvalid, ScopeInvalid, NothingThere, Unauthenticated, Denied."""

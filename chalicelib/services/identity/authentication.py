@@ -4,7 +4,6 @@ What fails fails the same way, and for an unknown name at the same price: a rand
 costs a read, a password costs an argon2 behind the throttle.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,9 +26,10 @@ from chalicelib.services.security.passwords import verify_password
 from chalicelib.services.security.sealing import hashed
 from chalicelib.services.security.throttles import REGISTRY, SignInRoute, Throttles
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow
+from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
 from chalicelib.storage.identity.applications import ClientRow
-from chalicelib.storage.identity.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, TokenStore, UsedRow
+from chalicelib.storage.identity.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, UsedRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 
 if TYPE_CHECKING:
@@ -132,16 +132,11 @@ class Authentication:
     """Recognises by name and password, by name and token, by token alone. `federation` is made on first use."""
 
     def __init__(
-        self,
-        accounts: AccountStore,
-        tokens: TokenStore,
-        throttles: Throttles,
-        usage: UsageLog,
-        federation: Callable[[], "Federation"],
-        clock: Callable[[], float] = time.time,
+        self, usage: UsageLog, stores: Stores, throttles: Throttles, federation: Callable[[], "Federation"]
     ) -> None:
-        self._accounts, self._tokens, self._throttles, self._usage = accounts, tokens, throttles, usage
-        self._federation, self._clock = federation, clock
+        self._accounts, self._tokens, self._throttles = stores.accounts, stores.tokens, throttles
+        self._usage = usage
+        self._federation, self._clock = federation, stores.clock
 
     def recognise(self, name: str, secret: str, address: str = "") -> Identity:
         """Who signs in with a name and a secret, as docker and Basic send them.

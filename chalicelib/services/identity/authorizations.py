@@ -3,8 +3,7 @@
 A token is shown once. It never does more than its user may, nor than whoever made it could let it.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
@@ -18,9 +17,10 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
-from chalicelib.storage.identity.applications import ApplicationStore, ClientRow
-from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
+from chalicelib.storage.accounts.accounts import AccountRow
+from chalicelib.storage.identity.applications import ClientRow
+from chalicelib.storage.identity.tokens import OAUTH, TokenRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 LONGEST_NAME = 255
@@ -41,18 +41,9 @@ class NewAuthorization:
 class Authorizations:
     """OAuth tokens. `life_s` is how long one lasts when nobody says, in seconds."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: AccountStore,
-        store: ApplicationStore,
-        tokens: TokenStore,
-        life_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._accounts, self._store = access, usage, accounts, store
-        self._tokens, self._life_s, self._clock = tokens, life_s, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.applications
+        self._tokens, self._life_s, self._clock = stores.tokens, stores.settings.oauth_token_s, stores.clock
 
     def prepared(
         self, user: AccountRow, client: ClientRow, wish: NewAuthorization, created_by: str

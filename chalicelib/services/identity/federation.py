@@ -6,7 +6,6 @@ Such a token is good as the robot's password, or exchanged for one of ours, whic
 
 import base64
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,8 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.identity.issuers import Issuers
 from chalicelib.services.security.signing import Signing
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, AccountStore, NamespaceRow, RobotRow
+from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow, RobotRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 from chalicelib.telemetry import logger
 
@@ -60,17 +60,9 @@ class FederatedRobot:
 class Federation:
     """Rules of robots, and the tokens that these let in."""
 
-    def __init__(
-        self,
-        robots: Robots,
-        usage: UsageLog,
-        accounts: AccountStore,
-        issuers: Issuers,
-        signing: Signing,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._robots, self._usage, self._accounts = robots, usage, accounts
-        self._issuers, self._signing, self._clock = issuers, signing, clock
+    def __init__(self, usage: UsageLog, stores: Stores, robots: Robots, issuers: Issuers, signing: Signing) -> None:
+        self._robots, self._usage, self._accounts = robots, usage, stores.accounts
+        self._issuers, self._signing, self._clock = issuers, signing, stores.clock
 
     def rules(self, actor: Actor, name: RobotName) -> tuple[Rule, ...]:
         """A robot's rules. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""

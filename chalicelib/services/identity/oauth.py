@@ -7,8 +7,7 @@ This module is imported by the first request that needs it: Authlib takes 50 ms.
 """
 
 import hmac
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error, OAuth2Request
@@ -28,9 +27,9 @@ from chalicelib.services.identity.authorizations import Authorizations, NewAutho
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, AccountStore
-from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore, ClientRow, CodeRow
-from chalicelib.storage.identity.assignments import AssignmentStore
+from chalicelib.storage.accounts.accounts import AccountRow
+from chalicelib.storage.identity.applications import ApplicationRow, ClientRow, CodeRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 CODE_S = 60
@@ -173,19 +172,10 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
 class OAuth:
     """The authorization endpoint and the token endpoint. `url` is where the registry is."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: AccountStore,
-        store: ApplicationStore,
-        authorizations: Authorizations,
-        assignments: AssignmentStore,
-        url: str,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._accounts, self._store = access, usage, accounts, store
-        self._authorizations, self._assignments, self._url, self._clock = authorizations, assignments, url, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores, authorizations: Authorizations) -> None:
+        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.applications
+        self._authorizations, self._assignments, self._url = authorizations, stores.assignments, stores.settings.url
+        self._clock = stores.clock
         self._prepared: dict[str, Any] = {}
 
     def consider(self, actor: Actor, asked: Mapping[str, str]) -> Consent | ConsentAnswer:

@@ -8,8 +8,6 @@ import base64
 import hashlib
 import hmac
 import secrets
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -23,7 +21,8 @@ from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.services.security.throttles import WEB
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
-from chalicelib.storage.identity.tokens import SESSION, TokenRow, TokenStore
+from chalicelib.storage.identity.tokens import SESSION, TokenRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 STRANGER = "stranger."
@@ -40,18 +39,10 @@ class Session:
 class Sessions:
     """Sessions. `life_s` is how long one lasts, `fresh_s` how long its password counts as just shown, in seconds."""
 
-    def __init__(
-        self,
-        doors: Authentication,
-        usage: UsageLog,
-        tokens: TokenStore,
-        signing_keys: Sequence[bytes],
-        life_s: int,
-        fresh_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._doors, self._usage, self._tokens, self._keys = doors, usage, tokens, list(signing_keys)
-        self._life_s, self._fresh_s, self._clock = life_s, fresh_s, clock
+    def __init__(self, usage: UsageLog, stores: Stores, doors: Authentication) -> None:
+        self._doors, self._usage, self._tokens = doors, usage, stores.tokens
+        self._keys = list(stores.secrets.upload)
+        self._life_s, self._fresh_s, self._clock = stores.settings.session_s, stores.settings.fresh_s, stores.clock
 
     def sign_in(self, name: str, password: str, address: str, cookie: str) -> tuple[AccountRow, Session]:
         """A new session for a name and password; the one of `cookie` ends. Raises WrongCredentials, TooManyAttempts."""

@@ -1,8 +1,6 @@
 """The set-up of an installation over the API: its first user, made once by whoever has the set-up secret."""
 
 import hmac
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -15,7 +13,8 @@ from chalicelib.services.identity.authorizations import Authorizations, NewAutho
 from chalicelib.services.security.sealing import hashed
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
-from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore, ClientRow
+from chalicelib.storage.identity.applications import ApplicationRow, ClientRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction
 
 # Quay's: what is needed to set the rest up.
@@ -35,17 +34,9 @@ class FirstUser:
 class Setup:
     """Makes the first user. `secret` is what proves that an operator asks; without one nobody can."""
 
-    def __init__(
-        self,
-        usage: UsageLog,
-        accounts: Accounts,
-        authorizations: Authorizations,
-        applications: ApplicationStore,
-        secret: str,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, usage: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations) -> None:
         self._usage, self._accounts, self._authorizations = usage, accounts, authorizations
-        self._applications, self._secret, self._clock = applications, secret, clock
+        self._applications, self._secret, self._clock = stores.applications, stores.secrets.setup, stores.clock
 
     def initialize(self, shown: str, name: str, password: str, email: str | None, *, wants_token: bool) -> FirstUser:
         """The first user. Raises AlreadyInitialized, Denied, NameInvalid, FieldInvalid, NameTaken."""

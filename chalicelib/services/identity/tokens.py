@@ -4,9 +4,8 @@ https://distribution.github.io/distribution/spec/auth/jwt/
 """
 
 import hashlib
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -18,6 +17,7 @@ from chalicelib.services.identity.authentication import Authentication
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.signing import Signing
 from chalicelib.storage.accounts.accounts import AccountRow
+from chalicelib.storage.stores import Stores
 
 ACCESS = "access"
 REMEMBERED = 4096
@@ -36,16 +36,9 @@ class IssuedToken:
 class Tokens:
     """Issues and believes access tokens, which live `life_s` seconds, or as long as what they were given for."""
 
-    def __init__(
-        self,
-        doors: Authentication,
-        access: Access,
-        signing: Signing,
-        life_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, access: Access, stores: Stores, doors: Authentication, signing: Signing) -> None:
         self._doors, self._access, self._signing = doors, access, signing
-        self._life_s, self._clock = life_s, clock
+        self._life_s, self._clock = stores.settings.token_s, stores.clock
         self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
         self._lock = Lock()
 

@@ -5,14 +5,12 @@ afterwards: whoever comes second sees the other. Woken by timers alone, it pays 
 Whatever it is cut off from is found again by the same timer, which goes only when the work is done.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import made_at
-from chalicelib.domain.leases import Lease
 from chalicelib.domain.manifests import parse_manifest
 from chalicelib.domain.states import State
 from chalicelib.domain.tags import FOREVER
@@ -20,7 +18,7 @@ from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.lifecycle.signature_tags import SignatureTags
 from chalicelib.services.lifecycle.stale_uploads import StaleUploads
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
+from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.keys.timer_targets import (
     BytesTarget,
     KeyTarget,
@@ -29,12 +27,11 @@ from chalicelib.storage.keys.timer_targets import (
     UploadTarget,
     read_target,
 )
-from chalicelib.storage.lifecycle.garbage import NOTHING, Freed, GarbageStore, KeepingEdge
-from chalicelib.storage.lifecycle.labels import LabelStore
-from chalicelib.storage.objects import ObjectGone, ObjectStore
-from chalicelib.storage.registry.blobs import BlobLinkRow, BlobStore
-from chalicelib.storage.registry.manifests import BodyRow, ManifestRow, ManifestStore
-from chalicelib.storage.registry.repositories import RepositoryStore
+from chalicelib.storage.lifecycle.garbage import NOTHING, Freed, KeepingEdge
+from chalicelib.storage.objects import ObjectGone
+from chalicelib.storage.registry.blobs import BlobLinkRow
+from chalicelib.storage.registry.manifests import BodyRow, ManifestRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import retry_on_conflict
 
 
@@ -63,26 +60,12 @@ class Garbage:
     `grace_s` is how long bytes outlive their last link; twice `settled_s` is how long a fence stands, in seconds.
     """
 
-    def __init__(
-        self,
-        store: GarbageStore,
-        manifests: ManifestStore,
-        blobs: BlobStore,
-        repositories: RepositoryStore,
-        accounts: AccountStore,
-        objects: ObjectStore,
-        leftovers: StaleUploads,
-        siblings: SignatureTags,
-        labels: LabelStore,
-        lease: Lease,
-        grace_s: int,
-        settled_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store, self._manifests, self._blobs = store, manifests, blobs
-        self._repositories, self._accounts, self._objects = repositories, accounts, objects
-        self._leftovers, self._siblings, self._labels = leftovers, siblings, labels
-        self._lease, self._grace_s, self._settled_s, self._clock = lease, grace_s, settled_s, clock
+    def __init__(self, stores: Stores, leftovers: StaleUploads, siblings: SignatureTags) -> None:
+        self._store, self._manifests, self._blobs = stores.garbage, stores.manifests, stores.blobs
+        self._repositories, self._accounts, self._objects = stores.repositories, stores.accounts, stores.objects
+        self._leftovers, self._siblings, self._labels = leftovers, siblings, stores.labels
+        self._lease, self._grace_s = stores.lease, stores.settings.grace_s
+        self._settled_s, self._clock = stores.settings.settled_s, stores.clock
         # What this process has freed, for the metrics of its turns.
         self.freed_bytes = 0
 

@@ -1,14 +1,12 @@
 """Progress: how far the collector has come, for superusers."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.services.security.access import Access
-from chalicelib.storage.lifecycle.garbage import Freed, GarbageStore
-from chalicelib.storage.timers import TimerStore
+from chalicelib.storage.lifecycle.garbage import Freed
+from chalicelib.storage.stores import Stores
 
 # More than so many things that wait are not counted.
 MOST_QUEUED = 1000
@@ -49,10 +47,8 @@ class CollectorProgress:
 class GarbageProgress:
     """What the collector does."""
 
-    def __init__(
-        self, access: Access, garbage: GarbageStore, timers: TimerStore, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._access, self._garbage, self._timers, self._clock = access, garbage, timers, clock
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._garbage, self._timers, self._clock = access, stores.garbage, stores.timers, stores.clock
 
     def report(self, actor: Actor) -> CollectorProgress:
         """How far it has come. Raises Unauthenticated, Denied."""

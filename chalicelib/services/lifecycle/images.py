@@ -1,8 +1,7 @@
 """Images: manifests that are kept, be it for the Time Machine alone, and what they say of themselves."""
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -16,10 +15,10 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.registry.expiry_labels import LARGEST_CONFIG
 from chalicelib.services.security.access import Access, RepositoryAccess
-from chalicelib.storage.objects import ObjectGone, ObjectStore
-from chalicelib.storage.registry.blobs import BlobStore
-from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
-from chalicelib.storage.registry.tags import TagRow, TagStore
+from chalicelib.storage.objects import ObjectGone
+from chalicelib.storage.registry.manifests import ManifestRow
+from chalicelib.storage.registry.tags import TagRow
+from chalicelib.storage.stores import Stores
 
 # Tags that one page of images looks at.
 PAGE = 500
@@ -64,17 +63,9 @@ class ImagePage:
 class Images:
     """Manifests, told."""
 
-    def __init__(
-        self,
-        access: Access,
-        manifests: ManifestStore,
-        tags: TagStore,
-        blobs: BlobStore,
-        objects: ObjectStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._manifests, self._tags = access, manifests, tags
-        self._blobs, self._objects, self._clock = blobs, objects, clock
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._manifests, self._tags = access, stores.manifests, stores.tags
+        self._blobs, self._objects, self._clock = stores.blobs, stores.objects, stores.clock
 
     def get(self, actor: Actor, name: RepositoryName, digest: str, role: Role = Role.READ) -> ManifestView:
         """A manifest by its digest, for whom has a role. Raises NothingThere, NameUnknown, Denied."""

@@ -5,8 +5,7 @@ were walked: they are walked once more when no such push can be left.
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 
 from chalicelib.domain.events import TAGS_FIXED, Event
@@ -16,11 +15,9 @@ from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.timers import SETTLED_S, Due, HasTime, Later
 from chalicelib.services.security import patterns
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.keys.timer_targets import NamespaceTarget, RepositoryTarget, Target, read_target
-from chalicelib.storage.registry.repositories import RepositoryStore
-from chalicelib.storage.registry.tags import TagRow, TagStore
+from chalicelib.storage.registry.tags import TagRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # Tags that are looked at together, which one transaction can hold, and repositories that are read at once.
@@ -51,16 +48,10 @@ class ImmutabilityWalk:
 class Immutability:
     """Follows policies by which tags may not change, where tags are already."""
 
-    def __init__(
-        self,
-        tags: TagStore,
-        repositories: RepositoryStore,
-        accounts: AccountStore,
-        usage: UsageLogStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._tags, self._repositories, self._accounts, self._usage = tags, repositories, accounts, usage
-        self._clock = clock
+    def __init__(self, stores: Stores) -> None:
+        self._tags, self._repositories, self._accounts = stores.tags, stores.repositories, stores.accounts
+        self._usage = stores.usage_log
+        self._clock = stores.clock
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Goes on with a walk, of which there are two. Raises ValueError for what no policy is for."""

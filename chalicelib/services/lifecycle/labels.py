@@ -1,7 +1,5 @@
 """Labels of manifests: told, added and taken away. Those that came with an image stay as they are."""
 
-import time
-from collections.abc import Callable
 from uuid import uuid4
 
 from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
@@ -13,9 +11,7 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.lifecycle.images import Images, ManifestView
 from chalicelib.services.lifecycle.time_machine import TimeMachine, check_open
 from chalicelib.services.security.access import Access
-from chalicelib.storage.lifecycle.labels import LabelStore
-from chalicelib.storage.registry.manifests import ManifestStore
-from chalicelib.storage.registry.repositories import RepositoryStore
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # How many may be added to one manifest.
@@ -26,18 +22,11 @@ class Labels:
     """Labels."""
 
     def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        images: Images,
-        time_machine: TimeMachine,
-        store: LabelStore,
-        manifests: ManifestStore,
-        repositories: RepositoryStore,
-        clock: Callable[[], float] = time.time,
+        self, access: Access, usage: UsageLog, stores: Stores, images: Images, time_machine: TimeMachine
     ) -> None:
         self._access, self._usage, self._images, self._time_machine = access, usage, images, time_machine
-        self._store, self._manifests, self._repositories, self._clock = store, manifests, repositories, clock
+        self._store, self._manifests, self._repositories = stores.labels, stores.manifests, stores.repositories
+        self._clock = stores.clock
 
     def all(self, actor: Actor, name: RepositoryName, digest: str, prefix: str = "") -> list[Label]:
         """Labels whose keys begin so, those of the image first. Raises NothingThere, NameUnknown, Denied."""

@@ -1,6 +1,5 @@
 """Policies of namespaces and repositories: listed, made, changed, taken away by who administers them."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
@@ -13,8 +12,8 @@ from chalicelib.domain.timers import IMMUTABILITY, PRUNE
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security import patterns
 from chalicelib.services.security.access import Access
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.lifecycle.policies import PolicyOwner, PolicyStore
+from chalicelib.storage.lifecycle.policies import PolicyOwner
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
@@ -57,15 +56,9 @@ class PolicyRequest:
 class Policies:
     """Policies. Every method raises NothingThere, NameUnknown, Unauthenticated or Denied for what is not one's own."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        accounts: AccountStore,
-        store: PolicyStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._accounts, self._store, self._clock = access, usage, accounts, store, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.policies
+        self._clock = stores.clock
 
     def list(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind) -> Sequence[Policy]:
         """All of a kind, the oldest first."""

@@ -19,13 +19,11 @@ from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.registry.tags import TagChanges
 from chalicelib.services.security import patterns
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
-from chalicelib.storage.activity.usage_log import UsageLogStore
+from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.keys.timer_targets import NamespaceTarget, RepositoryTarget, Target, read_target
-from chalicelib.storage.lifecycle.policies import PolicyStore
-from chalicelib.storage.registry.manifests import ManifestStore
-from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryStore
+from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.registry.tags import TagRow, TagStore
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 
 HOUR_S = 3600
@@ -118,19 +116,10 @@ class PruneCandidates:
 class Pruning:
     """Follows policies that prune."""
 
-    def __init__(
-        self,
-        store: PolicyStore,
-        tags: TagStore,
-        manifests: ManifestStore,
-        repositories: RepositoryStore,
-        accounts: AccountStore,
-        usage: UsageLogStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store, self._tags, self._manifests = store, tags, manifests
-        self._repositories, self._accounts, self._usage = repositories, accounts, usage
-        self._clock, self._candidates = clock, PruneCandidates(tags, clock)
+    def __init__(self, stores: Stores) -> None:
+        self._store, self._tags, self._manifests = stores.policies, stores.tags, stores.manifests
+        self._repositories, self._accounts, self._usage = stores.repositories, stores.accounts, stores.usage_log
+        self._clock, self._candidates = stores.clock, PruneCandidates(stores.tags, stores.clock)
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Goes on with a round, or begins the next an hour after one; without policies there is none.

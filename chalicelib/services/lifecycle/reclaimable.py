@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.storage import keys
-from chalicelib.storage.lifecycle.garbage import GarbageStore
-from chalicelib.storage.registry.blobs import BlobLinkRow, BlobStore
-from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
-from chalicelib.storage.registry.tags import TagStore
+from chalicelib.storage.registry.blobs import BlobLinkRow
+from chalicelib.storage.registry.manifests import ManifestRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 
 # What one look goes through at most: each takes some calls.
@@ -63,8 +62,9 @@ class _Walk:
 class Reclaimable:
     """What tags take with them."""
 
-    def __init__(self, manifests: ManifestStore, blobs: BlobStore, tags: TagStore, garbage: GarbageStore) -> None:
-        self._manifests, self._blobs, self._tags, self._garbage = manifests, blobs, tags, garbage
+    def __init__(self, stores: Stores) -> None:
+        self._manifests, self._blobs, self._tags = stores.manifests, stores.blobs, stores.tags
+        self._garbage = stores.garbage
 
     def of(
         self, repository_id: str, names: Mapping[Digest, Iterable[str]], at: float, after: str = ""

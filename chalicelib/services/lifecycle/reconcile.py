@@ -5,7 +5,6 @@ goes on where the one before it stopped, by whatever cause. Keys that name their
 hundred a read; of the others, which have to be asked for theirs, only those that no round before has seen.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,9 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import LARGEST_BODY, SMALLEST_PART
 from chalicelib.services.registry.direct_uploads import DirectUploads
 from chalicelib.storage import bucket_keys
-from chalicelib.storage.lifecycle.reconcile import ReconcileRow, ReconcileStore
-from chalicelib.storage.objects import ObjectGone, ObjectStore, StoredObject
-from chalicelib.storage.registry.blobs import BlobStore
-from chalicelib.storage.registry.manifests import ManifestStore
+from chalicelib.storage.lifecycle.reconcile import ReconcileRow
+from chalicelib.storage.objects import ObjectGone, StoredObject
+from chalicelib.storage.stores import Stores
 
 # A round begins a day after the last one ended: what it costs is a list of the bucket and a read for each old key.
 ROUND_S = 23 * 3600
@@ -37,19 +35,10 @@ class ReconcileRun:
 class Reconcile:
     """The bucket against the table. `settled_s` is how long after its write a key may still be adopted, in seconds."""
 
-    def __init__(
-        self,
-        arrivals: DirectUploads,
-        blobs: BlobStore,
-        manifests: ManifestStore,
-        objects: ObjectStore,
-        store: ReconcileStore,
-        settled_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._arrivals, self._blobs, self._manifests = arrivals, blobs, manifests
-        self._objects, self._store = objects, store
-        self._settled_s, self._clock = settled_s, clock
+    def __init__(self, stores: Stores, arrivals: DirectUploads) -> None:
+        self._arrivals, self._blobs, self._manifests = arrivals, stores.blobs, stores.manifests
+        self._objects, self._store = stores.objects, stores.reconcile
+        self._settled_s, self._clock = stores.settings.settled_s, stores.clock
 
     def run(self, has_time: Callable[[], bool]) -> ReconcileRun:
         """Goes on with the round while there is time, at least by a list of a thousand keys. Raises Unavailable."""

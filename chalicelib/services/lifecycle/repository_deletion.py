@@ -1,7 +1,5 @@
 """Deleted repositories: listed and brought back within the Time Machine's window, and taken apart after it."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import ResourceUnknown, RestoreTaken, RestoreTooLate
@@ -13,9 +11,8 @@ from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.lifecycle.repository_deletion import RepositoryDeletionStore
-from chalicelib.storage.registry.repositories import DELETED, DeletedRepositoryRow, RepositoryRow, RepositoryStore
+from chalicelib.storage.registry.repositories import DELETED, DeletedRepositoryRow, RepositoryRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
 
@@ -35,19 +32,10 @@ class DeletedRepository:
 class RepositoryDeletion:
     """Deleted repositories. `settled_s` is how long after a delete a push that began before it may still write."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: RepositoryDeletionStore,
-        repositories: RepositoryStore,
-        accounts: AccountStore,
-        settled_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._store = access, usage, store
-        self._repositories, self._accounts = repositories, accounts
-        self._settled_s, self._clock = settled_s, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._store = access, usage, stores.repository_deletion
+        self._repositories, self._accounts = stores.repositories, stores.accounts
+        self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
     def of_namespace(self, actor: Actor, namespace: str) -> list[DeletedRepository]:
         """What can be brought back in a namespace, for those who administer it, the last deleted first.

@@ -1,8 +1,7 @@
 """Fates: what will happen to a tag, and what a policy would do that nobody has made yet."""
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
@@ -18,10 +17,10 @@ from chalicelib.services.lifecycle.reclaimable import Reclaimable, ReclaimableMa
 from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.services.security.sealing import PageTokens
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.lifecycle.policies import PolicyOwner, PolicyStore
-from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryStore
-from chalicelib.storage.registry.tags import TagRow, TagStore
+from chalicelib.storage.lifecycle.policies import PolicyOwner
+from chalicelib.storage.registry.repositories import RepositoryNameRow
+from chalicelib.storage.registry.tags import TagRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.timers import TimerStore
 
 # What one answer looks at, at most: tags that go, tags, and repositories.
@@ -67,20 +66,11 @@ class Retention:
     """Fates of tags."""
 
     def __init__(
-        self,
-        access: Access,
-        policies: Policies,
-        store: PolicyStore,
-        tags: TagStore,
-        repositories: RepositoryStore,
-        accounts: AccountStore,
-        losses: Reclaimable,
-        pages: PageTokens,
-        clock: Callable[[], float] = time.time,
+        self, access: Access, stores: Stores, policies: Policies, losses: Reclaimable, pages: PageTokens
     ) -> None:
-        self._access, self._policies, self._store, self._tags = access, policies, store, tags
-        self._repositories, self._accounts, self._losses = repositories, accounts, losses
-        self._pages, self._clock, self._candidates = pages, clock, PruneCandidates(tags, clock)
+        self._access, self._policies, self._store, self._tags = access, policies, stores.policies, stores.tags
+        self._repositories, self._accounts, self._losses = stores.repositories, stores.accounts, losses
+        self._pages, self._clock, self._candidates = pages, stores.clock, PruneCandidates(stores.tags, stores.clock)
 
     def of(self, actor: Actor, name: RepositoryName, tag: str, after: str = "") -> TagRetention:
         """The fate of a tag; `after` is the blob past which its loss is told.

@@ -1,34 +1,22 @@
 """Siblings: tags that hold what was signed or said of a manifest end with it, for good, and never before."""
 
-import time
-from collections.abc import Callable
-
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.events import EXPIRE_FOR_GOOD, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
 from chalicelib.services.registry.tags import TagChanges
-from chalicelib.storage.activity.usage_log import UsageLogStore
-from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
-from chalicelib.storage.registry.repositories import RepositoryStore
-from chalicelib.storage.registry.tags import TagStore
+from chalicelib.storage.registry.manifests import ManifestRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction
 
 
 class SignatureTags:
     """The tags that are named after a manifest."""
 
-    def __init__(
-        self,
-        tags: TagStore,
-        manifests: ManifestStore,
-        repositories: RepositoryStore,
-        usage: UsageLogStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._tags, self._manifests, self._repositories = tags, manifests, repositories
-        self._usage, self._clock = usage, clock
+    def __init__(self, stores: Stores) -> None:
+        self._tags, self._manifests, self._repositories = stores.tags, stores.manifests, stores.repositories
+        self._usage, self._clock = stores.usage_log, stores.clock
 
     def end(self, repository_id: str, subject: Digest, row: ManifestRow) -> None:
         """Ends them, dead ones inside the window too, while their subject is being deleted as it was read.

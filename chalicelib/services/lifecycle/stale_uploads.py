@@ -1,25 +1,16 @@
 """Leftovers: uploads that nobody finished, with the bytes that they brought."""
 
-import time
-from collections.abc import Callable
-
-from chalicelib.storage.objects import ObjectStore
-from chalicelib.storage.registry.blobs import BlobStore
-from chalicelib.storage.registry.uploads import CANCELLED, LINKED, UploadRow, UploadStore
+from chalicelib.storage.registry.uploads import CANCELLED, LINKED, UploadRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction
 
 
 class StaleUploads:
     """Uploads past their end."""
 
-    def __init__(
-        self,
-        store: UploadStore,
-        blobs: BlobStore,
-        objects: ObjectStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store, self._blobs, self._objects, self._clock = store, blobs, objects, clock
+    def __init__(self, stores: Stores) -> None:
+        self._store, self._blobs, self._objects = stores.uploads, stores.blobs, stores.objects
+        self._clock = stores.clock
 
     def collect(self, upload_id: str) -> int | None:
         """Forgets an upload that no token can go on with, and its bytes but for those that became a blob.

@@ -5,8 +5,7 @@ timer the promise; both come here, once or often, early or late.
 """
 
 import hashlib
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.events import TAG_EXPIRED, Event
@@ -14,11 +13,10 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.keys.timer_targets import TagTarget, read_target
-from chalicelib.storage.registry.repositories import RepositoryRow, RepositoryStore
-from chalicelib.storage.registry.tags import LifeRow, TagStore, read_image
+from chalicelib.storage.registry.repositories import RepositoryRow
+from chalicelib.storage.registry.tags import LifeRow, read_image
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import garbage_timer
 
@@ -26,16 +24,10 @@ from chalicelib.storage.timers import garbage_timer
 class TagExpiry:
     """Tags whose time is up."""
 
-    def __init__(
-        self,
-        tags: TagStore,
-        repositories: RepositoryStore,
-        accounts: AccountStore,
-        usage: UsageLogStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._tags, self._repositories, self._accounts, self._usage = tags, repositories, accounts, usage
-        self._clock = clock
+    def __init__(self, stores: Stores) -> None:
+        self._tags, self._repositories, self._accounts = stores.tags, stores.repositories, stores.accounts
+        self._usage = stores.usage_log
+        self._clock = stores.clock
 
     def work(self, due: Due, _: HasTime) -> Later | None:
         """Records that a life has run out, takes the tag away, and wakes the collector when the window has passed.

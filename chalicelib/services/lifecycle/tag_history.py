@@ -1,7 +1,6 @@
 """Histories: the tags of a repository and what they named, the latest first, page by page."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain import media_types
@@ -11,8 +10,8 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.tags import TagFilter, is_alive
 from chalicelib.services.security.access import Access
-from chalicelib.storage.registry.manifests import ManifestStore
-from chalicelib.storage.registry.tags import LifeRow, TagRow, TagStore
+from chalicelib.storage.registry.tags import LifeRow, TagRow
+from chalicelib.storage.stores import Stores
 
 # What one answer looks at most: a page that is filtered may be short and still have a next one.
 MOST_READ, READ_AT_ONCE = 4000, 500
@@ -64,10 +63,8 @@ class TagHistoryQuery:
 class TagHistory:
     """Tags, read."""
 
-    def __init__(
-        self, access: Access, tags: TagStore, manifests: ManifestStore, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._access, self._tags, self._manifests, self._clock = access, tags, manifests, clock
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._tags, self._manifests, self._clock = access, stores.tags, stores.manifests, stores.clock
 
     def page(self, actor: Actor, name: RepositoryName, asked: TagHistoryQuery) -> TagHistoryPage:
         """Lives of tags, the latest first. Raises Unauthenticated, Denied, NameUnknown."""

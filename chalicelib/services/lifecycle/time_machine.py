@@ -4,7 +4,6 @@ What a tag named stays for the namespace's window, and can be named again. Every
 record; it holds only while the repository is still the one whose rights were read.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,10 +30,9 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.registry.tags import TagChanges, TaggedManifest
 from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
-from chalicelib.storage.registry.repositories import RepositoryStore
-from chalicelib.storage.registry.tags import TagRow, TagStore
+from chalicelib.storage.registry.manifests import ManifestRow
+from chalicelib.storage.registry.tags import TagRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
 # Tags that one transaction changes.
@@ -65,19 +63,11 @@ class _TagChange:
 class TimeMachine:
     """Changes of tags by the API."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        tags: TagStore,
-        manifests: ManifestStore,
-        repositories: RepositoryStore,
-        accounts: AccountStore,
-        bounds: ExpirationBounds,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._tags, self._manifests = access, usage, tags, manifests
-        self._repositories, self._accounts, self._bounds, self._clock = repositories, accounts, bounds, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._tags, self._manifests = access, usage, stores.tags, stores.manifests
+        self._repositories, self._accounts = stores.repositories, stores.accounts
+        self._bounds = ExpirationBounds(stores.settings.tag_expiration_least_s, stores.settings.tag_expiration_most_s)
+        self._clock = stores.clock
 
     def check(self, actor: Actor, name: RepositoryName, tag: str) -> None:
         """Whether the actor may change a tag of this name. Raises as `set_end` does."""

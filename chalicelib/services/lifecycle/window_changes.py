@@ -3,14 +3,11 @@
 A longer one needs nothing: the collector looks at the window as it is, and waits.
 """
 
-import time
-from collections.abc import Callable
-
 from chalicelib.domain.timers import SETTLED_S, Due, HasTime, Later
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.keys.timer_targets import NamespaceTarget, read_target
-from chalicelib.storage.timers import TimerRow, TimerStore
+from chalicelib.storage.stores import Stores
+from chalicelib.storage.timers import TimerRow
 
 PAGE = 100
 # How the place of the second walk begins: what was written by who still knew the old window is met by it.
@@ -20,8 +17,8 @@ SECOND = "again "
 class WindowChanges:
     """What follows when a window is made shorter."""
 
-    def __init__(self, accounts: AccountStore, timers: TimerStore, clock: Callable[[], float] = time.time) -> None:
-        self._accounts, self._timers, self._clock = accounts, timers, clock
+    def __init__(self, stores: Stores) -> None:
+        self._accounts, self._timers, self._clock = stores.accounts, stores.timers, stores.clock
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Goes on with a walk over what died, of which there are two. Raises ValueError for what is no namespace."""

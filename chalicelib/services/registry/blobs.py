@@ -1,14 +1,11 @@
 """Blobs: found, mounted from another repository, adopted from the edge, deleted."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobInUse, BlobUnknown
 from chalicelib.domain.ids import made_at
-from chalicelib.domain.leases import Lease
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
 from chalicelib.domain.repositories import Repository, Visibility
@@ -18,9 +15,10 @@ from chalicelib.services.registry.direct_uploads import DirectUploads
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.registry.blobs import BlobStore, BlobView, FenceRow
+from chalicelib.storage.registry.blobs import BlobView, FenceRow
 from chalicelib.storage.registry.manifests import ManifestRow
-from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow, RepositoryStore
+from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, absent, retry_on_conflict
 
 # How many of a blob's repositories an anonymous mount looks at.
@@ -39,17 +37,10 @@ class BlobLocation:
 class Blobs:
     """Blobs of repositories."""
 
-    def __init__(
-        self,
-        access: Access,
-        store: BlobStore,
-        repositories: RepositoryStore,
-        arrivals: DirectUploads,
-        lease: Lease,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._store, self._repositories, self._arrivals = access, store, repositories, arrivals
-        self._lease, self._clock = lease, clock
+    def __init__(self, access: Access, stores: Stores, arrivals: DirectUploads) -> None:
+        self._access, self._store, self._repositories = access, stores.blobs, stores.repositories
+        self._arrivals = arrivals
+        self._lease, self._clock = stores.lease, stores.clock
 
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> BlobLocation:
         """A blob of a repository. Raises Unauthenticated, NameUnknown, BlobUnknown.

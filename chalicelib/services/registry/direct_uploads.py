@@ -6,13 +6,12 @@ checksum (`staging`), by S3 as it copies them to where blobs are found. A key is
 """
 
 import hashlib
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from chalicelib.domain.digests import Digest
 from chalicelib.storage import bucket_keys
-from chalicelib.storage.objects import ObjectGone, ObjectStore
-from chalicelib.storage.registry.blobs import BlobStore
+from chalicelib.storage.objects import ObjectGone
+from chalicelib.storage.stores import Stores
 
 OFF, STAGING = "off", "staging"
 
@@ -20,17 +19,10 @@ OFF, STAGING = "off", "staging"
 class DirectUploads:
     """What came past us. `edge` is off, on or staging; `settled_s` the seconds after which no push waits for a key."""
 
-    def __init__(
-        self,
-        store: BlobStore,
-        objects: ObjectStore,
-        settled_s: int,
-        *,
-        edge: str,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store, self._objects, self._settled_s, self._clock = store, objects, settled_s, clock
-        self.has_edge, self._is_staged = edge != OFF, edge == STAGING
+    def __init__(self, stores: Stores) -> None:
+        self._store, self._objects, self._settled_s = stores.blobs, stores.objects, stores.settings.settled_s
+        self._clock = stores.clock
+        self.has_edge, self._is_staged = stores.settings.edge != OFF, stores.settings.edge == STAGING
 
     def latest(self, repository_id: str, digest: Digest) -> tuple[str, int] | None:
         """Key and size of the last object that arrived for a repository and a digest, proven; None where none did."""

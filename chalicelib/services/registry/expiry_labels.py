@@ -7,9 +7,9 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.expiry_labels import Expiration, Lifetime, expiration, of_config, of_image, of_index
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.repositories import Repository
-from chalicelib.storage.objects import ObjectStore
-from chalicelib.storage.registry.blobs import BlobStore, BlobView
+from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.manifests import ManifestRow
+from chalicelib.storage.stores import Stores
 
 LARGEST_CONFIG = 4 * 1024 * 1024
 
@@ -17,8 +17,8 @@ LARGEST_CONFIG = 4 * 1024 * 1024
 class ExpiryLabels:
     """Ends by label. `source` is from when a label counts: `push` or `build`."""
 
-    def __init__(self, blobs: BlobStore, objects: ObjectStore, source: str) -> None:
-        self._blobs, self._objects, self._source = blobs, objects, source
+    def __init__(self, stores: Stores) -> None:
+        self._blobs, self._objects, self._source = stores.blobs, stores.objects, stores.settings.tag_expiration_from
 
     def said(
         self,

@@ -4,7 +4,6 @@ A push writes the edges first, then checks what they point to, then writes the m
 then looks for edges. Whoever comes second sees the other.
 """
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,8 @@ from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
-from chalicelib.storage.registry.tags import TagRow, TagStore, same
+from chalicelib.storage.registry.tags import TagRow, same
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, retry_on_conflict
 
 # How many tags one transaction moves: each takes up to six of its hundred items.
@@ -124,17 +124,14 @@ class Manifests:
         self,
         access: Access,
         usage: UsageLog,
+        stores: Stores,
         repositories: Repositories,
         blobs: Blobs,
-        store: ManifestStore,
-        tags: TagStore,
         expirations: ExpiryLabels,
-        lease: Lease,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._access, self._usage, self._repositories, self._blobs = access, usage, repositories, blobs
-        self._store, self._tags, self._expirations = store, tags, expirations
-        self._lease, self._clock, self._bodies = lease, clock, BodyCache()
+        self._store, self._tags, self._expirations = stores.manifests, stores.tags, expirations
+        self._lease, self._clock, self._bodies = stores.lease, stores.clock, BodyCache()
 
     def find(self, actor: Actor, name: RepositoryName, reference: "str | Digest") -> Pulled:
         """Whether a manifest is there (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.

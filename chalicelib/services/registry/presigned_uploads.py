@@ -4,8 +4,7 @@ What they say about the bytes is no proof. Up to 5 GB S3 itself verifies the che
 above, and for sha512, the object is hashed here before it becomes visible, some seconds a request, as the pusher asks.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
@@ -17,8 +16,9 @@ from chalicelib.services.registry.blobs import Blobs
 from chalicelib.services.registry.uploads import Uploads
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys
-from chalicelib.storage.objects import ObjectGone, ObjectStore
-from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, HASHING, OPEN, UploadRow, UploadStore
+from chalicelib.storage.objects import ObjectGone
+from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, HASHING, OPEN, UploadRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import WriteConflict
 
 # How long an address stays good, and how long one request hashes, in seconds.
@@ -32,18 +32,11 @@ class PresignedUploads:
     """Addresses to put bytes under, and the proof afterwards. `hashing_s` is how long one request hashes."""
 
     def __init__(
-        self,
-        uploads: Uploads,
-        tokens: UploadTokens,
-        blobs: Blobs,
-        store: UploadStore,
-        objects: ObjectStore,
-        hashing_s: float = HASHING_S,
-        clock: Callable[[], float] = time.monotonic,
+        self, stores: Stores, uploads: Uploads, tokens: UploadTokens, blobs: Blobs, hashing_s: float = HASHING_S
     ) -> None:
         self._uploads, self._tokens, self._blobs = uploads, tokens, blobs
-        self._store, self._objects = store, objects
-        self._hashing_s, self._clock = hashing_s, clock
+        self._store, self._objects = stores.uploads, stores.objects
+        self._hashing_s, self._clock = hashing_s, stores.clock
 
     def grant(
         self, actor: Actor, name: RepositoryName, text: str, digest: Digest, size: int, first: int

@@ -10,7 +10,8 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.security.access import Access
-from chalicelib.storage.registry.manifests import ManifestStore, ReferrerRow
+from chalicelib.storage.registry.manifests import ReferrerRow
+from chalicelib.storage.stores import Stores
 
 PAGE = 100
 # A page stays well under what Lambda can answer.
@@ -31,8 +32,8 @@ class Referrer:
 class Referrers:
     """Lists of referrers."""
 
-    def __init__(self, access: Access, store: ManifestStore) -> None:
-        self._access, self._store = access, store
+    def __init__(self, access: Access, stores: Stores) -> None:
+        self._access, self._store = access, stores.manifests
 
     def list(
         self, actor: Actor, name: RepositoryName, subject: Digest, artifact_type: str | None, last: Digest | None

@@ -12,8 +12,8 @@ from chalicelib.domain.ids import ulid
 from chalicelib.services.registry.uploads import UploadProgress, Uploads
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys
-from chalicelib.storage.objects import ObjectStore
-from chalicelib.storage.registry.uploads import OPEN, UploadRow, UploadStore
+from chalicelib.storage.registry.uploads import OPEN, UploadRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 # How long a presigned address of a part stays good, in seconds: a part of 16 MB at 40 KB/s.
@@ -33,8 +33,8 @@ class UploadedPart:
 class Relays:
     """Uploads whose bytes a relay brings to S3."""
 
-    def __init__(self, uploads: Uploads, tokens: UploadTokens, store: UploadStore, objects: ObjectStore) -> None:
-        self._uploads, self._tokens, self._store, self._objects = uploads, tokens, store, objects
+    def __init__(self, stores: Stores, uploads: Uploads, tokens: UploadTokens) -> None:
+        self._uploads, self._tokens, self._store, self._objects = uploads, tokens, stores.uploads, stores.objects
 
     def grant(self, text: str, first: int, count: int) -> dict[str, object]:
         """Addresses for `count` parts from number `first` on (0: the next), and where the upload stands.

@@ -1,6 +1,5 @@
 """Repositories: made by a push or by hand, described, opened and closed, deleted."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,9 +14,9 @@ from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, permits
-from chalicelib.storage.accounts.accounts import AccountStore
-from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
-from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryStore
+from chalicelib.storage.accounts.permissions import RoleHolder
+from chalicelib.storage.registry.repositories import RepositoryNameRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
@@ -40,20 +39,10 @@ class Repositories:
     `prototypes` gives the default permissions, which only what makes a repository in an organization needs.
     """
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: RepositoryStore,
-        accounts: AccountStore,
-        permissions: PermissionStore,
-        prototypes: "Callable[[], Prototypes]",
-        settled_s: int,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._store, self._accounts = access, usage, store, accounts
-        self._permissions, self._prototypes = permissions, prototypes
-        self._settled_s, self._clock = settled_s, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores, prototypes: "Callable[[], Prototypes]") -> None:
+        self._access, self._usage, self._store, self._accounts = access, usage, stores.repositories, stores.accounts
+        self._permissions, self._prototypes = stores.permissions, prototypes
+        self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
     def for_push(self, actor: Actor, name: RepositoryName) -> Repository:
         """The repository, made private where the actor may create it and it is not there yet.

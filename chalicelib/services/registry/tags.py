@@ -1,7 +1,6 @@
 """Tags: listed, and moved from one manifest to another with everything that follows from it."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
@@ -21,6 +20,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore, tagged_row
 from chalicelib.storage.registry.repositories import pushed_row
 from chalicelib.storage.registry.tags import TagRow, TagStore, tag_row
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 from chalicelib.storage.timers import garbage_timer
 
@@ -178,15 +178,9 @@ def absence(repository: Repository, tag: str, stores: tuple[ManifestStore, TagSt
 class Tags:
     """Tags of repositories."""
 
-    def __init__(
-        self,
-        access: Access,
-        usage: UsageLog,
-        store: TagStore,
-        manifests: ManifestStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._usage, self._store, self._manifests, self._clock = access, usage, store, manifests, clock
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
+        self._access, self._usage, self._store, self._manifests = access, usage, stores.tags, stores.manifests
+        self._clock = stores.clock
 
     def list(self, actor: Actor, name: RepositoryName, last: str, size: int) -> Page[str]:
         """Names of tags past `last`, in order of their bytes.

@@ -5,8 +5,6 @@ upload in pieces is closed, with digest and key written down, before its bytes a
 any point leaves an upload which the same request finishes.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain import hashing
@@ -14,7 +12,6 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.leases import Lease
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import PUSH, Actor
 from chalicelib.domain.repositories import Repository
@@ -24,9 +21,10 @@ from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.objects import ObjectGone, ObjectStore
-from chalicelib.storage.registry.blobs import BlobStore, BlobView, FenceRow
-from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, LINKED, OPEN, UploadRow, UploadStore
+from chalicelib.storage.objects import ObjectGone
+from chalicelib.storage.registry.blobs import BlobView, FenceRow
+from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, LINKED, OPEN, UploadRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, absent, retry_on_conflict
 
 
@@ -42,20 +40,10 @@ class UploadProgress:
 class Uploads:
     """Uploads into repositories."""
 
-    def __init__(
-        self,
-        access: Access,
-        repositories: Repositories,
-        blobs: BlobStore,
-        store: UploadStore,
-        objects: ObjectStore,
-        tokens: UploadTokens,
-        lease: Lease,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._access, self._repositories, self._blobs = access, repositories, blobs
-        self._store, self._objects = store, objects
-        self._tokens, self._lease, self._clock = tokens, lease, clock
+    def __init__(self, access: Access, stores: Stores, repositories: Repositories, tokens: UploadTokens) -> None:
+        self._access, self._repositories, self._blobs = access, repositories, stores.blobs
+        self._store, self._objects = stores.uploads, stores.objects
+        self._tokens, self._lease, self._clock = tokens, stores.lease, stores.clock
 
     def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> UploadProgress:
         """A new upload; the repository is made where it is not there and the actor may create it."""

@@ -19,12 +19,12 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import (
     AccountNameRow,
     AccountRow,
-    AccountStore,
     NamespaceRow,
     holds,
 )
-from chalicelib.storage.accounts.teams import MembershipRow, TeamRow, TeamStore
-from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow, RepositoryStore
+from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
+from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
+from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 
 
@@ -87,11 +87,9 @@ class RepositoryRight:
 class Access:
     """Rights on namespaces and repositories. With `full_access` superusers have every right on all of them."""
 
-    def __init__(
-        self, accounts: AccountStore, repositories: RepositoryStore, teams: TeamStore, *, full_access: bool = False
-    ) -> None:
-        self._accounts, self._repositories, self._teams = accounts, repositories, teams
-        self._full_access = full_access
+    def __init__(self, stores: Stores) -> None:
+        self._accounts, self._repositories, self._teams = stores.accounts, stores.repositories, stores.teams
+        self._full_access = stores.settings.superusers_full_access
 
     def granted(self, actor: Actor, name: RepositoryName, action: str) -> Grant:
         """What the actor's token says of a repository; without a token, what everybody may.

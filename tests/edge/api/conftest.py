@@ -27,9 +27,9 @@ def visit(door: Door) -> Callable[[str], Visitor]:
 
     def visit(name: str) -> Visitor:
         try:
-            door.house.account(name)
+            door.backend.account(name)
         except AccountUnknown:
-            door.house.user(name)
+            door.backend.user(name)
         return Visitor(door).sign_in(name)
 
     return visit

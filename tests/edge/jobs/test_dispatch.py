@@ -10,7 +10,7 @@ from chalicelib.edge.jobs import dispatch
 from chalicelib.storage import keys
 from chalicelib.storage.registry.tags import TagRow
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_push
 from tests.support.rows import due_at, events, remove, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, later, sweep
@@ -20,10 +20,10 @@ TWO_HOURS = {"quay.expires-after": "2h"}
 
 
 @pytest.fixture
-def house(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
-    """A house whose stream the job reads."""
-    monkeypatch.setattr(dispatch, "services", lambda: house.services)
-    return house
+def backend(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """A backend whose stream the job reads."""
+    monkeypatch.setattr(dispatch, "services", lambda: backend.services)
+    return backend
 
 
 def record(number: int, row: Mapping[str, Any], name: str = "REMOVE", by: Mapping[str, str] | None = TTL) -> Any:
@@ -57,56 +57,56 @@ def told(*records: Any) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def a_removed_tag(house: House) -> dict[str, Any]:
+def a_removed_tag(backend: Backend) -> dict[str, Any]:
     """A tag whose time is up and that the TTL service has removed: its item as it was."""
-    a_push(house, "v1", labels=TWO_HOURS)
-    later(house, 7200 + 1)
-    (row,) = rows_like(house, "R#", "TAG#v1")
-    remove(TagRow, keys.tag(repository_of(house).id, "v1"))
+    a_push(backend, "v1", labels=TWO_HOURS)
+    later(backend, 7200 + 1)
+    (row,) = rows_like(backend, "R#", "TAG#v1")
+    remove(TagRow, keys.tag(repository_of(backend).id, "v1"))
     return dict(row)
 
 
-def test_a_tag_that_the_ttl_service_removed_has_expired_and_its_manifest_waits_for_the_window(house: House) -> None:
-    row = a_removed_tag(house)
+def test_a_tag_that_the_ttl_service_removed_has_expired_and_its_manifest_waits_for_the_window(backend: Backend) -> None:
+    row = a_removed_tag(backend)
 
     assert told(record(1, row)) == []
 
-    (entry,) = events(house, "tag_expired")
+    (entry,) = events(backend, "tag_expired")
     assert entry["at"] == row["expires_at"]
-    target = keys.manifest_target(repository_of(house).id, row["digest"])
+    target = keys.manifest_target(repository_of(backend).id, row["digest"])
     assert due_at("garbage", target) == row["expires_at"] + WINDOW_S
-    invariants.check(house)
+    invariants.check(backend)
 
 
-def test_a_record_that_comes_again_or_after_the_timer_changes_nothing(house: House) -> None:
-    row = a_removed_tag(house)
-    sweep(house)
+def test_a_record_that_comes_again_or_after_the_timer_changes_nothing(backend: Backend) -> None:
+    row = a_removed_tag(backend)
+    sweep(backend)
 
     assert told(record(1, row), record(1, row)) == []
 
-    assert len(events(house, "tag_expired")) == 1
-    invariants.check(house)
+    assert len(events(backend, "tag_expired")) == 1
+    invariants.check(backend)
 
 
-def test_a_record_that_comes_after_another_push_leaves_the_new_tag_alone(house: House) -> None:
-    row = a_removed_tag(house)
-    a_push(house, "v1", labels=TWO_HOURS)
+def test_a_record_that_comes_after_another_push_leaves_the_new_tag_alone(backend: Backend) -> None:
+    row = a_removed_tag(backend)
+    a_push(backend, "v1", labels=TWO_HOURS)
 
     assert told(record(2, row)) == []
 
-    (tag,) = rows_like(house, "R#", "TAG#v1")
+    (tag,) = rows_like(backend, "R#", "TAG#v1")
     assert tag["life"] != row["life"]
-    assert [entry["at"] for entry in events(house, "tag_expired")] == [row["expires_at"]]
-    invariants.check(house)
+    assert [entry["at"] for entry in events(backend, "tag_expired")] == [row["expires_at"]]
+    invariants.check(backend)
 
 
-def test_a_record_that_comes_before_its_second_is_left_to_the_timer(house: House) -> None:
-    a_push(house, "v1", labels=TWO_HOURS)
-    (row,) = rows_like(house, "R#", "TAG#v1")
+def test_a_record_that_comes_before_its_second_is_left_to_the_timer(backend: Backend) -> None:
+    a_push(backend, "v1", labels=TWO_HOURS)
+    (row,) = rows_like(backend, "R#", "TAG#v1")
 
     assert told(record(1, row)) == []
-    assert events(house, "tag_expired") == []
-    assert len(rows_like(house, "R#", "TAG#v1")) == 1
+    assert events(backend, "tag_expired") == []
+    assert len(rows_like(backend, "R#", "TAG#v1")) == 1
 
 
 @pytest.mark.parametrize(
@@ -114,26 +114,26 @@ def test_a_record_that_comes_before_its_second_is_left_to_the_timer(house: House
     [{"by": None}, {"name": "MODIFY"}, {"name": "INSERT", "by": None}, {"by": {"type": "Service", "principalId": "x"}}],
     ids=["deleted by a call", "changed", "made", "another service"],
 )
-def test_what_is_no_removal_by_the_ttl_service_passes(house: House, changes: dict[str, Any]) -> None:
-    row = a_removed_tag(house)
+def test_what_is_no_removal_by_the_ttl_service_passes(backend: Backend, changes: dict[str, Any]) -> None:
+    row = a_removed_tag(backend)
 
     assert told(record(1, row, **changes)) == []
-    assert events(house, "tag_expired") == []
+    assert events(backend, "tag_expired") == []
 
 
-def test_what_else_the_ttl_service_removes_passes(house: House) -> None:
-    a_removed_tag(house)
-    others = [*rows_like(house, "R#", "LIFE#"), {"pk": "TOKEN#abc", "sk": "META", "expires_at": 5}]
-    house.calls.take()
+def test_what_else_the_ttl_service_removes_passes(backend: Backend) -> None:
+    a_removed_tag(backend)
+    others = [*rows_like(backend, "R#", "LIFE#"), {"pk": "TOKEN#abc", "sk": "META", "expires_at": 5}]
+    backend.calls.take()
 
     assert told(*(record(number, row) for number, row in enumerate(others))) == []
-    assert house.calls.take() == []
+    assert backend.calls.take() == []
 
 
-def test_what_fails_is_named_and_the_others_of_its_batch_are_done(house: House) -> None:
-    row = a_removed_tag(house)
+def test_what_fails_is_named_and_the_others_of_its_batch_are_done(backend: Backend) -> None:
+    row = a_removed_tag(backend)
     torn = record(1, row)
     del torn["dynamodb"]["OldImage"]
 
     assert told(torn, record(2, row)) == [f"{1:021d}"]
-    assert len(events(house, "tag_expired")) == 1
+    assert len(events(backend, "tag_expired")) == 1

@@ -8,31 +8,31 @@ import pytest
 
 from chalicelib.edge.jobs import reconcile
 from infra.local import seed
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import at_the_edge
 
 
 @pytest.fixture
-def house(new_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> House:
+def backend(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch) -> Backend:
     bucket = f"alone-{uuid4().hex}"
-    house = new_house(bucket=bucket)
-    seed.make_bucket(bucket, house.services.objects.client)
-    monkeypatch.setattr(reconcile, "services", lambda: house.services)
-    return house
+    backend = new_backend(bucket=bucket)
+    seed.make_bucket(bucket, backend.services.stores.objects.client)
+    monkeypatch.setattr(reconcile, "services", lambda: backend.services)
+    return backend
 
 
 def test_a_turn_of_the_clock_removes_what_nobody_named_and_tells_it(
-    house: House, tick: dict[str, Any], context: type
+    backend: Backend, tick: dict[str, Any], context: type
 ) -> None:
-    at_the_edge(house, b"forgotten")
-    house.clock.ahead_s += house.settings.settled_s + 10
+    at_the_edge(backend, b"forgotten")
+    backend.clock.ahead_s += backend.settings.settled_s + 10
 
     told = reconcile.reconcile(tick, context(300_000))
 
     assert told == {"looked_at": 1, "removed": 1, "freed_bytes": 9, "ended_round": True}
 
 
-def test_a_function_whose_time_is_up_ends_by_itself(house: House, tick: dict[str, Any], context: type) -> None:
-    at_the_edge(house, b"forgotten")
+def test_a_function_whose_time_is_up_ends_by_itself(backend: Backend, tick: dict[str, Any], context: type) -> None:
+    at_the_edge(backend, b"forgotten")
 
     assert reconcile.reconcile(tick, context(29_000))["ended_round"] is False

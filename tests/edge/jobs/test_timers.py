@@ -8,27 +8,27 @@ from chalicelib.domain.timers import PURGE, Due, HasTime
 from chalicelib.edge.jobs import timers
 from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.timers import TimerStore, timer
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import rows_like
 
 
 @pytest.fixture
-def done(house: House, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def done(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Targets of the work that was done; the only kind with an owner is `purge`."""
     found: list[str] = []
 
     def work(due: Due, has_time: HasTime) -> None:
         found.append(due.target)
 
-    house.services.timers = Timers(TimerStore(), {PURGE: work}, house.clock)
-    monkeypatch.setattr(timers, "services", lambda: house.services)
+    backend.services.lifecycle.timers = Timers(TimerStore(), {PURGE: work}, backend.clock)
+    monkeypatch.setattr(timers, "services", lambda: backend.services)
     return found
 
 
 def test_a_turn_of_the_clock_does_what_is_due_and_tells_it(
-    house: House, done: list[str], tick: dict[str, Any], context: type
+    backend: Backend, done: list[str], tick: dict[str, Any], context: type
 ) -> None:
-    timer(PURGE, "1", int(house.clock()) - 2).save()
+    timer(PURGE, "1", int(backend.clock()) - 2).save()
 
     told = timers.timers(tick, context(60_000))
 
@@ -39,13 +39,13 @@ def test_a_turn_of_the_clock_does_what_is_due_and_tells_it(
 
 
 def test_a_turn_is_a_measurement_of_its_installation(
-    house: House, done: list[str], tick: dict[str, Any], context: type, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, done: list[str], tick: dict[str, Any], context: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[dict[str, Any]] = []
     monkeypatch.setattr(timers.logger, "info", lambda message, **fields: lines.append(fields))
     timers.timers(tick, context(60_000))
     assert lines == [], "an idle turn says nothing"
-    timer(PURGE, "1", int(house.clock()) - 2).save()
+    timer(PURGE, "1", int(backend.clock()) - 2).save()
 
     timers.timers(tick, context(60_000))
 
@@ -55,14 +55,14 @@ def test_a_turn_is_a_measurement_of_its_installation(
     assert {metric["Name"] for metric in directive["Metrics"]} == {"FreedBytes", "TimersLateSeconds", "TimersFailed"}
     assert (line["FreedBytes"], line["TimersFailed"]) == (0, 0)
     assert line["TimersLateSeconds"] >= 2
-    assert [line[dimension] for (dimension,) in directive["Dimensions"]] == [house.settings.table]
+    assert [line[dimension] for (dimension,) in directive["Dimensions"]] == [backend.settings.table]
 
 
 def test_a_function_whose_time_is_up_ends_by_itself(
-    house: House, done: list[str], tick: dict[str, Any], context: type
+    backend: Backend, done: list[str], tick: dict[str, Any], context: type
 ) -> None:
-    timer(PURGE, "1", int(house.clock()) - 2).save()
+    timer(PURGE, "1", int(backend.clock()) - 2).save()
 
     assert timers.timers(tick, context(9_000))["is_all"] is False
     assert done == []
-    assert len(rows_like(house, "TIMER#")) == 1
+    assert len(rows_like(backend, "TIMER#")) == 1

@@ -22,9 +22,9 @@ class Bot:
     """An application with a user who may let it in."""
 
     def __init__(self, door: Door) -> None:
-        an_organization(door.house)
-        made = door.house.services.applications.create(
-            door.house.signed_in("admin"), "acme", ApplicationFields("bot <b>", BACK, description="Builds & pushes.")
+        an_organization(door.backend)
+        made = door.backend.services.identity.applications.create(
+            door.backend.signed_in("admin"), "acme", ApplicationFields("bot <b>", BACK, description="Builds & pushes.")
         )
         self.id, self.secret, self.door = made.client_id, made.secret or "", door
         self.user = Visitor(door).sign_in("admin")
@@ -121,7 +121,7 @@ def test_how_long_to_wait_after_it_is_told_on_the_page(bot: Bot) -> None:
 
 
 def test_a_code_becomes_a_token_that_acts_as_the_user(bot: Bot) -> None:
-    a_repository(bot.door.house)
+    a_repository(bot.door.backend)
 
     answer = bot.exchange(bot.code(state="s1"))
 
@@ -131,8 +131,8 @@ def test_a_code_becomes_a_token_that_acts_as_the_user(bot: Bot) -> None:
     assert (given["token_type"], given["scope"], given["refresh_token"]) == ("Bearer", "repo:read", None)
     script = Visitor(bot.door, given["access_token"])
     assert script.get("/user").status in (401, 403)
-    assert bot.door.house.services.doors.by_bearer(given["access_token"]).scopes == {"repo:read"}
-    assert len(events(bot.door.house, "create_oauth_api_token")) == 1
+    assert bot.door.backend.services.identity.authentication.by_bearer(given["access_token"]).scopes == {"repo:read"}
+    assert len(events(bot.door.backend, "create_oauth_api_token")) == 1
 
 
 def test_the_state_comes_back_with_the_code(bot: Bot) -> None:
@@ -149,7 +149,7 @@ def test_a_token_at_once_comes_in_the_fragment(bot: Bot) -> None:
 
 
 def test_the_registrys_own_page_is_a_place_to_go_for_every_application(bot: Bot) -> None:
-    local = f"{bot.door.house.settings.url}/oauth/localapp"
+    local = f"{bot.door.backend.settings.url}/oauth/localapp"
 
     answer = bot.answered(response_type="token", redirect_uri=local)
 
@@ -164,17 +164,17 @@ def test_a_no_is_told_to_the_application(bot: Bot) -> None:
 def test_a_code_is_used_once_and_its_second_use_ends_the_token(bot: Bot) -> None:
     code = bot.code()
     token = bot.exchange(code).json()["access_token"]
-    assert bot.door.house.services.doors.by_bearer(token) is not None
+    assert bot.door.backend.services.identity.authentication.by_bearer(token) is not None
 
     again = bot.exchange(code)
 
     assert (again.status, again.json()["error"]) == (400, "invalid_grant")
-    assert bot.door.house.services.doors.by_bearer(token) is None
+    assert bot.door.backend.services.identity.authentication.by_bearer(token) is None
 
 
 def test_a_code_ends_after_a_minute(bot: Bot) -> None:
     code = bot.code()
-    bot.door.house.clock.ahead_s = 61
+    bot.door.backend.clock.ahead_s = 61
 
     assert bot.exchange(code).json()["error"] == "invalid_grant"
 
@@ -233,7 +233,7 @@ def test_an_answer_without_the_csrf_token_is_refused(bot: Bot) -> None:
 
 
 def test_who_does_not_administer_the_organization_lets_nothing_in(bot: Bot) -> None:
-    bot.door.house.user("bob")
+    bot.door.backend.user("bob")
     bob = Visitor(bot.door).sign_in("bob")
 
     assert bot.asked(bob).status == 403

@@ -17,7 +17,7 @@ PATH = "/v2/admin/app/blobs"
 
 
 def test_a_pull_leads_to_the_bytes_in_s3(door: Door) -> None:
-    digest = a_blob(door.house, b"bytes of a layer")
+    digest = a_blob(door.backend, b"bytes of a layer")
     answer = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app"))
 
     assert (answer.status, answer.body) == (307, b"")
@@ -29,7 +29,7 @@ def test_a_pull_leads_to_the_bytes_in_s3(door: Door) -> None:
 
 
 def test_head_leads_to_an_address_that_is_good_for_head(door: Door) -> None:
-    digest = a_blob(door.house, b"bytes of a layer")
+    digest = a_blob(door.backend, b"bytes of a layer")
     answer = door.ask("HEAD", f"{PATH}/{digest}", door.token("admin/app"))
 
     assert answer.status == 307
@@ -39,7 +39,7 @@ def test_head_leads_to_an_address_that_is_good_for_head(door: Door) -> None:
 
 def test_an_address_lasts_as_long_as_the_setting_says(new_door: Callable[..., Door]) -> None:
     door = new_door(presign_s=77)
-    digest = a_blob(door.house)
+    digest = a_blob(door.backend)
     answer = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app"))
 
     assert parse_qs(urlsplit(answer.headers["location"]).query)["X-Amz-Expires"] == ["77"]
@@ -47,26 +47,26 @@ def test_an_address_lasts_as_long_as_the_setting_says(new_door: Callable[..., Do
 
 def test_where_there_is_an_edge_the_address_is_its_own(new_door: Callable[..., Door]) -> None:
     door = new_door(downloads="edge")
-    digest = a_blob(door.house)
+    digest = a_blob(door.backend)
     location = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app")).headers["location"]
     path = location.removeprefix("http://registry.test")
-    download = Download.verify(path, list(door.house.services.secrets.upload), door.house.clock())
+    download = Download.verify(path, list(door.backend.services.stores.secrets.upload), door.backend.clock())
 
     assert path.startswith("/content/")
     assert download.digest == digest
 
 
 def test_a_pull_of_a_blob_asks_the_table_once_and_s3_never(door: Door) -> None:
-    digest, token = a_blob(door.house), door.token("admin/app")
+    digest, token = a_blob(door.backend), door.token("admin/app")
     door.ask("GET", f"{PATH}/{digest}", token)
-    door.house.calls.take()
+    door.backend.calls.take()
     door.ask("GET", f"{PATH}/{digest}", token)
 
-    assert len(door.house.calls.take()) == 1
+    assert len(door.backend.calls.take()) == 1
 
 
 def test_a_blob_that_is_not_there_is_404(door: Door) -> None:
-    a_blob(door.house)
+    a_blob(door.backend)
     token = door.token("admin/app")
     for method in ("GET", "HEAD", "DELETE"):
         assert (method, door.ask(method, f"{PATH}/{Digest.of(b'other')}", token).status) == (method, 404)
@@ -81,7 +81,7 @@ def test_what_is_no_digest_is_refused(door: Door) -> None:
 
 
 def test_a_deleted_blob_is_gone(door: Door) -> None:
-    digest, token = a_blob(door.house), door.token("admin/app")
+    digest, token = a_blob(door.backend), door.token("admin/app")
 
     assert door.ask("DELETE", f"{PATH}/{digest}", token).status == 202
     assert door.ask("GET", f"{PATH}/{digest}", token).code == "BLOB_UNKNOWN"
@@ -89,7 +89,7 @@ def test_a_deleted_blob_is_gone(door: Door) -> None:
 
 
 def test_a_blob_that_a_manifest_needs_is_not_deleted_and_the_manifest_is_named(door: Door) -> None:
-    manifest, token = a_push(door.house, "v1"), door.token("admin/app")
+    manifest, token = a_push(door.backend, "v1"), door.token("admin/app")
     digest = manifest.blobs[-1].digest
     answer = door.ask("DELETE", f"{PATH}/{digest}", token)
 
@@ -99,7 +99,7 @@ def test_a_blob_that_a_manifest_needs_is_not_deleted_and_the_manifest_is_named(d
 
 
 def test_whoever_may_only_pull_may_not_delete(door: Door) -> None:
-    digest = a_blob(door.house)
+    digest = a_blob(door.backend)
     answer = door.ask("DELETE", f"{PATH}/{digest}", door.token("admin/app", actions="pull"))
 
     assert answer.status in (401, 403)

@@ -16,7 +16,7 @@ def test_whoever_has_no_token_is_told_which_one_to_get(door: Door) -> None:
 def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
     names = [f"admin/app{number}" for number in range(5)]
     for name in names:
-        a_repository(door.house, name)
+        a_repository(door.backend, name)
     token, target, found = door.token(), "/v2/_catalog?n=2", []
     while target:
         answer = door.ask("GET", target, token)
@@ -30,17 +30,17 @@ def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
 
 def test_the_anonymous_see_what_is_public(door: Door) -> None:
     for name in ("admin/private", "admin/public"):
-        a_repository(door.house, name)
+        a_repository(door.backend, name)
     public = RepositoryName.parse("admin/public")
-    door.house.services.repositories.change_visibility(
-        someone(door.house, "admin", "admin/public"), public, Visibility.PUBLIC
+    door.backend.services.registry.repositories.change_visibility(
+        someone(door.backend, "admin", "admin/public"), public, Visibility.PUBLIC
     )
 
     assert door.ask("GET", "/v2/_catalog", door.token(name="")).json() == {"repositories": ["admin/public"]}
 
 
 def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
-    a_repository(door.house)
+    a_repository(door.backend)
     answer = door.ask("GET", "/v2/_catalog?n=0", door.token())
 
     assert answer.json() == {"repositories": []}
@@ -48,7 +48,7 @@ def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
 
 
 def test_any_last_is_taken_as_the_place_to_go_on_from(door: Door) -> None:
-    a_repository(door.house)
+    a_repository(door.backend)
     token = door.token()
     for last in ("", "admin/app", "zzz", "%00", "caf%C3%A9", "%F0%9F%98%80", "a" * 9000, "{}", "%22%3E"):
         answer = door.ask("GET", f"/v2/_catalog?last={last}", token)

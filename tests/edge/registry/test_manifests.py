@@ -16,7 +16,7 @@ PATH = "/v2/admin/app/manifests"
 
 @pytest.mark.parametrize("by_digest", [False, True])
 def test_a_manifest_comes_byte_by_byte_with_digest_type_and_etag(door: Door, by_digest: bool) -> None:
-    manifest = a_push(door.house, "v1")
+    manifest = a_push(door.backend, "v1")
     answer = door.ask("GET", f"{PATH}/{manifest.digest if by_digest else 'v1'}", door.token("admin/app"))
 
     assert (answer.status, answer.body) == (200, manifest.content)
@@ -27,7 +27,7 @@ def test_a_manifest_comes_byte_by_byte_with_digest_type_and_etag(door: Door, by_
 
 
 def test_head_says_all_that_get_says_but_the_body(door: Door) -> None:
-    manifest, token = a_push(door.house, "v1"), door.token("admin/app")
+    manifest, token = a_push(door.backend, "v1"), door.token("admin/app")
     got, told = (door.ask(method, f"{PATH}/v1", token) for method in ("GET", "HEAD"))
 
     assert told.status == 200
@@ -38,7 +38,7 @@ def test_head_says_all_that_get_says_but_the_body(door: Door) -> None:
 
 @pytest.mark.parametrize("form", ["{}", '"{}"', 'W/"{}"'])
 def test_whoever_has_it_already_gets_304_and_no_body(door: Door, form: str) -> None:
-    manifest = a_push(door.house, "v1")
+    manifest = a_push(door.backend, "v1")
     headers = door.token("admin/app") | {"If-None-Match": form.format(manifest.digest)}
     answer = door.ask("GET", f"{PATH}/v1", headers)
 
@@ -48,7 +48,7 @@ def test_whoever_has_it_already_gets_304_and_no_body(door: Door, form: str) -> N
 
 
 def test_a_push_answers_with_place_and_digest(door: Door) -> None:
-    manifest = a_manifest([a_blob(door.house)], a_blob(door.house, a_config()))
+    manifest = a_manifest([a_blob(door.backend)], a_blob(door.backend, a_config()))
     answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), manifest.content)
 
     assert (answer.status, answer.body) == (201, b"")
@@ -59,7 +59,7 @@ def test_a_push_answers_with_place_and_digest(door: Door) -> None:
 
 
 def test_several_tags_each_stand_in_a_line_of_their_own_once(door: Door) -> None:
-    a_blob(door.house)
+    a_blob(door.backend)
     manifest, token = a_manifest(), door.token("admin/app")
     answer = door.ask("PUT", f"{PATH}/{manifest.digest}?tag=a&tag=b&tag=a", token, manifest.content)
 
@@ -93,7 +93,7 @@ def test_a_push_under_another_digest_is_refused_with_the_right_one(door: Door) -
 
 
 def test_whoever_may_not_push_hears_nothing_of_what_they_sent(door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
         answer = door.ask("PUT", f"{PATH}/v1", token, b"no manifest at all")
 
@@ -111,7 +111,7 @@ def test_a_tag_that_is_none_is_refused_in_path_and_query(door: Door, tag: str) -
 
 
 def test_blobs_that_are_missing_are_named(door: Door) -> None:
-    a_blob(door.house)
+    a_blob(door.backend)
     missing = [Digest.of(b"a"), Digest.of(b"b")]
     answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), a_manifest(missing).content)
 
@@ -141,7 +141,7 @@ def test_a_manifest_that_cannot_be_kept_is_refused_and_no_bug(door: Door, conten
 
 
 def test_annotations_of_any_text_come_back_in_the_list_of_referrers(door: Door) -> None:
-    subject, token = a_push(door.house, "v1"), door.token("admin/app")
+    subject, token = a_push(door.backend, "v1"), door.token("admin/app")
     annotations = {"long": "x" * 500_000, "caf\u00e9": "\u0000\n"}
     content = json.dumps(
         {
@@ -168,7 +168,7 @@ def test_a_label_that_reaches_past_the_end_of_time_still_pushes_and_pulls(door: 
 
 
 def test_a_tag_is_deleted_and_the_manifest_stays_reachable_by_its_other_tag(door: Door) -> None:
-    a_push(door.house, "v1", "v2")
+    a_push(door.backend, "v1", "v2")
     token = door.token("admin/app")
 
     assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
@@ -177,14 +177,14 @@ def test_a_tag_is_deleted_and_the_manifest_stays_reachable_by_its_other_tag(door
 
 
 def test_a_manifest_is_deleted_by_digest_with_all_its_tags(door: Door) -> None:
-    manifest, token = a_push(door.house, "v1", "v2"), door.token("admin/app")
+    manifest, token = a_push(door.backend, "v1", "v2"), door.token("admin/app")
 
     assert door.ask("DELETE", f"{PATH}/{manifest.digest}", token).status == 202
     assert {door.ask("HEAD", f"{PATH}/{name}", token).status for name in ("v1", "v2", manifest.digest)} == {404}
 
 
 def test_an_unknown_reference_is_told_from_an_unknown_repository(door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     token = door.token("admin/app", "admin/other")
 
     assert door.ask("GET", f"{PATH}/v9", token).code == "MANIFEST_UNKNOWN"
@@ -193,7 +193,7 @@ def test_an_unknown_reference_is_told_from_an_unknown_repository(door: Door) -> 
 
 
 def test_a_tag_that_the_time_machine_keeps_is_told_from_one_that_never_was(door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     token = door.token("admin/app")
     assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
 

@@ -15,8 +15,8 @@ def path(digest: Digest) -> str:
 
 
 def test_a_referrer_comes_with_all_that_is_known_of_it_in_an_index(door: Door) -> None:
-    subject = a_push(door.house, "v1").digest
-    referrer = a_referrer(door.house, subject, artifactType=SIGNATURE, annotations={"a": "caf\u00e9"})
+    subject = a_push(door.backend, "v1").digest
+    referrer = a_referrer(door.backend, subject, artifactType=SIGNATURE, annotations={"a": "caf\u00e9"})
     answer = door.ask("GET", path(subject), door.token("admin/app"))
 
     assert answer.headers["content-type"] == media_types.OCI_INDEX
@@ -39,7 +39,7 @@ def test_a_referrer_comes_with_all_that_is_known_of_it_in_an_index(door: Door) -
 def test_the_filter_gives_one_type_and_says_so(door: Door) -> None:
     subject = Digest.of(b"to come")
     for kind in (SIGNATURE, BILL, BILL):
-        a_referrer(door.house, subject, artifactType=kind)
+        a_referrer(door.backend, subject, artifactType=kind)
     token = door.token("admin/app")
     for kind, count in ((SIGNATURE, 1), (BILL, 2), ("other", 0)):
         answer = door.ask("GET", f"{path(subject)}?artifactType={kind}", token)
@@ -51,7 +51,7 @@ def test_the_filter_gives_one_type_and_says_so(door: Door) -> None:
 def test_long_lists_go_on_by_links_that_keep_the_filter(door: Door) -> None:
     subject = Digest.of(b"to come")
     longs = [{"a": letter * 900_000} for letter in "xyz"]
-    pushed = {str(a_referrer(door.house, subject, artifactType=BILL, annotations=long).digest) for long in longs}
+    pushed = {str(a_referrer(door.backend, subject, artifactType=BILL, annotations=long).digest) for long in longs}
     token, target, found = door.token("admin/app"), f"{path(subject)}?artifactType={BILL}", []
     while target:
         answer = door.ask("GET", target, token)
@@ -66,7 +66,7 @@ def test_long_lists_go_on_by_links_that_keep_the_filter(door: Door) -> None:
 
 
 def test_what_has_no_referrers_has_an_empty_list_and_never_404(door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     for repository in ("admin/app", "admin/missing"):
         answer = door.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", door.token(repository))
 
@@ -82,6 +82,6 @@ def test_what_is_no_digest_is_refused(door: Door) -> None:
 
 
 def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
-    subject = a_push(door.house, "v1").digest
+    subject = a_push(door.backend, "v1").digest
     for token in ({}, door.token("admin/other")):
         assert door.ask("GET", path(subject), token).status == 401

@@ -34,7 +34,7 @@ def begin(door: Door) -> str:
 def say(door: Door, path: str, said: Any, token: dict[str, str] | None = None, signature: str | None = None) -> Answer:
     """What a relay says, signed with the installation's key unless another signature is given."""
     body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    key = door.house.services.secrets.relay
+    key = door.backend.services.stores.secrets.relay
     genuine = hmac.new(key, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
     headers = {"Relay-Signature": genuine if signature is None else signature, "Content-Type": "application/json"}
     return door.ask("POST", path, headers | (token or {}), body)
@@ -102,7 +102,7 @@ def test_what_was_hashed_is_believed_of_nobody_without_a_signature(door: Door) -
 
 
 def test_a_signature_holds_for_one_path_and_one_body(door: Door) -> None:
-    location, key = begin(door), door.house.services.secrets.relay
+    location, key = begin(door), door.backend.services.stores.secrets.relay
     body = b'{"first": 0, "count": 1}'
     for path, signed in ((f"{location}/parts", body), (f"{location}/grants", body + b" ")):
         signature = hmac.new(key, path.encode() + b"\n" + signed, hashlib.sha256).hexdigest()
@@ -235,7 +235,7 @@ def test_parts_are_granted_from_the_first_up_to_the_last_there_can_be(door: Door
 
 def hours_later(door: Door, told: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """The address and the token of the last grant, two hours later."""
-    door.house.clock.ahead_s += 7200
+    door.backend.clock.ahead_s += 7200
     return f"/v2/admin/app/blobs/uploads/{told['upload']}", {"Authorization": f"Bearer {told['bearer']}"}
 
 
@@ -270,15 +270,15 @@ def test_no_grant_prolongs_a_right_for_more_than_a_day(door: Door) -> None:
         later, lasting = hours_later(door, told)
         told = ask(door, f"{later}/grants", said, lasting).json()
     later, lasting = hours_later(door, told)
-    door.house.clock.ahead_s += 60
+    door.backend.clock.ahead_s += 60
 
     assert ask(door, f"{later}/grants", said, lasting).status == 401
 
 
 def test_a_right_that_is_gone_gives_no_blob_however_good_the_token(door: Door) -> None:
-    door.house.user("bob")
-    a_repository(door.house)
-    a_granted(door.house, "bob", Role.WRITE)
+    door.backend.user("bob")
+    a_repository(door.backend)
+    a_granted(door.backend, "bob", Role.WRITE)
     own = door.token("admin/app", name="bob")
     location = door.ask("POST", "/v2/admin/app/blobs/uploads/", own).headers["location"]
     content = os.urandom(100)
@@ -286,7 +286,7 @@ def test_a_right_that_is_gone_gives_no_blob_however_good_the_token(door: Door) -
     told = ask(door, f"{location}/grants", said, own).json()
     requests.put(told["address"], data=content, headers=told["headers"], timeout=10)
     later, lasting = hours_later(door, told)
-    a_granted(door.house, "bob", Role.READ)
+    a_granted(door.backend, "bob", Role.READ)
 
     assert ask(door, f"{later}/complete", said, lasting).status in (401, 403)
     reading = door.token("admin/app", name="bob", actions="pull")
@@ -295,16 +295,16 @@ def test_a_right_that_is_gone_gives_no_blob_however_good_the_token(door: Door) -
 
 def test_two_first_grants_at_once_leave_one_upload_of_parts(door: Door) -> None:
     """The loser of the race gives up its own, of which nobody would know."""
-    services, location = door.house.services, begin(door)
-    token = services.upload_tokens.verify(location.rpartition("/")[2])
-    rows = [services.uploads.new_row(token) for _ in range(2)]
-    services.uploads.prepare_parts(rows[0], is_new=True)
+    services, location = door.backend.services, begin(door)
+    token = services.security.upload_tokens.verify(location.rpartition("/")[2])
+    rows = [services.registry.uploads.new_row(token) for _ in range(2)]
+    services.registry.uploads.prepare_parts(rows[0], is_new=True)
     with pytest.raises(OutOfOrder):
-        services.uploads.prepare_parts(rows[1], is_new=True)
+        services.registry.uploads.prepare_parts(rows[1], is_new=True)
 
     with pytest.raises(ClientError, match="NoSuchUpload"):
-        put_one(services.objects.client, services.settings.bucket, rows[1])
-    assert put_one(services.objects.client, services.settings.bucket, rows[0])["ETag"]
+        put_one(services.stores.objects.client, services.settings.bucket, rows[1])
+    assert put_one(services.stores.objects.client, services.settings.bucket, rows[0])["ETag"]
 
 
 def put_one(client: Any, bucket: str, row: UploadRow) -> Any:

@@ -7,7 +7,7 @@ PATH = "/v2/admin/app/tags/list"
 
 
 def test_tags_come_with_the_name_in_the_order_of_their_bytes(door: Door) -> None:
-    a_bare_push(door.house, a_manifest(), "b", "a", "B", "10", "9", "_")
+    a_bare_push(door.backend, a_manifest(), "b", "a", "B", "10", "9", "_")
     answer = door.ask("GET", PATH, door.token("admin/app"))
 
     assert answer.json() == {"name": "admin/app", "tags": ["10", "9", "B", "_", "a", "b"]}
@@ -15,7 +15,7 @@ def test_tags_come_with_the_name_in_the_order_of_their_bytes(door: Door) -> None
 
 
 def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
-    a_bare_push(door.house, a_manifest(), *"abcde")
+    a_bare_push(door.backend, a_manifest(), *"abcde")
     token, target, found = door.token("admin/app"), f"{PATH}?n=2", []
     while target:
         answer = door.ask("GET", target, token)
@@ -28,13 +28,13 @@ def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
 
 
 def test_a_page_of_just_all_tags_has_no_link(door: Door) -> None:
-    a_bare_push(door.house, a_manifest(), *"ab")
+    a_bare_push(door.backend, a_manifest(), *"ab")
 
     assert "link" not in door.ask("GET", f"{PATH}?n=2", door.token("admin/app")).headers
 
 
 def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     answer = door.ask("GET", f"{PATH}?n=0", door.token("admin/app"))
 
     assert answer.json()["tags"] == []
@@ -42,13 +42,13 @@ def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
 
 
 def test_a_repository_without_tags_lists_none(door: Door) -> None:
-    a_push(door.house)
+    a_push(door.backend)
 
     assert door.ask("GET", PATH, door.token("admin/app")).json()["tags"] == []
 
 
 def test_a_page_that_cannot_be_is_refused(door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     token = door.token("admin/app")
     for query in ("n=-1", "n=x", "n=", "last=.a", "last=a%20b", "last=%00", "last=" + "t" * 129):
         assert (query, door.ask("GET", f"{PATH}?{query}", token).status) == (query, 400)
@@ -61,7 +61,7 @@ def test_the_tags_of_what_is_not_there_are_404(door: Door) -> None:
 
 
 def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
-    a_push(door.house, "v1")
-    door.house.user("bob")
+    a_push(door.backend, "v1")
+    door.backend.user("bob")
     for token in ({}, door.token("admin/app", name="bob"), door.token("admin/other")):
         assert door.ask("GET", PATH, token).status in (401, 403)

@@ -16,7 +16,7 @@ def post(door: Door, **fields: Any) -> Answer:
 
 
 def grants(door: Door, answer: Answer) -> dict[str, set[str]]:
-    actor = door.house.services.tokens.believe(answer.json()["token"])
+    actor = door.backend.services.identity.tokens.believe(answer.json()["token"])
     return {name: set(grant.actions) for name, grant in actor.grants.items()}
 
 
@@ -33,7 +33,7 @@ def test_a_token_comes_under_both_names_with_its_life_in_seconds(door: Door) -> 
 
 
 def test_every_scope_that_is_asked_for_is_answered_with_what_is_granted(door: Door) -> None:
-    door.house.user("bob")
+    door.backend.user("bob")
     target = "/v2/auth?scope=repository:bob/app:pull,push&scope=repository:admin/app:pull%20registry:catalog:*"
     answer = door.ask("GET", target, basic("bob", "password"))
 
@@ -44,7 +44,7 @@ def test_the_anonymous_get_a_token_that_grants_nothing(door: Door) -> None:
     answer = door.ask("GET", "/v2/auth?scope=repository:admin/app:pull")
 
     assert grants(door, answer) == {"admin/app": set()}
-    assert door.house.services.tokens.believe(answer.json()["token"]).is_anonymous
+    assert door.backend.services.identity.tokens.believe(answer.json()["token"]).is_anonymous
 
 
 def test_a_form_is_as_good_as_a_header(door: Door) -> None:
@@ -62,7 +62,7 @@ def test_a_form_without_a_name_leaves_it_to_the_header(door: Door) -> None:
 
 
 def test_a_robot_signs_in_with_its_token(door: Door) -> None:
-    _, secret = door.house.robot("admin+ci")
+    _, secret = door.backend.robot("admin+ci")
 
     assert door.ask("GET", "/v2/auth", basic("admin+ci", secret)).status == 200
     assert post(door, username="admin+ci", password=secret).status == 200
@@ -70,7 +70,7 @@ def test_a_robot_signs_in_with_its_token(door: Door) -> None:
 
 
 def test_a_password_may_have_colons_and_any_letters(door: Door) -> None:
-    door.house.services.accounts.create_user("carol", "a:b:caf\u00e9+&=%")
+    door.backend.services.accounts.accounts.create_user("carol", "a:b:caf\u00e9+&=%")
 
     assert door.ask("GET", "/v2/auth", basic("carol", "a:b:caf\u00e9+&=%")).status == 200
     assert post(door, username="carol", password="a:b:caf\u00e9+&=%").status == 200
@@ -127,4 +127,4 @@ def test_a_form_that_says_nothing_is_the_anonymous(door: Door) -> None:
         answer = door.ask("POST", "/v2/auth", FORM, body)
 
         assert (body, answer.status) == (body, 200)
-        assert door.house.services.tokens.believe(answer.json()["token"]).is_anonymous
+        assert door.backend.services.identity.tokens.believe(answer.json()["token"]).is_anonymous

@@ -39,7 +39,7 @@ def test_an_upload_begins_on_the_same_host_with_nothing_in_it(door: Door, token:
     answer = door.ask("POST", PATH, token)
     location = answer.headers["location"]
     upload = UploadToken.verify(
-        location.rpartition("/")[2], list(door.house.services.secrets.upload), door.house.clock()
+        location.rpartition("/")[2], list(door.backend.services.stores.secrets.upload), door.backend.clock()
     )
 
     assert (answer.status, answer.body) == (202, b"")
@@ -147,7 +147,7 @@ def test_a_cancelled_upload_is_unknown(door: Door, token: dict[str, str]) -> Non
 
 
 def test_an_upload_of_another_repository_is_unknown_here(door: Door, token: dict[str, str]) -> None:
-    a_blob(door.house)
+    a_blob(door.backend)
     location = begin(door, token, "/v2/admin/other/blobs/uploads/").replace("/other/", "/app/")
     for method in ("GET", "PATCH", "PUT", "DELETE"):
         answer = door.ask(method, f"{location}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
@@ -156,7 +156,7 @@ def test_an_upload_of_another_repository_is_unknown_here(door: Door, token: dict
 
 
 def test_an_upload_that_never_was_is_unknown(door: Door, token: dict[str, str]) -> None:
-    a_blob(door.house)
+    a_blob(door.backend)
     uploads = ("x", "a.b.c.d.e.f", "%00", "caf%C3%A9", "a.%C3%A9", "%FF", "....", "a" * 2000)
     for upload, method in itertools.product(uploads, ("GET", "PATCH", "PUT", "DELETE")):
         answer = door.ask(method, f"{PATH}{upload}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
@@ -166,7 +166,7 @@ def test_an_upload_that_never_was_is_unknown(door: Door, token: dict[str, str]) 
 
 def test_an_upload_ends_with_its_token(door: Door, token: dict[str, str]) -> None:
     location = begin(door, token)
-    door.house.clock.ahead_s = door.house.settings.upload_s + 1
+    door.backend.clock.ahead_s = door.backend.settings.upload_s + 1
 
     assert door.ask("GET", location, door.token("admin/app")).code == "BLOB_UPLOAD_UNKNOWN"
 
@@ -192,7 +192,7 @@ def mount(door: Door, token: dict[str, str], digest: Digest, **query: str) -> An
 
 
 def test_a_mount_gives_the_blob_without_a_byte(door: Door, token: dict[str, str]) -> None:
-    digest = a_blob(door.house, repository="admin/other")
+    digest = a_blob(door.backend, repository="admin/other")
     answer = mount(door, token, digest, **{"from": "admin/other"})
 
     assert (answer.status, answer.headers["location"]) == (201, f"/v2/admin/app/blobs/{digest}")
@@ -200,7 +200,7 @@ def test_a_mount_gives_the_blob_without_a_byte(door: Door, token: dict[str, str]
 
 
 def test_a_mount_without_a_source_finds_one(door: Door, token: dict[str, str]) -> None:
-    assert mount(door, token, a_blob(door.house, repository="admin/other")).status == 201
+    assert mount(door, token, a_blob(door.backend, repository="admin/other")).status == 201
 
 
 def test_a_mount_that_cannot_be_begins_an_upload_instead(door: Door, token: dict[str, str]) -> None:

@@ -19,12 +19,12 @@ def test_whoever_has_no_token_is_told_where_to_get_one(door: Door, method: str, 
 def test_a_good_token_is_good_and_costs_no_call(door: Door) -> None:
     token = door.token()
     door.ask("GET", "/v2/", token)
-    door.house.calls.take()
+    door.backend.calls.take()
     answer = door.ask("GET", "/v2/", token)
 
     assert (answer.status, answer.body) == (200, b"{}")
     assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
-    assert door.house.calls.take() == []
+    assert door.backend.calls.take() == []
 
 
 def test_a_bad_token_is_called_so(door: Door) -> None:

@@ -21,102 +21,102 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import EmailRow
 from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.table import get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_granted, a_repository, an_organization, someone
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, due_at, events, rows_like
 
 
 @pytest.fixture
-def bob(house: House) -> House:
-    """A house with another user, who has an e-mail address."""
-    house.services.accounts.create_user("bob", "password", "bob@example.com")
-    return house
+def bob(backend: Backend) -> Backend:
+    """A backend with another user, who has an e-mail address."""
+    backend.services.accounts.accounts.create_user("bob", "password", "bob@example.com")
+    return backend
 
 
-def share(house: House, organization: str, name: str) -> None:
+def share(backend: Backend, organization: str, name: str) -> None:
     """Takes a user into an organization's owners."""
-    house.services.teams.add_member(house.signed_in("admin"), organization, "owners", name)
+    backend.services.accounts.teams.add_member(backend.signed_in("admin"), organization, "owners", name)
 
 
-def test_who_leaves_can_do_nothing_from_then_on(bob: House) -> None:
+def test_who_leaves_can_do_nothing_from_then_on(bob: Backend) -> None:
     row, name = bob.account("bob"), RepositoryName.parse("bob/app")
     a_repository(bob, "bob/app")
-    pusher, session = bob.actor("bob", "bob/app"), bob.services.sessions.begin(row)
-    bob.services.departures.leave(bob.signed_in("bob"))
+    pusher, session = bob.actor("bob", "bob/app"), bob.services.identity.sessions.begin(row)
+    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
 
-    assert bob.services.sessions.believe(session.cookie) is None
+    assert bob.services.identity.sessions.believe(session.cookie) is None
     with pytest.raises(WrongCredentials):
-        bob.services.doors.recognise("bob", "password")
+        bob.services.identity.authentication.recognise("bob", "password")
     with pytest.raises(AccountUnknown):
-        bob.services.accounts.find("bob")
-    assert PUSH not in bob.services.access.walk(row, name).actions
+        bob.services.accounts.accounts.find("bob")
+    assert PUSH not in bob.services.security.access.walk(row, name).actions
     assert pusher.grants
     (event,) = events(bob, "user_delete")
     assert (event["performer"], event["metadata"]) == ("bob", '{"username":"bob"}')
 
 
-def test_the_name_stays_taken_and_the_address_is_free(bob: House) -> None:
-    bob.services.departures.leave(bob.signed_in("bob"))
+def test_the_name_stays_taken_and_the_address_is_free(bob: Backend) -> None:
+    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
 
     with pytest.raises(NameTaken, match="Username is not available"):
-        bob.services.accounts.create_user("bob", "password")
+        bob.services.accounts.accounts.create_user("bob", "password")
     assert get(EmailRow, keys.email("bob@example.com")) is None
-    bob.services.accounts.create_user("carol", "password", "bob@example.com")
+    bob.services.accounts.accounts.create_user("carol", "password", "bob@example.com")
 
 
-def test_a_timer_stands_for_what_is_left(bob: House) -> None:
+def test_a_timer_stands_for_what_is_left(bob: Backend) -> None:
     row, now = bob.account("bob"), int(bob.clock())
-    bob.services.departures.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
 
     assert due_at(PURGE, row.id) in (now + SETTLED_S, now + SETTLED_S + 1)
 
 
-def test_a_token_ends_nobody(bob: House) -> None:
+def test_a_token_ends_nobody(bob: Backend) -> None:
     row = bob.account("bob")
 
     with pytest.raises(Denied):
-        bob.services.departures.leave(Actor(row.id, row.name, scopes=frozenset({"user:admin"})))
+        bob.services.accounts.account_deletion.leave(Actor(row.id, row.name, scopes=frozenset({"user:admin"})))
     with pytest.raises(Unauthenticated):
-        bob.services.departures.leave(ANONYMOUS)
+        bob.services.accounts.account_deletion.leave(ANONYMOUS)
 
 
-def test_the_only_owner_stays_and_is_told_of_what(house: House) -> None:
+def test_the_only_owner_stays_and_is_told_of_what(backend: Backend) -> None:
     for name in ("acme", "beta", "gone"):
-        an_organization(house, name)
-    house.user("bob")
+        an_organization(backend, name)
+    backend.user("bob")
     for name in ("acme", "beta", "gone"):
-        share(house, name, "bob")
-    house.services.organizations.delete(house.signed_in("admin"), "gone")
-    change(house.account("admin"), superuser=False, enabled=False)
+        share(backend, name, "bob")
+    backend.services.accounts.organizations.delete(backend.signed_in("admin"), "gone")
+    change(backend.account("admin"), superuser=False, enabled=False)
 
     with pytest.raises(SoleOwner) as refused:
-        house.services.departures.leave(house.signed_in("bob"))
+        backend.services.accounts.account_deletion.leave(backend.signed_in("bob"))
     assert refused.value.organizations == ["acme", "beta"]
-    assert house.account("bob")
+    assert backend.account("bob")
 
 
-def test_who_shares_an_organization_may_leave_it(house: House) -> None:
-    an_organization(house)
-    house.user("bob")
-    share(house, "acme", "bob")
+def test_who_shares_an_organization_may_leave_it(backend: Backend) -> None:
+    an_organization(backend)
+    backend.user("bob")
+    share(backend, "acme", "bob")
 
-    house.services.departures.leave(house.signed_in("bob"))
-    assert house.services.access.place(house.signed_in("admin"), "acme") is not None
+    backend.services.accounts.account_deletion.leave(backend.signed_in("bob"))
+    assert backend.services.security.access.place(backend.signed_in("admin"), "acme") is not None
 
 
-def test_of_two_owners_who_leave_at_once_one_stays(house: House) -> None:
-    an_organization(house)
+def test_of_two_owners_who_leave_at_once_one_stays(backend: Backend) -> None:
+    an_organization(backend)
     names = ("bob", "carol")
     for name in names:
-        house.user(name)
-        share(house, "acme", name)
-    house.services.teams.remove_member(house.signed_in("bob"), "acme", "owners", "admin")
-    actors = [house.signed_in(name) for name in names]
+        backend.user(name)
+        share(backend, "acme", name)
+    backend.services.accounts.teams.remove_member(backend.signed_in("bob"), "acme", "owners", "admin")
+    actors = [backend.signed_in(name) for name in names]
 
     def leave(actor: Actor) -> bool:
         try:
-            house.services.departures.leave(actor)
+            backend.services.accounts.account_deletion.leave(actor)
         except SoleOwner:
             return False
         return True
@@ -125,54 +125,54 @@ def test_of_two_owners_who_leave_at_once_one_stays(house: House) -> None:
         assert sorted(pool.map(leave, actors)) == [False, True]
 
 
-def test_superusers_stay(bob: House) -> None:
+def test_superusers_stay(bob: Backend) -> None:
     with pytest.raises(SuperuserKept):
-        bob.services.departures.leave(bob.signed_in("admin"))
+        bob.services.accounts.account_deletion.leave(bob.signed_in("admin"))
     with pytest.raises(SuperuserKept):
-        bob.services.departures.dismiss(bob.signed_in("admin"), "admin")
+        bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), "admin")
 
 
-def test_a_superuser_ends_others_and_nobody_else_does(bob: House) -> None:
+def test_a_superuser_ends_others_and_nobody_else_does(bob: Backend) -> None:
     bob.user("carol")
     with pytest.raises(Denied):
-        bob.services.departures.dismiss(bob.signed_in("carol"), "bob")
+        bob.services.accounts.account_deletion.dismiss(bob.signed_in("carol"), "bob")
     for name in ("nobody", "admin+ci"):
         with pytest.raises(AccountUnknown):
-            bob.services.departures.dismiss(bob.signed_in("admin"), name)
+            bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), name)
 
-    bob.services.departures.dismiss(bob.signed_in("admin"), "bob")
+    bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), "bob")
 
     (event,) = events(bob, "user_delete")
     assert event["performer"] == "admin"
 
 
-def test_a_crash_leaves_the_user_whole_or_gone(house: House) -> None:
+def test_a_crash_leaves_the_user_whole_or_gone(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
-        house.services.accounts.create_user(f"user{number}", "password", f"{number}@example.com")
-        actor = house.signed_in(f"user{number}")
+        backend.services.accounts.accounts.create_user(f"user{number}", "password", f"{number}@example.com")
+        actor = backend.signed_in(f"user{number}")
 
         def operation() -> None:
             try:
-                house.services.departures.leave(actor)
+                backend.services.accounts.account_deletion.leave(actor)
             except AccountUnknown:
-                assert events(house, "user_delete")
+                assert events(backend, "user_delete")
 
         return operation
 
-    assert crash_everywhere(house, prepare) >= 1
+    assert crash_everywhere(backend, prepare) >= 1
 
 
-def test_the_sweep_leaves_nothing_behind(bob: House) -> None:
+def test_the_sweep_leaves_nothing_behind(bob: Backend) -> None:
     an_organization(bob)
     share(bob, "acme", "bob")
     a_repository(bob, "admin/app")
     a_granted(bob, "bob", Role.WRITE)
     row = bob.account("bob")
-    bob.services.sessions.begin(row)
-    bob.services.departures.leave(bob.signed_in("bob"))
+    bob.services.identity.sessions.begin(row)
+    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
 
-    assert bob.services.departures.sweep(row.id, lambda: True)
-    assert bob.services.departures.sweep(row.id, lambda: True)
+    assert bob.services.accounts.account_deletion.sweep(row.id, lambda: True)
+    assert bob.services.accounts.account_deletion.sweep(row.id, lambda: True)
 
     left = {(one["pk"], one["sk"]) for one in rows_like(bob) if row.id in one["pk"] + one["sk"]}
     kept = {f"N#{row.id}", f"LOG#N#{row.id}#c", f"TIMER#{PURGE}#{row.id}"}
@@ -182,15 +182,15 @@ def test_the_sweep_leaves_nothing_behind(bob: House) -> None:
     assert someone(bob, "admin", "admin/app").grants
 
 
-def _owners(house: House) -> str:
-    (team,) = TeamStore().of_organization(house.services._accounts.find("acme").id)
+def _owners(backend: Backend) -> str:
+    (team,) = TeamStore().of_organization(backend.services.stores.accounts.find("acme").id)
     return team.id
 
 
-def test_the_sweep_stops_when_its_time_is_up(bob: House) -> None:
+def test_the_sweep_stops_when_its_time_is_up(bob: Backend) -> None:
     row = bob.account("bob")
     for _ in range(51):
-        bob.services.sessions.begin(row)
+        bob.services.identity.sessions.begin(row)
 
-    assert not bob.services.departures.sweep(row.id, lambda: False)
-    assert bob.services.departures.sweep(row.id, lambda: True)
+    assert not bob.services.accounts.account_deletion.sweep(row.id, lambda: False)
+    assert bob.services.accounts.account_deletion.sweep(row.id, lambda: True)

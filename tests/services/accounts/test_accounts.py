@@ -21,101 +21,101 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, EmailRow
 from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.table import Transaction, WriteConflict, get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_team_row, an_organization
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, events, rows_like
 
 
-def test_a_user_has_a_namespace_of_the_same_id_and_is_written_down(house: House) -> None:
-    made = house.services.accounts.create_user("bob", "password-1", "bob@example.com")
+def test_a_user_has_a_namespace_of_the_same_id_and_is_written_down(backend: Backend) -> None:
+    made = backend.services.accounts.accounts.create_user("bob", "password-1", "bob@example.com")
 
-    row = house.services.accounts.find("bob")
+    row = backend.services.accounts.accounts.find("bob")
     assert (row.id, row.email, row.superuser) == (made.id, "bob@example.com", False)
-    assert [event["performer"] for event in events(house, "user_create")] == ["admin", "bob"]
+    assert [event["performer"] for event in events(backend, "user_create")] == ["admin", "bob"]
 
 
-def test_the_first_user_is_a_superuser_and_there_is_one(house: House) -> None:
-    assert house.account("admin").superuser
+def test_the_first_user_is_a_superuser_and_there_is_one(backend: Backend) -> None:
+    assert backend.account("admin").superuser
     with pytest.raises(AlreadyInitialized):
-        house.services.accounts.create_user("second", "password-1", first=True)
+        backend.services.accounts.accounts.create_user("second", "password-1", first=True)
     with pytest.raises(AccountUnknown):
-        house.services.accounts.find("second")
+        backend.services.accounts.accounts.find("second")
 
 
 @pytest.mark.parametrize("name", ["", "a", "A B", "admin+ci", "-x", "a" * 256])
-def test_a_name_outside_the_grammar_is_refused(house: House, name: str) -> None:
+def test_a_name_outside_the_grammar_is_refused(backend: Backend, name: str) -> None:
     with pytest.raises(NameInvalid):
-        house.services.accounts.create_user(name, "password-1")
+        backend.services.accounts.accounts.create_user(name, "password-1")
 
 
-def test_a_name_is_taken_once_by_whatever_has_it(house: House) -> None:
-    an_organization(house, "acme")
+def test_a_name_is_taken_once_by_whatever_has_it(backend: Backend) -> None:
+    an_organization(backend, "acme")
     for name in ("admin", "acme"):
         with pytest.raises(NameTaken):
-            house.services.accounts.create_user(name, "password-1")
+            backend.services.accounts.accounts.create_user(name, "password-1")
 
 
-def test_an_email_is_used_once_whatever_its_case(house: House) -> None:
-    house.services.accounts.create_user("bob", "password-1", "Bob@example.com")
+def test_an_email_is_used_once_whatever_its_case(backend: Backend) -> None:
+    backend.services.accounts.accounts.create_user("bob", "password-1", "Bob@example.com")
 
     with pytest.raises(FieldInvalid, match="email"):
-        house.services.accounts.create_user("carol", "password-1", "bob@EXAMPLE.com")
+        backend.services.accounts.accounts.create_user("carol", "password-1", "bob@EXAMPLE.com")
     assert get(AccountNameRow, keys.account_name("carol")) is None
 
 
-def test_a_name_that_points_to_nothing_finds_nobody(house: House) -> None:
+def test_a_name_that_points_to_nothing_finds_nobody(backend: Backend) -> None:
     change(get(AccountNameRow, keys.account_name("admin")), deleted_at=1)
 
     with pytest.raises(AccountUnknown):
-        house.services.accounts.find("admin")
+        backend.services.accounts.accounts.find("admin")
 
 
-def test_a_crash_in_making_a_user_leaves_all_or_nothing(house: House) -> None:
+def test_a_crash_in_making_a_user_leaves_all_or_nothing(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         def operation() -> None:
             try:
-                house.services.accounts.find(f"user{number}")
+                backend.services.accounts.accounts.find(f"user{number}")
             except AccountUnknown:
-                house.services.accounts.create_user(f"user{number}", "password-1", f"{number}@example.com")
-            assert house.services.accounts.find(f"user{number}").email
+                backend.services.accounts.accounts.create_user(f"user{number}", "password-1", f"{number}@example.com")
+            assert backend.services.accounts.accounts.find(f"user{number}").email
 
         return operation
 
-    assert crash_everywhere(house, prepare) >= 2
+    assert crash_everywhere(backend, prepare) >= 2
 
 
-def test_everybody_may_know_that_a_user_is_there_and_of_nobody_else(house: House) -> None:
-    an_organization(house, "acme")
-    house.robot("admin+ci")
+def test_everybody_may_know_that_a_user_is_there_and_of_nobody_else(backend: Backend) -> None:
+    an_organization(backend, "acme")
+    backend.robot("admin+ci")
 
-    assert house.services.accounts.public_name("admin") == "admin"
+    assert backend.services.accounts.accounts.public_name("admin") == "admin"
     for name in ("acme", "admin+ci", "nobody"):
         with pytest.raises(AccountUnknown):
-            house.services.accounts.public_name(name)
+            backend.services.accounts.accounts.public_name(name)
 
 
-def test_a_new_password_opens_and_ends_everything_that_came_before(house: House) -> None:
-    house.user("bob")
-    row = house.services.accounts.change(house.signed_in("bob"), UserChanges(password="password-2"))
+def test_a_new_password_opens_and_ends_everything_that_came_before(backend: Backend) -> None:
+    backend.user("bob")
+    row = backend.services.accounts.accounts.change(backend.signed_in("bob"), UserChanges(password="password-2"))
 
     assert row.epoch == 1
-    assert house.services.doors.by_password(WEB, "bob", "password-2").id == row.id
-    assert len(events(house, "account_change_password")) == 1
+    assert backend.services.identity.authentication.by_password(WEB, "bob", "password-2").id == row.id
+    assert len(events(backend, "account_change_password")) == 1
 
 
-def test_an_email_moves_and_frees_the_old_one(house: House) -> None:
-    house.services.accounts.create_user("bob", "password-1", "old@example.com")
-    bob = house.signed_in("bob")
+def test_an_email_moves_and_frees_the_old_one(backend: Backend) -> None:
+    backend.services.accounts.accounts.create_user("bob", "password-1", "old@example.com")
+    bob = backend.signed_in("bob")
 
-    house.services.accounts.change(bob, UserChanges(email="new@example.com"))
-    house.services.accounts.change(bob, UserChanges(email="NEW@example.com"))
+    backend.services.accounts.accounts.change(bob, UserChanges(email="new@example.com"))
+    backend.services.accounts.accounts.change(bob, UserChanges(email="NEW@example.com"))
 
     assert get(EmailRow, keys.email("old@example.com")) is None
     assert get(EmailRow, keys.email("new@example.com")).account_id == bob.account_id
-    house.services.accounts.create_user("carol", "password-1", "old@example.com")
+    backend.services.accounts.accounts.create_user("carol", "password-1", "old@example.com")
     with pytest.raises(FieldInvalid, match="another account"):
-        house.services.accounts.change(bob, UserChanges(email="old@example.com"))
+        backend.services.accounts.accounts.change(bob, UserChanges(email="old@example.com"))
 
 
 @pytest.mark.parametrize(
@@ -128,89 +128,89 @@ def test_an_email_moves_and_frees_the_old_one(house: House) -> None:
     ],
     ids=["pass", "mail", "invoice", "window"],
 )
-def test_a_change_that_cannot_be_changes_nothing(house: House, changes: UserChanges) -> None:
-    before = rows_like(house)
+def test_a_change_that_cannot_be_changes_nothing(backend: Backend, changes: UserChanges) -> None:
+    before = rows_like(backend)
 
     with pytest.raises(FieldInvalid):
-        house.services.accounts.change(house.signed_in("admin"), changes)
-    assert rows_like(house) == before
+        backend.services.accounts.accounts.change(backend.signed_in("admin"), changes)
+    assert rows_like(backend) == before
 
 
-def test_the_window_stands_with_the_namespace(house: House) -> None:
-    house.services.accounts.change(house.signed_in("admin"), UserChanges(window_s=86400))
+def test_the_window_stands_with_the_namespace(backend: Backend) -> None:
+    backend.services.accounts.accounts.change(backend.signed_in("admin"), UserChanges(window_s=86400))
 
-    assert house.services.accounts.profile(house.signed_in("admin")).namespace.window_s == 86400
-    assert len(events(house, "user_change_tag_expiration")) == 1
+    assert backend.services.accounts.accounts.profile(backend.signed_in("admin")).namespace.window_s == 86400
+    assert len(events(backend, "user_change_tag_expiration")) == 1
 
 
-def test_nobody_and_robots_change_nothing(house: House) -> None:
-    robot, _ = house.robot("admin+ci")
+def test_nobody_and_robots_change_nothing(backend: Backend) -> None:
+    robot, _ = backend.robot("admin+ci")
 
     with pytest.raises(Unauthenticated):
-        house.services.accounts.change(ANONYMOUS, UserChanges(company="x"))
+        backend.services.accounts.accounts.change(ANONYMOUS, UserChanges(company="x"))
     with pytest.raises(Denied):
-        house.services.accounts.change(Actor(robot.id, robot.name, robot.kind), UserChanges(company="x"))
+        backend.services.accounts.accounts.change(Actor(robot.id, robot.name, robot.kind), UserChanges(company="x"))
 
 
-def test_a_token_that_may_only_read_changes_nothing(house: House) -> None:
-    row = house.account("admin")
+def test_a_token_that_may_only_read_changes_nothing(backend: Backend) -> None:
+    row = backend.account("admin")
     reader = Actor(row.id, row.name, scopes=frozenset({"user:read"}))
 
-    assert house.services.accounts.profile(reader).account.name == "admin"
+    assert backend.services.accounts.accounts.profile(reader).account.name == "admin"
     with pytest.raises(Denied):
-        house.services.accounts.change(reader, UserChanges(company="x"))
+        backend.services.accounts.accounts.change(reader, UserChanges(company="x"))
 
 
-def test_no_token_changes_a_password_or_an_address(house: House) -> None:
-    row = house.account("admin")
+def test_no_token_changes_a_password_or_an_address(backend: Backend) -> None:
+    row = backend.account("admin")
     holder = Actor(row.id, row.name, scopes=frozenset({"user:admin"}), has_token=True)
 
     for changes in (UserChanges(password="password-2"), UserChanges(email="x@example.com")):
         with pytest.raises(Denied):
-            house.services.accounts.change(holder, changes)
-    assert house.services.accounts.change(holder, UserChanges(company="Acme")).company == "Acme"
+            backend.services.accounts.accounts.change(holder, changes)
+    assert backend.services.accounts.accounts.change(holder, UserChanges(company="Acme")).company == "Acme"
 
 
-def test_a_change_does_not_bring_back_who_is_gone(house: House) -> None:
-    house.user("bob")
-    bob, row = house.signed_in("bob"), house.account("bob")
+def test_a_change_does_not_bring_back_who_is_gone(backend: Backend) -> None:
+    backend.user("bob")
+    bob, row = backend.signed_in("bob"), backend.account("bob")
     transaction = Transaction()
-    house.services._accounts.put_account(transaction, row, row.version)
-    house.services.departures.leave(bob)
+    backend.services.stores.accounts.put_account(transaction, row, row.version)
+    backend.services.accounts.account_deletion.leave(bob)
 
     with pytest.raises(WriteConflict):
         transaction.commit()
     with pytest.raises(AccountUnknown):
-        house.services.accounts.change(bob, UserChanges(company="x"))
+        backend.services.accounts.accounts.change(bob, UserChanges(company="x"))
 
 
-def test_a_profile_with_fifty_organizations_costs_two_calls(house: House) -> None:
+def test_a_profile_with_fifty_organizations_costs_two_calls(backend: Backend) -> None:
     for number in range(50):
-        an_organization(house, f"org{number:02}")
-    house.calls.take()
+        an_organization(backend, f"org{number:02}")
+    backend.calls.take()
 
-    profile = house.services.accounts.profile(house.signed_in("admin"))
+    profile = backend.services.accounts.accounts.profile(backend.signed_in("admin"))
 
     assert [place.name for place in profile.organizations] == [f"org{number:02}" for number in range(50)]
     assert all(place.is_admin for place in profile.organizations)
     # signed_in reads the account twice by itself.
-    assert house.calls.take()[2:] in (["Query", "BatchGetItem"], ["Query", "BatchGetItem", "BatchGetItem"])
+    assert backend.calls.take()[2:] in (["Query", "BatchGetItem"], ["Query", "BatchGetItem", "BatchGetItem"])
 
 
-def test_an_organization_is_seen_with_the_best_of_ones_teams(house: House) -> None:
-    identifier, bob = an_organization(house, "acme"), house.user("bob")
+def test_an_organization_is_seen_with_the_best_of_ones_teams(backend: Backend) -> None:
+    identifier, bob = an_organization(backend, "acme"), backend.user("bob")
     for name, role in (("devs", TeamRole.MEMBER), ("makers", TeamRole.CREATOR)):
         transaction, team = Transaction(), a_team_row(identifier, name, role)
         TeamStore().add(transaction, team)
         TeamStore().join(transaction, team, bob.id, bob.name, bob.kind)
         transaction.commit()
 
-    (place,) = house.services.accounts.profile(house.signed_in("bob")).organizations
+    (place,) = backend.services.accounts.accounts.profile(backend.signed_in("bob")).organizations
     assert (place.name, place.role, place.is_admin, place.may_create) == ("acme", TeamRole.CREATOR, False, True)
 
 
-def test_a_profile_counts_the_bytes_of_ones_repositories(house: House) -> None:
-    a_blob(house, b"x" * 100)
-    a_blob(house, b"y" * 50)
+def test_a_profile_counts_the_bytes_of_ones_repositories(backend: Backend) -> None:
+    a_blob(backend, b"x" * 100)
+    a_blob(backend, b"y" * 50)
 
-    assert house.services.accounts.profile(house.signed_in("admin")).bytes == 150
+    assert backend.services.accounts.accounts.profile(backend.signed_in("admin")).bytes == 150

@@ -4,40 +4,40 @@ import pytest
 
 from chalicelib.domain.errors import Denied, FieldInvalid, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import events, rows_like
 
 HELLO = ("hello", "info", "text/plain")
 
 
-def test_a_message_is_told_until_it_is_taken_away(house: House) -> None:
-    admin = house.signed_in("admin")
-    made = house.services.messages.create(admin, *HELLO)
+def test_a_message_is_told_until_it_is_taken_away(backend: Backend) -> None:
+    admin = backend.signed_in("admin")
+    made = backend.services.accounts.messages.create(admin, *HELLO)
 
-    assert house.services.messages.all() == [made]
-    house.services.messages.delete(admin, made.uuid)
-    house.services.messages.delete(admin, made.uuid)
-    house.services.messages.delete(admin, "")
-    assert house.services.messages.all() == []
-    kinds = [event["kind"] for event in events(house) if "message" in event["kind"]]
+    assert backend.services.accounts.messages.all() == [made]
+    backend.services.accounts.messages.delete(admin, made.uuid)
+    backend.services.accounts.messages.delete(admin, made.uuid)
+    backend.services.accounts.messages.delete(admin, "")
+    assert backend.services.accounts.messages.all() == []
+    kinds = [event["kind"] for event in events(backend) if "message" in event["kind"]]
     assert kinds == ["create_global_message", "delete_global_message"]
 
 
-def test_only_superusers_leave_and_take_them(house: House) -> None:
-    house.user("bob")
-    row = house.account("admin")
+def test_only_superusers_leave_and_take_them(backend: Backend) -> None:
+    backend.user("bob")
+    row = backend.account("admin")
     narrowed = Actor(row.id, row.name, is_superuser=True, scopes=frozenset({"user:admin"}))
 
-    for actor, refusal in ((ANONYMOUS, Unauthenticated), (house.signed_in("bob"), Denied), (narrowed, Denied)):
+    for actor, refusal in ((ANONYMOUS, Unauthenticated), (backend.signed_in("bob"), Denied), (narrowed, Denied)):
         with pytest.raises(refusal):
-            house.services.messages.create(actor, *HELLO)
+            backend.services.accounts.messages.create(actor, *HELLO)
         with pytest.raises(refusal):
-            house.services.messages.delete(actor, "6b4e")
+            backend.services.accounts.messages.delete(actor, "6b4e")
 
 
-def test_a_message_that_cannot_be_is_not_kept(house: House) -> None:
-    before = rows_like(house)
+def test_a_message_that_cannot_be_is_not_kept(backend: Backend) -> None:
+    before = rows_like(backend)
 
     with pytest.raises(FieldInvalid):
-        house.services.messages.create(house.signed_in("admin"), "x", "loud", "text/plain")
-    assert rows_like(house) == before
+        backend.services.accounts.messages.create(backend.signed_in("admin"), "x", "loud", "text/plain")
+    assert rows_like(backend) == before

@@ -17,7 +17,7 @@ from chalicelib.services.accounts.prototypes import NewPrototype
 from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import DeletedRepositoryRow
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_team, an_organization, an_organization_s_repository
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import Plain, due_at, remove, rows_like
@@ -26,56 +26,56 @@ APP = RepositoryName.parse("acme/app")
 
 
 @pytest.fixture
-def acme(house: House) -> House:
+def acme(backend: Backend) -> Backend:
     for name in ("bob", "carol"):
-        house.user(name)
-    return house
+        backend.user(name)
+    return backend
 
 
-def a_full_organization(house: House) -> str:
+def a_full_organization(backend: Backend) -> str:
     """One with everything that hangs by an organization; its id."""
-    identifier, bob = an_organization(house, owner="bob"), house.signed_in("bob")
+    identifier, bob = an_organization(backend, owner="bob"), backend.signed_in("bob")
     for name in ("acme/app", "acme/web"):
-        an_organization_s_repository(house, name, by="bob")
-    robot = house.services.robots.create(bob, RobotName.parse("acme+ci"))
+        an_organization_s_repository(backend, name, by="bob")
+    robot = backend.services.accounts.robots.create(bob, RobotName.parse("acme+ci"))
     assert robot.token
-    a_team(house, "devs", TeamRole.MEMBER, "carol", "acme+ci", by="bob")
+    a_team(backend, "devs", TeamRole.MEMBER, "carol", "acme+ci", by="bob")
     for kind, holder in (("user", "carol"), ("user", "acme+ci"), ("team", "devs")):
-        house.services.permissions.put(bob, APP, kind, holder, Role.WRITE)
-    client = house.services.applications.create(bob, "acme", ApplicationFields("bot")).client_id
-    house.services.authorizations.create(bob, "acme", client, "ci", "repo:read", None)
-    house.services.prototypes.create(bob, "acme", NewPrototype(Role.READ, "team", "devs"))
+        backend.services.accounts.permissions.put(bob, APP, kind, holder, Role.WRITE)
+    client = backend.services.identity.applications.create(bob, "acme", ApplicationFields("bot")).client_id
+    backend.services.identity.authorizations.create(bob, "acme", client, "ci", "repo:read", None)
+    backend.services.accounts.prototypes.create(bob, "acme", NewPrototype(Role.READ, "team", "devs"))
     return identifier
 
 
-def deleted(house: House) -> str:
-    identifier = a_full_organization(house)
-    house.services.organizations.delete(house.signed_in("bob"), "acme")
+def deleted(backend: Backend) -> str:
+    identifier = a_full_organization(backend)
+    backend.services.accounts.organizations.delete(backend.signed_in("bob"), "acme")
     return identifier
 
 
-def purge(house: House, target: str, has_time: Callable[[], bool] = lambda: True) -> Later | None:
+def purge(backend: Backend, target: str, has_time: Callable[[], bool] = lambda: True) -> Later | None:
     """Purges until nothing is left to do at this moment."""
     while True:
-        later = house.services.purges.work(Due(PURGE, target, 0), has_time)
-        if later is None or later.at > house.clock() + 1:
+        later = backend.services.accounts.namespace_purge.work(Due(PURGE, target, 0), has_time)
+        if later is None or later.at > backend.clock() + 1:
             return later
 
 
-def left(house: House, identifier: str) -> list[Plain]:
+def left(backend: Backend, identifier: str) -> list[Plain]:
     """What is left of an organization, but for its log, its timers and its deleted repositories."""
-    mine = {row["pk"] for row in rows_like(house, "R#", "META") if row["namespace_id"] == identifier}
-    rows = [row for row in rows_like(house) if not row["pk"].startswith(("LOG#", "TIMER#", "COUNT#"))]
+    mine = {row["pk"] for row in rows_like(backend, "R#", "META") if row["namespace_id"] == identifier}
+    rows = [row for row in rows_like(backend) if not row["pk"].startswith(("LOG#", "TIMER#", "COUNT#"))]
     return [row for row in rows if (identifier in str(row) or "acme" in str(row)) and row["pk"] not in mine]
 
 
-def content_is_collected(house: House, identifier: str) -> None:
+def content_is_collected(backend: Backend, identifier: str) -> None:
     """As the collector leaves it: nothing of the deleted repositories is there any more."""
-    for row in rows_like(house, f"N#{identifier}", "GONE#"):
+    for row in rows_like(backend, f"N#{identifier}", "GONE#"):
         remove(DeletedRepositoryRow, (row["pk"], row["sk"]))
 
 
-def test_all_of_it_is_taken_away_and_what_was_deleted_stays_for_the_collector(acme: House) -> None:
+def test_all_of_it_is_taken_away_and_what_was_deleted_stays_for_the_collector(acme: Backend) -> None:
     identifier = deleted(acme)
 
     later = purge(acme, identifier)
@@ -94,7 +94,7 @@ def test_all_of_it_is_taken_away_and_what_was_deleted_stays_for_the_collector(ac
         assert [row["sk"] for row in rows_like(acme, f"A#{account}")] == ["META"]
 
 
-def test_when_nothing_is_left_of_its_repositories_the_namespace_itself_goes(acme: House) -> None:
+def test_when_nothing_is_left_of_its_repositories_the_namespace_itself_goes(acme: Backend) -> None:
     identifier = deleted(acme)
     purge(acme, identifier)
     content_is_collected(acme, identifier)
@@ -104,61 +104,61 @@ def test_when_nothing_is_left_of_its_repositories_the_namespace_itself_goes(acme
     assert purge(acme, identifier) is None
 
 
-def test_a_name_taken_again_inherits_nothing(acme: House) -> None:
+def test_a_name_taken_again_inherits_nothing(acme: Backend) -> None:
     identifier = a_full_organization(acme)
     early = acme.actor("bob", "acme/app", "acme/web")
     team = acme.actor("carol", "acme/app")
-    acme.services.organizations.delete(acme.signed_in("bob"), "acme")
+    acme.services.accounts.organizations.delete(acme.signed_in("bob"), "acme")
     with pytest.raises(NameTaken):
-        acme.services.organizations.create(acme.signed_in("admin"), "acme")
+        acme.services.accounts.organizations.create(acme.signed_in("admin"), "acme")
     purge(acme, identifier)
 
     admin = acme.signed_in("admin")
-    acme.services.organizations.create(admin, "acme")
+    acme.services.accounts.organizations.create(admin, "acme")
     an_organization_s_repository(acme)
 
-    shown = acme.services.organizations.overview(admin, "acme")
+    shown = acme.services.accounts.organizations.overview(admin, "acme")
     assert ([view.team.name for view in shown.teams], shown.bytes) == (["owners"], 0)
-    assert acme.services.robots.of_namespace(admin, "acme") == []
-    assert acme.services.applications.of_organization(admin, "acme") == []
-    assert acme.services.prototypes.of_organization(admin, "acme") == []
+    assert acme.services.accounts.robots.of_namespace(admin, "acme") == []
+    assert acme.services.identity.applications.of_organization(admin, "acme") == []
+    assert acme.services.accounts.prototypes.of_organization(admin, "acme") == []
     for name in ("bob", "carol"):
         assert acme.actor(name, "acme/app").grants["acme/app"].actions == frozenset()
         with pytest.raises(Denied):
-            acme.services.access.require_role(acme.signed_in(name), APP, Role.READ)
+            acme.services.security.access.require_role(acme.signed_in(name), APP, Role.READ)
     for actor in (early, team):
         refused_to_push(acme, actor)
     purge(acme, identifier)
-    assert acme.services.organizations.overview(admin, "acme").place.is_admin
+    assert acme.services.accounts.organizations.overview(admin, "acme").place.is_admin
 
 
-def refused_to_push(house: House, actor: Actor) -> None:
+def refused_to_push(backend: Backend, actor: Actor) -> None:
     with pytest.raises((Denied, NameUnknown)):
-        house.services.uploads.push(actor, APP, Digest.of(b"1"), b"1")
+        backend.services.registry.uploads.push(actor, APP, Digest.of(b"1"), b"1")
 
 
-def test_the_clock_does_it_a_minute_after_the_delete(acme: House) -> None:
+def test_the_clock_does_it_a_minute_after_the_delete(acme: Backend) -> None:
     identifier = deleted(acme)
-    acme.services.timers.run(lambda: 60.0)
-    assert acme.services._accounts.holder_of("acme") is not None
+    acme.services.lifecycle.timers.run(lambda: 60.0)
+    assert acme.services.stores.accounts.holder_of("acme") is not None
 
     acme.clock.ahead_s += SETTLED_S + 1
-    acme.services.timers.run(lambda: 60.0)
+    acme.services.lifecycle.timers.run(lambda: 60.0)
 
-    assert acme.services._accounts.holder_of("acme") is None
+    assert acme.services.stores.accounts.holder_of("acme") is None
     assert due_at(PURGE, identifier) == pytest.approx(acme.clock() + AGAIN_S, abs=60)
 
 
-def test_it_goes_on_where_its_time_was_up(acme: House) -> None:
+def test_it_goes_on_where_its_time_was_up(acme: Backend) -> None:
     identifier = deleted(acme)
 
     purge(acme, identifier, lambda: False)
 
-    assert acme.services._accounts.holder_of("acme") is None
+    assert acme.services.stores.accounts.holder_of("acme") is None
     assert rows_like(acme, f"N#{identifier}", "ROBOT#") == rows_like(acme, f"N#{identifier}", "TEAM#") == []
 
 
-def test_a_purge_that_dies_is_done_again_and_the_name_is_free_last(acme: House) -> None:
+def test_a_purge_that_dies_is_done_again_and_the_name_is_free_last(acme: Backend) -> None:
     identifier = deleted(acme)
     for number in count(1):
         try:
@@ -166,7 +166,7 @@ def test_a_purge_that_dies_is_done_again_and_the_name_is_free_last(acme: House) 
                 purge(acme, identifier)
             break
         except Crash:
-            if acme.services._accounts.holder_of("acme") is None:
+            if acme.services.stores.accounts.holder_of("acme") is None:
                 kept = {row["sk"].partition("#")[0] for row in rows_like(acme, f"N#{identifier}")}
                 assert kept <= {"META", "GONE", "SIZE"}
     assert number > 5
@@ -175,7 +175,7 @@ def test_a_purge_that_dies_is_done_again_and_the_name_is_free_last(acme: House) 
     assert {row["pk"] for row in left(acme, identifier)} == {f"N#{identifier}"}
 
 
-def test_what_lives_is_never_purged(acme: House) -> None:
+def test_what_lives_is_never_purged(acme: Backend) -> None:
     identifier = a_full_organization(acme)
     before = rows_like(acme)
 
@@ -184,25 +184,25 @@ def test_what_lives_is_never_purged(acme: House) -> None:
     assert rows_like(acme) == before
 
 
-def test_a_deleted_team_leaves_nothing_and_a_new_one_of_its_name_stays(acme: House) -> None:
+def test_a_deleted_team_leaves_nothing_and_a_new_one_of_its_name_stays(acme: Backend) -> None:
     identifier, bob = a_full_organization(acme), acme.signed_in("bob")
-    old = acme.services._teams.find(identifier, "devs")
-    acme.services.teams.remove(bob, "acme", "devs")
+    old = acme.services.stores.teams.find(identifier, "devs")
+    acme.services.accounts.teams.remove(bob, "acme", "devs")
     a_team(acme, "devs", TeamRole.MEMBER, "carol", by="bob")
 
     assert purge(acme, keys.team_target(identifier, old.id)) is None
 
     kept = [row for row in rows_like(acme) if old.id in str(row) and not row["pk"].startswith(("LOG#", "TIMER#"))]
     assert kept == rows_like(acme, f"N#{identifier}", "PROTOTYPE#")
-    assert [one.name for one in acme.services.teams.roster(bob, "acme", "devs").members] == ["carol"]
+    assert [one.name for one in acme.services.accounts.teams.roster(bob, "acme", "devs").members] == ["carol"]
 
 
-def test_a_deleted_user_leaves_nothing_and_their_name_is_free(acme: House) -> None:
+def test_a_deleted_user_leaves_nothing_and_their_name_is_free(acme: Backend) -> None:
     bob = acme.account("bob")
     acme.robot("bob+ci")
     identifier = an_organization(acme, owner="admin")
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
-    acme.services.departures.leave(acme.signed_in("bob"))
+    acme.services.accounts.account_deletion.leave(acme.signed_in("bob"))
 
     assert purge(acme, bob.id) is None
 

@@ -23,7 +23,7 @@ from chalicelib.domain.timers import PURGE, SETTLED_S
 from chalicelib.services.accounts.organizations import OrganizationChanges
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_team, an_organization, an_organization_s_repository
 from tests.support.crashes import Crash, crash_before, meanwhile
 from tests.support.rows import due_at, events, remove, rows_like
@@ -32,48 +32,48 @@ APP = RepositoryName.parse("acme/app")
 
 
 @pytest.fixture
-def acme(house: House) -> House:
-    an_organization(house)
+def acme(backend: Backend) -> Backend:
+    an_organization(backend)
     for name in ("bob", "carol"):
-        house.user(name)
-    return house
+        backend.user(name)
+    return backend
 
 
-def id_of(house: House, name: str = "acme") -> str:
-    return house.services._accounts.find(name).id
+def id_of(backend: Backend, name: str = "acme") -> str:
+    return backend.services.stores.accounts.find(name).id
 
 
-def test_whoever_makes_an_organization_owns_it(house: House) -> None:
-    house.services.organizations.create(house.signed_in("admin"), "acme", "acme@example.com")
+def test_whoever_makes_an_organization_owns_it(backend: Backend) -> None:
+    backend.services.accounts.organizations.create(backend.signed_in("admin"), "acme", "acme@example.com")
 
-    shown = house.services.organizations.overview(house.signed_in("admin"), "acme")
+    shown = backend.services.accounts.organizations.overview(backend.signed_in("admin"), "acme")
     assert (shown.place.is_admin, shown.namespace.name, shown.namespace.email) == (True, "acme", "acme@example.com")
     assert [(view.team.name, view.team.team_role, view.members) for view in shown.teams] == [
         ("owners", TeamRole.ADMIN, 1)
     ]
-    (event,) = events(house, "org_create")
-    assert (event["namespace_id"], event["performer"]) == (id_of(house), "admin")
+    (event,) = events(backend, "org_create")
+    assert (event["namespace_id"], event["performer"]) == (id_of(backend), "admin")
 
 
 @pytest.mark.parametrize("name", ["Bad Name!", "a", "", "x" * 256, "acme+ci", "a/b", "ä" * 3])
-def test_a_name_outside_the_grammar_is_refused(house: House, name: str) -> None:
+def test_a_name_outside_the_grammar_is_refused(backend: Backend, name: str) -> None:
     with pytest.raises(NameInvalid):
-        house.services.organizations.create(house.signed_in("admin"), name)
+        backend.services.accounts.organizations.create(backend.signed_in("admin"), name)
 
 
 @pytest.mark.parametrize("name", ["acme", "bob"])
-def test_users_and_organizations_share_their_names(acme: House, name: str) -> None:
+def test_users_and_organizations_share_their_names(acme: Backend, name: str) -> None:
     with pytest.raises(NameTaken, match=r"^A user or organization with this name already exists$"):
-        acme.services.organizations.create(acme.signed_in("bob"), name)
+        acme.services.accounts.organizations.create(acme.signed_in("bob"), name)
 
 
-def test_an_address_that_is_none_is_refused(acme: House) -> None:
+def test_an_address_that_is_none_is_refused(acme: Backend) -> None:
     with pytest.raises(FieldInvalid, match="email"):
-        acme.services.organizations.create(acme.signed_in("bob"), "other", "nonsense")
+        acme.services.accounts.organizations.create(acme.signed_in("bob"), "other", "nonsense")
 
 
-def test_nobody_robots_and_tokens_of_another_use_make_none(acme: House) -> None:
-    service, bob = acme.services.organizations, acme.signed_in("bob")
+def test_nobody_robots_and_tokens_of_another_use_make_none(acme: Backend) -> None:
+    service, bob = acme.services.accounts.organizations, acme.signed_in("bob")
     robot, _ = acme.robot("bob+ci")
 
     with pytest.raises(Unauthenticated):
@@ -84,17 +84,17 @@ def test_nobody_robots_and_tokens_of_another_use_make_none(acme: House) -> None:
     service.create(replace(bob, scopes=frozenset({"user:admin"})), "other")
 
 
-def test_one_who_is_deleted_under_way_makes_none(acme: House) -> None:
+def test_one_who_is_deleted_under_way_makes_none(acme: Backend) -> None:
     bob = acme.signed_in("bob")
 
     with meanwhile(acme, 1, lambda: remove(AccountRow, keys.account(bob.account_id or ""))), pytest.raises(Denied):
-        acme.services.organizations.create(bob, "other")
-    assert acme.services._accounts.find("other") is None
+        acme.services.accounts.organizations.create(bob, "other")
+    assert acme.services.stores.accounts.find("other") is None
 
 
-def test_strangers_see_a_name_and_members_see_the_teams(acme: House) -> None:
+def test_strangers_see_a_name_and_members_see_the_teams(acme: Backend) -> None:
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
-    service = acme.services.organizations
+    service = acme.services.accounts.organizations
 
     for actor in (ANONYMOUS, acme.signed_in("carol")):
         shown = service.overview(actor, "acme")
@@ -112,25 +112,27 @@ def test_strangers_see_a_name_and_members_see_the_teams(acme: House) -> None:
     ("scope", "role"),
     [("repo:admin", None), ("user:admin", None), ("repo:create", TeamRole.CREATOR), ("org:admin", TeamRole.ADMIN)],
 )
-def test_a_token_sees_what_its_scopes_let_through(acme: House, scope: str, role: TeamRole | None) -> None:
-    shown = acme.services.organizations.overview(replace(acme.signed_in("admin"), scopes=frozenset({scope})), "acme")
+def test_a_token_sees_what_its_scopes_let_through(acme: Backend, scope: str, role: TeamRole | None) -> None:
+    shown = acme.services.accounts.organizations.overview(
+        replace(acme.signed_in("admin"), scopes=frozenset({scope})), "acme"
+    )
 
     assert (shown.place.role, bool(shown.teams)) == (role, role is not None)
 
 
-def test_what_its_repositories_link_is_counted(acme: House) -> None:
+def test_what_its_repositories_link_is_counted(acme: Backend) -> None:
     a_team(acme, "devs", TeamRole.MEMBER)
     an_organization_s_repository(acme)
-    acme.services.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.READ)
-    acme.services.uploads.push(acme.actor("admin", "acme/app"), APP, Digest.of(b"12345"), b"12345")
+    acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.READ)
+    acme.services.registry.uploads.push(acme.actor("admin", "acme/app"), APP, Digest.of(b"12345"), b"12345")
 
-    shown = acme.services.organizations.overview(acme.signed_in("admin"), "acme")
+    shown = acme.services.accounts.organizations.overview(acme.signed_in("admin"), "acme")
 
     assert (shown.bytes, [view.repositories for view in shown.teams]) == (5, [0, 1])
 
 
-def test_an_organization_is_changed_by_its_owners(acme: House) -> None:
-    service, admin = acme.services.organizations, acme.signed_in("admin")
+def test_an_organization_is_changed_by_its_owners(acme: Backend) -> None:
+    service, admin = acme.services.accounts.organizations, acme.signed_in("admin")
     wishes = OrganizationChanges("new@example.com", 86400, invoice_email=True, invoice_email_address="pay@example.com")
 
     row = service.change(admin, "acme", wishes).namespace
@@ -159,25 +161,27 @@ def test_an_organization_is_changed_by_its_owners(acme: House) -> None:
     ],
     ids=["mail", "window", "invoices", "empty"],
 )
-def test_a_change_that_cannot_be_changes_nothing(acme: House, wishes: OrganizationChanges) -> None:
+def test_a_change_that_cannot_be_changes_nothing(acme: Backend, wishes: OrganizationChanges) -> None:
     before = rows_like(acme)
 
     with pytest.raises(FieldInvalid):
-        acme.services.organizations.change(acme.signed_in("admin"), "acme", wishes)
+        acme.services.accounts.organizations.change(acme.signed_in("admin"), "acme", wishes)
     assert rows_like(acme) == before
 
 
-STEPS: dict[str, Callable[[House, Actor], object]] = {
-    "change": lambda house, actor: house.services.organizations.change(actor, "acme", OrganizationChanges(window_s=0)),
-    "delete": lambda house, actor: house.services.organizations.delete(actor, "acme"),
-    "members": lambda house, actor: house.services.organizations.members(actor, "acme"),
-    "member": lambda house, actor: house.services.organizations.member(actor, "acme", "admin"),
-    "collaborators": lambda house, actor: house.services.organizations.collaborators(actor, "acme"),
+STEPS: dict[str, Callable[[Backend, Actor], object]] = {
+    "change": lambda backend, actor: backend.services.accounts.organizations.change(
+        actor, "acme", OrganizationChanges(window_s=0)
+    ),
+    "delete": lambda backend, actor: backend.services.accounts.organizations.delete(actor, "acme"),
+    "members": lambda backend, actor: backend.services.accounts.organizations.members(actor, "acme"),
+    "member": lambda backend, actor: backend.services.accounts.organizations.member(actor, "acme", "admin"),
+    "collaborators": lambda backend, actor: backend.services.accounts.organizations.collaborators(actor, "acme"),
 }
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_organization_is_refused(acme: House, step: str) -> None:
+def test_who_does_not_administer_the_organization_is_refused(acme: Backend, step: str) -> None:
     a_team(acme, "devs", TeamRole.CREATOR, "carol")
 
     for name in ("bob", "carol"):
@@ -189,22 +193,22 @@ def test_who_does_not_administer_the_organization_is_refused(acme: House, step: 
         STEPS[step](acme, ANONYMOUS)
 
 
-def test_a_superuser_has_no_power_over_what_others_own(acme: House) -> None:
-    acme.services.organizations.create(acme.signed_in("bob"), "bobs")
+def test_a_superuser_has_no_power_over_what_others_own(acme: Backend) -> None:
+    acme.services.accounts.organizations.create(acme.signed_in("bob"), "bobs")
 
     with pytest.raises(Denied):
-        acme.services.organizations.members(acme.signed_in("admin"), "bobs")
+        acme.services.accounts.organizations.members(acme.signed_in("admin"), "bobs")
 
 
-def test_members_have_teams_and_collaborators_have_none(acme: House) -> None:
-    admin, service = acme.signed_in("admin"), acme.services.organizations
+def test_members_have_teams_and_collaborators_have_none(acme: Backend) -> None:
+    admin, service = acme.signed_in("admin"), acme.services.accounts.organizations
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
     a_team(acme, "ops", TeamRole.MEMBER, "bob")
-    acme.services.robots.create(admin, RobotName.parse("acme+ci"))
+    acme.services.accounts.robots.create(admin, RobotName.parse("acme+ci"))
     for name in ("acme/app", "acme/web"):
         an_organization_s_repository(acme, name)
         for holder in ("bob", "carol", "acme+ci"):
-            acme.services.permissions.put(admin, RepositoryName.parse(name), "user", holder, Role.READ)
+            acme.services.accounts.permissions.put(admin, RepositoryName.parse(name), "user", holder, Role.READ)
 
     members = [(one.name, list(one.teams), list(one.repositories)) for one in service.members(admin, "acme")]
     assert members == [("admin", ["owners"], []), ("bob", ["devs", "ops"], ["app", "web"])]
@@ -216,18 +220,18 @@ def test_members_have_teams_and_collaborators_have_none(acme: House) -> None:
     assert (outside.name, list(outside.teams), list(outside.repositories)) == ("carol", [], ["app", "web"])
 
 
-def test_from_its_deletion_on_nobody_reaches_anything_in_an_organization(acme: House) -> None:
+def test_from_its_deletion_on_nobody_reaches_anything_in_an_organization(acme: Backend) -> None:
     an_organization_s_repository(acme)
     early, admin = acme.actor("admin", "acme/app"), acme.signed_in("admin")
     identifier = id_of(acme)
 
-    acme.services.organizations.delete(admin, "acme")
+    acme.services.accounts.organizations.delete(admin, "acme")
 
     with pytest.raises((Denied, NameUnknown)):
-        acme.services.uploads.push(early, APP, Digest.of(b"1"), b"1")
+        acme.services.registry.uploads.push(early, APP, Digest.of(b"1"), b"1")
     assert acme.actor("admin", "acme/app").grants["acme/app"].actions == frozenset()
     with pytest.raises(Denied):
-        acme.services.access.require_role(admin, APP, Role.READ)
+        acme.services.security.access.require_role(admin, APP, Role.READ)
     for step in ("delete", "members"):
         with pytest.raises(ResourceUnknown):
             STEPS[step](acme, admin)
@@ -235,58 +239,58 @@ def test_from_its_deletion_on_nobody_reaches_anything_in_an_organization(acme: H
     assert [event["kind"] for event in events(acme, "org_delete")] == ["org_delete"]
 
 
-def test_a_deleted_name_stays_taken_until_nothing_of_it_is_left(acme: House) -> None:
-    acme.services.organizations.delete(acme.signed_in("admin"), "acme")
+def test_a_deleted_name_stays_taken_until_nothing_of_it_is_left(acme: Backend) -> None:
+    acme.services.accounts.organizations.delete(acme.signed_in("admin"), "acme")
 
     with pytest.raises(NameTaken, match=r"^Username is not available$"):
-        acme.services.organizations.create(acme.signed_in("admin"), "acme")
+        acme.services.accounts.organizations.create(acme.signed_in("admin"), "acme")
 
 
 @pytest.mark.parametrize("repositories", [0, 1, 40])
-def test_a_deletion_costs_the_same_however_much_there_is(acme: House, repositories: int) -> None:
+def test_a_deletion_costs_the_same_however_much_there_is(acme: Backend, repositories: int) -> None:
     for number in range(repositories):
         an_organization_s_repository(acme, f"acme/app{number}")
     admin = acme.signed_in("admin")
     acme.calls.take()
 
-    acme.services.organizations.delete(admin, "acme")
+    acme.services.accounts.organizations.delete(admin, "acme")
 
     assert len(acme.calls.take()) == 6
 
 
-def test_a_crash_in_making_one_leaves_nothing(house: House) -> None:
-    admin, service = house.signed_in("admin"), house.services.organizations
+def test_a_crash_in_making_one_leaves_nothing(backend: Backend) -> None:
+    admin, service = backend.signed_in("admin"), backend.services.accounts.organizations
     for number in range(1, 20):
         name = f"acme{number}"
         try:
-            with crash_before(house, number):
+            with crash_before(backend, number):
                 service.create(admin, name)
             break
         except Crash:
-            assert [row for row in rows_like(house) if name in str(row)] == []
+            assert [row for row in rows_like(backend) if name in str(row)] == []
             service.create(admin, name)
     assert number > 1
 
 
-def test_a_crash_in_a_deletion_leaves_all_or_nothing(house: House) -> None:
-    admin, service = house.signed_in("admin"), house.services.organizations
+def test_a_crash_in_a_deletion_leaves_all_or_nothing(backend: Backend) -> None:
+    admin, service = backend.signed_in("admin"), backend.services.accounts.organizations
     for number in range(1, 20):
         name = f"acme{number}"
         service.create(admin, name)
-        identifier = id_of(house, name)
+        identifier = id_of(backend, name)
         try:
-            with crash_before(house, number):
+            with crash_before(backend, number):
                 service.delete(admin, name)
             break
         except Crash:
-            assert (id_of(house, name), due_at(PURGE, identifier)) == (identifier, None)
+            assert (id_of(backend, name), due_at(PURGE, identifier)) == (identifier, None)
             service.delete(admin, name)
             assert due_at(PURGE, identifier) is not None
     assert number > 3
 
 
-def test_superusers_list_all_organizations_page_by_page(acme: House) -> None:
-    service, admin = acme.services.organizations, acme.signed_in("admin")
+def test_superusers_list_all_organizations_page_by_page(acme: Backend) -> None:
+    service, admin = acme.services.accounts.organizations, acme.signed_in("admin")
     for name in ("beta", "gone", "zeta"):
         service.create(acme.signed_in("bob"), name, f"{name}@example.com")
     service.delete_any(admin, "gone")
@@ -300,8 +304,8 @@ def test_superusers_list_all_organizations_page_by_page(acme: House) -> None:
         service.listed(admin, "gone")
 
 
-def test_superusers_end_the_organizations_of_others_and_nobody_else_does(acme: House) -> None:
-    service = acme.services.organizations
+def test_superusers_end_the_organizations_of_others_and_nobody_else_does(acme: Backend) -> None:
+    service = acme.services.accounts.organizations
     service.create(acme.signed_in("bob"), "bobs")
 
     for step in (service.delete_any, service.listed, lambda actor, _: service.everywhere(actor, "", 5)):

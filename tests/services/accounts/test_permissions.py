@@ -13,7 +13,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.permissions import Permission
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_repository, a_team, an_organization, an_organization_s_repository
 from tests.support.crashes import Crash, crash_before, meanwhile
 from tests.support.rows import events, rows_like
@@ -23,24 +23,24 @@ USER, TEAM = "user", "team"
 
 
 @pytest.fixture
-def acme(house: House) -> House:
-    an_organization(house)
-    an_organization_s_repository(house)
+def acme(backend: Backend) -> Backend:
+    an_organization(backend)
+    an_organization_s_repository(backend)
     for name in ("bob", "carol"):
-        house.user(name)
-    return house
+        backend.user(name)
+    return backend
 
 
-def give(house: House, holder: str, role: Role, kind: str = USER, name: RepositoryName = APP) -> Permission:
-    return house.services.permissions.put(house.signed_in("admin"), name, kind, holder, role)
+def give(backend: Backend, holder: str, role: Role, kind: str = USER, name: RepositoryName = APP) -> Permission:
+    return backend.services.accounts.permissions.put(backend.signed_in("admin"), name, kind, holder, role)
 
 
-def actions(house: House, who: str) -> frozenset[str]:
-    return house.actor(who, "acme/app", actions="*").grants["acme/app"].actions
+def actions(backend: Backend, who: str) -> frozenset[str]:
+    return backend.actor(who, "acme/app", actions="*").grants["acme/app"].actions
 
 
-def test_a_role_is_given_changed_and_taken_back(acme: House) -> None:
-    service, admin = acme.services.permissions, acme.signed_in("admin")
+def test_a_role_is_given_changed_and_taken_back(acme: Backend) -> None:
+    service, admin = acme.services.accounts.permissions, acme.signed_in("admin")
 
     assert give(acme, "bob", Role.READ) == Permission("bob", "user", Role.READ, is_member=False)
     assert actions(acme, "bob") == Role.READ.actions
@@ -53,19 +53,19 @@ def test_a_role_is_given_changed_and_taken_back(acme: House) -> None:
     assert '"username":"bob","namespace":"acme","repo":"app","role":"write"' in events(acme, "change")[0]["metadata"]
 
 
-def test_a_push_under_way_ends_with_the_role(acme: House) -> None:
+def test_a_push_under_way_ends_with_the_role(acme: Backend) -> None:
     give(acme, "bob", Role.WRITE)
     early = acme.actor("bob", "acme/app")
 
-    acme.services.permissions.remove(acme.signed_in("admin"), APP, USER, "bob")
+    acme.services.accounts.permissions.remove(acme.signed_in("admin"), APP, USER, "bob")
 
     with pytest.raises((Denied, NameUnknown)):
-        acme.services.uploads.push(early, APP, Digest.of(b"1"), b"1")
+        acme.services.registry.uploads.push(early, APP, Digest.of(b"1"), b"1")
 
 
-def test_all_roles_are_listed_by_name_users_and_robots_apart_from_teams(acme: House) -> None:
-    admin, service = acme.signed_in("admin"), acme.services.permissions
-    acme.services.robots.create(admin, RobotName.parse("acme+ci"))
+def test_all_roles_are_listed_by_name_users_and_robots_apart_from_teams(acme: Backend) -> None:
+    admin, service = acme.signed_in("admin"), acme.services.accounts.permissions
+    acme.services.accounts.robots.create(admin, RobotName.parse("acme+ci"))
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
     for holder, role in (("carol", Role.ADMIN), ("acme+ci", Role.WRITE), ("bob", Role.READ)):
         give(acme, holder, role)
@@ -81,16 +81,16 @@ def test_all_roles_are_listed_by_name_users_and_robots_apart_from_teams(acme: Ho
     assert service.get(admin, APP, TEAM, "devs") == Permission("devs", "team", Role.WRITE)
 
 
-def test_a_user_s_repository_knows_no_membership(acme: House) -> None:
+def test_a_user_s_repository_knows_no_membership(acme: Backend) -> None:
     a_repository(acme)
 
     assert give(acme, "bob", Role.READ, name=OWN).is_member is None
-    (listed,) = acme.services.permissions.of_repository(acme.signed_in("admin"), OWN, USER)
+    (listed,) = acme.services.accounts.permissions.of_repository(acme.signed_in("admin"), OWN, USER)
     assert listed.is_member is None
 
 
-def test_what_nobody_gave_is_told_in_quay_s_words(acme: House) -> None:
-    service, admin = acme.services.permissions, acme.signed_in("admin")
+def test_what_nobody_gave_is_told_in_quay_s_words(acme: Backend) -> None:
+    service, admin = acme.services.accounts.permissions, acme.signed_in("admin")
     a_team(acme, "devs", TeamRole.MEMBER)
 
     for step in (service.get, service.remove):
@@ -112,7 +112,7 @@ def test_what_nobody_gave_is_told_in_quay_s_words(acme: House) -> None:
         (TEAM, "bob", "No team bob in organization acme"),
     ],
 )
-def test_who_can_have_no_role_is_told_why(acme: House, kind: str, holder: str, why: str) -> None:
+def test_who_can_have_no_role_is_told_why(acme: Backend, kind: str, holder: str, why: str) -> None:
     acme.robot("bob+ci")
 
     with pytest.raises(FieldInvalid) as refused:
@@ -120,15 +120,15 @@ def test_who_can_have_no_role_is_told_why(acme: House, kind: str, holder: str, w
     assert str(refused.value) == why
 
 
-def test_the_owner_of_a_namespace_is_its_admin_and_nothing_less(acme: House) -> None:
+def test_the_owner_of_a_namespace_is_its_admin_and_nothing_less(acme: Backend) -> None:
     a_repository(acme)
 
     with pytest.raises(FieldInvalid, match="owner must always be admin"):
         give(acme, "admin", Role.READ, name=OWN)
 
 
-def test_roles_by_teams_and_by_oneself_are_told_together(acme: House) -> None:
-    service, admin = acme.services.permissions, acme.signed_in("admin")
+def test_roles_by_teams_and_by_oneself_are_told_together(acme: Backend) -> None:
+    service, admin = acme.services.accounts.permissions, acme.signed_in("admin")
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
     give(acme, "bob", Role.READ)
     give(acme, "devs", Role.WRITE, TEAM)
@@ -141,18 +141,20 @@ def test_roles_by_teams_and_by_oneself_are_told_together(acme: House) -> None:
             service.transitive(admin, APP, name)
 
 
-STEPS: dict[str, Callable[[House, Actor], object]] = {
-    "list": lambda house, actor: house.services.permissions.of_repository(actor, APP, USER),
-    "get": lambda house, actor: house.services.permissions.get(actor, APP, USER, "carol"),
-    "put": lambda house, actor: house.services.permissions.put(actor, APP, USER, "bob", Role.ADMIN),
-    "put a team": lambda house, actor: house.services.permissions.put(actor, APP, TEAM, "devs", Role.ADMIN),
-    "remove": lambda house, actor: house.services.permissions.remove(actor, APP, USER, "carol"),
-    "transitive": lambda house, actor: house.services.permissions.transitive(actor, APP, "carol"),
+STEPS: dict[str, Callable[[Backend, Actor], object]] = {
+    "list": lambda backend, actor: backend.services.accounts.permissions.of_repository(actor, APP, USER),
+    "get": lambda backend, actor: backend.services.accounts.permissions.get(actor, APP, USER, "carol"),
+    "put": lambda backend, actor: backend.services.accounts.permissions.put(actor, APP, USER, "bob", Role.ADMIN),
+    "put a team": lambda backend, actor: backend.services.accounts.permissions.put(
+        actor, APP, TEAM, "devs", Role.ADMIN
+    ),
+    "remove": lambda backend, actor: backend.services.accounts.permissions.remove(actor, APP, USER, "carol"),
+    "transitive": lambda backend, actor: backend.services.accounts.permissions.transitive(actor, APP, "carol"),
 }
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_repository_is_refused(acme: House, step: str) -> None:
+def test_who_does_not_administer_the_repository_is_refused(acme: Backend, step: str) -> None:
     a_team(acme, "devs", TeamRole.CREATOR, "bob")
     give(acme, "carol", Role.WRITE)
     before = rows_like(acme)
@@ -168,40 +170,40 @@ def test_who_does_not_administer_the_repository_is_refused(acme: House, step: st
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_repository_that_is_not_there_is_none_to_strangers_as_a_private_one_is(acme: House, step: str) -> None:
+def test_a_repository_that_is_not_there_is_none_to_strangers_as_a_private_one_is(acme: Backend, step: str) -> None:
     stranger = acme.signed_in("bob")
 
     with pytest.raises(Denied) as private:
         STEPS[step](acme, stranger)
-    acme.services.organizations.delete(acme.signed_in("admin"), "acme")
+    acme.services.accounts.organizations.delete(acme.signed_in("admin"), "acme")
     with pytest.raises(Denied) as gone:
         STEPS[step](acme, stranger)
     assert str(private.value) == str(gone.value)
 
 
-def test_a_robot_made_again_and_a_team_made_again_inherit_nothing(acme: House) -> None:
+def test_a_robot_made_again_and_a_team_made_again_inherit_nothing(acme: Backend) -> None:
     admin, robot = acme.signed_in("admin"), RobotName.parse("acme+ci")
-    acme.services.robots.create(admin, robot)
+    acme.services.accounts.robots.create(admin, robot)
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
     give(acme, "acme+ci", Role.WRITE)
     give(acme, "devs", Role.WRITE, TEAM)
 
-    acme.services.robots.delete(admin, robot)
-    acme.services.teams.remove(admin, "acme", "devs")
-    acme.services.robots.create(admin, robot)
+    acme.services.accounts.robots.delete(admin, robot)
+    acme.services.accounts.teams.remove(admin, "acme", "devs")
+    acme.services.accounts.robots.create(admin, robot)
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
 
-    service = acme.services.permissions
+    service = acme.services.accounts.permissions
     assert service.of_repository(admin, APP, USER) == service.of_repository(admin, APP, TEAM) == []
     assert actions(acme, "bob") == frozenset()
 
 
 @pytest.mark.parametrize("number", range(1, 12))
-def test_a_holder_deleted_under_way_is_given_nothing(acme: House, number: int) -> None:
-    acme.services.robots.create(acme.signed_in("admin"), RobotName.parse("acme+ci"))
+def test_a_holder_deleted_under_way_is_given_nothing(acme: Backend, number: int) -> None:
+    acme.services.accounts.robots.create(acme.signed_in("admin"), RobotName.parse("acme+ci"))
 
     def delete() -> None:
-        acme.services.robots.delete(acme.signed_in("admin"), RobotName.parse("acme+ci"))
+        acme.services.accounts.robots.delete(acme.signed_in("admin"), RobotName.parse("acme+ci"))
 
     with meanwhile(acme, number, delete) as done, suppress(FieldInvalid):
         give(acme, "acme+ci", Role.READ)
@@ -211,11 +213,13 @@ def test_a_holder_deleted_under_way_is_given_nothing(acme: House, number: int) -
 
 
 @pytest.mark.parametrize("number", range(1, 12))
-def test_a_team_deleted_under_way_is_given_nothing(acme: House, number: int) -> None:
+def test_a_team_deleted_under_way_is_given_nothing(acme: Backend, number: int) -> None:
     a_team(acme, "devs", TeamRole.MEMBER)
 
     with (
-        meanwhile(acme, number, lambda: acme.services.teams.remove(acme.signed_in("admin"), "acme", "devs")) as done,
+        meanwhile(
+            acme, number, lambda: acme.services.accounts.teams.remove(acme.signed_in("admin"), "acme", "devs")
+        ) as done,
         suppress(FieldInvalid),
     ):
         give(acme, "devs", Role.READ, TEAM)
@@ -225,14 +229,14 @@ def test_a_team_deleted_under_way_is_given_nothing(acme: House, number: int) -> 
 
 
 @pytest.mark.parametrize(("kind", "holder"), [(USER, "bob"), (TEAM, "devs")])
-def test_a_crash_leaves_both_sides_of_a_role_or_none(acme: House, kind: str, holder: str) -> None:
+def test_a_crash_leaves_both_sides_of_a_role_or_none(acme: Backend, kind: str, holder: str) -> None:
     a_team(acme, "devs", TeamRole.MEMBER)
     for number in range(1, 30):
         try:
             with crash_before(acme, number):
                 give(acme, holder, Role.READ, kind)
                 give(acme, holder, Role.WRITE, kind)
-                acme.services.permissions.remove(acme.signed_in("admin"), APP, kind, holder)
+                acme.services.accounts.permissions.remove(acme.signed_in("admin"), APP, kind, holder)
             break
         except Crash:
             given = [row["role"] for row in rows_like(acme, "R#", "PERM#")]

@@ -15,7 +15,7 @@ from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.prototypes import MOST, NewPrototype, Prototype, PrototypeParty
 from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.table import Transaction
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_team, an_organization
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import events, rows_like
@@ -24,35 +24,35 @@ BOB = NewPrototype(Role.READ, "user", "bob")
 
 
 @pytest.fixture
-def acme(house: House) -> House:
-    an_organization(house)
+def acme(backend: Backend) -> Backend:
+    an_organization(backend)
     for name in ("bob", "carol"):
-        house.user(name)
-    a_team(house, "devs", TeamRole.MEMBER, "carol")
-    house.services.robots.create(house.signed_in("admin"), RobotName.parse("acme+ci"))
-    return house
+        backend.user(name)
+    a_team(backend, "devs", TeamRole.MEMBER, "carol")
+    backend.services.accounts.robots.create(backend.signed_in("admin"), RobotName.parse("acme+ci"))
+    return backend
 
 
-def created(house: House, wish: NewPrototype) -> Prototype:
-    return house.services.prototypes.create(house.signed_in("admin"), "acme", wish)
+def created(backend: Backend, wish: NewPrototype) -> Prototype:
+    return backend.services.accounts.prototypes.create(backend.signed_in("admin"), "acme", wish)
 
 
-def given(house: House, maker: str = "admin") -> dict[str, str]:
+def given(backend: Backend, maker: str = "admin") -> dict[str, str]:
     """The roles on a repository that somebody makes, by their holders, without the maker's own."""
-    namespace_id, account = house.services._accounts.find("acme").id, house.account(maker)
+    namespace_id, account = backend.services.stores.accounts.find("acme").id, backend.account(maker)
     repository = Repository(ulid(), namespace_id, RepositoryName.parse("acme/app"))
-    transaction, store = Transaction(), house.services._permissions
+    transaction, store = Transaction(), backend.services.stores.permissions
     own = RoleHolder(account.id, maker, "user")
     store.put(transaction, (namespace_id, repository.id), own, Role.ADMIN, is_new=True)
-    house.services.prototypes.apply(transaction, repository, account.id)
+    backend.services.accounts.prototypes.apply(transaction, repository, account.id)
     transaction.commit()
-    rows = rows_like(house, f"R#{repository.id}", "PERM#")
-    assert len(rows_like(house, "", f"GRANT#{namespace_id}#{repository.id}")) == len(rows)
+    rows = rows_like(backend, f"R#{repository.id}", "PERM#")
+    assert len(rows_like(backend, "", f"GRANT#{namespace_id}#{repository.id}")) == len(rows)
     return {row["name"]: row["role"] for row in rows if row["name"] != maker}
 
 
-def test_one_is_made_listed_changed_and_removed(acme: House) -> None:
-    service, admin = acme.services.prototypes, acme.signed_in("admin")
+def test_one_is_made_listed_changed_and_removed(acme: Backend) -> None:
+    service, admin = acme.services.accounts.prototypes, acme.signed_in("admin")
 
     made = created(acme, BOB)
     assert made == Prototype(made.uuid, Role.READ, PrototypeParty("bob", "user", is_member=False), None)
@@ -88,7 +88,7 @@ def test_one_is_made_listed_changed_and_removed(acme: House) -> None:
         (replace(BOB, delegate="bob+ci"), "Cannot add robot bob+ci under namespace acme"),
     ],
 )
-def test_who_can_be_given_nothing_is_told_why(acme: House, wish: NewPrototype, why: str) -> None:
+def test_who_can_be_given_nothing_is_told_why(acme: Backend, wish: NewPrototype, why: str) -> None:
     acme.robot("bob+ci")
 
     with pytest.raises(FieldInvalid) as refused:
@@ -96,7 +96,7 @@ def test_who_can_be_given_nothing_is_told_why(acme: House, wish: NewPrototype, w
     assert str(refused.value) == why
 
 
-def test_new_repositories_have_what_was_wanted(acme: House) -> None:
+def test_new_repositories_have_what_was_wanted(acme: Backend) -> None:
     created(acme, BOB)
     created(acme, NewPrototype(Role.WRITE, "team", "devs"))
     created(acme, NewPrototype(Role.ADMIN, "user", "acme+ci", "carol"))
@@ -105,7 +105,7 @@ def test_new_repositories_have_what_was_wanted(acme: House) -> None:
     assert given(acme, "carol") == {"bob": "read", "devs": "write", "acme+ci": "admin"}
 
 
-def test_a_rule_for_the_maker_beats_one_for_all_and_of_equals_the_greater_counts(acme: House) -> None:
+def test_a_rule_for_the_maker_beats_one_for_all_and_of_equals_the_greater_counts(acme: Backend) -> None:
     created(acme, replace(BOB, role=Role.ADMIN))
     created(acme, replace(BOB, role=Role.READ, maker="carol"))
     created(acme, replace(BOB, role=Role.WRITE, maker="carol"))
@@ -113,38 +113,38 @@ def test_a_rule_for_the_maker_beats_one_for_all_and_of_equals_the_greater_counts
     assert (given(acme), given(acme, "carol")) == ({"bob": "admin"}, {"bob": "write"})
 
 
-def test_the_maker_who_has_more_gets_nothing_by_a_rule(acme: House) -> None:
+def test_the_maker_who_has_more_gets_nothing_by_a_rule(acme: Backend) -> None:
     created(acme, BOB)
 
     assert given(acme, "bob") == {}
 
 
-def test_who_is_gone_is_given_nothing_and_a_successor_of_the_name_neither(acme: House) -> None:
+def test_who_is_gone_is_given_nothing_and_a_successor_of_the_name_neither(acme: Backend) -> None:
     admin, robot = acme.signed_in("admin"), RobotName.parse("acme+ci")
     created(acme, NewPrototype(Role.WRITE, "team", "devs"))
     created(acme, NewPrototype(Role.WRITE, "user", "acme+ci"))
-    acme.services.teams.remove(admin, "acme", "devs")
-    acme.services.robots.delete(admin, robot)
+    acme.services.accounts.teams.remove(admin, "acme", "devs")
+    acme.services.accounts.robots.delete(admin, robot)
     a_team(acme, "devs", TeamRole.MEMBER)
-    acme.services.robots.create(admin, robot)
+    acme.services.accounts.robots.create(admin, robot)
 
     assert given(acme) == {}
-    assert acme.services.prototypes.of_organization(admin, "acme") == []
+    assert acme.services.accounts.prototypes.of_organization(admin, "acme") == []
 
 
-def test_a_user_s_own_namespace_has_none(acme: House) -> None:
+def test_a_user_s_own_namespace_has_none(acme: Backend) -> None:
     created(acme, BOB)
     transaction = Transaction()
     own = Repository(ulid(), acme.account("carol").id, RepositoryName.parse("carol/app"))
 
-    acme.services.prototypes.apply(transaction, own, acme.account("carol").id)
+    acme.services.accounts.prototypes.apply(transaction, own, acme.account("carol").id)
 
     assert rows_like(acme, f"R#{own.id}") == []
 
 
-def test_as_many_as_fit_one_transaction_are_taken(acme: House) -> None:
+def test_as_many_as_fit_one_transaction_are_taken(acme: Backend) -> None:
     for number in range(MOST):
-        acme.services.robots.create(acme.signed_in("admin"), RobotName.parse(f"acme+r{number}"))
+        acme.services.accounts.robots.create(acme.signed_in("admin"), RobotName.parse(f"acme+r{number}"))
         created(acme, NewPrototype(Role.WRITE, "user", f"acme+r{number}"))
 
     with pytest.raises(FieldInvalid, match="at most"):
@@ -154,16 +154,16 @@ def test_as_many_as_fit_one_transaction_are_taken(acme: House) -> None:
     assert acme.calls.take().count("Query") <= 2
 
 
-STEPS: dict[str, Callable[[House, Actor], object]] = {
-    "list": lambda house, actor: house.services.prototypes.of_organization(actor, "acme"),
-    "create": lambda house, actor: house.services.prototypes.create(actor, "acme", BOB),
-    "change": lambda house, actor: house.services.prototypes.change(actor, "acme", "x", Role.READ),
-    "delete": lambda house, actor: house.services.prototypes.delete(actor, "acme", "x"),
+STEPS: dict[str, Callable[[Backend, Actor], object]] = {
+    "list": lambda backend, actor: backend.services.accounts.prototypes.of_organization(actor, "acme"),
+    "create": lambda backend, actor: backend.services.accounts.prototypes.create(actor, "acme", BOB),
+    "change": lambda backend, actor: backend.services.accounts.prototypes.change(actor, "acme", "x", Role.READ),
+    "delete": lambda backend, actor: backend.services.accounts.prototypes.delete(actor, "acme", "x"),
 }
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_organization_is_refused(acme: House, step: str) -> None:
+def test_who_does_not_administer_the_organization_is_refused(acme: Backend, step: str) -> None:
     for name in ("bob", "carol"):
         with pytest.raises(Denied):
             STEPS[step](acme, acme.signed_in(name))
@@ -173,7 +173,7 @@ def test_who_does_not_administer_the_organization_is_refused(acme: House, step: 
         STEPS[step](acme, ANONYMOUS)
 
 
-def test_a_crash_leaves_a_whole_one_or_none(acme: House) -> None:
+def test_a_crash_leaves_a_whole_one_or_none(acme: Backend) -> None:
     for number in range(1, 30):
         before = len(rows_like(acme, "N#", "PROTOTYPE#"))
         try:

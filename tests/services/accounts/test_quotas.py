@@ -25,7 +25,7 @@ from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit, check_r
 from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.accounts.quotas import linked_bytes
 from chalicelib.storage.timers import TimerStore
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import (
     a_bare_push,
     a_blob,
@@ -46,9 +46,9 @@ BASE = RepositoryName.parse("bob/base")
 ADMINS = QuotaHolder("admin", AccountKind.USER, by_superuser=True)
 
 
-def give(house: House, number: int, *limits: tuple[str, int], holder: QuotaHolder = ADMINS) -> int:
+def give(backend: Backend, number: int, *limits: tuple[str, int], holder: QuotaHolder = ADMINS) -> int:
     """Gives a quota of so many bytes with limits; gives its id."""
-    quotas, actor = house.services.quotas, house.signed_in("admin")
+    quotas, actor = backend.services.accounts.quotas, backend.signed_in("admin")
     quotas.create(actor, holder, QuotaLimit(number))
     quota = quotas.of(actor, holder)
     assert quota is not None
@@ -57,10 +57,10 @@ def give(house: House, number: int, *limits: tuple[str, int], holder: QuotaHolde
     return quota.id
 
 
-def test_a_quota_is_given_changed_and_taken_away_and_all_of_it_is_recorded(house: House) -> None:
-    an_organization(house)
-    quotas, actor = house.services.quotas, house.signed_in("admin")
-    identifier = give(house, 2_000_000, ("Warning", 80), holder=GIVEN)
+def test_a_quota_is_given_changed_and_taken_away_and_all_of_it_is_recorded(backend: Backend) -> None:
+    an_organization(backend)
+    quotas, actor = backend.services.accounts.quotas, backend.signed_in("admin")
+    identifier = give(backend, 2_000_000, ("Warning", 80), holder=GIVEN)
 
     assert quotas.change(actor, GIVEN, identifier, QuotaLimit(limit="5 MiB")).limit_bytes == 5 * 1024**2
     (limit,) = quotas.get(actor, ACME, identifier).limits
@@ -70,35 +70,35 @@ def test_a_quota_is_given_changed_and_taken_away_and_all_of_it_is_recorded(house
     quotas.delete(actor, GIVEN, identifier)
 
     assert quotas.of(actor, ACME) is None
-    assert [event["kind"].removeprefix("org_") for event in events(house, "org_")] == [
+    assert [event["kind"].removeprefix("org_") for event in events(backend, "org_")] == [
         "create_quota", "create_quota_limit", "change_quota", "change_quota_limit", "change_quota_limit",
         "delete_quota_limit", "delete_quota",
     ]  # fmt: skip
 
 
-def test_a_namespace_has_one_quota(house: House) -> None:
-    give(house, 10)
+def test_a_namespace_has_one_quota(backend: Backend) -> None:
+    give(backend, 10)
 
     with pytest.raises(AlreadyThere, match="already exists"):
-        give(house, 20)
+        give(backend, 20)
 
 
-def test_of_two_who_give_one_at_once_one_does(house: House) -> None:
+def test_of_two_who_give_one_at_once_one_does(backend: Backend) -> None:
     def attempt(number: int) -> bool:
         try:
-            house.services.quotas.create(house.signed_in("admin"), ADMINS, QuotaLimit(number))
+            backend.services.accounts.quotas.create(backend.signed_in("admin"), ADMINS, QuotaLimit(number))
         except AlreadyThere:
             return False
         return True
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(attempt, range(4))) == [False, False, False, True]
-    assert len(events(house, "org_create_quota")) == 1
+    assert len(events(backend, "org_create_quota")) == 1
 
 
-def test_a_crash_leaves_a_quota_whole(house: House) -> None:
+def test_a_crash_leaves_a_quota_whole(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
-        quotas, actor = house.services.quotas, house.signed_in("admin")
+        quotas, actor = backend.services.accounts.quotas, backend.signed_in("admin")
         quota = quotas.of(actor, ADMINS)
         if quota is None:
             quotas.create(actor, ADMINS, QuotaLimit(number))
@@ -106,14 +106,14 @@ def test_a_crash_leaves_a_quota_whole(house: House) -> None:
         assert quota is not None
         return lambda: quotas.change(actor, ADMINS, quota.id, QuotaLimit(number + 100))
 
-    crash_everywhere(house, prepare)
+    crash_everywhere(backend, prepare)
 
 
-def test_members_read_superusers_give_and_nobody_else_does_either(house: House) -> None:
-    an_organization(house, owner=house.user("alice").name)
-    house.user("bob")
-    identifier = give(house, 10, ("Warning", 50), holder=GIVEN)
-    quotas, alice = house.services.quotas, house.signed_in("alice")
+def test_members_read_superusers_give_and_nobody_else_does_either(backend: Backend) -> None:
+    an_organization(backend, owner=backend.user("alice").name)
+    backend.user("bob")
+    identifier = give(backend, 10, ("Warning", 50), holder=GIVEN)
+    quotas, alice = backend.services.accounts.quotas, backend.signed_in("alice")
     (limit,) = quotas.get(alice, ACME, identifier).limits
 
     def writes(actor: Actor, holder: QuotaHolder) -> list[Callable[[], object]]:
@@ -128,28 +128,28 @@ def test_members_read_superusers_give_and_nobody_else_does_either(house: House) 
 
     refused: list[tuple[Callable[[], object], type[RegistryError]]] = []
     for name in ("alice", "bob"):
-        actor = house.signed_in(name)
+        actor = backend.signed_in(name)
         refused += [(write, Denied) for holder in (ACME, GIVEN) for write in writes(actor, holder)]
-    refused += [(write, Denied) for write in writes(house.signed_in("admin"), ACME)]
+    refused += [(write, Denied) for write in writes(backend.signed_in("admin"), ACME)]
     refused += [(write, Unauthenticated) for write in writes(ANONYMOUS, GIVEN)]
-    refused += [(lambda: quotas.of(house.signed_in("bob"), ACME), Denied)]
+    refused += [(lambda: quotas.of(backend.signed_in("bob"), ACME), Denied)]
     refused += [(lambda: quotas.of(alice, GIVEN), Denied)]
     refused += [(lambda holder=holder: quotas.of(ANONYMOUS, holder), Unauthenticated) for holder in (ACME, MINE, GIVEN)]
     for ask, kind in refused:
         with pytest.raises(kind):
             ask()
-    assert quotas.get(house.signed_in("admin"), ACME, identifier).limits == (limit,)
+    assert quotas.get(backend.signed_in("admin"), ACME, identifier).limits == (limit,)
 
 
-def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_house) -> None:
-    house = new_house(superusers_full_access=True)
-    an_organization(house, owner=house.user("alice").name)
-    quotas = house.services.quotas
-    quotas.create(house.signed_in("admin"), ACME, QuotaLimit(10))
+def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_backend) -> None:
+    backend = new_backend(superusers_full_access=True)
+    an_organization(backend, owner=backend.user("alice").name)
+    quotas = backend.services.accounts.quotas
+    quotas.create(backend.signed_in("admin"), ACME, QuotaLimit(10))
 
-    assert quotas.of(house.signed_in("alice"), ACME) is not None
+    assert quotas.of(backend.signed_in("alice"), ACME) is not None
     with pytest.raises(Denied):
-        quotas.create(house.signed_in("alice"), ACME, QuotaLimit(10))
+        quotas.create(backend.signed_in("alice"), ACME, QuotaLimit(10))
 
 
 @pytest.mark.parametrize(
@@ -163,9 +163,9 @@ def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_h
         (ADMINS, 1),
     ],
 )
-def test_what_is_not_there_is_told(house: House, holder: QuotaHolder, identifier: int | None) -> None:
-    an_organization(house)
-    quotas, actor = house.services.quotas, house.signed_in("admin")
+def test_what_is_not_there_is_told(backend: Backend, holder: QuotaHolder, identifier: int | None) -> None:
+    an_organization(backend)
+    quotas, actor = backend.services.accounts.quotas, backend.signed_in("admin")
 
     with pytest.raises(ResourceUnknown):
         quotas.get(actor, holder, identifier or 1)
@@ -174,158 +174,164 @@ def test_what_is_not_there_is_told(house: House, holder: QuotaHolder, identifier
             quotas.change(actor, holder, identifier or 1, QuotaLimit(1))
 
 
-def test_bytes_that_cannot_be_are_refused(house: House) -> None:
+def test_bytes_that_cannot_be_are_refused(backend: Backend) -> None:
     with pytest.raises(FieldInvalid):
-        give(house, -1)
+        give(backend, -1)
 
 
 # Each way in brings a blob of 64 bytes into admin/app.
-def by_push(house: House) -> None:
-    a_blob(house)
+def by_push(backend: Backend) -> None:
+    a_blob(backend)
 
 
-def by_chunks(house: House) -> None:
-    actor, uploads, content = someone(house, "admin", "admin/app"), house.services.uploads, b"x" * 64
-    _, name = house.owner()
+def by_chunks(backend: Backend) -> None:
+    actor, uploads, content = someone(backend, "admin", "admin/app"), backend.services.registry.uploads, b"x" * 64
+    _, name = backend.owner()
     progress = uploads.append(actor, name, uploads.begin(actor, name).token, content, None)
     uploads.close(actor, name, progress.token, Digest.of(content), b"", None)
 
 
-def by_one_put(house: House) -> None:
-    actor, uploads, content = someone(house, "admin", "admin/app"), house.services.uploads, b"y" * 64
-    _, name = house.owner()
+def by_one_put(backend: Backend) -> None:
+    actor, uploads, content = someone(backend, "admin", "admin/app"), backend.services.registry.uploads, b"y" * 64
+    _, name = backend.owner()
     uploads.close(actor, name, uploads.begin(actor, name).token, Digest.of(content), content, None)
 
 
-def by_mount(house: House) -> None:
-    digest = a_blob(house, b"z" * 64, str(BASE))
-    a_granted(house, "admin", Role.READ, str(BASE))
-    target = house.services.repositories.for_push(someone(house, "admin", "admin/app"), house.owner()[1])
-    assert house.services.blobs.mount(someone(house, "admin", "admin/app", str(BASE)), target, digest, BASE)
+def by_mount(backend: Backend) -> None:
+    digest = a_blob(backend, b"z" * 64, str(BASE))
+    a_granted(backend, "admin", Role.READ, str(BASE))
+    target = backend.services.registry.repositories.for_push(someone(backend, "admin", "admin/app"), backend.owner()[1])
+    assert backend.services.registry.blobs.mount(
+        someone(backend, "admin", "admin/app", str(BASE)), target, digest, BASE
+    )
 
 
-def by_adoption(house: House) -> None:
+def by_adoption(backend: Backend) -> None:
     content = b"w" * 64
-    at_the_edge(house, content)
-    actor, name = house.owner()
-    house.services.blobs.find(actor, name, Digest.of(content))
+    at_the_edge(backend, content)
+    actor, name = backend.owner()
+    backend.services.registry.blobs.find(actor, name, Digest.of(content))
 
 
 WAYS = [by_push, by_chunks, by_one_put, by_mount, by_adoption]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_in_is_refused_above_the_limit_and_open_up_to_it(house: House, way: Callable[[House], None]) -> None:
-    house.user("bob")
-    a_blob(house, b"first" * 8)
-    identifier = give(house, 206, ("Reject", 50), ("Warning", 10))
+def test_every_way_in_is_refused_above_the_limit_and_open_up_to_it(
+    backend: Backend, way: Callable[[Backend], None]
+) -> None:
+    backend.user("bob")
+    a_blob(backend, b"first" * 8)
+    identifier = give(backend, 206, ("Reject", 50), ("Warning", 10))
     with pytest.raises(QuotaExceeded) as raised:
-        way(house)
+        way(backend)
     assert (raised.value.namespace, raised.value.limit_bytes) == ("admin", 103)
 
-    house.services.quotas.change(house.signed_in("admin"), ADMINS, identifier, QuotaLimit(208))
-    way(house)
+    backend.services.accounts.quotas.change(backend.signed_in("admin"), ADMINS, identifier, QuotaLimit(208))
+    way(backend)
     with pytest.raises(QuotaExceeded):
-        a_blob(house, b"1")
+        a_blob(backend, b"1")
 
 
-def test_what_is_there_may_come_again(house: House) -> None:
+def test_what_is_there_may_come_again(backend: Backend) -> None:
     content = b"first" * 8
-    a_blob(house, content)
-    give(house, 41, ("Reject", 100))
+    a_blob(backend, content)
+    give(backend, 41, ("Reject", 100))
 
-    a_blob(house, content)
+    a_blob(backend, content)
     with pytest.raises(QuotaExceeded):
-        a_blob(house, content, "admin/other")
+        a_blob(backend, content, "admin/other")
 
 
-def test_a_manifest_is_refused_once_the_namespace_is_above_its_limit(house: House) -> None:
-    manifest = a_push(house, "v1")
-    identifier = give(house, 10, ("Reject", 100))
+def test_a_manifest_is_refused_once_the_namespace_is_above_its_limit(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    identifier = give(backend, 10, ("Reject", 100))
     with pytest.raises(QuotaExceeded):
-        a_bare_push(house, manifest, "v2")
+        a_bare_push(backend, manifest, "v2")
     with pytest.raises(QuotaExceeded):
-        a_bare_push(house, a_manifest(), "v3")
+        a_bare_push(backend, a_manifest(), "v3")
 
-    house.services.quotas.change(house.signed_in("admin"), ADMINS, identifier, QuotaLimit(10_000))
-    a_bare_push(house, manifest, "v2")
-
-
-def test_a_quota_that_only_warns_refuses_nothing(house: House) -> None:
-    give(house, 0, ("Warning", 1))
-
-    a_push(house, "v1")
+    backend.services.accounts.quotas.change(backend.signed_in("admin"), ADMINS, identifier, QuotaLimit(10_000))
+    a_bare_push(backend, manifest, "v2")
 
 
-def test_a_quota_of_nothing_lets_nothing_in(house: House) -> None:
-    give(house, 0, ("Reject", 100))
+def test_a_quota_that_only_warns_refuses_nothing(backend: Backend) -> None:
+    give(backend, 0, ("Warning", 1))
+
+    a_push(backend, "v1")
+
+
+def test_a_quota_of_nothing_lets_nothing_in(backend: Backend) -> None:
+    give(backend, 0, ("Reject", 100))
 
     with pytest.raises(QuotaExceeded):
-        a_blob(house)
-    a_bare_push(house, a_manifest(), "empty")
+        a_blob(backend)
+    a_bare_push(backend, a_manifest(), "empty")
 
 
 @pytest.mark.parametrize("limit", ["Warning", "Reject"])
-def test_a_push_reads_sizes_only_where_there_is_a_limit(house: House, limit: str) -> None:
-    name = house.owner()[1]
-    actor = someone(house, "admin", "admin/app")
-    house.services.repositories.for_push(actor, name)
-    actor = someone(house, "admin", "admin/app")
+def test_a_push_reads_sizes_only_where_there_is_a_limit(backend: Backend, limit: str) -> None:
+    name = backend.owner()[1]
+    actor = someone(backend, "admin", "admin/app")
+    backend.services.registry.repositories.for_push(actor, name)
+    actor = someone(backend, "admin", "admin/app")
 
     def calls() -> list[str]:
-        content = str(house.clock()).encode()
-        house.calls.take()
-        house.services.uploads.push(actor, name, Digest.of(content), content)
-        return house.calls.take()
+        content = str(backend.clock()).encode()
+        backend.calls.take()
+        backend.services.registry.uploads.push(actor, name, Digest.of(content), content)
+        return backend.calls.take()
 
     without = calls()
-    identifier = give(house, 10**6)
+    identifier = give(backend, 10**6)
     assert calls() == without
-    house.services.quotas.add_limit(house.signed_in("admin"), ADMINS, identifier, limit, 100)
+    backend.services.accounts.quotas.add_limit(backend.signed_in("admin"), ADMINS, identifier, limit, 100)
     more = ["BatchGetItem", "GetItem"] if limit == "Reject" else ["BatchGetItem"]
     assert sorted(calls()) == sorted([*without, *more])
 
 
-def test_what_is_no_namespace_has_room(house: House) -> None:
-    house.calls.take()
+def test_what_is_no_namespace_has_room(backend: Backend) -> None:
+    backend.calls.take()
     check_room(None, 10, 0)
 
-    assert house.calls.take() == []
+    assert backend.calls.take() == []
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_two_that_come_at_once_to_the_last_place_do_not_both_get_in(house: House, way: Callable[[House], None]) -> None:
-    house.user("bob")
-    a_blob(house, b"first" * 8)
-    give(house, 40 + 64, ("Reject", 100))
+def test_two_that_come_at_once_to_the_last_place_do_not_both_get_in(
+    backend: Backend, way: Callable[[Backend], None]
+) -> None:
+    backend.user("bob")
+    a_blob(backend, b"first" * 8)
+    give(backend, 40 + 64, ("Reject", 100))
     overtook: list[bool] = []
 
     def called(*_: object, **call: object) -> None:
         """Before it is written, another push takes the room that it saw."""
-        if call.get("operation_name") == "TransactWriteItems" and not overtook and has_looked(house):
+        if call.get("operation_name") == "TransactWriteItems" and not overtook and has_looked(backend):
             overtook.append(True)
-            a_blob(house, b"the other " * 6, "admin/other")
+            a_blob(backend, b"the other " * 6, "admin/other")
 
-    house.calls.take()
-    with pytest.raises(QuotaExceeded), before_calls(house, called):
-        way(house)
+    backend.calls.take()
+    with pytest.raises(QuotaExceeded), before_calls(backend, called):
+        way(backend)
     assert overtook
-    assert linked_bytes(house.account("admin").id) == 40 + 60
+    assert linked_bytes(backend.account("admin").id) == 40 + 60
 
 
-def has_looked(house: House) -> bool:
+def has_looked(backend: Backend) -> bool:
     """Whether the room has been looked for: what is written next is the bytes."""
-    return "GetItem" in house.calls.names[-5:]
+    return "GetItem" in backend.calls.names[-5:]
 
 
-def test_many_at_once_fill_a_quota_to_its_last_byte_and_no_further(house: House) -> None:
-    give(house, 64 * 5, ("Reject", 100))
-    a_repository(house)
+def test_many_at_once_fill_a_quota_to_its_last_byte_and_no_further(backend: Backend) -> None:
+    give(backend, 64 * 5, ("Reject", 100))
+    a_repository(backend)
     refused: list[str] = []
 
     def push(number: int) -> None:
         try:
-            a_blob(house, bytes([number]) * 64)
+            a_blob(backend, bytes([number]) * 64)
         except QuotaExceeded as error:
             refused.append(str(error))
 
@@ -336,61 +342,61 @@ def test_many_at_once_fill_a_quota_to_its_last_byte_and_no_further(house: House)
         thread.join()
 
     assert len(refused) == 4
-    assert linked_bytes(house.account("admin").id) == 64 * 5
+    assert linked_bytes(backend.account("admin").id) == 64 * 5
 
 
-def warned(house: House) -> list[int]:
-    return [json.loads(row["metadata"])["threshold_percent"] for row in events(house, "quota_warning")]
+def warned(backend: Backend) -> list[int]:
+    return [json.loads(row["metadata"])["threshold_percent"] for row in events(backend, "quota_warning")]
 
 
-def tick(house: House, seconds: int = 61) -> None:
-    house.clock.ahead_s += seconds
-    Timers(TimerStore(), {QUOTA: house.services.quotas.warn}, house.clock).run(lambda: 60.0)
+def tick(backend: Backend, seconds: int = 61) -> None:
+    backend.clock.ahead_s += seconds
+    Timers(TimerStore(), {QUOTA: backend.services.accounts.quotas.warn}, backend.clock).run(lambda: 60.0)
 
 
-def test_a_limit_that_warns_is_recorded_once_when_it_is_passed_and_again_after_it_was_not(house: House) -> None:
-    give(house, 200, ("Warning", 50), ("Warning", 90))
-    repository = a_repository(house)
-    a_blob(house, b"a" * 64)
-    tick(house)
-    assert warned(house) == []
-    digest = a_blob(house, b"b" * 64)
-    tick(house)
-    a_blob(house, b"c")
-    tick(house)
-    assert warned(house) == [50]
-    a_blob(house, b"d" * 64)
-    tick(house)
-    assert sorted(warned(house)) == [50, 90]
+def test_a_limit_that_warns_is_recorded_once_when_it_is_passed_and_again_after_it_was_not(backend: Backend) -> None:
+    give(backend, 200, ("Warning", 50), ("Warning", 90))
+    repository = a_repository(backend)
+    a_blob(backend, b"a" * 64)
+    tick(backend)
+    assert warned(backend) == []
+    digest = a_blob(backend, b"b" * 64)
+    tick(backend)
+    a_blob(backend, b"c")
+    tick(backend)
+    assert warned(backend) == [50]
+    a_blob(backend, b"d" * 64)
+    tick(backend)
+    assert sorted(warned(backend)) == [50, 90]
 
     for name in (digest, Digest.of(b"d" * 64)):
         set_link_state(repository, name, ABSENT)
-    tick(house, 86_500)
-    a_blob(house, b"e" * 64)
-    tick(house)
-    assert sorted(warned(house)) == [50, 50, 90]
+    tick(backend, 86_500)
+    a_blob(backend, b"e" * 64)
+    tick(backend)
+    assert sorted(warned(backend)) == [50, 50, 90]
 
 
-def test_a_warning_that_dies_anywhere_is_recorded_once(house: House) -> None:
-    give(house, 100, ("Warning", 50))
-    a_blob(house, b"a" * 64)
+def test_a_warning_that_dies_anywhere_is_recorded_once(backend: Backend) -> None:
+    give(backend, 100, ("Warning", 50))
+    a_blob(backend, b"a" * 64)
     number = 0
     while True:
         number += 1
         try:
-            with crash_before(house, number):
-                house.services.quotas.warn(Due(QUOTA, house.account("admin").id, 0), lambda: True)
+            with crash_before(backend, number):
+                backend.services.accounts.quotas.warn(Due(QUOTA, backend.account("admin").id, 0), lambda: True)
             break
         except Crash:
             continue
-    assert warned(house) == [50]
+    assert warned(backend) == [50]
 
 
-def test_a_namespace_without_a_quota_any_more_is_no_longer_looked_at(house: House) -> None:
-    identifier = give(house, 100, ("Warning", 50))
-    a_blob(house, b"a" * 64)
-    house.services.quotas.delete(house.signed_in("admin"), ADMINS, identifier)
-    tick(house)
+def test_a_namespace_without_a_quota_any_more_is_no_longer_looked_at(backend: Backend) -> None:
+    identifier = give(backend, 100, ("Warning", 50))
+    a_blob(backend, b"a" * 64)
+    backend.services.accounts.quotas.delete(backend.signed_in("admin"), ADMINS, identifier)
+    tick(backend)
 
-    assert warned(house) == []
-    assert rows_like(house, "TIMER#quota") == []
+    assert warned(backend) == []
+    assert rows_like(backend, "TIMER#quota") == []

@@ -5,16 +5,15 @@ import pytest
 from chalicelib.domain.errors import Denied, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.services.accounts.registry_size import LONGEST_S, RegistrySize, RegistrySizes
-from chalicelib.storage.accounts.registry_size import RegistrySizeStore
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_blob, an_organization
 
 
-def test_bytes_of_users_and_organizations_are_counted_when_somebody_asks(house: House) -> None:
-    an_organization(house, "acme")
+def test_bytes_of_users_and_organizations_are_counted_when_somebody_asks(backend: Backend) -> None:
+    an_organization(backend, "acme")
     for repository in ("admin/app", "admin/other"):
-        a_blob(house, b"x" * 100, repository)
-    admin, sizes = house.signed_in("admin"), house.services.registry_sizes
+        a_blob(backend, b"x" * 100, repository)
+    admin, sizes = backend.signed_in("admin"), backend.services.accounts.registry_sizes
     assert sizes.last(admin) == RegistrySize(0, None, is_running=False)
 
     counted = sizes.count(admin)
@@ -25,13 +24,11 @@ def test_bytes_of_users_and_organizations_are_counted_when_somebody_asks(house: 
     assert sizes.count(admin).bytes == 200
 
 
-def test_a_long_count_goes_on_where_it_stopped(house: House) -> None:
-    a_blob(house, b"x" * 100)
+def test_a_long_count_goes_on_where_it_stopped(backend: Backend) -> None:
+    a_blob(backend, b"x" * 100)
     moments = iter(range(0, 1000, int(LONGEST_S)))
-    slow = RegistrySizes(
-        house.services.access, RegistrySizeStore(house.services._accounts), lambda: float(next(moments))
-    )
-    admin = house.signed_in("admin")
+    slow = RegistrySizes(backend.services.security.access, backend.stores_at(lambda: float(next(moments))))
+    admin = backend.signed_in("admin")
 
     turns = [slow.count(admin)]
     while turns[-1].is_running:
@@ -41,10 +38,10 @@ def test_a_long_count_goes_on_where_it_stopped(house: House) -> None:
     assert [turn.bytes for turn in turns] == [0] * (len(turns) - 1) + [100]
 
 
-def test_nobody_else_counts(house: House) -> None:
-    house.user("bob")
-    for actor, refusal in ((ANONYMOUS, Unauthenticated), (house.signed_in("bob"), Denied)):
+def test_nobody_else_counts(backend: Backend) -> None:
+    backend.user("bob")
+    for actor, refusal in ((ANONYMOUS, Unauthenticated), (backend.signed_in("bob"), Denied)):
         with pytest.raises(refusal):
-            house.services.registry_sizes.count(actor)
+            backend.services.accounts.registry_sizes.count(actor)
         with pytest.raises(refusal):
-            house.services.registry_sizes.last(actor)
+            backend.services.accounts.registry_sizes.last(actor)

@@ -14,71 +14,71 @@ from chalicelib.domain.permissions import ANONYMOUS, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import RENAME, SETTLED_S, Due, Later
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_team, an_organization, an_organization_s_repository
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import due_at, events, rows_like
 
 
 @pytest.fixture
-def acme(house: House) -> House:
-    house.user("bob")
-    an_organization(house, owner="bob")
-    return house
+def acme(backend: Backend) -> Backend:
+    backend.user("bob")
+    an_organization(backend, owner="bob")
+    return backend
 
 
-def rename(house: House, name: str = "acme", wanted: str = "other") -> None:
-    house.services.renames.rename(house.signed_in("admin"), name, wanted)
+def rename(backend: Backend, name: str = "acme", wanted: str = "other") -> None:
+    backend.services.accounts.renames.rename(backend.signed_in("admin"), name, wanted)
 
 
-def id_of(house: House, name: str = "acme") -> str:
-    return house.services._accounts.find(name).id
+def id_of(backend: Backend, name: str = "acme") -> str:
+    return backend.services.stores.accounts.find(name).id
 
 
-def walk(house: House, identifier: str, has_time: Callable[[], bool] = lambda: True) -> Later | None:
+def walk(backend: Backend, identifier: str, has_time: Callable[[], bool] = lambda: True) -> Later | None:
     """Walks until nothing is left to do at this moment."""
     place = ""
     while True:
-        later = house.services.renames.work(Due(RENAME, identifier, 0, place), has_time)
-        if later is None or later.at > house.clock() + 1:
+        later = backend.services.accounts.renames.work(Due(RENAME, identifier, 0, place), has_time)
+        if later is None or later.at > backend.clock() + 1:
             return later
         place = later.place
 
 
-def settle(house: House) -> None:
-    house.clock.ahead_s += house.settings.token_s + SETTLED_S + 1
+def settle(backend: Backend) -> None:
+    backend.clock.ahead_s += backend.settings.token_s + SETTLED_S + 1
 
 
-def a_full_organization(house: House, repositories: int = 3) -> str:
+def a_full_organization(backend: Backend, repositories: int = 3) -> str:
     """One with everything that a name is written with; its id."""
-    bob = house.signed_in("bob")
+    bob = backend.signed_in("bob")
     for number in range(repositories):
-        an_organization_s_repository(house, f"acme/app{number}", by="bob")
-    house.services.robots.create(bob, RobotName.parse("acme+ci"))
-    a_team(house, "devs", TeamRole.MEMBER, "acme+ci", by="bob")
-    house.services.permissions.put(bob, RepositoryName.parse("acme/app0"), "user", "acme+ci", Role.WRITE)
-    house.services.applications.create(bob, "acme", ApplicationFields("bot"))
-    return id_of(house)
+        an_organization_s_repository(backend, f"acme/app{number}", by="bob")
+    backend.services.accounts.robots.create(bob, RobotName.parse("acme+ci"))
+    a_team(backend, "devs", TeamRole.MEMBER, "acme+ci", by="bob")
+    backend.services.accounts.permissions.put(bob, RepositoryName.parse("acme/app0"), "user", "acme+ci", Role.WRITE)
+    backend.services.identity.applications.create(bob, "acme", ApplicationFields("bot"))
+    return id_of(backend)
 
 
-def test_an_organization_is_known_by_its_other_name_at_once(acme: House) -> None:
+def test_an_organization_is_known_by_its_other_name_at_once(acme: Backend) -> None:
     identifier, bob = a_full_organization(acme), acme.signed_in("bob")
 
     rename(acme)
 
     assert id_of(acme, "other") == identifier
-    assert acme.services.organizations.overview(bob, "other").place.is_admin
+    assert acme.services.accounts.organizations.overview(bob, "other").place.is_admin
     with pytest.raises(ResourceUnknown):
-        acme.services.organizations.overview(bob, "acme")
+        acme.services.accounts.organizations.overview(bob, "acme")
     pusher = acme.actor("bob", "other/app0")
-    acme.services.uploads.push(pusher, RepositoryName.parse("other/app0"), Digest.of(b"1"), b"1")
+    acme.services.registry.uploads.push(pusher, RepositoryName.parse("other/app0"), Digest.of(b"1"), b"1")
     assert acme.actor("bob", "acme/app0").grants["acme/app0"].actions == frozenset()
     (event,) = events(acme, "org_change_name")
     assert (event["namespace_id"], '"old_name":"acme","new_name":"other"' in event["metadata"]) == (identifier, True)
     assert due_at(RENAME, identifier) is not None
 
 
-def test_behind_it_the_other_name_is_written_everywhere(acme: House) -> None:
+def test_behind_it_the_other_name_is_written_everywhere(acme: Backend) -> None:
     identifier = a_full_organization(acme)
     rename(acme)
 
@@ -93,22 +93,22 @@ def test_behind_it_the_other_name_is_written_everywhere(acme: House) -> None:
         f"other/app{n}" for n in range(3)
     }
     assert acme.account("other+ci").name == "other+ci"
-    assert [one.name for one in acme.services.teams.roster(acme.signed_in("bob"), "other", "devs").members] == [
-        "other+ci"
-    ]
-    (listed,) = acme.services.applications.of_organization(acme.signed_in("bob"), "other")
-    assert acme.services.applications.public(listed.client_id).organization == "other"
+    assert [
+        one.name for one in acme.services.accounts.teams.roster(acme.signed_in("bob"), "other", "devs").members
+    ] == ["other+ci"]
+    (listed,) = acme.services.identity.applications.of_organization(acme.signed_in("bob"), "other")
+    assert acme.services.identity.applications.public(listed.client_id).organization == "other"
 
 
-def test_a_robot_signs_in_by_its_other_name_with_the_same_token(acme: House) -> None:
-    made = acme.services.robots.create(acme.signed_in("bob"), RobotName.parse("acme+ci"))
+def test_a_robot_signs_in_by_its_other_name_with_the_same_token(acme: Backend) -> None:
+    made = acme.services.accounts.robots.create(acme.signed_in("bob"), RobotName.parse("acme+ci"))
     rename(acme)
     walk(acme, id_of(acme, "other"))
 
-    assert acme.services.doors.recognise("other+ci", made.token or "").account.name == "other+ci"
+    assert acme.services.identity.authentication.recognise("other+ci", made.token or "").account.name == "other+ci"
 
 
-def test_the_former_name_is_for_nobody_until_nothing_is_made_by_it_any_more(acme: House) -> None:
+def test_the_former_name_is_for_nobody_until_nothing_is_made_by_it_any_more(acme: Backend) -> None:
     identifier, admin = id_of(acme), acme.signed_in("admin")
     rename(acme)
 
@@ -116,15 +116,15 @@ def test_the_former_name_is_for_nobody_until_nothing_is_made_by_it_any_more(acme
     assert later is not None
     assert later.at == pytest.approx(acme.clock() + acme.settings.token_s + SETTLED_S, abs=5)
     with pytest.raises(NameTaken, match=r"^Username is not available$"):
-        acme.services.organizations.create(admin, "acme")
+        acme.services.accounts.organizations.create(admin, "acme")
     settle(acme)
     assert walk(acme, identifier) is None
-    acme.services.organizations.create(admin, "acme")
+    acme.services.accounts.organizations.create(admin, "acme")
     assert id_of(acme) not in (identifier, None)
     assert acme.actor("bob", "acme/app0").grants["acme/app0"].actions == frozenset()
 
 
-def test_an_organization_may_have_its_name_back_at_any_time(acme: House) -> None:
+def test_an_organization_may_have_its_name_back_at_any_time(acme: Backend) -> None:
     identifier = a_full_organization(acme)
     rename(acme)
     walk(acme, identifier)
@@ -140,7 +140,7 @@ def test_an_organization_may_have_its_name_back_at_any_time(acme: House) -> None
 
 
 @pytest.mark.parametrize("wanted", ["bob", "taken", "admin"])
-def test_a_name_that_somebody_has_is_refused(acme: House, wanted: str) -> None:
+def test_a_name_that_somebody_has_is_refused(acme: Backend, wanted: str) -> None:
     an_organization(acme, "taken")
     before = rows_like(acme)
 
@@ -149,22 +149,22 @@ def test_a_name_that_somebody_has_is_refused(acme: House, wanted: str) -> None:
     assert rows_like(acme) == before
 
 
-def test_a_name_that_is_not_free_yet_is_refused(acme: House) -> None:
+def test_a_name_that_is_not_free_yet_is_refused(acme: Backend) -> None:
     an_organization(acme, "dying")
-    acme.services.organizations.delete(acme.signed_in("admin"), "dying")
+    acme.services.accounts.organizations.delete(acme.signed_in("admin"), "dying")
 
     with pytest.raises(NameTaken, match=r"^Username is not available$"):
         rename(acme, wanted="dying")
 
 
-def test_the_name_that_it_has_changes_nothing(acme: House) -> None:
+def test_the_name_that_it_has_changes_nothing(acme: Backend) -> None:
     before = rows_like(acme)
     rename(acme, wanted="acme")
     assert rows_like(acme) == before
 
 
-def test_only_superusers_rename_and_only_what_is_an_organization(acme: House) -> None:
-    service = acme.services.renames
+def test_only_superusers_rename_and_only_what_is_an_organization(acme: Backend) -> None:
+    service = acme.services.accounts.renames
 
     for actor in (acme.signed_in("bob"), replace(acme.signed_in("admin"), scopes=frozenset({"org:admin"}))):
         with pytest.raises(Denied):
@@ -179,18 +179,18 @@ def test_only_superusers_rename_and_only_what_is_an_organization(acme: House) ->
 
 
 @pytest.mark.parametrize("repositories", [0, 1, 40])
-def test_a_rename_costs_the_same_however_much_there_is(acme: House, repositories: int) -> None:
+def test_a_rename_costs_the_same_however_much_there_is(acme: Backend, repositories: int) -> None:
     for number in range(repositories):
         an_organization_s_repository(acme, f"acme/app{number}", by="bob")
     admin = acme.signed_in("admin")
     acme.calls.take()
 
-    acme.services.renames.rename(admin, "acme", "other")
+    acme.services.accounts.renames.rename(admin, "acme", "other")
 
     assert len(acme.calls.take()) == 4
 
 
-def test_a_walk_goes_on_where_its_time_was_up(acme: House) -> None:
+def test_a_walk_goes_on_where_its_time_was_up(acme: Backend) -> None:
     identifier = a_full_organization(acme, 5)
     rename(acme)
     turns = count(1)
@@ -203,19 +203,19 @@ def test_a_walk_goes_on_where_its_time_was_up(acme: House) -> None:
     assert acme.account("other+ci")
 
 
-def test_the_clock_walks_it(acme: House) -> None:
+def test_the_clock_walks_it(acme: Backend) -> None:
     identifier = a_full_organization(acme)
     rename(acme)
 
-    acme.services.timers.run(lambda: 60.0)
+    acme.services.lifecycle.timers.run(lambda: 60.0)
     assert acme.account("other+ci")
     settle(acme)
-    acme.services.timers.run(lambda: 60.0)
+    acme.services.lifecycle.timers.run(lambda: 60.0)
 
     assert (due_at(RENAME, identifier), rows_like(acme, "NAME#acme")) == (None, [])
 
 
-def test_a_walk_that_dies_is_walked_again(acme: House) -> None:
+def test_a_walk_that_dies_is_walked_again(acme: Backend) -> None:
     identifier = a_full_organization(acme, 2)
     rename(acme)
     for number in count(1):
@@ -230,7 +230,7 @@ def test_a_walk_that_dies_is_walked_again(acme: House) -> None:
     assert (acme.account("other+ci").name, rows_like(acme, "NAME#acme+ci")) == ("other+ci", [])
 
 
-def test_a_rename_that_dies_has_happened_whole_or_not_at_all(acme: House) -> None:
+def test_a_rename_that_dies_has_happened_whole_or_not_at_all(acme: Backend) -> None:
     for number in count(1):
         identifier, names = id_of(acme), [row["pk"] for row in rows_like(acme, "NAME#")]
         try:
@@ -243,10 +243,10 @@ def test_a_rename_that_dies_has_happened_whole_or_not_at_all(acme: House) -> Non
     assert id_of(acme, "other") == identifier
 
 
-def test_a_deleted_organization_is_left_to_its_purge(acme: House) -> None:
+def test_a_deleted_organization_is_left_to_its_purge(acme: Backend) -> None:
     identifier = id_of(acme)
     rename(acme)
-    acme.services.organizations.delete(acme.signed_in("bob"), "other")
+    acme.services.accounts.organizations.delete(acme.signed_in("bob"), "other")
 
     assert walk(acme, identifier) is None
     assert walk(acme, "nothing") is None

@@ -21,23 +21,23 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, PUSH, Actor, Role
 from chalicelib.services.accounts.superusers import SuperuserChanges, UserView
 from chalicelib.services.security.throttles import REGISTRY
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_push, a_repository, an_organization, someone
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import events
 
 
 @pytest.fixture
-def bob(house: House) -> House:
-    """A house with another user."""
-    house.services.accounts.create_user("bob", "password", "bob@example.com")
-    return house
+def bob(backend: Backend) -> Backend:
+    """A backend with another user."""
+    backend.services.accounts.accounts.create_user("bob", "password", "bob@example.com")
+    return backend
 
 
-def test_users_are_told_by_name_a_page_at_a_time(house: House) -> None:
+def test_users_are_told_by_name_a_page_at_a_time(backend: Backend) -> None:
     for name in ("bob", "carol", "dave"):
-        house.user(name)
-    admin, superusers = house.signed_in("admin"), house.services.superusers
+        backend.user(name)
+    admin, superusers = backend.signed_in("admin"), backend.services.accounts.superusers
 
     first = superusers.users(admin, "", 2)
     second = superusers.users(admin, first.following or "", 2)
@@ -47,76 +47,78 @@ def test_users_are_told_by_name_a_page_at_a_time(house: House) -> None:
     assert first.users[0] == UserView("admin", None, is_superuser=True, is_enabled=True)
 
 
-def test_users_who_are_disabled_or_gone_are_told_apart(bob: House) -> None:
+def test_users_who_are_disabled_or_gone_are_told_apart(bob: Backend) -> None:
     bob.user("carol")
-    admin, superusers = bob.signed_in("admin"), bob.services.superusers
+    admin, superusers = bob.signed_in("admin"), bob.services.accounts.superusers
     superusers.change(admin, "bob", SuperuserChanges(enabled=False))
-    bob.services.departures.dismiss(admin, "carol")
+    bob.services.accounts.account_deletion.dismiss(admin, "carol")
 
     assert [user.name for user in superusers.users(admin, "", 9).users] == ["admin", "bob"]
     assert [user.name for user in superusers.users(admin, "", 9, with_disabled=False).users] == ["admin"]
 
 
-def test_a_list_costs_one_query_and_one_batch(bob: House) -> None:
+def test_a_list_costs_one_query_and_one_batch(bob: Backend) -> None:
     admin = bob.signed_in("admin")
     bob.calls.take()
 
-    bob.services.superusers.users(admin, "", 50)
+    bob.services.accounts.superusers.users(admin, "", 50)
 
     assert bob.calls.take() == ["Query", "BatchGetItem"]
 
 
-def test_a_new_user_has_a_password_that_is_told_once(house: House) -> None:
-    user, password = house.services.superusers.create(house.signed_in("admin"), "bob", "bob@example.com")
+def test_a_new_user_has_a_password_that_is_told_once(backend: Backend) -> None:
+    user, password = backend.services.accounts.superusers.create(backend.signed_in("admin"), "bob", "bob@example.com")
 
     assert user == UserView("bob", "bob@example.com", is_superuser=False, is_enabled=True)
-    assert house.services.doors.by_password(REGISTRY, "bob", password).name == "bob"
-    assert [event["performer"] for event in events(house, "user_create")] == ["admin", "admin"]
+    assert backend.services.identity.authentication.by_password(REGISTRY, "bob", password).name == "bob"
+    assert [event["performer"] for event in events(backend, "user_create")] == ["admin", "admin"]
     with pytest.raises(NameTaken):
-        house.services.superusers.create(house.signed_in("admin"), "bob", None)
+        backend.services.accounts.superusers.create(backend.signed_in("admin"), "bob", None)
 
 
-def test_a_password_is_never_set_silently(bob: House) -> None:
-    session = bob.services.sessions.begin(bob.account("bob"))
+def test_a_password_is_never_set_silently(bob: Backend) -> None:
+    session = bob.services.identity.sessions.begin(bob.account("bob"))
 
-    bob.services.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(password="password-2"))
+    bob.services.accounts.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(password="password-2"))
 
-    assert bob.services.sessions.believe(session.cookie) is None
+    assert bob.services.identity.sessions.believe(session.cookie) is None
     with pytest.raises(WrongCredentials):
-        bob.services.doors.by_password(REGISTRY, "bob", "password")
-    (notice,) = bob.services.notices.page(bob.signed_in("bob"), 0, 5).notices
+        bob.services.identity.authentication.by_password(REGISTRY, "bob", "password")
+    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notices
     assert (notice.kind, notice.metadata) == ("password_changed_by_superuser", {"by": "admin"})
     (event,) = events(bob, "user_change_password")
     assert (event["namespace_id"], event["performer"]) == (bob.account("bob").id, "admin")
     assert json.loads(event["metadata"]) == {"username": "bob", "superuser": "admin"}
 
 
-def test_an_address_moves_and_the_user_is_told(bob: House) -> None:
-    bob.services.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(email="new@example.com"))
+def test_an_address_moves_and_the_user_is_told(bob: Backend) -> None:
+    bob.services.accounts.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(email="new@example.com"))
 
-    bob.services.accounts.create_user("carol", "password", "bob@example.com")
+    bob.services.accounts.accounts.create_user("carol", "password", "bob@example.com")
     with pytest.raises(FieldInvalid, match="another account"):
-        bob.services.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(email="bob@example.com"))
-    (notice,) = bob.services.notices.page(bob.signed_in("bob"), 0, 5).notices
+        bob.services.accounts.superusers.change(
+            bob.signed_in("admin"), "bob", SuperuserChanges(email="bob@example.com")
+        )
+    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notices
     assert notice.metadata == {"by": "admin", "email": "new@example.com"}
     assert len(events(bob, "user_change_email")) == 1
 
 
-def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: House) -> None:
+def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: Backend) -> None:
     admin, row = bob.signed_in("admin"), bob.account("bob")
-    session = bob.services.sessions.begin(row)
+    session = bob.services.identity.sessions.begin(row)
     _, robot_token = bob.robot("bob+ci")
 
-    bob.services.superusers.change(admin, "bob", SuperuserChanges(enabled=False))
+    bob.services.accounts.superusers.change(admin, "bob", SuperuserChanges(enabled=False))
     with pytest.raises(WrongCredentials):
-        bob.services.doors.by_password(REGISTRY, "bob", "password")
+        bob.services.identity.authentication.by_password(REGISTRY, "bob", "password")
     with pytest.raises(WrongCredentials):
-        bob.services.doors.recognise("bob+ci", robot_token)
-    bob.services.superusers.change(admin, "bob", SuperuserChanges(enabled=True))
-    bob.services.superusers.change(admin, "bob", SuperuserChanges(enabled=True))
+        bob.services.identity.authentication.recognise("bob+ci", robot_token)
+    bob.services.accounts.superusers.change(admin, "bob", SuperuserChanges(enabled=True))
+    bob.services.accounts.superusers.change(admin, "bob", SuperuserChanges(enabled=True))
 
-    assert bob.services.sessions.believe(session.cookie) is None
-    assert bob.services.doors.by_password(REGISTRY, "bob", "password").id == row.id
+    assert bob.services.identity.sessions.believe(session.cookie) is None
+    assert bob.services.identity.authentication.by_password(REGISTRY, "bob", "password").id == row.id
     kinds = [event["kind"] for event in events(bob) if event["kind"] in ("user_disable", "user_enable")]
     assert kinds == ["user_disable", "user_enable"]
 
@@ -126,9 +128,9 @@ def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: Ho
     [SuperuserChanges(password="x"), SuperuserChanges(email="non sense")],
     ids=["password", "email"],
 )
-def test_a_change_that_cannot_be_changes_nothing(bob: House, changes: SuperuserChanges) -> None:
+def test_a_change_that_cannot_be_changes_nothing(bob: Backend, changes: SuperuserChanges) -> None:
     with pytest.raises(FieldInvalid):
-        bob.services.superusers.change(bob.signed_in("admin"), "bob", changes)
+        bob.services.accounts.superusers.change(bob.signed_in("admin"), "bob", changes)
     assert bob.account("bob").epoch == 0
 
 
@@ -136,15 +138,15 @@ def test_a_change_that_cannot_be_changes_nothing(bob: House, changes: SuperuserC
     "changes",
     [SuperuserChanges(enabled=False), SuperuserChanges(password="password-2"), SuperuserChanges(email="x@example.com")],
 )
-def test_no_superuser_is_changed_by_a_superuser(house: House, changes: SuperuserChanges) -> None:
+def test_no_superuser_is_changed_by_a_superuser(backend: Backend, changes: SuperuserChanges) -> None:
     with pytest.raises(SuperuserKept, match="Cannot update a superuser"):
-        house.services.superusers.change(house.signed_in("admin"), "admin", changes)
+        backend.services.accounts.superusers.change(backend.signed_in("admin"), "admin", changes)
 
 
-def test_what_is_no_user_is_unknown(house: House) -> None:
-    an_organization(house)
-    house.robot("admin+ci")
-    admin, superusers = house.signed_in("admin"), house.services.superusers
+def test_what_is_no_user_is_unknown(backend: Backend) -> None:
+    an_organization(backend)
+    backend.robot("admin+ci")
+    admin, superusers = backend.signed_in("admin"), backend.services.accounts.superusers
     for name in ("nobody", "acme", "admin+ci"):
         with pytest.raises(AccountUnknown):
             superusers.user(admin, name)
@@ -152,8 +154,8 @@ def test_what_is_no_user_is_unknown(house: House) -> None:
             superusers.change(admin, name, SuperuserChanges(enabled=False))
 
 
-def test_nobody_else_does_any_of_this(bob: House) -> None:
-    row, superusers = bob.account("admin"), bob.services.superusers
+def test_nobody_else_does_any_of_this(bob: Backend) -> None:
+    row, superusers = bob.account("admin"), bob.services.accounts.superusers
     narrowed = Actor(row.id, row.name, is_superuser=True, scopes=frozenset({"user:admin", "org:admin"}))
     for actor, refusal in ((ANONYMOUS, Unauthenticated), (bob.signed_in("bob"), Denied), (narrowed, Denied)):
         attempts: list[Callable[[], object]] = [
@@ -161,40 +163,40 @@ def test_nobody_else_does_any_of_this(bob: House) -> None:
             lambda actor=actor: superusers.user(actor, "bob"),  # type: ignore[misc]
             lambda actor=actor: superusers.create(actor, "carol", None),  # type: ignore[misc]
             lambda actor=actor: superusers.change(actor, "bob", SuperuserChanges(enabled=False)),  # type: ignore[misc]
-            lambda actor=actor: bob.services.departures.dismiss(actor, "bob"),  # type: ignore[misc]
+            lambda actor=actor: bob.services.accounts.account_deletion.dismiss(actor, "bob"),  # type: ignore[misc]
         ]
         for attempt in attempts:
             with pytest.raises(refusal):
                 attempt()
 
 
-def test_a_crash_in_a_change_leaves_all_or_nothing(house: House) -> None:
+def test_a_crash_in_a_change_leaves_all_or_nothing(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
-        house.user(f"user{number}")
-        admin, changes = house.signed_in("admin"), SuperuserChanges(email=f"{number}@example.com", enabled=False)
+        backend.user(f"user{number}")
+        admin, changes = backend.signed_in("admin"), SuperuserChanges(email=f"{number}@example.com", enabled=False)
 
         def operation() -> None:
-            house.services.superusers.change(admin, f"user{number}", changes)
-            assert not house.account(f"user{number}").enabled
+            backend.services.accounts.superusers.change(admin, f"user{number}", changes)
+            assert not backend.account(f"user{number}").enabled
 
         return operation
 
-    assert crash_everywhere(house, prepare) >= 2
+    assert crash_everywhere(backend, prepare) >= 2
 
 
-def ways_in(house: House) -> dict[str, Callable[[], object]]:
+def ways_in(backend: Backend) -> dict[str, Callable[[], object]]:
     """What a superuser might try to reach what is another user's: bob's."""
-    admin, services, app = house.signed_in("admin"), house.services, RepositoryName.parse("bob/app")
+    admin, services, app = backend.signed_in("admin"), backend.services, RepositoryName.parse("bob/app")
     return {
-        "read a repository": lambda: services.access.require_role(admin, app, Role.READ),
-        "write a repository": lambda: services.access.require_role(admin, app, Role.WRITE),
-        "administer it": lambda: services.permissions.of_repository(admin, app, "user"),
-        "read robots": lambda: services.robots.of_namespace(admin, "bob", with_tokens=True),
-        "read a robot's token": lambda: services.robots.get(admin, RobotName.parse("bob+ci")),
-        "make a robot": lambda: services.robots.create(admin, RobotName.parse("bob+mine")),
-        "administer an organization": lambda: services.access.administered(admin, "acme"),
-        "join its owners": lambda: services.teams.add_member(admin, "acme", "owners", "admin"),
-        "read its applications": lambda: services.applications.of_organization(admin, "acme"),
+        "read a repository": lambda: services.security.access.require_role(admin, app, Role.READ),
+        "write a repository": lambda: services.security.access.require_role(admin, app, Role.WRITE),
+        "administer it": lambda: services.accounts.permissions.of_repository(admin, app, "user"),
+        "read robots": lambda: services.accounts.robots.of_namespace(admin, "bob", with_tokens=True),
+        "read a robot's token": lambda: services.accounts.robots.get(admin, RobotName.parse("bob+ci")),
+        "make a robot": lambda: services.accounts.robots.create(admin, RobotName.parse("bob+mine")),
+        "administer an organization": lambda: services.security.access.administered(admin, "acme"),
+        "join its owners": lambda: services.accounts.teams.add_member(admin, "acme", "owners", "admin"),
+        "read its applications": lambda: services.identity.applications.of_organization(admin, "acme"),
     }
 
 
@@ -205,8 +207,8 @@ WAYS = [
 
 
 @pytest.fixture
-def others(bob: House) -> House:
-    """A house where somebody else has a private image, a robot and an organization."""
+def others(bob: Backend) -> Backend:
+    """A backend where somebody else has a private image, a robot and an organization."""
     a_repository(bob, "bob/app")
     a_push(bob, "v1", repository="bob/app")
     bob.robot("bob+ci")
@@ -215,19 +217,19 @@ def others(bob: House) -> House:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_superuser_has_no_way_into_what_is_others(others: House, way: str) -> None:
+def test_a_superuser_has_no_way_into_what_is_others(others: Backend, way: str) -> None:
     with pytest.raises((Denied, ResourceUnknown, AccountUnknown, Unauthenticated)):
         ways_in(others)[way]()
 
 
-def test_every_way_in_is_tried(others: House) -> None:
+def test_every_way_in_is_tried(others: Backend) -> None:
     assert list(ways_in(others)) == WAYS
 
 
-def test_a_superusers_registry_token_neither_pulls_nor_pushes(others: House) -> None:
+def test_a_superusers_registry_token_neither_pulls_nor_pushes(others: Backend) -> None:
     grant = someone(others, "admin", "bob/app").grants["bob/app"]
 
     assert grant.actions == frozenset()
     with pytest.raises(RegistryError):
-        others.services.manifests.pull(others.actor("admin", "bob/app"), RepositoryName.parse("bob/app"), "v1")
+        others.services.registry.manifests.pull(others.actor("admin", "bob/app"), RepositoryName.parse("bob/app"), "v1")
     assert PUSH not in grant.actions

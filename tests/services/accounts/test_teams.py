@@ -23,7 +23,7 @@ from chalicelib.domain.timers import PURGE
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.table import get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_team, an_organization, an_organization_s_repository, someone
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import change, due_at, events, rows_like
@@ -33,26 +33,26 @@ OWNER, CREATOR, MEMBER = TeamRole.ADMIN, TeamRole.CREATOR, TeamRole.MEMBER
 
 
 @pytest.fixture
-def acme(house: House) -> House:
-    an_organization(house)
+def acme(backend: Backend) -> Backend:
+    an_organization(backend)
     for name in ("bob", "carol"):
-        house.user(name)
-    return house
+        backend.user(name)
+    return backend
 
 
-def owners(house: House) -> set[str]:
+def owners(backend: Backend) -> set[str]:
     """Who administers acme."""
-    teams = house.services._teams
-    found = teams.of_organization(house.services._accounts.find("acme").id)
+    teams = backend.services.stores.teams
+    found = teams.of_organization(backend.services.stores.accounts.find("acme").id)
     return {row.name for team in found if team.team_role is OWNER for row in teams.members(team.id)}
 
 
-def names(house: House, team: str, by: str = "admin") -> list[str]:
-    return [row.name for row in house.services.teams.roster(house.signed_in(by), "acme", team).members]
+def names(backend: Backend, team: str, by: str = "admin") -> list[str]:
+    return [row.name for row in backend.services.accounts.teams.roster(backend.signed_in(by), "acme", team).members]
 
 
-def test_a_team_is_made_and_made_otherwise(acme: House) -> None:
-    service, admin = acme.services.teams, acme.signed_in("admin")
+def test_a_team_is_made_and_made_otherwise(acme: Backend) -> None:
+    service, admin = acme.services.accounts.teams, acme.signed_in("admin")
 
     (made, is_new) = service.put(admin, "acme", "devs", MEMBER, "developers")
     assert (made.team.name, made.team.team_role, made.team.description, is_new) == ("devs", MEMBER, "developers", True)
@@ -67,15 +67,15 @@ def test_a_team_is_made_and_made_otherwise(acme: House) -> None:
 
 
 @pytest.mark.parametrize("name", ["Bad-Team!", "a", "", "x" * 256])
-def test_a_name_outside_the_grammar_is_refused(acme: House, name: str) -> None:
+def test_a_name_outside_the_grammar_is_refused(acme: Backend, name: str) -> None:
     with pytest.raises(TeamInvalid):
-        acme.services.teams.put(acme.signed_in("admin"), "acme", name, MEMBER, None)
+        acme.services.accounts.teams.put(acme.signed_in("admin"), "acme", name, MEMBER, None)
 
 
 @pytest.mark.parametrize(
     ("role", "may_push", "may_create"), [(OWNER, True, True), (CREATOR, False, True), (MEMBER, False, False)]
 )
-def test_a_team_s_role_is_its_members_right(acme: House, role: TeamRole, may_push: bool, may_create: bool) -> None:
+def test_a_team_s_role_is_its_members_right(acme: Backend, role: TeamRole, may_push: bool, may_create: bool) -> None:
     an_organization_s_repository(acme)
     a_team(acme, "devs", role, "bob")
 
@@ -85,9 +85,9 @@ def test_a_team_s_role_is_its_members_right(acme: House, role: TeamRole, may_pus
     assert ("push" in bob.grants["acme/new"].actions) is may_create
 
 
-def test_members_are_added_listed_and_taken_out(acme: House) -> None:
-    service, admin = acme.services.teams, acme.signed_in("admin")
-    acme.services.robots.create(admin, RobotName.parse("acme+ci"))
+def test_members_are_added_listed_and_taken_out(acme: Backend) -> None:
+    service, admin = acme.services.accounts.teams, acme.signed_in("admin")
+    acme.services.accounts.robots.create(admin, RobotName.parse("acme+ci"))
     a_team(acme, "devs", MEMBER, "carol", "bob", "acme+ci")
 
     assert names(acme, "devs") == ["acme+ci", "bob", "carol"]
@@ -103,48 +103,48 @@ def test_members_are_added_listed_and_taken_out(acme: House) -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody", "acme", ""])
-def test_who_is_nobody_is_in_no_team(acme: House, name: str) -> None:
+def test_who_is_nobody_is_in_no_team(acme: Backend, name: str) -> None:
     a_team(acme, "devs", MEMBER)
 
-    for step in (acme.services.teams.add_member, acme.services.teams.remove_member):
+    for step in (acme.services.accounts.teams.add_member, acme.services.accounts.teams.remove_member):
         with pytest.raises(FieldInvalid):
             step(acme.signed_in("admin"), "acme", "devs", name)
 
 
-def test_a_robot_of_another_namespace_is_taken_into_no_team(acme: House) -> None:
+def test_a_robot_of_another_namespace_is_taken_into_no_team(acme: Backend) -> None:
     acme.robot("bob+ci")
     a_team(acme, "devs", MEMBER)
 
     with pytest.raises(FieldInvalid, match="not a member of the organization"):
-        acme.services.teams.add_member(acme.signed_in("admin"), "acme", "devs", "bob+ci")
+        acme.services.accounts.teams.add_member(acme.signed_in("admin"), "acme", "devs", "bob+ci")
 
 
-def test_members_see_their_team_and_no_other(acme: House) -> None:
+def test_members_see_their_team_and_no_other(acme: Backend) -> None:
     a_team(acme, "devs", MEMBER, "bob")
     a_team(acme, "ops", MEMBER, "carol")
 
-    roster = acme.services.teams.roster(acme.signed_in("bob"), "acme", "devs")
+    roster = acme.services.accounts.teams.roster(acme.signed_in("bob"), "acme", "devs")
     assert (roster.can_edit, [row.name for row in roster.members]) == (False, ["bob"])
     for name in ("ops", "none"):
         with pytest.raises(Denied):
-            acme.services.teams.roster(acme.signed_in("bob"), "acme", name)
+            acme.services.accounts.teams.roster(acme.signed_in("bob"), "acme", name)
     with pytest.raises(ResourceUnknown):
-        acme.services.teams.roster(acme.signed_in("admin"), "acme", "none")
+        acme.services.accounts.teams.roster(acme.signed_in("admin"), "acme", "none")
 
 
-STEPS: dict[str, Callable[[House, object], object]] = {
-    "put": lambda house, actor: house.services.teams.put(actor, "acme", "devs", OWNER, None),
-    "remove": lambda house, actor: house.services.teams.remove(actor, "acme", "devs"),
-    "roster": lambda house, actor: house.services.teams.roster(actor, "acme", "owners"),
-    "add": lambda house, actor: house.services.teams.add_member(actor, "acme", "devs", "bob"),
-    "take out": lambda house, actor: house.services.teams.remove_member(actor, "acme", "owners", "admin"),
-    "leave all": lambda house, actor: house.services.teams.leave_all(actor, "acme", "admin"),
-    "permissions": lambda house, actor: house.services.teams.permissions(actor, "acme", "devs"),
+STEPS: dict[str, Callable[[Backend, object], object]] = {
+    "put": lambda backend, actor: backend.services.accounts.teams.put(actor, "acme", "devs", OWNER, None),
+    "remove": lambda backend, actor: backend.services.accounts.teams.remove(actor, "acme", "devs"),
+    "roster": lambda backend, actor: backend.services.accounts.teams.roster(actor, "acme", "owners"),
+    "add": lambda backend, actor: backend.services.accounts.teams.add_member(actor, "acme", "devs", "bob"),
+    "take out": lambda backend, actor: backend.services.accounts.teams.remove_member(actor, "acme", "owners", "admin"),
+    "leave all": lambda backend, actor: backend.services.accounts.teams.leave_all(actor, "acme", "admin"),
+    "permissions": lambda backend, actor: backend.services.accounts.teams.permissions(actor, "acme", "devs"),
 }
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_organization_changes_nothing(acme: House, step: str) -> None:
+def test_who_does_not_administer_the_organization_changes_nothing(acme: Backend, step: str) -> None:
     a_team(acme, "devs", CREATOR, "carol")
     before = rows_like(acme)
 
@@ -156,8 +156,8 @@ def test_who_does_not_administer_the_organization_changes_nothing(acme: House, s
     assert rows_like(acme) == before
 
 
-def test_an_organization_is_never_without_an_owner(acme: House) -> None:
-    service, admin = acme.services.teams, acme.signed_in("admin")
+def test_an_organization_is_never_without_an_owner(acme: Backend) -> None:
+    service, admin = acme.services.accounts.teams, acme.signed_in("admin")
 
     with pytest.raises(LastOwner, match=r"^User cannot remove themselves from their only admin team\.$"):
         service.remove_member(admin, "acme", "owners", "admin")
@@ -170,16 +170,16 @@ def test_an_organization_is_never_without_an_owner(acme: House) -> None:
     assert owners(acme) == {"admin"}
 
 
-def test_an_owner_who_cannot_sign_in_is_none_who_could_be_left_alone(acme: House) -> None:
-    acme.services.teams.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
+def test_an_owner_who_cannot_sign_in_is_none_who_could_be_left_alone(acme: Backend) -> None:
+    acme.services.accounts.teams.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
     change(get(AccountRow, keys.account(acme.account("admin").id)), enabled=False)
 
     with pytest.raises(LastOwner):
-        acme.services.teams.remove_member(acme.signed_in("bob"), "acme", "owners", "bob")
+        acme.services.accounts.teams.remove_member(acme.signed_in("bob"), "acme", "owners", "bob")
 
 
-def test_an_owner_by_another_team_may_leave_the_first(acme: House) -> None:
-    service, admin = acme.services.teams, acme.signed_in("admin")
+def test_an_owner_by_another_team_may_leave_the_first(acme: Backend) -> None:
+    service, admin = acme.services.accounts.teams, acme.signed_in("admin")
     a_team(acme, "chiefs", OWNER, "admin")
 
     service.remove(admin, "acme", "owners")
@@ -189,29 +189,29 @@ def test_an_owner_by_another_team_may_leave_the_first(acme: House) -> None:
         service.put(admin, "acme", "chiefs", CREATOR, None)
 
 
-def test_a_member_who_is_removed_loses_everything_from_that_second_on(acme: House) -> None:
+def test_a_member_who_is_removed_loses_everything_from_that_second_on(acme: Backend) -> None:
     an_organization_s_repository(acme)
     team_id = a_team(acme, "devs", MEMBER, "bob")
-    acme.services.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.WRITE)
+    acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.WRITE)
     early = acme.actor("bob", "acme/app")
-    acme.services.uploads.push(early, APP, Digest.of(b"1"), b"1")
+    acme.services.registry.uploads.push(early, APP, Digest.of(b"1"), b"1")
 
-    acme.services.teams.remove_member(acme.signed_in("admin"), "acme", "devs", "bob")
+    acme.services.accounts.teams.remove_member(acme.signed_in("admin"), "acme", "devs", "bob")
 
     with pytest.raises((Denied, NameUnknown)):
-        acme.services.uploads.push(early, APP, Digest.of(b"2"), b"2")
+        acme.services.registry.uploads.push(early, APP, Digest.of(b"2"), b"2")
     assert acme.actor("bob", "acme/app").grants["acme/app"].actions == frozenset()
     assert rows_like(acme, f"T#{team_id}", "WITH#") == []
 
 
-def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: House) -> None:
+def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: Backend) -> None:
     an_organization_s_repository(acme)
     admin = acme.signed_in("admin")
     for number in range(25):
         a_team(acme, f"team{number}", MEMBER, "bob")
-    acme.services.permissions.put(admin, APP, "user", "bob", Role.WRITE)
+    acme.services.accounts.permissions.put(admin, APP, "user", "bob", Role.WRITE)
 
-    acme.services.teams.leave_all(admin, "acme", "bob")
+    acme.services.accounts.teams.leave_all(admin, "acme", "bob")
 
     bob = acme.account("bob").id
     assert rows_like(acme, f"A#{bob}", "MEMBER#") == rows_like(acme, f"A#{bob}", "GRANT#") == []
@@ -219,38 +219,38 @@ def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: H
     assert acme.actor("bob", "acme/app").grants["acme/app"].actions == frozenset()
     assert len(events(acme, "org_remove_team_member")) == 25
     assert len(events(acme, "delete_repo_permission")) == 1
-    acme.services.teams.leave_all(admin, "acme", "bob")
+    acme.services.accounts.teams.leave_all(admin, "acme", "bob")
     with pytest.raises(ResourceUnknown):
-        acme.services.teams.leave_all(admin, "acme", "nobody")
+        acme.services.accounts.teams.leave_all(admin, "acme", "nobody")
 
 
-def test_a_deleted_team_gives_nothing_and_a_new_one_of_its_name_inherits_nothing(acme: House) -> None:
+def test_a_deleted_team_gives_nothing_and_a_new_one_of_its_name_inherits_nothing(acme: Backend) -> None:
     an_organization_s_repository(acme)
     admin = acme.signed_in("admin")
     old = a_team(acme, "devs", MEMBER, "bob")
-    acme.services.permissions.put(admin, APP, "team", "devs", Role.WRITE)
+    acme.services.accounts.permissions.put(admin, APP, "team", "devs", Role.WRITE)
 
-    acme.services.teams.remove(admin, "acme", "devs")
+    acme.services.accounts.teams.remove(admin, "acme", "devs")
 
     assert acme.actor("bob", "acme/app").grants["acme/app"].actions == frozenset()
-    assert due_at(PURGE, keys.team_target(acme.services._accounts.find("acme").id, old)) is not None
+    assert due_at(PURGE, keys.team_target(acme.services.stores.accounts.find("acme").id, old)) is not None
     new = a_team(acme, "devs", MEMBER, "bob")
     assert new != old
-    assert acme.services.teams.permissions(admin, "acme", "devs") == []
+    assert acme.services.accounts.teams.permissions(admin, "acme", "devs") == []
     assert acme.actor("bob", "acme/app").grants["acme/app"].actions == frozenset()
-    acme.services.teams.remove(admin, "acme", "devs")
+    acme.services.accounts.teams.remove(admin, "acme", "devs")
     with pytest.raises(FieldInvalid, match=r"^Team 'devs' is not a team in org 'acme'$"):
-        acme.services.teams.remove(admin, "acme", "devs")
+        acme.services.accounts.teams.remove(admin, "acme", "devs")
 
 
-def test_what_a_team_was_given_is_listed_by_name(acme: House) -> None:
+def test_what_a_team_was_given_is_listed_by_name(acme: Backend) -> None:
     admin = acme.signed_in("admin")
     a_team(acme, "devs", MEMBER)
     for name, role in (("acme/web", Role.READ), ("acme/app", Role.ADMIN)):
         an_organization_s_repository(acme, name)
-        acme.services.permissions.put(admin, RepositoryName.parse(name), "team", "devs", role)
+        acme.services.accounts.permissions.put(admin, RepositoryName.parse(name), "team", "devs", role)
 
-    found = acme.services.teams.permissions(admin, "acme", "devs")
+    found = acme.services.accounts.teams.permissions(admin, "acme", "devs")
 
     assert [(one.repository, one.is_public, one.role) for one in found] == [
         ("app", False, Role.ADMIN),
@@ -258,7 +258,7 @@ def test_what_a_team_was_given_is_listed_by_name(acme: House) -> None:
     ]
 
 
-def test_a_crash_in_leaving_everything_leaves_less_and_the_rest_goes_when_it_is_repeated(acme: House) -> None:
+def test_a_crash_in_leaving_everything_leaves_less_and_the_rest_goes_when_it_is_repeated(acme: Backend) -> None:
     admin, bob = acme.signed_in("admin"), acme.account("bob").id
     for number in range(22):
         a_team(acme, f"team{number}", MEMBER, "bob")
@@ -266,7 +266,7 @@ def test_a_crash_in_leaving_everything_leaves_less_and_the_rest_goes_when_it_is_
     while True:
         try:
             with crash_before(acme, number):
-                acme.services.teams.leave_all(admin, "acme", "bob")
+                acme.services.accounts.teams.leave_all(admin, "acme", "bob")
             break
         except Crash:
             listed = [row["pk"] for row in rows_like(acme, "T#", f"WITH#{bob}")]
@@ -275,31 +275,31 @@ def test_a_crash_in_leaving_everything_leaves_less_and_the_rest_goes_when_it_is_
     assert rows_like(acme, "T#", f"WITH#{bob}") == rows_like(acme, f"A#{bob}", "MEMBER#") == []
 
 
-def test_nobody_takes_over_an_organization_unless_superusers_have_full_access(acme: House) -> None:
-    acme.services.organizations.create(acme.signed_in("bob"), "bobs")
+def test_nobody_takes_over_an_organization_unless_superusers_have_full_access(acme: Backend) -> None:
+    acme.services.accounts.organizations.create(acme.signed_in("bob"), "bobs")
 
     for name in ("admin", "carol"):
         for namespace in ("bobs", "bob", "none"):
             with pytest.raises(Denied):
-                acme.services.teams.take(acme.signed_in(name), namespace)
+                acme.services.accounts.teams.take(acme.signed_in(name), namespace)
 
 
 def test_with_full_access_a_superuser_becomes_an_owner_of_an_organization_and_it_is_written_down(
-    new_house: Callable[..., House],
+    new_backend: Callable[..., Backend],
 ) -> None:
-    house = new_house(superusers_full_access=True)
-    house.user("bob")
-    an_organization(house, owner="bob")
-    admin = house.signed_in("admin")
+    backend = new_backend(superusers_full_access=True)
+    backend.user("bob")
+    an_organization(backend, owner="bob")
+    admin = backend.signed_in("admin")
 
-    house.services.teams.take(admin, "acme")
-    house.services.teams.take(admin, "acme")
+    backend.services.accounts.teams.take(admin, "acme")
+    backend.services.accounts.teams.take(admin, "acme")
 
-    assert owners(house) == {"admin", "bob"}
-    assert [event["performer"] for event in events(house, "take_ownership")] == ["admin"]
+    assert owners(backend) == {"admin", "bob"}
+    assert [event["performer"] for event in events(backend, "take_ownership")] == ["admin"]
     with pytest.raises(FieldInvalid):
-        house.services.teams.take(admin, "bob")
+        backend.services.accounts.teams.take(admin, "bob")
     with pytest.raises(ResourceUnknown):
-        house.services.teams.take(admin, "none")
+        backend.services.accounts.teams.take(admin, "none")
     with pytest.raises(Denied):
-        house.services.teams.take(house.signed_in("bob"), "acme")
+        backend.services.accounts.teams.take(backend.signed_in("bob"), "acme")

@@ -5,20 +5,20 @@ import pytest
 from chalicelib.domain.errors import Denied, ResourceUnknown, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.services.accounts.superusers import SuperuserChanges
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 
 @pytest.fixture
-def bob(house: House) -> House:
+def bob(backend: Backend) -> Backend:
     """A user who was told something twice."""
-    house.user("bob")
+    backend.user("bob")
     for email in ("one@example.com", "two@example.com"):
-        house.services.superusers.change(house.signed_in("admin"), "bob", SuperuserChanges(email=email))
-    return house
+        backend.services.accounts.superusers.change(backend.signed_in("admin"), "bob", SuperuserChanges(email=email))
+    return backend
 
 
-def test_a_page_has_what_is_not_put_away(bob: House) -> None:
-    reader, notices = bob.signed_in("bob"), bob.services.notices
+def test_a_page_has_what_is_not_put_away(bob: Backend) -> None:
+    reader, notices = bob.signed_in("bob"), bob.services.accounts.user_notifications
     page = notices.page(reader, 0, 1)
     assert (len(page.notices), page.more) == (1, True)
 
@@ -32,15 +32,15 @@ def test_a_page_has_what_is_not_put_away(bob: House) -> None:
     assert notices.page(reader, 1, 5).notices == []
 
 
-def test_nobody_else_reads_them(bob: House) -> None:
-    (first, _) = bob.services.notices.page(bob.signed_in("bob"), 0, 5).notices
+def test_nobody_else_reads_them(bob: Backend) -> None:
+    (first, _) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notices
     row = bob.account("bob")
     narrowed = Actor(row.id, row.name, scopes=frozenset({"repo:admin"}))
 
     with pytest.raises(ResourceUnknown):
-        bob.services.notices.get(bob.signed_in("admin"), first.uuid)
+        bob.services.accounts.user_notifications.get(bob.signed_in("admin"), first.uuid)
     with pytest.raises(ResourceUnknown):
-        bob.services.notices.dismiss(bob.signed_in("admin"), first.uuid, dismissed=True)
+        bob.services.accounts.user_notifications.dismiss(bob.signed_in("admin"), first.uuid, dismissed=True)
     for actor, refusal in ((ANONYMOUS, Unauthenticated), (narrowed, Denied)):
         with pytest.raises(refusal):
-            bob.services.notices.page(actor, 0, 5)
+            bob.services.accounts.user_notifications.page(actor, 0, 5)

@@ -20,12 +20,12 @@ from chalicelib.services.activity import exports
 from chalicelib.services.activity.exports import KEPT_S, MOST_CALLS, MOST_TRIES, Exports
 from chalicelib.services.activity.usage_log_reader import LogOwner
 from chalicelib.services.lifecycle.timers import Timers, TimerTurn
-from chalicelib.services.security.sealing import Envelope, hashed
+from chalicelib.services.security.sealing import hashed
 from chalicelib.storage import bucket_keys
 from chalicelib.storage.activity.exports import ExportStore
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.timers import TimerStore
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_push, an_organization
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import events, rows_like
@@ -59,47 +59,40 @@ class Outside:
 
 
 class Office:
-    """The exports of a house, with somebody outside, and a clock that does their work."""
+    """The exports of a backend, with somebody outside, and a clock that does their work."""
 
-    def __init__(self, house: House, outside: Outside | None = None) -> None:
-        chosen, self.house, self.outside = house.services.settings, house, outside or Outside()
+    def __init__(self, backend: Backend, outside: Outside | None = None) -> None:
+        self.backend, self.outside = backend, outside or Outside()
+        services = backend.services
         self.exports = Exports(
-            house.services.logs,
-            STORE,
-            ExportStore(),
-            house.services.objects,
-            lambda: Envelope(house.services.secrets.envelope),
-            self.outside,
-            chosen.url,
-            chosen.presign_s,
-            house.clock,
+            services.stores, services.activity.usage_log_reader, lambda: services.security.envelope, self.outside
         )
 
     def begin(self, whose: LogOwner = MINE, days: int = 1, **callback: str | None) -> str:
-        first, last = (time.gmtime(self.house.clock() - ago * DAY_S) for ago in (days, 0))
+        first, last = (time.gmtime(self.backend.clock() - ago * DAY_S) for ago in (days, 0))
         asked = UsageLogQuery(*(time.strftime("%m/%d/%Y", day) for day in (first, last)))
-        return self.exports.begin(self.house.signed_in("admin"), whose, asked, **callback)
+        return self.exports.begin(self.backend.signed_in("admin"), whose, asked, **callback)
 
     def turn(self, left_s: Callable[[], float] = lambda: 60.0) -> TimerTurn:
-        return Timers(TimerStore(), {EXPORT: self.exports.go_on}, self.house.clock).run(left_s)
+        return Timers(TimerStore(), {EXPORT: self.exports.go_on}, self.backend.clock).run(left_s)
 
     def work(self, turns: int = 30) -> None:
         """Turns of the clock, a minute each."""
         for _ in range(turns):
             self.turn()
-            self.house.clock.ahead_s += 60
+            self.backend.clock.ahead_s += 60
 
     def file(self, identifier: str) -> dict[str, Any]:
         """What the file says, for whoever is given its address."""
         key = bucket_keys.export(hashed(identifier))
-        assert key in self.exports.address(self.house.signed_in("admin"), identifier)
-        found: dict[str, Any] = json.loads(self.house.services.objects.get(key))
+        assert key in self.exports.address(self.backend.signed_in("admin"), identifier)
+        found: dict[str, Any] = json.loads(self.backend.services.stores.objects.get(key))
         return found
 
 
-def pulls(house: House, namespace: str, count: int, text: str = "v1") -> list[str]:
+def pulls(backend: Backend, namespace: str, count: int, text: str = "v1") -> list[str]:
     """Records pulls of a namespace; gives what tells them apart."""
-    now = house.clock() - 3600
+    now = backend.clock() - 3600
     happened = [
         Event(ulid(now + number / 100), now, PULL, namespace, None, "bob", "10.0.0.1", {"reference": text, "n": number})
         for number in range(count)
@@ -112,9 +105,9 @@ def told(written: dict[str, Any]) -> list[str]:
     return [str(entry["metadata"]["n"]) for entry in written["logs"] if "n" in entry.get("metadata", {})]
 
 
-def test_an_export_is_a_file_of_all_records_that_only_its_id_opens(house: House) -> None:
-    a_push(house, "v1")
-    office = Office(house)
+def test_an_export_is_a_file_of_all_records_that_only_its_id_opens(backend: Backend) -> None:
+    a_push(backend, "v1")
+    office = Office(backend)
     identifier = office.begin(APP)
 
     office.work(2)
@@ -126,24 +119,24 @@ def test_an_export_is_a_file_of_all_records_that_only_its_id_opens(house: House)
     assert written["logs"][-1] == {"terminator": True}
     assert written["logs"][0]["performer"] == {"kind": "user", "name": "admin", "is_robot": False}
     with pytest.raises(ResourceUnknown):
-        office.exports.address(house.signed_in("admin"), hashed(identifier))
+        office.exports.address(backend.signed_in("admin"), hashed(identifier))
 
 
-def test_the_answer_waits_for_nothing_and_what_opens_the_file_is_kept_nowhere_in_plain(house: House) -> None:
-    office, actor = Office(house), house.signed_in("admin")
-    house.calls.take()
+def test_the_answer_waits_for_nothing_and_what_opens_the_file_is_kept_nowhere_in_plain(backend: Backend) -> None:
+    office, actor = Office(backend), backend.signed_in("admin")
+    backend.calls.take()
 
     identifier = office.exports.begin(actor, MINE, UsageLogQuery(), HOOK)
 
-    assert house.calls.take() == ["TransactWriteItems"]
+    assert backend.calls.take() == ["TransactWriteItems"]
     with pytest.raises(ResourceUnknown):
-        office.exports.address(house.signed_in("admin"), identifier)
+        office.exports.address(backend.signed_in("admin"), identifier)
     office.work(2)
-    assert identifier not in str(rows_like(house))
+    assert identifier not in str(rows_like(backend))
 
 
-def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(house: House) -> None:
-    office, today = Office(house), time.strftime("%m/%d/%Y", time.gmtime(house.clock()))
+def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(backend: Backend) -> None:
+    office, today = Office(backend), time.strftime("%m/%d/%Y", time.gmtime(backend.clock()))
     identifier = office.begin(callback_url=HOOK)
 
     office.work(3)
@@ -156,13 +149,13 @@ def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(house: 
         {"export_id", "start_time", "end_time", "namespace", "exported_data_url", "status"},
     )
     assert body["exported_data_url"] == f"http://registry.test/exportedlogs/{identifier}"
-    (happened,) = events(house, "export_logs")
+    (happened,) = events(backend, "export_logs")
     assert (happened["kind"], happened["performer"]) == ("export_logs_success", "admin")
     assert json.loads(happened["metadata"]) == {"namespace": "admin", "url": HOOK}
 
 
-def test_a_callback_that_fails_is_tried_again_and_its_file_is_there_meanwhile(house: House) -> None:
-    office = Office(house, Outside(failures=3))
+def test_a_callback_that_fails_is_tried_again_and_its_file_is_there_meanwhile(backend: Backend) -> None:
+    office = Office(backend, Outside(failures=3))
     identifier = office.begin(callback_url=HOOK)
 
     office.work(1)
@@ -172,44 +165,44 @@ def test_a_callback_that_fails_is_tried_again_and_its_file_is_there_meanwhile(ho
     assert (office.outside.calls, len(office.outside.sent)) == (4, 1)
 
 
-def test_a_callback_that_nobody_ever_takes_is_given_up_and_recorded(house: House) -> None:
-    office = Office(house, Outside(failures=1000))
+def test_a_callback_that_nobody_ever_takes_is_given_up_and_recorded(backend: Backend) -> None:
+    office = Office(backend, Outside(failures=1000))
     identifier = office.begin(callback_url=HOOK)
 
     office.work(60 * 6)
 
     assert office.outside.calls == MOST_CALLS
-    assert [event["kind"] for event in events(house, "export_logs")] == ["export_logs_success", "export_logs_failure"]
+    assert [event["kind"] for event in events(backend, "export_logs")] == ["export_logs_success", "export_logs_failure"]
     assert office.file(identifier)["namespace"] == "admin"
 
 
 def test_a_file_is_written_part_by_part_over_many_turns_without_gap_or_repeat(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "READ_AT_ONCE", 7)
     # A part of less than 5 MiB would be refused by S3: so the records are large.
     monkeypatch.setattr(exports, "PART_BYTES", 5 * 1024 * 1024)
-    acme, office = an_organization(house), Office(house)
-    expected = pulls(house, acme, 120, text="x" * 100_000)
+    acme, office = an_organization(backend), Office(backend)
+    expected = pulls(backend, acme, 120, text="x" * 100_000)
     identifier = office.begin(ACME)
     # After its claim a turn has time for one part.
     turns = 0
-    while rows_like(house, "EXPORT#")[0]["state"] == "writing":
+    while rows_like(backend, "EXPORT#")[0]["state"] == "writing":
         left = iter([60.0] * 12)
         office.turn(lambda left=left: next(left, 5.0))
-        house.clock.ahead_s += 61
+        backend.clock.ahead_s += 61
         turns += 1
 
     assert told(office.file(identifier)) == expected
     assert turns > 1
-    assert len(json.loads(rows_like(house, "EXPORT#")[0]["parts"])) >= 2
+    assert len(json.loads(rows_like(backend, "EXPORT#")[0]["parts"])) >= 2
 
 
-def test_what_happens_after_the_asking_is_not_in_the_file(house: House) -> None:
-    acme, office = an_organization(house), Office(house)
+def test_what_happens_after_the_asking_is_not_in_the_file(backend: Backend) -> None:
+    acme, office = an_organization(backend), Office(backend)
     identifier = office.begin(ACME)
-    house.clock.ahead_s += 10
-    later = house.clock()
+    backend.clock.ahead_s += 10
+    later = backend.clock()
     STORE.write_pulls([Event(ulid(later), later, PULL, acme, None, "bob", "", {"n": 1})])
 
     office.work(2)
@@ -217,16 +210,16 @@ def test_what_happens_after_the_asking_is_not_in_the_file(house: House) -> None:
     assert told(office.file(identifier)) == []
 
 
-def test_an_export_that_dies_anywhere_ends_whole_and_is_told_of_once_in_the_log(house: House) -> None:
-    acme = an_organization(house)
-    expected, number = pulls(house, acme, 5), 0
+def test_an_export_that_dies_anywhere_ends_whole_and_is_told_of_once_in_the_log(backend: Backend) -> None:
+    acme = an_organization(backend)
+    expected, number = pulls(backend, acme, 5), 0
     while True:
         number += 1
-        office = Office(house)
-        before = len(events(house, "export_logs"))
+        office = Office(backend)
+        before = len(events(backend, "export_logs"))
         identifier = office.begin(ACME, callback_url=HOOK)
         try:
-            with crash_before(house, number):
+            with crash_before(backend, number):
                 office.turn()
                 office.turn()
             died = False
@@ -234,43 +227,43 @@ def test_an_export_that_dies_anywhere_ends_whole_and_is_told_of_once_in_the_log(
             died = True
         office.work(4)
         assert told(office.file(identifier)) == expected
-        assert len(events(house, "export_logs")) == before + 1
+        assert len(events(backend, "export_logs")) == before + 1
         assert {url for url, _ in office.outside.sent} == {HOOK}
         if not died:
             break
     assert number > 12
 
 
-def test_an_asking_that_dies_leaves_nothing(house: House) -> None:
-    with pytest.raises(Crash), crash_before(house, 1):
-        Office(house).begin()
+def test_an_asking_that_dies_leaves_nothing(backend: Backend) -> None:
+    with pytest.raises(Crash), crash_before(backend, 1):
+        Office(backend).begin()
 
-    assert rows_like(house, "EXPORT#") == rows_like(house, "TIMER#export") == []
+    assert rows_like(backend, "EXPORT#") == rows_like(backend, "TIMER#export") == []
 
 
-def test_parts_that_the_bucket_forgot_are_written_again(house: House) -> None:
-    acme, office = an_organization(house), Office(house)
-    expected = pulls(house, acme, 5)
+def test_parts_that_the_bucket_forgot_are_written_again(backend: Backend) -> None:
+    acme, office = an_organization(backend), Office(backend)
+    expected = pulls(backend, acme, 5)
     identifier = office.begin(ACME)
     # It dies before its second part of work: the multipart upload is begun and noted.
-    with pytest.raises(Crash), crash_before(house, 12):
+    with pytest.raises(Crash), crash_before(backend, 12):
         office.turn()
     row = ExportStore().find(hashed(identifier))
     assert row is not None
     if row.multipart_id:
-        house.services.objects.abort_parts(bucket_keys.export(row.target), row.multipart_id)
+        backend.services.stores.objects.abort_parts(bucket_keys.export(row.target), row.multipart_id)
 
     office.work(5)
 
     assert told(office.file(identifier)) == expected
 
 
-def test_two_turns_at_one_export_end_in_one_whole_file(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    acme, office = an_organization(house), Office(house)
-    expected = pulls(house, acme, 5)
+def test_two_turns_at_one_export_end_in_one_whole_file(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme, office = an_organization(backend), Office(backend)
+    expected = pulls(backend, acme, 5)
     identifier = office.begin(ACME)
-    due = next(iter(rows_like(house, "TIMER#export")))["target"]
-    put_part, turns = house.services.objects.put_part, []
+    due = next(iter(rows_like(backend, "TIMER#export")))["target"]
+    put_part, turns = backend.services.stores.objects.put_part, []
 
     def overtaken(*arguments: Any) -> str:
         if not turns:
@@ -278,12 +271,12 @@ def test_two_turns_at_one_export_end_in_one_whole_file(house: House, monkeypatch
             work(office, due)
         return put_part(*arguments)
 
-    monkeypatch.setattr(house.services.objects, "put_part", overtaken)
+    monkeypatch.setattr(backend.services.stores.objects, "put_part", overtaken)
     work(office, due)
     office.work(5)
 
     assert told(office.file(identifier)) == expected
-    assert len(events(house, "export_logs")) == 1
+    assert len(events(backend, "export_logs")) == 1
 
 
 def work(office: Office, target: str) -> None:
@@ -291,70 +284,70 @@ def work(office: Office, target: str) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> str:
         raise OSError("no room")
 
-    monkeypatch.setattr(house.services.objects, "begin_parts", full)
-    office = Office(house)
-    identifier = office.begin(APP if rows_like(house, "R#") else MINE, callback_url=HOOK)
+    monkeypatch.setattr(backend.services.stores.objects, "begin_parts", full)
+    office = Office(backend)
+    identifier = office.begin(APP if rows_like(backend, "R#") else MINE, callback_url=HOOK)
 
     office.work(60 * 2)
 
-    (happened,) = events(house, "export_logs")
+    (happened,) = events(backend, "export_logs")
     assert happened["kind"] == "export_logs_failure"
     ((_, body),) = office.outside.sent
     assert (body["status"], "exported_data_url" in body) == ("failed", False)
     with pytest.raises(ResourceUnknown):
-        office.exports.address(house.signed_in("admin"), identifier)
+        office.exports.address(backend.signed_in("admin"), identifier)
     assert MOST_TRIES < 60 * 2
 
 
-def test_a_file_that_never_holds_together_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_never_holds_together_is_given_up(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise exports.BlobUploadInvalid("a part is not the one that was put")
 
-    monkeypatch.setattr(house.services.objects, "finish_parts", broken)
-    office = Office(house)
+    monkeypatch.setattr(backend.services.stores.objects, "finish_parts", broken)
+    office = Office(backend)
     office.begin()
 
     office.work(60 * 3)
 
-    assert [event["kind"] for event in events(house, "export_logs")] == ["export_logs_failure"]
+    assert [event["kind"] for event in events(backend, "export_logs")] == ["export_logs_failure"]
 
 
-def test_after_a_week_the_file_is_gone_and_so_is_all_that_was_kept_for_it(house: House) -> None:
-    office = Office(house)
+def test_after_a_week_the_file_is_gone_and_so_is_all_that_was_kept_for_it(backend: Backend) -> None:
+    office = Office(backend)
     identifier = office.begin()
     office.work(2)
     assert office.file(identifier)
-    house.clock.ahead_s += KEPT_S
+    backend.clock.ahead_s += KEPT_S
     with pytest.raises(ResourceUnknown):
-        office.exports.address(house.signed_in("admin"), identifier)
+        office.exports.address(backend.signed_in("admin"), identifier)
 
     office.work(1)
 
-    assert rows_like(house, "EXPORT#") == rows_like(house, "TIMER#export") == []
-    assert not house.services.objects.exists(bucket_keys.export(hashed(identifier)))
+    assert rows_like(backend, "EXPORT#") == rows_like(backend, "TIMER#export") == []
+    assert not backend.services.stores.objects.exists(bucket_keys.export(hashed(identifier)))
 
 
 @pytest.mark.parametrize("url", ["http://hooks.example.com", "https://10.0.0.1"])
-def test_nobody_is_called_at_an_address_that_is_not_public(house: House, url: str) -> None:
+def test_nobody_is_called_at_an_address_that_is_not_public(backend: Backend, url: str) -> None:
     with pytest.raises(FieldInvalid, match="callback_url"):
-        Office(house).begin(callback_url=url)
-    assert rows_like(house, "EXPORT#") == []
+        Office(backend).begin(callback_url=url)
+    assert rows_like(backend, "EXPORT#") == []
 
 
-def test_an_e_mail_is_refused_by_name_since_none_is_sent_from_here(house: House) -> None:
+def test_an_e_mail_is_refused_by_name_since_none_is_sent_from_here(backend: Backend) -> None:
     with pytest.raises(FieldInvalid, match="callback_email"):
-        Office(house).begin(email="a@example.com")
-    assert rows_like(house, "EXPORT#") == []
+        Office(backend).begin(email="a@example.com")
+    assert rows_like(backend, "EXPORT#") == []
 
 
-def test_who_may_not_read_a_log_may_not_export_it(house: House) -> None:
-    an_organization(house)
-    house.user("bob")
+def test_who_may_not_read_a_log_may_not_export_it(backend: Backend) -> None:
+    an_organization(backend)
+    backend.user("bob")
 
     with pytest.raises(Denied):
-        Office(house).exports.begin(house.signed_in("bob"), ACME, UsageLogQuery())
+        Office(backend).exports.begin(backend.signed_in("bob"), ACME, UsageLogQuery())

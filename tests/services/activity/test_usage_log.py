@@ -19,7 +19,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a_repository, someone
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import change, events, repository_of, rows_like
@@ -51,22 +51,22 @@ def a_pull(
     return Event(ulid(at), at, PULL, "n", repository, performer, address)
 
 
-def pull(house: House, reference: str = "v1", name: str = "admin") -> None:
-    house.services.manifests.pull(someone(house, name, "admin/app"), NAME, reference)
+def pull(backend: Backend, reference: str = "v1", name: str = "admin") -> None:
+    backend.services.registry.manifests.pull(someone(backend, name, "admin/app"), NAME, reference)
 
 
-def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(house: House) -> None:
-    manifest = a_push(house, "v1", "v2")
-    actor = someone(house, "admin", "admin/app")
-    house.services.tags.delete(actor, NAME, "v1")
-    house.services.manifests.delete(actor, NAME, manifest.digest)
-    found = events(house)[1:]
+def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backend: Backend) -> None:
+    manifest = a_push(backend, "v1", "v2")
+    actor = someone(backend, "admin", "admin/app")
+    backend.services.registry.tags.delete(actor, NAME, "v1")
+    backend.services.registry.manifests.delete(actor, NAME, manifest.digest)
+    found = events(backend)[1:]
 
     assert [row["kind"] for row in found] == [
         "create_repo", "push_repo", "delete_tag", "delete_tag", "delete_manifest",
     ]  # fmt: skip
     assert {row["performer"] for row in found} == {"admin"}
-    assert {row["repository_id"] for row in found} == {repository_of(house).id}
+    assert {row["repository_id"] for row in found} == {repository_of(backend).id}
     assert json.loads(found[1]["metadata"]) == {
         "repository": "admin/app",
         "tags": ["v1", "v2"],
@@ -76,92 +76,92 @@ def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(house
     assert {json.loads(row["metadata"])["tag"] for row in found if row["kind"] == "delete_tag"} == {"v1", "v2"}
 
 
-def test_a_push_and_a_pull_tell_of_what_kind_it_was_and_by_which_client(house: House) -> None:
-    actor = replace(someone(house, "admin", "admin/app"), agent="docker/29.0")
+def test_a_push_and_a_pull_tell_of_what_kind_it_was_and_by_which_client(backend: Backend) -> None:
+    actor = replace(someone(backend, "admin", "admin/app"), agent="docker/29.0")
     manifest = a_manifest()
-    house.services.manifests.push(actor, NAME, manifest, ["v1"])
-    house.services.manifests.pull(actor, NAME, "v1")
+    backend.services.registry.manifests.push(actor, NAME, manifest, ["v1"])
+    backend.services.registry.manifests.pull(actor, NAME, "v1")
 
     for kind in ("push_repo", "pull_repo"):
-        (row,) = events(house, kind)
+        (row,) = events(backend, kind)
         told = json.loads(row["metadata"])
         assert (told["mediaType"], told["user-agent"]) == (manifest.media_type, "docker/29.0")
 
 
-def test_a_change_and_its_record_are_one_write(house: House) -> None:
+def test_a_change_and_its_record_are_one_write(backend: Backend) -> None:
     """A process that dies before any call of a push has left neither or both."""
-    a_repository(house)
+    a_repository(backend)
     for number in range(1, 4):
         manifest = a_manifest()
-        with pytest.raises(Crash), crash_before(house, number):
-            a_bare_push(house, manifest, "v1")
-        assert events(house, "push_repo") == []
-        assert rows_like(house, "R#", "TAG#") == []
-    a_bare_push(house, a_manifest(), "v1")
+        with pytest.raises(Crash), crash_before(backend, number):
+            a_bare_push(backend, manifest, "v1")
+        assert events(backend, "push_repo") == []
+        assert rows_like(backend, "R#", "TAG#") == []
+    a_bare_push(backend, a_manifest(), "v1")
 
-    assert len(events(house, "push_repo")) == len(rows_like(house, "R#", "TAG#")) == 1
+    assert len(events(backend, "push_repo")) == len(rows_like(backend, "R#", "TAG#")) == 1
 
 
 @pytest.mark.parametrize(("waits", "expected"), [({"repo_push"}, 1), ({"repo_image_expiry"}, 0), (None, 0)], ids=str)
 def test_the_outbox_gets_a_push_only_when_someone_waits_for_it(
-    house: House, waits: set[str] | None, expected: int
+    backend: Backend, waits: set[str] | None, expected: int
 ) -> None:
-    repository = a_repository(house)
+    repository = a_repository(backend)
     change(get(RepositoryNameRow, keys.repository_name(repository.namespace_id, "app")), waits=waits)
-    a_bare_push(house, a_manifest(), "v1")
-    found = rows_like(house, "OUT#")
+    a_bare_push(backend, a_manifest(), "v1")
+    found = rows_like(backend, "OUT#")
 
     assert len(found) == expected
-    assert len(events(house, "push_repo")) == 1
+    assert len(events(backend, "push_repo")) == 1
     for row in found:
-        assert row["pk"] == f"OUT#{events(house, 'push_repo')[0]['sk']}"
+        assert row["pk"] == f"OUT#{events(backend, 'push_repo')[0]['sk']}"
         assert json.loads(row["event"])["metadata"]["tags"] == ["v1"]
 
 
-def test_a_pull_is_recorded_once_an_hour(house: House) -> None:
-    a_push(house, "v1", "v2")
+def test_a_pull_is_recorded_once_an_hour(backend: Backend) -> None:
+    a_push(backend, "v1", "v2")
     for _ in range(3):
-        pull(house)
-    assert len(events(house, PULL)) == 1
+        pull(backend)
+    assert len(events(backend, PULL)) == 1
 
-    pull(house, "v2")
-    house.user("bob")
-    a_granted(house, "bob", Role.READ)
-    pull(house, name="bob")
-    assert len(events(house, PULL)) == 3
+    pull(backend, "v2")
+    backend.user("bob")
+    a_granted(backend, "bob", Role.READ)
+    pull(backend, name="bob")
+    assert len(events(backend, PULL)) == 3
 
-    house.clock.ahead_s = HOUR_S
-    pull(house)
-    assert len(events(house, PULL)) == 4
-    assert [json.loads(row["metadata"])["reference"] for row in events(house, PULL)].count("v1") == 3
+    backend.clock.ahead_s = HOUR_S
+    pull(backend)
+    assert len(events(backend, PULL)) == 4
+    assert [json.loads(row["metadata"])["reference"] for row in events(backend, PULL)].count("v1") == 3
 
 
-def test_a_pull_by_tag_tells_of_which_manifest_it_was(house: House) -> None:
-    digest = a_push(house, "v1").digest
-    actor = someone(house, "admin", "admin/app")
+def test_a_pull_by_tag_tells_of_which_manifest_it_was(backend: Backend) -> None:
+    digest = a_push(backend, "v1").digest
+    actor = someone(backend, "admin", "admin/app")
     told = []
     for reference in ("v1", digest):
-        house.services.manifests.pull(actor, NAME, reference)
-        told.append([json.loads(row["metadata"]).get("manifest_digest") for row in events(house, PULL)])
+        backend.services.registry.manifests.pull(actor, NAME, reference)
+        told.append([json.loads(row["metadata"]).get("manifest_digest") for row in events(backend, PULL)])
 
     assert told[0] == [str(digest)]
     assert sorted(told[1], key=str) == [None, str(digest)]
 
 
-def test_every_pull_is_recorded_where_that_is_chosen(new_house) -> None:
-    house = new_house(pull_log="all")
-    a_push(house, "v1")
+def test_every_pull_is_recorded_where_that_is_chosen(new_backend) -> None:
+    backend = new_backend(pull_log="all")
+    a_push(backend, "v1")
     for _ in range(3):
-        pull(house)
+        pull(backend)
 
-    assert len(events(house, PULL)) == 3
+    assert len(events(backend, PULL)) == 3
 
 
-def test_a_head_is_no_pull(house: House) -> None:
-    a_push(house, "v1")
-    house.services.manifests.find(someone(house, "admin", "admin/app"), NAME, "v1")
+def test_a_head_is_no_pull(backend: Backend) -> None:
+    a_push(backend, "v1")
+    backend.services.registry.manifests.find(someone(backend, "admin", "admin/app"), NAME, "v1")
 
-    assert events(house, PULL) == []
+    assert events(backend, PULL) == []
 
 
 def test_actor_address_repository_reference_and_hour_each_make_a_pull_another() -> None:
@@ -210,11 +210,11 @@ def test_what_a_process_remembers_has_a_limit() -> None:
     assert [what in met for what in "abc"] == [True, False, True]
 
 
-def test_two_processes_write_one_hour_s_pull_under_one_key(house: House) -> None:
+def test_two_processes_write_one_hour_s_pull_under_one_key(backend: Backend) -> None:
     for seconds in (1, 3000):
         log = PullLog(UsageLogStore(10**9), hourly=True, batch_s=0)
         log.add(a_pull(3600.0 * 100 + seconds), "v1")
-    (row,) = events(house, PULL)
+    (row,) = events(backend, PULL)
 
     assert is_ulid(row["sk"])
 
@@ -235,21 +235,21 @@ def test_a_store_that_fails_never_fails_a_pull(error: Exception, hourly: bool) -
     log.add(a_pull(), "v1")
 
 
-def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_house) -> None:
-    house = new_house(pull_log="all", pull_batch_s=60)
-    a_push(house, "v1")
-    pull(house)
-    house.calls.take()
+def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_backend) -> None:
+    backend = new_backend(pull_log="all", pull_batch_s=60)
+    a_push(backend, "v1")
+    pull(backend)
+    backend.calls.take()
     for _ in range(30):
-        pull(house)
-    assert "BatchWriteItem" not in house.calls.take()
-    assert events(house, PULL) == []
+        pull(backend)
+    assert "BatchWriteItem" not in backend.calls.take()
+    assert events(backend, PULL) == []
 
-    house.services.usage.flush()
+    backend.services.activity.usage_log.flush()
 
-    assert len(events(house, PULL)) == 31
-    house.services.usage.flush()
-    assert len(events(house, PULL)) == 31
+    assert len(events(backend, PULL)) == 31
+    backend.services.activity.usage_log.flush()
+    assert len(events(backend, PULL)) == 31
 
 
 def test_what_waits_is_written_by_itself() -> None:

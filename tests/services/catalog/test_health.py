@@ -6,32 +6,32 @@ from chalicelib.domain.errors import SettingInvalid
 from chalicelib.services.catalog.health import Health, HealthChecks
 from chalicelib.storage.catalog.health import HealthStore
 from chalicelib.storage.secrets import Secrets
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.crashes import silence
 
 
-def test_a_house_that_is_well_costs_one_read_and_one_list(house: House) -> None:
-    house.calls.take()
+def test_a_house_that_is_well_costs_one_read_and_one_list(backend: Backend) -> None:
+    backend.calls.take()
 
-    health = house.services.checks.health()
+    health = backend.services.catalog.health.health()
 
     assert health == Health(table=True, bucket=True, keys=True)
     assert health.is_well
-    assert house.calls.take() == ["GetItem", "ListObjectsV2"]
+    assert backend.calls.take() == ["GetItem", "ListObjectsV2"]
 
 
-def test_a_bucket_that_is_silent_is_told_and_nothing_else(house: House) -> None:
-    with silence(house, "bucket"):
-        health = house.services.checks.health()
+def test_a_bucket_that_is_silent_is_told_and_nothing_else(backend: Backend) -> None:
+    with silence(backend, "bucket"):
+        health = backend.services.catalog.health.health()
 
     assert health == Health(table=True, bucket=False, keys=True)
     assert not health.is_well
 
 
-def test_keys_that_cannot_be_read_are_told(house: House) -> None:
+def test_keys_that_cannot_be_read_are_told(backend: Backend) -> None:
     def unreadable() -> Secrets:
         raise SettingInvalid("CLOUDBERTH_SECRETS", "gone")
 
-    checks: Callable[[], Health] = HealthChecks(HealthStore(house.services.objects), unreadable).health
+    checks: Callable[[], Health] = HealthChecks(HealthStore(backend.services.stores.objects), unreadable).health
 
     assert checks() == Health(table=True, bucket=True, keys=False)

@@ -12,21 +12,21 @@ from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ, REPO_WRITE
 from chalicelib.services.catalog.repository_details import DAYS, MOST_TAGS, RepositoryView
 from chalicelib.storage.registry.tags import tag_row
 from chalicelib.storage.table import put_all
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_config, a_granted, a_manifest, a_push, a_repository, an_index
 from tests.support.rows import repository_of
 
 NAME = RepositoryName.parse("admin/app")
 
 
-def overview(house: House, actor: Actor | None = None, **told: bool) -> RepositoryView:
-    return house.services.overviews.get(actor or house.signed_in("admin"), NAME, **told)
+def overview(backend: Backend, actor: Actor | None = None, **told: bool) -> RepositoryView:
+    return backend.services.catalog.repository_details.get(actor or backend.signed_in("admin"), NAME, **told)
 
 
-def test_an_empty_repository_is_told_of(house: House) -> None:
-    a_repository(house)
+def test_an_empty_repository_is_told_of(backend: Backend) -> None:
+    a_repository(backend)
 
-    found = overview(house)
+    found = overview(backend)
 
     assert (found.is_starred, found.window_s, found.quota, found.bytes) == (False, 14 * 86400, None, 0)
     assert (found.tags, found.activity) == ([], None)
@@ -34,31 +34,31 @@ def test_an_empty_repository_is_told_of(house: House) -> None:
     assert found.can_admin
 
 
-def test_tags_have_the_size_of_their_layers_and_indexes_none(house: House) -> None:
-    manifest = a_manifest([a_blob(house, b"x" * 100), a_blob(house)], a_blob(house, a_config()))
-    a_bare_push(house, manifest, "v1", "v2")
-    index = a_bare_push(house, an_index([manifest.digest]), "all")
+def test_tags_have_the_size_of_their_layers_and_indexes_none(backend: Backend) -> None:
+    manifest = a_manifest([a_blob(backend, b"x" * 100), a_blob(backend)], a_blob(backend, a_config()))
+    a_bare_push(backend, manifest, "v1", "v2")
+    index = a_bare_push(backend, an_index([manifest.digest]), "all")
 
-    found = {tag.name: tag for tag in overview(house).tags or ()}
+    found = {tag.name: tag for tag in overview(backend).tags or ()}
 
     assert {name: tag.size for name, tag in found.items()} == {"all": None, "v1": 2 * 64, "v2": 2 * 64}
     assert (found["v1"].digest, found["all"].digest) == (manifest.digest, index.digest)
-    assert overview(house).bytes > 100
+    assert overview(backend).bytes > 100
 
 
-def test_an_expired_tag_is_gone_and_one_that_will_expire_says_when(house: House) -> None:
-    a_push(house, "v1", labels={"quay.expires-after": "1h"})
-    (tag,) = overview(house).tags or ()
+def test_an_expired_tag_is_gone_and_one_that_will_expire_says_when(backend: Backend) -> None:
+    a_push(backend, "v1", labels={"quay.expires-after": "1h"})
+    (tag,) = overview(backend).tags or ()
     assert tag.expires_at == tag.started_at + 3600
 
-    house.clock.ahead_s = 3601
+    backend.clock.ahead_s = 3601
 
-    assert overview(house).tags == []
+    assert overview(backend).tags == []
 
 
-def test_at_most_five_hundred_tags_come(house: House) -> None:
-    manifest = a_push(house, "v")
-    repository = repository_of(house)
+def test_at_most_five_hundred_tags_come(backend: Backend) -> None:
+    manifest = a_push(backend, "v")
+    repository = repository_of(backend)
 
     def a_tag(number: int):
         row = tag_row(repository.id, f"t{number:04d}", "life")
@@ -67,13 +67,13 @@ def test_at_most_five_hundred_tags_come(house: House) -> None:
 
     put_all([a_tag(number) for number in range(MOST_TAGS + 1)])
 
-    assert len(overview(house).tags or ()) == MOST_TAGS
+    assert len(overview(backend).tags or ()) == MOST_TAGS
 
 
-def test_tags_are_left_out_and_the_last_days_told_when_asked(house: House) -> None:
-    a_push(house, "v1")
+def test_tags_are_left_out_and_the_last_days_told_when_asked(backend: Backend) -> None:
+    a_push(backend, "v1")
 
-    found = overview(house, with_tags=False, with_activity=True)
+    found = overview(backend, with_tags=False, with_activity=True)
 
     assert found.tags is None
     assert found.activity is not None
@@ -85,53 +85,53 @@ def test_tags_are_left_out_and_the_last_days_told_when_asked(house: House) -> No
 
 
 @pytest.mark.parametrize(("role", "writes", "admins"), [(Role.READ, 0, 0), (Role.WRITE, 1, 0), (Role.ADMIN, 1, 1)])
-def test_what_one_may_follows_from_one_s_role(house: House, role: Role, writes: bool, admins: bool) -> None:
-    a_repository(house)
-    house.user("bob")
-    a_granted(house, "bob", role)
+def test_what_one_may_follows_from_one_s_role(backend: Backend, role: Role, writes: bool, admins: bool) -> None:
+    a_repository(backend)
+    backend.user("bob")
+    a_granted(backend, "bob", role)
 
-    found = overview(house, house.signed_in("bob"))
+    found = overview(backend, backend.signed_in("bob"))
 
     assert (found.can_write, found.can_admin) == (bool(writes), bool(admins))
 
 
-def test_one_that_takes_no_push_can_be_written_by_nobody(house: House) -> None:
-    a_repository(house)
+def test_one_that_takes_no_push_can_be_written_by_nobody(backend: Backend) -> None:
+    a_repository(backend)
     for mode in (Mode.READ_ONLY, Mode.MIRROR):
-        house.services.repositories.change_mode(house.signed_in("admin"), NAME, mode)
+        backend.services.registry.repositories.change_mode(backend.signed_in("admin"), NAME, mode)
 
-        assert not overview(house).can_write
-        assert overview(house).can_admin
+        assert not overview(backend).can_write
+        assert overview(backend).can_admin
 
 
-def test_a_token_is_told_no_more_than_its_scope_gives(house: House) -> None:
-    a_repository(house)
-    owner = house.signed_in("admin")
+def test_a_token_is_told_no_more_than_its_scope_gives(backend: Backend) -> None:
+    a_repository(backend)
+    owner = backend.signed_in("admin")
 
-    assert not overview(house, replace(owner, scopes=frozenset({REPO_READ}))).can_write
-    assert overview(house, replace(owner, scopes=frozenset({REPO_WRITE}))).can_write
+    assert not overview(backend, replace(owner, scopes=frozenset({REPO_READ}))).can_write
+    assert overview(backend, replace(owner, scopes=frozenset({REPO_WRITE}))).can_write
     with pytest.raises(Denied):
-        overview(house, replace(owner, scopes=frozenset({ORG_ADMIN})))
+        overview(backend, replace(owner, scopes=frozenset({ORG_ADMIN})))
 
 
-def test_strangers_cannot_tell_what_is_private_from_what_is_not_there(house: House) -> None:
-    a_repository(house)
-    house.user("bob")
-    for actor in (ANONYMOUS, house.signed_in("bob")):
+def test_strangers_cannot_tell_what_is_private_from_what_is_not_there(backend: Backend) -> None:
+    a_repository(backend)
+    backend.user("bob")
+    for actor in (ANONYMOUS, backend.signed_in("bob")):
         told = set()
         for name in ("admin/app", "admin/none", "nobody/none"):
             with pytest.raises(Denied) as refused:
-                house.services.overviews.get(actor, RepositoryName.parse(name))
+                backend.services.catalog.repository_details.get(actor, RepositoryName.parse(name))
             told.add(str(refused.value).replace(name, ""))
         assert len(told) == 1
     with pytest.raises(NameUnknown):
-        house.services.overviews.get(house.signed_in("admin"), RepositoryName.parse("admin/none"))
+        backend.services.catalog.repository_details.get(backend.signed_in("admin"), RepositoryName.parse("admin/none"))
 
 
-def test_everybody_reads_what_is_public(house: House) -> None:
-    a_repository(house)
-    house.services.repositories.change_visibility(house.signed_in("admin"), NAME, Visibility.PUBLIC)
+def test_everybody_reads_what_is_public(backend: Backend) -> None:
+    a_repository(backend)
+    backend.services.registry.repositories.change_visibility(backend.signed_in("admin"), NAME, Visibility.PUBLIC)
 
-    found = overview(house, ANONYMOUS)
+    found = overview(backend, ANONYMOUS)
 
     assert (found.can_write, found.can_admin, found.is_starred) == (False, False, False)

@@ -18,148 +18,152 @@ from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import Transaction, get, put_all
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_granted, a_push, a_repository, a_team, an_organization, someone
 from tests.support.rows import change
 
 
-def catalog(house: House, actor: Actor, last: str = "", size: int = 1000) -> list[str]:
-    return list(house.services.listings.catalog(actor, last, size).items)
+def catalog(backend: Backend, actor: Actor, last: str = "", size: int = 1000) -> list[str]:
+    return list(backend.services.catalog.repository_listing.catalog(actor, last, size).items)
 
 
-def make_public(house: House, *repositories: str) -> None:
+def make_public(backend: Backend, *repositories: str) -> None:
     for repository in repositories:
-        a_repository(house, repository)
+        a_repository(backend, repository)
         name = RepositoryName.parse(repository)
-        house.services.repositories.change_visibility(house.signed_in(name.namespace), name, Visibility.PUBLIC)
-
-
-def of_acme(house: House, *names: str, visibility: Visibility = Visibility.PRIVATE) -> None:
-    for name in names:
-        house.services.repositories.create(
-            house.signed_in("admin"), NewRepository(RepositoryName("acme", name), visibility)
+        backend.services.registry.repositories.change_visibility(
+            backend.signed_in(name.namespace), name, Visibility.PUBLIC
         )
 
 
-def give(house: House, repository: str, holder: str, kind: str = "team", role: Role = Role.READ) -> None:
-    owner = house.signed_in("admin")
-    house.services.permissions.put(owner, RepositoryName.parse(repository), kind, holder, role)
+def of_acme(backend: Backend, *names: str, visibility: Visibility = Visibility.PRIVATE) -> None:
+    for name in names:
+        backend.services.registry.repositories.create(
+            backend.signed_in("admin"), NewRepository(RepositoryName("acme", name), visibility)
+        )
 
 
-def pages(house: House, actor: Actor, asked: RepositoryQuery) -> list[list[ListedRepository]]:
+def give(backend: Backend, repository: str, holder: str, kind: str = "team", role: Role = Role.READ) -> None:
+    owner = backend.signed_in("admin")
+    backend.services.accounts.permissions.put(owner, RepositoryName.parse(repository), kind, holder, role)
+
+
+def pages(backend: Backend, actor: Actor, asked: RepositoryQuery) -> list[list[ListedRepository]]:
     found, token = [], None
     while True:
-        page = house.services.listings.page(actor, asked, token)
+        page = backend.services.catalog.repository_listing.page(actor, asked, token)
         found.append(list(page.repositories))
         token = page.following
         if token is None:
             return found
 
 
-def listed(house: House, actor: Actor, asked: RepositoryQuery) -> list[str]:
-    return [str(one.repository.name) for page in pages(house, actor, asked) for one in page]
+def listed(backend: Backend, actor: Actor, asked: RepositoryQuery) -> list[str]:
+    return [str(one.repository.name) for page in pages(backend, actor, asked) for one in page]
 
 
 @pytest.fixture
-def acme(house: House) -> str:
+def acme(backend: Backend) -> str:
     """An organization of admin's, with something public and something private; gives its id."""
-    identifier = an_organization(house)
-    of_acme(house, "secret", "team/deep")
-    of_acme(house, "open", visibility=Visibility.PUBLIC)
+    identifier = an_organization(backend)
+    of_acme(backend, "secret", "team/deep")
+    of_acme(backend, "open", visibility=Visibility.PUBLIC)
     for name in ("bob", "carol"):
-        house.user(name)
+        backend.user(name)
     return identifier
 
 
-def test_something_must_say_which(house: House) -> None:
+def test_something_must_say_which(backend: Backend) -> None:
     with pytest.raises(FieldInvalid, match="namespace, starred or public are required for this API call"):
-        house.services.listings.page(house.signed_in("admin"), RepositoryQuery())
+        backend.services.catalog.repository_listing.page(backend.signed_in("admin"), RepositoryQuery())
 
 
-def test_owners_see_all_and_strangers_what_is_public_if_they_ask_for_it(house: House, acme: str) -> None:
+def test_owners_see_all_and_strangers_what_is_public_if_they_ask_for_it(backend: Backend, acme: str) -> None:
     everything = ["acme/open", "acme/secret", "acme/team/deep"]
 
-    assert listed(house, house.signed_in("admin"), RepositoryQuery("acme")) == everything
-    for actor in (ANONYMOUS, house.signed_in("bob")):
-        assert listed(house, actor, RepositoryQuery("acme")) == []
-        assert listed(house, actor, RepositoryQuery("acme", public=True)) == ["acme/open"]
+    assert listed(backend, backend.signed_in("admin"), RepositoryQuery("acme")) == everything
+    for actor in (ANONYMOUS, backend.signed_in("bob")):
+        assert listed(backend, actor, RepositoryQuery("acme")) == []
+        assert listed(backend, actor, RepositoryQuery("acme", public=True)) == ["acme/open"]
 
 
-def test_a_role_by_oneself_or_by_a_team_shows_a_repository(house: House, acme: str) -> None:
-    a_team(house, "devs", TeamRole.MEMBER, "bob")
-    give(house, "acme/secret", "devs")
-    give(house, "acme/team/deep", "carol", "user", Role.WRITE)
+def test_a_role_by_oneself_or_by_a_team_shows_a_repository(backend: Backend, acme: str) -> None:
+    a_team(backend, "devs", TeamRole.MEMBER, "bob")
+    give(backend, "acme/secret", "devs")
+    give(backend, "acme/team/deep", "carol", "user", Role.WRITE)
 
-    assert listed(house, house.signed_in("bob"), RepositoryQuery("acme")) == ["acme/secret"]
-    assert listed(house, house.signed_in("carol"), RepositoryQuery("acme")) == ["acme/team/deep"]
-
-
-def test_a_member_removed_sees_nothing_from_then_on(house: House, acme: str) -> None:
-    a_team(house, "owners-too", TeamRole.ADMIN, "bob")
-    assert len(listed(house, house.signed_in("bob"), RepositoryQuery("acme"))) == 3
-
-    house.services.teams.remove_member(house.signed_in("admin"), "acme", "owners-too", "bob")
-
-    assert listed(house, house.signed_in("bob"), RepositoryQuery("acme")) == []
+    assert listed(backend, backend.signed_in("bob"), RepositoryQuery("acme")) == ["acme/secret"]
+    assert listed(backend, backend.signed_in("carol"), RepositoryQuery("acme")) == ["acme/team/deep"]
 
 
-def test_a_token_shows_what_its_scope_lets_through(house: House, acme: str) -> None:
+def test_a_member_removed_sees_nothing_from_then_on(backend: Backend, acme: str) -> None:
+    a_team(backend, "owners-too", TeamRole.ADMIN, "bob")
+    assert len(listed(backend, backend.signed_in("bob"), RepositoryQuery("acme"))) == 3
+
+    backend.services.accounts.teams.remove_member(backend.signed_in("admin"), "acme", "owners-too", "bob")
+
+    assert listed(backend, backend.signed_in("bob"), RepositoryQuery("acme")) == []
+
+
+def test_a_token_shows_what_its_scope_lets_through(backend: Backend, acme: str) -> None:
     for scope, expected in ((REPO_READ, 3), (ORG_ADMIN, 0)):
-        owner = house.signed_in("admin")
+        owner = backend.signed_in("admin")
         actor = Actor(owner.account_id, owner.name, scopes=frozenset({scope}))
 
-        assert len(listed(house, actor, RepositoryQuery("acme"))) == expected
-        assert "acme/open" in listed(house, actor, RepositoryQuery("acme", public=True))
+        assert len(listed(backend, actor, RepositoryQuery("acme"))) == expected
+        assert "acme/open" in listed(backend, actor, RepositoryQuery("acme", public=True))
 
 
-def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_house) -> None:
+def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_backend) -> None:
     for full, expected in ((False, []), (True, ["bob/app"])):
-        house = new_house(superusers_full_access=full)
-        house.user("bob")
-        a_repository(house, "bob/app")
+        backend = new_backend(superusers_full_access=full)
+        backend.user("bob")
+        a_repository(backend, "bob/app")
 
-        assert listed(house, house.signed_in("admin"), RepositoryQuery("bob")) == expected
+        assert listed(backend, backend.signed_in("admin"), RepositoryQuery("bob")) == expected
 
 
-def test_an_unknown_or_ended_namespace_lists_nothing(house: House, acme: str) -> None:
-    owner = house.signed_in("admin")
-    assert listed(house, owner, RepositoryQuery("nobody")) == []
-    assert len(listed(house, owner, RepositoryQuery("acme"))) == 3
+def test_an_unknown_or_ended_namespace_lists_nothing(backend: Backend, acme: str) -> None:
+    owner = backend.signed_in("admin")
+    assert listed(backend, owner, RepositoryQuery("nobody")) == []
+    assert len(listed(backend, owner, RepositoryQuery("acme"))) == 3
 
-    house.services.organizations.delete(owner, "acme")
+    backend.services.accounts.organizations.delete(owner, "acme")
 
     for asked in (RepositoryQuery("acme"), RepositoryQuery("acme", public=True), RepositoryQuery(public=True)):
-        assert listed(house, owner, asked) == []
+        assert listed(backend, owner, asked) == []
 
 
-def test_a_name_that_is_another_namespace_s_now_is_not_taken_for_the_one_remembered(house: House, acme: str) -> None:
-    owner = house.signed_in("admin")
-    assert len(listed(house, owner, RepositoryQuery("acme"))) == 3
+def test_a_name_that_is_another_namespace_s_now_is_not_taken_for_the_one_remembered(
+    backend: Backend, acme: str
+) -> None:
+    owner = backend.signed_in("admin")
+    assert len(listed(backend, owner, RepositoryQuery("acme"))) == 3
     change(get(NamespaceRow, keys.namespace(acme)), name="emca")
 
-    assert listed(house, owner, RepositoryQuery("acme")) == []
+    assert listed(backend, owner, RepositoryQuery("acme")) == []
 
 
-def test_a_hundred_come_a_page_and_the_rest_behind_it(house: House) -> None:
+def test_a_hundred_come_a_page_and_the_rest_behind_it(backend: Backend) -> None:
     for number in range(PAGE + 5):
-        a_repository(house, f"admin/r{number:03d}")
+        a_repository(backend, f"admin/r{number:03d}")
 
-    found = pages(house, house.signed_in("admin"), RepositoryQuery("admin"))
+    found = pages(backend, backend.signed_in("admin"), RepositoryQuery("admin"))
 
     assert [len(page) for page in found] == [PAGE, 5]
     assert [one.repository.name.repository for page in found for one in page] == [f"r{n:03d}" for n in range(PAGE + 5)]
 
 
-def test_exactly_a_hundred_are_one_page(house: House) -> None:
+def test_exactly_a_hundred_are_one_page(backend: Backend) -> None:
     for number in range(PAGE):
-        a_repository(house, f"admin/r{number:03d}")
+        a_repository(backend, f"admin/r{number:03d}")
 
-    assert [len(page) for page in pages(house, house.signed_in("admin"), RepositoryQuery("admin"))] == [PAGE]
+    assert [len(page) for page in pages(backend, backend.signed_in("admin"), RepositoryQuery("admin"))] == [PAGE]
 
 
-def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(house: House) -> None:
-    make_public(house, "admin/zoo")
-    namespace_id, private = house.account().id, {"visibility": "private", "view": "CATALOG#private"}
+def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(backend: Backend) -> None:
+    make_public(backend, "admin/zoo")
+    namespace_id, private = backend.account().id, {"visibility": "private", "view": "CATALOG#private"}
     put_all(
         RepositoryNameRow.under(
             keys.repository_name(namespace_id, f"hidden{number:04d}"),
@@ -171,52 +175,55 @@ def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(house: Ho
         for number in range(MOST_READ)
     )
 
-    first, second = pages(house, ANONYMOUS, RepositoryQuery("admin", public=True))
-    token = house.services.listings.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following or ""
+    first, second = pages(backend, ANONYMOUS, RepositoryQuery("admin", public=True))
+    token = (
+        backend.services.catalog.repository_listing.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following
+        or ""
+    )
 
     assert (len(first), [str(one.repository.name) for one in second]) == (0, ["admin/zoo"])
     assert b"hidden" not in base64.urlsafe_b64decode(token + "===")
 
 
 @pytest.mark.parametrize("token", ["", "x", "AAAA", "k.e.y", "\N{SNOWMAN}"])
-def test_a_token_that_is_none_begins_again(house: House, token: str) -> None:
-    a_repository(house)
+def test_a_token_that_is_none_begins_again(backend: Backend, token: str) -> None:
+    a_repository(backend)
 
-    page = house.services.listings.page(house.signed_in("admin"), RepositoryQuery("admin"), token)
+    page = backend.services.catalog.repository_listing.page(backend.signed_in("admin"), RepositoryQuery("admin"), token)
 
     assert len(page.repositories) == 1
 
 
-def test_a_token_of_somebody_else_s_list_begins_again(house: House) -> None:
+def test_a_token_of_somebody_else_s_list_begins_again(backend: Backend) -> None:
     for number in range(PAGE + 1):
-        make_public(house, f"admin/r{number:03d}")
-    token = house.services.listings.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following
+        make_public(backend, f"admin/r{number:03d}")
+    token = backend.services.catalog.repository_listing.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following
 
-    page = house.services.listings.page(house.signed_in("admin"), RepositoryQuery("admin"), token)
+    page = backend.services.catalog.repository_listing.page(backend.signed_in("admin"), RepositoryQuery("admin"), token)
 
     assert page.repositories[0].repository.name.repository == "r000"
 
 
-def test_what_is_public_everywhere_is_listed_by_full_name(house: House, acme: str) -> None:
-    make_public(house, "admin/zoo", "bob/app")
-    a_repository(house, "admin/hidden")
+def test_what_is_public_everywhere_is_listed_by_full_name(backend: Backend, acme: str) -> None:
+    make_public(backend, "admin/zoo", "bob/app")
+    a_repository(backend, "admin/hidden")
 
-    for actor in (ANONYMOUS, house.signed_in("admin")):
-        assert listed(house, actor, RepositoryQuery(public=True)) == ["acme/open", "admin/zoo", "bob/app"]
+    for actor in (ANONYMOUS, backend.signed_in("admin")):
+        assert listed(backend, actor, RepositoryQuery(public=True)) == ["acme/open", "admin/zoo", "bob/app"]
 
 
-def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(house: House) -> None:
-    a_push(house, "v1")
-    a_repository(house, "admin/empty")
-    actor, name = house.owner()
-    house.services.manifests.pull(actor, name, "v1")
+def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(backend: Backend) -> None:
+    a_push(backend, "v1")
+    a_repository(backend, "admin/empty")
+    actor, name = backend.owner()
+    backend.services.registry.manifests.pull(actor, name, "v1")
     asked = RepositoryQuery("admin", last_modified=True, popularity=True, quota=True)
 
-    ((app, empty),) = pages(house, house.signed_in("admin"), asked)
-    ((plain, _),) = pages(house, house.signed_in("admin"), RepositoryQuery("admin"))
+    ((app, empty),) = pages(backend, backend.signed_in("admin"), asked)
+    ((plain, _),) = pages(backend, backend.signed_in("admin"), RepositoryQuery("admin"))
 
     assert app.last_modified is not None
-    assert abs(app.last_modified - house.clock()) < 60
+    assert abs(app.last_modified - backend.clock()) < 60
     assert app.bytes is not None
     assert app.bytes > 64
     assert (app.popularity, empty.popularity) == (1.0, 0.0)
@@ -224,121 +231,123 @@ def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(house: House) -> None
     assert (plain.last_modified, plain.popularity, plain.bytes) == (None, None, None)
 
 
-def test_a_hundred_repositories_of_one_s_own_cost_two_calls(house: House) -> None:
+def test_a_hundred_repositories_of_one_s_own_cost_two_calls(backend: Backend) -> None:
     for number in range(PAGE):
-        a_repository(house, f"admin/r{number:03d}")
-    actor = house.signed_in("admin")
-    house.calls.take()
+        a_repository(backend, f"admin/r{number:03d}")
+    actor = backend.signed_in("admin")
+    backend.calls.take()
 
-    house.services.listings.page(actor, RepositoryQuery("admin", public=True))
+    backend.services.catalog.repository_listing.page(actor, RepositoryQuery("admin", public=True))
 
-    assert house.calls.take() == ["Query", "Query"]
+    assert backend.calls.take() == ["Query", "Query"]
 
 
 def test_an_organization_s_cost_one_more_for_each_team_and_once_a_process_one_for_its_name(
-    house: House, acme: str
+    backend: Backend, acme: str
 ) -> None:
     for team in ("devs", "ops"):
-        a_team(house, team, TeamRole.MEMBER, "bob")
-        give(house, "acme/secret", team)
-    actor = house.signed_in("bob")
-    house.calls.take()
+        a_team(backend, team, TeamRole.MEMBER, "bob")
+        give(backend, "acme/secret", team)
+    actor = backend.signed_in("bob")
+    backend.calls.take()
 
     for expected in (["GetItem"], []):
-        house.services.listings.page(actor, RepositoryQuery("acme", public=True))
-        assert house.calls.take() == [*expected, "Query", "Query", "Query", "Query"]
+        backend.services.catalog.repository_listing.page(actor, RepositoryQuery("acme", public=True))
+        assert backend.calls.take() == [*expected, "Query", "Query", "Query", "Query"]
 
 
-def test_a_stranger_s_list_of_a_namespace_costs_two(house: House, acme: str) -> None:
-    house.calls.take()
+def test_a_stranger_s_list_of_a_namespace_costs_two(backend: Backend, acme: str) -> None:
+    backend.calls.take()
 
-    house.services.listings.page(ANONYMOUS, RepositoryQuery("acme", public=True))
+    backend.services.catalog.repository_listing.page(ANONYMOUS, RepositoryQuery("acme", public=True))
 
-    assert house.calls.take() == ["GetItem", "Query"]
+    assert backend.calls.take() == ["GetItem", "Query"]
 
 
-def test_what_is_told_besides_costs_one_batch_one_query_and_one_batch_a_dozen(house: House) -> None:
+def test_what_is_told_besides_costs_one_batch_one_query_and_one_batch_a_dozen(backend: Backend) -> None:
     for number in range(13):
-        a_repository(house, f"admin/r{number:02d}")
-    actor = house.signed_in("admin")
+        a_repository(backend, f"admin/r{number:02d}")
+    actor = backend.signed_in("admin")
     for asked, expected in (
         (RepositoryQuery("admin", last_modified=True), ["BatchGetItem"]),
         (RepositoryQuery("admin", popularity=True), ["Query"]),
         (RepositoryQuery("admin", quota=True), ["BatchGetItem", "BatchGetItem"]),
     ):
-        house.calls.take()
-        house.services.listings.page(actor, asked)
-        assert house.calls.take() == ["Query", "Query", *expected]
+        backend.calls.take()
+        backend.services.catalog.repository_listing.page(actor, asked)
+        assert backend.calls.take() == ["Query", "Query", *expected]
 
 
-def test_members_find_an_organization_s_repositories_in_the_catalog(house: House, acme: str) -> None:
-    a_team(house, "devs", TeamRole.MEMBER, "bob")
-    give(house, "acme/secret", "devs")
+def test_members_find_an_organization_s_repositories_in_the_catalog(backend: Backend, acme: str) -> None:
+    a_team(backend, "devs", TeamRole.MEMBER, "bob")
+    give(backend, "acme/secret", "devs")
 
-    assert catalog(house, someone(house, "bob")) == ["acme/open", "acme/secret"]
-    assert catalog(house, someone(house, "admin")) == ["acme/open", "acme/secret", "acme/team/deep"]
-    assert catalog(house, someone(house, "carol")) == ["acme/open"]
-
-
-def test_an_owner_sees_what_is_theirs_and_what_is_public_in_order_and_once(house: House) -> None:
-    house.user("bob")
-    a_repository(house, "bob/secret")
-    make_public(house, "bob/open", "admin/open")
-    a_repository(house, "admin/app")
-    a_repository(house, "admin/a/b")
-
-    assert catalog(house, someone(house, "admin")) == ["admin/a/b", "admin/app", "admin/open", "bob/open"]
+    assert catalog(backend, someone(backend, "bob")) == ["acme/open", "acme/secret"]
+    assert catalog(backend, someone(backend, "admin")) == ["acme/open", "acme/secret", "acme/team/deep"]
+    assert catalog(backend, someone(backend, "carol")) == ["acme/open"]
 
 
-def test_somebody_sees_what_was_granted_to_them_beside_the_rest(house: House) -> None:
-    house.user("bob")
+def test_an_owner_sees_what_is_theirs_and_what_is_public_in_order_and_once(backend: Backend) -> None:
+    backend.user("bob")
+    a_repository(backend, "bob/secret")
+    make_public(backend, "bob/open", "admin/open")
+    a_repository(backend, "admin/app")
+    a_repository(backend, "admin/a/b")
+
+    assert catalog(backend, someone(backend, "admin")) == ["admin/a/b", "admin/app", "admin/open", "bob/open"]
+
+
+def test_somebody_sees_what_was_granted_to_them_beside_the_rest(backend: Backend) -> None:
+    backend.user("bob")
     for name in ("admin/app", "admin/hidden", "bob/own"):
-        a_repository(house, name)
-    make_public(house, "admin/open")
-    a_granted(house, "bob", Role.READ)
-    a_granted(house, "bob", Role.READ, "admin/open")
+        a_repository(backend, name)
+    make_public(backend, "admin/open")
+    a_granted(backend, "bob", Role.READ)
+    a_granted(backend, "bob", Role.READ, "admin/open")
 
-    assert catalog(house, someone(house, "bob")) == ["admin/app", "admin/open", "bob/own"]
-
-
-def test_the_anonymous_see_what_is_public(house: House) -> None:
-    a_repository(house)
-    make_public(house, "admin/open")
-
-    assert catalog(house, ANONYMOUS) == ["admin/open"]
+    assert catalog(backend, someone(backend, "bob")) == ["admin/app", "admin/open", "bob/own"]
 
 
-def test_a_repository_made_private_again_leaves_the_catalog(house: House) -> None:
-    make_public(house, "admin/open")
-    owner = someone(house, "admin", "admin/open")
-    house.services.repositories.change_visibility(owner, RepositoryName.parse("admin/open"), Visibility.PRIVATE)
+def test_the_anonymous_see_what_is_public(backend: Backend) -> None:
+    a_repository(backend)
+    make_public(backend, "admin/open")
 
-    assert catalog(house, ANONYMOUS) == []
-    assert catalog(house, someone(house, "admin")) == ["admin/open"]
+    assert catalog(backend, ANONYMOUS) == ["admin/open"]
 
 
-def test_a_deleted_repository_is_in_no_list(house: House) -> None:
-    house.user("bob")
-    make_public(house, "admin/open")
-    a_granted(house, "bob", Role.READ, "admin/open")
-    house.services.repositories.delete(house.signed_in("admin"), RepositoryName.parse("admin/open"))
+def test_a_repository_made_private_again_leaves_the_catalog(backend: Backend) -> None:
+    make_public(backend, "admin/open")
+    owner = someone(backend, "admin", "admin/open")
+    backend.services.registry.repositories.change_visibility(
+        owner, RepositoryName.parse("admin/open"), Visibility.PRIVATE
+    )
 
-    for actor in (ANONYMOUS, someone(house, "admin"), someone(house, "bob")):
-        assert catalog(house, actor) == []
+    assert catalog(backend, ANONYMOUS) == []
+    assert catalog(backend, someone(backend, "admin")) == ["admin/open"]
+
+
+def test_a_deleted_repository_is_in_no_list(backend: Backend) -> None:
+    backend.user("bob")
+    make_public(backend, "admin/open")
+    a_granted(backend, "bob", Role.READ, "admin/open")
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), RepositoryName.parse("admin/open"))
+
+    for actor in (ANONYMOUS, someone(backend, "admin"), someone(backend, "bob")):
+        assert catalog(backend, actor) == []
     for asked in (RepositoryQuery("admin", public=True), RepositoryQuery(public=True)):
-        assert listed(house, ANONYMOUS, asked) == []
+        assert listed(backend, ANONYMOUS, asked) == []
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
-def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(house: House, size: int) -> None:
-    house.user("bob")
-    make_public(house, "bob/a", "bob/z", "admin/m")
+def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(backend: Backend, size: int) -> None:
+    backend.user("bob")
+    make_public(backend, "bob/a", "bob/z", "admin/m")
     for name in ("admin/b", "admin/b-c", "admin/b/c", "admin/x"):
-        a_repository(house, name)
-    actor, found, last = someone(house, "admin"), [], ""
+        a_repository(backend, name)
+    actor, found, last = someone(backend, "admin"), [], ""
 
     while True:
-        page = house.services.listings.catalog(actor, last, size)
+        page = backend.services.catalog.repository_listing.catalog(actor, last, size)
         assert len(page.items) == size or not page.more
         found += page.items
         if not page.more:
@@ -364,37 +373,37 @@ def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(house:
         ("a#b", ["admin/app", "admin/base"]),
     ],
 )
-def test_a_page_begins_past_any_text_be_it_a_name_or_not(house: House, last: str, expected: list[str]) -> None:
-    house.user("bob")
+def test_a_page_begins_past_any_text_be_it_a_name_or_not(backend: Backend, last: str, expected: list[str]) -> None:
+    backend.user("bob")
     for name in ("admin/app", "admin/base"):
-        a_repository(house, name)
-    make_public(house, "admin/base")
-    a_granted(house, "bob", Role.READ, "admin/app")
+        a_repository(backend, name)
+    make_public(backend, "admin/base")
+    a_granted(backend, "bob", Role.READ, "admin/app")
 
-    assert catalog(house, someone(house, "admin"), last) == expected
-    assert catalog(house, someone(house, "bob"), last) == expected
-
-
-def test_a_page_of_nothing_is_empty_and_costs_nothing(house: House) -> None:
-    a_repository(house)
-    actor = someone(house, "admin")
-    house.calls.take()
-
-    assert list(house.services.listings.catalog(actor, "", 0).items) == []
-    assert house.calls.take() == []
+    assert catalog(backend, someone(backend, "admin"), last) == expected
+    assert catalog(backend, someone(backend, "bob"), last) == expected
 
 
-def test_more_than_a_hundred_grants_are_all_listed(house: House) -> None:
-    house.user("bob")
+def test_a_page_of_nothing_is_empty_and_costs_nothing(backend: Backend) -> None:
+    a_repository(backend)
+    actor = someone(backend, "admin")
+    backend.calls.take()
+
+    assert list(backend.services.catalog.repository_listing.catalog(actor, "", 0).items) == []
+    assert backend.calls.take() == []
+
+
+def test_more_than_a_hundred_grants_are_all_listed(backend: Backend) -> None:
+    backend.user("bob")
     for number in range(101):
-        a_granted_by_hand(house, f"admin/app{number:03d}")
+        a_granted_by_hand(backend, f"admin/app{number:03d}")
 
-    assert catalog(house, someone(house, "bob")) == [f"admin/app{number:03d}" for number in range(101)]
+    assert catalog(backend, someone(backend, "bob")) == [f"admin/app{number:03d}" for number in range(101)]
 
 
-def a_granted_by_hand(house: House, name: str) -> None:
-    repository = a_repository(house, name)
-    bob, transaction = house.account("bob"), Transaction()
+def a_granted_by_hand(backend: Backend, name: str) -> None:
+    repository = a_repository(backend, name)
+    bob, transaction = backend.account("bob"), Transaction()
     where, holder = (repository.namespace_id, repository.id), RoleHolder(bob.id, bob.name, bob.kind)
     PermissionStore().put(transaction, where, holder, Role.READ, is_new=True)
     transaction.commit()

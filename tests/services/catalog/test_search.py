@@ -12,23 +12,23 @@ from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.catalog.search import MOST_PAGES, PAGE
 from chalicelib.services.registry.repositories import NewRepository
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_granted, a_push, a_repository, a_team, an_organization
 
 
 @pytest.fixture
-def acme(house: House) -> House:
+def acme(backend: Backend) -> Backend:
     """Admin's organization, made as people make it, with a public and a private repository; bob is outside."""
-    admin = house.signed_in("admin")
-    house.services.organizations.create(admin, "acme")
+    admin = backend.signed_in("admin")
+    backend.services.accounts.organizations.create(admin, "acme")
     for name, visibility in (("web-front", Visibility.PUBLIC), ("web-back", Visibility.PRIVATE)):
-        house.services.repositories.create(admin, NewRepository(RepositoryName("acme", name), visibility))
-    house.user("bob")
-    return house
+        backend.services.registry.repositories.create(admin, NewRepository(RepositoryName("acme", name), visibility))
+    backend.user("bob")
+    return backend
 
 
-def found(house: House, actor: Actor, text: str, page: int = 1) -> list[str]:
-    return [str(hit.repository.name) for hit in house.services.search.repositories(actor, text, page).items]
+def found(backend: Backend, actor: Actor, text: str, page: int = 1) -> list[str]:
+    return [str(hit.repository.name) for hit in backend.services.catalog.search.repositories(actor, text, page).items]
 
 
 @pytest.mark.parametrize(
@@ -48,76 +48,76 @@ def found(house: House, actor: Actor, text: str, page: int = 1) -> list[str]:
     ],
 )
 def test_a_repository_is_found_by_the_beginning_of_each_word_that_is_asked_for(
-    acme: House, text: str, expected: list[str]
+    acme: Backend, text: str, expected: list[str]
 ) -> None:
     assert sorted(found(acme, acme.signed_in("admin"), text)) == expected
 
 
-def test_each_finds_what_they_may_see(acme: House) -> None:
+def test_each_finds_what_they_may_see(acme: Backend) -> None:
     for actor in (ANONYMOUS, acme.signed_in("bob")):
         assert found(acme, actor, "web") == ["acme/web-front"]
 
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
     back = RepositoryName("acme", "web-back")
-    acme.services.permissions.put(acme.signed_in("admin"), back, "team", "devs", Role.READ)
+    acme.services.accounts.permissions.put(acme.signed_in("admin"), back, "team", "devs", Role.READ)
 
     assert sorted(found(acme, acme.signed_in("bob"), "web")) == ["acme/web-back", "acme/web-front"]
 
 
-def delete_it(house: House) -> None:
-    house.services.repositories.delete(house.signed_in("admin"), RepositoryName("acme", "web-front"))
+def delete_it(backend: Backend) -> None:
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), RepositoryName("acme", "web-front"))
 
 
-def end_all(house: House) -> None:
-    house.services.organizations.delete(house.signed_in("admin"), "acme")
+def end_all(backend: Backend) -> None:
+    backend.services.accounts.organizations.delete(backend.signed_in("admin"), "acme")
 
 
 @pytest.mark.parametrize("end", [delete_it, end_all])
-def test_what_has_ended_is_found_no_longer(acme: House, end: Callable[[House], None]) -> None:
+def test_what_has_ended_is_found_no_longer(acme: Backend, end: Callable[[Backend], None]) -> None:
     end(acme)
 
     assert found(acme, ANONYMOUS, "web") == []
 
 
-def test_ten_come_a_page_and_no_more_than_ten_pages(house: House) -> None:
+def test_ten_come_a_page_and_no_more_than_ten_pages(backend: Backend) -> None:
     for number in range(PAGE * MOST_PAGES + 1):
-        a_repository(house, f"admin/app-{number:03d}")
-    admin = house.signed_in("admin")
+        a_repository(backend, f"admin/app-{number:03d}")
+    admin = backend.signed_in("admin")
 
-    pages = [found(house, admin, "app", number) for number in range(1, MOST_PAGES + 1)]
+    pages = [found(backend, admin, "app", number) for number in range(1, MOST_PAGES + 1)]
 
     assert len({name for page in pages for name in page}) == PAGE * MOST_PAGES
-    assert found(house, admin, "app", 99) == pages[-1]
-    assert found(house, admin, "app", -1) == pages[0]
-    assert house.services.search.repositories(admin, "app", MOST_PAGES).more
+    assert found(backend, admin, "app", 99) == pages[-1]
+    assert found(backend, admin, "app", -1) == pages[0]
+    assert backend.services.catalog.search.repositories(admin, "app", MOST_PAGES).more
 
 
-def test_a_hit_tells_when_something_was_pushed(house: House) -> None:
-    a_push(house, "v1")
+def test_a_hit_tells_when_something_was_pushed(backend: Backend) -> None:
+    a_push(backend, "v1")
 
-    (hit,) = house.services.search.repositories(house.signed_in("admin"), "app").items
+    (hit,) = backend.services.catalog.search.repositories(backend.signed_in("admin"), "app").items
 
-    assert hit.pushed_at == pytest.approx(house.clock(), abs=60)
+    assert hit.pushed_at == pytest.approx(backend.clock(), abs=60)
 
 
-def test_a_search_costs_the_same_however_much_there_is(house: House) -> None:
+def test_a_search_costs_the_same_however_much_there_is(backend: Backend) -> None:
     for number in range(30):
-        a_repository(house, f"admin/app-{number}")
-    house.calls.take()
+        a_repository(backend, f"admin/app-{number}")
+    backend.calls.take()
 
-    house.services.search.repositories(house.signed_in("admin"), "app")
+    backend.services.catalog.search.repositories(backend.signed_in("admin"), "app")
 
-    assert house.calls.take() == ["GetItem", "GetItem", "Query", "Query", "BatchGetItem", "BatchGetItem"]
+    assert backend.calls.take() == ["GetItem", "GetItem", "Query", "Query", "BatchGetItem", "BatchGetItem"]
 
 
-def test_everything_with_a_name_is_found_and_robots_and_teams_by_their_own_people(acme: House) -> None:
+def test_everything_with_a_name_is_found_and_robots_and_teams_by_their_own_people(acme: Backend) -> None:
     admin = acme.signed_in("admin")
     a_team(acme, "web-team", TeamRole.MEMBER, "admin")
-    acme.services.robots.create(admin, RobotName.parse("acme+web"))
+    acme.services.accounts.robots.create(admin, RobotName.parse("acme+web"))
     acme.user("web-master")
-    acme.services.organizations.create(admin, "web-guild")
+    acme.services.accounts.organizations.create(admin, "web-guild")
 
-    entities, hits = acme.services.search.everything(admin, "web")
+    entities, hits = acme.services.catalog.search.everything(admin, "web")
     assert {(entity.kind, entity.name) for entity in entities} == {
         ("team", "web-team"),
         ("robot", "acme+web"),
@@ -126,20 +126,22 @@ def test_everything_with_a_name_is_found_and_robots_and_teams_by_their_own_peopl
     }
     assert len(hits) == 2
     for actor in (ANONYMOUS, acme.signed_in("bob")):
-        entities, hits = acme.services.search.everything(actor, "web")
+        entities, hits = acme.services.catalog.search.everything(actor, "web")
         assert {entity.kind for entity in entities} == {"user", "organization"}
         assert [hit.is_public for hit in hits] == [True]
-    assert acme.services.search.everything(admin, "") == ([], [])
+    assert acme.services.catalog.search.everything(admin, "") == ([], [])
 
 
-def names(house: House, actor: Actor, text: str, namespace: str = "", **flags: bool) -> list[tuple[str, object]]:
-    return [(one.name, one.is_member) for one in house.services.search.entities(actor, text, namespace, **flags)]
+def names(backend: Backend, actor: Actor, text: str, namespace: str = "", **flags: bool) -> list[tuple[str, object]]:
+    return [
+        (one.name, one.is_member) for one in backend.services.catalog.search.entities(actor, text, namespace, **flags)
+    ]
 
 
-def test_entities_are_users_and_of_one_s_own_organization_its_robots_teams_and_itself(acme: House) -> None:
+def test_entities_are_users_and_of_one_s_own_organization_its_robots_teams_and_itself(acme: Backend) -> None:
     admin, both = acme.signed_in("admin"), {"with_teams": True, "with_organizations": True}
     a_team(acme, "adders", TeamRole.MEMBER)
-    acme.services.robots.create(admin, RobotName.parse("acme+ad"))
+    acme.services.accounts.robots.create(admin, RobotName.parse("acme+ad"))
 
     assert names(acme, admin, "ad") == [("admin", None)]
     assert names(acme, admin, "bo", "acme") == [("bob", False)]
@@ -149,23 +151,23 @@ def test_entities_are_users_and_of_one_s_own_organization_its_robots_teams_and_i
     assert names(acme, admin, "zzz", "acme", **both) == []
 
 
-def test_those_outside_of_an_organization_learn_nothing_of_it(acme: House) -> None:
+def test_those_outside_of_an_organization_learn_nothing_of_it(acme: Backend) -> None:
     bob = acme.signed_in("bob")
     a_team(acme, "adders", TeamRole.MEMBER)
 
     assert names(acme, bob, "ad", "acme", with_teams=True, with_organizations=True) == [("admin", None)]
     assert names(acme, bob, "ad", "nowhere") == [("admin", None)]
     with pytest.raises(Unauthenticated):
-        acme.services.search.entities(ANONYMOUS, "ad")
+        acme.services.catalog.search.entities(ANONYMOUS, "ad")
 
 
-def test_robots_of_one_s_own_are_found_beside_users(house: House) -> None:
-    an_organization(house)
-    house.user("bob")
-    bob = house.signed_in("bob")
-    house.services.robots.create(bob, RobotName.parse("bob+ci"))
-    a_repository(house)
-    a_granted(house, "bob", Role.READ)
+def test_robots_of_one_s_own_are_found_beside_users(backend: Backend) -> None:
+    an_organization(backend)
+    backend.user("bob")
+    bob = backend.signed_in("bob")
+    backend.services.accounts.robots.create(bob, RobotName.parse("bob+ci"))
+    a_repository(backend)
+    a_granted(backend, "bob", Role.READ)
 
-    assert names(house, bob, "ci", "bob") == [("bob+ci", None)]
-    assert names(house, house.signed_in("admin"), "ci", "bob") == []
+    assert names(backend, bob, "ci", "bob") == [("bob+ci", None)]
+    assert names(backend, backend.signed_in("admin"), "ci", "bob") == []

@@ -11,86 +11,86 @@ from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import REPO_READ, USER_ADMIN
 from chalicelib.services.catalog.repository_listing import PAGE, RepositoryQuery
 from chalicelib.services.registry.repositories import NewRepository
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_granted, a_repository
 from tests.support.rows import rows_like
 
 APP = RepositoryName.parse("admin/app")
 
 
-def starred(house: House, actor: Actor) -> list[str]:
-    return [str(one.repository.name) for one in house.services.stars.page(actor, None).repositories]
+def starred(backend: Backend, actor: Actor) -> list[str]:
+    return [str(one.repository.name) for one in backend.services.catalog.stars.page(actor, None).repositories]
 
 
 @pytest.fixture
-def bob(house: House) -> Actor:
+def bob(backend: Backend) -> Actor:
     """Somebody who may read what is admin's."""
-    a_repository(house)
-    house.user("bob")
-    a_granted(house, "bob", Role.READ)
-    return house.signed_in("bob")
+    a_repository(backend)
+    backend.user("bob")
+    a_granted(backend, "bob", Role.READ)
+    return backend.signed_in("bob")
 
 
-def test_a_star_is_given_once_seen_in_lists_and_taken_away(house: House, bob: Actor) -> None:
+def test_a_star_is_given_once_seen_in_lists_and_taken_away(backend: Backend, bob: Actor) -> None:
     for _ in range(2):
-        house.services.stars.add(bob, APP)
+        backend.services.catalog.stars.add(bob, APP)
 
-    assert starred(house, bob) == ["admin/app"]
-    assert starred(house, house.signed_in("admin")) == []
-    assert house.services.overviews.get(bob, APP).is_starred
-    assert not house.services.overviews.get(house.signed_in("admin"), APP).is_starred
-    (listed,) = house.services.listings.page(bob, RepositoryQuery("admin")).repositories
+    assert starred(backend, bob) == ["admin/app"]
+    assert starred(backend, backend.signed_in("admin")) == []
+    assert backend.services.catalog.repository_details.get(bob, APP).is_starred
+    assert not backend.services.catalog.repository_details.get(backend.signed_in("admin"), APP).is_starred
+    (listed,) = backend.services.catalog.repository_listing.page(bob, RepositoryQuery("admin")).repositories
     assert listed.is_starred
     for _ in range(2):
-        house.services.stars.remove(bob, APP)
-        assert starred(house, bob) == []
+        backend.services.catalog.stars.remove(bob, APP)
+        assert starred(backend, bob) == []
 
 
-def test_what_one_may_not_read_is_neither_starred_nor_listed(house: House, bob: Actor) -> None:
-    house.services.stars.add(bob, APP)
-    a_repository(house, "admin/secret")
+def test_what_one_may_not_read_is_neither_starred_nor_listed(backend: Backend, bob: Actor) -> None:
+    backend.services.catalog.stars.add(bob, APP)
+    a_repository(backend, "admin/secret")
     with pytest.raises(Denied):
-        house.services.stars.add(bob, RepositoryName.parse("admin/secret"))
+        backend.services.catalog.stars.add(bob, RepositoryName.parse("admin/secret"))
     with pytest.raises(NameUnknown):
-        house.services.stars.add(house.signed_in("admin"), RepositoryName.parse("admin/none"))
+        backend.services.catalog.stars.add(backend.signed_in("admin"), RepositoryName.parse("admin/none"))
 
-    house.services.permissions.remove(house.signed_in("admin"), APP, "user", "bob")
+    backend.services.accounts.permissions.remove(backend.signed_in("admin"), APP, "user", "bob")
 
-    assert starred(house, bob) == []
-    house.services.stars.remove(bob, APP)
-    assert rows_like(house, "A#", "STAR#") == []
-
-
-def test_a_star_is_not_inherited_by_a_repository_of_the_same_name(house: House, bob: Actor) -> None:
-    house.services.stars.add(bob, APP)
-    house.services.repositories.delete(house.signed_in("admin"), APP)
-    house.services.repositories.create(house.signed_in("admin"), NewRepository(APP, Visibility.PUBLIC))
-
-    assert starred(house, bob) == []
-    assert not house.services.overviews.get(bob, APP).is_starred
+    assert starred(backend, bob) == []
+    backend.services.catalog.stars.remove(bob, APP)
+    assert rows_like(backend, "A#", "STAR#") == []
 
 
-def test_only_users_with_the_scope_have_stars(house: House, bob: Actor) -> None:
+def test_a_star_is_not_inherited_by_a_repository_of_the_same_name(backend: Backend, bob: Actor) -> None:
+    backend.services.catalog.stars.add(bob, APP)
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), APP)
+    backend.services.registry.repositories.create(backend.signed_in("admin"), NewRepository(APP, Visibility.PUBLIC))
+
+    assert starred(backend, bob) == []
+    assert not backend.services.catalog.repository_details.get(bob, APP).is_starred
+
+
+def test_only_users_with_the_scope_have_stars(backend: Backend, bob: Actor) -> None:
     for actor, refused in ((ANONYMOUS, Unauthenticated), (replace(bob, scopes=frozenset({REPO_READ})), Denied)):
         for attempt in (
-            lambda who: house.services.stars.add(who, APP),
-            lambda who: house.services.stars.remove(who, APP),
-            lambda who: house.services.stars.page(who, None),
+            lambda who: backend.services.catalog.stars.add(who, APP),
+            lambda who: backend.services.catalog.stars.remove(who, APP),
+            lambda who: backend.services.catalog.stars.page(who, None),
         ):
             with pytest.raises(refused):
                 attempt(actor)
-    house.services.stars.add(replace(bob, scopes=frozenset({REPO_READ, USER_ADMIN})), APP)
+    backend.services.catalog.stars.add(replace(bob, scopes=frozenset({REPO_READ, USER_ADMIN})), APP)
 
 
-def test_more_than_a_hundred_come_page_by_page(house: House) -> None:
-    admin = house.signed_in("admin")
+def test_more_than_a_hundred_come_page_by_page(backend: Backend) -> None:
+    admin = backend.signed_in("admin")
     for number in range(PAGE + 1):
-        a_repository(house, f"admin/r{number:03d}")
-        house.services.stars.add(admin, RepositoryName("admin", f"r{number:03d}"))
-    house.calls.take()
+        a_repository(backend, f"admin/r{number:03d}")
+        backend.services.catalog.stars.add(admin, RepositoryName("admin", f"r{number:03d}"))
+    backend.calls.take()
 
-    first = house.services.stars.page(admin, None)
-    assert house.calls.take() == ["Query", "BatchGetItem", "BatchGetItem"]
-    second = house.services.stars.page(admin, first.following)
+    first = backend.services.catalog.stars.page(admin, None)
+    assert backend.calls.take() == ["Query", "BatchGetItem", "BatchGetItem"]
+    second = backend.services.catalog.stars.page(admin, first.following)
 
     assert (len(first.repositories), len(second.repositories), second.following) == (PAGE, 1, None)

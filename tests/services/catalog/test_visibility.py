@@ -11,33 +11,33 @@ from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.catalog.visibility import NOTHING, VisibleRepositories
 from chalicelib.services.registry.repositories import NewRepository
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import an_organization
 
 ONE = RepositoryName("acme", "one")
 
 
 @pytest.fixture
-def one(house: House) -> Repository:
+def one(backend: Backend) -> Repository:
     """A repository of an organization of admin's, with bob in two of its teams and carol in none."""
-    an_organization(house)
-    owner = house.signed_in("admin")
-    made = house.services.repositories.create(owner, NewRepository(ONE))
+    an_organization(backend)
+    owner = backend.signed_in("admin")
+    made = backend.services.registry.repositories.create(owner, NewRepository(ONE))
     for name in ("bob", "carol"):
-        house.user(name)
+        backend.user(name)
     for team in ("devs", "ops"):
-        house.services.teams.put(owner, "acme", team, TeamRole.MEMBER, None)
-        house.services.teams.add_member(owner, "acme", team, "bob")
+        backend.services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, None)
+        backend.services.accounts.teams.add_member(owner, "acme", team, "bob")
     return made
 
 
-def role(house: House, who: str, repository: Repository) -> Role | None:
-    sight = house.services.sights.of(house.signed_in(who))
+def role(backend: Backend, who: str, repository: Repository) -> Role | None:
+    sight = backend.services.catalog.visibility.of(backend.signed_in(who))
     return sight.role(repository.namespace_id, repository.id)
 
 
-def test_the_highest_of_one_s_own_and_one_s_teams_roles_counts(house: House, one: Repository) -> None:
-    owner, permissions = house.signed_in("admin"), house.services.permissions
+def test_the_highest_of_one_s_own_and_one_s_teams_roles_counts(backend: Backend, one: Repository) -> None:
+    owner, permissions = backend.signed_in("admin"), backend.services.accounts.permissions
     for kind, holder, given, expected in (
         ("team", "devs", Role.READ, Role.READ),
         ("team", "ops", Role.WRITE, Role.WRITE),
@@ -45,41 +45,41 @@ def test_the_highest_of_one_s_own_and_one_s_teams_roles_counts(house: House, one
         ("user", "bob", Role.ADMIN, Role.ADMIN),
     ):
         permissions.put(owner, ONE, kind, holder, given)
-        assert role(house, "bob", one) is expected
-    assert role(house, "carol", one) is None
+        assert role(backend, "bob", one) is expected
+    assert role(backend, "carol", one) is None
 
 
-def test_a_team_that_administers_sees_everything_of_its_organization(house: House, one: Repository) -> None:
-    house.services.teams.put(house.signed_in("admin"), "acme", "ops", TeamRole.ADMIN, None)
+def test_a_team_that_administers_sees_everything_of_its_organization(backend: Backend, one: Repository) -> None:
+    backend.services.accounts.teams.put(backend.signed_in("admin"), "acme", "ops", TeamRole.ADMIN, None)
 
-    assert role(house, "bob", one) is Role.ADMIN
-    house.services.teams.remove(house.signed_in("admin"), "acme", "ops")
-    assert role(house, "bob", one) is None
+    assert role(backend, "bob", one) is Role.ADMIN
+    backend.services.accounts.teams.remove(backend.signed_in("admin"), "acme", "ops")
+    assert role(backend, "bob", one) is None
 
 
-def test_teams_of_other_namespaces_are_not_asked(house: House, one: Repository) -> None:
-    actor = house.signed_in("bob")
-    house.calls.take()
+def test_teams_of_other_namespaces_are_not_asked(backend: Backend, one: Repository) -> None:
+    actor = backend.signed_in("bob")
+    backend.calls.take()
 
     for namespace_id, queries in ((actor.account_id, 1), (one.namespace_id, 3), (None, 3)):
-        house.services.sights.of(actor, namespace_id)
-        assert house.calls.take() == ["Query"] * queries
+        backend.services.catalog.visibility.of(actor, namespace_id)
+        assert backend.calls.take() == ["Query"] * queries
 
 
-def test_the_anonymous_see_what_is_public_for_nothing(house: House, one: Repository) -> None:
-    house.calls.take()
-    sight = house.services.sights.of(ANONYMOUS)
+def test_the_anonymous_see_what_is_public_for_nothing(backend: Backend, one: Repository) -> None:
+    backend.calls.take()
+    sight = backend.services.catalog.visibility.of(ANONYMOUS)
 
     assert sight is NOTHING
-    assert house.calls.take() == []
+    assert backend.calls.take() == []
     assert sight.sees(one, is_public=True)
     assert not sight.sees(one, is_public=False)
 
 
-def test_scopes_narrow_what_was_given_and_not_what_is_public(house: House, one: Repository) -> None:
-    owner = house.signed_in("admin")
+def test_scopes_narrow_what_was_given_and_not_what_is_public(backend: Backend, one: Repository) -> None:
+    owner = backend.signed_in("admin")
     for scopes, sees in ((frozenset({REPO_READ}), True), (frozenset({ORG_ADMIN}), False)):
-        sight = house.services.sights.of(replace(owner, scopes=scopes))
+        sight = backend.services.catalog.visibility.of(replace(owner, scopes=scopes))
 
         assert sight.sees(one, is_public=False) is sees
         assert sight.sees(one, is_public=True)

@@ -7,7 +7,7 @@ from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Scop
 from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.services.identity.assignments import MOST
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import an_organization
 from tests.support.rows import events
 
@@ -16,73 +16,75 @@ Asked = dict[str, str]
 
 
 @pytest.fixture
-def asked(house: House) -> Asked:
+def asked(backend: Backend) -> Asked:
     """What an application of acme asks for; bob is a user outside of acme."""
-    an_organization(house)
-    house.user("bob")
-    made = house.services.applications.create(house.signed_in("admin"), "acme", ApplicationFields("bot", BACK))
+    an_organization(backend)
+    backend.user("bob")
+    made = backend.services.identity.applications.create(
+        backend.signed_in("admin"), "acme", ApplicationFields("bot", BACK)
+    )
     return {"client_id": made.client_id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "token"}
 
 
-def offered(house: House, asked: Asked) -> Asked:
+def offered(backend: Backend, asked: Asked) -> Asked:
     """The question with the offer that bob was made."""
-    house.services.assignments.assign(house.signed_in("admin"), asked, "bob")
-    (offer,) = house.services.assignments.of_oneself(house.signed_in("bob"))
+    backend.services.identity.assignments.assign(backend.signed_in("admin"), asked, "bob")
+    (offer,) = backend.services.identity.assignments.of_oneself(backend.signed_in("bob"))
     return {**asked, "assignment_uuid": offer.uuid}
 
 
-def test_who_was_offered_a_token_may_answer_and_nobody_else(house: House, asked: Asked) -> None:
-    house.user("carol")
-    question = offered(house, asked)
+def test_who_was_offered_a_token_may_answer_and_nobody_else(backend: Backend, asked: Asked) -> None:
+    backend.user("carol")
+    question = offered(backend, asked)
 
-    consent = house.services.oauth.consider(house.signed_in("bob"), question)
+    consent = backend.services.identity.oauth.consider(backend.signed_in("bob"), question)
     assert isinstance(consent, Consent)
     assert not consent.is_given
     for name, other in (("carol", question), ("bob", asked), ("bob", {**question, "scope": "repo:write"})):
         with pytest.raises(Denied):
-            house.services.oauth.consider(house.signed_in(name), other)
-    (event,) = events(house, "oauth_token_assigned")
+            backend.services.identity.oauth.consider(backend.signed_in(name), other)
+    (event,) = events(backend, "oauth_token_assigned")
     assert event["performer"] == "admin"
 
 
 @pytest.mark.parametrize("kind", ["token", "code"])
-def test_an_offer_is_taken_once_and_the_token_is_the_users(house: House, asked: Asked, kind: str) -> None:
-    question = offered(house, {**asked, "response_type": kind})
-    bob = house.signed_in("bob")
+def test_an_offer_is_taken_once_and_the_token_is_the_users(backend: Backend, asked: Asked, kind: str) -> None:
+    question = offered(backend, {**asked, "response_type": kind})
+    bob = backend.signed_in("bob")
 
-    outcome = house.services.oauth.decide(bob, question, allow=True)
+    outcome = backend.services.identity.oauth.decide(bob, question, allow=True)
 
     assert ("access_token=" if kind == "token" else "code=") in outcome.location
-    assert house.services.assignments.of_oneself(bob) == []
+    assert backend.services.identity.assignments.of_oneself(bob) == []
     with pytest.raises(Denied):
-        house.services.oauth.decide(bob, question, allow=True)
-    given = [row.owner_id for row in house.services._applications.tokens_of_user(bob.account_id or "")]
+        backend.services.identity.oauth.decide(bob, question, allow=True)
+    given = [row.owner_id for row in backend.services.stores.applications.tokens_of_user(bob.account_id or "")]
     assert given == ([bob.account_id] if kind == "token" else [])
 
 
-def test_a_no_leaves_the_offer(house: House, asked: Asked) -> None:
-    bob, question = house.signed_in("bob"), offered(house, asked)
+def test_a_no_leaves_the_offer(backend: Backend, asked: Asked) -> None:
+    bob, question = backend.signed_in("bob"), offered(backend, asked)
 
-    house.services.oauth.decide(bob, question, allow=False)
+    backend.services.identity.oauth.decide(bob, question, allow=False)
 
-    assert len(house.services.assignments.of_oneself(bob)) == 1
+    assert len(backend.services.identity.assignments.of_oneself(bob)) == 1
 
 
-def test_an_offer_is_declined_by_whom_it_is_for(house: House, asked: Asked) -> None:
-    uuid = offered(house, asked)["assignment_uuid"]
+def test_an_offer_is_declined_by_whom_it_is_for(backend: Backend, asked: Asked) -> None:
+    uuid = offered(backend, asked)["assignment_uuid"]
 
     with pytest.raises(ResourceUnknown):
-        house.services.assignments.decline(house.signed_in("admin"), uuid)
-    house.services.assignments.decline(house.signed_in("bob"), uuid)
+        backend.services.identity.assignments.decline(backend.signed_in("admin"), uuid)
+    backend.services.identity.assignments.decline(backend.signed_in("bob"), uuid)
     with pytest.raises(ResourceUnknown):
-        house.services.assignments.decline(house.signed_in("bob"), uuid)
+        backend.services.identity.assignments.decline(backend.signed_in("bob"), uuid)
 
 
-def test_an_offer_goes_with_its_application(house: House, asked: Asked) -> None:
-    offered(house, asked)
-    house.services.applications.delete(house.signed_in("admin"), "acme", asked["client_id"])
+def test_an_offer_goes_with_its_application(backend: Backend, asked: Asked) -> None:
+    offered(backend, asked)
+    backend.services.identity.applications.delete(backend.signed_in("admin"), "acme", asked["client_id"])
 
-    assert house.services.assignments.of_oneself(house.signed_in("bob")) == []
+    assert backend.services.identity.assignments.of_oneself(backend.signed_in("bob")) == []
 
 
 @pytest.mark.parametrize(
@@ -98,22 +100,22 @@ def test_an_offer_goes_with_its_application(house: House, asked: Asked) -> None:
     ],
 )
 def test_an_offer_that_cannot_be_taken_is_not_made(
-    house: House, asked: Asked, change: Asked, name: str, refusal: type[Exception]
+    backend: Backend, asked: Asked, change: Asked, name: str, refusal: type[Exception]
 ) -> None:
     with pytest.raises(refusal):
-        house.services.assignments.assign(house.signed_in("admin"), asked | change, name)
+        backend.services.identity.assignments.assign(backend.signed_in("admin"), asked | change, name)
 
 
-def test_who_does_not_administer_the_application_offers_nothing(house: House, asked: Asked) -> None:
+def test_who_does_not_administer_the_application_offers_nothing(backend: Backend, asked: Asked) -> None:
     with pytest.raises(Denied):
-        house.services.assignments.assign(house.signed_in("bob"), asked, "admin")
+        backend.services.identity.assignments.assign(backend.signed_in("bob"), asked, "admin")
     with pytest.raises(Unauthenticated):
-        house.services.assignments.assign(ANONYMOUS, asked, "admin")
+        backend.services.identity.assignments.assign(ANONYMOUS, asked, "admin")
 
 
-def test_nobody_drowns_in_offers(house: House, asked: Asked) -> None:
+def test_nobody_drowns_in_offers(backend: Backend, asked: Asked) -> None:
     for _ in range(MOST):
-        house.services.assignments.assign(house.signed_in("admin"), asked, "bob")
+        backend.services.identity.assignments.assign(backend.signed_in("admin"), asked, "bob")
 
     with pytest.raises(FieldInvalid, match="wait for this user"):
-        house.services.assignments.assign(house.signed_in("admin"), asked, "bob")
+        backend.services.identity.assignments.assign(backend.signed_in("admin"), asked, "bob")

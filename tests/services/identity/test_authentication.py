@@ -14,7 +14,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.identity.tokens import ROBOT, TokenRow, UsedRow
 from chalicelib.storage.table import get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import an_organization
 from tests.support.crashes import before_calls
 from tests.support.rows import change, events
@@ -29,126 +29,128 @@ def argon2() -> Iterator[mock.Mock]:
 
 
 @pytest.fixture
-def bob(house: House) -> House:
-    house.user("bob")
-    return house
+def bob(backend: Backend) -> Backend:
+    backend.user("bob")
+    return backend
 
 
-def test_a_user_is_recognised_by_their_password_and_no_other(bob: House) -> None:
-    assert bob.services.doors.recognise("bob", "password").account.name == "bob"
+def test_a_user_is_recognised_by_their_password_and_no_other(bob: Backend) -> None:
+    assert bob.services.identity.authentication.recognise("bob", "password").account.name == "bob"
     with pytest.raises(WrongCredentials):
-        bob.services.doors.recognise("bob", "Password")
+        bob.services.identity.authentication.recognise("bob", "Password")
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "b\u00f6b", "a\x00b", "#", "a" * 5000])
 def test_an_unknown_user_costs_an_argon2_and_is_told_what_a_wrong_password_is_told(
-    bob: House, argon2: mock.Mock, name: str
+    bob: Backend, argon2: mock.Mock, name: str
 ) -> None:
     with pytest.raises(WrongCredentials) as unknown:
-        bob.services.doors.recognise(name, "password")
+        bob.services.identity.authentication.recognise(name, "password")
     with pytest.raises(WrongCredentials) as wrong:
-        bob.services.doors.recognise("bob", "wrong", "192.0.2.1")
+        bob.services.identity.authentication.recognise("bob", "wrong", "192.0.2.1")
 
     assert str(unknown.value) == str(wrong.value)
     assert argon2.call_count == 2
 
 
-def test_a_disabled_user_is_told_the_same(bob: House) -> None:
+def test_a_disabled_user_is_told_the_same(bob: Backend) -> None:
     change(bob.account("bob"), enabled=False)
 
     with pytest.raises(WrongCredentials, match="Invalid Username or Password"):
-        bob.services.doors.recognise("bob", "password")
+        bob.services.identity.authentication.recognise("bob", "password")
 
 
-def test_a_robot_is_recognised_by_its_name_and_token_without_an_argon2(house: House, argon2: mock.Mock) -> None:
-    row, secret = house.robot("admin+builder")
+def test_a_robot_is_recognised_by_its_name_and_token_without_an_argon2(backend: Backend, argon2: mock.Mock) -> None:
+    row, secret = backend.robot("admin+builder")
 
-    found = house.services.doors.recognise("admin+builder", secret)
+    found = backend.services.identity.authentication.recognise("admin+builder", secret)
 
     assert (found.account.id, found.account.kind) == (row.id, AccountKind.ROBOT.value)
     assert not argon2.called
 
 
-def test_a_robots_token_is_nobody_elses(house: House) -> None:
-    _, secret = house.robot("admin+builder")
-    house.robot("admin+other")
+def test_a_robots_token_is_nobody_elses(backend: Backend) -> None:
+    _, secret = backend.robot("admin+builder")
+    backend.robot("admin+other")
 
     for name, shown in (("admin+other", secret), ("admin", secret), ("admin+builder", secret + "x"), ("", secret)):
         with pytest.raises(WrongCredentials):
-            house.services.doors.recognise(name, shown)
+            backend.services.identity.authentication.recognise(name, shown)
 
 
-def test_a_robot_has_no_password(house: House) -> None:
-    house.robot("admin+builder")
+def test_a_robot_has_no_password(backend: Backend) -> None:
+    backend.robot("admin+builder")
 
     for password in ("", "password"):
         with pytest.raises(WrongCredentials):
-            house.services.doors.recognise("admin+builder", password, f"192.0.{len(password)}.1")
+            backend.services.identity.authentication.recognise("admin+builder", password, f"192.0.{len(password)}.1")
 
 
-def test_a_token_ends_with_its_time_its_kind_and_its_owners_epoch(house: House) -> None:
-    row, secret = house.robot("admin+builder")
+def test_a_token_ends_with_its_time_its_kind_and_its_owners_epoch(backend: Backend) -> None:
+    row, secret = backend.robot("admin+builder")
     token = get(TokenRow, keys.token(hashed(secret)))
     broken = (
-        (token, {"expires_at": int(house.clock()) - 1}, {"expires_at": None}),
+        (token, {"expires_at": int(backend.clock()) - 1}, {"expires_at": None}),
         (token, {"kind": "other"}, {"kind": ROBOT}),
         (row, {"epoch": 7}, {"epoch": 0}),
         (row, {"enabled": False}, {"enabled": True}),
     )
     for what, fault, mended in broken:
         change(what, **fault)
-        assert house.services.doors.by_token(secret, ROBOT) is None
+        assert backend.services.identity.authentication.by_token(secret, ROBOT) is None
         change(what, **mended)
 
-    assert house.services.doors.by_token(secret, ROBOT) is not None
+    assert backend.services.identity.authentication.by_token(secret, ROBOT) is not None
 
 
-def test_a_token_of_one_kind_is_no_other(house: House) -> None:
-    _, secret = house.robot("admin+builder")
+def test_a_token_of_one_kind_is_no_other(backend: Backend) -> None:
+    _, secret = backend.robot("admin+builder")
 
-    assert house.services.doors.by_bearer(secret) is None
+    assert backend.services.identity.authentication.by_bearer(secret) is None
     for name in ("$app", "$oauthtoken"):
         with pytest.raises(WrongCredentials):
-            house.services.doors.recognise(name, secret)
+            backend.services.identity.authentication.recognise(name, secret)
 
 
-def test_a_token_costs_two_reads_and_once_an_hour_a_note_of_its_use(house: House) -> None:
-    row, secret = house.robot("admin+builder")
+def test_a_token_costs_two_reads_and_once_an_hour_a_note_of_its_use(backend: Backend) -> None:
+    row, secret = backend.robot("admin+builder")
     token = get(TokenRow, keys.token(hashed(secret)))
     reads = ["GetItem", "BatchGetItem"]
     for calls in ([*reads, "PutItem"], reads, [*reads, "PutItem"]):
-        house.calls.take()
+        backend.calls.take()
 
-        house.services.doors.recognise("admin+builder", secret)
+        backend.services.identity.authentication.recognise("admin+builder", secret)
 
-        assert house.calls.take() == calls
-        assert abs(get(UsedRow, keys.used(row.id, token.uuid)).at - house.clock()) < 3600
-        house.clock.ahead_s += 1800
+        assert backend.calls.take() == calls
+        assert abs(get(UsedRow, keys.used(row.id, token.uuid)).at - backend.clock()) < 3600
+        backend.clock.ahead_s += 1800
 
 
-def test_a_use_that_cannot_be_noted_keeps_nobody_out(house: House) -> None:
-    _, secret = house.robot("admin+builder")
+def test_a_use_that_cannot_be_noted_keeps_nobody_out(backend: Backend) -> None:
+    _, secret = backend.robot("admin+builder")
 
     def failing(_: object, operation_name: str, **__: object) -> None:
         if operation_name == "PutItem":
             raise Unavailable
 
-    with before_calls(house, failing):
-        assert house.services.doors.recognise("admin+builder", secret).account.name == "admin+builder"
+    with before_calls(backend, failing):
+        assert (
+            backend.services.identity.authentication.recognise("admin+builder", secret).account.name == "admin+builder"
+        )
 
 
-def test_who_is_recognised_asks_from_an_address(bob: House) -> None:
-    actor = bob.services.doors.recognise("admin", "password").actor("192.0.2.1")
+def test_who_is_recognised_asks_from_an_address(bob: Backend) -> None:
+    actor = bob.services.identity.authentication.recognise("admin", "password").actor("192.0.2.1")
 
     assert (actor.name, actor.address, actor.is_superuser, actor.scopes) == ("admin", "192.0.2.1", True, None)
 
 
-def test_a_refusal_is_recorded_at_the_same_price_for_everybody_and_keeps_no_name_that_nobody_has(bob: House) -> None:
+def test_a_refusal_is_recorded_at_the_same_price_for_everybody_and_keeps_no_name_that_nobody_has(bob: Backend) -> None:
     calls = []
     for name in ("bob", "my-secret-password"):
         bob.calls.take()
         with pytest.raises(WrongCredentials):
-            bob.services.doors.recognise(name, "wrong", "192.0.2.1")
+            bob.services.identity.authentication.recognise(name, "wrong", "192.0.2.1")
         calls.append(bob.calls.take())
 
     known, unknown = sorted(events(bob, "login_failure"), key=lambda row: row["performer"], reverse=True)
@@ -159,7 +161,7 @@ def test_a_refusal_is_recorded_at_the_same_price_for_everybody_and_keeps_no_name
 
 
 def test_a_refusal_that_cannot_be_recorded_is_a_refusal_all_the_same(
-    bob: House, monkeypatch: pytest.MonkeyPatch
+    bob: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError("throttled")
@@ -167,17 +169,17 @@ def test_a_refusal_that_cannot_be_recorded_is_a_refusal_all_the_same(
     monkeypatch.setattr(UsageLogStore, "write", full)
 
     with pytest.raises(WrongCredentials):
-        bob.services.doors.recognise("bob", "wrong")
+        bob.services.identity.authentication.recognise("bob", "wrong")
     assert events(bob, "login_failure") == []
 
 
-def test_the_end_of_an_organization_is_the_end_of_what_its_applications_were_given(house: House) -> None:
-    an_organization(house)
-    admin, services = house.signed_in("admin"), house.services
-    client_id = services.applications.create(admin, "acme", ApplicationFields("bot")).client_id
-    secret = services.authorizations.create(admin, "acme", client_id, "ci", "repo:read", None).secret or ""
-    assert services.doors.by_bearer(secret)
+def test_the_end_of_an_organization_is_the_end_of_what_its_applications_were_given(backend: Backend) -> None:
+    an_organization(backend)
+    admin, services = backend.signed_in("admin"), backend.services
+    client_id = services.identity.applications.create(admin, "acme", ApplicationFields("bot")).client_id
+    secret = services.identity.authorizations.create(admin, "acme", client_id, "ci", "repo:read", None).secret or ""
+    assert services.identity.authentication.by_bearer(secret)
 
-    services.organizations.delete(admin, "acme")
+    services.accounts.organizations.delete(admin, "acme")
 
-    assert services.doors.by_bearer(secret) is None
+    assert services.identity.authentication.by_bearer(secret) is None

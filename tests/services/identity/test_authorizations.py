@@ -6,7 +6,7 @@ from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, Resource
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_repository, an_organization
 from tests.support.rows import change, rows_like
 
@@ -14,126 +14,134 @@ APP = RepositoryName.parse("admin/app")
 
 
 @pytest.fixture
-def client(house: House) -> str:
-    an_organization(house)
-    made = house.services.applications.create(house.signed_in("admin"), "acme", ApplicationFields("bot"))
+def client(backend: Backend) -> str:
+    an_organization(backend)
+    made = backend.services.identity.applications.create(backend.signed_in("admin"), "acme", ApplicationFields("bot"))
     return made.client_id
 
 
-def a_token(house: House, client: str, scope: str, life_s: int | None = None) -> str:
-    made = house.services.authorizations.create(house.signed_in("admin"), "acme", client, "ci", scope, life_s)
+def a_token(backend: Backend, client: str, scope: str, life_s: int | None = None) -> str:
+    made = backend.services.identity.authorizations.create(
+        backend.signed_in("admin"), "acme", client, "ci", scope, life_s
+    )
     assert made.secret is not None
     return made.secret
 
 
-def acting(house: House, secret: str) -> Actor:
-    found = house.services.doors.by_bearer(secret)
+def acting(backend: Backend, secret: str) -> Actor:
+    found = backend.services.identity.authentication.by_bearer(secret)
     assert found is not None
     return found.actor("127.0.0.1")
 
 
-def test_a_token_acts_as_its_maker_within_its_scopes(house: House, client: str) -> None:
-    a_repository(house)
-    reader = acting(house, a_token(house, client, "repo:read"))
+def test_a_token_acts_as_its_maker_within_its_scopes(backend: Backend, client: str) -> None:
+    a_repository(backend)
+    reader = acting(backend, a_token(backend, client, "repo:read"))
 
     assert reader.name == "admin"
-    assert house.services.access.require_role(reader, APP, Role.READ).role is Role.READ
+    assert backend.services.security.access.require_role(reader, APP, Role.READ).role is Role.READ
     with pytest.raises(Denied):
-        house.services.access.require_role(reader, APP, Role.WRITE)
+        backend.services.security.access.require_role(reader, APP, Role.WRITE)
     with pytest.raises(Denied):
-        house.services.access.administered(reader, "acme")
+        backend.services.security.access.administered(reader, "acme")
 
 
-def test_a_token_that_may_read_learns_that_a_repository_is_not_there(house: House, client: str) -> None:
-    reader = acting(house, a_token(house, client, "repo:read"))
+def test_a_token_that_may_read_learns_that_a_repository_is_not_there(backend: Backend, client: str) -> None:
+    reader = acting(backend, a_token(backend, client, "repo:read"))
 
     with pytest.raises(NameUnknown):
-        house.services.access.require_role(reader, RepositoryName.parse("admin/none"), Role.READ)
+        backend.services.security.access.require_role(reader, RepositoryName.parse("admin/none"), Role.READ)
 
 
-def test_the_registry_takes_it_as_the_password_of_oauthtoken(house: House, client: str) -> None:
-    a_repository(house)
-    secret = a_token(house, client, "repo:read")
+def test_the_registry_takes_it_as_the_password_of_oauthtoken(backend: Backend, client: str) -> None:
+    a_repository(backend)
+    secret = a_token(backend, client, "repo:read")
 
-    token = house.services.tokens.issue(("$oauthtoken", secret), None, ["repository:admin/app:pull,push"]).token
-    grant = house.services.tokens.believe(token).grants["admin/app"]
+    token = backend.services.identity.tokens.issue(
+        ("$oauthtoken", secret), None, ["repository:admin/app:pull,push"]
+    ).token
+    grant = backend.services.identity.tokens.believe(token).grants["admin/app"]
 
     assert grant.actions == {"pull"}
 
 
-def test_a_secret_is_shown_once_and_kept_by_its_hash(house: House, client: str) -> None:
-    secret = a_token(house, client, "repo:read")
+def test_a_secret_is_shown_once_and_kept_by_its_hash(backend: Backend, client: str) -> None:
+    secret = a_token(backend, client, "repo:read")
 
-    (listed,) = house.services.authorizations.of_application(house.signed_in("admin"), "acme", client)
+    (listed,) = backend.services.identity.authorizations.of_application(backend.signed_in("admin"), "acme", client)
     assert listed.secret is None
     assert (listed.name, listed.scope, listed.created_by) == ("ci", "repo:read", "admin")
-    assert not [row for row in rows_like(house) if secret in str(row)]
+    assert not [row for row in rows_like(backend) if secret in str(row)]
 
 
 @pytest.mark.parametrize("scope", ["", "repo:fly", "repo:read,fly"])
-def test_scopes_that_are_not_ours_are_refused(house: House, client: str, scope: str) -> None:
+def test_scopes_that_are_not_ours_are_refused(backend: Backend, client: str, scope: str) -> None:
     with pytest.raises(ScopeInvalid):
-        a_token(house, client, scope)
+        a_token(backend, client, scope)
 
 
 @pytest.mark.parametrize(("name", "life_s"), [("", None), (" ", None), ("x" * 256, None), ("ci", 0), ("ci", -5)])
-def test_a_token_without_a_name_or_a_life_is_refused(house: House, client: str, name: str, life_s: int | None) -> None:
+def test_a_token_without_a_name_or_a_life_is_refused(
+    backend: Backend, client: str, name: str, life_s: int | None
+) -> None:
     with pytest.raises(FieldInvalid):
-        house.services.authorizations.create(house.signed_in("admin"), "acme", client, name, "repo:read", life_s)
+        backend.services.identity.authorizations.create(
+            backend.signed_in("admin"), "acme", client, name, "repo:read", life_s
+        )
 
 
-def test_a_token_ends_at_its_time_and_none_lives_for_more_than_ten_years(house: House, client: str) -> None:
-    short, long = a_token(house, client, "repo:read", 60), a_token(house, client, "repo:read", 10**12)
-    unsaid = a_token(house, client, "repo:read")
-    house.clock.ahead_s = 61
+def test_a_token_ends_at_its_time_and_none_lives_for_more_than_ten_years(backend: Backend, client: str) -> None:
+    short, long = a_token(backend, client, "repo:read", 60), a_token(backend, client, "repo:read", 10**12)
+    unsaid = a_token(backend, client, "repo:read")
+    backend.clock.ahead_s = 61
 
-    assert house.services.doors.by_bearer(short) is None
-    assert house.services.doors.by_bearer(long) is not None
-    house.clock.ahead_s = house.settings.oauth_token_s + 10
-    assert house.services.doors.by_bearer(unsaid) is None
-    house.clock.ahead_s = 315_576_010
-    assert house.services.doors.by_bearer(long) is None
+    assert backend.services.identity.authentication.by_bearer(short) is None
+    assert backend.services.identity.authentication.by_bearer(long) is not None
+    backend.clock.ahead_s = backend.settings.oauth_token_s + 10
+    assert backend.services.identity.authentication.by_bearer(unsaid) is None
+    backend.clock.ahead_s = 315_576_010
+    assert backend.services.identity.authentication.by_bearer(long) is None
 
 
-def test_a_token_makes_none_that_may_more_than_itself(house: House, client: str) -> None:
-    maker = acting(house, a_token(house, client, "org:admin repo:write"))
+def test_a_token_makes_none_that_may_more_than_itself(backend: Backend, client: str) -> None:
+    maker = acting(backend, a_token(backend, client, "org:admin repo:write"))
 
-    made = house.services.authorizations.create(maker, "acme", client, "less", "repo:read", None)
+    made = backend.services.identity.authorizations.create(maker, "acme", client, "less", "repo:read", None)
     assert made.secret
     with pytest.raises(Denied):
-        house.services.authorizations.create(maker, "acme", client, "more", "repo:admin", None)
+        backend.services.identity.authorizations.create(maker, "acme", client, "more", "repo:admin", None)
 
 
-def test_only_a_superuser_gives_a_superusers_rights(house: House) -> None:
-    house.user("bob")
-    an_organization(house, "bobs", "bob")
-    bob = house.signed_in("bob")
-    made = house.services.applications.create(bob, "bobs", ApplicationFields("bot"))
+def test_only_a_superuser_gives_a_superusers_rights(backend: Backend) -> None:
+    backend.user("bob")
+    an_organization(backend, "bobs", "bob")
+    bob = backend.signed_in("bob")
+    made = backend.services.identity.applications.create(bob, "bobs", ApplicationFields("bot"))
 
     with pytest.raises(Denied):
-        house.services.authorizations.create(bob, "bobs", made.client_id, "root", "super:user", None)
+        backend.services.identity.authorizations.create(bob, "bobs", made.client_id, "root", "super:user", None)
 
 
-def test_a_new_password_ends_every_token_of_its_user(house: House, client: str) -> None:
-    secret = a_token(house, client, "repo:read")
-    row = house.account("admin")
+def test_a_new_password_ends_every_token_of_its_user(backend: Backend, client: str) -> None:
+    secret = a_token(backend, client, "repo:read")
+    row = backend.account("admin")
     change(row, epoch=row.epoch + 1)
 
-    assert house.services.doors.by_bearer(secret) is None
+    assert backend.services.identity.authentication.by_bearer(secret) is None
 
 
-def test_a_token_is_revoked_by_its_organization_or_by_its_user(house: House, client: str) -> None:
-    service, admin = house.services.authorizations, house.signed_in("admin")
-    first, second = a_token(house, client, "repo:read"), a_token(house, client, "repo:write")
+def test_a_token_is_revoked_by_its_organization_or_by_its_user(backend: Backend, client: str) -> None:
+    service, admin = backend.services.identity.authorizations, backend.signed_in("admin")
+    first, second = a_token(backend, client, "repo:read"), a_token(backend, client, "repo:write")
     (newer, older) = service.of_application(admin, "acme", client)
 
     service.revoke_of_application(admin, "acme", client, newer.uuid)
     service.revoke_of_user(admin, older.uuid)
 
-    assert [house.services.doors.by_bearer(secret) for secret in (first, second)] == [None, None]
+    assert [backend.services.identity.authentication.by_bearer(secret) for secret in (first, second)] == [None, None]
     assert service.of_application(admin, "acme", client) == []
     assert service.of_user(admin) == []
-    assert rows_like(house, "TOKEN#") == []
+    assert rows_like(backend, "TOKEN#") == []
     for again in (
         lambda: service.revoke_of_application(admin, "acme", client, newer.uuid),
         lambda: service.revoke_of_user(admin, older.uuid),
@@ -143,10 +151,10 @@ def test_a_token_is_revoked_by_its_organization_or_by_its_user(house: House, cli
             again()
 
 
-def test_a_user_sees_what_they_allowed(house: House, client: str) -> None:
-    a_token(house, client, "repo:read user:read")
+def test_a_user_sees_what_they_allowed(backend: Backend, client: str) -> None:
+    a_token(backend, client, "repo:read user:read")
 
-    (seen,) = house.services.authorizations.of_user(house.signed_in("admin"))
+    (seen,) = backend.services.identity.authorizations.of_user(backend.signed_in("admin"))
     assert (seen.application.name, seen.application.organization) == ("bot", "acme")
     assert seen.scopes == ("repo:read", "user:read")
-    assert house.services.authorizations.one_of_user(house.signed_in("admin"), seen.uuid) == seen
+    assert backend.services.identity.authorizations.one_of_user(backend.signed_in("admin"), seen.uuid) == seen

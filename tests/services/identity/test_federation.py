@@ -23,7 +23,7 @@ from chalicelib.services.identity.federation import LARGEST_TOKEN
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.table import get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_repository, an_organization
 from tests.support.crashes import Crash, crash_before
 from tests.support.issuer import DISCOVERY, PERMITTED, Issuer, a_key
@@ -40,25 +40,25 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def house(new_house) -> House:
-    """A house with a robot, that may ask loopback."""
-    made: House = new_house(outgoing_allow=PERMITTED)
+def backend(new_backend) -> Backend:
+    """A backend with a robot, that may ask loopback."""
+    made: Backend = new_backend(outgoing_allow=PERMITTED)
     made.robot("admin+ci")
     return made
 
 
-def let_in(house: House, issuer: Issuer, **more: Any) -> None:
+def let_in(backend: Backend, issuer: Issuer, **more: Any) -> None:
     documents = [{"issuer": issuer.url, "subject": "job"} | more]
-    house.services.federation.put(house.signed_in("admin"), CI, documents)
+    backend.services.identity.federation.put(backend.signed_in("admin"), CI, documents)
 
 
-def name_of(house: House, token: str, name: str = "admin+ci") -> str:
+def name_of(backend: Backend, token: str, name: str = "admin+ci") -> str:
     """Who signs in with a token as a password."""
-    return house.services.doors.recognise(name, token).account.name
+    return backend.services.identity.authentication.recognise(name, token).account.name
 
 
-def test_rules_are_put_read_and_taken_away(house: House) -> None:
-    admin, federation = house.signed_in("admin"), house.services.federation
+def test_rules_are_put_read_and_taken_away(backend: Backend) -> None:
+    admin, federation = backend.signed_in("admin"), backend.services.identity.federation
 
     assert federation.rules(admin, CI) == ()
     assert federation.put(admin, CI, [RULE]) == (Rule(RULE["issuer"], "job"),)
@@ -68,25 +68,25 @@ def test_rules_are_put_read_and_taken_away(house: House) -> None:
     for _ in range(2):
         federation.delete(admin, CI)
     assert federation.rules(admin, CI) == ()
-    made, _ = events(house, "create_robot_federation")
+    made, _ = events(backend, "create_robot_federation")
     assert json.loads(made["metadata"]) == {"robot": "ci", "config": [RULE]}
-    assert [json.loads(one["metadata"]) for one in events(house, "delete_robot_federation")] == [{"robot": "ci"}]
+    assert [json.loads(one["metadata"]) for one in events(backend, "delete_robot_federation")] == [{"robot": "ci"}]
 
 
 @pytest.mark.parametrize(
     "issuer", ["http://issuer.example", "issuer.example", "https://u:p@issuer.example", "https://issuer.example?x=1"]
 )
-def test_an_issuer_that_could_never_be_asked_is_refused(house: House, issuer: str) -> None:
+def test_an_issuer_that_could_never_be_asked_is_refused(backend: Backend, issuer: str) -> None:
     with pytest.raises(FieldInvalid, match="Issuer must be a URL"):
-        house.services.federation.put(house.signed_in("admin"), CI, [RULE | {"issuer": issuer}])
+        backend.services.identity.federation.put(backend.signed_in("admin"), CI, [RULE | {"issuer": issuer}])
 
 
-def test_only_those_who_administer_a_robot_reach_its_rules(house: House) -> None:
-    house.user("bob")
-    federation, admin = house.services.federation, house.signed_in("admin")
+def test_only_those_who_administer_a_robot_reach_its_rules(backend: Backend) -> None:
+    backend.user("bob")
+    federation, admin = backend.services.identity.federation, backend.signed_in("admin")
     reader = replace(admin, scopes=frozenset({"org:admin"}), is_session=False)
 
-    for actor, refused in ((house.signed_in("bob"), Denied), (ANONYMOUS, Unauthenticated), (reader, Denied)):
+    for actor, refused in ((backend.signed_in("bob"), Denied), (ANONYMOUS, Unauthenticated), (reader, Denied)):
         for ask in (federation.rules, lambda actor, name: federation.put(actor, name, [RULE]), federation.delete):
             with pytest.raises(refused):
                 ask(actor, CI)
@@ -94,15 +94,17 @@ def test_only_those_who_administer_a_robot_reach_its_rules(house: House) -> None
         federation.put(admin, RobotName.parse("admin+none"), [RULE])
 
 
-def test_a_token_that_a_rule_names_is_the_robots_password(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    repository = a_repository(house, "admin/app")
-    house.services.permissions.put(house.signed_in("admin"), repository.name, "user", "admin+ci", Role.WRITE)
+def test_a_token_that_a_rule_names_is_the_robots_password(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
+    repository = a_repository(backend, "admin/app")
+    backend.services.accounts.permissions.put(
+        backend.signed_in("admin"), repository.name, "user", "admin+ci", Role.WRITE
+    )
 
-    issued = house.services.tokens.issue(
-        ("admin+ci", issuer.token(house)), None, ["repository:admin/app:pull,push"]
+    issued = backend.services.identity.tokens.issue(
+        ("admin+ci", issuer.token(backend)), None, ["repository:admin/app:pull,push"]
     )  # fmt: skip
-    actor = house.services.tokens.believe(issued.token)
+    actor = backend.services.identity.tokens.believe(issued.token)
     assert (actor.name, actor.grants["admin/app"].actions) == ("admin+ci", {"pull", "push"})
 
 
@@ -113,201 +115,207 @@ def test_a_token_that_a_rule_names_is_the_robots_password(house: House, issuer: 
      {"iat": 1000}, {"sub": ["job"]}],
 )  # fmt: skip
 def test_whatever_does_not_fit_is_refused_before_anything_is_fetched(
-    house: House, issuer: Issuer, said: dict[str, Any]
+    backend: Backend, issuer: Issuer, said: dict[str, Any]
 ) -> None:
-    let_in(house, issuer)
+    let_in(backend, issuer)
 
     with pytest.raises(WrongCredentials) as refused:
-        name_of(house, issuer.token(house, **said))
+        name_of(backend, issuer.token(backend, **said))
     assert str(refused.value) == "Invalid Username or Password"
     assert issuer.asked == []
 
 
-def test_a_robot_without_rules_and_others_are_refused_before_anything_is_fetched(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    house.robot("admin+other")
+def test_a_robot_without_rules_and_others_are_refused_before_anything_is_fetched(
+    backend: Backend, issuer: Issuer
+) -> None:
+    let_in(backend, issuer)
+    backend.robot("admin+other")
 
     for name in ("admin+other", "admin+none", "nobody+ci", "admin+", "+", "Admin+ci", "x" * 600 + "+ci"):
         with pytest.raises(WrongCredentials):
-            name_of(house, issuer.token(house), name)
+            name_of(backend, issuer.token(backend), name)
     assert issuer.asked == []
 
 
 @pytest.mark.parametrize("token", ["ey..", "eyJ.eyJ.x", "ey\u00e9.\u00e9.\u00e9", "e30.e30.", "eyW10.W10.x",
                                    "ey" + "x" * LARGEST_TOKEN + ".x.x"])  # fmt: skip
-def test_what_is_no_token_is_refused(house: House, issuer: Issuer, token: str) -> None:
-    let_in(house, issuer)
+def test_what_is_no_token_is_refused(backend: Backend, issuer: Issuer, token: str) -> None:
+    let_in(backend, issuer)
 
-    for ask in (house.services.doors.recognise, house.services.federation.exchange):
+    for ask in (backend.services.identity.authentication.recognise, backend.services.identity.federation.exchange):
         with pytest.raises(WrongCredentials):
             ask("admin+ci", token)
 
 
-def test_a_rule_may_name_another_audience(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer, audience="them")
+def test_a_rule_may_name_another_audience(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer, audience="them")
 
-    assert name_of(house, issuer.token(house, aud=["them", "others"])) == "admin+ci"
+    assert name_of(backend, issuer.token(backend, aud=["them", "others"])) == "admin+ci"
     with pytest.raises(WrongCredentials):
-        name_of(house, issuer.token(house))
+        name_of(backend, issuer.token(backend))
 
 
-def test_a_key_of_somebody_else_is_refused_and_a_new_one_taken(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    assert name_of(house, issuer.token(house)) == "admin+ci"
+def test_a_key_of_somebody_else_is_refused_and_a_new_one_taken(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
+    assert name_of(backend, issuer.token(backend)) == "admin+ci"
     issuer.signs = a_key("ES256")
     with pytest.raises(WrongCredentials):
-        name_of(house, issuer.token(house))
+        name_of(backend, issuer.token(backend))
 
     issuer.sign_with(a_key("ES256"))
-    house.clock.ahead_s += 61
-    assert name_of(house, issuer.token(house)) == "admin+ci"
+    backend.clock.ahead_s += 61
+    assert name_of(backend, issuer.token(backend)) == "admin+ci"
 
 
-def test_an_issuer_that_does_not_answer_is_told_apart_from_a_wrong_token(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
+def test_an_issuer_that_does_not_answer_is_told_apart_from_a_wrong_token(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
     issuer.pages[DISCOVERY] = (302, b"", {"Location": "/"})
 
     with pytest.raises(OutgoingFailed):
-        name_of(house, issuer.token(house))
+        name_of(backend, issuer.token(backend))
 
 
-def test_what_is_given_for_a_token_never_outlives_it(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    now = int(house.clock())
+def test_what_is_given_for_a_token_never_outlives_it(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
+    now = int(backend.clock())
 
-    issued = house.services.tokens.issue(("admin+ci", issuer.token(house, exp=now + 60)), None, [])
+    issued = backend.services.identity.tokens.issue(("admin+ci", issuer.token(backend, exp=now + 60)), None, [])
 
     assert 50 < issued.expires_in <= 60
-    actor = house.services.tokens.believe(issued.token)
+    actor = backend.services.identity.tokens.believe(issued.token)
     assert actor.until == now + 60
 
 
-def test_an_exchanged_token_is_a_password_for_the_rest_of_the_hour(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    now = int(house.clock())
-    ours = house.services.federation.exchange(
-        "admin+ci", issuer.token(house, iat=now - 600, exp=now + 9999), "192.0.2.1"
+def test_an_exchanged_token_is_a_password_for_the_rest_of_the_hour(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
+    now = int(backend.clock())
+    ours = backend.services.identity.federation.exchange(
+        "admin+ci", issuer.token(backend, iat=now - 600, exp=now + 9999), "192.0.2.1"
     )
 
-    assert name_of(house, ours) == "admin+ci"
-    (event,) = events(house, "federated_robot_token_exchange")
+    assert name_of(backend, ours) == "admin+ci"
+    (event,) = events(backend, "federated_robot_token_exchange")
     assert json.loads(event["metadata"]) == {"issuer": issuer.url, "subject": "job", "robot": "ci"}
     assert (event["performer"], event["address"]) == ("admin+ci", "192.0.2.1")
-    house.clock.ahead_s += 2990
-    issued = house.services.tokens.issue(("admin+ci", ours), None, [])
+    backend.clock.ahead_s += 2990
+    issued = backend.services.identity.tokens.issue(("admin+ci", ours), None, [])
     assert issued.expires_in <= 11
-    house.clock.ahead_s += 11
+    backend.clock.ahead_s += 11
     with pytest.raises(WrongCredentials):
-        name_of(house, ours)
+        name_of(backend, ours)
 
 
-def test_an_exchanged_token_serves_a_job_that_outlasts_its_own(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    token = issuer.token(house, exp=int(house.clock()) + 60)
-    first = house.services.federation.exchange("admin+ci", token)
-    house.clock.ahead_s += 50
-    second = house.services.federation.exchange("admin+ci", token)
+def test_an_exchanged_token_serves_a_job_that_outlasts_its_own(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
+    token = issuer.token(backend, exp=int(backend.clock()) + 60)
+    first = backend.services.identity.federation.exchange("admin+ci", token)
+    backend.clock.ahead_s += 50
+    second = backend.services.identity.federation.exchange("admin+ci", token)
 
-    house.clock.ahead_s += 3540
-    assert [name_of(house, ours) for ours in (first, second)] == ["admin+ci"] * 2
-    house.clock.ahead_s += 15
+    backend.clock.ahead_s += 3540
+    assert [name_of(backend, ours) for ours in (first, second)] == ["admin+ci"] * 2
+    backend.clock.ahead_s += 15
     for shown in (token, first, second):
         with pytest.raises(WrongCredentials):
-            name_of(house, shown)
+            name_of(backend, shown)
 
 
-def test_an_exchanged_token_is_nothing_but_a_password(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    house.robot("admin+other")
-    ours = house.services.federation.exchange("admin+ci", issuer.token(house))
+def test_an_exchanged_token_is_nothing_but_a_password(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
+    backend.robot("admin+other")
+    ours = backend.services.identity.federation.exchange("admin+ci", issuer.token(backend))
 
     with pytest.raises(WrongCredentials):
-        house.services.federation.exchange("admin+ci", ours)
+        backend.services.identity.federation.exchange("admin+ci", ours)
     with pytest.raises(WrongCredentials):
-        name_of(house, ours, "admin+other")
+        name_of(backend, ours, "admin+other")
     with pytest.raises(Unauthenticated):
-        house.services.tokens.believe(ours)
-    access = house.services.tokens.issue(("admin+ci", ours), None, []).token
+        backend.services.identity.tokens.believe(ours)
+    access = backend.services.identity.tokens.issue(("admin+ci", ours), None, []).token
     with pytest.raises(WrongCredentials):
-        name_of(house, access)
+        name_of(backend, access)
 
 
-def test_an_exchanged_token_ends_with_its_rule_its_robot_and_the_robots_secret(house: House, issuer: Issuer) -> None:
-    admin, services = house.signed_in("admin"), house.services
+def test_an_exchanged_token_ends_with_its_rule_its_robot_and_the_robots_secret(
+    backend: Backend, issuer: Issuer
+) -> None:
+    admin, services = backend.signed_in("admin"), backend.services
 
     def ours() -> str:
-        let_in(house, issuer)
-        return services.federation.exchange("admin+ci", issuer.token(house))
+        let_in(backend, issuer)
+        return services.identity.federation.exchange("admin+ci", issuer.token(backend))
 
     def again() -> None:
-        services.robots.delete(admin, CI)
-        services.robots.create(admin, CI)
-        let_in(house, issuer)
+        services.accounts.robots.delete(admin, CI)
+        services.accounts.robots.create(admin, CI)
+        let_in(backend, issuer)
 
     ends = (
-        lambda: services.federation.delete(admin, CI), lambda: let_in(house, issuer, audience="them"),
-        lambda: services.robots.regenerate(admin, CI), again,
+        lambda: services.identity.federation.delete(admin, CI), lambda: let_in(backend, issuer, audience="them"),
+        lambda: services.accounts.robots.regenerate(admin, CI), again,
     )  # fmt: skip
     for end in ends:
         token = ours()
-        assert name_of(house, token) == "admin+ci"
+        assert name_of(backend, token) == "admin+ci"
         end()
         with pytest.raises(WrongCredentials):
-            name_of(house, token)
+            name_of(backend, token)
 
 
-def test_a_relay_is_given_no_longer_than_the_token_lasts(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
+def test_a_relay_is_given_no_longer_than_the_token_lasts(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
     name = RepositoryName.parse("admin/app")
-    a_repository(house, "admin/app")
-    house.services.permissions.put(house.signed_in("admin"), name, "user", "admin+ci", Role.WRITE)
+    a_repository(backend, "admin/app")
+    backend.services.accounts.permissions.put(backend.signed_in("admin"), name, "user", "admin+ci", Role.WRITE)
     scope = ["repository:admin/app:push"]
-    issued = house.services.tokens.issue(("admin+ci", issuer.token(house)), None, scope)
+    issued = backend.services.identity.tokens.issue(("admin+ci", issuer.token(backend)), None, scope)
 
-    prolonged = house.services.tokens.prolong(house.services.tokens.believe(issued.token), name, 86_400)
+    prolonged = backend.services.identity.tokens.prolong(
+        backend.services.identity.tokens.believe(issued.token), name, 86_400
+    )
 
-    house.services.tokens.believe(prolonged)
-    house.clock.ahead_s += 301
+    backend.services.identity.tokens.believe(prolonged)
+    backend.clock.ahead_s += 301
     with pytest.raises(Unauthenticated):
-        house.services.tokens.believe(prolonged)
+        backend.services.identity.tokens.believe(prolonged)
 
 
-def test_a_robot_of_who_is_gone_signs_in_no_more(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    acme = an_organization(house, "acme")
-    house.services.robots.create(house.signed_in("admin"), RobotName.parse("acme+ci"))
+def test_a_robot_of_who_is_gone_signs_in_no_more(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
+    acme = an_organization(backend, "acme")
+    backend.services.accounts.robots.create(backend.signed_in("admin"), RobotName.parse("acme+ci"))
     documents = [{"issuer": issuer.url, "subject": "job"}]
-    house.services.federation.put(house.signed_in("admin"), RobotName.parse("acme+ci"), documents)
-    assert name_of(house, issuer.token(house), "acme+ci") == "acme+ci"
+    backend.services.identity.federation.put(backend.signed_in("admin"), RobotName.parse("acme+ci"), documents)
+    assert name_of(backend, issuer.token(backend), "acme+ci") == "acme+ci"
 
     change(get(NamespaceRow, keys.namespace(acme)), state="deleted")
-    change(house.account("admin"), enabled=False)
+    change(backend.account("admin"), enabled=False)
 
     for name in ("acme+ci", "admin+ci"):
         with pytest.raises(WrongCredentials):
-            name_of(house, issuer.token(house), name)
+            name_of(backend, issuer.token(backend), name)
 
 
-def test_a_sign_in_costs_four_reads(house: House, issuer: Issuer) -> None:
-    let_in(house, issuer)
-    token = issuer.token(house)
-    name_of(house, token)
-    house.calls.take()
+def test_a_sign_in_costs_four_reads(backend: Backend, issuer: Issuer) -> None:
+    let_in(backend, issuer)
+    token = issuer.token(backend)
+    name_of(backend, token)
+    backend.calls.take()
 
-    name_of(house, token)
+    name_of(backend, token)
 
-    assert house.calls.take() == ["GetItem", "GetItem", "BatchGetItem", "GetItem"]
+    assert backend.calls.take() == ["GetItem", "GetItem", "BatchGetItem", "GetItem"]
 
 
-def test_a_crash_leaves_the_rules_before_or_after(house: House) -> None:
-    admin, federation = house.signed_in("admin"), house.services.federation
+def test_a_crash_leaves_the_rules_before_or_after(backend: Backend) -> None:
+    admin, federation = backend.signed_in("admin"), backend.services.identity.federation
     for number in range(1, 20):
         documents = [RULE | {"subject": f"job{number}"}]
         try:
-            with crash_before(house, number):
+            with crash_before(backend, number):
                 federation.put(admin, CI, documents)
         except Crash:
-            assert len(federation.rules(admin, CI)) == len(events(house, "create_robot_federation")) == 0
+            assert len(federation.rules(admin, CI)) == len(events(backend, "create_robot_federation")) == 0
         else:
             break
-    assert len(events(house, "create_robot_federation")) == 1
+    assert len(events(backend, "create_robot_federation")) == 1

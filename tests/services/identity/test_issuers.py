@@ -15,7 +15,7 @@ from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused, WrongCrede
 from chalicelib.remote.outgoing import Answer, Outgoing
 from chalicelib.services.identity.issuers import BELIEVED_S, FRESH_S, PAUSE_S, Issuers
 from chalicelib.storage.identity.federation import FederationStore
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.issuer import DISCOVERY, KEYS, PERMITTED, Issuer, a_key
 
 ONCE = [DISCOVERY, KEYS]
@@ -28,9 +28,9 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def verify(house: House, issuer: Issuer) -> Callable[[str], str]:
+def verify(backend: Backend, issuer: Issuer) -> Callable[[str], str]:
     """Holds a token against the issuer's keys; gives its subject."""
-    issuers = Issuers(FederationStore(), Outgoing(Permitted.parse(PERMITTED, "")), house.clock)
+    issuers = Issuers(FederationStore(), Outgoing(Permitted.parse(PERMITTED, "")), backend.clock)
 
     def verify(token: str) -> str:
         part = token.partition(".")[0]
@@ -52,32 +52,34 @@ def by_hmac(header: dict[str, str], secret: bytes) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
-def test_a_token_is_held_against_the_keys_of_its_issuer(house: House, issuer: Issuer, verify, algorithm: str) -> None:
+def test_a_token_is_held_against_the_keys_of_its_issuer(
+    backend: Backend, issuer: Issuer, verify, algorithm: str
+) -> None:
     issuer.sign_with(a_key(algorithm))
 
-    assert verify(issuer.token(house)) == "job"
-    assert verify(issuer.token(house, {"kid": None})) == "job"
+    assert verify(issuer.token(backend)) == "job"
+    assert verify(issuer.token(backend, {"kid": None})) == "job"
     assert issuer.asked == ONCE
 
 
-def test_keys_are_kept_for_every_process(house: House, issuer: Issuer, verify) -> None:
-    verify(issuer.token(house))
-    another = Issuers(FederationStore(), Outgoing(Permitted()), house.clock)
+def test_keys_are_kept_for_every_process(backend: Backend, issuer: Issuer, verify) -> None:
+    verify(issuer.token(backend))
+    another = Issuers(FederationStore(), Outgoing(Permitted()), backend.clock)
 
     header = {"alg": "RS256", "kid": a_key().kid}
-    assert another.verify(issuer.token(house), header, issuer.url)["sub"] == "job"
+    assert another.verify(issuer.token(backend), header, issuer.url)["sub"] == "job"
 
 
-def test_a_signature_of_somebody_else_is_refused(house: House, issuer: Issuer, verify) -> None:
+def test_a_signature_of_somebody_else_is_refused(backend: Backend, issuer: Issuer, verify) -> None:
     issuer.signs = a_key(number=1)
 
     with pytest.raises(WrongCredentials):
-        verify(issuer.token(house, {"kid": a_key().kid}))
+        verify(issuer.token(backend, {"kid": a_key().kid}))
     with pytest.raises(WrongCredentials):
-        verify(issuer.token(house, {"kid": None}))
+        verify(issuer.token(backend, {"kid": None}))
 
 
-def test_only_two_algorithms_are_taken_whatever_the_keys_are(house: House, issuer: Issuer, verify) -> None:
+def test_only_two_algorithms_are_taken_whatever_the_keys_are(backend: Backend, issuer: Issuer, verify) -> None:
     public = RSAKey.import_key(issuer.keys[0]).as_pem(private=False)
     issuer.keys.append({"kty": "oct", "kid": "shared", "k": encoded(b"x" * 32)})
     forged = [
@@ -94,72 +96,74 @@ def test_only_two_algorithms_are_taken_whatever_the_keys_are(house: House, issue
     assert issuer.asked == []
 
 
-def test_a_key_is_for_its_own_algorithm_and_for_signing(house: House, issuer: Issuer, verify) -> None:
+def test_a_key_is_for_its_own_algorithm_and_for_signing(backend: Backend, issuer: Issuer, verify) -> None:
     good = issuer.keys[0]
     for bad in ({**good, "use": "enc"}, {**good, "alg": "PS256"}, {**good, "kty": "EC"},
                 {"kty": "RSA", "kid": good["kid"]}, {**good, "n": "!"}, {**good, "n": 5}):  # fmt: skip
         issuer.keys = [bad, "no key", None]
-        house.clock.ahead_s += BELIEVED_S
+        backend.clock.ahead_s += BELIEVED_S
 
         with pytest.raises(WrongCredentials):
-            verify(issuer.token(house))
+            verify(issuer.token(backend))
 
 
-def test_a_short_key_is_not_believed(house: House, issuer: Issuer, verify) -> None:
+def test_a_short_key_is_not_believed(backend: Backend, issuer: Issuer, verify) -> None:
     issuer.sign_with(RSAKey.generate_key(1024, {"kid": "short"}, private=True))
 
     with pytest.raises(WrongCredentials):
-        verify(issuer.token(house))
+        verify(issuer.token(backend))
 
 
-def test_a_key_of_another_curve_is_not_believed(house: House, issuer: Issuer, verify) -> None:
+def test_a_key_of_another_curve_is_not_believed(backend: Backend, issuer: Issuer, verify) -> None:
     issuer.sign_with(ECKey.generate_key("P-384", {"kid": "long"}, private=True))
     issuer.signs = a_key("ES256")
 
     with pytest.raises(WrongCredentials):
-        verify(issuer.token(house, {"kid": "long"}))
+        verify(issuer.token(backend, {"kid": "long"}))
 
 
-def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(house: House, issuer: Issuer, verify) -> None:
-    verify(issuer.token(house))
-    old = issuer.token(house)
-    house.clock.ahead_s += PAUSE_S
+def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(backend: Backend, issuer: Issuer, verify) -> None:
+    verify(issuer.token(backend))
+    old = issuer.token(backend)
+    backend.clock.ahead_s += PAUSE_S
     issuer.sign_with(a_key(number=1))
-    assert verify(issuer.token(house)) == "job"
+    assert verify(issuer.token(backend)) == "job"
     assert issuer.asked == ONCE * 2
 
     for _ in range(3):
         with pytest.raises(WrongCredentials):
             verify(old)
     assert issuer.asked == ONCE * 2
-    house.clock.ahead_s += PAUSE_S
+    backend.clock.ahead_s += PAUSE_S
     with pytest.raises(WrongCredentials):
         verify(old)
     assert issuer.asked == ONCE * 3
 
 
-def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(house: House, issuer: Issuer, verify) -> None:
-    verify(issuer.token(house))
-    house.clock.ahead_s += FRESH_S
-    verify(issuer.token(house))
+def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(
+    backend: Backend, issuer: Issuer, verify
+) -> None:
+    verify(issuer.token(backend))
+    backend.clock.ahead_s += FRESH_S
+    verify(issuer.token(backend))
     assert issuer.asked == ONCE * 2
 
     issuer.pages[KEYS] = (500, b"", {})
-    house.clock.ahead_s += FRESH_S
-    assert [verify(issuer.token(house)) for _ in range(2)] == ["job", "job"]
-    house.clock.ahead_s += BELIEVED_S - FRESH_S
+    backend.clock.ahead_s += FRESH_S
+    assert [verify(issuer.token(backend)) for _ in range(2)] == ["job", "job"]
+    backend.clock.ahead_s += BELIEVED_S - FRESH_S
     for _ in range(2):
         with pytest.raises(OutgoingFailed):
-            verify(issuer.token(house))
+            verify(issuer.token(backend))
 
 
-def test_an_issuer_that_fails_is_asked_once_a_minute(house: House, issuer: Issuer, verify) -> None:
+def test_an_issuer_that_fails_is_asked_once_a_minute(backend: Backend, issuer: Issuer, verify) -> None:
     issuer.pages[DISCOVERY] = (404, b"", {})
 
     for _ in range(3):
         with pytest.raises(OutgoingFailed):
-            verify(issuer.token(house))
-        house.clock.ahead_s += 10
+            verify(issuer.token(backend))
+        backend.clock.ahead_s += 10
     assert issuer.asked == [DISCOVERY]
 
 
@@ -180,18 +184,18 @@ def test_an_issuer_that_fails_is_asked_once_a_minute(house: House, issuer: Issue
         ({}, (DISCOVERY, 200, b" " * 70_000 + b"{}", {})),
     ],
 )
-def test_documents_that_are_none_are_not_believed(house: House, issuer: Issuer, verify, about, page) -> None:
+def test_documents_that_are_none_are_not_believed(backend: Backend, issuer: Issuer, verify, about, page) -> None:
     issuer.about = about
     if page:
         issuer.pages[page[0]] = page[1:]
 
     with pytest.raises(OutgoingFailed):
-        verify(issuer.token(house))
+        verify(issuer.token(backend))
 
 
-def test_many_at_once_ask_the_issuer_once(house: House, issuer: Issuer, verify) -> None:
+def test_many_at_once_ask_the_issuer_once(backend: Backend, issuer: Issuer, verify) -> None:
     found: list[str] = []
-    token = issuer.token(house)
+    token = issuer.token(backend)
     threads = [threading.Thread(target=lambda: found.append(verify(token))) for _ in range(6)]
 
     for thread in threads:
@@ -218,18 +222,18 @@ def test_an_issuer_that_could_never_be_asked_is_refused() -> None:
             issuers.check(bad)
 
 
-def test_an_answer_is_waited_for_as_long_as_a_reading_takes(house: House, issuer: Issuer) -> None:
+def test_an_answer_is_waited_for_as_long_as_a_reading_takes(backend: Backend, issuer: Issuer) -> None:
     store, slept = FederationStore(), []
-    store.claim(issuer.url, house.clock(), PAUSE_S)
+    store.claim(issuer.url, backend.clock(), PAUSE_S)
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         if len(slept) == 3:
-            store.keep(issuer.url, json.dumps(issuer.keys), house.clock())
+            store.keep(issuer.url, json.dumps(issuer.keys), backend.clock())
 
-    issuers = Issuers(store, Nobody(), house.clock, sleep)
+    issuers = Issuers(store, Nobody(), backend.clock, sleep)
     header = {"alg": "RS256", "kid": a_key().kid}
-    assert issuers.verify(issuer.token(house), header, issuer.url)["sub"] == "job"
+    assert issuers.verify(issuer.token(backend), header, issuer.url)["sub"] == "job"
     assert len(slept) == 3
 
 

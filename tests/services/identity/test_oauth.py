@@ -1,4 +1,4 @@
-"""OAuth's grants in a house; their words on the wire stand in tests/edge/oauth."""
+"""OAuth's grants in a backend; their words on the wire stand in tests/edge/oauth."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from chalicelib.domain.consents import Consent, ConsentAnswer
 from chalicelib.domain.errors import Denied, ResourceUnknown, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import an_organization
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import change, rows_like
@@ -15,10 +15,12 @@ BACK = "https://bot.example.com/back"
 
 
 @pytest.fixture
-def asked(house: House) -> dict[str, str]:
-    an_organization(house)
-    made = house.services.applications.create(house.signed_in("admin"), "acme", ApplicationFields("bot", BACK))
-    house.secret = made.secret  # type: ignore[attr-defined]
+def asked(backend: Backend) -> dict[str, str]:
+    an_organization(backend)
+    made = backend.services.identity.applications.create(
+        backend.signed_in("admin"), "acme", ApplicationFields("bot", BACK)
+    )
+    backend.secret = made.secret  # type: ignore[attr-defined]
     return {"client_id": made.client_id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "code"}
 
 
@@ -26,73 +28,75 @@ def code_of(outcome: ConsentAnswer) -> str:
     return outcome.location.partition("code=")[2]
 
 
-def exchanged(house: House, asked: dict[str, str], code: str) -> ConsentAnswer:
+def exchanged(backend: Backend, asked: dict[str, str], code: str) -> ConsentAnswer:
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": asked["client_id"]}
-    return house.services.oauth.exchange({**form, "client_secret": house.secret}, "")  # type: ignore[attr-defined]
+    return backend.services.identity.oauth.exchange({**form, "client_secret": backend.secret}, "")  # type: ignore[attr-defined]
 
 
-def test_a_question_names_the_application_and_what_it_wants(house: House, asked: dict[str, str]) -> None:
-    question = house.services.oauth.consider(house.signed_in("admin"), asked)
+def test_a_question_names_the_application_and_what_it_wants(backend: Backend, asked: dict[str, str]) -> None:
+    question = backend.services.identity.oauth.consider(backend.signed_in("admin"), asked)
 
     assert isinstance(question, Consent)
     assert (question.application.name, question.scopes, question.is_given) == ("bot", ("repo:read",), False)
 
 
-def test_who_may_not_let_it_in_is_refused(house: House, asked: dict[str, str]) -> None:
-    house.user("bob")
+def test_who_may_not_let_it_in_is_refused(backend: Backend, asked: dict[str, str]) -> None:
+    backend.user("bob")
 
     with pytest.raises(Denied):
-        house.services.oauth.consider(house.signed_in("bob"), asked)
+        backend.services.identity.oauth.consider(backend.signed_in("bob"), asked)
     with pytest.raises(Unauthenticated):
-        house.services.oauth.decide(ANONYMOUS, asked, allow=True)
+        backend.services.identity.oauth.decide(ANONYMOUS, asked, allow=True)
     with pytest.raises(ResourceUnknown):
-        house.services.oauth.consider(house.signed_in("admin"), {**asked, "client_id": "none"})
+        backend.services.identity.oauth.consider(backend.signed_in("admin"), {**asked, "client_id": "none"})
 
 
-def test_a_code_is_kept_by_its_hash_and_so_is_its_token(house: House, asked: dict[str, str]) -> None:
-    code = code_of(house.services.oauth.decide(house.signed_in("admin"), asked, allow=True))
-    token = exchanged(house, asked, code).document["access_token"]
+def test_a_code_is_kept_by_its_hash_and_so_is_its_token(backend: Backend, asked: dict[str, str]) -> None:
+    code = code_of(backend.services.identity.oauth.decide(backend.signed_in("admin"), asked, allow=True))
+    token = exchanged(backend, asked, code).document["access_token"]
 
-    assert not [row for row in rows_like(house) if code in str(row) or str(token) in str(row)]
-
-
-def test_a_new_password_between_code_and_token_ends_the_code(house: House, asked: dict[str, str]) -> None:
-    code = code_of(house.services.oauth.decide(house.signed_in("admin"), asked, allow=True))
-    change(house.account("admin"), epoch=1)
-
-    assert exchanged(house, asked, code).document["error"] == "invalid_grant"
+    assert not [row for row in rows_like(backend) if code in str(row) or str(token) in str(row)]
 
 
-def test_the_secret_may_come_by_basic(house: House, asked: dict[str, str]) -> None:
+def test_a_new_password_between_code_and_token_ends_the_code(backend: Backend, asked: dict[str, str]) -> None:
+    code = code_of(backend.services.identity.oauth.decide(backend.signed_in("admin"), asked, allow=True))
+    change(backend.account("admin"), epoch=1)
+
+    assert exchanged(backend, asked, code).document["error"] == "invalid_grant"
+
+
+def test_the_secret_may_come_by_basic(backend: Backend, asked: dict[str, str]) -> None:
     import base64
 
-    code = code_of(house.services.oauth.decide(house.signed_in("admin"), asked, allow=True))
-    words = f"{asked['client_id']}:{house.secret}"  # type: ignore[attr-defined]
+    code = code_of(backend.services.identity.oauth.decide(backend.signed_in("admin"), asked, allow=True))
+    words = f"{asked['client_id']}:{backend.secret}"  # type: ignore[attr-defined]
     basic = "Basic " + base64.b64encode(words.encode()).decode()
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
 
-    assert house.services.oauth.exchange(form, basic).status == 200
+    assert backend.services.identity.oauth.exchange(form, basic).status == 200
 
 
-def test_a_crash_in_an_exchange_leaves_a_code_that_still_works_or_a_token(house: House, asked: dict[str, str]) -> None:
-    code = code_of(house.services.oauth.decide(house.signed_in("admin"), asked, allow=True))
+def test_a_crash_in_an_exchange_leaves_a_code_that_still_works_or_a_token(
+    backend: Backend, asked: dict[str, str]
+) -> None:
+    code = code_of(backend.services.identity.oauth.decide(backend.signed_in("admin"), asked, allow=True))
     for number in range(1, 20):
         try:
-            with crash_before(house, number):
-                outcome = exchanged(house, asked, code)
+            with crash_before(backend, number):
+                outcome = exchanged(backend, asked, code)
         except Crash:
-            assert rows_like(house, "TOKEN#") == []
+            assert rows_like(backend, "TOKEN#") == []
         else:
             assert outcome.status == 200
             return
     pytest.fail("it never ended")
 
 
-def test_a_token_lets_nothing_in(house: House, asked: dict[str, str]) -> None:
-    row = house.account()
+def test_a_token_lets_nothing_in(backend: Backend, asked: dict[str, str]) -> None:
+    row = backend.account()
     holder = Actor(row.id, row.name, scopes=frozenset({"user:admin", "org:admin"}), has_token=True)
 
     with pytest.raises(Denied):
-        house.services.oauth.decide(holder, asked, allow=True)
+        backend.services.identity.oauth.decide(holder, asked, allow=True)
     with pytest.raises(Denied):
-        house.services.oauth.consider(holder, asked)
+        backend.services.identity.oauth.consider(holder, asked)

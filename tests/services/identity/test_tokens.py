@@ -16,20 +16,20 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PULL, PUSH, Role, Source
 from chalicelib.services.identity.tokens import Tokens
 from chalicelib.services.security.signing import LEEWAY_S, Signing
-from tests.support.backends import House, secrets_of
+from tests.support.backends import Backend, secrets_of
 from tests.support.builders import a_granted, a_repository
 
 ALL = "repository:admin/app:pull,push"
 
 
-def signed(house: House, header: Mapping[str, Any] | None = None, **claims: Any) -> str:
-    """A token signed with the house's own key, like one of ours but for what is given; None leaves a claim out."""
-    key = ECKey.import_key(secrets_of(house)["signing"][0])
-    now = int(house.clock())
-    account = house.account()
+def signed(backend: Backend, header: Mapping[str, Any] | None = None, **claims: Any) -> str:
+    """A token signed with the backend's own key, like one of ours but for what is given; None leaves a claim out."""
+    key = ECKey.import_key(secrets_of(backend)["signing"][0])
+    now = int(backend.clock())
+    account = backend.account()
     document = {
-        "iss": house.settings.url,
-        "aud": house.settings.service,
+        "iss": backend.settings.url,
+        "aud": backend.settings.service,
         "sub": account.id,
         "name": account.name,
         "kind": "user",
@@ -55,13 +55,13 @@ def claims_of(token: str) -> dict[str, Any]:
     return found
 
 
-def test_a_token_says_who_asks_and_what_for(house: House) -> None:
-    repository = a_repository(house)
+def test_a_token_says_who_asks_and_what_for(backend: Backend) -> None:
+    repository = a_repository(backend)
 
-    actor = house.services.tokens.believe(house.token("admin", "admin/app", actions="pull"))
+    actor = backend.services.identity.tokens.believe(backend.token("admin", "admin/app", actions="pull"))
 
     grant = actor.grants["admin/app"]
-    assert (actor.account_id, actor.name, actor.kind, actor.epoch) == (house.account().id, "admin", "user", 0)
+    assert (actor.account_id, actor.name, actor.kind, actor.epoch) == (backend.account().id, "admin", "user", 0)
     assert (grant.actions, grant.repository_id, grant.namespace_id) == (
         frozenset({PULL}),
         repository.id,
@@ -70,34 +70,36 @@ def test_a_token_says_who_asks_and_what_for(house: House) -> None:
     assert grant.source is Source.OWNER
 
 
-def test_our_own_claims_signed_by_our_own_key_are_believed(house: House) -> None:
-    assert house.services.tokens.believe(signed(house)).name == "admin"
+def test_our_own_claims_signed_by_our_own_key_are_believed(backend: Backend) -> None:
+    assert backend.services.identity.tokens.believe(signed(backend)).name == "admin"
 
 
-def test_a_token_carries_issuer_audience_and_times_from_settings(house: House) -> None:
-    issued = house.services.tokens.issue(("admin", "password"), "registry.test", [])
+def test_a_token_carries_issuer_audience_and_times_from_settings(backend: Backend) -> None:
+    issued = backend.services.identity.tokens.issue(("admin", "password"), "registry.test", [])
 
     claims = claims_of(issued.token)
 
     assert (claims["iss"], claims["aud"]) == ("http://registry.test", "registry.test")
-    assert claims["exp"] - claims["iat"] == issued.expires_in == house.settings.token_s == 300
+    assert claims["exp"] - claims["iat"] == issued.expires_in == backend.settings.token_s == 300
     assert claims["nbf"] == claims["iat"] == int(issued.issued_at)
 
 
-def test_an_anonymous_token_names_nobody(house: House) -> None:
-    actor = house.services.tokens.believe(house.token("", "admin/app"))
+def test_an_anonymous_token_names_nobody(backend: Backend) -> None:
+    actor = backend.services.identity.tokens.believe(backend.token("", "admin/app"))
 
     assert actor.is_anonymous
     assert not actor.grants["admin/app"].actions
 
 
-def test_two_scopes_are_two_grants(house: House) -> None:
+def test_two_scopes_are_two_grants(backend: Backend) -> None:
     for name in ("admin/app", "admin/base"):
-        a_repository(house, name)
+        a_repository(backend, name)
     scopes = ["repository:admin/app:pull,push", "repository:admin/base:pull"]
 
     for asked in (scopes, [" ".join(scopes)]):
-        actor = house.services.tokens.believe(house.services.tokens.issue(("admin", "password"), None, asked).token)
+        actor = backend.services.identity.tokens.believe(
+            backend.services.identity.tokens.issue(("admin", "password"), None, asked).token
+        )
 
         assert {name: grant.actions for name, grant in actor.grants.items()} == {
             "admin/app": {PULL, PUSH},
@@ -113,91 +115,95 @@ def test_two_scopes_are_two_grants(house: House) -> None:
         ["repository:admin/app:pull", "repository:admin/app:push"],
     ],
 )
-def test_two_scopes_of_one_repository_are_added_together(house: House, scopes: list[str]) -> None:
-    a_repository(house)
+def test_two_scopes_of_one_repository_are_added_together(backend: Backend, scopes: list[str]) -> None:
+    a_repository(backend)
 
-    actor = house.services.tokens.believe(house.services.tokens.issue(("admin", "password"), None, scopes).token)
+    actor = backend.services.identity.tokens.believe(
+        backend.services.identity.tokens.issue(("admin", "password"), None, scopes).token
+    )
 
     assert actor.grants["admin/app"].actions == {PULL, PUSH}
 
 
-def test_a_scope_that_is_not_wholly_granted_is_granted_in_part(house: House) -> None:
-    a_repository(house)
-    house.user("bob")
-    a_granted(house, "bob", Role.READ)
+def test_a_scope_that_is_not_wholly_granted_is_granted_in_part(backend: Backend) -> None:
+    a_repository(backend)
+    backend.user("bob")
+    a_granted(backend, "bob", Role.READ)
 
-    assert house.actor("bob", "admin/app", actions="pull,push,delete").grants["admin/app"].actions == {PULL}
-
-
-def test_a_star_asks_for_all_that_one_has(house: House) -> None:
-    a_repository(house)
-    house.user("bob")
-    a_granted(house, "bob", Role.WRITE)
-
-    assert house.actor("bob", "admin/app", actions="*").grants["admin/app"].actions == {PULL, PUSH, DELETE}
+    assert backend.actor("bob", "admin/app", actions="pull,push,delete").grants["admin/app"].actions == {PULL}
 
 
-def test_a_scope_without_actions_grants_none(house: House) -> None:
-    a_repository(house)
+def test_a_star_asks_for_all_that_one_has(backend: Backend) -> None:
+    a_repository(backend)
+    backend.user("bob")
+    a_granted(backend, "bob", Role.WRITE)
 
-    token = house.services.tokens.issue(("admin", "password"), None, ["repository:admin/app:"]).token
+    assert backend.actor("bob", "admin/app", actions="*").grants["admin/app"].actions == {PULL, PUSH, DELETE}
 
-    assert house.services.tokens.believe(token).grants["admin/app"].actions == frozenset()
+
+def test_a_scope_without_actions_grants_none(backend: Backend) -> None:
+    a_repository(backend)
+
+    token = backend.services.identity.tokens.issue(("admin", "password"), None, ["repository:admin/app:"]).token
+
+    assert backend.services.identity.tokens.believe(token).grants["admin/app"].actions == frozenset()
 
 
 @pytest.mark.parametrize("scope", ["repository:Not/A:Name:pull", "repository:" + "a" * 300 + ":pull", "other:x:pull"])
-def test_a_scope_that_can_name_nothing_of_ours_grants_nothing(house: House, scope: str) -> None:
-    token = house.services.tokens.issue(("admin", "password"), None, [scope]).token
+def test_a_scope_that_can_name_nothing_of_ours_grants_nothing(backend: Backend, scope: str) -> None:
+    token = backend.services.identity.tokens.issue(("admin", "password"), None, [scope]).token
 
-    assert not house.services.tokens.believe(token).grants
+    assert not backend.services.identity.tokens.believe(token).grants
 
 
 @pytest.mark.parametrize("scope", ["nonsense", "repository:admin/app", "repository:admin/app:PULL", ":::"])
-def test_an_unreadable_scope_is_refused(house: House, scope: str) -> None:
+def test_an_unreadable_scope_is_refused(backend: Backend, scope: str) -> None:
     with pytest.raises(ScopeInvalid, match="repository:NAMESPACE/NAME"):
-        house.services.tokens.issue(("admin", "password"), None, [scope])
+        backend.services.identity.tokens.issue(("admin", "password"), None, [scope])
 
 
-def test_more_than_a_hundred_scopes_are_refused(house: House) -> None:
+def test_more_than_a_hundred_scopes_are_refused(backend: Backend) -> None:
     with pytest.raises(ScopeInvalid, match="100"):
-        house.services.tokens.issue(None, None, [f"repository:admin/a{number}:pull" for number in range(101)])
+        backend.services.identity.tokens.issue(
+            None, None, [f"repository:admin/a{number}:pull" for number in range(101)]
+        )
 
 
 @pytest.mark.parametrize("service", ["elsewhere.test", "http://registry.test"])
-def test_a_foreign_service_is_refused(house: House, service: str) -> None:
+def test_a_foreign_service_is_refused(backend: Backend, service: str) -> None:
     with pytest.raises(ScopeInvalid, match=r"registry\.test"):
-        house.services.tokens.issue(None, service, [])
+        backend.services.identity.tokens.issue(None, service, [])
 
 
-def test_wrong_credentials_give_no_token_not_even_an_anonymous_one(house: House) -> None:
+def test_wrong_credentials_give_no_token_not_even_an_anonymous_one(backend: Backend) -> None:
     with pytest.raises(Unauthenticated):
-        house.services.tokens.issue(("admin", "wrong"), None, [ALL])
+        backend.services.identity.tokens.issue(("admin", "wrong"), None, [ALL])
 
 
-def test_a_token_is_good_until_its_last_second_and_no_longer(house: House) -> None:
-    token = house.token("admin", "admin/app")
+def test_a_token_is_good_until_its_last_second_and_no_longer(backend: Backend) -> None:
+    token = backend.token("admin", "admin/app")
     expires_at = claims_of(token)["exp"]
-    house.clock.ahead_s = expires_at - 1 - house.clock()
+    backend.clock.ahead_s = expires_at - 1 - backend.clock()
 
-    assert house.services.tokens.believe(token).name == "admin"
+    assert backend.services.identity.tokens.believe(token).name == "admin"
 
-    house.clock.ahead_s += 2
+    backend.clock.ahead_s += 2
     with pytest.raises(Unauthenticated) as refused:
-        house.services.tokens.believe(token)
+        backend.services.identity.tokens.believe(token)
     assert refused.value.why == "invalid_token"
 
 
-def test_a_token_that_had_expired_before_it_was_first_seen_is_refused(house: House) -> None:
+def test_a_token_that_had_expired_before_it_was_first_seen_is_refused(backend: Backend) -> None:
     with pytest.raises(Unauthenticated, match="expired"):
-        house.services.tokens.believe(signed(house, exp=int(house.clock()) - 1))
+        backend.services.identity.tokens.believe(signed(backend, exp=int(backend.clock()) - 1))
 
 
-def test_a_token_of_the_future_is_refused_beyond_what_clocks_differ(house: House) -> None:
-    now = int(house.clock())
+def test_a_token_of_the_future_is_refused_beyond_what_clocks_differ(backend: Backend) -> None:
+    now = int(backend.clock())
 
-    assert house.services.tokens.believe(signed(house, nbf=now + LEEWAY_S - 5)).name == "admin"
+    assert backend.services.identity.tokens.believe(signed(backend, nbf=now + LEEWAY_S - 5)).name == "admin"
     with pytest.raises(Unauthenticated, match="not valid yet"):
-        house.services.tokens.believe(signed(house, nbf=now + LEEWAY_S + 5))
+        backend.services.identity.tokens.believe(signed(backend, nbf=now + LEEWAY_S + 5))
 
 
 @pytest.mark.parametrize(
@@ -210,46 +216,46 @@ def test_a_token_of_the_future_is_refused_beyond_what_clocks_differ(house: House
         {"iss": None},
     ],
 )
-def test_a_token_for_another_registry_is_refused(house: House, claims: dict[str, Any]) -> None:
+def test_a_token_for_another_registry_is_refused(backend: Backend, claims: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated, match="another use or registry"):
-        house.services.tokens.believe(signed(house, **claims))
+        backend.services.identity.tokens.believe(signed(backend, **claims))
 
 
 @pytest.mark.parametrize("kind", ["JWT", "federated", "upload", "page", "", "Access"])
-def test_a_token_of_another_kind_is_refused(house: House, kind: str) -> None:
+def test_a_token_of_another_kind_is_refused(backend: Backend, kind: str) -> None:
     with pytest.raises(Unauthenticated, match="another use"):
-        house.services.tokens.believe(signed(house, {"typ": kind}))
+        backend.services.identity.tokens.believe(signed(backend, {"typ": kind}))
 
 
-def tampered(house: House) -> str:
+def tampered(backend: Backend) -> str:
     """Our signature under claims that somebody changed."""
-    header, _, signature = house.token("admin", "admin/app").split(".")
-    claims = claims_of(house.token("admin", "admin/app")) | {"name": "root"}
+    header, _, signature = backend.token("admin", "admin/app").split(".")
+    claims = claims_of(backend.token("admin", "admin/app")) | {"name": "root"}
     return f"{header}.{encoded(claims)}.{signature}"
 
 
-def by_a_stranger(house: House) -> str:
+def by_a_stranger(backend: Backend) -> str:
     """All right but for the key, which names itself as ours."""
-    kid = ECKey.import_key(secrets_of(house)["signing"][0]).kid
+    kid = ECKey.import_key(secrets_of(backend)["signing"][0]).kid
     key = ECKey.generate_key("P-256")
     return jwt.encode(
-        {"alg": "ES256", "typ": "access", "kid": kid}, claims_of(signed(house)), key, algorithms=["ES256"]
+        {"alg": "ES256", "typ": "access", "kid": kid}, claims_of(signed(backend)), key, algorithms=["ES256"]
     )
 
 
-def by_a_key_in_its_own_header(house: House) -> str:
+def by_a_key_in_its_own_header(backend: Backend) -> str:
     key = ECKey.generate_key("P-256", auto_kid=True)
     header = {"alg": "ES256", "typ": "access", "kid": key.kid, "jwk": key.as_dict(private=False)}
-    return jwt.encode(header, claims_of(signed(house)), key, algorithms=["ES256"])
+    return jwt.encode(header, claims_of(signed(backend)), key, algorithms=["ES256"])
 
 
-def without_signature(house: House) -> str:
-    return f"{encoded({'alg': 'none', 'typ': 'access'})}.{encoded(claims_of(signed(house)))}."
+def without_signature(backend: Backend) -> str:
+    return f"{encoded({'alg': 'none', 'typ': 'access'})}.{encoded(claims_of(signed(backend)))}."
 
 
-def with_our_public_key_as_a_secret(house: House) -> str:
-    public = ECKey.import_key(secrets_of(house)["signing"][0]).as_pem(private=False)
-    text = f"{encoded({'alg': 'HS256', 'typ': 'access'})}.{encoded(claims_of(signed(house)))}"
+def with_our_public_key_as_a_secret(backend: Backend) -> str:
+    public = ECKey.import_key(secrets_of(backend)["signing"][0]).as_pem(private=False)
+    text = f"{encoded({'alg': 'HS256', 'typ': 'access'})}.{encoded(claims_of(signed(backend)))}"
     signature = hmac.new(public, text.encode(), hashlib.sha256).digest()
     return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
@@ -258,9 +264,9 @@ FORGERIES = (tampered, by_a_stranger, by_a_key_in_its_own_header, without_signat
 
 
 @pytest.mark.parametrize("forge", FORGERIES)
-def test_a_forged_token_is_refused(house: House, forge: Callable[[House], str]) -> None:
+def test_a_forged_token_is_refused(backend: Backend, forge: Callable[[Backend], str]) -> None:
     with pytest.raises(Unauthenticated) as refused:
-        house.services.tokens.believe(forge(house))
+        backend.services.identity.tokens.believe(forge(backend))
 
     assert refused.value.why == "invalid_token"
 
@@ -293,22 +299,22 @@ def test_a_forged_token_is_refused(house: House, forge: Callable[[House], str]) 
         "cbr_secret",
     ],
 )
-def test_what_is_no_token_is_refused_in_one_way(house: House, text: str) -> None:
+def test_what_is_no_token_is_refused_in_one_way(backend: Backend, text: str) -> None:
     with pytest.raises(Unauthenticated) as refused:
-        house.services.tokens.believe(text)
+        backend.services.identity.tokens.believe(text)
 
     assert refused.value.why == "invalid_token"
 
 
-def test_a_token_of_a_retired_key_is_believed_while_the_key_is_in_the_ring(house: House) -> None:
-    old = secrets_of(house)["signing"][0]
+def test_a_token_of_a_retired_key_is_believed_while_the_key_is_in_the_ring(backend: Backend) -> None:
+    old = secrets_of(backend)["signing"][0]
     new = ECKey.generate_key("P-256", {"use": "sig"}, private=True, auto_kid=True).as_dict(private=True)
-    token = house.token("admin", "admin/app")
-    services, settings = house.services, house.settings
+    token = backend.token("admin", "admin/app")
+    services, settings = backend.services, backend.settings
 
     def ring(*keys: Mapping[str, Any]) -> Tokens:
-        signing = Signing(keys, settings.url, settings.service, house.clock)
-        return Tokens(services.doors, services.access, signing, settings.token_s, house.clock)
+        signing = Signing(keys, settings.url, settings.service, backend.clock)
+        return Tokens(services.security.access, services.stores, services.identity.authentication, signing)
 
     assert ring(new, old).believe(token).name == "admin"
     assert ring(old, new).believe(ring(new, old).issue(None, None, []).token).is_anonymous
@@ -316,28 +322,28 @@ def test_a_token_of_a_retired_key_is_believed_while_the_key_is_in_the_ring(house
         ring(new).believe(token)
 
 
-def test_a_token_is_remembered_but_never_beyond_its_end(house: House) -> None:
-    token = house.token("admin")
-    house.services.tokens.believe(token)
-    house.clock.ahead_s = house.settings.token_s + 1
+def test_a_token_is_remembered_but_never_beyond_its_end(backend: Backend) -> None:
+    token = backend.token("admin")
+    backend.services.identity.tokens.believe(token)
+    backend.clock.ahead_s = backend.settings.token_s + 1
 
     for _ in range(2):
         with pytest.raises(Unauthenticated):
-            house.services.tokens.believe(token)
+            backend.services.identity.tokens.believe(token)
 
 
-def test_a_disabled_account_gets_no_token(house: House) -> None:
-    row = house.user("bob")
+def test_a_disabled_account_gets_no_token(backend: Backend) -> None:
+    row = backend.user("bob")
     row.enabled = False
     row.save()
 
     with pytest.raises(Unauthenticated, match="Invalid Username or Password"):
-        house.token("bob", "bob/app")
+        backend.token("bob", "bob/app")
 
 
-def test_a_token_that_grants_nothing_is_no_token_for_a_push(house: House) -> None:
-    a_repository(house)
-    house.user("bob")
+def test_a_token_that_grants_nothing_is_no_token_for_a_push(backend: Backend) -> None:
+    a_repository(backend)
+    backend.user("bob")
 
     with pytest.raises((Denied, Unauthenticated)):
-        house.services.uploads.begin(house.actor("bob", "admin/app"), RepositoryName.parse("admin/app"))
+        backend.services.registry.uploads.begin(backend.actor("bob", "admin/app"), RepositoryName.parse("admin/app"))

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Denied, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.services.lifecycle import images
 from chalicelib.services.lifecycle.images import ManifestView
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push, an_index
 from tests.support.rows import repository_of, set_blob_state
 from tests.support.sweeping import delete_tag, outlive
@@ -17,95 +17,95 @@ from tests.support.sweeping import delete_tag, outlive
 NAME = RepositoryName.parse("admin/app")
 
 
-def shown(house: House, digest: Digest | str, who: str = "admin") -> ManifestView:
-    return house.services.images.get(house.signed_in(who), NAME, str(digest))
+def shown(backend: Backend, digest: Digest | str, who: str = "admin") -> ManifestView:
+    return backend.services.lifecycle.images.get(backend.signed_in(who), NAME, str(digest))
 
 
-def test_an_image_tells_what_its_config_says(house: House) -> None:
+def test_an_image_tells_what_its_config_says(backend: Backend) -> None:
     config = {"history": [{"created_by": "RUN x"}], "config": {"Labels": {"a": "b"}}, "created": "2024-01-02T03:04:05Z"}
-    layer = a_blob(house)
-    pushed = a_bare_push(house, a_manifest([layer], a_blob(house, json.dumps(config).encode())), "v1")
-    found = shown(house, pushed.digest)
+    layer = a_blob(backend)
+    pushed = a_bare_push(backend, a_manifest([layer], a_blob(backend, json.dumps(config).encode())), "v1")
+    found = shown(backend, pushed.digest)
 
     assert [(one.digest, one.command) for one in found.image.layers] == [(str(layer), "RUN x")]
     assert (found.image.labels, found.image.created_at, found.is_index) == ({"a": "b"}, 1704164645, False)
 
 
-def test_an_index_and_a_thing_of_its_own_kind_are_told_too(house: House) -> None:
-    child = a_push(house)
-    index = a_bare_push(house, an_index([child.digest]), "v1")
-    thing = a_bare_push(house, a_manifest([a_blob(house)]), "v2")
+def test_an_index_and_a_thing_of_its_own_kind_are_told_too(backend: Backend) -> None:
+    child = a_push(backend)
+    index = a_bare_push(backend, an_index([child.digest]), "v1")
+    thing = a_bare_push(backend, a_manifest([a_blob(backend)]), "v2")
 
-    assert (shown(house, index.digest).is_index, shown(house, index.digest).image.layers) == (True, ())
-    assert len(shown(house, thing.digest).image.layers) == 1
+    assert (shown(backend, index.digest).is_index, shown(backend, index.digest).image.layers) == (True, ())
+    assert len(shown(backend, thing.digest).image.layers) == 1
 
 
-def test_what_only_the_time_machine_has_is_told_until_it_goes(house: House) -> None:
-    digest = a_push(house, "v1", labels={"a": "b"}).digest
-    delete_tag(house, "v1")
-    assert shown(house, digest).image.labels == {"a": "b"}
-    outlive(house)
+def test_what_only_the_time_machine_has_is_told_until_it_goes(backend: Backend) -> None:
+    digest = a_push(backend, "v1", labels={"a": "b"}).digest
+    delete_tag(backend, "v1")
+    assert shown(backend, digest).image.labels == {"a": "b"}
+    outlive(backend)
 
     with pytest.raises(ResourceUnknown):
-        shown(house, digest)
+        shown(backend, digest)
 
 
-def test_without_its_config_s_bytes_a_manifest_is_told_all_the_same(house: House) -> None:
-    pushed = a_push(house, "v1", labels={"a": "b"})
+def test_without_its_config_s_bytes_a_manifest_is_told_all_the_same(backend: Backend) -> None:
+    pushed = a_push(backend, "v1", labels={"a": "b"})
     assert pushed.config is not None
-    key = set_blob_state(house, pushed.config.digest, "live")
-    house.services.objects.delete(key)
+    key = set_blob_state(backend, pushed.config.digest, "live")
+    backend.services.stores.objects.delete(key)
 
-    assert shown(house, pushed.digest).image.labels == {}
-    assert len(shown(house, pushed.digest).image.layers) == 1
+    assert shown(backend, pushed.digest).image.labels == {}
+    assert len(shown(backend, pushed.digest).image.layers) == 1
 
 
 @pytest.mark.parametrize("digest", ["", "nonsense", "sha256:abc", "sha256:" + "0" * 64, "md5:" + "0" * 32])
-def test_what_is_not_there_is_not_told(house: House, digest: str) -> None:
-    a_push(house, "v1")
+def test_what_is_not_there_is_not_told(backend: Backend, digest: str) -> None:
+    a_push(backend, "v1")
     with pytest.raises(ResourceUnknown):
-        shown(house, digest)
+        shown(backend, digest)
     with pytest.raises(ResourceUnknown):
-        house.services.images.by_id(house.signed_in("admin"), NAME, digest.removeprefix("sha256:"))
+        backend.services.lifecycle.images.by_id(backend.signed_in("admin"), NAME, digest.removeprefix("sha256:"))
 
 
-def test_by_the_id_of_old_it_tells_its_tags(house: House) -> None:
-    digest = a_push(house, "v1", "v2", "v3").digest
-    delete_tag(house, "v2")
-    found = house.services.images.by_id(house.signed_in("admin"), NAME, digest.hex)
+def test_by_the_id_of_old_it_tells_its_tags(backend: Backend) -> None:
+    digest = a_push(backend, "v1", "v2", "v3").digest
+    delete_tag(backend, "v2")
+    found = backend.services.lifecycle.images.by_id(backend.signed_in("admin"), NAME, digest.hex)
 
     assert (found.manifest.digest, found.tags) == (digest, ("v1", "v3"))
 
 
-def test_images_are_listed_with_their_tags_page_by_page(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_listed_with_their_tags_page_by_page(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "PAGE", 2)
-    first = a_push(house, "v1")
-    second = a_push(house, "v2", "v3")
-    actor = house.signed_in("admin")
-    page = house.services.images.page(actor, NAME)
+    first = a_push(backend, "v1")
+    second = a_push(backend, "v2", "v3")
+    actor = backend.signed_in("admin")
+    page = backend.services.lifecycle.images.page(actor, NAME)
 
     assert [(one.digest, sorted(one.tags)) for one in page.images] == [(second.digest, ["v2", "v3"])]
-    page = house.services.images.page(actor, NAME, page.following or "")
+    page = backend.services.lifecycle.images.page(actor, NAME, page.following or "")
     assert [(one.digest, list(one.tags), page.following) for one in page.images] == [(first.digest, ["v1"], None)]
 
 
-def test_others_are_told_nothing(house: House) -> None:
-    digest = a_push(house, "v1").digest
-    house.user("eve")
-    eve = house.signed_in("eve")
+def test_others_are_told_nothing(backend: Backend) -> None:
+    digest = a_push(backend, "v1").digest
+    backend.user("eve")
+    eve = backend.signed_in("eve")
 
     with pytest.raises(Denied):
-        shown(house, digest, "eve")
+        shown(backend, digest, "eve")
     with pytest.raises(Denied):
-        house.services.images.page(eve, NAME)
+        backend.services.lifecycle.images.page(eve, NAME)
     with pytest.raises(Denied):
-        house.services.images.by_id(eve, NAME, digest.hex)
+        backend.services.lifecycle.images.by_id(eve, NAME, digest.hex)
 
 
-def test_a_manifest_of_another_repository_is_not_there(house: House) -> None:
-    digest = a_push(house, "v1", repository="admin/other").digest
-    a_push(house, "v1")
-    assert repository_of(house).id != repository_of(house, "admin/other").id
+def test_a_manifest_of_another_repository_is_not_there(backend: Backend) -> None:
+    digest = a_push(backend, "v1", repository="admin/other").digest
+    a_push(backend, "v1")
+    assert repository_of(backend).id != repository_of(backend, "admin/other").id
 
     with pytest.raises(ResourceUnknown):
-        shown(house, digest)
+        shown(backend, digest)

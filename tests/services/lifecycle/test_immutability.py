@@ -15,7 +15,7 @@ from chalicelib.services.lifecycle.immutability import ImmutabilityWalk
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import (
     a_bare_push,
     a_manifest,
@@ -34,154 +34,156 @@ APP = PolicyHolder(repository=NAME)
 RELEASES = PolicyRequest("v")
 
 
-def rule(house: House, holder: PolicyHolder = APP, asked: PolicyRequest = RELEASES) -> str:
-    return house.services.policies.create(house.signed_in("admin"), holder, asked).uuid
+def rule(backend: Backend, holder: PolicyHolder = APP, asked: PolicyRequest = RELEASES) -> str:
+    return backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, asked).uuid
 
 
-def fixed(house: House) -> list[str]:
+def fixed(backend: Backend) -> list[str]:
     """Tags of all repositories that may not change; their lives say the same."""
-    lives = {row["view_at"]: row.get("immutable") for row in rows_like(house, "R#", "LIFE#")}
-    tags = rows_like(house, "R#", "TAG#")
+    lives = {row["view_at"]: row.get("immutable") for row in rows_like(backend, "R#", "LIFE#")}
+    tags = rows_like(backend, "R#", "TAG#")
     assert all(lives[row["life"]] == row["immutable"] for row in tags)
     return sorted(row["name"] for row in tags if row["immutable"])
 
 
-def told(house: House, kind: str) -> list[dict[str, object]]:
-    return [json.loads(record["metadata"]) for record in events(house, kind)]
+def told(backend: Backend, kind: str) -> list[dict[str, object]]:
+    return [json.loads(record["metadata"]) for record in events(backend, kind)]
 
 
-def test_a_tag_that_is_pushed_under_a_policy_changes_no_more(house: House) -> None:
-    a_repository(house)
-    rule(house)
-    manifest = a_bare_push(house, a_manifest(), "v1", "latest")
+def test_a_tag_that_is_pushed_under_a_policy_changes_no_more(backend: Backend) -> None:
+    a_repository(backend)
+    rule(backend)
+    manifest = a_bare_push(backend, a_manifest(), "v1", "latest")
 
-    assert fixed(house) == ["v1"]
-    (record,) = told(house, "tag_made_immutable_by_policy")
+    assert fixed(backend) == ["v1"]
+    (record,) = told(backend, "tag_made_immutable_by_policy")
     assert (record["tag"], record["manifest_digest"]) == ("v1", str(manifest.digest))
-    a_bare_push(house, a_manifest(), "latest")
+    a_bare_push(backend, a_manifest(), "latest")
     with pytest.raises(TagImmutable):
-        a_bare_push(house, a_manifest(), "v1")
-    a_bare_push(house, manifest, "v1")
-    assert len(events(house, "tag_made_immutable_by_policy")) == 1
+        a_bare_push(backend, a_manifest(), "v1")
+    a_bare_push(backend, manifest, "v1")
+    assert len(events(backend, "tag_made_immutable_by_policy")) == 1
 
 
-def test_a_push_costs_no_call_more_for_it(house: House) -> None:
-    a_bare_push(house, a_manifest(), "v0")
+def test_a_push_costs_no_call_more_for_it(backend: Backend) -> None:
+    a_bare_push(backend, a_manifest(), "v0")
     manifests = [a_manifest(), a_manifest()]
-    house.calls.take()
-    a_bare_push(house, manifests[0], "w1")
-    before = house.calls.take()
-    rule(house)
-    house.calls.take()
-    a_bare_push(house, manifests[1], "v1")
+    backend.calls.take()
+    a_bare_push(backend, manifests[0], "w1")
+    before = backend.calls.take()
+    rule(backend)
+    backend.calls.take()
+    a_bare_push(backend, manifests[1], "v1")
 
-    assert house.calls.take() == before
-    assert fixed(house) == ["v1"]
-
-
-def test_one_with_an_end_is_not_fixed(house: House) -> None:
-    a_push(house, "v1", labels={"quay.expires-after": "2h"})
-    rule(house)
-    a_push(house, "v2", labels={"quay.expires-after": "2h"})
-    sweep(house)
-
-    assert fixed(house) == []
+    assert backend.calls.take() == before
+    assert fixed(backend) == ["v1"]
 
 
-def test_a_tag_that_is_made_or_restored_by_the_api_is_fixed_too(house: House) -> None:
-    digest = str(a_bare_push(house, a_manifest(), "w1").digest)
-    rule(house)
-    admin, machine = house.signed_in("admin"), house.services.time_machine
+def test_one_with_an_end_is_not_fixed(backend: Backend) -> None:
+    a_push(backend, "v1", labels={"quay.expires-after": "2h"})
+    rule(backend)
+    a_push(backend, "v2", labels={"quay.expires-after": "2h"})
+    sweep(backend)
+
+    assert fixed(backend) == []
+
+
+def test_a_tag_that_is_made_or_restored_by_the_api_is_fixed_too(backend: Backend) -> None:
+    digest = str(a_bare_push(backend, a_manifest(), "w1").digest)
+    rule(backend)
+    admin, machine = backend.signed_in("admin"), backend.services.lifecycle.time_machine
     machine.point(admin, NAME, "v1", digest)
     machine.restore(admin, NAME, "v2", digest)
 
-    assert fixed(house) == ["v1", "v2"]
-    assert [record["tag"] for record in told(house, "tag_made_immutable_by_policy")] == ["v1", "v2"]
+    assert fixed(backend) == ["v1", "v2"]
+    assert [record["tag"] for record in told(backend, "tag_made_immutable_by_policy")] == ["v1", "v2"]
 
 
-def test_an_organization_s_policy_is_for_all_its_repositories(house: House) -> None:
-    an_organization(house)
-    admin = house.signed_in("admin")
+def test_an_organization_s_policy_is_for_all_its_repositories(backend: Backend) -> None:
+    an_organization(backend)
+    admin = backend.signed_in("admin")
     for name in ("acme/app", "acme/web"):
-        an_organization_s_repository(house, name)
-        pusher = someone(house, "admin", name)
-        house.services.manifests.push(pusher, RepositoryName.parse(name), a_manifest(), [f"v-{name[-3:]}"])
-    a_bare_push(house, a_manifest(), "v0")
-    house.services.policies.create(admin, PolicyHolder(organization="acme"), RELEASES)
-    sweep(house)
-    pusher = someone(house, "admin", "acme/app")
-    house.services.manifests.push(pusher, RepositoryName.parse("acme/app"), a_manifest(), ["v-new"])
+        an_organization_s_repository(backend, name)
+        pusher = someone(backend, "admin", name)
+        backend.services.registry.manifests.push(pusher, RepositoryName.parse(name), a_manifest(), [f"v-{name[-3:]}"])
+    a_bare_push(backend, a_manifest(), "v0")
+    backend.services.lifecycle.policies.create(admin, PolicyHolder(organization="acme"), RELEASES)
+    sweep(backend)
+    pusher = someone(backend, "admin", "acme/app")
+    backend.services.registry.manifests.push(pusher, RepositoryName.parse("acme/app"), a_manifest(), ["v-new"])
 
-    assert fixed(house) == ["v-app", "v-new", "v-web"]
-
-
-def test_all_others_can_be_meant(house: House) -> None:
-    a_bare_push(house, a_manifest(), "dev-1", "v1")
-    rule(house, asked=PolicyRequest("dev-", matches=False))
-    sweep(house)
-
-    assert fixed(house) == ["v1"]
+    assert fixed(backend) == ["v-app", "v-new", "v-web"]
 
 
-def test_tags_that_were_there_before_are_fixed_and_recorded_together(house: House) -> None:
+def test_all_others_can_be_meant(backend: Backend) -> None:
+    a_bare_push(backend, a_manifest(), "dev-1", "v1")
+    rule(backend, asked=PolicyRequest("dev-", matches=False))
+    sweep(backend)
+
+    assert fixed(backend) == ["v1"]
+
+
+def test_tags_that_were_there_before_are_fixed_and_recorded_together(backend: Backend) -> None:
     tags = [f"v{number:02d}" for number in range(60)]
     for start in range(0, 60, 10):
-        a_bare_push(house, a_manifest(), *tags[start : start + 10])
-    a_bare_push(house, a_manifest(), "latest")
-    rule(house)
-    sweep(house)
+        a_bare_push(backend, a_manifest(), *tags[start : start + 10])
+    a_bare_push(backend, a_manifest(), "latest")
+    rule(backend)
+    sweep(backend)
 
-    assert fixed(house) == tags
-    records = told(house, "tags_made_immutable_by_policy")
+    assert fixed(backend) == tags
+    records = told(backend, "tags_made_immutable_by_policy")
     assert sum(int(str(record["count"])) for record in records) == 60
     assert len(records) == 3
-    invariants.check(house)
-    later(house, SETTLED_S + 1)
-    sweep(house)
-    assert len(told(house, "tags_made_immutable_by_policy")) == 3
-    assert due_at("immutability", keys.repository_target(repository_of(house).id)) is None
+    invariants.check(backend)
+    later(backend, SETTLED_S + 1)
+    sweep(backend)
+    assert len(told(backend, "tags_made_immutable_by_policy")) == 3
+    assert due_at("immutability", keys.repository_target(repository_of(backend).id)) is None
 
 
-def test_a_push_that_began_before_the_policy_and_ended_after_the_walk_is_found(house: House) -> None:
-    a_bare_push(house, a_manifest(), "w1")
+def test_a_push_that_began_before_the_policy_and_ended_after_the_walk_is_found(backend: Backend) -> None:
+    a_bare_push(backend, a_manifest(), "w1")
     manifest = a_manifest()
 
     def made() -> None:
-        rule(house)
-        sweep(house)
+        rule(backend)
+        sweep(backend)
 
-    house.calls.take()
-    a_bare_push(house, a_manifest(), "w2")
-    last = len(house.calls.take())
-    with meanwhile(house, last, made) as done:
-        a_bare_push(house, manifest, "v1")
+    backend.calls.take()
+    a_bare_push(backend, a_manifest(), "w2")
+    last = len(backend.calls.take())
+    with meanwhile(backend, last, made) as done:
+        a_bare_push(backend, manifest, "v1")
     assert done
-    assert fixed(house) == []
-    later(house, SETTLED_S + 1)
-    sweep(house)
+    assert fixed(backend) == []
+    later(backend, SETTLED_S + 1)
+    sweep(backend)
 
-    assert fixed(house) == ["v1"]
+    assert fixed(backend) == ["v1"]
 
 
-def test_a_policy_that_is_gone_fixes_nothing_and_frees_nothing(house: House) -> None:
-    a_bare_push(house, a_manifest(), "v1")
-    uuid = rule(house)
-    sweep(house)
-    house.services.policies.delete(house.signed_in("admin"), APP, PolicyKind.IMMUTABILITY, uuid)
-    a_bare_push(house, a_manifest(), "v2")
-    later(house, SETTLED_S + 1)
-    sweep(house)
+def test_a_policy_that_is_gone_fixes_nothing_and_frees_nothing(backend: Backend) -> None:
+    a_bare_push(backend, a_manifest(), "v1")
+    uuid = rule(backend)
+    sweep(backend)
+    backend.services.lifecycle.policies.delete(backend.signed_in("admin"), APP, PolicyKind.IMMUTABILITY, uuid)
+    a_bare_push(backend, a_manifest(), "v2")
+    later(backend, SETTLED_S + 1)
+    sweep(backend)
 
-    assert fixed(house) == ["v1"]
+    assert fixed(backend) == ["v1"]
 
 
 @pytest.mark.parametrize("page", [1, 2])
-def test_a_walk_that_is_cut_off_goes_on_where_it_was(house: House, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+def test_a_walk_that_is_cut_off_goes_on_where_it_was(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
     monkeypatch.setattr(immutability, "PAGE", page)
     for repository in ("admin/a", "admin/b"):
-        a_bare_push(house, a_manifest(), "v1", "v2", "v3", repository=repository)
-    account = house.account().id
-    namespace = house.services._accounts.namespace(account)
+        a_bare_push(backend, a_manifest(), "v1", "v2", "v3", repository=repository)
+    account = backend.account().id
+    namespace = backend.services.stores.accounts.namespace(account)
     assert namespace is not None
     namespace.immutability = '[["v", true]]'
     namespace.save()
@@ -190,42 +192,42 @@ def test_a_walk_that_is_cut_off_goes_on_where_it_was(house: House, monkeypatch: 
         turns += 1
         answers = iter([True])
         due = Due("immutability", keys.namespace_target(account), 0, place)
-        found = house.services.immutability.work(due, partial(next, answers, False))
+        found = backend.services.lifecycle.immutability.work(due, partial(next, answers, False))
         assert isinstance(found, Later)
         place = found.place
 
     assert turns >= 3
-    assert fixed(house) == ["v1", "v1", "v2", "v2", "v3", "v3"]
+    assert fixed(backend) == ["v1", "v1", "v2", "v2", "v3", "v3"]
 
 
-def test_ten_tags_that_move_at_once_fit_into_one_transaction(house: House) -> None:
+def test_ten_tags_that_move_at_once_fit_into_one_transaction(backend: Backend) -> None:
     tags = [f"v{number}" for number in range(10)]
     for tag in tags:
-        a_bare_push(house, a_manifest(), tag)
-    rule(house)
-    a_bare_push(house, a_manifest(), *tags)
+        a_bare_push(backend, a_manifest(), tag)
+    rule(backend)
+    a_bare_push(backend, a_manifest(), *tags)
 
-    assert fixed(house) == tags
-    invariants.check(house)
+    assert fixed(backend) == tags
+    invariants.check(backend)
 
 
-def test_without_a_place_there_is_nothing_to_do(house: House) -> None:
+def test_without_a_place_there_is_nothing_to_do(backend: Backend) -> None:
     for target in (keys.namespace_target("nobody"), keys.repository_target("nothing")):
         place = str(ImmutabilityWalk(is_second=True))
-        assert house.services.immutability.work(Due("immutability", target, 0, place), lambda: True) is None
+        assert backend.services.lifecycle.immutability.work(Due("immutability", target, 0, place), lambda: True) is None
     with pytest.raises(ValueError, match="no policy is for"):
-        house.services.immutability.work(Due("immutability", "UP#x", 0), lambda: True)
+        backend.services.lifecycle.immutability.work(Due("immutability", "UP#x", 0), lambda: True)
 
 
-def test_a_crash_anywhere_is_made_good(house: House) -> None:
+def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"admin/round{number}"
-        a_bare_push(house, a_manifest(), "v1", "v2", repository=name)
-        rule(house, PolicyHolder(repository=RepositoryName.parse(name)))
-        due = Due("immutability", keys.repository_target(repository_of(house, name).id), 0)
-        return lambda: house.services.immutability.work(due, lambda: True)
+        a_bare_push(backend, a_manifest(), "v1", "v2", repository=name)
+        rule(backend, PolicyHolder(repository=RepositoryName.parse(name)))
+        due = Due("immutability", keys.repository_target(repository_of(backend, name).id), 0)
+        return lambda: backend.services.lifecycle.immutability.work(due, lambda: True)
 
-    rounds = crash_everywhere(house, prepare)
+    rounds = crash_everywhere(backend, prepare)
     assert rounds >= 1
-    assert len(fixed(house)) == 2 * (rounds + 1)
-    assert len(events(house, "tags_made_immutable_by_policy")) == rounds + 1
+    assert len(fixed(backend)) == 2 * (rounds + 1)
+    assert len(events(backend, "tags_made_immutable_by_policy")) == rounds + 1

@@ -12,7 +12,7 @@ from chalicelib.domain.permissions import Role
 from chalicelib.domain.policies import MOST, PolicyKind
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_granted, a_repository, an_organization, an_organization_s_repository
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import due_at, events, repository_of, rows_like
@@ -24,17 +24,17 @@ ACME, MINE = PolicyHolder(organization="acme"), PolicyHolder()
 
 
 @pytest.fixture(autouse=True)
-def _places(house: House) -> None:
-    an_organization(house)
-    a_repository(house)
+def _places(backend: Backend) -> None:
+    an_organization(backend)
+    a_repository(backend)
 
 
 @pytest.mark.parametrize("holder", [APP, ACME, MINE], ids=["repository", "organization", "user"])
 @pytest.mark.parametrize("asked", [FIVE, RELEASES], ids=["prune", "immutability"])
 def test_a_policy_is_made_found_changed_and_taken_away(
-    house: House, holder: PolicyHolder, asked: PolicyRequest
+    backend: Backend, holder: PolicyHolder, asked: PolicyRequest
 ) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     made = policies.create(admin, holder, asked)
     assert policies.list(admin, holder, asked.kind) == [made]
     assert policies.get(admin, holder, asked.kind, made.uuid) == made
@@ -49,8 +49,8 @@ def test_a_policy_is_made_found_changed_and_taken_away(
         policies.delete(admin, holder, asked.kind, made.uuid)
 
 
-def test_the_two_kinds_do_not_see_each_other(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+def test_the_two_kinds_do_not_see_each_other(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     made = policies.create(admin, APP, FIVE)
 
     assert policies.list(admin, APP, PolicyKind.IMMUTABILITY) == []
@@ -60,18 +60,18 @@ def test_the_two_kinds_do_not_see_each_other(house: House) -> None:
         policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
 
 
-def test_several_stand_side_by_side_the_oldest_first(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+def test_several_stand_side_by_side_the_oldest_first(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     made = []
     for value in ("7d", "1w", "2w"):
-        house.clock.ahead_s += 1
+        backend.clock.ahead_s += 1
         made.append(policies.create(admin, ACME, PolicyRequest(None, True, "creation_date", value)))
 
     assert policies.list(admin, ACME, PolicyKind.PRUNE) == made
 
 
-def test_the_same_twice_is_refused_in_quays_words(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+def test_the_same_twice_is_refused_in_quays_words(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for holder, place in ((APP, "repository"), (ACME, "namespace"), (MINE, "namespace")):
         policies.create(admin, holder, FIVE)
         with pytest.raises(AlreadyThere, match=f"^Existing policy with same values for this {place}, duplicate"):
@@ -81,8 +81,8 @@ def test_the_same_twice_is_refused_in_quays_words(house: House) -> None:
         policies.create(admin, APP, PolicyRequest("release-.*", False))
 
 
-def test_one_that_is_said_anew_as_it_was_is_no_second_one(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+def test_one_that_is_said_anew_as_it_was_is_no_second_one(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     made = policies.create(admin, APP, FIVE)
     other = policies.create(admin, APP, PolicyRequest(None, True, "number_of_tags", 6))
 
@@ -91,21 +91,21 @@ def test_one_that_is_said_anew_as_it_was_is_no_second_one(house: House) -> None:
         policies.change(admin, APP, other.uuid, FIVE)
 
 
-def test_of_two_at_once_the_second_sees_the_first(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+def test_of_two_at_once_the_second_sees_the_first(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for holder in (APP, ACME):
-        house.calls.take()
+        backend.calls.take()
         policies.create(admin, holder, RELEASES)
-        last = len(house.calls.take())
+        last = len(backend.calls.take())
         other = partial(policies.create, admin, holder, FIVE)
-        with meanwhile(house, last, other) as done, pytest.raises(AlreadyThere):
+        with meanwhile(backend, last, other) as done, pytest.raises(AlreadyThere):
             policies.create(admin, holder, FIVE)
         assert done
         assert len(policies.list(admin, holder, PolicyKind.PRUNE)) == 1
 
 
-def test_there_are_no_more_than_a_push_can_look_at(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+def test_there_are_no_more_than_a_push_can_look_at(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for number in range(MOST):
         policies.create(admin, APP, PolicyRequest(f"v{number}"))
     with pytest.raises(FieldInvalid, match="20 policies of this kind already"):
@@ -113,40 +113,40 @@ def test_there_are_no_more_than_a_push_can_look_at(house: House) -> None:
 
 
 @pytest.mark.parametrize("pattern", [None, "", "("])
-def test_immutability_wants_a_pattern_that_can_be_read(house: House, pattern: str | None) -> None:
+def test_immutability_wants_a_pattern_that_can_be_read(backend: Backend, pattern: str | None) -> None:
     with pytest.raises(FieldInvalid):
-        house.services.policies.create(house.signed_in("admin"), APP, PolicyRequest(pattern))
+        backend.services.lifecycle.policies.create(backend.signed_in("admin"), APP, PolicyRequest(pattern))
 
 
-def test_what_a_push_has_to_know_stands_where_it_looks(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+def test_what_a_push_has_to_know_stands_where_it_looks(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     policies.create(admin, APP, FIVE)
     made = policies.create(admin, APP, RELEASES)
     policies.create(admin, ACME, PolicyRequest("v[0-9]+", False))
 
-    (name,) = rows_like(house, "N#", "REPO#app")
+    (name,) = rows_like(backend, "N#", "REPO#app")
     assert json.loads(name["immutability"]) == [["release-.*", True]]
-    (acme,) = [row for row in rows_like(house, "N#", "META") if row["name"] == "acme"]
+    (acme,) = [row for row in rows_like(backend, "N#", "META") if row["name"] == "acme"]
     assert json.loads(acme["immutability"]) == [["v[0-9]+", False]]
     policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
-    (name,) = rows_like(house, "N#", "REPO#app")
+    (name,) = rows_like(backend, "N#", "REPO#app")
     assert "immutability" not in name
 
 
-def test_who_follows_a_policy_is_woken_with_it(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
-    target = keys.repository_target(repository_of(house).id)
+def test_who_follows_a_policy_is_woken_with_it(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
+    target = keys.repository_target(repository_of(backend).id)
     policies.create(admin, APP, FIVE)
     policies.create(admin, APP, RELEASES)
 
     assert due_at("prune", target) is not None
     assert due_at("immutability", target) is not None
     policies.create(admin, MINE, FIVE)
-    assert due_at("prune", keys.namespace_target(house.account().id)) is not None
+    assert due_at("prune", keys.namespace_target(backend.account().id)) is not None
 
 
-def test_each_change_is_recorded(house: House) -> None:
-    admin, policies = house.signed_in("admin"), house.services.policies
+def test_each_change_is_recorded(backend: Backend) -> None:
+    admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for holder, asked, word in (
         (APP, FIVE, "repository_autoprune_policy"),
         (ACME, FIVE, "namespace_autoprune_policy"),
@@ -156,28 +156,28 @@ def test_each_change_is_recorded(house: House) -> None:
         policies.change(admin, holder, made.uuid, asked)
         policies.delete(admin, holder, asked.kind, made.uuid)
         for action in ("create", "update", "delete"):
-            (record,) = events(house, f"{action}_{word}")
+            (record,) = events(backend, f"{action}_{word}")
             told = json.loads(record["metadata"])
             assert (told["policy_uuid"], told["tag_pattern"]) == (made.uuid, asked.pattern)
             assert told["namespace"] == ("acme" if holder is ACME else "admin")
 
 
-def test_a_crash_anywhere_leaves_one_policy_or_none(house: House) -> None:
+def test_a_crash_anywhere_leaves_one_policy_or_none(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"acme/round{number}"
-        an_organization_s_repository(house, name)
-        holder, admin = PolicyHolder(repository=RepositoryName.parse(name)), house.signed_in("admin")
-        return lambda: house.services.policies.create(admin, holder, RELEASES)
+        an_organization_s_repository(backend, name)
+        holder, admin = PolicyHolder(repository=RepositoryName.parse(name)), backend.signed_in("admin")
+        return lambda: backend.services.lifecycle.policies.create(admin, holder, RELEASES)
 
-    assert crash_everywhere(house, prepare) >= 1
-    assert all('"release-.*"' in row["immutability"] for row in rows_like(house, "N#", "REPO#round"))
+    assert crash_everywhere(backend, prepare) >= 1
+    assert all('"release-.*"' in row["immutability"] for row in rows_like(backend, "N#", "REPO#round"))
 
 
-def test_only_who_administers_a_place_sees_its_policies(house: House) -> None:
-    house.user("bob")
-    writer = a_granted(house, "bob", Role.WRITE)
+def test_only_who_administers_a_place_sees_its_policies(backend: Backend) -> None:
+    backend.user("bob")
+    writer = a_granted(backend, "bob", Role.WRITE)
     assert writer
-    bob, policies = house.signed_in("bob"), house.services.policies
+    bob, policies = backend.signed_in("bob"), backend.services.lifecycle.policies
     for holder in (APP, ACME):
         for asked in (FIVE, PolicyRequest("(", True, "nonsense", 0)):
             with pytest.raises(Denied):
@@ -188,5 +188,5 @@ def test_only_who_administers_a_place_sees_its_policies(house: House) -> None:
         policies.list(bob, PolicyHolder(organization="nowhere"), PolicyKind.PRUNE)
     with pytest.raises(NameUnknown):
         policies.list(
-            house.signed_in("admin"), PolicyHolder(repository=RepositoryName.parse("admin/no")), PolicyKind.PRUNE
+            backend.signed_in("admin"), PolicyHolder(repository=RepositoryName.parse("admin/no")), PolicyKind.PRUNE
         )

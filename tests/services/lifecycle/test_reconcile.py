@@ -11,7 +11,7 @@ from chalicelib.services.lifecycle.reconcile import ROUND_S, ReconcileRun
 from chalicelib.storage import bucket_keys, objects
 from infra.local import seed
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_manifest, a_repository, at_the_edge, someone
 from tests.support.crashes import crash_everywhere
 from tests.support.uploading import upload
@@ -28,67 +28,67 @@ def never() -> bool:
 
 
 @pytest.fixture
-def alone(new_house: Callable[..., House]) -> House:
-    """A house with a bucket of its own, since a round goes through all of it."""
+def alone(new_backend: Callable[..., Backend]) -> Backend:
+    """A backend with a bucket of its own, since a round goes through all of it."""
     bucket = f"alone-{uuid4().hex}"
-    house = new_house(bucket=bucket)
-    seed.make_bucket(bucket, house.services.objects.client)
-    return house
+    backend = new_backend(bucket=bucket)
+    seed.make_bucket(bucket, backend.services.stores.objects.client)
+    return backend
 
 
-def settle(house: House) -> None:
+def settle(backend: Backend) -> None:
     """Lets everything in the bucket grow so old that nobody waits for it."""
-    house.clock.ahead_s += house.settings.settled_s + LATER
+    backend.clock.ahead_s += backend.settings.settled_s + LATER
 
 
-def keys_of(house: House) -> list[str]:
-    return [entry.key for page in house.services.objects.pages("in/") for entry in page]
+def keys_of(backend: Backend) -> list[str]:
+    return [entry.key for page in backend.services.stores.objects.pages("in/") for entry in page]
 
 
-def test_what_the_edge_wrote_and_nobody_named_is_removed(alone: House) -> None:
+def test_what_the_edge_wrote_and_nobody_named_is_removed(alone: Backend) -> None:
     at_the_edge(alone, b"forgotten")
     settle(alone)
 
-    assert alone.services.reconcile.run(always) == ReconcileRun(1, 1, len(b"forgotten"), ended_round=True)
+    assert alone.services.lifecycle.reconcile.run(always) == ReconcileRun(1, 1, len(b"forgotten"), ended_round=True)
     assert keys_of(alone) == []
 
 
-def test_what_a_push_may_still_name_stays(alone: House) -> None:
+def test_what_a_push_may_still_name_stays(alone: Backend) -> None:
     key = at_the_edge(alone, b"fresh")
     alone.clock.ahead_s += alone.settings.settled_s - LATER
 
-    assert alone.services.reconcile.run(always) == ReconcileRun(1, 0, 0, ended_round=True)
+    assert alone.services.lifecycle.reconcile.run(always) == ReconcileRun(1, 0, 0, ended_round=True)
     assert keys_of(alone) == [key]
 
 
-def test_the_bytes_of_blobs_stay_whichever_way_they_came(alone: House) -> None:
+def test_the_bytes_of_blobs_stay_whichever_way_they_came(alone: Backend) -> None:
     adopted = at_the_edge(alone, b"adopted")
-    assert alone.services.blobs.adopt(a_repository(alone), Digest.of(b"adopted"))
+    assert alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(b"adopted"))
     a_blob(alone, b"by way of the app")
     settle(alone)
 
-    alone.services.reconcile.run(always)
+    alone.services.lifecycle.reconcile.run(always)
 
     assert adopted in keys_of(alone)
     assert len(keys_of(alone)) == 2
     invariants.check(alone)
 
 
-def test_keys_of_other_forms_are_not_its_business(alone: House) -> None:
+def test_keys_of_other_forms_are_not_its_business(alone: Backend) -> None:
     a_repository(alone)
     for key in ("in/x", "in/x/sha256:abc/y", "in/x/y/z/w", "other/x/y/z"):
-        alone.services.objects.put(key, b"", Digest.of(b""))
+        alone.services.stores.objects.put(key, b"", Digest.of(b""))
     settle(alone)
 
-    assert alone.services.reconcile.run(always).removed == 0
+    assert alone.services.lifecycle.reconcile.run(always).removed == 0
 
 
-def test_a_run_without_time_goes_on_where_it_stopped(alone: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_time_goes_on_where_it_stopped(alone: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "PAGE", 2)
     for number in range(5):
         at_the_edge(alone, b"forgotten %d" % number)
     settle(alone)
-    reconcile = alone.services.reconcile
+    reconcile = alone.services.lifecycle.reconcile
 
     runs = [reconcile.run(never) for _ in range(4)]
 
@@ -97,8 +97,8 @@ def test_a_run_without_time_goes_on_where_it_stopped(alone: House, monkeypatch: 
     assert keys_of(alone) == []
 
 
-def test_a_round_begins_a_day_after_the_last_one(alone: House) -> None:
-    reconcile = alone.services.reconcile
+def test_a_round_begins_a_day_after_the_last_one(alone: Backend) -> None:
+    reconcile = alone.services.lifecycle.reconcile
     assert reconcile.run(always).ended_round
     at_the_edge(alone, b"forgotten")
     alone.clock.ahead_s += ROUND_S - LATER
@@ -109,39 +109,39 @@ def test_a_round_begins_a_day_after_the_last_one(alone: House) -> None:
     assert reconcile.run(always).removed == 1
 
 
-def test_a_turn_between_rounds_costs_one_read(alone: House) -> None:
-    alone.services.reconcile.run(always)
+def test_a_turn_between_rounds_costs_one_read(alone: Backend) -> None:
+    alone.services.lifecycle.reconcile.run(always)
     alone.calls.take()
 
-    alone.services.reconcile.run(always)
+    alone.services.lifecycle.reconcile.run(always)
 
     assert alone.calls.take() == ["GetItem"]
 
 
-def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: House) -> None:
+def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: Backend) -> None:
     for number in range(20):
         content = b"layer %d" % number
         at_the_edge(alone, content)
-        alone.services.blobs.adopt(a_repository(alone), Digest.of(content))
+        alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(content))
     settle(alone)
     alone.calls.take()
 
-    alone.services.reconcile.run(always)
+    alone.services.lifecycle.reconcile.run(always)
 
     lists = ["ListObjectsV2", "ListObjectsV2"]
     assert alone.calls.take() == ["GetItem", *lists, "BatchGetItem", "PutItem", "PutItem"]
 
 
-def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: House) -> None:
+def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: Backend) -> None:
     living = at_the_edge(alone, b"living")
-    alone.services.blobs.adopt(a_repository(alone), Digest.of(b"living"))
+    alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(b"living"))
 
     def prepare(number: int) -> Callable[[], object]:
         at_the_edge(alone, b"forgotten %d" % number)
         alone.clock.ahead_s += alone.settings.settled_s + ROUND_S + LATER
 
         def operation() -> None:
-            alone.services.reconcile.run(always)
+            alone.services.lifecycle.reconcile.run(always)
 
         return operation
 
@@ -150,47 +150,47 @@ def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: House) -> Non
     assert bucket_keys.edge_digest(living) == Digest.of(b"living")
 
 
-def orphans(house: House) -> list[str]:
+def orphans(backend: Backend) -> list[str]:
     """Keys of each kind that a push leaves which died before its transaction."""
-    repository = a_repository(house)
+    repository = a_repository(backend)
     content = b"written and never linked"
     found = [bucket_keys.incoming(repository.id, "attempt"), bucket_keys.manifest_body(repository.id, "push")]
     for key in found:
-        house.services.objects.put(key, content, Digest.of(content))
+        backend.services.stores.objects.put(key, content, Digest.of(content))
     return found
 
 
-def test_what_a_push_left_that_died_is_removed(alone: House) -> None:
+def test_what_a_push_left_that_died_is_removed(alone: Backend) -> None:
     left = orphans(alone)
-    alone.services.reconcile.run(always)
-    assert all(alone.services.objects.exists(key) for key in left), "a push may still be on its way"
+    alone.services.lifecycle.reconcile.run(always)
+    assert all(alone.services.stores.objects.exists(key) for key in left), "a push may still be on its way"
 
     alone.clock.ahead_s += ROUND_S
     settle(alone)
-    assert alone.services.reconcile.run(always).removed == 2
-    assert not any(alone.services.objects.exists(key) for key in left)
+    assert alone.services.lifecycle.reconcile.run(always).removed == 2
+    assert not any(alone.services.stores.objects.exists(key) for key in left)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_what_blobs_and_manifests_name_stays_in_every_algorithm(alone: House, algorithm: str) -> None:
+def test_what_blobs_and_manifests_name_stays_in_every_algorithm(alone: Backend, algorithm: str) -> None:
     name, content = RepositoryName.parse("admin/app"), b"bytes"
     a_repository(alone)
     digest, actor = Digest.of(content, algorithm), someone(alone, "admin", "admin/app")
-    alone.services.uploads.push(actor, name, digest, content)
+    alone.services.registry.uploads.push(actor, name, digest, content)
     a_bare_push(alone, a_manifest([digest], annotations={"padding": "x" * 40_000}), "v1")
     upload(alone, [b"in ", b"chunks"], algorithm=algorithm)
     settle(alone)
 
-    assert alone.services.reconcile.run(always).removed == 0
+    assert alone.services.lifecycle.reconcile.run(always).removed == 0
     invariants.check(alone)
 
 
-def test_what_a_round_has_seen_costs_no_later_one_a_read(alone: House) -> None:
+def test_what_a_round_has_seen_costs_no_later_one_a_read(alone: Backend) -> None:
     a_bare_push(alone, a_manifest([a_blob(alone)], annotations={"padding": "x" * 40_000}), "v1")
     settle(alone)
-    alone.services.reconcile.run(always)
+    alone.services.lifecycle.reconcile.run(always)
     alone.clock.ahead_s += ROUND_S + LATER
     alone.calls.take()
-    alone.services.reconcile.run(always)
+    alone.services.lifecycle.reconcile.run(always)
 
     assert "GetObject" not in alone.calls.take()

@@ -14,7 +14,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.table import get
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_granted, a_manifest, a_push, an_index, someone
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, due_at, events, object_keys, repository_of, rows_like
@@ -23,188 +23,188 @@ from tests.support.sweeping import WINDOW_S, later, sweep
 NAME = RepositoryName.parse("admin/app")
 
 
-def delete(house: House, name: RepositoryName = NAME) -> str:
+def delete(backend: Backend, name: RepositoryName = NAME) -> str:
     """Deletes a repository; its id."""
-    identifier = repository_of(house, str(name)).id
-    house.services.repositories.delete(house.signed_in("admin"), name)
+    identifier = repository_of(backend, str(name)).id
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), name)
     return identifier
 
 
-def purge(house: House, identifier: str, *, has_time: bool = True) -> Later | None:
-    return house.services.deletions.work(Due(PURGE_REPOSITORY, identifier, 0), lambda: has_time)
+def purge(backend: Backend, identifier: str, *, has_time: bool = True) -> Later | None:
+    return backend.services.lifecycle.repository_deletion.work(Due(PURGE_REPOSITORY, identifier, 0), lambda: has_time)
 
 
-def restore(house: House, identifier: str, name: str | None = None) -> RepositoryName:
-    return house.services.deletions.restore(house.signed_in("admin"), identifier, name)
+def restore(backend: Backend, identifier: str, name: str | None = None) -> RepositoryName:
+    return backend.services.lifecycle.repository_deletion.restore(backend.signed_in("admin"), identifier, name)
 
 
-def test_a_deleted_repository_is_listed_and_brought_back_with_all_it_had(house: House) -> None:
-    manifest = a_push(house, "v1")
-    house.user("bob")
-    a_granted(house, "bob", Role.READ)
-    identifier = delete(house)
-    (listed,) = house.services.deletions.of_namespace(house.signed_in("admin"), "admin")
+def test_a_deleted_repository_is_listed_and_brought_back_with_all_it_had(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    backend.user("bob")
+    a_granted(backend, "bob", Role.READ)
+    identifier = delete(backend)
+    (listed,) = backend.services.lifecycle.repository_deletion.of_namespace(backend.signed_in("admin"), "admin")
     assert (listed.id, listed.name) == (identifier, "app")
     assert listed.restorable_until == listed.deleted_at + WINDOW_S
 
-    later(house, WINDOW_S - 60)
-    sweep(house)
-    assert str(restore(house, identifier)) == "admin/app"
-    assert repository_of(house).id == identifier
-    pulled = house.services.manifests.find(someone(house, "bob", "admin/app"), NAME, "v1")
+    later(backend, WINDOW_S - 60)
+    sweep(backend)
+    assert str(restore(backend, identifier)) == "admin/app"
+    assert repository_of(backend).id == identifier
+    pulled = backend.services.registry.manifests.find(someone(backend, "bob", "admin/app"), NAME, "v1")
     assert pulled.digest == manifest.digest
-    assert house.services.deletions.of_namespace(house.signed_in("admin"), "admin") == []
+    assert backend.services.lifecycle.repository_deletion.of_namespace(backend.signed_in("admin"), "admin") == []
     assert due_at(PURGE_REPOSITORY, identifier) is None
-    assert len(events(house, "restore_repo")) == 1
-    invariants.check(house)
+    assert len(events(backend, "restore_repo")) == 1
+    invariants.check(backend)
 
 
-def test_its_name_may_be_anothers_meanwhile(house: House) -> None:
-    a_push(house, "old")
-    identifier = delete(house)
-    a_push(house, "new")
+def test_its_name_may_be_anothers_meanwhile(backend: Backend) -> None:
+    a_push(backend, "old")
+    identifier = delete(backend)
+    a_push(backend, "new")
 
     with pytest.raises(RestoreTaken):
-        restore(house, identifier)
-    assert str(restore(house, identifier, "app-as-it-was")) == "admin/app-as-it-was"
-    assert repository_of(house).id != identifier == repository_of(house, "admin/app-as-it-was").id
+        restore(backend, identifier)
+    assert str(restore(backend, identifier, "app-as-it-was")) == "admin/app-as-it-was"
+    assert repository_of(backend).id != identifier == repository_of(backend, "admin/app-as-it-was").id
 
 
-def test_one_that_is_live_or_unknown_or_brought_back_already_cannot_be(house: House) -> None:
-    a_push(house, "v1")
-    live = repository_of(house).id
+def test_one_that_is_live_or_unknown_or_brought_back_already_cannot_be(backend: Backend) -> None:
+    a_push(backend, "v1")
+    live = repository_of(backend).id
     for identifier in (live, "nowhere"):
         with pytest.raises(ResourceUnknown):
-            restore(house, identifier)
-    delete(house)
-    restore(house, live)
+            restore(backend, identifier)
+    delete(backend)
+    restore(backend, live)
     with pytest.raises(ResourceUnknown):
-        restore(house, live)
+        restore(backend, live)
 
 
-def test_nobody_but_who_administers_the_namespace_sees_or_restores(house: House) -> None:
-    a_push(house, "v1")
-    house.user("bob")
-    identifier = delete(house)
-    for actor, refused in ((house.signed_in("bob"), Denied), (ANONYMOUS, Unauthenticated)):
+def test_nobody_but_who_administers_the_namespace_sees_or_restores(backend: Backend) -> None:
+    a_push(backend, "v1")
+    backend.user("bob")
+    identifier = delete(backend)
+    for actor, refused in ((backend.signed_in("bob"), Denied), (ANONYMOUS, Unauthenticated)):
         with pytest.raises(refused):
-            house.services.deletions.of_namespace(actor, "admin")
+            backend.services.lifecycle.repository_deletion.of_namespace(actor, "admin")
         with pytest.raises(refused):
-            house.services.deletions.restore(actor, identifier)
+            backend.services.lifecycle.repository_deletion.restore(actor, identifier)
 
 
-def test_after_the_window_everything_is_gone_and_so_are_its_bytes(house: House) -> None:
-    child = a_push(house, "v1", layers=2)
-    a_bare_push(house, an_index([child.digest], annotations={"padding": "x" * 40_000}), "multi")
-    house.user("bob")
-    a_granted(house, "bob", Role.READ)
-    identifier = delete(house)
-    later(house, WINDOW_S - 60)
-    assert purge(house, identifier) is not None
-    later(house, 61)
+def test_after_the_window_everything_is_gone_and_so_are_its_bytes(backend: Backend) -> None:
+    child = a_push(backend, "v1", layers=2)
+    a_bare_push(backend, an_index([child.digest], annotations={"padding": "x" * 40_000}), "multi")
+    backend.user("bob")
+    a_granted(backend, "bob", Role.READ)
+    identifier = delete(backend)
+    later(backend, WINDOW_S - 60)
+    assert purge(backend, identifier) is not None
+    later(backend, 61)
 
     with pytest.raises(RestoreTooLate):
-        restore(house, identifier)
-    assert purge(house, identifier) is None
-    assert rows_like(house, f"R#{identifier}") == []
-    assert rows_like(house, "N#", "GONE#") == []
-    assert rows_like(house, "A#", "GRANT#") == []
-    assert {row["bytes"] for row in rows_like(house, "N#", "SIZE#")} <= {0}
-    later(house, house.settings.grace_s + 10)
-    sweep(house)
-    later(house, house.settings.grace_s + 10)
-    sweep(house)
-    assert rows_like(house, "BLOB#") == []
+        restore(backend, identifier)
+    assert purge(backend, identifier) is None
+    assert rows_like(backend, f"R#{identifier}") == []
+    assert rows_like(backend, "N#", "GONE#") == []
+    assert rows_like(backend, "A#", "GRANT#") == []
+    assert {row["bytes"] for row in rows_like(backend, "N#", "SIZE#")} <= {0}
+    later(backend, backend.settings.grace_s + 10)
+    sweep(backend)
+    later(backend, backend.settings.grace_s + 10)
+    sweep(backend)
+    assert rows_like(backend, "BLOB#") == []
     for place in ("in", "bodies"):
-        assert object_keys(house, f"{place}/{identifier}/") == []
-    assert purge(house, identifier) is None
+        assert object_keys(backend, f"{place}/{identifier}/") == []
+    assert purge(backend, identifier) is None
 
 
-def test_its_policies_go_with_it(house: House) -> None:
-    a_push(house, "v1")
-    admin, holder = house.signed_in("admin"), PolicyHolder(repository=NAME)
-    house.services.policies.create(admin, holder, PolicyRequest("v.*", True, "number_of_tags", 3))
-    house.services.policies.create(admin, holder, PolicyRequest("v.*"))
-    assert len(rows_like(house, "R#", "POLICY#")) == 2
-    identifier = delete(house)
-    later(house, WINDOW_S + 1)
+def test_its_policies_go_with_it(backend: Backend) -> None:
+    a_push(backend, "v1")
+    admin, holder = backend.signed_in("admin"), PolicyHolder(repository=NAME)
+    backend.services.lifecycle.policies.create(admin, holder, PolicyRequest("v.*", True, "number_of_tags", 3))
+    backend.services.lifecycle.policies.create(admin, holder, PolicyRequest("v.*"))
+    assert len(rows_like(backend, "R#", "POLICY#")) == 2
+    identifier = delete(backend)
+    later(backend, WINDOW_S + 1)
 
-    assert purge(house, identifier) is None
-    assert rows_like(house, "", "POLICY#") == []
+    assert purge(backend, identifier) is None
+    assert rows_like(backend, "", "POLICY#") == []
     for _ in range(2):
-        sweep(house)
-        later(house, house.settings.lease_s)
-    assert [row for row in rows_like(house, "TIMER#") if identifier in str(row)] == []
+        sweep(backend)
+        later(backend, backend.settings.lease_s)
+    assert [row for row in rows_like(backend, "TIMER#") if identifier in str(row)] == []
 
 
-def test_without_a_window_it_waits_for_pushes_from_before_the_delete(house: House) -> None:
-    a_push(house, "v1")
-    change(get(NamespaceRow, keys.namespace(house.account("admin").id)), window_s=0)
-    identifier = delete(house)
-    again = purge(house, identifier)
+def test_without_a_window_it_waits_for_pushes_from_before_the_delete(backend: Backend) -> None:
+    a_push(backend, "v1")
+    change(get(NamespaceRow, keys.namespace(backend.account("admin").id)), window_s=0)
+    identifier = delete(backend)
+    again = purge(backend, identifier)
     assert again is not None
-    assert again.at >= house.clock() + house.settings.token_s
+    assert again.at >= backend.clock() + backend.settings.token_s
 
-    later(house, house.settings.token_s + house.settings.lease_s + 1)
-    assert purge(house, identifier) is None
+    later(backend, backend.settings.token_s + backend.settings.lease_s + 1)
+    assert purge(backend, identifier) is None
 
 
-def test_what_another_repository_shares_stays(house: House) -> None:
+def test_what_another_repository_shares_stays(backend: Backend) -> None:
     content = b"shared"
-    a_bare_push(house, a_manifest([a_blob(house, content, "admin/two")]), "v1", repository="admin/two")
-    a_bare_push(house, a_manifest([a_blob(house, content)]), "v1")
-    identifier = delete(house)
-    later(house, WINDOW_S + 1)
-    purge(house, identifier)
+    a_bare_push(backend, a_manifest([a_blob(backend, content, "admin/two")]), "v1", repository="admin/two")
+    a_bare_push(backend, a_manifest([a_blob(backend, content)]), "v1")
+    identifier = delete(backend)
+    later(backend, WINDOW_S + 1)
+    purge(backend, identifier)
     for _ in range(2):
-        later(house, house.settings.grace_s + house.settings.lease_s)
-        sweep(house)
+        later(backend, backend.settings.grace_s + backend.settings.lease_s)
+        sweep(backend)
 
-    assert [row["sk"] for row in rows_like(house, f"BLOB#{Digest.of(content)}", "META")] == ["META"]
-    invariants.check(house)
+    assert [row["sk"] for row in rows_like(backend, f"BLOB#{Digest.of(content)}", "META")] == ["META"]
+    invariants.check(backend)
 
 
-def test_what_is_cut_off_goes_on(house: House) -> None:
+def test_what_is_cut_off_goes_on(backend: Backend) -> None:
     for number in range(30):
-        a_push(house, f"v{number}", layers=0)
-    identifier = delete(house)
-    later(house, WINDOW_S + 1)
+        a_push(backend, f"v{number}", layers=0)
+    identifier = delete(backend)
+    later(backend, WINDOW_S + 1)
     turns = 0
-    while purge(house, identifier, has_time=False) is not None:
+    while purge(backend, identifier, has_time=False) is not None:
         turns += 1
         assert turns < 60
 
     assert turns > 3
-    assert rows_like(house, f"R#{identifier}") == []
+    assert rows_like(backend, f"R#{identifier}") == []
 
 
-def test_a_crash_anywhere_is_made_good(house: House) -> None:
+def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
     made: list[str] = []
 
     def prepare(number: int) -> Callable[[], object]:
         name = RepositoryName.parse(f"admin/round{number}")
-        a_push(house, "v1", repository=str(name))
-        made.append(delete(house, name))
-        later(house, WINDOW_S + 1)
-        return lambda: purge(house, made[-1])
+        a_push(backend, "v1", repository=str(name))
+        made.append(delete(backend, name))
+        later(backend, WINDOW_S + 1)
+        return lambda: purge(backend, made[-1])
 
-    assert crash_everywhere(house, prepare) >= 6
+    assert crash_everywhere(backend, prepare) >= 6
     for identifier in made:
-        assert rows_like(house, f"R#{identifier}") == []
+        assert rows_like(backend, f"R#{identifier}") == []
 
 
-def test_a_crash_in_a_restore_leaves_all_or_nothing(house: House) -> None:
+def test_a_crash_in_a_restore_leaves_all_or_nothing(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = RepositoryName.parse(f"admin/round{number}")
-        a_push(house, "v1", repository=str(name))
-        identifier = delete(house, name)
+        a_push(backend, "v1", repository=str(name))
+        identifier = delete(backend, name)
 
         def again() -> None:
             try:
-                restore(house, identifier)
+                restore(backend, identifier)
             except ResourceUnknown:
-                assert repository_of(house, str(name)).id == identifier
+                assert repository_of(backend, str(name)).id == identifier
 
         return again
 
-    assert crash_everywhere(house, prepare) >= 1
+    assert crash_everywhere(backend, prepare) >= 1

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import SMALLEST_PART
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.crashes import Crash, crash_before, crash_everywhere
 from tests.support.rows import object_keys, open_multiparts, repository_of, rows_like
 from tests.support.sweeping import sweep
@@ -16,77 +16,77 @@ from tests.support.uploading import Client, pulled, upload
 SMALL, LARGE = b"a few bytes", os.urandom(SMALLEST_PART)
 
 
-def outlast(house: House) -> None:
+def outlast(backend: Backend) -> None:
     """Goes past the last second of every token, and then serves what is due."""
-    house.clock.ahead_s += house.settings.grant_s + house.settings.upload_s + house.settings.lease_s + 10
-    sweep(house)
+    backend.clock.ahead_s += backend.settings.grant_s + backend.settings.upload_s + backend.settings.lease_s + 10
+    sweep(backend)
 
 
 @pytest.mark.parametrize("chunks", [[SMALL], [LARGE], [LARGE, SMALL]], ids=["tail", "part", "part and tail"])
-def test_what_nobody_closed_is_gone(house: House, chunks: list[bytes]) -> None:
-    client = Client(house)
+def test_what_nobody_closed_is_gone(backend: Backend, chunks: list[bytes]) -> None:
+    client = Client(backend)
     for chunk in chunks:
         client.append(chunk)
-    prefix = f"in/{repository_of(house).id}/"
-    assert object_keys(house, prefix) or open_multiparts(house, prefix)
+    prefix = f"in/{repository_of(backend).id}/"
+    assert object_keys(backend, prefix) or open_multiparts(backend, prefix)
 
-    outlast(house)
+    outlast(backend)
 
-    assert object_keys(house, prefix) == []
-    assert open_multiparts(house, prefix) == []
-    assert rows_like(house, "UP#") == []
-    assert rows_like(house, "TIMER#") == []
+    assert object_keys(backend, prefix) == []
+    assert open_multiparts(backend, prefix) == []
+    assert rows_like(backend, "UP#") == []
+    assert rows_like(backend, "TIMER#") == []
 
 
-def test_an_upload_that_can_go_on_is_left_alone(house: House) -> None:
-    client = Client(house)
+def test_an_upload_that_can_go_on_is_left_alone(backend: Backend) -> None:
+    client = Client(backend)
     client.append(SMALL)
-    house.clock.ahead_s += house.settings.upload_s - 10
-    sweep(house)
+    backend.clock.ahead_s += backend.settings.upload_s - 10
+    sweep(backend)
 
     assert client.row is not None
     client.close(Digest.of(SMALL))
-    assert pulled(house, Digest.of(SMALL)) == SMALL
+    assert pulled(backend, Digest.of(SMALL)) == SMALL
 
 
-def test_the_bytes_of_a_blob_stay(house: House) -> None:
+def test_the_bytes_of_a_blob_stay(backend: Backend) -> None:
     content = LARGE + SMALL
-    client = upload(house, [LARGE, SMALL])
+    client = upload(backend, [LARGE, SMALL])
     digest = Digest.of(content)
-    house.services.blobs.find(client.actor, client.name, digest, promise=True)
+    backend.services.registry.blobs.find(client.actor, client.name, digest, promise=True)
     row = client.row
     assert row is not None
-    house.clock.ahead_s = (row.until or 0) - house.clock() + 10 + house.clock.ahead_s
-    house.services.blobs.find(client.actor, client.name, digest, promise=True)
-    sweep(house)
+    backend.clock.ahead_s = (row.until or 0) - backend.clock() + 10 + backend.clock.ahead_s
+    backend.services.registry.blobs.find(client.actor, client.name, digest, promise=True)
+    sweep(backend)
 
-    assert pulled(house, digest) == content
+    assert pulled(backend, digest) == content
     assert client.row is None
 
 
-def test_one_that_died_between_its_close_and_its_link_is_gone(house: House) -> None:
-    client = Client(house)
+def test_one_that_died_between_its_close_and_its_link_is_gone(backend: Backend) -> None:
+    client = Client(backend)
     client.append(LARGE)
     for number in range(1, 20):
         try:
-            with crash_before(house, number):
+            with crash_before(backend, number):
                 client.close(Digest.of(LARGE))
         except Crash:
             if client.row is not None and client.row.status == "closed":
                 break
-    outlast(house)
+    outlast(backend)
 
-    assert object_keys(house, f"in/{repository_of(house).id}/") == []
-    assert rows_like(house, "UP#") == []
+    assert object_keys(backend, f"in/{repository_of(backend).id}/") == []
+    assert rows_like(backend, "UP#") == []
 
 
-def test_a_crash_anywhere_is_made_good(house: House) -> None:
+def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
-        client = Client(house, f"admin/round{number}")
+        client = Client(backend, f"admin/round{number}")
         client.append(LARGE)
         client.append(SMALL)
-        house.clock.ahead_s += house.settings.grant_s + house.settings.upload_s + house.settings.lease_s + 10
-        return lambda: house.services.garbage.collect(f"UP#{client.upload_id}")
+        backend.clock.ahead_s += backend.settings.grant_s + backend.settings.upload_s + backend.settings.lease_s + 10
+        return lambda: backend.services.lifecycle.garbage.collect(f"UP#{client.upload_id}")
 
-    assert crash_everywhere(house, prepare) >= 5
-    assert rows_like(house, "UP#") == []
+    assert crash_everywhere(backend, prepare) >= 5
+    assert rows_like(backend, "UP#") == []

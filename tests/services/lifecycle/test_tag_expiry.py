@@ -8,7 +8,7 @@ from chalicelib.domain.timers import Due
 from chalicelib.storage import keys
 from chalicelib.storage.registry.tags import TagRow
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_push
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import due_at, events, remove, repository_of, rows_like
@@ -17,92 +17,92 @@ from tests.support.sweeping import WINDOW_S, delete_tag, later, sweep
 TWO_HOURS = {"quay.expires-after": "2h"}
 
 
-def target(house: House, tag: str = "v1", repository: str = "admin/app") -> str:
+def target(backend: Backend, tag: str = "v1", repository: str = "admin/app") -> str:
     """What the timer of a tag's first life is for."""
-    identifier = repository_of(house, repository).id
-    life = rows_like(house, f"R#{identifier}", f"LIFE#{tag}#")[0]
+    identifier = repository_of(backend, repository).id
+    life = rows_like(backend, f"R#{identifier}", f"LIFE#{tag}#")[0]
     return keys.tag_target(identifier, tag, life["view_at"])
 
 
-def expire(house: House, what: str) -> object:
-    return house.services.expiry.work(Due("expiry", what, 0), lambda: True)
+def expire(backend: Backend, what: str) -> object:
+    return backend.services.lifecycle.tag_expiry.work(Due("expiry", what, 0), lambda: True)
 
 
-def test_a_tag_whose_time_is_up_is_recorded_and_taken_away(house: House) -> None:
-    manifest = a_push(house, "v1", labels=TWO_HOURS)
-    end = due_at("expiry", target(house))
-    later(house, 7200 + 1)
-    sweep(house)
+def test_a_tag_whose_time_is_up_is_recorded_and_taken_away(backend: Backend) -> None:
+    manifest = a_push(backend, "v1", labels=TWO_HOURS)
+    end = due_at("expiry", target(backend))
+    later(backend, 7200 + 1)
+    sweep(backend)
 
-    (record,) = events(house, "tag_expired")
+    (record,) = events(backend, "tag_expired")
     assert (record["at"], record["performer"]) == (end, "")
     assert f'"manifest_digest":"{manifest.digest}"' in record["metadata"]
-    assert rows_like(house, "R#", "TAG#") == []
-    identifier = repository_of(house).id
+    assert rows_like(backend, "R#", "TAG#") == []
+    identifier = repository_of(backend).id
     assert due_at("garbage", keys.manifest_target(identifier, manifest.digest)) == (end or 0) + WINDOW_S
-    invariants.check(house)
+    invariants.check(backend)
 
 
-def test_before_its_time_it_is_looked_at_again_then(house: House) -> None:
-    a_push(house, "v1", labels=TWO_HOURS)
-    again = expire(house, target(house))
+def test_before_its_time_it_is_looked_at_again_then(backend: Backend) -> None:
+    a_push(backend, "v1", labels=TWO_HOURS)
+    again = expire(backend, target(backend))
 
     assert again is not None
-    assert events(house, "tag_expired") == []
+    assert events(backend, "tag_expired") == []
 
 
 @pytest.mark.parametrize("has_ttl_come", [True, False], ids=["TTL was first", "the timer was first"])
-def test_it_is_recorded_once(house: House, has_ttl_come: bool) -> None:
-    a_push(house, "v1", labels=TWO_HOURS)
-    what = target(house)
-    later(house, 7200 + 1)
+def test_it_is_recorded_once(backend: Backend, has_ttl_come: bool) -> None:
+    a_push(backend, "v1", labels=TWO_HOURS)
+    what = target(backend)
+    later(backend, 7200 + 1)
     if has_ttl_come:
-        remove(TagRow, keys.tag(repository_of(house).id, "v1"))
+        remove(TagRow, keys.tag(repository_of(backend).id, "v1"))
     for _ in range(3):
-        assert expire(house, what) is None
+        assert expire(backend, what) is None
 
-    assert len(events(house, "tag_expired")) == 1
-    invariants.check(house)
-
-
-def test_a_tag_that_was_deleted_before_its_time_did_not_expire(house: House) -> None:
-    a_push(house, "v1", labels=TWO_HOURS)
-    delete_tag(house, "v1")
-    later(house, 7200 + 1)
-    sweep(house)
-
-    assert events(house, "tag_expired") == []
+    assert len(events(backend, "tag_expired")) == 1
+    invariants.check(backend)
 
 
-def test_a_tag_that_was_pushed_anew_after_its_time_stays_and_the_old_life_is_told(house: House) -> None:
-    a_push(house, "v1", labels=TWO_HOURS)
-    later(house, 7200 + 1)
-    a_push(house, "v1")
-    sweep(house)
+def test_a_tag_that_was_deleted_before_its_time_did_not_expire(backend: Backend) -> None:
+    a_push(backend, "v1", labels=TWO_HOURS)
+    delete_tag(backend, "v1")
+    later(backend, 7200 + 1)
+    sweep(backend)
 
-    assert len(events(house, "tag_expired")) == 1
-    assert len(rows_like(house, "R#", "TAG#v1")) == 1
-    invariants.check(house)
+    assert events(backend, "tag_expired") == []
 
 
-def test_a_timer_for_a_life_that_is_not_there_is_done(house: House) -> None:
-    a_push(house, "v1")
+def test_a_tag_that_was_pushed_anew_after_its_time_stays_and_the_old_life_is_told(backend: Backend) -> None:
+    a_push(backend, "v1", labels=TWO_HOURS)
+    later(backend, 7200 + 1)
+    a_push(backend, "v1")
+    sweep(backend)
 
-    assert expire(house, keys.tag_target(repository_of(house).id, "v1", "0" * 26)) is None
+    assert len(events(backend, "tag_expired")) == 1
+    assert len(rows_like(backend, "R#", "TAG#v1")) == 1
+    invariants.check(backend)
+
+
+def test_a_timer_for_a_life_that_is_not_there_is_done(backend: Backend) -> None:
+    a_push(backend, "v1")
+
+    assert expire(backend, keys.tag_target(repository_of(backend).id, "v1", "0" * 26)) is None
     with pytest.raises(ValueError, match="no expiry timer"):
-        expire(house, "UP#x")
+        expire(backend, "UP#x")
 
 
-def test_a_crash_anywhere_is_made_good(house: House) -> None:
+def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
     rounds = 0
 
     def prepare(number: int) -> Callable[[], object]:
         nonlocal rounds
         rounds = number
-        a_push(house, "v1", repository=f"admin/round{number}", labels=TWO_HOURS)
-        what = target(house, repository=f"admin/round{number}")
-        later(house, 7200 + 1)
-        return lambda: expire(house, what)
+        a_push(backend, "v1", repository=f"admin/round{number}", labels=TWO_HOURS)
+        what = target(backend, repository=f"admin/round{number}")
+        later(backend, 7200 + 1)
+        return lambda: expire(backend, what)
 
-    assert crash_everywhere(house, prepare) >= 1
-    assert len(events(house, "tag_expired")) == rounds
+    assert crash_everywhere(backend, prepare) >= 1
+    assert len(events(backend, "tag_expired")) == rounds

@@ -8,102 +8,106 @@ from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.tags import TagFilter
 from chalicelib.services.lifecycle.tag_history import TagHistoryPage, TagHistoryQuery
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_push, an_index, someone
 from tests.support.sweeping import delete_tag, later
 
 NAME = RepositoryName.parse("admin/app")
 
 
-def page(house: House, limit: int = 50, **asked: object) -> TagHistoryPage:
-    return house.services.histories.page(house.signed_in("admin"), NAME, TagHistoryQuery(limit, **asked))
+def page(backend: Backend, limit: int = 50, **asked: object) -> TagHistoryPage:
+    return backend.services.lifecycle.tag_history.page(
+        backend.signed_in("admin"), NAME, TagHistoryQuery(limit, **asked)
+    )
 
 
 def names(found: TagHistoryPage) -> list[str]:
     return [life.name for life in found.lives]
 
 
-def test_tags_come_the_latest_first_with_those_that_were(house: House) -> None:
+def test_tags_come_the_latest_first_with_those_that_were(backend: Backend) -> None:
     for tag in ("a", "b", "c"):
-        a_push(house, tag)
-    delete_tag(house, "b")
+        a_push(backend, tag)
+    delete_tag(backend, "b")
 
-    assert names(page(house)) == ["c", "b", "a"]
-    assert names(page(house, is_alive=True)) == ["c", "a"]
-    assert [life.ended_at is None for life in page(house).lives] == [True, False, True]
+    assert names(page(backend)) == ["c", "b", "a"]
+    assert names(page(backend, is_alive=True)) == ["c", "a"]
+    assert [life.ended_at is None for life in page(backend).lives] == [True, False, True]
 
 
-def test_pages_follow_each_other_by_number_and_by_where_the_last_one_ended(house: House) -> None:
+def test_pages_follow_each_other_by_number_and_by_where_the_last_one_ended(backend: Backend) -> None:
     for number in range(7):
-        a_push(house, f"v{number}")
-    first = page(house, 3)
-    second, third = page(house, 3, skip=3), page(house, 3, skip=6)
+        a_push(backend, f"v{number}")
+    first = page(backend, 3)
+    second, third = page(backend, 3, skip=3), page(backend, 3, skip=6)
 
     assert names(first) + names(second) + names(third) == [f"v{number}" for number in range(6, -1, -1)]
     assert third.following is None
-    assert names(page(house, 3, after=first.following or "")) == names(second)
-    assert names(page(house, 3, after="nonsense")) == names(first)
+    assert names(page(backend, 3, after=first.following or "")) == names(second)
+    assert names(page(backend, 3, after="nonsense")) == names(first)
 
 
-def test_one_tag_is_read_from_the_table_with_its_history(house: House) -> None:
-    a_push(house, "v1")
-    a_push(house, "v1")
-    a_push(house, "v10")
+def test_one_tag_is_read_from_the_table_with_its_history(backend: Backend) -> None:
+    a_push(backend, "v1")
+    a_push(backend, "v1")
+    a_push(backend, "v10")
 
-    assert names(page(house, tag="v1")) == ["v1", "v1"]
-    assert len(page(house, tag="v1", is_alive=True).lives) == 1
-    assert names(page(house, tag="none")) == []
+    assert names(page(backend, tag="v1")) == ["v1", "v1"]
+    assert len(page(backend, tag="v1", is_alive=True).lives) == 1
+    assert names(page(backend, tag="none")) == []
 
 
-def test_an_expired_tag_is_not_among_the_living(house: House) -> None:
-    a_push(house, "v1", labels={"quay.expires-after": "1h"})
-    later(house, 3601)
+def test_an_expired_tag_is_not_among_the_living(backend: Backend) -> None:
+    a_push(backend, "v1", labels={"quay.expires-after": "1h"})
+    later(backend, 3601)
 
-    assert names(page(house, is_alive=True)) == []
-    assert names(page(house, is_alive=True, tag="v1")) == []
-    assert names(page(house)) == ["v1"]
+    assert names(page(backend, is_alive=True)) == []
+    assert names(page(backend, is_alive=True, tag="v1")) == []
+    assert names(page(backend)) == ["v1"]
 
 
 @pytest.mark.parametrize(("text", "found"), [("like:v", ["v2", "v1"]), ("eq:v1", ["v1"]), ("like:", ["v2", "x", "v1"])])
-def test_names_are_filtered(house: House, text: str, found: list[str]) -> None:
+def test_names_are_filtered(backend: Backend, text: str, found: list[str]) -> None:
     for tag in ("v1", "x", "v2"):
-        a_push(house, tag)
+        a_push(backend, tag)
 
-    assert names(page(house, filter=TagFilter.parse(text))) == found
-    assert names(page(house, 1, filter=TagFilter.parse(text))) == found[:1]
+    assert names(page(backend, filter=TagFilter.parse(text))) == found
+    assert names(page(backend, 1, filter=TagFilter.parse(text))) == found[:1]
 
 
-def test_an_index_tells_its_children_and_an_image_the_bytes_of_its_layers(house: House) -> None:
-    child = a_push(house, "amd64", layers=2)
-    a_bare_push(house, an_index([child.digest]), "multi")
-    index, image = page(house).lives
+def test_an_index_tells_its_children_and_an_image_the_bytes_of_its_layers(backend: Backend) -> None:
+    child = a_push(backend, "amd64", layers=2)
+    a_bare_push(backend, an_index([child.digest]), "multi")
+    index, image = page(backend).lives
 
     assert index.children == {child.digest: True}
     assert index.layers_size is None
     assert (image.children, image.layers_size) == (None, 128)
 
 
-def test_a_page_costs_the_same_however_many_tags_there_are(house: House) -> None:
+def test_a_page_costs_the_same_however_many_tags_there_are(backend: Backend) -> None:
     counted = []
     for number in range(60):
-        a_push(house, f"v{number}", layers=0)
+        a_push(backend, f"v{number}", layers=0)
         if number in (10, 59):
-            house.calls.take()
-            page(house, 5)
-            counted.append(house.calls.take())
+            backend.calls.take()
+            page(backend, 5)
+            counted.append(backend.calls.take())
 
     assert counted[0] == counted[1]
     assert counted[1].count("Query") == 1
 
 
-def test_the_public_is_shown_what_is_public_and_nothing_else(house: House) -> None:
-    a_push(house, "v1")
-    house.user("bob")
+def test_the_public_is_shown_what_is_public_and_nothing_else(backend: Backend) -> None:
+    a_push(backend, "v1")
+    backend.user("bob")
     with pytest.raises(Denied):
-        house.services.histories.page(house.signed_in("bob"), NAME, TagHistoryQuery(5))
+        backend.services.lifecycle.tag_history.page(backend.signed_in("bob"), NAME, TagHistoryQuery(5))
     with pytest.raises(NameUnknown):
-        house.services.histories.page(house.signed_in("admin"), RepositoryName.parse("admin/none"), TagHistoryQuery(5))
+        backend.services.lifecycle.tag_history.page(
+            backend.signed_in("admin"), RepositoryName.parse("admin/none"), TagHistoryQuery(5)
+        )
 
-    owner = someone(house, "admin", "admin/app")
-    house.services.repositories.change_visibility(owner, NAME, Visibility.PUBLIC)
-    assert names(house.services.histories.page(ANONYMOUS, NAME, TagHistoryQuery(5))) == ["v1"]
+    owner = someone(backend, "admin", "admin/app")
+    backend.services.registry.repositories.change_visibility(owner, NAME, Visibility.PUBLIC)
+    assert names(backend.services.lifecycle.tag_history.page(ANONYMOUS, NAME, TagHistoryQuery(5))) == ["v1"]

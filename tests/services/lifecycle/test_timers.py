@@ -10,7 +10,7 @@ from chalicelib.services.lifecycle.timers import LEFT_S, Timers, TimerTurn
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
 from chalicelib.storage.timers import TimerRow, TimerStore, timer
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_push
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import due_at, rows_like
@@ -33,17 +33,17 @@ class Worker:
         return answer
 
 
-def runner(house: House, owners: Mapping[str, Work]) -> Timers:
-    return Timers(TimerStore(), owners, house.clock)
+def runner(backend: Backend, owners: Mapping[str, Work]) -> Timers:
+    return Timers(TimerStore(), owners, backend.clock)
 
 
-def run(house: House, left_s: Callable[[], float] = lambda: LONG, **owners: Work) -> TimerTurn:
-    return runner(house, owners).run(left_s)
+def run(backend: Backend, left_s: Callable[[], float] = lambda: LONG, **owners: Work) -> TimerTurn:
+    return runner(backend, owners).run(left_s)
 
 
-def armed(house: House, kind: str, target: str, ago_s: int = 5) -> int:
+def armed(backend: Backend, kind: str, target: str, ago_s: int = 5) -> int:
     """Arms a timer; gives when it was due."""
-    at = int(house.clock()) - ago_s
+    at = int(backend.clock()) - ago_s
     timer(kind, target, at).save()
     return at
 
@@ -54,40 +54,40 @@ def row_of(kind: str, target: str) -> TimerRow:
     return row
 
 
-def test_what_is_due_is_done_once_and_its_timer_goes(house: House) -> None:
+def test_what_is_due_is_done_once_and_its_timer_goes(backend: Backend) -> None:
     worker = Worker()
-    at = armed(house, PURGE, "1")
+    at = armed(backend, PURGE, "1")
 
-    turn = run(house, purge=worker)
+    turn = run(backend, purge=worker)
 
     assert worker.asked == [Due(PURGE, "1", at)]
     assert (turn.done, turn.is_all) == (1, True)
     assert turn.late_s >= 5
-    assert rows_like(house, "TIMER#") == []
-    assert run(house, purge=worker).is_idle
+    assert rows_like(backend, "TIMER#") == []
+    assert run(backend, purge=worker).is_idle
 
 
-def test_what_is_not_due_yet_is_left_alone(house: House) -> None:
+def test_what_is_not_due_yet_is_left_alone(backend: Backend) -> None:
     worker = Worker()
-    at = armed(house, PURGE, "1", ago_s=-60)
+    at = armed(backend, PURGE, "1", ago_s=-60)
 
-    assert run(house, purge=worker).is_idle
+    assert run(backend, purge=worker).is_idle
     assert (worker.asked, due_at(PURGE, "1")) == ([], at)
 
 
-def test_a_kind_without_an_owner_is_not_even_read(house: House) -> None:
-    a_push(house, "v1")
-    house.clock.ahead_s += 2 * house.settings.lease_s
-    armed(house, PURGE, "1")
-    before = rows_like(house, "TIMER#garbage")
-    house.calls.take()
+def test_a_kind_without_an_owner_is_not_even_read(backend: Backend) -> None:
+    a_push(backend, "v1")
+    backend.clock.ahead_s += 2 * backend.settings.lease_s
+    armed(backend, PURGE, "1")
+    before = rows_like(backend, "TIMER#garbage")
+    backend.calls.take()
 
-    assert run(house, purge=Worker()).done == 1
-    assert house.calls.take() == ["Query"] * 1 + house_calls_after_a_find(house, "1")
-    assert rows_like(house, "TIMER#garbage") == before != []
+    assert run(backend, purge=Worker()).done == 1
+    assert backend.calls.take() == ["Query"] * 1 + house_calls_after_a_find(backend, "1")
+    assert rows_like(backend, "TIMER#garbage") == before != []
 
 
-def house_calls_after_a_find(house: House, target: str) -> list[str]:
+def house_calls_after_a_find(backend: Backend, target: str) -> list[str]:
     """The claim and the removal stand amid one query for each shard; the turn is noted as it begins and as it ends."""
     shard = int(keys.due(PURGE, target).rpartition("#")[2])
     return (
@@ -98,83 +98,83 @@ def house_calls_after_a_find(house: House, target: str) -> list[str]:
     )
 
 
-def test_a_turn_without_work_costs_a_query_for_each_kind_and_shard(house: House) -> None:
-    house.calls.take()
+def test_a_turn_without_work_costs_a_query_for_each_kind_and_shard(backend: Backend) -> None:
+    backend.calls.take()
 
-    run(house, purge=Worker(), export=Worker())
+    run(backend, purge=Worker(), export=Worker())
 
-    assert house.calls.take() == ["Query"] * 2 * keys.SHARDS
+    assert backend.calls.take() == ["Query"] * 2 * keys.SHARDS
 
 
-def test_unfinished_work_goes_on_where_it_said_and_when_it_said(house: House) -> None:
-    now = int(house.clock())
+def test_unfinished_work_goes_on_where_it_said_and_when_it_said(backend: Backend) -> None:
+    now = int(backend.clock())
     worker = Worker(Later(now + 100, "half"), None)
-    armed(house, EXPORT, "1")
+    armed(backend, EXPORT, "1")
 
-    assert run(house, export=worker).later == 1
+    assert run(backend, export=worker).later == 1
     assert due_at(EXPORT, "1") == now + 100
-    assert run(house, export=worker).is_idle
-    house.clock.ahead_s += 101
-    assert run(house, export=worker).done == 1
+    assert run(backend, export=worker).is_idle
+    backend.clock.ahead_s += 101
+    assert run(backend, export=worker).done == 1
     assert [due.place for due in worker.asked] == ["", "half"]
 
 
-def test_work_that_goes_on_at_once_is_taken_up_in_the_same_turn_or_the_next(house: House) -> None:
-    worker = Worker(Later(int(house.clock()), "half"), None)
-    armed(house, EXPORT, "1")
+def test_work_that_goes_on_at_once_is_taken_up_in_the_same_turn_or_the_next(backend: Backend) -> None:
+    worker = Worker(Later(int(backend.clock()), "half"), None)
+    armed(backend, EXPORT, "1")
 
-    turns = [run(house, export=worker), run(house, export=worker)]
+    turns = [run(backend, export=worker), run(backend, export=worker)]
 
     assert sum(turn.done for turn in turns) == 1
     assert [due.place for due in worker.asked] == ["", "half"]
 
 
 def test_a_failure_is_logged_waits_longer_each_time_and_holds_nobody_up(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[tuple[str, dict[str, object]]] = []
     monkeypatch.setattr(timers.logger, "exception", lambda line, **fields: lines.append((line, fields)))
     broken, worker = Worker(ValueError("no")), Worker()
-    armed(house, PURGE, "1")
-    armed(house, EXPORT, "2")
+    armed(backend, PURGE, "1")
+    armed(backend, EXPORT, "2")
 
-    turn = run(house, purge=broken, export=worker)
+    turn = run(backend, purge=broken, export=worker)
 
     assert (turn.failed, turn.done) == (1, 1)
     assert lines == [("timer failed", {"kind": PURGE, "target": "1", "tries": 1})]
     first = row_of(PURGE, "1")
-    assert (first.tries, first.due_at - int(house.clock())) in ((1, 15), (1, 14))
-    house.clock.ahead_s += 16
-    run(house, purge=broken)
+    assert (first.tries, first.due_at - int(backend.clock())) in ((1, 15), (1, 14))
+    backend.clock.ahead_s += 16
+    run(backend, purge=broken)
     second = row_of(PURGE, "1")
-    assert (second.tries, second.due_at - int(house.clock())) in ((2, 30), (2, 29))
+    assert (second.tries, second.due_at - int(backend.clock())) in ((2, 30), (2, 29))
     assert [due.tries for due in broken.asked] == [0, 1]
 
 
-def test_work_that_gets_on_is_no_longer_counted_as_failing(house: House) -> None:
-    worker = Worker(ValueError("no"), Later(int(house.clock()), "half"))
-    armed(house, PURGE, "1")
-    run(house, purge=worker)
-    house.clock.ahead_s += 16
+def test_work_that_gets_on_is_no_longer_counted_as_failing(backend: Backend) -> None:
+    worker = Worker(ValueError("no"), Later(int(backend.clock()), "half"))
+    armed(backend, PURGE, "1")
+    run(backend, purge=worker)
+    backend.clock.ahead_s += 16
 
-    run(house, purge=worker)
+    run(backend, purge=worker)
 
     assert (row_of(PURGE, "1").tries, row_of(PURGE, "1").place) == (0, "half")
 
 
-def test_a_timer_armed_anew_while_its_work_is_done_stays(house: House) -> None:
+def test_a_timer_armed_anew_while_its_work_is_done_stays(backend: Backend) -> None:
     def work(due: Due, has_time: HasTime) -> None:
         # Of the same second even.
         timer(due.kind, due.target, due.due_at).save()
 
-    at = armed(house, GARBAGE, "1")
+    at = armed(backend, GARBAGE, "1")
 
-    assert run(house, garbage=work).done == 0
+    assert run(backend, garbage=work).done == 0
     row = row_of(GARBAGE, "1")
     assert (row.due_at, row.place, row.tries) == (at, "", 0)
 
 
-def test_a_timer_armed_anew_is_not_moved_by_the_work_it_overtook(house: House) -> None:
+def test_a_timer_armed_anew_is_not_moved_by_the_work_it_overtook(backend: Backend) -> None:
     for answer in (Later(1, "old"), ValueError("no")):
 
         def work(due: Due, has_time: HasTime, answer: Later | Exception = answer) -> Later | None:
@@ -183,80 +183,80 @@ def test_a_timer_armed_anew_is_not_moved_by_the_work_it_overtook(house: House) -
                 raise answer
             return answer
 
-        at = armed(house, GARBAGE, "1")
-        run(house, garbage=work)
+        at = armed(backend, GARBAGE, "1")
+        run(backend, garbage=work)
 
         assert (row_of(GARBAGE, "1").due_at, row_of(GARBAGE, "1").place) == (at, "")
 
 
-def test_another_runner_does_not_take_what_is_being_done(house: House) -> None:
+def test_another_runner_does_not_take_what_is_being_done(backend: Backend) -> None:
     worker = Worker()
 
     def work(due: Due, has_time: HasTime) -> None:
-        assert run(house, purge=worker).is_idle
+        assert run(backend, purge=worker).is_idle
 
-    armed(house, PURGE, "1")
+    armed(backend, PURGE, "1")
 
-    assert run(house, purge=work).done == 1
+    assert run(backend, purge=work).done == 1
     assert worker.asked == []
 
 
-def test_of_two_runners_that_have_read_the_same_timer_one_does_its_work(house: House) -> None:
+def test_of_two_runners_that_have_read_the_same_timer_one_does_its_work(backend: Backend) -> None:
     worker = Worker()
-    armed(house, PURGE, "1")
+    armed(backend, PURGE, "1")
 
     class Slow(TimerStore):
         """Between its read and its claim another turn runs."""
 
         def move(self, row: TimerRow, due_at: int, place: str, tries: int) -> bool:
-            assert run(house, purge=worker).done == 1
+            assert run(backend, purge=worker).done == 1
             return super().move(row, due_at, place, tries)
 
-    turn = Timers(Slow(), {PURGE: worker}, house.clock).run(lambda: LONG)
+    turn = Timers(Slow(), {PURGE: worker}, backend.clock).run(lambda: LONG)
 
     assert (turn.done, turn.lost, len(worker.asked)) == (0, 1, 1)
 
 
-def test_a_turn_that_dies_anywhere_leaves_its_work_due_once_its_time_is_over(house: House) -> None:
+def test_a_turn_that_dies_anywhere_leaves_its_work_due_once_its_time_is_over(backend: Backend) -> None:
     done: set[str] = set()
     number = 0
     while True:
         number += 1
         target = f"crash-{number}"
-        armed(house, PURGE, target)
+        armed(backend, PURGE, target)
 
         def work(due: Due, has_time: HasTime) -> None:
             done.add(due.target)
 
         try:
-            with crash_before(house, number):
-                run(house, purge=work)
+            with crash_before(backend, number):
+                run(backend, purge=work)
             break
         except Crash:
-            house.clock.ahead_s += LONG + 2
-            run(house, purge=work)
+            backend.clock.ahead_s += LONG + 2
+            run(backend, purge=work)
             assert target in done
-            assert rows_like(house, "TIMER#") == []
+            assert rows_like(backend, "TIMER#") == []
     assert number > keys.SHARDS + 2
 
 
-def test_a_worker_that_kills_its_function_keeps_no_other_from_its_turn(house: House) -> None:
+def test_a_worker_that_kills_its_function_keeps_no_other_from_its_turn(backend: Backend) -> None:
     def deadly(due: Due, has_time: HasTime) -> None:
         raise Crash
 
     worker = Worker()
-    armed(house, PURGE, "deadly", ago_s=100)
-    put_all(timer(EXPORT, str(number), int(house.clock()) - 1) for number in range(20))
+    armed(backend, PURGE, "deadly", ago_s=100)
+    put_all(timer(EXPORT, str(number), int(backend.clock()) - 1) for number in range(20))
 
     for _ in range(2):
         try:
-            run(house, purge=deadly, export=worker)
+            run(backend, purge=deadly, export=worker)
         except Crash:
             continue
     assert len(worker.asked) == 20
 
 
-def test_a_turn_ends_by_itself_when_its_time_is_nearly_up(house: House) -> None:
+def test_a_turn_ends_by_itself_when_its_time_is_nearly_up(backend: Backend) -> None:
     left = [LONG]
 
     def work(due: Due, has_time: HasTime) -> None:
@@ -265,26 +265,26 @@ def test_a_turn_ends_by_itself_when_its_time_is_nearly_up(house: House) -> None:
         assert not has_time()
 
     for number in range(5):
-        armed(house, PURGE, str(number))
+        armed(backend, PURGE, str(number))
 
-    turn = run(house, lambda: left[0], purge=work)
+    turn = run(backend, lambda: left[0], purge=work)
 
     assert (turn.done, turn.is_all) == (1, False)
-    assert len(rows_like(house, "TIMER#")) == 4
+    assert len(rows_like(backend, "TIMER#")) == 4
 
 
-def test_a_shard_with_many_timers_comes_round_again_after_the_others(house: House) -> None:
+def test_a_shard_with_many_timers_comes_round_again_after_the_others(backend: Backend) -> None:
     worker = Worker()
     many = [str(number) for number in range(400)]
-    put_all(timer(PURGE, target, int(house.clock()) - 1) for target in many)
-    armed(house, EXPORT, "1", ago_s=0)
+    put_all(timer(PURGE, target, int(backend.clock()) - 1) for target in many)
+    armed(backend, EXPORT, "1", ago_s=0)
     order: list[str] = []
 
     def note(due: Due, has_time: HasTime) -> Later | None:
         order.append(due.kind)
         return worker(due, has_time)
 
-    turn = run(house, purge=note, export=note)
+    turn = run(backend, purge=note, export=note)
 
     assert (turn.done, turn.is_all) == (401, True)
     assert sorted(due.target for due in worker.asked if due.kind == PURGE) == sorted(many)

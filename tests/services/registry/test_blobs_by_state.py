@@ -11,7 +11,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow
 from chalicelib.storage.table import get
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_manifest, a_repository, at_the_edge, someone
 from tests.support.rows import (
     ABSENT,
@@ -35,95 +35,97 @@ COMBINATIONS = list(product(STATES, STATES))
 every_combination = pytest.mark.parametrize(("link", "blob"), COMBINATIONS, ids=lambda state: state)
 
 
-def a_scene(house: House, link: str, blob: str, repository: str = "admin/app") -> str:
+def a_scene(backend: Backend, link: str, blob: str, repository: str = "admin/app") -> str:
     """A blob whose link and bytes are in these states; gives the key of the bytes."""
-    a_blob(house, CONTENT, repository)
-    key = set_blob_state(house, DIGEST, blob)
-    set_link_state(repository_of(house, repository), DIGEST, link)
+    a_blob(backend, CONTENT, repository)
+    key = set_blob_state(backend, DIGEST, blob)
+    set_link_state(repository_of(backend, repository), DIGEST, link)
     return key
 
 
-def link_of(house: House) -> BlobLinkRow:
-    row = get(BlobLinkRow, keys.blob_link(repository_of(house).id, DIGEST))
+def link_of(backend: Backend) -> BlobLinkRow:
+    row = get(BlobLinkRow, keys.blob_link(repository_of(backend).id, DIGEST))
     assert row is not None
     return row
 
 
-def is_shown(house: House, *, promise: bool = False) -> bool:
+def is_shown(backend: Backend, *, promise: bool = False) -> bool:
     try:
-        house.services.blobs.find(someone(house, "admin", "admin/app"), NAME, DIGEST, promise=promise)
+        backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST, promise=promise)
     except BlobUnknown:
         return False
     return True
 
 
 @every_combination
-def test_a_blob_is_shown_when_link_and_bytes_live(house: House, link: str, blob: str) -> None:
-    a_scene(house, link, blob)
+def test_a_blob_is_shown_when_link_and_bytes_live(backend: Backend, link: str, blob: str) -> None:
+    a_scene(backend, link, blob)
 
-    assert is_shown(house) == (link in LIVING and blob in LIVING)
+    assert is_shown(backend) == (link in LIVING and blob in LIVING)
 
 
 @every_combination
-def test_a_head_of_somebody_who_may_push_makes_the_condemned_live(house: House, link: str, blob: str) -> None:
-    a_scene(house, link, blob)
+def test_a_head_of_somebody_who_may_push_makes_the_condemned_live(backend: Backend, link: str, blob: str) -> None:
+    a_scene(backend, link, blob)
 
-    if is_shown(house, promise=True):
-        assert link_of(house).state == LIVE
+    if is_shown(backend, promise=True):
+        assert link_of(backend).state == LIVE
     if link == CONDEMNED and blob in LIVING:
-        invariants.check(house)
+        invariants.check(backend)
         assert get(BlobRow, keys.blob(DIGEST)).state == LIVE
 
 
 @every_combination
-def test_a_push_leaves_a_live_blob_whatever_was_there(house: House, link: str, blob: str) -> None:
-    key_before = a_scene(house, link, blob)
+def test_a_push_leaves_a_live_blob_whatever_was_there(backend: Backend, link: str, blob: str) -> None:
+    key_before = a_scene(backend, link, blob)
 
-    a_blob(house, CONTENT)
+    a_blob(backend, CONTENT)
 
     stored = get(BlobRow, keys.blob(DIGEST))
-    assert (link_of(house).state, stored.state) == (LIVE, LIVE)
+    assert (link_of(backend).state, stored.state) == (LIVE, LIVE)
     assert (stored.s3_key == key_before) == (blob in LIVING), "a dying key is never used again"
-    assert set(linked_bytes(house, repository_of(house))) == {len(CONTENT)}
-    invariants.check(house)
+    assert set(linked_bytes(backend, repository_of(backend))) == {len(CONTENT)}
+    invariants.check(backend)
 
 
 @every_combination
-def test_a_mount_takes_only_what_its_source_shows(house: House, link: str, blob: str) -> None:
-    a_scene(house, link, blob, "admin/base")
-    target = a_repository(house)
-    before = rows_like(house)
+def test_a_mount_takes_only_what_its_source_shows(backend: Backend, link: str, blob: str) -> None:
+    a_scene(backend, link, blob, "admin/base")
+    target = a_repository(backend)
+    before = rows_like(backend)
 
-    mounted = house.services.blobs.mount(someone(house, "admin", "admin/app", "admin/base"), target, DIGEST, BASE)
+    mounted = backend.services.registry.blobs.mount(
+        someone(backend, "admin", "admin/app", "admin/base"), target, DIGEST, BASE
+    )
 
     assert mounted == (link in LIVING and blob in LIVING)
     if mounted:
         assert get(BlobRow, keys.blob(DIGEST)).state == LIVE
-        assert is_shown(house)
+        assert is_shown(backend)
     else:
-        assert rows_like(house) == before
+        assert rows_like(backend) == before
 
 
 @pytest.mark.parametrize("link", STATES)
-def test_a_mount_onto_whatever_is_there_leaves_a_live_link_counted_once(house: House, link: str) -> None:
-    a_scene(house, link, LIVE)
-    a_blob(house, CONTENT, "admin/base")
+def test_a_mount_onto_whatever_is_there_leaves_a_live_link_counted_once(backend: Backend, link: str) -> None:
+    a_scene(backend, link, LIVE)
+    a_blob(backend, CONTENT, "admin/base")
 
-    actor = someone(house, "admin", "admin/app", "admin/base")
-    assert house.services.blobs.mount(actor, repository_of(house), DIGEST, BASE)
+    actor = someone(backend, "admin", "admin/app", "admin/base")
+    assert backend.services.registry.blobs.mount(actor, repository_of(backend), DIGEST, BASE)
 
-    assert link_of(house).state == LIVE
-    assert linked_bytes(house, repository_of(house)) == (len(CONTENT), len(CONTENT), 2 * len(CONTENT))
-    invariants.check(house)
+    assert link_of(backend).state == LIVE
+    assert linked_bytes(backend, repository_of(backend)) == (len(CONTENT), len(CONTENT), 2 * len(CONTENT))
+    invariants.check(backend)
 
 
 @every_combination
-def test_a_manifest_may_name_a_blob_exactly_when_it_is_shown(house: House, link: str, blob: str) -> None:
-    a_scene(house, link, blob)
-    shown = is_shown(house)
+def test_a_manifest_may_name_a_blob_exactly_when_it_is_shown(backend: Backend, link: str, blob: str) -> None:
+    a_scene(backend, link, blob)
+    shown = is_shown(backend)
 
     try:
-        a_bare_push(house, a_manifest([DIGEST]), "v1")
+        a_bare_push(backend, a_manifest([DIGEST]), "v1")
     except ManifestBlobUnknown:
         accepted = False
     else:
@@ -131,33 +133,37 @@ def test_a_manifest_may_name_a_blob_exactly_when_it_is_shown(house: House, link:
 
     assert accepted == shown
     if accepted:
-        assert (link_of(house).state, is_shown(house)) == (LIVE, True)
+        assert (link_of(backend).state, is_shown(backend)) == (LIVE, True)
 
 
-def test_a_manifest_that_names_a_condemned_blob_renews_its_lease(house: House) -> None:
-    a_scene(house, CONDEMNED, LIVE)
-    house.clock.ahead_s = house.settings.lease_s * 2
+def test_a_manifest_that_names_a_condemned_blob_renews_its_lease(backend: Backend) -> None:
+    a_scene(backend, CONDEMNED, LIVE)
+    backend.clock.ahead_s = backend.settings.lease_s * 2
 
-    a_bare_push(house, a_manifest([DIGEST]), "v1")
+    a_bare_push(backend, a_manifest([DIGEST]), "v1")
 
-    assert link_of(house).leased_until > house.clock() + house.settings.lease_s - 5
-    invariants.check(house)
+    assert link_of(backend).leased_until > backend.clock() + backend.settings.lease_s - 5
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("blob", [DELETING, ABSENT])
-def test_an_edge_blob_takes_the_place_of_one_that_dies(house: House, blob: str) -> None:
-    a_blob(house, CONTENT)
-    set_link_state(repository_of(house), DIGEST, ABSENT)
-    dying = set_blob_state(house, DIGEST, blob)
-    key = at_the_edge(house, CONTENT)
+def test_an_edge_blob_takes_the_place_of_one_that_dies(backend: Backend, blob: str) -> None:
+    a_blob(backend, CONTENT)
+    set_link_state(repository_of(backend), DIGEST, ABSENT)
+    dying = set_blob_state(backend, DIGEST, blob)
+    key = at_the_edge(backend, CONTENT)
 
-    assert house.services.blobs.find(someone(house, "admin", "admin/app"), NAME, DIGEST).s3_key == key != dying
-    invariants.check(house)
+    assert (
+        backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST).s3_key
+        == key
+        != dying
+    )
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("link", [DELETING, ABSENT])
-def test_a_blob_that_is_not_there_cannot_be_deleted(house: House, link: str) -> None:
-    a_scene(house, link, LIVE)
+def test_a_blob_that_is_not_there_cannot_be_deleted(backend: Backend, link: str) -> None:
+    a_scene(backend, link, LIVE)
 
     with pytest.raises(BlobUnknown):
-        house.services.blobs.delete(someone(house, "admin", "admin/app"), NAME, DIGEST)
+        backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)

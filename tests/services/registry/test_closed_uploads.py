@@ -19,7 +19,7 @@ from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow
 from chalicelib.storage.registry.uploads import PartRow
 from chalicelib.storage.table import get
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_repository, someone
 from tests.support.rows import (
     DELETING,
@@ -36,34 +36,36 @@ from tests.support.uploading import APP, Client, leftovers, pulled, upload
 NAME = RepositoryName.parse(APP)
 
 
-def test_an_upload_may_be_closed_with_all_its_bytes_with_the_last_or_with_none(house: House) -> None:
+def test_an_upload_may_be_closed_with_all_its_bytes_with_the_last_or_with_none(backend: Backend) -> None:
     for chunks, last in (([], b"all"), ([b"first "], b"last"), ([b"first", b" last bytes"], b""), ([], b"")):
-        upload(house, chunks, last)
+        upload(backend, chunks, last)
 
-        assert pulled(house, Digest.of(b"".join(chunks) + last)) == b"".join(chunks) + last
-    invariants.check(house)
-    assert leftovers(house) == set()
+        assert pulled(backend, Digest.of(b"".join(chunks) + last)) == b"".join(chunks) + last
+    invariants.check(backend)
+    assert leftovers(backend) == set()
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART + 100])
 @pytest.mark.parametrize("begun", ["sha256", "sha512"])
 @pytest.mark.parametrize("closed", ["sha256", "sha512"])
-def test_an_upload_begun_in_one_algorithm_closes_in_either(house: House, begun: str, closed: str, size: int) -> None:
+def test_an_upload_begun_in_one_algorithm_closes_in_either(
+    backend: Backend, begun: str, closed: str, size: int
+) -> None:
     content = os.urandom(size)
-    client = Client(house, algorithm=begun)
+    client = Client(backend, algorithm=begun)
     client.append(content)
 
     client.close(Digest.of(content + b"end", closed), b"end")
 
-    assert pulled(house, Digest.of(content + b"end", closed)) == content + b"end"
-    assert leftovers(house) == set()
-    invariants.check(house)
+    assert pulled(backend, Digest.of(content + b"end", closed)) == content + b"end"
+    assert leftovers(backend) == set()
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("chunks", [[], [b"chunk"], [b"x" * SMALLEST_PART]], ids=["whole", "tail", "part"])
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_a_wrong_digest_leaves_the_upload_open(house: House, chunks: list[bytes], algorithm: str) -> None:
-    client = Client(house)
+def test_a_wrong_digest_leaves_the_upload_open(backend: Backend, chunks: list[bytes], algorithm: str) -> None:
+    client = Client(backend)
     for chunk in chunks:
         client.append(chunk)
     content = b"".join(chunks)
@@ -73,36 +75,38 @@ def test_a_wrong_digest_leaves_the_upload_open(house: House, chunks: list[bytes]
 
     assert client.status() == len(content)
     client.close(Digest.of(content + b"end", algorithm), b"end")
-    assert pulled(house, Digest.of(content + b"end", algorithm)) == content + b"end"
-    invariants.check(house)
+    assert pulled(backend, Digest.of(content + b"end", algorithm)) == content + b"end"
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART])
-def test_a_wrong_digest_is_told_again_however_often_it_is_sent(house: House, size: int) -> None:
+def test_a_wrong_digest_is_told_again_however_often_it_is_sent(backend: Backend, size: int) -> None:
     for algorithm in ("sha256", "sha512"):
-        client = Client(house)
+        client = Client(backend)
         client.append(b"x" * size)
         for _ in range(2):
             with pytest.raises((DigestInvalid, BlobUploadUnknown)):
                 client.close(Digest.of(b"something else", algorithm))
-        invariants.check(house)
+        invariants.check(backend)
 
 
 @pytest.mark.parametrize("chunks", [[], [b"chunk"], [b"x" * SMALLEST_PART]], ids=["whole", "tail", "part"])
-def test_an_upload_closed_twice_with_the_same_digest_succeeds_twice(house: House, chunks: list[bytes]) -> None:
-    client = upload(house, chunks, b"end")
-    before = rows_like(house, "BLOB#") + rows_like(house, "N#", "SIZE#")
+def test_an_upload_closed_twice_with_the_same_digest_succeeds_twice(backend: Backend, chunks: list[bytes]) -> None:
+    client = upload(backend, chunks, b"end")
+    before = rows_like(backend, "BLOB#") + rows_like(backend, "N#", "SIZE#")
 
     client.close(Digest.of(b"".join(chunks) + b"end"), b"end")
 
-    assert rows_like(house, "BLOB#") + rows_like(house, "N#", "SIZE#") == before
-    assert leftovers(house) == set()
-    invariants.check(house)
+    assert rows_like(backend, "BLOB#") + rows_like(backend, "N#", "SIZE#") == before
+    assert leftovers(backend) == set()
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("chunks", [[], [b"chunk"]], ids=["whole", "tail"])
-def test_a_closed_upload_is_unknown_to_any_other_digest_and_to_more_bytes(house: House, chunks: list[bytes]) -> None:
-    client = upload(house, chunks, b"end")
+def test_a_closed_upload_is_unknown_to_any_other_digest_and_to_more_bytes(
+    backend: Backend, chunks: list[bytes]
+) -> None:
+    client = upload(backend, chunks, b"end")
 
     with pytest.raises(BlobUploadUnknown):
         client.close(Digest.of(b"other"), b"other")
@@ -112,61 +116,61 @@ def test_a_closed_upload_is_unknown_to_any_other_digest_and_to_more_bytes(house:
         client.status()
     with pytest.raises(BlobUploadUnknown):
         client.cancel()
-    invariants.check(house)
+    invariants.check(backend)
 
 
-def test_an_upload_closed_again_after_its_blob_was_deleted_brings_it_back(house: House) -> None:
-    client = upload(house, [b"chunk"])
+def test_an_upload_closed_again_after_its_blob_was_deleted_brings_it_back(backend: Backend) -> None:
+    client = upload(backend, [b"chunk"])
     digest = Digest.of(b"chunk")
-    house.services.blobs.delete(client.actor, NAME, digest)
+    backend.services.registry.blobs.delete(client.actor, NAME, digest)
 
     client.close(digest)
 
-    assert pulled(house, digest) == b"chunk"
+    assert pulled(backend, digest) == b"chunk"
 
 
-def test_an_upload_closed_again_makes_a_condemned_blob_live(house: House) -> None:
-    client = upload(house, [b"chunk"])
-    row = get(BlobLinkRow, keys.blob_link(repository_of(house).id, Digest.of(b"chunk")))
-    change(row, state="condemned", leased_until=int(house.clock()))
+def test_an_upload_closed_again_makes_a_condemned_blob_live(backend: Backend) -> None:
+    client = upload(backend, [b"chunk"])
+    row = get(BlobLinkRow, keys.blob_link(repository_of(backend).id, Digest.of(b"chunk")))
+    change(row, state="condemned", leased_until=int(backend.clock()))
 
     client.close(Digest.of(b"chunk"))
 
-    row = get(BlobLinkRow, keys.blob_link(repository_of(house).id, Digest.of(b"chunk")))
-    assert (row.state, row.leased_until > house.clock()) == ("live", True)
+    row = get(BlobLinkRow, keys.blob_link(repository_of(backend).id, Digest.of(b"chunk")))
+    assert (row.state, row.leased_until > backend.clock()) == ("live", True)
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART])
-def test_an_upload_closed_again_while_its_bytes_die_links_no_dying_key(house: House, size: int) -> None:
+def test_an_upload_closed_again_while_its_bytes_die_links_no_dying_key(backend: Backend, size: int) -> None:
     content = b"x" * size
-    client = upload(house, [content])
-    set_link_state(repository_of(house), Digest.of(content), "absent")
-    dying = set_blob_state(house, Digest.of(content), DELETING)
+    client = upload(backend, [content])
+    set_link_state(repository_of(backend), Digest.of(content), "absent")
+    dying = set_blob_state(backend, Digest.of(content), DELETING)
 
     try:
         client.close(Digest.of(content))
     except NotFound:
-        assert rows_like(house, "R#", "BLOB#") == []
+        assert rows_like(backend, "R#", "BLOB#") == []
     else:
         assert get(BlobRow, keys.blob(Digest.of(content))).s3_key != dying
-        invariants.check(house)
+        invariants.check(backend)
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART])
-def test_an_upload_closed_again_after_its_bytes_are_gone_is_unknown(house: House, size: int) -> None:
+def test_an_upload_closed_again_after_its_bytes_are_gone_is_unknown(backend: Backend, size: int) -> None:
     content = b"x" * size
-    client = upload(house, [content])
-    set_link_state(repository_of(house), Digest.of(content), "absent")
-    set_blob_state(house, Digest.of(content), "absent")
+    client = upload(backend, [content])
+    set_link_state(repository_of(backend), Digest.of(content), "absent")
+    set_blob_state(backend, Digest.of(content), "absent")
 
     with pytest.raises(BlobUploadUnknown):
         client.close(Digest.of(content))
 
 
 @pytest.mark.parametrize("last", [b"", b"tail"], ids=["parts", "parts and tail"])
-def test_an_upload_of_which_ttl_took_a_part_becomes_no_blob(house: House, last: bytes) -> None:
+def test_an_upload_of_which_ttl_took_a_part_becomes_no_blob(backend: Backend, last: bytes) -> None:
     chunks = [os.urandom(SMALLEST_PART) for _ in range(3)]
-    client, digest = Client(house), Digest.of(b"".join(chunks) + last)
+    client, digest = Client(backend), Digest.of(b"".join(chunks) + last)
     for chunk in chunks:
         client.append(chunk)
     remove(PartRow, keys.part(client.upload_id, 2))
@@ -174,12 +178,12 @@ def test_an_upload_of_which_ttl_took_a_part_becomes_no_blob(house: House, last: 
     with pytest.raises(BlobUploadUnknown):
         client.close(digest, last)
 
-    assert rows_like(house, "BLOB#") == []
-    invariants.check(house)
+    assert rows_like(backend, "BLOB#") == []
+    invariants.check(backend)
 
 
-def test_the_last_chunk_must_fit_too(house: House) -> None:
-    client = Client(house)
+def test_the_last_chunk_must_fit_too(backend: Backend) -> None:
+    client = Client(backend)
     client.append(b"0123456789")
 
     with pytest.raises(OutOfOrder):
@@ -188,44 +192,46 @@ def test_the_last_chunk_must_fit_too(house: House) -> None:
         client.close(Digest.of(b"0123456789end"), b"end", Chunk(10, 20))
 
     client.close(Digest.of(b"0123456789end"), b"end", Chunk(10, 12))
-    assert pulled(house, Digest.of(b"0123456789end")) == b"0123456789end"
+    assert pulled(backend, Digest.of(b"0123456789end")) == b"0123456789end"
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART + 1])
-def test_an_upload_of_a_blob_that_is_there_keeps_the_old_bytes_and_drops_the_new(house: House, size: int) -> None:
+def test_an_upload_of_a_blob_that_is_there_keeps_the_old_bytes_and_drops_the_new(backend: Backend, size: int) -> None:
     content = os.urandom(size)
-    a_blob(house, content, "admin/base")
+    a_blob(backend, content, "admin/base")
     kept = get(BlobRow, keys.blob(Digest.of(content))).s3_key
 
-    upload(house, [content])
+    upload(backend, [content])
 
     assert get(BlobRow, keys.blob(Digest.of(content))).s3_key == kept
-    assert leftovers(house) == set()
-    assert linked_bytes(house, repository_of(house)) == (size, size, 2 * size)
-    invariants.check(house)
+    assert leftovers(backend) == set()
+    assert linked_bytes(backend, repository_of(backend)) == (size, size, 2 * size)
+    invariants.check(backend)
 
 
-def test_a_whole_body_of_known_bytes_sent_twice_after_an_empty_chunk_keeps_its_size(house: House) -> None:
-    a_blob(house, b"whole", "admin/base")
-    client = Client(house)
+def test_a_whole_body_of_known_bytes_sent_twice_after_an_empty_chunk_keeps_its_size(backend: Backend) -> None:
+    a_blob(backend, b"whole", "admin/base")
+    client = Client(backend)
     client.append(b"")
 
     for _ in range(2):
         client.close(Digest.of(b"whole"), b"whole")
 
-    assert linked_bytes(house, repository_of(house)) == (5, 5, 10)
-    invariants.check(house)
+    assert linked_bytes(backend, repository_of(backend)) == (5, 5, 10)
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART])
-def test_an_upload_of_known_bytes_closed_twice_by_its_other_algorithm_succeeds_twice(house: House, size: int) -> None:
+def test_an_upload_of_known_bytes_closed_twice_by_its_other_algorithm_succeeds_twice(
+    backend: Backend, size: int
+) -> None:
     content = os.urandom(size)
     digest = Digest.of(content, "sha512")
-    a_repository(house, "admin/base")
-    actor = someone(house, "admin", "admin/base")
-    house.services.uploads.push(actor, RepositoryName.parse("admin/base"), digest, content)
+    a_repository(backend, "admin/base")
+    actor = someone(backend, "admin", "admin/base")
+    backend.services.registry.uploads.push(actor, RepositoryName.parse("admin/base"), digest, content)
 
-    client = upload(house, [content], algorithm="sha512")
+    client = upload(backend, [content], algorithm="sha512")
     client.close(digest)
 
-    assert pulled(house, digest) == content
+    assert pulled(backend, digest) == content

@@ -18,7 +18,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.table import get
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import (
     a_blob,
     a_config,
@@ -36,147 +36,150 @@ NAME = RepositoryName.parse("admin/app")
 WEEKS_S = 14 * 86400
 
 
-def delete(house: House, who: str = "admin", name: RepositoryName = NAME) -> None:
-    house.services.repositories.delete(house.signed_in(who), name)
+def delete(backend: Backend, who: str = "admin", name: RepositoryName = NAME) -> None:
+    backend.services.registry.repositories.delete(backend.signed_in(who), name)
 
 
-def test_the_name_moves_away_and_the_id_leads_to_where_it_lies(house: House) -> None:
-    made = a_repository(house)
-    house.services.repositories.describe(house.signed_in("admin"), NAME, "text")
-    delete(house)
+def test_the_name_moves_away_and_the_id_leads_to_where_it_lies(backend: Backend) -> None:
+    made = a_repository(backend)
+    backend.services.registry.repositories.describe(backend.signed_in("admin"), NAME, "text")
+    delete(backend)
 
-    now = int(house.clock())
-    (gone,), (way_back,) = rows_like(house, "N#", "GONE#"), rows_like(house, f"R#{made.id}", "META")
-    assert rows_like(house, "N#", "REPO#") == []
+    now = int(backend.clock())
+    (gone,), (way_back,) = rows_like(backend, "N#", "GONE#"), rows_like(backend, f"R#{made.id}", "META")
+    assert rows_like(backend, "N#", "REPO#") == []
     assert gone["sk"] == f"GONE#app#{way_back['gone']}"
     assert (gone["repository_id"], gone["description"], gone["state"]) == (made.id, "text", "deleted")
     assert way_back["state"] == "deleted"
     assert gone["deleted_at"] == pytest.approx(now, abs=5)
     assert gone["purge_at"] == gone["deleted_at"] + WEEKS_S == due_at(PURGE_REPOSITORY, made.id)
-    (event,) = events(house, "delete_repo")
+    (event,) = events(backend, "delete_repo")
     assert (event["repository_id"], json.loads(event["metadata"])) == (made.id, {"repository": "admin/app"})
 
 
-def test_with_a_short_window_it_waits_for_tokens_and_leases_to_end(house: House) -> None:
-    made = a_repository(house)
+def test_with_a_short_window_it_waits_for_tokens_and_leases_to_end(backend: Backend) -> None:
+    made = a_repository(backend)
     change(get(NamespaceRow, keys.namespace(made.namespace_id)), window_s=0)
-    delete(house)
+    delete(backend)
 
-    (gone,) = rows_like(house, "N#", "GONE#")
-    assert gone["purge_at"] - gone["deleted_at"] == house.settings.token_s + house.settings.lease_s
-
-
-def test_deleted_again_it_stays_as_it_was(house: House) -> None:
-    a_repository(house)
-    delete(house)
-    before = rows_like(house)
-
-    delete(house)
-    delete(house, name=RepositoryName("admin", "never"))
-
-    assert rows_like(house) == before
+    (gone,) = rows_like(backend, "N#", "GONE#")
+    assert gone["purge_at"] - gone["deleted_at"] == backend.settings.token_s + backend.settings.lease_s
 
 
-def test_a_repository_of_the_same_name_inherits_nothing(house: House) -> None:
-    house.user("bob")
-    manifest = a_push(house, "v1")
-    a_granted(house, "bob", Role.ADMIN)
-    house.services.repositories.change_mode(house.signed_in("admin"), NAME, Mode.READ_ONLY)
-    old = repository_of(house)
-    delete(house)
-    new = house.services.repositories.create(house.signed_in("admin"), NewRepository(NAME))
+def test_deleted_again_it_stays_as_it_was(backend: Backend) -> None:
+    a_repository(backend)
+    delete(backend)
+    before = rows_like(backend)
+
+    delete(backend)
+    delete(backend, name=RepositoryName("admin", "never"))
+
+    assert rows_like(backend) == before
+
+
+def test_a_repository_of_the_same_name_inherits_nothing(backend: Backend) -> None:
+    backend.user("bob")
+    manifest = a_push(backend, "v1")
+    a_granted(backend, "bob", Role.ADMIN)
+    backend.services.registry.repositories.change_mode(backend.signed_in("admin"), NAME, Mode.READ_ONLY)
+    old = repository_of(backend)
+    delete(backend)
+    new = backend.services.registry.repositories.create(backend.signed_in("admin"), NewRepository(NAME))
 
     assert new.id != old.id
-    assert house.services.overviews.get(house.signed_in("admin"), NAME).repository_access.row.mode == "NORMAL"
+    assert (
+        backend.services.catalog.repository_details.get(backend.signed_in("admin"), NAME).repository_access.row.mode
+        == "NORMAL"
+    )
     with pytest.raises(Denied):
-        house.services.overviews.get(house.signed_in("bob"), NAME)
-    reader = someone(house, "admin", "admin/app")
+        backend.services.catalog.repository_details.get(backend.signed_in("bob"), NAME)
+    reader = someone(backend, "admin", "admin/app")
     for reference in ("v1", manifest.digest):
         with pytest.raises(ManifestUnknown):
-            house.services.manifests.pull(reader, NAME, reference)
-    assert rows_like(house, f"R#{old.id}", "TAG#")
-    invariants.check(house)
+            backend.services.registry.manifests.pull(reader, NAME, reference)
+    assert rows_like(backend, f"R#{old.id}", "TAG#")
+    invariants.check(backend)
 
 
-def test_the_same_name_may_be_deleted_many_times(house: House) -> None:
+def test_the_same_name_may_be_deleted_many_times(backend: Backend) -> None:
     ids = set()
     for _ in range(3):
-        ids.add(a_repository(house).id)
-        delete(house)
+        ids.add(a_repository(backend).id)
+        delete(backend)
 
-    assert {row["repository_id"] for row in rows_like(house, "N#", "GONE#")} == ids
+    assert {row["repository_id"] for row in rows_like(backend, "N#", "GONE#")} == ids
 
 
 @pytest.mark.parametrize("role", [Role.READ, Role.WRITE, None])
-def test_only_who_administers_it_deletes_it(house: House, role: Role | None) -> None:
-    a_repository(house)
-    house.user("bob")
+def test_only_who_administers_it_deletes_it(backend: Backend, role: Role | None) -> None:
+    a_repository(backend)
+    backend.user("bob")
     if role:
-        a_granted(house, "bob", role)
-    owner = house.signed_in("admin")
+        a_granted(backend, "bob", role)
+    owner = backend.signed_in("admin")
 
-    for actor in (house.signed_in("bob"), ANONYMOUS, replace(owner, scopes=frozenset({REPO_WRITE}))):
+    for actor in (backend.signed_in("bob"), ANONYMOUS, replace(owner, scopes=frozenset({REPO_WRITE}))):
         for name in (NAME, RepositoryName("admin", "never")):
             with pytest.raises(Denied):
-                house.services.repositories.delete(actor, name)
-    house.services.repositories.delete(replace(owner, scopes=frozenset({REPO_ADMIN})), NAME)
+                backend.services.registry.repositories.delete(actor, name)
+    backend.services.registry.repositories.delete(replace(owner, scopes=frozenset({REPO_ADMIN})), NAME)
 
 
-def test_what_is_not_there_is_told_apart_by_nobody_outside(house: House) -> None:
-    an_organization(house)
-    house.user("bob")
+def test_what_is_not_there_is_told_apart_by_nobody_outside(backend: Backend) -> None:
+    an_organization(backend)
+    backend.user("bob")
 
-    delete(house, name=RepositoryName("acme", "never"))
+    delete(backend, name=RepositoryName("acme", "never"))
     with pytest.raises(Denied):
-        delete(house, "bob", RepositoryName("acme", "never"))
+        delete(backend, "bob", RepositoryName("acme", "never"))
 
 
-def recreate(house: House) -> Repository:
-    delete(house)
-    return house.services.repositories.create(house.signed_in("admin"), NewRepository(NAME))
+def recreate(backend: Backend) -> Repository:
+    delete(backend)
+    return backend.services.registry.repositories.create(backend.signed_in("admin"), NewRepository(NAME))
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_a_push_during_the_delete_never_lands_in_the_new_repository(house: House, again: bool) -> None:
-    a_repository(house)
-    old, pusher = repository_of(house), someone(house, "admin", "admin/app")
-    manifest = a_manifest([a_blob(house)], a_blob(house, a_config()))
+def test_a_push_during_the_delete_never_lands_in_the_new_repository(backend: Backend, again: bool) -> None:
+    a_repository(backend)
+    old, pusher = repository_of(backend), someone(backend, "admin", "admin/app")
+    manifest = a_manifest([a_blob(backend)], a_blob(backend, a_config()))
 
-    with just_before_commit(house, lambda: recreate(house) if again else delete(house)):
-        house.services.manifests.push(pusher, NAME, manifest, ["v1"])
+    with just_before_commit(backend, lambda: recreate(backend) if again else delete(backend)):
+        backend.services.registry.manifests.push(pusher, NAME, manifest, ["v1"])
 
-    (tag,) = rows_like(house, "R#", "TAG#")
+    (tag,) = rows_like(backend, "R#", "TAG#")
     assert tag["pk"] == f"R#{old.id}"
     with pytest.raises(NameUnknown):
-        house.services.manifests.push(pusher, NAME, manifest, ["v2"])
+        backend.services.registry.manifests.push(pusher, NAME, manifest, ["v2"])
     with pytest.raises(NameUnknown):
-        a_late_blob(house, pusher)
-    invariants.check(house)
+        a_late_blob(backend, pusher)
+    invariants.check(backend)
 
 
-def a_late_blob(house: House, pusher: Actor) -> None:
-    house.services.uploads.push(pusher, NAME, Digest.of(b"late"), b"late")
+def a_late_blob(backend: Backend, pusher: Actor) -> None:
+    backend.services.registry.uploads.push(pusher, NAME, Digest.of(b"late"), b"late")
 
 
-def test_a_delete_that_lost_the_race_deletes_what_is_there_then(house: House) -> None:
-    a_repository(house)
+def test_a_delete_that_lost_the_race_deletes_what_is_there_then(backend: Backend) -> None:
+    a_repository(backend)
 
     with just_before_commit(
-        house, lambda: house.services.repositories.describe(house.signed_in("admin"), NAME, "changed")
+        backend, lambda: backend.services.registry.repositories.describe(backend.signed_in("admin"), NAME, "changed")
     ):
-        delete(house)
+        delete(backend)
 
-    (gone,) = rows_like(house, "N#", "GONE#")
+    (gone,) = rows_like(backend, "N#", "GONE#")
     assert gone["description"] == "changed"
 
 
 @pytest.mark.parametrize("what", ["create", "describe", "delete"])
-def test_a_crash_before_any_call_leaves_all_or_nothing(house: House, what: str) -> None:
-    owner = house.signed_in("admin")
+def test_a_crash_before_any_call_leaves_all_or_nothing(backend: Backend, what: str) -> None:
+    owner = backend.signed_in("admin")
 
     def prepare(number: int) -> Callable[[], object]:
         name = RepositoryName("admin", f"r{number}")
-        repositories = house.services.repositories
+        repositories = backend.services.registry.repositories
         if what == "create":
             return lambda: repositories.create(owner, NewRepository(name))
         repositories.create(owner, NewRepository(name))
@@ -184,7 +187,7 @@ def test_a_crash_before_any_call_leaves_all_or_nothing(house: House, what: str) 
             return lambda: repositories.describe(owner, name, "text")
         return lambda: repositories.delete(owner, name)
 
-    states = crash_everywhere(house, prepare)
+    states = crash_everywhere(backend, prepare)
 
     kind = {"create": "create_repo", "describe": "set_repo_description", "delete": "delete_repo"}[what]
-    assert len(events(house, kind)) == states + 1
+    assert len(events(backend, kind)) == states + 1

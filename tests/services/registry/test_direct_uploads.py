@@ -13,7 +13,7 @@ from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.registry.blobs import BlobRow, FenceRow
 from chalicelib.storage.table import get
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_repository, at_the_edge, someone
 from tests.support.crashes import before_calls, crash_everywhere
 
@@ -23,46 +23,46 @@ DIGEST = Digest.of(CONTENT)
 
 
 @pytest.fixture
-def staging(new_house: Callable[..., House]) -> House:
-    """A house whose edge cannot have S3 prove what it writes."""
-    return new_house(edge="staging")
+def staging(new_backend: Callable[..., Backend]) -> Backend:
+    """A backend whose edge cannot have S3 prove what it writes."""
+    return new_backend(edge="staging")
 
 
-def staged(house: House, content: bytes, digest: Digest = DIGEST) -> str:
+def staged(backend: Backend, content: bytes, digest: Digest = DIGEST) -> str:
     """Bytes as such an edge writes them, whatever they are; gives their key."""
-    key = bucket_keys.staging_prefix(a_repository(house).id, digest) + ulid()
-    house.services.objects.client.put_object(Bucket=house.settings.bucket, Key=key, Body=content)
+    key = bucket_keys.staging_prefix(a_repository(backend).id, digest) + ulid()
+    backend.services.stores.objects.client.put_object(Bucket=backend.settings.bucket, Key=key, Body=content)
     return key
 
 
-def found(house: House) -> str | None:
+def found(backend: Backend) -> str | None:
     """The key of the blob as a pusher's HEAD finds it."""
-    actor = someone(house, "admin", "admin/app")
+    actor = someone(backend, "admin", "admin/app")
     try:
-        return house.services.blobs.find(actor, NAME, DIGEST).s3_key
+        return backend.services.registry.blobs.find(actor, NAME, DIGEST).s3_key
     except BlobUnknown:
         return None
 
 
-def test_staged_bytes_are_copied_where_blobs_are_found_and_leave_staging(staging: House) -> None:
+def test_staged_bytes_are_copied_where_blobs_are_found_and_leave_staging(staging: Backend) -> None:
     key = staged(staging, CONTENT)
 
     assert found(staging) == bucket_keys.out_of_staging(key)
-    assert staging.services.objects.get(bucket_keys.out_of_staging(key)) == CONTENT
-    assert not staging.services.objects.exists(key)
+    assert staging.services.stores.objects.get(bucket_keys.out_of_staging(key)) == CONTENT
+    assert not staging.services.stores.objects.exists(key)
     invariants.check(staging)
 
 
-def test_staged_bytes_of_another_digest_never_become_a_blob(staging: House) -> None:
+def test_staged_bytes_of_another_digest_never_become_a_blob(staging: Backend) -> None:
     key = staged(staging, b"something else")
 
     assert found(staging) is None
-    assert not staging.services.objects.exists(key)
-    assert not staging.services.objects.exists(bucket_keys.out_of_staging(key))
+    assert not staging.services.stores.objects.exists(key)
+    assert not staging.services.stores.objects.exists(bucket_keys.out_of_staging(key))
     assert get(FenceRow, keys.fence(bucket_keys.out_of_staging(key))) is not None
 
 
-def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: House) -> None:
+def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: Backend) -> None:
     staged(staging, b"something else")
     assert found(staging) is None
 
@@ -71,17 +71,17 @@ def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: Hous
     assert found(staging) == bucket_keys.out_of_staging(key)
 
 
-def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: House) -> None:
+def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: Backend) -> None:
     key = staged(staging, CONTENT)
     kept = found(staging)
 
-    staging.services.objects.client.put_object(Bucket=staging.settings.bucket, Key=key, Body=b"replaced")
+    staging.services.stores.objects.client.put_object(Bucket=staging.settings.bucket, Key=key, Body=b"replaced")
 
     assert found(staging) == kept
-    assert staging.services.objects.get(kept or "") == CONTENT
+    assert staging.services.stores.objects.get(kept or "") == CONTENT
 
 
-def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: House) -> None:
+def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: Backend) -> None:
     key = at_the_edge(staging, CONTENT)
     staging.calls.take()
 
@@ -89,7 +89,7 @@ def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: House) -> Non
     assert "GetObject" not in staging.calls.take()
 
 
-def test_a_crash_anywhere_between_staging_and_the_link_is_made_good_by_the_next_ask(staging: House) -> None:
+def test_a_crash_anywhere_between_staging_and_the_link_is_made_good_by_the_next_ask(staging: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         content = f"layer {number}".encode()
         digest = Digest.of(content)
@@ -97,68 +97,68 @@ def test_a_crash_anywhere_between_staging_and_the_link_is_made_good_by_the_next_
         staged(staging, content, digest)
 
         def operation() -> None:
-            assert staging.services.blobs.adopt(repository, digest)
+            assert staging.services.registry.blobs.adopt(repository, digest)
 
         return operation
 
     assert crash_everywhere(staging, prepare) >= 3
 
 
-def test_a_key_that_no_blob_has_is_fenced_and_removed(house: House) -> None:
-    key = at_the_edge(house, CONTENT)
+def test_a_key_that_no_blob_has_is_fenced_and_removed(backend: Backend) -> None:
+    key = at_the_edge(backend, CONTENT)
 
-    assert house.services.arrivals.remove_unnamed({key: DIGEST}) == [key]
-    assert not house.services.objects.exists(key)
+    assert backend.services.registry.direct_uploads.remove_unnamed({key: DIGEST}) == [key]
+    assert not backend.services.stores.objects.exists(key)
     fence = get(FenceRow, keys.fence(key))
     assert fence is not None
-    assert fence.expires_at == pytest.approx(house.clock() + 2 * house.settings.settled_s, abs=5)
+    assert fence.expires_at == pytest.approx(backend.clock() + 2 * backend.settings.settled_s, abs=5)
 
 
-def test_a_blob_keeps_its_key_and_a_copy_of_it_goes(house: House) -> None:
-    kept = at_the_edge(house, CONTENT)
-    assert found(house) == kept
-    copy = at_the_edge(house, CONTENT)
+def test_a_blob_keeps_its_key_and_a_copy_of_it_goes(backend: Backend) -> None:
+    kept = at_the_edge(backend, CONTENT)
+    assert found(backend) == kept
+    copy = at_the_edge(backend, CONTENT)
 
-    assert house.services.arrivals.remove_unnamed({kept: DIGEST, copy: DIGEST}) == [copy]
-    assert house.services.objects.get(kept) == CONTENT
+    assert backend.services.registry.direct_uploads.remove_unnamed({kept: DIGEST, copy: DIGEST}) == [copy]
+    assert backend.services.stores.objects.get(kept) == CONTENT
     assert get(FenceRow, keys.fence(kept)) is None
-    invariants.check(house)
+    invariants.check(backend)
 
 
-def test_a_blob_being_collected_keeps_its_key_for_its_collector(house: House) -> None:
-    a_blob(house, CONTENT)
+def test_a_blob_being_collected_keeps_its_key_for_its_collector(backend: Backend) -> None:
+    a_blob(backend, CONTENT)
     row = get(BlobRow, keys.blob(DIGEST))
     row.state = "deleting"
     row.save()
 
-    assert house.services.arrivals.remove_unnamed({row.s3_key: DIGEST}) == []
+    assert backend.services.registry.direct_uploads.remove_unnamed({row.s3_key: DIGEST}) == []
 
 
 @pytest.mark.parametrize("call", range(1, 7))
-def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_bytes(house: House, call: int) -> None:
-    key = at_the_edge(house, CONTENT)
+def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_bytes(backend: Backend, call: int) -> None:
+    key = at_the_edge(backend, CONTENT)
     calls: list[object] = []
 
     def interrupt(*_: object, **__: object) -> None:
         calls.append(None)
         if len(calls) == call:
-            house.services.blobs.adopt(a_repository(house), DIGEST)
+            backend.services.registry.blobs.adopt(a_repository(backend), DIGEST)
 
-    with before_calls(house, interrupt):
-        house.services.arrivals.remove_unnamed({key: DIGEST})
+    with before_calls(backend, interrupt):
+        backend.services.registry.direct_uploads.remove_unnamed({key: DIGEST})
 
-    invariants.check(house)
-    assert (found(house) is None) == (not house.services.objects.exists(key))
+    invariants.check(backend)
+    assert (found(backend) is None) == (not backend.services.stores.objects.exists(key))
 
 
-def test_a_crash_anywhere_in_a_removal_leaves_what_the_next_one_finishes(house: House) -> None:
+def test_a_crash_anywhere_in_a_removal_leaves_what_the_next_one_finishes(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         content = f"unnamed {number} {uuid4()}".encode()
-        key = at_the_edge(house, content)
+        key = at_the_edge(backend, content)
 
         def operation() -> None:
-            house.services.arrivals.remove_unnamed({key: Digest.of(content)})
+            backend.services.registry.direct_uploads.remove_unnamed({key: Digest.of(content)})
 
         return operation
 
-    assert crash_everywhere(house, prepare) == 2
+    assert crash_everywhere(backend, prepare) == 2

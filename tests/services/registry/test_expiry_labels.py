@@ -11,7 +11,7 @@ from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.services.lifecycle.tag_history import TagHistoryQuery, TagLife
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, an_index, someone
 from tests.support.rows import events
 from tests.support.sweeping import sweep
@@ -20,89 +20,91 @@ NAME = RepositoryName.parse("admin/app")
 BUILT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
-def push(house: House, manifest: Manifest, *tags: str) -> str:
-    return house.services.manifests.push(someone(house, "admin", "admin/app"), NAME, manifest, tags)
+def push(backend: Backend, manifest: Manifest, *tags: str) -> str:
+    return backend.services.registry.manifests.push(someone(backend, "admin", "admin/app"), NAME, manifest, tags)
 
 
-def newest(house: House, tag: str = "v1") -> TagLife:
+def newest(backend: Backend, tag: str = "v1") -> TagLife:
     asked = TagHistoryQuery(1, tag=tag)
-    (life,) = house.services.histories.page(house.signed_in("admin"), NAME, asked).lives
+    (life,) = backend.services.lifecycle.tag_history.page(backend.signed_in("admin"), NAME, asked).lives
     return life
 
 
-def built(house: House, label: str) -> Manifest:
+def built(backend: Backend, label: str) -> Manifest:
     """An image that was built at `BUILT`."""
     config = {
         "created": BUILT.isoformat(),
         "config": {"Labels": {"quay.expires-after": label}, "Env": [os.urandom(8).hex()]},
     }
-    return a_manifest([], a_blob(house, json.dumps(config).encode()))
+    return a_manifest([], a_blob(backend, json.dumps(config).encode()))
 
 
-def test_an_index_ends_with_the_label_of_its_images_though_an_attestation_has_none(house: House) -> None:
-    images = [a_push(house, labels={"quay.expires-after": "3h"}) for _ in range(2)]
-    attestation = a_bare_push(house, a_manifest())
+def test_an_index_ends_with_the_label_of_its_images_though_an_attestation_has_none(backend: Backend) -> None:
+    images = [a_push(backend, labels={"quay.expires-after": "3h"}) for _ in range(2)]
+    attestation = a_bare_push(backend, a_manifest())
     index = an_index([image.digest for image in [*images, attestation]])
 
-    assert push(house, index, "v1") == ""
-    life = newest(house)
+    assert push(backend, index, "v1") == ""
+    life = newest(backend)
     assert life.ended_at is not None
-    assert 0 < life.ended_at - house.clock() <= 3 * 3600
-    invariants.check(house)
+    assert 0 < life.ended_at - backend.clock() <= 3 * 3600
+    invariants.check(backend)
 
 
-def test_an_index_whose_images_differ_has_no_end(house: House) -> None:
-    images = [a_push(house, labels={"quay.expires-after": label}) for label in ("3h", "4h")]
-    push(house, an_index([image.digest for image in images]), "v1")
+def test_an_index_whose_images_differ_has_no_end(backend: Backend) -> None:
+    images = [a_push(backend, labels={"quay.expires-after": label}) for label in ("3h", "4h")]
+    push(backend, an_index([image.digest for image in images]), "v1")
 
-    assert newest(house).ended_at is None
+    assert newest(backend).ended_at is None
 
 
-def test_a_label_that_cannot_be_read_fails_no_push_and_is_told_three_times(house: House) -> None:
-    a_repository(house)
-    manifest = a_manifest([], a_blob(house, a_config({"quay.expires-after": "whenever"})))
-    warning = push(house, manifest, "v1")
+def test_a_label_that_cannot_be_read_fails_no_push_and_is_told_three_times(backend: Backend) -> None:
+    a_repository(backend)
+    manifest = a_manifest([], a_blob(backend, a_config({"quay.expires-after": "whenever"})))
+    warning = push(backend, manifest, "v1")
 
     assert warning.startswith("quay.expires-after=whenever is ignored")
-    assert newest(house).warning == warning
-    assert newest(house).ended_at is None
-    (record,) = events(house, "tag_expiration_warned")
+    assert newest(backend).warning == warning
+    assert newest(backend).ended_at is None
+    (record,) = events(backend, "tag_expiration_warned")
     assert "whenever" in record["metadata"]
 
 
-def test_without_a_tag_there_is_nothing_to_warn_of(house: House) -> None:
-    a_repository(house)
-    assert push(house, a_manifest([], a_blob(house, a_config({"quay.expires-after": "whenever"})))) == ""
-    assert events(house, "tag_expiration_warned") == []
+def test_without_a_tag_there_is_nothing_to_warn_of(backend: Backend) -> None:
+    a_repository(backend)
+    assert push(backend, a_manifest([], a_blob(backend, a_config({"quay.expires-after": "whenever"})))) == ""
+    assert events(backend, "tag_expiration_warned") == []
 
 
-def test_from_the_build_a_label_counts_from_when_the_image_was_made(new_house: Callable[..., House]) -> None:
-    house = new_house(tag_expiration_from="build")
-    a_repository(house)
-    push(house, built(house, "9y"), "v1")
+def test_from_the_build_a_label_counts_from_when_the_image_was_made(new_backend: Callable[..., Backend]) -> None:
+    backend = new_backend(tag_expiration_from="build")
+    a_repository(backend)
+    push(backend, built(backend, "9y"), "v1")
 
-    assert newest(house).ended_at == int(BUILT.timestamp()) + 9 * 365 * 86400
+    assert newest(backend).ended_at == int(BUILT.timestamp()) + 9 * 365 * 86400
 
 
 def test_an_image_past_its_end_is_in_the_time_machine_at_once_and_can_be_restored(
-    new_house: Callable[..., House],
+    new_backend: Callable[..., Backend],
 ) -> None:
-    house = new_house(tag_expiration_from="build")
-    a_repository(house)
-    manifest = built(house, "1d")
-    warning = push(house, manifest, "v1")
+    backend = new_backend(tag_expiration_from="build")
+    a_repository(backend)
+    manifest = built(backend, "1d")
+    warning = push(backend, manifest, "v1")
 
     assert "had run out" in warning
-    assert list(house.services.tags.list(someone(house, "admin", "admin/app"), NAME, "", 5).items) == []
-    invariants.check(house)
-    house.clock.ahead_s += 1
-    sweep(house)
-    house.services.time_machine.restore(house.signed_in("admin"), NAME, "v1", str(manifest.digest))
-    assert list(house.services.tags.list(someone(house, "admin", "admin/app"), NAME, "", 5).items) == ["v1"]
+    assert list(backend.services.registry.tags.list(someone(backend, "admin", "admin/app"), NAME, "", 5).items) == []
+    invariants.check(backend)
+    backend.clock.ahead_s += 1
+    sweep(backend)
+    backend.services.lifecycle.time_machine.restore(backend.signed_in("admin"), NAME, "v1", str(manifest.digest))
+    assert list(backend.services.registry.tags.list(someone(backend, "admin", "admin/app"), NAME, "", 5).items) == [
+        "v1"
+    ]
 
 
 @pytest.mark.parametrize("label", ["0h", "-1h", "1000000000000d", "1y2d", ""])
-def test_odd_labels_never_make_a_tag_that_is_born_dead(house: House, label: str) -> None:
-    a_push(house, "v1", labels={"quay.expires-after": label})
+def test_odd_labels_never_make_a_tag_that_is_born_dead(backend: Backend, label: str) -> None:
+    a_push(backend, "v1", labels={"quay.expires-after": label})
 
-    assert newest(house).ended_at is None
+    assert newest(backend).ended_at is None

@@ -9,13 +9,13 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, SizeInvalid
 from chalicelib.domain.uploads import LARGEST_OBJECT
 from chalicelib.services.registry.presigned_uploads import PresignedUploads
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 
-def begun(house: House, algorithm: str = "sha256"):
+def begun(backend: Backend, algorithm: str = "sha256"):
     """An upload of the admin's, and who asks."""
-    actor, name = house.owner()
-    return actor, name, house.services.uploads.begin(actor, name, algorithm).token
+    actor, name = backend.owner()
+    return actor, name, backend.services.registry.uploads.begin(actor, name, algorithm).token
 
 
 def put_parts(granted: dict, content: bytes) -> list[tuple[int, str]]:
@@ -24,51 +24,51 @@ def put_parts(granted: dict, content: bytes) -> list[tuple[int, str]]:
     return [(part["number"], requests.put(part["address"], data=content, timeout=10).headers["ETag"])]
 
 
-def test_a_blob_put_under_a_granted_address_is_visible_once_completed(house: House) -> None:
-    actor, name, token = begun(house)
+def test_a_blob_put_under_a_granted_address_is_visible_once_completed(backend: Backend) -> None:
+    actor, name, token = begun(backend)
     content = os.urandom(5000)
     digest = Digest.of(content)
-    granted = house.services.grants.grant(actor, name, token, digest, len(content), 1)
+    granted = backend.services.registry.presigned_uploads.grant(actor, name, token, digest, len(content), 1)
     answer = requests.put(granted["address"], data=content, headers=granted["headers"], timeout=10)
 
     assert answer.status_code == 200
-    assert house.services.grants.complete(actor, name, token, digest, len(content), []) is None
-    assert house.services.blobs.find(actor, name, digest).size == 5000
+    assert backend.services.registry.presigned_uploads.complete(actor, name, token, digest, len(content), []) is None
+    assert backend.services.registry.blobs.find(actor, name, digest).size == 5000
 
 
-def test_s3_refuses_other_bytes_than_those_that_the_address_was_granted_for(house: House) -> None:
-    actor, name, token = begun(house)
-    granted = house.services.grants.grant(actor, name, token, Digest.of(b"these"), 5, 1)
+def test_s3_refuses_other_bytes_than_those_that_the_address_was_granted_for(backend: Backend) -> None:
+    actor, name, token = begun(backend)
+    granted = backend.services.registry.presigned_uploads.grant(actor, name, token, Digest.of(b"these"), 5, 1)
 
     assert requests.put(granted["address"], data=b"those", headers=granted["headers"], timeout=10).status_code == 400
     with pytest.raises(BlobUploadInvalid, match="nothing"):
-        house.services.grants.complete(actor, name, token, Digest.of(b"these"), 5, [])
+        backend.services.registry.presigned_uploads.complete(actor, name, token, Digest.of(b"these"), 5, [])
 
 
-def test_what_s3_cannot_check_is_hashed_before_it_is_visible(house: House) -> None:
-    actor, name, token = begun(house, "sha512")
+def test_what_s3_cannot_check_is_hashed_before_it_is_visible(backend: Backend) -> None:
+    actor, name, token = begun(backend, "sha512")
     content = os.urandom(9_000_000)
     digest = Digest.of(content, "sha512")
-    parts = put_parts(house.services.grants.grant(actor, name, token, digest, len(content), 1), content)
+    parts = put_parts(
+        backend.services.registry.presigned_uploads.grant(actor, name, token, digest, len(content), 1), content
+    )
 
-    assert house.services.grants.complete(actor, name, token, digest, len(content), parts) is None
-    assert house.services.blobs.find(actor, name, digest).size == len(content)
+    assert backend.services.registry.presigned_uploads.complete(actor, name, token, digest, len(content), parts) is None
+    assert backend.services.registry.blobs.find(actor, name, digest).size == len(content)
 
 
-def test_hashing_goes_on_where_the_last_request_stopped(house: House) -> None:
-    actor, name, token = begun(house, "sha512")
+def test_hashing_goes_on_where_the_last_request_stopped(backend: Backend) -> None:
+    actor, name, token = begun(backend, "sha512")
     content = os.urandom(20_000_000)
     digest = Digest.of(content, "sha512")
-    services = house.services
+    services = backend.services
     ticks = iter(range(1000))
     impatient = PresignedUploads(
-        services.uploads,
-        services.upload_tokens,
-        services.blobs,
-        services._uploads,
-        services.objects,
-        1.5,
-        lambda: float(next(ticks)),
+        backend.stores_at(lambda: float(next(ticks))),
+        services.registry.uploads,
+        services.security.upload_tokens,
+        services.registry.blobs,
+        hashing_s=1.5,
     )
     parts = put_parts(impatient.grant(actor, name, token, digest, len(content), 1), content)
 
@@ -78,52 +78,52 @@ def test_hashing_goes_on_where_the_last_request_stopped(house: House) -> None:
 
     assert reached[:-1] == sorted(reached[:-1])
     assert len(reached) > 2
-    assert services.blobs.find(actor, name, digest).size == len(content)
+    assert services.registry.blobs.find(actor, name, digest).size == len(content)
 
 
-def test_other_bytes_than_were_named_are_never_visible_and_end_the_upload(house: House) -> None:
-    actor, name, token = begun(house, "sha512")
+def test_other_bytes_than_were_named_are_never_visible_and_end_the_upload(backend: Backend) -> None:
+    actor, name, token = begun(backend, "sha512")
     digest = Digest.of(b"these", "sha512")
-    parts = put_parts(house.services.grants.grant(actor, name, token, digest, 5, 1), b"those")
+    parts = put_parts(backend.services.registry.presigned_uploads.grant(actor, name, token, digest, 5, 1), b"those")
 
     with pytest.raises(DigestInvalid, match="sha512:"):
-        house.services.grants.complete(actor, name, token, digest, 5, parts)
+        backend.services.registry.presigned_uploads.complete(actor, name, token, digest, 5, parts)
     with pytest.raises(BlobUploadUnknown):
-        house.services.grants.complete(actor, name, token, digest, 5, parts)
+        backend.services.registry.presigned_uploads.complete(actor, name, token, digest, 5, parts)
 
 
-def test_another_size_than_was_named_is_refused(house: House) -> None:
-    actor, name, token = begun(house, "sha512")
+def test_another_size_than_was_named_is_refused(backend: Backend) -> None:
+    actor, name, token = begun(backend, "sha512")
     digest = Digest.of(b"these", "sha512")
-    parts = put_parts(house.services.grants.grant(actor, name, token, digest, 5, 1), b"these")
+    parts = put_parts(backend.services.registry.presigned_uploads.grant(actor, name, token, digest, 5, 1), b"these")
 
     with pytest.raises(SizeInvalid):
-        house.services.grants.complete(actor, name, token, digest, 6, parts)
+        backend.services.registry.presigned_uploads.complete(actor, name, token, digest, 6, parts)
 
 
-def test_completing_twice_succeeds_twice(house: House) -> None:
-    actor, name, token = begun(house, "sha512")
+def test_completing_twice_succeeds_twice(backend: Backend) -> None:
+    actor, name, token = begun(backend, "sha512")
     digest = Digest.of(b"these", "sha512")
-    parts = put_parts(house.services.grants.grant(actor, name, token, digest, 5, 1), b"these")
+    parts = put_parts(backend.services.registry.presigned_uploads.grant(actor, name, token, digest, 5, 1), b"these")
 
     for _ in range(2):
-        assert house.services.grants.complete(actor, name, token, digest, 5, parts) is None
+        assert backend.services.registry.presigned_uploads.complete(actor, name, token, digest, 5, parts) is None
 
 
-def test_a_closed_upload_gets_no_grant(house: House) -> None:
-    actor, name, token = begun(house, "sha512")
+def test_a_closed_upload_gets_no_grant(backend: Backend) -> None:
+    actor, name, token = begun(backend, "sha512")
     digest = Digest.of(b"these", "sha512")
-    parts = put_parts(house.services.grants.grant(actor, name, token, digest, 5, 1), b"these")
-    house.services.grants.complete(actor, name, token, digest, 5, parts)
+    parts = put_parts(backend.services.registry.presigned_uploads.grant(actor, name, token, digest, 5, 1), b"these")
+    backend.services.registry.presigned_uploads.complete(actor, name, token, digest, 5, parts)
 
     with pytest.raises(BlobUploadUnknown):
-        house.services.grants.grant(actor, name, token, digest, 5, 1)
+        backend.services.registry.presigned_uploads.grant(actor, name, token, digest, 5, 1)
 
 
-def test_a_blob_above_5_gb_is_granted_in_parts_whose_number_s3_can_join(house: House) -> None:
-    actor, name, token = begun(house)
+def test_a_blob_above_5_gb_is_granted_in_parts_whose_number_s3_can_join(backend: Backend) -> None:
+    actor, name, token = begun(backend)
     size = 40 * 1024**4
-    granted = house.services.grants.grant(actor, name, token, Digest.of(b"x"), size, 8990)
+    granted = backend.services.registry.presigned_uploads.grant(actor, name, token, Digest.of(b"x"), size, 8990)
 
     assert granted["way"] == "parts"
     assert granted["part_size"] * 9000 >= size
@@ -131,8 +131,8 @@ def test_a_blob_above_5_gb_is_granted_in_parts_whose_number_s3_can_join(house: H
     assert granted["parts"][-1]["number"] <= 9000
 
 
-def test_more_than_s3_keeps_in_one_object_is_refused(house: House) -> None:
-    actor, name, token = begun(house)
+def test_more_than_s3_keeps_in_one_object_is_refused(backend: Backend) -> None:
+    actor, name, token = begun(backend)
 
     with pytest.raises(BlobUploadInvalid, match="size"):
-        house.services.grants.grant(actor, name, token, Digest.of(b"x"), LARGEST_OBJECT + 1, 1)
+        backend.services.registry.presigned_uploads.grant(actor, name, token, Digest.of(b"x"), LARGEST_OBJECT + 1, 1)

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrde
 from chalicelib.domain.uploads import SMALLEST_PART
 from chalicelib.services.registry.relays import LARGEST_GRANT, Relays, UploadedPart
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.crashes import before_calls
 from tests.support.rows import object_keys, open_multiparts, repository_of
 from tests.support.uploading import Client, leftovers, pulled
@@ -21,8 +21,8 @@ from tests.support.uploading import Client, leftovers, pulled
 class Relay:
     """A relay that holds the installation's key, with one upload of a client."""
 
-    def __init__(self, house: House) -> None:
-        self.client, self.relays = Client(house), house.services.relays
+    def __init__(self, backend: Backend) -> None:
+        self.client, self.relays = Client(backend), backend.services.registry.relays
         self.hasher, self.offset = hashing.begin("sha256"), 0
 
     def grant(self, first: int = 0, count: int = 2) -> dict[str, object]:
@@ -48,33 +48,35 @@ class Relay:
 
 
 @pytest.fixture
-def relay(house: House) -> Relay:
-    return Relay(house)
+def relay(backend: Backend) -> Relay:
+    return Relay(backend)
 
 
-def test_the_first_grant_opens_a_multipart_upload_and_says_where_the_upload_stands(house: House, relay: Relay) -> None:
+def test_the_first_grant_opens_a_multipart_upload_and_says_where_the_upload_stands(
+    backend: Backend, relay: Relay
+) -> None:
     grant = relay.grant()
 
     assert (grant["offset"], grant["algorithm"], grant["tail"]) == (0, "sha256", None)
     assert base64.b64decode(str(grant["state"])) == hashing.begin("sha256").state()
     assert [part["number"] for part in grant["parts"]] == [1, 2]
-    assert len(open_multiparts(house, f"in/{repository_of(house).id}/")) == 1
+    assert len(open_multiparts(backend, f"in/{repository_of(backend).id}/")) == 1
 
 
-def test_later_grants_are_for_the_same_multipart_upload(house: House, relay: Relay) -> None:
+def test_later_grants_are_for_the_same_multipart_upload(backend: Backend, relay: Relay) -> None:
     relay.grant()
     grants = [relay.grant(first=first, count=1) for first in (7, 8)]
 
     assert [grant["parts"][0]["number"] for grant in grants] == [7, 8]
     assert len({part["address"].partition("?")[0] for grant in grants for part in grant["parts"]}) == 1
-    assert len(open_multiparts(house, f"in/{repository_of(house).id}/")) == 1
+    assert len(open_multiparts(backend, f"in/{repository_of(backend).id}/")) == 1
 
 
 def test_a_grant_has_no_more_addresses_than_its_limit(relay: Relay) -> None:
     assert len(relay.grant(count=10_000)["parts"]) == LARGEST_GRANT
 
 
-def test_parts_and_a_tail_become_the_blob_and_leave_nothing_behind(house: House, relay: Relay) -> None:
+def test_parts_and_a_tail_become_the_blob_and_leave_nothing_behind(backend: Backend, relay: Relay) -> None:
     first, rest = os.urandom(SMALLEST_PART), os.urandom(1000)
     grant = relay.grant()
     part = relay.put(grant, 1, first)
@@ -85,12 +87,12 @@ def test_parts_and_a_tail_become_the_blob_and_leave_nothing_behind(house: House,
 
     relay.client.close(digest)
 
-    assert pulled(house, digest) == first + rest
-    assert leftovers(house) == set()
-    invariants.check(house)
+    assert pulled(backend, digest) == first + rest
+    assert leftovers(backend) == set()
+    invariants.check(backend)
 
 
-def test_a_relay_goes_on_where_another_ended(house: House, relay: Relay) -> None:
+def test_a_relay_goes_on_where_another_ended(backend: Backend, relay: Relay) -> None:
     """The next grant carries what is needed: the state of the hash, and the address of the tail."""
     grant = relay.grant()
     requests.put(str(grant["tail_address"]), data=b"begun ", timeout=10).raise_for_status()
@@ -106,14 +108,14 @@ def test_a_relay_goes_on_where_another_ended(house: House, relay: Relay) -> None
     assert following["tail_key"] != grant["tail_key"], "no key is used twice"
 
 
-def test_a_new_tail_takes_the_old_one_s_place(house: House, relay: Relay) -> None:
+def test_a_new_tail_takes_the_old_one_s_place(backend: Backend, relay: Relay) -> None:
     for size in (6, 9):
         grant = relay.grant()
         content = os.urandom(size)
         requests.put(str(grant["tail_address"]), data=content, timeout=10).raise_for_status()
         relay.report(size, [], (str(grant["tail_key"]), size))
 
-    assert object_keys(house, f"in/{repository_of(house).id}/") == [grant["tail_key"]]
+    assert object_keys(backend, f"in/{repository_of(backend).id}/") == [grant["tail_key"]]
 
 
 def test_more_parts_than_a_transaction_holds_are_written_down(relay: Relay) -> None:
@@ -125,7 +127,7 @@ def test_more_parts_than_a_transaction_holds_are_written_down(relay: Relay) -> N
     assert relay.grant(count=1)["parts"][0]["number"] == 201
 
 
-def test_a_blob_is_not_made_under_a_digest_that_its_bytes_do_not_have(house: House, relay: Relay) -> None:
+def test_a_blob_is_not_made_under_a_digest_that_its_bytes_do_not_have(backend: Backend, relay: Relay) -> None:
     content = os.urandom(SMALLEST_PART)
     relay.report(len(content), [relay.put(relay.grant(), 1, content)])
 
@@ -143,7 +145,7 @@ def test_a_report_of_bytes_that_moved_meanwhile_is_told_where_the_upload_stands(
 
 
 def test_of_two_reports_at_once_one_is_written_and_the_other_told_where_the_upload_stands(
-    house: House, relay: Relay
+    backend: Backend, relay: Relay
 ) -> None:
     relay.grant()
     token, done = relay.client.token, []
@@ -153,7 +155,7 @@ def test_of_two_reports_at_once_one_is_written_and_the_other_told_where_the_uplo
             done.append(1)
             relay.relays.store(token, 0, 7, b"winner", [], ("in/winner", 7))
 
-    with before_calls(house, report_first), pytest.raises(OutOfOrder) as refused:
+    with before_calls(backend, report_first), pytest.raises(OutOfOrder) as refused:
         relay.relays.store(token, 0, 30, b"loser", [], ("in/loser", 30))
 
     assert relay.client.row.offset == 7
@@ -167,13 +169,13 @@ def end(relay: Relay, way: str) -> None:
     elif way == "cancelled":
         relay.client.cancel()
     else:
-        relay.client.house.clock.ahead_s = 100_000
+        relay.client.backend.clock.ahead_s = 100_000
 
 
 @pytest.mark.parametrize("way", ["closed", "cancelled", "too old"])
 @pytest.mark.parametrize("begun", [True, False])
-def test_an_upload_that_is_over_gets_no_grant_and_takes_no_report(house: House, way: str, begun: bool) -> None:
-    relay = Relay(house)
+def test_an_upload_that_is_over_gets_no_grant_and_takes_no_report(backend: Backend, way: str, begun: bool) -> None:
+    relay = Relay(backend)
     if begun:
         relay.grant()
     end(relay, way)
@@ -185,8 +187,8 @@ def test_an_upload_that_is_over_gets_no_grant_and_takes_no_report(house: House, 
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c.d.e.f"])
-def test_a_token_that_is_none_of_ours_is_unknown(house: House, token: str) -> None:
-    relays: Relays = house.services.relays
+def test_a_token_that_is_none_of_ours_is_unknown(backend: Backend, token: str) -> None:
+    relays: Relays = backend.services.registry.relays
 
     with pytest.raises(BlobUploadUnknown):
         relays.grant(token, 0, 1)

@@ -15,7 +15,7 @@ from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.repositories import PermissionRow
 from chalicelib.storage.table import get
 from tests.support import invariants
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a_repository, someone
 from tests.support.crashes import before_calls
 from tests.support.rows import change, due_at, events, remove, repository_of, rows_like
@@ -25,93 +25,93 @@ NAME = RepositoryName.parse("admin/app")
 WINDOW_S = 14 * 86400
 
 
-def listed(house: House, last: str = "", size: int = 1000) -> tuple[list[str], bool]:
-    page = house.services.tags.list(someone(house, "admin", "admin/app"), NAME, last, size)
+def listed(backend: Backend, last: str = "", size: int = 1000) -> tuple[list[str], bool]:
+    page = backend.services.registry.tags.list(someone(backend, "admin", "admin/app"), NAME, last, size)
     return list(page.items), page.more
 
 
-def delete(house: House, tag: str) -> None:
-    house.services.tags.delete(someone(house, "admin", "admin/app"), NAME, tag)
+def delete(backend: Backend, tag: str) -> None:
+    backend.services.registry.tags.delete(someone(backend, "admin", "admin/app"), NAME, tag)
 
 
-def live_until(house: House, manifest: Manifest) -> int | None:
-    row = get(ManifestRow, keys.manifest(repository_of(house).id, manifest.digest))
+def live_until(backend: Backend, manifest: Manifest) -> int | None:
+    row = get(ManifestRow, keys.manifest(repository_of(backend).id, manifest.digest))
     assert row is not None
     return row.live_until
 
 
-def garbage_due(house: House, manifest: Manifest) -> int | None:
-    return due_at("garbage", keys.manifest_target(repository_of(house).id, manifest.digest))
+def garbage_due(backend: Backend, manifest: Manifest) -> int | None:
+    return due_at("garbage", keys.manifest_target(repository_of(backend).id, manifest.digest))
 
 
-def test_pages_join_to_the_whole_list_in_the_order_of_bytes(house: House) -> None:
+def test_pages_join_to_the_whole_list_in_the_order_of_bytes(backend: Backend) -> None:
     names = ["0", "A", "_x", "a", "a-b", "a.b", "a_b", "z"]
-    a_push(house, *reversed(names))
+    a_push(backend, *reversed(names))
 
-    assert listed(house) == (sorted(names), False)
-    assert listed(house, size=8) == (sorted(names), False)
+    assert listed(backend) == (sorted(names), False)
+    assert listed(backend, size=8) == (sorted(names), False)
     for size in (1, 3, 7):
         found, more, pages = [], True, 0
         while more:
-            page, more = listed(house, found[-1] if found else "", size)
+            page, more = listed(backend, found[-1] if found else "", size)
             assert len(page) == size or not more
             found, pages = found + page, pages + 1
         assert (found, pages) == (sorted(names), -(-8 // size))
 
 
-def test_a_page_of_none_is_empty_and_leads_nowhere(house: House) -> None:
-    a_push(house, "v1")
+def test_a_page_of_none_is_empty_and_leads_nowhere(backend: Backend) -> None:
+    a_push(backend, "v1")
 
-    assert listed(house, size=0) == ([], False)
-
-
-def test_the_dead_neither_show_nor_shorten_a_page(house: House) -> None:
-    a_push(house, *(f"dead{number}" for number in range(8)), labels={"quay.expires-after": "1h"})
-    a_push(house, "a", "deadly", "z")
-    house.clock.ahead_s = 3700
-
-    assert listed(house, size=2) == (["a", "deadly"], True)
-    assert listed(house, "a", size=2) == (["deadly", "z"], False)
-    assert listed(house, "dead3", size=2) == (["deadly", "z"], False)
+    assert listed(backend, size=0) == ([], False)
 
 
-def test_a_list_past_what_is_no_tag_is_refused(house: House) -> None:
-    a_repository(house)
+def test_the_dead_neither_show_nor_shorten_a_page(backend: Backend) -> None:
+    a_push(backend, *(f"dead{number}" for number in range(8)), labels={"quay.expires-after": "1h"})
+    a_push(backend, "a", "deadly", "z")
+    backend.clock.ahead_s = 3700
+
+    assert listed(backend, size=2) == (["a", "deadly"], True)
+    assert listed(backend, "a", size=2) == (["deadly", "z"], False)
+    assert listed(backend, "dead3", size=2) == (["deadly", "z"], False)
+
+
+def test_a_list_past_what_is_no_tag_is_refused(backend: Backend) -> None:
+    a_repository(backend)
 
     with pytest.raises(TagInvalid):
-        listed(house, last="no tag")
+        listed(backend, last="no tag")
 
 
-def test_who_may_not_pull_gets_no_list_and_what_is_not_there_has_none(house: House) -> None:
-    a_repository(house)
+def test_who_may_not_pull_gets_no_list_and_what_is_not_there_has_none(backend: Backend) -> None:
+    a_repository(backend)
     with pytest.raises(Unauthenticated):
-        house.services.tags.list(ANONYMOUS, NAME, "", 10)
+        backend.services.registry.tags.list(ANONYMOUS, NAME, "", 10)
     missing = RepositoryName.parse("admin/missing")
     with pytest.raises(NameUnknown):
-        house.services.tags.list(someone(house, "admin", "admin/missing"), missing, "", 10)
+        backend.services.registry.tags.list(someone(backend, "admin", "admin/missing"), missing, "", 10)
 
 
-def test_a_deleted_tag_is_gone_with_its_life_closed_and_its_manifest_kept_for_the_window(house: House) -> None:
-    manifest = a_push(house, "v1")
-    delete(house, "v1")
-    repository = repository_of(house)
-    (life,) = rows_like(house, f"R#{repository.id}", "LIFE#")
-    (edge,) = rows_like(house, f"R#{repository.id}", "TAGGED#")
+def test_a_deleted_tag_is_gone_with_its_life_closed_and_its_manifest_kept_for_the_window(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    delete(backend, "v1")
+    repository = repository_of(backend)
+    (life,) = rows_like(backend, f"R#{repository.id}", "LIFE#")
+    (edge,) = rows_like(backend, f"R#{repository.id}", "TAGGED#")
 
-    assert listed(house) == ([], False)
-    assert life["ended_at"] == edge["until"] == live_until(house, manifest) <= house.clock()
-    assert garbage_due(house, manifest) == life["ended_at"] + WINDOW_S
-    actor = someone(house, "admin", "admin/app")
-    assert house.services.manifests.pull(actor, NAME, manifest.digest).digest == manifest.digest
+    assert listed(backend) == ([], False)
+    assert life["ended_at"] == edge["until"] == live_until(backend, manifest) <= backend.clock()
+    assert garbage_due(backend, manifest) == life["ended_at"] + WINDOW_S
+    actor = someone(backend, "admin", "admin/app")
+    assert backend.services.registry.manifests.pull(actor, NAME, manifest.digest).digest == manifest.digest
     with pytest.raises(ManifestUnknown):
-        delete(house, "v1")
-    invariants.check(house)
+        delete(backend, "v1")
+    invariants.check(backend)
 
 
-def test_a_delete_is_written_down_with_tag_and_digest(house: House) -> None:
-    manifest = a_push(house, "v1")
-    delete(house, "v1")
-    (event,) = events(house, "delete_tag")
+def test_a_delete_is_written_down_with_tag_and_digest(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    delete(backend, "v1")
+    (event,) = events(backend, "delete_tag")
 
     assert json.loads(event["metadata"]) == {
         "tag": "v1",
@@ -121,121 +121,121 @@ def test_a_delete_is_written_down_with_tag_and_digest(house: House) -> None:
     assert event["performer"] == "admin"
 
 
-def test_a_manifest_with_another_tag_lives_on_without_a_collector(house: House) -> None:
-    manifest = a_push(house, "v1", "v2")
-    armed = garbage_due(house, manifest)
-    delete(house, "v1")
+def test_a_manifest_with_another_tag_lives_on_without_a_collector(backend: Backend) -> None:
+    manifest = a_push(backend, "v1", "v2")
+    armed = garbage_due(backend, manifest)
+    delete(backend, "v1")
 
-    assert live_until(house, manifest) == FOREVER
-    assert garbage_due(house, manifest) == armed
-    invariants.check(house)
+    assert live_until(backend, manifest) == FOREVER
+    assert garbage_due(backend, manifest) == armed
+    invariants.check(backend)
 
 
-def test_a_manifest_lives_until_the_latest_end_of_its_tags_dead_ones_included(house: House) -> None:
-    manifest = a_push(house, "v1", "v2")
-    delete(house, "v1")
-    house.clock.ahead_s = 500
-    delete(house, "v2")
-    untils = [row["until"] for row in rows_like(house, "R#", "TAGGED#")]
+def test_a_manifest_lives_until_the_latest_end_of_its_tags_dead_ones_included(backend: Backend) -> None:
+    manifest = a_push(backend, "v1", "v2")
+    delete(backend, "v1")
+    backend.clock.ahead_s = 500
+    delete(backend, "v2")
+    untils = [row["until"] for row in rows_like(backend, "R#", "TAGGED#")]
 
     assert untils[1] - untils[0] >= 499
-    assert live_until(house, manifest) == untils[1]
-    assert garbage_due(house, manifest) == untils[1] + WINDOW_S
-    invariants.check(house)
+    assert live_until(backend, manifest) == untils[1]
+    assert garbage_due(backend, manifest) == untils[1] + WINDOW_S
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("window_s", [0, 86400])
-def test_the_window_is_the_namespaces_own(house: House, window_s: int) -> None:
-    manifest = a_push(house, "v1")
-    change(get(NamespaceRow, keys.namespace(repository_of(house).namespace_id)), window_s=window_s)
-    delete(house, "v1")
+def test_the_window_is_the_namespaces_own(backend: Backend, window_s: int) -> None:
+    manifest = a_push(backend, "v1")
+    change(get(NamespaceRow, keys.namespace(repository_of(backend).namespace_id)), window_s=window_s)
+    delete(backend, "v1")
 
-    assert garbage_due(house, manifest) == (live_until(house, manifest) or 0) + window_s
-
-
-def test_a_tag_with_an_end_that_is_deleted_before_it_ends_now(house: House) -> None:
-    manifest = a_push(house, "v1", labels={"quay.expires-after": "2h"})
-    delete(house, "v1")
-
-    assert (live_until(house, manifest) or 0) <= house.clock()
-    invariants.check(house)
+    assert garbage_due(backend, manifest) == (live_until(backend, manifest) or 0) + window_s
 
 
-def test_a_deleted_tag_that_is_pushed_again_has_a_second_life(house: House) -> None:
-    manifest = a_push(house, "v1")
-    delete(house, "v1")
-    a_bare_push(house, manifest, "v1")
+def test_a_tag_with_an_end_that_is_deleted_before_it_ends_now(backend: Backend) -> None:
+    manifest = a_push(backend, "v1", labels={"quay.expires-after": "2h"})
+    delete(backend, "v1")
 
-    assert live_until(house, manifest) == FOREVER
-    assert [row.get("ended_at") is None for row in rows_like(house, "R#", "LIFE#v1#")] == [False, True]
-    invariants.check(house)
+    assert (live_until(backend, manifest) or 0) <= backend.clock()
+    invariants.check(backend)
 
 
-def test_who_may_only_read_takes_no_tag_away(house: House) -> None:
-    a_push(house, "v1")
-    house.user("bob")
-    reader = a_granted(house, "bob", Role.READ)
+def test_a_deleted_tag_that_is_pushed_again_has_a_second_life(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    delete(backend, "v1")
+    a_bare_push(backend, manifest, "v1")
+
+    assert live_until(backend, manifest) == FOREVER
+    assert [row.get("ended_at") is None for row in rows_like(backend, "R#", "LIFE#v1#")] == [False, True]
+    invariants.check(backend)
+
+
+def test_who_may_only_read_takes_no_tag_away(backend: Backend) -> None:
+    a_push(backend, "v1")
+    backend.user("bob")
+    reader = a_granted(backend, "bob", Role.READ)
 
     with pytest.raises(Unauthenticated):
-        house.services.tags.delete(reader, NAME, "v1")
-    assert listed(house) == (["v1"], False)
+        backend.services.registry.tags.delete(reader, NAME, "v1")
+    assert listed(backend) == (["v1"], False)
 
 
-def test_a_right_that_was_taken_back_after_the_token_was_given_takes_no_tag_away(house: House) -> None:
-    a_push(house, "v1")
-    bob = house.user("bob")
-    writer = a_granted(house, "bob", Role.WRITE)
-    remove(PermissionRow, keys.permission(repository_of(house).id, bob.id))
+def test_a_right_that_was_taken_back_after_the_token_was_given_takes_no_tag_away(backend: Backend) -> None:
+    a_push(backend, "v1")
+    bob = backend.user("bob")
+    writer = a_granted(backend, "bob", Role.WRITE)
+    remove(PermissionRow, keys.permission(repository_of(backend).id, bob.id))
 
     with pytest.raises((Denied, NameUnknown)):
-        house.services.tags.delete(writer, NAME, "v1")
-    assert listed(house) == (["v1"], False)
+        backend.services.registry.tags.delete(writer, NAME, "v1")
+    assert listed(backend) == (["v1"], False)
 
 
-def test_a_tag_that_moves_under_a_delete_is_deleted_where_it_is_then(house: House) -> None:
-    old, new = a_push(house, "v1"), a_manifest()
+def test_a_tag_that_moves_under_a_delete_is_deleted_where_it_is_then(backend: Backend) -> None:
+    old, new = a_push(backend, "v1"), a_manifest()
     pushed = []
 
     def push_first(_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not pushed:
-            pushed.append(a_bare_push_of(house, new, pushed))
+            pushed.append(a_bare_push_of(backend, new, pushed))
 
-    with before_calls(house, push_first):
-        delete(house, "v1")
-    (event,) = events(house, "delete_tag")
+    with before_calls(backend, push_first):
+        delete(backend, "v1")
+    (event,) = events(backend, "delete_tag")
 
-    assert listed(house) == ([], False)
+    assert listed(backend) == ([], False)
     assert json.loads(event["metadata"])["manifest_digest"] == str(new.digest)
-    assert all(row["ended_at"] is not None for row in rows_like(house, "R#", "LIFE#v1#"))
-    assert (live_until(house, old) or 0) <= house.clock()
-    invariants.check(house)
+    assert all(row["ended_at"] is not None for row in rows_like(backend, "R#", "LIFE#v1#"))
+    assert (live_until(backend, old) or 0) <= backend.clock()
+    invariants.check(backend)
 
 
-def a_bare_push_of(house: House, manifest: Manifest, marks: list[object]) -> Manifest:
+def a_bare_push_of(backend: Backend, manifest: Manifest, marks: list[object]) -> Manifest:
     """A push from within a call of another operation: its own calls shall not start it again."""
     marks.append(manifest)
-    return a_bare_push(house, manifest, "v1")
+    return a_bare_push(backend, manifest, "v1")
 
 
-def test_a_reader_is_told_of_the_time_machine_for_as_long_as_it_keeps_what_the_tag_named(house: House) -> None:
-    a_push(house, "v1", "v2")
-    delete(house, "v1")
-    actor, name = someone(house, "admin", "admin/app"), RepositoryName.parse("admin/app")
+def test_a_reader_is_told_of_the_time_machine_for_as_long_as_it_keeps_what_the_tag_named(backend: Backend) -> None:
+    a_push(backend, "v1", "v2")
+    delete(backend, "v1")
+    actor, name = someone(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
 
     with pytest.raises(TagExpired, match=r"Tag v1 was deleted or has expired\. To pull, revive via time machine"):
-        house.services.manifests.pull(actor, name, "v1")
-    delete(house, "v2")
-    outlive(house)
+        backend.services.registry.manifests.pull(actor, name, "v1")
+    delete(backend, "v2")
+    outlive(backend)
     with pytest.raises(ManifestUnknown) as refused:
-        house.services.manifests.pull(actor, name, "v1")
+        backend.services.registry.manifests.pull(actor, name, "v1")
     assert not isinstance(refused.value, TagExpired)
 
 
-def test_what_a_reader_is_told_of_the_dead_costs_a_pull_of_the_living_nothing(house: House) -> None:
-    a_push(house, "v1")
-    actor, name = someone(house, "admin", "admin/app"), RepositoryName.parse("admin/app")
-    house.calls.take()
+def test_what_a_reader_is_told_of_the_dead_costs_a_pull_of_the_living_nothing(backend: Backend) -> None:
+    a_push(backend, "v1")
+    actor, name = someone(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
+    backend.calls.take()
 
-    house.services.manifests.find(actor, name, "v1")
+    backend.services.registry.manifests.find(actor, name, "v1")
 
-    assert [call for call in house.calls.take() if "Query" in str(call)] == []
+    assert [call for call in backend.calls.take() if "Query" in str(call)] == []

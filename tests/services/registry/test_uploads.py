@@ -22,7 +22,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobLinkRow
 from chalicelib.storage.table import get
 from tests.support import invariants
-from tests.support.backends import House, secrets_of
+from tests.support.backends import Backend, secrets_of
 from tests.support.builders import a_blob, a_granted, a_repository, someone
 from tests.support.rows import object_keys, repository_of, rows_like
 from tests.support.uploading import APP, Client, leftovers, pulled, upload
@@ -30,47 +30,47 @@ from tests.support.uploading import APP, Client, leftovers, pulled, upload
 NAME = RepositoryName.parse(APP)
 
 
-def test_a_blob_in_one_request_is_there_with_its_bytes(house: House) -> None:
+def test_a_blob_in_one_request_is_there_with_its_bytes(backend: Backend) -> None:
     content = os.urandom(1000)
 
-    digest = a_blob(house, content)
+    digest = a_blob(backend, content)
 
-    assert pulled(house, digest) == content
-    invariants.check(house)
+    assert pulled(backend, digest) == content
+    invariants.check(backend)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_a_blob_of_other_bytes_than_its_digest_is_refused_and_leaves_nothing(house: House, algorithm: str) -> None:
-    a_repository(house)
-    actor, before = someone(house, "admin", APP), rows_like(house)
+def test_a_blob_of_other_bytes_than_its_digest_is_refused_and_leaves_nothing(backend: Backend, algorithm: str) -> None:
+    a_repository(backend)
+    actor, before = someone(backend, "admin", APP), rows_like(backend)
 
     with pytest.raises(DigestInvalid):
-        house.services.uploads.push(actor, NAME, Digest.of(b"other", algorithm), b"content")
+        backend.services.registry.uploads.push(actor, NAME, Digest.of(b"other", algorithm), b"content")
 
-    assert rows_like(house) == before
-    assert leftovers(house) == set()
+    assert rows_like(backend) == before
+    assert leftovers(backend) == set()
 
 
-def test_a_blob_may_be_named_by_sha512_and_is_then_another_than_by_sha256(house: House) -> None:
+def test_a_blob_may_be_named_by_sha512_and_is_then_another_than_by_sha256(backend: Backend) -> None:
     content = os.urandom(1000)
-    a_repository(house)
+    a_repository(backend)
     digest = Digest.of(content, "sha512")
-    house.services.uploads.push(someone(house, "admin", APP), NAME, digest, content)
+    backend.services.registry.uploads.push(someone(backend, "admin", APP), NAME, digest, content)
 
-    assert pulled(house, digest) == content
+    assert pulled(backend, digest) == content
     with pytest.raises(BlobUnknown):
-        pulled(house, Digest.of(content))
-    invariants.check(house)
+        pulled(backend, Digest.of(content))
+    invariants.check(backend)
 
 
-def test_beginning_writes_no_upload_and_says_where_to_go_on(house: House) -> None:
-    client = Client(house)
+def test_beginning_writes_no_upload_and_says_where_to_go_on(backend: Backend) -> None:
+    client = Client(backend)
 
-    token = UploadToken.verify(client.token, [bytes.fromhex(secrets_of(house)["upload"][0])], house.clock())
+    token = UploadToken.verify(client.token, [bytes.fromhex(secrets_of(backend)["upload"][0])], backend.clock())
 
     assert (token.upload_id, token.kind, client.row) == (client.upload_id, ONE, None)
-    assert token.repository_id == repository_of(house).id
-    assert token.expires_at == pytest.approx(house.clock() + house.settings.upload_s, abs=3)
+    assert token.repository_id == repository_of(backend).id
+    assert token.expires_at == pytest.approx(backend.clock() + backend.settings.upload_s, abs=3)
     assert client.status() == 0
 
 
@@ -84,41 +84,41 @@ def test_beginning_writes_no_upload_and_says_where_to_go_on(house: House) -> Non
         [1, SMALLEST_PART, 1],
     ],
 )
-def test_chunks_are_joined_into_parts_of_at_least_5_mebibytes(house: House, sizes: list[int]) -> None:
+def test_chunks_are_joined_into_parts_of_at_least_5_mebibytes(backend: Backend, sizes: list[int]) -> None:
     chunks = [os.urandom(16) * (size // 16) + b"x" * (size % 16) for size in sizes]
 
-    client = upload(house, chunks)
+    client = upload(backend, chunks)
 
     assert client.part_sizes
     assert min(client.part_sizes) >= SMALLEST_PART
-    assert pulled(house, Digest.of(b"".join(chunks))) == b"".join(chunks)
-    assert leftovers(house) == set()
-    invariants.check(house)
+    assert pulled(backend, Digest.of(b"".join(chunks))) == b"".join(chunks)
+    assert leftovers(backend) == set()
+    invariants.check(backend)
 
 
-def test_few_bytes_in_many_chunks_need_no_multipart_upload(house: House) -> None:
+def test_few_bytes_in_many_chunks_need_no_multipart_upload(backend: Backend) -> None:
     chunks = [os.urandom(100) for _ in range(5)]
-    house.calls.take()
+    backend.calls.take()
 
-    client = upload(house, chunks, b"the end")
+    client = upload(backend, chunks, b"the end")
 
-    assert "CreateMultipartUpload" not in house.calls.take()
+    assert "CreateMultipartUpload" not in backend.calls.take()
     assert client.part_sizes == []
-    assert pulled(house, Digest.of(b"".join(chunks) + b"the end")) == b"".join(chunks) + b"the end"
-    assert leftovers(house) == set()
+    assert pulled(backend, Digest.of(b"".join(chunks) + b"the end")) == b"".join(chunks) + b"the end"
+    assert leftovers(backend) == set()
 
 
-def test_the_tail_of_an_upload_is_one_object_that_each_chunk_replaces(house: House) -> None:
-    client = Client(house)
+def test_the_tail_of_an_upload_is_one_object_that_each_chunk_replaces(backend: Backend) -> None:
+    client = Client(backend)
     for number in range(3):
         client.append(b"%d" % number * 10)
 
-        assert len(object_keys(house, f"in/{repository_of(house).id}/")) == 1
+        assert len(object_keys(backend, f"in/{repository_of(backend).id}/")) == 1
         assert (client.row.tail_size, client.row.offset) == (10 * (number + 1), 10 * (number + 1))
 
 
-def test_a_chunk_must_begin_where_the_upload_ends(house: House) -> None:
-    client = Client(house)
+def test_a_chunk_must_begin_where_the_upload_ends(backend: Backend) -> None:
+    client = Client(backend)
     assert client.append(b"0123456789", 0) == 10
 
     for first in (0, 5, 9, 11, 100):
@@ -130,8 +130,8 @@ def test_a_chunk_must_begin_where_the_upload_ends(house: House) -> None:
     assert client.append(b"more", 10) == 14
 
 
-def test_the_first_chunk_must_begin_at_nought(house: House) -> None:
-    client = Client(house)
+def test_the_first_chunk_must_begin_at_nought(backend: Backend) -> None:
+    client = Client(backend)
 
     with pytest.raises(OutOfOrder) as refused:
         client.append(b"later", 5)
@@ -139,17 +139,17 @@ def test_the_first_chunk_must_begin_at_nought(house: House) -> None:
     assert (refused.value.offset, client.row) == (0, None)
 
 
-def test_a_range_that_is_not_as_long_as_its_bytes_is_refused(house: House) -> None:
-    client = Client(house)
+def test_a_range_that_is_not_as_long_as_its_bytes_is_refused(backend: Backend) -> None:
+    client = Client(backend)
 
     with pytest.raises(SizeInvalid):
-        house.services.uploads.append(client.actor, NAME, client.token, b"four", Chunk(0, 9))
+        backend.services.registry.uploads.append(client.actor, NAME, client.token, b"four", Chunk(0, 9))
 
     assert client.status() == 0
 
 
-def test_an_empty_chunk_changes_nothing(house: House) -> None:
-    client = Client(house)
+def test_an_empty_chunk_changes_nothing(backend: Backend) -> None:
+    client = Client(backend)
 
     assert client.append(b"") == 0
     assert client.row is None
@@ -158,13 +158,13 @@ def test_an_empty_chunk_changes_nothing(house: House) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 100, SMALLEST_PART])
-def test_a_cancelled_upload_is_over_and_its_bytes_are_gone(house: House, size: int) -> None:
-    client = Client(house)
+def test_a_cancelled_upload_is_over_and_its_bytes_are_gone(backend: Backend, size: int) -> None:
+    client = Client(backend)
     client.append(b"x" * size)
 
     client.cancel()
 
-    assert leftovers(house) == set()
+    assert leftovers(backend) == set()
     for again in (client.status, client.cancel, lambda: client.append(b"more")):
         with pytest.raises(BlobUploadUnknown):
             again()
@@ -172,17 +172,17 @@ def test_a_cancelled_upload_is_over_and_its_bytes_are_gone(house: House, size: i
         client.close(Digest.of(b"x" * size))
     with pytest.raises(BlobUploadUnknown):
         client.close(Digest.of(b"whole"), b"whole")
-    assert rows_like(house, "R#", "BLOB#") == []
+    assert rows_like(backend, "R#", "BLOB#") == []
 
 
 @pytest.mark.parametrize("is_early", [False, True], ids=["with its id", "from before its first push"])
-def test_the_upload_of_another_repository_is_unknown_here(house: House, is_early: bool) -> None:
-    elsewhere = Client(house, "admin/other")
+def test_the_upload_of_another_repository_is_unknown_here(backend: Backend, is_early: bool) -> None:
+    elsewhere = Client(backend, "admin/other")
     elsewhere.append(b"chunk")
     if not is_early:
-        a_repository(house)
-    actor = someone(house, "admin", APP)
-    uploads, token = house.services.uploads, elsewhere.token
+        a_repository(backend)
+    actor = someone(backend, "admin", APP)
+    uploads, token = backend.services.registry.uploads, elsewhere.token
 
     for attempt in (
         lambda: uploads.status(actor, NAME, token),
@@ -196,58 +196,58 @@ def test_the_upload_of_another_repository_is_unknown_here(house: House, is_early
     assert elsewhere.status() == 5
 
 
-@pytest.mark.parametrize("way", ["nonsense", "forged", "changed", "expired", "of another house"])
-def test_a_token_that_is_not_ours_or_too_old_is_unknown(house: House, way: str) -> None:
-    client = Client(house)
+@pytest.mark.parametrize("way", ["nonsense", "forged", "changed", "expired", "of another backend"])
+def test_a_token_that_is_not_ours_or_too_old_is_unknown(backend: Backend, way: str) -> None:
+    client = Client(backend)
     fields, _, signature = client.token.rpartition(".")
     token = {
         "nonsense": "nonsense",
         "forged": f"{fields}.{'A' * len(signature)}",
         "changed": f"{fields.replace('.one', '.many')}.{signature}",
         "expired": client.token,
-        "of another house": UploadToken(ulid(), repository_of(house).id, 2**40).signed(b"another key"),
+        "of another backend": UploadToken(ulid(), repository_of(backend).id, 2**40).signed(b"another key"),
     }[way]
     if way == "expired":
-        house.clock.ahead_s = house.settings.upload_s + 1
+        backend.clock.ahead_s = backend.settings.upload_s + 1
 
     with pytest.raises(BlobUploadUnknown):
-        house.services.uploads.status(someone(house, "admin", APP), NAME, token)
+        backend.services.registry.uploads.status(someone(backend, "admin", APP), NAME, token)
 
 
-def test_a_chunk_gives_a_token_for_chunks_that_is_good_for_a_whole_life_again(house: House) -> None:
-    client = Client(house)
+def test_a_chunk_gives_a_token_for_chunks_that_is_good_for_a_whole_life_again(backend: Backend) -> None:
+    client = Client(backend)
     first = client.token
-    house.clock.ahead_s = house.settings.upload_s * 0.9
+    backend.clock.ahead_s = backend.settings.upload_s * 0.9
 
     client.append(b"chunk")
 
-    token = UploadToken.verify(client.token, [bytes.fromhex(secrets_of(house)["upload"][0])], house.clock())
+    token = UploadToken.verify(client.token, [bytes.fromhex(secrets_of(backend)["upload"][0])], backend.clock())
     assert client.token != first
-    assert (token.kind, token.expires_at) == (MANY, int(house.clock()) + house.settings.upload_s)
+    assert (token.kind, token.expires_at) == (MANY, int(backend.clock()) + backend.settings.upload_s)
 
 
-def test_an_upload_is_kept_as_long_as_its_newest_token_is_good(house: House) -> None:
-    client = Client(house)
+def test_an_upload_is_kept_as_long_as_its_newest_token_is_good(backend: Backend) -> None:
+    client = Client(backend)
     for _ in range(4):
-        house.clock.ahead_s += house.settings.upload_s * 0.9
+        backend.clock.ahead_s += backend.settings.upload_s * 0.9
         client.append(b"chunk")
 
-    token = UploadToken.verify(client.token, [bytes.fromhex(secrets_of(house)["upload"][0])], house.clock())
+    token = UploadToken.verify(client.token, [bytes.fromhex(secrets_of(backend)["upload"][0])], backend.clock())
     assert client.row.expires_at >= token.expires_at
 
 
-def test_a_reader_may_neither_begin_nor_go_on_with_an_upload(house: House) -> None:
-    client = Client(house)
+def test_a_reader_may_neither_begin_nor_go_on_with_an_upload(backend: Backend) -> None:
+    client = Client(backend)
     client.append(b"chunk")
-    house.user("bob")
-    reader = a_granted(house, "bob", Role.READ)
+    backend.user("bob")
+    reader = a_granted(backend, "bob", Role.READ)
 
     for attempt in (
-        lambda: house.services.uploads.begin(reader, NAME),
-        lambda: house.services.uploads.status(reader, NAME, client.token),
-        lambda: house.services.uploads.append(reader, NAME, client.token, b"more", None),
-        lambda: house.services.uploads.close(reader, NAME, client.token, Digest.of(b"chunk"), b"", None),
-        lambda: house.services.uploads.cancel(reader, NAME, client.token),
+        lambda: backend.services.registry.uploads.begin(reader, NAME),
+        lambda: backend.services.registry.uploads.status(reader, NAME, client.token),
+        lambda: backend.services.registry.uploads.append(reader, NAME, client.token, b"more", None),
+        lambda: backend.services.registry.uploads.close(reader, NAME, client.token, Digest.of(b"chunk"), b"", None),
+        lambda: backend.services.registry.uploads.cancel(reader, NAME, client.token),
     ):
         with pytest.raises((Denied, Unauthenticated)):
             attempt()
@@ -267,12 +267,12 @@ def test_a_reader_may_neither_begin_nor_go_on_with_an_upload(house: House) -> No
 )
 @pytest.mark.parametrize("way", ["whole", "chunks"])
 def test_the_expiry_label_of_a_config_is_noted_as_it_passes(
-    house: House, content: bytes, expected: tuple[int, str | None], way: str
+    backend: Backend, content: bytes, expected: tuple[int, str | None], way: str
 ) -> None:
     if way == "whole":
-        a_blob(house, content)
+        a_blob(backend, content)
     else:
-        upload(house, [content[:20]], content[20:])
+        upload(backend, [content[:20]], content[20:])
 
-    row = get(BlobLinkRow, keys.blob_link(repository_of(house).id, Digest.of(content)))
+    row = get(BlobLinkRow, keys.blob_link(repository_of(backend).id, Digest.of(content)))
     assert (row.sniffed, row.expires_after) == expected

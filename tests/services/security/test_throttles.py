@@ -18,20 +18,20 @@ from chalicelib.services.security.throttles import (
 )
 from chalicelib.storage import keys
 from chalicelib.storage.security.throttles import ThrottleStore
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 HERE, THERE = "192.0.2.7", "198.51.100.9"
 
 
 @pytest.fixture
-def throttles(house: House) -> Throttles:
+def throttles(backend: Backend) -> Throttles:
     """Two processes of an installation would have one of these each: all it knows is in the table."""
-    return Throttles(ThrottleStore(), house.clock, sleep=lambda _: None)
+    return Throttles(ThrottleStore(), backend.clock, sleep=lambda _: None)
 
 
 @pytest.fixture(autouse=True)
-def _amid_a_window(house: House) -> None:
-    house.clock.ahead_s += WINDOW_S - house.clock() % WINDOW_S + 10
+def _amid_a_window(backend: Backend) -> None:
+    backend.clock.ahead_s += WINDOW_S - backend.clock() % WINDOW_S + 10
 
 
 def right(throttles: Throttles, account: str = "bob", address: str = HERE, at: SignInRoute = REGISTRY) -> None:
@@ -44,12 +44,12 @@ def wrong(throttles: Throttles, account: str = "bob", address: str = HERE, at: S
         raise WrongCredentials
 
 
-def test_right_passwords_are_never_counted(throttles: Throttles, house: House) -> None:
+def test_right_passwords_are_never_counted(throttles: Throttles, backend: Backend) -> None:
     for _ in range(AT_ONCE + 5):
         right(throttles)
 
 
-def test_many_right_ones_at_once_all_pass(throttles: Throttles, house: House) -> None:
+def test_many_right_ones_at_once_all_pass(throttles: Throttles, backend: Backend) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: right(throttles), range(64)))
 
@@ -60,7 +60,7 @@ def some_wrong(throttles: Throttles, account: str = "bob", address: str = HERE) 
         wrong(throttles, account, address)
 
 
-def test_a_few_wrong_ones_close_no_door(throttles: Throttles, house: House) -> None:
+def test_a_few_wrong_ones_close_no_door(throttles: Throttles, backend: Backend) -> None:
     """Clients try the same password twice or thrice by themselves, and shall tell that it is wrong."""
     for _ in range(REGISTRY.free):
         wrong(throttles)
@@ -68,7 +68,7 @@ def test_a_few_wrong_ones_close_no_door(throttles: Throttles, house: House) -> N
     right(throttles)
 
 
-def test_a_right_one_makes_good(throttles: Throttles, house: House) -> None:
+def test_a_right_one_makes_good(throttles: Throttles, backend: Backend) -> None:
     for _ in range(3):
         for _ in range(REGISTRY.free):
             wrong(throttles)
@@ -77,7 +77,7 @@ def test_a_right_one_makes_good(throttles: Throttles, house: House) -> None:
 
 @pytest.mark.parametrize("at", [REGISTRY, WEB])
 def test_after_more_the_door_is_closed_for_a_second_and_then_for_two(
-    throttles: Throttles, house: House, at: SignInRoute
+    throttles: Throttles, backend: Backend, at: SignInRoute
 ) -> None:
     for _ in range(at.free):
         wrong(throttles, at=at)
@@ -87,13 +87,13 @@ def test_after_more_the_door_is_closed_for_a_second_and_then_for_two(
         with pytest.raises(TooManyAttempts) as refused:
             right(throttles, at=at)
         waits.append(refused.value.retry_after_s)
-        house.clock.ahead_s += refused.value.retry_after_s
+        backend.clock.ahead_s += refused.value.retry_after_s
 
     assert waits == [1, 2, 4, 8]
     right(throttles, at=at)
 
 
-def test_on_the_web_the_first_wrong_one_closes_the_door(throttles: Throttles, house: House) -> None:
+def test_on_the_web_the_first_wrong_one_closes_the_door(throttles: Throttles, backend: Backend) -> None:
     """Nobody types another password within a second, a program does."""
     wrong(throttles, at=WEB)
 
@@ -101,7 +101,7 @@ def test_on_the_web_the_first_wrong_one_closes_the_door(throttles: Throttles, ho
         right(throttles, at=WEB)
 
 
-def test_a_slip_at_one_entrance_closes_no_other(throttles: Throttles, house: House) -> None:
+def test_a_slip_at_one_entrance_closes_no_other(throttles: Throttles, backend: Backend) -> None:
     some_wrong(throttles)
     right(throttles, at=WEB)
 
@@ -109,32 +109,34 @@ def test_a_slip_at_one_entrance_closes_no_other(throttles: Throttles, house: Hou
     right(throttles, account="carol")
 
 
-def test_a_second_process_knows_of_it(throttles: Throttles, house: House) -> None:
+def test_a_second_process_knows_of_it(throttles: Throttles, backend: Backend) -> None:
     some_wrong(throttles)
 
     with pytest.raises(TooManyAttempts):
-        right(Throttles(ThrottleStore(), house.clock))
+        right(Throttles(ThrottleStore(), backend.clock))
 
 
-def test_nobody_locks_somebody_else_out(throttles: Throttles, house: House) -> None:
+def test_nobody_locks_somebody_else_out(throttles: Throttles, backend: Backend) -> None:
     some_wrong(throttles)
 
     right(throttles, address=THERE)
     right(throttles, account="carol")
 
 
-def test_no_name_of_an_account_is_read_as_somebody_elses_network(throttles: Throttles, house: House) -> None:
-    there, window = network_of(THERE), int(house.clock() // WINDOW_S)
+def test_no_name_of_an_account_is_read_as_somebody_elses_network(throttles: Throttles, backend: Backend) -> None:
+    there, window = network_of(THERE), int(backend.clock() // WINDOW_S)
     for name in (f"#{there}", f"network/{window}/{there}", f"{window}/{there}"):
         for number in range(BY_NETWORK // 20):
             for _ in range(20):
                 wrong(throttles, account=name, address=f"10.1.{number}.1")
-                house.services._table.delete_item(*keys.throttle(f"registry/{window}/10.1.{number}.0/24/{name}"))
+                backend.services.stores.table.delete_item(
+                    *keys.throttle(f"registry/{window}/10.1.{number}.0/24/{name}")
+                )
 
     right(throttles, address=THERE)
 
 
-def test_one_customers_addresses_are_one(throttles: Throttles, house: House) -> None:
+def test_one_customers_addresses_are_one(throttles: Throttles, backend: Backend) -> None:
     some_wrong(throttles, address="2001:db8:1:2::1")
 
     with pytest.raises(TooManyAttempts):
@@ -142,20 +144,22 @@ def test_one_customers_addresses_are_one(throttles: Throttles, house: House) -> 
     right(throttles, address="2001:db8:1:3::1")
 
 
-def test_a_network_that_tries_many_accounts_is_closed_until_the_window_ends(throttles: Throttles, house: House) -> None:
+def test_a_network_that_tries_many_accounts_is_closed_until_the_window_ends(
+    throttles: Throttles, backend: Backend
+) -> None:
     for number in range(BY_NETWORK):
         wrong(throttles, account=f"user{number}")
 
     with pytest.raises(TooManyAttempts) as refused:
         right(throttles, account="innocent")
     assert refused.value.retry_after_s <= WINDOW_S
-    house.clock.ahead_s += WINDOW_S
+    backend.clock.ahead_s += WINDOW_S
     right(throttles, account="innocent")
 
 
-def test_an_account_that_is_tried_from_everywhere_is_slowed_and_not_closed(house: House) -> None:
+def test_an_account_that_is_tried_from_everywhere_is_slowed_and_not_closed(backend: Backend) -> None:
     pauses: list[float] = []
-    throttles = Throttles(ThrottleStore(), house.clock, sleep=pauses.append)
+    throttles = Throttles(ThrottleStore(), backend.clock, sleep=pauses.append)
     for number in range(AT_ACCOUNT):
         wrong(throttles, address=f"10.{number // 250}.{number % 250}.1")
     assert pauses == []
@@ -165,11 +169,11 @@ def test_an_account_that_is_tried_from_everywhere_is_slowed_and_not_closed(house
     assert pauses == [0.5]
 
 
-def test_a_window_that_ended_is_forgotten(throttles: Throttles, house: House) -> None:
+def test_a_window_that_ended_is_forgotten(throttles: Throttles, backend: Backend) -> None:
     for _ in range(REGISTRY.free + 3):
         wrong(throttles)
-        house.clock.ahead_s += 10
-    house.clock.ahead_s += WINDOW_S
+        backend.clock.ahead_s += 10
+    backend.clock.ahead_s += WINDOW_S
 
     some_wrong(throttles)
     with pytest.raises(TooManyAttempts) as refused:
@@ -177,12 +181,12 @@ def test_a_window_that_ended_is_forgotten(throttles: Throttles, house: House) ->
     assert refused.value.retry_after_s == 1
 
 
-def test_a_right_password_costs_three_calls(throttles: Throttles, house: House) -> None:
-    house.calls.take()
+def test_a_right_password_costs_three_calls(throttles: Throttles, backend: Backend) -> None:
+    backend.calls.take()
 
     right(throttles)
 
-    assert house.calls.take() == ["BatchGetItem", "UpdateItem", "UpdateItem"]
+    assert backend.calls.take() == ["BatchGetItem", "UpdateItem", "UpdateItem"]
 
 
 @pytest.mark.parametrize(

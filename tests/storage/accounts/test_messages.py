@@ -5,10 +5,10 @@ import pytest
 from chalicelib.domain.messages import Message
 from chalicelib.storage.accounts.messages import MessageStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 
-def test_messages_are_told_in_the_order_of_their_making(house: House) -> None:
+def test_messages_are_told_in_the_order_of_their_making(backend: Backend) -> None:
     store = MessageStore()
     for number, uuid in ((2, "a"), (1, "b")):
         transaction = Transaction()
@@ -21,7 +21,7 @@ def test_messages_are_told_in_the_order_of_their_making(house: House) -> None:
     ]
 
 
-def test_one_that_is_not_there_cannot_be_removed(house: House) -> None:
+def test_one_that_is_not_there_cannot_be_removed(backend: Backend) -> None:
     transaction = Transaction()
     MessageStore().remove(transaction, "a")
 

@@ -5,13 +5,13 @@ from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.namespace_purge import AT_ONCE, PURGED, NamespacePurgeStore
 from chalicelib.storage.registry.repositories import SizeRow
 from chalicelib.storage.table import Row, get, put_all
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import an_organization
 from tests.support.rows import rows_like
 
 
-def store_of(house: House) -> NamespacePurgeStore:
-    store: NamespacePurgeStore = house.services.purges._store
+def store_of(backend: Backend) -> NamespacePurgeStore:
+    store: NamespacePurgeStore = backend.services.accounts.namespace_purge._store
     return store
 
 
@@ -20,18 +20,18 @@ def rest(identifier: str, *names: str) -> list[Row]:
     return [Row.under((keys.namespace(identifier)[0], name)) for name in names]
 
 
-def test_whatever_else_lies_with_a_namespace_is_dropped_page_by_page(house: House) -> None:
-    identifier = an_organization(house)
+def test_whatever_else_lies_with_a_namespace_is_dropped_page_by_page(backend: Backend) -> None:
+    identifier = an_organization(backend)
     put_all(rest(identifier, *(f"{letter}{number}" for letter in "AHNTZ" for number in range(AT_ONCE + 1))))
     put_all(SizeRow.under(key, bytes=1) for key in keys.namespace_sizes(identifier))
     put_all(rest(identifier, "GONE#app#1", "REPO#app"))
 
-    store = store_of(house)
+    store = store_of(backend)
     turns = 1
     while store.drop_rest(identifier):
         turns += 1
     assert turns == 3
-    assert {row["sk"].partition("#")[0] for row in rows_like(house, f"N#{identifier}")} == {
+    assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"N#{identifier}")} == {
         "GONE",
         "META",
         "REPO",
@@ -40,19 +40,19 @@ def test_whatever_else_lies_with_a_namespace_is_dropped_page_by_page(house: Hous
     assert not store.drop_rest(identifier)
 
 
-def test_a_name_is_freed_for_others_and_a_successor_keeps_it(house: House) -> None:
-    identifier = an_organization(house)
+def test_a_name_is_freed_for_others_and_a_successor_keeps_it(backend: Backend) -> None:
+    identifier = an_organization(backend)
     namespace = get(NamespaceRow, keys.namespace(identifier))
 
-    store_of(house).free_name(namespace)
+    store_of(backend).free_name(namespace)
     assert get(NamespaceRow, keys.namespace(identifier)).state == PURGED
-    assert house.services._accounts.holder_of("acme") is None
+    assert backend.services.stores.accounts.holder_of("acme") is None
 
 
-def test_a_namespace_goes_with_its_counters(house: House) -> None:
-    identifier = an_organization(house)
+def test_a_namespace_goes_with_its_counters(backend: Backend) -> None:
+    identifier = an_organization(backend)
     put_all(SizeRow.under(key, bytes=1) for key in keys.namespace_sizes(identifier))
 
     for _ in range(2):
-        store_of(house).forget(identifier)
-    assert {row["sk"].partition("#")[0] for row in rows_like(house, f"N#{identifier}")} == {"TEAM"}
+        store_of(backend).forget(identifier)
+    assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"N#{identifier}")} == {"TEAM"}

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.permissions import Role
 from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import rows_like
 
 STORE = PermissionStore()
@@ -25,7 +25,7 @@ def given(holder: RoleHolder, where: tuple[str, str] = APP, role: Role = Role.RE
     done(lambda transaction: STORE.put(transaction, where, holder, role, is_new=is_new))
 
 
-def test_a_role_is_found_from_every_side(house: House) -> None:
+def test_a_role_is_found_from_every_side(backend: Backend) -> None:
     given(BOB)
     given(BOB, WEB, Role.WRITE)
     given(BOB, OTHER)
@@ -43,15 +43,15 @@ def test_a_role_is_found_from_every_side(house: House) -> None:
     assert STORE.of_holders("r1", []) == []
 
 
-def test_a_team_s_role_is_found_by_the_team_and_makes_nobody_a_collaborator(house: House) -> None:
+def test_a_team_s_role_is_found_by_the_team_and_makes_nobody_a_collaborator(backend: Backend) -> None:
     given(DEVS, role=Role.ADMIN)
 
     assert STORE.held(DEVS) == [("n1", "r1", "admin")]
-    assert rows_like(house, "T#t1", "GRANT#")
+    assert rows_like(backend, "T#t1", "GRANT#")
     assert STORE.accounts_in("n1") == {}
 
 
-def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(house: House) -> None:
+def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(backend: Backend) -> None:
     with pytest.raises(WriteConflict):
         given(BOB, is_new=False)
     given(BOB)
@@ -59,25 +59,27 @@ def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(hou
         given(BOB)
     given(BOB, role=Role.WRITE, is_new=False)
 
-    assert [row["role"] for row in rows_like(house, "", "GRANT#") + rows_like(house, "R#", "PERM#")] == ["write"] * 2
+    assert [row["role"] for row in rows_like(backend, "", "GRANT#") + rows_like(backend, "R#", "PERM#")] == [
+        "write"
+    ] * 2
 
 
 @pytest.mark.parametrize("holder", [BOB, DEVS, CI])
-def test_a_role_is_taken_back_from_every_side_and_once(house: House, holder: RoleHolder) -> None:
+def test_a_role_is_taken_back_from_every_side_and_once(backend: Backend, holder: RoleHolder) -> None:
     given(holder)
 
     done(lambda transaction: STORE.remove(transaction, APP, holder))
 
-    assert rows_like(house, "R#r1") == rows_like(house, "N#n1") == rows_like(house, "", "GRANT#") == []
+    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "GRANT#") == []
     with pytest.raises(WriteConflict):
         done(lambda transaction: STORE.remove(transaction, APP, holder))
 
 
 @pytest.mark.parametrize("holder", [BOB, DEVS])
-def test_what_a_holder_leaves_is_forgotten_as_often_as_one_likes(house: House, holder: RoleHolder) -> None:
+def test_what_a_holder_leaves_is_forgotten_as_often_as_one_likes(backend: Backend, holder: RoleHolder) -> None:
     given(holder)
 
     STORE.forget(APP, holder)
     STORE.forget(APP, holder)
 
-    assert rows_like(house, "R#r1") == rows_like(house, "N#n1") == rows_like(house, "", "GRANT#") == []
+    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "GRANT#") == []

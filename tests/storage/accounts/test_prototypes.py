@@ -5,7 +5,7 @@ import pytest
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.prototypes import PrototypeRow, PrototypeStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 STORE = PrototypeStore()
 
@@ -21,7 +21,7 @@ def added(uuid: str, namespace_id: str = "n1") -> PrototypeRow:
     return row
 
 
-def test_an_organization_has_its_own(house: House) -> None:
+def test_an_organization_has_its_own(backend: Backend) -> None:
     added("2")
     added("1")
     added("3", "n2")
@@ -32,7 +32,7 @@ def test_an_organization_has_its_own(house: House) -> None:
     assert STORE.get("n1", "3") is STORE.get("n1", "") is None
 
 
-def test_of_two_changes_of_the_same_one_loses(house: House) -> None:
+def test_of_two_changes_of_the_same_one_loses(backend: Backend) -> None:
     added("1")
     first, second = STORE.get("n1", "1"), STORE.get("n1", "1")
     for number, row in enumerate((first, second)):
@@ -47,7 +47,7 @@ def test_of_two_changes_of_the_same_one_loses(house: House) -> None:
     assert STORE.get("n1", "1").role == "write"
 
 
-def test_it_is_removed_once_and_changed_no_more(house: House) -> None:
+def test_it_is_removed_once_and_changed_no_more(backend: Backend) -> None:
     row = added("1")
     transaction = Transaction()
     STORE.remove(transaction, row)

@@ -9,15 +9,15 @@ from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import linked_bytes, quota_of, room_of, set_quota, wake
 from chalicelib.storage.table import Transaction, WriteConflict, get
 from chalicelib.storage.timers import timer
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_blob
 from tests.support.rows import due_at
 
 QUOTA = Quota(7, 1000, (Limit(1, Severity.REJECT, 90),))
 
 
-def test_a_quota_is_read_back_with_its_namespace(house: House) -> None:
-    key = keys.namespace(house.account().id)
+def test_a_quota_is_read_back_with_its_namespace(backend: Backend) -> None:
+    key = keys.namespace(backend.account().id)
     row = get(NamespaceRow, key)
     assert row is not None
     assert quota_of(row) is None
@@ -31,18 +31,18 @@ def test_a_quota_is_read_back_with_its_namespace(house: House) -> None:
     assert quota_of(None) is None
 
 
-def test_the_bytes_of_all_repositories_are_summed_in_one_read(house: House) -> None:
+def test_the_bytes_of_all_repositories_are_summed_in_one_read(backend: Backend) -> None:
     for number in range(20):
-        a_blob(house, bytes([number]) * 10, f"admin/{number % 3}")
-    identifier = house.account().id
-    house.calls.take()
+        a_blob(backend, bytes([number]) * 10, f"admin/{number % 3}")
+    identifier = backend.account().id
+    backend.calls.take()
 
     assert linked_bytes(identifier) == 200
-    assert house.calls.take() == ["BatchGetItem"]
+    assert backend.calls.take() == ["BatchGetItem"]
     assert linked_bytes("nobody") == 0
 
 
-def test_of_two_who_saw_the_same_room_one_takes_it(house: House) -> None:
+def test_of_two_who_saw_the_same_room_one_takes_it(backend: Backend) -> None:
     first, second = room_of("1"), room_of("1")
     transaction = Transaction()
     first.take(transaction)
@@ -55,7 +55,7 @@ def test_of_two_who_saw_the_same_room_one_takes_it(house: House) -> None:
     assert room_of("1").version == 1
 
 
-def test_a_warning_and_a_push_are_in_nobody_s_way(house: House) -> None:
+def test_a_warning_and_a_push_are_in_nobody_s_way(backend: Backend) -> None:
     pushing, warning = room_of("1"), room_of("1")
     for write in (lambda it: pushing.take(it), lambda it: warning.warn(it, 50)):
         transaction = Transaction()
@@ -65,7 +65,7 @@ def test_a_warning_and_a_push_are_in_nobody_s_way(house: House) -> None:
     assert (room_of("1").version, room_of("1").warned) == (1, 50)
 
 
-def test_limits_are_looked_at_in_a_moment_however_often_they_are_passed(house: House) -> None:
+def test_limits_are_looked_at_in_a_moment_however_often_they_are_passed(backend: Backend) -> None:
     for now in (1000, 1030):
         wake("1", now)
 

@@ -1,23 +1,23 @@
 """The registry's size, a page of namespaces at a time."""
 
 from chalicelib.storage.accounts.registry_size import RegistrySizeStore
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_blob
 
 
-def test_a_page_sums_what_its_namespaces_link(house: House) -> None:
-    store = RegistrySizeStore(house.services._accounts)
+def test_a_page_sums_what_its_namespaces_link(backend: Backend) -> None:
+    store = RegistrySizeStore(backend.services.stores.accounts)
     for name in ("bob", "carol"):
-        house.user(name)
-        a_blob(house, name.encode() * 10, f"{name}/app")
+        backend.user(name)
+        a_blob(backend, name.encode() * 10, f"{name}/app")
 
     assert store.page("user", "", 2) == (30, "bob")
     assert store.page("user", "bob", 2) == (50, "carol")
     assert store.page("user", "carol", 2) == store.page("organization", "", 2) == (0, None)
 
 
-def test_what_was_counted_stays(house: House) -> None:
-    store = RegistrySizeStore(house.services._accounts)
+def test_what_was_counted_stays(backend: Backend) -> None:
+    store = RegistrySizeStore(backend.services.stores.accounts)
     row = store.get()
     assert (row.bytes, row.counted_at, row.kind) == (0, None, None)
 

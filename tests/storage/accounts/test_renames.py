@@ -6,7 +6,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, AccountStore, NamespaceRow
 from chalicelib.storage.accounts.renames import RenameStore
 from chalicelib.storage.table import Transaction, WriteConflict, get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import an_organization
 
 STORE, ACCOUNTS = RenameStore(), AccountStore()
@@ -20,8 +20,8 @@ def taken(identifier: str, name: str) -> None:
     transaction.commit()
 
 
-def test_a_name_is_taken_and_the_one_before_is_held(house: House) -> None:
-    identifier = an_organization(house)
+def test_a_name_is_taken_and_the_one_before_is_held(backend: Backend) -> None:
+    identifier = an_organization(backend)
 
     taken(identifier, "other")
 
@@ -33,8 +33,8 @@ def test_a_name_is_taken_and_the_one_before_is_held(house: House) -> None:
     assert (namespace.name, namespace.view_at) == ("other", "other")
 
 
-def test_a_former_name_is_taken_again_by_whose_it_was_and_by_nobody_else(house: House) -> None:
-    identifier, foreign = an_organization(house), an_organization(house, "foreign")
+def test_a_former_name_is_taken_again_by_whose_it_was_and_by_nobody_else(backend: Backend) -> None:
+    identifier, foreign = an_organization(backend), an_organization(backend, "foreign")
     taken(identifier, "other")
 
     for name in ("acme", "other"):
@@ -46,8 +46,8 @@ def test_a_former_name_is_taken_again_by_whose_it_was_and_by_nobody_else(house: 
     assert STORE.former_names(identifier) == {"other": 5}
 
 
-def test_a_former_name_is_freed_as_often_as_one_likes_and_a_live_one_never(house: House) -> None:
-    identifier = an_organization(house)
+def test_a_former_name_is_freed_as_often_as_one_likes_and_a_live_one_never(backend: Backend) -> None:
+    identifier = an_organization(backend)
     taken(identifier, "other")
 
     STORE.free(identifier, "acme")

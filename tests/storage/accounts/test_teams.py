@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_team_row
 
 STORE = TeamStore()
@@ -31,7 +31,7 @@ def left(team: TeamRow, account_id: str) -> None:
     transaction.commit()
 
 
-def test_a_team_is_found_by_name_in_its_organization(house: House) -> None:
+def test_a_team_is_found_by_name_in_its_organization(backend: Backend) -> None:
     team = added("devs")
 
     found = STORE.find("org", "devs")
@@ -41,7 +41,7 @@ def test_a_team_is_found_by_name_in_its_organization(house: House) -> None:
     assert STORE.find("org", "") is None
 
 
-def test_a_name_is_taken_once(house: House) -> None:
+def test_a_name_is_taken_once(backend: Backend) -> None:
     added("devs")
 
     with pytest.raises(WriteConflict):
@@ -49,14 +49,14 @@ def test_a_name_is_taken_once(house: House) -> None:
     added("devs", "other")
 
 
-def test_teams_are_listed_by_name(house: House) -> None:
+def test_teams_are_listed_by_name(backend: Backend) -> None:
     for name in ("ops", "devs", "owners"):
         added(name)
 
     assert [team.name for team in STORE.of_organization("org")] == ["devs", "ops", "owners"]
 
 
-def test_a_membership_is_seen_from_both_sides(house: House) -> None:
+def test_a_membership_is_seen_from_both_sides(backend: Backend) -> None:
     team = added("devs")
     joined(team, "a1")
 

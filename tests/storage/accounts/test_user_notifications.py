@@ -2,11 +2,11 @@
 
 from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 from chalicelib.storage.table import Transaction
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 
-def test_the_newest_comes_first_and_each_is_the_users_own(house: House) -> None:
-    admin, bob = house.account(), house.user("bob")
+def test_the_newest_comes_first_and_each_is_the_users_own(backend: Backend) -> None:
+    admin, bob = backend.account(), backend.user("bob")
     transaction, store = Transaction(), UserNotificationStore()
     store.add(transaction, admin.id, "older", {"by": "x"}, 1)
     store.add(transaction, admin.id, "newer", {}, 2)

@@ -5,12 +5,12 @@ import pytest
 from chalicelib.storage import keys
 from chalicelib.storage.activity.exports import ExportRow, ExportStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 STORE = ExportStore()
 
 
-def an_export(house: House) -> ExportRow:
+def an_export(backend: Backend) -> ExportRow:
     told = {"namespace_id": "1", "namespace": "a", "performer": "a", "address": "", "until": "Z"}
     row = ExportRow.under(keys.export("0f"), start=0, end=86400, ends_at=9, **told)
     transaction = Transaction()
@@ -19,8 +19,8 @@ def an_export(house: House) -> ExportRow:
     return row
 
 
-def test_parts_are_kept_in_their_order_and_forgotten_together(house: House) -> None:
-    row = an_export(house)
+def test_parts_are_kept_in_their_order_and_forgotten_together(backend: Backend) -> None:
+    row = an_export(backend)
     row.add_part('"one"', "A", is_whole=False)
     row.add_part('"two"', "B", is_whole=True)
     STORE.save(row)
@@ -32,8 +32,8 @@ def test_parts_are_kept_in_their_order_and_forgotten_together(house: House) -> N
     assert (found.etags, found.after, found.is_whole, found.begun) == ([], "", 0, 1)
 
 
-def test_of_two_who_read_a_file_the_second_to_change_it_reads_again(house: House) -> None:
-    an_export(house)
+def test_of_two_who_read_a_file_the_second_to_change_it_reads_again(backend: Backend) -> None:
+    an_export(backend)
     first, second = STORE.find("0f"), STORE.find("0f")
     assert first is not None
     assert second is not None
@@ -43,10 +43,10 @@ def test_of_two_who_read_a_file_the_second_to_change_it_reads_again(house: House
         STORE.save(second)
 
 
-def test_one_is_not_added_twice_and_once_removed_is_not_found(house: House) -> None:
-    row = an_export(house)
+def test_one_is_not_added_twice_and_once_removed_is_not_found(backend: Backend) -> None:
+    row = an_export(backend)
     with pytest.raises(WriteConflict):
-        an_export(house)
+        an_export(backend)
     STORE.remove(row)
 
     assert STORE.find("0f") is None

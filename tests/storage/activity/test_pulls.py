@@ -7,7 +7,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.activity.pulls import PullStore
 from chalicelib.storage.registry.repositories import PURGING, RepositoryRow
 from chalicelib.storage.table import WriteConflict, get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_repository
 from tests.support.rows import change, rows_like
 
@@ -19,8 +19,8 @@ def told(identifier: str, *references: str) -> dict[str, Sum]:
     return {reference: row.sum for reference, row in STORE.sums(identifier, references).items()}
 
 
-def test_sums_grow_together_with_the_cursor(house: House) -> None:
-    identifier = a_repository(house).id
+def test_sums_grow_together_with_the_cursor(backend: Backend) -> None:
+    identifier = a_repository(backend).id
     assert STORE.upto(identifier) == ""
 
     STORE.add(identifier, ("", FIRST), {"v1": Sum(2, 20), "sha256:a": Sum(1, 10)})
@@ -35,8 +35,8 @@ def test_sums_grow_together_with_the_cursor(house: House) -> None:
 
 
 @pytest.mark.parametrize("before", ["", SECOND])
-def test_whoever_saw_another_cursor_adds_nothing(house: House, before: str) -> None:
-    identifier = a_repository(house).id
+def test_whoever_saw_another_cursor_adds_nothing(backend: Backend, before: str) -> None:
+    identifier = a_repository(backend).id
     STORE.add(identifier, ("", FIRST), {"v1": Sum(1, 1)})
 
     with pytest.raises(WriteConflict):
@@ -46,22 +46,22 @@ def test_whoever_saw_another_cursor_adds_nothing(house: House, before: str) -> N
     assert told(identifier, "v1", "v2") == {"v1": Sum(1, 1)}
 
 
-def test_nothing_is_added_to_a_repository_that_is_taken_apart_or_gone(house: House) -> None:
-    identifier = a_repository(house).id
+def test_nothing_is_added_to_a_repository_that_is_taken_apart_or_gone(backend: Backend) -> None:
+    identifier = a_repository(backend).id
     change(get(RepositoryRow, keys.repository(identifier)), state=PURGING)
 
     for one in (identifier, "nowhere"):
         assert STORE.upto(one) is None
         with pytest.raises(WriteConflict):
             STORE.add(one, ("", FIRST), {"v1": Sum(1, 1)})
-    assert rows_like(house, "PULLS#") == []
+    assert rows_like(backend, "PULLS#") == []
 
 
-def test_what_is_counted_has_no_end(house: House) -> None:
-    identifier = a_repository(house).id
+def test_what_is_counted_has_no_end(backend: Backend) -> None:
+    identifier = a_repository(backend).id
     STORE.add(identifier, ("", FIRST), {"v1": Sum(1, 1)})
 
-    assert [(row["sk"], "expires_at" in row) for row in rows_like(house, "PULLS#")] == [
+    assert [(row["sk"], "expires_at" in row) for row in rows_like(backend, "PULLS#")] == [
         ("OF#v1", False),
         ("UPTO", False),
     ]

@@ -19,7 +19,7 @@ from chalicelib.storage.activity.usage_log import (
 from chalicelib.storage.keys.timer_targets import HourTarget, read_target
 from chalicelib.storage.table import Transaction, WriteConflict, absent
 from chalicelib.storage.timers import timer
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import events, rows_like
 
 STORE = UsageLogStore(retention_s=1000)
@@ -36,10 +36,10 @@ def record(event: Event, waits: set[str] | None = None) -> None:
     transaction.commit()
 
 
-def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(house: House) -> None:
+def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(backend: Backend) -> None:
     event = an_event()
     record(event)
-    (row,) = rows_like(house, "LOG#R#")
+    (row,) = rows_like(backend, "LOG#R#")
 
     assert (row["pk"], row["sk"]) == ("LOG#R#r#c", event.id)
     assert (row["view"], row["view_at"]) == ("LOG#N#n#c", event.id)
@@ -50,15 +50,15 @@ def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(house: House
     assert json.loads(row["metadata"]) == {"tags": ["v1", "\u00e4"]}
 
 
-def test_a_record_without_a_repository_lies_under_its_namespace(house: House) -> None:
+def test_a_record_without_a_repository_lies_under_its_namespace(backend: Backend) -> None:
     record(an_event(repository_id=None))
-    (row,) = rows_like(house, "LOG#N#n#")
+    (row,) = rows_like(backend, "LOG#N#n#")
 
     assert row["pk"] == row["view"] == "LOG#N#n#c"
     assert "repository_id" not in row
 
 
-def test_what_did_not_happen_is_not_recorded(house: House) -> None:
+def test_what_did_not_happen_is_not_recorded(backend: Backend) -> None:
     timer("garbage", "x", 1).save()
     transaction = Transaction()
     STORE.record(transaction, an_event(), {"repo_push"})
@@ -66,7 +66,7 @@ def test_what_did_not_happen_is_not_recorded(house: House) -> None:
 
     with pytest.raises(WriteConflict):
         transaction.commit()
-    assert rows_like(house, "LOG#R#") == rows_like(house, "OUT#") == []
+    assert rows_like(backend, "LOG#R#") == rows_like(backend, "OUT#") == []
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_what_did_not_happen_is_not_recorded(house: House) -> None:
     ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_the_outbox_gets_an_event_only_when_someone_waits_for_it(
-    house: House, kind: str, waits: set[str] | None, expected: int
+    backend: Backend, kind: str, waits: set[str] | None, expected: int
 ) -> None:
     event = an_event(kind)
     record(event, waits)
-    found = rows_like(house, "OUT#")
+    found = rows_like(backend, "OUT#")
 
     assert len(found) == expected
     for row in found:
@@ -95,16 +95,16 @@ def test_the_outbox_gets_an_event_only_when_someone_waits_for_it(
         assert json.loads(row["event"])["metadata"] == {"tags": ["v1", "\u00e4"]}
 
 
-def test_pulls_lie_apart_from_changes_and_one_written_twice_is_one(house: House) -> None:
+def test_pulls_lie_apart_from_changes_and_one_written_twice_is_one(backend: Backend) -> None:
     pulls = [an_event(PULL) for _ in range(60)]
-    house.calls.take()
+    backend.calls.take()
     STORE.write_pulls(pulls)
-    assert house.calls.take() == ["BatchWriteItem"] * 3
+    assert backend.calls.take() == ["BatchWriteItem"] * 3
     STORE.write_pulls(pulls)
     record(an_event())
 
-    assert len(events(house, PULL)) == 60
-    assert {row["pk"] for row in events(house, PULL)} == {"LOG#R#r#p"}
+    assert len(events(backend, PULL)) == 60
+    assert {row["pk"] for row in events(backend, PULL)} == {"LOG#R#r#p"}
 
 
 def ids_of(run: LogPartition, first: str = earliest(0), last: str = earliest(2**36), page: int = 7) -> list[str]:
@@ -122,7 +122,7 @@ def write(count: int, kind: str, namespace: str, repository: str | None) -> list
     return sorted((event.id for event in made), reverse=True)
 
 
-def test_records_are_read_newest_first_by_repository_by_namespace_and_all(house: House) -> None:
+def test_records_are_read_newest_first_by_repository_by_namespace_and_all(backend: Backend) -> None:
     pulls, changes = write(30, PULL, "n", "r"), write(5, PUSH, "n", "r")
     created, foreign = write(1, "create_robot", "n", None), write(3, PULL, "other", "s")
 
@@ -133,14 +133,14 @@ def test_records_are_read_newest_first_by_repository_by_namespace_and_all(house:
 
 
 @pytest.mark.parametrize("runs", [runs_of_repository("r"), runs_of_namespace("n")], ids=["table", "index"])
-def test_a_span_of_records_includes_both_its_ends(house: House, runs: list[LogPartition]) -> None:
+def test_a_span_of_records_includes_both_its_ends(backend: Backend, runs: list[LogPartition]) -> None:
     pulls = write(12, PULL, "n", "r")
 
     assert ids_of(runs[1], first=pulls[9], last=pulls[2]) == pulls[2:10]
     assert [position for position, _, _ in STORE.kinds(runs[1], pulls[9], pulls[2])] == pulls[2:10][::-1]
 
 
-def test_positions_of_one_millisecond_are_told_apart_in_the_index_by_number(house: House) -> None:
+def test_positions_of_one_millisecond_are_told_apart_in_the_index_by_number(backend: Backend) -> None:
     """Numbers of 37 digits: a table that rounded them would lose pages."""
     pulls = write(20, PULL, "n", "r")
     (run,) = [run for run in runs_of_everybody() if run.partition == keys.due_logs("p", "n")[0]]
@@ -149,29 +149,29 @@ def test_positions_of_one_millisecond_are_told_apart_in_the_index_by_number(hous
     assert found == pulls[9:11]
 
 
-def test_what_was_counted_is_kept_as_long_as_the_records_are(house: House) -> None:
+def test_what_was_counted_is_kept_as_long_as_the_records_are(backend: Backend) -> None:
     run, upto = LogPartition("LOG#N#n#p", "view"), position_of(number_of(ulid(AT)))
     STORE.keep_counted(run, {day_of(upto): (upto, {PULL: 3}), "2023-11-20": (upto, {})})
 
     assert STORE.counted(run, "2023-11-14", "2023-11-19") == {"2023-11-14": (upto, {PULL: 3})}
-    (row,) = rows_like(house, "COUNT#", "2023-11-14")
+    (row,) = rows_like(backend, "COUNT#", "2023-11-14")
     assert row["expires_at"] == 1_700_006_400 + 1000
 
 
-def test_pulls_take_the_timers_along_by_which_they_are_counted(house: House) -> None:
+def test_pulls_take_the_timers_along_by_which_they_are_counted(backend: Backend) -> None:
     hour = int(AT) // 3600 * 3600
     for _ in range(2):
         STORE.write_pulls([an_event(PULL)], [("r", hour)])
-        (row,) = rows_like(house, "TIMER#")
+        (row,) = rows_like(backend, "TIMER#")
         assert (row["kind"], row["target"], row["due_at"]) == ("pulls", keys.hour_target("r", hour), due_at("r", hour))
     assert read_target(row["target"]) == HourTarget("r", hour)
 
 
-def test_a_page_of_pulls_is_one_call_and_tells_what_each_was_of(house: House) -> None:
+def test_a_page_of_pulls_is_one_call_and_tells_what_each_was_of(backend: Backend) -> None:
     for number, told in enumerate([{"reference": "v1", "manifest_digest": "sha256:a"}, {"reference": "sha256:b"}]):
         event = Event(ulid(AT + number), AT + number, PULL, "n", "r", "admin", "", told)
         STORE.write_pulls([event])
-    house.calls.take()
+    backend.calls.take()
     first, is_all = STORE.pulls("r", earliest(0), earliest(AT + 10), 1)
     assert (len(first), is_all) == (1, False)
     rest, is_all = STORE.pulls("r", past(first[0].position), earliest(AT + 10), 2)
@@ -181,4 +181,4 @@ def test_a_page_of_pulls_is_one_call_and_tells_what_each_was_of(house: House) ->
         (int(AT), ("v1", "sha256:a")),
         (int(AT) + 1, ("sha256:b",)),
     ]
-    assert house.calls.take() == ["Query", "Query"]
+    assert backend.calls.take() == ["Query", "Query"]

@@ -3,10 +3,10 @@
 from chalicelib.storage import keys
 from chalicelib.storage.catalog.stars import StarRow, star_row
 from chalicelib.storage.table import get, put_new
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 
-def test_a_star_is_kept_once_with_where_its_repository_is(house: House) -> None:
+def test_a_star_is_kept_once_with_where_its_repository_is(backend: Backend) -> None:
     assert put_new(star_row("bob", "n", "r", 7))
     assert not put_new(star_row("bob", "n", "r", 8))
 

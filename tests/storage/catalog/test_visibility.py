@@ -12,7 +12,7 @@ from chalicelib.storage.catalog.stars import star_row
 from chalicelib.storage.catalog.visibility import VisibilityStore
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import Row, Transaction, put_all
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_team_row
 
 STORE = VisibilityStore()
@@ -34,7 +34,7 @@ def a_namespace() -> Row:
     return NamespaceRow.under(keys.namespace("n"), name="acme", kind="organization", **shown)
 
 
-def test_an_account_s_grants_memberships_and_stars_are_one_query(house: House) -> None:
+def test_an_account_s_grants_memberships_and_stars_are_one_query(backend: Backend) -> None:
     bob, team = RoleHolder("bob", "bob", "user"), a_team_row("n", "devs", TeamRole.MEMBER)
     transaction = Transaction()
     TeamStore().add(transaction, team)
@@ -42,18 +42,18 @@ def test_an_account_s_grants_memberships_and_stars_are_one_query(house: House) -
     transaction.put(star_row("bob", "n", "r2", 7))
     transaction.commit()
     given(bob, "r1", Role.WRITE)
-    house.calls.take()
+    backend.calls.take()
 
     held = STORE.of_account("bob")
 
-    assert house.calls.take() == ["Query"]
+    assert backend.calls.take() == ["Query"]
     assert held.roles == {"r1": Role.WRITE}
     assert [row.team_id for row in held.memberships] == [team.id]
     assert [(row.repository_id, row.namespace_id, row.starred_at) for row in held.stars] == [("r2", "n", 7)]
     assert STORE.of_account("carol").roles == {}
 
 
-def test_a_team_comes_with_its_grants_and_without_its_members(house: House) -> None:
+def test_a_team_comes_with_its_grants_and_without_its_members(backend: Backend) -> None:
     team = a_team_row("n", "devs", TeamRole.ADMIN)
     transaction = Transaction()
     TeamStore().add(transaction, team)
@@ -79,7 +79,7 @@ def test_a_team_comes_with_its_grants_and_without_its_members(house: House) -> N
     ],
 )
 def test_a_namespace_s_repositories_come_in_order_past_a_name(
-    house: House, after: str, limit: int, names: list[str], is_last: bool
+    backend: Backend, after: str, limit: int, names: list[str], is_last: bool
 ) -> None:
     put_all([a_namespace(), *(a_name(name) for name in ("a", "b", "a/b", "a-b"))])
 

@@ -6,7 +6,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore, CodeRow
 from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 STORE = ApplicationStore(TokenStore())
 
@@ -36,7 +36,7 @@ def committed(change) -> None:
     transaction.commit()
 
 
-def test_an_application_is_found_by_its_organization_and_by_its_client_id(house: House) -> None:
+def test_an_application_is_found_by_its_organization_and_by_its_client_id(backend: Backend) -> None:
     added()
 
     assert [row.name for row in STORE.of_organization("org")] == ["bot"]
@@ -46,7 +46,7 @@ def test_an_application_is_found_by_its_organization_and_by_its_client_id(house:
         added()
 
 
-def test_of_two_changes_of_one_version_the_second_is_lost(house: House) -> None:
+def test_of_two_changes_of_one_version_the_second_is_lost(backend: Backend) -> None:
     added()
     first, second = STORE.get("org", "C1"), STORE.get("org", "C1")
     assert first is not None
@@ -59,7 +59,7 @@ def test_of_two_changes_of_one_version_the_second_is_lost(house: House) -> None:
     assert STORE.clients(["C1"])["C1"].name == "robot"
 
 
-def test_a_removed_application_is_nowhere(house: House) -> None:
+def test_a_removed_application_is_nowhere(backend: Backend) -> None:
     row = added()
     committed(lambda transaction: STORE.remove(transaction, row))
 
@@ -69,7 +69,7 @@ def test_a_removed_application_is_nowhere(house: House) -> None:
         committed(lambda transaction: STORE.remove(transaction, row))
 
 
-def test_a_token_is_listed_by_its_user_and_its_organization_and_revoked_from_either(house: House) -> None:
+def test_a_token_is_listed_by_its_user_and_its_organization_and_revoked_from_either(backend: Backend) -> None:
     for uuid in ("u1", "u2"):
         a_token(uuid)
     mine, theirs = STORE.tokens_of_user("o")[0], STORE.token("org", "C1", "u2")
@@ -86,7 +86,7 @@ def test_a_token_is_listed_by_its_user_and_its_organization_and_revoked_from_eit
         committed(lambda transaction: STORE.revoke(transaction, mine))
 
 
-def test_a_code_is_used_once(house: House) -> None:
+def test_a_code_is_used_once(backend: Backend) -> None:
     code = CodeRow.under(
         keys.code("hash"),
         client_id="C1",

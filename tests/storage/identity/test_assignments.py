@@ -6,11 +6,11 @@ from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ClientRow
 from chalicelib.storage.identity.assignments import AssignmentRow, AssignmentStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 
-def test_an_offer_is_found_by_its_user_and_taken_once(house: House) -> None:
-    account_id, store = house.account().id, AssignmentStore()
+def test_an_offer_is_found_by_its_user_and_taken_once(backend: Backend) -> None:
+    account_id, store = backend.account().id, AssignmentStore()
     shown = {"client_id": "C1", "redirect_uri": "https://x", "scopes": "repo:read", "response_type": "code"}
     transaction = Transaction()
     row = AssignmentRow.under(keys.assignment(account_id, "u1"), uuid="u1", created_at=1, **shown)

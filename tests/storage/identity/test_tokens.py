@@ -5,7 +5,7 @@ import pytest
 from chalicelib.storage import keys
 from chalicelib.storage.identity.tokens import APP, HOUR_S, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 STORE = TokenStore()
 
@@ -23,7 +23,7 @@ def revoked(listed: TokenRow) -> None:
     transaction.commit()
 
 
-def test_a_token_is_found_by_its_hash_and_listed_by_its_owner(house: House) -> None:
+def test_a_token_is_found_by_its_hash_and_listed_by_its_owner(backend: Backend) -> None:
     added("hash", "uuid")
 
     found = STORE.find("hash")
@@ -35,14 +35,14 @@ def test_a_token_is_found_by_its_hash_and_listed_by_its_owner(house: House) -> N
     assert STORE.listed("other", APP) == []
 
 
-def test_a_hash_is_taken_once(house: House) -> None:
+def test_a_hash_is_taken_once(backend: Backend) -> None:
     added("hash", "uuid")
 
     with pytest.raises(WriteConflict):
         added("hash", "other")
 
 
-def test_a_revoked_token_is_gone_and_revoked_once(house: House) -> None:
+def test_a_revoked_token_is_gone_and_revoked_once(backend: Backend) -> None:
     added("hash", "uuid")
     (listed,) = STORE.listed("o", APP)
 
@@ -54,22 +54,22 @@ def test_a_revoked_token_is_gone_and_revoked_once(house: House) -> None:
         revoked(listed)
 
 
-def test_a_use_is_noted_once_an_hour(house: House) -> None:
+def test_a_use_is_noted_once_an_hour(backend: Backend) -> None:
     for moment in (1000.0, 1001.0, 1000.0 + HOUR_S + 1):
         STORE.use("o", "uuid", moment)
         assert STORE.uses("o")["uuid"] == (1000 if moment < 2000 else 1000 + HOUR_S + 1)
 
 
-def test_last_uses_of_many_tokens_are_read_at_once(house: House) -> None:
+def test_last_uses_of_many_tokens_are_read_at_once(backend: Backend) -> None:
     STORE.use("o", "uuid", 1000.0)
-    house.calls.take()
+    backend.calls.take()
 
     assert STORE.last_uses([("o", "uuid"), ("o", "other")]) == {"uuid": 1000}
     assert STORE.last_uses([]) == {}
-    assert house.calls.take() == ["BatchGetItem"]
+    assert backend.calls.take() == ["BatchGetItem"]
 
 
-def test_a_token_can_be_given_an_end(house: House) -> None:
+def test_a_token_can_be_given_an_end(backend: Backend) -> None:
     added("hash", "uuid")
     (listed,) = STORE.listed("o", APP)
 
@@ -80,7 +80,7 @@ def test_a_token_can_be_given_an_end(house: House) -> None:
     assert [STORE.find("hash").expires_at, STORE.listed("o", APP)[0].expires_at] == [5000, 5000]
 
 
-def test_app_tokens_stand_in_everybodys_list_in_the_order_of_their_positions(house: House) -> None:
+def test_app_tokens_stand_in_everybodys_list_in_the_order_of_their_positions(backend: Backend) -> None:
     for position in ("1", "2", "3"):
         sha256 = f"hash{position}"
         token = TokenRow.under(keys.token(sha256), kind=APP, owner_id="o", uuid=position, epoch=0, sha256=sha256)
@@ -93,5 +93,5 @@ def test_app_tokens_stand_in_everybodys_list_in_the_order_of_their_positions(hou
     assert [row.uuid for row in STORE.listed("o", APP)] == ["1", "2", "3"]
 
 
-def test_an_id_that_is_none_is_not_asked_for(house: House) -> None:
+def test_an_id_that_is_none_is_not_asked_for(backend: Backend) -> None:
     assert STORE.of_account("o", APP, "x" * 3000) is None

@@ -8,7 +8,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.lifecycle.garbage import EDGES_AT_ONCE, Freed, GarbageStore
 from chalicelib.storage.registry.blobs import UsesRow
 from chalicelib.storage.table import WriteConflict, get, put_all
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_push
 from tests.support.rows import repository_of, rows_like
 
@@ -21,31 +21,31 @@ def an_edge(number: int, ulid: str = "old") -> UsesRow:
     return UsesRow.under(keys.uses("r", BLOB, manifest), manifest=str(manifest), ulid=ulid)
 
 
-def test_edges_are_read_some_at_a_time(house: House) -> None:
+def test_edges_are_read_some_at_a_time(backend: Backend) -> None:
     put_all(an_edge(number) for number in range(EDGES_AT_ONCE + 3))
-    house.calls.take()
+    backend.calls.take()
     pages = STORE.users("r", BLOB)
 
     assert len(next(pages)) == EDGES_AT_ONCE
-    assert house.calls.take() == ["Query"]
+    assert backend.calls.take() == ["Query"]
     assert len(next(pages)) == 3
     assert list(STORE.users("r", Digest.of(b"other"))) == []
 
 
-def test_an_edge_that_was_written_anew_stays_and_the_others_go(house: House) -> None:
+def test_an_edge_that_was_written_anew_stays_and_the_others_go(backend: Backend) -> None:
     read = [an_edge(number) for number in range(60)]
     put_all(an_edge(number, "new" if number == 7 else "old") for number in range(60))
     STORE.remove_edges(read)
 
-    assert [row["ulid"] for row in rows_like(house, "R#r", "USES#")] == ["new"]
+    assert [row["ulid"] for row in rows_like(backend, "R#r", "USES#")] == ["new"]
     STORE.remove_edges(read)
 
 
-def test_a_manifest_changes_its_state_only_as_it_was_read(house: House) -> None:
-    manifest = a_push(house, "v1")
-    repository = repository_of(house).id
-    first = house.services._manifests.get_all(repository, [manifest.digest])[manifest.digest]
-    second = house.services._manifests.get_all(repository, [manifest.digest, BLOB])[manifest.digest]
+def test_a_manifest_changes_its_state_only_as_it_was_read(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    repository = repository_of(backend).id
+    first = backend.services.stores.manifests.get_all(repository, [manifest.digest])[manifest.digest]
+    second = backend.services.stores.manifests.get_all(repository, [manifest.digest, BLOB])[manifest.digest]
     STORE.move_manifest(first, State.CONDEMNED)
 
     assert first.state == "condemned"
@@ -53,9 +53,9 @@ def test_a_manifest_changes_its_state_only_as_it_was_read(house: House) -> None:
         STORE.move_manifest(second, State.CONDEMNED)
 
 
-def test_a_link_s_removal_takes_way_back_and_size_along(house: House) -> None:
-    digest = a_blob(house)
-    repository = repository_of(house)
+def test_a_link_s_removal_takes_way_back_and_size_along(backend: Backend) -> None:
+    digest = a_blob(backend)
+    repository = repository_of(backend)
     row = STORE.link(repository.id, digest)
     assert row is not None
     STORE.move_link(row, State.DELETING)
@@ -63,13 +63,13 @@ def test_a_link_s_removal_takes_way_back_and_size_along(house: House) -> None:
 
     assert STORE.link(repository.id, digest) is None
     assert not STORE.is_linked(digest)
-    assert {entry["bytes"] for entry in rows_like(house, "", "SIZE#")} == {0}
-    assert [entry["due_at"] for entry in rows_like(house, f"TIMER#garbage#BLOB#{digest}")] == [7]
+    assert {entry["bytes"] for entry in rows_like(backend, "", "SIZE#")} == {0}
+    assert [entry["due_at"] for entry in rows_like(backend, f"TIMER#garbage#BLOB#{digest}")] == [7]
     with pytest.raises(WriteConflict):
         STORE.remove_link((repository.namespace_id, repository.id), row, digest, 7)
 
 
-def test_what_was_freed_adds_up(house: House) -> None:
+def test_what_was_freed_adds_up(backend: Backend) -> None:
     STORE.count(Freed(1, 0, 10), 5)
     STORE.count(Freed(0, 2, 30), 6)
 

@@ -6,7 +6,7 @@ from chalicelib.domain.labels import API, PLAIN, Label
 from chalicelib.storage.lifecycle.labels import LabelStore
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_push
 from tests.support.rows import repository_of
 
@@ -22,10 +22,10 @@ def pushed_at(row: ManifestRow, second: int) -> ManifestRow:
     return ManifestRow.under(row.key, pushed_at=second, labeled=1)
 
 
-def test_labels_are_a_manifest_s_while_it_is_that_push_s(house: House) -> None:
-    digest = a_push(house, "v1").digest
-    repository_id = repository_of(house).id
-    row = house.services._manifests.get(repository_id, digest)
+def test_labels_are_a_manifest_s_while_it_is_that_push_s(backend: Backend) -> None:
+    digest = a_push(backend, "v1").digest
+    repository_id = repository_of(backend).id
+    row = backend.services.stores.manifests.get(repository_id, digest)
     assert row is not None
     transaction = Transaction()
     STORE.add(transaction, repository_id, digest, row, label("2", "b"))

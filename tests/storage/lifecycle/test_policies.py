@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.policies import Method, Policy, PolicyKind, Prune, TagNames
 from chalicelib.storage.lifecycle.policies import PolicyOwner, PolicyStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_repository
 from tests.support.rows import rows_like
 
@@ -14,9 +14,9 @@ RULE = Policy("b", TagNames("release-.*"))
 
 
 @pytest.fixture
-def owner(house: House) -> PolicyOwner:
-    repository = a_repository(house)
-    row = house.services._repositories.find(repository.namespace_id, repository.name)
+def owner(backend: Backend) -> PolicyOwner:
+    repository = a_repository(backend)
+    row = backend.services.stores.repositories.find(repository.namespace_id, repository.name)
     assert row is not None
     return PolicyOwner(row, repository)
 
@@ -57,7 +57,7 @@ def test_what_is_gone_is_not_changed_and_not_removed_again(owner: PolicyOwner) -
 
 
 def test_the_place_s_row_is_changed_over_the_version_that_was_read_and_keeps_the_rest(
-    house: House, owner: PolicyOwner
+    backend: Backend, owner: PolicyOwner
 ) -> None:
     for rules, is_won in (([RULE.names], True), ([], False)):
         transaction = Transaction()
@@ -68,12 +68,12 @@ def test_the_place_s_row_is_changed_over_the_version_that_was_read_and_keeps_the
             with pytest.raises(WriteConflict):
                 transaction.commit()
 
-    (row,) = rows_like(house, "N#", "REPO#app")
+    (row,) = rows_like(backend, "N#", "REPO#app")
     assert (row["version"], row["immutability"], row["visibility"]) == (1, '[["release-.*", true]]', "private")
 
 
-def test_a_namespace_has_its_own(house: House, owner: PolicyOwner) -> None:
-    namespace = house.services._accounts.namespace(owner.namespace_id)
+def test_a_namespace_has_its_own(backend: Backend, owner: PolicyOwner) -> None:
+    namespace = backend.services.stores.accounts.namespace(owner.namespace_id)
     assert namespace is not None
     mine = PolicyOwner(namespace)
     write(mine, PRUNE)

@@ -5,51 +5,51 @@ import itertools
 from chalicelib.domain.permissions import Role
 from chalicelib.storage.accounts.permissions import PermissionStore
 from chalicelib.storage.lifecycle.repository_deletion import AT_ONCE, RepositoryDeletionStore
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_granted, a_push
 from tests.support.rows import repository_of, rows_like
 
 
-def test_a_live_repository_is_none_that_was_deleted(house: House) -> None:
-    a_push(house, "v1")
-    store = RepositoryDeletionStore(PermissionStore(), house.services.objects)
+def test_a_live_repository_is_none_that_was_deleted(backend: Backend) -> None:
+    a_push(backend, "v1")
+    store = RepositoryDeletionStore(PermissionStore(), backend.services.stores.objects)
 
-    assert store.find(repository_of(house).id) is None
-    assert store.of_namespace(house.account("admin").id) == []
+    assert store.find(repository_of(backend).id) is None
+    assert store.of_namespace(backend.account("admin").id) == []
 
 
-def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(house: House) -> None:
-    a_push(house, *(f"v{number}" for number in range(40)))
-    repository = repository_of(house)
-    house.services.repositories.delete(house.signed_in("admin"), repository.name)
-    store = RepositoryDeletionStore(PermissionStore(), house.services.objects)
+def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(backend: Backend) -> None:
+    a_push(backend, *(f"v{number}" for number in range(40)))
+    repository = repository_of(backend)
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), repository.name)
+    store = RepositoryDeletionStore(PermissionStore(), backend.services.stores.objects)
     found = store.find(repository.id)
     assert found is not None
     back, gone = found
-    left = [len(rows_like(house, f"R#{repository.id}"))]
+    left = [len(rows_like(backend, f"R#{repository.id}"))]
     while store.take(back, 0):
-        left.append(len(rows_like(house, f"R#{repository.id}")))
+        left.append(len(rows_like(backend, f"R#{repository.id}")))
 
     assert all(0 < before - after <= AT_ONCE + 10 for before, after in itertools.pairwise(left))
-    assert {row["sk"].partition("#")[0] for row in rows_like(house, f"R#{repository.id}")} == {"META", "SIZE"}
+    assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"R#{repository.id}")} == {"META", "SIZE"}
     store.finish(back, gone)
-    assert rows_like(house, f"R#{repository.id}") == []
+    assert rows_like(backend, f"R#{repository.id}") == []
 
 
-def test_what_has_other_ends_is_read_with_the_rest_at_once(house: House) -> None:
-    house.user("bob")
-    a_push(house, "v1", layers=3)
-    a_granted(house, "bob", Role.READ)
-    house.services.repositories.delete(house.signed_in("admin"), repository_of(house).name)
-    store = RepositoryDeletionStore(PermissionStore(), house.services.objects)
-    (gone,) = store.of_namespace(house.account("admin").id)
+def test_what_has_other_ends_is_read_with_the_rest_at_once(backend: Backend) -> None:
+    backend.user("bob")
+    a_push(backend, "v1", layers=3)
+    a_granted(backend, "bob", Role.READ)
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), repository_of(backend).name)
+    store = RepositoryDeletionStore(PermissionStore(), backend.services.stores.objects)
+    (gone,) = store.of_namespace(backend.account("admin").id)
     found = store.find(gone.repository_id)
     assert found is not None
-    house.calls.take()
+    backend.calls.take()
 
     assert store.take(found[0], 0)
 
-    calls = house.calls.take()
+    calls = backend.calls.take()
     # A look, then a transaction for each of config, layers and role, and the rest.
     assert (calls[0], calls.count("Query"), calls.count("TransactWriteItems")) == ("Query", 1, 5)
     assert set(calls) == {"Query", "TransactWriteItems", "BatchWriteItem"}

@@ -10,7 +10,7 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, BlobStore, BlobView, UsesRow
 from chalicelib.storage.table import Transaction, WriteConflict, get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import CONDEMNED, DELETING, change, due_at, linked_bytes, rows_like
 
 STORE = BlobStore()
@@ -29,7 +29,7 @@ def link(
     transaction.commit()
 
 
-def test_a_link_is_written_with_its_way_back_its_sizes_its_bytes_and_its_timer(house: House) -> None:
+def test_a_link_is_written_with_its_way_back_its_sizes_its_bytes_and_its_timer(backend: Backend) -> None:
     repository = a_repository()
     link(repository)
     view = STORE.view(repository.id, DIGEST)
@@ -38,11 +38,11 @@ def test_a_link_is_written_with_its_way_back_its_sizes_its_bytes_and_its_timer(h
     assert view.blob is not None
     assert (view.link.size, view.link.leased_until, view.blob.s3_key, view.blob.size) == (5, 50, "in/a", 5)
     assert STORE.linked_from(DIGEST, 10) == [repository.id]
-    assert linked_bytes(house, repository) == (5, 5, 5)
+    assert linked_bytes(backend, repository) == (5, 5, 5)
     assert due_at("garbage", keys.blob_target(repository.id, DIGEST)) == 50
 
 
-def test_a_link_renewed_is_counted_once_and_keeps_the_bytes_that_are_there(house: House) -> None:
+def test_a_link_renewed_is_counted_once_and_keeps_the_bytes_that_are_there(backend: Backend) -> None:
     repository = a_repository()
     link(repository)
     link(repository, key="in/b", until=90)
@@ -51,12 +51,12 @@ def test_a_link_renewed_is_counted_once_and_keeps_the_bytes_that_are_there(house
     assert view.link is not None
     assert view.blob is not None
     assert (view.blob.s3_key, view.link.leased_until) == ("in/a", 90)
-    assert linked_bytes(house, repository) == (5, 5, 5)
+    assert linked_bytes(backend, repository) == (5, 5, 5)
     assert due_at("garbage", keys.blob_target(repository.id, DIGEST)) == 90
 
 
 @pytest.mark.parametrize(("state", "kept"), [(CONDEMNED, "in/a"), (DELETING, "in/b")])
-def test_bytes_on_their_way_out_are_kept_until_they_are_being_deleted(house: House, state: str, kept: str) -> None:
+def test_bytes_on_their_way_out_are_kept_until_they_are_being_deleted(backend: Backend, state: str, kept: str) -> None:
     link(a_repository())
     change(get(BlobRow, keys.blob(DIGEST)), state=state)
     link(a_repository("admin/other"), key="in/b")
@@ -67,7 +67,7 @@ def test_bytes_on_their_way_out_are_kept_until_they_are_being_deleted(house: Hou
 
 
 @pytest.mark.parametrize("change_between", ["lease", "state", "first link", "blob"])
-def test_a_link_over_what_was_read_before_a_change_is_a_lost_race(house: House, change_between: str) -> None:
+def test_a_link_over_what_was_read_before_a_change_is_a_lost_race(backend: Backend, change_between: str) -> None:
     repository = a_repository()
     if change_between != "first link":
         link(repository)
@@ -79,14 +79,14 @@ def test_a_link_over_what_was_read_before_a_change_is_a_lost_race(house: House, 
     else:
         row = get(BlobLinkRow, keys.blob_link(repository.id, DIGEST))
         change(row, **({"leased_until": 60} if change_between == "lease" else {"state": CONDEMNED}))
-    before = rows_like(house)
+    before = rows_like(backend)
 
     with pytest.raises(WriteConflict):
         link(repository, stale, until=99)
-    assert rows_like(house) == before
+    assert rows_like(backend) == before
 
 
-def test_a_link_that_is_being_deleted_or_has_lost_its_bytes_does_not_count(house: House) -> None:
+def test_a_link_that_is_being_deleted_or_has_lost_its_bytes_does_not_count(backend: Backend) -> None:
     repository = a_repository()
     link(repository)
     change(get(BlobRow, keys.blob(DIGEST)), state=DELETING)
@@ -101,7 +101,7 @@ def test_a_link_that_is_being_deleted_or_has_lost_its_bytes_does_not_count(house
     assert view.blob is not None
 
 
-def test_what_was_seen_in_a_blob_stays_when_its_lease_is_renewed(house: House) -> None:
+def test_what_was_seen_in_a_blob_stays_when_its_lease_is_renewed(backend: Backend) -> None:
     repository = a_repository()
     link(repository, seen=Lifetime("2w"))
     link(repository)
@@ -111,7 +111,7 @@ def test_what_was_seen_in_a_blob_stays_when_its_lease_is_renewed(house: House) -
     assert row.seen == Lifetime("2w")
 
 
-def test_a_blob_nobody_looked_into_is_told_from_one_without_a_label(house: House) -> None:
+def test_a_blob_nobody_looked_into_is_told_from_one_without_a_label(backend: Backend) -> None:
     first, second = a_repository(), a_repository("admin/other")
     link(first)
     link(second, seen=Lifetime(None))
@@ -122,7 +122,7 @@ def test_a_blob_nobody_looked_into_is_told_from_one_without_a_label(house: House
     assert (unseen.seen, seen.seen) == (None, Lifetime(None))
 
 
-def test_a_delete_hides_the_link_ends_its_lease_and_wakes_the_collector(house: House) -> None:
+def test_a_delete_hides_the_link_ends_its_lease_and_wakes_the_collector(backend: Backend) -> None:
     repository = a_repository()
     link(repository)
     row = get(BlobLinkRow, keys.blob_link(repository.id, DIGEST))
@@ -137,7 +137,7 @@ def test_a_delete_hides_the_link_ends_its_lease_and_wakes_the_collector(house: H
         STORE.delete(repository.id, row, DIGEST, 30)
 
 
-def test_users_and_owners_of_a_blob_are_told(house: House) -> None:
+def test_users_and_owners_of_a_blob_are_told(backend: Backend) -> None:
     manifest, other = Digest.of(b"manifest"), Digest.of(b"other")
     for blob, user in ((DIGEST, manifest), (other, other)):
         UsesRow.under(keys.uses("r", blob, user), manifest=str(user), ulid="u").save()

@@ -17,7 +17,7 @@ from chalicelib.storage.registry.manifests import (
     tagged_row,
 )
 from chalicelib.storage.table import Transaction, WriteConflict, get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_manifest, an_index
 from tests.support.rows import CONDEMNED, DELETING, due_at, rows_like
 
@@ -25,8 +25,8 @@ SUBJECT = Digest.of(b"subject")
 
 
 @pytest.fixture
-def store(house: House) -> ManifestStore:
-    return ManifestStore(house.services.objects)
+def store(backend: Backend) -> ManifestStore:
+    return ManifestStore(backend.services.stores.objects)
 
 
 def a_row(digest: Digest, **fields: object) -> ManifestRow:
@@ -41,7 +41,7 @@ def put(store: ManifestStore, row: ManifestRow, stored: ManifestRow | None) -> N
 
 @pytest.mark.parametrize("over", [-1, 0, 1, 100_000])
 def test_bytes_above_32_kb_lie_in_the_bucket_and_come_back_the_same(
-    house: House, store: ManifestStore, over: int
+    backend: Backend, store: ManifestStore, over: int
 ) -> None:
     bare = a_manifest(annotations={"filler": ""}).size
     manifest = a_manifest(annotations={"filler": "x" * (LARGEST_INLINE + over - bare)})
@@ -54,32 +54,32 @@ def test_bytes_above_32_kb_lie_in_the_bucket_and_come_back_the_same(
     assert store.get_whole("r", manifest.digest) == (None, manifest.content)
 
 
-def test_state_and_bytes_come_in_one_read(house: House, store: ManifestStore) -> None:
+def test_state_and_bytes_come_in_one_read(backend: Backend, store: ManifestStore) -> None:
     manifest = a_manifest()
     put(store, a_row(manifest.digest), None)
     store.put_body("r", manifest, "u").save()
-    house.calls.take()
+    backend.calls.take()
     row, content = store.get_whole("r", manifest.digest)
 
     assert row is not None
     assert content == manifest.content
-    assert house.calls.take() == ["BatchGetItem"]
+    assert backend.calls.take() == ["BatchGetItem"]
 
 
-def test_a_manifest_that_is_not_there_has_neither_state_nor_bytes(house: House, store: ManifestStore) -> None:
+def test_a_manifest_that_is_not_there_has_neither_state_nor_bytes(backend: Backend, store: ManifestStore) -> None:
     assert store.get_whole("r", SUBJECT) == (None, None)
     assert store.get_body("r", SUBJECT) is None
     with pytest.raises(ObjectGone):
         store.content(BodyRow.under(keys.body("r", SUBJECT), ulid="u", s3_key="bodies/r/lost"))
 
 
-def test_edges_name_each_blob_and_child_once_with_the_ulid_of_the_push(house: House, store: ManifestStore) -> None:
+def test_edges_name_each_blob_and_child_once_with_the_ulid_of_the_push(backend: Backend, store: ManifestStore) -> None:
     blob, config = Digest.of(b"layer"), Digest.of(b"config")
     image, index = a_manifest([blob, blob], config), an_index([SUBJECT, SUBJECT])
     for manifest in (image, index):
         store.write_edges("r", manifest, "ULID", 70)
 
-    edges = {(row["sk"], row["ulid"]) for row in rows_like(house, "R#r")}
+    edges = {(row["sk"], row["ulid"]) for row in rows_like(backend, "R#r")}
     assert edges == {
         (f"USES#{blob}#{image.digest}", "ULID"),
         (f"USES#{config}#{image.digest}", "ULID"),
@@ -88,7 +88,7 @@ def test_edges_name_each_blob_and_child_once_with_the_ulid_of_the_push(house: Ho
     assert due_at("garbage", keys.manifest_target("r", image.digest)) == 70
 
 
-def test_states_are_written_over_the_version_that_was_read(house: House, store: ManifestStore) -> None:
+def test_states_are_written_over_the_version_that_was_read(backend: Backend, store: ManifestStore) -> None:
     put(store, a_row(SUBJECT), None)
     stored = store.get("r", SUBJECT)
     put(store, a_row(SUBJECT), stored)
@@ -101,7 +101,7 @@ def test_states_are_written_over_the_version_that_was_read(house: House, store: 
             put(store, a_row(SUBJECT), stale)
 
 
-def test_a_renewal_lengthens_the_lease_and_brings_the_condemned_back(house: House, store: ManifestStore) -> None:
+def test_a_renewal_lengthens_the_lease_and_brings_the_condemned_back(backend: Backend, store: ManifestStore) -> None:
     put(store, a_row(SUBJECT, state=CONDEMNED), None)
     row = store.get("r", SUBJECT)
     assert row is not None
@@ -132,7 +132,7 @@ def test_what_can_be_pulled_lives_and_was_not_deleted(fields: dict[str, object],
 
 
 @pytest.mark.parametrize("over", [0, 1])
-def test_annotations_above_8_kb_do_not_travel_with_the_edge(house: House, store: ManifestStore, over: int) -> None:
+def test_annotations_above_8_kb_do_not_travel_with_the_edge(backend: Backend, store: ManifestStore, over: int) -> None:
     """Counted in bytes of UTF-8: an umlaut is two."""
     frame = len(json.dumps({"a": ""}, separators=(",", ":")))
     text = "\u00e4" + "x" * (LARGEST_ANNOTATIONS + over - frame - 2)
@@ -146,7 +146,7 @@ def test_annotations_above_8_kb_do_not_travel_with_the_edge(house: House, store:
     assert over or json.loads(row.annotations or "") == {"a": text}
 
 
-def test_referrers_come_by_digest_past_a_digest(house: House, store: ManifestStore) -> None:
+def test_referrers_come_by_digest_past_a_digest(backend: Backend, store: ManifestStore) -> None:
     digests = sorted((Digest.of(bytes([number])) for number in range(5)), key=str)
     for digest in digests:
         key = keys.referrer("r", SUBJECT, digest)
@@ -162,7 +162,9 @@ def test_referrers_come_by_digest_past_a_digest(house: House, store: ManifestSto
     assert list(store.referrers("r", Digest.of(b"other"), None, 10)) == []
 
 
-def test_a_referrer_that_was_deleted_is_marked_and_one_that_never_was_loses(house: House, store: ManifestStore) -> None:
+def test_a_referrer_that_was_deleted_is_marked_and_one_that_never_was_loses(
+    backend: Backend, store: ManifestStore
+) -> None:
     manifest = a_manifest(subject=SUBJECT)
     row = a_row(manifest.digest, subject=SUBJECT)
 
@@ -181,7 +183,7 @@ def test_a_referrer_that_was_deleted_is_marked_and_one_that_never_was_loses(hous
     assert [edge.deleted_at for edge in store.referrers("r", SUBJECT, None, 10)] == [7]
 
 
-def test_the_bytes_of_a_living_manifest_take_the_ulid_of_a_new_push(house: House, store: ManifestStore) -> None:
+def test_the_bytes_of_a_living_manifest_take_the_ulid_of_a_new_push(backend: Backend, store: ManifestStore) -> None:
     manifest = a_manifest()
     transaction = Transaction()
     store.move_body(transaction, "r", manifest.digest, "new")
@@ -197,7 +199,7 @@ def test_the_bytes_of_a_living_manifest_take_the_ulid_of_a_new_push(house: House
     assert (row.ulid, row.content) == ("new", manifest.content)
 
 
-def test_the_tags_of_a_manifest_are_those_of_its_own_edges(house: House, store: ManifestStore) -> None:
+def test_the_tags_of_a_manifest_are_those_of_its_own_edges(backend: Backend, store: ManifestStore) -> None:
     for tag, until in (("v1", 5), ("v2", 9)):
         tagged_row("r", SUBJECT, tag, until).save()
     tagged_row("r", Digest.of(b"other"), "v3", 1).save()

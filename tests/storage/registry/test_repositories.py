@@ -16,7 +16,7 @@ from chalicelib.storage.registry.repositories import (
     pushed_row,
 )
 from chalicelib.storage.table import Transaction, WriteConflict, get
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.rows import change, rows_like
 
 STORE = RepositoryStore()
@@ -46,7 +46,7 @@ def name_row(repository: Repository) -> RepositoryNameRow:
     return row
 
 
-def test_a_name_leads_to_the_repository_and_the_repository_back(house: House) -> None:
+def test_a_name_leads_to_the_repository_and_the_repository_back(backend: Backend) -> None:
     made = added("admin/a/b")
     found, back = STORE.find("n", made.name), STORE.get(made.id)
 
@@ -56,23 +56,23 @@ def test_a_name_leads_to_the_repository_and_the_repository_back(house: House) ->
     assert (back.namespace_id, back.namespace, back.name, back.visibility) == ("n", "admin", "a/b", "private")
 
 
-def test_a_name_is_taken_once(house: House) -> None:
+def test_a_name_is_taken_once(backend: Backend) -> None:
     added("admin/app")
-    before = rows_like(house)
+    before = rows_like(backend)
 
     with pytest.raises(WriteConflict):
         added("admin/app")
-    assert rows_like(house) == before
+    assert rows_like(backend) == before
 
 
-def test_a_name_that_does_not_live_is_not_found(house: House) -> None:
+def test_a_name_that_does_not_live_is_not_found(backend: Backend) -> None:
     made = added("admin/app")
     change(name_row(made), state="deleted")
 
     assert STORE.find("n", made.name) is None
 
 
-def test_visibility_changes_on_both_sides_and_in_the_catalog(house: House) -> None:
+def test_visibility_changes_on_both_sides_and_in_the_catalog(backend: Backend) -> None:
     made = added("admin/app")
     change_visibility(name_row(made), Visibility.PUBLIC)
     back = STORE.get(made.id)
@@ -82,7 +82,7 @@ def test_visibility_changes_on_both_sides_and_in_the_catalog(house: House) -> No
     assert public("", 10) == ["admin/app"]
 
 
-def test_visibility_that_somebody_else_changed_is_a_lost_race(house: House) -> None:
+def test_visibility_that_somebody_else_changed_is_a_lost_race(backend: Backend) -> None:
     made = added("admin/app")
     stale = name_row(made)
     change_visibility(name_row(made), Visibility.PUBLIC)
@@ -91,7 +91,7 @@ def test_visibility_that_somebody_else_changed_is_a_lost_race(house: House) -> N
         change_visibility(stale, Visibility.PRIVATE)
 
 
-def test_public_names_come_in_order_past_a_name_and_without_the_private(house: House) -> None:
+def test_public_names_come_in_order_past_a_name_and_without_the_private(backend: Backend) -> None:
     for name in ("admin/c", "admin/a", "bob/b"):
         added(name, Visibility.PUBLIC, name.partition("/")[0])
     added("admin/b", namespace_id="admin")
@@ -114,7 +114,7 @@ def test_public_names_come_in_order_past_a_name_and_without_the_private(house: H
         ("bob/a", []),
     ],
 )
-def test_owned_names_come_in_order_past_any_name(house: House, after: str, expected: list[str]) -> None:
+def test_owned_names_come_in_order_past_any_name(backend: Backend, after: str, expected: list[str]) -> None:
     for name in ("admin/c", "admin/a/b", "admin/a"):
         added(name)
     change(name_row(added("admin/dead")), state="deleted")
@@ -122,7 +122,7 @@ def test_owned_names_come_in_order_past_any_name(house: House, after: str, expec
     assert list(STORE.owned("n", "admin", after, 10)) == expected
 
 
-def test_owned_names_are_as_many_as_asked_for_even_where_some_are_dead(house: House) -> None:
+def test_owned_names_are_as_many_as_asked_for_even_where_some_are_dead(backend: Backend) -> None:
     for name in ("admin/a", "admin/b", "admin/c", "admin/d"):
         made = added(name)
         if name == "admin/b":
@@ -131,7 +131,7 @@ def test_owned_names_are_as_many_as_asked_for_even_where_some_are_dead(house: Ho
     assert list(STORE.owned("n", "admin", "", 3)) == ["admin/a", "admin/c", "admin/d"]
 
 
-def test_more_repositories_than_one_batch_holds_are_found_by_id(house: House) -> None:
+def test_more_repositories_than_one_batch_holds_are_found_by_id(backend: Backend) -> None:
     made = [added(f"admin/r{number}").id for number in range(3)]
     missing = [ulid() for _ in range(120)]
 
@@ -139,18 +139,18 @@ def test_more_repositories_than_one_batch_holds_are_found_by_id(house: House) ->
     assert STORE.get_all([]) == {}
 
 
-def test_sizes_of_repository_and_namespace_move_together(house: House) -> None:
+def test_sizes_of_repository_and_namespace_move_together(backend: Backend) -> None:
     digest = Digest.of(b"x")
     for size in (100, 50, -120):
         transaction = Transaction()
         change_size(transaction, "n", "r", digest, size)
         transaction.commit()
 
-    assert [row["bytes"] for row in rows_like(house, "N#n", "SIZE#")] == [30]
-    assert [row["bytes"] for row in rows_like(house, "R#r", "SIZE#")] == [30]
+    assert [row["bytes"] for row in rows_like(backend, "N#n", "SIZE#")] == [30]
+    assert [row["bytes"] for row in rows_like(backend, "R#r", "SIZE#")] == [30]
 
 
-def test_what_changes_does_so_on_both_sides_over_the_version_that_was_read(house: House) -> None:
+def test_what_changes_does_so_on_both_sides_over_the_version_that_was_read(backend: Backend) -> None:
     made = added("admin/app")
     stale = name_row(made)
     for text in ("one", "two"):
@@ -174,7 +174,7 @@ def mark_deleted(row: RepositoryNameRow, identifier: str = "u") -> None:
     transaction.commit()
 
 
-def test_a_buried_name_is_free_and_keeps_what_it_said(house: House) -> None:
+def test_a_buried_name_is_free_and_keeps_what_it_said(backend: Backend) -> None:
     made = added("admin/app", Visibility.PUBLIC)
     row = name_row(made)
     mark_deleted(row)
@@ -190,7 +190,7 @@ def test_a_buried_name_is_free_and_keeps_what_it_said(house: House) -> None:
     assert added("admin/app").id != made.id
 
 
-def test_a_name_that_leads_elsewhere_now_is_not_buried(house: House) -> None:
+def test_a_name_that_leads_elsewhere_now_is_not_buried(backend: Backend) -> None:
     first = name_row(added("admin/app"))
     mark_deleted(first)
     second = added("admin/app")
@@ -200,7 +200,7 @@ def test_a_name_that_leads_elsewhere_now_is_not_buried(house: House) -> None:
     assert name_row(second).repository_id == second.id
 
 
-def test_pushes_and_sizes_of_many_are_found_at_once(house: House) -> None:
+def test_pushes_and_sizes_of_many_are_found_at_once(backend: Backend) -> None:
     transaction = Transaction()
     transaction.put(pushed_row("r1", 7))
     for content, repository_id in ((b"a", "r1"), (b"b", "r1"), (b"c", "r2")):
@@ -211,19 +211,19 @@ def test_pushes_and_sizes_of_many_are_found_at_once(house: House) -> None:
     assert STORE.sizes(["r1", "r2", "r3"]) == {"r1": 20, "r2": 10, "r3": 0}
 
 
-def test_repositories_come_with_their_namespaces_in_one_batch(house: House) -> None:
+def test_repositories_come_with_their_namespaces_in_one_batch(backend: Backend) -> None:
     made, dead = added("admin/app"), added("admin/dead")
     mark_deleted(name_row(dead))
-    house.calls.take()
+    backend.calls.take()
 
-    rows, namespaces = STORE.with_namespaces([dead.id, made.id, "none"], [house.account().id, "none"])
+    rows, namespaces = STORE.with_namespaces([dead.id, made.id, "none"], [backend.account().id, "none"])
 
-    assert house.calls.take().count("BatchGetItem") == 1
+    assert backend.calls.take().count("BatchGetItem") == 1
     assert list(rows) == [made.id]
     assert [row.name for row in namespaces.values()] == ["admin"]
 
 
-def test_a_namespace_s_repositories_are_walked_in_order_from_any(house: House) -> None:
+def test_a_namespace_s_repositories_are_walked_in_order_from_any(backend: Backend) -> None:
     for name in ("b", "a", "c"):
         added(f"admin/{name}")
     added("other/d", namespace_id="another")
@@ -233,7 +233,7 @@ def test_a_namespace_s_repositories_are_walked_in_order_from_any(house: House) -
 
 
 @pytest.mark.parametrize("change_to", [{"mode": "READ_ONLY"}, {"state": "deleted"}, {"repository_id": "another"}])
-def test_a_transaction_fails_where_tags_do_not_change_now(house: House, change_to: dict[str, str]) -> None:
+def test_a_transaction_fails_where_tags_do_not_change_now(backend: Backend, change_to: dict[str, str]) -> None:
     repository = added("admin/app")
 
     def write() -> None:

@@ -6,7 +6,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.storage.registry.tags import HISTORY_S, TagRow, TagStore, same, tag_row
 from chalicelib.storage.table import Transaction, WriteConflict, put_all
-from tests.support.backends import House
+from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_manifest, a_push
 from tests.support.rows import end_due_at, repository_of, rows_like
 
@@ -27,27 +27,27 @@ def begin(row: TagRow, stored: TagRow | None = None) -> TagRow:
     return row
 
 
-def test_a_tag_begins_with_its_life(house: House) -> None:
+def test_a_tag_begins_with_its_life(backend: Backend) -> None:
     row = begin(a_tag())
-    (life,) = rows_like(house, "R#r", "LIFE#")
+    (life,) = rows_like(backend, "R#r", "LIFE#")
 
     assert life["sk"] == f"LIFE#v1#{row.life}"
     assert (life["digest"], life["started_at"], life.get("ended_at")) == (str(DIGEST), 10, None)
     assert (life["view"], life["view_at"]) == ("LIFE#R#r", row.life)
-    assert rows_like(house, "TIMER#") == []
+    assert rows_like(backend, "TIMER#") == []
     assert STORE.get("r", "v1").digest == DIGEST
     assert STORE.get("r", "v2") is None
 
 
-def test_a_tag_with_an_end_arms_a_timer_and_its_life_knows_the_end_at_once(house: House) -> None:
+def test_a_tag_with_an_end_arms_a_timer_and_its_life_knows_the_end_at_once(backend: Backend) -> None:
     begin(a_tag(expires_at=99))
-    (life,), (tag,) = rows_like(house, "R#r", "LIFE#"), rows_like(house, "R#r", "TAG#")
+    (life,), (tag,) = rows_like(backend, "R#r", "LIFE#"), rows_like(backend, "R#r", "TAG#")
 
-    assert end_due_at(house, owner="r") == life["ended_at"] == tag["expires_at"] == 99
+    assert end_due_at(backend, owner="r") == life["ended_at"] == tag["expires_at"] == 99
     assert life["expires_at"] == 99 + HISTORY_S
 
 
-def test_a_tag_is_begun_over_the_one_that_was_read(house: House) -> None:
+def test_a_tag_is_begun_over_the_one_that_was_read(backend: Backend) -> None:
     first = begin(a_tag())
     second = begin(a_tag(), first)
 
@@ -59,7 +59,7 @@ def test_a_tag_is_begun_over_the_one_that_was_read(house: House) -> None:
 
 @pytest.mark.parametrize(("expires_at", "now", "end"), [(None, 50, 50), (99, 50, 50), (99, 120, 99)])
 def test_a_life_ends_now_but_never_later_than_it_would_have(
-    house: House, expires_at: int | None, now: int, end: int
+    backend: Backend, expires_at: int | None, now: int, end: int
 ) -> None:
     row = begin(a_tag(expires_at=expires_at))
     transaction = Transaction()
@@ -67,11 +67,11 @@ def test_a_life_ends_now_but_never_later_than_it_would_have(
     STORE.remove(transaction, row)
     transaction.commit()
 
-    assert [life["ended_at"] for life in rows_like(house, "R#r", "LIFE#")] == [end]
+    assert [life["ended_at"] for life in rows_like(backend, "R#r", "LIFE#")] == [end]
     assert STORE.get("r", "v1") is None
 
 
-def test_a_tag_that_moved_is_not_taken_away(house: House) -> None:
+def test_a_tag_that_moved_is_not_taken_away(backend: Backend) -> None:
     first = begin(a_tag())
     begin(a_tag(), first)
     transaction = Transaction()
@@ -82,7 +82,7 @@ def test_a_tag_that_moved_is_not_taken_away(house: House) -> None:
     assert STORE.get("r", "v1") is not None
 
 
-def test_names_come_in_the_order_of_their_bytes_past_the_dead_and_past_a_name(house: House) -> None:
+def test_names_come_in_the_order_of_their_bytes_past_the_dead_and_past_a_name(backend: Backend) -> None:
     names = ["-", "1", "A", "Z", "_", "a", "b.1", "b_1", "z"]
     put_all(a_tag(name) for name in names)
     put_all(a_tag(f"m{number}", expires_at=50) for number in range(7))
@@ -105,38 +105,38 @@ def test_a_push_changes_nothing_only_where_digest_and_end_are_the_same_and_the_t
     assert not same(None, DIGEST, 99, 50)
 
 
-def test_tags_that_are_alive_come_in_order_and_no_more_than_asked_for(house: House) -> None:
+def test_tags_that_are_alive_come_in_order_and_no_more_than_asked_for(backend: Backend) -> None:
     put_all([*(a_tag(name) for name in ("c", "a", "b")), a_tag("dead", 99)])
 
     assert [row.name for row in STORE.alive("r", 10, 100)] == ["a", "b", "c"]
     assert [row.name for row in STORE.alive("r", 2, 100)] == ["a", "b"]
 
 
-def test_tags_are_read_together_and_what_is_not_there_is_left_out(house: House) -> None:
-    a_push(house, "v1")
-    identifier, store = repository_of(house).id, TagStore()
-    house.calls.take()
+def test_tags_are_read_together_and_what_is_not_there_is_left_out(backend: Backend) -> None:
+    a_push(backend, "v1")
+    identifier, store = repository_of(backend).id, TagStore()
+    backend.calls.take()
 
     assert list(store.get_all(identifier, ["v1", "v2"])) == ["v1"]
-    assert house.calls.take() == ["BatchGetItem"]
+    assert backend.calls.take() == ["BatchGetItem"]
     assert store.get_all(identifier, []) == {}
-    assert house.calls.take() == []
+    assert backend.calls.take() == []
 
 
-def test_the_lives_of_what_is_named_after_a_manifest_are_found_by_one_look(house: House) -> None:
-    image = a_push(house, "v1").digest
+def test_the_lives_of_what_is_named_after_a_manifest_are_found_by_one_look(backend: Backend) -> None:
+    image = a_push(backend, "v1").digest
     names = [f"sha256-{image.hex}.sig", f"sha256-{image.hex}.sig", f"sha256-{image.hex}.att"]
     for name in [*names, f"sha256-{image.hex}.txt", f"sha256-{'0' * 64}.sig"]:
-        a_bare_push(house, a_manifest(), name)
+        a_bare_push(backend, a_manifest(), name)
 
-    found = TagStore().sibling_lives(repository_of(house).id, image)
+    found = TagStore().sibling_lives(repository_of(backend).id, image)
     assert sorted(row.name for row in found) == sorted(names)
 
 
-def test_the_last_life_is_that_which_began_last_be_it_over_or_not(house: House) -> None:
-    a_push(house, "v1")
-    last = a_push(house, "v1", labels={"other": "1"})
-    repository = repository_of(house)
+def test_the_last_life_is_that_which_began_last_be_it_over_or_not(backend: Backend) -> None:
+    a_push(backend, "v1")
+    last = a_push(backend, "v1", labels={"other": "1"})
+    repository = repository_of(backend)
 
     found = TagStore().last_life(repository.id, "v1")
 

@@ -7,7 +7,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.storage import keys
 from chalicelib.storage.registry.uploads import CLOSED, LINKED, UploadRow, UploadStore
 from chalicelib.storage.table import Transaction, WriteConflict
-from tests.support.backends import House
+from tests.support.backends import Backend
 
 STORE = UploadStore()
 
@@ -22,7 +22,7 @@ def put(row: UploadRow, version: int | None) -> None:
     transaction.commit()
 
 
-def test_states_of_hashes_come_back_byte_by_byte(house: House) -> None:
+def test_states_of_hashes_come_back_byte_by_byte(backend: Backend) -> None:
     row = an_upload(hash_state=bytes(range(256)), other_state=b"")
     put(row, None)
     found = STORE.get(row.pk.removeprefix("UP#"))
@@ -32,7 +32,7 @@ def test_states_of_hashes_come_back_byte_by_byte(house: House) -> None:
     assert STORE.get(ulid()) is None
 
 
-def test_each_write_counts_and_one_over_an_older_version_is_a_lost_race(house: House) -> None:
+def test_each_write_counts_and_one_over_an_older_version_is_a_lost_race(backend: Backend) -> None:
     row = an_upload()
     put(row, None)
     for version in (0, 1):
@@ -44,7 +44,7 @@ def test_each_write_counts_and_one_over_an_older_version_is_a_lost_race(house: H
             put(row, version)
 
 
-def test_parts_come_in_their_order_however_they_were_written(house: House) -> None:
+def test_parts_come_in_their_order_however_they_were_written(backend: Backend) -> None:
     row, other = an_upload(), an_upload()
     identifier = row.pk.removeprefix("UP#")
     STORE.put_parts(row, [(number, f"etag{number}") for number in (10_000, 2, 30)])
@@ -61,7 +61,7 @@ def test_parts_come_in_their_order_however_they_were_written(house: House) -> No
     assert {part.expires_at for part in found} == {9}
 
 
-def test_an_upload_whose_bytes_are_a_blob_keeps_digest_and_key_and_forgets_its_tail(house: House) -> None:
+def test_an_upload_whose_bytes_are_a_blob_keeps_digest_and_key_and_forgets_its_tail(backend: Backend) -> None:
     row = an_upload(status=CLOSED, tail_key="in/tail", tail_size=5, s3_key="in/old", digest=Digest.of(b"x"), offset=5)
     linked = STORE.linked(row, "in/new")
 

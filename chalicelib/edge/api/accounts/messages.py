@@ -23,7 +23,7 @@ MESSAGES = an_object({"messages": a_list(an_object({"uuid": TEXT, **WORDS}))})
 @operations.get("/api/v1/messages", "getGlobalMessages", answers={200: MESSAGES})
 def list_messages() -> dict[str, Any]:
     """What superusers tell everybody, oldest first."""
-    return {"messages": [_shape(message) for message in services().messages.all()]}
+    return {"messages": [_shape(message) for message in services().accounts.messages.all()]}
 
 
 @operations.post(
@@ -32,7 +32,7 @@ def list_messages() -> dict[str, Any]:
 def create(actor: Actor, body: dict[str, Any]) -> Reply:
     """Tells everybody something, as a superuser."""
     message = body["message"]
-    services().messages.create(actor, message["content"], message["severity"], message["media_type"])
+    services().accounts.messages.create(actor, message["content"], message["severity"], message["media_type"])
     return nothing(201, PAGE)
 
 
@@ -41,7 +41,7 @@ def create(actor: Actor, body: dict[str, Any]) -> Reply:
 )
 def delete(actor: Actor, uuid: str) -> Reply:
     """Takes a message away, as a superuser."""
-    services().messages.delete(actor, uuid)
+    services().accounts.messages.delete(actor, uuid)
     return nothing(204, PAGE)
 
 

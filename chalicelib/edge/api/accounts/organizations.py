@@ -73,26 +73,26 @@ MEMBER = an_object(
 @operations.post(ALL, "createOrganization", scope=USER_ADMIN, body=NEW, answers={201: TEXT}, slash=True)
 def create(actor: Actor, body: dict[str, Any]) -> Reply:
     """Makes an organization, which oneself owns."""
-    services().organizations.create(actor, body["name"], body.get("email") or body.get("contact_email"))
+    services().accounts.organizations.create(actor, body["name"], body.get("email") or body.get("contact_email"))
     return as_json("Created", 201)
 
 
 @operations.get(ONE, "getOrganization", answers={200: ORGANIZATION})
 def get(actor: Actor, orgname: str) -> dict[str, Any]:
     """An organization: its name for everybody, its teams for its members, the rest for its owners."""
-    return shape(services().organizations.overview(actor, orgname))
+    return shape(services().accounts.organizations.overview(actor, orgname))
 
 
 @operations.put(ONE, "changeOrganizationDetails", scope=ORG_ADMIN, body=CHANGE, answers={200: ORGANIZATION})
 def change(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, Any]:
     """Changes an organization; what is not said stays."""
-    return shape(services().organizations.change(actor, orgname, _wishes(body)))
+    return shape(services().accounts.organizations.change(actor, orgname, _wishes(body)))
 
 
 @operations.delete(ONE, "deleteAdminedOrganization", scope=ORG_ADMIN, answers={204: None}, is_fresh=True)
 def delete(actor: Actor, orgname: str) -> None:
     """Ends an organization with all that is in it. Its name is free when all of that is taken away."""
-    services().organizations.delete(actor, orgname)
+    services().accounts.organizations.delete(actor, orgname)
 
 
 @operations.get(
@@ -103,7 +103,7 @@ def delete(actor: Actor, orgname: str) -> None:
 )
 def list_collaborators(actor: Actor, orgname: str) -> dict[str, Any]:
     """Users outside of the teams who have a role on some repository."""
-    found = services().organizations.collaborators(actor, orgname)
+    found = services().accounts.organizations.collaborators(actor, orgname)
     return {"collaborators": [collaborator_shape(one) for one in found]}
 
 
@@ -112,19 +112,19 @@ def list_collaborators(actor: Actor, orgname: str) -> dict[str, Any]:
 )
 def list_members(actor: Actor, orgname: str) -> dict[str, Any]:
     """Users in the teams."""
-    return {"members": [member_shape(one) for one in services().organizations.members(actor, orgname)]}
+    return {"members": [member_shape(one) for one in services().accounts.organizations.members(actor, orgname)]}
 
 
 @operations.get(MEMBERS + "/{membername}", "getOrganizationMember", scope=ORG_ADMIN, answers={200: MEMBER})
 def get_member(actor: Actor, orgname: str, membername: str) -> dict[str, Any]:
     """One of them."""
-    return member_shape(services().organizations.member(actor, orgname, membername))
+    return member_shape(services().accounts.organizations.member(actor, orgname, membername))
 
 
 @operations.delete(MEMBERS + "/{membername}", "removeOrganizationMember", scope=ORG_ADMIN, answers={204: None})
 def remove_member(actor: Actor, orgname: str, membername: str) -> None:
     """Takes a user out of all teams, and takes their roles on repositories back."""
-    services().teams.leave_all(actor, orgname, membername)
+    services().accounts.teams.leave_all(actor, orgname, membername)
 
 
 @operations.get(
@@ -142,7 +142,7 @@ def remove_member(actor: Actor, orgname: str, membername: str) -> None:
 def list_everywhere(actor: Actor) -> dict[str, Any]:
     """All organizations, by name."""
     after, size = request.parameter("next_page") or "", request.number("limit", LARGEST_PAGE)
-    found, following = services().organizations.everywhere(actor, after, size)
+    found, following = services().accounts.organizations.everywhere(actor, after, size)
     shown: dict[str, Any] = {"organizations": [listed_shape(one) for one in found]}
     return shown | ({"next_page": following} if following else {})
 
@@ -151,14 +151,14 @@ def list_everywhere(actor: Actor) -> dict[str, Any]:
 def rename(actor: Actor, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """Gives an organization another name; the one before is free when nothing is known by it any more."""
     wanted = body.get("name") or name
-    services().renames.rename(actor, name, wanted)
-    return listed_shape(services().organizations.listed(actor, wanted))
+    services().accounts.renames.rename(actor, name, wanted)
+    return listed_shape(services().accounts.organizations.listed(actor, wanted))
 
 
 @operations.delete(ANY, "deleteOrganization", answers={204: None}, **GUARD)
 def delete_any(actor: Actor, name: str) -> None:
     """Ends an organization of somebody else."""
-    services().organizations.delete_any(actor, name)
+    services().accounts.organizations.delete_any(actor, name)
 
 
 @operations.post(
@@ -170,7 +170,7 @@ def delete_any(actor: Actor, name: str) -> None:
 )
 def take(actor: Actor, namespace: str) -> dict[str, Any]:
     """Becomes an owner of an organization: only where superusers have full access."""
-    services().teams.take(actor, namespace)
+    services().accounts.teams.take(actor, namespace)
     return {"namespace": namespace}
 
 

@@ -43,14 +43,14 @@ def list_users(actor: Actor, repository: str) -> dict[str, Any]:
 @operations.get(ONE_USER + "/transitive", "getUserTransitivePermission", scope=REPO_ADMIN, answers={200: TRANSITIVE})
 def get_transitive(actor: Actor, repository: str, username: str) -> dict[str, Any]:
     """All roles that a user has, of their own and by teams."""
-    found = services().permissions.transitive(actor, RepositoryName.parse(repository), username)
+    found = services().accounts.permissions.transitive(actor, RepositoryName.parse(repository), username)
     return {"permissions": [{"role": role.value} for role in found]}
 
 
 @operations.get(ONE_USER, "getUserPermissions", scope=REPO_ADMIN, answers={200: OF_USER})
 def get_user(actor: Actor, repository: str, username: str) -> dict[str, Any]:
     """A user's role of their own."""
-    return shape(services().permissions.get(actor, RepositoryName.parse(repository), USER, username))
+    return shape(services().accounts.permissions.get(actor, RepositoryName.parse(repository), USER, username))
 
 
 @operations.put(ONE_USER, "changeUserPermissions", scope=REPO_ADMIN, body=CHANGE, answers={200: OF_USER})
@@ -62,13 +62,13 @@ def put_user(actor: Actor, repository: str, username: str, body: dict[str, Any])
 @operations.delete(ONE_USER, "deleteUserPermissions", scope=REPO_ADMIN, answers={204: None})
 def delete_user(actor: Actor, repository: str, username: str) -> None:
     """Takes a user's role of their own back."""
-    services().permissions.remove(actor, RepositoryName.parse(repository), USER, username)
+    services().accounts.permissions.remove(actor, RepositoryName.parse(repository), USER, username)
 
 
 @operations.get(ONE_TEAM, "getTeamPermissions", scope=REPO_ADMIN, answers={200: OF_TEAM})
 def get_team(actor: Actor, repository: str, teamname: str) -> dict[str, Any]:
     """A team's role."""
-    return shape(services().permissions.get(actor, RepositoryName.parse(repository), TEAM, teamname))
+    return shape(services().accounts.permissions.get(actor, RepositoryName.parse(repository), TEAM, teamname))
 
 
 @operations.put(ONE_TEAM, "changeTeamPermissions", scope=REPO_ADMIN, body=CHANGE, answers={200: OF_TEAM})
@@ -80,17 +80,17 @@ def put_team(actor: Actor, repository: str, teamname: str, body: dict[str, Any])
 @operations.delete(ONE_TEAM, "deleteTeamPermissions", scope=REPO_ADMIN, answers={204: None})
 def delete_team(actor: Actor, repository: str, teamname: str) -> None:
     """Takes a team's role back."""
-    services().permissions.remove(actor, RepositoryName.parse(repository), TEAM, teamname)
+    services().accounts.permissions.remove(actor, RepositoryName.parse(repository), TEAM, teamname)
 
 
 def _listed(actor: Actor, repository: str, kind: str) -> dict[str, Any]:
-    found = services().permissions.of_repository(actor, RepositoryName.parse(repository), kind)
+    found = services().accounts.permissions.of_repository(actor, RepositoryName.parse(repository), kind)
     return {"permissions": {permission.name: shape(permission) for permission in found}}
 
 
 def _put(actor: Actor, repository: str, kind: str, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     name, role = RepositoryName.parse(repository), Role(body["role"])
-    return shape(services().permissions.put(actor, name, kind, holder, role))
+    return shape(services().accounts.permissions.put(actor, name, kind, holder, role))
 
 
 def shape(permission: Permission) -> dict[str, Any]:

@@ -31,7 +31,7 @@ CHANGE = an_object({"role": ROLE})
 )
 def list_prototypes(actor: Actor, orgname: str) -> dict[str, Any]:
     """An organization's default permissions."""
-    return {"prototypes": [shape(one) for one in services().prototypes.of_organization(actor, orgname)]}
+    return {"prototypes": [shape(one) for one in services().accounts.prototypes.of_organization(actor, orgname)]}
 
 
 @operations.post(ALL, "createOrganizationPrototypePermission", scope=ORG_ADMIN, body=NEW, answers={200: PROTOTYPE})
@@ -39,19 +39,19 @@ def create(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, Any]:
     """Has a delegate given a role on every new repository, of one maker or of everybody."""
     delegate, maker = body["delegate"], body.get("activating_user") or {}
     wish = NewPrototype(Role(body["role"]), delegate["kind"], delegate["name"], maker.get("name"))
-    return shape(services().prototypes.create(actor, orgname, wish))
+    return shape(services().accounts.prototypes.create(actor, orgname, wish))
 
 
 @operations.put(ONE, "updateOrganizationPrototypePermission", scope=ORG_ADMIN, body=CHANGE, answers={200: PROTOTYPE})
 def change(actor: Actor, orgname: str, prototypeid: str, body: dict[str, Any]) -> dict[str, Any]:
     """Gives a default permission another role, for repositories made from now on."""
-    return shape(services().prototypes.change(actor, orgname, prototypeid, Role(body["role"])))
+    return shape(services().accounts.prototypes.change(actor, orgname, prototypeid, Role(body["role"])))
 
 
 @operations.delete(ONE, "deleteOrganizationPrototypePermission", scope=ORG_ADMIN, answers={204: None})
 def delete(actor: Actor, orgname: str, prototypeid: str) -> None:
     """Removes a default permission; what was given stays."""
-    services().prototypes.delete(actor, orgname, prototypeid)
+    services().accounts.prototypes.delete(actor, orgname, prototypeid)
 
 
 def shape(one: Prototype) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def create_organization(actor: Actor, orgname: str, body: dict[str, Any]) -> Rep
 @operations.get(ORGANIZATION + ONE, "getOrganizationQuota", scope=ORG_ADMIN, answers={200: QUOTA})
 def get_organization(actor: Actor, orgname: str, quota_id: str) -> dict[str, Any]:
     """One quota of an organization."""
-    return shape(services().quotas.get(actor, _organization(orgname), _number(quota_id)))
+    return shape(services().accounts.quotas.get(actor, _organization(orgname), _number(quota_id)))
 
 
 @operations.put(ORGANIZATION + ONE, "changeOrganizationQuota", scope=SUPER_USER, body=GIVE, answers={200: QUOTA})
@@ -82,7 +82,7 @@ def change_organization(actor: Actor, orgname: str, quota_id: str, body: dict[st
 @operations.delete(ORGANIZATION + ONE, "deleteOrganizationQuota", scope=SUPER_USER, answers={204: None})
 def delete_organization(actor: Actor, orgname: str, quota_id: str) -> None:
     """Takes an organization's quota away: only where superusers have full access."""
-    services().quotas.delete(actor, _organization(orgname), _number(quota_id))
+    services().accounts.quotas.delete(actor, _organization(orgname), _number(quota_id))
 
 
 @operations.get(MINE, "listUserQuota", scope=USER_ADMIN, answers={200: a_list(QUOTA)})
@@ -94,7 +94,7 @@ def list_mine(actor: Actor) -> list[dict[str, Any]]:
 @operations.get(MINE + ONE, "getUserQuota", scope=USER_ADMIN, answers={200: QUOTA})
 def get_mine(actor: Actor, quota_id: str) -> dict[str, Any]:
     """One quota of one's own."""
-    return shape(services().quotas.get(actor, QuotaHolder(), _number(quota_id)))
+    return shape(services().accounts.quotas.get(actor, QuotaHolder(), _number(quota_id)))
 
 
 @operations.get(MINE + LIMITS, "listUserQuotaLimit", scope=USER_ADMIN, answers={200: a_list(LIMIT)})
@@ -110,25 +110,25 @@ def get_my_limit(actor: Actor, quota_id: str, limit_id: str) -> dict[str, Any]:
 
 
 def _listed(actor: Actor, holder: QuotaHolder) -> list[dict[str, Any]]:
-    quota = services().quotas.of(actor, holder)
+    quota = services().accounts.quotas.of(actor, holder)
     return [shape(quota)] if quota else []
 
 
 def _created(actor: Actor, holder: QuotaHolder, body: dict[str, Any]) -> Reply:
-    services().quotas.create(actor, holder, _amount(body))
+    services().accounts.quotas.create(actor, holder, _amount(body))
     return as_json("Created", 201)
 
 
 def _changed(actor: Actor, holder: QuotaHolder, quota_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    return shape(services().quotas.change(actor, holder, _number(quota_id), _amount(body)))
+    return shape(services().accounts.quotas.change(actor, holder, _number(quota_id), _amount(body)))
 
 
 def _limits(actor: Actor, holder: QuotaHolder, quota_id: str) -> list[dict[str, Any]]:
-    return [limit_shape(limit) for limit in services().quotas.get(actor, holder, _number(quota_id)).limits]
+    return [limit_shape(limit) for limit in services().accounts.quotas.get(actor, holder, _number(quota_id)).limits]
 
 
 def _limit(actor: Actor, holder: QuotaHolder, quota_id: str, limit_id: str) -> dict[str, Any]:
-    quota = services().quotas.get(actor, holder, _number(quota_id))
+    quota = services().accounts.quotas.get(actor, holder, _number(quota_id))
     return limit_shape(quota.limit(_number(limit_id)))
 
 
@@ -156,7 +156,7 @@ def _declare_of_superusers(path: str, kind: AccountKind, word: str) -> None:
     @operations.delete(path + ONE, f"delete{word}QuotaSuperUser", scope=SUPER_USER, answers={204: None})
     def delete(actor: Actor, namespace: str, quota_id: str) -> None:
         """Takes somebody's quota away."""
-        services().quotas.delete(actor, holder(namespace), _number(quota_id))
+        services().accounts.quotas.delete(actor, holder(namespace), _number(quota_id))
 
 
 def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: bool, reads: str) -> None:
@@ -173,7 +173,7 @@ def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: b
     def create(actor: Actor, quota_id: str, body: dict[str, Any], **place: str) -> Reply:
         """Gives a quota a limit."""
         told = body["type"], body["threshold_percent"]
-        services().quotas.add_limit(actor, holder(place[name]), _number(quota_id), *told)
+        services().accounts.quotas.add_limit(actor, holder(place[name]), _number(quota_id), *told)
         return as_json("Created", 201)
 
     @operations.get(path + ONE_LIMIT, f"get{word}", scope=reads, answers={200: LIMIT}, is_fresh=is_fresh)
@@ -193,12 +193,12 @@ def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: b
         """Changes a limit; what is not said stays."""
         told = body.get("type"), body.get("threshold_percent")
         numbers = _number(quota_id), _number(limit_id)
-        return limit_shape(services().quotas.change_limit(actor, holder(place[name]), *numbers, *told))
+        return limit_shape(services().accounts.quotas.change_limit(actor, holder(place[name]), *numbers, *told))
 
     @operations.delete(path + ONE_LIMIT, f"delete{word}", scope=SUPER_USER, answers={204: None})
     def delete(actor: Actor, quota_id: str, limit_id: str, **place: str) -> None:
         """Takes a limit away."""
-        services().quotas.delete_limit(actor, holder(place[name]), _number(quota_id), _number(limit_id))
+        services().accounts.quotas.delete_limit(actor, holder(place[name]), _number(quota_id), _number(limit_id))
 
 
 _declare_limits(ORGANIZATION, "orgname", "OrganizationQuotaLimit", _organization, is_fresh=False, reads=ORG_ADMIN)

@@ -18,13 +18,13 @@ PATH = "/api/v1/superuser/registrysize"
 @operations.get(PATH, "getRegistrySize", answers={200: SIZE}, is_internal=True, slash=True, **GUARD)
 def get(actor: Actor) -> dict[str, Any]:
     """How many bytes all namespaces link, as last counted."""
-    return _shape(services().registry_sizes.last(actor))
+    return _shape(services().accounts.registry_sizes.last(actor))
 
 
 @operations.post(PATH, "queueRegistrySizeCalculation", answers={201: SIZE}, is_internal=True, slash=True, **GUARD)
 def count(actor: Actor) -> Reply:
     """Counts them; while `running` is told, ask again to go on."""
-    return as_json(_shape(services().registry_sizes.count(actor)), 201)
+    return as_json(_shape(services().accounts.registry_sizes.count(actor)), 201)
 
 
 def _shape(size: RegistrySize) -> dict[str, Any]:

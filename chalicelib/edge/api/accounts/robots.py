@@ -96,25 +96,25 @@ def create_theirs(actor: Actor, orgname: str, robot_shortname: str, body: dict[s
 @operations.get(MINE + ONE, "getUserRobot", scope=USER_ADMIN, **GET)
 def get_mine(actor: Actor, robot_shortname: str) -> dict[str, Any]:
     """One of one's own robots, with its token."""
-    return shape(services().robots.get(actor, there(actor.name, robot_shortname)))
+    return shape(services().accounts.robots.get(actor, there(actor.name, robot_shortname)))
 
 
 @operations.get(THEIRS + ONE, "getOrgRobot", scope=ORG_ADMIN, **GET)
 def get_theirs(actor: Actor, orgname: str, robot_shortname: str) -> dict[str, Any]:
     """A robot of an organization, with its token."""
-    return shape(services().robots.get(actor, there(orgname, robot_shortname)))
+    return shape(services().accounts.robots.get(actor, there(orgname, robot_shortname)))
 
 
 @operations.delete(MINE + ONE, "deleteUserRobot", scope=USER_ADMIN, **DELETE)
 def delete_mine(actor: Actor, robot_shortname: str) -> None:
     """Removes one of one's own robots; its token is dead at once."""
-    services().robots.delete(actor, there(actor.name, robot_shortname))
+    services().accounts.robots.delete(actor, there(actor.name, robot_shortname))
 
 
 @operations.delete(THEIRS + ONE, "deleteOrgRobot", scope=ORG_ADMIN, **DELETE)
 def delete_theirs(actor: Actor, orgname: str, robot_shortname: str) -> None:
     """Removes a robot of an organization; its token is dead at once."""
-    services().robots.delete(actor, there(orgname, robot_shortname))
+    services().accounts.robots.delete(actor, there(orgname, robot_shortname))
 
 
 @operations.post(MINE + ONE + "/regenerate", "regenerateUserRobotToken", scope=USER_ADMIN, **REGENERATE)
@@ -150,7 +150,7 @@ def there(namespace: str, robot: str) -> RobotName:
 
 
 def _listed(actor: Actor, namespace: str) -> dict[str, Any]:
-    found = services().robots.of_namespace(
+    found = services().accounts.robots.of_namespace(
         actor,
         namespace,
         with_tokens=request.flag("token", True),
@@ -162,17 +162,19 @@ def _listed(actor: Actor, namespace: str) -> dict[str, Any]:
 
 def _created(actor: Actor, namespace: str, robot: str, body: dict[str, Any]) -> Reply:
     name = RobotName.within(namespace, robot)
-    made = services().robots.create(actor, name, body.get("description", ""), body.get("unstructured_metadata"))
+    made = services().accounts.robots.create(
+        actor, name, body.get("description", ""), body.get("unstructured_metadata")
+    )
     return as_json(shape(made), 201)
 
 
 def _regenerated(actor: Actor, namespace: str, robot: str, body: dict[str, Any]) -> dict[str, Any]:
     overlap_s = int(body.get("overlap_s", 0))
-    return plain_shape(services().robots.regenerate(actor, there(namespace, robot), overlap_s))
+    return plain_shape(services().accounts.robots.regenerate(actor, there(namespace, robot), overlap_s))
 
 
 def _permissions(actor: Actor, namespace: str, robot: str) -> dict[str, Any]:
-    found = services().robots.permissions(actor, there(namespace, robot))
+    found = services().accounts.robots.permissions(actor, there(namespace, robot))
     return {"permissions": [permission_shape(given) for given in found]}
 
 

@@ -51,7 +51,7 @@ GUARD: dict[str, Any] = {"scope": SUPER_USER, "is_fresh": True}
 )
 def list_users(actor: Actor) -> dict[str, Any]:
     """All users, by name."""
-    page = services().superusers.users(
+    page = services().accounts.superusers.users(
         actor,
         request.parameter("next_page") or "",
         request.number("limit", LARGEST_PAGE),
@@ -64,27 +64,27 @@ def list_users(actor: Actor) -> dict[str, Any]:
 @operations.post(USERS, "createInstallUser", body=NEW, answers={200: MADE}, slash=True, **GUARD)
 def create(actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
     """Makes a user with a random password, shown this once."""
-    user, password = services().superusers.create(actor, body["username"], body.get("email"))
+    user, password = services().accounts.superusers.create(actor, body["username"], body.get("email"))
     return {"username": user.name, "email": user.email or "", "password": password, "encrypted_password": None}
 
 
 @operations.get(ONE, "getInstallUser", answers={200: USER}, **GUARD)
 def get(actor: Actor, username: str) -> dict[str, Any]:
     """One user."""
-    return shape(services().superusers.user(actor, username))
+    return shape(services().accounts.superusers.user(actor, username))
 
 
 @operations.put(ONE, "changeInstallUser", body=CHANGE, answers={200: USER}, **GUARD)
 def change(actor: Actor, username: str, body: dict[str, Any]) -> dict[str, Any]:
     """Changes a user, who is told of another password or address."""
     known = {name: body[name] for name in CHANGE["properties"] if name in body}
-    return shape(services().superusers.change(actor, username, SuperuserChanges(**known)))
+    return shape(services().accounts.superusers.change(actor, username, SuperuserChanges(**known)))
 
 
 @operations.delete(ONE, "deleteInstallUser", answers={204: None}, **GUARD)
 def delete(actor: Actor, username: str) -> None:
     """Ends a user, with all that is theirs."""
-    services().departures.dismiss(actor, username)
+    services().accounts.account_deletion.dismiss(actor, username)
 
 
 @operations.post(
@@ -96,7 +96,7 @@ def delete(actor: Actor, username: str) -> None:
 )
 def send_recovery(actor: Actor, username: str) -> None:
     """Would send a user a mail, which is never sent from here."""
-    services().superusers.user(actor, username)
+    services().accounts.superusers.user(actor, username)
     raise MailOff
 
 

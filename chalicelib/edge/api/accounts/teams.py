@@ -44,14 +44,14 @@ PENDING = Parameter("includePending", "boolean", "Whether to tell of those who w
 def put(actor: Actor, orgname: str, teamname: str, body: dict[str, Any]) -> dict[str, Any]:
     """Makes a team, or gives it another role or description."""
     role = TeamRole(body["role"])
-    view, is_new = services().teams.put(actor, orgname, teamname, role, body.get("description"))
+    view, is_new = services().accounts.teams.put(actor, orgname, teamname, role, body.get("description"))
     return plain_shape(view) | {"new_team": is_new}
 
 
 @operations.delete(ONE, "deleteOrganizationTeam", scope=ORG_ADMIN, answers={204: None})
 def delete(actor: Actor, orgname: str, teamname: str) -> None:
     """Removes a team; what it gave ends at once."""
-    services().teams.remove(actor, orgname, teamname)
+    services().accounts.teams.remove(actor, orgname, teamname)
 
 
 @operations.get(
@@ -63,7 +63,7 @@ def delete(actor: Actor, orgname: str, teamname: str) -> None:
 )
 def list_members(actor: Actor, orgname: str, teamname: str) -> dict[str, Any]:
     """Who is in a team."""
-    found = services().teams.roster(actor, orgname, teamname)
+    found = services().accounts.teams.roster(actor, orgname, teamname)
     members = [member_shape(one) for one in found.members]
     return {"name": found.team.name, "members": members, "can_edit": found.can_edit}
 
@@ -71,13 +71,13 @@ def list_members(actor: Actor, orgname: str, teamname: str) -> dict[str, Any]:
 @operations.put(MEMBER_OF, "updateOrganizationTeamMember", scope=ORG_ADMIN, answers={200: MEMBER})
 def add_member(actor: Actor, orgname: str, teamname: str, membername: str) -> dict[str, Any]:
     """Takes somebody into a team."""
-    return member_shape(services().teams.add_member(actor, orgname, teamname, membername))
+    return member_shape(services().accounts.teams.add_member(actor, orgname, teamname, membername))
 
 
 @operations.delete(MEMBER_OF, "deleteOrganizationTeamMember", scope=ORG_ADMIN, answers={204: None})
 def remove_member(actor: Actor, orgname: str, teamname: str, membername: str) -> None:
     """Takes somebody out of a team."""
-    services().teams.remove_member(actor, orgname, teamname, membername)
+    services().accounts.teams.remove_member(actor, orgname, teamname, membername)
 
 
 @operations.get(
@@ -88,7 +88,7 @@ def remove_member(actor: Actor, orgname: str, teamname: str, membername: str) ->
 )
 def list_permissions(actor: Actor, orgname: str, teamname: str) -> dict[str, Any]:
     """What a team was given on repositories."""
-    found = services().teams.permissions(actor, orgname, teamname)
+    found = services().accounts.teams.permissions(actor, orgname, teamname)
     return {"permissions": [permission_shape(given) for given in found]}
 
 

@@ -32,14 +32,14 @@ PAGES = (
 def list_notices(actor: Actor) -> dict[str, Any]:
     """What oneself is told and has not put away, newest first."""
     size = max(1, min(request.number("limit", PAGE_SIZE), LARGEST_PAGE))
-    page = services().notices.page(actor, request.number("page", 0), size)
+    page = services().accounts.user_notifications.page(actor, request.number("page", 0), size)
     return {"notifications": [_shape(notice) for notice in page.notices], "additional": page.more}
 
 
 @operations.get(NOTICES + "/{uuid}", "getUserNotification", scope=USER_ADMIN, answers={200: NOTICE}, is_internal=True)
 def get(actor: Actor, uuid: str) -> dict[str, Any]:
     """One of them."""
-    return _shape(services().notices.get(actor, uuid))
+    return _shape(services().accounts.user_notifications.get(actor, uuid))
 
 
 @operations.put(
@@ -52,7 +52,7 @@ def get(actor: Actor, uuid: str) -> dict[str, Any]:
 )
 def change(actor: Actor, uuid: str, body: dict[str, Any]) -> dict[str, Any]:
     """Puts one away, or shows it again."""
-    return _shape(services().notices.dismiss(actor, uuid, dismissed=body.get("dismissed", False)))
+    return _shape(services().accounts.user_notifications.dismiss(actor, uuid, dismissed=body.get("dismissed", False)))
 
 
 def _shape(notice: UserNotification) -> dict[str, Any]:

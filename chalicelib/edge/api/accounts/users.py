@@ -64,7 +64,7 @@ CHANGE = an_object(
 @operations.get("/api/v1/user", "getLoggedInUser", scope="user:read", answers={200: USER}, slash=True)
 def get(actor: Actor) -> Mapping[str, Any]:
     """The user who asks, with their organizations."""
-    return shape(services().accounts.profile(actor))
+    return shape(services().accounts.accounts.profile(actor))
 
 
 @operations.put(
@@ -81,20 +81,20 @@ def change(actor: Actor, body: dict[str, Any]) -> Reply:
     """Changes oneself. A new password ends all sessions but a new one, which the answer brings."""
     known = {name: body[name] for name in CHANGE["properties"] if name in body}
     changes = UserChanges(window_s=known.pop("tag_expiration_s", None), **known)
-    row = services().accounts.change(actor, changes)
+    row = services().accounts.accounts.change(actor, changes)
     headers = {}
     if changes.password is not None and actor.is_session:
-        headers = callers.with_session(services().sessions.begin(row))
-    return as_json(shape(services().accounts.profile(actor)), headers=headers)
+        headers = callers.with_session(services().identity.sessions.begin(row))
+    return as_json(shape(services().accounts.accounts.profile(actor)), headers=headers)
 
 
 @operations.post("/api/v1/user", "createNewUser", body=NEW, answers={200: USER}, is_internal=True, slash=True)
 def create(body: dict[str, Any]) -> Reply:
     """Signs up, and in."""
-    account = services().accounts.sign_up(body["username"], body["password"], body.get("email"))
-    session = services().sessions.begin(account, callers.session_cookie())
+    account = services().accounts.accounts.sign_up(body["username"], body["password"], body.get("email"))
+    session = services().identity.sessions.begin(account, callers.session_cookie())
     actor = Actor(account.id, account.name, account.kind, account.epoch, is_session=True)
-    return as_json(shape(services().accounts.profile(actor)), headers=callers.with_session(session))
+    return as_json(shape(services().accounts.accounts.profile(actor)), headers=callers.with_session(session))
 
 
 @operations.delete(
@@ -109,7 +109,7 @@ def create(body: dict[str, Any]) -> Reply:
 )
 def delete(actor: Actor) -> None:
     """Ends oneself, with all that is one's own; refused while nobody else administers one's organizations."""
-    services().departures.leave(actor)
+    services().accounts.account_deletion.leave(actor)
 
 
 @operations.post("/api/v1/recovery", "requestRecoveryEmail", answers={405: None}, is_internal=True)
@@ -121,7 +121,7 @@ def recover() -> None:
 @operations.get("/api/v1/users/{username}", "getUserInformation", answers={200: PUBLIC})
 def get_public(username: str) -> Mapping[str, Any]:
     """What everybody may know of a user."""
-    name = services().accounts.public_name(username)
+    name = services().accounts.accounts.public_name(username)
     return {"anonymous": False, "username": name, "avatar": avatar(name, "user")}
 
 

@@ -122,12 +122,12 @@ def export_organization(actor: Actor, orgname: str, body: dict[str, Any]) -> dic
 @operations.get("/exportedlogs/{export_id}", "getExportedLogs", answers={302: None}, is_internal=True)
 def exported(actor: Actor, export_id: str) -> Reply:
     """The file of an export, for whoever has its id."""
-    address = services().exports.address(actor, export_id)
+    address = services().activity.exports.address(actor, export_id)
     return empty(302, {"Location": address, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
 def _page(actor: Actor, whose: LogOwner) -> dict[str, Any]:
-    found = services().logs.page(actor, whose, _asked(), request.parameter("next_page"))
+    found = services().activity.usage_log_reader.page(actor, whose, _asked(), request.parameter("next_page"))
     shown = {
         "start_time": date(found.period.start),
         "end_time": date(found.period.end),
@@ -137,12 +137,16 @@ def _page(actor: Actor, whose: LogOwner) -> dict[str, Any]:
 
 
 def _counts(actor: Actor, whose: LogOwner) -> dict[str, Any]:
-    return {"aggregated": [count_shape(count) for count in services().logs.counts(actor, whose, _asked())]}
+    return {
+        "aggregated": [
+            count_shape(count) for count in services().activity.usage_log_reader.counts(actor, whose, _asked())
+        ]
+    }
 
 
 def _export(actor: Actor, whose: LogOwner, body: dict[str, Any]) -> dict[str, str]:
     told = body.get("callback_url"), body.get("callback_email")
-    return {"export_id": services().exports.begin(actor, whose, _asked(), *told)}
+    return {"export_id": services().activity.exports.begin(actor, whose, _asked(), *told)}
 
 
 def _asked() -> UsageLogQuery:

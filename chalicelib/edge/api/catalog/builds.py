@@ -22,14 +22,14 @@ operations = Operations(__name__, "build")
 )
 def list_builds(actor: Actor, repository: str) -> dict[str, Any]:
     """A repository's builds: none."""
-    services().access.require_role(actor, RepositoryName.parse(repository), Role.READ)
+    services().security.access.require_role(actor, RepositoryName.parse(repository), Role.READ)
     return {"builds": []}
 
 
 @operations.get(paths.REPOSITORY + "/build/{build_uuid}", "getRepoBuild", scope=REPO_READ, answers={404: None})
 def get_build(actor: Actor, repository: str, build_uuid: str) -> None:
     """One of them: not found."""
-    services().access.require_role(actor, RepositoryName.parse(repository), Role.READ)
+    services().security.access.require_role(actor, RepositoryName.parse(repository), Role.READ)
     raise ResourceUnknown("build", build_uuid)
 
 
@@ -42,5 +42,5 @@ def get_build(actor: Actor, repository: str, build_uuid: str) -> None:
 )
 def list_triggers(actor: Actor, repository: str) -> dict[str, Any]:
     """What begins a repository's builds: nothing."""
-    services().access.require_role(actor, RepositoryName.parse(repository), Role.ADMIN)
+    services().security.access.require_role(actor, RepositoryName.parse(repository), Role.ADMIN)
     return {"triggers": []}

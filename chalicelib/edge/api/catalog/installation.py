@@ -17,7 +17,7 @@ UNTOLD = ("secrets",)
 @operations.get("/api/v1/superuser/config", "getConfiguration", scope=SUPER_USER, answers={200: CONFIG}, is_fresh=True)
 def config(actor: Actor) -> dict[str, Any]:
     """The settings of this installation, by their names in the environment."""
-    services().access.superuser(actor)
+    services().security.access.superuser(actor)
     chosen = settings()
     told = {name: getattr(chosen, name) for name in Settings.__dataclass_fields__ if name not in UNTOLD}
     shown = {f"CLOUDBERTH_{name.upper()}": value for name, value in told.items()}
@@ -33,7 +33,7 @@ def config(actor: Actor) -> dict[str, Any]:
 )
 def status(actor: Actor) -> dict[str, str]:
     """`ready`, or what does not answer."""
-    services().access.superuser(actor)
-    found = services().checks.health()
+    services().security.access.superuser(actor)
+    found = services().catalog.health.health()
     missing = [name for name in ("table", "bucket", "keys") if not getattr(found, name)]
     return {"status": f"without {', '.join(missing)}" if missing else "ready"}

@@ -52,7 +52,7 @@ SHORT = {AccountKind.ORGANIZATION.value: "org"}
 def find_repositories(actor: Actor) -> dict[str, Any]:
     """Repositories that one may see, ten a page."""
     number = min(max(request.number("page", 1), 1), PAGE)
-    page = services().search.repositories(actor, request.parameter("query") or "", number)
+    page = services().catalog.search.repositories(actor, request.parameter("query") or "", number)
     return {
         "results": [hit_shape(hit) for hit in page.items],
         "has_additional": page.more,
@@ -71,7 +71,7 @@ def find_repositories(actor: Actor) -> dict[str, Any]:
 )
 def find_all(actor: Actor) -> dict[str, Any]:
     """Repositories, people, organizations, and one's own teams and robots."""
-    entities, hits = services().search.everything(actor, request.parameter("query") or "")
+    entities, hits = services().catalog.search.everything(actor, request.parameter("query") or "")
     found = [*(hit_shape(hit) for hit in hits), *(named_shape(entity) for entity in entities)]
     return {"results": sorted(found, key=lambda result: -result["score"])}
 
@@ -89,7 +89,7 @@ def find_all(actor: Actor) -> dict[str, Any]:
 )
 def entities(actor: Actor, prefix: str) -> dict[str, Any]:
     """Whom a permission may be given."""
-    found = services().search.entities(
+    found = services().catalog.search.entities(
         actor,
         prefix,
         request.parameter("namespace") or "",

@@ -27,7 +27,7 @@ STAR = an_object({"namespace": TEXT, "name": TEXT, "description": TEXT, "is_publ
 )
 def list_starred(actor: Actor) -> dict[str, Any]:
     """What one has starred, a hundred a page."""
-    page = services().stars.page(actor, request.parameter("next_page"))
+    page = services().catalog.stars.page(actor, request.parameter("next_page"))
     shown = {"repositories": [shape(listed) for listed in page.repositories]}
     return shown | ({"next_page": page.following} if page.following else {})
 
@@ -36,14 +36,14 @@ def list_starred(actor: Actor) -> dict[str, Any]:
 def add(actor: Actor, body: dict[str, Any]) -> Reply:
     """Stars a repository."""
     name = RepositoryName.within(body["namespace"], body["repository"])
-    services().stars.add(actor, name)
+    services().catalog.stars.add(actor, name)
     return as_json({"namespace": name.namespace, "repository": name.repository}, 201)
 
 
 @operations.delete(STARRED + "/{repository}", "deleteStar", scope=USER_ADMIN, answers={204: None})
 def remove(actor: Actor, repository: str) -> None:
     """Takes a star away."""
-    services().stars.remove(actor, named(repository))
+    services().catalog.stars.remove(actor, named(repository))
 
 
 def shape(listed: ListedRepository) -> dict[str, Any]:

@@ -19,10 +19,10 @@ def caller() -> Actor:
     address = address_of(request.request())
     shown = bearer()
     if shown is not None:
-        found = services().doors.by_bearer(shown)
+        found = services().identity.authentication.by_bearer(shown)
     else:
         cookie = session_cookie()
-        found = services().sessions.believe(cookie) if cookie else None
+        found = services().identity.sessions.believe(cookie) if cookie else None
     return replace(found.actor(address) if found else ANONYMOUS, address=address, agent=request.agent())
 
 
@@ -37,7 +37,7 @@ def check_csrf(actor: Actor) -> None:
     if bearer() is not None and not actor.is_anonymous:
         return
     shown = request.header("x-csrf-token") or request.parameter("_csrf_token") or ""
-    services().sessions.check_csrf(session_cookie(), shown)
+    services().identity.sessions.check_csrf(session_cookie(), shown)
 
 
 def cookie_name() -> str:

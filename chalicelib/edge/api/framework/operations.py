@@ -141,7 +141,7 @@ def _guarded(operation: Operation, view: View) -> View:
         if not operation.is_safe and not operation.is_csrf_free:
             callers.check_csrf(actor)
         if operation.is_fresh:
-            services().sessions.check_fresh(actor)
+            services().identity.sessions.check_fresh(actor)
         if operation.body is not None:
             values = {**values, "body": bodies.read(operation.id, operation.body, operation.is_body_optional)}
         return answered(view(actor, **values) if wants_actor else view(**values))

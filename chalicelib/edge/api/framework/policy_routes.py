@@ -94,7 +94,7 @@ def declare(operations: Operations, manner: PolicyOperations, place: PolicyRoute
         about=place.listed,
     )
     def listed(actor: Actor, **where: str) -> dict[str, Any]:
-        found = services().policies.list(actor, holder(**where), manner.kind)
+        found = services().lifecycle.policies.list(actor, holder(**where), manner.kind)
         return {"policies": [manner.shape(policy) for policy in found]}
 
     @operations.post(
@@ -107,7 +107,9 @@ def declare(operations: Operations, manner: PolicyOperations, place: PolicyRoute
         about=manner.does.format(place.reach),
     )
     def create(actor: Actor, body: dict[str, Any], **where: str) -> Reply:
-        return as_json({"uuid": services().policies.create(actor, holder(**where), manner.asked(body)).uuid}, 201)
+        return as_json(
+            {"uuid": services().lifecycle.policies.create(actor, holder(**where), manner.asked(body)).uuid}, 201
+        )
 
     @operations.get(
         below + ONE,
@@ -117,7 +119,7 @@ def declare(operations: Operations, manner: PolicyOperations, place: PolicyRoute
         about=f"One policy of {place.name}.",
     )
     def get(actor: Actor, policy_uuid: str, **where: str) -> dict[str, Any]:
-        return manner.shape(services().policies.get(actor, holder(**where), manner.kind, policy_uuid))
+        return manner.shape(services().lifecycle.policies.get(actor, holder(**where), manner.kind, policy_uuid))
 
     @operations.put(
         below + ONE,
@@ -128,7 +130,7 @@ def declare(operations: Operations, manner: PolicyOperations, place: PolicyRoute
         about=f"Says a policy of {place.name} anew, whole; {manner.stays}.",
     )
     def change(actor: Actor, policy_uuid: str, body: dict[str, Any], **where: str) -> None:
-        services().policies.change(actor, holder(**where), policy_uuid, manner.asked(body))
+        services().lifecycle.policies.change(actor, holder(**where), policy_uuid, manner.asked(body))
 
     @operations.delete(
         below + ONE,
@@ -138,5 +140,5 @@ def declare(operations: Operations, manner: PolicyOperations, place: PolicyRoute
         about=f"Takes a policy of {place.name} away; {manner.stays}.",
     )
     def delete(actor: Actor, policy_uuid: str, **where: str) -> dict[str, str]:
-        services().policies.delete(actor, holder(**where), manner.kind, policy_uuid)
+        services().lifecycle.policies.delete(actor, holder(**where), manner.kind, policy_uuid)
         return {"uuid": policy_uuid}

@@ -38,7 +38,7 @@ EXPIRING = Parameter("expiring", "boolean", "Whether to list those alone that en
 @operations.get(MINE, "listAppTokens", scope=USER_ADMIN, parameters=(EXPIRING,), answers={200: LIST})
 def list_mine(actor: Actor) -> dict[str, Any]:
     """One's own app tokens, newest first, without their secrets."""
-    found = services().apptokens.of_oneself(actor, only_expiring=request.flag("expiring"))
+    found = services().identity.app_tokens.of_oneself(actor, only_expiring=request.flag("expiring"))
     return {"tokens": [shape(token) for token in found], "only_expiring": _only_expiring()}
 
 
@@ -46,20 +46,20 @@ def list_mine(actor: Actor) -> dict[str, Any]:
 def create(actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
     """Makes an app token."""
     life_s = body.get("expiration")
-    made = services().apptokens.create(actor, body["title"], None if life_s is None else int(life_s))
+    made = services().identity.app_tokens.create(actor, body["title"], None if life_s is None else int(life_s))
     return {"token": whole_shape(made)}
 
 
 @operations.get(MINE + "/{token_uuid}", "getAppToken", scope=USER_ADMIN, answers={200: WHOLE}, is_fresh=True)
 def get(actor: Actor, token_uuid: str) -> dict[str, Any]:
     """One of one's own app tokens, with its secret."""
-    return {"token": whole_shape(services().apptokens.get(actor, token_uuid))}
+    return {"token": whole_shape(services().identity.app_tokens.get(actor, token_uuid))}
 
 
 @operations.delete(MINE + "/{token_uuid}", "revokeAppToken", scope=USER_ADMIN, answers={204: None}, is_fresh=True)
 def revoke(actor: Actor, token_uuid: str) -> None:
     """Ends one of one's own app tokens."""
-    services().apptokens.revoke(actor, token_uuid)
+    services().identity.app_tokens.revoke(actor, token_uuid)
 
 
 @operations.get(
@@ -73,7 +73,7 @@ def revoke(actor: Actor, token_uuid: str) -> None:
 def list_all(actor: Actor) -> dict[str, Any]:
     """All users' app tokens, without their secrets."""
     after, only_expiring = request.parameter("next_page") or "", request.flag("expiring")
-    found, following = services().apptokens.of_everybody(actor, after, only_expiring=only_expiring)
+    found, following = services().identity.app_tokens.of_everybody(actor, after, only_expiring=only_expiring)
     tokens = [shape(token) | {"username": token.owner} for token in found]
     shown: dict[str, Any] = {"tokens": tokens, "only_expiring": _only_expiring()}
     return shown | ({"next_page": following} if following else {})

@@ -49,7 +49,7 @@ AUTHORIZATION = an_object({"uuid": TEXT, "application": an_object(), "scopes": a
 @operations.get("/api/v1/app/{client_id}", "getApplicationInformation", answers={200: PUBLIC})
 def information(client_id: str) -> dict[str, Any]:
     """What everybody may know of an application."""
-    return public(services().applications.public(client_id))
+    return public(services().identity.applications.public(client_id))
 
 
 @operations.get(
@@ -60,32 +60,32 @@ def information(client_id: str) -> dict[str, Any]:
 )
 def list_applications(actor: Actor, orgname: str) -> dict[str, Any]:
     """An organization's applications."""
-    found = services().applications.of_organization(actor, orgname)
+    found = services().identity.applications.of_organization(actor, orgname)
     return {"applications": [shape(application) for application in found]}
 
 
 @operations.post(APPLICATIONS, "createOrganizationApplication", scope=ORG_ADMIN, body=NEW, answers={200: APPLICATION})
 def create(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, Any]:
     """Makes an application."""
-    return shape(services().applications.create(actor, orgname, _fields(body)))
+    return shape(services().identity.applications.create(actor, orgname, _fields(body)))
 
 
 @operations.get(ONE, "getOrganizationApplication", scope=ORG_ADMIN, answers={200: APPLICATION})
 def get(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
     """One application, with its secret."""
-    return shape(services().applications.get(actor, orgname, client_id))
+    return shape(services().identity.applications.get(actor, orgname, client_id))
 
 
 @operations.put(ONE, "updateOrganizationApplication", scope=ORG_ADMIN, body=CHANGE, answers={200: APPLICATION})
 def change(actor: Actor, orgname: str, client_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Tells other things of an application; what is left out becomes empty."""
-    return shape(services().applications.change(actor, orgname, client_id, _fields(body)))
+    return shape(services().identity.applications.change(actor, orgname, client_id, _fields(body)))
 
 
 @operations.delete(ONE, "deleteOrganizationApplication", scope=ORG_ADMIN, answers={204: None})
 def delete(actor: Actor, orgname: str, client_id: str) -> None:
     """Removes an application with all its tokens."""
-    services().applications.delete(actor, orgname, client_id)
+    services().identity.applications.delete(actor, orgname, client_id)
 
 
 @operations.post(
@@ -97,7 +97,7 @@ def delete(actor: Actor, orgname: str, client_id: str) -> None:
 )
 def reset_secret(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
     """Gives an application another secret; tokens stay."""
-    return shape(services().applications.reset_secret(actor, orgname, client_id))
+    return shape(services().identity.applications.reset_secret(actor, orgname, client_id))
 
 
 @operations.get(
@@ -108,7 +108,7 @@ def reset_secret(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
 )
 def list_tokens(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
     """An application's tokens, newest first, without their secrets."""
-    found = services().authorizations.of_application(actor, orgname, client_id)
+    found = services().identity.authorizations.of_application(actor, orgname, client_id)
     return {"tokens": [token_shape(token) for token in found]}
 
 
@@ -117,7 +117,7 @@ def list_tokens(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
 )
 def create_token(actor: Actor, orgname: str, client_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Makes a token that acts as oneself within scopes, and shows it this once."""
-    made = services().authorizations.create(
+    made = services().identity.authorizations.create(
         actor, orgname, client_id, body["name"], body["scope"], body.get("expiration")
     )
     return token_shape(made)
@@ -128,7 +128,7 @@ def create_token(actor: Actor, orgname: str, client_id: str, body: dict[str, Any
 )
 def revoke_token(actor: Actor, orgname: str, client_id: str, token_uuid: str) -> None:
     """Ends a token."""
-    services().authorizations.revoke_of_application(actor, orgname, client_id, token_uuid)
+    services().identity.authorizations.revoke_of_application(actor, orgname, client_id, token_uuid)
 
 
 @operations.get(
@@ -140,7 +140,7 @@ def revoke_token(actor: Actor, orgname: str, client_id: str, token_uuid: str) ->
 )
 def list_authorizations(actor: Actor) -> dict[str, Any]:
     """What oneself let applications do."""
-    return {"authorizations": [authorization_shape(one) for one in services().authorizations.of_user(actor)]}
+    return {"authorizations": [authorization_shape(one) for one in services().identity.authorizations.of_user(actor)]}
 
 
 @operations.get(
@@ -152,7 +152,7 @@ def list_authorizations(actor: Actor) -> dict[str, Any]:
 )
 def get_authorization(actor: Actor, access_token_uuid: str) -> dict[str, Any]:
     """One of them."""
-    return authorization_shape(services().authorizations.one_of_user(actor, access_token_uuid))
+    return authorization_shape(services().identity.authorizations.one_of_user(actor, access_token_uuid))
 
 
 @operations.delete(
@@ -164,7 +164,7 @@ def get_authorization(actor: Actor, access_token_uuid: str) -> dict[str, Any]:
 )
 def revoke_authorization(actor: Actor, access_token_uuid: str) -> None:
     """Takes it back."""
-    services().authorizations.revoke_of_user(actor, access_token_uuid)
+    services().identity.authorizations.revoke_of_user(actor, access_token_uuid)
 
 
 def _fields(body: dict[str, Any]) -> ApplicationFields:

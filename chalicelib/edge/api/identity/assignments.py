@@ -38,7 +38,7 @@ def assign(actor: Actor) -> dict[str, str]:
     """Offers a user a token of an organization's application."""
     asked = {name: request.parameter(name) or "" for name in ("client_id", "redirect_uri", "scope", "response_type")}
     asked["response_type"] = asked["response_type"] or "token"
-    services().assignments.assign(actor, asked, request.parameter("username") or "")
+    services().identity.assignments.assign(actor, asked, request.parameter("username") or "")
     return {"message": "Token assigned successfully"}
 
 
@@ -51,7 +51,7 @@ def assign(actor: Actor) -> dict[str, str]:
 )
 def list_assignments(actor: Actor) -> dict[str, Any]:
     """What oneself is offered."""
-    return {"authorizations": [_shape(one) for one in services().assignments.of_oneself(actor)]}
+    return {"authorizations": [_shape(one) for one in services().identity.assignments.of_oneself(actor)]}
 
 
 @operations.delete(
@@ -63,7 +63,7 @@ def list_assignments(actor: Actor) -> dict[str, Any]:
 )
 def decline(actor: Actor, assigned_authorization_uuid: str) -> None:
     """Takes one of them off the list."""
-    services().assignments.decline(actor, assigned_authorization_uuid)
+    services().identity.assignments.decline(actor, assigned_authorization_uuid)
 
 
 def _shape(one: Assignment) -> dict[str, Any]:

@@ -31,37 +31,37 @@ PUT: dict[str, Any] = {"body": RULES, "answers": {200: RULES}}
 @operations.get(MINE + FEDERATION, "getUserRobotFederation", scope=USER_ADMIN, answers={200: RULES})
 def get_mine(actor: Actor, robot_shortname: str) -> list[dict[str, str]]:
     """Which tokens of others are one of one's own robots."""
-    return shape(services().federation.rules(actor, there(actor.name, robot_shortname)))
+    return shape(services().identity.federation.rules(actor, there(actor.name, robot_shortname)))
 
 
 @operations.get(THEIRS + FEDERATION, "getOrgRobotFederation", scope=ORG_ADMIN, answers={200: RULES})
 def get_theirs(actor: Actor, orgname: str, robot_shortname: str) -> list[dict[str, str]]:
     """Which tokens of others are a robot of an organization."""
-    return shape(services().federation.rules(actor, there(orgname, robot_shortname)))
+    return shape(services().identity.federation.rules(actor, there(orgname, robot_shortname)))
 
 
 @operations.post(MINE + FEDERATION, "createUserRobotFederation", scope=USER_ADMIN, **PUT)
 def put_mine(actor: Actor, robot_shortname: str, body: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Says which tokens of others, and no more, are one of one's own robots."""
-    return shape(services().federation.put(actor, there(actor.name, robot_shortname), body))
+    return shape(services().identity.federation.put(actor, there(actor.name, robot_shortname), body))
 
 
 @operations.post(THEIRS + FEDERATION, "createOrgRobotFederation", scope=ORG_ADMIN, **PUT)
 def put_theirs(actor: Actor, orgname: str, robot_shortname: str, body: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Says which tokens of others, and no more, are a robot of an organization."""
-    return shape(services().federation.put(actor, there(orgname, robot_shortname), body))
+    return shape(services().identity.federation.put(actor, there(orgname, robot_shortname), body))
 
 
 @operations.delete(MINE + FEDERATION, "deleteUserRobotFederation", scope=USER_ADMIN, answers={204: None})
 def delete_mine(actor: Actor, robot_shortname: str) -> None:
     """Lets no token of others be one of one's own robots."""
-    services().federation.delete(actor, there(actor.name, robot_shortname))
+    services().identity.federation.delete(actor, there(actor.name, robot_shortname))
 
 
 @operations.delete(THEIRS + FEDERATION, "deleteOrgRobotFederation", scope=ORG_ADMIN, answers={204: None})
 def delete_theirs(actor: Actor, orgname: str, robot_shortname: str) -> None:
     """Lets no token of others be a robot of an organization."""
-    services().federation.delete(actor, there(orgname, robot_shortname))
+    services().identity.federation.delete(actor, there(orgname, robot_shortname))
 
 
 @operations.get(
@@ -75,7 +75,7 @@ def exchange() -> Reply:
     """A token to sign in to the registry with as a robot, for the robot's name and a token of its issuer by Basic."""
     try:
         name, token = request.credentials() or ("", "")
-        made = services().federation.exchange(name, token, address_of(request.request()))
+        made = services().identity.federation.exchange(name, token, address_of(request.request()))
     except (WrongCredentials, Unauthenticated):
         why = "Could not validate robot token"
         refused = problem(401, TOKEN, why, error=why)

@@ -27,7 +27,7 @@ MADE = an_object({"username": TEXT, "email": TEXT}, encrypted_password=or_null(T
 def initialize(body: dict[str, Any]) -> dict[str, Any]:
     """Makes the first user, a superuser, for whoever shows the set-up secret of the installation."""
     wants_token = body.get("access_token", False)
-    made = services().setup.initialize(
+    made = services().identity.setup.initialize(
         body.get("setup_secret", ""), body["username"], body["password"], body.get("email"), wants_token=wants_token
     )
     # Passwords are not encrypted for command lines here: an app token does what that was for.

@@ -20,7 +20,7 @@ DONE = an_object({"success": FLAG})
 @operations.get("/csrf_token", "getCsrfToken", answers={200: an_object({"csrf_token": text()})}, is_internal=True)
 def csrf_token() -> Reply:
     """The CSRF token of this session, and a cookie for it to go with."""
-    session = services().sessions.stranger(callers.session_cookie())
+    session = services().identity.sessions.stranger(callers.session_cookie())
     return as_json({"csrf_token": session.csrf}, headers=callers.with_session(session))
 
 
@@ -28,7 +28,9 @@ def csrf_token() -> Reply:
 def sign_in(body: dict[str, str]) -> Reply:
     """Begins a session for a name and a password."""
     address = address_of(request.request())
-    _, session = services().sessions.sign_in(body["username"], body["password"], address, callers.session_cookie())
+    _, session = services().identity.sessions.sign_in(
+        body["username"], body["password"], address, callers.session_cookie()
+    )
     return _in(session)
 
 
@@ -43,14 +45,14 @@ def sign_in(body: dict[str, str]) -> Reply:
 )
 def verify(actor: Actor, body: dict[str, str]) -> Reply:
     """Shows the password again, which dangerous operations ask for after ten minutes."""
-    return _in(services().sessions.verify(actor, body["password"], callers.session_cookie()))
+    return _in(services().identity.sessions.verify(actor, body["password"], callers.session_cookie()))
 
 
 @operations.post("/api/v1/signout", "logout", answers={200: DONE}, is_internal=True)
 def sign_out(actor: Actor) -> Reply:
     """Ends the session."""
-    services().sessions.end(actor, callers.session_cookie())
-    return _in(services().sessions.stranger(""))
+    services().identity.sessions.end(actor, callers.session_cookie())
+    return _in(services().identity.sessions.stranger(""))
 
 
 def _in(session: Session) -> Reply:

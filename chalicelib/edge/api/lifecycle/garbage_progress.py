@@ -44,7 +44,7 @@ PROGRESS = an_object(
 )
 def get(actor: Actor) -> dict[str, Any]:
     """What waits to be collected, what was freed since the first day, and the clock's last turn."""
-    found = services().progress.report(actor)
+    found = services().lifecycle.garbage_progress.report(actor)
     return {
         "queued": found.queued,
         "running": found.is_running,

@@ -53,7 +53,7 @@ DEPRECATED = {"Deprecation": "true"}
 def images(actor: Actor, repository: str) -> Reply:
     """Images that tags name, the latest first. Deprecated: ask for tags, and for manifests by their digests."""
     after = request.parameter("next_page") or ""
-    found = services().images.page(actor, RepositoryName.parse(repository), after)
+    found = services().lifecycle.images.page(actor, RepositoryName.parse(repository), after)
     following = {"next_page": found.following} if found.following else {}
     return as_json({"images": [_tagged(one) for one in found.images], **following}, headers=DEPRECATED)
 
@@ -61,7 +61,7 @@ def images(actor: Actor, repository: str) -> Reply:
 @operations.get(LIST + "/{image_id}", "getImage", scope=REPO_READ, answers={200: IMAGE})
 def image(actor: Actor, repository: str, image_id: str) -> Reply:
     """One image. Deprecated: ask for its manifest by its digest."""
-    shown = services().images.by_id(actor, RepositoryName.parse(repository), image_id)
+    shown = services().lifecycle.images.by_id(actor, RepositoryName.parse(repository), image_id)
     return as_json(shape(shown), headers=DEPRECATED)
 
 

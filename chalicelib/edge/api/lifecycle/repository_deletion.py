@@ -41,7 +41,9 @@ def list_deleted(actor: Actor) -> dict[str, Any]:
     namespace = request.parameter("namespace")
     if not namespace:
         raise FieldInvalid("namespace", "say whose repositories")
-    return {"repositories": [shape(one) for one in services().deletions.of_namespace(actor, namespace)]}
+    return {
+        "repositories": [shape(one) for one in services().lifecycle.repository_deletion.of_namespace(actor, namespace)]
+    }
 
 
 @operations.post(
@@ -55,7 +57,7 @@ def list_deleted(actor: Actor) -> dict[str, Any]:
 )
 def restore(actor: Actor, repository_id: str, body: dict[str, Any]) -> dict[str, str]:
     """Brings a deleted repository back, with its tags, permissions and history."""
-    name = services().deletions.restore(actor, repository_id, body.get("name"))
+    name = services().lifecycle.repository_deletion.restore(actor, repository_id, body.get("name"))
     return {"namespace": name.namespace, "name": name.repository}
 
 

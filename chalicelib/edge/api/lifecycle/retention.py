@@ -86,7 +86,7 @@ def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
     Where it stays, it is what would go if it were deleted now. The policies are told to administrators.
     """
     after = request.parameter("next_page") or ""
-    return shape(services().fates.of(actor, RepositoryName.parse(repository), tag, after))
+    return shape(services().lifecycle.retention.of(actor, RepositoryName.parse(repository), tag, after))
 
 
 def _declare_preview(place: policy_routes.PolicyRoutes, word: str) -> None:
@@ -114,7 +114,7 @@ def _previewed(actor: Actor, holder: PolicyHolder) -> dict[str, Any]:
         request.parameter("method") or "",
         int(value) if value.isascii() and value.isdigit() and len(value) < autoprune.LONGEST else value,
     )
-    return _preview(services().fates.preview(actor, holder, asked, request.parameter("next_page") or ""))
+    return _preview(services().lifecycle.retention.preview(actor, holder, asked, request.parameter("next_page") or ""))
 
 
 def shape(fate: TagRetention) -> dict[str, Any]:

@@ -83,7 +83,9 @@ def _flag(name: str, about: str) -> Parameter:
 def create(actor: Actor, body: dict[str, Any]) -> Reply:
     """Makes a repository."""
     name = RepositoryName.within(body.get("namespace", actor.name), body["repository"])
-    services().repositories.create(actor, NewRepository(name, Visibility(body["visibility"]), body["description"]))
+    services().registry.repositories.create(
+        actor, NewRepository(name, Visibility(body["visibility"]), body["description"])
+    )
     return as_json({"namespace": name.namespace, "name": name.repository, "kind": KIND}, 201)
 
 
@@ -105,7 +107,7 @@ def create(actor: Actor, body: dict[str, Any]) -> Reply:
 def list_repositories(actor: Actor) -> dict[str, Any]:
     """Repositories that one may see, a hundred a page."""
     asked = RepositoryQuery(request.parameter("namespace") or "", *map(request.flag, FLAGS))
-    page = services().listings.page(actor, asked, request.parameter("next_page"))
+    page = services().catalog.repository_listing.page(actor, asked, request.parameter("next_page"))
     shown = {"repositories": [listed_shape(listed, asked) for listed in page.repositories]}
     return shown | ({"next_page": page.following} if page.following else {})
 
@@ -123,7 +125,9 @@ def list_repositories(actor: Actor) -> dict[str, Any]:
 def get(actor: Actor, repository: str) -> dict[str, Any]:
     """A repository with its tags."""
     with_tags, with_activity = request.flag("includeTags", otherwise=True), request.flag("includeStats")
-    found = services().overviews.get(actor, named(repository), with_tags=with_tags, with_activity=with_activity)
+    found = services().catalog.repository_details.get(
+        actor, named(repository), with_tags=with_tags, with_activity=with_activity
+    )
     return shape(found)
 
 
@@ -132,14 +136,14 @@ def get(actor: Actor, repository: str) -> dict[str, Any]:
 )
 def describe(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
     """Tells something else of a repository."""
-    services().repositories.describe(actor, named(repository), body["description"])
+    services().registry.repositories.describe(actor, named(repository), body["description"])
     return {"success": True}
 
 
 @operations.delete(paths.REPOSITORY, "deleteRepository", scope=REPO_ADMIN, answers={204: None})
 def delete(actor: Actor, repository: str) -> None:
     """Deletes a repository; for the Time Machine's window it can be restored."""
-    services().repositories.delete(actor, named(repository))
+    services().registry.repositories.delete(actor, named(repository))
 
 
 @operations.post(
@@ -151,7 +155,7 @@ def delete(actor: Actor, repository: str) -> None:
 )
 def change_visibility(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
     """Makes a repository public or private."""
-    services().repositories.change_visibility(actor, named(repository), Visibility(body["visibility"]))
+    services().registry.repositories.change_visibility(actor, named(repository), Visibility(body["visibility"]))
     return {"success": True}
 
 
@@ -164,7 +168,7 @@ def change_visibility(actor: Actor, repository: str, body: dict[str, Any]) -> di
 )
 def change_state(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
     """Lets a repository take pushes, or only reads, or only its mirror."""
-    services().repositories.change_mode(actor, named(repository), Mode(body["state"]))
+    services().registry.repositories.change_mode(actor, named(repository), Mode(body["state"]))
     return {"success": True}
 
 

@@ -95,7 +95,7 @@ def list_tags(actor: Actor, repository: str) -> dict[str, Any]:
         TagFilter.parse(chosen) if chosen else None,
         request.flag("onlyActiveTags"),
     )
-    found = services().histories.page(actor, RepositoryName.parse(repository), asked)
+    found = services().lifecycle.tag_history.page(actor, RepositoryName.parse(repository), asked)
     shown = {
         "tags": [shape(life) for life in found.lives],
         "page": page,
@@ -107,7 +107,7 @@ def list_tags(actor: Actor, repository: str) -> dict[str, Any]:
 @operations.put(paths.TAG, "changeTag", scope=REPO_WRITE, body=CHANGE, answers={201: TEXT}, errors=FROZEN)
 def change(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
     """Gives a tag an end, lets it change no more, or points it to a manifest; what is not said stays."""
-    name, machine = RepositoryName.parse(repository), services().time_machine
+    name, machine = RepositoryName.parse(repository), services().lifecycle.time_machine
     machine.check(actor, name, tag)
     if "expiration" in body:
         end = body["expiration"]
@@ -122,7 +122,7 @@ def change(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Rep
 @operations.delete(paths.TAG, "deleteFullTag", scope=REPO_WRITE, answers={204: None}, errors=FROZEN)
 def delete(actor: Actor, repository: str, tag: str) -> None:
     """Takes a tag away; for the Time Machine's window it can be restored."""
-    services().time_machine.delete(actor, RepositoryName.parse(repository), tag)
+    services().lifecycle.time_machine.delete(actor, RepositoryName.parse(repository), tag)
 
 
 @operations.post(
@@ -132,7 +132,7 @@ def restore(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> di
     """Points a tag to a manifest that is still kept."""
     if not body.get("manifest_digest"):
         raise FieldInvalid("", "Missing manifest_digest")
-    services().time_machine.restore(actor, RepositoryName.parse(repository), tag, body["manifest_digest"])
+    services().lifecycle.time_machine.restore(actor, RepositoryName.parse(repository), tag, body["manifest_digest"])
     return {}
 
 
@@ -143,7 +143,7 @@ def expire(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Rep
     """Lets the Time Machine forget that a tag named a manifest."""
     is_alive = body.get("is_alive", False)
     name = RepositoryName.parse(repository)
-    services().time_machine.expire(actor, name, tag, body["manifest_digest"], is_alive=is_alive)
+    services().lifecycle.time_machine.expire(actor, name, tag, body["manifest_digest"], is_alive=is_alive)
     return as_json("")
 
 

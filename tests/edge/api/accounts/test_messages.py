@@ -45,5 +45,5 @@ def test_only_a_superuser_with_a_fresh_password_leaves_one(
     assert stranger.delete("/message/6b4e").status == 401
     assert visit("bob").post("/messages", {"message": HELLO}).status == 403
     assert visit("bob").delete("/message/6b4e").status == 403
-    admin.house.clock.ahead_s = admin.house.settings.fresh_s + 1
+    admin.backend.clock.ahead_s = admin.backend.settings.fresh_s + 1
     assert admin.post("/messages", {"message": HELLO}).json()["error_type"] == "fresh_login_required"

@@ -48,7 +48,7 @@ def test_everybody_sees_its_name_members_its_teams_owners_all(
             "is_admin": False,
             "is_member": False,
         }
-    a_team(alice.house, "devs", TeamRole.MEMBER, "bob", by="alice")
+    a_team(alice.backend, "devs", TeamRole.MEMBER, "bob", by="alice")
     seen = bob.get(ACME).json()
     assert (seen["is_member"], seen["is_admin"], seen["email"], "quotas" in seen) == (True, False, "", False)
     assert seen["ordered_teams"] == ["owners", "devs"]
@@ -108,7 +108,7 @@ def test_owners_change_it(alice: Visitor) -> None:
 def test_who_belongs_to_it_is_told_to_owners(alice: Visitor, visit) -> None:
     visit("bob")
     visit("carol")
-    an_organization_s_repository(alice.house, by="alice")
+    an_organization_s_repository(alice.backend, by="alice")
     alice.put("/repository/acme/app/permissions/user/carol", {"role": "read"})
 
     (member,) = alice.get(ACME + "/members").json()["members"]
@@ -131,7 +131,7 @@ def test_who_belongs_to_it_is_told_to_owners(alice: Visitor, visit) -> None:
 
 
 def test_a_deleted_one_is_gone_and_its_name_is_not_free_yet(alice: Visitor) -> None:
-    an_organization_s_repository(alice.house, by="alice")
+    an_organization_s_repository(alice.backend, by="alice")
 
     assert alice.delete(ACME).status == 204
     assert alice.get(ACME).status == alice.delete(ACME).status == 404
@@ -142,7 +142,7 @@ def test_a_deleted_one_is_gone_and_its_name_is_not_free_yet(alice: Visitor) -> N
 
 
 def test_a_deletion_needs_a_session_whose_password_was_just_shown(alice: Visitor) -> None:
-    alice.house.clock.ahead_s = alice.house.settings.fresh_s + 1
+    alice.backend.clock.ahead_s = alice.backend.settings.fresh_s + 1
 
     refused = alice.delete(ACME)
 
@@ -161,7 +161,7 @@ ROUTES = [
 
 def test_who_does_not_administer_it_is_refused(alice: Visitor, admin: Visitor, stranger: Visitor, visit) -> None:
     bob, carol = visit("bob"), visit("carol")
-    a_team(alice.house, "devs", TeamRole.CREATOR, "carol", by="alice")
+    a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status == 401
@@ -220,7 +220,7 @@ def test_no_superuser_takes_a_namespace_over(alice: Visitor, admin: Visitor) -> 
 
 def test_with_full_access_a_superuser_takes_an_organization_over(new_door) -> None:
     door = new_door(superusers_full_access=True)
-    door.house.user("alice")
+    door.backend.user("alice")
     Visitor(door).sign_in("alice").post(ALL, {"name": "acme"})
     admin = Visitor(door).sign_in("admin")
 

@@ -15,10 +15,10 @@ USERS, TEAMS = APP + "/user/", APP + "/team/"
 def alice(door: Door, visit) -> Visitor:
     """The owner of acme, who is no superuser."""
     visitor: Visitor = visit("alice")
-    an_organization(door.house, owner="alice")
-    an_organization_s_repository(door.house, by="alice")
+    an_organization(door.backend, owner="alice")
+    an_organization_s_repository(door.backend, by="alice")
     visit("bob")
-    a_team(door.house, "devs", TeamRole.MEMBER, by="alice")
+    a_team(door.backend, "devs", TeamRole.MEMBER, by="alice")
     return visitor
 
 
@@ -92,7 +92,7 @@ def test_a_role_that_cannot_be_is_refused(alice: Visitor, path: str, body: objec
 
 
 def test_a_user_s_own_repository_knows_no_membership(alice: Visitor, visit) -> None:
-    a_repository(alice.house, "alice/app")
+    a_repository(alice.backend, "alice/app")
 
     given = alice.put("/repository/alice/app/permissions/user/bob", {"role": "read"}).json()
 

@@ -16,9 +16,9 @@ FOR_BOB = {"role": "read", "delegate": {"kind": "user", "name": "bob"}}
 def alice(door: Door, visit) -> Visitor:
     """The owner of acme, who is no superuser."""
     visitor: Visitor = visit("alice")
-    an_organization(door.house, owner="alice")
+    an_organization(door.backend, owner="alice")
     visit("bob")
-    a_team(door.house, "devs", TeamRole.MEMBER, by="alice")
+    a_team(door.backend, "devs", TeamRole.MEMBER, by="alice")
     return visitor
 
 

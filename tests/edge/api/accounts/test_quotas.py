@@ -15,7 +15,7 @@ BYTES = {"limit_bytes": 2_000_000}
 def alice(door: Door, visit) -> Visitor:
     """An owner of acme, who is no superuser."""
     visitor: Visitor = visit("alice")
-    an_organization(door.house, owner="alice")
+    an_organization(door.backend, owner="alice")
     return visitor
 
 
@@ -139,7 +139,7 @@ def test_who_is_not_there_has_no_quota(admin: Visitor, alice: Visitor) -> None:
 def test_a_token_opens_what_its_scope_says(
     admin: Visitor, door: Door, scope: str, reads: list[str], gives: bool
 ) -> None:
-    an_organization(door.house)
+    an_organization(door.backend)
     client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = Visitor(door, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
@@ -150,7 +150,7 @@ def test_a_token_opens_what_its_scope_says(
 
 
 def test_a_push_above_the_limit_is_denied_in_the_registry_s_words(admin: Visitor, door: Door) -> None:
-    a_blob(door.house)
+    a_blob(door.backend)
     admin.post("/superuser/users/admin/quota", {"limit_bytes": 10})
     (quota,) = admin.get("/user/quota").json()
     admin.post(f"/superuser/users/admin/quota/{quota['id']}/limit", {"type": "Reject", "threshold_percent": 100})

@@ -9,7 +9,7 @@ PATH = "/superuser/registrysize/"
 
 
 def test_a_superuser_has_it_counted(admin: Visitor) -> None:
-    a_blob(admin.house, b"x" * 100)
+    a_blob(admin.backend, b"x" * 100)
     assert admin.get(PATH).json() == {"size_bytes": 0, "last_ran": None, "queued": False, "running": False}
 
     counted = admin.post(PATH)

@@ -16,7 +16,7 @@ WORDS = {"description": "builds", "unstructured_metadata": {"a": "b"}}
 def alice(door: Door, visit) -> Visitor:
     """An owner of acme."""
     visitor: Visitor = visit("alice")
-    an_organization(door.house, owner="alice")
+    an_organization(door.backend, owner="alice")
     return visitor
 
 
@@ -90,17 +90,17 @@ def test_old_and_new_token_overlap_as_long_as_the_caller_says(alice: Visitor) ->
 
     for token in (before, after):
         assert alice.door.ask("GET", "/v2/auth", basic("alice+ci", token)).status == 200
-    alice.house.clock.ahead_s += 61
+    alice.backend.clock.ahead_s += 61
     assert alice.door.ask("GET", "/v2/auth", basic("alice+ci", before)).status == 401
 
 
 def test_a_list_tells_what_was_asked_for(alice: Visitor, door: Door) -> None:
     for name in ("ci", "plain", "a-b"):
         alice.put(f"{MINE}/{name}")
-        door.house.clock.ahead_s += 1
-    repository = a_repository(door.house, "alice/app")
-    alice_herself = door.house.signed_in("alice")
-    door.house.services.permissions.put(alice_herself, repository.name, "user", "alice+ci", Role.READ)
+        door.backend.clock.ahead_s += 1
+    repository = a_repository(door.backend, "alice/app")
+    alice_herself = door.backend.signed_in("alice")
+    door.backend.services.accounts.permissions.put(alice_herself, repository.name, "user", "alice+ci", Role.READ)
 
     listed = alice.get(f"{MINE}?permissions=true&token=true").json()["robots"]
     assert [robot["name"] for robot in listed] == ["alice+a-b", "alice+plain", "alice+ci"]

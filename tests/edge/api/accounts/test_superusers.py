@@ -109,5 +109,5 @@ def test_nobody_else_may(
 
     assert stranger.ask(method, path, body).status == 401
     assert visit("bob").ask(method, path, body).status == 403
-    admin.house.clock.ahead_s = admin.house.settings.fresh_s + 1
+    admin.backend.clock.ahead_s = admin.backend.settings.fresh_s + 1
     assert admin.ask(method, path, body).json()["error_type"] == "fresh_login_required"

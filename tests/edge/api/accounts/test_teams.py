@@ -14,7 +14,7 @@ DEVS = "/organization/acme/team/devs"
 def alice(door: Door, visit) -> Visitor:
     """The owner of acme, who is no superuser."""
     visitor: Visitor = visit("alice")
-    an_organization(door.house, owner="alice")
+    an_organization(door.backend, owner="alice")
     visit("bob")
     return visitor
 
@@ -89,7 +89,7 @@ def test_no_mail_is_sent_so_nobody_is_invited(alice: Visitor, stranger: Visitor)
 
 
 def test_what_a_team_was_given_is_listed(alice: Visitor) -> None:
-    an_organization_s_repository(alice.house, by="alice")
+    an_organization_s_repository(alice.backend, by="alice")
     alice.put(DEVS, {"role": "member"})
     assert alice.get(DEVS + "/permissions").json() == {"permissions": []}
     alice.put("/repository/acme/app/permissions/team/devs", {"role": "write"})
@@ -131,7 +131,7 @@ def test_who_does_not_administer_the_organization_is_refused(
     alice: Visitor, admin: Visitor, stranger: Visitor, visit
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
-    a_team(alice.house, "devs", TeamRole.CREATOR, "carol", by="alice")
+    a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status == 401

@@ -127,7 +127,7 @@ def test_a_user_ends_themselves_and_is_nobody(visit: Callable[[str], Visitor]) -
 
 def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
-    an_organization(bob.house, "acme", "bob")
+    an_organization(bob.backend, "acme", "bob")
 
     refused = bob.delete("/user/")
     assert (refused.status, refused.json()["organizations"]) == (400, ["acme"])
@@ -136,14 +136,14 @@ def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], Visit
 
 def test_ending_oneself_wants_a_session_and_its_password(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
-    token = an_oauth_token(bob.house, "bob")
+    token = an_oauth_token(bob.backend, "bob")
 
     assert Visitor(bob.door, token).delete("/user/").status == 403
     assert Visitor(bob.door, token).put("/user/", {"password": "password-2"}).status == 403
     assert Visitor(bob.door, token).put("/user/", {"company": "Acme"}).status == 200
     assert Visitor(bob.door).delete("/user/").status == 401
     assert admin.delete("/user/").json()["message"] == "Cannot delete a superuser"
-    bob.house.clock.ahead_s = bob.house.settings.fresh_s + 1
+    bob.backend.clock.ahead_s = bob.backend.settings.fresh_s + 1
     assert bob.delete("/user/").json()["error_type"] == "fresh_login_required"
 
 
@@ -157,12 +157,12 @@ def test_a_user_with_many_organizations_costs_four_calls_or_five(
 ) -> None:
     """A batch holds a hundred keys: two of each organization, one's own namespace and its eight counters."""
     for number in range(organizations):
-        an_organization(admin.house, f"org{number:02}")
-    script = Visitor(admin.door, an_oauth_token(admin.house, "admin", "user:read"))
+        an_organization(admin.backend, f"org{number:02}")
+    script = Visitor(admin.door, an_oauth_token(admin.backend, "admin", "user:read"))
     script.get("/user/")
     rest = ["Query", *["BatchGetItem"] * batches]
     for visitor, recognised in ((admin, ["BatchGetItem"]), (script, ["GetItem", "BatchGetItem"])):
-        admin.house.calls.take()
+        admin.backend.calls.take()
 
         assert len(visitor.get("/user/").json()["organizations"]) == organizations
-        assert admin.house.calls.take() == recognised + rest
+        assert admin.backend.calls.take() == recognised + rest

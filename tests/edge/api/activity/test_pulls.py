@@ -17,11 +17,11 @@ NAME = RepositoryName.parse("admin/app")
 
 
 def pull(door: Door, reference: object) -> None:
-    door.house.services.manifests.pull(someone(door.house, "admin", "admin/app"), NAME, reference)
+    door.backend.services.registry.manifests.pull(someone(door.backend, "admin", "admin/app"), NAME, reference)
 
 
 def test_what_nobody_pulled_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.house, "v1").digest)
+    digest = str(a_push(door.backend, "v1").digest)
 
     assert admin.get(f"{PLACE}/tag/v1/pull_statistics").json() == {
         "tag_name": "v1",
@@ -39,7 +39,7 @@ def test_what_nobody_pulled_is_told_as_quay_does(admin: Visitor, door: Door) -> 
 
 
 def test_pulls_show_at_once_with_when_the_last_was(admin: Visitor, door: Door) -> None:
-    digest = a_push(door.house, "v1", "v2").digest
+    digest = a_push(door.backend, "v1", "v2").digest
     for reference in ("v1", "v2", digest):
         pull(door, reference)
     tag = admin.get(f"{PLACE}/tag/v1/pull_statistics").json()
@@ -47,7 +47,7 @@ def test_pulls_show_at_once_with_when_the_last_was(admin: Visitor, door: Door) -
 
     assert (tag["tag_pull_count"], tag["manifest_pull_count"], manifest["manifest_pull_count"]) == (1, 3, 3)
     assert tag["last_manifest_pull_date"] == manifest["last_manifest_pull_date"]
-    moments = {date(row["at"]) for row in events(door.house, "pull_repo")}
+    moments = {date(row["at"]) for row in events(door.backend, "pull_repo")}
     assert {tag["last_tag_pull_date"], tag["last_manifest_pull_date"]} <= moments
 
 
@@ -55,7 +55,7 @@ def test_pulls_show_at_once_with_when_the_last_was(admin: Visitor, door: Door) -
     "path", ["/tag/v2", "/tag/" + "x" * 2000, f"/manifest/sha256:{'0' * 64}", "/manifest/v1", "/manifest/sha256:x"]
 )
 def test_what_is_not_there_is_not_found(admin: Visitor, door: Door, path: str) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     answer = admin.get(f"{PLACE}{path}/pull_statistics")
 
     assert (answer.status, answer.json()["error_type"]) == (404, "not_found")
@@ -64,8 +64,10 @@ def test_what_is_not_there_is_not_found(admin: Visitor, door: Door, path: str) -
 def test_that_a_repository_is_public_is_not_enough(
     admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], door: Door
 ) -> None:
-    digest = a_push(door.house, "v1").digest
-    door.house.services.repositories.change_visibility(door.house.signed_in("admin"), NAME, Visibility.PUBLIC)
+    digest = a_push(door.backend, "v1").digest
+    door.backend.services.registry.repositories.change_visibility(
+        door.backend.signed_in("admin"), NAME, Visibility.PUBLIC
+    )
 
     for path in ("/tag/v1", f"/manifest/{digest}"):
         assert [who.get(f"{PLACE}{path}/pull_statistics").status for who in (admin, stranger, visit("bob"))] == [

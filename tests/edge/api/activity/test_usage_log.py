@@ -19,8 +19,8 @@ EXPORTS = [f"{owner}/exportlogs" for owner in OWNERS[:-1]]
 
 @pytest.fixture(autouse=True)
 def _happened(door: Door) -> None:
-    acme, now = an_organization(door.house), door.house.clock()
-    a_push(door.house, "v1")
+    acme, now = an_organization(door.backend), door.backend.clock()
+    a_push(door.backend, "v1")
     UsageLogStore(10**6).write_pulls(
         [Event(ulid(now), now, PULL, acme, None, "acme+ci", "10.0.0.1", {"reference": "v1"}) for _ in range(45)]
     )
@@ -97,7 +97,7 @@ def test_an_export_is_opened_by_its_id_alone(admin: Visitor, stranger: Visitor) 
     assert made.status == 200
     address = f"//exportedlogs/{made.json()['export_id']}"
     assert stranger.get(address).status == 404
-    admin.door.house.services.timers.run(lambda: 60.0)
+    admin.door.backend.services.lifecycle.timers.run(lambda: 60.0)
     opened = stranger.get(address)
 
     assert opened.status == 302

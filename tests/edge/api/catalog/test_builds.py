@@ -13,7 +13,7 @@ BUILD, TRIGGER = "/repository/admin/app/build/", "/repository/admin/app/trigger/
 
 @pytest.fixture(autouse=True)
 def _repository(admin: Visitor) -> None:
-    a_repository(admin.house)
+    a_repository(admin.backend)
 
 
 def test_there_are_none(admin: Visitor) -> None:
@@ -24,7 +24,7 @@ def test_there_are_none(admin: Visitor) -> None:
 
 def test_a_reader_sees_builds_and_no_triggers(visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
-    a_granted(bob.house, "bob", Role.READ)
+    a_granted(bob.backend, "bob", Role.READ)
 
     assert [bob.get(path).status for path in (BUILD, TRIGGER)] == [200, 403]
 

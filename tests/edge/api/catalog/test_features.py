@@ -43,5 +43,5 @@ def test_full_access_of_superusers_is_told(new_door: Callable[..., Door]) -> Non
 def test_nothing_secret_is_told(stranger: Visitor) -> None:
     told = stranger.get("//config").body.decode()
 
-    assert stranger.house.settings.secrets not in told
-    assert stranger.house.settings.table not in told
+    assert stranger.backend.settings.secrets not in told
+    assert stranger.backend.settings.table not in told

@@ -23,7 +23,7 @@ def test_a_house_that_is_well_says_so_without_a_token(door: Door, path: str) -> 
 
 @pytest.mark.parametrize(("part", "missing"), [("table", {"auth", "database"}), ("bucket", {"storage"})])
 def test_what_does_not_answer_is_named(door: Door, part: str, missing: set[str]) -> None:
-    with silence(door.house, part):
+    with silence(door.backend, part):
         for path in ("/health", "/status"):
             answer = door.ask("GET", path)
 
@@ -34,8 +34,8 @@ def test_what_does_not_answer_is_named(door: Door, part: str, missing: set[str])
 
 @pytest.mark.parametrize("path", ["/_internal_ping", "/v1/_ping"])
 def test_a_ping_asks_nobody(door: Door, path: str) -> None:
-    door.house.calls.take()
+    door.backend.calls.take()
 
     answer = door.ask("GET", path)
 
-    assert (answer.status, answer.body, door.house.calls.take()) == (200, b"true", [])
+    assert (answer.status, answer.body, door.backend.calls.take()) == (200, b"true", [])

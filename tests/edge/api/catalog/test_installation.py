@@ -14,12 +14,12 @@ def test_a_superuser_reads_every_setting_but_where_the_keys_lie(admin: Visitor) 
     assert told["config"].keys() == names - {"CLOUDBERTH_SECRETS"}
     assert told["config"]["CLOUDBERTH_URL"] == "http://registry.test"
     assert (told["warning"], told["env"], told["schema"]) == ({}, {}, {})
-    assert admin.house.settings.secrets not in str(told)
+    assert admin.backend.settings.secrets not in str(told)
 
 
 def test_the_registry_is_ready_or_says_what_is_missing(admin: Visitor) -> None:
     assert admin.get("/superuser/registrystatus").json() == {"status": "ready"}
-    with silence(admin.house, "bucket"):
+    with silence(admin.backend, "bucket"):
         assert admin.get("/superuser/registrystatus").json() == {"status": "without bucket"}
 
 

@@ -10,7 +10,7 @@ from tests.support.builders import a_repository, a_team, an_organization
 
 @pytest.fixture(autouse=True)
 def _there(door: Door, admin: Visitor) -> None:
-    door.house.services.organizations.create(door.house.signed_in("admin"), "acme")
+    door.backend.services.accounts.organizations.create(door.backend.signed_in("admin"), "acme")
     for name, visibility in (("web", "public"), ("web-back", "private")):
         body = {"namespace": "acme", "repository": name, "visibility": visibility, "description": "Of the web"}
         assert admin.post("/repository", body).status == 201
@@ -50,7 +50,7 @@ def test_everything_is_found_the_best_first(admin: Visitor, stranger: Visitor) -
 
 def test_entities_are_told_apart_as_quay_does(door: Door, admin: Visitor, stranger: Visitor, visit) -> None:
     admin.put("/organization/acme/robots/adder", {})
-    a_team(door.house, "adders", TeamRole.MEMBER)
+    a_team(door.backend, "adders", TeamRole.MEMBER)
 
     found = admin.get("/entities/ad?namespace=acme&includeTeams=true").json()["results"]
     assert [(one["name"], one["kind"], one.get("is_robot"), one["is_org_member"]) for one in found] == [
@@ -67,8 +67,8 @@ def test_entities_are_told_apart_as_quay_does(door: Door, admin: Visitor, strang
 
 @pytest.mark.parametrize("text", ["%23", "a%2Bb", "%E2%98%83", "x" * 3000])
 def test_any_text_may_be_looked_for(admin: Visitor, door: Door, text: str) -> None:
-    an_organization(door.house, "other")
-    a_repository(door.house)
+    an_organization(door.backend, "other")
+    a_repository(door.backend)
 
     for path in (f"/find/all?query={text}", f"/find/repositories?query={text}", f"/entities/{text}?namespace={text}"):
         assert admin.get(path).status == 200

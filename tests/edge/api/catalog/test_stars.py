@@ -12,7 +12,7 @@ APP = {"namespace": "admin", "repository": "app"}
 
 @pytest.fixture(autouse=True)
 def _app(door: Door) -> None:
-    a_repository(door.house)
+    a_repository(door.backend)
 
 
 def test_a_repository_is_starred_listed_and_taken_off_again(admin: Visitor) -> None:

@@ -12,11 +12,14 @@ from tests.support.builders import an_organization
 
 @pytest.fixture
 def token(door: Door) -> str:
-    an_organization(door.house)
-    admin = door.house.signed_in("admin")
-    made = door.house.services.applications.create(admin, "acme", ApplicationFields("bot"))
+    an_organization(door.backend)
+    admin = door.backend.signed_in("admin")
+    made = door.backend.services.identity.applications.create(admin, "acme", ApplicationFields("bot"))
     return (
-        door.house.services.authorizations.create(admin, "acme", made.client_id, "ci", "user:admin", None).secret or ""
+        door.backend.services.identity.authorizations.create(
+            admin, "acme", made.client_id, "ci", "user:admin", None
+        ).secret
+        or ""
     )
 
 
@@ -42,13 +45,13 @@ def test_a_password_is_no_way_into_the_api(stranger: Visitor) -> None:
 
 
 def test_a_robots_token_is_no_way_into_the_api(door: Door) -> None:
-    _, secret = door.house.robot("admin+ci")
+    _, secret = door.backend.robot("admin+ci")
 
     assert Visitor(door, secret).get("/user").status == 401
 
 
 def test_a_registrys_token_is_no_way_into_the_api(door: Door) -> None:
-    assert Visitor(door, door.house.token("admin", "admin/app")).get("/user").status == 401
+    assert Visitor(door, door.backend.token("admin", "admin/app")).get("/user").status == 401
 
 
 @pytest.mark.parametrize("cookie", ["session=nonsense", "session", "=;;", "a=b; session=cbs_" + "x" * 43])

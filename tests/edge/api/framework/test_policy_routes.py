@@ -13,8 +13,8 @@ PLACES = ("/organization/acme", "/repository/admin/app")
 
 @pytest.fixture(autouse=True)
 def _places(door: Door) -> None:
-    an_organization(door.house)
-    a_repository(door.house)
+    an_organization(door.backend)
+    a_repository(door.backend)
 
 
 @pytest.mark.parametrize(("kind", "places"), KINDS.items())

@@ -47,7 +47,7 @@ def test_a_token_may_be_given_an_end(alice: Visitor) -> None:
 
     assert token["expiration"].endswith(" -0000")
     assert [one["uuid"] for one in alice.get(f"{MINE}?expiring=true").json()["tokens"]] == [token["uuid"]]
-    alice.house.clock.ahead_s += 61
+    alice.backend.clock.ahead_s += 61
     assert sign_in(alice, token["token_code"]) == 401
 
 
@@ -64,7 +64,7 @@ def test_a_bad_body_is_refused(alice: Visitor, body: dict[str, object], field: s
 
 def test_a_password_of_long_ago_lists_and_does_no_more(alice: Visitor, admin: Visitor) -> None:
     uuid = alice.post(MINE, {"title": "laptop"}).json()["token"]["uuid"]
-    alice.house.clock.ahead_s += alice.house.settings.fresh_s + 1
+    alice.backend.clock.ahead_s += alice.backend.settings.fresh_s + 1
 
     asked = (alice.post(MINE, {"title": "x"}), alice.get(f"{MINE}/{uuid}"), alice.delete(f"{MINE}/{uuid}"),
              admin.get(ALL))  # fmt: skip

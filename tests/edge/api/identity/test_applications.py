@@ -12,7 +12,7 @@ BOT = {"name": "bot", "redirect_uri": "https://bot.example.com/back", "descripti
 
 @pytest.fixture(autouse=True)
 def _acme(door: Door) -> None:
-    an_organization(door.house)
+    an_organization(door.backend)
 
 
 def test_an_application_is_made_read_changed_and_removed(admin: Visitor) -> None:

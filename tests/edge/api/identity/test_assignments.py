@@ -16,8 +16,10 @@ LOCAL = "http://registry.test/oauth/localapp"
 
 @pytest.fixture
 def asked(door: Door) -> dict[str, str]:
-    an_organization(door.house)
-    made = door.house.services.applications.create(door.house.signed_in("admin"), "acme", ApplicationFields("bot"))
+    an_organization(door.backend)
+    made = door.backend.services.identity.applications.create(
+        door.backend.signed_in("admin"), "acme", ApplicationFields("bot")
+    )
     return {"client_id": made.client_id, "redirect_uri": LOCAL, "scope": "repo:read"}
 
 

@@ -29,7 +29,7 @@ def issuer() -> Iterator[Issuer]:
 def alice(door: Door, visit) -> Visitor:
     """An owner of acme, who has a robot in both places."""
     visitor: Visitor = visit("alice")
-    an_organization(door.house, owner="alice")
+    an_organization(door.backend, owner="alice")
     for robots in ROBOTS:
         assert visitor.put(f"{robots}/ci").status == 201
     return visitor
@@ -88,7 +88,7 @@ def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor, visit)
 
 def test_a_job_signs_in_with_its_own_token_or_with_one_that_it_was_given_for_it(alice: Visitor, issuer: Issuer) -> None:
     alice.post("/organization/acme/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
-    token = issuer.token(alice.house)
+    token = issuer.token(alice.backend)
 
     given = exchanged(alice, "acme+ci", token)
 
@@ -107,7 +107,7 @@ def test_a_token_that_is_not_let_in_is_told_nothing(alice: Visitor, issuer: Issu
     secret = alice.get("/user/robots/ci").json()["token"]
 
     told = [
-        exchanged(alice, "alice+ci", issuer.token(alice.house)), exchanged(alice, "alice+none", "x"),
+        exchanged(alice, "alice+ci", issuer.token(alice.backend)), exchanged(alice, "alice+none", "x"),
         exchanged(alice, "alice+ci", secret), exchanged(alice, "alice", "password"), exchanged(alice, "", ""),
         alice.door.ask("GET", "/oauth2/federation/robot/token"),
         alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Basic !"}),
@@ -121,6 +121,6 @@ def test_an_issuer_that_does_not_answer_is_a_matter_of_time(alice: Visitor, issu
     alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
     issuer.pages[DISCOVERY] = (500, b"", {})
 
-    assert exchanged(alice, "alice+ci", issuer.token(alice.house)).status == 503
-    signing_in = alice.door.ask("GET", "/v2/auth", basic("alice+ci", issuer.token(alice.house)))
+    assert exchanged(alice, "alice+ci", issuer.token(alice.backend)).status == 503
+    signing_in = alice.door.ask("GET", "/v2/auth", basic("alice+ci", issuer.token(alice.backend)))
     assert (signing_in.status, signing_in.code) == (503, "UNAVAILABLE")

@@ -14,15 +14,15 @@ FIRST = {"username": "first", "password": "password-1", "email": "first@example.
 
 @pytest.fixture
 def empty(new_door: Callable[..., Door]) -> Visitor:
-    """Somebody at the door of a house that nobody lives in."""
+    """Somebody at the door of a backend that nobody lives in."""
     door = new_door()
-    for row in all_rows(door.house):
-        door.house.services._table.delete_item(row["pk"], row["sk"])
+    for row in all_rows(door.backend):
+        door.backend.services.stores.table.delete_item(row["pk"], row["sk"])
     return Visitor(door)
 
 
 def test_whoever_has_the_secret_makes_the_first_user_once(empty: Visitor) -> None:
-    secret = {"setup_secret": empty.house.services.secrets.setup}
+    secret = {"setup_secret": empty.backend.services.stores.secrets.setup}
     # As a script does it, without a session and its CSRF token.
     made = empty.door.ask("POST", "/api/v1" + PATH, {"Content-Type": "application/json"}, b'{"x": 1}')
     assert made.status == 400
@@ -39,7 +39,7 @@ def test_whoever_has_the_secret_makes_the_first_user_once(empty: Visitor) -> Non
 def test_nobody_else_makes_one(empty: Visitor) -> None:
     for body in (FIRST, {**FIRST, "setup_secret": "guess"}):
         assert empty.post(PATH, body).status == 403
-    assert all_rows(empty.house) == []
+    assert all_rows(empty.backend) == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_nobody_else_makes_one(empty: Visitor) -> None:
     ],
 )
 def test_what_is_wrong_is_named(empty: Visitor, change: dict[str, object], why: str) -> None:
-    answer = empty.post(PATH, {**FIRST, "setup_secret": empty.house.services.secrets.setup, **change})
+    answer = empty.post(PATH, {**FIRST, "setup_secret": empty.backend.services.stores.secrets.setup, **change})
 
     assert answer.status == 400
     assert why in answer.json()["message"]

@@ -30,7 +30,7 @@ def test_a_right_password_straight_after_a_wrong_one_waits(stranger: Visitor) ->
     refused = stranger.post("/signin", {"username": "admin", "password": "password"})
     assert (refused.status, refused.headers["retry-after"]) == (429, "1")
     assert refused.json()["message"] == "Too many attempts: try again in 1 second"
-    stranger.house.clock.ahead_s += 1
+    stranger.backend.clock.ahead_s += 1
     assert stranger.post("/signin", {"username": "admin", "password": "password"}).status == 200
 
 
@@ -61,7 +61,7 @@ def test_signing_out_ends_the_session(admin: Visitor) -> None:
 
 
 def test_what_is_dangerous_wants_the_password_of_the_last_minutes(admin: Visitor) -> None:
-    admin.house.clock.ahead_s = admin.house.settings.fresh_s + 1
+    admin.backend.clock.ahead_s = admin.backend.settings.fresh_s + 1
 
     refused = admin.put("/user/", {"company": "Acme"})
     assert (refused.status, refused.json()["error_type"]) == (401, "fresh_login_required")
@@ -78,7 +78,7 @@ def test_a_right_password_shown_again_straight_after_a_wrong_one_waits(admin: Vi
     admin.post("/signin/verify", {"password": "wrong-password"})
 
     assert admin.post("/signin/verify", {"password": "password"}).status == 429
-    admin.house.clock.ahead_s += 1
+    admin.backend.clock.ahead_s += 1
     assert admin.post("/signin/verify", {"password": "password"}).status == 200
 
 

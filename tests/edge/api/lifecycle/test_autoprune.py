@@ -12,8 +12,8 @@ PLACES = ("/organization/acme/autoprunepolicy", "/repository/admin/app/autoprune
 
 @pytest.fixture(autouse=True)
 def _places(door: Door) -> None:
-    an_organization(door.house)
-    a_repository(door.house)
+    an_organization(door.backend)
+    a_repository(door.backend)
 
 
 @pytest.mark.parametrize("place", PLACES)

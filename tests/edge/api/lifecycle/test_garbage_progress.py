@@ -10,7 +10,7 @@ PATH = "/superuser/garbage"
 
 
 def test_a_superuser_sees_what_was_freed(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
-    a_push(admin.house, "v1")
+    a_push(admin.backend, "v1")
     assert admin.get(PATH).json() == {
         "queued": 0,
         "running": False,
@@ -20,8 +20,8 @@ def test_a_superuser_sees_what_was_freed(admin: Visitor, visit: Callable[[str], 
         "last_ran": None,
         "last_turn": None,
     }
-    delete_tag(admin.house, "v1")
-    outlive(admin.house)
+    delete_tag(admin.backend, "v1")
+    outlive(admin.backend)
 
     told = visit("admin").get(PATH).json()
 

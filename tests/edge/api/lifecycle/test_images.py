@@ -10,7 +10,7 @@ PLACE = "/repository/admin/app/image/"
 
 
 def test_the_list_and_its_ids(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.house, "v1")
+    manifest = a_push(door.backend, "v1")
     answer = admin.get(PLACE)
     (image,) = answer.json()["images"]
 
@@ -33,8 +33,8 @@ def test_the_list_and_its_ids(admin: Visitor, door: Door) -> None:
 def test_one_image(admin: Visitor, door: Door) -> None:
     step = {"created_by": "RUN x", "comment": "hello"}
     config = {"history": [step], "created": "2024-01-02T03:04:05Z"}
-    layers = [a_blob(door.house)], a_blob(door.house, json.dumps(config).encode())
-    manifest = a_bare_push(door.house, a_manifest(*layers), "v1")
+    layers = [a_blob(door.backend)], a_blob(door.backend, json.dumps(config).encode())
+    manifest = a_bare_push(door.backend, a_manifest(*layers), "v1")
     answer = admin.get(PLACE + manifest.digest.hex)
 
     assert answer.headers["deprecation"] == "true"
@@ -52,7 +52,7 @@ def test_one_image(admin: Visitor, door: Door) -> None:
 
 
 def test_what_is_nobody_s_business_or_not_there(admin: Visitor, stranger: Visitor, door: Door) -> None:
-    manifest = a_push(door.house, "v1")
+    manifest = a_push(door.backend, "v1")
 
     assert admin.get(PLACE + "0" * 64).status == 404
     assert admin.get(PLACE + "nonsense").status == 404

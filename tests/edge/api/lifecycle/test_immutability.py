@@ -13,8 +13,8 @@ PLACES = ("/organization/acme/immutabilitypolicy", "/repository/admin/app/immuta
 
 @pytest.fixture(autouse=True)
 def _places(door: Door) -> None:
-    an_organization(door.house)
-    a_repository(door.house)
+    an_organization(door.backend)
+    a_repository(door.backend)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -61,9 +61,9 @@ def test_bad_input_is_told(admin: Visitor, place: str, body: object, why: str) -
 
 
 def test_tags_show_that_they_change_no_more(admin: Visitor, door: Door) -> None:
-    a_bare_push(door.house, a_manifest(), "release-1", "latest")
+    a_bare_push(door.backend, a_manifest(), "release-1", "latest")
     admin.post(PLACES[1], RELEASES)
-    sweep(door.house)
+    sweep(door.backend)
 
     shown = admin.get("/repository/admin/app/tag/").json()["tags"]
     assert {tag["name"]: tag["immutable"] for tag in shown} == {"release-1": True, "latest": False}

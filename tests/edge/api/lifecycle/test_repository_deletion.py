@@ -8,7 +8,7 @@ DELETED = "/repository/deleted?namespace=admin"
 
 
 def test_a_repository_is_deleted_listed_and_restored(admin: Visitor, door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     assert admin.delete("/repository/admin/app").status == 204
     (listed,) = admin.get(DELETED).json()["repositories"]
 
@@ -22,9 +22,9 @@ def test_a_repository_is_deleted_listed_and_restored(admin: Visitor, door: Door)
 
 
 def test_a_taken_name_and_a_bad_one_are_refused(admin: Visitor, door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     admin.delete("/repository/admin/app")
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     (listed,) = admin.get(DELETED).json()["repositories"]
     path = f"/repository/deleted/{listed['id']}/restore"
 

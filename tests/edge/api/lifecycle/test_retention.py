@@ -11,7 +11,7 @@ PREVIEWS = ("/repository/admin/app/autoprunepolicy/preview", "/user/autoprunepol
 
 
 def test_the_fate_of_a_tag(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.house, "v1", labels={"quay.expires-after": "2h"})
+    manifest = a_push(door.backend, "v1", labels={"quay.expires-after": "2h"})
     admin.post("/user/autoprunepolicy", {"method": "creation_date", "value": "1h"})
     shown = admin.get(FATE).json()
 
@@ -28,7 +28,7 @@ def test_the_fate_of_a_tag(admin: Visitor, door: Door) -> None:
 
 
 def test_a_tag_that_stays(admin: Visitor, door: Door) -> None:
-    a_bare_push(door.house, a_manifest(), "v1")
+    a_bare_push(door.backend, a_manifest(), "v1")
     shown = admin.get(FATE).json()
 
     assert [shown[name] for name in ("expires_at", "ends_at", "cause", "freed_at")] == [None] * 4
@@ -38,7 +38,7 @@ def test_a_tag_that_stays(admin: Visitor, door: Door) -> None:
 @pytest.mark.parametrize("place", PREVIEWS)
 def test_the_preview_of_a_policy(admin: Visitor, door: Door, place: str) -> None:
     for tag in ("v1", "latest", "v2"):
-        a_push(door.house, tag)
+        a_push(door.backend, tag)
     shown = admin.get(f"{place}?method=number_of_tags&value=1&tagPattern=v.*").json()
     assert [(tag["repository"], tag["name"]) for tag in shown["tags"]] == [("admin/app", "v1")]
     assert (shown["manifests"], shown["blobs"], shown["is_whole"]) == (1, 2, True)
@@ -51,7 +51,7 @@ def test_the_preview_of_a_policy(admin: Visitor, door: Door, place: str) -> None
 
 
 def test_an_organization_s_too(admin: Visitor, door: Door) -> None:
-    an_organization(door.house)
+    an_organization(door.backend)
 
     assert admin.get("/organization/acme/autoprunepolicy/preview?method=number_of_tags&value=1").json()["tags"] == []
 
@@ -69,7 +69,7 @@ def test_an_organization_s_too(admin: Visitor, door: Door) -> None:
 )
 @pytest.mark.parametrize("place", PREVIEWS)
 def test_bad_input_is_told(admin: Visitor, door: Door, place: str, query: str, why: str) -> None:
-    a_bare_push(door.house, a_manifest(), "v1")
+    a_bare_push(door.backend, a_manifest(), "v1")
     refused = admin.get(place + query)
 
     assert refused.status == 400
@@ -77,7 +77,7 @@ def test_bad_input_is_told(admin: Visitor, door: Door, place: str, query: str, w
 
 
 def test_strangers_are_told_nothing(stranger: Visitor, door: Door) -> None:
-    a_bare_push(door.house, a_manifest(), "v1")
+    a_bare_push(door.backend, a_manifest(), "v1")
 
     assert stranger.get(FATE).status == 403
     assert stranger.get("/repository/admin/none/tag/v1/retention").status == 403

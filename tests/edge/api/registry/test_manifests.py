@@ -17,8 +17,8 @@ LABEL = {"key": "team", "value": "web", "media_type": None}
 
 def test_a_manifest_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
     step = {"created_by": "RUN x", "created": "2024-01-02T03:04:05Z", "comment": "hello"}
-    layer, config = a_blob(door.house), a_blob(door.house, json.dumps({"history": [step]}).encode())
-    manifest = a_bare_push(door.house, a_manifest([layer], config), "v1")
+    layer, config = a_blob(door.backend), a_blob(door.backend, json.dumps({"history": [step]}).encode())
+    manifest = a_bare_push(door.backend, a_manifest([layer], config), "v1")
 
     assert admin.get(PLACE + str(manifest.digest)).json() == {
         "digest": str(manifest.digest),
@@ -43,7 +43,7 @@ def test_a_manifest_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
 
 
 def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
-    index = a_bare_push(door.house, an_index([a_push(door.house).digest]), "v1")
+    index = a_bare_push(door.backend, an_index([a_push(door.backend).digest]), "v1")
     shown = admin.get(PLACE + str(index.digest)).json()
 
     assert [shown[name] for name in ("is_manifest_list", "layers", "layers_compressed_size", "config_media_type")] == [
@@ -55,7 +55,7 @@ def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
 
 
 def test_labels_are_added_told_and_taken_away(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.house, "v1", labels={"maker": "me"}).digest)
+    digest = str(a_push(door.backend, "v1", labels={"maker": "me"}).digest)
     made = admin.post(f"{PLACE}{digest}/labels", LABEL)
     label = made.json()["label"]
 
@@ -73,7 +73,7 @@ def test_labels_are_added_told_and_taken_away(admin: Visitor, door: Door) -> Non
 
 
 def test_a_label_ends_tags(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.house, "v1").digest)
+    digest = str(a_push(door.backend, "v1").digest)
     admin.post(f"{PLACE}{digest}/labels", {"key": "quay.expires-after", "value": "2h", "media_type": "text/plain"})
 
     (tag,) = admin.get("/repository/admin/app/tag/").json()["tags"]
@@ -93,13 +93,13 @@ def test_a_label_ends_tags(admin: Visitor, door: Door) -> None:
     ],
 )
 def test_a_label_that_cannot_be_is_refused(admin: Visitor, door: Door, body: object) -> None:
-    digest = str(a_push(door.house, "v1").digest)
+    digest = str(a_push(door.backend, "v1").digest)
 
     assert admin.post(f"{PLACE}{digest}/labels", body).status == 400
 
 
 def test_what_is_not_there(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.house, "v1").digest)
+    digest = str(a_push(door.backend, "v1").digest)
     nowhere = "sha256:" + "0" * 64
 
     for path in (PLACE + nowhere, f"{PLACE}{nowhere}/labels", f"{PLACE}nonsense", f"{PLACE}{digest}/labels/none"):
@@ -109,10 +109,10 @@ def test_what_is_not_there(admin: Visitor, door: Door) -> None:
 
 
 def test_a_frozen_repository_takes_no_label(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.house, "v1").digest)
+    digest = str(a_push(door.backend, "v1").digest)
     label = admin.post(f"{PLACE}{digest}/labels", LABEL).json()["label"]
-    repository = repository_of(door.house)
-    change(door.house.services._repositories.find(repository.namespace_id, repository.name), mode="READ_ONLY")
+    repository = repository_of(door.backend)
+    change(door.backend.services.stores.repositories.find(repository.namespace_id, repository.name), mode="READ_ONLY")
 
     assert admin.post(f"{PLACE}{digest}/labels", LABEL).status == 503
     assert admin.delete(f"{PLACE}{digest}/labels/{label['id']}").status == 503
@@ -120,11 +120,11 @@ def test_a_frozen_repository_takes_no_label(admin: Visitor, door: Door) -> None:
 
 
 def test_strangers_see_what_is_public_and_change_nothing(stranger: Visitor, door: Door) -> None:
-    digest = str(a_push(door.house, "v1").digest)
+    digest = str(a_push(door.backend, "v1").digest)
     assert stranger.get(PLACE + digest).status == 403
     assert stranger.get(f"{PLACE}{digest}/labels").status == 403
-    owner, name = someone(door.house, "admin", "admin/app"), RepositoryName.parse("admin/app")
-    door.house.services.repositories.change_visibility(owner, name, Visibility.PUBLIC)
+    owner, name = someone(door.backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
+    door.backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
 
     assert stranger.get(PLACE + digest).status == 200
     assert stranger.get(f"{PLACE}{digest}/labels").status == 200

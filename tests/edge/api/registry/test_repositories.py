@@ -27,7 +27,7 @@ def told(answer: Answer) -> tuple[int, str]:
 def alice(door: Door, visit) -> Visitor:
     """An owner of acme, which has a public and a private repository; she is no superuser."""
     visitor: Visitor = visit("alice")
-    an_organization(door.house, owner="alice")
+    an_organization(door.backend, owner="alice")
     assert visitor.post(REPOSITORIES, wish("app", "public", description="An app", repo_kind="image")).status == 201
     assert visitor.post(REPOSITORIES, wish("secret")).status == 201
     return visitor
@@ -147,7 +147,7 @@ def test_a_private_one_is_shown_to_those_with_a_role_and_the_others_cannot_tell_
 
 
 def test_its_tags_and_its_last_days_come_when_they_are_asked_for(door: Door, admin: Visitor) -> None:
-    manifest = a_push(door.house, "v1", labels={"quay.expires-after": "1h"})
+    manifest = a_push(door.backend, "v1", labels={"quay.expires-after": "1h"})
 
     tags = admin.get("/repository/admin/app").json()["tags"]
     lean = admin.get("/repository/admin/app?includeTags=false&includeStats=true").json()
@@ -190,7 +190,7 @@ def test_a_list_has_the_shape_of_quay_s(alice: Visitor, stranger: Visitor) -> No
 
 def test_a_long_list_goes_on_where_the_page_ended(door: Door, admin: Visitor) -> None:
     for number in range(101):
-        a_repository(door.house, f"admin/r{number:03d}")
+        a_repository(door.backend, f"admin/r{number:03d}")
 
     first = admin.get("/repository?namespace=admin").json()
     second = admin.get(f"/repository?namespace=admin&next_page={first['next_page']}").json()
@@ -235,7 +235,7 @@ def test_visibility_is_changed_by_those_who_administer(alice: Visitor, stranger:
 
 
 def test_one_that_is_read_only_takes_no_push(door: Door, admin: Visitor) -> None:
-    a_blob(door.house)
+    a_blob(door.backend)
     before = door.token("admin/app")
     state = "/repository/admin/app/changestate"
     for mode in ("READ_ONLY", "MIRROR"):
@@ -269,9 +269,9 @@ def test_a_repository_is_deleted_once_and_again_and_its_name_is_free(alice: Visi
 
 @pytest.mark.parametrize("role", Role)
 def test_a_role_on_it_opens_what_it_opens(door: Door, visit, role: Role) -> None:
-    a_repository(door.house)
+    a_repository(door.backend)
     bob, path = visit("bob"), "/repository/admin/app"
-    a_granted(door.house, "bob", role)
+    a_granted(door.backend, "bob", role)
     expected = {
         ("GET", ""): Role.READ,
         ("PUT", ""): Role.WRITE,
@@ -287,7 +287,7 @@ def test_a_role_on_it_opens_what_it_opens(door: Door, visit, role: Role) -> None
 
 def test_a_robot_s_token_opens_nothing_here(door: Door, alice: Visitor) -> None:
     alice.put("/organization/acme/robots/ci", {})
-    robot = door.house.robot("alice+ci")[1]
+    robot = door.backend.robot("alice+ci")[1]
 
     for visitor in (Visitor(door, robot), Visitor(door, "nonsense")):
         assert visitor.get(APP).status == 200

@@ -17,7 +17,7 @@ def listed(visitor: Visitor, query: str = "") -> list[dict[str, Any]]:
 
 
 def test_a_tag_is_listed_as_quay_does(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.house, "v1")
+    manifest = a_push(door.backend, "v1")
     answer = admin.get(TAGS + "/").json()
     (tag,) = answer["tags"]
 
@@ -37,8 +37,8 @@ def test_a_tag_is_listed_as_quay_does(admin: Visitor, door: Door) -> None:
 
 
 def test_an_index_is_listed_with_its_children(admin: Visitor, door: Door) -> None:
-    child = a_push(door.house)
-    a_bare_push(door.house, an_index([child.digest]), "multi")
+    child = a_push(door.backend)
+    a_bare_push(door.backend, an_index([child.digest]), "multi")
     (tag,) = listed(admin)
 
     assert (tag["is_manifest_list"], tag["size"], tag["is_sparse"]) == (True, None, False)
@@ -48,7 +48,7 @@ def test_an_index_is_listed_with_its_children(admin: Visitor, door: Door) -> Non
 
 def test_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
     for tag in ("a", "b", "c"):
-        a_push(door.house, tag)
+        a_push(door.backend, tag)
 
     first = admin.get(TAGS + "/?limit=2").json()
     assert ([tag["name"] for tag in first["tags"]], first["has_additional"]) == (["c", "b"], True)
@@ -63,8 +63,8 @@ def test_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
 
 
 def test_a_tag_is_given_an_end_that_the_list_tells(admin: Visitor, door: Door) -> None:
-    a_push(door.house, "v1")
-    end = int(door.house.clock()) + 7200
+    a_push(door.backend, "v1")
+    end = int(door.backend.clock()) + 7200
 
     assert admin.put(f"{TAGS}/v1", {"expiration": end}).status == 201
     (tag,) = listed(admin)
@@ -78,13 +78,13 @@ def test_a_tag_is_given_an_end_that_the_list_tells(admin: Visitor, door: Door) -
     "body", [{"expiration": 5}, {"expiration": "soon"}, {"expiration": -1}, {"immutable": 1}, [], 7]
 )
 def test_a_change_that_cannot_be_is_refused(admin: Visitor, door: Door, body: object) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
 
     assert admin.put(f"{TAGS}/v1", body).status == 400
 
 
 def test_a_tag_is_moved_deleted_restored_and_forgotten(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.house, "v1")
+    manifest = a_push(door.backend, "v1")
     digest = str(manifest.digest)
 
     assert admin.put(f"{TAGS}/copy", {"manifest_digest": digest}).status == 201
@@ -102,7 +102,7 @@ def test_a_tag_is_moved_deleted_restored_and_forgotten(admin: Visitor, door: Doo
 
 
 def test_an_immutable_tag_is_a_conflict(admin: Visitor, door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     assert admin.put(f"{TAGS}/v1", {"immutable": True}).status == 201
     refused = admin.delete(f"{TAGS}/v1")
 
@@ -111,7 +111,7 @@ def test_an_immutable_tag_is_a_conflict(admin: Visitor, door: Door) -> None:
 
 
 def test_others_are_refused(stranger: Visitor, visit, door: Door) -> None:
-    a_push(door.house, "v1")
+    a_push(door.backend, "v1")
     bob = visit("bob")
 
     assert stranger.get(TAGS).status == 403

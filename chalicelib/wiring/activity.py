@@ -1,0 +1,41 @@
+"""Services of the room `activity`."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.services.activity.usage_log import PullLog, UsageLog
+from chalicelib.storage.stores import Stores
+from chalicelib.wiring.security import SecurityRoom
+
+if TYPE_CHECKING:
+    from chalicelib.services.activity.exports import Exports
+    from chalicelib.services.activity.pulls import Pulls
+    from chalicelib.services.activity.usage_log_reader import UsageLogReader
+
+
+class ActivityRoom:
+    """The usage log, what is read of it, and pulls."""
+
+    def __init__(self, stores: Stores, security: SecurityRoom) -> None:
+        self._stores, self._security = stores, security
+        settings = stores.settings
+        pulls = PullLog(stores.usage_log, settings.pull_log == "hourly", settings.pull_batch_s)
+        self.usage_log = UsageLog(stores.usage_log, pulls, stores.clock)
+
+    @cached_property
+    def usage_log_reader(self) -> "UsageLogReader":
+        from chalicelib.services.activity.usage_log_reader import UsageLogReader
+
+        return UsageLogReader(self._security.access, self._stores)
+
+    @cached_property
+    def exports(self) -> "Exports":
+        from chalicelib.services.activity.exports import Exports
+
+        return Exports(self._stores, self.usage_log_reader, lambda: self._security.envelope, self._security.outgoing)
+
+    @cached_property
+    def pulls(self) -> "Pulls":
+        from chalicelib.services.activity.pulls import Pulls
+
+        return Pulls(self._security.access, self._stores)
