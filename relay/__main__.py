@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from relay.errors import RelayError
-from relay.places import cache
+from relay.auth import is_loopback
+from relay.errors import Refused, RelayError
 from relay.progress import Board
-from relay.registry import Refused
-from relay.sessions import is_loopback
+from relay.resume import cache
 
 LISTEN = "127.0.0.1:5050"
 PATIENCE_S = 300.0
@@ -40,7 +39,7 @@ def main(words: list[str]) -> int:
 
 
 def _serve(arguments: argparse.Namespace, board: Board) -> int:
-    from relay.serve import Settings, serve
+    from relay.proxy import Settings, serve
 
     key = _key(arguments.key_file)
     return serve(Settings(arguments.registry, arguments.listen, arguments.spool, key, arguments.patience), board)

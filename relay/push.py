@@ -14,18 +14,15 @@ from urllib.parse import urlencode
 from chalicelib.domain.errors import RegistryError
 from chalicelib.domain.names import RepositoryName, parse_tag
 from chalicelib.domain.uploads import LARGEST_BODY
-from relay.account import Account
-from relay.archives import Archive
-from relay.delivery import Delivery
-from relay.docker_archives import from_docker_archive
-from relay.errors import RelayError
-from relay.images import Image, Manifest, from_layout
-from relay.ledger import Ledger
-from relay.places import cache
+from relay.auth import Account
+from relay.errors import Refused, RelayError
+from relay.presigned_upload import Delivery
 from relay.progress import Board, Line
-from relay.registry import Refused, Registry
+from relay.protocol import beginning, path_of
+from relay.registry import Registry
+from relay.resume import Ledger, cache
 from relay.slices import Slice
-from relay.target import beginning, path_of
+from relay.sources import Archive, Image, Manifest, from_docker_archive, from_layout
 
 KINDS = ("oci", "docker-archive")
 LATEST = "latest"
@@ -50,7 +47,7 @@ def push(settings: Settings, board: Board) -> Iterator[str]:
     name, tag = _target(settings.target)
     images = chosen(_images(settings.source, board), tag, settings.source)
     registry = Registry(settings.registry)
-    account = Account(registry, settings.user, settings.password, name, settings.patience_s)
+    account = Account(registry.session, registry.url, settings.user, settings.password, name, settings.patience_s)
     pushing = Pushing(registry, account, name, settings.patience_s, board)
     for image, tags in images:
         pushing.push(image.manifest, tags)

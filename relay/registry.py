@@ -4,50 +4,67 @@ import hashlib
 import hmac
 import io
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
-from relay import bucket
-from relay.credentials import Credentials
-from relay.errors import RelayError, Unavailable
-from relay.patience import Patience
-from relay.sessions import session_for
+from relay.auth import TIMEOUT_S, Credentials, session_for
+from relay.errors import Refused, RelayError, Unavailable, reasons
+from relay.protocol import Answer
+from relay.retries import Patience
 
-# Seconds to connect and to wait for an answer.
-TIMEOUT_S = (5, 60)
 # How long S3 may refuse one part that is held in memory, in seconds.
 PART_S = 20
 Json = dict[str, Any]
+# Seconds for a connection and for each block sent, and for the answer: S3 may be slow to finish a large object.
+S3_TIMEOUT_S = (15, 300)
+# An address that has grown old, and what S3 wants to be asked again later.
+OLD, LATER = (403,), (408, 409, 429)
 
 
-class Refused(Exception):
-    """The registry's own answer to something it would not do, to be handed on as it is."""
-
-    def __init__(self, answer: requests.Response) -> None:
-        super().__init__(f"the registry answered {answer.status_code}{reasons(answer)}")
-        self.status, self.body, self.headers = answer.status_code, answer.content, answer.headers
+class Outdated(Unavailable):
+    """S3 does not believe an address any more: another has to be granted."""
 
 
-def reasons(answer: requests.Response) -> str:
-    """What an error of the specification's format says, as the end of a sentence."""
-    try:
-        errors = answer.json()["errors"]
-        return ": " + "; ".join(f"{error['code']} {error.get('message', '')}".strip() for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ""
+class Content(Protocol):
+    """What is sent: of a length that requests can tell, read block by block, so that a slow line has time for each."""
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the registry answered to a request that was passed on."""
+def put_object(
+    session: requests.Session, address: str, content: Content, headers: Mapping[str, str] | None = None
+) -> str:
+    """Puts content under a presigned address and gives its ETag, with its quotes.
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    Raises Outdated, Unavailable, requests.RequestException, and RelayError for what no second attempt mends.
+    """
+    answer = session.put(address, data=content, headers=headers, timeout=S3_TIMEOUT_S, allow_redirects=False)
+    if answer.status_code == requests.codes.ok:
+        return answer.headers["ETag"]
+    reason = f"S3 answered {answer.status_code}{_code(answer.text)}"
+    if answer.status_code in OLD:
+        raise Outdated(f"{reason} to a presigned address: is this machine's clock right?")
+    if answer.status_code in LATER or answer.status_code >= 500:
+        raise Unavailable(reason)
+    raise RelayError(f"{reason}, and refused the bytes: they are not what their digest says, or too many at once")
+
+
+def get_object(session: requests.Session, address: str) -> bytes:
+    """What lies under a presigned address."""
+    answer = session.get(address, timeout=S3_TIMEOUT_S)
+    answer.raise_for_status()
+    return answer.content
+
+
+def _code(document: str) -> str:
+    """S3's own word, as in `<Code>BadDigest</Code>`."""
+    found = re.search(r"<Code>(\w{1,60})</Code>", document[:10_000])
+    return f" ({found[1]})" if found else ""
 
 
 class Registry:
@@ -109,7 +126,7 @@ class Registry:
         method: str,
         target: str,
         credentials: Credentials,
-        body: bytes | bucket.Content = b"",
+        body: bytes | Content = b"",
         more: Mapping[str, str] = MappingProxyType({}),
     ) -> Answer:
         """Passes a request with a small body or none on, for path and query `target`, with `more` headers."""
@@ -126,10 +143,10 @@ class Registry:
     def put(self, address: str, content: bytes) -> str:
         """Puts bytes under a presigned address and gives the ETag. Raises requests.RequestException."""
         try:
-            return Patience(PART_S).over(lambda: bucket.put(self.session, address, io.BytesIO(content)))
+            return Patience(PART_S).over(lambda: put_object(self.session, address, io.BytesIO(content)))
         except RelayError as error:
             raise requests.RequestException(str(error)) from error
 
     def get(self, address: str) -> bytes:
         """Bytes from a presigned address."""
-        return bucket.get(self.session, address)
+        return get_object(self.session, address)

@@ -1,7 +1,7 @@
 """The relay inside the gateway: the same relay that runs beside a CI job or on Fargate, fed by the gateway's loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -12,9 +12,12 @@ from chalicelib.domain.uploads import Chunk
 from chalicelib.edge.registry.errors import to_reply
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
 from infra.local.ways import Target
-from relay.credentials import Credentials
-from relay.registry import Answer, Refused, Registry
-from relay.stream import Reached, Stream
+from relay.auth import Credentials
+from relay.errors import Refused
+from relay.parts import PartCutter
+from relay.protocol import Answer
+from relay.registry import Registry
+from relay.streamed_upload import Reached, Stream
 
 # How many bodies are on their way at once: each holds two parts of at least 8 MB, one filling and one leaving.
 STREAMS = 4
@@ -70,30 +73,35 @@ class Relaying:
         return await self._run(self._registry.send, "PUT", closing, stream.credentials)
 
     async def _feed(self, stream: Stream, receive: Receive, begun: bytes) -> Reached:
-        """Fills one part while the one before is on its way."""
-        buffer, size = bytearray(begun), stream.part_size
+        """Fills one part while the one before it is sent."""
+        cutter = PartCutter(stream.offset)
         leaving: asyncio.Future[None] | None = None
         gone: Disconnected | None = None
         try:
-            async for content in chunks(receive):
-                buffer += content
-                if len(buffer) >= size:
+            async for chunk in _continued(begun, receive):
+                for part in cutter.feed(chunk):
                     if leaving:
                         await leaving
-                    leaving = asyncio.ensure_future(self._run(stream.put, bytes(buffer)))
-                    buffer, size = bytearray(), stream.part_size
+                    leaving = asyncio.ensure_future(self._run(stream.put, bytes(part)))
         except Disconnected as error:
             # What has come stays: the client asks how far the upload is, and goes on from there.
             gone = error
         if leaving:
             await leaving
-        reached = await self._run(stream.finish, bytes(buffer))
+        reached = await self._run(stream.finish, cutter.rest())
         if gone:
             raise gone
         return reached
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+async def _continued(begun: bytes, receive: Receive) -> AsyncIterator[bytes]:
+    """Yields a body whose first bytes have been read already. Raises Disconnected."""
+    yield begun
+    async for chunk in chunks(receive):
+        yield chunk
 
 
 def _refused(error: RegistryError) -> Answer:

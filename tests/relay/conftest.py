@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from relay.progress import Board
-from relay.serve import Settings, make_server
-from tests.relay.fakes import Fake, in_thread, running
+from relay.proxy import Settings, make_server
+from tests.relay.fake_registry import Fake, in_thread, running
 
 
 @pytest.fixture

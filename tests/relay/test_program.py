@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.relay.fakes import Fake
-from tests.relay.test_serve import GOOD, LARGE, begin, close, digest_of, patch
+from tests.relay.client_requests import LARGE, begin, close, digest_of, patch
+from tests.relay.fake_registry import GOOD, Fake
 from tests.stack import ROOT
 
 Start = Callable[..., tuple[subprocess.Popen[str], str]]

@@ -24,7 +24,7 @@ from tests.clients.images import (
     write_docker_archive,
     write_oci_archive,
 )
-from tests.relay.fakes import PASSWORD, USER, Fake, running
+from tests.relay.fake_registry import PASSWORD, USER, Fake, running
 
 BIG = 6_000_000
 Push = Callable[..., int]

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from tests.relay.fakes import GOOD
+from tests.relay.fake_registry import GOOD
 
 MIB = 1 << 20
 LARGE = os.urandom(9 * MIB)

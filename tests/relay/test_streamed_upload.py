@@ -18,9 +18,11 @@ from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import MEBIBYTE, SMALLEST_PART
 from chalicelib.services.relays import ADDRESS_S
-from relay.credentials import Credentials
-from relay.registry import Refused, Registry
-from relay.stream import GRANT, Stream
+from relay.auth import Credentials
+from relay.errors import Refused
+from relay.parts import PartCutter
+from relay.registry import Registry
+from relay.streamed_upload import GRANT, Stream
 from tests.stack import Stack
 
 REPOSITORY = "admin/relayed"
@@ -62,9 +64,10 @@ def close(stack: Stack, registry: Registry, location: str, digest: Digest) -> in
 def test_a_body_of_several_parts_becomes_the_blob(stack: Stack, registry: Registry, algorithm: str) -> None:
     content = CONTENT + algorithm.encode()
     sent = stream(stack, registry, begin(stack, registry, algorithm))
-    while len(content) - sent.offset > sent.part_size:
-        sent.put(content[sent.offset : sent.offset + sent.part_size])
-    reached = sent.finish(content[sent.offset :])
+    cutter = PartCutter(sent.offset)
+    for part in cutter.feed(content):
+        sent.put(bytes(part))
+    reached = sent.finish(cutter.rest())
     digest = Digest.of(content, algorithm)
 
     assert reached.offset == len(content)

@@ -1,10 +1,18 @@
 """What S3 has already of a blob, written down, so that whoever comes after a cut does not send it again."""
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+
+def cache() -> Path:
+    """This user's cache; for who has no home a place that cannot be written, which whoever needs it will say."""
+    home = os.path.expanduser("~")
+    below = os.environ.get("XDG_CACHE_HOME") or os.path.join("/nonexistent" if home == "~" else home, ".cache")
+    return Path(below) / "cloudberth-relay"
 
 
 @dataclass

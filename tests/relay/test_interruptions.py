@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import http.client
-import json
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import requests
 
-from tests.relay.clients import (
+from tests.relay.client_requests import (
     LARGE,
     MIB,
     begin,
     close,
-    connected,
     cut_patch,
     digest_of,
     patch,
     spooled,
     wait_for_offset,
 )
-from tests.relay.fakes import GOOD, Fake, running
-
-# What becomes of cuts
+from tests.relay.fake_registry import GOOD, Fake
 
 
 def test_a_client_that_left_goes_on_where_it_was(relay: str, fake: Fake) -> None:
@@ -129,55 +122,3 @@ def test_a_closing_put_that_comes_twice_is_answered_twice(relay: str, fake: Fake
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert not fake.asked("PUT", "uploads")
-
-
-# What is no proper HTTP
-
-
-def test_a_client_that_tries_tls_first_learns_at_once_that_there_is_none(relay: str) -> None:
-    with connected(relay) as connection:
-        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-
-        assert connection.recv(100).startswith(b"HTTP/1.1 400")
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ["Content-Length: 5", "Transfer-Encoding: chunked"],
-        ["Transfer-Encoding: gzip, chunked"],
-        ["Content-Length: 5", "Content-Length: 6"],
-        ["Content-Length: five"],
-        ["Content-Length: -1"],
-    ],
-    ids=str,
-)
-def test_a_body_whose_end_nobody_can_tell_is_refused(relay: str, fake: Fake, lines: list[str]) -> None:
-    with connected(relay) as connection:
-        head = ["PUT /v2/a/b/manifests/1 HTTP/1.1", "Host: x", *lines, "", "hello"]
-        connection.sendall("\r\n".join(head).encode())
-        answer = connection.makefile("rb").read()
-
-    assert answer.startswith(b"HTTP/1.1 400")
-    assert json.loads(answer.partition(b"\r\n\r\n")[2])["errors"]
-    assert fake.seen == []
-
-
-@pytest.mark.parametrize(
-    "body", [b"5\r\nhello\r\nzz\r\n", b"5\r\nhelloworld\r\n", b"x" * 5000], ids=lambda body: str(body[:9])
-)
-def test_chunks_that_cannot_be_read_end_the_connection(relay: str, fake: Fake, body: bytes) -> None:
-    with connected(relay) as connection:
-        connection.sendall(b"PUT /v2/a/b/manifests/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
-        # A connection that ends with bytes unread may end by a reset.
-        with suppress(ConnectionResetError):
-            assert connection.makefile("rb").read().startswith(b"HTTP/1.1 400")
-
-    assert fake.seen == []
-
-
-def test_the_relay_says_itself_that_it_lives(make_relay: Callable[..., str]) -> None:
-    with running(Fake()) as gone:
-        pass
-
-    assert requests.get(f"http://{make_relay(gone.url)}/relay/health", timeout=5).json() == {"status": "ok"}

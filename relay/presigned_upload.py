@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 
 import requests
 
-from relay import bucket
-from relay.credentials import Credentials
+from relay.auth import Credentials
 from relay.errors import RelayError, Unavailable
-from relay.ledger import Ledger
-from relay.patience import Patience
 from relay.progress import Line
-from relay.registry import Json, Registry
+from relay.registry import Json, Outdated, Registry, put_object
+from relay.resume import Ledger
+from relay.retries import Patience
 from relay.slices import Slice, Window
 
 # Parts that are on their way at once.
@@ -86,7 +85,7 @@ class Delivery:
     def _send(self, source: Slice, address: str, headers: Mapping[str, str] | None = None) -> str:
         with Window(source, self.line.advance) as window:
             try:
-                return bucket.put(self.registry.session, address, window, headers)
+                return put_object(self.registry.session, address, window, headers)
             except BaseException:
                 self.line.advance(-window.taken)
                 raise
@@ -169,7 +168,7 @@ def _persist(patience: Patience, attempt: Callable[[], str]) -> str:
         nonlocal outdated
         try:
             return attempt()
-        except bucket.Outdated as error:
+        except Outdated as error:
             outdated += 1
             if outdated >= OUTDATED:
                 raise RelayError(str(error)) from error

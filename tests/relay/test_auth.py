@@ -12,9 +12,9 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from relay.credentials import Credentials
-from tests.relay.clients import LARGE, begin, close, digest_of, patch
-from tests.relay.fakes import Fake, in_thread
+from relay.auth import Credentials
+from tests.relay.client_requests import LARGE, begin, close, digest_of, patch
+from tests.relay.fake_registry import Fake, in_thread
 from tests.stack import Stack
 
 SECRET = "what only CloudFront knows"

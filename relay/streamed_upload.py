@@ -4,23 +4,110 @@ The same that the local stack's gateway does. One part leaves while the next one
 of two.
 """
 
+import base64
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
+from chalicelib.domain import hashing
 from chalicelib.domain.errors import BlobUploadInvalid
-from chalicelib.domain.uploads import LARGEST_BODY
-from relay.answers import accepted, misplaced, refusal
-from relay.credentials import Credentials
-from relay.errors import Cut
-from relay.patience import Patience
+from chalicelib.domain.uploads import LARGEST_BODY, SMALLEST_PART
+from relay.auth import Credentials
+from relay.errors import Cut, Refused
+from relay.parts import PartCutter
 from relay.progress import Board, Line
-from relay.registry import Answer, Refused, Registry
-from relay.stream import Reached, Stream
-from relay.target import Target, closing
-from relay.wire import READ, Begun, Body
+from relay.protocol import Answer, Target, accepted, closing, misplaced, refusal
+from relay.registry import Registry
+from relay.retries import Patience
+from relay.server import READ, Begun, Body
 
 # How many bodies are on their way at once, each with two parts of 8 MB or more; the others wait unread.
 STREAMS = 3
+# How many addresses are asked for at once: 256 MB of parts.
+GRANT = 32
+# They are good for ten minutes; older than this none is begun with, in seconds: a slow part takes minutes itself.
+FRESH_S = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a body brought its upload: where to go on, and the bytes the upload has."""
+
+    location: str
+    offset: int
+    upload: str
+
+
+class Stream:
+    """Takes a body in parts that the caller cuts to `part_size` bytes; not for several threads at once."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        repository: str,
+        location: str,
+        credentials: Credentials,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry, self._repository, self._clock = registry, repository, clock
+        told = registry.grant(location, credentials, 0, GRANT)
+        self._hasher = hashing.resume(told["algorithm"], base64.b64decode(told["state"]))
+        # The pusher's own token may be too old by the time that a long body ends.
+        self.credentials = credentials.prolonged(told)
+        self._before: int = told["offset"]
+        self._tail = registry.get(told["tail"]) if told["tail"] else b""
+        self._stored: list[tuple[int, str, int]] = []
+        self._take(told)
+
+    def _take(self, told: dict[str, Any]) -> None:
+        self._location = f"/v2/{self._repository}/blobs/uploads/{told['upload']}"
+        self._addresses = [(part["number"], part["address"]) for part in told["parts"]]
+        self._fresh_until = self._clock() + FRESH_S
+        self._tail_key, self._tail_address = told["tail_key"], told["tail_address"]
+
+    @property
+    def offset(self) -> int:
+        """Bytes that were before, and that were taken in."""
+        return self._hasher.count
+
+    def put(self, content: bytes) -> None:
+        """Takes in a part that is not the last."""
+        self._hasher.update(content)
+        whole, self._tail = self._tail + content, b""
+        if len(whole) < SMALLEST_PART:
+            self._tail = whole
+            return
+        number, address = self._next_address()
+        self._stored.append((number, self._registry.put(address, whole), len(whole)))
+
+    def _next_address(self) -> tuple[int, str]:
+        if not self._addresses or self._clock() > self._fresh_until:
+            first = self._addresses[0][0] if self._addresses else self._stored[-1][0] + 1
+            self._take(self._registry.grant(self._location, self.credentials, first, GRANT))
+        number, address = self._addresses.pop(0)
+        return number, address
+
+    def finish(self, content: bytes) -> Reached:
+        """Takes in the last bytes, and reports; what is too little for a part waits in S3 for more."""
+        if content:
+            self.put(content)
+        if self._tail:
+            # The addresses may have grown old while a slow body came: these are new.
+            first = self._stored[-1][0] + 1 if self._stored else 1
+            self._take(self._registry.grant(self._location, self.credentials, first, 1))
+            self._registry.put(self._tail_address, self._tail)
+        report = {
+            "before": self._before,
+            "after": self.offset,
+            "state": base64.b64encode(self._hasher.state()).decode("ascii"),
+            "parts": self._stored,
+            "tail": [self._tail_key, len(self._tail)] if self._tail else None,
+        }
+        told = self._registry.stored(self._location, self.credentials, report)
+        return Reached(told["location"], told["offset"], told["upload"])
 
 
 class Streaming:
@@ -84,26 +171,21 @@ class Streaming:
         return Patience(self._patience_s).over(lambda: self._registry.send(method, target, credentials))
 
     def _feed(self, stream: Stream, body: Body | Begun, line: Line) -> Reached:
-        """Fills one part while the one before is on its way."""
+        """Fills one part while the one before it is sent."""
         line.stretch("passing on", body.length)
-        buffer, filled, leaving = bytearray(stream.part_size), 0, Leaving(stream)
+        cutter, leaving = PartCutter(stream.offset), Leaving(stream)
         gone: Cut | None = None
         with leaving:
             try:
-                while content := body.read(min(READ, len(buffer) - filled)):
-                    buffer[filled : filled + len(content)] = content
-                    filled += len(content)
+                while content := body.read(READ):
                     line.advance(len(content))
-                    if filled == len(buffer):
-                        leaving.put(buffer)
-                        filled = 0
-                        if stream.part_size > len(buffer):
-                            buffer = bytearray(stream.part_size)
+                    for part in cutter.feed(content):
+                        leaving.put(part)
             except Cut as cut:
-                # What has come stays: the client asks how far the upload is, and goes on from there.
+                # The bytes that came are stored: the client asks for the offset and goes on from there.
                 gone = cut
             leaving.wait()
-            reached = stream.finish(bytes(memoryview(buffer)[:filled]))
+            reached = stream.finish(cutter.rest())
         if gone:
             raise gone
         return reached
@@ -122,7 +204,7 @@ class Leaving:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
-    def put(self, content: bytearray) -> None:
+    def put(self, content: memoryview) -> None:
         """Sends a copy of a part after the one before it, so that there is one copy. Raises what that one raised."""
         self.wait()
         self._last = self._pool.submit(self._stream.put, bytes(content))

@@ -1,0 +1,230 @@
+"""What there is to push: manifests with their content, children before who names them."""
+
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import RegistryError
+from chalicelib.domain.media_types import DOCKER_CONFIG, DOCKER_MANIFEST, INDEXES, OCI_INDEX, OCI_MANIFEST, is_foreign
+from chalicelib.domain.names import parse_tag
+from relay.errors import RelayError
+from relay.slices import Slice, Window
+
+Document = dict[str, Any]
+REF_NAME = "org.opencontainers.image.ref.name"
+# An index within an index within an index; what is deeper is a circle.
+DEEPEST = 8
+COMPRESSED = {b"\x1f\x8b": "gunzip", b"\x28\xb5": "unzstd", b"BZ": "bunzip2", b"\xfd7": "unxz"}
+# The most that is read of a document that describes images, in bytes.
+LARGEST_DOCUMENT = 16 * 1024 * 1024
+# Docker's schema 2, which keeps what OCI's leaves out of a config, such as a health check; layers go as they are.
+LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+GZIP = b"\x1f\x8b"
+
+
+class Archive:
+    """Files by name."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises RelayError for what is neither directory nor plain tar."""
+        self.path = path
+        if not path.exists():
+            raise RelayError(f"there is no {path}")
+        self._members = None if path.is_dir() else _members(path)
+
+    def __contains__(self, name: str) -> bool:
+        return self._found(name) is not None
+
+    def file(self, name: str) -> Slice:
+        """Where a file lies. Raises RelayError when it is missing."""
+        found = self._found(name)
+        if found is None:
+            raise RelayError(f"{self.path} lacks {name}: is it whole, and of the kind that you named?")
+        return found
+
+    def document(self, name: str) -> bytes:
+        """The content of a small file."""
+        return small(self.file(name), f"{name} in {self.path}")
+
+    def _found(self, name: str) -> Slice | None:
+        if self._members is not None:
+            return self._members.get(_normal(name))
+        path = self.path / _normal(name)
+        return Slice(path, 0, path.stat().st_size) if path.is_file() else None
+
+
+def small(slice_: Slice, name: str) -> bytes:
+    """The content of a document. Raises RelayError when it is none, by its size."""
+    if slice_.size > LARGEST_DOCUMENT:
+        raise RelayError(f"{name} has {slice_.size} bytes: that is no manifest")
+    return slice_.read()
+
+
+def _members(path: Path) -> dict[str, Slice]:
+    with path.open("rb") as file:
+        if tool := COMPRESSED.get(file.read(2)):
+            raise RelayError(f"{path} is compressed, and layers are read in place: {tool} it first")
+    try:
+        with tarfile.open(path, "r:") as archive:
+            members = archive.getmembers()
+    except (tarfile.TarError, OSError) as error:
+        raise RelayError(f"{path} is no tar that can be read: {error}") from error
+    found = {_normal(member.name): _slice(path, member) for member in members if member.isreg()}
+    # Older docker names a layer that two images share by a link.
+    for member in members:
+        if member.islnk() or member.issym():
+            base = PurePosixPath(member.name).parent if member.issym() else PurePosixPath()
+            if target := found.get(_normal(str(base / member.linkname))):
+                found[_normal(member.name)] = target
+    return found
+
+
+def _slice(path: Path, member: tarfile.TarInfo) -> Slice:
+    if member.issparse():
+        raise RelayError(f"{member.name} in {path} is stored sparse: write the tar without --sparse")
+    return Slice(path, member.offset_data, member.size)
+
+
+def _normal(name: str) -> str:
+    """A name without `.` and `..`, which may not lead out of the archive."""
+    words: list[str] = []
+    for word in name.split("/"):
+        if word == "..":
+            words = words[:-1]
+        elif word not in ("", "."):
+            words.append(word)
+    return "/".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest, its blobs by digest, and the manifests that it names."""
+
+    content: bytes
+    media_type: str
+    digest: str
+    blobs: dict[str, Slice] = field(default_factory=dict)
+    children: tuple["Manifest", ...] = ()
+
+    @classmethod
+    def of(cls, content: bytes, media_type: str, blobs: dict[str, Slice]) -> "Manifest":
+        """One that is made here."""
+        return cls(content, media_type, str(Digest.of(content)), blobs)
+
+    def bottom_up(self) -> Iterator["Manifest"]:
+        """Children first, this one last."""
+        for child in self.children:
+            yield from child.bottom_up()
+        yield self
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A manifest and the tags that its archive gives it."""
+
+    manifest: Manifest
+    tags: tuple[str, ...]
+
+
+def from_layout(archive: Archive) -> list[Image]:
+    """The images of an OCI layout (https://github.com/opencontainers/image-spec/blob/main/image-layout.md)."""
+    archive.file("oci-layout")
+    try:
+        return _images(archive)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RelayError(f"{archive.path} names its content in a way that cannot be read: {error!r}") from error
+
+
+def _images(archive: Archive) -> list[Image]:
+    index = _json(archive.document("index.json"), f"index.json in {archive.path}")
+    tags: dict[str, list[str]] = {}
+    roots: dict[str, Manifest] = {}
+    for descriptor in index.get("manifests", []):
+        manifest = _manifest(archive, descriptor, 0)
+        roots[manifest.digest] = manifest
+        tags.setdefault(manifest.digest, []).extend(tag_of((descriptor.get("annotations") or {}).get(REF_NAME)))
+    return [Image(manifest, tuple(dict.fromkeys(tags[digest]))) for digest, manifest in roots.items()]
+
+
+def _manifest(archive: Archive, descriptor: Document, depth: int) -> Manifest:
+    digest = str(descriptor.get("digest"))
+    if depth > DEEPEST:
+        raise RelayError(f"{archive.path} has indexes {DEEPEST} deep, down to {digest}: push its images one by one")
+    content = small(_blob(archive, digest), f"{digest} in {archive.path}")
+    if not Digest.parse(digest).matches(content):
+        raise RelayError(f"{digest} in {archive.path} has other bytes than its name says: write the layout anew")
+    document = _json(content, f"{digest} in {archive.path}")
+    kind = document.get("mediaType") or descriptor.get("mediaType")
+    if kind in INDEXES or "manifests" in document:
+        children = tuple(_manifest(archive, child, depth + 1) for child in document.get("manifests", []))
+        return Manifest(content, str(kind or OCI_INDEX), digest, {}, children)
+    named = [document["config"], *document.get("layers", [])] if "config" in document else document.get("blobs", [])
+    blobs = {str(one["digest"]): _blob(archive, str(one["digest"])) for one in named if not _is_elsewhere(one)}
+    return Manifest(content, str(kind or OCI_MANIFEST), digest, blobs)
+
+
+def _is_elsewhere(descriptor: Document) -> bool:
+    return is_foreign(str(descriptor.get("mediaType", "")))
+
+
+def _blob(archive: Archive, digest: str) -> Slice:
+    try:
+        parsed = Digest.parse(digest)
+    except RegistryError as error:
+        raise RelayError(f"{archive.path}: {error}") from error
+    return archive.file(f"blobs/{parsed.algorithm}/{parsed.hex}")
+
+
+def tag_of(name: Any) -> list[str]:
+    """The tag of a name: `1.0`, or the end of `registry.example/app:1.0`; none where there is none."""
+    if not name:
+        return []
+    text = str(name).partition("@")[0]
+    _, colon, tail = text.rpartition(":")
+    word = tail if colon and "/" not in tail else "" if "/" in text else text
+    try:
+        return [parse_tag(word)] if word else []
+    except RegistryError as error:
+        raise RelayError(str(error)) from error
+
+
+def _json(content: bytes, name: str) -> Document:
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise RelayError(f"{name} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise RelayError(f"{name} is no JSON object")
+    return document
+
+
+def from_docker_archive(archive: Archive, watch: Callable[[int], None]) -> list[Image]:
+    """The images of an archive, with the tags of their names. `watch` is told how many bytes were hashed."""
+    try:
+        listing = json.loads(archive.document("manifest.json"))
+        return [_image(archive, entry, watch) for entry in listing]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RelayError(f"manifest.json in {archive.path} cannot be read: {error!r}") from error
+
+
+def _image(archive: Archive, entry: dict[str, Any], watch: Callable[[int], None]) -> Image:
+    config = archive.file(entry["Config"])
+    layers = [archive.file(name) for name in entry["Layers"] or []]
+    named = [_descriptor(config, DOCKER_CONFIG, watch), *(_descriptor(each, _kind(each), watch) for each in layers)]
+    document = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": named[0], "layers": named[1:]}
+    blobs = {str(one["digest"]): each for one, each in zip(named, [config, *layers], strict=True)}
+    tags = [tag for name in entry.get("RepoTags") or [] for tag in tag_of(name)]
+    return Image(Manifest.of(json.dumps(document).encode(), DOCKER_MANIFEST, blobs), tuple(dict.fromkeys(tags)))
+
+
+def _descriptor(content: Slice, media_type: str, watch: Callable[[int], None]) -> dict[str, Any]:
+    return {"mediaType": media_type, "size": content.size, "digest": content.digest("sha256", watch)}
+
+
+def _kind(layer: Slice) -> str:
+    with Window(layer) as window:
+        return f"{LAYER}.gzip" if window.read(2) == GZIP else LAYER
