@@ -17,18 +17,18 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from relay.errors import Refused, RelayError, Unavailable, reasons
-from relay.retries import Patience
+from relay.retries import Backoff
 
-WORD = re.compile(r'(\w+)="([^"]*)"')
+CHALLENGE_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 # Seconds to connect and to wait for an answer.
 TIMEOUT_S = (5, 60)
 # What a token lives at least (https://distribution.github.io/distribution/spec/auth/token/), in seconds.
-LIFE_S = 60
+MIN_TOKEN_LIFE_S = 60
 NO_HEADERS: Mapping[str, str] = {}
 # The client's own, and what CloudFront adds: that a request came through it, and from which address.
-SHOWN = ("Authorization", "Origin-Secret", "Viewer-Address")
+PROOF_HEADERS = ("Authorization", "Origin-Secret", "Viewer-Address")
 # Connections that are kept for the next request, for each host.
-KEPT = 32
+POOL_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,18 @@ class Credentials:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, headers: Message) -> "Credentials":
+    def from_request(cls, headers: Message) -> "Credentials":
         """Those among a request's headers, which know their names in any case."""
-        return cls({name: value for name in SHOWN if (value := headers.get(name))})
+        return cls({name: value for name in PROOF_HEADERS if (value := headers.get(name))})
 
     @classmethod
-    def authorization(cls, value: str) -> "Credentials":
+    def from_authorization(cls, value: str) -> "Credentials":
         """A header's value alone; none where it is empty."""
         return cls({"Authorization": value} if value else {})
 
-    def prolonged(self, granted: Mapping[str, Any]) -> "Credentials":
+    def with_upload_token(self, presigned: Mapping[str, Any]) -> "Credentials":
         """The same with the token of a grant, which is good until the upload ends."""
-        bearer = granted.get("bearer")
+        bearer = presigned.get("bearer")
         return Credentials({**self.headers, "Authorization": f"Bearer {bearer}"}) if bearer else self
 
 
@@ -58,17 +58,17 @@ def session_for(url: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = not is_loopback(urlsplit(url).hostname or "")
     # With an authentication of its own, requests leaves .netrc alone; this one adds nothing.
-    session.auth = _as_it_is
+    session.auth = _unchanged
     # Nor does it keep cookies: one client's would go out with another's request.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     # Answers are handed on, and shall be what their headers say.
     session.headers["Accept-Encoding"] = "identity"
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=KEPT))
+        session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
     return session
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
@@ -80,7 +80,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-class Account:
+class RepositoryClient:
     """A user, or the anonymous with an empty name, who pushes into one repository; for several threads at once."""
 
     def __init__(
@@ -88,73 +88,75 @@ class Account:
     ) -> None:
         self._session, self._url, self._repository, self._patience_s = session, url, repository, patience_s
         self._user, self._password = user, password
-        self._lock, self._shown, self._until = threading.Lock(), Credentials(), 0.0
+        self._lock, self._current, self._valid_until = threading.Lock(), Credentials(), 0.0
 
     def credentials(self) -> Credentials:
         """Those of the moment: a token that is good for a while yet. Raises Refused."""
         with self._lock:
             # By the wall's clock: a machine that slept comes back with a token that grew old.
-            if time.time() > self._until:
-                header, life_s = Patience(self._patience_s).over(self._sign_in)
-                self._shown = Credentials.authorization(header)
-                self._until = time.time() + life_s * 0.6
-            return self._shown
+            if time.time() > self._valid_until:
+                header, life_s = Backoff(self._patience_s).run(self._sign_in)
+                self._current = Credentials.from_authorization(header)
+                self._valid_until = time.time() + life_s * 0.6
+            return self._current
 
     def _sign_in(self) -> tuple[str, float]:
         challenge = self._get(f"{self._url}/v2/", {}).headers.get("WWW-Authenticate", "")
-        scheme, words = challenge.partition(" ")[0].lower(), dict(WORD.findall(challenge))
+        scheme, parameters = challenge.partition(" ")[0].lower(), dict(CHALLENGE_PARAMETER.findall(challenge))
         basic = base64.b64encode(f"{self._user}:{self._password}".encode()).decode("ascii")
-        mine = {"Authorization": f"Basic {basic}"} if self._user else {}
+        authorization = {"Authorization": f"Basic {basic}"} if self._user else {}
         if scheme != "bearer":
-            return (mine.get("Authorization", "") if scheme == "basic" else ""), LIFE_S
-        realm = urljoin(self._url, words.get("realm", ""))
+            return (authorization.get("Authorization", "") if scheme == "basic" else ""), MIN_TOKEN_LIFE_S
+        realm = urljoin(self._url, parameters.get("realm", ""))
         if urlsplit(realm).netloc != urlsplit(self._url).netloc and urlsplit(realm).scheme != "https":
             raise RelayError(f"the registry wants the password sent to {realm}, unencrypted: it was not sent")
         scope = f"repository:{self._repository}:pull,push"
-        answer = self._get(f"{realm}?{urlencode({'service': words.get('service', ''), 'scope': scope})}", mine)
-        if answer.status_code != requests.codes.ok:
-            raise Refused(answer)
-        told = answer.json()
-        life_s = float(told.get("expires_in", LIFE_S))
-        return f"Bearer {told.get('token') or told['access_token']}", life_s
+        response = self._get(
+            f"{realm}?{urlencode({'service': parameters.get('service', ''), 'scope': scope})}", authorization
+        )
+        if response.status_code != requests.codes.ok:
+            raise Refused(response)
+        token = response.json()
+        life_s = float(token.get("expires_in", MIN_TOKEN_LIFE_S))
+        return f"Bearer {token.get('token') or token['access_token']}", life_s
 
     def _get(self, url: str, headers: Mapping[str, str]) -> requests.Response:
-        return _soon(self._session.get(url, headers=dict(headers), timeout=TIMEOUT_S, allow_redirects=False))
+        return _raise_if_busy(self._session.get(url, headers=dict(headers), timeout=TIMEOUT_S, allow_redirects=False))
 
-    def ask(
+    def request(
         self,
         method: str,
         target: str,
-        accepted: tuple[int, ...],
+        expected_statuses: tuple[int, ...],
         content: bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
     ) -> requests.Response:
         """A request for path and query `target`. Raises Refused at any status not `accepted`."""
 
         def attempt() -> requests.Response:
-            mine = self.credentials().headers
-            return _soon(
+            authorization = self.credentials().headers
+            return _raise_if_busy(
                 self._session.request(
                     method,
                     urljoin(self._url, target),
                     data=io.BytesIO(content) if content else b"",
-                    headers={**headers, **mine},
+                    headers={**headers, **authorization},
                     timeout=TIMEOUT_S,
                     allow_redirects=False,
                 )
             )
 
-        answer = Patience(self._patience_s).over(attempt)
-        if answer.status_code == requests.codes.unauthorized:
-            self._until = 0.0
-            answer = Patience(self._patience_s).over(attempt)
-        if answer.status_code not in accepted:
-            raise Refused(answer)
-        return answer
+        response = Backoff(self._patience_s).run(attempt)
+        if response.status_code == requests.codes.unauthorized:
+            self._valid_until = 0.0
+            response = Backoff(self._patience_s).run(attempt)
+        if response.status_code not in expected_statuses:
+            raise Refused(response)
+        return response
 
 
-def _soon(answer: requests.Response) -> requests.Response:
+def _raise_if_busy(response: requests.Response) -> requests.Response:
     """The answer, unless it asks to come again. Raises Unavailable."""
-    if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
-        raise Unavailable(f"the registry answered {answer.status_code}{reasons(answer)}")
-    return answer
+    if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
+        raise Unavailable(f"the registry answered {response.status_code}{reasons(response)}")
+    return response

@@ -16,35 +16,36 @@ from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.uploads import LARGEST_BODY
 from relay.auth import TIMEOUT_S, Credentials
-from relay.buffered_upload import Spool, Spooling, sweep_on
-from relay.errors import Cut, RelayError
-from relay.progress import Board
-from relay.protocol import JSON, Answer, Target, refusal
+from relay.buffered_upload import BufferedUploads
+from relay.errors import ClientLeft, RelayError
+from relay.progress import ProgressBoard
+from relay.protocol import JSON, RequestTarget, Response, error_response
 from relay.registry import Registry
-from relay.retries import Patience
-from relay.server import Begun, Body, Handler, Server
-from relay.streamed_upload import Streaming
+from relay.retries import Backoff
+from relay.server import Body, ConnectionHandler, PeekedBody, RelayServer
+from relay.spool import Spool, sweep_forever
+from relay.streamed_upload import StreamedUploads
 
 # Whether this process is alive, for a load balancer; nothing of the registry lies there.
 HEALTH = "/relay/health"
 BLOCK = 256 * 1024
 # Bodies above this size take a place while they are held in memory.
-LIGHT_BYTES, HEAVY_PLACES = 64 * 1024, 3
+SMALL_BODY_BYTES, LARGE_BODIES_AT_ONCE = 64 * 1024, 3
 # RFC 9110 section 7.6.1: what concerns one connection only.
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer")
 ) | {"transfer-encoding", "upgrade"}
 # Where answers name the registry itself. A redirect is for the client alone: it may lead to S3.
-NAMES_REGISTRY = frozenset(("www-authenticate", "registry-challenge", "link", "location"))
+ADDRESS_HEADERS = frozenset(("www-authenticate", "registry-challenge", "link", "location"))
 # Where it would speak for a connection that it is not about.
-OF_TLS = frozenset(("strict-transport-security", "alt-svc"))
+TLS_HEADERS = frozenset(("strict-transport-security", "alt-svc"))
 # How long a request that is passed on waits for a registry that is away, in seconds; clients do not wait for ever.
-PASSING_S = 60.0
+FORWARD_PATIENCE_S = 60.0
 # How long requests may take to their end once the relay was asked to stop, in seconds: Fargate kills after 30.
-STOPPING_S = 25.0
+SHUTDOWN_S = 25.0
 
 
-def onward(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def request_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The headers of a request as the registry shall see them: one value for each, framed and addressed anew."""
     joined: dict[str, str] = {}
     dropped = _dropped(headers) | {"host", "content-length", "expect"}
@@ -54,27 +55,29 @@ def onward(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return joined
 
 
-def homeward(headers: Iterable[tuple[str, str]], status: int, registry: str, own: str) -> list[tuple[str, str]]:
+def response_headers(
+    headers: Iterable[tuple[str, str]], status: int, registry: str, own_url: str
+) -> list[tuple[str, str]]:
     """The headers of an answer as the client shall see them: where the registry names itself, stands our address.
 
     `own` is the address under which the client knows the relay, empty to leave all names as they are.
     """
     headers = list(headers)
-    dropped = _dropped(headers) | OF_TLS
+    dropped = _dropped(headers) | TLS_HEADERS
     is_redirect = 300 <= status < 400
     kept = []
     for name, value in headers:
         lower = name.lower()
         if lower in dropped:
             continue
-        is_ours = own and lower in NAMES_REGISTRY and not (is_redirect and lower == "location")
-        kept.append((name, renamed(value, registry, own) if is_ours else value))
+        names_registry = own_url and lower in ADDRESS_HEADERS and not (is_redirect and lower == "location")
+        kept.append((name, replace_origin(value, registry, own_url) if names_registry else value))
     return kept
 
 
-def renamed(value: str, registry: str, own: str) -> str:
+def replace_origin(value: str, registry: str, own_url: str) -> str:
     """A header with our address instead of the registry's, wherever that stands as a whole."""
-    return re.sub(rf"{re.escape(origin(registry))}(?::{_port(registry)})?(?=[/\"?#>]|$)", lambda _: own, value)
+    return re.sub(rf"{re.escape(origin(registry))}(?::{_port(registry)})?(?=[/\"?#>]|$)", lambda _: own_url, value)
 
 
 def origin(url: str) -> str:
@@ -95,12 +98,12 @@ def _dropped(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
     return HOP_BY_HOP | {word.strip().lower() for value in named for word in value.split(",")}
 
 
-def ask(
+def forward(
     session: requests.Session,
     method: str,
     url: str,
     headers: Mapping[str, str],
-    body: bytes | Begun | None,
+    body: bytes | PeekedBody | None,
     patience_s: float,
 ) -> requests.Response:
     """Passes a request on, with path and query as they came, and gives the answer before its body has been read.
@@ -123,83 +126,90 @@ def ask(
         return session.send(prepared, allow_redirects=False, timeout=TIMEOUT_S, **settings)
 
     can_repeat = body is None or isinstance(body, bytes)
-    return Patience(patience_s if can_repeat else 0).over(attempt)
+    return Backoff(patience_s if can_repeat else 0).run(attempt)
 
 
-class Front:
+class Proxy:
     """Serves the requests of one relay. `names_itself`: it has another address than the registry."""
 
     def __init__(
-        self, registry: Registry, uploads: Spooling | Streaming, patience_s: float, *, names_itself: bool
+        self,
+        registry: Registry,
+        uploads: BufferedUploads | StreamedUploads,
+        patience_s: float,
+        *,
+        has_own_address: bool,
     ) -> None:
         self._registry, self._uploads, self._patience_s = registry, uploads, patience_s
-        self._names_itself = names_itself
-        self._heavy = threading.BoundedSemaphore(HEAVY_PLACES)
+        self._has_own_address = has_own_address
+        self._large_bodies = threading.BoundedSemaphore(LARGE_BODIES_AT_ONCE)
 
-    def serve(self, client: Handler, body: Body) -> None:
+    def handle(self, client: ConnectionHandler, body: Body) -> None:
         """Answers one request. Raises Cut."""
         if client.path == HEALTH:
-            return client.answer(Answer(200, {"Content-Type": JSON}, b'{"status":"ok"}'), body)
-        target = Target.of(client.command, client.path, client.headers.get("Content-Range", ""))
+            return client.respond(Response(200, {"Content-Type": JSON}, b'{"status":"ok"}'), body)
+        target = RequestTarget.of(client.command, client.path, client.headers.get("Content-Range", ""))
         try:
-            if not self._uploads.takes(target, body.length):
-                return self._pass_on(client, target, body)
-            answer = self._uploads.take(target, body, Credentials.of(client.headers))
-        except Cut:
+            if not self._uploads.accepts(target, body.length):
+                return self._forward(client, target, body)
+            response = self._uploads.receive(target, body, Credentials.from_request(client.headers))
+        except ClientLeft:
             raise
         except requests.RequestException as error:
-            answer = self._away(error)
+            response = self._unreachable(error)
         except RelayError as error:
-            answer = refusal(503, "UNAVAILABLE", str(error))
-        return self._hand_back(client, answer, body)
+            response = error_response(503, "UNAVAILABLE", str(error))
+        return self._respond(client, response, body)
 
-    def _hand_back(self, client: Handler, answer: Answer, body: Body) -> None:
-        headers = homeward(answer.headers.items(), answer.status, self._registry.url, self._own(client))
-        return client.answer(Answer(answer.status, dict(headers), answer.body), body)
+    def _respond(self, client: ConnectionHandler, response: Response, body: Body) -> None:
+        headers = response_headers(response.headers.items(), response.status, self._registry.url, self._own_url(client))
+        return client.respond(Response(response.status, dict(headers), response.body), body)
 
-    def _own(self, client: Handler) -> str:
+    def _own_url(self, client: ConnectionHandler) -> str:
         host = client.headers.get("Host", "")
-        return f"http://{host}" if self._names_itself and host else ""
+        return f"http://{host}" if self._has_own_address and host else ""
 
-    def _away(self, error: requests.RequestException) -> Answer:
+    def _unreachable(self, error: requests.RequestException) -> Response:
         reason = f"{self._registry.url} or its bucket does not answer ({type(error).__name__})"
-        return refusal(503, "UNAVAILABLE", f"{reason}: check the relay's --registry and the network, and try again")
+        return error_response(
+            503, "UNAVAILABLE", f"{reason}: check the relay's --registry and the network, and try again"
+        )
 
-    def _pass_on(self, client: Handler, target: Target, body: Body) -> None:
-        with self._content(body) as content:
-            headers = onward(client.headers.items())
+    def _forward(self, client: ConnectionHandler, target: RequestTarget, body: Body) -> None:
+        with self._open_body(body) as content:
+            headers = request_headers(client.headers.items())
             if body.length and not isinstance(content, bytes):
                 headers["Content-Length"] = str(body.length)
             url = self._registry.url + client.path
-            answer = ask(self._registry.session, client.command, url, headers, content, self._patience_s)
-        with closing(answer):
-            if target.location and client.command == "GET" and answer.status_code == 204:
-                told = self._uploads.status(target, Answer(204, dict(answer.headers), b""))
-                return self._hand_back(client, told, body)
-            if target.location and client.command == "DELETE" and answer.ok:
+            response = forward(self._registry.session, client.command, url, headers, content, self._patience_s)
+        with closing(response):
+            if target.location and client.command == "GET" and response.status_code == 204:
+                status = self._uploads.status(target, Response(204, dict(response.headers), b""))
+                return self._respond(client, status, body)
+            if target.location and client.command == "DELETE" and response.ok:
                 self._uploads.cancel(target)
-            return self._pass_back(client, answer, body)
+            return self._stream_response(client, response, body)
 
     @contextmanager
-    def _content(self, body: Body) -> Iterator[bytes | Begun | None]:
+    def _open_body(self, body: Body) -> Iterator[bytes | PeekedBody | None]:
         """A request's body: in memory where it is small, so that it can be sent again; else as it comes."""
         if body.length == 0:
             yield None
             return
-        is_light = body.length is not None and body.length <= LIGHT_BYTES
-        if not is_light:
-            self._heavy.acquire()
+        is_small = body.length is not None and body.length <= SMALL_BODY_BYTES
+        if not is_small:
+            self._large_bodies.acquire()
         try:
-            begun = Begun(body, LARGEST_BODY)
-            yield begun.whole if begun.is_whole else begun
+            peeked = PeekedBody(body, LARGEST_BODY)
+            yield peeked.content if peeked.is_whole else peeked
         finally:
-            if not is_light:
-                self._heavy.release()
+            if not is_small:
+                self._large_bodies.release()
 
-    def _pass_back(self, client: Handler, answer: requests.Response, body: Body) -> None:
+    def _stream_response(self, client: ConnectionHandler, response: requests.Response, body: Body) -> None:
         """An answer whose body goes out as it comes in."""
-        status, raw = answer.status_code, answer.raw
-        headers = homeward(raw.headers.items(), status, self._registry.url, self._own(client))
+        status, raw = response.status_code, response.raw
+        headers = response_headers(raw.headers.items(), status, self._registry.url, self._own_url(client))
         is_empty = client.command == "HEAD" or status in (204, 304)
         is_chunked = not is_empty and "Content-Length" not in raw.headers
         if is_chunked and client.request_version == "HTTP/1.1":
@@ -211,23 +221,23 @@ class Front:
             for content in raw.stream(BLOCK, decode_content=False):
                 block = b"%x\r\n%s\r\n" % (len(content), content) if is_chunked else content
                 if first:
-                    client.begin(status, headers, body, block)
+                    client.start_response(status, headers, body, block)
                     first = False
                 else:
                     client.wfile.write(block)
         except HTTPError:
             # Cut short: the client sees it by the length, or by the last chunk that does not come.
             client.close_connection = True
-            return None if not first else client.answer(self._away(requests.ConnectionError()), body)
+            return None if not first else client.respond(self._unreachable(requests.ConnectionError()), body)
         if first:
-            client.begin(status, headers, body, b"0\r\n\r\n" if is_chunked else b"")
+            client.start_response(status, headers, body, b"0\r\n\r\n" if is_chunked else b"")
         elif is_chunked:
             client.wfile.write(b"0\r\n\r\n")
-        return client.end(body)
+        return client.finish_response(body)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServeSettings:
     """What `serve` is told. `key` is the installation's relay key, empty without; `patience_s` is in seconds."""
 
     registry: str
@@ -237,43 +247,46 @@ class Settings:
     patience_s: float
 
 
-def make_server(settings: Settings, board: Board) -> Server:
+def make_server(settings: ServeSettings, board: ProgressBoard) -> RelayServer:
     """A server that listens already. Raises RelayError."""
-    registry, passing_s = Registry(settings.registry, settings.key), min(PASSING_S, settings.patience_s)
-    uploads: Spooling | Streaming
+    registry, forward_patience_s = (
+        Registry(settings.registry, settings.key),
+        min(FORWARD_PATIENCE_S, settings.patience_s),
+    )
+    uploads: BufferedUploads | StreamedUploads
     if settings.key:
-        uploads = Streaming(registry, board, passing_s)
+        uploads = StreamedUploads(registry, board, forward_patience_s)
     else:
         spool = Spool(settings.spool)
-        uploads = Spooling(registry, spool, board, settings.patience_s)
-        threading.Thread(target=sweep_on, args=(spool,), daemon=True).start()
-    front = Front(registry, uploads, passing_s, names_itself=not settings.key)
+        uploads = BufferedUploads(registry, spool, board, settings.patience_s)
+        threading.Thread(target=sweep_forever, args=(spool,), daemon=True).start()
+    proxy = Proxy(registry, uploads, forward_patience_s, has_own_address=not settings.key)
     try:
-        return Server(settings.listen, front.serve, board.tell)
+        return RelayServer(settings.listen, proxy.handle, board.log)
     except OSError as error:
-        place = "{}:{}".format(*settings.listen)
-        raise RelayError(f"{place} cannot be listened on ({error.strerror}): name another by --listen") from None
+        address = "{}:{}".format(*settings.listen)
+        raise RelayError(f"{address} cannot be listened on ({error.strerror}): name another by --listen") from None
 
 
-def serve(settings: Settings, board: Board) -> int:
+def serve(settings: ServeSettings, board: ProgressBoard) -> int:
     """Serves until a signal ends it; the process ends with 1 when it had to leave requests unanswered."""
     server = make_server(settings, board)
     stop = threading.Event()
 
-    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+    def request_stop(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask_to_stop)
+        signal.signal(number, request_stop)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     host, port = server.server_address[:2]
     kept = "the installation's key" if settings.key else f"its spool in {settings.spool}"
-    board.tell(f"relay: {settings.registry} is served on {host!s}:{port}, with {kept}")
+    board.log(f"relay: {settings.registry} is served on {host!s}:{port}, with {kept}")
     stop.wait()
     server.shutdown()
     server.server_close()
-    if server.wait_until_idle(STOPPING_S):
+    if server.wait_until_idle(SHUTDOWN_S):
         return 0
-    board.tell("relay: stopped amid uploads; what came so far is kept, and goes on when it is started again")
+    board.log("relay: stopped amid uploads; what came so far is kept, and goes on when it is started again")
     # Threads that are still sending would hold the process until they are done.
     os._exit(1)

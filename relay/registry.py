@@ -13,19 +13,19 @@ import requests
 
 from relay.auth import TIMEOUT_S, Credentials, session_for
 from relay.errors import Refused, RelayError, Unavailable, reasons
-from relay.protocol import Answer
-from relay.retries import Patience
+from relay.protocol import Response
+from relay.retries import Backoff
 
 # How long S3 may refuse one part that is held in memory, in seconds.
-PART_S = 20
+PART_PATIENCE_S = 20
 Json = dict[str, Any]
 # Seconds for a connection and for each block sent, and for the answer: S3 may be slow to finish a large object.
 S3_TIMEOUT_S = (15, 300)
 # An address that has grown old, and what S3 wants to be asked again later.
-OLD, LATER = (403,), (408, 409, 429)
+EXPIRED_STATUSES, RETRYABLE_STATUSES = (403,), (408, 409, 429)
 
 
-class Outdated(Unavailable):
+class AddressExpired(Unavailable):
     """S3 does not believe an address any more: another has to be granted."""
 
 
@@ -36,35 +36,35 @@ class Content(Protocol):
         """The next bytes."""
 
 
-def put_object(
+def put_presigned(
     session: requests.Session, address: str, content: Content, headers: Mapping[str, str] | None = None
 ) -> str:
     """Puts content under a presigned address and gives its ETag, with its quotes.
 
     Raises Outdated, Unavailable, requests.RequestException, and RelayError for what no second attempt mends.
     """
-    answer = session.put(address, data=content, headers=headers, timeout=S3_TIMEOUT_S, allow_redirects=False)
-    if answer.status_code == requests.codes.ok:
-        return answer.headers["ETag"]
-    reason = f"S3 answered {answer.status_code}{_code(answer.text)}"
-    if answer.status_code in OLD:
-        raise Outdated(f"{reason} to a presigned address: is this machine's clock right?")
-    if answer.status_code in LATER or answer.status_code >= 500:
+    response = session.put(address, data=content, headers=headers, timeout=S3_TIMEOUT_S, allow_redirects=False)
+    if response.status_code == requests.codes.ok:
+        return response.headers["ETag"]
+    reason = f"S3 answered {response.status_code}{_error_code(response.text)}"
+    if response.status_code in EXPIRED_STATUSES:
+        raise AddressExpired(f"{reason} to a presigned address: is this machine's clock right?")
+    if response.status_code in RETRYABLE_STATUSES or response.status_code >= 500:
         raise Unavailable(reason)
     raise RelayError(f"{reason}, and refused the bytes: they are not what their digest says, or too many at once")
 
 
-def get_object(session: requests.Session, address: str) -> bytes:
+def get_presigned(session: requests.Session, address: str) -> bytes:
     """What lies under a presigned address."""
-    answer = session.get(address, timeout=S3_TIMEOUT_S)
-    answer.raise_for_status()
-    return answer.content
+    response = session.get(address, timeout=S3_TIMEOUT_S)
+    response.raise_for_status()
+    return response.content
 
 
-def _code(document: str) -> str:
+def _error_code(document: str) -> str:
     """S3's own word, as in `<Code>BadDigest</Code>`."""
-    found = re.search(r"<Code>(\w{1,60})</Code>", document[:10_000])
-    return f" ({found[1]})" if found else ""
+    match = re.search(r"<Code>(\w{1,60})</Code>", document[:10_000])
+    return f" ({match[1]})" if match else ""
 
 
 class Registry:
@@ -74,51 +74,53 @@ class Registry:
         self.url, self._key = url.rstrip("/"), key
         self.session = session_for(self.url)
 
-    def grant(self, location: str, credentials: Credentials, first: int, count: int) -> Json:
+    def request_addresses(self, location: str, credentials: Credentials, first: int, count: int) -> Json:
         """Addresses for parts of an upload, for who holds the key. Raises Refused."""
-        return self._tell(f"{location}/grants", credentials, {"first": first, "count": count})
+        return self._post_signed(f"{location}/grants", credentials, {"first": first, "count": count})
 
-    def stored(self, location: str, credentials: Credentials, report: Json) -> Json:
+    def report_parts(self, location: str, credentials: Credentials, report: Json) -> Json:
         """Reports what was put, for who holds the key. Raises Refused."""
-        return self._tell(f"{location}/parts", credentials, report)
+        return self._post_signed(f"{location}/parts", credentials, report)
 
-    def _tell(self, path: str, credentials: Credentials, said: Json) -> Json:
-        body = json.dumps(said).encode()
+    def _post_signed(self, path: str, credentials: Credentials, document: Json) -> Json:
+        body = json.dumps(document).encode()
         signature = hmac.new(self._key, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
-        answer = self._post(path, credentials, body, {"Relay-Signature": signature})
-        if answer.status_code != requests.codes.ok:
-            raise Refused(answer)
-        told: Json = answer.json()
-        return told
+        response = self._post(path, credentials, body, {"Relay-Signature": signature})
+        if response.status_code != requests.codes.ok:
+            raise Refused(response)
+        result: Json = response.json()
+        return result
 
-    def offer(self, location: str, credentials: Credentials, digest: str, size: int, first: int = 1) -> Json:
+    def presign(self, location: str, credentials: Credentials, digest: str, size: int, first: int = 1) -> Json:
         """Where a whole blob goes: one address, or those of parts from number `first` on. Raises Refused."""
-        said = {"digest": digest, "size": size, "first": first}
-        answer = self._ask(f"{location}/grants", credentials, said)
-        if answer.status_code != requests.codes.ok:
-            raise Refused(answer)
-        told: Json = answer.json()
-        return told
+        document = {"digest": digest, "size": size, "first": first}
+        response = self._post_unsigned(f"{location}/grants", credentials, document)
+        if response.status_code != requests.codes.ok:
+            raise Refused(response)
+        result: Json = response.json()
+        return result
 
     def complete(
         self, location: str, credentials: Credentials, digest: str, size: int, parts: list[tuple[int, str]]
     ) -> requests.Response:
         """Makes a blob of what was put; 202 while the registry is still at it. Raises Refused."""
-        said = {"digest": digest, "size": size, "parts": parts}
-        answer = self._ask(f"{location}/complete", credentials, said)
-        if answer.status_code not in (requests.codes.created, requests.codes.accepted):
-            raise Refused(answer)
-        return answer
+        document = {"digest": digest, "size": size, "parts": parts}
+        response = self._post_unsigned(f"{location}/complete", credentials, document)
+        if response.status_code not in (requests.codes.created, requests.codes.accepted):
+            raise Refused(response)
+        return response
 
-    def _ask(self, path: str, credentials: Credentials, said: Json) -> requests.Response:
+    def _post_unsigned(self, path: str, credentials: Credentials, document: Json) -> requests.Response:
         """Raises Unavailable for what may pass."""
-        answer = self._post(path, credentials, json.dumps(said).encode(), {})
-        if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
-            raise Unavailable(f"{self.url} answered {answer.status_code}{reasons(answer)}")
-        return answer
+        response = self._post(path, credentials, json.dumps(document).encode(), {})
+        if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
+            raise Unavailable(f"{self.url} answered {response.status_code}{reasons(response)}")
+        return response
 
-    def _post(self, path: str, credentials: Credentials, body: bytes, more: Mapping[str, str]) -> requests.Response:
-        headers = {"Content-Type": "application/json", **credentials.headers, **more}
+    def _post(
+        self, path: str, credentials: Credentials, body: bytes, extra_headers: Mapping[str, str]
+    ) -> requests.Response:
+        headers = {"Content-Type": "application/json", **credentials.headers, **extra_headers}
         return self.session.post(self.url + path, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
 
     def send(
@@ -127,26 +129,26 @@ class Registry:
         target: str,
         credentials: Credentials,
         body: bytes | Content = b"",
-        more: Mapping[str, str] = MappingProxyType({}),
-    ) -> Answer:
+        extra_headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Response:
         """Passes a request with a small body or none on, for path and query `target`, with `more` headers."""
-        headers = {**more, **credentials.headers}
+        headers = {**extra_headers, **credentials.headers}
         if body:
             headers["Content-Type"] = "application/octet-stream"
         # As a file it goes out block by block, and the time to connect, which goes for each, is enough on a slow line.
         data = io.BytesIO(body) if body and isinstance(body, bytes) else body
-        answer = self.session.request(
+        response = self.session.request(
             method, self.url + target, data=data, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
         )
-        return Answer(answer.status_code, answer.headers, answer.content)
+        return Response(response.status_code, response.headers, response.content)
 
-    def put(self, address: str, content: bytes) -> str:
+    def put_part(self, address: str, content: bytes) -> str:
         """Puts bytes under a presigned address and gives the ETag. Raises requests.RequestException."""
         try:
-            return Patience(PART_S).over(lambda: put_object(self.session, address, io.BytesIO(content)))
+            return Backoff(PART_PATIENCE_S).run(lambda: put_presigned(self.session, address, io.BytesIO(content)))
         except RelayError as error:
             raise requests.RequestException(str(error)) from error
 
-    def get(self, address: str) -> bytes:
+    def get_tail(self, address: str) -> bytes:
         """Bytes from a presigned address."""
-        return get_object(self.session, address)
+        return get_presigned(self.session, address)

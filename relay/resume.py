@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 
-def cache() -> Path:
+def cache_directory() -> Path:
     """This user's cache; for who has no home a place that cannot be written, which whoever needs it will say."""
     home = os.path.expanduser("~")
-    below = os.environ.get("XDG_CACHE_HOME") or os.path.join("/nonexistent" if home == "~" else home, ".cache")
-    return Path(below) / "cloudberth-relay"
+    cache_root = os.environ.get("XDG_CACHE_HOME") or os.path.join("/nonexistent" if home == "~" else home, ".cache")
+    return Path(cache_root) / "cloudberth-relay"
 
 
 @dataclass
-class Ledger:
+class ResumeRecord:
     """The parts of one blob that S3 has, in a file. `location` is the upload they belong to."""
 
     file: Path
@@ -26,12 +26,12 @@ class Ledger:
     is_put: bool = False
 
     @classmethod
-    def at(cls, file: Path) -> "Ledger":
+    def load(cls, file: Path) -> "ResumeRecord":
         """What is written there; a ledger of nothing where that is nothing, or half a word."""
         try:
-            written: dict[str, Any] = json.loads(file.read_bytes())
-            parts = {int(number): str(etag) for number, etag in written["parts"].items()}
-            return cls(file, written["location"], written["part_size"], parts, written["is_put"])
+            document: dict[str, Any] = json.loads(file.read_bytes())
+            parts = {int(number): str(etag) for number, etag in document["parts"].items()}
+            return cls(file, document["location"], document["part_size"], parts, document["is_put"])
         except (FileNotFoundError, ValueError, KeyError):
             return cls(file)
 
@@ -48,7 +48,7 @@ class Ledger:
         self.location, self.part_size, self.parts, self.is_put = location, 0, {}, False
         self.write()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """The blob is there, or never will be."""
         self.file.unlink(missing_ok=True)
         self.location, self.part_size, self.parts, self.is_put = "", 0, {}, False

@@ -12,17 +12,17 @@ from relay.errors import Unavailable
 T = TypeVar("T")
 FIRST_S, LONGEST_S = 0.5, 15.0
 # What another attempt may mend.
-PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, Unavailable)
+TRANSIENT = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, Unavailable)
 
 
-class Patience:
+class Backoff:
     """Waits that double, each with some chance in it, until nothing has worked for `seconds`."""
 
     def __init__(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
         self._seconds, self._sleep = seconds, sleep
-        self.refresh()
+        self.restart()
 
-    def refresh(self) -> None:
+    def restart(self) -> None:
         """Something worked: the time begins anew."""
         self._next_s, self._until = FIRST_S, time.monotonic() + self._seconds
 
@@ -35,14 +35,14 @@ class Patience:
         self._next_s = min(LONGEST_S, self._next_s * 2)
         return True
 
-    def over(self, ask: Callable[[], T]) -> T:
+    def run(self, attempt: Callable[[], T]) -> T:
         """What `ask` gives in the end. Raises what the last attempt raised."""
         while True:
             try:
-                given = ask()
-            except PASSING:
+                result = attempt()
+            except TRANSIENT:
                 if not self.wait():
                     raise
             else:
-                self.refresh()
-                return given
+                self.restart()
+                return result

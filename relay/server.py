@@ -17,17 +17,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import Any
 
-from relay.errors import BadRequest, Cut
-from relay.protocol import Answer, refusal
+from relay.errors import BadRequest, ClientLeft
+from relay.protocol import Response, error_response
 
 # A client that neither sends nor asks for this long is gone, in seconds.
 IDLE_S = 300
 # How long the rest of a refused body is read, so that the client gets to read the answer, in seconds.
 LINGER_S = 10
 TLS_HANDSHAKE = b"\x16"
-PLAIN_TEXT = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-LONGEST_LINE = 4096
-READ = 256 * 1024
+NO_TLS_RESPONSE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+MAX_LINE = 4096
+READ_SIZE = 256 * 1024
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n")
 Headers = Iterable[tuple[str, str]]
 
@@ -56,7 +56,7 @@ class Body:
 
     def __init__(self, file: BufferedIOBase, length: int | None) -> None:
         self._file, self.length = file, length
-        self._left = length or 0
+        self._remaining = length or 0
         self.is_done = length == 0
 
     def read(self, size: int) -> bytes:
@@ -64,16 +64,16 @@ class Body:
         if self.is_done:
             return b""
         try:
-            if self.length is None and self._left == 0 and not self._next_chunk():
+            if self.length is None and self._remaining == 0 and not self._next_chunk():
                 return b""
-            content = self._file.read(min(size, self._left))
+            content = self._file.read(min(size, self._remaining))
         except (OSError, ValueError) as error:
-            raise Cut(f"the client left: {error}") from error
+            raise ClientLeft(f"the client left: {error}") from error
         if not content:
-            raise Cut("the client left before its body was whole")
-        self._left -= len(content)
-        if self._left == 0:
-            self._end_of_piece()
+            raise ClientLeft("the client left before its body was whole")
+        self._remaining -= len(content)
+        if self._remaining == 0:
+            self._end_chunk()
         return content
 
     def _next_chunk(self) -> bool:
@@ -81,76 +81,76 @@ class Body:
         match = CHUNK_SIZE.fullmatch(self._line())
         if not match:
             raise BadRequest("the chunks of the body cannot be read")
-        self._left = int(match[1], 16)
-        if self._left == 0:
+        self._remaining = int(match[1], 16)
+        if self._remaining == 0:
             while self._line().strip():
                 pass
             self.is_done = True
         return not self.is_done
 
     def _line(self) -> bytes:
-        line = self._file.readline(LONGEST_LINE)
-        if len(line) == LONGEST_LINE:
+        line = self._file.readline(MAX_LINE)
+        if len(line) == MAX_LINE:
             raise BadRequest("a line within the body is too long")
         if not line.endswith(b"\n"):
-            raise Cut("the client left before its body was whole")
+            raise ClientLeft("the client left before its body was whole")
         return line
 
-    def _end_of_piece(self) -> None:
+    def _end_chunk(self) -> None:
         if self.length is not None:
             self.is_done = True
         elif self._line().strip():
             raise BadRequest("the chunks of the body cannot be read")
 
 
-class Begun:
+class PeekedBody:
     """A body of which the first bytes have been read already: up to `size`, to see whether it ends before."""
 
     def __init__(self, body: Body, size: int) -> None:
         """Raises Cut."""
         self._rest, self.length = body, body.length
-        self._begun, self._given = bytearray(), 0
-        while len(self._begun) <= size and (content := body.read(min(READ, size + 1 - len(self._begun)))):
-            self._begun += content
-        self.is_whole = len(self._begun) <= size
+        self._peeked, self._position = bytearray(), 0
+        while len(self._peeked) <= size and (content := body.read(min(READ_SIZE, size + 1 - len(self._peeked)))):
+            self._peeked += content
+        self.is_whole = len(self._peeked) <= size
 
     @property
-    def whole(self) -> bytes:
+    def content(self) -> bytes:
         """All of it, where it ended."""
-        return bytes(self._begun)
+        return bytes(self._peeked)
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes, none at the end. Raises Cut."""
-        if not self._begun:
+        if not self._peeked:
             return self._rest.read(size)
-        content = bytes(memoryview(self._begun)[self._given : self._given + size])
-        self._given += len(content)
-        if self._given == len(self._begun):
-            self._begun = bytearray()
+        content = bytes(memoryview(self._peeked)[self._position : self._position + size])
+        self._position += len(content)
+        if self._position == len(self._peeked):
+            self._peeked = bytearray()
         return content
 
 
-def head_of(status: int, headers: Headers) -> bytes:
+def response_head(status: int, headers: Headers) -> bytes:
     """Status line and headers."""
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers), "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace")
 
 
-class Handler(BaseHTTPRequestHandler):
+class ConnectionHandler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     rbufsize = 64 * 1024
     timeout = IDLE_S
-    server: "Server"
+    server: "RelayServer"
 
     def handle_one_request(self) -> None:
         """Like its parent's, but for clients that try TLS first: what Go's servers answer makes them go on without."""
         try:
             if self.rfile.peek(1)[:1] == TLS_HANDSHAKE:  # type: ignore[attr-defined]  # a BufferedReader it is
-                self.connection.sendall(PLAIN_TEXT)
+                self.connection.sendall(NO_TLS_RESPONSE)
                 self.close_connection = True
                 return
         except OSError:
@@ -158,63 +158,65 @@ class Handler(BaseHTTPRequestHandler):
             return
         super().handle_one_request()
 
-    def serve(self) -> None:
+    def process(self) -> None:
         """Answers one request."""
         try:
             body = Body(self.rfile, body_length(self.headers))
             with self.server.busy():
-                self.server.work(self, body)
+                self.server.handle(self, body)
         except BadRequest as error:
             self.close_connection = True
-            self.answer(refusal(400, "UNSUPPORTED", str(error)), None)
-        except (Cut, BrokenPipeError, ConnectionResetError, TimeoutError):
+            self.respond(error_response(400, "UNSUPPORTED", str(error)), None)
+        except (ClientLeft, BrokenPipeError, ConnectionResetError, TimeoutError):
             self.close_connection = True
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve  # noqa: N815  (its parent's names)
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = process  # noqa: N815  (its parent's names)
 
-    def answer(self, answer: Answer, body: Body | None) -> None:
+    def respond(self, response: Response, body: Body | None) -> None:
         """Sends a whole answer, in one write. What is left of the request's body ends the connection."""
-        headers = [(name, value) for name, value in answer.headers.items() if name.lower() != "content-length"]
-        if answer.status != 204:
-            headers.append(("Content-Length", str(len(answer.body))))
-        self.begin(answer.status, headers, body, b"" if self.command == "HEAD" else answer.body)
-        self.end(body)
+        headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-length"]
+        if response.status != 204:
+            headers.append(("Content-Length", str(len(response.body))))
+        self.start_response(response.status, headers, body, b"" if self.command == "HEAD" else response.body)
+        self.finish_response(body)
 
-    def begin(self, status: int, headers: list[tuple[str, str]], body: Body | None, content: bytes = b"") -> None:
+    def start_response(
+        self, status: int, headers: list[tuple[str, str]], body: Body | None, content: bytes = b""
+    ) -> None:
         """Sends status, headers and the first of an answer's body; `body` is the request's."""
         if body and not body.is_done:
             self.close_connection = True
         if self.close_connection:
             headers = [*headers, ("Connection", "close")]
-        self.wfile.write(head_of(status, headers) + content)
+        self.wfile.write(response_head(status, headers) + content)
 
-    def end(self, body: Body | None) -> None:
+    def finish_response(self, body: Body | None) -> None:
         """Reads on where the request's body did not end: a connection closed at once takes the answer with it."""
         if body is None or body.is_done:
             return
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(LINGER_S)
-            until = time.monotonic() + LINGER_S
-            while time.monotonic() < until and self.rfile.read1(65536):
+            deadline = time.monotonic() + LINGER_S
+            while time.monotonic() < deadline and self.rfile.read1(65536):
                 pass
 
     def log_message(self, *_: Any) -> None:
         """Its board tells what there is to tell."""
 
 
-class Server(ThreadingHTTPServer):
+class RelayServer(ThreadingHTTPServer):
     """Listens, and knows how many requests it is working on."""
 
     daemon_threads = True
     request_queue_size = 256
 
     def __init__(
-        self, listen: tuple[str, int], work: Callable[[Handler, Body], None], tell: Callable[[str], None]
+        self, listen: tuple[str, int], handle: Callable[[ConnectionHandler, Body], None], log: Callable[[str], None]
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
-        super().__init__(listen, Handler)
-        self.work, self._tell = work, tell
+        super().__init__(listen, ConnectionHandler)
+        self.handle, self._log = handle, log
         self._busy, self._changed = 0, threading.Condition()
 
     @contextmanager
@@ -237,4 +239,4 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, _request: Any, client_address: Any) -> None:
         """A bug: told in one line, and the connection ends."""
         error = sys.exc_info()[1]
-        self._tell(f"relay: a bug, with {client_address}: {type(error).__name__}: {error}")
+        self._log(f"relay: a bug, with {client_address}: {type(error).__name__}: {error}")

@@ -10,49 +10,49 @@ from relay.errors import RelayError
 BLOCK = 1024 * 1024
 
 
-def _unwatched(_count: int) -> None:
+def _ignore_count(_count: int) -> None:
     """Nobody counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class FileSlice:
     """`size` bytes of a file from `offset` on."""
 
     path: Path
     offset: int
     size: int
 
-    def part(self, first: int, size: int) -> "Slice":
+    def part(self, first: int, size: int) -> "FileSlice":
         """At most `size` bytes from byte `first` of this slice on."""
-        return Slice(self.path, self.offset + first, min(size, self.size - first))
+        return FileSlice(self.path, self.offset + first, min(size, self.size - first))
 
     def read(self) -> bytes:
         """All of it, for what is small."""
-        with Window(self) as window:
+        with SliceReader(self) as window:
             return window.read()
 
-    def digest(self, algorithm: str, watch: Callable[[int], None] = _unwatched) -> str:
+    def digest(self, algorithm: str, on_bytes: Callable[[int], None] = _ignore_count) -> str:
         """`algorithm:hex` over all of it. `watch` is told how many bytes were read."""
         hasher = hashlib.new(algorithm)
-        with Window(self, watch) as window:
+        with SliceReader(self, on_bytes) as window:
             for content in window:
                 hasher.update(content)
         return f"{algorithm}:{hasher.hexdigest()}"
 
 
-class Window:
+class SliceReader:
     """A slice as a body for requests: has a length, is read in blocks. `watch` is told how many bytes left."""
 
-    def __init__(self, slice_: Slice, watch: Callable[[int], None] = _unwatched) -> None:
+    def __init__(self, slice_: FileSlice, on_bytes: Callable[[int], None] = _ignore_count) -> None:
         self._file = slice_.path.open("rb", buffering=0)
         self._file.seek(slice_.offset)
-        self._size = self._left = slice_.size
-        self._watch = watch
+        self._size = self._remaining = slice_.size
+        self._on_bytes = on_bytes
 
     def __len__(self) -> int:
         return self._size
 
-    def __enter__(self) -> "Window":
+    def __enter__(self) -> "SliceReader":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,19 +64,19 @@ class Window:
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes, all that are left by default. Raises RelayError when the file has become shorter."""
-        wanted = self._left if size < 0 else min(size, self._left)
+        wanted = self._remaining if size < 0 else min(size, self._remaining)
         content = self._file.read(wanted)
         while len(content) < wanted:
             more = self._file.read(wanted - len(content))
             if not more:
                 raise RelayError(f"{self._file.name} became shorter while it was sent: leave it alone and try again")
             content += more
-        self._left -= len(content)
+        self._remaining -= len(content)
         if content:
-            self._watch(len(content))
+            self._on_bytes(len(content))
         return content
 
     @property
-    def taken(self) -> int:
+    def bytes_read(self) -> int:
         """Bytes that were read."""
-        return self._size - self._left
+        return self._size - self._remaining

@@ -12,12 +12,12 @@ from chalicelib.domain.errors import RegistryError
 from chalicelib.domain.media_types import DOCKER_CONFIG, DOCKER_MANIFEST, INDEXES, OCI_INDEX, OCI_MANIFEST, is_foreign
 from chalicelib.domain.names import parse_tag
 from relay.errors import RelayError
-from relay.slices import Slice, Window
+from relay.slices import FileSlice, SliceReader
 
 Document = dict[str, Any]
 REF_NAME = "org.opencontainers.image.ref.name"
 # An index within an index within an index; what is deeper is a circle.
-DEEPEST = 8
+MAX_DEPTH = 8
 COMPRESSED = {b"\x1f\x8b": "gunzip", b"\x28\xb5": "unzstd", b"BZ": "bunzip2", b"\xfd7": "unxz"}
 # The most that is read of a document that describes images, in bytes.
 LARGEST_DOCUMENT = 16 * 1024 * 1024
@@ -37,34 +37,34 @@ class Archive:
         self._members = None if path.is_dir() else _members(path)
 
     def __contains__(self, name: str) -> bool:
-        return self._found(name) is not None
+        return self._find(name) is not None
 
-    def file(self, name: str) -> Slice:
+    def file(self, name: str) -> FileSlice:
         """Where a file lies. Raises RelayError when it is missing."""
-        found = self._found(name)
+        found = self._find(name)
         if found is None:
             raise RelayError(f"{self.path} lacks {name}: is it whole, and of the kind that you named?")
         return found
 
     def document(self, name: str) -> bytes:
         """The content of a small file."""
-        return small(self.file(name), f"{name} in {self.path}")
+        return read_document(self.file(name), f"{name} in {self.path}")
 
-    def _found(self, name: str) -> Slice | None:
+    def _find(self, name: str) -> FileSlice | None:
         if self._members is not None:
             return self._members.get(_normal(name))
         path = self.path / _normal(name)
-        return Slice(path, 0, path.stat().st_size) if path.is_file() else None
+        return FileSlice(path, 0, path.stat().st_size) if path.is_file() else None
 
 
-def small(slice_: Slice, name: str) -> bytes:
+def read_document(slice_: FileSlice, name: str) -> bytes:
     """The content of a document. Raises RelayError when it is none, by its size."""
     if slice_.size > LARGEST_DOCUMENT:
         raise RelayError(f"{name} has {slice_.size} bytes: that is no manifest")
     return slice_.read()
 
 
-def _members(path: Path) -> dict[str, Slice]:
+def _members(path: Path) -> dict[str, FileSlice]:
     with path.open("rb") as file:
         if tool := COMPRESSED.get(file.read(2)):
             raise RelayError(f"{path} is compressed, and layers are read in place: {tool} it first")
@@ -73,7 +73,7 @@ def _members(path: Path) -> dict[str, Slice]:
             members = archive.getmembers()
     except (tarfile.TarError, OSError) as error:
         raise RelayError(f"{path} is no tar that can be read: {error}") from error
-    found = {_normal(member.name): _slice(path, member) for member in members if member.isreg()}
+    found = {_normal(member.name): _member_slice(path, member) for member in members if member.isreg()}
     # Older docker names a layer that two images share by a link.
     for member in members:
         if member.islnk() or member.issym():
@@ -83,20 +83,20 @@ def _members(path: Path) -> dict[str, Slice]:
     return found
 
 
-def _slice(path: Path, member: tarfile.TarInfo) -> Slice:
+def _member_slice(path: Path, member: tarfile.TarInfo) -> FileSlice:
     if member.issparse():
         raise RelayError(f"{member.name} in {path} is stored sparse: write the tar without --sparse")
-    return Slice(path, member.offset_data, member.size)
+    return FileSlice(path, member.offset_data, member.size)
 
 
 def _normal(name: str) -> str:
     """A name without `.` and `..`, which may not lead out of the archive."""
     words: list[str] = []
-    for word in name.split("/"):
-        if word == "..":
+    for tag in name.split("/"):
+        if tag == "..":
             words = words[:-1]
-        elif word not in ("", "."):
-            words.append(word)
+        elif tag not in ("", "."):
+            words.append(tag)
     return "/".join(words)
 
 
@@ -107,11 +107,11 @@ class Manifest:
     content: bytes
     media_type: str
     digest: str
-    blobs: dict[str, Slice] = field(default_factory=dict)
+    blobs: dict[str, FileSlice] = field(default_factory=dict)
     children: tuple["Manifest", ...] = ()
 
     @classmethod
-    def of(cls, content: bytes, media_type: str, blobs: dict[str, Slice]) -> "Manifest":
+    def of(cls, content: bytes, media_type: str, blobs: dict[str, FileSlice]) -> "Manifest":
         """One that is made here."""
         return cls(content, media_type, str(Digest.of(content)), blobs)
 
@@ -146,32 +146,38 @@ def _images(archive: Archive) -> list[Image]:
     for descriptor in index.get("manifests", []):
         manifest = _manifest(archive, descriptor, 0)
         roots[manifest.digest] = manifest
-        tags.setdefault(manifest.digest, []).extend(tag_of((descriptor.get("annotations") or {}).get(REF_NAME)))
+        tags.setdefault(manifest.digest, []).extend(tags_in((descriptor.get("annotations") or {}).get(REF_NAME)))
     return [Image(manifest, tuple(dict.fromkeys(tags[digest]))) for digest, manifest in roots.items()]
 
 
 def _manifest(archive: Archive, descriptor: Document, depth: int) -> Manifest:
     digest = str(descriptor.get("digest"))
-    if depth > DEEPEST:
-        raise RelayError(f"{archive.path} has indexes {DEEPEST} deep, down to {digest}: push its images one by one")
-    content = small(_blob(archive, digest), f"{digest} in {archive.path}")
+    if depth > MAX_DEPTH:
+        raise RelayError(f"{archive.path} has indexes {MAX_DEPTH} deep, down to {digest}: push its images one by one")
+    content = read_document(_blob(archive, digest), f"{digest} in {archive.path}")
     if not Digest.parse(digest).matches(content):
         raise RelayError(f"{digest} in {archive.path} has other bytes than its name says: write the layout anew")
     document = _json(content, f"{digest} in {archive.path}")
-    kind = document.get("mediaType") or descriptor.get("mediaType")
-    if kind in INDEXES or "manifests" in document:
+    media_type = document.get("mediaType") or descriptor.get("mediaType")
+    if media_type in INDEXES or "manifests" in document:
         children = tuple(_manifest(archive, child, depth + 1) for child in document.get("manifests", []))
-        return Manifest(content, str(kind or OCI_INDEX), digest, {}, children)
-    named = [document["config"], *document.get("layers", [])] if "config" in document else document.get("blobs", [])
-    blobs = {str(one["digest"]): _blob(archive, str(one["digest"])) for one in named if not _is_elsewhere(one)}
-    return Manifest(content, str(kind or OCI_MANIFEST), digest, blobs)
+        return Manifest(content, str(media_type or OCI_INDEX), digest, {}, children)
+    descriptors = (
+        [document["config"], *document.get("layers", [])] if "config" in document else document.get("blobs", [])
+    )
+    blobs = {
+        str(descriptor["digest"]): _blob(archive, str(descriptor["digest"]))
+        for descriptor in descriptors
+        if not _is_foreign(descriptor)
+    }
+    return Manifest(content, str(media_type or OCI_MANIFEST), digest, blobs)
 
 
-def _is_elsewhere(descriptor: Document) -> bool:
+def _is_foreign(descriptor: Document) -> bool:
     return is_foreign(str(descriptor.get("mediaType", "")))
 
 
-def _blob(archive: Archive, digest: str) -> Slice:
+def _blob(archive: Archive, digest: str) -> FileSlice:
     try:
         parsed = Digest.parse(digest)
     except RegistryError as error:
@@ -179,15 +185,15 @@ def _blob(archive: Archive, digest: str) -> Slice:
     return archive.file(f"blobs/{parsed.algorithm}/{parsed.hex}")
 
 
-def tag_of(name: Any) -> list[str]:
+def tags_in(name: Any) -> list[str]:
     """The tag of a name: `1.0`, or the end of `registry.example/app:1.0`; none where there is none."""
     if not name:
         return []
     text = str(name).partition("@")[0]
     _, colon, tail = text.rpartition(":")
-    word = tail if colon and "/" not in tail else "" if "/" in text else text
+    tag = tail if colon and "/" not in tail else "" if "/" in text else text
     try:
-        return [parse_tag(word)] if word else []
+        return [parse_tag(tag)] if tag else []
     except RegistryError as error:
         raise RelayError(str(error)) from error
 
@@ -202,29 +208,32 @@ def _json(content: bytes, name: str) -> Document:
     return document
 
 
-def from_docker_archive(archive: Archive, watch: Callable[[int], None]) -> list[Image]:
+def from_docker_archive(archive: Archive, on_bytes: Callable[[int], None]) -> list[Image]:
     """The images of an archive, with the tags of their names. `watch` is told how many bytes were hashed."""
     try:
         listing = json.loads(archive.document("manifest.json"))
-        return [_image(archive, entry, watch) for entry in listing]
+        return [_image(archive, entry, on_bytes) for entry in listing]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RelayError(f"manifest.json in {archive.path} cannot be read: {error!r}") from error
 
 
-def _image(archive: Archive, entry: dict[str, Any], watch: Callable[[int], None]) -> Image:
+def _image(archive: Archive, entry: dict[str, Any], on_bytes: Callable[[int], None]) -> Image:
     config = archive.file(entry["Config"])
     layers = [archive.file(name) for name in entry["Layers"] or []]
-    named = [_descriptor(config, DOCKER_CONFIG, watch), *(_descriptor(each, _kind(each), watch) for each in layers)]
-    document = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": named[0], "layers": named[1:]}
-    blobs = {str(one["digest"]): each for one, each in zip(named, [config, *layers], strict=True)}
-    tags = [tag for name in entry.get("RepoTags") or [] for tag in tag_of(name)]
+    descriptors = [
+        _descriptor(config, DOCKER_CONFIG, on_bytes),
+        *(_descriptor(layer, _layer_type(layer), on_bytes) for layer in layers),
+    ]
+    document = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": descriptors[0], "layers": descriptors[1:]}
+    blobs = {str(descriptor["digest"]): layer for descriptor, layer in zip(descriptors, [config, *layers], strict=True)}
+    tags = [tag for name in entry.get("RepoTags") or [] for tag in tags_in(name)]
     return Image(Manifest.of(json.dumps(document).encode(), DOCKER_MANIFEST, blobs), tuple(dict.fromkeys(tags)))
 
 
-def _descriptor(content: Slice, media_type: str, watch: Callable[[int], None]) -> dict[str, Any]:
-    return {"mediaType": media_type, "size": content.size, "digest": content.digest("sha256", watch)}
+def _descriptor(content: FileSlice, media_type: str, on_bytes: Callable[[int], None]) -> dict[str, Any]:
+    return {"mediaType": media_type, "size": content.size, "digest": content.digest("sha256", on_bytes)}
 
 
-def _kind(layer: Slice) -> str:
-    with Window(layer) as window:
+def _layer_type(layer: FileSlice) -> str:
+    with SliceReader(layer) as window:
         return f"{LAYER}.gzip" if window.read(2) == GZIP else LAYER

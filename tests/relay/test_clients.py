@@ -134,12 +134,12 @@ def test_a_sha512_digest_is_proven_before_the_client_is_told(
     digest = f"sha512:{hashlib.sha512(content).hexdigest()}"
     ask = partial(requests.request, headers={"Authorization": token(stack, repository)}, timeout=120)
     begun = ask("POST", f"http://{served}/v2/{repository}/blobs/uploads/?digest-algorithm=sha512")
-    place = requests.compat.urljoin(f"http://{served}", begun.headers["Location"])
+    location = requests.compat.urljoin(f"http://{served}", begun.headers["Location"])
     wrong = f"sha512:{hashlib.sha512(b'other').hexdigest()}"
 
-    assert ask("PATCH", place, data=iter([content])).status_code == 202
-    place = requests.compat.urljoin(f"http://{served}", ask("GET", place).headers["Location"])
-    assert ask("PUT", f"{place}?digest={digest}").status_code == 201
+    assert ask("PATCH", location, data=iter([content])).status_code == 202
+    location = requests.compat.urljoin(f"http://{served}", ask("GET", location).headers["Location"])
+    assert ask("PUT", f"{location}?digest={digest}").status_code == 201
     assert registry._ask("GET", f"/v2/{repository}/blobs/{digest}").content == content
     assert ask("GET", f"{stack.url}/v2/{repository}/blobs/{wrong}").status_code == 404
 

@@ -17,108 +17,108 @@ from tests.relay.client_requests import (
     cut_patch,
     digest_of,
     patch,
-    spooled,
+    spool_files,
     wait_for_offset,
 )
-from tests.relay.fake_registry import GOOD, Fake
+from tests.relay.fake_registry import GOOD, FakeRegistry
 
 
-def test_a_client_that_left_goes_on_where_it_was(relay: str, fake: Fake) -> None:
-    place, half = begin(relay), len(LARGE) // 2
-    cut_patch(relay, place, LARGE[:half], len(LARGE))
-    place = f"http://{relay}{wait_for_offset(place, half).headers['Location']}"
+def test_a_client_that_left_goes_on_where_it_was(relay: str, fake: FakeRegistry) -> None:
+    location, half = begin(relay), len(LARGE) // 2
+    cut_patch(relay, location, LARGE[:half], len(LARGE))
+    location = f"http://{relay}{wait_for_offset(location, half).headers['Location']}"
 
-    wrong = patch(place, LARGE[half:], **{"Content-Range": f"{half + 1}-{len(LARGE)}"})
-    short = patch(place, LARGE[half:-1], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
-    right = patch(place, LARGE[half:], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
+    wrong = patch(location, LARGE[half:], **{"Content-Range": f"{half + 1}-{len(LARGE)}"})
+    short = patch(location, LARGE[half:-1], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
+    right = patch(location, LARGE[half:], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
 
     assert short.status_code == 400
     assert short.json()["errors"][0]["code"] == "SIZE_INVALID"
     assert wrong.status_code == 416
     assert wrong.headers["Range"] == f"0-{half - 1}"
     assert right.status_code == 202
-    assert close(place, digest_of(LARGE)).status_code == 201
+    assert close(location, digest_of(LARGE)).status_code == 201
     assert fake.blobs[digest_of(LARGE)] == LARGE
 
 
-def test_a_put_that_was_cut_counts_for_nothing_and_comes_again_whole(relay: str, fake: Fake) -> None:
-    place = begin(relay)
+def test_a_put_that_was_cut_counts_for_nothing_and_comes_again_whole(relay: str, fake: FakeRegistry) -> None:
+    location = begin(relay)
     connection = http.client.HTTPConnection(relay)
-    connection.putrequest("PUT", f"{place.partition(relay)[2]}?digest={digest_of(LARGE)}")
+    connection.putrequest("PUT", f"{location.partition(relay)[2]}?digest={digest_of(LARGE)}")
     connection.putheader("Content-Length", str(len(LARGE)))
     connection.putheader(*next(iter(GOOD.items())))
     connection.endheaders(LARGE[: 5 * MIB])
     connection.close()
 
-    assert close(place, digest_of(LARGE), LARGE).status_code == 201
+    assert close(location, digest_of(LARGE), LARGE).status_code == 201
     assert fake.blobs[digest_of(LARGE)] == LARGE
 
 
 @pytest.mark.parametrize("fault", ["cut", "503", "403"])
-def test_a_put_into_the_bucket_that_breaks_is_sent_again(relay: str, fake: Fake, fault: str) -> None:
+def test_a_put_into_the_bucket_that_breaks_is_sent_again(relay: str, fake: FakeRegistry, fault: str) -> None:
     fake.faults = [fault, fault]
-    place = begin(relay)
-    patch(place, LARGE)
+    location = begin(relay)
+    patch(location, LARGE)
 
-    assert close(place, digest_of(LARGE)).status_code == 201
+    assert close(location, digest_of(LARGE)).status_code == 201
     assert fake.blobs[digest_of(LARGE)] == LARGE
-    assert len(fake.asked("POST", "grants")) == 3
+    assert len(fake.requests_to("POST", "grants")) == 3
 
 
-def test_of_parts_only_those_that_broke_are_sent_again(relay: str, fake: Fake) -> None:
+def test_of_parts_only_those_that_broke_are_sent_again(relay: str, fake: FakeRegistry) -> None:
     fake.largest_put, fake.faults = 0, ["", "500", "", "cut"]
-    place = begin(relay)
-    patch(place, LARGE)
+    location = begin(relay)
+    patch(location, LARGE)
 
-    assert close(place, digest_of(LARGE)).status_code == 201
+    assert close(location, digest_of(LARGE)).status_code == 201
     assert fake.blobs[digest_of(LARGE)] == LARGE
-    assert len(fake.asked("PUT", "bucket")) == 9 + 1
+    assert len(fake.requests_to("PUT", "bucket")) == 9 + 1
 
 
-def test_a_bucket_that_refuses_every_address_is_believed(relay: str, fake: Fake, tmp_path: Path) -> None:
+def test_a_bucket_that_refuses_every_address_is_believed(relay: str, fake: FakeRegistry, tmp_path: Path) -> None:
     fake.faults = ["403"] * 9
-    place = begin(relay)
-    patch(place, LARGE)
-    answer = close(place, digest_of(LARGE))
+    location = begin(relay)
+    patch(location, LARGE)
+    answer = close(location, digest_of(LARGE))
 
     assert answer.status_code == 503
     assert "clock" in answer.json()["errors"][0]["message"]
-    assert len(spooled(tmp_path)) == 2
+    assert len(spool_files(tmp_path)) == 2
 
 
-def test_a_token_that_grew_old_meanwhile_is_asked_for_and_nothing_is_sent_twice(relay: str, fake: Fake) -> None:
-    place = begin(relay)
-    patch(place, LARGE)
-    refusal = (401, {"WWW-Authenticate": f'Bearer realm="{fake.url}/v2/auth",service="fake"'}, b"{}")
-    fake.next("POST", place.partition(relay)[2] + "/complete", refusal)
-    refused, again = close(place, digest_of(LARGE)), close(place, digest_of(LARGE))
+def test_a_token_that_grew_old_meanwhile_is_asked_for_and_nothing_is_sent_twice(relay: str, fake: FakeRegistry) -> None:
+    location = begin(relay)
+    patch(location, LARGE)
+    error_response = (401, {"WWW-Authenticate": f'Bearer realm="{fake.url}/v2/auth",service="fake"'}, b"{}")
+    fake.plan("POST", location.partition(relay)[2] + "/complete", error_response)
+    refused, again = close(location, digest_of(LARGE)), close(location, digest_of(LARGE))
 
     assert refused.status_code == 401
     assert f"http://{relay}/v2/auth" in refused.headers["WWW-Authenticate"]
     assert again.status_code == 201
-    assert len(fake.asked("PUT", "bucket")) == 1
+    assert len(fake.requests_to("PUT", "bucket")) == 1
 
 
-def test_a_client_that_lost_patience_gets_the_answer_of_its_first_request(relay: str, fake: Fake) -> None:
+def test_a_client_that_lost_patience_gets_the_answer_of_its_first_request(relay: str, fake: FakeRegistry) -> None:
     """containerd waits 30 seconds for an answer to its PUT, and then sends the whole body again."""
     fake.faults = ["slow"]
-    place, digest, answers = begin(relay), digest_of(LARGE), []
-    impatient = threading.Thread(target=lambda: answers.append(close(place, digest, LARGE)))
+    location, digest, answers = begin(relay), digest_of(LARGE), []
+    impatient = threading.Thread(target=lambda: answers.append(close(location, digest, LARGE)))
     impatient.start()
     time.sleep(0.15)
-    again = close(place, digest, LARGE)
+    again = close(location, digest, LARGE)
     impatient.join(20)
 
     assert again.status_code == 201
     assert [answer.status_code for answer in answers] == [201]
-    assert len(fake.asked("PUT", "bucket")) == 1
+    assert len(fake.requests_to("PUT", "bucket")) == 1
     assert fake.blobs[digest] == LARGE
 
 
-def test_a_closing_put_that_comes_twice_is_answered_twice(relay: str, fake: Fake) -> None:
-    place = begin(relay)
-    patch(place, LARGE)
-    first, second = close(place, digest_of(LARGE)), close(place, digest_of(LARGE))
+def test_a_closing_put_that_comes_twice_is_answered_twice(relay: str, fake: FakeRegistry) -> None:
+    location = begin(relay)
+    patch(location, LARGE)
+    first, second = close(location, digest_of(LARGE)), close(location, digest_of(LARGE))
 
     assert (first.status_code, second.status_code) == (201, 201)
-    assert not fake.asked("PUT", "uploads")
+    assert not fake.requests_to("PUT", "uploads")

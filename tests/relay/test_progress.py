@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from relay.progress import Board
+from relay.progress import ProgressBoard
 
 
 class Terminal(io.StringIO):
@@ -15,8 +15,8 @@ class Terminal(io.StringIO):
 def test_a_terminal_shows_a_bar_and_in_the_end_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.progress.REDRAW_S", -1)
     terminal = Terminal()
-    line = Board(terminal).line("sha256:abc")
-    line.stretch("sending", 4_000_000)
+    line = ProgressBoard(terminal).line("sha256:abc")
+    line.start_step("sending", 4_000_000)
     line.advance(3_000_000)
     line.advance(-1_000_000)
     shown = terminal.getvalue()
@@ -29,9 +29,9 @@ def test_a_terminal_shows_a_bar_and_in_the_end_one_line(monkeypatch: pytest.Monk
 def test_two_uploads_have_a_line_each_and_leave_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.progress.REDRAW_S", -1)
     terminal = Terminal()
-    board = Board(terminal)
+    board = ProgressBoard(terminal)
     first, second = board.line("first"), board.line("second")
-    second.say("waiting")
+    second.show_note("waiting")
     shown = terminal.getvalue()
     first.end(None)
     second.end(None)
@@ -42,11 +42,11 @@ def test_two_uploads_have_a_line_each_and_leave_none(monkeypatch: pytest.MonkeyP
 
 def test_a_pipe_gets_sentences_and_no_lines() -> None:
     pipe = io.StringIO()
-    board = Board(pipe)
+    board = ProgressBoard(pipe)
     line = board.line("sha256:abc")
-    line.stretch("sending", 10)
+    line.start_step("sending", 10)
     line.advance(10)
-    board.tell("a sentence")
+    board.log("a sentence")
     line.end(10)
 
     assert pipe.getvalue() == "a sentence\n"

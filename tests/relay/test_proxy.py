@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from relay.proxy import homeward, onward
+from relay.proxy import request_headers, response_headers
 from tests.relay.client_requests import begin, close, digest_of
-from tests.relay.fake_registry import GOOD, PASSWORD, USER, Fake, running
+from tests.relay.fake_registry import GOOD, PASSWORD, USER, FakeRegistry, running
 
 REGISTRY, OWN = "https://registry.example", "http://localhost:5050"
 
@@ -34,26 +34,28 @@ REGISTRY, OWN = "https://registry.example", "http://localhost:5050"
     ],
 )
 def test_the_registrys_own_name_becomes_the_relays(name: str, status: int, value: str, expected: str) -> None:
-    assert homeward([(name, value)], status, REGISTRY, OWN) == [(name, expected)]
+    assert response_headers([(name, value)], status, REGISTRY, OWN) == [(name, expected)]
 
 
 def test_a_relay_of_the_installation_changes_no_name() -> None:
     header = ("Location", f"{REGISTRY}/v2/a")
 
-    assert homeward([header], 202, REGISTRY, "") == [header]
+    assert response_headers([header], 202, REGISTRY, "") == [header]
 
 
 def test_what_concerns_one_connection_stays_on_it() -> None:
     headers = [("Connection", "close, X-Own"), ("X-Own", "1"), ("TE", "trailers"), ("Upgrade", "h2c"), ("X-Else", "2")]
 
-    assert onward([*headers, ("Host", "localhost:5050"), ("Content-Length", "3")]) == {"X-Else": "2"}
-    assert homeward([*headers, ("Strict-Transport-Security", "max-age=1")], 200, REGISTRY, OWN) == [("X-Else", "2")]
+    assert request_headers([*headers, ("Host", "localhost:5050"), ("Content-Length", "3")]) == {"X-Else": "2"}
+    assert response_headers([*headers, ("Strict-Transport-Security", "max-age=1")], 200, REGISTRY, OWN) == [
+        ("X-Else", "2")
+    ]
 
 
 # What is passed on
 
 
-def test_the_challenge_leads_to_the_relay_and_the_token_comes_through_it(relay: str, fake: Fake) -> None:
+def test_the_challenge_leads_to_the_relay_and_the_token_comes_through_it(relay: str, fake: FakeRegistry) -> None:
     challenge = requests.get(f"http://{relay}/v2/", timeout=10).headers["WWW-Authenticate"]
     answer = requests.get(f"http://{relay}/v2/auth?service=fake", auth=(USER, PASSWORD), timeout=10)
 
@@ -65,7 +67,7 @@ def test_an_upload_begins_at_the_relays_address(relay: str) -> None:
     assert begin(relay).startswith(f"http://{relay}/v2/carol/app/blobs/uploads/")
 
 
-def test_a_redirect_to_a_blob_is_handed_on_untouched(relay: str, fake: Fake) -> None:
+def test_a_redirect_to_a_blob_is_handed_on_untouched(relay: str, fake: FakeRegistry) -> None:
     fake.blobs["sha256:1"] = b""
     answer = requests.get(f"http://{relay}/v2/a/b/blobs/sha256:1", headers=GOOD, timeout=10, allow_redirects=False)
 
@@ -73,7 +75,7 @@ def test_a_redirect_to_a_blob_is_handed_on_untouched(relay: str, fake: Fake) -> 
     assert answer.headers["Location"] == f"{fake.url}/bucket/blob?X-Amz-Signature=%2Babc"
 
 
-def test_path_query_and_headers_go_through_as_they_came(relay: str, fake: Fake) -> None:
+def test_path_query_and_headers_go_through_as_they_came(relay: str, fake: FakeRegistry) -> None:
     connection = http.client.HTTPConnection(relay)
     connection.putrequest("GET", "/v2/a%2Fb/x?last=%7e1&n=2&n=3", skip_accept_encoding=True)
     for name, value in (*GOOD.items(), ("Accept", "a/b"), ("Accept", "c/d"), ("Connection", "X-Mine"), ("X-Mine", "1")):
@@ -88,7 +90,7 @@ def test_path_query_and_headers_go_through_as_they_came(relay: str, fake: Fake) 
     assert "X-Mine" not in fake.seen[-1].headers
 
 
-def test_a_manifest_and_a_small_blob_are_passed_on_as_they_are(relay: str, fake: Fake) -> None:
+def test_a_manifest_and_a_small_blob_are_passed_on_as_they_are(relay: str, fake: FakeRegistry) -> None:
     kind = {**GOOD, "Content-Type": "application/vnd.oci.image.manifest.v1+json"}
     put = requests.put(f"http://{relay}/v2/a/b/manifests/1", data=b"{}", headers=kind, timeout=10)
 
@@ -96,7 +98,7 @@ def test_a_manifest_and_a_small_blob_are_passed_on_as_they_are(relay: str, fake:
     assert fake.manifests["1"] == (kind["Content-Type"], b"{}")
     assert close(begin(relay), digest_of(b"small"), b"small").status_code == 201
     assert fake.blobs[digest_of(b"small")] == b"small"
-    assert not fake.asked("POST", "grants")
+    assert not fake.requests_to("POST", "grants")
 
 
 def test_an_answer_in_chunks_reaches_the_client_chunk_by_chunk(make_relay: Callable[..., str]) -> None:
@@ -123,20 +125,20 @@ def test_an_answer_in_chunks_reaches_the_client_chunk_by_chunk(make_relay: Calla
 
 
 def test_a_registry_that_comes_back_is_waited_for(make_relay: Callable[..., str]) -> None:
-    with running(Fake()) as gone:
+    with running(FakeRegistry()) as gone:
         port = int(gone.url.rpartition(":")[2])
     relay, answers = make_relay(gone.url), []
     asking = threading.Thread(target=lambda: answers.append(requests.get(f"http://{relay}/v2/", timeout=30)))
     asking.start()
     time.sleep(0.5)
-    with running(Fake(), port):
+    with running(FakeRegistry(), port):
         asking.join(20)
 
     assert [answer.status_code for answer in answers] == [401]
 
 
 def test_a_registry_that_stays_away_is_told_of_in_a_sentence(make_relay: Callable[..., str]) -> None:
-    with running(Fake()) as gone:
+    with running(FakeRegistry()) as gone:
         pass
     answer = requests.get(f"http://{make_relay(gone.url, patience_s=0.1)}/v2/", timeout=30)
 

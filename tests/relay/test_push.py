@@ -24,7 +24,7 @@ from tests.clients.images import (
     write_docker_archive,
     write_oci_archive,
 )
-from tests.relay.fake_registry import PASSWORD, USER, Fake, running
+from tests.relay.fake_registry import PASSWORD, USER, FakeRegistry, running
 
 BIG = 6_000_000
 Push = Callable[..., int]
@@ -43,7 +43,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 @pytest.fixture
-def push(fake: Fake) -> Push:
+def push(fake: FakeRegistry) -> Push:
     """Pushes a source to a target; the exit status."""
 
     def run(source: str, target: str, *more: str) -> int:
@@ -53,7 +53,7 @@ def push(fake: Fake) -> Push:
 
 
 def test_a_layout_arrives_as_it_is_with_small_and_large_blobs(
-    push: Push, fake: Fake, layout: Layout, capsys: pytest.CaptureFixture[str]
+    push: Push, fake: FakeRegistry, layout: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = an_image(layout, "pushed", (1000, BIG))
     layout.tag(image, "1.0")
@@ -62,11 +62,11 @@ def test_a_layout_arrives_as_it_is_with_small_and_large_blobs(
     assert status == 0
     assert fake.manifests["1.0"] == (OCI_MANIFEST, layout.read(image))
     assert fake.blobs == {one["digest"]: layout.read(one) for one in content_of(layout, image)}
-    assert len(fake.asked("PUT", "bucket")) == 1
+    assert len(fake.requests_to("PUT", "bucket")) == 1
     assert capsys.readouterr().out == f"carol/app:1.0 {image['digest']}\n"
 
 
-def test_a_tar_of_a_layout_is_read_in_place(push: Push, fake: Fake, layout: Layout, tmp_path: Path) -> None:
+def test_a_tar_of_a_layout_is_read_in_place(push: Push, fake: FakeRegistry, layout: Layout, tmp_path: Path) -> None:
     image = an_image(layout, "pushed", (1000, BIG))
     layout.tag(image, "1.0")
     archive = write_oci_archive(layout, tmp_path / "archive.tar")
@@ -76,18 +76,18 @@ def test_a_tar_of_a_layout_is_read_in_place(push: Push, fake: Fake, layout: Layo
     assert fake.blobs == {one["digest"]: layout.read(one) for one in content_of(layout, image)}
 
 
-def test_the_children_of_an_index_come_first(push: Push, fake: Fake, layout: Layout) -> None:
+def test_the_children_of_an_index_come_first(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     index = an_index(layout, "multi")
     layout.tag(index, "multi")
 
     assert push(f"oci:{layout.directory}", "carol/app") == 0
-    order = [seen.target.rpartition("/")[2] for seen in fake.asked("PUT", "manifests")]
+    order = [seen.target.rpartition("/")[2] for seen in fake.requests_to("PUT", "manifests")]
     assert order == [*(child["digest"] for child in content_of(layout, index)), "multi"]
     assert fake.manifests["multi"] == (OCI_INDEX, layout.read(index))
 
 
 def test_a_docker_archive_gets_a_manifest_and_keeps_its_layers_unpacked(
-    push: Push, fake: Fake, layout: Layout, tmp_path: Path
+    push: Push, fake: FakeRegistry, layout: Layout, tmp_path: Path
 ) -> None:
     image = an_image(layout, "saved", (1000, BIG))
     archive = write_docker_archive(layout, image, "registry.example:5000/a/b:1.0", tmp_path / "saved.tar")
@@ -116,7 +116,9 @@ def write_tar(path: Path, files: dict[str, bytes], links: dict[str, str] | None 
     return path
 
 
-def test_an_old_docker_archive_of_several_tags_and_a_shared_layer(push: Push, fake: Fake, tmp_path: Path) -> None:
+def test_an_old_docker_archive_of_several_tags_and_a_shared_layer(
+    push: Push, fake: FakeRegistry, tmp_path: Path
+) -> None:
     listing = [
         {"Config": "one.json", "RepoTags": ["app:1", "app:latest"], "Layers": ["a/layer.tar"]},
         {"Config": "two.json", "RepoTags": ["app:2"], "Layers": ["b/layer.tar"]},
@@ -131,17 +133,17 @@ def test_an_old_docker_archive_of_several_tags_and_a_shared_layer(push: Push, fa
     assert len(fake.blobs) == 3
 
 
-def test_what_is_there_is_not_sent_again(push: Push, fake: Fake, layout: Layout) -> None:
+def test_what_is_there_is_not_sent_again(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     layout.tag(an_image(layout, "again", (1000, BIG)), "1.0")
     push(f"oci:{layout.directory}", "carol/app")
     fake.seen.clear()
 
     assert push(f"oci:{layout.directory}", "carol/app") == 0
-    assert fake.asked("POST") == []
-    assert [seen.target for seen in fake.asked("PUT")] == ["/v2/carol/app/manifests/1.0"]
+    assert fake.requests_to("POST") == []
+    assert [seen.target for seen in fake.requests_to("PUT")] == ["/v2/carol/app/manifests/1.0"]
 
 
-def test_a_push_that_broke_goes_on_in_the_middle_of_a_layer(push: Push, fake: Fake, layout: Layout) -> None:
+def test_a_push_that_broke_goes_on_in_the_middle_of_a_layer(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     layout.tag(an_image(layout, "broken", (BIG,)), "1.0")
     fake.largest_put, fake.faults = 0, ["", "", "", "404"]
     broken = push(f"oci:{layout.directory}", "carol/app")
@@ -150,12 +152,12 @@ def test_a_push_that_broke_goes_on_in_the_middle_of_a_layer(push: Push, fake: Fa
     assert broken == 1
     assert sent_before >= 3
     assert push(f"oci:{layout.directory}", "carol/app") == 0
-    assert len(fake.asked("PUT", "bucket")) == len(fake.bucket) + 1
-    assert len(fake.asked("POST", "uploads/$")) == 1
+    assert len(fake.requests_to("PUT", "bucket")) == len(fake.bucket) + 1
+    assert len(fake.requests_to("POST", "uploads/$")) == 1
     assert "1.0" in fake.manifests
 
 
-def test_an_upload_that_the_registry_forgot_begins_anew(push: Push, fake: Fake, layout: Layout) -> None:
+def test_an_upload_that_the_registry_forgot_begins_anew(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     layout.tag(an_image(layout, "forgotten", (BIG,)), "1.0")
     fake.faults = ["404"]
     broken = push(f"oci:{layout.directory}", "carol/app")
@@ -166,10 +168,10 @@ def test_an_upload_that_the_registry_forgot_begins_anew(push: Push, fake: Fake, 
     assert "1.0" in fake.manifests
 
 
-def test_a_token_that_ends_is_followed_by_another(push: Push, fake: Fake, layout: Layout) -> None:
+def test_a_token_that_ends_is_followed_by_another(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     layout.tag(an_image(layout, "slow"), "1.0")
-    refusal = (401, {"WWW-Authenticate": f'Bearer realm="{fake.url}/v2/auth",service="fake"'}, b"{}")
-    fake.next("PUT", "/v2/carol/app/manifests/1.0", refusal)
+    error_response = (401, {"WWW-Authenticate": f'Bearer realm="{fake.url}/v2/auth",service="fake"'}, b"{}")
+    fake.plan("PUT", "/v2/carol/app/manifests/1.0", error_response)
 
     assert push(f"oci:{layout.directory}", "carol/app") == 0
 
@@ -192,7 +194,7 @@ def test_a_target_that_cannot_be_meant_is_refused(
     assert words in capsys.readouterr().err
 
 
-def test_one_of_several_images_is_meant_by_its_tag(push: Push, fake: Fake, layout: Layout) -> None:
+def test_one_of_several_images_is_meant_by_its_tag(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     images = {tag: an_image(layout, tag, (10,)) for tag in ("1", "2")}
     for tag, image in images.items():
         layout.tag(image, tag)
@@ -241,7 +243,7 @@ def test_a_layout_that_lacks_a_blob_names_it(push: Push, layout: Layout, capsys:
 
 
 def test_a_layout_whose_bytes_changed_is_refused(
-    push: Push, fake: Fake, layout: Layout, capsys: pytest.CaptureFixture[str]
+    push: Push, fake: FakeRegistry, layout: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = an_image(layout, "rotten", (BIG,))
     layout.tag(image, "1.0")
@@ -271,7 +273,7 @@ def test_a_wrong_password_is_told_in_the_registrys_words(
 
 
 def test_a_registry_that_is_away_is_named(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
-    with running(Fake()) as gone:
+    with running(FakeRegistry()) as gone:
         pass
     layout.tag(an_image(layout, "away"), "1.0")
     words = ["push", "--registry", gone.url, "--user", USER, "--patience", "0.1", f"oci:{layout.directory}", "a/b"]
@@ -289,7 +291,9 @@ def test_an_address_that_is_none_is_refused_before_anything(registry: str, capsy
     assert "say https://HOST" in capsys.readouterr().err
 
 
-def test_the_digest_of_a_layer_is_over_its_own_bytes_within_the_tar(push: Push, fake: Fake, tmp_path: Path) -> None:
+def test_the_digest_of_a_layer_is_over_its_own_bytes_within_the_tar(
+    push: Push, fake: FakeRegistry, tmp_path: Path
+) -> None:
     layer = os.urandom(100_001)
     listing = json.dumps([{"Config": "c.json", "RepoTags": None, "Layers": ["l"]}]).encode()
     archive = write_tar(tmp_path / "s.tar", {"c.json": b"{}", "l": layer, "manifest.json": listing})

@@ -12,7 +12,7 @@ import requests
 from tests.relay.client_requests import (
     connected,
 )
-from tests.relay.fake_registry import Fake, running
+from tests.relay.fake_registry import FakeRegistry, running
 
 
 def test_a_client_that_tries_tls_first_learns_at_once_that_there_is_none(relay: str) -> None:
@@ -33,7 +33,7 @@ def test_a_client_that_tries_tls_first_learns_at_once_that_there_is_none(relay: 
     ],
     ids=str,
 )
-def test_a_body_whose_end_nobody_can_tell_is_refused(relay: str, fake: Fake, lines: list[str]) -> None:
+def test_a_body_whose_end_nobody_can_tell_is_refused(relay: str, fake: FakeRegistry, lines: list[str]) -> None:
     with connected(relay) as connection:
         head = ["PUT /v2/a/b/manifests/1 HTTP/1.1", "Host: x", *lines, "", "hello"]
         connection.sendall("\r\n".join(head).encode())
@@ -47,7 +47,7 @@ def test_a_body_whose_end_nobody_can_tell_is_refused(relay: str, fake: Fake, lin
 @pytest.mark.parametrize(
     "body", [b"5\r\nhello\r\nzz\r\n", b"5\r\nhelloworld\r\n", b"x" * 5000], ids=lambda body: str(body[:9])
 )
-def test_chunks_that_cannot_be_read_end_the_connection(relay: str, fake: Fake, body: bytes) -> None:
+def test_chunks_that_cannot_be_read_end_the_connection(relay: str, fake: FakeRegistry, body: bytes) -> None:
     with connected(relay) as connection:
         connection.sendall(b"PUT /v2/a/b/manifests/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
         # A connection that ends with bytes unread may end by a reset.
@@ -58,7 +58,7 @@ def test_chunks_that_cannot_be_read_end_the_connection(relay: str, fake: Fake, b
 
 
 def test_the_relay_says_itself_that_it_lives(make_relay: Callable[..., str]) -> None:
-    with running(Fake()) as gone:
+    with running(FakeRegistry()) as gone:
         pass
 
     assert requests.get(f"http://{make_relay(gone.url)}/relay/health", timeout=5).json() == {"status": "ok"}

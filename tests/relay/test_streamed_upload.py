@@ -22,7 +22,7 @@ from relay.auth import Credentials
 from relay.errors import Refused
 from relay.parts import PartCutter
 from relay.registry import Registry
-from relay.streamed_upload import GRANT, Stream
+from relay.streamed_upload import ADDRESSES_AT_ONCE, StreamedUpload
 from tests.stack import Stack
 
 REPOSITORY = "admin/relayed"
@@ -38,7 +38,7 @@ def registry(stack: Stack) -> Registry:
 def credentials(stack: Stack, actions: str = "pull,push") -> Credentials:
     scope = {"scope": f"repository:{REPOSITORY}:{actions}"}
     found = requests.get(f"{stack.url}/v2/auth", params=scope, auth=(stack.admin, stack.password), timeout=30)
-    return Credentials.authorization(f"Bearer {found.json()['token']}")
+    return Credentials.from_authorization(f"Bearer {found.json()['token']}")
 
 
 def begin(stack: Stack, registry: Registry, algorithm: str = "sha256") -> str:
@@ -47,8 +47,8 @@ def begin(stack: Stack, registry: Registry, algorithm: str = "sha256") -> str:
     return registry.send("POST", path, credentials(stack)).headers["Location"]
 
 
-def stream(stack: Stack, registry: Registry, location: str) -> Stream:
-    return Stream(registry, REPOSITORY, location, credentials(stack))
+def stream(stack: Stack, registry: Registry, location: str) -> StreamedUpload:
+    return StreamedUpload(registry, REPOSITORY, location, credentials(stack))
 
 
 def pulled(stack: Stack, digest: Digest) -> bytes:
@@ -67,11 +67,11 @@ def test_a_body_of_several_parts_becomes_the_blob(stack: Stack, registry: Regist
     cutter = PartCutter(sent.offset)
     for part in cutter.feed(content):
         sent.put(bytes(part))
-    reached = sent.finish(cutter.rest())
+    progress = sent.finish(cutter.rest())
     digest = Digest.of(content, algorithm)
 
-    assert reached.offset == len(content)
-    assert close(stack, registry, reached.location, digest) == 201
+    assert progress.offset == len(content)
+    assert close(stack, registry, progress.location, digest) == 201
     assert pulled(stack, digest) == content
 
 
@@ -89,9 +89,9 @@ def test_bodies_that_follow_each_other_make_one_blob_of_parts_that_s3_takes(
     for size in sizes:
         sent = stream(stack, registry, location)
         assert sent.offset == offset
-        reached = sent.finish(content[offset : offset + size])
-        location, offset = reached.location, reached.offset
-        parts += [size for _, _, size in sent._stored]
+        progress = sent.finish(content[offset : offset + size])
+        location, offset = progress.location, progress.offset
+        parts += [size for _, _, size in sent._parts]
     digest = Digest.of(content)
 
     assert offset == len(content)
@@ -105,16 +105,16 @@ def test_more_addresses_are_asked_for_when_they_run_out(stack: Stack, registry: 
     for _ in range(2):
         del sent._addresses[1:]
         sent.put(CONTENT[sent.offset : sent.offset + 8 * MEBIBYTE])
-    reached = sent.finish(CONTENT[sent.offset :])
+    progress = sent.finish(CONTENT[sent.offset :])
 
-    assert [number for number, _, _ in sent._stored] == [1, 2]
-    assert close(stack, registry, reached.location, Digest.of(CONTENT)) == 201
+    assert [number for number, _, _ in sent._parts] == [1, 2]
+    assert close(stack, registry, progress.location, Digest.of(CONTENT)) == 201
 
 
 def test_a_body_that_is_not_the_digests_never_becomes_a_blob(stack: Stack, registry: Registry) -> None:
-    reached = stream(stack, registry, begin(stack, registry)).finish(b"other bytes")
+    progress = stream(stack, registry, begin(stack, registry)).finish(b"other bytes")
 
-    assert close(stack, registry, reached.location, Digest.of(b"bytes")) == 400
+    assert close(stack, registry, progress.location, Digest.of(b"bytes")) == 400
 
 
 @pytest.mark.parametrize("actions", ["pull", "", None])
@@ -124,7 +124,7 @@ def test_whoever_may_not_push_is_refused_before_a_byte_is_taken(
     location = begin(stack, registry)
     shown = Credentials() if actions is None else credentials(stack, actions)
     with pytest.raises(Refused) as caught:
-        Stream(registry, REPOSITORY, location, shown)
+        StreamedUpload(registry, REPOSITORY, location, shown)
 
     assert caught.value.status in (401, 403)
     assert json.loads(caught.value.body)["errors"]
@@ -141,12 +141,12 @@ def test_a_relay_with_another_key_is_refused(stack: Stack, registry: Registry) -
 def test_two_bodies_into_one_upload_at_once_do_not_mix(stack: Stack, registry: Registry) -> None:
     location = begin(stack, registry)
     first, second = (stream(stack, registry, location) for _ in range(2))
-    reached = first.finish(b"first")
+    progress = first.finish(b"first")
     with pytest.raises(Refused) as caught:
         second.finish(b"second")
 
     assert caught.value.status == 416
-    assert close(stack, registry, reached.location, Digest.of(b"first")) == 201
+    assert close(stack, registry, progress.location, Digest.of(b"first")) == 201
 
 
 class Slow:
@@ -155,13 +155,13 @@ class Slow:
     def __init__(self, bytes_a_second: int) -> None:
         self.now, self.speed, self.late = 0.0, bytes_a_second, 0
 
-    def grant(self, location: str, credentials: Credentials, first: int, count: int) -> dict[str, Any]:
+    def request_addresses(self, location: str, credentials: Credentials, first: int, count: int) -> dict[str, Any]:
         parts = [{"number": number, "address": self.now} for number in range(first or 1, (first or 1) + count)]
         state = base64.b64encode(hashing.begin("sha256").state()).decode()
-        told = {"upload": "u", "offset": 0, "algorithm": "sha256", "state": state, "tail": None, "parts": parts}
-        return told | {"tail_key": "k", "tail_address": self.now}
+        addresses = {"upload": "u", "offset": 0, "algorithm": "sha256", "state": state, "tail": None, "parts": parts}
+        return addresses | {"tail_key": "k", "tail_address": self.now}
 
-    def put(self, address: float, content: bytes) -> str:
+    def put_part(self, address: float, content: bytes) -> str:
         self.now += len(content) / self.speed
         self.late += self.now - address > ADDRESS_S
         return "etag"
@@ -170,8 +170,8 @@ class Slow:
 def test_no_address_is_too_old_when_a_slow_body_reaches_it() -> None:
     """As slow as the address's own length allows for: a part of 16 MB at 40 KB/s."""
     registry, part = Slow(40_000), bytes(8 * MEBIBYTE)
-    sent = Stream(registry, "a/b", "/", Credentials(), lambda: registry.now)  # type: ignore[arg-type]
-    for _ in range(GRANT + 2):
+    sent = StreamedUpload(registry, "a/b", "/", Credentials(), lambda: registry.now)  # type: ignore[arg-type]
+    for _ in range(ADDRESSES_AT_ONCE + 2):
         sent.put(part)
 
     assert registry.late == 0
@@ -183,12 +183,12 @@ def test_a_body_may_outlast_the_token_of_its_pusher(stack: Stack) -> None:
     long = jwt.decode(credentials(stack).headers["Authorization"].removeprefix("Bearer "), key, algorithms=["ES256"])
     ends_at = int(time.time()) + 3
     headers = {"Authorization": f"Bearer {jwt.encode(long.header, long.claims | {'exp': ends_at}, key)}"}
-    begun = requests.post(f"{stack.url}/v2/{REPOSITORY}/blobs/uploads/", headers=headers, timeout=30)
-    place = f"{stack.url}{begun.headers['Location']}?digest={Digest.of(CONTENT, 'sha512')}"
+    opened = requests.post(f"{stack.url}/v2/{REPOSITORY}/blobs/uploads/", headers=headers, timeout=30)
+    location = f"{stack.url}{opened.headers['Location']}?digest={Digest.of(CONTENT, 'sha512')}"
 
     def slowly() -> Iterator[bytes]:
         yield CONTENT[: 6 * MEBIBYTE]
         time.sleep(ends_at + 0.5 - time.time())
         yield CONTENT[6 * MEBIBYTE :]
 
-    assert requests.put(place, data=slowly(), headers=headers, timeout=30).status_code == 201
+    assert requests.put(location, data=slowly(), headers=headers, timeout=30).status_code == 201
