@@ -1,4 +1,4 @@
-"""`python -m relay serve` and `python -m relay push`."""
+"""The commands `python -m relay serve` and `python -m relay push`."""
 
 import argparse
 import getpass
@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 def main(words: list[str]) -> int:
-    """Exit status: 0 when all is done, 1 with a sentence when not, 2 for words that make no sense, 130 after Ctrl-C."""
+    """Returns the exit status: 0 on success, 1 after an error message, 2 for invalid arguments, 130 after Ctrl-C."""
     arguments = _parser().parse_args(words)
     board = ProgressBoard(sys.stderr)
     try:
@@ -33,7 +33,7 @@ def main(words: list[str]) -> int:
     except OSError as error:
         board.log(f"relay: {error.filename or 'the network'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        board.log("relay: interrupted; run it again and it goes on with what is not there yet")
+        board.log("relay: interrupted; run it again to push what the registry does not have yet")
         return INTERRUPTED
     return 1
 
@@ -60,7 +60,7 @@ def _push(arguments: argparse.Namespace, board: ProgressBoard) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m relay", description="Layers of any size into a registry.")
+    parser = argparse.ArgumentParser(prog="python -m relay", description="Pushes layers of any size into a registry.")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="a registry on this machine that takes bodies of any size")
     serve.add_argument(
@@ -88,14 +88,16 @@ def _parser() -> argparse.ArgumentParser:
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise argparse.ArgumentTypeError(f"{text!r} is no address of a registry: say https://HOST or http://HOST:PORT")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the address of a registry: say https://HOST or http://HOST:PORT"
+        )
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def _listen_address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no place to listen: say HOST:PORT, as {LISTEN}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address to listen on: say HOST:PORT, such as {LISTEN}")
     return host.strip("[]"), int(port)
 
 
@@ -107,7 +109,7 @@ def _key(file: Path | None) -> bytes:
         key = b""
     if not key and (file or text):
         source = str(file) if file else "RELAY_KEY"
-        raise RelayError(f"{source} holds no key: it is the hexadecimal word `relay` of the installation's secret")
+        raise RelayError(f"{source} holds no key: it is the hexadecimal value `relay` of the installation's secret")
     return key
 
 
@@ -124,7 +126,7 @@ def _password() -> str:
 def _warn_of_plain_http(url: str, board: ProgressBoard) -> None:
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        board.log(f"relay: {url} is not encrypted: passwords can be read on the way")
+        board.log(f"relay: {url} is not encrypted: others can read passwords on the network")
 
 
 def _host(error: requests.RequestException) -> str:

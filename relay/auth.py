@@ -1,4 +1,4 @@
-"""Requests to a registry in somebody's name, with tokens for one repository."""
+"""Authentication: the client's credentials, HTTP sessions, and a client with a token for one repository."""
 
 import base64
 import io
@@ -20,48 +20,51 @@ from relay.errors import Refused, RelayError, Unavailable, reasons
 from relay.retries import Backoff
 
 CHALLENGE_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
-# Seconds to connect and to wait for an answer.
+# The seconds to wait for a connection, and for a response.
 TIMEOUT_S = (5, 60)
-# What a token lives at least (https://distribution.github.io/distribution/spec/auth/token/), in seconds.
+# The shortest life of a token in seconds (https://distribution.github.io/distribution/spec/auth/token/).
 MIN_TOKEN_LIFE_S = 60
 NO_HEADERS: Mapping[str, str] = {}
-# The client's own, and what CloudFront adds: that a request came through it, and from which address.
+# The client's own header, and the two by which CloudFront proves itself and names the client's address.
 PROOF_HEADERS = ("Authorization", "Origin-Secret", "Viewer-Address")
-# Connections that are kept for the next request, for each host.
+# The number of connections to each host that are kept open for later requests.
 POOL_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Headers that prove who asks."""
+    """The headers that prove who sends a request."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_request(cls, headers: Message) -> "Credentials":
-        """Those among a request's headers, which know their names in any case."""
+        """Picks these headers from a request; names match in any case."""
         return cls({name: value for name in PROOF_HEADERS if (value := headers.get(name))})
 
     @classmethod
     def from_authorization(cls, value: str) -> "Credentials":
-        """A header's value alone; none where it is empty."""
+        """Makes credentials of an Authorization header; they are empty if `value` is."""
         return cls({"Authorization": value} if value else {})
 
     def with_upload_token(self, presigned: Mapping[str, Any]) -> "Credentials":
-        """The same with the token of a grant, which is good until the upload ends."""
+        """Returns the same headers with the token in `presigned`, which is valid until the upload ends."""
         bearer = presigned.get("bearer")
         return Credentials({**self.headers, "Authorization": f"Bearer {bearer}"}) if bearer else self
 
 
 def session_for(url: str) -> requests.Session:
-    """A session to the host of `url`: by the environment's proxies unless that is this machine, and without .netrc."""
+    """Returns a session for the host of `url`, without .netrc and cookies.
+
+    It uses the proxies of the environment unless the host is this machine.
+    """
     session = requests.Session()
     session.trust_env = not is_loopback(urlsplit(url).hostname or "")
-    # With an authentication of its own, requests leaves .netrc alone; this one adds nothing.
+    # requests reads .netrc unless a session has its own authentication; this one changes nothing.
     session.auth = _unchanged
-    # Nor does it keep cookies: one client's would go out with another's request.
+    # Cookies are not kept, because one client's would be sent with another's request.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # Answers are handed on, and shall be what their headers say.
+    # Responses are forwarded, so their bodies must be encoded as their headers say.
     session.headers["Accept-Encoding"] = "identity"
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
@@ -73,7 +76,7 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own."""
+    """Returns whether a host name or address is this machine itself."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -81,7 +84,7 @@ def is_loopback(host: str) -> bool:
 
 
 class RepositoryClient:
-    """A user, or the anonymous with an empty name, who pushes into one repository; for several threads at once."""
+    """Sends requests as one user, anonymous if `user` is empty, to push into one repository; it is thread-safe."""
 
     def __init__(
         self, session: requests.Session, url: str, user: str, password: str, repository: str, patience_s: float
@@ -91,9 +94,9 @@ class RepositoryClient:
         self._lock, self._current, self._valid_until = threading.Lock(), Credentials(), 0.0
 
     def credentials(self) -> Credentials:
-        """Those of the moment: a token that is good for a while yet. Raises Refused."""
+        """Returns credentials with a token that is valid for some time. Raises Refused."""
         with self._lock:
-            # By the wall's clock: a machine that slept comes back with a token that grew old.
+            # The wall clock counts the time that the machine was suspended, during which a token expires too.
             if time.time() > self._valid_until:
                 header, life_s = Backoff(self._patience_s).run(self._sign_in)
                 self._current = Credentials.from_authorization(header)
@@ -109,7 +112,7 @@ class RepositoryClient:
             return (authorization.get("Authorization", "") if scheme == "basic" else ""), MIN_TOKEN_LIFE_S
         realm = urljoin(self._url, parameters.get("realm", ""))
         if urlsplit(realm).netloc != urlsplit(self._url).netloc and urlsplit(realm).scheme != "https":
-            raise RelayError(f"the registry wants the password sent to {realm}, unencrypted: it was not sent")
+            raise RelayError(f"the registry wants the password sent to {realm}, unencrypted: the relay did not send it")
         scope = f"repository:{self._repository}:pull,push"
         response = self._get(
             f"{realm}?{urlencode({'service': parameters.get('service', ''), 'scope': scope})}", authorization
@@ -131,7 +134,7 @@ class RepositoryClient:
         content: bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
     ) -> requests.Response:
-        """A request for path and query `target`. Raises Refused at any status not `accepted`."""
+        """Sends a request for the path and query `target`. Raises Refused at other statuses than the expected ones."""
 
         def attempt() -> requests.Response:
             authorization = self.credentials().headers
@@ -156,7 +159,7 @@ class RepositoryClient:
 
 
 def _raise_if_busy(response: requests.Response) -> requests.Response:
-    """The answer, unless it asks to come again. Raises Unavailable."""
+    """Returns the response unless its status asks to try again later. Raises Unavailable."""
     if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
         raise Unavailable(f"the registry answered {response.status_code}{reasons(response)}")
     return response

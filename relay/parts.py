@@ -16,10 +16,11 @@ class PartCutter:
         self._buffer, self._filled = bytearray(part_size(offset)), 0
 
     def feed(self, chunk: bytes) -> Iterator[memoryview]:
-        """Yields each part that the next bytes of the body complete.
+        """Yields each part that is completed by the next bytes of the body.
 
-        A part is a view of the buffer and is valid only until the next one is asked for: this saves the memory of
-        another part for a caller that waits before it copies. The bytes are taken in only as the iterator advances.
+        A part is a view of the buffer and is valid only until the next part is requested. A caller that waits before it
+        copies the part therefore saves the memory of another one. The caller has to exhaust the iterator, or bytes are
+        lost.
         """
         remaining = memoryview(chunk)
         while remaining:

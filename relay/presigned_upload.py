@@ -1,7 +1,7 @@
-"""One blob from a file into the registry, past all limits of bodies, with no right but its pusher's own.
+"""Sends one blob from a file through presigned addresses, which have no limit of size, with only the user's own rights.
 
-The registry grants presigned addresses: one PUT whose checksum S3 verifies up to 5 GB, and parts above, whose bytes the
-registry hashes itself before the blob becomes visible. What breaks is tried again, from the part that broke.
+The registry presigns one PUT up to 5 GB, whose checksum S3 verifies. Above that it presigns parts, and hashes the bytes
+itself before the blob becomes visible. A request that fails is retried, starting at the part that failed.
 """
 
 import threading
@@ -20,20 +20,20 @@ from relay.resume import ResumeRecord
 from relay.retries import Backoff
 from relay.slices import FileSlice, SliceReader
 
-# Parts that are on their way at once.
+# The number of parts that are sent at once.
 PARALLEL = 2
-# Presigned addresses are good for ten minutes; older than this they are not begun with, in seconds.
+# The age in seconds up to which a presigned address is used; it is valid for ten minutes.
 FRESH_S = 300
-# How often in a row S3 may call a new address outdated.
+# How often S3 may reject a new address as expired before the upload fails.
 MAX_EXPIRED = 3
-# How long the registry may hash without getting further, in seconds.
+# How long the registry may hash without progress, in seconds.
 HASHING_STALL_S = 900
 POLL_S = 1.0
 
 
 @dataclass(slots=True)
 class PresignedUpload:
-    """A blob on its way. `credentials` gives the pusher's of the moment, `patience_s` are seconds."""
+    """One blob to send. `credentials` returns the user's current credentials; `patience_s` is in seconds."""
 
     registry: Registry
     record: ResumeRecord
@@ -42,11 +42,11 @@ class PresignedUpload:
     credentials: Callable[[], Credentials]
     patience_s: float
     line: ProgressLine
-    # The last grant, with a token that outlives the pusher's own.
+    # The registry's last response with addresses, and with a token that outlives the user's own.
     presigned: Json = field(default_factory=dict)
 
     def send(self) -> Mapping[str, str]:
-        """Brings it there and gives the headers of the 201. Raises Refused, RelayError, requests.RequestException."""
+        """Sends the blob and returns the headers of the 201. Raises Refused, RelayError, requests.RequestException."""
         if not self.record.is_put:
             presigned = self._presign(1)
             if presigned["way"] == "put":
@@ -57,12 +57,12 @@ class PresignedUpload:
             self.record.write()
         return self._complete()
 
-    def _patience(self) -> Backoff:
+    def _backoff(self) -> Backoff:
         return Backoff(self.patience_s)
 
     def _presign(self, first: int) -> Json:
         location, size = self.record.location, self.source.size
-        self.presigned = self._patience().run(
+        self.presigned = self._backoff().run(
             lambda: self.registry.presign(location, self._current_credentials(), self.digest, size, first)
         )
         self.record.location = f"{location.rpartition('/')[0]}/{self.presigned['upload']}"
@@ -73,21 +73,21 @@ class PresignedUpload:
         return self.credentials().with_upload_token(self.presigned)
 
     def _put(self, presigned: Json) -> None:
-        """All in one: what breaks is sent again from its beginning, to an address of its own."""
+        """Sends the blob in one PUT; each retry starts from the first byte and uses a new address."""
         addresses = iter([presigned])
 
         def attempt() -> str:
             presigned_put = next(addresses, None) or self._presign(1)
             return self._send(self.source, presigned_put["address"], presigned_put["headers"])
 
-        _retry_expired(self._patience(), attempt)
+        _retry_expired(self._backoff(), attempt)
 
     def _send(self, source: FileSlice, address: str, headers: Mapping[str, str] | None = None) -> str:
-        with SliceReader(source, self.line.advance) as window:
+        with SliceReader(source, self.line.advance) as reader:
             try:
-                return put_presigned(self.registry.session, address, window, headers)
+                return put_presigned(self.registry.session, address, reader, headers)
             except BaseException:
-                self.line.advance(-window.bytes_read)
+                self.line.advance(-reader.bytes_read)
                 raise
 
     def _put_parts(self, presigned: Json) -> None:
@@ -100,7 +100,7 @@ class PresignedUpload:
         record_lock = threading.Lock()
 
         def send_part(number: int) -> None:
-            etag = _retry_expired(self._patience(), lambda: self._send(self._part(number), addresses.of(number)))
+            etag = _retry_expired(self._backoff(), lambda: self._send(self._part(number), addresses.of(number)))
             with record_lock:
                 self.record.parts[number] = etag
                 self.record.write()
@@ -119,7 +119,7 @@ class PresignedUpload:
             return self.registry.complete(location, self._current_credentials(), self.digest, size, parts)
 
         while True:
-            response = self._patience().run(request_completion)
+            response = self._backoff().run(request_completion)
             if response.status_code == requests.codes.created:
                 return response.headers
             hashing.update(int(response.json().get("hashed", 0)), self.source.size)
@@ -128,7 +128,7 @@ class PresignedUpload:
 
 
 class PartAddresses:
-    """Granted addresses of parts, granted anew where they are missing or old; for several threads at once."""
+    """The presigned addresses of parts, requested again when they are missing or old; it is thread-safe."""
 
     def __init__(self, presign: Callable[[int], Json], parts: Iterable[Json]) -> None:
         self._presign, self._lock = presign, threading.Lock()
@@ -139,7 +139,7 @@ class PartAddresses:
         self._fresh_until = time.monotonic() + FRESH_S
 
     def of(self, number: int) -> str:
-        """The address of a part, each time another one: a part that is asked for twice has failed once."""
+        """Returns an address for a part, a new one each time: a second request means that the first one failed."""
         with self._lock:
             if number not in self._addresses or time.monotonic() > self._fresh_until:
                 self._store(self._presign(number)["parts"])
@@ -147,21 +147,21 @@ class PartAddresses:
 
 
 class HashingProgress:
-    """How far the registry has hashed, and since when it has not come further."""
+    """The number of bytes that the registry has hashed, and the time at which it last grew."""
 
     def __init__(self) -> None:
         self.hashed, self._advanced_at = 0, time.monotonic()
 
     def update(self, hashed: int, size: int) -> None:
-        """Raises Unavailable when it stands still for too long."""
+        """Stores the new number. Raises Unavailable if it has not grown for too long."""
         if hashed > self.hashed:
             self.hashed, self._advanced_at = hashed, time.monotonic()
         elif time.monotonic() - self._advanced_at > HASHING_STALL_S:
-            raise Unavailable(f"the registry stopped at byte {hashed} of {size} that it has to hash: push it again")
+            raise Unavailable(f"the registry stopped hashing at byte {hashed} of {size}: push the blob again")
 
 
-def _retry_expired(patience: Backoff, attempt: Callable[[], str]) -> str:
-    """Tries as long as there is patience, but believes S3 when it refuses new addresses as well."""
+def _retry_expired(backoff: Backoff, attempt: Callable[[], str]) -> str:
+    """Retries within the backoff, but fails once S3 has rejected several new addresses as expired."""
     expired = 0
 
     def attempt_counted() -> str:
@@ -174,11 +174,11 @@ def _retry_expired(patience: Backoff, attempt: Callable[[], str]) -> str:
                 raise RelayError(str(error)) from error
             raise
 
-    return patience.run(attempt_counted)
+    return backoff.run(attempt_counted)
 
 
 def _in_parallel(work: Callable[[int], None], numbers: list[int]) -> None:
-    """Does the work of all numbers, a few at once; the first error ends it as soon as those few are done."""
+    """Calls `work` for all numbers, a few at once; after the first error no further ones are started."""
     with ThreadPoolExecutor(PARALLEL, "part") as pool:
         try:
             for _ in pool.map(work, numbers):

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of bytes on their way: a line for each blob, redrawn in place; silent elsewhere."""
+"""The progress of uploads on a terminal: one line for each blob, redrawn in place. Without a terminal it is silent."""
 
 import shutil
 import threading
@@ -11,7 +11,7 @@ UP, CLEAR = "\x1b[{}A", "\x1b[J"
 
 
 class ProgressBoard:
-    """The lines that are open, at the bottom of a terminal; for several threads at once."""
+    """The open lines at the bottom of a terminal; it is thread-safe."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._is_terminal = stream, stream.isatty()
@@ -19,27 +19,27 @@ class ProgressBoard:
         self._lines: list[ProgressLine] = []
 
     def line(self, title: str) -> "ProgressLine":
-        """A new line, which its owner ends."""
+        """Opens a line, which the caller has to end."""
         line = ProgressLine(self, title)
         with self._lock:
             self._lines.append(line)
         return line
 
     def remove(self, line: "ProgressLine", summary: str) -> None:
-        """Ends a line; what is left of it stands above the open ones."""
+        """Removes a line; `summary` stays above the open ones."""
         with self._lock:
             if line in self._lines:
                 self._lines.remove(line)
                 self._draw(f"{line.title}  {summary}\n" if summary else "")
 
     def redraw(self) -> None:
-        """Something moved."""
+        """Redraws the lines if the last time was long enough ago."""
         if self._is_terminal and time.monotonic() - self._last > REDRAW_S:
             with self._lock:
                 self._draw("")
 
     def log(self, sentence: str) -> None:
-        """A sentence that is seen without a terminal too."""
+        """Prints a sentence, also if there is no terminal."""
         with self._lock:
             if self._is_terminal:
                 self._draw(f"{sentence}\n")
@@ -59,7 +59,7 @@ class ProgressBoard:
 
 
 class ProgressLine:
-    """How far one blob is on one stretch of its way. `total` is in bytes, None while nobody knows it."""
+    """The progress of one blob in one step. `total` is in bytes, None if it is unknown."""
 
     def __init__(self, board: ProgressBoard, title: str) -> None:
         self._board, self.title, self._lock = board, title, threading.Lock()
@@ -67,29 +67,29 @@ class ProgressLine:
         self.start_step("", None)
 
     def start_step(self, step: str, total: int | None) -> None:
-        """Begins a stretch of the way, such as `sending`."""
+        """Starts a step, such as `sending`."""
         self._step, self._total, self._done, self._since, self._note = step, total, 0, time.monotonic(), ""
         self._board.redraw()
 
     def advance(self, count: int) -> None:
-        """`count` more bytes; less than none when some have to be sent again."""
+        """Counts `count` more bytes; the number is negative if bytes have to be sent again."""
         with self._lock:
             self._done += count
         self._board.redraw()
 
     def show_note(self, words: str) -> None:
-        """Words instead of a bar."""
+        """Shows a text instead of the bar."""
         self._note = words
         self._board.redraw()
 
     def end(self, size: int | None) -> None:
-        """The blob of `size` bytes is there; None: it is not, and somebody else says why."""
+        """Ends the line. `size` is that of the finished blob, None if it failed; the error is reported elsewhere."""
         seconds = max(time.monotonic() - self._started, 0.001)
         words = "" if size is None else f"{size / 1e6:.1f} MB in {seconds:.0f} s, {size / 1e6 / seconds:.1f} MB/s"
         self._board.remove(self, words)
 
     def text(self) -> str:
-        """The line as it is drawn."""
+        """Returns the line as it is drawn."""
         if self._note:
             return f"{self.title}  {self._note}"
         speed = self._done / 1e6 / max(time.monotonic() - self._since, 0.001)

@@ -1,4 +1,4 @@
-"""What a request is about, as far as a relay cares."""
+"""The upload requests of OCI's distribution specification, and the responses that the relay gives itself."""
 
 import json
 import re
@@ -16,7 +16,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the registry answered to a request that was passed on."""
+    """A response of the registry, or of the relay in its place."""
 
     status: int
     headers: Mapping[str, str]
@@ -25,9 +25,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class RequestTarget:
-    """Method, path and query of a request, and what they mean; what it does not say is empty.
+    """The method, path and query of a request, and what they mean; fields that do not apply are empty.
 
-    `text` is path and query as they came, `location` the path of an upload.
+    `text` is the path and query as received, `location` the path of an upload.
     """
 
     method: str
@@ -39,7 +39,7 @@ class RequestTarget:
 
     @classmethod
     def of(cls, method: str, target: str, content_range: str = "") -> "RequestTarget":
-        """Reads path and query, as they stand in a request line, and Content-Range."""
+        """Parses the path and query of a request line, and Content-Range."""
         path, _, query = target.partition("?")
         digest = parse_qs(query).get("digest", [""])[-1]
         if match := UPLOAD_PATH.fullmatch(path):
@@ -49,19 +49,19 @@ class RequestTarget:
 
     @property
     def carries_blob(self) -> bool:
-        """Whether its body is a blob, or some of one."""
+        """Whether the body is a blob, or a part of one."""
         if self.location:
             return self.method in ("PATCH", "PUT")
         return self.method == "POST" and bool(self.repository and self.digest)
 
     @property
     def opening_target(self) -> str:
-        """Path and query of the request that begins an upload for this one's digest."""
+        """The path and query of the request that opens an upload for this digest."""
         return opening_target(self.repository, self.digest)
 
 
 def opening_target(repository: str, digest: str) -> str:
-    """Path and query that begin an upload of a blob of that digest."""
+    """Returns the path and query that open an upload for a blob of that digest."""
     algorithm = digest.partition(":")[0]
     return f"/v2/{repository}/blobs/uploads/" + (
         f"?digest-algorithm={quote(algorithm)}" if algorithm != "sha256" else ""
@@ -69,37 +69,37 @@ def opening_target(repository: str, digest: str) -> str:
 
 
 def closing_target(location: str, digest: str) -> str:
-    """Path and query of the request that closes an upload."""
+    """Returns the path and query that close an upload."""
     return f"{location}?{urlencode({'digest': digest})}"
 
 
 def path_of(location: str) -> str:
-    """The path of a `Location`, whether it names a host or not."""
+    """Returns the path of a `Location`, with or without a host."""
     return urlsplit(location).path.rstrip("/")
 
 
 def error_response(status: int, code: str, message: str) -> Response:
-    """An error (https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes)."""
+    """Returns an error (https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes)."""
     body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
     return Response(status, {"Content-Type": JSON}, body)
 
 
 def chunk_accepted(location: str, offset: int, upload: str) -> Response:
-    """The answer to a chunk: how many bytes the upload has."""
+    """Returns the response to a chunk, which says how many bytes the upload has."""
     headers = {"Location": location, "Range": range_of(offset)}
     return Response(202, headers | ({"Docker-Upload-UUID": upload} if upload else {}), b"")
 
 
 def range_error(location: str, offset: int) -> Response:
-    """The answer to a chunk that does not go on where the upload is."""
-    error = error_response(416, "BLOB_UPLOAD_INVALID", f"the upload is at byte {offset}: go on from there")
+    """Returns the response to a chunk that does not start at the end of the upload."""
+    error = error_response(416, "BLOB_UPLOAD_INVALID", f"the upload has {offset} bytes: continue from there")
     return Response(error.status, {**error.headers, "Location": location, "Range": range_of(offset)}, error.body)
 
 
 def check_range(target: RequestTarget, length: int | None, location: str, offset: int) -> Response | None:
-    """The answer to a chunk whose Content-Range is not where the upload is, or not as long as the chunk.
+    """Returns an error if Content-Range does not start at the end of the upload, or differs from the body's length.
 
-    `length` is in bytes, None where it comes in chunks of HTTP's. Raises BlobUploadInvalid for no range at all.
+    `length` is in bytes, None if the body is chunked. Raises BlobUploadInvalid if the header is malformed.
     """
     if not target.content_range:
         return None
@@ -112,5 +112,5 @@ def check_range(target: RequestTarget, length: int | None, location: str, offset
 
 
 def range_of(offset: int) -> str:
-    """How far an upload is, as the specification writes it."""
+    """Returns the specification's notation for the size of an upload."""
     return f"0-{max(offset - 1, 0)}"

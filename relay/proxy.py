@@ -1,4 +1,7 @@
-"""Which way each request takes: the body of an upload through the relay, everything else as it is to the registry."""
+"""`relay serve`: a proxy to the registry that takes uploads of any size itself and forwards all other requests.
+
+It runs on a user's machine, or in front of the whole installation.
+"""
 
 import os
 import re
@@ -26,27 +29,27 @@ from relay.server import Body, ConnectionHandler, PeekedBody, RelayServer
 from relay.spool import Spool, sweep_forever
 from relay.streamed_upload import StreamedUploads
 
-# Whether this process is alive, for a load balancer; nothing of the registry lies there.
+# A load balancer asks here whether the process is alive; the registry has no such path.
 HEALTH = "/relay/health"
 BLOCK = 256 * 1024
-# Bodies above this size take a place while they are held in memory.
+# The largest body in bytes that does not count as large, and the number of large ones kept in memory at once.
 SMALL_BODY_BYTES, LARGE_BODIES_AT_ONCE = 64 * 1024, 3
-# RFC 9110 section 7.6.1: what concerns one connection only.
+# Headers that concern only one connection (RFC 9110 section 7.6.1).
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer")
 ) | {"transfer-encoding", "upgrade"}
-# Where answers name the registry itself. A redirect is for the client alone: it may lead to S3.
+# Response headers that contain the registry's address. The Location of a redirect is kept: it may lead to S3.
 ADDRESS_HEADERS = frozenset(("www-authenticate", "registry-challenge", "link", "location"))
-# Where it would speak for a connection that it is not about.
+# Headers that describe the registry's connection and would be wrong for the relay's.
 TLS_HEADERS = frozenset(("strict-transport-security", "alt-svc"))
-# How long a request that is passed on waits for a registry that is away, in seconds; clients do not wait for ever.
+# How long a forwarded request is retried while the registry does not respond, in seconds; clients give up too.
 FORWARD_PATIENCE_S = 60.0
-# How long requests may take to their end once the relay was asked to stop, in seconds: Fargate kills after 30.
+# How long requests may still take after a signal to stop, in seconds; Fargate kills the process after 30.
 SHUTDOWN_S = 25.0
 
 
 def request_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The headers of a request as the registry shall see them: one value for each, framed and addressed anew."""
+    """Returns the headers of a request for the registry: repeated ones joined, and without those of the connection."""
     joined: dict[str, str] = {}
     dropped = _dropped(headers) | {"host", "content-length", "expect"}
     for name, value in headers:
@@ -58,9 +61,9 @@ def request_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 def response_headers(
     headers: Iterable[tuple[str, str]], status: int, registry: str, own_url: str
 ) -> list[tuple[str, str]]:
-    """The headers of an answer as the client shall see them: where the registry names itself, stands our address.
+    """Returns the headers of a response for the client, with the relay's address in place of the registry's.
 
-    `own` is the address under which the client knows the relay, empty to leave all names as they are.
+    `own_url` is the address by which the client knows the relay; if it is empty, no address is replaced.
     """
     headers = list(headers)
     dropped = _dropped(headers) | TLS_HEADERS
@@ -76,12 +79,12 @@ def response_headers(
 
 
 def replace_origin(value: str, registry: str, own_url: str) -> str:
-    """A header with our address instead of the registry's, wherever that stands as a whole."""
+    """Replaces the registry's scheme and host in a header value, where they are not part of a longer host name."""
     return re.sub(rf"{re.escape(origin(registry))}(?::{_port(registry)})?(?=[/\"?#>]|$)", lambda _: own_url, value)
 
 
 def origin(url: str) -> str:
-    """Scheme and host, and a port that is not the scheme's own."""
+    """Returns scheme and host of a URL, and its port unless that is the scheme's default."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     standard = {"https": 443, "http": 80}.get(parts.scheme)
@@ -93,7 +96,7 @@ def _port(url: str) -> str:
 
 
 def _dropped(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """Hop-by-hop headers, and those that Connection names."""
+    """Returns the names of hop-by-hop headers, and of those that Connection lists."""
     named = [value for name, value in headers if name.lower() == "connection"]
     return HOP_BY_HOP | {word.strip().lower() for value in named for word in value.split(",")}
 
@@ -106,18 +109,18 @@ def forward(
     body: bytes | PeekedBody | None,
     patience_s: float,
 ) -> requests.Response:
-    """Passes a request on, with path and query as they came, and gives the answer before its body has been read.
+    """Forwards a request with its path and query unchanged, and returns the response before its body is read.
 
-    A body that is read while it goes out has its Content-Length among the headers, or comes in chunks. A registry that
-    does not answer is tried again, unless some of such a body has gone. Raises requests.RequestException.
+    A body that is read while it is sent needs its Content-Length among the headers, or is sent in chunks. If the
+    registry does not respond, the request is retried, unless it has such a body. Raises requests.RequestException.
     """
     prepared = requests.Request(method, url, headers=dict(headers)).prepare()
-    # requests would write escapes in its own way.
+    # requests would normalise percent-encoding.
     prepared.url = url
     if isinstance(body, bytes):
         prepared.body, prepared.headers["Content-Length"] = body, str(len(body))
     elif body is not None:
-        prepared.body = body  # type: ignore[assignment]  # requests takes what can be read, its types do not say so
+        prepared.body = body  # type: ignore[assignment]  # requests accepts any readable object, its types do not say so
         if "Content-Length" not in headers:
             prepared.headers.pop("Content-Length", None)
 
@@ -130,7 +133,7 @@ def forward(
 
 
 class Proxy:
-    """Serves the requests of one relay. `names_itself`: it has another address than the registry."""
+    """Handles the requests of one relay. `has_own_address` says that its address differs from the registry's."""
 
     def __init__(
         self,
@@ -145,7 +148,7 @@ class Proxy:
         self._large_bodies = threading.BoundedSemaphore(LARGE_BODIES_AT_ONCE)
 
     def handle(self, client: ConnectionHandler, body: Body) -> None:
-        """Answers one request. Raises Cut."""
+        """Responds to one request. Raises ClientLeft."""
         if client.path == HEALTH:
             return client.respond(Response(200, {"Content-Type": JSON}, b'{"status":"ok"}'), body)
         target = RequestTarget.of(client.command, client.path, client.headers.get("Content-Range", ""))
@@ -192,7 +195,7 @@ class Proxy:
 
     @contextmanager
     def _open_body(self, body: Body) -> Iterator[bytes | PeekedBody | None]:
-        """A request's body: in memory where it is small, so that it can be sent again; else as it comes."""
+        """Yields the body of a request: as bytes if it is small, so that it can be sent again, else as a stream."""
         if body.length == 0:
             yield None
             return
@@ -207,7 +210,7 @@ class Proxy:
                 self._large_bodies.release()
 
     def _stream_response(self, client: ConnectionHandler, response: requests.Response, body: Body) -> None:
-        """An answer whose body goes out as it comes in."""
+        """Sends a response whose body is forwarded as it arrives."""
         status, raw = response.status_code, response.raw
         headers = response_headers(raw.headers.items(), status, self._registry.url, self._own_url(client))
         is_empty = client.command == "HEAD" or status in (204, 304)
@@ -226,7 +229,7 @@ class Proxy:
                 else:
                     client.wfile.write(block)
         except HTTPError:
-            # Cut short: the client sees it by the length, or by the last chunk that does not come.
+            # The registry cut its response: the client notices by the length, or by the missing last chunk.
             client.close_connection = True
             return None if not first else client.respond(self._unreachable(requests.ConnectionError()), body)
         if first:
@@ -238,7 +241,7 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """What `serve` is told. `key` is the installation's relay key, empty without; `patience_s` is in seconds."""
+    """The options of `serve`. `key` is the installation's relay key or empty; `patience_s` is in seconds."""
 
     registry: str
     listen: tuple[str, int]
@@ -248,11 +251,9 @@ class ServeSettings:
 
 
 def make_server(settings: ServeSettings, board: ProgressBoard) -> RelayServer:
-    """A server that listens already. Raises RelayError."""
-    registry, forward_patience_s = (
-        Registry(settings.registry, settings.key),
-        min(FORWARD_PATIENCE_S, settings.patience_s),
-    )
+    """Returns a server that already listens. Raises RelayError."""
+    registry = Registry(settings.registry, settings.key)
+    forward_patience_s = min(FORWARD_PATIENCE_S, settings.patience_s)
     uploads: BufferedUploads | StreamedUploads
     if settings.key:
         uploads = StreamedUploads(registry, board, forward_patience_s)
@@ -269,7 +270,7 @@ def make_server(settings: ServeSettings, board: ProgressBoard) -> RelayServer:
 
 
 def serve(settings: ServeSettings, board: ProgressBoard) -> int:
-    """Serves until a signal ends it; the process ends with 1 when it had to leave requests unanswered."""
+    """Serves until a signal; returns 0, or ends the process with status 1 if requests were still unfinished."""
     server = make_server(settings, board)
     stop = threading.Event()
 
@@ -280,13 +281,15 @@ def serve(settings: ServeSettings, board: ProgressBoard) -> int:
         signal.signal(number, request_stop)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     host, port = server.server_address[:2]
-    kept = "the installation's key" if settings.key else f"its spool in {settings.spool}"
-    board.log(f"relay: {settings.registry} is served on {host!s}:{port}, with {kept}")
+    mode = "the installation's key" if settings.key else f"its spool in {settings.spool}"
+    board.log(f"relay: {settings.registry} is served on {host!s}:{port}, with {mode}")
     stop.wait()
     server.shutdown()
     server.server_close()
     if server.wait_until_idle(SHUTDOWN_S):
         return 0
-    board.log("relay: stopped amid uploads; what came so far is kept, and goes on when it is started again")
-    # Threads that are still sending would hold the process until they are done.
+    board.log(
+        "relay: stopped during uploads; the bytes received so far are kept, and the uploads go on after a restart"
+    )
+    # Threads that are still sending would keep the process alive until they finish.
     os._exit(1)

@@ -1,7 +1,7 @@
-"""`relay push`: images from files into a repository, layers of any size, without a spool.
+"""`relay push`: pushes images from files into a repository, with layers of any size and without a spool.
 
-What is there already is not sent, so that a push which broke goes on when it is run again: with the next blob, or in
-the middle of one that goes in parts.
+Blobs that the registry has are not sent. A push that failed therefore continues when it is run again: with the next
+blob, or within a blob that is sent in parts.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ from relay.sources import Archive, Image, Manifest, from_docker_archive, from_la
 
 KINDS = ("oci", "docker-archive")
 LATEST = "latest"
-# What the registry answers to an upload that it does not know any more, or that cannot become this blob.
+# The statuses for an upload that the registry no longer knows, or that cannot become this blob.
 UPLOAD_LOST = (400, 404, 416)
 
 
 @dataclass(frozen=True, slots=True)
 class PushSettings:
-    """What `push` is told. `source` is KIND:PATH, `target` NAMESPACE/REPOSITORY[:TAG], `patience_s` in seconds."""
+    """The options of `push`. `source` is KIND:PATH, `target` NAMESPACE/REPOSITORY[:TAG], `patience_s` in seconds."""
 
     registry: str
     user: str
@@ -43,7 +43,7 @@ class PushSettings:
 
 
 def push(settings: PushSettings, board: ProgressBoard) -> Iterator[str]:
-    """Pushes, and gives a line for each tag that stands. Raises RelayError, Refused, requests.RequestException."""
+    """Pushes, and yields a line for each tag written. Raises RelayError, Refused, requests.RequestException."""
     name, tag = _target(settings.target)
     images = select_images(_images(settings.source, board), tag, settings.source)
     registry = Registry(settings.registry)
@@ -59,7 +59,7 @@ def push(settings: PushSettings, board: ProgressBoard) -> Iterator[str]:
 
 
 def _target(text: str) -> tuple[str, str]:
-    """Repository and tag, which may be empty. Raises RelayError."""
+    """Returns the repository and the tag, which may be empty. Raises RelayError."""
     name, _, tag = text.partition(":")
     try:
         return str(RepositoryName.parse(name)), parse_tag(tag) if tag else ""
@@ -83,7 +83,7 @@ def _images(source: str, board: ProgressBoard) -> list[Image]:
 
 
 def select_images(images: list[Image], tag: str, source: str) -> list[tuple[Image, tuple[str, ...]]]:
-    """Which images are pushed under which tags: all under their own, or the one that is meant by `tag`."""
+    """Returns each image to push with its tags: all under their own, or the one that `tag` selects under it."""
     if not images:
         raise RelayError(f"{source} has no images")
     if tag:
@@ -101,7 +101,7 @@ def select_images(images: list[Image], tag: str, source: str) -> list[tuple[Imag
 
 
 class ImagePush:
-    """Blobs and manifests on their way into one repository."""
+    """Pushes blobs and manifests into one repository."""
 
     def __init__(
         self, registry: Registry, client: RepositoryClient, name: str, patience_s: float, board: ProgressBoard
@@ -111,7 +111,7 @@ class ImagePush:
         self._present: set[str] = set()
 
     def push(self, root: Manifest, tags: tuple[str, ...]) -> None:
-        """Brings a manifest under its tags, after all that it names; without tags under its digest."""
+        """Pushes a manifest under its tags, or its digest if it has none, after all that it references."""
         for manifest in root.bottom_up():
             for digest, content in manifest.blobs.items():
                 self._push_blob(digest, content)
@@ -126,7 +126,7 @@ class ImagePush:
         line = self._board.line(digest[:19])
         size = None
         try:
-            # A redirect to the bytes says as well that they are there.
+            # A redirect means too that the registry has the blob.
             response_ = self._client.request("HEAD", f"/v2/{self._name}/blobs/{digest}", (200, 302, 303, 307, 404))
             if response_.status_code == 404:
                 line.start_step("sending", content.size)
@@ -167,9 +167,9 @@ class ImagePush:
 
 
 def _record_file(url: str, name: str, digest: str) -> Path:
-    """Where it is written down what S3 has of a blob, for the next run."""
+    """Returns the file that records which parts of a blob S3 has, for the next run."""
     home = cache_directory() / "pushes"
-    # Without such a place a push that broke only sends more again.
+    # Without this directory a push that failed only sends more bytes again.
     with suppress(OSError):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home / f"{hashlib.sha256(f'{url} {name} {digest}'.encode()).hexdigest()}.json"

@@ -1,4 +1,4 @@
-"""What a relay asks of the registry, and where it puts the bytes."""
+"""The relay's requests to the registry, and to the presigned addresses of its bucket."""
 
 import hashlib
 import hmac
@@ -16,70 +16,70 @@ from relay.errors import Refused, RelayError, Unavailable, reasons
 from relay.protocol import Response
 from relay.retries import Backoff
 
-# How long S3 may refuse one part that is held in memory, in seconds.
+# How long one part is retried while it is kept in memory, in seconds.
 PART_PATIENCE_S = 20
 Json = dict[str, Any]
-# Seconds for a connection and for each block sent, and for the answer: S3 may be slow to finish a large object.
+# The seconds for a connection and each block sent, and for the response: S3 may need long to store a large one.
 S3_TIMEOUT_S = (15, 300)
-# An address that has grown old, and what S3 wants to be asked again later.
+# S3's statuses for an expired address, and for requests to repeat later.
 EXPIRED_STATUSES, RETRYABLE_STATUSES = (403,), (408, 409, 429)
 
 
 class AddressExpired(Unavailable):
-    """S3 does not believe an address any more: another has to be granted."""
+    """S3 no longer accepts a presigned address: a new one has to be requested."""
 
 
 class Content(Protocol):
-    """What is sent: of a length that requests can tell, read block by block, so that a slow line has time for each."""
+    """A body whose length requests can find, and which is read in blocks, so that a slow line has time for each."""
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
+        """Returns the next bytes."""
 
 
 def put_presigned(
     session: requests.Session, address: str, content: Content, headers: Mapping[str, str] | None = None
 ) -> str:
-    """Puts content under a presigned address and gives its ETag, with its quotes.
+    """Puts content to a presigned address and returns the ETag with its quotes.
 
-    Raises Outdated, Unavailable, requests.RequestException, and RelayError for what no second attempt mends.
+    Raises AddressExpired, Unavailable, requests.RequestException, and RelayError if a retry cannot help.
     """
     response = session.put(address, data=content, headers=headers, timeout=S3_TIMEOUT_S, allow_redirects=False)
     if response.status_code == requests.codes.ok:
         return response.headers["ETag"]
     reason = f"S3 answered {response.status_code}{_error_code(response.text)}"
     if response.status_code in EXPIRED_STATUSES:
-        raise AddressExpired(f"{reason} to a presigned address: is this machine's clock right?")
+        raise AddressExpired(f"{reason} to a presigned address: check this machine's clock")
     if response.status_code in RETRYABLE_STATUSES or response.status_code >= 500:
         raise Unavailable(reason)
-    raise RelayError(f"{reason}, and refused the bytes: they are not what their digest says, or too many at once")
+    raise RelayError(f"{reason} and refused the bytes: they do not match their digest, or are too many for one request")
 
 
 def get_presigned(session: requests.Session, address: str) -> bytes:
-    """What lies under a presigned address."""
+    """Returns the object at a presigned address."""
     response = session.get(address, timeout=S3_TIMEOUT_S)
     response.raise_for_status()
     return response.content
 
 
 def _error_code(document: str) -> str:
-    """S3's own word, as in `<Code>BadDigest</Code>`."""
+    """Returns S3's error code, as in `<Code>BadDigest</Code>`, in parentheses."""
     match = re.search(r"<Code>(\w{1,60})</Code>", document[:10_000])
     return f" ({match[1]})" if match else ""
 
 
 class Registry:
-    """One registry. `key` is the installation's relay key; a relay without one has no more rights than its clients."""
+    """One registry. `key` is the installation's relay key; without it the relay has only its clients' rights."""
 
     def __init__(self, url: str, key: bytes = b"") -> None:
         self.url, self._key = url.rstrip("/"), key
         self.session = session_for(self.url)
 
     def request_addresses(self, location: str, credentials: Credentials, first: int, count: int) -> Json:
-        """Addresses for parts of an upload, for who holds the key. Raises Refused."""
+        """Returns presigned addresses for the next parts of an upload; needs the key. Raises Refused."""
         return self._post_signed(f"{location}/grants", credentials, {"first": first, "count": count})
 
     def report_parts(self, location: str, credentials: Credentials, report: Json) -> Json:
-        """Reports what was put, for who holds the key. Raises Refused."""
+        """Reports the parts that were stored; needs the key. Raises Refused."""
         return self._post_signed(f"{location}/parts", credentials, report)
 
     def _post_signed(self, path: str, credentials: Credentials, document: Json) -> Json:
@@ -92,7 +92,7 @@ class Registry:
         return result
 
     def presign(self, location: str, credentials: Credentials, digest: str, size: int, first: int = 1) -> Json:
-        """Where a whole blob goes: one address, or those of parts from number `first` on. Raises Refused."""
+        """Returns presigned addresses for a whole blob: one, or those of parts from `first` on. Raises Refused."""
         document = {"digest": digest, "size": size, "first": first}
         response = self._post_unsigned(f"{location}/grants", credentials, document)
         if response.status_code != requests.codes.ok:
@@ -103,7 +103,7 @@ class Registry:
     def complete(
         self, location: str, credentials: Credentials, digest: str, size: int, parts: list[tuple[int, str]]
     ) -> requests.Response:
-        """Makes a blob of what was put; 202 while the registry is still at it. Raises Refused."""
+        """Makes a blob of the stored bytes; the status is 202 while the registry hashes them. Raises Refused."""
         document = {"digest": digest, "size": size, "parts": parts}
         response = self._post_unsigned(f"{location}/complete", credentials, document)
         if response.status_code not in (requests.codes.created, requests.codes.accepted):
@@ -111,7 +111,7 @@ class Registry:
         return response
 
     def _post_unsigned(self, path: str, credentials: Credentials, document: Json) -> requests.Response:
-        """Raises Unavailable for what may pass."""
+        """Raises Unavailable if the request may succeed later."""
         response = self._post(path, credentials, json.dumps(document).encode(), {})
         if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
             raise Unavailable(f"{self.url} answered {response.status_code}{reasons(response)}")
@@ -131,11 +131,11 @@ class Registry:
         body: bytes | Content = b"",
         extra_headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Response:
-        """Passes a request with a small body or none on, for path and query `target`, with `more` headers."""
+        """Sends a request with a small body or none for the path and query `target`."""
         headers = {**extra_headers, **credentials.headers}
         if body:
             headers["Content-Type"] = "application/octet-stream"
-        # As a file it goes out block by block, and the time to connect, which goes for each, is enough on a slow line.
+        # A file is sent block by block. The connection timeout applies to each block, so a slow line does not hit it.
         data = io.BytesIO(body) if body and isinstance(body, bytes) else body
         response = self.session.request(
             method, self.url + target, data=data, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
@@ -143,12 +143,12 @@ class Registry:
         return Response(response.status_code, response.headers, response.content)
 
     def put_part(self, address: str, content: bytes) -> str:
-        """Puts bytes under a presigned address and gives the ETag. Raises requests.RequestException."""
+        """Puts bytes to a presigned address and returns the ETag. Raises requests.RequestException."""
         try:
             return Backoff(PART_PATIENCE_S).run(lambda: put_presigned(self.session, address, io.BytesIO(content)))
         except RelayError as error:
             raise requests.RequestException(str(error)) from error
 
     def get_tail(self, address: str) -> bytes:
-        """Bytes from a presigned address."""
+        """Returns the tail of an upload from its presigned address."""
         return get_presigned(self.session, address)

@@ -1,4 +1,4 @@
-"""What S3 has already of a blob, written down, so that whoever comes after a cut does not send it again."""
+"""Records which parts of a blob S3 has, so that an upload that was interrupted continues with the others."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def cache_directory() -> Path:
-    """This user's cache; for who has no home a place that cannot be written, which whoever needs it will say."""
+    """Returns this user's cache directory, or one that cannot be created for a user who has no home."""
     home = os.path.expanduser("~")
     cache_root = os.environ.get("XDG_CACHE_HOME") or os.path.join("/nonexistent" if home == "~" else home, ".cache")
     return Path(cache_root) / "cloudberth-relay"
@@ -17,7 +17,7 @@ def cache_directory() -> Path:
 
 @dataclass
 class ResumeRecord:
-    """The parts of one blob that S3 has, in a file. `location` is the upload they belong to."""
+    """The parts of one blob that S3 has, stored in `file`. `location` is the upload they belong to."""
 
     file: Path
     location: str = ""
@@ -27,7 +27,7 @@ class ResumeRecord:
 
     @classmethod
     def load(cls, file: Path) -> "ResumeRecord":
-        """What is written there; a ledger of nothing where that is nothing, or half a word."""
+        """Reads a record; returns an empty one if the file is missing or damaged."""
         try:
             document: dict[str, Any] = json.loads(file.read_bytes())
             parts = {int(number): str(etag) for number, etag in document["parts"].items()}
@@ -36,19 +36,19 @@ class ResumeRecord:
             return cls(file)
 
     def write(self) -> None:
-        """Puts it on disk: whole or not at all."""
+        """Writes the record to disk atomically."""
         unfinished = self.file.with_suffix(".new")
-        # What cannot be written, on a full disk, is only sent again after the next cut.
+        # If the disk is full, the parts since the last record are only sent again after an interruption.
         with suppress(OSError):
             unfinished.write_text(json.dumps({**asdict(self), "file": None}), "ascii")
             unfinished.replace(self.file)
 
     def begin(self, location: str) -> None:
-        """An upload of which S3 has nothing."""
+        """Starts the record of an upload of which S3 has nothing."""
         self.location, self.part_size, self.parts, self.is_put = location, 0, {}, False
         self.write()
 
     def clear(self) -> None:
-        """The blob is there, or never will be."""
+        """Removes the record, because the blob exists or the upload is lost."""
         self.file.unlink(missing_ok=True)
         self.location, self.part_size, self.parts, self.is_put = "", 0, {}, False

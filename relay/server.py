@@ -1,7 +1,7 @@
-"""The relay's own HTTP server: one thread for each connection, bodies read as they come (RFC 9112).
+"""The relay's HTTP server: it has one thread for each connection and reads bodies as they arrive (RFC 9112).
 
-The standard library's, because the work is blocking all the way: files, requests and hashes. It needs no package, reads
-bodies only when asked to, which is what makes a waiting client wait, and holds 64 KB for a connection.
+It is based on the standard library's server, because all work here is blocking: files, requests and hashes. That server
+needs no package, holds 64 KB for a connection, and reads a body only on demand, which makes the client wait.
 """
 
 import re
@@ -20,9 +20,9 @@ from typing import Any
 from relay.errors import BadRequest, ClientLeft
 from relay.protocol import Response, error_response
 
-# A client that neither sends nor asks for this long is gone, in seconds.
+# A connection on which nothing arrives for so many seconds is closed.
 IDLE_S = 300
-# How long the rest of a refused body is read, so that the client gets to read the answer, in seconds.
+# How many seconds the rest of a refused body is read for, so that the client gets the response.
 LINGER_S = 10
 TLS_HANDSHAKE = b"\x16"
 NO_TLS_RESPONSE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -33,16 +33,16 @@ Headers = Iterable[tuple[str, str]]
 
 
 def body_length(headers: Message) -> int | None:
-    """Bytes of a request's body, None for one in chunks (RFC 9112 section 6.3). Raises BadRequest.
+    """Returns the size of a request body in bytes, None if it is chunked (RFC 9112 section 6.3). Raises BadRequest.
 
-    Whoever stands before or behind us must see the same end, so what two readers may read in two ways is refused.
+    Servers before and behind the relay must find the same end, so a request that can be read in two ways is refused.
     """
     if headers.defects:
         raise BadRequest("the headers cannot be read")
     lengths, codings = headers.get_all("Content-Length", []), headers.get_all("Transfer-Encoding", [])
     if codings:
         if lengths or [coding.strip().lower() for coding in codings] != ["chunked"]:
-            raise BadRequest("say either Content-Length or Transfer-Encoding: chunked")
+            raise BadRequest("send either Content-Length or Transfer-Encoding: chunked")
         return None
     if not lengths:
         return 0
@@ -52,7 +52,7 @@ def body_length(headers: Message) -> int | None:
 
 
 class Body:
-    """A request's body as it comes. `length` is in bytes, None while it comes in chunks."""
+    """A request body that is read as it arrives. `length` is in bytes, None if the body is chunked."""
 
     def __init__(self, file: BufferedIOBase, length: int | None) -> None:
         self._file, self.length = file, length
@@ -60,7 +60,7 @@ class Body:
         self.is_done = length == 0
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes, none at the end. Raises Cut, but only after what had come."""
+        """Returns at most `size` bytes, none at the end. Raises ClientLeft after it returned all that arrived."""
         if self.is_done:
             return b""
         try:
@@ -68,16 +68,16 @@ class Body:
                 return b""
             content = self._file.read(min(size, self._remaining))
         except (OSError, ValueError) as error:
-            raise ClientLeft(f"the client left: {error}") from error
+            raise ClientLeft(f"the client disconnected: {error}") from error
         if not content:
-            raise ClientLeft("the client left before its body was whole")
+            raise ClientLeft("the client disconnected before its body was complete")
         self._remaining -= len(content)
         if self._remaining == 0:
             self._end_chunk()
         return content
 
     def _next_chunk(self) -> bool:
-        """Reads a chunk's size; False after the last, whose trailers are read and dropped."""
+        """Reads the size of a chunk; returns False after the last one, whose trailers are dropped."""
         match = CHUNK_SIZE.fullmatch(self._line())
         if not match:
             raise BadRequest("the chunks of the body cannot be read")
@@ -93,7 +93,7 @@ class Body:
         if len(line) == MAX_LINE:
             raise BadRequest("a line within the body is too long")
         if not line.endswith(b"\n"):
-            raise ClientLeft("the client left before its body was whole")
+            raise ClientLeft("the client disconnected before its body was complete")
         return line
 
     def _end_chunk(self) -> None:
@@ -104,10 +104,10 @@ class Body:
 
 
 class PeekedBody:
-    """A body of which the first bytes have been read already: up to `size`, to see whether it ends before."""
+    """A body whose first `size` bytes have already been read, which shows whether it ends within them."""
 
     def __init__(self, body: Body, size: int) -> None:
-        """Raises Cut."""
+        """Raises ClientLeft."""
         self._rest, self.length = body, body.length
         self._peeked, self._position = bytearray(), 0
         while len(self._peeked) <= size and (content := body.read(min(READ_SIZE, size + 1 - len(self._peeked)))):
@@ -116,11 +116,11 @@ class PeekedBody:
 
     @property
     def content(self) -> bytes:
-        """All of it, where it ended."""
+        """The whole body, if `is_whole`."""
         return bytes(self._peeked)
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes, none at the end. Raises Cut."""
+        """Returns at most `size` bytes, none at the end. Raises ClientLeft."""
         if not self._peeked:
             return self._rest.read(size)
         content = bytes(memoryview(self._peeked)[self._position : self._position + size])
@@ -131,14 +131,14 @@ class PeekedBody:
 
 
 def response_head(status: int, headers: Headers) -> bytes:
-    """Status line and headers."""
+    """Returns the status line and the headers."""
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers), "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace")
 
 
 class ConnectionHandler(BaseHTTPRequestHandler):
-    """One connection."""
+    """Handles the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -147,9 +147,12 @@ class ConnectionHandler(BaseHTTPRequestHandler):
     server: "RelayServer"
 
     def handle_one_request(self) -> None:
-        """Like its parent's, but for clients that try TLS first: what Go's servers answer makes them go on without."""
+        """Responds to a TLS handshake as servers in Go do, so that clients go on without TLS.
+
+        Every other request is handled by the base class.
+        """
         try:
-            if self.rfile.peek(1)[:1] == TLS_HANDSHAKE:  # type: ignore[attr-defined]  # a BufferedReader it is
+            if self.rfile.peek(1)[:1] == TLS_HANDSHAKE:  # type: ignore[attr-defined]  # rfile is a BufferedReader
                 self.connection.sendall(NO_TLS_RESPONSE)
                 self.close_connection = True
                 return
@@ -159,7 +162,7 @@ class ConnectionHandler(BaseHTTPRequestHandler):
         super().handle_one_request()
 
     def process(self) -> None:
-        """Answers one request."""
+        """Responds to one request."""
         try:
             body = Body(self.rfile, body_length(self.headers))
             with self.server.busy():
@@ -170,10 +173,10 @@ class ConnectionHandler(BaseHTTPRequestHandler):
         except (ClientLeft, BrokenPipeError, ConnectionResetError, TimeoutError):
             self.close_connection = True
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = process  # noqa: N815  (its parent's names)
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = process  # noqa: N815  (names of the base class)
 
     def respond(self, response: Response, body: Body | None) -> None:
-        """Sends a whole answer, in one write. What is left of the request's body ends the connection."""
+        """Sends a whole response in one write, and closes the connection if the request body was not fully read."""
         headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-length"]
         if response.status != 204:
             headers.append(("Content-Length", str(len(response.body))))
@@ -183,7 +186,7 @@ class ConnectionHandler(BaseHTTPRequestHandler):
     def start_response(
         self, status: int, headers: list[tuple[str, str]], body: Body | None, content: bytes = b""
     ) -> None:
-        """Sends status, headers and the first of an answer's body; `body` is the request's."""
+        """Sends the status, the headers and the first bytes of the response; `body` is the request's."""
         if body and not body.is_done:
             self.close_connection = True
         if self.close_connection:
@@ -191,7 +194,7 @@ class ConnectionHandler(BaseHTTPRequestHandler):
         self.wfile.write(response_head(status, headers) + content)
 
     def finish_response(self, body: Body | None) -> None:
-        """Reads on where the request's body did not end: a connection closed at once takes the answer with it."""
+        """Reads the rest of the request body for a while: closing at once could discard the response."""
         if body is None or body.is_done:
             return
         with suppress(OSError):
@@ -202,11 +205,11 @@ class ConnectionHandler(BaseHTTPRequestHandler):
                 pass
 
     def log_message(self, *_: Any) -> None:
-        """Its board tells what there is to tell."""
+        """Does nothing: the progress board shows what matters."""
 
 
 class RelayServer(ThreadingHTTPServer):
-    """Listens, and knows how many requests it is working on."""
+    """Listens, and counts the requests in progress."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -221,7 +224,7 @@ class RelayServer(ThreadingHTTPServer):
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """While a request is worked on."""
+        """Counts a request as in progress."""
         with self._changed:
             self._busy += 1
         try:
@@ -232,11 +235,11 @@ class RelayServer(ThreadingHTTPServer):
                 self._changed.notify_all()
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Whether all requests came to an end in that time."""
+        """Waits for all requests to finish; returns whether they did so within `seconds`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._busy, seconds)
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
-        """A bug: told in one line, and the connection ends."""
+        """Logs an unexpected error in one line; the connection is closed."""
         error = sys.exc_info()[1]
-        self._log(f"relay: a bug, with {client_address}: {type(error).__name__}: {error}")
+        self._log(f"relay: internal error with client {client_address}: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Ranges of files, read as they leave."""
+"""Ranges of files, which are read while they are sent."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -11,37 +11,37 @@ BLOCK = 1024 * 1024
 
 
 def _ignore_count(_count: int) -> None:
-    """Nobody counts."""
+    """Does nothing: nobody counts the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSlice:
-    """`size` bytes of a file from `offset` on."""
+    """`size` bytes of a file, starting at `offset`."""
 
     path: Path
     offset: int
     size: int
 
     def part(self, first: int, size: int) -> "FileSlice":
-        """At most `size` bytes from byte `first` of this slice on."""
+        """Returns at most `size` bytes of this slice, starting at byte `first`."""
         return FileSlice(self.path, self.offset + first, min(size, self.size - first))
 
     def read(self) -> bytes:
-        """All of it, for what is small."""
-        with SliceReader(self) as window:
-            return window.read()
+        """Returns all bytes of a small slice."""
+        with SliceReader(self) as reader:
+            return reader.read()
 
     def digest(self, algorithm: str, on_bytes: Callable[[int], None] = _ignore_count) -> str:
-        """`algorithm:hex` over all of it. `watch` is told how many bytes were read."""
+        """Returns `algorithm:hex` over all bytes. `on_bytes` gets the number of bytes of each block read."""
         hasher = hashlib.new(algorithm)
-        with SliceReader(self, on_bytes) as window:
-            for content in window:
+        with SliceReader(self, on_bytes) as reader:
+            for content in reader:
                 hasher.update(content)
         return f"{algorithm}:{hasher.hexdigest()}"
 
 
 class SliceReader:
-    """A slice as a body for requests: has a length, is read in blocks. `watch` is told how many bytes left."""
+    """Reads a slice as a request body of known length, in blocks. `on_bytes` gets the number of bytes of each."""
 
     def __init__(self, slice_: FileSlice, on_bytes: Callable[[int], None] = _ignore_count) -> None:
         self._file = slice_.path.open("rb", buffering=0)
@@ -63,13 +63,13 @@ class SliceReader:
             yield content
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, all that are left by default. Raises RelayError when the file has become shorter."""
+        """Returns at most `size` bytes, all by default. Raises RelayError if the file has become shorter."""
         wanted = self._remaining if size < 0 else min(size, self._remaining)
         content = self._file.read(wanted)
         while len(content) < wanted:
             more = self._file.read(wanted - len(content))
             if not more:
-                raise RelayError(f"{self._file.name} became shorter while it was sent: leave it alone and try again")
+                raise RelayError(f"{self._file.name} became shorter while it was sent: do not change it, and try again")
             content += more
         self._remaining -= len(content)
         if content:
@@ -78,5 +78,5 @@ class SliceReader:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes that were read."""
+        """The number of bytes read so far."""
         return self._size - self._remaining

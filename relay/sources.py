@@ -1,4 +1,7 @@
-"""What there is to push: manifests with their content, children before who names them."""
+"""The images that `relay push` can read: OCI layouts, and the archives of `docker save`, as a directory or a plain tar.
+
+Files are read in place, as ranges of the directory's files or of the tar.
+"""
 
 import json
 import tarfile
@@ -16,21 +19,21 @@ from relay.slices import FileSlice, SliceReader
 
 Document = dict[str, Any]
 REF_NAME = "org.opencontainers.image.ref.name"
-# An index within an index within an index; what is deeper is a circle.
+# The deepest nesting of indexes that is followed; a deeper one is probably circular.
 MAX_DEPTH = 8
 COMPRESSED = {b"\x1f\x8b": "gunzip", b"\x28\xb5": "unzstd", b"BZ": "bunzip2", b"\xfd7": "unxz"}
-# The most that is read of a document that describes images, in bytes.
+# The largest size of a manifest or index in bytes.
 LARGEST_DOCUMENT = 16 * 1024 * 1024
-# Docker's schema 2, which keeps what OCI's leaves out of a config, such as a health check; layers go as they are.
+# The manifest is of Docker's schema 2, whose config may have more than OCI's, such as a health check.
 LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 GZIP = b"\x1f\x8b"
 
 
 class Archive:
-    """Files by name."""
+    """The files of a directory or tar by name."""
 
     def __init__(self, path: Path) -> None:
-        """Raises RelayError for what is neither directory nor plain tar."""
+        """Raises RelayError if `path` is neither a directory nor a plain tar."""
         self.path = path
         if not path.exists():
             raise RelayError(f"there is no {path}")
@@ -40,14 +43,14 @@ class Archive:
         return self._find(name) is not None
 
     def file(self, name: str) -> FileSlice:
-        """Where a file lies. Raises RelayError when it is missing."""
+        """Returns the range of a file. Raises RelayError if it is missing."""
         found = self._find(name)
         if found is None:
-            raise RelayError(f"{self.path} lacks {name}: is it whole, and of the kind that you named?")
+            raise RelayError(f"{self.path} lacks {name}: check that it is complete and of the kind that you named")
         return found
 
     def document(self, name: str) -> bytes:
-        """The content of a small file."""
+        """Returns the content of a small file."""
         return read_document(self.file(name), f"{name} in {self.path}")
 
     def _find(self, name: str) -> FileSlice | None:
@@ -58,9 +61,9 @@ class Archive:
 
 
 def read_document(slice_: FileSlice, name: str) -> bytes:
-    """The content of a document. Raises RelayError when it is none, by its size."""
+    """Returns the content of a manifest or index. Raises RelayError if it is too large."""
     if slice_.size > LARGEST_DOCUMENT:
-        raise RelayError(f"{name} has {slice_.size} bytes: that is no manifest")
+        raise RelayError(f"{name} has {slice_.size} bytes, which is too large for a manifest")
     return slice_.read()
 
 
@@ -74,7 +77,7 @@ def _members(path: Path) -> dict[str, FileSlice]:
     except (tarfile.TarError, OSError) as error:
         raise RelayError(f"{path} is no tar that can be read: {error}") from error
     found = {_normal(member.name): _member_slice(path, member) for member in members if member.isreg()}
-    # Older docker names a layer that two images share by a link.
+    # Older versions of docker store a layer that two images share as a link.
     for member in members:
         if member.islnk() or member.issym():
             base = PurePosixPath(member.name).parent if member.issym() else PurePosixPath()
@@ -90,7 +93,7 @@ def _member_slice(path: Path, member: tarfile.TarInfo) -> FileSlice:
 
 
 def _normal(name: str) -> str:
-    """A name without `.` and `..`, which may not lead out of the archive."""
+    """Returns a name without `.` and `..`, so that it cannot lead out of the archive."""
     words: list[str] = []
     for tag in name.split("/"):
         if tag == "..":
@@ -102,7 +105,7 @@ def _normal(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest, its blobs by digest, and the manifests that it names."""
+    """A manifest, its blobs by digest, and the manifests that it references."""
 
     content: bytes
     media_type: str
@@ -112,11 +115,11 @@ class Manifest:
 
     @classmethod
     def of(cls, content: bytes, media_type: str, blobs: dict[str, FileSlice]) -> "Manifest":
-        """One that is made here."""
+        """Makes a manifest of new content."""
         return cls(content, media_type, str(Digest.of(content)), blobs)
 
     def bottom_up(self) -> Iterator["Manifest"]:
-        """Children first, this one last."""
+        """Yields all children before their parents; the last one is this manifest."""
         for child in self.children:
             yield from child.bottom_up()
         yield self
@@ -124,19 +127,19 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A manifest and the tags that its archive gives it."""
+    """A manifest and its tags in the archive."""
 
     manifest: Manifest
     tags: tuple[str, ...]
 
 
 def from_layout(archive: Archive) -> list[Image]:
-    """The images of an OCI layout (https://github.com/opencontainers/image-spec/blob/main/image-layout.md)."""
+    """Returns the images of an OCI layout (https://github.com/opencontainers/image-spec/blob/main/image-layout.md)."""
     archive.file("oci-layout")
     try:
         return _images(archive)
     except (KeyError, TypeError, AttributeError) as error:
-        raise RelayError(f"{archive.path} names its content in a way that cannot be read: {error!r}") from error
+        raise RelayError(f"{archive.path} cannot be read as an OCI layout: {error!r}") from error
 
 
 def _images(archive: Archive) -> list[Image]:
@@ -156,7 +159,7 @@ def _manifest(archive: Archive, descriptor: Document, depth: int) -> Manifest:
         raise RelayError(f"{archive.path} has indexes {MAX_DEPTH} deep, down to {digest}: push its images one by one")
     content = read_document(_blob(archive, digest), f"{digest} in {archive.path}")
     if not Digest.parse(digest).matches(content):
-        raise RelayError(f"{digest} in {archive.path} has other bytes than its name says: write the layout anew")
+        raise RelayError(f"{digest} in {archive.path} does not match its digest: write the layout again")
     document = _json(content, f"{digest} in {archive.path}")
     media_type = document.get("mediaType") or descriptor.get("mediaType")
     if media_type in INDEXES or "manifests" in document:
@@ -186,7 +189,7 @@ def _blob(archive: Archive, digest: str) -> FileSlice:
 
 
 def tags_in(name: Any) -> list[str]:
-    """The tag of a name: `1.0`, or the end of `registry.example/app:1.0`; none where there is none."""
+    """Returns the tag of `1.0` or `registry.example/app:1.0`, or nothing if the name has no tag."""
     if not name:
         return []
     text = str(name).partition("@")[0]
@@ -209,7 +212,10 @@ def _json(content: bytes, name: str) -> Document:
 
 
 def from_docker_archive(archive: Archive, on_bytes: Callable[[int], None]) -> list[Image]:
-    """The images of an archive, with the tags of their names. `watch` is told how many bytes were hashed."""
+    """Returns the images of a `docker save` archive with their tags, and makes their manifests.
+
+    Layers are pushed as they are stored. `on_bytes` gets the number of bytes of each block hashed.
+    """
     try:
         listing = json.loads(archive.document("manifest.json"))
         return [_image(archive, entry, on_bytes) for entry in listing]
@@ -235,5 +241,5 @@ def _descriptor(content: FileSlice, media_type: str, on_bytes: Callable[[int], N
 
 
 def _layer_type(layer: FileSlice) -> str:
-    with SliceReader(layer) as window:
-        return f"{LAYER}.gzip" if window.read(2) == GZIP else LAYER
+    with SliceReader(layer) as reader:
+        return f"{LAYER}.gzip" if reader.read(2) == GZIP else LAYER

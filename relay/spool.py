@@ -17,18 +17,18 @@ from relay.server import Body
 from relay.slices import FileSlice
 
 BLOCK = 1024 * 1024
-# The digest that nearly every client names; others are computed when they are named.
+# The algorithm that nearly every client uses; other digests are computed when a client names them.
 DEFAULT_ALGORITHM = "sha256"
-# An upload that nobody came back to, in seconds; longer than a token of the registry lives.
+# The age in seconds at which an unfinished upload is dropped; it exceeds the life of the registry's upload tokens.
 ABANDONED_S = 24 * 3600
 
 
 class DiskFull(RelayError):
-    """The spool has no room for a body."""
+    """The spool has no space for a body."""
 
 
 class SpooledUpload:
-    """The bytes of one upload. Whoever works with it holds `lock`."""
+    """The bytes of one upload on disk. Whoever uses it must hold `lock`."""
 
     def __init__(self, directory: Path, location: str) -> None:
         name = hashlib.sha256(location.encode()).hexdigest()
@@ -36,7 +36,7 @@ class SpooledUpload:
         self.path = directory / f"{name}.body"
         self.record = ResumeRecord.load(directory / f"{name}.json")
         self._hasher, self._hashed = hashlib.new(DEFAULT_ALGORITHM), 0
-        # Whether all bytes came, and wait only to be brought on.
+        # Whether all bytes were received and only have to be sent.
         self.is_closed = bool(self.record.part_size or self.record.is_put)
 
     @property
@@ -46,24 +46,24 @@ class SpooledUpload:
 
     @property
     def size(self) -> int:
-        """Bytes that came so far."""
+        """The number of bytes received so far."""
         return self.path.stat().st_size if self.exists else 0
 
     @property
     def whole(self) -> FileSlice:
-        """All that came."""
+        """All bytes received so far."""
         return FileSlice(self.path, 0, self.size)
 
     def begin(self) -> None:
-        """Makes the file, and writes down which upload it belongs to. Raises DiskFull."""
+        """Creates the file and records which upload it belongs to. Raises DiskFull."""
         with self._report_full_disk():
             self.path.touch(mode=0o600)
             self.record.begin(self.location)
 
     def append(self, body: Body, on_bytes: Callable[[int], None]) -> None:
-        """Takes a body in behind what is there. Raises DiskFull, which drops the upload, and Cut, which keeps it."""
+        """Appends a body. Raises DiskFull and drops the upload; raises ClientLeft and keeps the bytes received."""
         self._require_space(body)
-        # The digest grows with the file, but for one that was begun before this process was.
+        # The hash is updated with the file, unless an earlier process began the file.
         is_hashed = self._hashed == self.size
         with self._report_full_disk(), self.path.open("ab") as file:
             while content := body.read(BLOCK):
@@ -84,7 +84,10 @@ class SpooledUpload:
             raise DiskFull(f"{_describe(self.path)} is full: {_remedy()}") from error
 
     def append_last(self, body: Body, on_bytes: Callable[[int], None]) -> None:
-        """The same for a body that closes the upload: cut short it counts for nothing, for it will come again whole."""
+        """Appends the body of a closing PUT.
+
+        If the client leaves, its bytes are removed again, because the client will send the whole body once more.
+        """
         size, hasher, hashed = self.size, self._hasher.copy(), self._hashed
         try:
             self.append(body, on_bytes)
@@ -101,20 +104,20 @@ class SpooledUpload:
             raise DiskFull(f"{_describe(self.path)} has {space}: {_remedy()}")
 
     def digest(self, algorithm: str) -> str:
-        """`algorithm:hex` over all that came: known already, or read again after a restart of the relay."""
+        """Returns `algorithm:hex` over all bytes, which are read again if the relay was restarted."""
         if algorithm == DEFAULT_ALGORITHM and self._hashed == self.size:
             return f"{DEFAULT_ALGORITHM}:{self._hasher.hexdigest()}"
         return self.whole.digest(algorithm)
 
     def drop(self) -> None:
-        """Forgets the upload and frees its room."""
+        """Removes the upload and frees its space."""
         self.path.unlink(missing_ok=True)
         self.record.clear()
         self._hasher, self._hashed, self.is_closed = hashlib.new(DEFAULT_ALGORITHM), 0, False
 
 
 class Spool:
-    """All uploads of one relay, in a directory that it has to itself."""
+    """The uploads of one relay, in a directory that no other relay uses."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -135,38 +138,38 @@ class Spool:
 
     @contextmanager
     def locked(self, location: str) -> Iterator[SpooledUpload]:
-        """The upload of a location, whether it has begun here or not, for one request at a time."""
+        """Gives the upload at a location to one request at a time, whether or not it has begun here."""
         with self._lock:
-            spooled = self._uploads.setdefault(location, SpooledUpload(self._directory, location))
-            spooled.users += 1
+            upload = self._uploads.setdefault(location, SpooledUpload(self._directory, location))
+            upload.users += 1
         try:
-            with spooled.lock:
-                yield spooled
+            with upload.lock:
+                yield upload
         finally:
             with self._lock:
-                spooled.users -= 1
-                if not spooled.users and not spooled.exists:
+                upload.users -= 1
+                if not upload.users and not upload.exists:
                     del self._uploads[location]
 
     def size_of(self, location: str) -> int | None:
-        """Bytes of an upload that are here, even while more come; None when it has not begun here."""
-        spooled = SpooledUpload(self._directory, location)
-        return spooled.size if spooled.exists else None
+        """Returns the bytes received so far, even while more arrive; None if the upload has not begun here."""
+        upload = SpooledUpload(self._directory, location)
+        return upload.size if upload.exists else None
 
     def sweep(self, older_than_s: float = ABANDONED_S) -> int:
-        """Drops uploads that nobody came back to; how many. The ones in work are left alone."""
+        """Drops uploads that have not changed for `older_than_s` seconds and are not in use; returns their number."""
         with self._lock:
-            busy = {known.path.stem for known in self._uploads.values() if known.users}
+            busy = {upload.path.stem for upload in self._uploads.values() if upload.users}
             old = time.time() - older_than_s
             stems = {file.stem for file in self._directory.glob("*.body") if file.stat().st_mtime < old} - busy
             for stem in stems:
                 for file in self._directory.glob(f"{stem}.*"):
                     file.unlink(missing_ok=True)
-            self._uploads = {name: known for name, known in self._uploads.items() if known.path.stem not in stems}
+            self._uploads = {name: upload for name, upload in self._uploads.items() if upload.path.stem not in stems}
             return len(stems)
 
     def close(self) -> None:
-        """Leaves the directory to others; what came so far stays."""
+        """Releases the directory for other relays; the uploads stay."""
         self._lock_file.close()
 
 
@@ -179,7 +182,7 @@ def _remedy() -> str:
 
 
 def sweep_forever(spool: Spool, every_s: float = 3600) -> None:
-    """Drops abandoned uploads as long as the process lives."""
+    """Drops abandoned uploads every `every_s` seconds until the process ends."""
     while True:
         spool.sweep()
         time.sleep(every_s)

@@ -1,7 +1,7 @@
-"""Bodies for the installation's own relay, which has its key: hashed as they pass and put into S3 in parts, no disk.
+"""Uploads through a relay that has the installation's key: it hashes each body on the way and puts it into S3 in parts.
 
-The same that the local stack's gateway does. One part leaves while the next one comes, so that a body holds the memory
-of two.
+Nothing is written to disk. The local stack's gateway uses the same class. One part is sent while the next one is
+received, so that a body takes the memory of two parts.
 """
 
 import base64
@@ -34,7 +34,7 @@ ADDRESS_FRESH_S = 180
 
 @dataclass(frozen=True, slots=True)
 class UploadProgress:
-    """How far a body brought its upload: where to go on, and the bytes the upload has."""
+    """The state of an upload after a body: the location to continue at, and the size of the upload in bytes."""
 
     location: str
     offset: int
@@ -42,7 +42,7 @@ class UploadProgress:
 
 
 class StreamedUpload:
-    """Takes a body in parts that the caller cuts to `part_size` bytes; not for several threads at once."""
+    """Sends one body in parts, which the caller cuts with PartCutter; it is not safe for several threads."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class StreamedUpload:
 
     @property
     def offset(self) -> int:
-        """Bytes that were before, and that were taken in."""
+        """The size of the upload in bytes: what it had before this body, and what was received of it."""
         return self._hasher.count
 
     def put(self, content: bytes) -> None:
-        """Takes in a part that is not the last."""
+        """Hashes and sends a part that is not the last."""
         self._hasher.update(content)
         whole, self._tail = self._tail + content, b""
         if len(whole) < SMALLEST_PART:
@@ -91,7 +91,10 @@ class StreamedUpload:
         return number, address
 
     def finish(self, content: bytes) -> UploadProgress:
-        """Takes in the last bytes, and reports; what is too little for a part waits in S3 for more."""
+        """Sends the last bytes and reports all parts to the registry.
+
+        Bytes that are too few for a part are stored in S3 as the tail, until another body continues the upload.
+        """
         if content:
             self.put(content)
         if self._tail:
@@ -111,18 +114,18 @@ class StreamedUpload:
 
 
 class StreamedUploads:
-    """Takes bodies of any size and hands them on as they come."""
+    """Receives bodies of any size and sends them to S3 while they arrive."""
 
     def __init__(self, registry: Registry, board: ProgressBoard, patience_s: float) -> None:
         self._registry, self._board, self._patience_s = registry, board, patience_s
         self._slots = threading.BoundedSemaphore(UPLOADS_AT_ONCE)
 
     def accepts(self, target: RequestTarget, length: int | None) -> bool:
-        """Whether a body goes this way: the registry takes what is small by itself."""
+        """Returns whether a body is handled here; the registry takes small bodies itself."""
         return target.carries_blob and (length is None or length > LARGEST_BODY)
 
     def receive(self, target: RequestTarget, body: Body, credentials: Credentials) -> Response:
-        """Takes a body in and answers for the registry. Raises Cut, requests.RequestException."""
+        """Receives a body and returns the registry's response. Raises ClientLeft, requests.RequestException."""
         try:
             with self._slots:
                 return self._receive(target, body, credentials)
@@ -132,11 +135,11 @@ class StreamedUploads:
             return error_response(400, "BLOB_UPLOAD_INVALID", str(error))
 
     def status(self, _target: RequestTarget, response: Response) -> Response:
-        """The registry knows how far an upload is."""
+        """Returns the registry's response unchanged, since the registry knows the size of the upload."""
         return response
 
     def cancel(self, _target: RequestTarget) -> None:
-        """Nothing of an upload stays here."""
+        """Does nothing: no bytes of an upload are kept here."""
 
     def _receive(self, target: RequestTarget, body: Body, credentials: Credentials) -> Response:
         if body.length is not None:
@@ -192,25 +195,28 @@ class StreamedUploads:
 
 
 class PartSender:
-    """A thread in which one part at a time leaves."""
+    """Sends one part at a time in a thread of its own."""
 
     def __init__(self, stream: StreamedUpload) -> None:
         self._stream, self._pool = stream, ThreadPoolExecutor(1, "part")
         self._sending: Future[None] | None = None
 
     def __enter__(self) -> None:
-        """Begins."""
+        """Does nothing; the thread starts with the first part."""
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
     def put(self, content: memoryview) -> None:
-        """Sends a copy of a part after the one before it, so that there is one copy. Raises what that one raised."""
+        """Waits until the previous part is sent, then copies and sends this one. Raises what the previous one raised.
+
+        Only one copy exists at a time because of this order.
+        """
         self.wait()
         self._sending = self._pool.submit(self._stream.put, bytes(content))
 
     def wait(self) -> None:
-        """Until nothing is leaving. Raises what the last part raised."""
+        """Waits until no part is being sent. Raises what the last part raised."""
         if self._sending:
             self._sending.result()
             self._sending = None

@@ -1,4 +1,4 @@
-"""The relay inside the gateway: the same relay that runs beside a CI job or on Fargate, fed by the gateway's loop."""
+"""The relay inside the gateway: its event loop feeds the same code that runs beside a CI job or on Fargate."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +19,7 @@ from relay.protocol import Response
 from relay.registry import Registry
 from relay.streamed_upload import StreamedUpload, UploadProgress
 
-# How many bodies are on their way at once: each holds two parts of at least 8 MB, one filling and one leaving.
+# The number of bodies received at once. Each holds two parts of at least 8 MB: one is filled while the other is sent.
 STREAMS = 4
 T = TypeVar("T")
 FORWARDED_HEADERS = (
@@ -33,7 +33,7 @@ FORWARDED_HEADERS = (
 
 
 class Relaying:
-    """Feeds bodies to relays, whose blocking calls run in threads of their own."""
+    """Feeds bodies to streamed uploads, whose blocking calls run in threads of their own."""
 
     def __init__(self, url: str, key: bytes) -> None:
         self._registry = Registry(url, key)
@@ -41,7 +41,7 @@ class Relaying:
         self._streams = asyncio.Semaphore(STREAMS)
 
     async def relay(self, scope: Scope, receive: Receive, send: Send, target: Target, first_bytes: bytes) -> None:
-        """Takes a body, of which `begun` has been read already, into its upload and answers for the registry."""
+        """Receives a body, whose `first_bytes` have been read already, and sends the registry's response."""
         credentials = Credentials.from_authorization(header(scope, b"authorization"))
         async with self._streams:
             try:
@@ -91,7 +91,7 @@ class Relaying:
                         await sending
                     sending = asyncio.ensure_future(self._run(stream.put, bytes(part)))
         except Disconnected as error:
-            # What has come stays: the client asks how far the upload is, and goes on from there.
+            # The bytes that were received are stored: the client asks for the offset and continues from there.
             disconnected = error
         if sending:
             await sending

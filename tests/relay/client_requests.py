@@ -1,4 +1,4 @@
-"""What a client does with a relay, request by request."""
+"""The single requests that a client sends through a relay."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def digest_of(content: bytes, algorithm: str = "sha256") -> str:
 
 
 def in_chunks(content: bytes) -> Iterator[bytes]:
-    """As docker sends a layer: in chunks of 32 KB, without a length."""
+    """Yields a body as docker sends a layer: in chunks of 32 KB, without a length."""
     for start in range(0, len(content), 32 * 1024):
         yield content[start : start + 32 * 1024]
 
@@ -49,7 +49,7 @@ def spool_files(tmp_path: Path) -> list[str]:
 
 
 def cut_patch(relay: str, location: str, sent: bytes, promised: int) -> None:
-    """A PATCH whose client leaves in the middle."""
+    """Sends a PATCH and disconnects in the middle of its body."""
     connection = http.client.HTTPConnection(relay)
     connection.putrequest("PATCH", location.partition(relay)[2])
     for name, value in {**OCTETS, "Content-Length": str(promised)}.items():

@@ -1,4 +1,4 @@
-"""A fake registry, and a relay in front of it."""
+"""Fixtures: a fake registry, and a relay in front of it."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -21,13 +21,13 @@ def fake() -> Iterator[FakeRegistry]:
 
 @pytest.fixture
 def messages() -> io.StringIO:
-    """What relays tell their operator."""
+    """The messages that relays log."""
     return io.StringIO()
 
 
 @pytest.fixture
 def make_relay(messages: io.StringIO, tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Starts a relay in front of a registry; its address."""
+    """Starts a relay in front of a registry and returns its address."""
     with ExitStack() as stack:
 
         def make(registry: str, key: bytes = b"", patience_s: float = 20) -> str:
@@ -43,5 +43,5 @@ def make_relay(messages: io.StringIO, tmp_path: Path) -> Iterator[Callable[..., 
 
 @pytest.fixture
 def relay(make_relay: Callable[..., str], fake: FakeRegistry) -> str:
-    """Host and port of a relay without a key, in front of the fake."""
+    """The host and port of a relay without a key, in front of the fake."""
     return make_relay(fake.url)

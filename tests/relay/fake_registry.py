@@ -1,4 +1,4 @@
-"""A registry and its bucket in one small server, which fails as it is told to: all of them that a relay sees."""
+"""A registry and its bucket in one small server, which fails on demand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GOOD = {"Authorization": f"Bearer {TOKEN}"}
 
 @dataclass
 class SeenRequest:
-    """A request that came."""
+    """A request that the server received."""
 
     method: str
     target: str
@@ -33,13 +33,13 @@ class SeenRequest:
 
 @dataclass
 class FakeRegistry:
-    """What is there, what came, and what shall go wrong. `faults` are asked for a fault of each PUT into the bucket."""
+    """The content of a registry, its requests, and planned failures: `faults` has one for each PUT into the bucket."""
 
     url: str = ""
     largest_put: int = 1 << 40
     part_size: int = 1 << 20
     hashing_rounds: int = 0
-    # Whether each grant makes another token and another upload's address the only good ones.
+    # Whether each response with presigned addresses replaces the valid token and the location of the upload.
     renews_tokens: bool = False
     faults: list[str] = field(default_factory=list)
     answers: dict[tuple[str, str], list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
@@ -55,11 +55,11 @@ class FakeRegistry:
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def requests_to(self, method: str, pattern: str = "") -> list[SeenRequest]:
-        """The requests of a method whose target holds a pattern."""
+        """Returns the requests of a method whose target matches a pattern."""
         return [seen for seen in self.seen if seen.method == method and re.search(pattern, seen.target)]
 
     def plan(self, method: str, path: str, *answers: tuple[int, dict[str, str], bytes]) -> None:
-        """What the next requests of a path get instead of the right answer."""
+        """Sets the responses that the next requests of a path get."""
         self.answers[method, path] = list(answers)
 
 
@@ -84,7 +84,7 @@ class FakeHandler(BaseHTTPRequestHandler):
                 return self.answer(*planned.pop(0))
             return self.route(path, body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do  # noqa: N815  (its parent's names)
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do  # noqa: N815  (names of the base class)
 
     def body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -146,7 +146,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         return self.answer(200, {}, json.dumps(messages).encode())
 
     def renewal(self, upload: str) -> dict[str, str]:
-        """What shall be shown from now on."""
+        """Returns the token and the upload that are valid from now on."""
         if not self.fake.renews_tokens:
             return {"upload": upload}
         number = next(self.fake.numbers)
@@ -185,7 +185,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         return self.answer(200, {"Content-Type": kind}, content)
 
     def in_bucket(self, path: str) -> None:
-        """One PUT into the bucket, with the next of the faults."""
+        """Handles a PUT into the bucket with the next fault."""
         with self.fake.lock:
             fault = self.fake.faults.pop(0) if self.fake.faults else ""
             self.fake.at_once += 1
@@ -227,7 +227,7 @@ class FakeHandler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Silent."""
+        """Logs nothing."""
 
 
 class FakeServer(ThreadingHTTPServer):
@@ -240,7 +240,7 @@ class FakeServer(ThreadingHTTPServer):
 
 @contextmanager
 def running(fake: FakeRegistry, port: int = 0) -> Iterator[FakeRegistry]:
-    """A fake that answers, at `fake.url`."""
+    """Runs a fake registry at `fake.url`."""
     server = FakeServer(fake, port)
     fake.url = f"http://127.0.0.1:{server.server_address[1]}"
     with in_thread(lambda: server.serve_forever(0.02)):

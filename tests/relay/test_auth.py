@@ -1,4 +1,4 @@
-"""What a relay shows of its client in its own requests."""
+"""The headers of its client that a relay sends in its own requests."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ HANDED_ON = ("Location", "WWW-Authenticate", "Content-Type", "Range", "Docker-Co
 REPOSITORY = f"admin/{os.urandom(4).hex()}"
 
 
-def test_of_a_request_only_what_proves_its_sender_is_shown_again() -> None:
+def test_only_the_headers_that_prove_the_sender_are_forwarded() -> None:
     headers = Message()
     for name, value in (("authorization", "Bearer x"), ("ORIGIN-SECRET", "s"), ("Cookie", "c"), ("Host", "h")):
         headers[name] = value
@@ -30,7 +30,7 @@ def test_of_a_request_only_what_proves_its_sender_is_shown_again() -> None:
     assert Credentials.from_request(headers).headers == {"Authorization": "Bearer x", "Origin-Secret": "s"}
 
 
-def test_a_grants_token_takes_the_place_of_the_clients_own() -> None:
+def test_the_upload_token_replaces_the_clients_own() -> None:
     mine = Credentials({"Authorization": "Bearer short", "Origin-Secret": "s"})
 
     assert mine.with_upload_token({}) == mine
@@ -39,10 +39,10 @@ def test_a_grants_token_takes_the_place_of_the_clients_own() -> None:
 
 
 @pytest.mark.parametrize("largest_put", [1 << 40, 0], ids=["in one put", "in parts"])
-def test_a_blob_goes_on_under_the_token_and_the_address_of_the_last_grant(
+def test_each_request_uses_the_latest_upload_token_and_location(
     relay: str, fake: FakeRegistry, largest_put: int
 ) -> None:
-    """The client's own may be too old by the time that its bytes are in S3."""
+    """The client's own token may have expired by the time its bytes are in S3."""
     fake.largest_put, fake.renews_tokens, fake.hashing_rounds = largest_put, True, 2
     location = begin(relay)
     patch(location, LARGE)
@@ -52,7 +52,7 @@ def test_a_blob_goes_on_under_the_token_and_the_address_of_the_last_grant(
 
 
 class ClosedGateway(BaseHTTPRequestHandler):
-    """A gateway that asks every request for CloudFront's secret before it passes it on."""
+    """A gateway that forwards only requests with CloudFront's secret."""
 
     protocol_version = "HTTP/1.1"
     behind: str
@@ -66,7 +66,7 @@ class ClosedGateway(BaseHTTPRequestHandler):
         response = requests.request(self.command, url, data=body, headers=headers, timeout=30, allow_redirects=False)
         return self.answer(response.status_code, response.headers, response.content)
 
-    do_GET = do_POST = do_PUT = do  # noqa: N815  (its parent's names)
+    do_GET = do_POST = do_PUT = do  # noqa: N815  (names of the base class)
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -91,10 +91,10 @@ def closed_gateway(stack: Stack) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("way", ["whole", "chunks", "post"])
-def test_the_installations_relay_works_behind_a_gateway_that_only_cloudfront_may_ask(
+def test_the_installations_relay_works_behind_a_gateway_that_only_cloudfront_may_call(
     stack: Stack, closed_gateway: str, make_relay: Callable[..., str], way: str
 ) -> None:
-    """It shows in its own calls what CloudFront showed it, and has no secret itself but the relay key."""
+    """The relay sends the headers that it got from CloudFront, and has no secret itself but the relay key."""
     key = bytes.fromhex(json.loads((stack.data / "secrets.json").read_text())["relay"])
     relay = f"http://{make_relay(closed_gateway, key)}"
     shown, content = {"Origin-Secret": SECRET}, os.urandom(9_000_000)
@@ -109,7 +109,7 @@ def test_the_installations_relay_works_behind_a_gateway_that_only_cloudfront_may
 
 
 def push_by(way: str, uploads: str, digest: str, content: bytes, shown: dict[str, str]) -> int:
-    """A blob by one of the ways that clients take; the last status."""
+    """Pushes a blob by one of the ways that clients use; returns the last status."""
     octets = {**shown, "Content-Type": "application/octet-stream"}
     if way == "post":
         return requests.post(uploads, params={"digest": digest}, data=content, headers=octets, timeout=60).status_code

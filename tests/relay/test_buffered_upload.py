@@ -1,4 +1,4 @@
-"""`relay serve` without a key in front of a fake registry: bodies wait in the spool until their digest is known."""
+"""`relay serve` without a key in front of a fake registry: the spool keeps bodies until their digest is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.relay.fake_registry import GOOD, FakeRegistry
 
 
 @pytest.mark.parametrize("way", ["patch in chunks", "patch with a length", "put", "put in chunks", "post"])
-def test_a_large_body_goes_to_the_bucket_by_its_digest(
+def test_a_large_body_is_put_into_the_bucket_with_its_checksum(
     relay: str, fake: FakeRegistry, tmp_path: Path, way: str
 ) -> None:
     digest = digest_of(LARGE)
@@ -48,7 +48,7 @@ def test_small_chunks_become_one_body(relay: str, fake: FakeRegistry, tmp_path: 
     assert spool_files(tmp_path) == []
 
 
-def test_an_empty_blob_is_a_blob(relay: str, fake: FakeRegistry) -> None:
+def test_an_empty_blob_is_accepted(relay: str, fake: FakeRegistry) -> None:
     location = begin(relay)
     patch(location, iter([]))
 
@@ -56,9 +56,7 @@ def test_an_empty_blob_is_a_blob(relay: str, fake: FakeRegistry) -> None:
     assert fake.blobs[digest_of(b"")] == b""
 
 
-def test_what_s3_cannot_check_goes_in_parts_two_at_once_and_waits_until_it_is_hashed(
-    relay: str, fake: FakeRegistry
-) -> None:
+def test_a_sha512_blob_is_sent_in_parts_two_at_once_and_closed_after_hashing(relay: str, fake: FakeRegistry) -> None:
     fake.hashing_rounds, fake.faults = 3, ["slow"] * 9
     digest = digest_of(LARGE, "sha512")
     location = f"http://{relay}/v2/carol/app/blobs/uploads/?digest={digest}"
@@ -73,7 +71,9 @@ def test_what_s3_cannot_check_goes_in_parts_two_at_once_and_waits_until_it_is_ha
     assert len(fake.requests_to("POST", "complete")) == 4
 
 
-def test_other_bytes_than_the_digests_are_refused_and_freed(relay: str, fake: FakeRegistry, tmp_path: Path) -> None:
+def test_bytes_that_do_not_match_the_digest_are_refused_and_removed(
+    relay: str, fake: FakeRegistry, tmp_path: Path
+) -> None:
     location = begin(relay)
     patch(location, LARGE)
     answer = close(location, digest_of(b"other"))
@@ -85,7 +85,7 @@ def test_other_bytes_than_the_digests_are_refused_and_freed(relay: str, fake: Fa
     assert not fake.requests_to("POST", "grants")
 
 
-def test_a_stranger_fills_no_disk(relay: str, tmp_path: Path) -> None:
+def test_a_client_without_credentials_cannot_fill_the_disk(relay: str, tmp_path: Path) -> None:
     location = begin(relay)
     answer = requests.patch(location, data=in_chunks(LARGE), headers={}, timeout=30)
 
@@ -94,14 +94,14 @@ def test_a_stranger_fills_no_disk(relay: str, tmp_path: Path) -> None:
     assert spool_files(tmp_path) == []
 
 
-def test_an_upload_that_the_registry_does_not_know_is_refused_in_its_words(relay: str) -> None:
+def test_an_unknown_upload_is_refused_with_the_registrys_response(relay: str) -> None:
     answer = patch(f"http://{relay}/v2/carol/app/blobs/uploads/never", LARGE)
 
     assert answer.status_code == 404
     assert answer.json()["errors"][0]["code"] == "BLOB_UPLOAD_UNKNOWN"
 
 
-def test_a_cancelled_upload_leaves_nothing(relay: str, tmp_path: Path) -> None:
+def test_a_cancelled_upload_is_removed_from_the_spool(relay: str, tmp_path: Path) -> None:
     location = begin(relay)
     patch(location, LARGE)
 
@@ -109,7 +109,7 @@ def test_a_cancelled_upload_leaves_nothing(relay: str, tmp_path: Path) -> None:
     assert spool_files(tmp_path) == []
 
 
-def test_a_full_disk_is_told_before_a_body_that_will_not_fit(
+def test_a_body_that_does_not_fit_the_disk_is_refused(
     relay: str, tmp_path: Path, messages: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": MIB})())

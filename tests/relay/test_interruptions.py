@@ -1,4 +1,4 @@
-"""`relay serve` in front of a fake registry: what becomes of cuts, and of what is no proper HTTP."""
+"""`relay serve` in front of a fake registry: interrupted requests and failures of the bucket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.relay.client_requests import (
 from tests.relay.fake_registry import GOOD, FakeRegistry
 
 
-def test_a_client_that_left_goes_on_where_it_was(relay: str, fake: FakeRegistry) -> None:
+def test_a_client_that_disconnected_can_continue_its_upload(relay: str, fake: FakeRegistry) -> None:
     location, half = begin(relay), len(LARGE) // 2
     cut_patch(relay, location, LARGE[:half], len(LARGE))
     location = f"http://{relay}{wait_for_offset(location, half).headers['Location']}"
@@ -41,7 +41,7 @@ def test_a_client_that_left_goes_on_where_it_was(relay: str, fake: FakeRegistry)
     assert fake.blobs[digest_of(LARGE)] == LARGE
 
 
-def test_a_put_that_was_cut_counts_for_nothing_and_comes_again_whole(relay: str, fake: FakeRegistry) -> None:
+def test_an_interrupted_put_is_discarded_and_can_be_repeated(relay: str, fake: FakeRegistry) -> None:
     location = begin(relay)
     connection = http.client.HTTPConnection(relay)
     connection.putrequest("PUT", f"{location.partition(relay)[2]}?digest={digest_of(LARGE)}")
@@ -55,7 +55,7 @@ def test_a_put_that_was_cut_counts_for_nothing_and_comes_again_whole(relay: str,
 
 
 @pytest.mark.parametrize("fault", ["cut", "503", "403"])
-def test_a_put_into_the_bucket_that_breaks_is_sent_again(relay: str, fake: FakeRegistry, fault: str) -> None:
+def test_a_failed_put_into_the_bucket_is_retried(relay: str, fake: FakeRegistry, fault: str) -> None:
     fake.faults = [fault, fault]
     location = begin(relay)
     patch(location, LARGE)
@@ -65,7 +65,7 @@ def test_a_put_into_the_bucket_that_breaks_is_sent_again(relay: str, fake: FakeR
     assert len(fake.requests_to("POST", "grants")) == 3
 
 
-def test_of_parts_only_those_that_broke_are_sent_again(relay: str, fake: FakeRegistry) -> None:
+def test_only_failed_parts_are_sent_again(relay: str, fake: FakeRegistry) -> None:
     fake.largest_put, fake.faults = 0, ["", "500", "", "cut"]
     location = begin(relay)
     patch(location, LARGE)
@@ -75,7 +75,7 @@ def test_of_parts_only_those_that_broke_are_sent_again(relay: str, fake: FakeReg
     assert len(fake.requests_to("PUT", "bucket")) == 9 + 1
 
 
-def test_a_bucket_that_refuses_every_address_is_believed(relay: str, fake: FakeRegistry, tmp_path: Path) -> None:
+def test_the_upload_fails_when_the_bucket_refuses_every_address(relay: str, fake: FakeRegistry, tmp_path: Path) -> None:
     fake.faults = ["403"] * 9
     location = begin(relay)
     patch(location, LARGE)
@@ -86,7 +86,7 @@ def test_a_bucket_that_refuses_every_address_is_believed(relay: str, fake: FakeR
     assert len(spool_files(tmp_path)) == 2
 
 
-def test_a_token_that_grew_old_meanwhile_is_asked_for_and_nothing_is_sent_twice(relay: str, fake: FakeRegistry) -> None:
+def test_after_an_expired_token_no_bytes_are_sent_twice(relay: str, fake: FakeRegistry) -> None:
     location = begin(relay)
     patch(location, LARGE)
     error_response = (401, {"WWW-Authenticate": f'Bearer realm="{fake.url}/v2/auth",service="fake"'}, b"{}")
@@ -99,8 +99,8 @@ def test_a_token_that_grew_old_meanwhile_is_asked_for_and_nothing_is_sent_twice(
     assert len(fake.requests_to("PUT", "bucket")) == 1
 
 
-def test_a_client_that_lost_patience_gets_the_answer_of_its_first_request(relay: str, fake: FakeRegistry) -> None:
-    """containerd waits 30 seconds for an answer to its PUT, and then sends the whole body again."""
+def test_a_client_that_timed_out_gets_the_response_of_its_first_request(relay: str, fake: FakeRegistry) -> None:
+    """containerd waits 30 seconds for the response to its PUT, and then sends the whole body again."""
     fake.faults = ["slow"]
     location, digest, answers = begin(relay), digest_of(LARGE), []
     impatient = threading.Thread(target=lambda: answers.append(close(location, digest, LARGE)))
@@ -115,7 +115,7 @@ def test_a_client_that_lost_patience_gets_the_answer_of_its_first_request(relay:
     assert fake.blobs[digest] == LARGE
 
 
-def test_a_closing_put_that_comes_twice_is_answered_twice(relay: str, fake: FakeRegistry) -> None:
+def test_a_repeated_closing_put_gets_the_same_response(relay: str, fake: FakeRegistry) -> None:
     location = begin(relay)
     patch(location, LARGE)
     first, second = close(location, digest_of(LARGE)), close(location, digest_of(LARGE))

@@ -1,4 +1,4 @@
-"""`python -m relay serve` as a process of its own: killed, stopped, and started wrongly."""
+"""`python -m relay serve` as a process: it is killed, stopped, and started with wrong options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Start = Callable[..., tuple[subprocess.Popen[str], str]]
 
 @pytest.fixture
 def start(fake: FakeRegistry, tmp_path: Path) -> Iterator[Start]:
-    """Starts a relay on a free port; the process and its address."""
+    """Starts a relay on a free port; returns the process and its address."""
     with ExitStack() as stack:
 
         def run(*more: str) -> tuple[subprocess.Popen[str], str]:
@@ -43,7 +43,7 @@ def start(fake: FakeRegistry, tmp_path: Path) -> Iterator[Start]:
         yield run
 
 
-def test_what_came_before_a_kill_is_there_after_it(start: Start, fake: FakeRegistry) -> None:
+def test_bytes_received_before_a_kill_are_kept(start: Start, fake: FakeRegistry) -> None:
     half = len(LARGE) // 2
     killed, relay = start()
     location = begin(relay)
@@ -83,7 +83,7 @@ def test_parts_that_s3_has_are_not_sent_again_after_a_kill(start: Start, fake: F
     assert fake.blobs[digest_of(LARGE)] == LARGE
 
 
-def test_a_relay_that_is_asked_to_stop_lets_its_requests_end(start: Start) -> None:
+def test_sigterm_ends_the_relay_with_status_0(start: Start) -> None:
     process, _ = start()
     process.send_signal(signal.SIGTERM)
 
@@ -120,7 +120,7 @@ print(json.dumps([name for name, file in files.items() if name not in before and
 """
 
 
-def test_what_the_containerfile_copies_is_a_whole_relay(tmp_path: Path) -> None:
+def test_the_containerfile_copies_all_that_the_relay_imports(tmp_path: Path) -> None:
     copied = re.findall(r"^COPY (\S+) (\S+)$", (ROOT / "relay/Containerfile").read_text("utf-8"), re.MULTILINE)
     for source, target in copied:
         location = tmp_path / target / Path(source).name if target.endswith("/") else tmp_path / target

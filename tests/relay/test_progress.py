@@ -1,4 +1,4 @@
-"""What a terminal shows, and that nothing else sees it."""
+"""The progress is shown on a terminal only."""
 
 import io
 
@@ -12,7 +12,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_shows_a_bar_and_in_the_end_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_bar_and_finally_a_summary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.progress.REDRAW_S", -1)
     terminal = Terminal()
     line = ProgressBoard(terminal).line("sha256:abc")
@@ -26,7 +26,7 @@ def test_a_terminal_shows_a_bar_and_in_the_end_one_line(monkeypatch: pytest.Monk
     assert "sha256:abc  4.0 MB in 0 s, " in terminal.getvalue().removeprefix(shown)
 
 
-def test_two_uploads_have_a_line_each_and_leave_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_upload_has_a_line_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.progress.REDRAW_S", -1)
     terminal = Terminal()
     board = ProgressBoard(terminal)
@@ -40,7 +40,7 @@ def test_two_uploads_have_a_line_each_and_leave_none(monkeypatch: pytest.MonkeyP
     assert terminal.getvalue().endswith("\r\x1b[1A\x1b[J")
 
 
-def test_a_pipe_gets_sentences_and_no_lines() -> None:
+def test_a_pipe_gets_messages_but_no_progress_lines() -> None:
     pipe = io.StringIO()
     board = ProgressBoard(pipe)
     line = board.line("sha256:abc")

@@ -1,4 +1,4 @@
-"""`relay serve` in front of a fake registry: what passes, what is spooled, and what becomes of cuts."""
+"""`relay serve` in front of a fake registry: the requests that it forwards."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ REGISTRY, OWN = "https://registry.example", "http://localhost:5050"
         ("Content-Type", 200, REGISTRY, REGISTRY),
     ],
 )
-def test_the_registrys_own_name_becomes_the_relays(name: str, status: int, value: str, expected: str) -> None:
+def test_the_registrys_address_is_replaced_by_the_relays(name: str, status: int, value: str, expected: str) -> None:
     assert response_headers([(name, value)], status, REGISTRY, OWN) == [(name, expected)]
 
 
-def test_a_relay_of_the_installation_changes_no_name() -> None:
+def test_the_installations_relay_replaces_no_address() -> None:
     header = ("Location", f"{REGISTRY}/v2/a")
 
     assert response_headers([header], 202, REGISTRY, "") == [header]
 
 
-def test_what_concerns_one_connection_stays_on_it() -> None:
+def test_hop_by_hop_headers_are_not_forwarded() -> None:
     headers = [("Connection", "close, X-Own"), ("X-Own", "1"), ("TE", "trailers"), ("Upgrade", "h2c"), ("X-Else", "2")]
 
     assert request_headers([*headers, ("Host", "localhost:5050"), ("Content-Length", "3")]) == {"X-Else": "2"}
@@ -52,10 +52,7 @@ def test_what_concerns_one_connection_stays_on_it() -> None:
     ]
 
 
-# What is passed on
-
-
-def test_the_challenge_leads_to_the_relay_and_the_token_comes_through_it(relay: str, fake: FakeRegistry) -> None:
+def test_the_challenge_names_the_relay_which_forwards_the_token_request(relay: str, fake: FakeRegistry) -> None:
     challenge = requests.get(f"http://{relay}/v2/", timeout=10).headers["WWW-Authenticate"]
     answer = requests.get(f"http://{relay}/v2/auth?service=fake", auth=(USER, PASSWORD), timeout=10)
 
@@ -63,11 +60,11 @@ def test_the_challenge_leads_to_the_relay_and_the_token_comes_through_it(relay: 
     assert answer.json()["token"] == "good"
 
 
-def test_an_upload_begins_at_the_relays_address(relay: str) -> None:
+def test_the_location_of_an_upload_is_at_the_relay(relay: str) -> None:
     assert begin(relay).startswith(f"http://{relay}/v2/carol/app/blobs/uploads/")
 
 
-def test_a_redirect_to_a_blob_is_handed_on_untouched(relay: str, fake: FakeRegistry) -> None:
+def test_a_redirect_to_a_blob_is_forwarded_unchanged(relay: str, fake: FakeRegistry) -> None:
     fake.blobs["sha256:1"] = b""
     answer = requests.get(f"http://{relay}/v2/a/b/blobs/sha256:1", headers=GOOD, timeout=10, allow_redirects=False)
 
@@ -75,7 +72,7 @@ def test_a_redirect_to_a_blob_is_handed_on_untouched(relay: str, fake: FakeRegis
     assert answer.headers["Location"] == f"{fake.url}/bucket/blob?X-Amz-Signature=%2Babc"
 
 
-def test_path_query_and_headers_go_through_as_they_came(relay: str, fake: FakeRegistry) -> None:
+def test_path_query_and_headers_are_forwarded_unchanged(relay: str, fake: FakeRegistry) -> None:
     connection = http.client.HTTPConnection(relay)
     connection.putrequest("GET", "/v2/a%2Fb/x?last=%7e1&n=2&n=3", skip_accept_encoding=True)
     for name, value in (*GOOD.items(), ("Accept", "a/b"), ("Accept", "c/d"), ("Connection", "X-Mine"), ("X-Mine", "1")):
@@ -90,7 +87,7 @@ def test_path_query_and_headers_go_through_as_they_came(relay: str, fake: FakeRe
     assert "X-Mine" not in fake.seen[-1].headers
 
 
-def test_a_manifest_and_a_small_blob_are_passed_on_as_they_are(relay: str, fake: FakeRegistry) -> None:
+def test_a_manifest_and_a_small_blob_are_forwarded_unchanged(relay: str, fake: FakeRegistry) -> None:
     kind = {**GOOD, "Content-Type": "application/vnd.oci.image.manifest.v1+json"}
     put = requests.put(f"http://{relay}/v2/a/b/manifests/1", data=b"{}", headers=kind, timeout=10)
 
@@ -101,7 +98,7 @@ def test_a_manifest_and_a_small_blob_are_passed_on_as_they_are(relay: str, fake:
     assert not fake.requests_to("POST", "grants")
 
 
-def test_an_answer_in_chunks_reaches_the_client_chunk_by_chunk(make_relay: Callable[..., str]) -> None:
+def test_a_chunked_response_reaches_the_client_chunk_by_chunk(make_relay: Callable[..., str]) -> None:
     """The registry sends its second chunk only after the client has the first."""
     go_on = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -124,7 +121,7 @@ def test_an_answer_in_chunks_reaches_the_client_chunk_by_chunk(make_relay: Calla
         assert list(chunks) == [b"second"]
 
 
-def test_a_registry_that_comes_back_is_waited_for(make_relay: Callable[..., str]) -> None:
+def test_a_request_waits_for_a_registry_that_restarts(make_relay: Callable[..., str]) -> None:
     with running(FakeRegistry()) as gone:
         port = int(gone.url.rpartition(":")[2])
     relay, answers = make_relay(gone.url), []
@@ -137,7 +134,7 @@ def test_a_registry_that_comes_back_is_waited_for(make_relay: Callable[..., str]
     assert [answer.status_code for answer in answers] == [401]
 
 
-def test_a_registry_that_stays_away_is_told_of_in_a_sentence(make_relay: Callable[..., str]) -> None:
+def test_a_registry_that_does_not_respond_is_reported(make_relay: Callable[..., str]) -> None:
     with running(FakeRegistry()) as gone:
         pass
     answer = requests.get(f"http://{make_relay(gone.url, patience_s=0.1)}/v2/", timeout=30)

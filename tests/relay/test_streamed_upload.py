@@ -1,4 +1,4 @@
-"""One body on its way into S3."""
+"""A streamed upload into the bucket of a real stack."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONTENT = os.urandom(17 * MEBIBYTE)
 
 @pytest.fixture(scope="module")
 def registry(stack: Stack) -> Registry:
-    """The stack's, as its own relay sees it."""
+    """The stack's registry, as the relay with its key uses it."""
     return Registry(stack.url, bytes.fromhex(json.loads((stack.data / "secrets.json").read_text())["relay"]))
 
 
@@ -42,7 +42,7 @@ def credentials(stack: Stack, actions: str = "pull,push") -> Credentials:
 
 
 def begin(stack: Stack, registry: Registry, algorithm: str = "sha256") -> str:
-    """The address of a new upload."""
+    """Opens an upload and returns its location."""
     path = f"/v2/{REPOSITORY}/blobs/uploads/?digest-algorithm={algorithm}"
     return registry.send("POST", path, credentials(stack)).headers["Location"]
 
@@ -80,10 +80,10 @@ def test_a_body_of_several_parts_becomes_the_blob(stack: Stack, registry: Regist
     [[1], [100, 200, 300], [SMALLEST_PART - 1, 1, 1], [6 * MEBIBYTE, 3, 6 * MEBIBYTE], [3 * MEBIBYTE] * 4, [0, 5, 0]],
     ids=str,
 )
-def test_bodies_that_follow_each_other_make_one_blob_of_parts_that_s3_takes(
+def test_successive_bodies_become_one_blob_of_parts_that_s3_accepts(
     stack: Stack, registry: Registry, sizes: list[int]
 ) -> None:
-    """What is too little for a part waits in S3 for the next body: no part but the last is below 5 MiB."""
+    """Bytes that are too few for a part wait in S3 for the next body: only the last part may be below 5 MiB."""
     content, location, offset = os.urandom(sum(sizes)), begin(stack, registry), 0
     parts: list[int] = []
     for size in sizes:
@@ -100,7 +100,7 @@ def test_bodies_that_follow_each_other_make_one_blob_of_parts_that_s3_takes(
     assert pulled(stack, digest) == content
 
 
-def test_more_addresses_are_asked_for_when_they_run_out(stack: Stack, registry: Registry) -> None:
+def test_more_addresses_are_requested_when_they_run_out(stack: Stack, registry: Registry) -> None:
     sent = stream(stack, registry, begin(stack, registry))
     for _ in range(2):
         del sent._addresses[1:]
@@ -111,14 +111,14 @@ def test_more_addresses_are_asked_for_when_they_run_out(stack: Stack, registry: 
     assert close(stack, registry, progress.location, Digest.of(CONTENT)) == 201
 
 
-def test_a_body_that_is_not_the_digests_never_becomes_a_blob(stack: Stack, registry: Registry) -> None:
+def test_a_body_that_does_not_match_the_digest_is_refused(stack: Stack, registry: Registry) -> None:
     progress = stream(stack, registry, begin(stack, registry)).finish(b"other bytes")
 
     assert close(stack, registry, progress.location, Digest.of(b"bytes")) == 400
 
 
 @pytest.mark.parametrize("actions", ["pull", "", None])
-def test_whoever_may_not_push_is_refused_before_a_byte_is_taken(
+def test_a_client_without_push_access_is_refused_before_its_body_is_read(
     stack: Stack, registry: Registry, actions: str | None
 ) -> None:
     location = begin(stack, registry)
@@ -138,7 +138,7 @@ def test_a_relay_with_another_key_is_refused(stack: Stack, registry: Registry) -
     assert caught.value.status == 403
 
 
-def test_two_bodies_into_one_upload_at_once_do_not_mix(stack: Stack, registry: Registry) -> None:
+def test_two_concurrent_bodies_of_one_upload_do_not_mix(stack: Stack, registry: Registry) -> None:
     location = begin(stack, registry)
     first, second = (stream(stack, registry, location) for _ in range(2))
     progress = first.finish(b"first")
@@ -149,8 +149,8 @@ def test_two_bodies_into_one_upload_at_once_do_not_mix(stack: Stack, registry: R
     assert close(stack, registry, progress.location, Digest.of(b"first")) == 201
 
 
-class Slow:
-    """A registry whose addresses are good for as long as the true ones, and a line of so many bytes a second to it."""
+class SlowRegistry:
+    """A registry whose addresses expire as the real ones do, behind a line of so many bytes a second."""
 
     def __init__(self, bytes_a_second: int) -> None:
         self.now, self.speed, self.late = 0.0, bytes_a_second, 0
@@ -167,9 +167,9 @@ class Slow:
         return "etag"
 
 
-def test_no_address_is_too_old_when_a_slow_body_reaches_it() -> None:
-    """As slow as the address's own length allows for: a part of 16 MB at 40 KB/s."""
-    registry, part = Slow(40_000), bytes(8 * MEBIBYTE)
+def test_no_address_expires_during_a_slow_upload() -> None:
+    """The line is as slow as the life of an address allows: 40 KB/s for a part of 16 MB."""
+    registry, part = SlowRegistry(40_000), bytes(8 * MEBIBYTE)
     sent = StreamedUpload(registry, "a/b", "/", Credentials(), lambda: registry.now)  # type: ignore[arg-type]
     for _ in range(ADDRESSES_AT_ONCE + 2):
         sent.put(part)
@@ -177,7 +177,7 @@ def test_no_address_is_too_old_when_a_slow_body_reaches_it() -> None:
     assert registry.late == 0
 
 
-def test_a_body_may_outlast_the_token_of_its_pusher(stack: Stack) -> None:
+def test_an_upload_may_outlast_the_clients_token(stack: Stack) -> None:
     """A layer of 6 GB takes longer than five minutes on most lines: it must not be refused at its very end."""
     key = ECKey.import_key(json.loads((stack.data / "secrets.json").read_text())["signing"][0])
     long = jwt.decode(credentials(stack).headers["Authorization"].removeprefix("Bearer "), key, algorithms=["ES256"])
