@@ -1,4 +1,4 @@
-"""The upload relay: bodies of any size, in parts, past the gateway that could not take them.
+"""The upload relay: it takes bodies of any size, and sends them to S3 in parts, past the gateway's limit.
 
 It knows the registry only over HTTP, and of its code only the values and rules of `chalicelib.domain`.
 """

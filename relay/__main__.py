@@ -1,4 +1,4 @@
-"""`python -m relay serve` and `python -m relay push`."""
+"""The commands `python -m relay serve` and `python -m relay push`."""
 
 import argparse
 import getpass
@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from relay.errors import RelayError
-from relay.places import cache
-from relay.progress import Board
-from relay.registry import Refused
-from relay.sessions import is_loopback
+from relay.auth import is_loopback
+from relay.errors import Refused, RelayError
+from relay.progress import ProgressBoard
+from relay.resume import cache_directory
 
 LISTEN = "127.0.0.1:5050"
 PATIENCE_S = 300.0
@@ -21,47 +20,53 @@ INTERRUPTED = 130
 
 
 def main(words: list[str]) -> int:
-    """Exit status: 0 when all is done, 1 with a sentence when not, 2 for words that make no sense, 130 after Ctrl-C."""
+    """Returns the exit status: 0 on success, 1 after an error message, 2 for invalid arguments, 130 after Ctrl-C."""
     arguments = _parser().parse_args(words)
-    board = Board(sys.stderr)
+    board = ProgressBoard(sys.stderr)
     try:
         _warn_of_plain_http(arguments.registry, board)
         return _serve(arguments, board) if arguments.command == "serve" else _push(arguments, board)
     except (RelayError, Refused) as error:
-        board.tell(f"relay: {error}")
+        board.log(f"relay: {error}")
     except requests.RequestException as error:
-        board.tell(f"relay: {_host(error)} does not answer ({type(error).__name__}): check the network and try again")
+        board.log(f"relay: {_host(error)} does not answer ({type(error).__name__}): check the network and try again")
     except OSError as error:
-        board.tell(f"relay: {error.filename or 'the network'}: {error.strerror or error}")
+        board.log(f"relay: {error.filename or 'the network'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        board.tell("relay: interrupted; run it again and it goes on with what is not there yet")
+        board.log("relay: interrupted; run it again to push what the registry does not have yet")
         return INTERRUPTED
     return 1
 
 
-def _serve(arguments: argparse.Namespace, board: Board) -> int:
-    from relay.serve import Settings, serve
+def _serve(arguments: argparse.Namespace, board: ProgressBoard) -> int:
+    from relay.proxy import ServeSettings, serve
 
     key = _key(arguments.key_file)
-    return serve(Settings(arguments.registry, arguments.listen, arguments.spool, key, arguments.patience), board)
+    return serve(ServeSettings(arguments.registry, arguments.listen, arguments.spool, key, arguments.patience), board)
 
 
-def _push(arguments: argparse.Namespace, board: Board) -> int:
-    from relay.push import Settings, push
+def _push(arguments: argparse.Namespace, board: ProgressBoard) -> int:
+    from relay.push import PushSettings, push
 
     password = _password() if arguments.user else ""
-    said = arguments
-    for line in push(Settings(said.registry, said.user, password, said.source, said.target, said.patience), board):
+    for line in push(
+        PushSettings(
+            arguments.registry, arguments.user, password, arguments.source, arguments.target, arguments.patience
+        ),
+        board,
+    ):
         print(line, flush=True)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m relay", description="Layers of any size into a registry.")
+    parser = argparse.ArgumentParser(prog="python -m relay", description="Pushes layers of any size into a registry.")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="a registry on this machine that takes bodies of any size")
-    serve.add_argument("--listen", type=_place, default=_place(LISTEN), help=f"host:port, {LISTEN} by default")
-    spool = Path(os.environ.get("RELAY_SPOOL") or cache() / "spool")
+    serve.add_argument(
+        "--listen", type=_listen_address, default=_listen_address(LISTEN), help=f"host:port, {LISTEN} by default"
+    )
+    spool = Path(os.environ.get("RELAY_SPOOL") or cache_directory() / "spool")
     serve.add_argument("--spool", type=Path, default=spool, help=f"where bodies are kept until they are sent, {spool}")
     serve.add_argument(
         "--key-file", type=Path, help="the installation's relay key in hexadecimal; else RELAY_KEY, if that is set"
@@ -83,14 +88,16 @@ def _parser() -> argparse.ArgumentParser:
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise argparse.ArgumentTypeError(f"{text!r} is no address of a registry: say https://HOST or http://HOST:PORT")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the address of a registry: say https://HOST or http://HOST:PORT"
+        )
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _place(text: str) -> tuple[str, int]:
+def _listen_address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no place to listen: say HOST:PORT, as {LISTEN}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address to listen on: say HOST:PORT, such as {LISTEN}")
     return host.strip("[]"), int(port)
 
 
@@ -101,25 +108,25 @@ def _key(file: Path | None) -> bytes:
     except ValueError:
         key = b""
     if not key and (file or text):
-        place = str(file) if file else "RELAY_KEY"
-        raise RelayError(f"{place} holds no key: it is the hexadecimal word `relay` of the installation's secret")
+        source = str(file) if file else "RELAY_KEY"
+        raise RelayError(f"{source} holds no key: it is the hexadecimal value `relay` of the installation's secret")
     return key
 
 
 def _password() -> str:
-    if given := os.environ.get("RELAY_PASSWORD"):
-        return given
+    if password := os.environ.get("RELAY_PASSWORD"):
+        return password
     if sys.stdin.isatty():
         return getpass.getpass("Password: ")
-    if typed := sys.stdin.readline().rstrip("\r\n"):
-        return typed
+    if line := sys.stdin.readline().rstrip("\r\n"):
+        return line
     raise RelayError("there is no password: set RELAY_PASSWORD, or write it to stdin")
 
 
-def _warn_of_plain_http(url: str, board: Board) -> None:
+def _warn_of_plain_http(url: str, board: ProgressBoard) -> None:
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        board.tell(f"relay: {url} is not encrypted: passwords can be read on the way")
+        board.log(f"relay: {url} is not encrypted: others can read passwords on the network")
 
 
 def _host(error: requests.RequestException) -> str:

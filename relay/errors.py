@@ -1,17 +1,36 @@
-"""What a relay has to say when it cannot go on."""
+"""Errors of the relay."""
+
+import requests
 
 
 class RelayError(Exception):
-    """One sentence that names the thing and the remedy."""
+    """The message is one sentence that names the problem and the remedy."""
 
 
 class Unavailable(RelayError):
-    """The registry or the bucket did not answer, or asked for patience: the same again later may do."""
+    """The registry or the bucket did not respond, or asked to try again later."""
 
 
-class Cut(RelayError):
-    """The client went away before its body was whole."""
+class ClientLeft(RelayError):
+    """The client disconnected before its body was complete."""
 
 
-class BadRequest(Cut):
-    """A request whose body nobody can tell the end of: as good as cut, but its client can be told."""
+class BadRequest(ClientLeft):
+    """The end of the request body cannot be determined. The client is still connected, so it gets a response."""
+
+
+class Refused(Exception):
+    """The registry refused a request; its response is forwarded unchanged."""
+
+    def __init__(self, response: requests.Response) -> None:
+        super().__init__(f"the registry answered {response.status_code}{reasons(response)}")
+        self.status, self.body, self.headers = response.status_code, response.content, response.headers
+
+
+def reasons(response: requests.Response) -> str:
+    """Returns the messages of a response in the specification's error format, as the end of a sentence."""
+    try:
+        errors = response.json()["errors"]
+        return ": " + "; ".join(f"{error['code']} {error.get('message', '')}".strip() for error in errors)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of bytes on their way: a line for each blob, redrawn in place; silent elsewhere."""
+"""The progress of uploads on a terminal: one line for each blob, redrawn in place. Without a terminal it is silent."""
 
 import shutil
 import threading
@@ -10,92 +10,92 @@ BAR = 24
 UP, CLEAR = "\x1b[{}A", "\x1b[J"
 
 
-class Board:
-    """The lines that are open, at the bottom of a terminal; for several threads at once."""
+class ProgressBoard:
+    """The open lines at the bottom of a terminal; it is thread-safe."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream, self._is_seen = stream, stream.isatty()
+        self._stream, self._is_terminal = stream, stream.isatty()
         self._lock, self._drawn, self._last = threading.RLock(), 0, 0.0
-        self._open: list[Line] = []
+        self._lines: list[ProgressLine] = []
 
-    def line(self, title: str) -> "Line":
-        """A new line, which its owner ends."""
-        line = Line(self, title)
+    def line(self, title: str) -> "ProgressLine":
+        """Opens a line, which the caller has to end."""
+        line = ProgressLine(self, title)
         with self._lock:
-            self._open.append(line)
+            self._lines.append(line)
         return line
 
-    def drop(self, line: "Line", last_words: str) -> None:
-        """Ends a line; what is left of it stands above the open ones."""
+    def remove(self, line: "ProgressLine", summary: str) -> None:
+        """Removes a line; `summary` stays above the open ones."""
         with self._lock:
-            if line in self._open:
-                self._open.remove(line)
-                self._draw(f"{line.title}  {last_words}\n" if last_words else "")
+            if line in self._lines:
+                self._lines.remove(line)
+                self._draw(f"{line.title}  {summary}\n" if summary else "")
 
-    def touch(self) -> None:
-        """Something moved."""
-        if self._is_seen and time.monotonic() - self._last > REDRAW_S:
+    def redraw(self) -> None:
+        """Redraws the lines if the last time was long enough ago."""
+        if self._is_terminal and time.monotonic() - self._last > REDRAW_S:
             with self._lock:
                 self._draw("")
 
-    def tell(self, sentence: str) -> None:
-        """A sentence that is seen without a terminal too."""
+    def log(self, sentence: str) -> None:
+        """Prints a sentence, also if there is no terminal."""
         with self._lock:
-            if self._is_seen:
+            if self._is_terminal:
                 self._draw(f"{sentence}\n")
             else:
                 print(sentence, file=self._stream, flush=True)
 
-    def _draw(self, above: str) -> None:
-        if not self._is_seen:
+    def _draw(self, text_above: str) -> None:
+        if not self._is_terminal:
             return
         self._last = time.monotonic()
         width = shutil.get_terminal_size().columns
-        back = "\r" + (UP.format(self._drawn) if self._drawn else "")
-        lines = [above, *(f"{line.text()[: width - 1]}\n" for line in self._open)]
-        self._stream.write(back + CLEAR + "".join(lines))
+        rewind = "\r" + (UP.format(self._drawn) if self._drawn else "")
+        lines = [text_above, *(f"{line.text()[: width - 1]}\n" for line in self._lines)]
+        self._stream.write(rewind + CLEAR + "".join(lines))
         self._stream.flush()
-        self._drawn = len(self._open)
+        self._drawn = len(self._lines)
 
 
-class Line:
-    """How far one blob is on one stretch of its way. `total` is in bytes, None while nobody knows it."""
+class ProgressLine:
+    """The progress of one blob in one step. `total` is in bytes, None if it is unknown."""
 
-    def __init__(self, board: Board, title: str) -> None:
+    def __init__(self, board: ProgressBoard, title: str) -> None:
         self._board, self.title, self._lock = board, title, threading.Lock()
-        self._begun = time.monotonic()
-        self.stretch("", None)
+        self._started = time.monotonic()
+        self.start_step("", None)
 
-    def stretch(self, what: str, total: int | None) -> None:
-        """Begins a stretch of the way, such as `sending`."""
-        self._what, self._total, self._done, self._since, self._said = what, total, 0, time.monotonic(), ""
-        self._board.touch()
+    def start_step(self, step: str, total: int | None) -> None:
+        """Starts a step, such as `sending`."""
+        self._step, self._total, self._done, self._since, self._note = step, total, 0, time.monotonic(), ""
+        self._board.redraw()
 
     def advance(self, count: int) -> None:
-        """`count` more bytes; less than none when some have to be sent again."""
+        """Counts `count` more bytes; the number is negative if bytes have to be sent again."""
         with self._lock:
             self._done += count
-        self._board.touch()
+        self._board.redraw()
 
-    def say(self, words: str) -> None:
-        """Words instead of a bar."""
-        self._said = words
-        self._board.touch()
+    def show_note(self, words: str) -> None:
+        """Shows a text instead of the bar."""
+        self._note = words
+        self._board.redraw()
 
     def end(self, size: int | None) -> None:
-        """The blob of `size` bytes is there; None: it is not, and somebody else says why."""
-        seconds = max(time.monotonic() - self._begun, 0.001)
+        """Ends the line. `size` is that of the finished blob, None if it failed; the error is reported elsewhere."""
+        seconds = max(time.monotonic() - self._started, 0.001)
         words = "" if size is None else f"{size / 1e6:.1f} MB in {seconds:.0f} s, {size / 1e6 / seconds:.1f} MB/s"
-        self._board.drop(self, words)
+        self._board.remove(self, words)
 
     def text(self) -> str:
-        """The line as it is drawn."""
-        if self._said:
-            return f"{self.title}  {self._said}"
+        """Returns the line as it is drawn."""
+        if self._note:
+            return f"{self.title}  {self._note}"
         speed = self._done / 1e6 / max(time.monotonic() - self._since, 0.001)
         done = f"{self._done / 1e6:.1f}"
         if not self._total:
-            return f"{self.title}  {self._what} {done} MB  {speed:.1f} MB/s"
+            return f"{self.title}  {self._step} {done} MB  {speed:.1f} MB/s"
         share = min(1.0, max(0.0, self._done / self._total))
         bar = ("#" * int(share * BAR)).ljust(BAR, "-")
-        return f"{self.title}  {self._what} [{bar}] {share:4.0%}  {done}/{self._total / 1e6:.1f} MB  {speed:.1f} MB/s"
+        return f"{self.title}  {self._step} [{bar}] {share:4.0%}  {done}/{self._total / 1e6:.1f} MB  {speed:.1f} MB/s"

@@ -1,7 +1,7 @@
-"""`relay push`: images from files into a repository, layers of any size, without a spool.
+"""`relay push`: pushes images from files into a repository, with layers of any size and without a spool.
 
-What is there already is not sent, so that a push which broke goes on when it is run again: with the next blob, or in
-the middle of one that goes in parts.
+Blobs that the registry has are not sent. A push that failed therefore continues when it is run again: with the next
+blob, or within a blob that is sent in parts.
 """
 
 import hashlib
@@ -14,28 +14,25 @@ from urllib.parse import urlencode
 from chalicelib.domain.errors import RegistryError
 from chalicelib.domain.names import RepositoryName, parse_tag
 from chalicelib.domain.uploads import LARGEST_BODY
-from relay.account import Account
-from relay.archives import Archive
-from relay.delivery import Delivery
-from relay.docker_archives import from_docker_archive
-from relay.errors import RelayError
-from relay.images import Image, Manifest, from_layout
-from relay.ledger import Ledger
-from relay.places import cache
-from relay.progress import Board, Line
-from relay.registry import Refused, Registry
-from relay.slices import Slice
-from relay.target import beginning, path_of
+from relay.auth import RepositoryClient
+from relay.errors import Refused, RelayError
+from relay.presigned_upload import PresignedUpload
+from relay.progress import ProgressBoard, ProgressLine
+from relay.protocol import opening_target, path_of
+from relay.registry import Registry
+from relay.resume import ResumeRecord, cache_directory
+from relay.slices import FileSlice
+from relay.sources import Archive, Image, Manifest, from_docker_archive, from_layout
 
 KINDS = ("oci", "docker-archive")
 LATEST = "latest"
-# What the registry answers to an upload that it does not know any more, or that cannot become this blob.
-GONE = (400, 404, 416)
+# The statuses for an upload that the registry no longer knows, or that cannot become this blob.
+UPLOAD_LOST = (400, 404, 416)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What `push` is told. `source` is KIND:PATH, `target` NAMESPACE/REPOSITORY[:TAG], `patience_s` in seconds."""
+class PushSettings:
+    """The options of `push`. `source` is KIND:PATH, `target` NAMESPACE/REPOSITORY[:TAG], `patience_s` in seconds."""
 
     registry: str
     user: str
@@ -45,22 +42,24 @@ class Settings:
     patience_s: float
 
 
-def push(settings: Settings, board: Board) -> Iterator[str]:
-    """Pushes, and gives a line for each tag that stands. Raises RelayError, Refused, requests.RequestException."""
+def push(settings: PushSettings, board: ProgressBoard) -> Iterator[str]:
+    """Pushes, and yields a line for each tag written. Raises RelayError, Refused, requests.RequestException."""
     name, tag = _target(settings.target)
-    images = chosen(_images(settings.source, board), tag, settings.source)
+    images = select_images(_images(settings.source, board), tag, settings.source)
     registry = Registry(settings.registry)
-    account = Account(registry, settings.user, settings.password, name, settings.patience_s)
-    pushing = Pushing(registry, account, name, settings.patience_s, board)
+    client = RepositoryClient(
+        registry.session, registry.url, settings.user, settings.password, name, settings.patience_s
+    )
+    image_push = ImagePush(registry, client, name, settings.patience_s, board)
     for image, tags in images:
-        pushing.push(image.manifest, tags)
+        image_push.push(image.manifest, tags)
         yield from (f"{name}:{each} {image.manifest.digest}" for each in tags)
         if not tags:
             yield f"{name}@{image.manifest.digest}"
 
 
 def _target(text: str) -> tuple[str, str]:
-    """Repository and tag, which may be empty. Raises RelayError."""
+    """Returns the repository and the tag, which may be empty. Raises RelayError."""
     name, _, tag = text.partition(":")
     try:
         return str(RepositoryName.parse(name)), parse_tag(tag) if tag else ""
@@ -68,7 +67,7 @@ def _target(text: str) -> tuple[str, str]:
         raise RelayError(str(error)) from error
 
 
-def _images(source: str, board: Board) -> list[Image]:
+def _images(source: str, board: ProgressBoard) -> list[Image]:
     kind, _, path = source.partition(":")
     if kind not in KINDS or not path:
         raise RelayError(f"{source!r} is no source: say oci:PATH or docker-archive:PATH")
@@ -76,99 +75,101 @@ def _images(source: str, board: Board) -> list[Image]:
     if kind == "oci":
         return from_layout(archive)
     line = board.line(archive.path.name)
-    line.stretch("hashing", None)
+    line.start_step("hashing", None)
     try:
         return from_docker_archive(archive, line.advance)
     finally:
         line.end(None)
 
 
-def chosen(images: list[Image], tag: str, source: str) -> list[tuple[Image, tuple[str, ...]]]:
-    """Which images are pushed under which tags: all under their own, or the one that is meant by `tag`."""
+def select_images(images: list[Image], tag: str, source: str) -> list[tuple[Image, tuple[str, ...]]]:
+    """Returns each image to push with its tags: all under their own, or the one that `tag` selects under it."""
     if not images:
         raise RelayError(f"{source} has no images")
     if tag:
-        meant = [image for image in images if tag in image.tags] or (images if len(images) == 1 else [])
-        if not meant:
+        matching = [image for image in images if tag in image.tags] or (images if len(images) == 1 else [])
+        if not matching:
             known = ", ".join(sorted(each for image in images for each in image.tags)) or "none with a tag"
             raise RelayError(f"{source} has {len(images)} images and none is tagged {tag}: it has {known}")
-        return [(meant[0], (tag,))]
+        return [(matching[0], (tag,))]
     if len(images) == 1 and not images[0].tags:
         return [(images[0], (LATEST,))]
     tags = [each for image in images for each in image.tags]
-    if twice := {each for each in tags if tags.count(each) > 1}:
-        raise RelayError(f"{source} has several images tagged {min(twice)}: name one repository and tag at a time")
+    if repeated := {each for each in tags if tags.count(each) > 1}:
+        raise RelayError(f"{source} has several images tagged {min(repeated)}: name one repository and tag at a time")
     return [(image, image.tags) for image in images]
 
 
-class Pushing:
-    """Blobs and manifests on their way into one repository."""
+class ImagePush:
+    """Pushes blobs and manifests into one repository."""
 
-    def __init__(self, registry: Registry, account: Account, name: str, patience_s: float, board: Board) -> None:
-        self._registry, self._account, self._name = registry, account, name
+    def __init__(
+        self, registry: Registry, client: RepositoryClient, name: str, patience_s: float, board: ProgressBoard
+    ) -> None:
+        self._registry, self._client, self._name = registry, client, name
         self._patience_s, self._board = patience_s, board
-        self._there: set[str] = set()
+        self._present: set[str] = set()
 
     def push(self, root: Manifest, tags: tuple[str, ...]) -> None:
-        """Brings a manifest under its tags, after all that it names; without tags under its digest."""
+        """Pushes a manifest under its tags, or its digest if it has none, after all that it references."""
         for manifest in root.bottom_up():
             for digest, content in manifest.blobs.items():
                 self._push_blob(digest, content)
             references = (tags or (manifest.digest,)) if manifest is root else (manifest.digest,)
             for reference in references:
                 target, kind = f"/v2/{self._name}/manifests/{reference}", {"Content-Type": manifest.media_type}
-                self._account.ask("PUT", target, (201,), manifest.content, kind)
+                self._client.request("PUT", target, (201,), manifest.content, kind)
 
-    def _push_blob(self, digest: str, content: Slice) -> None:
-        if digest in self._there:
+    def _push_blob(self, digest: str, content: FileSlice) -> None:
+        if digest in self._present:
             return
         line = self._board.line(digest[:19])
         size = None
         try:
-            # A redirect to the bytes says as well that they are there.
-            found = self._account.ask("HEAD", f"/v2/{self._name}/blobs/{digest}", (200, 302, 303, 307, 404))
-            if found.status_code == 404:
-                line.stretch("sending", content.size)
+            # A redirect means too that the registry has the blob.
+            response_ = self._client.request("HEAD", f"/v2/{self._name}/blobs/{digest}", (200, 302, 303, 307, 404))
+            if response_.status_code == 404:
+                line.start_step("sending", content.size)
                 (self._push_small if content.size <= LARGEST_BODY else self._push_large)(digest, content, line)
                 size = content.size
         finally:
             line.end(size)
-        self._there.add(digest)
+        self._present.add(digest)
 
-    def _push_small(self, digest: str, content: Slice, line: Line) -> None:
+    def _push_small(self, digest: str, content: FileSlice, line: ProgressLine) -> None:
         target = f"/v2/{self._name}/blobs/uploads/?{urlencode({'digest': digest})}"
-        octets = {"Content-Type": "application/octet-stream"}
-        self._account.ask("POST", target, (201,), content.read(), octets)
+        headers = {"Content-Type": "application/octet-stream"}
+        self._client.request("POST", target, (201,), content.read(), headers)
         line.advance(content.size)
 
-    def _push_large(self, digest: str, content: Slice, line: Line) -> None:
-        ledger = Ledger.at(_ledger_file(self._registry.url, self._name, digest))
-        if ledger.location:
+    def _push_large(self, digest: str, content: FileSlice, line: ProgressLine) -> None:
+        record = ResumeRecord.load(_record_file(self._registry.url, self._name, digest))
+        if record.location:
             try:
-                return self._deliver(ledger, digest, content, line)
+                return self._send(record, digest, content, line)
             except Refused as refused:
-                if refused.status not in GONE:
+                if refused.status not in UPLOAD_LOST:
                     raise
-        begun = self._account.ask("POST", beginning(self._name, digest), (202,))
-        ledger.begin(path_of(begun.headers["Location"]))
-        return self._deliver(ledger, digest, content, line)
+        opened = self._client.request("POST", opening_target(self._name, digest), (202,))
+        record.begin(path_of(opened.headers["Location"]))
+        return self._send(record, digest, content, line)
 
-    def _deliver(self, ledger: Ledger, digest: str, content: Slice, line: Line) -> None:
-        line.stretch("sending", content.size)
-        patience_s, credentials = self._patience_s, self._account.credentials
+    def _send(self, record: ResumeRecord, digest: str, content: FileSlice, line: ProgressLine) -> None:
+        line.start_step("sending", content.size)
+        patience_s, credentials = self._patience_s, self._client.credentials
         try:
-            Delivery(self._registry, ledger, content, digest, credentials, patience_s, line).send()
+            PresignedUpload(self._registry, record, content, digest, credentials, patience_s, line).send()
         except Refused as refused:
-            if refused.status in GONE:
-                ledger.forget()
+            if refused.status in UPLOAD_LOST:
+                record.clear()
             raise
-        ledger.forget()
+        record.clear()
 
 
-def _ledger_file(url: str, name: str, digest: str) -> Path:
-    """Where it is written down what S3 has of a blob, for the next run."""
-    home = cache() / "pushes"
-    # Without such a place a push that broke only sends more again.
+def _record_file(url: str, name: str, digest: str) -> Path:
+    """Returns the file that records which parts of a blob S3 has, for the next run."""
+    home = cache_directory() / "pushes"
+    # Without this directory a push that failed only sends more bytes again.
     with suppress(OSError):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home / f"{hashlib.sha256(f'{url} {name} {digest}'.encode()).hexdigest()}.json"

@@ -1,107 +1,126 @@
-"""What a relay asks of the registry, and where it puts the bytes."""
+"""The relay's requests to the registry, and to the presigned addresses of its bucket."""
 
 import hashlib
 import hmac
 import io
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
-from relay import bucket
-from relay.credentials import Credentials
-from relay.errors import RelayError, Unavailable
-from relay.patience import Patience
-from relay.sessions import session_for
+from relay.auth import TIMEOUT_S, Credentials, session_for
+from relay.errors import Refused, RelayError, Unavailable, reasons
+from relay.protocol import Response
+from relay.retries import Backoff
 
-# Seconds to connect and to wait for an answer.
-TIMEOUT_S = (5, 60)
-# How long S3 may refuse one part that is held in memory, in seconds.
-PART_S = 20
+# How long one part is retried while it is kept in memory, in seconds.
+PART_PATIENCE_S = 20
 Json = dict[str, Any]
+# The seconds for a connection and each block sent, and for the response: S3 may need long to store a large one.
+S3_TIMEOUT_S = (15, 300)
+# S3's statuses for an expired address, and for requests to repeat later.
+EXPIRED_STATUSES, RETRYABLE_STATUSES = (403,), (408, 409, 429)
 
 
-class Refused(Exception):
-    """The registry's own answer to something it would not do, to be handed on as it is."""
-
-    def __init__(self, answer: requests.Response) -> None:
-        super().__init__(f"the registry answered {answer.status_code}{reasons(answer)}")
-        self.status, self.body, self.headers = answer.status_code, answer.content, answer.headers
+class AddressExpired(Unavailable):
+    """S3 no longer accepts a presigned address: a new one has to be requested."""
 
 
-def reasons(answer: requests.Response) -> str:
-    """What an error of the specification's format says, as the end of a sentence."""
-    try:
-        errors = answer.json()["errors"]
-        return ": " + "; ".join(f"{error['code']} {error.get('message', '')}".strip() for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ""
+class Content(Protocol):
+    """A body whose length requests can find, and which is read in blocks, so that a slow line has time for each."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Returns the next bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the registry answered to a request that was passed on."""
+def put_presigned(
+    session: requests.Session, address: str, content: Content, headers: Mapping[str, str] | None = None
+) -> str:
+    """Puts content to a presigned address and returns the ETag with its quotes.
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    Raises AddressExpired, Unavailable, requests.RequestException, and RelayError if a retry cannot help.
+    """
+    response = session.put(address, data=content, headers=headers, timeout=S3_TIMEOUT_S, allow_redirects=False)
+    if response.status_code == requests.codes.ok:
+        return response.headers["ETag"]
+    reason = f"S3 answered {response.status_code}{_error_code(response.text)}"
+    if response.status_code in EXPIRED_STATUSES:
+        raise AddressExpired(f"{reason} to a presigned address: check this machine's clock")
+    if response.status_code in RETRYABLE_STATUSES or response.status_code >= 500:
+        raise Unavailable(reason)
+    raise RelayError(f"{reason} and refused the bytes: they do not match their digest, or are too many for one request")
+
+
+def get_presigned(session: requests.Session, address: str) -> bytes:
+    """Returns the object at a presigned address."""
+    response = session.get(address, timeout=S3_TIMEOUT_S)
+    response.raise_for_status()
+    return response.content
+
+
+def _error_code(document: str) -> str:
+    """Returns S3's error code, as in `<Code>BadDigest</Code>`, in parentheses."""
+    match = re.search(r"<Code>(\w{1,60})</Code>", document[:10_000])
+    return f" ({match[1]})" if match else ""
 
 
 class Registry:
-    """One registry. `key` is the installation's relay key; a relay without one has no more rights than its clients."""
+    """One registry. `key` is the installation's relay key; without it the relay has only its clients' rights."""
 
     def __init__(self, url: str, key: bytes = b"") -> None:
         self.url, self._key = url.rstrip("/"), key
         self.session = session_for(self.url)
 
-    def grant(self, location: str, credentials: Credentials, first: int, count: int) -> Json:
-        """Addresses for parts of an upload, for who holds the key. Raises Refused."""
-        return self._tell(f"{location}/grants", credentials, {"first": first, "count": count})
+    def request_addresses(self, location: str, credentials: Credentials, first: int, count: int) -> Json:
+        """Returns presigned addresses for the next parts of an upload; needs the key. Raises Refused."""
+        return self._post_signed(f"{location}/grants", credentials, {"first": first, "count": count})
 
-    def stored(self, location: str, credentials: Credentials, report: Json) -> Json:
-        """Reports what was put, for who holds the key. Raises Refused."""
-        return self._tell(f"{location}/parts", credentials, report)
+    def report_parts(self, location: str, credentials: Credentials, report: Json) -> Json:
+        """Reports the parts that were stored; needs the key. Raises Refused."""
+        return self._post_signed(f"{location}/parts", credentials, report)
 
-    def _tell(self, path: str, credentials: Credentials, said: Json) -> Json:
-        body = json.dumps(said).encode()
+    def _post_signed(self, path: str, credentials: Credentials, document: Json) -> Json:
+        body = json.dumps(document).encode()
         signature = hmac.new(self._key, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
-        answer = self._post(path, credentials, body, {"Relay-Signature": signature})
-        if answer.status_code != requests.codes.ok:
-            raise Refused(answer)
-        told: Json = answer.json()
-        return told
+        response = self._post(path, credentials, body, {"Relay-Signature": signature})
+        if response.status_code != requests.codes.ok:
+            raise Refused(response)
+        result: Json = response.json()
+        return result
 
-    def offer(self, location: str, credentials: Credentials, digest: str, size: int, first: int = 1) -> Json:
-        """Where a whole blob goes: one address, or those of parts from number `first` on. Raises Refused."""
-        said = {"digest": digest, "size": size, "first": first}
-        answer = self._ask(f"{location}/grants", credentials, said)
-        if answer.status_code != requests.codes.ok:
-            raise Refused(answer)
-        told: Json = answer.json()
-        return told
+    def presign(self, location: str, credentials: Credentials, digest: str, size: int, first: int = 1) -> Json:
+        """Returns presigned addresses for a whole blob: one, or those of parts from `first` on. Raises Refused."""
+        document = {"digest": digest, "size": size, "first": first}
+        response = self._post_unsigned(f"{location}/grants", credentials, document)
+        if response.status_code != requests.codes.ok:
+            raise Refused(response)
+        result: Json = response.json()
+        return result
 
     def complete(
         self, location: str, credentials: Credentials, digest: str, size: int, parts: list[tuple[int, str]]
     ) -> requests.Response:
-        """Makes a blob of what was put; 202 while the registry is still at it. Raises Refused."""
-        said = {"digest": digest, "size": size, "parts": parts}
-        answer = self._ask(f"{location}/complete", credentials, said)
-        if answer.status_code not in (requests.codes.created, requests.codes.accepted):
-            raise Refused(answer)
-        return answer
+        """Makes a blob of the stored bytes; the status is 202 while the registry hashes them. Raises Refused."""
+        document = {"digest": digest, "size": size, "parts": parts}
+        response = self._post_unsigned(f"{location}/complete", credentials, document)
+        if response.status_code not in (requests.codes.created, requests.codes.accepted):
+            raise Refused(response)
+        return response
 
-    def _ask(self, path: str, credentials: Credentials, said: Json) -> requests.Response:
-        """Raises Unavailable for what may pass."""
-        answer = self._post(path, credentials, json.dumps(said).encode(), {})
-        if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
-            raise Unavailable(f"{self.url} answered {answer.status_code}{reasons(answer)}")
-        return answer
+    def _post_unsigned(self, path: str, credentials: Credentials, document: Json) -> requests.Response:
+        """Raises Unavailable if the request may succeed later."""
+        response = self._post(path, credentials, json.dumps(document).encode(), {})
+        if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
+            raise Unavailable(f"{self.url} answered {response.status_code}{reasons(response)}")
+        return response
 
-    def _post(self, path: str, credentials: Credentials, body: bytes, more: Mapping[str, str]) -> requests.Response:
-        headers = {"Content-Type": "application/json", **credentials.headers, **more}
+    def _post(
+        self, path: str, credentials: Credentials, body: bytes, extra_headers: Mapping[str, str]
+    ) -> requests.Response:
+        headers = {"Content-Type": "application/json", **credentials.headers, **extra_headers}
         return self.session.post(self.url + path, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
 
     def send(
@@ -109,27 +128,27 @@ class Registry:
         method: str,
         target: str,
         credentials: Credentials,
-        body: bytes | bucket.Content = b"",
-        more: Mapping[str, str] = MappingProxyType({}),
-    ) -> Answer:
-        """Passes a request with a small body or none on, for path and query `target`, with `more` headers."""
-        headers = {**more, **credentials.headers}
+        body: bytes | Content = b"",
+        extra_headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Response:
+        """Sends a request with a small body or none for the path and query `target`."""
+        headers = {**extra_headers, **credentials.headers}
         if body:
             headers["Content-Type"] = "application/octet-stream"
-        # As a file it goes out block by block, and the time to connect, which goes for each, is enough on a slow line.
+        # A file is sent block by block. The connection timeout applies to each block, so a slow line does not hit it.
         data = io.BytesIO(body) if body and isinstance(body, bytes) else body
-        answer = self.session.request(
+        response = self.session.request(
             method, self.url + target, data=data, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
         )
-        return Answer(answer.status_code, answer.headers, answer.content)
+        return Response(response.status_code, response.headers, response.content)
 
-    def put(self, address: str, content: bytes) -> str:
-        """Puts bytes under a presigned address and gives the ETag. Raises requests.RequestException."""
+    def put_part(self, address: str, content: bytes) -> str:
+        """Puts bytes to a presigned address and returns the ETag. Raises requests.RequestException."""
         try:
-            return Patience(PART_S).over(lambda: bucket.put(self.session, address, io.BytesIO(content)))
+            return Backoff(PART_PATIENCE_S).run(lambda: put_presigned(self.session, address, io.BytesIO(content)))
         except RelayError as error:
             raise requests.RequestException(str(error)) from error
 
-    def get(self, address: str) -> bytes:
-        """Bytes from a presigned address."""
-        return bucket.get(self.session, address)
+    def get_tail(self, address: str) -> bytes:
+        """Returns the tail of an upload from its presigned address."""
+        return get_presigned(self.session, address)

@@ -1,4 +1,4 @@
-"""Ranges of files, read as they leave."""
+"""Ranges of files, which are read while they are sent."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -10,49 +10,49 @@ from relay.errors import RelayError
 BLOCK = 1024 * 1024
 
 
-def _unwatched(_count: int) -> None:
-    """Nobody counts."""
+def _ignore_count(_count: int) -> None:
+    """Does nothing: nobody counts the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """`size` bytes of a file from `offset` on."""
+class FileSlice:
+    """`size` bytes of a file, starting at `offset`."""
 
     path: Path
     offset: int
     size: int
 
-    def part(self, first: int, size: int) -> "Slice":
-        """At most `size` bytes from byte `first` of this slice on."""
-        return Slice(self.path, self.offset + first, min(size, self.size - first))
+    def part(self, first: int, size: int) -> "FileSlice":
+        """Returns at most `size` bytes of this slice, starting at byte `first`."""
+        return FileSlice(self.path, self.offset + first, min(size, self.size - first))
 
     def read(self) -> bytes:
-        """All of it, for what is small."""
-        with Window(self) as window:
-            return window.read()
+        """Returns all bytes of a small slice."""
+        with SliceReader(self) as reader:
+            return reader.read()
 
-    def digest(self, algorithm: str, watch: Callable[[int], None] = _unwatched) -> str:
-        """`algorithm:hex` over all of it. `watch` is told how many bytes were read."""
+    def digest(self, algorithm: str, on_bytes: Callable[[int], None] = _ignore_count) -> str:
+        """Returns `algorithm:hex` over all bytes. `on_bytes` gets the number of bytes of each block read."""
         hasher = hashlib.new(algorithm)
-        with Window(self, watch) as window:
-            for content in window:
+        with SliceReader(self, on_bytes) as reader:
+            for content in reader:
                 hasher.update(content)
         return f"{algorithm}:{hasher.hexdigest()}"
 
 
-class Window:
-    """A slice as a body for requests: has a length, is read in blocks. `watch` is told how many bytes left."""
+class SliceReader:
+    """Reads a slice as a request body of known length, in blocks. `on_bytes` gets the number of bytes of each."""
 
-    def __init__(self, slice_: Slice, watch: Callable[[int], None] = _unwatched) -> None:
+    def __init__(self, slice_: FileSlice, on_bytes: Callable[[int], None] = _ignore_count) -> None:
         self._file = slice_.path.open("rb", buffering=0)
         self._file.seek(slice_.offset)
-        self._size = self._left = slice_.size
-        self._watch = watch
+        self._size = self._remaining = slice_.size
+        self._on_bytes = on_bytes
 
     def __len__(self) -> int:
         return self._size
 
-    def __enter__(self) -> "Window":
+    def __enter__(self) -> "SliceReader":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,20 +63,20 @@ class Window:
             yield content
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, all that are left by default. Raises RelayError when the file has become shorter."""
-        wanted = self._left if size < 0 else min(size, self._left)
+        """Returns at most `size` bytes, all by default. Raises RelayError if the file has become shorter."""
+        wanted = self._remaining if size < 0 else min(size, self._remaining)
         content = self._file.read(wanted)
         while len(content) < wanted:
             more = self._file.read(wanted - len(content))
             if not more:
-                raise RelayError(f"{self._file.name} became shorter while it was sent: leave it alone and try again")
+                raise RelayError(f"{self._file.name} became shorter while it was sent: do not change it, and try again")
             content += more
-        self._left -= len(content)
+        self._remaining -= len(content)
         if content:
-            self._watch(len(content))
+            self._on_bytes(len(content))
         return content
 
     @property
-    def taken(self) -> int:
-        """Bytes that were read."""
-        return self._size - self._left
+    def bytes_read(self) -> int:
+        """The number of bytes read so far."""
+        return self._size - self._remaining

@@ -1,4 +1,4 @@
-"""Real clients push to a real stack through a relay, and what arrives is what they sent."""
+"""Real clients push to a real stack through a relay, and the registry gets what they sent."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_skopeo_pushes_a_large_layer_through_the_relay_and_pulls_it_back(
 def test_podman_pushes_a_large_layer_through_the_relay(
     environment: dict[str, str], served: str, stack: Stack, registry: Registry, layout: Layout, repository: str
 ) -> None:
-    """podman compresses on the way, so that its PATCH has no length."""
+    """podman compresses while it sends, so that its PATCH has no length."""
     require("podman")
     image = an_image(layout, repository, (LAYER_BYTES, 1000))
     layout.tag(image, "big")
@@ -109,7 +109,7 @@ def test_docker_pushes_a_large_layer_through_the_relay(
     layout: Layout,
     repository: str,
 ) -> None:
-    """docker's own store: one PATCH in chunks, and a HEAD afterwards."""
+    """docker's classic store sends one PATCH in chunks, and a HEAD afterwards."""
     require("docker")
     image = an_image(layout, repository, (LAYER_BYTES, 1000))
     archive = write_docker_archive(layout, image, f"{served}/{repository}:1", layout.directory / "archive.tar")
@@ -126,20 +126,20 @@ def test_docker_pushes_a_large_layer_through_the_relay(
     assert [registry.diff_id_of_blob(repository, each["digest"]) for each in layers] == pushed_content(layout, image)[1]
 
 
-def test_a_sha512_digest_is_proven_before_the_client_is_told(
+def test_a_sha512_digest_is_verified_before_the_client_gets_201(
     served: str, stack: Stack, registry: Registry, repository: str
 ) -> None:
-    """Longer than a part, so that the registry joins several."""
+    """The blob is larger than a part, so that the registry joins several."""
     content = os.urandom(70 * MIB)
     digest = f"sha512:{hashlib.sha512(content).hexdigest()}"
     ask = partial(requests.request, headers={"Authorization": token(stack, repository)}, timeout=120)
     begun = ask("POST", f"http://{served}/v2/{repository}/blobs/uploads/?digest-algorithm=sha512")
-    place = requests.compat.urljoin(f"http://{served}", begun.headers["Location"])
+    location = requests.compat.urljoin(f"http://{served}", begun.headers["Location"])
     wrong = f"sha512:{hashlib.sha512(b'other').hexdigest()}"
 
-    assert ask("PATCH", place, data=iter([content])).status_code == 202
-    place = requests.compat.urljoin(f"http://{served}", ask("GET", place).headers["Location"])
-    assert ask("PUT", f"{place}?digest={digest}").status_code == 201
+    assert ask("PATCH", location, data=iter([content])).status_code == 202
+    location = requests.compat.urljoin(f"http://{served}", ask("GET", location).headers["Location"])
+    assert ask("PUT", f"{location}?digest={digest}").status_code == 201
     assert registry._ask("GET", f"/v2/{repository}/blobs/{digest}").content == content
     assert ask("GET", f"{stack.url}/v2/{repository}/blobs/{wrong}").status_code == 404
 
@@ -151,7 +151,7 @@ def token(stack: Stack, repository: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["oci", "docker-archive"])
-def test_relay_push_brings_an_image_with_a_large_layer(
+def test_relay_push_pushes_an_image_with_a_large_layer(
     stack: Stack, registry: Registry, layout: Layout, repository: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RELAY_PASSWORD", stack.password)
@@ -172,7 +172,7 @@ def test_relay_push_brings_an_image_with_a_large_layer(
     ]
 
 
-def test_relay_push_brings_an_index(
+def test_relay_push_pushes_an_index(
     stack: Stack, registry: Registry, layout: Layout, repository: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RELAY_PASSWORD", stack.password)

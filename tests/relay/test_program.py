@@ -1,4 +1,4 @@
-"""`python -m relay serve` as a process of its own: killed, stopped, and started wrongly."""
+"""`python -m relay serve` as a process: it is killed, stopped, and started with wrong options."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.relay.fakes import Fake
-from tests.relay.test_serve import GOOD, LARGE, begin, close, digest_of, patch
+from tests.relay.client_requests import LARGE, begin, close, digest_of, patch
+from tests.relay.fake_registry import GOOD, FakeRegistry
 from tests.support.stack import ROOT
 
 Start = Callable[..., tuple[subprocess.Popen[str], str]]
 
 
 @pytest.fixture
-def start(fake: Fake, tmp_path: Path) -> Iterator[Start]:
-    """Starts a relay on a free port; the process and its address."""
+def start(fake: FakeRegistry, tmp_path: Path) -> Iterator[Start]:
+    """Starts a relay on a free port; returns the process and its address."""
     with ExitStack() as stack:
 
         def run(*more: str) -> tuple[subprocess.Popen[str], str]:
@@ -43,31 +43,31 @@ def start(fake: Fake, tmp_path: Path) -> Iterator[Start]:
         yield run
 
 
-def test_what_came_before_a_kill_is_there_after_it(start: Start, fake: Fake) -> None:
+def test_bytes_received_before_a_kill_are_kept(start: Start, fake: FakeRegistry) -> None:
     half = len(LARGE) // 2
     killed, relay = start()
-    place = begin(relay)
-    patch(place, LARGE[:half])
+    location = begin(relay)
+    patch(location, LARGE[:half])
     killed.send_signal(signal.SIGKILL)
     killed.wait(10)
 
     _, again = start()
-    place = place.replace(relay, again)
-    status = requests.get(place, headers=GOOD, timeout=10)
-    rest = patch(place, LARGE[half:], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
+    location = location.replace(relay, again)
+    status = requests.get(location, headers=GOOD, timeout=10)
+    rest = patch(location, LARGE[half:], **{"Content-Range": f"{half}-{len(LARGE) - 1}"})
 
     assert status.headers["Range"] == f"0-{half - 1}"
     assert rest.status_code == 202
-    assert close(place, digest_of(LARGE)).status_code == 201
+    assert close(location, digest_of(LARGE)).status_code == 201
     assert fake.blobs[digest_of(LARGE)] == LARGE
 
 
-def test_parts_that_s3_has_are_not_sent_again_after_a_kill(start: Start, fake: Fake) -> None:
+def test_parts_that_s3_has_are_not_sent_again_after_a_kill(start: Start, fake: FakeRegistry) -> None:
     fake.largest_put, fake.faults = 0, ["", "", "", *["503"] * 99]
     killed, relay = start("--patience", "1")
-    place = begin(relay)
-    patch(place, LARGE)
-    failed = close(place, digest_of(LARGE))
+    location = begin(relay)
+    patch(location, LARGE)
+    failed = close(location, digest_of(LARGE))
     killed.send_signal(signal.SIGKILL)
     killed.wait(10)
     fake.faults.clear()
@@ -78,12 +78,12 @@ def test_parts_that_s3_has_are_not_sent_again_after_a_kill(start: Start, fake: F
 
     assert failed.status_code == 503
     assert stored == 3
-    assert close(place.replace(relay, again), digest_of(LARGE)).status_code == 201
-    assert len(fake.asked("PUT", "bucket")) == 9 - stored
+    assert close(location.replace(relay, again), digest_of(LARGE)).status_code == 201
+    assert len(fake.requests_to("PUT", "bucket")) == 9 - stored
     assert fake.blobs[digest_of(LARGE)] == LARGE
 
 
-def test_a_relay_that_is_asked_to_stop_lets_its_requests_end(start: Start) -> None:
+def test_sigterm_ends_the_relay_with_status_0(start: Start) -> None:
     process, _ = start()
     process.send_signal(signal.SIGTERM)
 
@@ -91,7 +91,7 @@ def test_a_relay_that_is_asked_to_stop_lets_its_requests_end(start: Start) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--listen", "127.0.0.1:1", "--spool", "/proc/no"], "the spool /proc/no cannot be used"),
         (["--listen", "203.0.113.1:5050"], "cannot be listened on"),
@@ -99,12 +99,12 @@ def test_a_relay_that_is_asked_to_stop_lets_its_requests_end(start: Start) -> No
         (["--listen", "5050"], "say HOST:PORT"),
     ],
 )
-def test_a_relay_that_cannot_start_says_why(tmp_path: Path, words: list[str], said: str) -> None:
+def test_a_relay_that_cannot_start_says_why(tmp_path: Path, words: list[str], expected: str) -> None:
     command = [sys.executable, "-m", "relay", "serve", "--registry", "http://127.0.0.1:1", "--spool", str(tmp_path)]
     done = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
 
     assert done.returncode in (1, 2)
-    assert said in done.stderr
+    assert expected in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -120,12 +120,12 @@ print(json.dumps([name for name, file in files.items() if name not in before and
 """
 
 
-def test_what_the_containerfile_copies_is_a_whole_relay(tmp_path: Path) -> None:
+def test_the_containerfile_copies_all_that_the_relay_imports(tmp_path: Path) -> None:
     copied = re.findall(r"^COPY (\S+) (\S+)$", (ROOT / "relay/Containerfile").read_text("utf-8"), re.MULTILINE)
     for source, target in copied:
-        place = tmp_path / target / Path(source).name if target.endswith("/") else tmp_path / target
-        place.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile)(ROOT / source, place)
+        location = tmp_path / target / Path(source).name if target.endswith("/") else tmp_path / target
+        location.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile)(ROOT / source, location)
 
     done = subprocess.run([sys.executable, "-c", ALL_OF_IT], cwd=tmp_path, capture_output=True, text=True, check=True)
 

@@ -1,10 +1,10 @@
-"""What a terminal shows, and that nothing else sees it."""
+"""The progress is shown on a terminal only."""
 
 import io
 
 import pytest
 
-from relay.progress import Board
+from relay.progress import ProgressBoard
 
 
 class Terminal(io.StringIO):
@@ -12,11 +12,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_shows_a_bar_and_in_the_end_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_bar_and_finally_a_summary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.progress.REDRAW_S", -1)
     terminal = Terminal()
-    line = Board(terminal).line("sha256:abc")
-    line.stretch("sending", 4_000_000)
+    line = ProgressBoard(terminal).line("sha256:abc")
+    line.start_step("sending", 4_000_000)
     line.advance(3_000_000)
     line.advance(-1_000_000)
     shown = terminal.getvalue()
@@ -26,12 +26,12 @@ def test_a_terminal_shows_a_bar_and_in_the_end_one_line(monkeypatch: pytest.Monk
     assert "sha256:abc  4.0 MB in 0 s, " in terminal.getvalue().removeprefix(shown)
 
 
-def test_two_uploads_have_a_line_each_and_leave_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_upload_has_a_line_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.progress.REDRAW_S", -1)
     terminal = Terminal()
-    board = Board(terminal)
+    board = ProgressBoard(terminal)
     first, second = board.line("first"), board.line("second")
-    second.say("waiting")
+    second.show_note("waiting")
     shown = terminal.getvalue()
     first.end(None)
     second.end(None)
@@ -40,13 +40,13 @@ def test_two_uploads_have_a_line_each_and_leave_none(monkeypatch: pytest.MonkeyP
     assert terminal.getvalue().endswith("\r\x1b[1A\x1b[J")
 
 
-def test_a_pipe_gets_sentences_and_no_lines() -> None:
+def test_a_pipe_gets_messages_but_no_progress_lines() -> None:
     pipe = io.StringIO()
-    board = Board(pipe)
+    board = ProgressBoard(pipe)
     line = board.line("sha256:abc")
-    line.stretch("sending", 10)
+    line.start_step("sending", 10)
     line.advance(10)
-    board.tell("a sentence")
+    board.log("a sentence")
     line.end(10)
 
     assert pipe.getvalue() == "a sentence\n"

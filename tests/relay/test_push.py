@@ -1,4 +1,4 @@
-"""`relay push`: layouts and archives into a fake registry."""
+"""`relay push` pushes layouts and archives into a fake registry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.clients.images import (
     write_docker_archive,
     write_oci_archive,
 )
-from tests.relay.fakes import PASSWORD, USER, Fake, running
+from tests.relay.fake_registry import PASSWORD, USER, FakeRegistry, running
 
 BIG = 6_000_000
 Push = Callable[..., int]
@@ -43,8 +43,8 @@ def layout(tmp_path: Path) -> Layout:
 
 
 @pytest.fixture
-def push(fake: Fake) -> Push:
-    """Pushes a source to a target; the exit status."""
+def push(fake: FakeRegistry) -> Push:
+    """Pushes a source to a target; returns the exit status."""
 
     def run(source: str, target: str, *more: str) -> int:
         return main(["push", "--registry", fake.url, "--user", USER, "--patience", "10", *more, source, target])
@@ -52,8 +52,8 @@ def push(fake: Fake) -> Push:
     return run
 
 
-def test_a_layout_arrives_as_it_is_with_small_and_large_blobs(
-    push: Push, fake: Fake, layout: Layout, capsys: pytest.CaptureFixture[str]
+def test_a_layout_with_small_and_large_blobs_is_pushed_unchanged(
+    push: Push, fake: FakeRegistry, layout: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = an_image(layout, "pushed", (1000, BIG))
     layout.tag(image, "1.0")
@@ -62,11 +62,11 @@ def test_a_layout_arrives_as_it_is_with_small_and_large_blobs(
     assert status == 0
     assert fake.manifests["1.0"] == (OCI_MANIFEST, layout.read(image))
     assert fake.blobs == {one["digest"]: layout.read(one) for one in content_of(layout, image)}
-    assert len(fake.asked("PUT", "bucket")) == 1
+    assert len(fake.requests_to("PUT", "bucket")) == 1
     assert capsys.readouterr().out == f"carol/app:1.0 {image['digest']}\n"
 
 
-def test_a_tar_of_a_layout_is_read_in_place(push: Push, fake: Fake, layout: Layout, tmp_path: Path) -> None:
+def test_a_tar_of_a_layout_is_read_in_place(push: Push, fake: FakeRegistry, layout: Layout, tmp_path: Path) -> None:
     image = an_image(layout, "pushed", (1000, BIG))
     layout.tag(image, "1.0")
     archive = write_oci_archive(layout, tmp_path / "archive.tar")
@@ -76,18 +76,18 @@ def test_a_tar_of_a_layout_is_read_in_place(push: Push, fake: Fake, layout: Layo
     assert fake.blobs == {one["digest"]: layout.read(one) for one in content_of(layout, image)}
 
 
-def test_the_children_of_an_index_come_first(push: Push, fake: Fake, layout: Layout) -> None:
+def test_the_children_of_an_index_are_pushed_first(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     index = an_index(layout, "multi")
     layout.tag(index, "multi")
 
     assert push(f"oci:{layout.directory}", "carol/app") == 0
-    order = [seen.target.rpartition("/")[2] for seen in fake.asked("PUT", "manifests")]
+    order = [seen.target.rpartition("/")[2] for seen in fake.requests_to("PUT", "manifests")]
     assert order == [*(child["digest"] for child in content_of(layout, index)), "multi"]
     assert fake.manifests["multi"] == (OCI_INDEX, layout.read(index))
 
 
-def test_a_docker_archive_gets_a_manifest_and_keeps_its_layers_unpacked(
-    push: Push, fake: Fake, layout: Layout, tmp_path: Path
+def test_a_docker_archive_gets_a_manifest_and_its_layers_stay_uncompressed(
+    push: Push, fake: FakeRegistry, layout: Layout, tmp_path: Path
 ) -> None:
     image = an_image(layout, "saved", (1000, BIG))
     archive = write_docker_archive(layout, image, "registry.example:5000/a/b:1.0", tmp_path / "saved.tar")
@@ -116,7 +116,9 @@ def write_tar(path: Path, files: dict[str, bytes], links: dict[str, str] | None 
     return path
 
 
-def test_an_old_docker_archive_of_several_tags_and_a_shared_layer(push: Push, fake: Fake, tmp_path: Path) -> None:
+def test_an_old_docker_archive_with_several_tags_and_a_shared_layer_is_pushed(
+    push: Push, fake: FakeRegistry, tmp_path: Path
+) -> None:
     listing = [
         {"Config": "one.json", "RepoTags": ["app:1", "app:latest"], "Layers": ["a/layer.tar"]},
         {"Config": "two.json", "RepoTags": ["app:2"], "Layers": ["b/layer.tar"]},
@@ -131,17 +133,17 @@ def test_an_old_docker_archive_of_several_tags_and_a_shared_layer(push: Push, fa
     assert len(fake.blobs) == 3
 
 
-def test_what_is_there_is_not_sent_again(push: Push, fake: Fake, layout: Layout) -> None:
+def test_blobs_that_the_registry_has_are_not_sent_again(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     layout.tag(an_image(layout, "again", (1000, BIG)), "1.0")
     push(f"oci:{layout.directory}", "carol/app")
     fake.seen.clear()
 
     assert push(f"oci:{layout.directory}", "carol/app") == 0
-    assert fake.asked("POST") == []
-    assert [seen.target for seen in fake.asked("PUT")] == ["/v2/carol/app/manifests/1.0"]
+    assert fake.requests_to("POST") == []
+    assert [seen.target for seen in fake.requests_to("PUT")] == ["/v2/carol/app/manifests/1.0"]
 
 
-def test_a_push_that_broke_goes_on_in_the_middle_of_a_layer(push: Push, fake: Fake, layout: Layout) -> None:
+def test_an_interrupted_push_continues_within_a_layer(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     layout.tag(an_image(layout, "broken", (BIG,)), "1.0")
     fake.largest_put, fake.faults = 0, ["", "", "", "404"]
     broken = push(f"oci:{layout.directory}", "carol/app")
@@ -150,12 +152,14 @@ def test_a_push_that_broke_goes_on_in_the_middle_of_a_layer(push: Push, fake: Fa
     assert broken == 1
     assert sent_before >= 3
     assert push(f"oci:{layout.directory}", "carol/app") == 0
-    assert len(fake.asked("PUT", "bucket")) == len(fake.bucket) + 1
-    assert len(fake.asked("POST", "uploads/$")) == 1
+    assert len(fake.requests_to("PUT", "bucket")) == len(fake.bucket) + 1
+    assert len(fake.requests_to("POST", "uploads/$")) == 1
     assert "1.0" in fake.manifests
 
 
-def test_an_upload_that_the_registry_forgot_begins_anew(push: Push, fake: Fake, layout: Layout) -> None:
+def test_an_upload_that_the_registry_no_longer_knows_starts_again(
+    push: Push, fake: FakeRegistry, layout: Layout
+) -> None:
     layout.tag(an_image(layout, "forgotten", (BIG,)), "1.0")
     fake.faults = ["404"]
     broken = push(f"oci:{layout.directory}", "carol/app")
@@ -166,10 +170,10 @@ def test_an_upload_that_the_registry_forgot_begins_anew(push: Push, fake: Fake, 
     assert "1.0" in fake.manifests
 
 
-def test_a_token_that_ends_is_followed_by_another(push: Push, fake: Fake, layout: Layout) -> None:
+def test_an_expired_token_is_replaced(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     layout.tag(an_image(layout, "slow"), "1.0")
-    refusal = (401, {"WWW-Authenticate": f'Bearer realm="{fake.url}/v2/auth",service="fake"'}, b"{}")
-    fake.next("PUT", "/v2/carol/app/manifests/1.0", refusal)
+    error_response = (401, {"WWW-Authenticate": f'Bearer realm="{fake.url}/v2/auth",service="fake"'}, b"{}")
+    fake.plan("PUT", "/v2/carol/app/manifests/1.0", error_response)
 
     assert push(f"oci:{layout.directory}", "carol/app") == 0
 
@@ -182,7 +186,7 @@ def test_a_token_that_ends_is_followed_by_another(push: Push, fake: Fake, layout
         ("carol/app:-", "tag"),
     ],
 )
-def test_a_target_that_cannot_be_meant_is_refused(
+def test_an_invalid_target_is_refused(
     push: Push, layout: Layout, capsys: pytest.CaptureFixture[str], target: str, words: str
 ) -> None:
     for tag in ("1", "2"):
@@ -192,7 +196,7 @@ def test_a_target_that_cannot_be_meant_is_refused(
     assert words in capsys.readouterr().err
 
 
-def test_one_of_several_images_is_meant_by_its_tag(push: Push, fake: Fake, layout: Layout) -> None:
+def test_a_tag_selects_one_of_several_images(push: Push, fake: FakeRegistry, layout: Layout) -> None:
     images = {tag: an_image(layout, tag, (10,)) for tag in ("1", "2")}
     for tag, image in images.items():
         layout.tag(image, tag)
@@ -221,7 +225,7 @@ def test_a_source_that_cannot_be_read_is_refused(
 
 
 @pytest.mark.parametrize("listing", [b"[1]", b"{}x", b'[{"Config":"c"}]', b'[{"Config":"nowhere","Layers":[]}]'])
-def test_a_docker_archive_that_lacks_something_is_refused(
+def test_an_incomplete_docker_archive_is_refused(
     push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str], listing: bytes
 ) -> None:
     archive = write_tar(tmp_path / "saved.tar", {"manifest.json": listing, "c": b"{}"})
@@ -230,7 +234,7 @@ def test_a_docker_archive_that_lacks_something_is_refused(
     assert str(archive) in capsys.readouterr().err
 
 
-def test_a_layout_that_lacks_a_blob_names_it(push: Push, layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_blob_of_a_layout_is_named(push: Push, layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     image = an_image(layout, "lacking")
     layout.tag(image, "1.0")
     missing = content_of(layout, image)[1]["digest"]
@@ -240,8 +244,8 @@ def test_a_layout_that_lacks_a_blob_names_it(push: Push, layout: Layout, capsys:
     assert missing.replace(":", "/") in capsys.readouterr().err
 
 
-def test_a_layout_whose_bytes_changed_is_refused(
-    push: Push, fake: Fake, layout: Layout, capsys: pytest.CaptureFixture[str]
+def test_a_blob_that_does_not_match_its_digest_is_refused(
+    push: Push, fake: FakeRegistry, layout: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = an_image(layout, "rotten", (BIG,))
     layout.tag(image, "1.0")
@@ -254,12 +258,12 @@ def test_a_layout_whose_bytes_changed_is_refused(
     assert fake.manifests == {}
 
 
-def test_the_sources_kind_has_to_be_said(push: Push, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_without_a_kind_is_refused(push: Push, capsys: pytest.CaptureFixture[str]) -> None:
     assert push("app.tar", "carol/app") == 1
     assert "say oci:PATH or docker-archive:PATH" in capsys.readouterr().err
 
 
-def test_a_wrong_password_is_told_in_the_registrys_words(
+def test_a_wrong_password_is_reported_with_the_registrys_message(
     push: Push, layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("RELAY_PASSWORD")
@@ -270,8 +274,8 @@ def test_a_wrong_password_is_told_in_the_registrys_words(
     assert "UNAUTHORIZED wrong password" in capsys.readouterr().err
 
 
-def test_a_registry_that_is_away_is_named(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
-    with running(Fake()) as gone:
+def test_an_unreachable_registry_is_named(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(FakeRegistry()) as gone:
         pass
     layout.tag(an_image(layout, "away"), "1.0")
     words = ["push", "--registry", gone.url, "--user", USER, "--patience", "0.1", f"oci:{layout.directory}", "a/b"]
@@ -281,7 +285,7 @@ def test_a_registry_that_is_away_is_named(layout: Layout, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("registry", ["registry.example", "ftp://x", "https://", "https://x/path"])
-def test_an_address_that_is_none_is_refused_before_anything(registry: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_registry_address_is_refused(registry: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["push", "--registry", registry, "oci:x", "a/b"])
 
@@ -289,7 +293,7 @@ def test_an_address_that_is_none_is_refused_before_anything(registry: str, capsy
     assert "say https://HOST" in capsys.readouterr().err
 
 
-def test_the_digest_of_a_layer_is_over_its_own_bytes_within_the_tar(push: Push, fake: Fake, tmp_path: Path) -> None:
+def test_a_layers_digest_covers_only_its_own_bytes_of_the_tar(push: Push, fake: FakeRegistry, tmp_path: Path) -> None:
     layer = os.urandom(100_001)
     listing = json.dumps([{"Config": "c.json", "RepoTags": None, "Layers": ["l"]}]).encode()
     archive = write_tar(tmp_path / "s.tar", {"c.json": b"{}", "l": layer, "manifest.json": listing})

@@ -1,4 +1,4 @@
-"""Bytes that wait on a disk for their digest."""
+"""The spool keeps bytes on disk until their digest is known."""
 
 import hashlib
 import io
@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from relay.errors import Cut, RelayError
-from relay.spool import DiskFull, Spool, Spooled
-from relay.wire import Body
+from relay.errors import ClientLeft, RelayError
+from relay.server import Body
+from relay.spool import DiskFull, Spool, SpooledUpload
 
-PLACE = "/v2/a/b/blobs/uploads/one"
+LOCATION = "/v2/a/b/blobs/uploads/one"
 CONTENT = os.urandom(3_000_000)
 
 
 def body(content: bytes, promised: int | None = None) -> Body:
-    """A body of `content`, of which more may have been promised."""
+    """Makes a body of `content`, whose announced length may be larger."""
     return Body(io.BufferedReader(io.BytesIO(content)), promised or len(content))  # type: ignore[arg-type]
 
 
-def unwatched(_count: int) -> None:
-    """Nobody counts."""
+def ignore_count(_count: int) -> None:
+    """Does nothing: nobody counts the bytes."""
 
 
 @pytest.fixture
@@ -31,97 +31,97 @@ def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool")
 
 
-def begun(spool: Spool, content: bytes = CONTENT) -> Spooled:
-    with spool.held(PLACE) as spooled:
-        spooled.begin()
-        spooled.append(body(content), unwatched)
-        return spooled
+def begin_upload(spool: Spool, content: bytes = CONTENT) -> SpooledUpload:
+    with spool.locked(LOCATION) as upload:
+        upload.begin()
+        upload.append(body(content), ignore_count)
+        return upload
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_the_digest_is_that_of_all_bodies_in_their_order(spool: Spool, algorithm: str) -> None:
-    spooled = begun(spool)
-    spooled.append(body(b"more"), unwatched)
+def test_the_digest_covers_all_bodies_in_order(spool: Spool, algorithm: str) -> None:
+    upload = begin_upload(spool)
+    upload.append(body(b"more"), ignore_count)
 
-    assert spooled.size == len(CONTENT) + 4
-    assert spooled.digest(algorithm) == f"{algorithm}:{hashlib.new(algorithm, CONTENT + b'more').hexdigest()}"
+    assert upload.size == len(CONTENT) + 4
+    assert upload.digest(algorithm) == f"{algorithm}:{hashlib.new(algorithm, CONTENT + b'more').hexdigest()}"
 
 
 def test_another_process_finds_the_bytes_and_their_digest(spool: Spool, tmp_path: Path) -> None:
-    begun(spool)
+    begin_upload(spool)
     spool.close()
-    with Spool(tmp_path / "spool").held(PLACE) as spooled:
-        spooled.append(body(b"more"), unwatched)
+    with Spool(tmp_path / "spool").locked(LOCATION) as upload:
+        upload.append(body(b"more"), ignore_count)
 
-        assert spooled.digest("sha256") == f"sha256:{hashlib.sha256(CONTENT + b'more').hexdigest()}"
+        assert upload.digest("sha256") == f"sha256:{hashlib.sha256(CONTENT + b'more').hexdigest()}"
 
 
-def test_a_body_that_is_cut_stays_and_one_that_closes_does_not(spool: Spool) -> None:
-    spooled = begun(spool)
-    with pytest.raises(Cut):
-        spooled.append(body(b"some", 10), unwatched)
-    kept = spooled.size
-    with pytest.raises(Cut):
-        spooled.append_whole(body(b"other", 10), unwatched)
+def test_an_interrupted_chunk_is_kept_and_an_interrupted_closing_body_is_removed(spool: Spool) -> None:
+    upload = begin_upload(spool)
+    with pytest.raises(ClientLeft):
+        upload.append(body(b"some", 10), ignore_count)
+    kept = upload.size
+    with pytest.raises(ClientLeft):
+        upload.append_last(body(b"other", 10), ignore_count)
 
     assert kept == len(CONTENT) + 4
-    assert spooled.size == kept
-    assert spooled.digest("sha256") == f"sha256:{hashlib.sha256(CONTENT + b'some').hexdigest()}"
+    assert upload.size == kept
+    assert upload.digest("sha256") == f"sha256:{hashlib.sha256(CONTENT + b'some').hexdigest()}"
 
 
-def test_a_disk_that_fills_up_frees_what_came_and_says_what_to_do(spool: Spool, tmp_path: Path) -> None:
-    with spool.held(PLACE) as spooled:
-        spooled.path.symlink_to("/dev/full")
+def test_a_full_disk_drops_the_upload_and_names_a_remedy(spool: Spool, tmp_path: Path) -> None:
+    with spool.locked(LOCATION) as upload:
+        upload.path.symlink_to("/dev/full")
         with pytest.raises(DiskFull, match=r"is full: free some, .* --spool"):
-            spooled.append(body(CONTENT), unwatched)
+            upload.append(body(CONTENT), ignore_count)
 
     assert [path.name for path in (tmp_path / "spool").iterdir()] == ["lock"]
-    assert spool.size_of(PLACE) is None
+    assert spool.size_of(LOCATION) is None
 
 
-def test_one_relay_has_a_spool_to_itself(spool: Spool, tmp_path: Path) -> None:
+def test_two_relays_cannot_share_a_spool(spool: Spool, tmp_path: Path) -> None:
     with pytest.raises(RelayError, match="another relay"):
         Spool(tmp_path / "spool")
 
 
-@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null"])
-def test_a_place_that_is_no_directory_is_refused_by_name(place: str) -> None:
-    with pytest.raises(RelayError, match=f"the spool {place} cannot be used"):
-        Spool(Path(place))
+@pytest.mark.parametrize("location", ["/proc/nowhere", "/dev/null"])
+def test_a_path_that_cannot_be_a_spool_is_refused_by_name(location: str) -> None:
+    with pytest.raises(RelayError, match=f"the spool {location} cannot be used"):
+        Spool(Path(location))
 
 
-def test_what_nobody_came_back_to_is_swept_and_what_is_in_work_is_not(spool: Spool, tmp_path: Path) -> None:
-    begun(spool)
-    with spool.held(PLACE):
+def test_abandoned_uploads_are_swept_and_those_in_use_are_not(spool: Spool, tmp_path: Path) -> None:
+    begin_upload(spool)
+    with spool.locked(LOCATION):
         assert spool.sweep(older_than_s=-1) == 0
     assert spool.sweep(older_than_s=3600) == 0
     assert spool.sweep(older_than_s=-1) == 1
 
     assert [path.name for path in (tmp_path / "spool").iterdir()] == ["lock"]
-    with spool.held(PLACE) as spooled:
-        assert not spooled.exists
+    with spool.locked(LOCATION) as upload:
+        assert not upload.exists
 
 
 def test_requests_for_one_upload_wait_for_each_other(spool: Spool) -> None:
     seen = []
 
     def second() -> None:
-        with spool.held(PLACE) as spooled:
-            seen.append(spooled.size)
+        with spool.locked(LOCATION) as upload:
+            seen.append(upload.size)
 
-    with spool.held(PLACE) as spooled:
-        spooled.begin()
+    with spool.locked(LOCATION) as upload:
+        upload.begin()
         waiting = threading.Thread(target=second)
         waiting.start()
         time.sleep(0.05)
-        spooled.append(body(b"first"), unwatched)
+        upload.append(body(b"first"), ignore_count)
     waiting.join(5)
 
     assert seen == [5]
 
 
-def test_only_its_owner_reads_the_spool(spool: Spool, tmp_path: Path) -> None:
-    spooled = begun(spool)
+def test_only_the_owner_can_read_the_spool(spool: Spool, tmp_path: Path) -> None:
+    upload = begin_upload(spool)
 
     assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
-    assert spooled.path.stat().st_mode & 0o077 == 0
+    assert upload.path.stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""What a client does with a relay, request by request."""
+"""The single requests that a client sends through a relay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from tests.relay.fakes import GOOD
+from tests.relay.fake_registry import GOOD
 
 MIB = 1 << 20
 LARGE = os.urandom(9 * MIB)
@@ -25,7 +25,7 @@ def digest_of(content: bytes, algorithm: str = "sha256") -> str:
 
 
 def in_chunks(content: bytes) -> Iterator[bytes]:
-    """As docker sends a layer: in chunks of 32 KB, without a length."""
+    """Yields a body as docker sends a layer: in chunks of 32 KB, without a length."""
     for start in range(0, len(content), 32 * 1024):
         yield content[start : start + 32 * 1024]
 
@@ -36,22 +36,22 @@ def begin(relay: str) -> str:
     return answer.headers["Location"]
 
 
-def patch(place: str, content: Any, **headers: str) -> requests.Response:
-    return requests.patch(place, data=content, headers={**OCTETS, **headers}, timeout=30)
+def patch(location: str, content: Any, **headers: str) -> requests.Response:
+    return requests.patch(location, data=content, headers={**OCTETS, **headers}, timeout=30)
 
 
-def close(place: str, digest: str, content: Any = b"", headers: dict[str, str] = OCTETS) -> requests.Response:
-    return requests.put(f"{place}?digest={digest.replace(':', '%3A')}", data=content, headers=headers, timeout=60)
+def close(location: str, digest: str, content: Any = b"", headers: dict[str, str] = OCTETS) -> requests.Response:
+    return requests.put(f"{location}?digest={digest.replace(':', '%3A')}", data=content, headers=headers, timeout=60)
 
 
-def spooled(tmp_path: Path) -> list[str]:
+def spool_files(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "spool").iterdir() if path.name != "lock")
 
 
-def cut_patch(relay: str, place: str, sent: bytes, promised: int) -> None:
-    """A PATCH whose client leaves in the middle."""
+def cut_patch(relay: str, location: str, sent: bytes, promised: int) -> None:
+    """Sends a PATCH and disconnects in the middle of its body."""
     connection = http.client.HTTPConnection(relay)
-    connection.putrequest("PATCH", place.partition(relay)[2])
+    connection.putrequest("PATCH", location.partition(relay)[2])
     for name, value in {**OCTETS, "Content-Length": str(promised)}.items():
         connection.putheader(name, value)
     connection.endheaders(sent)
@@ -63,9 +63,9 @@ def connected(relay: str) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=5)
 
 
-def wait_for_offset(place: str, offset: int) -> requests.Response:
+def wait_for_offset(location: str, offset: int) -> requests.Response:
     for _ in range(100):
-        answer = requests.get(place, headers=GOOD, timeout=10)
+        answer = requests.get(location, headers=GOOD, timeout=10)
         if answer.headers.get("Range") == f"0-{offset - 1}":
             return answer
         time.sleep(0.05)

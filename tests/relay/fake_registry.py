@@ -1,4 +1,4 @@
-"""A registry and its bucket in one small server, which fails as it is told to: all of them that a relay sees."""
+"""A registry and its bucket in one small server, which fails on demand."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ GOOD = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @dataclass
-class Seen:
-    """A request that came."""
+class SeenRequest:
+    """A request that the server received."""
 
     method: str
     target: str
@@ -32,15 +32,15 @@ class Seen:
 
 
 @dataclass
-class Fake:
-    """What is there, what came, and what shall go wrong. `faults` are asked for a fault of each PUT into the bucket."""
+class FakeRegistry:
+    """The content of a registry, its requests, and planned failures: `faults` has one for each PUT into the bucket."""
 
     url: str = ""
     largest_put: int = 1 << 40
     part_size: int = 1 << 20
     hashing_rounds: int = 0
-    # Whether each grant makes another token and another upload's address the only good ones.
-    prolongs: bool = False
+    # Whether each response with presigned addresses replaces the valid token and the location of the upload.
+    renews_tokens: bool = False
     faults: list[str] = field(default_factory=list)
     answers: dict[tuple[str, str], list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
     token: str = TOKEN
@@ -48,28 +48,28 @@ class Fake:
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     uploads: dict[str, dict[str, Any]] = field(default_factory=dict)
     bucket: dict[str, bytes] = field(default_factory=dict)
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[SeenRequest] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def asked(self, method: str, pattern: str = "") -> list[Seen]:
-        """The requests of a method whose target holds a pattern."""
+    def requests_to(self, method: str, pattern: str = "") -> list[SeenRequest]:
+        """Returns the requests of a method whose target matches a pattern."""
         return [seen for seen in self.seen if seen.method == method and re.search(pattern, seen.target)]
 
-    def next(self, method: str, path: str, *answers: tuple[int, dict[str, str], bytes]) -> None:
-        """What the next requests of a path get instead of the right answer."""
+    def plan(self, method: str, path: str, *answers: tuple[int, dict[str, str], bytes]) -> None:
+        """Sets the responses that the next requests of a path get."""
         self.answers[method, path] = list(answers)
 
 
-class Handler(BaseHTTPRequestHandler):
+class FakeHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: Server
+    server: FakeServer
 
     @property
-    def fake(self) -> Fake:
+    def fake(self) -> FakeRegistry:
         return self.server.fake
 
     def do(self) -> None:
@@ -78,13 +78,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.in_bucket(path)
         body = self.body()
         with self.fake.lock:
-            self.fake.seen.append(Seen(self.command, self.path, dict(self.headers.items()), body))
+            self.fake.seen.append(SeenRequest(self.command, self.path, dict(self.headers.items()), body))
             planned = self.fake.answers.get((self.command, path))
             if planned:
                 return self.answer(*planned.pop(0))
             return self.route(path, body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do  # noqa: N815  (its parent's names)
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do  # noqa: N815  (names of the base class)
 
     def body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -118,8 +118,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.store(digest, body)
             upload = f"upload{next(self.fake.numbers)}.rest"
             self.fake.uploads[upload] = {"rounds": self.fake.hashing_rounds}
-            place = {"Location": f"{self.fake.url}/v2/{name}/blobs/uploads/{upload}", "Range": "0-0"}
-            return self.answer(202, place)
+            location = {"Location": f"{self.fake.url}/v2/{name}/blobs/uploads/{upload}", "Range": "0-0"}
+            return self.answer(202, location)
         if upload not in self.fake.uploads:
             return self.refuse(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
         if what:
@@ -131,37 +131,37 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(204)
         return self.answer(204, {"Location": urlsplit(self.path).path, "Range": "0-0"})
 
-    def grants(self, upload: str, said: dict[str, Any]) -> None:
-        size, first = said["size"], said.get("first", 1)
+    def grants(self, upload: str, document: dict[str, Any]) -> None:
+        size, first = document["size"], document.get("first", 1)
         kept = self.fake.uploads[upload].setdefault("where", upload)
-        where, further = f"{self.fake.url}/bucket/{kept}", self.further(upload)
-        if said["digest"].startswith("sha256:") and size <= self.fake.largest_put:
-            checksum = base64.b64encode(bytes.fromhex(said["digest"][7:])).decode()
-            told = {"way": "put", "address": where, "headers": {"x-amz-checksum-sha256": checksum}}
-            told |= further
-            return self.answer(200, {}, json.dumps(told).encode())
+        where, renewal = f"{self.fake.url}/bucket/{kept}", self.renewal(upload)
+        if document["digest"].startswith("sha256:") and size <= self.fake.largest_put:
+            checksum = base64.b64encode(bytes.fromhex(document["digest"][7:])).decode()
+            messages = {"way": "put", "address": where, "headers": {"x-amz-checksum-sha256": checksum}}
+            messages |= renewal
+            return self.answer(200, {}, json.dumps(messages).encode())
         count = -(-size // self.fake.part_size)
         parts = [{"number": n, "address": f"{where}/{n}"} for n in range(first, min(first + 4, count + 1))]
-        told = {"way": "parts", "part_size": self.fake.part_size, "parts": parts} | further
-        return self.answer(200, {}, json.dumps(told).encode())
+        messages = {"way": "parts", "part_size": self.fake.part_size, "parts": parts} | renewal
+        return self.answer(200, {}, json.dumps(messages).encode())
 
-    def further(self, upload: str) -> dict[str, str]:
-        """What shall be shown from now on."""
-        if not self.fake.prolongs:
+    def renewal(self, upload: str) -> dict[str, str]:
+        """Returns the token and the upload that are valid from now on."""
+        if not self.fake.renews_tokens:
             return {"upload": upload}
         number = next(self.fake.numbers)
         self.fake.token = f"token{number}"
         self.fake.uploads[f"upload{number}.rest"] = self.fake.uploads.pop(upload)
         return {"upload": f"upload{number}.rest", "bearer": self.fake.token}
 
-    def complete(self, upload: str, said: dict[str, Any]) -> None:
+    def complete(self, upload: str, document: dict[str, Any]) -> None:
         row = self.fake.uploads[upload]
         if row["rounds"]:
             row["rounds"] -= 1
             return self.answer(202, {"Retry-After": "0"}, json.dumps({"hashed": 100 - row["rounds"]}).encode())
         where = row["where"]
-        stored = [self.fake.bucket[f"{where}/{number}"] for number, _ in said["parts"]]
-        return self.store(said["digest"], b"".join(stored) if stored else self.fake.bucket[where])
+        stored = [self.fake.bucket[f"{where}/{number}"] for number, _ in document["parts"]]
+        return self.store(document["digest"], b"".join(stored) if stored else self.fake.bucket[where])
 
     def store(self, digest: str, content: bytes) -> None:
         algorithm, _, expected = digest.partition(":")
@@ -185,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(200, {"Content-Type": kind}, content)
 
     def in_bucket(self, path: str) -> None:
-        """One PUT into the bucket, with the next of the faults."""
+        """Handles a PUT into the bucket with the next fault."""
         with self.fake.lock:
             fault = self.fake.faults.pop(0) if self.fake.faults else ""
             self.fake.at_once += 1
@@ -200,7 +200,7 @@ class Handler(BaseHTTPRequestHandler):
                 fault = ""
                 time.sleep(0.3)
             with self.fake.lock:
-                self.fake.seen.append(Seen(self.command, self.path, dict(self.headers.items()), body[:100]))
+                self.fake.seen.append(SeenRequest(self.command, self.path, dict(self.headers.items()), body[:100]))
                 if fault:
                     return self.answer(int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
                 checksum = self.headers.get("x-amz-checksum-sha256")
@@ -227,21 +227,21 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Silent."""
+        """Logs nothing."""
 
 
-class Server(ThreadingHTTPServer):
+class FakeServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, fake: Fake, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, fake: FakeRegistry, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), FakeHandler)
         self.fake = fake
 
 
 @contextmanager
-def running(fake: Fake, port: int = 0) -> Iterator[Fake]:
-    """A fake that answers, at `fake.url`."""
-    server = Server(fake, port)
+def running(fake: FakeRegistry, port: int = 0) -> Iterator[FakeRegistry]:
+    """Runs a fake registry at `fake.url`."""
+    server = FakeServer(fake, port)
     fake.url = f"http://127.0.0.1:{server.server_address[1]}"
     with in_thread(lambda: server.serve_forever(0.02)):
         yield fake

@@ -1,4 +1,4 @@
-"""One body on its way into S3."""
+"""A streamed upload into the bucket of a real stack."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import MEBIBYTE, SMALLEST_PART
 from chalicelib.services.registry.relays import ADDRESS_S
-from relay.credentials import Credentials
-from relay.registry import Refused, Registry
-from relay.stream import GRANT, Stream
+from relay.auth import Credentials
+from relay.errors import Refused
+from relay.parts import PartCutter
+from relay.registry import Registry
+from relay.streamed_upload import ADDRESSES_AT_ONCE, StreamedUpload
 from tests.support.stack import Stack
 
 REPOSITORY = "admin/relayed"
@@ -29,24 +31,24 @@ CONTENT = os.urandom(17 * MEBIBYTE)
 
 @pytest.fixture(scope="module")
 def registry(stack: Stack) -> Registry:
-    """The stack's, as its own relay sees it."""
+    """The stack's registry, as the relay with its key uses it."""
     return Registry(stack.url, bytes.fromhex(json.loads((stack.data / "secrets.json").read_text())["relay"]))
 
 
 def credentials(stack: Stack, actions: str = "pull,push") -> Credentials:
     scope = {"scope": f"repository:{REPOSITORY}:{actions}"}
     found = requests.get(f"{stack.url}/v2/auth", params=scope, auth=(stack.admin, stack.password), timeout=30)
-    return Credentials.authorization(f"Bearer {found.json()['token']}")
+    return Credentials.from_authorization(f"Bearer {found.json()['token']}")
 
 
 def begin(stack: Stack, registry: Registry, algorithm: str = "sha256") -> str:
-    """The address of a new upload."""
+    """Opens an upload and returns its location."""
     path = f"/v2/{REPOSITORY}/blobs/uploads/?digest-algorithm={algorithm}"
     return registry.send("POST", path, credentials(stack)).headers["Location"]
 
 
-def stream(stack: Stack, registry: Registry, location: str) -> Stream:
-    return Stream(registry, REPOSITORY, location, credentials(stack))
+def stream(stack: Stack, registry: Registry, location: str) -> StreamedUpload:
+    return StreamedUpload(registry, REPOSITORY, location, credentials(stack))
 
 
 def pulled(stack: Stack, digest: Digest) -> bytes:
@@ -62,13 +64,14 @@ def close(stack: Stack, registry: Registry, location: str, digest: Digest) -> in
 def test_a_body_of_several_parts_becomes_the_blob(stack: Stack, registry: Registry, algorithm: str) -> None:
     content = CONTENT + algorithm.encode()
     sent = stream(stack, registry, begin(stack, registry, algorithm))
-    while len(content) - sent.offset > sent.part_size:
-        sent.put(content[sent.offset : sent.offset + sent.part_size])
-    reached = sent.finish(content[sent.offset :])
+    cutter = PartCutter(sent.offset)
+    for part in cutter.feed(content):
+        sent.put(bytes(part))
+    progress = sent.finish(cutter.rest())
     digest = Digest.of(content, algorithm)
 
-    assert reached.offset == len(content)
-    assert close(stack, registry, reached.location, digest) == 201
+    assert progress.offset == len(content)
+    assert close(stack, registry, progress.location, digest) == 201
     assert pulled(stack, digest) == content
 
 
@@ -77,18 +80,18 @@ def test_a_body_of_several_parts_becomes_the_blob(stack: Stack, registry: Regist
     [[1], [100, 200, 300], [SMALLEST_PART - 1, 1, 1], [6 * MEBIBYTE, 3, 6 * MEBIBYTE], [3 * MEBIBYTE] * 4, [0, 5, 0]],
     ids=str,
 )
-def test_bodies_that_follow_each_other_make_one_blob_of_parts_that_s3_takes(
+def test_successive_bodies_become_one_blob_of_parts_that_s3_accepts(
     stack: Stack, registry: Registry, sizes: list[int]
 ) -> None:
-    """What is too little for a part waits in S3 for the next body: no part but the last is below 5 MiB."""
+    """Bytes that are too few for a part wait in S3 for the next body: only the last part may be below 5 MiB."""
     content, location, offset = os.urandom(sum(sizes)), begin(stack, registry), 0
     parts: list[int] = []
     for size in sizes:
         sent = stream(stack, registry, location)
         assert sent.offset == offset
-        reached = sent.finish(content[offset : offset + size])
-        location, offset = reached.location, reached.offset
-        parts += [size for _, _, size in sent._stored]
+        progress = sent.finish(content[offset : offset + size])
+        location, offset = progress.location, progress.offset
+        parts += [size for _, _, size in sent._parts]
     digest = Digest.of(content)
 
     assert offset == len(content)
@@ -97,31 +100,31 @@ def test_bodies_that_follow_each_other_make_one_blob_of_parts_that_s3_takes(
     assert pulled(stack, digest) == content
 
 
-def test_more_addresses_are_asked_for_when_they_run_out(stack: Stack, registry: Registry) -> None:
+def test_more_addresses_are_requested_when_they_run_out(stack: Stack, registry: Registry) -> None:
     sent = stream(stack, registry, begin(stack, registry))
     for _ in range(2):
         del sent._addresses[1:]
         sent.put(CONTENT[sent.offset : sent.offset + 8 * MEBIBYTE])
-    reached = sent.finish(CONTENT[sent.offset :])
+    progress = sent.finish(CONTENT[sent.offset :])
 
-    assert [number for number, _, _ in sent._stored] == [1, 2]
-    assert close(stack, registry, reached.location, Digest.of(CONTENT)) == 201
+    assert [number for number, _, _ in sent._parts] == [1, 2]
+    assert close(stack, registry, progress.location, Digest.of(CONTENT)) == 201
 
 
-def test_a_body_that_is_not_the_digests_never_becomes_a_blob(stack: Stack, registry: Registry) -> None:
-    reached = stream(stack, registry, begin(stack, registry)).finish(b"other bytes")
+def test_a_body_that_does_not_match_the_digest_is_refused(stack: Stack, registry: Registry) -> None:
+    progress = stream(stack, registry, begin(stack, registry)).finish(b"other bytes")
 
-    assert close(stack, registry, reached.location, Digest.of(b"bytes")) == 400
+    assert close(stack, registry, progress.location, Digest.of(b"bytes")) == 400
 
 
 @pytest.mark.parametrize("actions", ["pull", "", None])
-def test_whoever_may_not_push_is_refused_before_a_byte_is_taken(
+def test_a_client_without_push_access_is_refused_before_its_body_is_read(
     stack: Stack, registry: Registry, actions: str | None
 ) -> None:
     location = begin(stack, registry)
     shown = Credentials() if actions is None else credentials(stack, actions)
     with pytest.raises(Refused) as caught:
-        Stream(registry, REPOSITORY, location, shown)
+        StreamedUpload(registry, REPOSITORY, location, shown)
 
     assert caught.value.status in (401, 403)
     assert json.loads(caught.value.body)["errors"]
@@ -135,57 +138,57 @@ def test_a_relay_with_another_key_is_refused(stack: Stack, registry: Registry) -
     assert caught.value.status == 403
 
 
-def test_two_bodies_into_one_upload_at_once_do_not_mix(stack: Stack, registry: Registry) -> None:
+def test_two_concurrent_bodies_of_one_upload_do_not_mix(stack: Stack, registry: Registry) -> None:
     location = begin(stack, registry)
     first, second = (stream(stack, registry, location) for _ in range(2))
-    reached = first.finish(b"first")
+    progress = first.finish(b"first")
     with pytest.raises(Refused) as caught:
         second.finish(b"second")
 
     assert caught.value.status == 416
-    assert close(stack, registry, reached.location, Digest.of(b"first")) == 201
+    assert close(stack, registry, progress.location, Digest.of(b"first")) == 201
 
 
-class Slow:
-    """A registry whose addresses are good for as long as the true ones, and a line of so many bytes a second to it."""
+class SlowRegistry:
+    """A registry whose addresses expire as the real ones do, behind a line of so many bytes a second."""
 
     def __init__(self, bytes_a_second: int) -> None:
         self.now, self.speed, self.late = 0.0, bytes_a_second, 0
 
-    def grant(self, location: str, credentials: Credentials, first: int, count: int) -> dict[str, Any]:
+    def request_addresses(self, location: str, credentials: Credentials, first: int, count: int) -> dict[str, Any]:
         parts = [{"number": number, "address": self.now} for number in range(first or 1, (first or 1) + count)]
         state = base64.b64encode(hashing.begin("sha256").state()).decode()
-        told = {"upload": "u", "offset": 0, "algorithm": "sha256", "state": state, "tail": None, "parts": parts}
-        return told | {"tail_key": "k", "tail_address": self.now}
+        addresses = {"upload": "u", "offset": 0, "algorithm": "sha256", "state": state, "tail": None, "parts": parts}
+        return addresses | {"tail_key": "k", "tail_address": self.now}
 
-    def put(self, address: float, content: bytes) -> str:
+    def put_part(self, address: float, content: bytes) -> str:
         self.now += len(content) / self.speed
         self.late += self.now - address > ADDRESS_S
         return "etag"
 
 
-def test_no_address_is_too_old_when_a_slow_body_reaches_it() -> None:
-    """As slow as the address's own length allows for: a part of 16 MB at 40 KB/s."""
-    registry, part = Slow(40_000), bytes(8 * MEBIBYTE)
-    sent = Stream(registry, "a/b", "/", Credentials(), lambda: registry.now)  # type: ignore[arg-type]
-    for _ in range(GRANT + 2):
+def test_no_address_expires_during_a_slow_upload() -> None:
+    """The line is as slow as the life of an address allows: 40 KB/s for a part of 16 MB."""
+    registry, part = SlowRegistry(40_000), bytes(8 * MEBIBYTE)
+    sent = StreamedUpload(registry, "a/b", "/", Credentials(), lambda: registry.now)  # type: ignore[arg-type]
+    for _ in range(ADDRESSES_AT_ONCE + 2):
         sent.put(part)
 
     assert registry.late == 0
 
 
-def test_a_body_may_outlast_the_token_of_its_pusher(stack: Stack) -> None:
+def test_an_upload_may_outlast_the_clients_token(stack: Stack) -> None:
     """A layer of 6 GB takes longer than five minutes on most lines: it must not be refused at its very end."""
     key = ECKey.import_key(json.loads((stack.data / "secrets.json").read_text())["signing"][0])
     long = jwt.decode(credentials(stack).headers["Authorization"].removeprefix("Bearer "), key, algorithms=["ES256"])
     ends_at = int(time.time()) + 3
     headers = {"Authorization": f"Bearer {jwt.encode(long.header, long.claims | {'exp': ends_at}, key)}"}
-    begun = requests.post(f"{stack.url}/v2/{REPOSITORY}/blobs/uploads/", headers=headers, timeout=30)
-    place = f"{stack.url}{begun.headers['Location']}?digest={Digest.of(CONTENT, 'sha512')}"
+    opened = requests.post(f"{stack.url}/v2/{REPOSITORY}/blobs/uploads/", headers=headers, timeout=30)
+    location = f"{stack.url}{opened.headers['Location']}?digest={Digest.of(CONTENT, 'sha512')}"
 
     def slowly() -> Iterator[bytes]:
         yield CONTENT[: 6 * MEBIBYTE]
         time.sleep(ends_at + 0.5 - time.time())
         yield CONTENT[6 * MEBIBYTE :]
 
-    assert requests.put(place, data=slowly(), headers=headers, timeout=30).status_code == 201
+    assert requests.put(location, data=slowly(), headers=headers, timeout=30).status_code == 201

@@ -1,4 +1,4 @@
-"""What a relay shows of its client in its own requests."""
+"""The headers of its client that a relay sends in its own requests."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from relay.credentials import Credentials
-from tests.relay.clients import LARGE, begin, close, digest_of, patch
-from tests.relay.fakes import Fake, in_thread
+from relay.auth import Credentials
+from tests.relay.client_requests import LARGE, begin, close, digest_of, patch
+from tests.relay.fake_registry import FakeRegistry, in_thread
 from tests.support.stack import Stack
 
 SECRET = "what only CloudFront knows"
@@ -22,28 +22,28 @@ HANDED_ON = ("Location", "WWW-Authenticate", "Content-Type", "Range", "Docker-Co
 REPOSITORY = f"admin/{os.urandom(4).hex()}"
 
 
-def test_of_a_request_only_what_proves_its_sender_is_shown_again() -> None:
+def test_only_the_headers_that_prove_the_sender_are_forwarded() -> None:
     headers = Message()
     for name, value in (("authorization", "Bearer x"), ("ORIGIN-SECRET", "s"), ("Cookie", "c"), ("Host", "h")):
         headers[name] = value
 
-    assert Credentials.of(headers).headers == {"Authorization": "Bearer x", "Origin-Secret": "s"}
+    assert Credentials.from_request(headers).headers == {"Authorization": "Bearer x", "Origin-Secret": "s"}
 
 
-def test_a_grants_token_takes_the_place_of_the_clients_own() -> None:
+def test_the_upload_token_replaces_the_clients_own() -> None:
     mine = Credentials({"Authorization": "Bearer short", "Origin-Secret": "s"})
 
-    assert mine.prolonged({}) == mine
-    assert mine.prolonged({"bearer": "long"}).headers == {"Authorization": "Bearer long", "Origin-Secret": "s"}
-    assert Credentials.authorization("").headers == {}
+    assert mine.with_upload_token({}) == mine
+    assert mine.with_upload_token({"bearer": "long"}).headers == {"Authorization": "Bearer long", "Origin-Secret": "s"}
+    assert Credentials.from_authorization("").headers == {}
 
 
 @pytest.mark.parametrize("largest_put", [1 << 40, 0], ids=["in one put", "in parts"])
-def test_a_blob_goes_on_under_the_token_and_the_address_of_the_last_grant(
-    relay: str, fake: Fake, largest_put: int
+def test_each_request_uses_the_latest_upload_token_and_location(
+    relay: str, fake: FakeRegistry, largest_put: int
 ) -> None:
-    """The client's own may be too old by the time that its bytes are in S3."""
-    fake.largest_put, fake.prolongs, fake.hashing_rounds = largest_put, True, 2
+    """The client's own token may have expired by the time its bytes are in S3."""
+    fake.largest_put, fake.renews_tokens, fake.hashing_rounds = largest_put, True, 2
     location = begin(relay)
     patch(location, LARGE)
 
@@ -51,8 +51,8 @@ def test_a_blob_goes_on_under_the_token_and_the_address_of_the_last_grant(
     assert fake.blobs[digest_of(LARGE)] == LARGE
 
 
-class Closed(BaseHTTPRequestHandler):
-    """A gateway that asks every request for CloudFront's secret before it passes it on."""
+class ClosedGateway(BaseHTTPRequestHandler):
+    """A gateway that forwards only requests with CloudFront's secret."""
 
     protocol_version = "HTTP/1.1"
     behind: str
@@ -63,10 +63,10 @@ class Closed(BaseHTTPRequestHandler):
             return self.answer(403, {}, b"only CloudFront may ask")
         headers = {name: value for name, value in self.headers.items() if name != "Host"}
         url = self.behind + self.path
-        told = requests.request(self.command, url, data=body, headers=headers, timeout=30, allow_redirects=False)
-        return self.answer(told.status_code, told.headers, told.content)
+        response = requests.request(self.command, url, data=body, headers=headers, timeout=30, allow_redirects=False)
+        return self.answer(response.status_code, response.headers, response.content)
 
-    do_GET = do_POST = do_PUT = do  # noqa: N815  (its parent's names)
+    do_GET = do_POST = do_PUT = do  # noqa: N815  (names of the base class)
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -82,8 +82,8 @@ class Closed(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def closed(stack: Stack) -> Iterator[str]:
-    handler = type("ClosedStack", (Closed,), {"behind": stack.url})
+def closed_gateway(stack: Stack) -> Iterator[str]:
+    handler = type("ClosedStack", (ClosedGateway,), {"behind": stack.url})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     with server, in_thread(partial(server.serve_forever, 0.02)):
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -91,25 +91,25 @@ def closed(stack: Stack) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("way", ["whole", "chunks", "post"])
-def test_the_installations_relay_works_behind_a_gateway_that_only_cloudfront_may_ask(
-    stack: Stack, closed: str, make_relay: Callable[..., str], way: str
+def test_the_installations_relay_works_behind_a_gateway_that_only_cloudfront_may_call(
+    stack: Stack, closed_gateway: str, make_relay: Callable[..., str], way: str
 ) -> None:
-    """It shows in its own calls what CloudFront showed it, and has no secret itself but the relay key."""
+    """The relay sends the headers that it got from CloudFront, and has no secret itself but the relay key."""
     key = bytes.fromhex(json.loads((stack.data / "secrets.json").read_text())["relay"])
-    relay = f"http://{make_relay(closed, key)}"
+    relay = f"http://{make_relay(closed_gateway, key)}"
     shown, content = {"Origin-Secret": SECRET}, os.urandom(9_000_000)
     scope = {"service": stack.url.partition("//")[2], "scope": f"repository:{REPOSITORY}:pull,push"}
-    told = requests.get(f"{relay}/v2/auth", params=scope, auth=("admin", stack.password), headers=shown, timeout=30)
-    shown["Authorization"] = f"Bearer {told.json()['token']}"
+    response = requests.get(f"{relay}/v2/auth", params=scope, auth=("admin", stack.password), headers=shown, timeout=30)
+    shown["Authorization"] = f"Bearer {response.json()['token']}"
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     uploads = f"{relay}/v2/{REPOSITORY}/blobs/uploads/"
 
-    assert push(way, uploads, digest, content, shown) == 201
+    assert push_by(way, uploads, digest, content, shown) == 201
     assert requests.head(f"{stack.url}/v2/{REPOSITORY}/blobs/{digest}", headers=shown, timeout=30).ok
 
 
-def push(way: str, uploads: str, digest: str, content: bytes, shown: dict[str, str]) -> int:
-    """A blob by one of the ways that clients take; the last status."""
+def push_by(way: str, uploads: str, digest: str, content: bytes, shown: dict[str, str]) -> int:
+    """Pushes a blob by one of the ways that clients use; returns the last status."""
     octets = {**shown, "Content-Type": "application/octet-stream"}
     if way == "post":
         return requests.post(uploads, params={"digest": digest}, data=content, headers=octets, timeout=60).status_code
