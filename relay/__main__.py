@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from chalicelib import __version__
 from relay.errors import RelayError
 from relay.places import cache
 from relay.progress import Board
@@ -58,6 +59,7 @@ def _push(arguments: argparse.Namespace, board: Board) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m relay", description="Layers of any size into a registry.")
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="a registry on this machine that takes bodies of any size")
     serve.add_argument("--listen", type=_place, default=_place(LISTEN), help=f"host:port, {LISTEN} by default")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib import __version__
 from chalicelib.domain.windows import OPTIONS
 from chalicelib.edge.api import declared
 from chalicelib.edge.api.operations import TEXT, Operations, a_list, an_object
@@ -89,7 +90,7 @@ def config() -> dict[str, Any]:
         "external_login": [],
         "registry_state": "normal",
         "account_recovery_mode": False,
-        "version_number": "",
+        "version_number": __version__,
     }
 
 
