@@ -17,7 +17,7 @@ account:  ## make users and robots, grant rights, as in ARGUMENTS="user carol PA
 test:  ## run the tests; ARGUMENTS goes to pytest, as in ARGUMENTS="-k tags -x"
 	@$(BOOTSTRAP) test $(ARGUMENTS)
 
-check:  ## all that CI runs: format, lint, types, import walls, tests
+check:  ## all that CI runs: format, lint, types, import walls, dead code, spelling, tests
 	@$(BOOTSTRAP) check $(ARGUMENTS)
 
 lock:  ## write the requirement files anew from requirements/*.in; ARGUMENTS=--upgrade takes newer versions
@@ -40,5 +40,5 @@ smoke:  ## the first checks against a deployment, as in smoke URL=https://regist
 	@$(BOOTSTRAP) smoke $(URL) $(ARGUMENTS)
 
 clean:  ## remove .venv and all caches; the data in .local stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

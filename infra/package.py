@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> int:
 def describe(package: Package) -> str:
     """What was built, for a person to read."""
     facts = [
+        ("version", package.version),
         ("size", f"{package.size_bytes / MB:.2f} MB, {package.unpacked_bytes / MB:.1f} MB unpacked"),
         ("SHA-256", package.sha256),
         ("runs on", f"{package.runtime}, {package.architecture}"),

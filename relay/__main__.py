@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from chalicelib import __version__
 from relay.auth import is_loopback
 from relay.errors import Refused, RelayError
 from relay.progress import ProgressBoard
@@ -61,6 +62,7 @@ def _push(arguments: argparse.Namespace, board: ProgressBoard) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m relay", description="Pushes layers of any size into a registry.")
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="a registry on this machine that takes bodies of any size")
     serve.add_argument(

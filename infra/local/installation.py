@@ -18,8 +18,8 @@ from infra.local.errors import StackError
 
 PYTHON = VENV / "bin" / "python"
 LOGS = VENV / "logs"
-RUN_REQUIREMENTS = ("requirements.txt", "requirements-local.txt")
-TEST_REQUIREMENTS = (*RUN_REQUIREMENTS, "requirements-test.txt")
+RUN_REQUIREMENTS = ("requirements.txt", "requirements/local.txt")
+TEST_REQUIREMENTS = (*RUN_REQUIREMENTS, "requirements/test.txt")
 MINISTACK_REQUIREMENTS = ("requirements/ministack.txt",)
 # This Python as Lambda would call it: bytecode and compiled packages are of one minor version.
 OWN_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -108,7 +108,7 @@ def _install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
     if not _is_sound():
         _make_venv()
     LOGS.mkdir(exist_ok=True)
-    pip_install(PYTHON, requirements, VENV / f"{requirements[-1]}.stamp")
+    pip_install(PYTHON, requirements, VENV / f"{Path(requirements[-1]).stem}.stamp")
     if tables_server(environ) == "ministack":
         _install_ministack(OWN_RUNTIME, _base_python())
     else:

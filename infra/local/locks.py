@@ -11,11 +11,12 @@ from infra.local.errors import StackError
 # (list, lock file). The lists name the lock files that they must agree with, so the order matters.
 LOCKS = (
     ("runtime.in", "requirements.txt"),
-    ("local.in", "requirements-local.txt"),
-    ("test.in", "requirements-test.txt"),
+    ("local.in", "requirements/local.txt"),
+    ("test.in", "requirements/test.txt"),
     ("npm.in", "requirements/npm.txt"),
     ("ministack.in", "requirements/ministack.txt"),
     ("checkov.in", "requirements/checkov.txt"),
+    ("audit.in", "requirements/audit.txt"),
     ("relay.in", "requirements/relay.txt"),
 )
 OPTIONS = ("--generate-hashes", "--universal", "--python-version", "3.11", "--only-binary", ":all:")

@@ -13,6 +13,7 @@ from infra.packaging import functions
 from infra.packaging.interpreters import interpreter
 from infra.packaging.native import refuse_foreign_libraries
 from infra.packaging.seal import seal
+from infra.packaging.sources import version
 from infra.packaging.tree import collect
 
 CHALICE_FILE, MANIFEST_FILE = "chalice.tf.json", "package.json"
@@ -23,6 +24,7 @@ class Package:
     """A sealed zip and its functions."""
 
     path: Path
+    version: str
     architecture: str
     runtime: str
     python: Path
@@ -42,6 +44,7 @@ class Package:
             "sha256": self.sha256,
             "size_bytes": self.size_bytes,
             "unpacked_bytes": self.unpacked_bytes,
+            "version": self.version,
         }
 
 
@@ -63,6 +66,7 @@ def build(project: Path, output: Path, runtime: str, architecture: str | None = 
             unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
     package = Package(
         path=output / draft.name,
+        version=version(project),
         architecture=architecture,
         runtime=runtime,
         python=python,

@@ -1,5 +1,6 @@
 """Our own code, as it stands in the project: app.py and chalicelib, and nothing that a Python left behind."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -17,3 +18,10 @@ def copy_sources(project: Path, destination: Path) -> None:
         ignore=shutil.ignore_patterns(*LEFTOVERS),
         copy_function=shutil.copyfile,
     )
+
+
+def version(project: Path) -> str:
+    """What the sources call themselves in chalicelib/__init__.py; "unknown" where they do not."""
+    told = project / "chalicelib" / "__init__.py"
+    found = re.search(r'^__version__ = "(.+)"$', told.read_text("utf-8"), re.MULTILINE) if told.exists() else None
+    return found[1] if found else "unknown"

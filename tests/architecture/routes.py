@@ -1,10 +1,10 @@
-"""Writes docs/protocol.md and docs/operations.md from what is declared: `python -m tests.architecture.routes`."""
+"""Writes docs/protocol.md and docs/api-coverage.md from what is declared: `python -m tests.architecture.routes`."""
 
 import inspect
 from pathlib import Path
 
 from app import app
-from tests.architecture import operations
+from tests.architecture import api_coverage
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 HEAD = """# Routes
@@ -32,4 +32,4 @@ def generate() -> str:
 
 if __name__ == "__main__":
     DOCUMENT.write_text(generate(), "utf-8")
-    operations.DOCUMENT.write_text(operations.generate(), "utf-8")
+    api_coverage.DOCUMENT.write_text(api_coverage.generate(), "utf-8")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from chalicelib import __version__
 from tests.relay.client_requests import LARGE, begin, close, digest_of, patch
 from tests.relay.fake_registry import GOOD, FakeRegistry
 from tests.support.stack import ROOT
@@ -106,6 +107,13 @@ def test_a_relay_that_cannot_start_says_why(tmp_path: Path, words: list[str], ex
     assert done.returncode in (1, 2)
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_relay_says_which_version_it_is() -> None:
+    command = [sys.executable, "-m", "relay", "--version"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+
+    assert done.stdout == f"{__version__}\n"
 
 
 ALL_OF_IT = """

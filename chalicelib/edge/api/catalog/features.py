@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib import __version__
 from chalicelib.domain.time_machine import OPTIONS
 from chalicelib.edge.api.framework import declared, paths
 from chalicelib.edge.api.framework.operations import TEXT, Operations, a_list, an_object
@@ -88,7 +89,7 @@ def config() -> dict[str, Any]:
         "external_login": [],
         "registry_state": "normal",
         "account_recovery_mode": False,
-        "version_number": "",
+        "version_number": __version__,
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chalicelib import __version__
 from chalicelib.edge.api.catalog import features
 from chalicelib.edge.api.framework import declared
 from tests.support.api_client import Visitor
@@ -18,6 +19,10 @@ def test_whoever_asks_is_told_where_the_registry_is_and_what_it_does(stranger: V
     assert (told["registry_state"], told["external_login"], told["account_recovery_mode"]) == ("normal", [], False)
     assert told["features"]["SUPER_USERS"] is True
     assert told["features"]["BILLING"] is told["features"]["BUILD_SUPPORT"] is told["features"]["MAILING"] is False
+
+
+def test_whoever_asks_is_told_the_version(stranger: Visitor) -> None:
+    assert stranger.get("//config").json()["version_number"] == __version__
 
 
 def test_a_feature_is_on_where_its_route_is(stranger: Visitor) -> None:

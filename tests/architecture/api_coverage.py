@@ -1,4 +1,4 @@
-"""What docs/operations.md says: which of Quay's operations are served, from `quay.tsv` and the declared ones.
+"""What docs/api-coverage.md says: which of Quay's operations are served, from `quay.tsv` and the declared ones.
 
 `python -m tests.architecture.routes` writes it together with the list of routes.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from chalicelib.edge.api.concepts import CONCEPTS
 from chalicelib.edge.api.framework.operations import Operation
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "api-coverage.md"
 QUAY = Path(__file__).with_name("quay.tsv")
 HEAD = """# Which of Quay's operations are served
 

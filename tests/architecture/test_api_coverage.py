@@ -1,8 +1,8 @@
-"""docs/operations.md is what Quay's list and the declared operations say."""
+"""docs/api-coverage.md is what Quay's list and the declared operations say."""
 
 import pytest
 
-from tests.architecture.operations import DOCUMENT, Listed, generate, listed, served
+from tests.architecture.api_coverage import DOCUMENT, Listed, generate, listed, served
 
 
 def test_the_document_is_what_the_operations_generate() -> None:

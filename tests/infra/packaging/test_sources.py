@@ -1,0 +1,28 @@
+"""The version of what is packaged is the one that its sources name."""
+
+from pathlib import Path
+
+from chalicelib import __version__
+from infra.package import describe
+from infra.packaging.build import Package
+from infra.packaging.sources import version
+from tests.support.stack import ROOT
+
+
+def test_the_version_is_read_from_the_sources(tmp_path: Path) -> None:
+    (tmp_path / "chalicelib").mkdir()
+    (tmp_path / "chalicelib" / "__init__.py").write_text('"""A house."""\n\n__version__ = "7.8.9"\n')
+
+    assert version(tmp_path) == "7.8.9"
+    assert version(ROOT) == __version__
+
+
+def test_sources_that_name_no_version_are_of_an_unknown_one(tmp_path: Path) -> None:
+    assert version(tmp_path) == "unknown"
+
+
+def test_people_and_terraform_are_told_the_version() -> None:
+    package = Package(Path("p.zip"), "7.8.9", "of elsewhere", "python3.13", Path("python"), {}, "00", 1, 2)
+
+    assert "  version       7.8.9\n" in describe(package)
+    assert package.manifest["version"] == "7.8.9"
