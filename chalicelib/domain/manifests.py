@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestInvalid, ManifestTooLarge
+from chalicelib.domain.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge
 
 MAXIMUM_BYTES = 4 * 1024 * 1024
 # Half of a character, as JSON can escape it and UTF-8 cannot hold it.
@@ -184,3 +184,9 @@ def children_of(index: bytes) -> list[Digest]:
     """The manifests that a kept index names, in their order."""
     named = [Digest.parse(entry["digest"]) for entry in json.loads(index).get("manifests") or []]
     return list(dict.fromkeys(named))
+
+
+def check_digest(manifest: Manifest, digest: Digest) -> None:
+    """Raises DigestInvalid when a manifest pushed by digest is another one."""
+    if manifest.digest != digest:
+        raise DigestInvalid(str(digest), f"the manifest that came has {manifest.digest}")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, RepositoryNameInvalid, TagInvalid
+from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, RepositoryNameInvalid, ResourceUnknown, TagInvalid
 
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -56,16 +56,29 @@ class RepositoryName:
         return f"{self.namespace}/{self.repository}"
 
 
-def parse_tag(text: str) -> str:
-    """The tag, if it is one. Raises TagInvalid."""
-    if not TAG.fullmatch(text):
-        raise TagInvalid(text)
-    return text
+class Tag(str):
+    """A tag's name that has been checked against the specification's grammar."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Tag":
+        """Reads a tag. Raises TagInvalid."""
+        if not TAG.fullmatch(text):
+            raise TagInvalid(text)
+        return cls(text)
+
+    @classmethod
+    def existing(cls, text: str) -> "Tag":
+        """Reads the name of a tag that has to be there. Raises ResourceUnknown for what no tag can be called."""
+        if not TAG.fullmatch(text):
+            raise ResourceUnknown("tag", text)
+        return cls(text)
 
 
-def parse_reference(text: str) -> "str | Digest":
-    """A tag or a digest; what contains ':' can only be a digest. Raises TagInvalid, DigestInvalid."""
-    return Digest.parse(text) if ":" in text else parse_tag(text)
+def parse_reference(text: str) -> "Tag | Digest":
+    """Reads a tag or a digest; what contains ':' can only be a digest. Raises TagInvalid, DigestInvalid."""
+    return Digest.parse(text) if ":" in text else Tag.parse(text)
 
 
 def parse_account(text: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.labels import Wish as Label
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
@@ -170,16 +171,18 @@ def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
         services.registry.manifests.push(
             someone(world.backend, "owner", name), RepositoryName.parse(name), manifest, ["same"]
         )
-    digest = str(manifest.digest)
-    label = services.lifecycle.labels.all(world.actor("owner"), RepositoryName.parse("acme/app"), digest)[0]
-    return {"digest": digest, "image_id": manifest.digest.hex, "labelid": label.id}
+    name = RepositoryName.parse("acme/app")
+    label = services.lifecycle.labels.all(world.actor("owner"), name, manifest.digest)[0]
+    return {"digest": str(manifest.digest), "image_id": manifest.digest.hex, "labelid": label.id}
 
 
 def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
     """With a label that was added to it."""
     repository = a_tag(world, who)["repository"]
     digest, labels = world.places["digest"], world.backend.services.lifecycle.labels
-    label = labels.add(world.actor("owner"), RepositoryName.parse(repository), digest, Label("team", "web"))
+    label = labels.add(
+        world.actor("owner"), RepositoryName.parse(repository), Digest.parse(digest), Label("team", "web")
+    )
     return {"repository": repository, "digest": digest, "labelid": label.id}
 
 

@@ -16,7 +16,7 @@ from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.signature_tags import is_signature_tag
 from chalicelib.domain.timers import Due, HasTime, Later
-from chalicelib.services.registry.tags import TagChanges
+from chalicelib.services.registry.tag_changes import TagChanges
 from chalicelib.services.security import patterns
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
@@ -117,7 +117,7 @@ class Pruning:
     """Follows policies that prune."""
 
     def __init__(self, stores: Stores) -> None:
-        self._store, self._tags, self._manifests = stores.policies, stores.tags, stores.manifests
+        self._stores, self._store, self._tags = stores, stores.policies, stores.tags
         self._repositories, self._accounts, self._usage = stores.repositories, stores.accounts, stores.usage_log
         self._clock, self._candidates = stores.clock, PruneCandidates(stores.tags, stores.clock)
 
@@ -220,7 +220,7 @@ class Pruning:
         if not rows:
             return
         transaction, now = Transaction(), self._clock()
-        moves = TagChanges(transaction, repository, (self._manifests, self._tags), int(now))
+        moves = TagChanges(transaction, repository, self._stores, int(now))
         for row in rows:
             moves.end(row)
             self._usage.record(transaction, _event(repository, policy, row, now))

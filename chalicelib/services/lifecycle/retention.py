@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import ResourceUnknown
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.domain.repositories import Mode, Repository
@@ -72,7 +72,7 @@ class Retention:
         self._repositories, self._accounts, self._losses = stores.repositories, stores.accounts, losses
         self._pages, self._clock, self._candidates = pages, stores.clock, PruneCandidates(stores.tags, stores.clock)
 
-    def of(self, actor: Actor, name: RepositoryName, tag: str, after: str = "") -> TagRetention:
+    def of(self, actor: Actor, name: RepositoryName, tag: Tag, after: str = "") -> TagRetention:
         """The fate of a tag; `after` is the blob past which its loss is told.
 
         Raises NothingThere, NameUnknown, Denied.

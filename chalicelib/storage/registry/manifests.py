@@ -7,6 +7,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.manifest_changes import Retained
 from chalicelib.domain.manifests import Manifest, children_of
 from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
@@ -56,6 +57,17 @@ class ManifestRow(Row):
     def is_pullable(self) -> bool:
         """Whether a reader may have it by digest."""
         return self.is_living and self.deleted_at is None
+
+    @property
+    def retained(self) -> Retained:
+        """What keeps it."""
+        return Retained(self.pushed_at, self.live_until, self.leased_until, self.deleted_at)
+
+    def retain(self, retained: Retained, state: State) -> None:
+        """Writes down what keeps it from now on, and its state."""
+        self.pushed_at, self.live_until = retained.pushed_at, retained.live_until
+        self.leased_until, self.deleted_at = retained.leased_until, retained.deleted_at
+        self.state = state.value
 
 
 class BodyRow(Row):

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import is_ulid, ulid
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.pulls import HOUR_S
 from chalicelib.services.activity.usage_log import LARGEST_BATCH, PullLog, RecentlySeen, hour_key
@@ -58,7 +58,7 @@ def pull(backend: Backend, reference: str = "v1", name: str = "admin") -> None:
 def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backend: Backend) -> None:
     manifest = a_push(backend, "v1", "v2")
     actor = someone(backend, "admin", "admin/app")
-    backend.services.registry.tags.delete(actor, NAME, "v1")
+    backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1"))
     backend.services.registry.manifests.delete(actor, NAME, manifest.digest)
     found = events(backend)[1:]
 

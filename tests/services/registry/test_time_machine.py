@@ -15,8 +15,9 @@ from chalicelib.domain.errors import (
     TagInvalid,
 )
 from chalicelib.domain.manifests import Manifest
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, Role
+from chalicelib.domain.tag_changes import TagUpdate
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import get
@@ -26,6 +27,7 @@ from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, end_due_at, events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, held, later, outlive, sweep
+from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
 HOUR = 3600
@@ -45,7 +47,7 @@ def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int | None, int]
 
 
 def machine(backend: Backend, action: str, *arguments: object, who: str = "admin", **options: object) -> None:
-    getattr(backend.services.lifecycle.time_machine, action)(backend.signed_in(who), NAME, *arguments, **options)
+    getattr(TagActions(backend, who), action)(*arguments, **options)
 
 
 def test_a_tag_is_given_an_end_another_and_none(backend: Backend) -> None:
@@ -168,7 +170,7 @@ def test_a_tag_deleted_for_good_frees_its_bytes_without_the_window(backend: Back
     manifest = a_push(backend, "v1")
     if not is_alive:
         machine(backend, "delete", "v1")
-    machine(backend, "expire", "v1", str(manifest.digest), is_alive=is_alive)
+    machine(backend, "forget", "v1", str(manifest.digest), is_alive=is_alive)
     for _ in range(2):
         later(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
         sweep(backend)
@@ -178,13 +180,13 @@ def test_a_tag_deleted_for_good_frees_its_bytes_without_the_window(backend: Back
     assert rows_like(backend, "BLOB#") == []
     assert len(events(backend, "permanently_delete_tag")) == 1
     with pytest.raises(ResourceUnknown):
-        machine(backend, "expire", "v1", str(manifest.digest), is_alive=False)
+        machine(backend, "forget", "v1", str(manifest.digest), is_alive=False)
 
 
 def test_another_tag_keeps_what_one_was_deleted_for_good_from(backend: Backend) -> None:
     manifest = a_push(backend, "v1", "v2")
     machine(backend, "delete", "v2")
-    machine(backend, "expire", "v1", str(manifest.digest), is_alive=True)
+    machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
     invariants.check(backend)
     later(backend, WINDOW_S - HOUR)
     sweep(backend)
@@ -197,9 +199,9 @@ def test_another_tag_keeps_what_one_was_deleted_for_good_from(backend: Backend) 
 def test_only_what_is_so_can_be_deleted_for_good(backend: Backend, tag: str, is_alive: bool) -> None:
     manifest = a_push(backend, "v1")
     with pytest.raises(ResourceUnknown):
-        machine(backend, "expire", tag, str(manifest.digest), is_alive=is_alive)
+        machine(backend, "forget", tag, str(manifest.digest), is_alive=is_alive)
     with pytest.raises(ResourceUnknown):
-        machine(backend, "expire", "v1", "nonsense", is_alive=True)
+        machine(backend, "forget", "v1", "nonsense", is_alive=True)
 
 
 def test_an_immutable_tag_is_neither_moved_nor_deleted_nor_given_an_end(backend: Backend) -> None:
@@ -210,10 +212,10 @@ def test_an_immutable_tag_is_neither_moved_nor_deleted_nor_given_an_end(backend:
         lambda: machine(backend, "point", "v1", str(other.digest)),
         lambda: machine(backend, "restore", "v1", str(other.digest)),
         lambda: machine(backend, "delete", "v1"),
-        lambda: machine(backend, "expire", "v1", str(manifest.digest), is_alive=True),
+        lambda: machine(backend, "forget", "v1", str(manifest.digest), is_alive=True),
         lambda: machine(backend, "set_end", "v1", int(backend.clock()) + 2 * HOUR),
         lambda: a_bare_push(backend, a_manifest(), "v1"),
-        lambda: backend.services.registry.tags.delete(actor, NAME, "v1"),
+        lambda: backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1")),
         lambda: backend.services.registry.manifests.delete(actor, NAME, manifest.digest),
     ]
     for attempt in attempts:
@@ -235,6 +237,37 @@ def test_a_tag_with_an_end_is_not_made_immutable(backend: Backend) -> None:
         machine(backend, "set_immutable", "v1", immutable=True)
 
 
+def test_an_update_changes_all_that_it_says_or_nothing(backend: Backend) -> None:
+    first, second = a_push(backend, "v1"), a_push(backend, "v2")
+    end = int(backend.clock()) + 5 * HOUR
+    missing = Digest.of(b"missing")
+    tags, admin = backend.services.registry.tags, backend.signed_in("admin")
+    with pytest.raises(ResourceUnknown):
+        tags.update(admin, NAME, Tag("v1"), TagUpdate(sets_end=True, expires_at=end, digest=missing))
+    assert lives(backend) == [(str(first.digest), None, 0)], "the end was not set either"
+
+    tags.update(admin, NAME, Tag("v1"), TagUpdate(sets_end=True, expires_at=end, digest=second.digest))
+    assert lives(backend)[-1] == (str(second.digest), end, 0)
+    assert len(events(backend, "change_tag_expiration")) == len(events(backend, "move_tag")) == 1
+    with pytest.raises(FieldInvalid, match="Clear expiration first"):
+        tags.update(
+            admin, NAME, Tag("v1"), TagUpdate(immutable=True, digest=first.digest, sets_end=True, expires_at=end)
+        )
+
+    tags.update(admin, NAME, Tag("v1"), TagUpdate(sets_end=True, immutable=True, digest=first.digest))
+    assert lives(backend)[-1] == (str(first.digest), None, 0)
+    tags.update(admin, NAME, Tag("v1"), TagUpdate(immutable=False, digest=second.digest))
+    assert pulled(backend, "v1") == second.digest
+    invariants.check(backend)
+
+
+def test_an_update_that_sets_something_needs_the_tag(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    for update in (TagUpdate(sets_end=True, digest=manifest.digest), TagUpdate(immutable=True)):
+        with pytest.raises(ResourceUnknown):
+            backend.services.registry.tags.update(backend.signed_in("admin"), NAME, Tag("new"), update)
+
+
 def test_tags_of_a_frozen_repository_stay_as_they_are(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     key = keys.repository_name(repository_of(backend).namespace_id, "app")
@@ -242,7 +275,7 @@ def test_tags_of_a_frozen_repository_stay_as_they_are(backend: Backend) -> None:
 
     with pytest.raises(RepositoryFrozen, match="mode: 1"):
         machine(backend, "delete", "v1")
-    machine(backend, "expire", "v1", str(manifest.digest), is_alive=True)
+    machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
 
 
 @pytest.mark.parametrize("tag", ["-x", "bad!tag", "x" * 129])
@@ -263,19 +296,15 @@ def test_readers_and_strangers_change_nothing(backend: Backend) -> None:
         with pytest.raises(Denied):
             machine(backend, "restore", "v1", str(manifest.digest), who=who)
     with pytest.raises(Denied):
-        backend.services.lifecycle.time_machine.delete(ANONYMOUS, NAME, "v1")
+        backend.services.registry.tags.delete(ANONYMOUS, NAME, Tag("v1"))
 
 
 CHANGES: dict[str, Callable[[Backend, RepositoryName, Manifest], object]] = {
-    "end": lambda backend, name, _: backend.services.lifecycle.time_machine.set_end(
-        backend.signed_in("admin"), name, "v1", int(backend.clock()) + 3 * HOUR
+    "end": lambda backend, name, _: TagActions(backend, repository=str(name)).set_end(
+        "v1", int(backend.clock()) + 3 * HOUR
     ),
-    "point": lambda backend, name, old: backend.services.lifecycle.time_machine.point(
-        backend.signed_in("admin"), name, "v1", str(old.digest)
-    ),
-    "restore": lambda backend, name, old: backend.services.lifecycle.time_machine.restore(
-        backend.signed_in("admin"), name, "v1", str(old.digest)
-    ),
+    "point": lambda backend, name, old: TagActions(backend, repository=str(name)).point("v1", str(old.digest)),
+    "restore": lambda backend, name, old: TagActions(backend, repository=str(name)).restore("v1", str(old.digest)),
 }
 
 
