@@ -24,11 +24,11 @@ from urllib.parse import urljoin
 import requests
 
 from benchmarks.report import table
-from infra.local.deployment.account import REGION, Account
-from infra.local.deployment.deployment import Deployment
-from infra.local.deployment.module import MODULE
+from infra.emulator.account import REGION, Account
+from infra.emulator.deployment import Deployment
+from infra.emulator.emulator import Emulator
+from infra.emulator.module import MODULE
 from infra.local.errors import StackError
-from infra.local.ministack.emulator import Emulator
 from infra.package import ROOT, host_architecture
 from infra.packaging.build import build
 from infra.packaging.errors import PackageError

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from infra.local.deployment.account import REGION
-from infra.local.deployment.deployment import Deployment
+from infra.emulator.account import REGION
+from infra.emulator.deployment import Deployment
 
 # What a clock sends.
 TURN = {

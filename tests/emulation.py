@@ -18,7 +18,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from infra.local.ministack.emulator import Emulator, python_of
+from infra.emulator.emulator import Emulator, python_of
 from infra.packaging.errors import PackageError
 
 REGION = "us-east-1"

@@ -12,7 +12,7 @@ from infra.local import ports
 from infra.local.environment import LOOPBACK, VENV, Credentials, Endpoints, Settings
 from infra.local.errors import StackError
 from infra.local.installation import ministack_home
-from infra.local.ministack.program import HEALTH, program
+from infra.local.ministack import HEALTH, program
 from infra.local.processes import Program
 
 DYNOXIDE = VENV / "dynoxide/node_modules/@dynoxide/linux-x64/dynoxide"

@@ -18,9 +18,9 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from infra.local.deployment.account import REGION
-from infra.local.deployment.deployment import Deployment
-from infra.local.ministack.emulator import Emulator
+from infra.emulator.account import REGION
+from infra.emulator.deployment import Deployment
+from infra.emulator.emulator import Emulator
 from infra.package import host_architecture
 from infra.packaging.build import build
 from infra.packaging.interpreters import RUNTIMES

@@ -1,0 +1,38 @@
+"""A repair that finds other names than those it was written for says so."""
+
+import importlib
+import pkgutil
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from infra.emulator import repairs
+
+MODULES = {
+    name: module
+    for _, name, _ in pkgutil.iter_modules(repairs.__path__)
+    if hasattr(module := importlib.import_module(f"{repairs.__name__}.{name}"), "repair")
+}
+CORE = ["cloudfront_js", "iam_evaluator", "lambda_runtime", "responses"]
+SENTENCE = r"^ministack has no \S+, which a repair in infra/emulator changes: .* ministack 1\.5\.33; "
+
+
+@pytest.fixture
+def another_version(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A ministack, all of whose private names are others."""
+    for name in ["ministack", "ministack.core", *(f"ministack.core.{name}" for name in CORE)]:
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    return SimpleNamespace(_get_module=ModuleType)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_repair_refuses_another_version_in_a_sentence(name: str, another_version: SimpleNamespace) -> None:
+    arguments = [1.0] if name == "snapshots" else []
+
+    with pytest.raises(SystemExit, match=SENTENCE):
+        MODULES[name].repair(another_version, *arguments)
+
+
+def test_every_repair_is_one_of_these() -> None:
+    assert {"registry_paths", "waiting", "rest", "streams", "ttl", "snapshots"} < set(MODULES)
