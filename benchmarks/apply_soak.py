@@ -24,7 +24,7 @@ from urllib.parse import urljoin
 import requests
 
 from benchmarks.report import table
-from infra.emulator.account import REGION, Account
+from infra.emulator.account import REGION, EmulatedAccount
 from infra.emulator.deployment import Deployment
 from infra.emulator.emulator import Emulator
 from infra.emulator.module import MODULE
@@ -81,7 +81,7 @@ def _soak(directory: Path, steps: Steps) -> list[str]:
         build(ROOT, directory / "build", RUNTIMES[0], architecture)
     with ExitStack() as stack:
         emulator = stack.enter_context(Emulator(directory / "aws", auth=True))
-        settings = _what_must_be_there(Account(emulator.url))
+        settings = _what_must_be_there(EmulatedAccount(emulator.url))
         with steps("terraform init"):
             made = stack.enter_context(
                 Deployment(
@@ -109,7 +109,7 @@ def _soak(directory: Path, steps: Steps) -> list[str]:
     return complaints
 
 
-def _what_must_be_there(account: Account) -> dict[str, Any]:
+def _what_must_be_there(account: EmulatedAccount) -> dict[str, Any]:
     """Makes what the examples' variables name; those variables with the names of what was made."""
     ec2 = account.client("ec2")
     network = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]

@@ -34,11 +34,11 @@ def make_first_user(accounts: Accounts, environment: Mapping[str, str]) -> dict[
 
 def main(words: Sequence[str]) -> int:
     """Does as asked; 1 with a sentence when it cannot."""
-    asked = _parser().parse_args(words)
-    os.environ["AWS_DEFAULT_REGION"] = asked.table.split(":")[3]
-    chosen = Settings(table=asked.table.rpartition("/")[2], secrets=asked.keys)
+    parsed = _parser().parse_args(words)
+    os.environ["AWS_DEFAULT_REGION"] = parsed.table.split(":")[3]
+    chosen = Settings(table=parsed.table.rpartition("/")[2], secrets=parsed.keys)
     try:
-        made = make_first_user(Services(chosen).accounts, os.environ | {"CLOUDBERTH_ADMIN": asked.name})
+        made = make_first_user(Services(chosen).accounts, os.environ | {"CLOUDBERTH_ADMIN": parsed.name})
     except RegistryError as error:
         print(error, file=sys.stderr)
         return 1

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 from infra.packaging.build import Package, build
 from infra.packaging.errors import PackageError
-from infra.packaging.imports import ROUNDS, Start
+from infra.packaging.imports import ROUNDS, ImportTime
 from infra.packaging.interpreters import RUNTIMES
 from infra.packaging.native import ARCHITECTURES
 
@@ -24,9 +24,9 @@ MB = 1_000_000
 
 def main(arguments: list[str]) -> int:
     """Packages as asked; the exit status."""
-    asked = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
     try:
-        package = build(asked.project, asked.output or asked.project / OUTPUT, asked.runtime, asked.arch)
+        package = build(parsed.project, parsed.output or parsed.project / OUTPUT, parsed.runtime, parsed.arch)
         print(describe(package))
     except PackageError as error:
         print(error, file=sys.stderr)
@@ -59,7 +59,7 @@ def _cold_import(package: Package) -> str:
     with tempfile.TemporaryDirectory(prefix="cloudberth-import-") as tree:
         with ZipFile(package.path) as archive:
             archive.extractall(tree)
-        start = Start.median([Start.of(package.python, Path(tree)) for _ in range(ROUNDS)])
+        start = ImportTime.median([ImportTime.of(package.python, Path(tree)) for _ in range(ROUNDS)])
     return (
         f"{start.import_cpu_s * 1000:.0f} ms of one core, {start.import_s * 1000:.0f} ms by the clock "
         f"(medians of {ROUNDS})"

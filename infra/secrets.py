@@ -67,7 +67,7 @@ def _added(document: Document, fresh: Document) -> Document:
     return {str(max(map(int, document["envelope"])) + 1): key}
 
 
-class Vault:
+class KeySecret:
     """The secret."""
 
     def __init__(self, client: Any, arn: str) -> None:
@@ -89,7 +89,7 @@ class Vault:
         self._client.put_secret_value(SecretId=self._arn, SecretString=json.dumps(document))
 
 
-class Edge:
+class EdgeKeyStore:
     """CloudFront's key value store, of which edge/viewer_request.js reads `upload` and `origin`."""
 
     def __init__(self, client: Any, arn: str) -> None:
@@ -102,7 +102,7 @@ class Edge:
         self._client.update_keys(KvsARN=self._arn, IfMatch=etag, Puts=told)
 
 
-class Functions:
+class SecretReaders:
     """The functions, which read the secret when they start."""
 
     def __init__(self, client: Any, names: Sequence[str]) -> None:
@@ -120,7 +120,7 @@ class Functions:
             self._client.get_waiter("function_updated_v2").wait(FunctionName=name)
 
 
-def put(vault: Vault, edge: Edge | None) -> str:
+def put(vault: KeySecret, edge: EdgeKeyStore | None) -> str:
     """Makes the keys that are missing and tells the edge; what was done, in a sentence."""
     stored = vault.read()
     document = new_keys() | stored
@@ -131,7 +131,7 @@ def put(vault: Vault, edge: Edge | None) -> str:
     return f"Made new keys: {', '.join(made)}." if made else "All keys were there already."
 
 
-def setup(vault: Vault) -> str:
+def setup(vault: KeySecret) -> str:
     """The set-up secret. Raises SecretsError where there is none."""
     found = vault.read().get("setup")
     if not found:
@@ -139,7 +139,7 @@ def setup(vault: Vault) -> str:
     return str(found)
 
 
-def rotate(vault: Vault, edge: Edge | None, functions: Functions, kept: int = KEPT) -> str:
+def rotate(vault: KeySecret, edge: EdgeKeyStore | None, functions: SecretReaders, kept: int = KEPT) -> str:
     """Makes new keys, has them believed everywhere and then used; what was done, in a sentence."""
     stored = vault.read()
     if missing := sorted(new_keys().keys() - stored.keys()):
@@ -158,25 +158,25 @@ def rotate(vault: Vault, edge: Edge | None, functions: Functions, kept: int = KE
     return f"New keys are in use: signing, upload, origin, envelope. {old}; the relay's key stays."
 
 
-def _tell(edge: Edge | None, document: Document) -> None:
+def _tell(edge: EdgeKeyStore | None, document: Document) -> None:
     if edge:
         edge.write(document)
 
 
 def main(words: Sequence[str]) -> int:
     """Does as asked; 1 with a sentence when it cannot."""
-    asked = _parser().parse_args(words)
+    parsed = _parser().parse_args(words)
     try:
-        vault = Vault(_client("secretsmanager", asked.secret), asked.secret)
-        address = getattr(asked, "edge", None)
-        edge = Edge(_client("cloudfront-keyvaluestore", address), address) if address else None
-        if asked.command == "setup":
+        vault = KeySecret(_client("secretsmanager", parsed.secret), parsed.secret)
+        address = getattr(parsed, "edge", None)
+        edge = EdgeKeyStore(_client("cloudfront-keyvaluestore", address), address) if address else None
+        if parsed.command == "setup":
             print(setup(vault))
-        elif asked.command == "put":
+        elif parsed.command == "put":
             print(put(vault, edge))
         else:
-            functions = Functions(_client("lambda", asked.secret), asked.function)
-            print(rotate(vault, edge, functions, 1 if asked.forget else KEPT))
+            functions = SecretReaders(_client("lambda", parsed.secret), parsed.function)
+            print(rotate(vault, edge, functions, 1 if parsed.forget else KEPT))
     except SecretsError as error:
         print(error, file=sys.stderr)
         return 1

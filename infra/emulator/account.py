@@ -13,7 +13,7 @@ REGION = "eu-central-1"
 ROOT_KEY = {"AccessKeyId": "test", "SecretAccessKey": "test"}
 
 
-class Account:
+class EmulatedAccount:
     """Clients of an emulator's account, in one region unless told otherwise."""
 
     def __init__(self, url: str) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from infra.emulator.account import REGION, ROOT_KEY, Account
+from infra.emulator.account import REGION, ROOT_KEY, EmulatedAccount
 from infra.emulator.front import Front
-from infra.emulator.module import KEY_VALUE_STORE_URL, Change, Module
+from infra.emulator.module import KEY_VALUE_STORE_URL, PlannedChange, TerraformModule
 from infra.local.environment import LOOPBACK, ROOT
 from infra.local.errors import StackError
 
@@ -40,9 +40,9 @@ class Deployment:
         settings: Mapping[str, Any] | None = None,
         examples: tuple[Path, ...] = (),
     ) -> None:
-        self.account = Account(emulator_url)
+        self.account = EmulatedAccount(emulator_url)
         self.front = Front(emulator_url)
-        self.module = Module(
+        self.module = TerraformModule(
             directory,
             emulator_url,
             {**MINIMAL, "build": str(build), "architecture": architecture, **(settings or {})},
@@ -82,7 +82,7 @@ class Deployment:
             found = self.account.client("cloudfront").get_distribution(Id=distribution)
             self.front.route.distribution = found["Distribution"]["DomainName"]
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[PlannedChange]:
         """What another apply would change."""
         return self.module.changes()
 

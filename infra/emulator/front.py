@@ -33,7 +33,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
 
 
 @dataclass
-class Route:
+class FrontRoute:
     """Where the front leads: an API of the emulator, or the host name of the distribution that stands before it."""
 
     emulator_url: str
@@ -45,7 +45,7 @@ class Front:
     """A server on a free port of loopback, in a thread of its own. Raises StackError when it does not start."""
 
     def __init__(self, emulator_url: str) -> None:
-        self.route = Route(emulator_url)
+        self.route = FrontRoute(emulator_url)
         self._session: aiohttp.ClientSession | None = None
         self._socket = socket.create_server((LOOPBACK, 0), backlog=128)
         self.port: int = self._socket.getsockname()[1]

@@ -29,7 +29,7 @@ KEY_VALUE_STORE_URL = "http://key-value-store.test"
 
 
 @dataclass(frozen=True)
-class Change:
+class PlannedChange:
     """What a plan would do to a resource, and the attributes for whose sake it would."""
 
     address: str
@@ -37,7 +37,7 @@ class Change:
     attributes: tuple[str, ...]
 
 
-class Module:
+class TerraformModule:
     """A copy of infra/terraform in `directory`, its providers installed. Raises StackError with Terraform's own words.
 
     `settings` are its variables, `examples` files of them that come first. `others` is merged over the module
@@ -66,7 +66,7 @@ class Module:
         """Makes what is missing and changes what is otherwise."""
         self._run("apply", "-auto-approve")
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[PlannedChange]:
         """What another apply would do."""
         self._run("plan", "-out=next.tfplan")
         planned = json.loads(self._run("show", "-json", "next.tfplan"))
@@ -141,8 +141,10 @@ def _provider(emulator_url: str) -> dict[str, Any]:
     return {"provider": {"aws": [turned, turned | {"alias": "global"}]}}
 
 
-def _change(found: Mapping[str, Any]) -> Change:
+def _change(found: Mapping[str, Any]) -> PlannedChange:
     before, after = (found["change"][when] or {} for when in ("before", "after"))
     unknown = set(found["change"]["after_unknown"] or ())
     differing = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    return Change(found["address"], tuple(found["change"]["actions"]), tuple(sorted(differing | unknown & set(after))))
+    return PlannedChange(
+        found["address"], tuple(found["change"]["actions"]), tuple(sorted(differing | unknown & set(after)))
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.local import ports
 from infra.local.checks import check
-from infra.local.environment import ROOT, Settings, settings_from, worker_environment
+from infra.local.environment import ROOT, StackSettings, settings_from, worker_environment
 from infra.local.errors import StackError
 from infra.local.locks import lock
 from infra.local.servers import DYNOXIDE, answers, credentials, endpoints
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
-def run(settings: Settings, environ: Mapping[str, str]) -> None:
+def run(settings: StackSettings, environ: Mapping[str, str]) -> None:
     """Runs a stack until a signal ends it."""
     say(f"Starting Cloudberth over {settings.data} …")
     if settings.tables == "ministack":
@@ -56,13 +56,13 @@ def run(settings: Settings, environ: Mapping[str, str]) -> None:
     say("Stopped.")
 
 
-def tell_user(made: Mapping[str, Any], settings: Settings) -> None:
+def tell_user(made: Mapping[str, Any], settings: StackSettings) -> None:
     """Told before anything else can fail, since a random password is told only once."""
     say(f"\n  user      {made['user']}")
     say(f"  password  {password(made, settings)}\n")
 
 
-def tell_ready(seconds: float, settings: Settings) -> None:
+def tell_ready(seconds: float, settings: StackSettings) -> None:
     """Where it is, and how a first image is pushed."""
     user, host = settings.admin, settings.host
     say(f"Cloudberth is ready at {settings.url} after {seconds:.1f} s. Ctrl-C stops it.\n")
@@ -75,7 +75,7 @@ def tell_ready(seconds: float, settings: Settings) -> None:
     say(f"  skopeo copy --dest-tls-verify=false --dest-creds {user}:PASSWORD {source} {target}\n")
 
 
-def password(made: Mapping[str, Any], settings: Settings) -> str:
+def password(made: Mapping[str, Any], settings: StackSettings) -> str:
     """The words behind `password`: a random one is shown at the start that made it, and never again."""
     if not made["created"]:
         return "as before"
@@ -84,7 +84,7 @@ def password(made: Mapping[str, Any], settings: Settings) -> str:
     return f"{made['password']}   (shown this once; keep it)"
 
 
-def become_account(settings: Settings, arguments: list[str]) -> None:
+def become_account(settings: StackSettings, arguments: list[str]) -> None:
     """Becomes `infra.local.account` in the environment of the stack that runs over this data directory."""
     base_port = ports.read(settings.data / ports.FILE)
     if base_port is None or not answers(base_port + 1, "/healthz"):

@@ -31,7 +31,7 @@ log = logging.getLogger("clockwork")
 
 
 @dataclass(frozen=True)
-class Rule:
+class ScheduleRule:
     """A scheduled function: its name, the function, how often it is called, and how long a turn may take."""
 
     name: str
@@ -40,7 +40,7 @@ class Rule:
     turn_s: float
 
 
-class Context:
+class LambdaContext:
     """What Lambda gives beside the event. Once the clockwork stops, no time is left."""
 
     def __init__(self, turn_s: float, stopped: threading.Event) -> None:
@@ -54,7 +54,7 @@ class Context:
 class Clockwork:
     """Runs every rule, at once and then as often as it says. A turn that fails is logged, and the next one comes."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[ScheduleRule]) -> None:
         self._rules, self._stopped = rules, threading.Event()
 
     def run(self) -> None:
@@ -69,11 +69,11 @@ class Clockwork:
         """Lets the turns that run end by themselves, and begins no other."""
         self._stopped.set()
 
-    def _repeat(self, rule: Rule) -> None:
+    def _repeat(self, rule: ScheduleRule) -> None:
         while not self._stopped.is_set():
             begun = time.monotonic()
             try:
-                rule.function(event(rule.name), Context(rule.turn_s, self._stopped))
+                rule.function(event(rule.name), LambdaContext(rule.turn_s, self._stopped))
             except Exception:
                 log.exception("a turn of %s failed", rule.name)
             self._stopped.wait(max(begun + rule.every_s - time.monotonic(), 0))
@@ -94,7 +94,7 @@ def event(name: str) -> dict[str, Any]:
     }
 
 
-def rules() -> list[Rule]:
+def rules() -> list[ScheduleRule]:
     """The schedules that the app declares."""
     from app import app
 
@@ -107,9 +107,9 @@ def _expression(source: ScheduledEventConfig) -> str:
     return expression if isinstance(expression, str) else expression.to_string()
 
 
-def _rule(name: str, handler: str, expression: str) -> Rule:
+def _rule(name: str, handler: str, expression: str) -> ScheduleRule:
     every_s, turn_s = QUICK.get(name, (seconds(expression), TURN_S))
-    return Rule(name, pkgutil.resolve_name(handler), every_s, turn_s)
+    return ScheduleRule(name, pkgutil.resolve_name(handler), every_s, turn_s)
 
 
 def seconds(expression: str) -> float:
@@ -120,10 +120,10 @@ def seconds(expression: str) -> float:
     return float(int(match[1]) * UNITS_S[match[2]])
 
 
-def time_to_live() -> Rule:
+def time_to_live() -> ScheduleRule:
     """The TTL service's turns, as late as the environment says."""
     service = timetolive.service(float(os.environ["CLOUDBERTH_TTL_LATE_S"]))
-    return Rule("ttl", service.turn, timetolive.EVERY_S, TURN_S)
+    return ScheduleRule("ttl", service.turn, timetolive.EVERY_S, TURN_S)
 
 
 def main() -> None:

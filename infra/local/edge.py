@@ -20,7 +20,7 @@ READ_BYTES = 256 * 1024
 PASSED_ON = ("content-type", "content-range", "accept-ranges", "etag", "last-modified", "content-length")
 
 
-class Edge:
+class LocalEdge:
     """Uploads by one PUT and downloads, streamed between client and S3."""
 
     def __init__(self, services: Services) -> None:

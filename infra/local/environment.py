@@ -24,7 +24,7 @@ CHOICES = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class StackSettings:
     """One stack, as its operator wants it."""
 
     port: int
@@ -48,7 +48,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class StackCredentials:
     """The one key pair of this stack's S3 and DynamoDB."""
 
     access_key: str
@@ -56,16 +56,16 @@ class Credentials:
 
 
 @dataclass(frozen=True)
-class Endpoints:
+class ServerEndpoints:
     """Where the servers of this start listen, as URLs."""
 
     tables: str
     objects: str
 
 
-def settings_from(environ: Mapping[str, str]) -> Settings:
+def settings_from(environ: Mapping[str, str]) -> StackSettings:
     """Parse every CLOUDBERTH_* variable of the stack; StackError names the first bad one."""
-    return Settings(
+    return StackSettings(
         port=_number(environ, "CLOUDBERTH_PORT", default=5000, highest=65535),
         data=ROOT / Path(_text(environ, "CLOUDBERTH_DATA", ".local")).expanduser(),
         admin=_text(environ, "CLOUDBERTH_ADMIN", "admin"),
@@ -85,7 +85,7 @@ def tables_server(environ: Mapping[str, str]) -> str:
 
 
 def worker_environment(
-    settings: Settings, endpoints: Endpoints, credentials: Credentials, base: Mapping[str, str]
+    settings: StackSettings, endpoints: ServerEndpoints, credentials: StackCredentials, base: Mapping[str, str]
 ) -> dict[str, str]:
     """The whole environment of a gateway worker and of the seed: `base` without anybody's AWS account, plus ours."""
     # A developer's AWS_PROFILE or session token must never reach a stack that thinks it talks to loopback.
@@ -124,7 +124,7 @@ def worker_environment(
     }
 
 
-def seed_environment(settings: Settings, worker: Mapping[str, str]) -> dict[str, str]:
+def seed_environment(settings: StackSettings, worker: Mapping[str, str]) -> dict[str, str]:
     """The worker's environment, and the first user's password when the operator chose one."""
     if settings.admin_password is None:
         return dict(worker)

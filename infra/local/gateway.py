@@ -17,7 +17,7 @@ from chalicelib.domain.downloads import PREFIX
 from chalicelib.domain.uploads import LARGEST_BODY
 from chalicelib.wiring import Services, services
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
-from infra.local.edge import Edge
+from infra.local.edge import LocalEdge
 from infra.local.events import LARGEST_HEADERS, fits, from_answer, headers_size, to_event
 from infra.local.relaying import Relaying
 from infra.local.ways import Target, Way
@@ -34,7 +34,7 @@ class Gateway:
 
     def __init__(self, house: Services) -> None:
         self._house = house
-        self._edge = Edge(house)
+        self._edge = LocalEdge(house)
         port = house.settings.url.rpartition(":")[2]
         self._relaying = Relaying(f"http://127.0.0.1:{port}", house.secrets.relay)
         self._readers, self._writers = ThreadPoolExecutor(READERS, "read"), ThreadPoolExecutor(WRITERS, "write")

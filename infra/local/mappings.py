@@ -19,7 +19,7 @@ Result = dict[str, Any]
 
 
 @dataclass
-class Part:
+class BatchPart:
     """Neighbouring records that go to the function together, and how often they failed."""
 
     records: Records
@@ -27,31 +27,31 @@ class Part:
 
 
 @dataclass
-class Work:
+class PendingWork:
     """What a mapping has not done of the batch at which its stream stands, and every record that it has seen of it."""
 
-    parts: deque[Part] = field(default_factory=deque)
+    parts: deque[BatchPart] = field(default_factory=deque)
     seen: set[str] = field(default_factory=set)
 
     def meet(self, records: Records) -> None:
         """Takes up what is new in a batch, and lets go of what has left the stream."""
         still = {_number(record) for record in records}
-        kept = (Part([r for r in part.records if _number(r) in still], part.failures) for part in self.parts)
+        kept = (BatchPart([r for r in part.records if _number(r) in still], part.failures) for part in self.parts)
         self.parts = deque(part for part in kept if part.records)
         if fresh := [record for record in records if _number(record) not in self.seen]:
-            self.parts.append(Part(fresh))
+            self.parts.append(BatchPart(fresh))
         self.seen |= still
 
 
 @dataclass(frozen=True)
-class Rules:
+class MappingRules:
     """A mapping's settings, and its two ways out: the function, and the destination of what is given up."""
 
     settings: Mapping[str, Any]
     invoke: Callable[[Records], Result]
     give_up: Callable[[Records, Result], None]
 
-    def run(self, work: Work) -> Result:
+    def run(self, work: PendingWork) -> Result:
         """Works until all is done or a part is to be tried again later; that one's result is an error then."""
         result: Result = {"body": None}
         while work.parts:
@@ -60,7 +60,7 @@ class Rules:
             failed = self._first_failed(part.records, result)
             if failed is None:
                 continue
-            rest = Part(part.records[failed:], part.failures)
+            rest = BatchPart(part.records[failed:], part.failures)
             if self.settings.get("BisectBatchOnFunctionError") and len(part.records) > 1:
                 work.parts.extendleft(reversed([rest] if failed else _halves(rest)))
                 continue
@@ -72,7 +72,7 @@ class Rules:
             return result | {"error": True}
         return {name: value for name, value in result.items() if name != "error"}
 
-    def _is_exhausted(self, part: Part) -> bool:
+    def _is_exhausted(self, part: BatchPart) -> bool:
         """-1 and nothing stand for ever."""
         limit = self.settings.get("MaximumRetryAttempts")
         return limit is not None and 0 <= int(limit) < part.failures
@@ -102,9 +102,9 @@ def _reported(body: Any) -> list[str]:
     return [str(failure.get("itemIdentifier") or "") for failure in failures or []]
 
 
-def _halves(part: Part) -> list[Part]:
+def _halves(part: BatchPart) -> list[BatchPart]:
     middle = len(part.records) // 2
-    return [Part(part.records[:middle], part.failures), Part(part.records[middle:], part.failures)]
+    return [BatchPart(part.records[:middle], part.failures), BatchPart(part.records[middle:], part.failures)]
 
 
 def _number(record: Record) -> str:

@@ -29,7 +29,7 @@ class Program:
     inherited: tuple[int, ...] = ()
 
 
-class Child:
+class ChildProcess:
     """A running program. It is started again when it dies, unless it dies too often."""
 
     def __init__(self, program: Program, log: Path) -> None:

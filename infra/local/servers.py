@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local import ports
-from infra.local.environment import LOOPBACK, VENV, Credentials, Endpoints, Settings
+from infra.local.environment import LOOPBACK, VENV, ServerEndpoints, StackCredentials, StackSettings
 from infra.local.errors import StackError
 from infra.local.installation import ministack_home
 from infra.local.ministack import HEALTH, program
@@ -24,7 +24,7 @@ MEMORY_LIMIT = "512MiB"
 
 
 @dataclass(frozen=True)
-class Server:
+class BackendServer:
     """A program, and the addresses (port, path) that answer 200 once it serves."""
 
     program: Program
@@ -34,25 +34,25 @@ class Server:
         return all(answers(port, path) for port, path in self.checks)
 
 
-def servers(settings: Settings, base_port: int, lock: int) -> list[Server]:
+def servers(settings: StackSettings, base_port: int, lock: int) -> list[BackendServer]:
     """All servers of a stack; `lock` is the data directory's, held by each of them."""
     tables = _dynoxide if settings.tables == "dynoxide" else _ministack
     return [tables(settings, base_port, lock), _seaweed(settings, base_port + 1, lock)]
 
 
-def endpoints(base_port: int) -> Endpoints:
+def endpoints(base_port: int) -> ServerEndpoints:
     """Where the servers of a stack listen for its workers."""
-    return Endpoints(tables=f"http://{LOOPBACK}:{base_port}", objects=f"http://{LOOPBACK}:{base_port + 1}")
+    return ServerEndpoints(tables=f"http://{LOOPBACK}:{base_port}", objects=f"http://{LOOPBACK}:{base_port + 1}")
 
 
-def credentials(data: Path) -> Credentials:
+def credentials(data: Path) -> StackCredentials:
     """The key pair in `s3.json`, SeaweedFS's own format; made at the first start, for its owner's eyes only."""
     file = data / "s3.json"
     if not file.exists():
         _write_privately(file, json.dumps(_identities(ACCESS_KEY, secrets.token_urlsafe(30))))
     try:
         key = json.loads(file.read_text("utf-8"))["identities"][0]["credentials"][0]
-        return Credentials(key["accessKey"], key["secretKey"])
+        return StackCredentials(key["accessKey"], key["secretKey"])
     except (ValueError, LookupError, TypeError):
         raise StackError(
             f"{file} is not the key file that this stack wrote; delete it and the next start makes new keys."
@@ -78,7 +78,7 @@ def answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def _dynoxide(settings: Settings, port: int, lock: int) -> Server:
+def _dynoxide(settings: StackSettings, port: int, lock: int) -> BackendServer:
     if not DYNOXIDE.exists():
         raise StackError(f"{DYNOXIDE} is missing; `make run` or `make test` fetches it.")
     command = (str(DYNOXIDE), "serve", "--host", LOOPBACK, "--port", str(port))
@@ -89,20 +89,20 @@ def _dynoxide(settings: Settings, port: int, lock: int) -> Server:
         settings.data,
         (lock,),
     )
-    return Server(program, ((port, "/"),))
+    return BackendServer(program, ((port, "/"),))
 
 
-def _ministack(settings: Settings, port: int, lock: int) -> Server:
+def _ministack(settings: StackSettings, port: int, lock: int) -> BackendServer:
     if not MINISTACK.exists():
         raise StackError(f"{MINISTACK} is missing; `make run CLOUDBERTH_TABLES=ministack` installs it.")
     state = settings.data / "ministack"
     state.mkdir(exist_ok=True)
     options = ("--snapshot-every", str(SNAPSHOT_S))
     started = program(MINISTACK, port, state, options, {"SERVICES": "dynamodb", "STATE_DIR": str(state)}, lock)
-    return Server(started, ((port, HEALTH),))
+    return BackendServer(started, ((port, HEALTH),))
 
 
-def _seaweed(settings: Settings, port: int, lock: int) -> Server:
+def _seaweed(settings: StackSettings, port: int, lock: int) -> BackendServer:
     weed = Path(sysconfig.get_path("scripts")) / "weed"
     if not weed.exists():
         raise StackError(f"{weed} is missing; `make run` or `make test` installs it.")
@@ -141,7 +141,7 @@ def _seaweed(settings: Settings, port: int, lock: int) -> Server:
         (lock,),
     )
     # The S3 side answers before a volume can be written to: the second address assigns a place for a file.
-    return Server(program, ((s3, "/healthz"), (master, "/dir/assign")))
+    return BackendServer(program, ((s3, "/healthz"), (master, "/dir/assign")))
 
 
 def _bare_environment(home: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from chalice.app import DynamoDBEventConfig
 
 from infra.local.environment import ROOT
-from infra.local.mappings import PARTIAL, Part, Record, Records, Result, Rules, Work
+from infra.local.mappings import PARTIAL, BatchPart, MappingRules, PendingWork, Record, Records, Result
 
 # The filters are those of Terraform.
 FILTERS = ROOT / "infra" / "terraform" / "stream.json"
@@ -27,7 +27,7 @@ MAPPING = {
 log = logging.getLogger("stream")
 
 
-class Stream:
+class TableStream:
     """One listener, and what it has not taken yet. A record is tried ten times more, and then given up with a line."""
 
     def __init__(
@@ -35,8 +35,8 @@ class Stream:
     ) -> None:
         self._function, self._filters, self._batch_size = function, filters, batch_size
         self._waiting: deque[Record] = deque()
-        self._work = Work()
-        self._rules = Rules(MAPPING, self._invoke, _give_up)
+        self._work = PendingWork()
+        self._rules = MappingRules(MAPPING, self._invoke, _give_up)
 
     @property
     def is_done(self) -> bool:
@@ -53,7 +53,7 @@ class Stream:
         while not self.is_done:
             if not self._work.parts:
                 count = min(self._batch_size, len(self._waiting))
-                self._work.parts.append(Part([self._waiting.popleft() for _ in range(count)]))
+                self._work.parts.append(BatchPart([self._waiting.popleft() for _ in range(count)]))
             if self._rules.run(self._work).get("error"):
                 return
 
@@ -65,12 +65,12 @@ class Stream:
             return {"body": None, "error": True}
 
 
-def listener() -> Stream:
+def listener() -> TableStream:
     """The stream to the function of the app that listens to it."""
     from app import app
 
     (source,) = (source for source in app.event_sources if isinstance(source, DynamoDBEventConfig))
-    return Stream(pkgutil.resolve_name(source.handler_string), filters(), source.batch_size)
+    return TableStream(pkgutil.resolve_name(source.handler_string), filters(), source.batch_size)
 
 
 def filters() -> list[dict[str, Any]]:

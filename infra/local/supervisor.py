@@ -16,13 +16,13 @@ from infra.local import data, ports
 from infra.local.environment import (
     LOOPBACK,
     ROOT,
-    Settings,
+    StackSettings,
     seed_environment,
     worker_environment,
 )
 from infra.local.errors import StackError
-from infra.local.processes import Child, Program, in_words, rotate, spawn
-from infra.local.servers import Server, answers, credentials, endpoints, servers, tidy
+from infra.local.processes import ChildProcess, Program, in_words, rotate, spawn
+from infra.local.servers import BackendServer, answers, credentials, endpoints, servers, tidy
 
 READY_S = 60.0
 # Longer than the gateway's own limit of 30 s would make Ctrl-C feel broken; whoever is cut off retries.
@@ -32,18 +32,18 @@ START_ATTEMPTS = 3
 CLOCKWORK = "clockwork"
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """Ctrl-C, SIGTERM or SIGHUP arrived."""
 
 
 class Supervisor:
     """One stack, from its first process to its last. `say` gets one line at a time."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(self, settings: StackSettings, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         self.settings = settings
         self.environ = environ
         self.say = say
-        self.children: list[Child] = []
+        self.children: list[ChildProcess] = []
         self._signals = 0
         self._base_port = 0
 
@@ -67,7 +67,7 @@ class Supervisor:
             ready(time.monotonic() - begun)
             while True:
                 self._pause()
-        except Stopped:
+        except StopRequested:
             self.say("Stopping …")
         finally:
             self._stop()
@@ -107,7 +107,7 @@ class Supervisor:
             self.children.clear()
         raise StackError(f"{dead.name} does not start; the end of its log ({dead.log}):\n{dead.tail()}")
 
-    def _becomes_ready(self, server: Server, child: Child) -> bool:
+    def _becomes_ready(self, server: BackendServer, child: ChildProcess) -> bool:
         """False when it died first."""
         deadline = time.monotonic() + READY_S
         while child.pid is not None:
@@ -118,10 +118,10 @@ class Supervisor:
             self._rest()
         return False
 
-    def _start_child(self, program: Program) -> Child:
+    def _start_child(self, program: Program) -> ChildProcess:
         log = self.settings.data / "logs" / f"{program.name}.log"
         rotate(log)
-        child = Child(program, log)
+        child = ChildProcess(program, log)
         child.start()
         self.children.append(child)
         self._note_processes()
@@ -143,7 +143,7 @@ class Supervisor:
                 if self._signals or time.monotonic() > deadline:
                     process.kill()
         if self._signals:
-            raise Stopped
+            raise StopRequested
         if process.returncode != 0:
             said = log.read_text("utf-8", "replace").split("\n")
             why = next((line for line in reversed(said) if line.strip()), in_words(process.returncode))
@@ -152,7 +152,7 @@ class Supervisor:
         return report
 
     def _pause(self) -> None:
-        """A tick: restarts who died. Raises Stopped on a signal, StackError for a program that keeps dying."""
+        """A tick: restarts who died. Raises StopRequested on a signal, StackError for a program that keeps dying."""
         self._rest()
         for child in self.children:
             running = child.pid
@@ -169,7 +169,7 @@ class Supervisor:
 
     def _rest(self) -> None:
         if self._signals:
-            raise Stopped
+            raise StopRequested
         time.sleep(TICK_S)
 
     def _stop(self) -> None:

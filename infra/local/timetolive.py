@@ -23,7 +23,7 @@ from botocore.session import get_session
 from chalicelib.settings import settings
 from chalicelib.storage.table import TIME_TO_LIVE
 from infra.local.environment import REGION
-from infra.local.stream import Stream, listener
+from infra.local.stream import TableStream, listener
 
 EVERY_S = 1.0
 # How many rows a turn looks at, and how many it removes at most: nobody else's write waits long for it.
@@ -36,11 +36,11 @@ log = logging.getLogger("timetolive")
 Row = Mapping[str, Mapping[str, Any]]
 
 
-class TimeToLive:
+class TimeToLiveService:
     """The service over a table. It comes to a row `late_s` seconds after its time at the earliest."""
 
     def __init__(
-        self, client: Any, table: str, stream: Stream, late_s: float, clock: Callable[[], float] = time.time
+        self, client: Any, table: str, stream: TableStream, late_s: float, clock: Callable[[], float] = time.time
     ) -> None:
         self._client, self._table, self._stream = client, table, stream
         self._late_s, self._clock = late_s, clock
@@ -127,6 +127,6 @@ def _key(row: Row) -> Row:
     return {name: row[name] for name in ("pk", "sk")}
 
 
-def service(late_s: float) -> TimeToLive:
+def service(late_s: float) -> TimeToLiveService:
     """The service over the table of the settings, which the app's own function listens to."""
-    return TimeToLive(get_session().create_client("dynamodb"), settings().table, listener(), late_s)
+    return TimeToLiveService(get_session().create_client("dynamodb"), settings().table, listener(), late_s)

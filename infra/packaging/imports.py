@@ -29,7 +29,7 @@ print(json.dumps(marks))
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class ImportTime:
     """Seconds. On a machine with other work the CPU's are the steadier; on an idle one both are the same."""
 
     import_cpu_s: float

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from infra.smoke import report
 from infra.smoke.claims import Check, Verdict
-from infra.smoke.suite import Row, chosen, printable, run
+from infra.smoke.client import SmokeClient, SmokeOptions
+from infra.smoke.suite import CheckResult, chosen, printable, run
 from infra.smoke.tokens import LOOPBACK
-from infra.smoke.visit import Options, Visit
 from infra.smoke.wire import NoAnswer
 
 PASSWORD = "CLOUDBERTH_PASSWORD"  # the name of a variable
@@ -27,41 +27,41 @@ unknown; unknown never counts as holds. Proxies are not used: what answers has t
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the checks; the exit status."""
     parser = _parser()
-    asked = parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
     try:
-        checks = chosen((asked.only or "").split(","))
-        if asked.list:
+        checks = chosen((parsed.only or "").split(","))
+        if parsed.list:
             print(report.listed(checks))
             return 0
-        visit = Visit(_address(asked.url), _options(asked))
+        client = SmokeClient(_address(parsed.url), _options(parsed))
     except ValueError as error:
         parser.error(str(error))
     # A job that is cancelled cleans up as one that is interrupted.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        visit.knock()
+        client.connect()
     except NoAnswer as error:
-        print(f"{visit.url} does not answer: {printable(str(error))}", file=sys.stderr)
+        print(f"{client.url} does not answer: {printable(str(error))}", file=sys.stderr)
         return 1
-    return _go(visit, checks, is_json=asked.json)
+    return _go(client, checks, is_json=parsed.json)
 
 
-def _go(visit: Visit, checks: Sequence[Check], *, is_json: bool) -> int:
-    rows: list[Row] = []
+def _go(client: SmokeClient, checks: Sequence[Check], *, is_json: bool) -> int:
+    rows: list[CheckResult] = []
     if not is_json:
         print(report.head(), flush=True)
     is_whole = False
     try:
         for check in checks:
-            rows.append(run(visit, check))
+            rows.append(run(client, check))
             if not is_json:
                 print(report.lines_of(rows[-1]), flush=True)
         is_whole = True
     except KeyboardInterrupt:
         print("Interrupted; taking away what was pushed …", file=sys.stderr)
     finally:
-        left = [printable(visit.tokens.hidden(line)) for line in visit.clear()]
-    print(report.as_json(visit.url, rows, left) if is_json else report.summary(rows, left))
+        left = [printable(client.tokens.hidden(line)) for line in client.clear()]
+    print(report.as_json(client.url, rows, left) if is_json else report.summary(rows, left))
     return 130 if not is_whole else int(report.count(rows, Verdict.FAILS) > 0)
 
 
@@ -77,21 +77,21 @@ def _address(url: str | None) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _options(asked: argparse.Namespace) -> Options:
+def _options(parsed: argparse.Namespace) -> SmokeOptions:
     """What was asked for. Raises ValueError."""
-    repository = asked.repository or f"{asked.user.partition('+')[0]}/smoke"
+    repository = parsed.repository or f"{parsed.user.partition('+')[0]}/smoke"
     if not REPOSITORY.fullmatch(repository):
         raise ValueError(f"--repository: {repository!r} is not NAMESPACE/NAME in lower case")
-    return Options(
-        user=asked.user,
-        password=_password(asked.password_file),
+    return SmokeOptions(
+        user=parsed.user,
+        password=_password(parsed.password_file),
         repository=repository,
-        gateway=asked.gateway_host,
-        log_group=asked.log_group,
-        upload_proof=asked.upload_proof,
-        slow_s=asked.slow,
-        put_gb=asked.put_gb,
-        relay_gb=asked.relay_gb,
+        gateway=parsed.gateway_host,
+        log_group=parsed.log_group,
+        upload_proof=parsed.upload_proof,
+        slow_s=parsed.slow,
+        put_gb=parsed.put_gb,
+        relay_gb=parsed.relay_gb,
     )
 
 

@@ -47,14 +47,14 @@ def author(answer: Answer) -> str:
     return "edge or relay" if errors_of(answer) else ""
 
 
-def told(answer: Answer) -> str:
+def summary_of(answer: Answer) -> str:
     """An answer in a few words: status, author, and what it says when it refuses."""
     by = f" by {name}" if (name := author(answer)) else ""
     if answer.status < 400:
         return f"{answer.status}{by}"
     errors = errors_of(answer)
     if errors:
-        said = f"{errors[0]['code']} {errors[0].get('message', '')}"
+        text = f"{errors[0]['code']} {errors[0].get('message', '')}"
     else:
-        said = answer.body[:400].decode("utf-8", "replace")
-    return f"{answer.status}{by}: {' '.join(said.split())[:SHOWN]}" if said else f"{answer.status}{by}"
+        text = answer.body[:400].decode("utf-8", "replace")
+    return f"{answer.status}{by}: {' '.join(text.split())[:SHOWN]}" if text else f"{answer.status}{by}"

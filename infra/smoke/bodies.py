@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from infra.smoke.answers import errors_of, told
+from infra.smoke.answers import errors_of, summary_of
 from infra.smoke.claims import Check, Finding, decided, fails, holds, unknown
-from infra.smoke.content import LARGEST_BODY, MEBIBYTE, MEGABYTE, Stream, an_image, padded
-from infra.smoke.visit import Visit
+from infra.smoke.client import SmokeClient
+from infra.smoke.content import LARGEST_BODY, MEBIBYTE, MEGABYTE, RandomStream, an_image, padded
 from infra.smoke.wire import Answer, NoAnswer
 
 TOO_LARGE = 413
@@ -19,58 +19,58 @@ def _status(ask: Callable[[], Answer]) -> tuple[int, str]:
         answer = ask()
     except NoAnswer as error:
         return 0, f"no answer ({error})"
-    return answer.status, told(answer)
+    return answer.status, summary_of(answer)
 
 
-def sizes(visit: Visit) -> Finding:
+def sizes(client: SmokeClient) -> Finding:
     """Manifests of 4 and 5 MiB, chunks of 9 and 11 MB."""
     image = an_image()
-    visit.push_blobs(image)
-    four, five = (_manifest(visit, padded(image, size * MEBIBYTE)) for size in (4, 5))
-    nine, eleven = (_patch(visit, bytes(size * MEGABYTE)) for size in (9, 11))
+    client.push_blobs(image)
+    four, five = (_manifest(client, padded(image, size * MEBIBYTE)) for size in (4, 5))
+    nine, eleven = (_patch(client, bytes(size * MEGABYTE)) for size in (9, 11))
     words = f"manifest of 4 MiB: {four[1]}; of 5 MiB: {five[1]}; PATCH of 9 MB: {nine[1]}; of 11 MB: {eleven[1]}"
     is_right = (four[0], five[0]) == (201, TOO_LARGE) and {nine[0], eleven[0]} <= {202, TOO_LARGE}
     return decided(is_right, words)
 
 
-def _manifest(visit: Visit, content: bytes) -> tuple[int, str]:
-    return _status(lambda: visit.put_manifest(content, visit.tag()))
+def _manifest(client: SmokeClient, content: bytes) -> tuple[int, str]:
+    return _status(lambda: client.put_manifest(content, client.tag()))
 
 
-def _patch(visit: Visit, body: bytes | Iterable[bytes]) -> tuple[int, str]:
-    upload = visit.begin()
-    return _status(lambda: visit.patch(upload, body))
+def _patch(client: SmokeClient, body: bytes | Iterable[bytes]) -> tuple[int, str]:
+    upload = client.begin()
+    return _status(lambda: client.patch(upload, body))
 
 
-def usable_refusal(visit: Visit) -> Finding:
+def usable_refusal(client: SmokeClient) -> Finding:
     """413 in the specification's format: other bodies are fatal to docker, or shown as a bare number."""
-    answer = visit.put_manifest(bytes(OVER_ALL), visit.tag())
+    answer = client.put_manifest(bytes(OVER_ALL), client.tag())
     is_usable = answer.status == TOO_LARGE and bool(errors_of(answer))
-    return decided(is_usable, f"PUT of a manifest of 12 MB: {told(answer)}")
+    return decided(is_usable, f"PUT of a manifest of 12 MB: {summary_of(answer)}")
 
 
-def early_refusal(visit: Visit) -> Finding:
+def early_refusal(client: SmokeClient) -> Finding:
     """What a client reads that sends all of its body first, though the answer was there long before."""
     try:
-        answer = visit.put_manifest(bytes(OVER_ALL), visit.tag())
+        answer = client.put_manifest(bytes(OVER_ALL), client.tag())
     except NoAnswer as error:
         return fails(f"PUT of 12 MB: the message is lost ({error})")
     sent = f"after {answer.sent / MEGABYTE:.1f} of 12 MB were sent"
-    return decided(answer.status == TOO_LARGE, f"{told(answer)}, read {sent}")
+    return decided(answer.status == TOO_LARGE, f"{summary_of(answer)}, read {sent}")
 
 
-def chunked(visit: Visit) -> Finding:
+def chunked(client: SmokeClient) -> Finding:
     """Chunks, as docker and podman send layers: 4 MiB of them, and what is between Lambda's limit and the gateway's."""
-    stream = Stream(LARGEST_BODY)
-    upload = visit.begin()
-    answer = visit.patch(upload, stream.pieces())
+    stream = RandomStream(LARGEST_BODY)
+    upload = client.begin()
+    answer = client.patch(upload, stream.pieces())
     if answer.status != 202 or answer.header("Range") != f"0-{LARGEST_BODY - 1}":
-        return fails(f"4 MiB in chunks: {told(answer)}, Range {answer.header('Range')!r}")
-    closed = visit.close(visit.moved(upload, answer), stream.digest())
+        return fails(f"4 MiB in chunks: {summary_of(answer)}, Range {answer.header('Range')!r}")
+    closed = client.close(client.moved(upload, answer), stream.digest())
     if closed.status != 201:
-        return fails(f"4 MiB in chunks were taken, but the upload did not end: {told(closed)}")
-    status, said = _patch(visit, Stream(8 * MEGABYTE).pieces())
-    words = f"4 MiB taken; 8 MB: {said}"
+        return fails(f"4 MiB in chunks were taken, but the upload did not end: {summary_of(closed)}")
+    status, outcome = _patch(client, RandomStream(8 * MEGABYTE).pieces())
+    words = f"4 MiB taken; 8 MB: {outcome}"
     if status == 0:
         return unknown(words)
     return holds(words) if status in (202, TOO_LARGE) else fails(words)

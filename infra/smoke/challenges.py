@@ -2,20 +2,20 @@
 
 import secrets
 
-from infra.smoke.answers import told
+from infra.smoke.answers import summary_of
 from infra.smoke.claims import Check, Finding, decided, fails, holds, unknown
+from infra.smoke.client import SmokeClient
 from infra.smoke.tokens import read_token
-from infra.smoke.visit import Visit
 from infra.smoke.wire import exchange
 
 
-def challenge(visit: Visit) -> Finding:
+def challenge(client: SmokeClient) -> Finding:
     """401 on /v2/ with the one header that clients read."""
-    answer = exchange("GET", f"{visit.url}/v2/")
+    answer = exchange("GET", f"{client.url}/v2/")
     literal, twin = answer.header("WWW-Authenticate"), answer.header("Registry-Challenge")
     renamed = answer.header("X-Amzn-Remapped-WWW-Authenticate")
     if answer.status != 401:
-        return fails(f"GET /v2/ without a token: {told(answer)}")
+        return fails(f"GET /v2/ without a token: {summary_of(answer)}")
     if literal.startswith("Bearer realm="):
         if renamed:
             return holds("401; the gateway renames the header, and the mapping of infra/terraform/api.tf restores it")
@@ -25,37 +25,37 @@ def challenge(visit: Visit) -> Finding:
     return fails(f"401, but {came}; what arrives: {' and '.join(others) or 'no challenge by any name'}")
 
 
-def sign_in(visit: Visit) -> Finding:
+def sign_in(client: SmokeClient) -> Finding:
     """The way of docker login: by GET, by POST, and the token is believed."""
-    if not visit.tokens.leads_here():
-        realm = visit.tokens.realm().get("realm", "none")
-        return fails(f"the realm is {realm[:60]}, another host than {visit.url}: clients would ask there")
-    got, posted = visit.tokens.ask(), visit.tokens.ask(method="POST")
+    if not client.tokens.leads_here():
+        realm = client.tokens.realm().get("realm", "none")
+        return fails(f"the realm is {realm[:60]}, another host than {client.url}: clients would ask there")
+    got, posted = client.tokens.request_token(), client.tokens.request_token(method="POST")
     for answer in (got, posted):
         if answer.status != 200:
-            return fails(f"the token endpoint answered {told(answer)}")
+            return fails(f"the token endpoint answered {summary_of(answer)}")
     shown = [("Authorization", f"Bearer {read_token(posted)[0]}")]
-    answer = exchange("GET", f"{visit.url}/v2/", shown)
+    answer = exchange("GET", f"{client.url}/v2/", shown)
     seconds = f"token in {got.seconds:.2f} s"
-    return decided(answer.status == 200, f"{seconds}; GET /v2/ with it: {told(answer)}")
+    return decided(answer.status == 200, f"{seconds}; GET /v2/ with it: {summary_of(answer)}")
 
 
-def wrong_password(visit: Visit) -> Finding:
+def wrong_password(client: SmokeClient) -> Finding:
     """A password that cannot be right gets no token."""
     guess = secrets.token_urlsafe(24)
-    answers = [visit.tokens.ask(guess), visit.tokens.ask(guess, "POST")]
-    said = ", ".join(told(answer) for answer in answers)
-    return decided(all(answer.status == 401 for answer in answers), f"by GET and by POST: {said}")
+    answers = [client.tokens.request_token(guess), client.tokens.request_token(guess, "POST")]
+    outcomes = ", ".join(summary_of(answer) for answer in answers)
+    return decided(all(answer.status == 401 for answer in answers), f"by GET and by POST: {outcomes}")
 
 
-def closed_gateway(visit: Visit) -> Finding:
+def closed_gateway(client: SmokeClient) -> Finding:
     """Past CloudFront nobody is served; no password and no token is shown there."""
-    host = visit.options.gateway
+    host = client.options.gateway
     if not host:
         return unknown("needs --gateway-host: the host of API Gateway, `API_ID.execute-api.REGION.amazonaws.com`")
     url = host.rstrip("/") if "://" in host else f"https://{host}"
     answer = exchange("GET", f"{url}/v2/")
-    return decided(answer.status in (403, 404), f"GET /v2/ at the gateway's own host: {told(answer)}")
+    return decided(answer.status in (403, 404), f"GET /v2/ at the gateway's own host: {summary_of(answer)}")
 
 
 CHECKS = (

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from infra.smoke.visit import Visit
+    from infra.smoke.client import SmokeClient
 
 
 class Verdict(Enum):
@@ -36,7 +36,7 @@ class Check:
     id: str
     claim: str
     remedy: str
-    run: Callable[["Visit"], Finding]
+    run: Callable[["SmokeClient"], Finding]
     also: tuple[str, ...] = ()
 
     @property

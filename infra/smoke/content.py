@@ -60,7 +60,7 @@ def _descriptor(content: bytes, media_type: str) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}
 
 
-class Stream:
+class RandomStream:
     """`size` bytes that nobody has to hold: one random block over and over."""
 
     def __init__(self, size: int) -> None:

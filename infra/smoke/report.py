@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from infra.smoke.claims import Check, Verdict
-from infra.smoke.suite import Row
+from infra.smoke.suite import CheckResult
 
 WIDTH = 120
 NAME, RESULT = 10, 9
@@ -18,7 +18,7 @@ def head() -> str:
     return f"{'Claim':{NAME}}{'Result':{RESULT}}{title}\n{'-' * WIDTH}"
 
 
-def lines_of(row: Row) -> str:
+def lines_of(row: CheckResult) -> str:
     """A row of the table."""
     words = [row.check.claim, row.finding.evidence]
     if row.finding.verdict is Verdict.FAILS:
@@ -41,19 +41,19 @@ def _entry(check: Check, result: str, words: Sequence[str]) -> str:
     return beginning + "\n".join(wrapped)[len(GAP) :]
 
 
-def count(rows: Iterable[Row], verdict: Verdict) -> int:
+def count(rows: Iterable[CheckResult], verdict: Verdict) -> int:
     """How many have a verdict."""
     return sum(row.finding.verdict is verdict for row in rows)
 
 
-def summary(rows: Sequence[Row], left: Sequence[str]) -> str:
+def summary(rows: Sequence[CheckResult], left: Sequence[str]) -> str:
     """The last lines: how many of each, and what could not be taken away again."""
     counts = ", ".join(f"{count(rows, verdict)} {verdict.value}" for verdict in Verdict)
     remains = [f"Left behind: {line}" for line in left]
     return "\n".join(["-" * WIDTH, counts, *remains])
 
 
-def as_json(url: str, rows: Sequence[Row], left: Sequence[str]) -> str:
+def as_json(url: str, rows: Sequence[CheckResult], left: Sequence[str]) -> str:
     """The same for programs."""
     checks = [
         {

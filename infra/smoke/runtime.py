@@ -6,10 +6,10 @@ import statistics
 import time
 from typing import Any
 
-from infra.smoke.answers import told
+from infra.smoke.answers import summary_of
 from infra.smoke.claims import Check, Finding, decided, fails, holds, unknown
-from infra.smoke.content import MEBIBYTE, Stream
-from infra.smoke.visit import Visit
+from infra.smoke.client import SmokeClient
+from infra.smoke.content import MEBIBYTE, RandomStream
 from infra.smoke.wire import exchange
 
 LOOK_BACK_S = 24 * 3600
@@ -22,15 +22,15 @@ CHUNK = 2 * MEBIBYTE
 QUICK_S, SLOW_S = 1.0, 2.0
 
 
-def cold_start(visit: Visit) -> Finding:
+def cold_start(client: SmokeClient) -> Finding:
     """Init durations out of the function's log; from outside only that the first answer took longer."""
-    times = [exchange("GET", f"{visit.url}/v2/").seconds for _ in range(3)]
-    seen = f"the first answer took {visit.first_s:.2f} s, later ones {statistics.median(times):.2f} s"
-    if not visit.options.log_group:
+    times = [exchange("GET", f"{client.url}/v2/").seconds for _ in range(3)]
+    seen = f"the first answer took {client.first_s:.2f} s, later ones {statistics.median(times):.2f} s"
+    if not client.options.log_group:
         return unknown(f"{seen}; needs --log-group (see `terraform output log_groups`) and AWS credentials")
-    found = init_durations(visit.options.log_group)
+    found = init_durations(client.options.log_group)
     if not found:
-        return unknown(f"{seen}; {visit.options.log_group} tells of no cold start within a day")
+        return unknown(f"{seen}; {client.options.log_group} tells of no cold start within a day")
     median = statistics.median(found)
     measured = f"{len(found)} cold starts within a day: median {median:.0f} ms, longest {max(found):.0f} ms"
     return decided(median <= LONGEST_INIT_MS, f"{measured}; {seen}")
@@ -73,34 +73,36 @@ def init_duration(line: str) -> float | None:
         return None
 
 
-def resumed_hash(visit: Visit) -> Finding:
+def resumed_hash(client: SmokeClient) -> Finding:
     """Chunks, beside the same bytes at once: only for chunks the hash is taken up from a stored state.
 
     Whether libcrypto does that cannot be asked for, but its stand-in in Python takes seconds for each chunk.
     """
-    whole = Stream(CHUNK)
-    single = [visit.close(visit.begin(), whole.digest(), whole.pieces(), CHUNK) for _ in range(2)]
+    whole = RandomStream(CHUNK)
+    single = [client.close(client.begin(), whole.digest(), whole.pieces(), CHUNK) for _ in range(2)]
     refused = [answer for answer in single if answer.status != 201]
     if refused:
-        return unknown(f"PUT of 2 MiB at once: {told(refused[0])}")
+        return unknown(f"PUT of 2 MiB at once: {summary_of(refused[0])}")
     # An odd size, so that states are taken off a block's edge.
-    stream, upload = Stream(2 * CHUNK - 2), visit.begin()
+    stream, upload = RandomStream(2 * CHUNK - 2), client.begin()
     seconds: list[float] = []
     content = b"".join(stream.pieces())
     for start in range(0, len(content), CHUNK - 1):
-        answer = visit.patch(upload, content[start : start + CHUNK - 1])
+        answer = client.patch(upload, content[start : start + CHUNK - 1])
         if answer.status != 202:
-            return fails(f"PATCH of 2 MiB: {told(answer)}")
-        upload, seconds = visit.moved(upload, answer), [*seconds, answer.seconds]
-    closed = visit.close(upload, stream.digest())
+            return fails(f"PATCH of 2 MiB: {summary_of(answer)}")
+        upload, seconds = client.moved(upload, answer), [*seconds, answer.seconds]
+    closed = client.close(upload, stream.digest())
     slower = min(seconds) - min(answer.seconds for answer in single)
-    words = f"two chunks end with {told(closed)}; 2 MiB as a chunk took {max(slower, 0):.1f} s longer than at once"
+    words = (
+        f"two chunks end with {summary_of(closed)}; 2 MiB as a chunk took {max(slower, 0):.1f} s longer than at once"
+    )
     if closed.status == 201 and QUICK_S < slower < SLOW_S:
         return unknown(f"{words}, which may be the line")
     return holds(words) if closed.status == 201 and slower <= QUICK_S else fails(words)
 
 
-def cost(_: Visit) -> Finding:
+def cost(_: SmokeClient) -> Finding:
     """Nothing that a request could show."""
     return unknown(
         "only the bill tells: Cost Explorer by the tag Application = cloudberth (uploads at the edge: about 0.02 USD a "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from infra.smoke import bodies, challenges, edge, lengths, pulls, relaying, runtime
 from infra.smoke.claims import Check, Finding, unknown
-from infra.smoke.visit import Visit
+from infra.smoke.client import SmokeClient
 
 # What everything rests on first; what moves gigabytes last.
 CHECKS: tuple[Check, ...] = (
@@ -21,7 +21,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckResult:
     """A check with what was found, in how many seconds."""
 
     check: Check
@@ -38,15 +38,15 @@ def chosen(names: Iterable[str]) -> tuple[Check, ...]:
     return tuple(check for check in CHECKS if not wanted or wanted & set(check.names))
 
 
-def run(visit: Visit, check: Check) -> Row:
+def run(client: SmokeClient, check: Check) -> CheckResult:
     """One check. One that breaks off proves nothing: it is unknown, with the reason."""
     begun = time.monotonic()
     try:
-        finding = check.run(visit)
+        finding = check.run(client)
     except Exception as error:
         finding = unknown(f"could not be looked at: {str(error) or type(error).__name__}")
-    shown = Finding(finding.verdict, printable(visit.tokens.hidden(finding.evidence)))
-    return Row(check, shown, time.monotonic() - begun)
+    shown = Finding(finding.verdict, printable(client.tokens.hidden(finding.evidence)))
+    return CheckResult(check, shown, time.monotonic() - begun)
 
 
 def printable(text: str) -> str:

@@ -6,14 +6,14 @@ import re
 import time
 from urllib.parse import urlencode, urlsplit
 
-from infra.smoke.answers import told
+from infra.smoke.answers import summary_of
 from infra.smoke.wire import Answer, exchange
 
 WORD = re.compile(r'(\w+)="([^"]*)"')
 # A challenge by any of the names that a gateway leaves it, the right one first.
 NAMES = ("WWW-Authenticate", "Registry-Challenge", "X-Amzn-Remapped-WWW-Authenticate")
 # How often, and how long, a door that was closed for wrong passwords is waited for.
-DOORS, LONGEST_WAIT_S, TOO_MANY = 4, 20, 429
+ATTEMPTS, LONGEST_WAIT_S, TOO_MANY = 4, 20, 429
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -44,22 +44,22 @@ class Tokens:
         same_host = there.hostname == here.hostname or {there.hostname, here.hostname} <= LOOPBACK
         return same_host and (there.scheme, there.port) == (here.scheme, here.port)
 
-    def ask(self, password: str | None = None, method: str = "GET") -> Answer:
+    def request_token(self, password: str | None = None, method: str = "GET") -> Answer:
         """One question to the token endpoint, with the account's password or another one.
 
         The realm's path, always on the host that was named: a password goes nowhere else. After a wrong one the door is
         closed for a moment, which is waited for.
         """
-        answer = self._ask(password, method)
-        for _ in range(DOORS):
+        answer = self._request_token(password, method)
+        for _ in range(ATTEMPTS):
             seconds = answer.header("Retry-After")
             if answer.status != TOO_MANY or not seconds.isdecimal() or int(seconds) > LONGEST_WAIT_S:
                 break
             time.sleep(int(seconds))
-            answer = self._ask(password, method)
+            answer = self._request_token(password, method)
         return answer
 
-    def _ask(self, password: str | None, method: str) -> Answer:
+    def _request_token(self, password: str | None, method: str) -> Answer:
         path = urlsplit(self.realm().get("realm", "")).path or "/v2/auth"
         secret = self._password if password is None else password
         fields = {"service": self.realm().get("service", ""), "scope": self.scope}
@@ -73,9 +73,9 @@ class Tokens:
     def authorization(self) -> tuple[str, str]:
         """The header of the moment. Raises SignInRefused."""
         if time.monotonic() > self._until:
-            answer = self.ask()
+            answer = self.request_token()
             if answer.status != 200:
-                raise SignInRefused(f"no token: the registry answered {told(answer)}")
+                raise SignInRefused(f"no token: the registry answered {summary_of(answer)}")
             self._token, seconds = read_token(answer)
             self._until = time.monotonic() + seconds * 0.6
         return "Authorization", f"Bearer {self._token}"

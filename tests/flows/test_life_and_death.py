@@ -25,8 +25,8 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts import NamespaceRow
 from chalicelib.storage.table import get
 from chalicelib.storage.tags import TagRow
-from infra.local.stream import Stream, filters
-from infra.local.timetolive import TimeToLive
+from infra.local.stream import TableStream, filters
+from infra.local.timetolive import TimeToLiveService
 from tests import invariants
 from tests.builders import a_manifest, a_repository, an_index, at_the_edge, someone
 from tests.crashes import Crash, crash_before, meanwhile
@@ -82,7 +82,9 @@ class Registry(RuleBasedStateMachine):
         self.written: dict[str, float] = {}
         house.services.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
         client = house.services._table.connection.client
-        self.ttl = TimeToLive(client, house.settings.table, Stream(self.hear, filters(), 100), 0, house.clock)
+        self.ttl = TimeToLiveService(
+            client, house.settings.table, TableStream(self.hear, filters(), 100), 0, house.clock
+        )
         for repository in REPOSITORIES:
             a_repository(house, repository)
         self.set_window(self.window_s)

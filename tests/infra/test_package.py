@@ -16,7 +16,7 @@ from infra.package import describe, host_architecture, main
 from infra.packaging import functions
 from infra.packaging.build import Package, build
 from infra.packaging.errors import PackageError
-from infra.packaging.imports import Start
+from infra.packaging.imports import ImportTime
 from infra.packaging.interpreters import RUNTIMES, interpreter
 from infra.packaging.native import machine, refuse_foreign_libraries
 from infra.packaging.seal import AWS_SERVICES
@@ -102,7 +102,7 @@ def an_elf(number: int, little: bool = True) -> bytes:
 
 
 def test_the_sealed_app_is_imported_with_nothing_but_itself(python: Path, tree: Path):
-    assert Start.of(python, tree).import_cpu_s > 0
+    assert ImportTime.of(python, tree).import_cpu_s > 0
 
 
 def test_what_is_imported_only_when_it_is_asked_for_is_inside_too(python: Path, tree: Path):

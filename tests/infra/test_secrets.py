@@ -12,10 +12,10 @@ from chalicelib.storage.secrets import Secrets
 from infra import sigv4a
 from infra.secrets import (
     Document,
-    Edge,
-    Functions,
+    EdgeKeyStore,
+    KeySecret,
+    SecretReaders,
     SecretsError,
-    Vault,
     believing,
     main,
     new_keys,
@@ -38,9 +38,9 @@ class Aws:
         sigv4a.install()
         session = get_session()
         session.set_credentials("key", "secret")
-        self.vault = Vault(self._client(session, "secretsmanager"), SECRET)
-        self.edge = Edge(self._client(session, "cloudfront-keyvaluestore"), STORE)
-        self.functions = Functions(self._client(session, "lambda"), ["registry-api"])
+        self.vault = KeySecret(self._client(session, "secretsmanager"), SECRET)
+        self.edge = EdgeKeyStore(self._client(session, "cloudfront-keyvaluestore"), STORE)
+        self.functions = SecretReaders(self._client(session, "lambda"), ["registry-api"])
 
     def _client(self, session: Any, service: str) -> Any:
         client = session.create_client(service, region_name="eu-central-1")

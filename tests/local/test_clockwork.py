@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from infra.local import clockwork
-from infra.local.clockwork import Clockwork, Context, Rule, event, rules, seconds
+from infra.local.clockwork import Clockwork, LambdaContext, ScheduleRule, event, rules, seconds
 from tests.stack import Stack, wait_for
 
 
@@ -60,7 +60,7 @@ def test_every_rule_goes_on_while_another_fails_or_takes_its_time() -> None:
         if calls["quick"] >= 5 and calls["broken"] >= 5:
             enough.set()
 
-    clock = Clockwork([Rule(function.__name__, function, 0.01, 5) for function in (broken, slow, quick)])
+    clock = Clockwork([ScheduleRule(function.__name__, function, 0.01, 5) for function in (broken, slow, quick)])
     thread = threading.Thread(target=clock.run)
     thread.start()
     assert enough.wait(10)
@@ -76,14 +76,14 @@ def test_a_turn_is_told_its_time_is_up_when_the_clockwork_stops() -> None:
     left: list[int] = []
     started = threading.Event()
 
-    def turn(_event: object, context: Context) -> None:
+    def turn(_event: object, context: LambdaContext) -> None:
         left.append(context.get_remaining_time_in_millis())
         started.set()
         while context.get_remaining_time_in_millis() > 0:
             time.sleep(0.01)
         left.append(context.get_remaining_time_in_millis())
 
-    clock = Clockwork([Rule("turn", turn, 60, 30)])
+    clock = Clockwork([ScheduleRule("turn", turn, 60, 30)])
     thread = threading.Thread(target=clock.run)
     thread.start()
     assert started.wait(10)

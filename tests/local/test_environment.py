@@ -6,16 +6,16 @@ import pytest
 
 from infra.local.environment import (
     ROOT,
-    Credentials,
-    Endpoints,
+    ServerEndpoints,
+    StackCredentials,
     seed_environment,
     settings_from,
     worker_environment,
 )
 from infra.local.errors import StackError
 
-KEYS = Credentials("cloudberth", "secret")
-ENDPOINTS = Endpoints(tables="http://127.0.0.1:12000", objects="http://127.0.0.1:12001")
+KEYS = StackCredentials("cloudberth", "secret")
+ENDPOINTS = ServerEndpoints(tables="http://127.0.0.1:12000", objects="http://127.0.0.1:12001")
 
 
 def worker(**environ: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.mappings import Records, Result, Rules, Work
+from infra.local.mappings import MappingRules, PendingWork, Records, Result
 
 
 def records(*numbers: int) -> Records:
@@ -27,9 +27,9 @@ class Function:
     def give_up(self, batch: Records, _result: Result) -> None:
         self.lost.append(numbers(batch))
 
-    def run(self, work: Work, **settings: Any) -> bool:
+    def run(self, work: PendingWork, **settings: Any) -> bool:
         """Whether all is done."""
-        return not Rules(settings, self.invoke, self.give_up).run(work).get("error")
+        return not MappingRules(settings, self.invoke, self.give_up).run(work).get("error")
 
 
 def numbers(batch: Records) -> list[str]:
@@ -37,7 +37,7 @@ def numbers(batch: Records) -> list[str]:
 
 
 def test_what_joins_a_batch_that_failed_goes_apart_and_once() -> None:
-    function, work = Function(2), Work()
+    function, work = Function(2), PendingWork()
 
     work.meet(records(1, 2))
     done = [function.run(work)]
@@ -50,7 +50,7 @@ def test_what_joins_a_batch_that_failed_goes_apart_and_once() -> None:
 
 
 def test_what_left_the_stream_is_tried_no_more() -> None:
-    function, work = Function(1), Work()
+    function, work = Function(1), PendingWork()
 
     work.meet(records(1, 2))
     function.run(work)
@@ -62,7 +62,7 @@ def test_what_left_the_stream_is_tried_no_more() -> None:
 
 @pytest.mark.parametrize("limit", [None, -1])
 def test_without_a_limit_nothing_is_given_up(limit: int | None) -> None:
-    function, work = Function(1), Work()
+    function, work = Function(1), PendingWork()
     work.meet(records(1))
 
     assert not any(function.run(work, MaximumRetryAttempts=limit) for _ in range(5))
@@ -70,7 +70,7 @@ def test_without_a_limit_nothing_is_given_up(limit: int | None) -> None:
 
 
 def test_without_a_retry_the_first_failure_is_the_last() -> None:
-    function, work = Function(1), Work()
+    function, work = Function(1), PendingWork()
     work.meet(records(1, 2))
 
     assert function.run(work, MaximumRetryAttempts=0)
@@ -82,20 +82,20 @@ def test_a_report_of_no_record_of_the_batch_fails_all_of_it(identifier: str | No
     body = json.dumps({"batchItemFailures": [{"itemIdentifier": identifier}]})
     lost: list[list[str]] = []
     settings = {"FunctionResponseTypes": ["ReportBatchItemFailures"], "MaximumRetryAttempts": 0}
-    work = Work()
+    work = PendingWork()
     work.meet(records(1, 2))
 
-    Rules(settings, lambda _: {"body": body}, lambda batch, _: lost.append(numbers(batch))).run(work)
+    MappingRules(settings, lambda _: {"body": body}, lambda batch, _: lost.append(numbers(batch))).run(work)
 
     assert lost == [["1", "2"]]
 
 
 @pytest.mark.parametrize("body", [None, b"", "null", "{}", '{"batchItemFailures": null}', '{"batchItemFailures": []}'])
 def test_an_answer_that_reports_nothing_is_success(body: Any) -> None:
-    work = Work()
+    work = PendingWork()
     work.meet(records(1, 2))
 
-    result = Rules(
+    result = MappingRules(
         {"FunctionResponseTypes": ["ReportBatchItemFailures"]}, lambda _: {"body": body}, lambda *_: pytest.fail("lost")
     ).run(work)
 

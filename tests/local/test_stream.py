@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.local.mappings import Record, Records
-from infra.local.stream import MAPPING, Stream, as_sent, filters, listener, passes
+from infra.local.stream import MAPPING, TableStream, as_sent, filters, listener, passes
 from infra.local.timetolive import SERVICE
 
 EVERYTHING: list[dict[str, Any]] = [{}]
@@ -39,9 +39,9 @@ def records(numbers: str) -> Records:
     return [a_record(number) for number in numbers]
 
 
-def a_stream(function: Function, numbers: str, batch_size: int = 100) -> Stream:
+def a_stream(function: Function, numbers: str, batch_size: int = 100) -> TableStream:
     """A stream in which these records wait."""
-    stream = Stream(function, EVERYTHING, batch_size)
+    stream = TableStream(function, EVERYTHING, batch_size)
     for record in records(numbers):
         stream.tell(record)
     return stream
@@ -94,7 +94,7 @@ def test_what_fails_for_ever_is_given_up_with_a_line_and_all_others_are_taken(
 
 def test_what_passes_no_filter_is_not_told() -> None:
     function = Function()
-    stream = Stream(function, filters(), 100)
+    stream = TableStream(function, filters(), 100)
 
     for record in WAKES_NOBODY.values():
         stream.tell(record)

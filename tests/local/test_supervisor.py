@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.data import check_space
 from infra.local.errors import StackError
-from infra.local.processes import Child, Program
+from infra.local.processes import ChildProcess, Program
 from infra.local.supervisor import listen
 from tests.stack import ROOT, Stack, free_port, is_alive, wait_for
 
@@ -185,7 +185,7 @@ def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_s
 
 def test_a_program_that_cannot_run_is_tried_again_after_ever_longer_pauses(tmp_path):
     program = Program("broken", (sys.executable, "-c", "print('no table'); raise SystemExit(3)"), os.environ, tmp_path)
-    child = Child(program, tmp_path / "broken.log")
+    child = ChildProcess(program, tmp_path / "broken.log")
     deaths = []
 
     wait_for(lambda: deaths.append(child.watch()) or child.is_hopeless(), "five deaths")

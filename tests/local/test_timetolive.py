@@ -15,8 +15,8 @@ from chalicelib.storage.tags import TagRow
 from infra.local import ports
 from infra.local.environment import REGION, TABLE
 from infra.local.servers import credentials, endpoints
-from infra.local.stream import Stream, filters
-from infra.local.timetolive import FIVE_YEARS_S, MOST, PAGE, TimeToLive
+from infra.local.stream import TableStream, filters
+from infra.local.timetolive import FIVE_YEARS_S, MOST, PAGE, TimeToLiveService
 from tests import invariants
 from tests.builders import a_push
 from tests.clients.callers import Person
@@ -48,21 +48,21 @@ def ear() -> Ear:
 
 
 @pytest.fixture
-def service(house: House, ear: Ear) -> TimeToLive:
+def service(house: House, ear: Ear) -> TimeToLiveService:
     """The service over a house, with somebody who hears of every row."""
-    return over(house, Stream(ear, [{}], 100))
+    return over(house, TableStream(ear, [{}], 100))
 
 
 @pytest.fixture
-def dispatching(house: House, monkeypatch: pytest.MonkeyPatch) -> TimeToLive:
+def dispatching(house: House, monkeypatch: pytest.MonkeyPatch) -> TimeToLiveService:
     """The service over a house, with the app's own function behind its filters."""
     monkeypatch.setattr(dispatch, "services", lambda: house.services)
-    return over(house, Stream(dispatch.dispatch, filters(), 100))
+    return over(house, TableStream(dispatch.dispatch, filters(), 100))
 
 
-def over(house: House, stream: Stream) -> TimeToLive:
+def over(house: House, stream: TableStream) -> TimeToLiveService:
     client = house.services._table.connection.client
-    return TimeToLive(client, house.settings.table, stream, LATE_S, house.clock)
+    return TimeToLiveService(client, house.settings.table, stream, LATE_S, house.clock)
 
 
 def put(house: House, *rows: tuple[str, dict[str, str] | None]) -> None:
@@ -81,7 +81,9 @@ def at(seconds: float) -> dict[str, str]:
     return {"N": str(int(seconds))}
 
 
-def test_what_is_over_for_long_enough_goes_and_all_else_stays(house: House, service: TimeToLive, ear: Ear) -> None:
+def test_what_is_over_for_long_enough_goes_and_all_else_stays(
+    house: House, service: TimeToLiveService, ear: Ear
+) -> None:
     now = house.clock()
     put(
         house,
@@ -99,7 +101,7 @@ def test_what_is_over_for_long_enough_goes_and_all_else_stays(house: House, serv
     assert [record["dynamodb"]["Keys"]["sk"]["S"] for record in ear.records] == ["over"]
 
 
-def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeToLive, ear: Ear) -> None:
+def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeToLiveService, ear: Ear) -> None:
     before = int(house.clock())
     put(house, ("a", at(before - 1000)), ("b", at(before - 1000)))
 
@@ -122,7 +124,7 @@ def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeT
     assert first["eventID"] != second["eventID"]
 
 
-def test_a_row_that_was_renewed_since_it_was_read_stays(house: House, service: TimeToLive, ear: Ear) -> None:
+def test_a_row_that_was_renewed_since_it_was_read_stays(house: House, service: TimeToLiveService, ear: Ear) -> None:
     now = house.clock()
     put(house, ("renewed", at(now - 1000)))
     (row,), _ = service._page()
@@ -133,7 +135,7 @@ def test_a_row_that_was_renewed_since_it_was_read_stays(house: House, service: T
     assert ear.records == []
 
 
-def test_a_row_that_somebody_else_removed_is_told_by_nobody(house: House, service: TimeToLive) -> None:
+def test_a_row_that_somebody_else_removed_is_told_by_nobody(house: House, service: TimeToLiveService) -> None:
     put(house, ("gone", at(house.clock() - 1000)))
     (row,), _ = service._page()
 
@@ -142,7 +144,7 @@ def test_a_row_that_somebody_else_removed_is_told_by_nobody(house: House, servic
 
 
 def test_a_turn_looks_at_a_page_and_removes_so_many_and_turns_go_round(
-    house: House, service: TimeToLive, ear: Ear
+    house: House, service: TimeToLiveService, ear: Ear
 ) -> None:
     over_at = house.clock() - 1000
     fill(house, PAGE + MOST, over_at)
@@ -170,7 +172,7 @@ def fill(house: House, count: int, over_at: float) -> None:
 
 def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(house: House) -> None:
     failing = {"batchItemFailures": [{"itemIdentifier": ""}]}
-    service = over(house, Stream(lambda *_: failing, [{}], 100))
+    service = over(house, TableStream(lambda *_: failing, [{}], 100))
     put(house, ("first", at(house.clock() - 1000)))
     service.turn()
     put(house, ("second", at(house.clock() - 1000)))
@@ -181,7 +183,7 @@ def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(house
 
 
 def test_what_was_removed_before_the_server_failed_is_told(
-    house: House, service: TimeToLive, ear: Ear, monkeypatch: pytest.MonkeyPatch
+    house: House, service: TimeToLiveService, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(house, ("a", at(house.clock() - 1000)), ("b", at(house.clock() - 1000)))
     remove = service._remove
@@ -203,7 +205,7 @@ def test_what_was_removed_before_the_server_failed_is_told(
 
 
 def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
-    house: House, dispatching: TimeToLive
+    house: House, dispatching: TimeToLiveService
 ) -> None:
     a_push(house, "v1", labels=TWO_HOURS)
     (row,) = rows_like(house, "R#", "TAG#")
@@ -219,7 +221,9 @@ def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
     invariants.check(house)
 
 
-def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(house: House, dispatching: TimeToLive) -> None:
+def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(
+    house: House, dispatching: TimeToLiveService
+) -> None:
     a_push(house, "v1", labels=TWO_HOURS)
     later(house, LIFE_S + 1)
     dispatching.turn()
@@ -232,7 +236,7 @@ def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(house: House
     assert len(events(house, "tag_expired")) == 1
 
 
-def test_a_tag_that_was_pushed_anew_is_left_alone(house: House, dispatching: TimeToLive) -> None:
+def test_a_tag_that_was_pushed_anew_is_left_alone(house: House, dispatching: TimeToLiveService) -> None:
     a_push(house, "v1", labels=TWO_HOURS)
     later(house, LIFE_S + LATE_S + 1)
     manifest = a_push(house, "v1", labels=TWO_HOURS)
@@ -249,7 +253,7 @@ def test_what_is_lost_between_a_removal_and_its_record_the_timer_makes_good(hous
     def dead(*_: object) -> None:
         raise SystemExit
 
-    killed = over(house, Stream(dead, filters(), 100))
+    killed = over(house, TableStream(dead, filters(), 100))
     a_push(house, "v1", labels=TWO_HOURS)
     later(house, LIFE_S + LATE_S + 1)
     with pytest.raises(SystemExit):

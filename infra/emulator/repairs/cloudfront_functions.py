@@ -53,7 +53,7 @@ Event = dict[str, Any]
 
 
 @dataclass
-class Visit:
+class ViewerRequest:
     """One request of a viewer, as far as functions decide on it."""
 
     behavior: dict[str, Any] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Visit:
         self.store, self.origin = store, None
 
 
-VISIT: ContextVar[Visit] = ContextVar("visit")
+VIEWER_REQUEST: ContextVar[ViewerRequest] = ContextVar("viewer_request")
 
 
 def repair(emulator: Any) -> None:
@@ -76,26 +76,26 @@ def repair(emulator: Any) -> None:
     stores = service(emulator, "cloudfront_keyvaluestore", "_stores")
     runner: Any = importlib.import_module("ministack.core.cloudfront_js")
     demand(runner, "_pool", "_WORKER_SCRIPT")
-    runner._pool = _Pool(runner._pool, _script(runner._WORKER_SCRIPT))  # noqa: SLF001  (private, as all of it)
-    _follow_visits(edge)
+    runner._pool = _WorkerPool(runner._pool, _script(runner._WORKER_SCRIPT))  # noqa: SLF001  (private, as all of it)
+    _follow_viewer_requests(edge)
     published = edge._run_function  # noqa: SLF001
 
     async def run(function: str, event: Event) -> Any:
-        visit = VISIT.get()
-        visit.begin(_store(edge, stores, function))
+        viewer = VIEWER_REQUEST.get()
+        viewer.begin(_store(edge, stores, function))
         result = await published(function, event)
-        if visit.origin is not None:
-            if visit.origin not in visit.origins:
-                raise edge.CloudFrontFunctionError(f"the distribution has no origin {visit.origin}")
-            visit.behavior["target_origin_id"] = visit.origin
+        if viewer.origin is not None:
+            if viewer.origin not in viewer.origins:
+                raise edge.CloudFrontFunctionError(f"the distribution has no origin {viewer.origin}")
+            viewer.behavior["target_origin_id"] = viewer.origin
         if isinstance(result, dict) and "statusCode" not in result:
-            visit.request = copy.deepcopy(result)
+            viewer.request = copy.deepcopy(result)
         return result
 
     edge._run_function = run  # noqa: SLF001
 
 
-class _Pool:
+class _WorkerPool:
     """ministack's pool of workers; what they are asked and what they answer has a part more."""
 
     def __init__(self, published: Any, script: str) -> None:
@@ -104,36 +104,37 @@ class _Pool:
         self.reset = published.reset
 
     def call(self, request: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
-        visit = VISIT.get()
-        answer: dict[str, Any] = self.published.call(request | {"edge": {"store": visit.store}}, timeout=timeout)
-        visit.origin = answer.pop("origin", None)
+        viewer = VIEWER_REQUEST.get()
+        answer: dict[str, Any] = self.published.call(request | {"edge": {"store": viewer.store}}, timeout=timeout)
+        viewer.origin = answer.pop("origin", None)
         return answer
 
 
-def _follow_visits(edge: Any) -> None:
+def _follow_viewer_requests(edge: Any) -> None:
     """Notes what is known of a request while ministack serves it."""
     serve, match, build = edge.handle_viewer_request, edge._match_behavior, edge._build_function_event  # noqa: SLF001
 
-    async def serve_visit(*arguments: Any, **more: Any) -> Any:
-        token = VISIT.set(Visit())
+    async def serve_viewer(*arguments: Any, **more: Any) -> Any:
+        token = VIEWER_REQUEST.set(ViewerRequest())
         try:
             return await serve(*arguments, **more)
         finally:
-            VISIT.reset(token)
+            VIEWER_REQUEST.reset(token)
 
     def match_first(parsed: dict[str, Any], path: str) -> Any:
-        behavior, visit = match(parsed, path), VISIT.get()
+        behavior, viewer = match(parsed, path), VIEWER_REQUEST.get()
         # ministack asks again for an error's page.
-        if behavior and not visit.behavior:
-            visit.behavior, visit.origins = behavior, parsed["origins"]
+        if behavior and not viewer.behavior:
+            viewer.behavior, viewer.origins = behavior, parsed["origins"]
         return behavior
 
     def build_event(kind: str, *arguments: Any) -> Event:
         event: Event = build(kind, *arguments)
-        request = VISIT.get().request
+        request = VIEWER_REQUEST.get().request
         return event if kind == "viewer-request" or request is None else event | {"request": request}
 
-    edge.handle_viewer_request, edge._match_behavior, edge._build_function_event = serve_visit, match_first, build_event  # noqa: SLF001
+    edge.handle_viewer_request = serve_viewer
+    edge._match_behavior, edge._build_function_event = match_first, build_event  # noqa: SLF001
 
 
 def _store(edge: Any, stores: Any, function: str) -> Mapping[str, str] | None:

@@ -21,7 +21,7 @@ NEEDED = (
 )
 CLOUDFRONT = "cloudfront.amazonaws.com"
 
-Answer = tuple[int, str, dict[str, Any], bytes]
+OriginResponse = tuple[int, str, dict[str, Any], bytes]
 
 
 def repair(emulator: Any) -> None:
@@ -45,7 +45,7 @@ def repair(emulator: Any) -> None:
         client: str,
         forwarded_for: str,
         distribution: str,
-    ) -> Answer:
+    ) -> OriginResponse:
         if origin.get("s3_bucket") and method == "PUT":
             bucket, key = origin["s3_bucket"], edge._s3_object_key(origin, uri)  # noqa: SLF001
             if not _may_write(objects, policies, bucket, key, distribution):
@@ -70,7 +70,7 @@ def repair(emulator: Any) -> None:
                 return _answer(edge, await asyncio.wait_for(call, origin["read_timeout"]))
             except TimeoutError as error:
                 raise edge.OriginTimeout(str(error)) from error
-        answer: Answer = await published(
+        answer: OriginResponse = await published(
             origin, method, uri, query, headers, body, https, client, forwarded_for, distribution
         )
         return answer
@@ -114,7 +114,7 @@ def _may_write(objects: Any, policies: Any, bucket: str, key: str, distribution:
     return bool(policy) and policies.evaluate_resource_policy(policy, context, service=CLOUDFRONT).decision == "Allow"
 
 
-def _answer(edge: Any, answer: tuple[int, dict[str, Any], bytes]) -> Answer:
+def _answer(edge: Any, answer: tuple[int, dict[str, Any], bytes]) -> OriginResponse:
     status, headers, body = answer
     return status, "", edge._multidict_from_pairs(headers.items()), body  # noqa: SLF001
 

@@ -18,7 +18,7 @@ NEEDED = (
     *("handle_request", "_OPENAPI_HTTP_METHODS", "_rest_apis", "_resources", "_authorizers_v1", "_get_rest_api"),
     *("_import_rest_api", "_import_security_schemes", "_import_path_item"),
 )
-Answer = tuple[int, dict[str, str], bytes]
+GatewayResponse = tuple[int, dict[str, str], bytes]
 
 
 def repair(emulator: Any) -> None:
@@ -27,7 +27,7 @@ def repair(emulator: Any) -> None:
     published = apis.handle_request
     apis._OPENAPI_HTTP_METHODS.add("any")  # noqa: SLF001  (private, as all of it)
 
-    async def handle(method: str, path: str, headers: Any, body: bytes, query: Mapping[str, Any]) -> Answer:
+    async def handle(method: str, path: str, headers: Any, body: bytes, query: Mapping[str, Any]) -> GatewayResponse:
         match method, path.strip("/").split("/"):
             case "POST", ["restapis"] if "mode" in query:
                 return _imported(apis, json.loads(body))
@@ -35,19 +35,19 @@ def repair(emulator: Any) -> None:
                 return _put(apis, api, json.loads(body), overwrite="overwrite" in _words(query.get("mode")))
             case "PATCH", ["restapis", api] if api in apis._rest_apis:  # noqa: SLF001
                 body = _patched(apis._rest_apis[api], json.loads(body))  # noqa: SLF001
-        answer: Answer = await published(method, path, headers, body, query)
+        answer: GatewayResponse = await published(method, path, headers, body, query)
         return answer
 
     apis.handle_request = handle
 
 
-def _imported(apis: Any, document: dict[str, Any]) -> Answer:
+def _imported(apis: Any, document: dict[str, Any]) -> GatewayResponse:
     api = apis._import_rest_api(_known(document), {"binaryMediaTypes": document.get(BINARY, [])})  # noqa: SLF001
     _, headers, body = apis._get_rest_api(api)  # noqa: SLF001
     return 201, headers, body
 
 
-def _put(apis: Any, api: str, document: dict[str, Any], *, overwrite: bool) -> Answer:
+def _put(apis: Any, api: str, document: dict[str, Any], *, overwrite: bool) -> GatewayResponse:
     if overwrite:
         _empty(apis, api)
     if BINARY in document:
@@ -56,7 +56,7 @@ def _put(apis: Any, api: str, document: dict[str, Any], *, overwrite: bool) -> A
     schemes = apis._import_security_schemes(api, known)  # noqa: SLF001
     for path, item in known["paths"].items():
         apis._import_path_item(api, path, item, schemes, known.get("security"))  # noqa: SLF001
-    answer: Answer = apis._get_rest_api(api)  # noqa: SLF001
+    answer: GatewayResponse = apis._get_rest_api(api)  # noqa: SLF001
     return answer
 
 

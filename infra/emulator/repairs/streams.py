@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra.emulator.repairs.private import service
-from infra.local.mappings import Records, Result, Rules, Work
+from infra.local.mappings import MappingRules, PendingWork, Records, Result
 
 NEEDED = (
     *("_execute_function", "_iter_all_esms", "_send_ddb_stream_failure_record"),
@@ -24,17 +24,17 @@ def repair(emulator: Any) -> None:
     """Puts the rules between the poller of streams and the function it calls."""
     functions = service(emulator, "lambda_svc", *NEEDED)
     _begin_at_zero(functions)
-    _Poller(functions).take_over()
+    _StreamPoller(functions).take_over()
 
 
-class _Poller:
+class _StreamPoller:
     """The emulator's poller, a thread, and what its mappings have not done yet."""
 
     def __init__(self, functions: Any) -> None:
         self.functions = functions
         self.published = functions._execute_function  # noqa: SLF001  (private, as all of it)
         self.published_mappings = functions._iter_all_esms  # noqa: SLF001
-        self.work: dict[str, Work] = {}
+        self.work: dict[str, PendingWork] = {}
         # The mapping that this thread is busy with.
         self.turn = threading.local()
 
@@ -60,11 +60,11 @@ class _Poller:
         return self._run(function, mapping, records)
 
     def _run(self, function: Any, mapping: dict[str, Any], records: Records) -> Result:
-        work = self.work.setdefault(mapping["UUID"], Work())
+        work = self.work.setdefault(mapping["UUID"], PendingWork())
         work.meet(records)
         self.turn.mapping = None
         try:
-            result = Rules(
+            result = MappingRules(
                 mapping,
                 invoke=lambda batch: self._invoke(function, {"Records": batch}),
                 give_up=lambda batch, last: self.functions._send_ddb_stream_failure_record(  # noqa: SLF001

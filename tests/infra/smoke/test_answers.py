@@ -5,7 +5,7 @@ from http.client import HTTPMessage
 
 import pytest
 
-from infra.smoke.answers import author, errors_of, is_cloudfront, told
+from infra.smoke.answers import author, errors_of, is_cloudfront, summary_of
 from infra.smoke.wire import Answer
 
 OCI = b'{"errors":[{"code":"SIZE_INVALID","message":"too   large"}]}'
@@ -49,7 +49,7 @@ def test_cloudfront_is_known_by_either_of_its_headers() -> None:
 
 
 def test_an_answer_is_told_in_a_few_words() -> None:
-    assert told(an_answer(413, OCI)) == "413 by edge or relay: SIZE_INVALID too large"
-    assert told(an_answer(201, b"ignored")) == "201"
-    assert told(an_answer(502)) == "502"
-    assert len(told(an_answer(502, b"x" * 5000))) < 100
+    assert summary_of(an_answer(413, OCI)) == "413 by edge or relay: SIZE_INVALID too large"
+    assert summary_of(an_answer(201, b"ignored")) == "201"
+    assert summary_of(an_answer(502)) == "502"
+    assert len(summary_of(an_answer(502, b"x" * 5000))) < 100

@@ -7,12 +7,12 @@ import pytest
 
 from infra.smoke import lengths
 from infra.smoke.claims import Finding, Verdict
+from infra.smoke.client import SmokeClient
 from infra.smoke.suite import chosen
-from infra.smoke.visit import Visit
-from tests.infra.smoke.faults import Asked, Fault, PassOn, Told
+from tests.infra.smoke.faults import Fault, PassOn, Request, Response
 
 HTTP_1, HTTP_2 = "C2", "B4"
-# Plays curl: keeps its arguments and what it was told, and answers as `ANSWER` says.
+# Plays curl: keeps its arguments and what it was response, and answers as `ANSWER` says.
 CURL = """#!/bin/sh
 printf '%s\\n' "$@" > "$0.arguments"
 cat > "$0.stdin"
@@ -20,15 +20,15 @@ printf "ANSWER"
 """
 
 
-def with_head(change: Callable[[Told], Told]) -> Fault:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        told = pass_on(asked)
-        return change(told) if asked.method == "HEAD" and "/manifests/" in asked.path else told
+def with_head(change: Callable[[Response], Response]) -> Fault:
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        response = pass_on(request)
+        return change(response) if request.method == "HEAD" and "/manifests/" in request.path else response
 
     return fault
 
 
-class Offline(Visit):
+class Offline(SmokeClient):
     """A visit at which nothing is pushed: only what curl would see is looked at."""
 
     def push(self, image: object, reference: str) -> None:
@@ -37,7 +37,7 @@ class Offline(Visit):
 
 @pytest.fixture
 def over_http_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visiting: Callable[..., Visit]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_client: Callable[..., SmokeClient]
 ) -> Callable[[str], Finding]:
     """What the check finds when curl saw this."""
 
@@ -46,12 +46,12 @@ def over_http_2(
         curl.write_text(CURL.replace("ANSWER", answer))
         curl.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        visit = Offline("https://registry.example", visiting().options)
-        monkeypatch.setattr(visit.tokens, "authorization", lambda: ("Authorization", "Bearer a-token"))
+        client = Offline("https://registry.example", make_client().options)
+        monkeypatch.setattr(client.tokens, "authorization", lambda: ("Authorization", "Bearer a-token"))
         image = lengths.an_image()
         monkeypatch.setattr(lengths, "an_image", lambda: image)
         curl.write_text(curl.read_text().replace("SIZE", str(len(image.manifest))))
-        return lengths.over_http_2(visit)
+        return lengths.over_http_2(client)
 
     return found
 
@@ -61,15 +61,19 @@ def test_a_sound_registry_tells_the_size(look: Callable[..., Finding]) -> None:
 
 
 def test_a_length_of_nothing_fails(assert_fails: Callable[..., None]) -> None:
-    assert_fails(HTTP_1, with_head(lambda told: told.with_header("Content-Length", "0")), "by tag 0, by digest 0")
+    assert_fails(
+        HTTP_1, with_head(lambda response: response.with_header("Content-Length", "0")), "by tag 0, by digest 0"
+    )
 
 
 def test_a_missing_length_fails(assert_fails: Callable[..., None]) -> None:
-    assert_fails(HTTP_1, with_head(lambda told: told.without("Content-Length")), "missing")
+    assert_fails(HTTP_1, with_head(lambda response: response.without("Content-Length")), "missing")
 
 
 def test_a_missing_digest_fails(assert_fails: Callable[..., None]) -> None:
-    assert_fails(HTTP_1, with_head(lambda told: told.without("Docker-Content-Digest")), "Docker-Content-Digest ''")
+    assert_fails(
+        HTTP_1, with_head(lambda response: response.without("Docker-Content-Digest")), "Docker-Content-Digest ''"
+    )
 
 
 def test_http_2_is_unknown_without_tls(look: Callable[..., Finding]) -> None:
@@ -77,11 +81,11 @@ def test_http_2_is_unknown_without_tls(look: Callable[..., Finding]) -> None:
 
 
 def test_http_2_is_unknown_without_curl_and_says_the_line(
-    monkeypatch: pytest.MonkeyPatch, visiting: Callable[..., Visit]
+    monkeypatch: pytest.MonkeyPatch, make_client: Callable[..., SmokeClient]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
-    finding = lengths.over_http_2(Offline("https://registry.example", visiting().options))
+    finding = lengths.over_http_2(Offline("https://registry.example", make_client().options))
 
     assert finding.verdict is Verdict.UNKNOWN
     assert "curl --http2 -sI" in finding.evidence

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from infra.smoke.client import SmokeClient
 from infra.smoke.content import LARGEST_BODY
-from infra.smoke.visit import Visit
-from tests.infra.smoke.faults import Asked, Front, PassOn, Reset, Told
+from tests.infra.smoke.faults import Front, PassOn, Request, Reset, Response
 from tests.stack import ROOT, Stack, wait_for
 
 PASSWORD = "a-password-for-tests"
@@ -40,17 +40,17 @@ def smoke(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 def pushed(front: Front) -> list[str]:
     """What of the repository was put, as paths below it."""
-    puts = [unquote(asked.path) for asked in front.seen if asked.method == "PUT"]
+    puts = [unquote(request.path) for request in front.seen if request.method == "PUT"]
     blobs = {f"blobs/{found[1]}" for path in puts if (found := re.search(r"digest=(sha256:\w+)", path))}
     return sorted(blobs | {path.partition("admin/smoke/")[2] for path in puts if "/manifests/" in path})
 
 
-def left_of(front: Front, visit: Visit) -> list[str]:
-    return [path for path in pushed(front) if visit.ask("GET", visit.path(path)).status != 404]
+def left_of(front: Front, client: SmokeClient) -> list[str]:
+    return [path for path in pushed(front) if client.request("GET", client.path(path)).status != 404]
 
 
 def test_a_sound_registry_fails_nothing_and_keeps_nothing(
-    fronted: Callable[..., Front], visiting: Callable[..., Visit], tmp_path: Path
+    fronted: Callable[..., Front], make_client: Callable[..., SmokeClient], tmp_path: Path
 ) -> None:
     front = fronted()
     file = tmp_path / "password"
@@ -63,12 +63,12 @@ def test_a_sound_registry_fails_nothing_and_keeps_nothing(
     assert max(map(len, done.stdout.splitlines())) <= 120
     assert PASSWORD not in done.stdout + done.stderr
     assert len(pushed(front)) > 30
-    assert left_of(front, visiting()) == []
+    assert left_of(front, make_client()) == []
 
 
 def test_a_broken_registry_fails_and_is_told_the_remedy(fronted: Callable[..., Front]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(403) if asked.is_put("uploads", LARGEST_BODY) else pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return Response(403) if request.is_put("uploads", LARGEST_BODY) else pass_on(request)
 
     done = smoke(fronted(fault).url, "--only", "U1,U2", CLOUDBERTH_PASSWORD=PASSWORD)
 
@@ -77,25 +77,27 @@ def test_a_broken_registry_fails_and_is_told_the_remedy(fronted: Callable[..., F
     assert "1 holds, 1 fails, 0 unknown" in done.stdout
 
 
-def test_a_crash_in_the_middle_leaves_nothing(fronted: Callable[..., Front], visiting: Callable[..., Visit]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        if asked.method == "GET" and "/manifests/" in asked.path:
+def test_a_crash_in_the_middle_leaves_nothing(
+    fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
+) -> None:
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        if request.method == "GET" and "/manifests/" in request.path:
             raise Reset
-        return pass_on(asked)
+        return pass_on(request)
 
     front = fronted(fault)
     done = smoke(front.url, "--only", "B5", "--json", CLOUDBERTH_PASSWORD=PASSWORD)
 
-    told = json.loads(done.stdout)
-    assert told["checks"][0]["evidence"].startswith("could not be looked at: GET 127.0.0.1:")
-    assert (told["counts"]["unknown"], told["left_behind"]) == (1, [])
+    document = json.loads(done.stdout)
+    assert document["checks"][0]["evidence"].startswith("could not be looked at: GET 127.0.0.1:")
+    assert (document["counts"]["unknown"], document["left_behind"]) == (1, [])
     assert pushed(front)
-    assert left_of(front, visiting()) == []
+    assert left_of(front, make_client()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_is_interrupted_takes_away_what_was_pushed(
-    number: signal.Signals, fronted: Callable[..., Front], visiting: Callable[..., Visit]
+    number: signal.Signals, fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     front = fronted()
     process = subprocess.Popen(
@@ -113,15 +115,15 @@ def test_who_is_interrupted_takes_away_what_was_pushed(
     assert process.returncode == 130
     assert "Interrupted" in errors
     assert "Left behind" not in out
-    assert left_of(front, visiting()) == []
+    assert left_of(front, make_client()) == []
 
 
 def test_json_tells_the_same(stack: Stack) -> None:
     done = smoke(stack.url, "--only", "U2,U10", "--json", CLOUDBERTH_PASSWORD=PASSWORD)
 
-    told = json.loads(done.stdout)
-    assert [check["result"] for check in told["checks"]] == ["holds", "unknown"]
-    assert (told["url"], done.returncode) == (stack.url, 0)
+    document = json.loads(done.stdout)
+    assert [check["result"] for check in document["checks"]] == ["holds", "unknown"]
+    assert (document["url"], done.returncode) == (stack.url, 0)
 
 
 def test_a_wrong_password_fails_once_and_leaves_the_rest_unknown(stack: Stack) -> None:
@@ -188,4 +190,4 @@ def test_a_robot_pushes_into_its_users_namespace(fronted: Callable[..., Front]) 
 
     smoke(front.url, "--user", "admin+builder", "--only", "B5", CLOUDBERTH_PASSWORD="wrong")
 
-    assert any("repository%3Aadmin%2Fsmoke%3A" in asked.path for asked in front.seen)
+    assert any("repository%3Aadmin%2Fsmoke%3A" in request.path for request in front.seen)

@@ -9,7 +9,7 @@ import pytest
 from infra.smoke import runtime
 from infra.smoke.claims import Finding, Verdict
 from infra.smoke.runtime import init_duration
-from tests.infra.smoke.faults import Asked, Fault, Front, PassOn, Told
+from tests.infra.smoke.faults import Fault, Front, PassOn, Request, Response
 
 GROUP = "/aws/lambda/registry-api"
 TEXT = "REPORT RequestId: 1 Duration: 12.00 ms Billed Duration: 400 ms Memory Size: 1769 MB Init Duration: {} ms\t\n"
@@ -26,7 +26,7 @@ def logging(monkeypatch: pytest.MonkeyPatch, fronted: Callable[..., Front]) -> C
 
     def start(*lines: str) -> Front:
         body = json.dumps({"events": [{"message": line} for line in lines]}).encode()
-        front = fronted(lambda asked, pass_on: Told(200, [("Content-Type", "application/x-amz-json-1.1")], body))
+        front = fronted(lambda request, pass_on: Response(200, [("Content-Type", "application/x-amz-json-1.1")], body))
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", front.url)
@@ -39,10 +39,10 @@ def logging(monkeypatch: pytest.MonkeyPatch, fronted: Callable[..., Front]) -> C
 
 
 def slow(method: str, seconds: float) -> Fault:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        told = pass_on(asked)
-        time.sleep(seconds if asked.method == method else 0)
-        return told
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        response = pass_on(request)
+        time.sleep(seconds if request.method == method else 0)
+        return response
 
     return fault
 
@@ -109,16 +109,16 @@ def test_chunks_that_are_a_little_slower_decide_nothing(look: Callable[..., Find
 
 
 def test_a_slow_line_alone_is_not_held_against_the_hash(look: Callable[..., Finding]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        time.sleep(1.2 if len(asked.body) > 1000 else 0)
-        return pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        time.sleep(1.2 if len(request.body) > 1000 else 0)
+        return pass_on(request)
 
     assert look("U8", fault).verdict is Verdict.HOLDS
 
 
 def test_a_hash_that_went_wrong_fails(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(400) if asked.is_put("uploads") and not asked.body else pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return Response(400) if request.is_put("uploads") and not request.body else pass_on(request)
 
     assert_fails("U8", fault, "two chunks end with 400")
 

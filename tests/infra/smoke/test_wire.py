@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from infra.smoke.wire import NoAnswer, exchange
-from tests.infra.smoke.faults import Front, Told
+from tests.infra.smoke.faults import Front, Response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nLink: a\r\nLink: b\r\n\r\nok"
 
@@ -110,8 +110,8 @@ def test_another_scheme_is_no_address(url: str) -> None:
 
 
 def test_redirects_are_not_followed(fronted: Callable[..., Front]) -> None:
-    elsewhere = fronted(lambda asked, pass_on: Told(200))
-    here = fronted(lambda asked, pass_on: Told(307, [("Location", elsewhere.url)]))
+    elsewhere = fronted(lambda request, pass_on: Response(200))
+    here = fronted(lambda request, pass_on: Response(307, [("Location", elsewhere.url)]))
 
     assert exchange("GET", here.url).status == 307
     assert elsewhere.seen == []

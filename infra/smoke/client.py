@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
-from infra.smoke.answers import told
+from infra.smoke.answers import summary_of
 from infra.smoke.content import MANIFEST, Image, digest_of
 from infra.smoke.tokens import SignInRefused, Tokens
 from infra.smoke.wire import Answer, Headers, NoAnswer, exchange
@@ -18,7 +18,7 @@ GONE = (202, 204, 404)
 PAUSES_S = (0.5, 1, 2)
 
 
-class Refused(Exception):
+class StepFailed(Exception):
     """A step before the one that was to be looked at did not work; says which and how."""
 
 
@@ -31,7 +31,7 @@ class Leftover:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SmokeOptions:
     """What only a person can say. Zero and empty leave the checks that need it unknown."""
 
     user: str
@@ -45,10 +45,10 @@ class Options:
     relay_gb: float = 0
 
 
-class Visit:
+class SmokeClient:
     """A registry at `url`, asked in an account's name within one repository."""
 
-    def __init__(self, url: str, options: Options) -> None:
+    def __init__(self, url: str, options: SmokeOptions) -> None:
         self.url, self.options = url, options
         self.tokens = Tokens(url, options.user, options.password, options.repository)
         # Seconds of the very first request, which may have started the function.
@@ -59,7 +59,7 @@ class Visit:
         # Requests that write and whose answer has not come.
         self._unanswered = 0
 
-    def knock(self) -> Answer:
+    def connect(self) -> Answer:
         """The first request. Raises NoAnswer."""
         answer = exchange("GET", f"{self.url}/v2/")
         self.first_s = answer.seconds
@@ -69,7 +69,7 @@ class Visit:
         """The path of something in the repository."""
         return f"/v2/{self.options.repository}/{rest}"
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -87,10 +87,10 @@ class Visit:
     # Uploads
 
     def begin(self) -> str:
-        """A new upload: its path. Raises Refused."""
-        answer = self.ask("POST", self.path("blobs/uploads/"))
+        """A new upload: its path. Raises StepFailed."""
+        answer = self.request("POST", self.path("blobs/uploads/"))
         if answer.status != 202:
-            raise Refused(f"no upload could be begun: {told(answer)}")
+            raise StepFailed(f"no upload could be begun: {summary_of(answer)}")
         return self.moved("", answer)
 
     def moved(self, old: str, answer: Answer) -> str:
@@ -100,20 +100,20 @@ class Visit:
             return old
         new = urljoin(self.url, location).removeprefix(self.url)
         if not new.startswith("/"):
-            raise Refused(f"an upload was sent to another host, where oras and helm do not go: {new[:60]}")
+            raise StepFailed(f"an upload was sent to another host, where oras and helm do not go: {new[:60]}")
         self._uploads.pop(old, None)
         self._uploads[new] = None
         return new
 
     def patch(self, upload: str, body: bytes | Iterable[bytes]) -> Answer:
         """One PATCH: bytes with their length, anything else in chunks."""
-        return self.ask("PATCH", upload, OCTETS, body)
+        return self.request("PATCH", upload, OCTETS, body)
 
     def close(self, upload: str, digest: str, body: bytes | Iterable[bytes] = b"", length: int | None = None) -> Answer:
         """The PUT that ends an upload."""
         self._blobs[digest] = None
         mark = "&" if "?" in upload else "?"
-        answer = self.ask("PUT", f"{upload}{mark}digest={digest.replace(':', '%3A')}", OCTETS, body, length)
+        answer = self.request("PUT", f"{upload}{mark}digest={digest.replace(':', '%3A')}", OCTETS, body, length)
         if answer.status == 201:
             self._uploads.pop(upload, None)
         return answer
@@ -124,7 +124,7 @@ class Visit:
 
     def find_blob(self, digest: str) -> Answer:
         """HEAD of a blob; 200 or 307 says that it is there."""
-        return self.ask("HEAD", self.path(f"blobs/{digest}"))
+        return self.request("HEAD", self.path(f"blobs/{digest}"))
 
     # Manifests
 
@@ -136,25 +136,25 @@ class Visit:
         """PUT of a manifest, whatever its answer."""
         for known in (digest_of(content), reference):
             self._manifests[known] = None
-        return self.ask("PUT", self.path(f"manifests/{reference}"), [("Content-Type", MANIFEST)], content)
+        return self.request("PUT", self.path(f"manifests/{reference}"), [("Content-Type", MANIFEST)], content)
 
     def get_manifest(self, reference: str, headers: Headers = ()) -> Answer:
         """GET of a manifest."""
-        return self.ask("GET", self.path(f"manifests/{reference}"), [("Accept", MANIFEST), *headers])
+        return self.request("GET", self.path(f"manifests/{reference}"), [("Accept", MANIFEST), *headers])
 
     def push(self, image: Image, reference: str) -> None:
-        """An image with all that it names. Raises Refused."""
+        """An image with all that it names. Raises StepFailed."""
         self.push_blobs(image)
         answer = self.put_manifest(image.manifest, reference)
         if answer.status != 201:
-            raise Refused(f"PUT of a manifest: {told(answer)}")
+            raise StepFailed(f"PUT of a manifest: {summary_of(answer)}")
 
     def push_blobs(self, image: Image) -> None:
-        """The blobs of an image. Raises Refused."""
+        """The blobs of an image. Raises StepFailed."""
         for content in image.blobs:
             answer = self.put_blob(content)
             if answer.status != 201:
-                raise Refused(f"PUT of a blob of {len(content)} bytes: {told(answer)}")
+                raise StepFailed(f"PUT of a blob of {len(content)} bytes: {summary_of(answer)}")
 
     # The end
 
@@ -186,14 +186,14 @@ class Visit:
             answer = delete(path)
         except (NoAnswer, SignInRefused) as error:
             return Leftover(f"{path[:100]}: {error}", was_refused=False)
-        return None if answer.status in GONE else Leftover(f"{path[:100]}: {told(answer)}", was_refused=True)
+        return None if answer.status in GONE else Leftover(f"{path[:100]}: {summary_of(answer)}", was_refused=True)
 
     def _delete(self, path: str) -> Answer:
-        return self.ask("DELETE", path)
+        return self.request("DELETE", path)
 
     def _delete_blob(self, path: str) -> Answer:
         answer = self._delete(path)
         # What came by the edge is adopted by the first HEAD; before that there is nothing to delete.
-        if answer.status == 404 and self.ask("HEAD", path).status in (200, 307):
+        if answer.status == 404 and self.request("HEAD", path).status in (200, 307):
             return self._delete(path)
         return answer
