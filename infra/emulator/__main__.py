@@ -2,7 +2,7 @@
 
     PYTHON infra/emulator/__main__.py [--repaired] [--snapshot-every SECONDS]
 
-Without an option it is the emulator as it was published. Its own settings come by the environment.
+Without an option it runs ministack as it was published. ministack reads its own settings from the environment.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-# This file's own directory came first; the project's root takes its place.
+# Python puts this file's directory first on the path; the project's root takes its place.
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from infra.emulator.repairs import (  # noqa: E402
@@ -46,7 +46,7 @@ REPAIRS: Sequence[Callable[[Any], None]] = (
 
 
 def main(arguments: list[str]) -> None:
-    """Serves until a signal."""
+    """Serves requests until a signal arrives."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repaired", action="store_true")
     parser.add_argument("--snapshot-every", type=float, metavar="SECONDS")
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
         repair(emulator)
     if chosen.snapshot_every is not None:
         snapshots.repair(emulator, chosen.snapshot_every)
-    # It would read our arguments.
+    # ministack would read our arguments.
     del sys.argv[1:]
     emulator.main()
 

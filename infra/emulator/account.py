@@ -1,4 +1,4 @@
-"""The account of an emulated AWS."""
+"""The account of an emulated AWS, and clients of its services."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from botocore.config import Config
 from botocore.session import get_session
 
 REGION = "eu-central-1"
-# What an emulator takes for the account's root.
+# The emulator treats this key pair as the account's root.
 ROOT_KEY = {"AccessKeyId": "test", "SecretAccessKey": "test"}
 
 
 class EmulatedAccount:
-    """Clients of an emulator's account, in one region unless told otherwise."""
+    """Makes clients of the services of an emulated account, in `REGION` unless another region is named."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._session = get_session()
 
     def client(self, service: str, credentials: Mapping[str, str] = ROOT_KEY, region: str = REGION) -> Any:
-        """A client of a service: the root's, or with the credentials that STS gave. Nothing is tried twice."""
+        """Makes a client of a service with the root's key or with credentials from STS. It retries nothing."""
         return self._session.create_client(
             service,
             region_name=region,

@@ -1,4 +1,4 @@
-"""The whole life of a deployment on an emulated AWS: apply, keys, first user, what clients reach, destroy."""
+"""Runs the whole life of a deployment on an emulated AWS: apply, keys, first user, the URL of clients, destroy."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ COMMAND_S = 60
 
 
 class Deployment:
-    """infra/terraform over an emulator. Raises StackError with the words of the program that failed.
+    """infra/terraform, applied to an emulator. Methods raise StackError with the output of the program that failed.
 
-    `build` is the directory of a package for `architecture`, this machine's, since the emulator runs functions here.
-    `settings` are further variables of the module; `examples` files of variables that come before them. `deploy` makes
-    all of it; clients then reach it at `url`, as `admin` with `password`.
+    `build` is the directory of a package for `architecture`, which must be this machine's, since the emulator runs the
+    functions here. `settings` are further variables of the module; `examples` are files of variables that they
+    override. After `deploy`, clients reach the registry at `url` and sign in as `admin` with `password`.
     """
 
     admin, password = "admin", "a-password-of-the-emulator"
@@ -47,7 +47,7 @@ class Deployment:
             emulator_url,
             {**MINIMAL, "build": str(build), "architecture": architecture, **(settings or {})},
             examples=examples,
-            # The host of an HTTP API is one that nobody resolves.
+            # No resolver knows the host name of an emulated HTTP API.
             others={"locals": {"host": self.front.host, "url": self.front.url}},
             proxy=self.front.proxy,
         )
@@ -55,7 +55,7 @@ class Deployment:
 
     @property
     def host(self) -> str:
-        """What stands before an image's name: `localhost:…`."""
+        """Returns the registry part of an image's name: `localhost:…`."""
         return self.front.host
 
     @property
@@ -64,17 +64,17 @@ class Deployment:
 
     @property
     def outputs(self) -> Mapping[str, Any]:
-        """Terraform's outputs, as of the last `apply`, without those that are null."""
+        """Returns the outputs of the last `apply`; Terraform leaves out those that are null."""
         return self._outputs
 
     def deploy(self) -> None:
-        """Everything, up to a registry that answers."""
+        """Applies the module, fills its keys and makes the first user, so that the registry answers."""
         self.apply()
         self.run(self.outputs["fill_keys"])
         self.run(self.outputs["first_user"])
 
     def apply(self) -> None:
-        """Makes what the module names, and leads clients to it."""
+        """Applies the module and routes clients to the result."""
         self.module.apply()
         self._outputs = self.module.outputs()
         self.front.route.api_id = self.outputs["api_id"]
@@ -83,15 +83,15 @@ class Deployment:
             self.front.route.distribution = found["Distribution"]["DomainName"]
 
     def changes(self) -> list[PlannedChange]:
-        """What another apply would change."""
+        """Returns what another apply would change."""
         return self.module.changes()
 
     def destroy(self) -> None:
-        """Removes what was made."""
+        """Removes everything that `apply` made."""
         self.module.destroy()
 
     def run(self, line: str) -> str:
-        """One of the lines that Terraform tells an operator to type; what it printed."""
+        """Runs one of the command lines in Terraform's outputs and returns what it printed."""
         python, *words = shlex.split(line)
         command = [sys.executable if python == "python" else python, *words]
         done = subprocess.run(
@@ -102,7 +102,7 @@ class Deployment:
         return done.stdout.strip()
 
     def close(self) -> None:
-        """Ends the front; what was made stays in the emulator."""
+        """Stops the front; the resources stay in the emulator."""
         self.front.stop()
 
     def __enter__(self) -> Self:
@@ -114,7 +114,7 @@ class Deployment:
         self.close()
 
     def _environment(self) -> dict[str, str]:
-        """An operator's, who has no other account than this one."""
+        """Returns the environment of an operator whose only AWS account is the emulated one."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CLOUDBERTH_"))}
         exempt = f"{LOOPBACK},localhost"
         return kept | {

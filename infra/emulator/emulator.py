@@ -1,4 +1,4 @@
-"""A ministack of one's own, for tests and measurements: its own port, directories and virtual environment."""
+"""Runs a separate ministack for tests and benchmarks, with its own port, directories and virtual environment."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ ATTEMPTS = 3
 
 
 def python_of(runtime: str = RUNTIMES[0]) -> Path:
-    """The Python of an environment with ministack, as in `python3.13`; functions of that runtime run with it.
+    """Returns the Python of a virtual environment with ministack, which runs functions of `runtime` (`python3.13`).
 
-    Made once below .venv. Raises PackageError where the machine has no such Python, StackError where it cannot be made.
+    The environment is made once, below .venv. Raises PackageError if the machine has no such Python, and StackError if
+    the environment cannot be made.
     """
     return ministack_python(runtime, interpreter(runtime))
 
 
 class Emulator:
-    """A running ministack over `directory`, where all it writes lies; a second one there finds what the first kept.
+    """A running ministack that writes only below `directory`; a second one there loads the state of the first.
 
-    Functions run with `python`, whatever their runtime. `auth` enforces IAM, `repaired=False` is the emulator as it was
-    published. `snapshot_s` saves the state every so many seconds, and not only at `stop`. Start it in a thread that
-    lives as long as it should: Linux ends it with that thread. Raises StackError when it does not start, and what
-    `python_of` raises.
+    Functions run with `python`, whatever their runtime. `auth` enforces IAM; `repaired=False` runs ministack as it was
+    published. With `snapshot_s` it saves its state every so many seconds, and not only at `stop`. Linux kills it when
+    the thread ends that started it. Raises StackError if it does not start, and what `python_of` raises.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where it listens, for every service: `http://127.0.0.1:…`."""
+        """Returns the one endpoint of all services: `http://127.0.0.1:…`."""
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """Returns its process id."""
         return self._process.pid
 
     def stop(self) -> int:
-        """Ends it as SIGTERM does, which saves its state; its exit status. A second call does nothing."""
+        """Stops it by SIGTERM, which saves its state, and returns its exit status. A second call does nothing."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -84,7 +84,7 @@ class Emulator:
             self._kill_children()
 
     def kill(self) -> None:
-        """Ends it as `kill -9` does: nothing is saved."""
+        """Kills it as `kill -9` does; it saves nothing."""
         self._process.kill()
         self._process.wait()
         self._kill_children()
@@ -98,7 +98,7 @@ class Emulator:
         self.stop()
 
     def _start(self) -> None:
-        """On a free port; another one when somebody takes it between our look and its bind."""
+        """Starts it on a free port, and on another if a program takes that port before ministack binds it."""
         for _ in range(ATTEMPTS):
             self.port = _free_port()
             started = program(self._python, self.port, self.directory, self._options, self._settings())
@@ -110,7 +110,7 @@ class Emulator:
         raise StackError(f"ministack does not start; the end of its log ({self.log}):\n{self._last_words()}")
 
     def _becomes_ready(self) -> bool:
-        """False when it died first."""
+        """Waits until it is ready; returns False if it died first."""
         deadline = time.monotonic() + READY_S
         while self._process.poll() is None:
             if answers(self.port, HEALTH):
@@ -129,16 +129,16 @@ class Emulator:
             "STATE_DIR": str(self.directory / "state"),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(self.directory / "objects"),
-            # Where it unpacks functions, and leaves them.
+            # ministack unpacks functions here and does not remove them.
             "TMPDIR": str(self.directory / "tmp"),
         }
 
     def _kill_children(self) -> None:
-        """Functions and node, which may outlive it: it leads a session of its own, and they are in it."""
+        """Kills functions and node, which may outlive ministack; they belong to the session that it leads."""
         if self._has_children:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        # From now on the number may be another's.
+        # The process id may be reused from now on.
         self._has_children = False
 
     def _last_words(self) -> str:

@@ -1,7 +1,7 @@
-"""What clients reach of an emulated deployment: one host at whose root the registry stands, with AWS's limits.
+"""The host of an emulated deployment: it serves the registry at its root and enforces AWS's limits.
 
-The emulator serves an API below a path of its own and takes bodies of any size; API Gateway and Lambda do neither.
-It is a proxy too, for the hosts of the emulated AWS that no resolver knows.
+The emulator serves an API below a path of its own and accepts bodies of any size; API Gateway and Lambda do neither.
+The front is also a proxy for the hosts of the emulated AWS that no resolver knows.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from infra.local.environment import LOOPBACK
 from infra.local.errors import StackError
 from infra.local.events import HOP_BY_HOP, LARGEST_EVENT, LARGEST_HEADERS, fits, headers_size, to_event
 
-# Bytes of a body that API Gateway takes.
+# The largest body that API Gateway accepts, in bytes.
 LARGEST_PAYLOAD = 10 * 1024 * 1024
-# The emulator keeps bodies in memory, and so does this.
-LARGEST_HELD = 256 * 1024 * 1024
+# The emulator holds bodies in memory, and so does the front.
+LARGEST_BUFFERED = 256 * 1024 * 1024
 START_S, STOP_S = 20, 10
 TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
 
 
 @dataclass
 class FrontRoute:
-    """Where the front leads: an API of the emulator, or the host name of the distribution that stands before it."""
+    """The target of the front: an API of the emulator, or the host name of the distribution in front of it."""
 
     emulator_url: str
     api_id: str = ""
@@ -42,14 +42,14 @@ class FrontRoute:
 
 
 class Front:
-    """A server on a free port of loopback, in a thread of its own. Raises StackError when it does not start."""
+    """A server on a free port of loopback, in a thread of its own. Raises StackError if it does not start."""
 
     def __init__(self, emulator_url: str) -> None:
         self.route = FrontRoute(emulator_url)
         self._session: aiohttp.ClientSession | None = None
         self._socket = socket.create_server((LOOPBACK, 0), backlog=128)
         self.port: int = self._socket.getsockname()[1]
-        # Clients try TLS first, which uvicorn warns of as an invalid request.
+        # Clients try TLS first, and uvicorn would log that as an invalid request.
         config = uvicorn.Config(
             self, http="httptools", log_level="error", log_config=None, server_header=False, date_header=False
         )
@@ -64,7 +64,7 @@ class Front:
 
     @property
     def host(self) -> str:
-        """As people write it before an image's name; `localhost` is what clients believe without TLS."""
+        """Returns the registry part of an image's name; clients accept `localhost` without TLS."""
         return f"localhost:{self.port}"
 
     @property
@@ -73,17 +73,17 @@ class Front:
 
     @property
     def proxy(self) -> str:
-        """Its address as a proxy."""
+        """Returns its address as a proxy."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the server."""
         self._server.should_exit = True
         self._thread.join(STOP_S)
         self._socket.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request, or the server's start and end."""
+        """Serves one request, or acknowledges the server's start and end."""
         if scope["type"] == "lifespan":
             return await self._live(receive, send)
         with contextlib.suppress(Disconnected):
@@ -104,16 +104,16 @@ class Front:
         if host.endswith(KEY_VALUE_STORE_URL.partition("//")[2]):
             return await self._pass_on(scope, send, path, await _whole(receive, LARGEST_PAYLOAD) or b"", {})
         if self.route.distribution:
-            # What CloudFront takes is for its edge function to say.
-            held = await _whole(receive, LARGEST_HELD)
-            if held is None:
-                return await _refuse(send, 413, f"this front holds at most {LARGEST_HELD} bytes")
+            # The edge function decides which bodies CloudFront accepts.
+            body = await _whole(receive, LARGEST_BUFFERED)
+            if body is None:
+                return await _refuse(send, 413, f"this front holds at most {LARGEST_BUFFERED} bytes")
             through = {"Host": self.route.distribution, "X-Forwarded-Proto": "https"}
-            return await self._pass_on(scope, send, path, held, through)
+            return await self._pass_on(scope, send, path, body, through)
         if headers_size(scope) > LARGEST_HEADERS:
             return await _refuse(send, 431, "Request Header Fields Too Large")
         body = await _whole(receive, LARGEST_PAYLOAD)
-        # What API Gateway says between Lambda's limit and its own is not documented.
+        # AWS does not document how API Gateway answers a body between Lambda's limit and its own.
         if body is None or not fits(to_event(scope, body)):
             return await _refuse(send, 413, "Request Entity Too Large")
         place = f"/_aws/execute-api/{self.route.api_id}/$default{path}"
@@ -144,7 +144,7 @@ class Front:
                 for name, value in answer.raw_headers
                 if name.lower() not in HOP_BY_HOP | {b"content-length"}
             ]
-            # Of a HEAD's answer the length is the app's.
+            # The answer to HEAD keeps the app's Content-Length.
             length = answer.headers.get("Content-Length") if scope["method"] == "HEAD" else str(len(content))
             if length is not None and answer.status not in (204, 304):
                 lines.append((b"content-length", length.encode()))
@@ -152,22 +152,23 @@ class Front:
 
 
 async def _whole(receive: Receive, limit: int) -> bytes | None:
-    """The body; None when it has more bytes than the limit.
+    """Returns the body, or None if it has more bytes than the limit.
 
-    What is above it is read and not kept: who is answered while still sending may see a reset, and no answer.
+    It reads the rest of a body above the limit and drops it: a client that is still sending may see a reset instead of
+    the answer.
     """
     body, size = bytearray(), 0
     async for content in chunks(receive):
         size += len(content)
         if size <= limit:
             body += content
-        elif size > LARGEST_HELD:
+        elif size > LARGEST_BUFFERED:
             return None
     return bytes(body) if size <= limit else None
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:
-    """As API Gateway does, in its own words; the connection ends, for there may be more of the body."""
+    """Refuses as API Gateway does, and closes the connection, since more of the body may follow."""
     body = json.dumps({"message": message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await reply(send, status, [*headers, (b"connection", b"close")], body)

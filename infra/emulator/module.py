@@ -1,4 +1,4 @@
-"""Terraform over a copy of infra/terraform that speaks to an emulator instead of AWS."""
+"""Runs Terraform on a copy of infra/terraform that speaks to an emulator instead of AWS."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from infra.local.environment import LOOPBACK, ROOT
 from infra.local.errors import StackError
 
 MODULE = ROOT / "infra" / "terraform"
-# What a checkout may hold beside its files: a package, and what Terraform keeps of somebody's own installation.
+# A checkout may also hold a package, and Terraform's files of the developer's own installation.
 LEFT_BEHIND = shutil.ignore_patterns(".terraform*", "build", "tests", "examples", "*.tfstate*", "*.auto.tfvars*")
-# Every service that the module speaks to, in the provider's words.
+# Every service that the module uses, by the names of the provider's `endpoints`.
 SERVICES = (
     *("acm", "apigatewayv2", "cloudfront", "dynamodb", "ec2", "ecs", "elbv2", "events", "iam", "kms", "lambda", "logs"),
     *("route53", "s3", "secretsmanager", "sns", "sqs", "sts", "wafv2"),
 )
-# The account's number is put before this host, so that it cannot be an address; a proxy finds it.
+# The provider puts the account's number before this host, so that it cannot be an IP address; a proxy resolves it.
 KEY_VALUE_STORE = "cloudfrontkeyvaluestore"
 KEY_VALUE_STORE_URL = "http://key-value-store.test"
 
 
 @dataclass(frozen=True)
 class PlannedChange:
-    """What a plan would do to a resource, and the attributes for whose sake it would."""
+    """A planned change of a resource, and the attributes that cause it."""
 
     address: str
     actions: tuple[str, ...]
@@ -38,10 +38,10 @@ class PlannedChange:
 
 
 class TerraformModule:
-    """A copy of infra/terraform in `directory`, its providers installed. Raises StackError with Terraform's own words.
+    """A copy of infra/terraform in `directory` with its providers installed. Raises StackError with Terraform's output.
 
-    `settings` are its variables, `examples` files of them that come first. `others` is merged over the module
-    (https://developer.hashicorp.com/terraform/language/files/override). `proxy` finds what has no address.
+    `settings` are its variables, and `examples` are files of variables that they override. `others` overrides the
+    module (https://developer.hashicorp.com/terraform/language/files/override). `proxy` resolves the emulated hosts.
     """
 
     def __init__(
@@ -63,25 +63,25 @@ class TerraformModule:
         self._run("init", "-backend=false")
 
     def apply(self) -> None:
-        """Makes what is missing and changes what is otherwise."""
+        """Runs `terraform apply`."""
         self._run("apply", "-auto-approve")
 
     def changes(self) -> list[PlannedChange]:
-        """What another apply would do."""
+        """Plans another apply and returns its changes."""
         self._run("plan", "-out=next.tfplan")
         planned = json.loads(self._run("show", "-json", "next.tfplan"))
         return [_change(found) for found in planned["resource_changes"] if found["change"]["actions"] != ["no-op"]]
 
     def destroy(self) -> None:
-        """Removes all that was made."""
+        """Runs `terraform destroy`."""
         self._run("destroy", "-auto-approve")
 
     def resources(self) -> list[str]:
-        """Addresses of all that is there, as Terraform remembers it."""
+        """Returns the addresses of all resources in Terraform's state."""
         return self._run("state", "list").split()
 
     def outputs(self) -> dict[str, Any]:
-        """The module's outputs by name."""
+        """Returns the module's outputs by name."""
         return {name: output["value"] for name, output in json.loads(self._run("output", "-json")).items()}
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ class TerraformModule:
         return done.stdout
 
     def _environment(self, command: str) -> dict[str, str]:
-        """Nobody's AWS account, variables or arguments; the registry of providers is never asked through our proxy."""
+        """Returns an environment without the developer's AWS account; only `init` uses the developer's proxy."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -121,14 +121,14 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 def program() -> str:
-    """Terraform. Raises StackError where it is not installed."""
+    """Returns the path of Terraform. Raises StackError if it is not installed."""
     if found := shutil.which("terraform"):
         return found
     raise StackError("terraform is not installed: https://developer.hashicorp.com/terraform/install")
 
 
 def _provider(emulator_url: str) -> dict[str, Any]:
-    """Both providers of the module, turned to the emulator."""
+    """Returns the configuration that points both providers of the module at the emulator."""
     endpoints = dict.fromkeys(SERVICES, emulator_url) | {KEY_VALUE_STORE: KEY_VALUE_STORE_URL}
     turned = {
         "access_key": ROOT_KEY["AccessKeyId"],

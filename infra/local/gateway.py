@@ -1,6 +1,6 @@
-"""API Gateway and the edge on a laptop: one worker process of the local stack.
+"""Plays API Gateway and the edge on a laptop; it is one worker process of the local stack.
 
-Small bodies become events of the same chalice app that runs on Lambda; larger ones take the edge or the relay.
+Small bodies become events of the same chalice app that runs on Lambda; larger bodies go to the edge or the relay.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from infra.local.relaying import Relaying
 from infra.local.ways import Target, Way
 
 INTEGRATION_S = 30
-# Bodies above this size take a place while they are held in memory, so that a thousand clients cannot fill it.
+# A body above this size occupies one of a few places while it is in memory, so that many clients cannot fill it.
 LIGHT_BYTES, HEAVY_PLACES = 64 * 1024, 24
 READERS, WRITERS = 4, 8
 log = logging.getLogger("gateway")
@@ -41,7 +41,7 @@ class Gateway:
         self._heavy = asyncio.Semaphore(HEAVY_PLACES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request, or the server's start and end."""
+        """Serves one request, or acknowledges the server's start and end."""
         if scope["type"] == "lifespan":
             return await self._live(receive, send)
         try:
@@ -73,7 +73,7 @@ class Gateway:
         return await self._large(scope, receive, send, target, b"", way)
 
     async def _small(self, scope: Scope, receive: Receive, send: Send, target: Target) -> None:
-        """A body for the app; one that comes chunked shows only now whether it is."""
+        """Reads a body for the app; a chunked body shows only here that it is too large for it."""
         body, place = bytearray(), False
         try:
             async with asyncio.timeout(INTEGRATION_S):
@@ -87,7 +87,7 @@ class Gateway:
             if len(body) <= LARGEST_BODY:
                 return await self._ask(scope, send, bytes(body))
         except TimeoutError:
-            return await refuse(send, 408, "UNSUPPORTED", f"the body did not come within {INTEGRATION_S} seconds")
+            return await refuse(send, 408, "UNSUPPORTED", f"the body did not arrive within {INTEGRATION_S} seconds")
         finally:
             if place:
                 self._heavy.release()
@@ -114,16 +114,16 @@ class Gateway:
 
 
 def main() -> None:
-    """Serves on a socket that the supervisor has opened."""
+    """Serves on a socket that the supervisor opened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="file descriptor of the listening socket")
     listener = socket.socket(fileno=parser.parse_args().fd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    # docker and skopeo try TLS first, which uvicorn warns of as an invalid request.
+    # docker and skopeo try TLS first, and uvicorn would log that as an invalid request.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     house = services()
-    # Both clients before the first request: threads that come together would each make their own.
+    # This makes both clients before the first request; concurrent threads would each make their own.
     house.accounts.has_first_user()
     house.objects.exists("none")
     config = uvicorn.Config(

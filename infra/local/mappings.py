@@ -1,8 +1,8 @@
-"""How a mapping of a stream to a function goes: partial batches, attempts, bisection.
+"""The rules of an event source mapping of a stream: partial batches, retries, bisection.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
-AWS does not say what becomes of a reported failure of a batch's first record where bisection is on; here the batch is
-split then, as after an error of the function. Splitting is no attempt.
+AWS does not document what happens if a function reports the first record of a batch as failed and bisection is on;
+here the batch is split, as after an error of the function. A split does not count as a retry.
 """
 
 import json
@@ -20,7 +20,7 @@ Result = dict[str, Any]
 
 @dataclass
 class BatchPart:
-    """Neighbouring records that go to the function together, and how often they failed."""
+    """Neighbouring records that are sent to the function together, and how often they failed."""
 
     records: Records
     failures: int = 0
@@ -28,13 +28,13 @@ class BatchPart:
 
 @dataclass
 class PendingWork:
-    """What a mapping has not done of the batch at which its stream stands, and every record that it has seen of it."""
+    """The records of the current batch that a mapping has not processed, and the numbers of all that it has seen."""
 
     parts: deque[BatchPart] = field(default_factory=deque)
     seen: set[str] = field(default_factory=set)
 
     def meet(self, records: Records) -> None:
-        """Takes up what is new in a batch, and lets go of what has left the stream."""
+        """Adds the new records of a batch and drops records that have left the stream."""
         still = {_number(record) for record in records}
         kept = (BatchPart([r for r in part.records if _number(r) in still], part.failures) for part in self.parts)
         self.parts = deque(part for part in kept if part.records)
@@ -45,14 +45,14 @@ class PendingWork:
 
 @dataclass(frozen=True)
 class MappingRules:
-    """A mapping's settings, and its two ways out: the function, and the destination of what is given up."""
+    """A mapping's settings, its function, and the destination of records that it gives up."""
 
     settings: Mapping[str, Any]
     invoke: Callable[[Records], Result]
     give_up: Callable[[Records, Result], None]
 
     def run(self, work: PendingWork) -> Result:
-        """Works until all is done or a part is to be tried again later; that one's result is an error then."""
+        """Processes parts until all are done or one must be retried later; then the result is an error."""
         result: Result = {"body": None}
         while work.parts:
             part = work.parts.popleft()
@@ -73,12 +73,12 @@ class MappingRules:
         return {name: value for name, value in result.items() if name != "error"}
 
     def _is_exhausted(self, part: BatchPart) -> bool:
-        """-1 and nothing stand for ever."""
+        """Tells whether no retry is left; -1 and a missing limit mean unlimited retries."""
         limit = self.settings.get("MaximumRetryAttempts")
         return limit is not None and 0 <= int(limit) < part.failures
 
     def _first_failed(self, records: Records, result: Result) -> int | None:
-        """The place of the first failed record; None where all went well."""
+        """Returns the index of the first failed record, or None if all succeeded."""
         if result.get("error"):
             return 0
         if PARTIAL not in (self.settings.get("FunctionResponseTypes") or []):
@@ -87,12 +87,12 @@ class MappingRules:
         if not reported:
             return None
         numbers = [_number(record) for record in records]
-        # A number that is not in the batch, or none, fails all of it.
+        # A number that is missing or not in the batch fails the whole batch.
         return min(numbers.index(number) for number in reported) if set(reported) <= set(numbers) else 0
 
 
 def _reported(body: Any) -> list[str]:
-    """The sequence numbers that an answer reports as failed; an empty one for an entry that names none."""
+    """Returns the sequence numbers that an answer reports as failed; an entry without one gives an empty string."""
     if isinstance(body, bytes | str):
         try:
             body = json.loads(body)

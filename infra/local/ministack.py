@@ -14,9 +14,9 @@ HEALTH = "/_ministack/health"
 def program(
     python: Path, port: int, directory: Path, options: Sequence[str], settings: Mapping[str, str], *inherited: int
 ) -> Program:
-    """ministack on a port of loopback, with `options` of its entry and `settings` of its environment.
+    """Returns the program of a ministack on a port of loopback, with `options` of infra/emulator/__main__.py.
 
-    The environment is bare of the operator's, since ministack hands its own on to every function.
+    Its environment has `settings` and nothing of the operator's, since ministack passes it on to every function.
     """
     environment = {
         "PATH": os.defpath,
@@ -25,9 +25,9 @@ def program(
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "PERSIST_STATE": "1",
-        # Otherwise it listens for MQTT on every address.
+        # Otherwise ministack listens for MQTT on every address.
         "IOT_MTLS_ENABLED": "0",
-        # It would remove containers of another ministack from the machine's docker.
+        # Otherwise ministack removes containers of another ministack from the machine's docker.
         "DOCKER_HOST": f"unix://{directory}/no-docker",
         **settings,
     }

@@ -1,6 +1,6 @@
-"""Which way a body takes (ADR 0003): through the app, past it at the edge straight to S3, or through the relay.
+"""Chooses the route of a request body (ADR 0003): through the app, by the edge directly to S3, or through the relay.
 
-The same rules as the CloudFront function's; what it would answer itself is answered here.
+The CloudFront function has the same rules; the gateway gives the answers that the function would give itself.
 """
 
 import re
@@ -16,7 +16,7 @@ SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Way(Enum):
-    """Where a body goes."""
+    """The route of a body."""
 
     APP = "app"
     EDGE = "edge"
@@ -26,7 +26,7 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request is about, as far as the ways care; what it does not say is empty. `range` is its Content-Range."""
+    """The parts of a request that decide its route; missing parts are empty. `range` is its Content-Range."""
 
     method: str
     repository: str
@@ -36,7 +36,7 @@ class Target:
 
     @classmethod
     def of(cls, method: str, path: str, query: str, content_range: str = "") -> "Target":
-        """Reads path, query and Content-Range."""
+        """Parses path, query and Content-Range."""
         digest = parse_qs(query).get("digest", [""])[-1]
         if found := UPLOAD.fullmatch(path):
             return cls(method, found["repository"], found["upload"], digest, content_range)
@@ -44,7 +44,7 @@ class Target:
         return cls(method, found["repository"] if found else "", "", digest, content_range)
 
     def way(self, size: int | None) -> Way:
-        """The way of a body of `size` bytes; None: it comes chunked and has passed the app's limit."""
+        """Returns the route of a body of `size` bytes; None stands for a chunked body that exceeds the app's limit."""
         if size is not None and size <= LARGEST_BODY:
             return Way.APP
         if self.method == "PUT" and self.upload and self._suits_edge(size):
@@ -56,7 +56,7 @@ class Target:
         return Way.NONE
 
     def _suits_edge(self, size: int | None) -> bool:
-        """One PUT that S3 takes at once, of a digest that S3 can check, into an upload that has no chunks."""
+        """Tells whether S3 accepts the body in one PUT, can check its digest, and the upload has no chunks yet."""
         if size is None or size > LARGEST_PUT or self.range not in ("", f"0-{size - 1}"):
             return False
         return self.upload.split(".")[-2:-1] == [ONE] and bool(SHA256.fullmatch(self.digest))

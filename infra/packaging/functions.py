@@ -93,7 +93,7 @@ def _package(project: Path, out: Path) -> dict[str, Any]:
     environment = {"AWS_DEFAULT_REGION": REGION, "HOME": str(project), "PATH": os.defpath}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=project)
     if done.returncode != 0:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["it printed nothing"]
         raise PackageError(f"Chalice could not read the app: {lines[-1]}.")
     document: dict[str, Any] = json.loads((out / "chalice.tf.json").read_text("utf-8"))
     return document

@@ -42,7 +42,7 @@ class ImportTime:
         command = [str(python), "-ISB", "-c", IMPORT, str(tree)]
         done = subprocess.run(command, capture_output=True, text=True, env={}, cwd=tree, check=False)
         if done.returncode != 0:
-            said = done.stderr.strip().splitlines() or ["it said nothing"]
+            said = done.stderr.strip().splitlines() or ["it printed nothing"]
             raise PackageError(f"The package does not start: {said[-1]}.")
         begun, imported, ready = json.loads(done.stdout)
         return cls(imported[0] - begun[0], imported[1] - begun[1], ready[0] - imported[0])

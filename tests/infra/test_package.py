@@ -305,7 +305,7 @@ def test_a_library_that_pip_does_not_find_is_named(
     home = project(requirements=f"nowhere==1.0 --hash=sha256:{'0' * 64}\n", api_handler=ENOUGH)
 
     assert refusal(capsys, home, "--arch", "arm64") == (
-        "pip could not install requirements.txt for arm64: nowhere==1.0 is not to be had: the download was refused, or "
+        "pip could not install requirements.txt for arm64: nowhere==1.0 is not available: the download was refused, or "
         "there is no build for this Python and machine.\n"
     )
 

@@ -115,10 +115,10 @@ def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(tmp_pa
         (NPM_DISK_FULL, "the disk is full"),
         (DEBIAN_WITHOUT_VENV, "apt install python3-venv"),
         (NPM_FORBIDDEN, "the download was refused"),
-        (PIP_TIMEOUT, "the download was refused or the network is not there"),
-        (PIP_NO_BUILD, "uvloop==0.23.0 is not to be had"),
+        (PIP_TIMEOUT, "the download was refused or there is no network"),
+        (PIP_NO_BUILD, "uvloop==0.23.0 is not available"),
         ("something new\n", "something new"),
-        ("", "it said nothing"),
+        ("", "it printed nothing"),
     ],
 )
 def test_what_pip_npm_and_venv_complain_about_is_told_in_words(log, meaning):

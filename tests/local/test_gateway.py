@@ -171,7 +171,7 @@ def test_a_body_that_does_not_come_is_408(gateway: Gateway, monkeypatch: pytest.
     status, told, headers = run(exchange(gateway, "PUT", "/echo/a/end", [("content-length", "99")], body=begun))
 
     assert (status, headers[b"connection"]) == (408, b"close")
-    assert "did not come within" in told["errors"][0]["message"]
+    assert "did not arrive within" in told["errors"][0]["message"]
 
 
 def test_an_app_that_does_not_answer_in_time_is_503(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

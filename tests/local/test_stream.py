@@ -43,7 +43,7 @@ def a_stream(function: Function, numbers: str, batch_size: int = 100) -> TableSt
     """A stream in which these records wait."""
     stream = TableStream(function, EVERYTHING, batch_size)
     for record in records(numbers):
-        stream.tell(record)
+        stream.add(record)
     return stream
 
 
@@ -97,8 +97,8 @@ def test_what_passes_no_filter_is_not_told() -> None:
     stream = TableStream(function, filters(), 100)
 
     for record in WAKES_NOBODY.values():
-        stream.tell(record)
-    stream.tell(a_record())
+        stream.add(record)
+    stream.add(a_record())
     stream.deliver()
 
     assert function.batches == [["1"]]

@@ -1,4 +1,6 @@
-"""What ministack 1.5.33 does otherwise than AWS and matters here, mended in its running process, one module each.
+"""Repairs of ministack 1.5.33 in its running process: one module for each difference from AWS that matters here.
 
-Every repair takes the module `ministack.app` before it serves, and refuses a version that lacks what it changes.
+Every repair gets the module `ministack.app` before it serves, and exits if a name that it changes is missing. The
+docstring of each names the upstream report or version that would make it superfluous; tests/emulator runs each test
+on ministack as published too, where it must fail.
 """

@@ -1,4 +1,4 @@
-"""Work beside the requests, on the emulator's one loop: what it does there waits for no lock and is never half done."""
+"""Runs work on the emulator's one event loop, between requests, where it needs no lock and nobody sees it half done."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ Message = MutableMapping[str, Any]
 
 
 def every(emulator: Any, seconds: float, work: Callable[[], None]) -> None:
-    """Runs `work` every so many seconds, from the emulator's start to its end."""
+    """Runs `work` every so many seconds while the emulator runs."""
     demand(emulator, "app")
     served = emulator.app
 
     async def with_work(
         scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
-        # ASGI: this scope lives as long as the server.
+        # ASGI's scope `lifespan` lasts as long as the server.
         if scope["type"] != "lifespan":
             await served(scope, receive, send)
             return
@@ -37,5 +37,5 @@ async def _again_and_again(seconds: float, work: Callable[[], None]) -> None:
         try:
             work()
         except Exception:
-            # The emulator's own logger: a fault shows in its log, and the next round tries again.
-            logging.getLogger("ministack").exception("what runs beside the requests failed")
+            # The error goes to the emulator's own log, and the next round tries again.
+            logging.getLogger("ministack").exception("background work failed")

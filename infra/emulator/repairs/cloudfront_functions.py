@@ -1,8 +1,10 @@
-"""CloudFront Functions of runtime 2.0: the module `cloudfront` with its key value store and its choice of an origin.
+"""CloudFront Functions of runtime 2.0 can import the module `cloudfront` and use its key value store and its origins.
 
 ministack refuses `import cf from 'cloudfront'`. It shows a viewer-response function the path that the viewer-request
-function wrote beside the headers that the client sent; here it is the whole request as that function left it. AWS does
-not say which of the two it is, so a function should do with either.
+function wrote, but the headers that the client sent; the repair shows the whole request as that function left it. AWS
+does not document which of the two it does, so a function must work with either.
+
+No upstream report is known as of 1.5.33.
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-custom-methods.html
 """
 
@@ -42,7 +44,7 @@ edge.module = {
 };
 """
 CODE = "const { code, event } = req;"
-# Each stands once in ministack's script of a worker, which runs one function at a time.
+# Each text occurs once in the script of ministack's workers; a worker runs one function at a time.
 CHANGES = {
     "const _ALLOWED_MODULES = { crypto,": MODULE + "const _ALLOWED_MODULES = { cloudfront: edge.module, crypto,",
     CODE: CODE + " Object.assign(edge, req.edge, { event, origin: null });",
@@ -54,7 +56,7 @@ Event = dict[str, Any]
 
 @dataclass
 class ViewerRequest:
-    """One request of a viewer, as far as functions decide on it."""
+    """The state of one viewer's request that functions read and change."""
 
     behavior: dict[str, Any] = field(default_factory=dict)
     origins: Mapping[str, Any] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class ViewerRequest:
     request: Event | None = None
 
     def begin(self, store: Mapping[str, str] | None) -> None:
-        """A function with this store is about to run."""
+        """Prepares the state for a function with this key value store."""
         self.store, self.origin = store, None
 
 
@@ -71,7 +73,7 @@ VIEWER_REQUEST: ContextVar[ViewerRequest] = ContextVar("viewer_request")
 
 
 def repair(emulator: Any) -> None:
-    """Gives functions the module, and heeds the origin that they choose."""
+    """Gives functions the module `cloudfront` and routes requests to the origin that they choose."""
     edge = service(emulator, "cloudfront", *NEEDED)
     stores = service(emulator, "cloudfront_keyvaluestore", "_stores")
     runner: Any = importlib.import_module("ministack.core.cloudfront_js")
@@ -96,7 +98,7 @@ def repair(emulator: Any) -> None:
 
 
 class _WorkerPool:
-    """ministack's pool of workers; what they are asked and what they answer has a part more."""
+    """Wraps ministack's pool of workers: sends them the store and reads the chosen origin from each answer."""
 
     def __init__(self, published: Any, script: str) -> None:
         self.published = published
@@ -111,7 +113,7 @@ class _WorkerPool:
 
 
 def _follow_viewer_requests(edge: Any) -> None:
-    """Notes what is known of a request while ministack serves it."""
+    """Records the behavior, origins and request while ministack serves a viewer."""
     serve, match, build = edge.handle_viewer_request, edge._match_behavior, edge._build_function_event  # noqa: SLF001
 
     async def serve_viewer(*arguments: Any, **more: Any) -> Any:
@@ -123,7 +125,7 @@ def _follow_viewer_requests(edge: Any) -> None:
 
     def match_first(parsed: dict[str, Any], path: str) -> Any:
         behavior, viewer = match(parsed, path), VIEWER_REQUEST.get()
-        # ministack asks again for an error's page.
+        # ministack matches a second time for an error page.
         if behavior and not viewer.behavior:
             viewer.behavior, viewer.origins = behavior, parsed["origins"]
         return behavior
@@ -138,7 +140,7 @@ def _follow_viewer_requests(edge: Any) -> None:
 
 
 def _store(edge: Any, stores: Any, function: str) -> Mapping[str, str] | None:
-    """The entries of the one key value store that a published function may have; None where it has none."""
+    """Returns the entries of a published function's key value store, or None if it has none."""
     known = edge._functions.get(function.rsplit("/", 1)[-1])  # noqa: SLF001
     for arn in edge._function_view(known, "LIVE").get("kvs_arns") or [] if known else []:  # noqa: SLF001
         entries: Mapping[str, str] = (stores._stores.get(arn) or {"items": {}})["items"]  # noqa: SLF001

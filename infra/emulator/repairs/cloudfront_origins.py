@@ -1,8 +1,9 @@
-"""What lies behind CloudFront: HTTP APIs by their own host names, and writes into a bucket.
+"""CloudFront reaches HTTP APIs by their host names, and writes objects into a bucket.
 
-ministack answers 502 for an API's host name, and reads from a bucket whatever the method is. It judges the bucket's
-policy by the plain connection of a test, so that a policy which denies plain HTTP denies all; here what a client says
-of itself in `x-forwarded-proto` counts, as it does for a behavior that wants https.
+ministack answers 502 for an API's host name, and reads from a bucket whatever the method is. It evaluates the bucket's
+policy with the plain connection of a test, so that a policy against plain HTTP denies everything; the repair reads
+`x-forwarded-proto` instead, as ministack does for a behavior that requires https. No upstream report is known as
+of 1.5.33.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 from infra.emulator.repairs.private import demand, service
 
-# An API's endpoint as AWS names it, or as ministack does.
+# The host name of an API as AWS or ministack writes it.
 API = re.compile(r"(?:^|//)(?P<id>[a-z0-9-]+)\.execute-api\.")
 NEEDED = (
     *("handle_viewer_request", "_fetch_from_origin", "_origin_request_headers", "_s3_object_key"),
@@ -25,7 +26,7 @@ OriginResponse = tuple[int, str, dict[str, Any], bytes]
 
 
 def repair(emulator: Any) -> None:
-    """Serves these origins from within the emulator, as ministack does with those it knows."""
+    """Serves these origins inside the emulator, as ministack serves the others."""
     demand(emulator, "_handle_execute_api_request")
     edge = service(emulator, "cloudfront", *NEEDED)
     objects = service(emulator, "s3", "handle_request", "_bucket_owner_account", "_bucket_policies", "_error")
@@ -99,7 +100,7 @@ def _trust_forwarded_proto(edge: Any, policies: Any) -> None:
 
 
 def _may_write(objects: Any, policies: Any, bucket: str, key: str, distribution: str) -> bool:
-    """The bucket's policy lets CloudFront write there in the name of this distribution."""
+    """Tells whether the bucket's policy lets this distribution write the key."""
     owner = objects._bucket_owner_account(bucket)  # noqa: SLF001
     context = policies.EvalContext(
         principal_arn="*",

@@ -1,7 +1,8 @@
-"""A policy may fence a table's partitions by `dynamodb:LeadingKeys`.
+"""A policy can restrict a table's partitions by `dynamodb:LeadingKeys`.
 
-ministack tells policies nothing of the keys that a request names, and `ForAllValues` holds where nothing is told.
-Query, whose condition would have to be read, is left as it is: nobody here is fenced in one.
+ministack gives policies no keys of a request, and `ForAllValues` is true without values. The repair leaves Query as it
+is, since it would have to parse the key condition and no policy here restricts one. No upstream report is known as of
+1.5.33.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 """
 
@@ -12,19 +13,19 @@ from typing import Any
 
 from infra.emulator.repairs.private import demand, service
 
-# What holds the attributes of one row, and what holds more than one row of a table.
+# Members that hold the attributes of one row, and members that hold such members.
 ROWS = ("Key", "Item")
 REQUESTS = ("PutRequest", "DeleteRequest", "Put", "Delete", "Update", "Get", "ConditionCheck")
 
 
 def repair(emulator: Any) -> None:
-    """Tells policies the partition keys of all rows that a request names."""
+    """Gives policies the partition keys of all rows that a request names."""
     tables = service(emulator, "dynamodb", "_tables")._tables  # noqa: SLF001
     actions: Any = importlib.import_module("ministack.core.iam_actions")
     demand(actions, "dynamodb_service_context")
     published = actions.dynamodb_service_context
 
-    def told(body: bytes) -> dict[str, Any]:
+    def context_with_keys(body: bytes) -> dict[str, Any]:
         context: dict[str, Any] = published(body)
         if not context:
             return context
@@ -35,11 +36,11 @@ def repair(emulator: Any) -> None:
         ]
         return {**context, "dynamodb:LeadingKeys": keys} if keys else context
 
-    actions.dynamodb_service_context = told
+    actions.dynamodb_service_context = context_with_keys
 
 
 def _rows(request: Mapping[str, Any], table: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every row that a request names, with the name of its table."""
+    """Yields every row that a request names, with the name of its table."""
     table = request.get("TableName", table)
     for place in ROWS:
         if place in request:
@@ -51,6 +52,6 @@ def _rows(request: Mapping[str, Any], table: str = "") -> Iterator[tuple[str, Ma
             yield from _rows(request[place], table)
     for each in request.get("TransactItems", ()):
         yield from _rows(each, table)
-    for name, asked in (request.get("RequestItems") or {}).items():
-        for each in asked if isinstance(asked, list) else [asked]:
+    for name, items in (request.get("RequestItems") or {}).items():
+        for each in items if isinstance(items, list) else [items]:
             yield from _rows(each, name)

@@ -1,6 +1,7 @@
-"""An HTTP API's integration gets the payload format that it asks for.
+"""An HTTP API's integration gets the payload format that it names.
 
-ministack sends format 2.0 whatever `payloadFormatVersion` says, and drops the `multiValueHeaders` of an answer to 1.0.
+ministack sends format 2.0 whatever `payloadFormatVersion` says, and drops the `multiValueHeaders` of an answer in
+format 1.0. No upstream report is known as of 1.5.33.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ from infra.local.events import from_answer, to_event
 
 
 def repair(emulator: Any) -> None:
-    """Sends events of format 1.0 where an integration asks for them."""
+    """Sends events of format 1.0 to the integrations that name it."""
     gateway = service(emulator, "apigateway", "_invoke_lambda_proxy", "_extract_lambda_ref_from_integration_uri")
     functions = service(emulator, "lambda_svc", "_get_func_record_for_ref_in_scope", *RUNNING)
     demand(gateway, "run_reentrant")
@@ -58,7 +59,7 @@ RUNNING = (
 async def _run(
     gateway: Any, functions: Any, integration: dict[str, Any], event: dict[str, Any], account: str, region: str
 ) -> dict[str, Any]:
-    """The function's answer, or the gateway's own when the function failed."""
+    """Returns the function's answer, or the gateway's own if the function failed."""
     name = gateway._extract_lambda_ref_from_integration_uri(integration["integrationUri"])  # noqa: SLF001
     function, config, _ = functions._get_func_record_for_ref_in_scope(name, account_id=account, region=region)  # noqa: SLF001
     if function is None or config is None:

@@ -1,6 +1,7 @@
 """A security group's rule keeps the prefix list that it names.
 
-ministack neither reads it when the rule is made nor tells it afterwards, over which the provider of Terraform stumbles.
+ministack neither reads the list when it makes the rule nor returns it afterwards, and Terraform's provider fails on
+that. No upstream report is known as of 1.5.33.
 """
 
 from itertools import count, takewhile
@@ -12,7 +13,7 @@ OTHER_SOURCES = ("IpRanges", "Ipv6Ranges", "UserIdGroupPairs")
 
 
 def repair(emulator: Any) -> None:
-    """Reads `PrefixListIds` of every permission that is asked for, and tells it of rules that have nothing else."""
+    """Reads `PrefixListIds` of every permission, and returns it for rules that have no other source."""
     ec2 = service(emulator, "ec2", "_parse_ip_permissions", "_sg_rule_xml", "_p")
     published, value, written = ec2._parse_ip_permissions, ec2._p, ec2._sg_rule_xml  # noqa: SLF001
 

@@ -1,4 +1,4 @@
-"""The private names that repairs change: looked up, or refused in a sentence."""
+"""Looks up the private names of ministack that repairs change, and exits with a sentence if one is missing."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ def demand(owner: Any, *names: str) -> None:
         if not hasattr(owner, name):
             raise SystemExit(
                 f"ministack has no {where}.{name}, which a repair in infra/emulator changes: the repairs are"
-                f" written for ministack {WRITTEN_FOR}; install what requirements/ministack.txt pins, or look whether"
+                f" written for ministack {WRITTEN_FOR}; install what requirements/ministack.txt pins, or check whether"
                 " the repair is still needed."
             )
 
 
 def service(emulator: Any, name: str, *names: str) -> Any:
-    """A service of the emulator by the name of its module, with all the names. Exits with a sentence without them."""
+    """Returns a service of the emulator by its module's name. Exits with a sentence if it lacks one of the names."""
     demand(emulator, "_get_module")
     found = emulator._get_module(name)  # noqa: SLF001  (there is no public way)
     demand(found, *names)

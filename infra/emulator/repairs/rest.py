@@ -1,7 +1,9 @@
-"""REST APIs that are imported: PutRestApi, ImportRestApi, and patches of `binaryMediaTypes`.
+"""REST APIs can be imported by PutRestApi and ImportRestApi, and their `binaryMediaTypes` can be patched.
 
-ministack has no PutRestApi (the `body` of Terraform's aws_api_gateway_rest_api, which is what Chalice exports), makes
-an empty API of a body that ImportRestApi sends, and turns the list of `binaryMediaTypes` into a map when patched.
+ministack has no PutRestApi (the `body` of Terraform's aws_api_gateway_rest_api, which Chalice exports), makes an empty
+API from the body of ImportRestApi, and turns the list `binaryMediaTypes` into a map when it is patched. Upstream reads
+OpenAPI documents for CloudFormation only (https://github.com/ministackorg/ministack/issues/928); no report of these
+three operations is known as of 1.5.33.
 https://docs.aws.amazon.com/apigateway/latest/api/API_PutRestApi.html
 """
 
@@ -22,7 +24,7 @@ GatewayResponse = tuple[int, dict[str, str], bytes]
 
 
 def repair(emulator: Any) -> None:
-    """Answers these three requests itself and leaves all others to ministack."""
+    """Answers these three operations and leaves all others to ministack."""
     apis = service(emulator, "apigateway_v1", *NEEDED)
     published = apis.handle_request
     apis._OPENAPI_HTTP_METHODS.add("any")  # noqa: SLF001  (private, as all of it)
@@ -61,7 +63,7 @@ def _put(apis: Any, api: str, document: dict[str, Any], *, overwrite: bool) -> G
 
 
 def _empty(apis: Any, api: str) -> None:
-    """All but the root resource goes, and that one's methods."""
+    """Removes all resources but the root, and the root's methods."""
     resources = apis._resources[api]  # noqa: SLF001
     for key in [key for key, resource in resources.items() if resource["path"] != "/"]:
         del resources[key]
@@ -71,7 +73,7 @@ def _empty(apis: Any, api: str) -> None:
 
 
 def _known(document: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI document with the method for all methods under the name that ministack imports."""
+    """Returns the document with the method for all methods under the name that ministack imports."""
     paths = {
         path: {("any" if method == ANY else method): operation for method, operation in item.items()}
         for path, item in (document.get("paths") or {}).items()
@@ -80,7 +82,7 @@ def _known(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _patched(api: dict[str, Any], request: dict[str, Any]) -> bytes:
-    """Patches the list of media types; the request without those operations."""
+    """Patches the list of media types and returns the request without those operations."""
     others, types = [], list(api.get("binaryMediaTypes") or [])
     for operation in request.get("patchOperations", []):
         path = operation.get("path", "")
@@ -97,5 +99,5 @@ def _patched(api: dict[str, Any], request: dict[str, Any]) -> bytes:
 
 
 def _words(value: Any) -> list[str]:
-    """A query parameter, however often it stands there; PutRestApi merges unless it is told to overwrite."""
+    """Returns the values of a query parameter that may be repeated."""
     return [value] if isinstance(value, str) else list(value or [])

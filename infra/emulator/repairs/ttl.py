@@ -1,7 +1,7 @@
-"""Rows whose time is over, deleted as DynamoDB's TTL does, only sooner.
+"""Expired rows are deleted as DynamoDB's TTL service does it, but within a second.
 
-ministack looks once a minute, deletes rows that AWS would keep (a time that is text, or more than five years ago), and
-writes no record of it to the stream, so that nobody who waits for an expiry hears of one.
+ministack sweeps once a minute, deletes rows that AWS would keep (a time that is text, or more than five years ago), and
+writes no stream record, so that no listener learns of an expiry. No upstream report is known as of 1.5.33.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
 """
@@ -18,7 +18,7 @@ from infra.emulator.repairs.private import demand, service
 EVERY_S = 1.0
 FIVE_YEARS_S = 5 * 365 * 86_400
 SWEEPER = "dynamodb-ttl-reaper"
-# As an event of Lambda spells it.
+# The spelling of Lambda's events.
 BY_TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 NEEDED = ("_ttl_settings", "_ttl_reaper", "_tables", "_stream_records", "_remove_item", "_emit_stream_event", "_lock")
 
@@ -26,7 +26,7 @@ Rows = Mapping[Any, Mapping[Any, Mapping[str, Any]]]
 
 
 def repair(emulator: Any) -> None:
-    """Sweeps every second on the emulator's loop, where the writes are, and stops ministack's own sweeper."""
+    """Sweeps every second on the emulator's event loop, like the writes, and disables ministack's own sweeper."""
     tables = service(emulator, "dynamodb", *NEEDED)
     tenant = importlib.import_module("ministack.core.responses")
     demand(tenant, "_request_account_id", "_request_region")
@@ -58,16 +58,16 @@ def _sweep(tables: Any, tenant: Any) -> None:
 
 
 def expired(rows: Rows, attribute: str, now: float) -> Iterator[tuple[Any, Any]]:
-    """Keys of the rows whose time, a number of seconds since 1970, lies in the past five years."""
+    """Yields the keys of the rows whose time, in seconds since 1970, lies in the past five years."""
     for partition, sorts in rows.items():
         for sort, row in sorts.items():
-            told = row.get(attribute, {}).get("N")
-            if told is not None and now - FIVE_YEARS_S < float(told) <= now:
+            expires = row.get(attribute, {}).get("N")
+            if expires is not None and now - FIVE_YEARS_S < float(expires) <= now:
                 yield partition, sort
 
 
 def _delete(tables: Any, name: str, table: Any, partition: Any, sort: Any) -> None:
-    """Removes a row, and says in the stream's record who did."""
+    """Removes a row and names the TTL service in its stream record."""
     records = len(tables._stream_records.get(name) or [])  # noqa: SLF001
     row = tables._remove_item(table, partition, sort)  # noqa: SLF001
     tables._emit_stream_event(name, "REMOVE", row, None)  # noqa: SLF001

@@ -1,6 +1,7 @@
-"""An invocation that logs nothing ends when the function does.
+"""An invocation that logs nothing ends when the function ends.
 
-ministack waits 50 ms for a first line on stderr after every invocation: 54 ms a request where it takes 4.
+ministack waits 50 ms for a first line on stderr after every invocation, so that a request takes 54 ms instead of 4.
+No upstream report is known as of 1.5.33.
 """
 
 import importlib
@@ -13,7 +14,7 @@ FIRST_LINE_S, IDLE_S, LONGEST_S = 0.002, 0.001, 0.1
 
 
 def repair(_emulator: Any) -> None:
-    """Shortens the wait; a line that comes later is in the log of the next invocation."""
+    """Shortens the wait; a later line appears in the log of the next invocation."""
     runtime = importlib.import_module("ministack.core.lambda_runtime")
     demand(runtime, "Worker")
     demand(runtime.Worker, "_drain_stderr_bounded")
