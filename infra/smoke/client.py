@@ -1,4 +1,4 @@
-"""One run against one registry: who asks, what was pushed, and how it goes away again."""
+"""The client of one run: it pushes and pulls as one account, and deletes everything that it pushed."""
 
 import secrets
 import time
@@ -14,17 +14,17 @@ from infra.smoke.wire import Answer, Headers, NoAnswer, exchange
 OCTETS = [("Content-Type", "application/octet-stream")]
 READS = ("GET", "HEAD")
 GONE = (202, 204, 404)
-# Seconds between the rounds that take away what was pushed: as much as a request under way may still need.
+# Seconds between the rounds that delete what was pushed; a request under way may need that long.
 PAUSES_S = (0.5, 1, 2)
 
 
 class StepFailed(Exception):
-    """A step before the one that was to be looked at did not work; says which and how."""
+    """A step before the one under test failed; the message says which and how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """What is still there, and why. What was refused, not left unanswered, may go when it is tried again."""
+    """Something that was not deleted, and why. A retry may delete it if the DELETE was refused, not unanswered."""
 
     reason: str
     was_refused: bool
@@ -32,7 +32,7 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class SmokeOptions:
-    """What only a person can say. Zero and empty leave the checks that need it unknown."""
+    """The options of a run. A check whose option is zero or empty is unknown."""
 
     user: str
     password: str = field(repr=False)
@@ -46,27 +46,27 @@ class SmokeOptions:
 
 
 class SmokeClient:
-    """A registry at `url`, asked in an account's name within one repository."""
+    """A client of the registry at `url` that acts as one account in one repository."""
 
     def __init__(self, url: str, options: SmokeOptions) -> None:
         self.url, self.options = url, options
         self.tokens = Tokens(url, options.user, options.password, options.repository)
-        # Seconds of the very first request, which may have started the function.
+        # Seconds of the first request, which may have started the function.
         self.first_s = 0.0
         self._manifests: dict[str, None] = {}
         self._uploads: dict[str, None] = {}
         self._blobs: dict[str, None] = {}
-        # Requests that write and whose answer has not come.
+        # The number of writing requests without an answer.
         self._unanswered = 0
 
     def connect(self) -> Answer:
-        """The first request. Raises NoAnswer."""
+        """Sends the first request. Raises NoAnswer."""
         answer = exchange("GET", f"{self.url}/v2/")
         self.first_s = answer.seconds
         return answer
 
     def path(self, rest: str) -> str:
-        """The path of something in the repository."""
+        """Returns a path within the repository."""
         return f"/v2/{self.options.repository}/{rest}"
 
     def request(
@@ -77,7 +77,7 @@ class SmokeClient:
         body: bytes | Iterable[bytes] = b"",
         length: int | None = None,
     ) -> Answer:
-        """One request with the account's token. Raises NoAnswer, SignInRefused."""
+        """Sends one request with the account's token. Raises NoAnswer, SignInRefused."""
         mine = [self.tokens.authorization(), *headers]
         self._unanswered += method not in READS
         answer = exchange(method, self.url + path, mine, body, length)
@@ -87,30 +87,30 @@ class SmokeClient:
     # Uploads
 
     def begin(self) -> str:
-        """A new upload: its path. Raises StepFailed."""
+        """Begins an upload and returns its path. Raises StepFailed."""
         answer = self.request("POST", self.path("blobs/uploads/"))
         if answer.status != 202:
-            raise StepFailed(f"no upload could be begun: {summary_of(answer)}")
+            raise StepFailed(f"no upload could begin: {summary_of(answer)}")
         return self.moved("", answer)
 
     def moved(self, old: str, answer: Answer) -> str:
-        """Where an upload goes on after this answer."""
+        """Returns the path at which an upload continues after this answer. Raises StepFailed."""
         location = answer.header("Location")
         if not location:
             return old
         new = urljoin(self.url, location).removeprefix(self.url)
         if not new.startswith("/"):
-            raise StepFailed(f"an upload was sent to another host, where oras and helm do not go: {new[:60]}")
+            raise StepFailed(f"an upload was sent to another host, which oras and helm do not follow: {new[:60]}")
         self._uploads.pop(old, None)
         self._uploads[new] = None
         return new
 
     def patch(self, upload: str, body: bytes | Iterable[bytes]) -> Answer:
-        """One PATCH: bytes with their length, anything else in chunks."""
+        """Sends one PATCH: bytes with Content-Length, other bodies chunked."""
         return self.request("PATCH", upload, OCTETS, body)
 
     def close(self, upload: str, digest: str, body: bytes | Iterable[bytes] = b"", length: int | None = None) -> Answer:
-        """The PUT that ends an upload."""
+        """Sends the PUT that ends an upload."""
         self._blobs[digest] = None
         mark = "&" if "?" in upload else "?"
         answer = self.request("PUT", f"{upload}{mark}digest={digest.replace(':', '%3A')}", OCTETS, body, length)
@@ -119,38 +119,38 @@ class SmokeClient:
         return answer
 
     def put_blob(self, content: bytes) -> Answer:
-        """A blob by POST and one PUT, whatever the PUT's answer."""
+        """Pushes a blob by POST and one PUT, and returns the PUT's answer."""
         return self.close(self.begin(), digest_of(content), content)
 
     def find_blob(self, digest: str) -> Answer:
-        """HEAD of a blob; 200 or 307 says that it is there."""
+        """Sends HEAD of a blob; 200 or 307 means that it exists."""
         return self.request("HEAD", self.path(f"blobs/{digest}"))
 
     # Manifests
 
     def tag(self) -> str:
-        """A tag that nobody has."""
+        """Returns a new random tag."""
         return f"smoke-{secrets.token_hex(6)}"
 
     def put_manifest(self, content: bytes, reference: str) -> Answer:
-        """PUT of a manifest, whatever its answer."""
+        """Pushes a manifest and returns the answer."""
         for known in (digest_of(content), reference):
             self._manifests[known] = None
         return self.request("PUT", self.path(f"manifests/{reference}"), [("Content-Type", MANIFEST)], content)
 
     def get_manifest(self, reference: str, headers: Headers = ()) -> Answer:
-        """GET of a manifest."""
+        """Pulls a manifest."""
         return self.request("GET", self.path(f"manifests/{reference}"), [("Accept", MANIFEST), *headers])
 
     def push(self, image: Image, reference: str) -> None:
-        """An image with all that it names. Raises StepFailed."""
+        """Pushes an image with its blobs. Raises StepFailed."""
         self.push_blobs(image)
         answer = self.put_manifest(image.manifest, reference)
         if answer.status != 201:
             raise StepFailed(f"PUT of a manifest: {summary_of(answer)}")
 
     def push_blobs(self, image: Image) -> None:
-        """The blobs of an image. Raises StepFailed."""
+        """Pushes the blobs of an image. Raises StepFailed."""
         for content in image.blobs:
             answer = self.put_blob(content)
             if answer.status != 201:
@@ -159,9 +159,9 @@ class SmokeClient:
     # The end
 
     def clear(self) -> list[str]:
-        """Takes away whatever was or may have been pushed; what could not be, with the reason.
+        """Deletes everything that was or may have been pushed, and returns a line with the reason for each failure.
 
-        A request that broke off may make a manifest or blob after the DELETE that found none: all rounds are gone then.
+        An interrupted request may still make a manifest or blob after a DELETE that found none, so it runs all rounds.
         """
         may_be_late, left = self._unanswered > 0, self._cleared()
         for pause_s in PAUSES_S:
@@ -173,7 +173,7 @@ class SmokeClient:
         return [leftover.reason for leftover in left]
 
     def _cleared(self) -> list[Leftover]:
-        """One round, and what it left."""
+        """Runs one round and returns what it could not delete."""
         # A tag keeps its manifest, a manifest its blobs. Tags come after their digests in `_manifests`.
         targets = [self.path(f"manifests/{reference}") for reference in reversed(self._manifests)]
         left = [self._left(path, self._delete) for path in [*targets, *self._uploads]]
@@ -181,7 +181,7 @@ class SmokeClient:
         return [leftover for leftover in left if leftover]
 
     def _left(self, path: str, delete: Callable[[str], Answer]) -> Leftover | None:
-        """Nothing when it is gone."""
+        """Deletes one thing; returns None if it is gone."""
         try:
             answer = delete(path)
         except (NoAnswer, SignInRefused) as error:
@@ -193,7 +193,7 @@ class SmokeClient:
 
     def _delete_blob(self, path: str) -> Answer:
         answer = self._delete(path)
-        # What came by the edge is adopted by the first HEAD; before that there is nothing to delete.
+        # The first HEAD adopts a blob that came by the edge; before that there is nothing to delete.
         if answer.status == 404 and self.request("HEAD", path).status in (200, 307):
             return self._delete(path)
         return answer

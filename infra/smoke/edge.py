@@ -1,4 +1,4 @@
-"""The edge way: one PUT above 4 MiB, which CloudFront leads straight to S3."""
+"""Checks uploads by the edge: one PUT above 4 MiB, which CloudFront routes directly to S3."""
 
 import time
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from infra.smoke.content import GIGABYTE, LARGEST_BODY, RandomStream, digest_of
 from infra.smoke.wire import Answer, NoAnswer
 
 THERE = (200, 307)
-# Just too much for Lambda.
+# This is slightly too large for Lambda.
 SIZE = LARGEST_BODY + 1024 * 1024
-# After this many seconds without an answer CloudFront gives an origin up, and API Gateway the function.
+# After this many seconds without an answer CloudFront stops waiting for an origin, and API Gateway for the function.
 PATIENCE_S = 30
 GATEWAY_S = 29
 
@@ -22,14 +22,14 @@ def _put(client: SmokeClient, stream: RandomStream, digest: str) -> Answer:
 
 
 def _missing(answer: Answer) -> Finding | None:
-    """A finding where no edge is in front: nothing can be said of what is not there."""
+    """Returns the finding `unknown` if there is no edge in front, else None."""
     if answer.status == 413 and not is_cloudfront(answer):
-        return unknown(f"no edge is in front (`cloudfront = true` brings it): {summary_of(answer)}")
+        return unknown(f"there is no edge in front (`cloudfront = true` adds it): {summary_of(answer)}")
     return None
 
 
 def proof(client: SmokeClient) -> Finding:
-    """Right bytes are taken and found; wrong ones are refused and not found."""
+    """Checks that matching bytes are accepted and found, and that others are refused and not found."""
     stream = RandomStream(SIZE)
     digest = stream.digest()
     right = _put(client, stream, digest)
@@ -41,7 +41,7 @@ def proof(client: SmokeClient) -> Finding:
     other = digest_of(digest.encode())
     wrong = _put(client, RandomStream(SIZE), other)
     after = client.find_blob(other)
-    # Nobody proves what goes to staging before it is looked for.
+    # Bytes in staging are verified only when the blob is looked up.
     is_refused = 400 <= wrong.status < 500 or client.options.upload_proof == "staging"
     evidence = (
         f"right bytes {summary_of(right)}, HEAD {found.status}; wrong ones {summary_of(wrong)}, HEAD {after.status}"
@@ -50,7 +50,7 @@ def proof(client: SmokeClient) -> Finding:
 
 
 def dressed(client: SmokeClient) -> Finding:
-    """S3's 200 without headers arrives as the registry's 201."""
+    """Checks that S3's 200 without headers arrives as the registry's 201."""
     stream = RandomStream(SIZE)
     digest = stream.digest()
     answer = _put(client, stream, digest)
@@ -66,7 +66,7 @@ def dressed(client: SmokeClient) -> Finding:
 
 
 def staged(client: SmokeClient) -> Finding:
-    """The first HEAD of a blob in staging copies it, with a checksum, within one request."""
+    """Checks that the first HEAD of a blob in staging copies it, with a checksum, within one request."""
     size = int(client.options.put_gb * GIGABYTE)
     if client.options.upload_proof != "staging":
         return unknown("matters with `upload_proof = staging` only; then needs --upload-proof staging --put-gb 5")
@@ -84,7 +84,7 @@ def staged(client: SmokeClient) -> Finding:
 
 
 def slowly(client: SmokeClient) -> Finding:
-    """A body that takes longer than CloudFront waits for an answer."""
+    """Sends a body that takes longer than CloudFront waits for an answer."""
     seconds = client.options.slow_s
     if not seconds:
         return unknown(f"needs --slow 45: a body that takes so many seconds, more than {PATIENCE_S}")
@@ -113,7 +113,7 @@ def _paced(stream: RandomStream, seconds: float) -> Iterator[bytes]:
 CHECKS = (
     Check(
         "U1",
-        "One PUT above 4 MiB goes to S3 when its bytes are those of the digest, and is refused when they are not.",
+        "One PUT above 4 MiB goes to S3 if its bytes match the digest, and is refused if they do not.",
         'Set `upload_proof = "payload"` and apply; if that fails too, `upload_proof = "staging"`. Right bytes refused '
         "with 503: run the line of `terraform output fill_keys`. Wrong bytes found afterwards: `cloudfront = false`, "
         "at once.",
@@ -121,23 +121,23 @@ CHECKS = (
     ),
     Check(
         "U3",
-        "A blob of 5 GB that waits in staging is proven by a copy within the time of one request (29 s).",
+        "A copy verifies a blob of 5 GB in staging within the time of one request (29 s).",
         'Matters with `upload_proof = "staging"` only: layers above the size that fits 29 s cannot be pushed in one '
         "PUT; people push them through `python -m relay serve`.",
         staged,
     ),
     Check(
         "U7",
-        "A body that takes more than 30 s to come is taken on the edge way.",
-        "Nothing to switch: large layers over slow lines go through `python -m relay serve`, which sends parts.",
+        "The edge accepts a body that takes more than 30 s to arrive.",
+        "No setting changes it: large layers over slow lines go through `python -m relay serve`, which sends parts.",
         slowly,
     ),
     Check(
         "U9",
         "The PUT to S3 is answered 201 with Location and Docker-Content-Digest.",
-        "Nothing to switch: with 200, docker, containerd and buildx still push, and oras, helm and regctl do not: "
-        "those go through `python -m relay serve`, or `cloudfront = false`. A missing Location alone hurts nobody "
-        "known.",
+        "No setting changes it: with 200, docker, containerd and buildx still push, and oras, helm and regctl do not: "
+        "those go through `python -m relay serve`, or `cloudfront = false`. A missing Location alone breaks no known "
+        "client.",
         dressed,
     ),
 )

@@ -1,4 +1,4 @@
-"""What is pulled is what was pushed, by every way a client spells it, and nothing in between keeps it."""
+"""Checks that a pull returns what was pushed, however a client spells the URL, and that nothing caches it."""
 
 from urllib.parse import quote, urljoin
 
@@ -8,7 +8,7 @@ from infra.smoke.client import SmokeClient
 from infra.smoke.content import MANIFEST, an_image, digest_of
 from infra.smoke.wire import exchange
 
-# As docker's client sends it: one line for each type.
+# docker's client sends one line for each type.
 ACCEPTED = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -18,7 +18,7 @@ ACCEPTED = (
 
 
 def identical(client: SmokeClient) -> Finding:
-    """A tiny image, by tag and by digest."""
+    """Pulls a tiny image by tag and by digest."""
     image, tag = an_image(), client.tag()
     client.push(image, tag)
     for reference in (tag, image.digest):
@@ -33,14 +33,14 @@ def identical(client: SmokeClient) -> Finding:
 
 
 def download(client: SmokeClient) -> Finding:
-    """A blob's bytes from where the redirect leads, without a token of ours."""
+    """Downloads a blob from the target of the redirect, without a token."""
     content = an_image(50_000).blobs[1]
     pushed = client.put_blob(content)
     if pushed.status != 201:
         return fails(f"PUT of a blob of 50 kB: {summary_of(pushed)}")
     redirect = client.request("GET", client.path(f"blobs/{digest_of(content)}"))
     if redirect.status != 307 or not redirect.header("Location"):
-        return fails(f"GET of a blob: {summary_of(redirect)}, where 307 was due")
+        return fails(f"GET of a blob: {summary_of(redirect)} instead of 307")
     address = urljoin(client.url, redirect.header("Location"))
     whole = exchange("GET", address)
     if whole.status != 200 or whole.body != content:
@@ -53,7 +53,7 @@ def download(client: SmokeClient) -> Finding:
 
 
 def uncached(client: SmokeClient) -> Finding:
-    """Tokens and redirects say that nobody may keep them, and a tag that moves is seen at once."""
+    """Checks that tokens and redirects forbid caching, and that a moved tag shows its new manifest at once."""
     first, second, tag = an_image(), an_image(), client.tag()
     client.push(first, tag)
     kept = {
@@ -65,16 +65,16 @@ def uncached(client: SmokeClient) -> Finding:
     after = client.get_manifest(tag).body
     bad = [f"{name} {value!r}" for name, value in kept.items() if "no-store" not in value]
     if bad:
-        return fails(f"Cache-Control of {' and '.join(bad)}, where no-store was due")
-    moved = "is seen at once" if after == second.manifest else "still shows the old manifest"
+        return fails(f"Cache-Control of {' and '.join(bad)} instead of no-store")
+    moved = "shows the new manifest" if after == second.manifest else "still shows the old manifest"
     return decided(before and after == second.manifest, f"no-store on token and redirect; a moved tag {moved}")
 
 
 def header_lines(client: SmokeClient) -> Finding:
-    """Several lines of one header.
+    """Checks that several lines of one header arrive.
 
-    The app chooses nothing by Accept, so whether lines are lost shows in If-None-Match: a digest that matches and one
-    that does not, in either order, get the same answer when both arrive.
+    The app ignores Accept, so lost lines show only in If-None-Match: a digest that matches and one that does not get
+    the same answer in either order if both arrive.
     """
     image, tag = an_image(), client.tag()
     client.push(image, tag)
@@ -92,7 +92,7 @@ def header_lines(client: SmokeClient) -> Finding:
 
 
 def spellings(client: SmokeClient) -> Finding:
-    """`%3A` is a colon, a slash at the end is nothing, and `%2F` breaks nothing."""
+    """Checks that `%3A` is a colon, that a trailing slash is ignored, and that `%2F` breaks nothing."""
     image, tag = an_image(), client.tag()
     client.push(image, tag)
     blob = digest_of(image.blobs[0])
@@ -104,7 +104,7 @@ def spellings(client: SmokeClient) -> Finding:
         "/v2/": ("/v2/", (200,)),
         "tags/list/": (client.path("tags/list/"), (200,)),
         "manifests/TAG/": (client.path(f"manifests/{tag}/"), (200,)),
-        # Decoded or taken as it stands: either does no harm.
+        # Either decoding it or not is harmless.
         "name with %2F": (f"/v2/{escaped}/manifests/{tag}", (200, 400, 401, 404)),
     }
     found = {name: client.request("GET", path).status for name, (path, _) in wanted.items()}
@@ -113,7 +113,7 @@ def spellings(client: SmokeClient) -> Finding:
 
 
 def removable(client: SmokeClient) -> Finding:
-    """Tag, manifest and blobs can be deleted and are then not found."""
+    """Checks that tag, manifest and blobs can be deleted and are not found afterwards."""
     image, tag = an_image(), client.tag()
     client.push(image, tag)
     paths = [f"manifests/{tag}", f"manifests/{image.digest}", *(f"blobs/{digest_of(blob)}" for blob in image.blobs)]
@@ -127,42 +127,42 @@ CHECKS = (
     Check(
         "B5",
         "A tiny image that was pushed is pulled byte for byte, by tag and by digest.",
-        "Nothing to switch: this is what a registry is for. Read the function's log group (`terraform output "
+        "No setting changes it: this is what a registry is for. Read the function's log group (`terraform output "
         "log_groups`).",
         identical,
     ),
     Check(
         "B6",
-        "A blob is had by a redirect, without a token, whole and by Range.",
-        'Behind CloudFront: `settings = { CLOUDBERTH_DOWNLOADS = "redirect" }` leads to S3 itself; 503 there: run the '
-        "line of `terraform output fill_keys`. Without CloudFront: may the function's role read the bucket?",
+        "A blob can be downloaded through a redirect, without a token, whole and by Range.",
+        'Behind CloudFront: `settings = { CLOUDBERTH_DOWNLOADS = "redirect" }` redirects to S3; 503 there: run the '
+        "line of `terraform output fill_keys`. Without CloudFront: check that the function's role may read the bucket.",
         download,
     ),
     Check(
         "B7",
-        "Nobody keeps tokens, redirects, or what a tag was before it moved.",
+        "Nothing caches tokens, redirects or the old manifest of a moved tag.",
         "The distribution's first behavior must have the policy CachingDisabled (infra/terraform/cloudfront.tf): "
-        "`terraform plan` shows whether it has. Otherwise some cache of your own stands in front.",
+        "`terraform plan` shows whether it has. Otherwise a cache of your own is in front.",
         uncached,
     ),
     Check(
         "C4",
         "Several lines of one header reach the app complete.",
-        'The integration must have payload_format_version = "1.0" (infra/terraform/api.tf). Nothing else to switch; '
-        "docker sends one line of Accept for each type, which matters to content that is chosen by type.",
+        'The integration must have payload_format_version = "1.0" (infra/terraform/api.tf). No other setting matters; '
+        "docker sends one line of Accept for each type, which matters if content is chosen by type.",
         header_lines,
     ),
     Check(
         "C5",
-        "In a path %3A is a colon, a slash at the end changes nothing, and %2F breaks nothing.",
-        "Nothing to switch: clients that escape so (some write sha256%3A) cannot pull. Tell the registry's makers what "
-        "requestContext.path held.",
+        "In a path %3A is a colon, a trailing slash changes nothing, and %2F breaks nothing.",
+        "No setting changes it: clients that escape like this (some write sha256%3A) cannot pull. Report the value of "
+        "requestContext.path to the registry's makers.",
         spellings,
     ),
     Check(
         "B8",
-        "What was pushed can be deleted, and is then gone.",
-        "Nothing to switch. Left as it is, this program leaves its small images in the repository.",
+        "What was pushed can be deleted and is not found afterwards.",
+        "No setting changes it. Until it is solved, this program leaves its small images in the repository.",
         removable,
     ),
 )

@@ -1,4 +1,4 @@
-"""The relay way: one PATCH of many gigabytes, in chunks, as docker (classic), podman and crane send layers."""
+"""Checks the relay with one chunked PATCH of many gigabytes, as docker (classic), podman and crane send layers."""
 
 from infra.smoke.answers import summary_of
 from infra.smoke.claims import Check, Finding, decided, fails, unknown
@@ -8,7 +8,7 @@ from infra.smoke.wire import NoAnswer
 
 
 def large_patch(client: SmokeClient) -> Finding:
-    """One PATCH, streamed, and the empty PUT after it."""
+    """Streams one PATCH and ends the upload with an empty PUT."""
     gigabytes = client.options.relay_gb
     if not gigabytes:
         return unknown("needs --relay-gb 5 where `relay = { ... }` is set, and the time to send that much")
@@ -35,9 +35,9 @@ def large_patch(client: SmokeClient) -> Finding:
 CHECKS = (
     Check(
         "U12",
-        "The installation's relay takes a PATCH of many gigabytes in one stream.",
+        "The installation's relay accepts a PATCH of many gigabytes in one stream.",
         "413: `relay = { ... }` is not set. Otherwise give it more (`cpu`, `memory`, `tasks` of `relay`) and read its "
-        "log group, or leave it out: `python -m relay serve` beside the client takes any size.",
+        "log group, or remove it: `python -m relay serve` beside the client accepts any size.",
         large_patch,
     ),
 )

@@ -17,5 +17,5 @@ def test_an_arn_of_the_service_is_taken_as_it_is() -> None:
     "text", ["registry-keys", "", "arn:aws:secretsmanager", SECRET.replace("secretsmanager", "s3")]
 )
 def test_anything_else_is_refused_with_where_to_find_it(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no ARN of secretsmanager: `terraform output` says it"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no ARN of secretsmanager: `terraform output` shows it"):
         arn_of("secretsmanager")(text)

@@ -31,9 +31,9 @@ def test_the_first_user_is_a_superuser_whose_random_password_is_told_once(
 ) -> None:
     assert first_user.main(arguments(empty)) == 0
 
-    told = capsys.readouterr().out
-    password = told.rpartition(" ")[2].strip()
-    assert told.startswith("Made admin, a superuser. The password, shown this once: ")
+    printed = capsys.readouterr().out
+    password = printed.rpartition(" ")[2].strip()
+    assert printed.startswith("Made admin, a superuser. The password, shown only once: ")
     assert empty.account().superuser
     assert empty.services.tokens.issue(("admin", password), None, []).token
 

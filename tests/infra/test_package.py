@@ -77,10 +77,10 @@ def refusal(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str) -> 
     """What `python -m infra.package` says when it makes nothing."""
     status = main(["--project", str(home), "--output", str(home / "build"), *arguments])
 
-    told = capsys.readouterr()
-    assert (status, told.out) == (1, "")
+    printed = capsys.readouterr()
+    assert (status, printed.out) == (1, "")
     assert not (home / "build").exists() or not list((home / "build").iterdir())
-    return told.err
+    return printed.err
 
 
 def a_wheel(directory: Path, content: Mapping[str, bytes | str]) -> str:
@@ -287,7 +287,7 @@ def test_an_app_that_needs_an_environment_to_be_imported_is_refused(
 
 def test_a_directory_without_an_app_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert refusal(capsys, tmp_path) == (
-        f"{tmp_path}/.chalice/config.json is not there, so {tmp_path} holds no Chalice app.\n"
+        f"{tmp_path}/.chalice/config.json does not exist, so {tmp_path} holds no Chalice app.\n"
     )
 
 
@@ -310,15 +310,17 @@ def test_a_library_that_pip_does_not_find_is_named(
     )
 
 
-@pytest.mark.parametrize(("asked", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
-def test_a_package_for_the_other_architecture_is_refused(packages: Mapping[str, Package], asked: str, other: str):
+@pytest.mark.parametrize(("architecture", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
+def test_a_package_for_the_other_architecture_is_refused(
+    packages: Mapping[str, Package], architecture: str, other: str
+):
     with pytest.raises(PackageError) as refused:
-        refuse_foreign_libraries(packages[other].path, asked)
+        refuse_foreign_libraries(packages[other].path, architecture)
 
-    told = str(refused.value)
-    assert told.startswith(f"deployment-{other}.zip is to run on {asked}, but its ")
-    assert told.endswith(
-        f".so was built for {other}: package it again with --arch {asked}, or change lambda_architecture in "
+    message = str(refused.value)
+    assert message.startswith(f"deployment-{other}.zip is for {architecture}, but its ")
+    assert message.endswith(
+        f".so was built for {other}: package it again with --arch {architecture}, or change lambda_architecture in "
         ".chalice/config.json."
     )
 
@@ -345,7 +347,7 @@ def test_a_wheel_that_lies_about_its_architecture_stops_the_packager(
     home = project(requirements=lie, api_handler=ENOUGH)
 
     assert refusal(capsys, home, "--arch", "arm64") == (
-        "deployment-arm64.zip is to run on arm64, but its cuckoo/_native.abi3.so was built for x86_64: package it "
+        "deployment-arm64.zip is for arm64, but its cuckoo/_native.abi3.so was built for x86_64: package it "
         "again with --arch arm64, or change lambda_architecture in .chalice/config.json.\n"
     )
 
@@ -381,9 +383,9 @@ def test_a_runtime_whose_python_is_missing_is_named_with_the_remedy(monkeypatch:
 
 def test_a_person_is_told_size_hash_import_time_and_functions(packages: Mapping[str, Package]):
     here = packages[host_architecture()]
-    told = describe(here)
+    description = describe(here)
 
-    assert told.splitlines()[0] == str(here.path)
+    assert description.splitlines()[0] == str(here.path)
     for fact in (
         f"{here.size_bytes / 1e6:.2f} MB, ",
         here.sha256,
@@ -391,7 +393,7 @@ def test_a_person_is_told_size_hash_import_time_and_functions(packages: Mapping[
         " ms of one core, ",
         "app.app, 1769 MB, 29 s",
     ):
-        assert fact in told
+        assert fact in description
 
 
 def test_a_package_that_cannot_run_here_says_why_it_was_not_measured(packages: Mapping[str, Package]):

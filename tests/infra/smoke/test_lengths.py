@@ -101,7 +101,7 @@ def test_http_2_fails_with_another_length(over_http_2: Callable[[str], Finding])
     finding = over_http_2(r"HTTP/2 200\r\ncontent-length: 0\r\n\r\n\n2 200")
 
     assert finding.verdict is Verdict.FAILS
-    assert "told as 0" in finding.evidence
+    assert "reported as 0" in finding.evidence
 
 
 @pytest.mark.parametrize("seen", [r"HTTP/1.1 200 OK\r\ncontent-length: SIZE\r\n\r\n\n1.1 200", ""])

@@ -89,7 +89,7 @@ def test_a_crash_in_the_middle_leaves_nothing(
     done = smoke(front.url, "--only", "B5", "--json", CLOUDBERTH_PASSWORD=PASSWORD)
 
     document = json.loads(done.stdout)
-    assert document["checks"][0]["evidence"].startswith("could not be looked at: GET 127.0.0.1:")
+    assert document["checks"][0]["evidence"].startswith("could not be checked: GET 127.0.0.1:")
     assert (document["counts"]["unknown"], document["left_behind"]) == (1, [])
     assert pushed(front)
     assert left_of(front, make_client()) == []
@@ -153,9 +153,9 @@ def test_the_list_needs_neither_address_nor_password() -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ([], "URL is scheme and host of a registry"),
-        (["registry.example"], "URL is scheme and host of a registry"),
-        (["https://registry.example/v2/"], "URL is scheme and host of a registry"),
+        ([], "URL must be scheme and host of a registry"),
+        (["registry.example"], "URL must be scheme and host of a registry"),
+        (["https://registry.example/v2/"], "URL must be scheme and host of a registry"),
         (["https://me:secret@registry.example"], "URL holds a name or password"),
         (["http://registry.example"], "has no TLS"),
         (["http://localhost:1", "--only", "U99"], "there is no check U99"),
@@ -178,7 +178,7 @@ def test_no_password_is_refused_with_where_to_say_it() -> None:
     done = smoke("http://localhost:1")
 
     assert done.returncode == 2
-    assert "set CLOUDBERTH_PASSWORD, or say --password-file FILE" in done.stderr
+    assert "set CLOUDBERTH_PASSWORD or use --password-file FILE" in done.stderr
 
 
 def test_the_password_is_no_argument() -> None:

@@ -64,7 +64,7 @@ def test_a_push_that_breaks_off_leaves_the_claim_unknown(look: Callable[..., Fin
     finding = look("B5", on("POST", "/uploads/", lambda response: Response(503)))
 
     assert finding.verdict is Verdict.UNKNOWN
-    assert "no upload could be begun: 503" in finding.evidence
+    assert "no upload could begin: 503" in finding.evidence
 
 
 def test_a_blob_without_a_redirect_fails(assert_fails: Callable[..., None]) -> None:

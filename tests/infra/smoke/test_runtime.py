@@ -101,7 +101,7 @@ def test_chunks_that_take_seconds_fail(monkeypatch: pytest.MonkeyPatch, assert_f
     monkeypatch.setattr(runtime, "SLOW_S", 0.3)
     monkeypatch.setattr(runtime, "QUICK_S", 0.2)
 
-    assert_fails("U8", slow("PATCH", 0.6), "longer than at once")
+    assert_fails("U8", slow("PATCH", 0.6), "longer than in one PUT")
 
 
 def test_chunks_that_are_a_little_slower_decide_nothing(look: Callable[..., Finding]) -> None:

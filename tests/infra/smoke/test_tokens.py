@@ -82,7 +82,7 @@ def test_a_refused_password_says_the_registrys_words(make_client: Callable[..., 
 def test_an_answer_without_a_token_is_refused(body: bytes, fronted: Callable[..., Front]) -> None:
     answer = exchange("GET", fronted(lambda request, pass_on: Response(200, body=body)).url)
 
-    with pytest.raises(SignInRefused, match="holds none"):
+    with pytest.raises(SignInRefused, match="contains none"):
         read_token(answer)
 
 
