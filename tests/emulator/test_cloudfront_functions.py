@@ -95,14 +95,14 @@ def test_a_function_chooses_the_origin(cloud: Cloud) -> None:
     assert cloud.ask(host, "/in/blob", headers=HTTPS)[::2] == (200, b"found")
 
 
-def test_an_origin_that_the_distribution_does_not_have_is_an_error_of_the_function(ours: Cloud) -> None:
+def test_choosing_an_unknown_origin_is_an_error_of_the_function(ours: Cloud) -> None:
     function = ours.edge_function(CHOOSES.replace("ORIGIN", unique("origin")))
     host, _ = ours.behind_cloudfront(NOWHERE, {"viewer-request": function})
 
     assert ours.ask(host, "/", headers=HTTPS)[0] == 503
 
 
-def test_a_function_without_a_store_may_not_ask_for_one(ours: Cloud) -> None:
+def test_a_function_without_a_store_cannot_use_one(ours: Cloud) -> None:
     host, _ = ours.behind_cloudfront(NOWHERE, {"viewer-request": ours.edge_function(READS)})
 
     assert ours.ask(host, "/", headers=HTTPS)[0] == 503

@@ -28,7 +28,7 @@ def bucket_behind(cloud: Cloud, *actions: str, over_tls: bool = False) -> tuple[
     return bucket, host
 
 
-def test_an_api_is_asked_by_its_own_host_name(cloud: Cloud) -> None:
+def test_an_api_is_reached_by_its_own_host_name(cloud: Cloud) -> None:
     api = cloud.http_api(cloud.function(CODE)).partition(".")[0]
     host, _ = cloud.behind_cloudfront({"api": f"{api}.execute-api.{REGION}.amazonaws.com"}, {})
 
@@ -47,7 +47,7 @@ def test_a_body_is_put_into_the_bucket(cloud: Cloud) -> None:
     assert cloud.s3.get_object(Bucket=bucket, Key="in/blob")["Body"].read() == b"bytes"
 
 
-def test_a_body_is_put_into_the_bucket_of_an_account_that_enforces_rights(
+def test_a_body_is_put_into_the_bucket_of_an_account_that_enforces_iam(
     repaired: bool, python: Path, tmp_path: Path
 ) -> None:
     with Emulator(tmp_path, auth=True, python=python, repaired=repaired) as emulator:
@@ -60,7 +60,7 @@ def test_a_body_is_put_into_the_bucket_of_an_account_that_enforces_rights(
         assert cloud.s3.get_object(Bucket=bucket, Key="in/blob")["Body"].read() == b"bytes"
 
 
-def test_bytes_that_are_not_those_of_their_checksum_are_refused_with_the_buckets_answer(cloud: Cloud) -> None:
+def test_bytes_that_do_not_match_their_checksum_are_refused_with_the_buckets_answer(cloud: Cloud) -> None:
     bucket, host = bucket_behind(cloud, "s3:PutObject")
     checksum = base64.b64encode(hashlib.sha256(b"others").digest()).decode()
 
@@ -73,21 +73,21 @@ def test_bytes_that_are_not_those_of_their_checksum_are_refused_with_the_buckets
 @pytest.mark.parametrize(
     ("path", "action"), [("/other/blob", "s3:PutObject"), ("/in/blob", "s3:GetObject")], ids=["place", "action"]
 )
-def test_what_the_buckets_policy_does_not_name_is_not_written(ours: Cloud, path: str, action: str) -> None:
+def test_a_write_that_the_buckets_policy_does_not_allow_is_refused(ours: Cloud, path: str, action: str) -> None:
     bucket, host = bucket_behind(ours, action)
 
     assert ours.ask(host, path, "PUT", b"bytes", HTTPS)[0] == 403
     assert "Contents" not in ours.s3.list_objects_v2(Bucket=bucket)
 
 
-def test_a_policy_against_plain_http_lets_those_through_who_came_by_https(cloud: Cloud) -> None:
+def test_a_policy_against_plain_http_allows_requests_by_https(cloud: Cloud) -> None:
     bucket, host = bucket_behind(cloud, "s3:GetObject", over_tls=True)
     cloud.s3.put_object(Bucket=bucket, Key="in/blob", Body=b"bytes")
 
     assert cloud.ask(host, "/in/blob", headers=HTTPS)[::2] == (200, b"bytes")
 
 
-def test_a_policy_against_plain_http_holds_for_who_came_by_it(ours: Cloud) -> None:
+def test_a_policy_against_plain_http_denies_requests_by_plain_http(ours: Cloud) -> None:
     bucket = ours.bucket()
     ours.s3.put_object(Bucket=bucket, Key="in/blob", Body=b"bytes")
     host, arn = ours.behind_cloudfront({"bucket": f"{bucket}.s3.{REGION}.amazonaws.com"}, {}, protocols="allow-all")

@@ -66,7 +66,7 @@ def test_a_stopped_emulator_leaves_no_function_running(python: Path, ledger: Led
     wait_for(lambda: not is_alive(ledger.lines()[0]), "the end of the function", seconds=2)
 
 
-def test_permissions_are_enforced_where_they_shall_be(python: Path, tmp_path: Path) -> None:
+def test_permissions_are_enforced_with_auth(python: Path, tmp_path: Path) -> None:
     with Emulator(tmp_path, python=python, auth=True) as emulator:
         cloud = Cloud(emulator)
         user = cloud.iam.create_user(UserName="powerless")["User"]["UserName"]
@@ -77,7 +77,7 @@ def test_permissions_are_enforced_where_they_shall_be(python: Path, tmp_path: Pa
             theirs.dynamodb.list_tables()
 
 
-def test_an_emulator_that_does_not_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_an_emulator_that_does_not_start_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"(?s)ministack does not start; .*ministack\.log.*No module named"):
         Emulator(tmp_path, python=Path(sys.executable))
 

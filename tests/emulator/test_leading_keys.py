@@ -37,7 +37,7 @@ def is_refused(call: Callable[[], object]) -> bool:
     return False
 
 
-def test_rows_beyond_the_fence_are_refused_by_every_way_to_name_them(
+def test_rows_outside_the_allowed_partitions_are_refused_in_every_operation(
     repaired: bool, python: Path, tmp_path: Path
 ) -> None:
     with Emulator(tmp_path, auth=True, python=python, repaired=repaired) as emulator:

@@ -14,7 +14,7 @@ def handler(event, context):
 """
 
 
-def test_an_integration_of_format_1_gets_its_events_and_may_answer_in_it(cloud: Cloud) -> None:
+def test_an_integration_of_format_1_gets_such_events_and_may_answer_in_it(cloud: Cloud) -> None:
     host = cloud.http_api(cloud.function(CODE), payload="1.0")
 
     status, headers, body = cloud.ask(host, "/any", "DELETE", headers={"twice": "once"})
@@ -23,7 +23,7 @@ def test_an_integration_of_format_1_gets_its_events_and_may_answer_in_it(cloud: 
     assert headers["www-authenticate"] == "Bearer"
 
 
-def test_an_integration_of_format_2_keeps_its_events(ours: Cloud) -> None:
+def test_an_integration_of_format_2_gets_events_of_format_2(ours: Cloud) -> None:
     host = ours.http_api(ours.function(CODE))
 
     assert json.loads(ours.ask(host, "/any")[2]) == ["2.0", None, None]

@@ -34,5 +34,5 @@ def test_a_repair_refuses_another_version_in_a_sentence(name: str, another_versi
         MODULES[name].repair(another_version, *arguments)
 
 
-def test_every_repair_is_one_of_these() -> None:
+def test_the_test_finds_the_repairs() -> None:
     assert {"registry_paths", "waiting", "rest", "streams", "ttl", "snapshots"} < set(MODULES)

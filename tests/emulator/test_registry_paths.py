@@ -13,7 +13,7 @@ def handler(event, context):
 @pytest.mark.parametrize(
     "path", ["/v2/", "/v2/_catalog", "/v2/a/b/tags/list", "/v2/a/b/manifests/v1", "/v2/a/b/blobs/uploads/"]
 )
-def test_a_registrys_path_reaches_the_api_whose_host_is_asked(cloud: Cloud, path: str) -> None:
+def test_a_registrys_path_reaches_the_api_of_the_requested_host(cloud: Cloud, path: str) -> None:
     host = cloud.http_api(cloud.function(CODE))
 
     status, _, body = cloud.ask(host, path)

@@ -30,7 +30,7 @@ def paths(cloud: Cloud, api: str) -> set[str]:
     return {resource["path"] for resource in cloud.apigateway.get_resources(restApiId=api)["items"]}
 
 
-def test_an_api_whose_definition_is_put_answers_by_it(cloud: Cloud) -> None:
+def test_an_api_answers_by_the_definition_that_was_put(cloud: Cloud) -> None:
     api = cloud.apigateway.create_rest_api(name="put")["id"]
 
     put = cloud.apigateway.put_rest_api(restApiId=api, mode="overwrite", body=document(cloud, "/one", "/one/{two}"))
@@ -40,7 +40,7 @@ def test_an_api_whose_definition_is_put_answers_by_it(cloud: Cloud) -> None:
     assert cloud.ask(f"{api}.execute-api.localhost", "/api/one/2", "PATCH")[2] == b"PATCH /one/{two}"
 
 
-def test_a_definition_overwrites_the_one_before(cloud: Cloud) -> None:
+def test_a_definition_overwrites_the_previous_one(cloud: Cloud) -> None:
     api = cloud.apigateway.create_rest_api(name="put")["id"]
 
     cloud.apigateway.put_rest_api(restApiId=api, mode="overwrite", body=document(cloud, "/one"))

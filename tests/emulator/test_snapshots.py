@@ -13,7 +13,7 @@ SECONDS = 0.2
 
 
 @pytest.mark.parametrize("with_snapshots", BOTH)
-def test_a_table_outlives_a_kill(with_snapshots: bool, python: Path, tmp_path: Path) -> None:
+def test_a_table_survives_a_kill(with_snapshots: bool, python: Path, tmp_path: Path) -> None:
     every = SECONDS if with_snapshots else None
     first = Emulator(tmp_path, python=python, snapshot_s=every)
     try:

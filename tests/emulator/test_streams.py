@@ -47,9 +47,7 @@ def given_up(cloud: Cloud, queue: str) -> list[tuple[str, int]]:
     return [(one["requestContext"]["condition"], one["DDBStreamBatchInfo"]["batchSize"]) for one in told]
 
 
-def test_a_reported_record_is_tried_again_with_all_that_follow_it(
-    cloud: Cloud, ledger: Ledger, patience_s: float
-) -> None:
+def test_a_reported_record_is_retried_with_all_that_follow_it(cloud: Cloud, ledger: Ledger, patience_s: float) -> None:
     settings = {"FunctionResponseTypes": ["ReportBatchItemFailures"], "MaximumRetryAttempts": 1}
 
     queue = mapped(cloud, ledger, "by report", "a", "bad", "c", **settings)
@@ -59,7 +57,7 @@ def test_a_reported_record_is_tried_again_with_all_that_follow_it(
     wait_for(lambda: given_up(cloud, queue) == [("RetryAttemptsExhausted", 2)], "the queue", patience_s)
 
 
-def test_a_record_that_fails_is_parted_from_its_neighbours_and_given_up(
+def test_a_failing_record_is_separated_from_its_neighbours_and_given_up(
     cloud: Cloud, ledger: Ledger, patience_s: float
 ) -> None:
     settings = {"BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 2}
@@ -71,7 +69,7 @@ def test_a_record_that_fails_is_parted_from_its_neighbours_and_given_up(
     assert given_up(cloud, queue) == [("RetryAttemptsExhausted", 1)]
 
 
-def test_a_record_that_fails_for_ever_holds_up_no_other_mapping(ours: Cloud, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_record_that_always_fails_delays_no_other_mapping(ours: Cloud, ledger: Ledger, tmp_path: Path) -> None:
     other = Ledger(tmp_path / "other")
 
     mapped(ours, ledger, "by exception", "a", "bad")

@@ -18,7 +18,7 @@ BY_TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 YEAR_S = 365 * 86_400
 
 
-def test_a_row_is_gone_within_seconds_and_who_waits_for_it_hears_why(
+def test_an_expired_row_is_removed_within_seconds_and_its_record_names_the_ttl_service(
     cloud: Cloud, ledger: Ledger, patience_s: float
 ) -> None:
     now = int(time.time())
@@ -43,7 +43,7 @@ def test_a_row_is_gone_within_seconds_and_who_waits_for_it_hears_why(
     assert {row["sk"]["S"] for row in left} == {"soon", "never"}
 
 
-def test_only_numbers_of_the_past_five_years_are_times_that_are_over() -> None:
+def test_only_numbers_in_the_past_five_years_are_expired_times() -> None:
     now = 2_000_000_000.0
     times = {
         "just": {"N": str(now)},

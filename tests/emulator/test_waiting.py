@@ -9,7 +9,7 @@ CODE = "def handler(event, context): return event"
 PUBLISHED_WAIT_S = 0.05
 
 
-def test_an_invocation_that_logs_nothing_is_not_held_back(cloud: Cloud) -> None:
+def test_an_invocation_that_logs_nothing_is_not_delayed(cloud: Cloud) -> None:
     name = cloud.function(CODE)
 
     assert min(seconds(cloud, name) for _ in range(20)) < PUBLISHED_WAIT_S

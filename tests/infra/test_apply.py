@@ -105,7 +105,7 @@ def test_a_second_plan_changes_nothing_but_what_the_emulator_forgets(deployment:
     assert {change.address for change in deployment.changes()} == set(KNOWN_DRIFTS)
 
 
-def test_whoever_does_not_say_who_they_are_is_told_where_to(deployment: Deployment) -> None:
+def test_an_anonymous_request_gets_a_challenge(deployment: Deployment) -> None:
     answer = requests.get(f"{deployment.url}/v2/", timeout=30)
 
     assert answer.status_code == 401
@@ -161,7 +161,7 @@ def test_a_layer_above_the_limit_is_refused(skopeo: Program, layout: Layout, tar
     assert "request entity too large" in refusal
 
 
-def test_what_comes_by_the_clock_does_its_work_with_its_own_role(deployment: Deployment) -> None:
+def test_scheduled_functions_work_with_their_own_roles(deployment: Deployment) -> None:
     events, functions = deployment.account.client("events"), deployment.account.client("lambda")
     targets = [
         target["Arn"]
@@ -216,7 +216,7 @@ def another(deployment: Deployment) -> Iterator[None]:
 
 @pytest.mark.usefixtures("another")
 @pytest.mark.parametrize("what", FORBIDDEN)
-def test_no_function_may_do_what_is_not_its_work(deployment: Deployment, what: str) -> None:
+def test_no_function_may_do_another_functions_work(deployment: Deployment, what: str) -> None:
     service, call = FORBIDDEN[what]
     settings = deployment.outputs["environment"]
     names = {
@@ -231,7 +231,7 @@ def test_no_function_may_do_what_is_not_its_work(deployment: Deployment, what: s
         assert refused.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"), function
 
 
-def test_the_sweep_reads_and_writes_no_row_but_its_own(deployment: Deployment) -> None:
+def test_the_sweep_can_reach_only_its_own_rows(deployment: Deployment) -> None:
     table = deployment.outputs["environment"]["CLOUDBERTH_TABLE"]
     sweep = acting_as(deployment, "reconcile", "dynamodb")
     places = [{"pk": {"S": partition}, "sk": {"S": "a-test"}} for partition in ("SYSTEM", "NAME#admin", "A#1")]
@@ -283,7 +283,7 @@ ASKING: dict[str, tuple[str, Callable[[Deployment, str], requests.Response], int
 
 
 @pytest.mark.parametrize("action", ASKING)
-def test_a_permission_that_is_taken_away_is_missed_and_works_again_when_it_is_back(
+def test_a_function_fails_without_a_permission_and_works_again_with_it(
     deployment: Deployment, repository: str, action: str
 ) -> None:
     operation, ask, status = ASKING[action]
@@ -306,7 +306,7 @@ def test_a_permission_that_is_taken_away_is_missed_and_works_again_when_it_is_ba
     assert ask(deployment, repository).status_code == status
 
 
-def test_a_tag_that_the_ttl_service_removed_has_expired_by_the_streams_function_and_once(
+def test_the_streams_function_records_the_expiry_of_a_removed_tag_once(
     deployment: Deployment, layout: Layout, repository: str
 ) -> None:
     image = an_image(layout, repository, (70_000,), labels={"quay.expires-after": "2s"})
@@ -337,7 +337,7 @@ def timers(deployment: Deployment) -> list[dict[str, Any]]:
     return [row for row in rows["Items"] if row.get("kind") == {"S": "expiry"}]
 
 
-def test_a_job_that_lacks_a_permission_fails_and_works_again_when_it_is_back(deployment: Deployment) -> None:
+def test_a_job_fails_without_a_permission_and_works_again_with_it(deployment: Deployment) -> None:
     with without(deployment, "reconcile", "dynamodb:GetItem"):
         assert called(deployment, "reconcile")
 

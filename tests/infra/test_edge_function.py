@@ -88,7 +88,7 @@ def _is_log(call) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_is_as_small_as_cloudfront_wants_it(name: str) -> None:
+def test_a_function_is_within_cloudfronts_size_limit(name: str) -> None:
     content = (FUNCTIONS / name).read_bytes()
 
     assert len(content) <= LARGEST
@@ -96,7 +96,7 @@ def test_a_function_is_as_small_as_cloudfront_wants_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_uses_no_syntax_that_cloudfront_does_not_name(name: str) -> None:
+def test_a_function_uses_only_syntax_that_cloudfront_documents(name: str) -> None:
     assert unreadable((FUNCTIONS / name).read_text()) == []
 
 
@@ -127,7 +127,7 @@ def test_a_function_uses_no_syntax_that_cloudfront_does_not_name(name: str) -> N
         "console.log(a, b);",
     ],
 )
-def test_syntax_that_only_node_reads_is_found(source: str) -> None:
+def test_syntax_that_only_node_supports_is_found(source: str) -> None:
     assert unreadable(source)
 
 

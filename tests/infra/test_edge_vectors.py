@@ -44,7 +44,7 @@ def target_of(vector: dict[str, Any]) -> Target:
 
 
 @pytest.mark.parametrize("name", VECTORS["tokens"])
-def test_a_token_is_signed_as_the_vectors_have_it(name: str) -> None:
+def test_a_token_is_signed_as_in_the_vectors(name: str) -> None:
     fields = dict(VECTORS["tokens"][name])
     key = SIGNERS[fields.pop("key")]
 
@@ -52,20 +52,20 @@ def test_a_token_is_signed_as_the_vectors_have_it(name: str) -> None:
 
 
 @named([vector for vector in REQUESTS if "chunked" not in vector])
-def test_a_body_takes_its_way(vector: dict[str, Any]) -> None:
+def test_a_body_takes_its_route(vector: dict[str, Any]) -> None:
     expected = Way.EDGE if vector["way"] == "unknown" else Way(vector["way"])
 
     assert target_of(vector).way(vector.get("size", 0)) is expected
 
 
 @named([vector for vector in REQUESTS if "chunked" in vector])
-def test_a_body_without_a_length_that_proves_too_long_takes_its_way(vector: dict[str, Any]) -> None:
+def test_a_chunked_body_that_is_too_long_takes_its_route(vector: dict[str, Any]) -> None:
     assert vector["way"] == "app"
     assert target_of(vector).way(None) is Way(vector["then"])
 
 
 @named([vector for vector in REQUESTS if vector["way"] == "edge"])
-def test_a_layer_comes_to_lie_where_the_function_puts_it(vector: dict[str, Any]) -> None:
+def test_a_layer_has_the_key_that_the_function_gives_it(vector: dict[str, Any]) -> None:
     target = target_of(vector)
     token, digest = UploadToken.verify(target.upload, BELIEVED, NOW), Digest.parse(target.digest)
 
@@ -75,7 +75,7 @@ def test_a_layer_comes_to_lie_where_the_function_puts_it(vector: dict[str, Any])
 
 
 @named([vector for vector in REQUESTS if vector["way"] == "unknown"])
-def test_a_token_that_is_not_good_is_unknown(vector: dict[str, Any]) -> None:
+def test_an_invalid_token_is_unknown(vector: dict[str, Any]) -> None:
     with pytest.raises(BlobUploadUnknown):
         UploadToken.verify(target_of(vector).upload, BELIEVED, NOW)
 
@@ -88,6 +88,6 @@ def test_a_signed_path_leads_to_its_blob(vector: dict[str, Any]) -> None:
 
 
 @named([vector for vector in DOWNLOADS if "key" not in vector])
-def test_a_path_that_is_not_good_leads_nowhere(vector: dict[str, Any]) -> None:
+def test_an_invalid_path_is_unknown(vector: dict[str, Any]) -> None:
     with pytest.raises(RouteUnknown):
         Download.verify(unquote(vector["uri"]), BELIEVED, NOW)

@@ -26,7 +26,7 @@ def arguments(house: House, *more: str) -> list[str]:
     return [f"arn:aws:dynamodb:us-east-1:123456789012:table/{house.settings.table}", KEYS, *more]
 
 
-def test_the_first_user_is_a_superuser_whose_random_password_is_told_once(
+def test_the_first_user_is_a_superuser_whose_random_password_is_printed_once(
     empty: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert first_user.main(arguments(empty)) == 0
@@ -38,7 +38,7 @@ def test_the_first_user_is_a_superuser_whose_random_password_is_told_once(
     assert empty.services.tokens.issue(("admin", password), None, []).token
 
 
-def test_a_chosen_password_is_not_told(
+def test_a_chosen_password_is_not_printed(
     empty: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CLOUDBERTH_ADMIN_PASSWORD", "correct-horse")

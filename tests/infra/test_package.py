@@ -101,11 +101,11 @@ def an_elf(number: int, little: bool = True) -> bytes:
     return ident + struct.pack("<HH" if little else ">HH", 3, number) + bytes(44)
 
 
-def test_the_sealed_app_is_imported_with_nothing_but_itself(python: Path, tree: Path):
+def test_the_sealed_app_can_be_imported_without_other_packages(python: Path, tree: Path):
     assert ImportTime.of(python, tree).import_cpu_s > 0
 
 
-def test_what_is_imported_only_when_it_is_asked_for_is_inside_too(python: Path, tree: Path):
+def test_modules_that_are_imported_late_are_inside_too(python: Path, tree: Path):
     assert "chalicelib.services.oauth" in run_sealed(python, ALL_OF_OURS, str(tree)).split()
 
 
@@ -165,7 +165,7 @@ def test_the_same_input_gives_the_same_bytes_whatever_earlier_runs_left_behind(
     assert (tmp_path / "build" / "package.json").read_bytes() == first.path.with_name("package.json").read_bytes()
 
 
-def test_every_native_library_is_of_the_asked_architecture(package: Package):
+def test_every_native_library_has_the_chosen_architecture(package: Package):
     with ZipFile(package.path) as archive:
         found = {name: machine(archive.read(name)) for name in archive.namelist() if name.endswith(".so")}
 
@@ -173,7 +173,7 @@ def test_every_native_library_is_of_the_asked_architecture(package: Package):
     assert set(found.values()) == {package.architecture}
 
 
-def test_there_is_bytecode_of_the_runtime_that_no_source_is_asked_about(package: Package, python: Path):
+def test_the_bytecode_is_the_runtimes_and_needs_no_source(package: Package, python: Path):
     with ZipFile(package.path) as archive:
         headers = {archive.read(name)[:8] for name in archive.namelist() if name.endswith(".pyc")}
 
@@ -223,7 +223,7 @@ def test_licences_and_what_scanners_read_stay(package: Package):
     assert [name for name in names(package) if "dist-info" in name and "LICENSE" in name]
 
 
-def test_no_clock_and_no_umask_shows_in_the_zip(package: Package):
+def test_the_zip_depends_on_neither_clock_nor_umask(package: Package):
     with ZipFile(package.path) as archive:
         entries = archive.infolist()
 
@@ -248,11 +248,11 @@ def test_chalices_answer_names_our_runtime_and_architecture_and_not_its_own_zip(
     assert not {"filename", "source_code_hash"} & set(function)
 
 
-def test_the_architecture_comes_from_chalices_configuration_when_none_is_asked_for():
+def test_the_default_architecture_comes_from_chalices_configuration():
     assert functions.configured_architecture(functions.configuration(ROOT)) == "arm64"
 
 
-def test_a_second_function_is_told_to_terraform_by_its_declaration_alone(project: Callable[..., Path]):
+def test_terraform_gets_a_second_function_from_its_declaration_alone(project: Callable[..., Path]):
     home = project(APP + SWEEP, api_handler=ENOUGH, sweep=ENOUGH)
     document = functions.declared(home, "arm64", RUNTIMES[0])
     functions.check(document, functions.configuration(home))
@@ -381,7 +381,7 @@ def test_a_runtime_whose_python_is_missing_is_named_with_the_remedy(monkeypatch:
     assert str(refused.value).endswith("install it, or choose --runtime python3.13 or python3.12.")
 
 
-def test_a_person_is_told_size_hash_import_time_and_functions(packages: Mapping[str, Package]):
+def test_the_description_has_size_hash_import_time_and_functions(packages: Mapping[str, Package]):
     here = packages[host_architecture()]
     description = describe(here)
 

@@ -137,7 +137,7 @@ def test_every_part_accepts_new_keys_before_any_part_uses_them() -> None:
     assert used["relay"] == old["relay"]
 
 
-def test_a_function_that_starts_anew_says_since_when() -> None:
+def test_a_restarted_function_has_the_time_in_its_description() -> None:
     aws = Aws(new_keys())
 
     aws.functions.restart()
@@ -181,7 +181,7 @@ def test_stolen_keys_are_no_longer_accepted() -> None:
     assert aws.document["envelope"]["1"] == old["envelope"]["1"]
 
 
-def test_what_is_not_whole_is_not_rotated() -> None:
+def test_an_incomplete_secret_is_not_rotated() -> None:
     aws = Aws(None)
 
     with pytest.raises(SecretsError, match=r"lacks envelope, origin, relay, setup, signing, upload: run .* put"):
@@ -198,7 +198,7 @@ def test_what_is_not_whole_is_not_rotated() -> None:
         (["rotate", SECRET], "the following arguments are required: --function"),
     ],
 )
-def test_wrong_words_are_refused(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_refused(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(words)
 
@@ -206,7 +206,7 @@ def test_wrong_words_are_refused(words: list[str], sentence: str, capsys: pytest
     assert sentence in capsys.readouterr().err
 
 
-def test_the_set_up_secret_is_told_and_nothing_is_changed() -> None:
+def test_the_set_up_secret_is_printed_and_nothing_is_changed() -> None:
     document = new_keys()
     aws = Aws(document)
 

@@ -42,7 +42,7 @@ def as_signed_by_awscrt(asked: Any) -> Any:
     return asked
 
 
-def test_a_pair_of_keys_stands_for_the_private_key_that_aws_publishes_for_it() -> None:
+def test_a_pair_of_keys_gives_the_private_key_that_aws_publishes_for_it() -> None:
     numbers = (
         signing_key("AKISORANDOMAASORANDOM", "q+jcrXGc+0zWN6uzclKVhvMmUsIfRPa4rlRandom").public_key().public_numbers()
     )
@@ -51,16 +51,16 @@ def test_a_pair_of_keys_stands_for_the_private_key_that_aws_publishes_for_it() -
     assert numbers.y == 0x0515242CEDD82E94799482E4C0514B505AFCCF2C0C98D6A553BF539F424C5EC0
 
 
-def test_what_awscrt_signed_is_genuine() -> None:
+def test_a_signature_of_awscrt_is_valid() -> None:
     verify(SIGNATURE, as_signed_by_awscrt(request()))
 
 
-def test_another_body_is_not_what_was_signed() -> None:
+def test_a_signature_is_invalid_for_another_body() -> None:
     with pytest.raises(InvalidSignature):
         verify(SIGNATURE, as_signed_by_awscrt(request(b'{"Puts":[1]}')))
 
 
-def test_what_is_signed_here_is_genuine_and_names_its_parts_as_awscrt_does() -> None:
+def test_a_signature_made_here_is_valid_and_has_the_parts_of_awscrts() -> None:
     asked = request()
 
     SigV4A(KEYS, "cloudfront-keyvaluestore", "*").add_auth(asked)
@@ -76,7 +76,7 @@ def test_what_is_signed_here_is_genuine_and_names_its_parts_as_awscrt_does() -> 
     verify(told.rpartition("=")[2], asked)
 
 
-def test_a_request_that_is_sent_again_is_signed_anew() -> None:
+def test_a_retried_request_is_signed_again() -> None:
     asked = request()
     auth = SigV4A(KEYS, "cloudfront-keyvaluestore", "*")
 

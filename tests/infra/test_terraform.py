@@ -47,14 +47,14 @@ def test_terraform_test(file: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.tfvars")), ids=lambda path: path.stem)
-def test_every_example_is_taken(example: Path) -> None:
+def test_every_example_is_accepted(example: Path) -> None:
     done = accepts(example)
 
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", ["r2d", "a-registry-of-24-letters", "registry-test"])
-def test_a_good_name_is_taken(name: str) -> None:
+def test_a_good_name_is_accepted(name: str) -> None:
     assert refusals(GOOD | {"name": name}) == []
 
 
@@ -146,7 +146,7 @@ def package(place: Path, **changes: Any) -> str:
     return str(place)
 
 
-def test_a_package_that_is_not_there_is_missed(tmp_path: Path) -> None:
+def test_a_missing_package_is_refused(tmp_path: Path) -> None:
     sentences = refusals(GOOD | {"build": str(tmp_path)})
 
     assert (

@@ -53,7 +53,7 @@ def requirement(directory: Path, name: str) -> str:
     return str(file)
 
 
-def test_an_old_python_is_told_which_one_is_needed_and_how_to_name_it():
+def test_an_old_python_prints_which_version_is_needed_and_how_to_name_it():
     told = run("-c", AS_PYTHON_3_9)
 
     assert told.returncode == 1
@@ -62,18 +62,18 @@ def test_an_old_python_is_told_which_one_is_needed_and_how_to_name_it():
     assert told.stderr.count("\n") == 1
 
 
-def test_every_python_3_gets_as_far_as_being_told():
+def test_every_python_3_can_compile_the_bootstrap():
     ast.parse(BOOTSTRAP.read_text(), feature_version=(3, 4))
 
 
-def test_an_unknown_mode_is_told_the_known_ones():
+def test_an_unknown_mode_prints_the_known_ones():
     told = run(str(BOOTSTRAP), "deploy")
 
     assert told.returncode == 2
     assert "run | account | test | check" in told.stderr
 
 
-def test_an_npm_registry_that_refuses_is_told_in_a_sentence_with_the_log(tmp_path, monkeypatch):
+def test_a_refusal_of_the_npm_registry_is_reported_in_a_sentence_with_the_log(tmp_path, monkeypatch):
     monkeypatch.setenv("npm_config_registry", DEAD)
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
 
@@ -86,7 +86,7 @@ def test_an_npm_registry_that_refuses_is_told_in_a_sentence_with_the_log(tmp_pat
     assert not (tmp_path / "dynoxide" / "stamp").exists(), "the next run would not try again"
 
 
-def test_a_package_index_that_refuses_is_told_in_a_sentence_with_the_log(tmp_path, monkeypatch):
+def test_a_refusal_of_the_package_index_is_reported_in_a_sentence_with_the_log(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", DEAD)
     monkeypatch.setenv("PIP_RETRIES", "1")
@@ -121,5 +121,5 @@ def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(tmp_pa
         ("", "it printed nothing"),
     ],
 )
-def test_what_pip_npm_and_venv_complain_about_is_told_in_words(log, meaning):
+def test_the_output_of_pip_npm_and_venv_is_turned_into_a_reason(log, meaning):
     assert meaning in reason(log)

@@ -12,7 +12,7 @@ from infra.local.clockwork import Clockwork, LambdaContext, ScheduleRule, event,
 from tests.stack import Stack, wait_for
 
 
-def test_the_schedules_of_the_app_are_played_as_often_as_they_say_and_timers_every_second() -> None:
+def test_the_schedules_of_the_app_run_at_their_rates_and_timers_every_second() -> None:
     found = {rule.name: rule for rule in rules()}
 
     assert found["reconcile"].every_s == 3600
@@ -24,16 +24,16 @@ def test_the_schedules_of_the_app_are_played_as_often_as_they_say_and_timers_eve
     ("expression", "expected"),
     [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(2 hours)", 7200), ("rate(1 day)", 86400)],
 )
-def test_a_rate_is_so_many_seconds(expression: str, expected: int) -> None:
+def test_a_rate_is_turned_into_seconds(expression: str, expected: int) -> None:
     assert seconds(expression) == expected
 
 
-def test_a_calendar_is_refused_rather_than_misread() -> None:
+def test_a_cron_expression_is_refused() -> None:
     with pytest.raises(ValueError, match="cron"):
         seconds("cron(0 12 * * ? *)")
 
 
-def test_an_event_has_the_shape_of_eventbridges() -> None:
+def test_an_event_has_the_fields_of_eventbridge() -> None:
     told = event("timers")
 
     assert set(told) == {
@@ -43,7 +43,7 @@ def test_an_event_has_the_shape_of_eventbridges() -> None:
     assert told["resources"][0].endswith("rule/cloudberth-timers")
 
 
-def test_every_rule_goes_on_while_another_fails_or_takes_its_time() -> None:
+def test_every_rule_goes_on_while_another_fails_or_is_slow() -> None:
     calls = {"broken": 0, "slow": 0, "quick": 0}
     enough, release = threading.Event(), threading.Event()
 
@@ -72,7 +72,7 @@ def test_every_rule_goes_on_while_another_fails_or_takes_its_time() -> None:
     assert calls["slow"] == 1
 
 
-def test_a_turn_is_told_its_time_is_up_when_the_clockwork_stops() -> None:
+def test_a_call_has_no_time_left_when_the_clockwork_stops() -> None:
     left: list[int] = []
     started = threading.Event()
 
@@ -96,7 +96,7 @@ def test_a_turn_is_told_its_time_is_up_when_the_clockwork_stops() -> None:
 
 
 @pytest.mark.timeout(180)
-def test_what_is_due_is_done_though_the_clockwork_is_killed_in_the_middle(tmp_path: Path) -> None:
+def test_due_timers_are_done_even_if_the_clockwork_is_killed_in_the_middle(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "data")
     try:
         with requests.Session() as admin:

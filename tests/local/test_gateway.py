@@ -137,7 +137,7 @@ def test_a_body_of_4_mib_reaches_the_app(gateway: Gateway, lines: Iterable[tuple
 
 
 @pytest.mark.parametrize("lines", [[("transfer-encoding", "chunked")], [("content-length", str(LARGEST_BODY + 1))]])
-def test_a_larger_body_that_has_no_other_way_is_413(gateway: Gateway, lines: Iterable[tuple[str, str]]) -> None:
+def test_a_larger_body_without_another_route_is_413(gateway: Gateway, lines: Iterable[tuple[str, str]]) -> None:
     chunks = body(bytes(LARGEST_BODY), b"x")[:-1]
     status, told, headers = run(exchange(gateway, "PUT", "/echo/a/end", lines, body=chunks))
 
@@ -146,7 +146,7 @@ def test_a_larger_body_that_has_no_other_way_is_413(gateway: Gateway, lines: Ite
 
 
 @pytest.mark.parametrize("sent", [[], [b"x"], [bytes(100_000)], [bytes(3_000_000)]])
-def test_a_client_that_leaves_before_its_body_is_whole_gets_no_answer_and_nothing_happens(
+def test_a_client_that_leaves_before_its_body_is_complete_gets_no_answer_and_changes_nothing(
     gateway: Gateway, sent: list[bytes]
 ) -> None:
     left = [*body(*sent)[:-1], LEAVES]
@@ -155,7 +155,7 @@ def test_a_client_that_leaves_before_its_body_is_whole_gets_no_answer_and_nothin
     assert run(exchange(gateway, "PUT", path, [("content-length", "4000000")], body=left)) is None
 
 
-def test_clients_that_leave_take_no_place_with_them(gateway: Gateway) -> None:
+def test_clients_that_leave_release_their_places(gateway: Gateway) -> None:
     async def many() -> Any:
         left = [*body(bytes(200_000))[:-1], LEAVES]
         for _ in range(2 * HEAVY_PLACES):
@@ -165,7 +165,7 @@ def test_clients_that_leave_take_no_place_with_them(gateway: Gateway) -> None:
     assert run(many())[0] == 200
 
 
-def test_a_body_that_does_not_come_is_408(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_does_not_arrive_is_408(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTEGRATION_S", 0.05)
     begun = body(b"the first bytes")[:-1]
     status, told, headers = run(exchange(gateway, "PUT", "/echo/a/end", [("content-length", "99")], body=begun))
@@ -247,7 +247,7 @@ def test_head_sends_the_length_of_the_body_and_no_byte_of_it(stack: Stack) -> No
 @pytest.mark.parametrize(
     "path", ["/content/9999999999.%C3%A9/x/y", "/content/9999999999.x/sha256:zz/y", "/content/%C2%B2.x/y/z"]
 )
-def test_a_download_that_was_never_granted_is_404_for_anybody(stack: Stack, path: str) -> None:
+def test_a_download_with_a_bad_signature_is_404(stack: Stack, path: str) -> None:
     answer = requests.get(stack.url + path, timeout=30)
 
     assert answer.status_code == 404
@@ -256,7 +256,7 @@ def test_a_download_that_was_never_granted_is_404_for_anybody(stack: Stack, path
 
 @pytest.mark.parametrize("content_range", ["0-99", "0-99999999"])
 @pytest.mark.parametrize("size", [1000, LARGEST_BODY + 1000])
-def test_a_chunk_of_any_size_must_have_the_length_of_its_range(stack: Stack, size: int, content_range: str) -> None:
+def test_a_chunk_of_any_size_must_match_its_range(stack: Stack, size: int, content_range: str) -> None:
     headers = token(stack, "admin/ranges")
     place = (
         stack.url
@@ -268,7 +268,7 @@ def test_a_chunk_of_any_size_must_have_the_length_of_its_range(stack: Stack, siz
     assert answer.json()["errors"][0]["code"] == "SIZE_INVALID"
 
 
-def test_what_a_client_sent_before_it_left_waits_for_it_to_go_on(stack: Stack) -> None:
+def test_an_upload_can_be_resumed_after_the_client_left(stack: Stack) -> None:
     content, headers = os.urandom(6 * 1024 * 1024), token(stack, "admin/left")
     place = requests.post(f"{stack.url}/v2/admin/left/blobs/uploads/", headers=headers, timeout=30).headers["Location"]
     connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)

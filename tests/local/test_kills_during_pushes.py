@@ -93,7 +93,7 @@ def pushed(tmp_path) -> Iterator[tuple[Stack, list[Pusher]]]:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", KILLED)
-def test_what_was_acknowledged_survives_the_kill_of(pushed, name):
+def test_acknowledged_pushes_survive_the_kill_of(pushed, name):
     stack, pushers = pushed
     deadline = time.monotonic() + 30
     while any(len(pusher.tags) < 8 for pusher in pushers):

@@ -36,7 +36,7 @@ def numbers(batch: Records) -> list[str]:
     return [record["dynamodb"]["SequenceNumber"] for record in batch]
 
 
-def test_what_joins_a_batch_that_failed_goes_apart_and_once() -> None:
+def test_records_that_join_a_failed_batch_are_sent_separately_and_once() -> None:
     function, work = Function(2), PendingWork()
 
     work.meet(records(1, 2))
@@ -49,7 +49,7 @@ def test_what_joins_a_batch_that_failed_goes_apart_and_once() -> None:
     assert function.batches == [["1", "2"], ["1", "2"], ["3"]]
 
 
-def test_what_left_the_stream_is_tried_no_more() -> None:
+def test_records_that_left_the_stream_are_not_retried() -> None:
     function, work = Function(1), PendingWork()
 
     work.meet(records(1, 2))
@@ -78,7 +78,7 @@ def test_without_a_retry_the_first_failure_is_the_last() -> None:
 
 
 @pytest.mark.parametrize("identifier", ["", None, "of another batch"])
-def test_a_report_of_no_record_of_the_batch_fails_all_of_it(identifier: str | None) -> None:
+def test_a_report_of_an_unknown_record_fails_the_whole_batch(identifier: str | None) -> None:
     body = json.dumps({"batchItemFailures": [{"itemIdentifier": identifier}]})
     lost: list[list[str]] = []
     settings = {"FunctionResponseTypes": ["ReportBatchItemFailures"], "MaximumRetryAttempts": 0}

@@ -81,7 +81,7 @@ def at(seconds: float) -> dict[str, str]:
     return {"N": str(int(seconds))}
 
 
-def test_what_is_over_for_long_enough_goes_and_all_else_stays(
+def test_rows_that_expired_long_enough_ago_are_removed_and_all_others_stay(
     house: House, service: TimeToLiveService, ear: Ear
 ) -> None:
     now = house.clock()
@@ -101,7 +101,9 @@ def test_what_is_over_for_long_enough_goes_and_all_else_stays(
     assert [record["dynamodb"]["Keys"]["sk"]["S"] for record in ear.records] == ["over"]
 
 
-def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeToLiveService, ear: Ear) -> None:
+def test_a_record_has_the_fields_of_the_real_services_records(
+    house: House, service: TimeToLiveService, ear: Ear
+) -> None:
     before = int(house.clock())
     put(house, ("a", at(before - 1000)), ("b", at(before - 1000)))
 
@@ -124,7 +126,7 @@ def test_a_record_has_the_shape_of_the_services_own(house: House, service: TimeT
     assert first["eventID"] != second["eventID"]
 
 
-def test_a_row_that_was_renewed_since_it_was_read_stays(house: House, service: TimeToLiveService, ear: Ear) -> None:
+def test_a_row_whose_time_changed_since_it_was_read_stays(house: House, service: TimeToLiveService, ear: Ear) -> None:
     now = house.clock()
     put(house, ("renewed", at(now - 1000)))
     (row,), _ = service._page()
@@ -135,7 +137,7 @@ def test_a_row_that_was_renewed_since_it_was_read_stays(house: House, service: T
     assert ear.records == []
 
 
-def test_a_row_that_somebody_else_removed_is_told_by_nobody(house: House, service: TimeToLiveService) -> None:
+def test_a_row_that_somebody_else_removed_gets_no_record(house: House, service: TimeToLiveService) -> None:
     put(house, ("gone", at(house.clock() - 1000)))
     (row,), _ = service._page()
 
@@ -143,7 +145,7 @@ def test_a_row_that_somebody_else_removed_is_told_by_nobody(house: House, servic
     assert service._remove(row) is None
 
 
-def test_a_turn_looks_at_a_page_and_removes_so_many_and_turns_go_round(
+def test_a_call_scans_one_page_and_removes_a_limited_number_and_calls_go_round_the_table(
     house: House, service: TimeToLiveService, ear: Ear
 ) -> None:
     over_at = house.clock() - 1000
@@ -170,7 +172,7 @@ def fill(house: House, count: int, over_at: float) -> None:
         client.batch_write_item(RequestItems={house.settings.table: some})
 
 
-def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(house: House) -> None:
+def test_nothing_more_is_removed_until_the_function_has_processed_the_last_records(house: House) -> None:
     failing = {"batchItemFailures": [{"itemIdentifier": ""}]}
     service = over(house, TableStream(lambda *_: failing, [{}], 100))
     put(house, ("first", at(house.clock() - 1000)))
@@ -182,7 +184,7 @@ def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(house
     assert left(house) == ["second"]
 
 
-def test_what_was_removed_before_the_server_failed_is_told(
+def test_rows_removed_before_the_server_failed_get_their_records(
     house: House, service: TimeToLiveService, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(house, ("a", at(house.clock() - 1000)), ("b", at(house.clock() - 1000)))
@@ -204,7 +206,7 @@ def test_what_was_removed_before_the_server_failed_is_told(
     assert left(house) == []
 
 
-def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
+def test_a_tag_that_it_removes_expires_only_once_even_if_its_timer_runs_too(
     house: House, dispatching: TimeToLiveService
 ) -> None:
     a_push(house, "v1", labels=TWO_HOURS)
@@ -221,7 +223,7 @@ def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
     invariants.check(house)
 
 
-def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(
+def test_a_tag_that_the_timer_ended_is_gone_before_the_service_looks(
     house: House, dispatching: TimeToLiveService
 ) -> None:
     a_push(house, "v1", labels=TWO_HOURS)
@@ -236,7 +238,7 @@ def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(
     assert len(events(house, "tag_expired")) == 1
 
 
-def test_a_tag_that_was_pushed_anew_is_left_alone(house: House, dispatching: TimeToLiveService) -> None:
+def test_a_tag_that_was_pushed_again_stays(house: House, dispatching: TimeToLiveService) -> None:
     a_push(house, "v1", labels=TWO_HOURS)
     later(house, LIFE_S + LATE_S + 1)
     manifest = a_push(house, "v1", labels=TWO_HOURS)
@@ -249,7 +251,7 @@ def test_a_tag_that_was_pushed_anew_is_left_alone(house: House, dispatching: Tim
     invariants.check(house)
 
 
-def test_what_is_lost_between_a_removal_and_its_record_the_timer_makes_good(house: House) -> None:
+def test_the_timer_does_the_work_if_a_record_is_lost_after_its_removal(house: House) -> None:
     def dead(*_: object) -> None:
         raise SystemExit
 
@@ -316,7 +318,7 @@ class Told:
         return [row for row in rows if row.get("kind") == {"S": "expiry"}]
 
 
-def test_a_tag_that_the_stacks_service_removes_has_expired_once_though_its_timer_comes_too(
+def test_a_tag_that_the_stacks_service_removes_expires_only_once_even_if_its_timer_runs_too(
     quick: Stack, tmp_path: Path
 ) -> None:
     told = Told(quick, tmp_path, "once")
@@ -334,7 +336,7 @@ def test_a_tag_that_the_stacks_service_removes_has_expired_once_though_its_timer
 
 
 @pytest.mark.timeout(180)
-def test_no_end_is_lost_though_the_clockwork_is_killed_while_tags_end(quick: Stack, tmp_path: Path) -> None:
+def test_no_expiry_is_lost_if_the_clockwork_is_killed_while_tags_expire(quick: Stack, tmp_path: Path) -> None:
     told = Told(quick, tmp_path, "killed")
     names = [f"v{number}" for number in range(20)]
     for name in names:

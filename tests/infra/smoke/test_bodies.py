@@ -37,7 +37,7 @@ def test_api_gateway_alone_holds_its_sizes_and_is_named(look: Callable[..., Find
     assert 'PATCH of 9 MB: 413 by gateway: {"message":"Request Too Long"}' in finding.evidence
 
 
-def test_a_manifest_of_4_mib_that_is_not_taken_fails(assert_fails: Callable[..., None]) -> None:
+def test_a_refused_manifest_of_4_mib_fails(assert_fails: Callable[..., None]) -> None:
     assert_fails("C3", above(4 * MEBIBYTE - 1, BARE), "manifest of 4 MiB: 413")
 
 
@@ -48,7 +48,7 @@ def test_anything_but_413_for_a_large_patch_fails(
     assert_fails("C3", above(10 * MEBIBYTE, answer, "PATCH"), f"of 11 MB: {word}")
 
 
-def test_a_refusal_in_the_gateways_own_words_fails(assert_fails: Callable[..., None]) -> None:
+def test_a_refusal_in_the_gateways_own_format_fails(assert_fails: Callable[..., None]) -> None:
     assert_fails("U5", above(10 * MEBIBYTE, BARE), "413 by gateway")
 
 

@@ -35,19 +35,19 @@ def test_a_gateway_that_renames_the_challenge_fails(assert_fails: Callable[..., 
     assert_fails("U2", changed(renamed), "there is no WWW-Authenticate", "Registry-Challenge and the renamed one")
 
 
-def test_a_challenge_that_arrives_by_no_name_fails(assert_fails: Callable[..., None]) -> None:
+def test_a_missing_challenge_fails(assert_fails: Callable[..., None]) -> None:
     gone = changed(lambda response: response.without("WWW-Authenticate", "Registry-Challenge"))
 
     assert_fails("U2", gone, "no header at all")
 
 
-def test_another_scheme_is_no_challenge_of_ours(assert_fails: Callable[..., None]) -> None:
+def test_a_challenge_of_another_scheme_fails(assert_fails: Callable[..., None]) -> None:
     assert_fails(
         "U2", changed(lambda response: response.with_header("WWW-Authenticate", 'Basic realm="x"')), "'Basic realm"
     )
 
 
-def test_a_registry_that_asks_for_no_token_fails(assert_fails: Callable[..., None]) -> None:
+def test_a_registry_that_requires_no_token_fails(assert_fails: Callable[..., None]) -> None:
     assert_fails("U2", changed(lambda response: replace(response, status=200)), "GET /v2/ without a token: 200")
 
 
@@ -74,7 +74,7 @@ def test_a_realm_on_another_host_fails_and_gets_no_password(
     assert thief.seen == []
 
 
-def test_a_token_that_is_not_believed_fails(assert_fails: Callable[..., None]) -> None:
+def test_a_token_that_is_not_accepted_fails(assert_fails: Callable[..., None]) -> None:
     def fault(request: Request, pass_on: PassOn) -> Response:
         return Response(401) if request.header("Authorization").startswith("Bearer") else pass_on(request)
 

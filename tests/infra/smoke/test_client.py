@@ -15,7 +15,7 @@ def what_stands(client: SmokeClient, *paths: str) -> list[int]:
     return [client.request("GET", client.path(path)).status for path in paths]
 
 
-def test_an_image_that_was_pushed_goes_with_all_that_it_names(make_client: Callable[..., SmokeClient]) -> None:
+def test_a_pushed_image_is_deleted_with_its_blobs(make_client: Callable[..., SmokeClient]) -> None:
     client, image = make_client(), an_image()
     tag = client.tag()
     client.push(image, tag)
@@ -36,7 +36,7 @@ def test_a_tag_that_moved_leaves_neither_image(make_client: Callable[..., SmokeC
     assert what_stands(client, f"manifests/{first.digest}", f"manifests/{second.digest}") == [404, 404]
 
 
-def test_uploads_that_nobody_ended_are_cancelled(make_client: Callable[..., SmokeClient]) -> None:
+def test_unfinished_uploads_are_cancelled(make_client: Callable[..., SmokeClient]) -> None:
     client = make_client()
     untouched, begun = client.begin(), client.begin()
     begun = client.moved(begun, client.patch(begun, b"some"))
@@ -61,7 +61,7 @@ def test_an_upload_whose_answer_was_lost_is_cancelled_by_its_first_name(
     assert make_client().request("GET", upload).status == 404
 
 
-def test_what_came_by_the_edge_and_was_never_looked_for_goes_too(make_client: Callable[..., SmokeClient]) -> None:
+def test_a_blob_that_came_by_the_edge_is_deleted_too(make_client: Callable[..., SmokeClient]) -> None:
     client, stream = make_client(), RandomStream(LARGEST_BODY + MEBIBYTE)
     digest = stream.digest()
     assert client.close(client.begin(), digest, stream.pieces(), stream.size).status == 201
@@ -89,7 +89,7 @@ class Late:
         return response
 
 
-def test_a_manifest_that_comes_after_its_delete_goes_with_its_blobs(
+def test_a_manifest_that_arrives_after_its_delete_is_deleted_with_its_blobs(
     fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     image = an_image()
@@ -103,7 +103,7 @@ def test_a_manifest_that_comes_after_its_delete_goes_with_its_blobs(
     assert what_stands(make_client(), *paths) == [404] * 4
 
 
-def test_a_blob_that_comes_after_its_delete_goes(
+def test_a_blob_that_arrives_after_its_delete_is_deleted(
     fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     digest = digest_of(content := os.urandom(100))
@@ -115,7 +115,7 @@ def test_a_blob_that_comes_after_its_delete_goes(
     assert make_client().find_blob(digest).status == 404
 
 
-def test_what_cannot_be_taken_away_is_told(
+def test_what_cannot_be_deleted_is_reported(
     fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     def fault(request: Request, pass_on: PassOn) -> Response:
@@ -129,7 +129,7 @@ def test_what_cannot_be_taken_away_is_told(
     assert make_client().request("DELETE", client.path(f"blobs/{digest}")).status == 202
 
 
-def test_a_registry_that_goes_away_is_told_and_stops_nothing(
+def test_a_registry_that_stops_answering_is_reported_for_each_blob(
     fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     front = fronted()

@@ -31,7 +31,7 @@ def test_a_padded_manifest_has_the_size_to_the_byte(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, MEBIBYTE, 3 * MEBIBYTE + 7])
-def test_a_stream_is_as_long_as_it_says_and_the_same_each_time(size: int) -> None:
+def test_a_stream_has_its_size_and_the_same_bytes_each_time(size: int) -> None:
     stream = RandomStream(size)
     content = b"".join(stream.pieces())
 

@@ -49,7 +49,7 @@ def test_without_an_edge_nothing_is_known(name: str, look: Callable[..., Finding
     assert "cloudfront = true" in finding.evidence
 
 
-def test_an_edge_that_refuses_by_413_is_no_missing_edge(assert_fails: Callable[..., None]) -> None:
+def test_a_413_of_the_edge_fails(assert_fails: Callable[..., None]) -> None:
     assert_fails("U1", on_edge(lambda request, pass_on: Response(413, [VIA])), "right bytes: 413")
 
 
@@ -68,7 +68,7 @@ def test_wrong_bytes_that_become_a_blob_fail(assert_fails: Callable[..., None]) 
     assert_fails("U1", taken_as_it_comes, "wrong ones 201, HEAD 307", upload_proof="staging")
 
 
-def test_wrong_bytes_that_are_taken_and_not_believed_hold_in_staging_only(
+def test_wrong_bytes_that_are_accepted_and_not_found_hold_only_in_staging(
     look: Callable[..., Finding], assert_fails: Callable[..., None]
 ) -> None:
     fault = on_edge(unproven_but_not_believed)
@@ -90,7 +90,7 @@ def test_a_201_without_a_header_fails(header: str, assert_fails: Callable[..., N
     assert_fails("U9", on_edge(lambda request, pass_on: pass_on(request).without(header)), f"{header} missing")
 
 
-def test_what_a_refused_put_would_have_said_is_unknown(look: Callable[..., Finding]) -> None:
+def test_the_answer_of_a_refused_put_is_unknown(look: Callable[..., Finding]) -> None:
     finding = look("U9", on_edge(lambda request, pass_on: Response(403, [VIA], UNSIGNED)))
 
     assert finding.verdict is Verdict.UNKNOWN
@@ -130,7 +130,7 @@ def test_a_body_that_was_not_slow_proves_nothing(look: Callable[..., Finding]) -
     assert "proves nothing below 30 s" in finding.evidence
 
 
-def test_a_slow_body_that_is_taken_holds(monkeypatch: pytest.MonkeyPatch, look: Callable[..., Finding]) -> None:
+def test_a_slow_body_that_is_accepted_holds(monkeypatch: pytest.MonkeyPatch, look: Callable[..., Finding]) -> None:
     monkeypatch.setattr(edge, "PATIENCE_S", 0.5)
 
     assert look("U7", slow_s=0.6).verdict is Verdict.HOLDS

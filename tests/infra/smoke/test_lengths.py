@@ -56,7 +56,7 @@ def over_http_2(
     return found
 
 
-def test_a_sound_registry_tells_the_size(look: Callable[..., Finding]) -> None:
+def test_a_sound_registry_reports_the_size(look: Callable[..., Finding]) -> None:
     assert look(HTTP_1).verdict is Verdict.HOLDS
 
 
@@ -80,7 +80,7 @@ def test_http_2_is_unknown_without_tls(look: Callable[..., Finding]) -> None:
     assert look(HTTP_2).verdict is Verdict.UNKNOWN
 
 
-def test_http_2_is_unknown_without_curl_and_says_the_line(
+def test_http_2_is_unknown_without_curl_and_shows_the_command(
     monkeypatch: pytest.MonkeyPatch, make_client: Callable[..., SmokeClient]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -105,7 +105,7 @@ def test_http_2_fails_with_another_length(over_http_2: Callable[[str], Finding])
 
 
 @pytest.mark.parametrize("seen", [r"HTTP/1.1 200 OK\r\ncontent-length: SIZE\r\n\r\n\n1.1 200", ""])
-def test_what_did_not_speak_http_2_is_unknown(seen: str, over_http_2: Callable[[str], Finding]) -> None:
+def test_an_answer_without_http_2_is_unknown(seen: str, over_http_2: Callable[[str], Finding]) -> None:
     assert over_http_2(seen).verdict is Verdict.UNKNOWN
 
 
@@ -118,5 +118,5 @@ def test_curl_gets_the_token_by_a_pipe_and_not_as_an_argument(
     assert "a-token" not in (tmp_path / "curl.arguments").read_text()
 
 
-def test_both_go_by_the_name_of_the_claim() -> None:
+def test_both_checks_have_the_name_of_the_claim() -> None:
     assert [check.id for check in chosen(["U4"])] == ["U4", "B4"]

@@ -66,7 +66,7 @@ def test_a_sound_registry_fails_nothing_and_keeps_nothing(
     assert left_of(front, make_client()) == []
 
 
-def test_a_broken_registry_fails_and_is_told_the_remedy(fronted: Callable[..., Front]) -> None:
+def test_a_broken_registry_fails_with_the_remedy(fronted: Callable[..., Front]) -> None:
     def fault(request: Request, pass_on: PassOn) -> Response:
         return Response(403) if request.is_put("uploads", LARGEST_BODY) else pass_on(request)
 
@@ -96,7 +96,7 @@ def test_a_crash_in_the_middle_leaves_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_who_is_interrupted_takes_away_what_was_pushed(
+def test_an_interrupted_run_deletes_what_was_pushed(
     number: signal.Signals, fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     front = fronted()
@@ -118,7 +118,7 @@ def test_who_is_interrupted_takes_away_what_was_pushed(
     assert left_of(front, make_client()) == []
 
 
-def test_json_tells_the_same(stack: Stack) -> None:
+def test_json_has_the_same_results(stack: Stack) -> None:
     done = smoke(stack.url, "--only", "U2,U10", "--json", CLOUDBERTH_PASSWORD=PASSWORD)
 
     document = json.loads(done.stdout)
@@ -134,7 +134,7 @@ def test_a_wrong_password_fails_once_and_leaves_the_rest_unknown(stack: Stack) -
     assert "not-this-one" not in done.stdout + done.stderr
 
 
-def test_nobody_who_answers_is_a_failure_of_one_sentence() -> None:
+def test_a_registry_that_does_not_answer_is_reported_in_one_sentence() -> None:
     done = smoke("http://127.0.0.1:1", CLOUDBERTH_PASSWORD=PASSWORD)
 
     assert (done.returncode, done.stdout) == (1, "")
@@ -166,7 +166,7 @@ def test_the_list_needs_neither_address_nor_password() -> None:
         (["http://localhost:1", "--upload-proof", "trust"], "invalid choice"),
     ],
 )
-def test_words_that_make_no_sense_are_refused_with_the_reason(words: list[str], reason: str) -> None:
+def test_wrong_arguments_are_refused_with_the_reason(words: list[str], reason: str) -> None:
     done = smoke(*words, CLOUDBERTH_PASSWORD=PASSWORD)
 
     assert done.returncode == 2
@@ -174,7 +174,7 @@ def test_words_that_make_no_sense_are_refused_with_the_reason(words: list[str], 
     assert "Traceback" not in done.stderr
 
 
-def test_no_password_is_refused_with_where_to_say_it() -> None:
+def test_a_missing_password_is_refused_with_the_ways_to_give_it() -> None:
     done = smoke("http://localhost:1")
 
     assert done.returncode == 2

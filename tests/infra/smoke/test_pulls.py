@@ -104,7 +104,7 @@ def test_an_address_that_wants_our_token_fails(assert_fails: Callable[..., None]
 
 
 @pytest.mark.parametrize(("path", "name"), [("/v2/auth", "token"), ("/blobs/", "redirect")])
-def test_what_may_be_kept_fails(path: str, name: str, assert_fails: Callable[..., None]) -> None:
+def test_what_may_be_cached_fails(path: str, name: str, assert_fails: Callable[..., None]) -> None:
     loose = on("GET", path, lambda response: response.with_header("Cache-Control", "max-age=60"))
 
     assert_fails("B7", loose, f"{name} 'max-age=60'")

@@ -13,7 +13,7 @@ def test_the_relay_is_unknown_until_somebody_has_the_time(look: Callable[..., Fi
     assert "--relay-gb" in finding.evidence
 
 
-def test_a_relay_that_takes_it_holds(look: Callable[..., Finding]) -> None:
+def test_a_relay_that_accepts_the_patch_holds(look: Callable[..., Finding]) -> None:
     finding = look("U12", relay_gb=0.02)
 
     assert finding.verdict is Verdict.HOLDS

@@ -37,11 +37,11 @@ def test_only_what_fails_says_what_to_do() -> None:
     assert ["What to do: " in report.lines_of(row) for row in ROWS] == [False, True, False]
 
 
-def test_unknown_counts_for_itself() -> None:
+def test_unknown_is_counted_separately() -> None:
     assert report.summary(ROWS, []).splitlines()[1] == "1 holds, 1 fails, 1 unknown"
 
 
-def test_what_was_left_behind_is_told() -> None:
+def test_what_was_left_behind_is_reported() -> None:
     assert report.summary(ROWS, ["/v2/x: 405"]).splitlines()[-1] == "Left behind: /v2/x: 405"
 
 
@@ -52,7 +52,7 @@ def test_the_list_has_every_claim_with_its_remedy() -> None:
         assert f"{check.claim} If it fails: {check.remedy}" in words
 
 
-def test_json_has_all_of_it() -> None:
+def test_json_has_all_fields() -> None:
     document = json.loads(report.as_json("https://registry.example", ROWS, ["x"]))
 
     assert document["counts"] == {"holds": 1, "fails": 1, "unknown": 1}

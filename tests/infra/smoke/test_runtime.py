@@ -70,7 +70,7 @@ def test_long_cold_starts_in_the_log_fail(logging: Callable[..., Front], look: C
     assert look("C6", log_group=GROUP).verdict is Verdict.FAILS
 
 
-def test_a_log_without_cold_starts_tells_nothing(logging: Callable[..., Front], look: Callable[..., Finding]) -> None:
+def test_a_log_without_cold_starts_is_unknown(logging: Callable[..., Front], look: Callable[..., Finding]) -> None:
     logging()
 
     assert look("C6", log_group=GROUP).verdict is Verdict.UNKNOWN
@@ -86,11 +86,11 @@ def test_a_log_without_cold_starts_tells_nothing(logging: Callable[..., Front], 
         ('{"record":{}}', None),
     ],
 )
-def test_a_line_of_the_log_is_read_in_both_formats(line: str, milliseconds: float | None) -> None:
+def test_a_line_of_the_log_is_parsed_in_both_formats(line: str, milliseconds: float | None) -> None:
     assert init_duration(line) == milliseconds
 
 
-def test_a_hash_that_is_taken_up_quickly_holds(look: Callable[..., Finding]) -> None:
+def test_a_hash_that_is_resumed_quickly_holds(look: Callable[..., Finding]) -> None:
     finding = look("U8")
 
     assert finding.verdict is Verdict.HOLDS
@@ -108,7 +108,7 @@ def test_chunks_that_are_a_little_slower_decide_nothing(look: Callable[..., Find
     assert look("U8", slow("PATCH", 1.4)).verdict is Verdict.UNKNOWN
 
 
-def test_a_slow_line_alone_is_not_held_against_the_hash(look: Callable[..., Finding]) -> None:
+def test_a_slow_network_alone_does_not_fail(look: Callable[..., Finding]) -> None:
     def fault(request: Request, pass_on: PassOn) -> Response:
         time.sleep(1.2 if len(request.body) > 1000 else 0)
         return pass_on(request)

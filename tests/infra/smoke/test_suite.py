@@ -48,7 +48,7 @@ def test_checks_are_chosen_by_any_of_their_names() -> None:
     assert chosen([""]) == CHECKS
 
 
-def test_a_name_that_nobody_has_is_refused() -> None:
+def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no check U99, X"):
         chosen(["U1", "x", "u99"])
 
@@ -58,7 +58,7 @@ def a_check(look: Callable[[SmokeClient], Finding]) -> Check:
 
 
 @pytest.mark.parametrize("error", [ValueError("what went wrong"), KeyError("what went wrong"), AssertionError()])
-def test_a_check_that_breaks_off_is_unknown_with_its_reason(
+def test_a_check_that_raises_is_unknown_with_the_reason(
     error: Exception, make_client: Callable[..., SmokeClient]
 ) -> None:
     def broken(client: SmokeClient) -> Finding:
@@ -70,7 +70,7 @@ def test_a_check_that_breaks_off_is_unknown_with_its_reason(
     assert ("what went wrong" if error.args else "AssertionError") in finding.evidence
 
 
-def test_evidence_shows_no_password_and_moves_no_terminal(make_client: Callable[..., SmokeClient]) -> None:
+def test_evidence_has_no_password_and_no_control_characters(make_client: Callable[..., SmokeClient]) -> None:
     client = make_client()
 
     row = run(client, a_check(lambda client: holds(f"\x1b[2J{client.options.password}\r\n")))

@@ -44,7 +44,7 @@ def test_a_password_goes_to_the_named_host_only(fronted: Callable[..., Front]) -
     assert thief.seen == []
 
 
-def test_a_token_is_asked_for_once_while_it_is_good(
+def test_a_token_is_requested_once_while_it_is_valid(
     fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     front = fronted()
@@ -56,9 +56,7 @@ def test_a_token_is_asked_for_once_while_it_is_good(
     assert sum("/v2/auth" in request.path for request in front.seen) == 1
 
 
-def test_a_token_that_grows_old_is_replaced(
-    fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
-) -> None:
+def test_an_expired_token_is_replaced(fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]) -> None:
     def fault(request: Request, pass_on: PassOn) -> Response:
         response = pass_on(request)
         if "/v2/auth" in request.path:
@@ -73,7 +71,7 @@ def test_a_token_that_grows_old_is_replaced(
     assert sum("/v2/auth" in request.path for request in front.seen) == 2
 
 
-def test_a_refused_password_says_the_registrys_words(make_client: Callable[..., SmokeClient]) -> None:
+def test_a_refused_password_shows_the_registrys_message(make_client: Callable[..., SmokeClient]) -> None:
     with pytest.raises(SignInRefused, match="401 by app: UNAUTHORIZED"):
         make_client(password="wrong").tokens.authorization()
 
