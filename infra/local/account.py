@@ -50,32 +50,32 @@ def _parser() -> argparse.ArgumentParser:
 CHOICES = {"role": [role.value for role in Role], "visibility": [visibility.value for visibility in Visibility]}
 
 
-def _user(house: Services, arguments: argparse.Namespace) -> str:
-    return house.accounts.create_user(arguments.name, arguments.password).id
+def _user(registry: Services, arguments: argparse.Namespace) -> str:
+    return registry.accounts.create_user(arguments.name, arguments.password).id
 
 
-def _robot(house: Services, arguments: argparse.Namespace) -> str:
-    owner = house.accounts.find(arguments.namespace)
+def _robot(registry: Services, arguments: argparse.Namespace) -> str:
+    owner = registry.accounts.find(arguments.namespace)
     name = RobotName.parse(f"{arguments.namespace}+{arguments.name}")
-    return house.robots.create(Actor(owner.id, owner.name), name).token or ""
+    return registry.robots.create(Actor(owner.id, owner.name), name).token or ""
 
 
-def _grant(house: Services, arguments: argparse.Namespace) -> str:
+def _grant(registry: Services, arguments: argparse.Namespace) -> str:
     name = RepositoryName.parse(arguments.repository)
-    permission = house.permissions.put(_owner(house, name), name, USER, arguments.account, Role(arguments.role))
+    permission = registry.permissions.put(_owner(registry, name), name, USER, arguments.account, Role(arguments.role))
     return f"{permission.name} has {permission.role.value} on {name}"
 
 
-def _visibility(house: Services, arguments: argparse.Namespace) -> str:
+def _visibility(registry: Services, arguments: argparse.Namespace) -> str:
     name = RepositoryName.parse(arguments.repository)
-    house.repositories.change_visibility(_owner(house, name), name, Visibility(arguments.visibility))
+    registry.repositories.change_visibility(_owner(registry, name), name, Visibility(arguments.visibility))
     return f"{name} is {arguments.visibility}"
 
 
-def _owner(house: Services, name: RepositoryName) -> Actor:
+def _owner(registry: Services, name: RepositoryName) -> Actor:
     """Returns the owner of a repository's namespace; the operator of the stack acts as this account."""
-    owner = house.accounts.find(name.namespace)
-    grant = house.access.walk(owner, name)
+    owner = registry.accounts.find(name.namespace)
+    grant = registry.access.walk(owner, name)
     if grant.repository_id is None:
         raise NameUnknown(str(name))
     return Actor(owner.id, owner.name, grants={str(name): grant})

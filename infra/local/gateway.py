@@ -32,11 +32,11 @@ log = logging.getLogger("gateway")
 class Gateway:
     """An ASGI application in front of the chalice app."""
 
-    def __init__(self, house: Services) -> None:
-        self._house = house
-        self._edge = LocalEdge(house)
-        port = house.settings.url.rpartition(":")[2]
-        self._relaying = Relaying(f"http://127.0.0.1:{port}", house.secrets.relay)
+    def __init__(self, registry: Services) -> None:
+        self._registry = registry
+        self._edge = LocalEdge(registry)
+        port = registry.settings.url.rpartition(":")[2]
+        self._relaying = Relaying(f"http://127.0.0.1:{port}", registry.secrets.relay)
         self._readers, self._writers = ThreadPoolExecutor(READERS, "read"), ThreadPoolExecutor(WRITERS, "write")
         self._heavy = asyncio.Semaphore(HEAVY_PLACES)
 
@@ -54,7 +54,7 @@ class Gateway:
         while (await receive())["type"] != "lifespan.shutdown":
             await send({"type": "lifespan.startup.complete"})
         await self._edge.close()
-        self._house.usage.flush()
+        self._registry.usage.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,12 +122,12 @@ def main() -> None:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     # docker and skopeo try TLS first, and uvicorn would log that as an invalid request.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    house = services()
+    registry = services()
     # This makes both clients before the first request; concurrent threads would each make their own.
-    house.accounts.has_first_user()
-    house.objects.exists("none")
+    registry.accounts.has_first_user()
+    registry.objects.exists("none")
     config = uvicorn.Config(
-        Gateway(house),
+        Gateway(registry),
         loop="uvloop",
         http="httptools",
         access_log=False,

@@ -1,6 +1,6 @@
-"""The emulator twice: as we run it, and as it was published, where the same test must fail.
+"""Runs tests on the repaired emulator and on ministack as published, where the same test must fail.
 
-When one passes there, a newer ministack does what AWS does, and the repair can go.
+If a test passes there, ministack does what AWS does, and the repair must be deleted.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,20 +18,22 @@ BOTH = [
     pytest.param(
         False,
         id="as-published",
-        marks=pytest.mark.xfail(strict=True, raises=(AssertionError, ClientError), reason="what the repair is for"),
+        marks=pytest.mark.xfail(
+            strict=True, raises=(AssertionError, ClientError), reason="the fault that the repair corrects"
+        ),
     ),
 ]
 
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    """The Python that runs the emulator and its functions."""
+    """Returns the Python that runs the emulator and its functions."""
     return emulators_python()
 
 
 @pytest.fixture(scope="session")
 def started(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool], Emulator]]:
-    """Gives the two emulators of a test process, each started when it is first asked for."""
+    """Returns the two emulators of a test process, each of which starts at its first use."""
     running: list[Emulator] = []
 
     @cache
@@ -46,29 +48,29 @@ def started(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(params=BOTH)
 def repaired(request: pytest.FixtureRequest) -> bool:
-    """Whether the emulator at hand is ours."""
+    """Tells whether the emulator of this test is repaired."""
     return bool(request.param)
 
 
 @pytest.fixture
 def patience_s(repaired: bool) -> float:
-    """How long to wait for what the one does, and the other never will."""
+    """Returns the seconds to wait; the published emulator never does what the test waits for."""
     return 20 if repaired else 4
 
 
 @pytest.fixture
 def cloud(repaired: bool, started: Callable[[bool], Emulator]) -> Cloud:
-    """An emulated AWS of either kind."""
+    """Returns an emulated AWS of either kind."""
     return Cloud(started(repaired))
 
 
 @pytest.fixture
 def ours(started: Callable[[bool], Emulator]) -> Cloud:
-    """An emulated AWS as we run it."""
+    """Returns the repaired emulated AWS."""
     return Cloud(started(True))
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    """Where the functions of a test write."""
+    """Returns the file in which the functions of a test write."""
     return Ledger(tmp_path / "ledger")

@@ -1,4 +1,4 @@
-"""What functions at CloudFront's edge may ask for and decide."""
+"""CloudFront Functions read their key value store and choose the origin."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from tests.emulation import Cloud, node, unique
 
 HTTPS = {"x-forwarded-proto": "https"}
-# Nobody asks this origin for anything.
+# No request reaches this origin.
 NOWHERE = {"nowhere": "origin.invalid"}
 READS = """
 import cf from 'cloudfront';
@@ -57,7 +57,7 @@ def _with_node() -> None:
 
 
 def with_object(cloud: Cloud, key: str) -> tuple[str, str]:
-    """A bucket that holds `found` below a key: its name, and its domain as CloudFront knows it."""
+    """Makes a bucket with the object `found` and returns its name and its regional domain."""
     bucket = cloud.bucket()
     cloud.s3.put_object(Bucket=bucket, Key=key, Body=b"found")
     return bucket, f"{bucket}.s3.us-east-1.amazonaws.com"
@@ -70,8 +70,15 @@ def test_a_function_reads_its_key_value_store(cloud: Cloud) -> None:
     status, _, body = cloud.ask(host, "/", headers=HTTPS)
 
     assert status == 200
-    told = {"there": True, "absent": False, "count": 2, "text": "a text", "json": {"a": [1]}, "error": "KeyNotFound"}
-    assert json.loads(body) == told
+    expected = {
+        "there": True,
+        "absent": False,
+        "count": 2,
+        "text": "a text",
+        "json": {"a": [1]},
+        "error": "KeyNotFound",
+    }
+    assert json.loads(body) == expected
 
 
 def test_a_changed_entry_is_read_at_once(cloud: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""What CloudFront leads to."""
+"""CloudFront reaches APIs and buckets."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ def handler(event, context):
 
 
 def bucket_behind(cloud: Cloud, *actions: str, over_tls: bool = False) -> tuple[str, str]:
-    """A bucket in which a distribution may do this, and the distribution's host."""
+    """Makes a bucket in which a distribution may do this, and returns it with the distribution's host."""
     bucket = cloud.bucket()
     host, arn = cloud.behind_cloudfront({"bucket": f"{bucket}.s3.{REGION}.amazonaws.com"}, {})
     cloud.let_edge(bucket, arn, *actions, over_tls=over_tls)

@@ -1,4 +1,4 @@
-"""An emulator of one's own: what it lets functions see, and what it leaves behind."""
+"""An emulator hides the operator's environment from functions and leaves no process behind."""
 
 import json
 import sys
@@ -101,6 +101,6 @@ def test_two_emulators_run_side_by_side(python: Path, tmp_path: Path) -> None:
 
 
 def called(cloud: Cloud, code: str) -> dict[str, list[str]]:
-    """What a function answers."""
+    """Returns the answer of a new function."""
     answer: dict[str, list[str]] = json.load(cloud.lambda_.invoke(FunctionName=cloud.function(code))["Payload"])
     return answer

@@ -1,4 +1,4 @@
-"""A bucket that takes encrypted requests only takes those of loopback."""
+"""A bucket that requires TLS accepts requests over loopback."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.emulation import REGION, Cloud, unique
 
 
 def a_user(cloud: Cloud, bucket: str) -> dict[str, str]:
-    """The keys of somebody who may write to the bucket; policies of a bucket do not bind the root."""
+    """Makes a user who may write to the bucket; bucket policies do not apply to the root."""
     name = unique("user")
     cloud.iam.create_user(UserName=name)
     statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}

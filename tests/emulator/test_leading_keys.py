@@ -1,4 +1,4 @@
-"""Partitions of a table that a policy fences."""
+"""A policy restricts the partitions of a table."""
 
 import json
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from tests.emulation import ACCOUNT, REGION, Cloud, unique
 ACTIONS = ("BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem")
 
 
-def fenced(cloud: Cloud, table: str, *keys: str) -> Any:
-    """DynamoDB for somebody who may touch these partitions only."""
+def restricted(cloud: Cloud, table: str, *keys: str) -> Any:
+    """Makes a client for a user who may use only these partitions."""
     name = unique("user")
     cloud.iam.create_user(UserName=name)
     statement = {
@@ -43,7 +43,7 @@ def test_rows_outside_the_allowed_partitions_are_refused_in_every_operation(
     with Emulator(tmp_path, auth=True, python=python, repaired=repaired) as emulator:
         cloud = Cloud(emulator)
         table, _ = cloud.table()
-        client = fenced(cloud, table, "MINE", "MINE#*")
+        client = restricted(cloud, table, "MINE", "MINE#*")
 
         def ways(partition: str) -> list[Callable[[], object]]:
             row, mine = ({"pk": {"S": key}, "sk": {"S": "a"}} for key in (partition, "MINE"))

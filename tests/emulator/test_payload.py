@@ -1,4 +1,4 @@
-"""The payload format of an HTTP API's integration."""
+"""An HTTP API's integration gets its payload format."""
 
 import json
 
@@ -8,9 +8,9 @@ CODE = """
 import json
 
 def handler(event, context):
-    told = [event["version"], event.get("httpMethod"), event.get("multiValueHeaders", {}).get("twice")]
+    seen = [event["version"], event.get("httpMethod"), event.get("multiValueHeaders", {}).get("twice")]
     headers = {"www-authenticate": ["Basic", "Bearer"]}
-    return {"statusCode": 401, "multiValueHeaders": headers, "body": json.dumps(told)}
+    return {"statusCode": 401, "multiValueHeaders": headers, "body": json.dumps(seen)}
 """
 
 

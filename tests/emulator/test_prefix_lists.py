@@ -1,4 +1,4 @@
-"""Rules of security groups that name a prefix list instead of addresses."""
+"""Rules of security groups can name a prefix list instead of addresses."""
 
 from tests.emulation import Cloud, unique
 
@@ -10,8 +10,8 @@ def test_a_rule_keeps_its_prefix_list(cloud: Cloud) -> None:
     named = {"PrefixListId": listed, "Description": "from the edge"}
     permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "PrefixListIds": [named]}
 
-    made = cloud.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])["SecurityGroupRules"]
-    ids = [rule["SecurityGroupRuleId"] for rule in made]
+    rules = cloud.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])["SecurityGroupRules"]
+    ids = [rule["SecurityGroupRuleId"] for rule in rules]
     (found,) = cloud.ec2.describe_security_group_rules(SecurityGroupRuleIds=ids)["SecurityGroupRules"]
 
     assert (found.get("PrefixListId"), found.get("Description")) == (listed, "from the edge")

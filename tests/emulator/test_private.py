@@ -1,4 +1,4 @@
-"""A repair that finds other names than those it was written for says so."""
+"""A repair reports a version of ministack that lacks the names that it changes."""
 
 import importlib
 import pkgutil
@@ -20,7 +20,7 @@ SENTENCE = r"^ministack has no \S+, which a repair in infra/emulator changes: .*
 
 @pytest.fixture
 def another_version(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A ministack, all of whose private names are others."""
+    """Makes a ministack without any of the private names."""
     for name in ["ministack", "ministack.core", *(f"ministack.core.{name}" for name in CORE)]:
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     return SimpleNamespace(_get_module=ModuleType)

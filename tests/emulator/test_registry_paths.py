@@ -1,4 +1,4 @@
-"""The paths of a registry belong to the one that is deployed."""
+"""The deployed registry answers the paths of a registry."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""REST APIs that are imported, as Chalice and Terraform do it."""
+"""REST APIs can be imported as Chalice and Terraform do it."""
 
 import json
 
@@ -11,7 +11,7 @@ def handler(event, context):
 
 
 def document(cloud: Cloud, *paths: str) -> bytes:
-    """An OpenAPI document that sends every method of these paths to a function."""
+    """Returns an OpenAPI document that sends every method of these paths to a function."""
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{cloud.function(CODE)}"
     uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
     integration = {"type": "aws_proxy", "httpMethod": "POST", "uri": uri}

@@ -1,4 +1,4 @@
-"""What is left after a `kill -9`."""
+"""Snapshots survive a `kill -9`."""
 
 from pathlib import Path
 
@@ -28,6 +28,6 @@ def test_a_table_survives_a_kill(with_snapshots: bool, python: Path, tmp_path: P
 
 
 def saved(directory: Path, table: str) -> bool:
-    """The state on disk knows the table's row; it is replaced as a whole."""
+    """Tells whether the state on disk has the table's row; ministack replaces the file atomically."""
     file = directory / "state" / "dynamodb.json"
     return file.exists() and table in (text := file.read_text()) and '"row"' in text

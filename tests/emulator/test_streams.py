@@ -1,4 +1,4 @@
-"""What becomes of a stream's records that a function cannot take."""
+"""A stream's records that a function cannot process are retried, split and given up."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from infra.emulator.emulator import Emulator
 from tests.emulation import Cloud, Ledger, unique
 from tests.stack import wait_for
 
-# Writes down which rows it got, and fails for those called `bad`: by an exception, or by a report.
+# It records its rows and fails for rows called `bad`, by an exception or by a report.
 CODE = """
 import json, os
 
@@ -25,7 +25,7 @@ def handler(event, context):
 
 
 def mapped(cloud: Cloud, ledger: Ledger, fails: str, *rows: str, **settings: Any) -> str:
-    """Maps a table with these rows to a function, a batch of all of them first; the queue of what is given up."""
+    """Maps a table with these rows to a function and returns the queue of the records that are given up."""
     table, stream = cloud.table()
     cloud.put(table, *rows)
     queue = cloud.sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
@@ -41,10 +41,10 @@ def mapped(cloud: Cloud, ledger: Ledger, fails: str, *rows: str, **settings: Any
 
 
 def given_up(cloud: Cloud, queue: str) -> list[tuple[str, int]]:
-    """Why, and how many records at once."""
+    """Returns the reason and the number of records of each message."""
     messages = cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-    told = [json.loads(message["Body"]) for message in messages]
-    return [(one["requestContext"]["condition"], one["DDBStreamBatchInfo"]["batchSize"]) for one in told]
+    bodies = [json.loads(message["Body"]) for message in messages]
+    return [(one["requestContext"]["condition"], one["DDBStreamBatchInfo"]["batchSize"]) for one in bodies]
 
 
 def test_a_reported_record_is_retried_with_all_that_follow_it(cloud: Cloud, ledger: Ledger, patience_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Rows whose time is over."""
+"""Expired rows are removed."""
 
 import time
 

@@ -1,11 +1,11 @@
-"""Invocations end when the function does."""
+"""Invocations end when the function ends."""
 
 import time
 
 from tests.emulation import Cloud
 
 CODE = "def handler(event, context): return event"
-# What ministack waits for a line of log that never comes.
+# The seconds that ministack waits for a line of log that never comes.
 PUBLISHED_WAIT_S = 0.05
 
 

@@ -34,30 +34,30 @@ from tests.emulation import emulators_python
 from tests.stack import wait_for
 from tests.terraforming import program
 
-# Whoever comes first waits for all of it to be applied, which takes minutes where others use the machine.
+# The first test waits until everything is applied, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(900)
-# What the emulator forgets of what it was told, so that a second plan would tell it again: address -> why.
+# The settings that the emulator forgets, so that a second plan sets them again, by address, with the reason.
 KNOWN_DRIFTS: dict[str, str] = {}
-# The largest layer that our limit of a body takes, with what a tar and gzip put around it.
+# The largest layer within the limit of a body, less what tar and gzip add.
 LARGEST_NOISE = 4 * MIB - 12 * 1024
 API = "api_handler"
-# What the table's stream calls, and no clock.
+# The table's stream calls this function, and no schedule does.
 STREAM = "dispatch"
 
 
 @pytest.fixture(scope="module")
 def deployment(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The module with the fewest variables, applied; its keys and its first user."""
+    """Applies the module with the fewest variables and makes its keys and its first user."""
     program()
     python = emulators_python()
     directory = tmp_path_factory.mktemp("deployment")
     build(sources, directory / "build", RUNTIMES[0], host_architecture())
     with (
         Emulator(directory / "aws", auth=True, python=python) as emulator,
-        Deployment(emulator.url, directory / "terraform", directory / "build", host_architecture()) as made,
+        Deployment(emulator.url, directory / "terraform", directory / "build", host_architecture()) as applied,
     ):
-        made.deploy()
-        yield made
+        applied.deploy()
+        yield applied
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def oras(deployment: Deployment, environment: dict[str, str], monkeypatch: pytes
     require("oras")
     monkeypatch.setenv("HOME", environment["HOME"])
     library = importlib.import_module("oras.client")
-    # It waits two minutes in all before it believes a refusal.
+    # oras retries a refusal for two minutes.
     monkeypatch.setattr("oras.decorator.time", types.SimpleNamespace(sleep=lambda _: None))
     client = library.OrasClient(hostname=deployment.host, insecure=True)
     client.auth.set_basic_auth(deployment.admin, deployment.password)
@@ -207,7 +207,7 @@ FORBIDDEN: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
 
 @pytest.fixture
 def another(deployment: Deployment) -> Iterator[None]:
-    """A bucket of somebody else's, called `another`."""
+    """Makes a bucket of another owner, called `another`."""
     objects = deployment.account.client("s3")
     objects.create_bucket(Bucket="another", CreateBucketConfiguration={"LocationConstraint": REGION})
     yield
@@ -260,7 +260,7 @@ def token(deployment: Deployment, repository: str) -> requests.Response:
 
 
 def upload(deployment: Deployment, repository: str) -> requests.Response:
-    """A small blob by one POST."""
+    """Pushes a small blob by one POST."""
     content = Noise(uuid4().hex, 1000).read(1000)
     digest = hashlib.sha256(content).hexdigest()
     who = {"Authorization": f"Bearer {token(deployment, repository).json()['token']}"}
@@ -294,7 +294,7 @@ def test_a_function_fails_without_a_permission_and_works_again_with_it(
         refused = ask(deployment, repository)
 
         def is_told() -> bool:
-            # The emulator reads what a function wrote late with its next invocation.
+            # The emulator reads a function's late output with its next invocation.
             ask(deployment, repository)
             lines = log_of(deployment, API).splitlines()
             return any("AccessDenied" in line and operation in line for line in lines)
@@ -325,14 +325,14 @@ def test_the_streams_function_records_the_expiry_of_a_removed_tag_once(
 
 
 def ends(deployment: Deployment, repository: str) -> list[str]:
-    """Tags of whose end the usage log tells."""
+    """Returns the tags that expired by the usage log."""
     who = Person(deployment, deployment.admin, deployment.password).sign_in()
     entries = who.get(f"/api/v1/repository/{repository}/logs").json()["logs"]
     return [entry["metadata"]["tag"] for entry in entries if entry["kind"] == "tag_expired"]
 
 
 def timers(deployment: Deployment) -> list[dict[str, Any]]:
-    """Timers of ends of tags, which only the clock's function takes away."""
+    """Returns the timers of tags that expire; only the scheduled function removes them."""
     rows = deployment.account.client("dynamodb").scan(TableName=deployment.outputs["environment"]["CLOUDBERTH_TABLE"])
     return [row for row in rows["Items"] if row.get("kind") == {"S": "expiry"}]
 

@@ -1,4 +1,4 @@
-"""ARNs on a command line."""
+"""ARNs on a command line are checked."""
 
 import argparse
 

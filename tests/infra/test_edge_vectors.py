@@ -1,4 +1,4 @@
-"""The twins of CloudFront's functions in Python, on the same vectors as the functions themselves."""
+"""The Python versions of CloudFront's functions pass the functions' own vectors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = VECTORS["now"]
 
 
 def filled(vector: Any) -> Any:
-    """A vector with its {words}."""
+    """Fills the {words} of a vector."""
     if isinstance(vector, str):
         return re.sub(r"\{([^{}]+)\}", lambda match: VECTORS["words"].get(match[1], match[0]), vector)
     return {name: filled(value) for name, value in vector.items()} if isinstance(vector, dict) else vector

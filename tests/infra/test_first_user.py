@@ -1,4 +1,4 @@
-"""The first user of an installation, made from the outside by somebody who may write to its table."""
+"""`python -m infra.first_user` makes the first user of an installation."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ KEYS = "arn:aws:secretsmanager:us-east-1:123456789012:secret:registry-keys-AbCdE
 
 @pytest.fixture
 def empty(new_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> House:
-    """A house that nobody lives in."""
+    """Makes a registry without users."""
     house = new_house()
     table = house.services._table
     for row in table.scan()["Items"]:

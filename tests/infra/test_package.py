@@ -1,4 +1,4 @@
-"""The package that Lambda runs: what is in it, what is not, and what is refused before anything is uploaded."""
+"""The package has what Lambda runs and nothing else, and the packager refuses what would not run."""
 
 import hashlib
 import json
@@ -66,7 +66,7 @@ def names(package: Package) -> list[str]:
 
 
 def run_sealed(python: Path, code: str, *arguments: str, stdin: str = "") -> str:
-    """Runs code with the standard library alone, in an environment that says nothing."""
+    """Runs code with only the standard library, in an empty environment."""
     command = [str(python), "-ISB", "-c", code, *arguments]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, env={}, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def run_sealed(python: Path, code: str, *arguments: str, stdin: str = "") -> str
 
 
 def refusal(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str) -> str:
-    """What `python -m infra.package` says when it makes nothing."""
+    """Returns the error message of `python -m infra.package`."""
     status = main(["--project", str(home), "--output", str(home / "build"), *arguments])
 
     printed = capsys.readouterr()
@@ -84,7 +84,7 @@ def refusal(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str) -> 
 
 
 def a_wheel(directory: Path, content: Mapping[str, bytes | str]) -> str:
-    """A wheel that says it runs anywhere, and the line of a requirement file that asks for it."""
+    """Makes a wheel that claims to run anywhere, and returns its line in a requirement file."""
     info = "cuckoo-1.0.dist-info"
     with ZipFile(directory / "cuckoo-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: cuckoo\nVersion: 1.0\n")
@@ -135,7 +135,7 @@ def test_the_sealed_botocore_makes_a_client_of_every_service_that_we_call(python
 
 
 def test_the_sealed_botocore_finds_the_endpoint_of_a_bucket(python: Path, tree: Path):
-    """Only a call, or an address for one, reads all that an endpoint is found by."""
+    """botocore reads all data of an endpoint only for a call or a presigned URL."""
     address = run_sealed(python, ADDRESS, str(tree)).strip()
 
     assert address.startswith("https://a-bucket.s3.eu-central-1.amazonaws.com/in/key?")

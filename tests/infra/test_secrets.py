@@ -1,4 +1,4 @@
-"""`python -m infra.secrets`: what it makes, in which order it tells whom, and what it refuses."""
+"""`python -m infra.secrets` makes the keys, writes them in the right order, and refuses incomplete ones."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ STORE = "arn:aws:cloudfront::123456789012:key-value-store/01234567-89ab-cdef-012
 
 
 class Aws:
-    """One secret, one store and one function. botocore builds the calls, and refuses what its models do not have."""
+    """Plays AWS with one secret, one store and one function; botocore checks the calls against its models."""
 
     def __init__(self, document: Document | None) -> None:
         self.document = document

@@ -1,4 +1,4 @@
-"""The clockwork: EventBridge as the local stack plays it."""
+"""The clockwork plays EventBridge."""
 
 import threading
 import time
@@ -34,13 +34,13 @@ def test_a_cron_expression_is_refused() -> None:
 
 
 def test_an_event_has_the_fields_of_eventbridge() -> None:
-    told = event("timers")
+    sent = event("timers")
 
-    assert set(told) == {
+    assert set(sent) == {
         "version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail",
     }  # fmt: skip
-    assert told["source"] == "aws.events"
-    assert told["resources"][0].endswith("rule/cloudberth-timers")
+    assert sent["source"] == "aws.events"
+    assert sent["resources"][0].endswith("rule/cloudberth-timers")
 
 
 def test_every_rule_goes_on_while_another_fails_or_is_slow() -> None:
@@ -103,9 +103,9 @@ def test_due_timers_are_done_even_if_the_clockwork_is_killed_in_the_middle(tmp_p
             sign_in(admin, stack)
             exports, killed = [], 0
             for number in range(12):
-                exports.append(asked(admin, stack, "POST", "/api/v1/user/exportlogs", json={})["export_id"])
+                exports.append(answer_of(admin, stack, "POST", "/api/v1/user/exportlogs", json={})["export_id"])
                 if number % 4 == 3:
-                    # The supervisor tells of the next one when it has seen the end of the last.
+                    # The supervisor reports the next process only after it has seen the last one end.
                     wait_for(lambda last=killed: stack.pids().get("clockwork", last) != last, "a clockwork that runs")
                     killed = stack.kill("clockwork")
             for identifier in exports:
@@ -123,13 +123,13 @@ def sign_in(session: requests.Session, stack: Stack) -> None:
     session.headers["X-CSRF-Token"] = answer.headers["X-Next-CSRF-Token"]
 
 
-def asked(session: requests.Session, stack: Stack, method: str, path: str, **options: object) -> dict[str, str]:
+def answer_of(session: requests.Session, stack: Stack, method: str, path: str, **options: object) -> dict[str, str]:
     answer = session.request(method, stack.url + path, timeout=20, **options)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
 def is_open(stack: Stack, identifier: str) -> bool:
-    """The file of an export is there, and whole."""
+    """Tells whether the file of an export exists and is complete."""
     answer = requests.get(f"{stack.url}/exportedlogs/{identifier}", timeout=20)
     return answer.status_code == 200 and answer.json()["logs"][-1] == {"terminator": True}

@@ -1,4 +1,4 @@
-"""The settings of the local stack, and the environment that it hands to its workers."""
+"""The local stack reads its settings and makes the environment of its workers."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""HTTP to events of payload format 1.0 and back."""
+"""HTTP requests become events of payload format 1.0, and answers become HTTP."""
 
 from __future__ import annotations
 

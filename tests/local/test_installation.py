@@ -1,4 +1,4 @@
-"""The emulator's environment: made once, by one at a time, and anew when its lock file changes."""
+"""The emulator's environment is made once, by one process at a time, and again when its lock file changes."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ RUNTIME = "python3.13"
 
 
 class Installer:
-    """Plays venv and pip: notes what it ran, and leaves what they would."""
+    """Plays venv and pip: records the commands and makes the files that they would make."""
 
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
@@ -37,11 +37,11 @@ class Installer:
 
 @pytest.fixture
 def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
-    made = Installer()
+    fake = Installer()
     monkeypatch.setattr(installation, "VENV", tmp_path / "venv")
     monkeypatch.setattr(installation, "LOGS", tmp_path / "venv" / "logs")
-    monkeypatch.setattr(installation, "_run", made)
-    return made
+    monkeypatch.setattr(installation, "_run", fake)
+    return fake
 
 
 def test_an_environment_is_made_once_even_if_several_processes_need_it(installer: Installer) -> None:

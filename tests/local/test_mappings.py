@@ -1,4 +1,4 @@
-"""How a mapping of a stream goes on when its function fails."""
+"""The rules of a mapping apply when its function fails."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ def records(*numbers: int) -> Records:
 
 
 class Function:
-    """What a function got, and what it answers: an error for a batch with one of the bad numbers."""
+    """A function that records its batches and fails for a batch with one of the bad numbers."""
 
     def __init__(self, *bad: int) -> None:
         self.bad = {str(number) for number in bad}
@@ -28,7 +28,7 @@ class Function:
         self.lost.append(numbers(batch))
 
     def run(self, work: PendingWork, **settings: Any) -> bool:
-        """Whether all is done."""
+        """Tells whether all records are processed."""
         return not MappingRules(settings, self.invoke, self.give_up).run(work).get("error")
 
 

@@ -1,4 +1,4 @@
-"""The table's stream as the local stack plays it: filters, batches, and what becomes of failures."""
+"""The local stack plays the table's stream, with filters, batches and retries."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ EVERYTHING: list[dict[str, Any]] = [{}]
 
 
 class Function:
-    """What a stream's function got, and what it answers: records that it names as failed, or an error."""
+    """A function that records its batches and reports records as failed, or raises an error."""
 
     def __init__(self, bad: Iterable[str] = (), *, breaks: bool = False) -> None:
         self.bad, self.breaks = set(bad), breaks
@@ -29,10 +29,10 @@ class Function:
 
 
 def a_record(number: str = "1", **changes: Any) -> Record:
-    """A record of a tag that the TTL service removed."""
+    """Returns the record of a tag that the TTL service removed."""
     keys = {"pk": {"S": "R#1"}, "sk": {"S": "TAG#v1"}}
-    told = {"Keys": keys, "SequenceNumber": number}
-    return {"eventName": "REMOVE", "userIdentity": SERVICE, "dynamodb": told} | changes
+    change = {"Keys": keys, "SequenceNumber": number}
+    return {"eventName": "REMOVE", "userIdentity": SERVICE, "dynamodb": change} | changes
 
 
 def records(numbers: str) -> Records:
@@ -40,7 +40,7 @@ def records(numbers: str) -> Records:
 
 
 def a_stream(function: Function, numbers: str, batch_size: int = 100) -> TableStream:
-    """A stream in which these records wait."""
+    """Makes a stream in which these records wait."""
     stream = TableStream(function, EVERYTHING, batch_size)
     for record in records(numbers):
         stream.add(record)

@@ -1,4 +1,4 @@
-"""The local stack's supervisor: what it refuses, what it keeps running, and what it leaves behind."""
+"""The supervisor refuses bad settings, restarts dead programs, and leaves nothing behind."""
 
 import os
 import re
@@ -19,14 +19,14 @@ from tests.stack import ROOT, Stack, free_port, is_alive, wait_for
 
 @pytest.fixture(scope="module")
 def local_stack(tmp_path_factory):
-    """A stack that the tests of this file may hurt."""
+    """Starts a stack whose processes the tests of this file may kill."""
     started = Stack(tmp_path_factory.mktemp("local") / "data")
     yield started
     started.stop()
 
 
 def refusal(**settings: str) -> str:
-    """What a start says that must not succeed."""
+    """Returns the error message of a start that must fail."""
     done = subprocess.run(
         [sys.executable, "-m", "infra.local", "run"],
         cwd=ROOT,
@@ -43,7 +43,7 @@ def refusal(**settings: str) -> str:
 
 
 def kill_again(stack: Stack, name: str) -> None:
-    """Kills a process and waits until it is back, or the stack has given up."""
+    """Kills a process and waits until it is restarted or the stack has given up."""
     killed = stack.kill(name)
     wait_for(
         lambda: stack.process.poll() is not None or stack.pids().get(name, killed) != killed,
@@ -52,7 +52,7 @@ def kill_again(stack: Stack, name: str) -> None:
 
 
 def listening_addresses(pid: int) -> set[str]:
-    """Local addresses in hexadecimal, as /proc/net/tcp has them, on which a process accepts connections."""
+    """Returns the local addresses on which a process listens, in hexadecimal as in /proc/net/tcp."""
     inodes = {
         match[1]
         for link in Path(f"/proc/{pid}/fd").iterdir()
@@ -68,27 +68,27 @@ def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
 
-        said = refusal(CLOUDBERTH_PORT=str(port), CLOUDBERTH_DATA=str(tmp_path))
+        message = refusal(CLOUDBERTH_PORT=str(port), CLOUDBERTH_DATA=str(tmp_path))
 
-    assert f"Port {port} is taken" in said
-    assert "CLOUDBERTH_PORT" in said
+    assert f"Port {port} is taken" in message
+    assert "CLOUDBERTH_PORT" in message
 
 
 def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_the_process(local_stack):
-    said = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(local_stack.data))
+    message = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(local_stack.data))
 
-    assert str(local_stack.data) in said
-    assert f"(process {local_stack.process.pid})" in said
-    assert "CLOUDBERTH_DATA" in said
+    assert str(local_stack.data) in message
+    assert f"(process {local_stack.process.pid})" in message
+    assert "CLOUDBERTH_DATA" in message
 
 
 def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "file").touch()
 
-    said = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(tmp_path / "file" / "data"))
+    message = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(tmp_path / "file" / "data"))
 
-    assert "cannot be made" in said
-    assert "CLOUDBERTH_DATA" in said
+    assert "cannot be made" in message
+    assert "CLOUDBERTH_DATA" in message
 
 
 def test_a_full_disk_is_refused_before_anything_is_started(tmp_path):

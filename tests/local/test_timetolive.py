@@ -1,4 +1,4 @@
-"""DynamoDB's TTL service as the local stack plays it."""
+"""The local stack plays DynamoDB's TTL service."""
 
 import time
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ TWO_HOURS = {"quay.expires-after": "2h"}
 
 
 class Ear:
-    """A function that hears every record."""
+    """A function that records every stream record."""
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
@@ -49,13 +49,13 @@ def ear() -> Ear:
 
 @pytest.fixture
 def service(house: House, ear: Ear) -> TimeToLiveService:
-    """The service over a house, with somebody who hears of every row."""
+    """Makes the service of a registry, with a function that gets every record."""
     return over(house, TableStream(ear, [{}], 100))
 
 
 @pytest.fixture
 def dispatching(house: House, monkeypatch: pytest.MonkeyPatch) -> TimeToLiveService:
-    """The service over a house, with the app's own function behind its filters."""
+    """Makes the service of a registry, with the app's own function behind its filters."""
     monkeypatch.setattr(dispatch, "services", lambda: house.services)
     return over(house, TableStream(dispatch.dispatch, filters(), 100))
 
@@ -66,7 +66,7 @@ def over(house: House, stream: TableStream) -> TimeToLiveService:
 
 
 def put(house: House, *rows: tuple[str, dict[str, str] | None]) -> None:
-    """Rows by their sort keys, with such times."""
+    """Writes rows with these sort keys and times."""
     client = house.services._table.connection.client
     for sk, at in rows:
         item = {"pk": {"S": "R#test"}, "sk": {"S": sk}} | ({"expires_at": at} if at else {})
@@ -117,12 +117,12 @@ def test_a_record_has_the_fields_of_the_real_services_records(
     assert (first["eventName"], first["eventSource"]) == ("REMOVE", "aws:dynamodb")
     assert first["userIdentity"] == {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     assert f":table/{house.settings.table}/stream/" in first["eventSourceARN"]
-    told = first["dynamodb"]
-    assert told["Keys"] == {"pk": {"S": "R#test"}, "sk": {"S": "a"}}
-    assert told["OldImage"] == told["Keys"] | {"expires_at": at(before - 1000)}
-    assert "NewImage" not in told
-    assert before <= told["ApproximateCreationDateTime"] <= time.time()
-    assert told["SequenceNumber"] < second["dynamodb"]["SequenceNumber"]
+    change = first["dynamodb"]
+    assert change["Keys"] == {"pk": {"S": "R#test"}, "sk": {"S": "a"}}
+    assert change["OldImage"] == change["Keys"] | {"expires_at": at(before - 1000)}
+    assert "NewImage" not in change
+    assert before <= change["ApproximateCreationDateTime"] <= time.time()
+    assert change["SequenceNumber"] < second["dynamodb"]["SequenceNumber"]
     assert first["eventID"] != second["eventID"]
 
 
@@ -164,7 +164,7 @@ def test_a_call_scans_one_page_and_removes_a_limited_number_and_calls_go_round_t
 
 
 def fill(house: House, count: int, over_at: float) -> None:
-    """So many rows that are over."""
+    """Writes this many expired rows."""
     client = house.services._table.connection.client
     rows = [{"pk": {"S": "R#test"}, "sk": {"S": f"{n:05d}"}, "expires_at": at(over_at)} for n in range(count)]
     for start in range(0, count, 25):
@@ -271,14 +271,14 @@ def test_the_timer_does_the_work_if_a_record_is_lost_after_its_removal(house: Ho
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose TTL service is as early as can be."""
+    """Starts a stack whose TTL service has no delay."""
     started = Stack.start(tmp_path_factory.mktemp("quick") / "data", CLOUDBERTH_TTL_LATE_S="0")
     yield started
     started.stop()
 
 
-class Told:
-    """The admin of a stack, with a repository whose tags live for three seconds."""
+class ExpiringTags:
+    """The admin of a stack, who pushes tags that expire after three seconds."""
 
     def __init__(self, stack: Stack, directory: Path, name: str) -> None:
         self.stack, self.repository = stack, f"{stack.admin}/{name}"
@@ -301,19 +301,19 @@ class Told:
         self.registry.push(self.layout, self.image, self.repository, tag)
 
     def expired(self) -> list[str]:
-        """Tags whose end the log tells, a name for each time."""
+        """Returns the tags that expired by the usage log, once for each entry."""
         found: list[dict[str, Any]] = []
         page: str | None = ""
         while page is not None:
-            asked = {"next_page": page} if page else {}
-            answer = self.admin.get(f"/api/v1/repository/{self.repository}/logs", params=asked)
+            parameters = {"next_page": page} if page else {}
+            answer = self.admin.get(f"/api/v1/repository/{self.repository}/logs", params=parameters)
             assert answer.status_code == 200, answer.text
             found += answer.json()["logs"]
             page = answer.json().get("next_page")
         return [one["metadata"]["tag"] for one in found if one["kind"] == "tag_expired"]
 
     def timers(self) -> list[dict[str, Any]]:
-        """Timers of ends of tags."""
+        """Returns the timers of tags that expire."""
         rows = self.table.scan(TableName=TABLE)["Items"]
         return [row for row in rows if row.get("kind") == {"S": "expiry"}]
 
@@ -321,31 +321,31 @@ class Told:
 def test_a_tag_that_the_stacks_service_removes_expires_only_once_even_if_its_timer_runs_too(
     quick: Stack, tmp_path: Path
 ) -> None:
-    told = Told(quick, tmp_path, "once")
-    told.push("v1")
-    # Whoever takes the timer away and puts it back makes it late, whatever the clock does.
-    (timer,) = told.timers()
-    told.table.delete_item(TableName=TABLE, Key={name: timer[name] for name in ("pk", "sk")})
+    tags = ExpiringTags(quick, tmp_path, "once")
+    tags.push("v1")
+    # Removing the timer and writing it again delays it, whatever the clock does.
+    (timer,) = tags.timers()
+    tags.table.delete_item(TableName=TABLE, Key={name: timer[name] for name in ("pk", "sk")})
 
-    wait_for(lambda: told.expired() == ["v1"], "word of the end")
-    told.table.put_item(TableName=TABLE, Item=timer)
-    wait_for(lambda: not told.timers(), "the timer's turn")
+    wait_for(lambda: tags.expired() == ["v1"], "word of the end")
+    tags.table.put_item(TableName=TABLE, Item=timer)
+    wait_for(lambda: not tags.timers(), "the timer's turn")
 
-    assert told.expired() == ["v1"]
+    assert tags.expired() == ["v1"]
     assert "timetolive removed" in (quick.data / "logs" / "clockwork.log").read_text()
 
 
 @pytest.mark.timeout(180)
 def test_no_expiry_is_lost_if_the_clockwork_is_killed_while_tags_expire(quick: Stack, tmp_path: Path) -> None:
-    told = Told(quick, tmp_path, "killed")
+    tags = ExpiringTags(quick, tmp_path, "killed")
     names = [f"v{number}" for number in range(20)]
     for name in names:
-        told.push(name)
+        tags.push(name)
     killed = 0
     for _ in range(4):
         wait_for(lambda last=killed: quick.pids().get("clockwork", last) != last, "a clockwork that runs")
         time.sleep(1.5)
         killed = quick.kill("clockwork")
 
-    wait_for(lambda: set(told.expired()) == set(names), "word of every end", 60)
-    assert sorted(told.expired()) == sorted(names)
+    wait_for(lambda: set(tags.expired()) == set(names), "word of every end", 60)
+    assert sorted(tags.expired()) == sorted(names)

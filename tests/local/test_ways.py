@@ -1,4 +1,4 @@
-"""Which way a body takes."""
+"""A body takes the route of its request."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_target_is_parsed_from_path_and_query() -> None:
 
 
 def test_the_repository_is_parsed_as_the_router_parses_it() -> None:
-    """Were they of two minds, a body could go into an upload that the app never heard of."""
+    """Otherwise a body could go into an upload that the app does not know."""
     from app import app
 
     for path in ("/v2/a/blobs/uploads/t", "/v2/a/blobs/uploads/b/blobs/uploads/t", "/v2/a/blobs/uploads/"):

@@ -1,4 +1,4 @@
-"""Sealing: what stands in the place of a library's own modules has what others ask these for."""
+"""The replacements of a library's modules have the names that others import."""
 
 import ast
 import importlib.util
@@ -15,7 +15,7 @@ MODULES = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."):
 
 
 def asked_for(library: str) -> set[tuple[str, str]]:
-    """Module and name of all that a library imports from a replaced module, but for what lies in its package."""
+    """Returns module and name of every import from a replaced module, except within its package."""
     found: set[tuple[str, str]] = set()
     for path in (SITE / library).rglob("*.py"):
         where = ".".join(path.relative_to(SITE).with_suffix("").parts)

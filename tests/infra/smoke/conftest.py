@@ -1,4 +1,4 @@
-"""Visits to a local stack, as it is and behind a server with one fault."""
+"""Clients of a local stack, directly and behind a server with one fault."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,7 +24,7 @@ def fronted(stack: Stack) -> Iterator[Callable[..., Front]]:
 
 @pytest.fixture
 def make_client(stack: Stack) -> Callable[..., SmokeClient]:
-    """A visit to an address, the stack's unless told otherwise, with these options."""
+    """Makes a client of an address, by default the stack's, with these options."""
 
     def client(url: str = "", **options: Any) -> SmokeClient:
         mine = {"user": stack.admin, "password": stack.password, "repository": REPOSITORY}
@@ -35,7 +35,7 @@ def make_client(stack: Stack) -> Callable[..., SmokeClient]:
 
 @pytest.fixture
 def look(make_client: Callable[..., SmokeClient], fronted: Callable[..., Front]) -> Callable[..., Finding]:
-    """What a check, the first of its name, finds at the stack, or behind a server with a fault; nothing stays."""
+    """Runs the first check of a name on the stack, or behind a server with a fault, and deletes what it pushed."""
 
     def found(name: str, fault: Fault | None = None, **options: Any) -> Finding:
         client = make_client(fronted(fault).url if fault else "", **options)
@@ -48,7 +48,7 @@ def look(make_client: Callable[..., SmokeClient], fronted: Callable[..., Front])
 
 @pytest.fixture
 def assert_fails(look: Callable[..., Finding]) -> Callable[..., None]:
-    """The check fails behind the fault, and says these words."""
+    """Asserts that the check fails behind the fault with these words in its evidence."""
 
     def failing(name: str, fault: Fault, *words: str, **options: Any) -> None:
         finding = look(name, fault, **options)

@@ -1,4 +1,4 @@
-"""A server in front of a real registry that passes everything on, but for one fault: what AWS might do to us."""
+"""A server in front of a real registry that passes everything on with one fault, as AWS might."""
 
 import http.client
 import socket
@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 Pairs = list[tuple[str, str]]
-# What the server writes itself.
+# Headers that the server writes itself.
 FRAMING = {"content-length", "transfer-encoding", "connection", "date", "server", "host"}
 
 
 class Reset(Exception):
-    """The connection ends here, without an answer."""
+    """The server resets the connection without an answer."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def no_fault(request: Request, pass_on: PassOn) -> Response:
 
 
 class Front(ThreadingHTTPServer):
-    """The server. `seen` is every request that came, in order."""
+    """The server. `seen` has every request, in order."""
 
     daemon_threads = True
 
@@ -79,12 +79,12 @@ class Front(ThreadingHTTPServer):
             for name, value in [("Host", parts.netloc), *kept, *length]:
                 connection.putheader(name, value)
             connection.endheaders()
-            # Who refuses a body may close before it has come.
+            # A registry that refuses a body may close the connection before it has arrived.
             with suppress(ConnectionError):
                 for start in range(0, len(request.body), 65536):
                     connection.send(request.body[start : start + 65536])
             answer = connection.getresponse()
-            # The registry's own address would lead round this server; its `service` stays, for it is in the tokens.
+            # The registry's own address would bypass this server; `service` stays, since the tokens contain it.
             headers = [(name, value.replace(self.upstream, self.url)) for name, value in answer.getheaders()]
             return Response(answer.status, headers, answer.read())
         finally:
@@ -130,12 +130,12 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager
 def front(upstream: str, fault: Fault) -> Iterator[Front]:
-    """A running server, until the end of the block."""
+    """Runs the server until the end of the block."""
     server = Front(upstream, fault)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

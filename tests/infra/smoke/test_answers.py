@@ -1,4 +1,4 @@
-"""Who gave an answer."""
+"""The author of an answer is recognised."""
 
 from email.message import Message
 from http.client import HTTPMessage

@@ -1,4 +1,4 @@
-"""Bodies that somebody in front does not take as he should."""
+"""Checks of bodies fail behind a proxy that refuses or loses them."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ BROKEN = Response(500, [("Content-Type", "application/json")], b'{"message":"Int
 
 
 def above(size: int, answer: Response | None, method: str = "") -> Fault:
-    """Bodies above a size get this answer; None: the connection ends."""
+    """Gives bodies above a size this answer, or closes the connection for None."""
 
     def fault(request: Request, pass_on: PassOn) -> Response:
         if len(request.body) <= size or method not in ("", request.method):

@@ -1,4 +1,4 @@
-"""The challenge, signing in, and the door past CloudFront."""
+"""Checks of the challenge, of signing in, and of the gateway's own host."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tests.infra.smoke.faults import Fault, Front, PassOn, Request, Response
 
 
 def changed(change: Callable[[Response], Response], status: int = 401) -> Fault:
-    """Changes all answers of a status."""
+    """Changes all answers with a status."""
 
     def fault(request: Request, pass_on: PassOn) -> Response:
         response = pass_on(request)

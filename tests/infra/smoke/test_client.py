@@ -1,4 +1,4 @@
-"""What a visit leaves behind."""
+"""The client deletes everything that it pushed."""
 
 import os
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_a_blob_that_came_by_the_edge_is_deleted_too(make_client: Callable[..., 
 
 
 class Late:
-    """Keeps the one PUT that is interrupted, and lets it arrive after the DELETE, by digest, that was to undo it."""
+    """Interrupts one PUT and lets it arrive after the DELETE by digest that should undo it."""
 
     def __init__(self, what: str, digest: str) -> None:
         self._what, self._digest = what, digest

@@ -1,4 +1,4 @@
-"""What is pushed."""
+"""Images and streams have the right sizes and digests."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Large PUTs, as CloudFront and S3 may treat them."""
+"""Checks of large PUTs find the faults of CloudFront and S3."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ UNSIGNED = b"<?xml version='1.0'?><Error><Code>SignatureDoesNotMatch</Code></Err
 
 
 def on_edge(answer: Callable[[Request, PassOn], Response]) -> Fault:
-    """Treats PUTs that are too large for the app."""
+    """Changes the answers to PUTs that are too large for the app."""
 
     def fault(request: Request, pass_on: PassOn) -> Response:
         return answer(request, pass_on) if request.is_put("uploads", LARGEST_BODY) else pass_on(request)
@@ -23,7 +23,7 @@ def on_edge(answer: Callable[[Request, PassOn], Response]) -> Fault:
 
 
 def taken_as_it_comes(request: Request, pass_on: PassOn) -> Response:
-    """The edge takes any bytes, and the registry then finds what was never proven."""
+    """Plays an edge that accepts any bytes and a registry that finds the unverified blob."""
     if request.is_put("uploads", LARGEST_BODY):
         digest = request.path.rpartition("digest=")[2].replace("%3A", ":")
         return Response(201, [("Location", f"/v2/admin/smoke/blobs/{digest}"), ("Docker-Content-Digest", digest)])
@@ -31,7 +31,7 @@ def taken_as_it_comes(request: Request, pass_on: PassOn) -> Response:
 
 
 def unproven_but_not_believed(request: Request, pass_on: PassOn) -> Response:
-    """What staging does with wrong bytes: 201, and then nothing is there."""
+    """Answers wrong bytes as staging does: 201, and the blob does not exist."""
     response = pass_on(request)
     return Response(201) if response.status == 400 else response
 

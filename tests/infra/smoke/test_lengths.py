@@ -1,4 +1,4 @@
-"""HEAD of a manifest, over HTTP/1.1 and HTTP/2."""
+"""HEAD of a manifest is checked over HTTP/1.1 and HTTP/2."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from infra.smoke.suite import chosen
 from tests.infra.smoke.faults import Fault, PassOn, Request, Response
 
 HTTP_1, HTTP_2 = "C2", "B4"
-# Plays curl: keeps its arguments and what it was response, and answers as `ANSWER` says.
+# Plays curl: it records its arguments and its input, and prints `ANSWER`.
 CURL = """#!/bin/sh
 printf '%s\\n' "$@" > "$0.arguments"
 cat > "$0.stdin"
@@ -29,7 +29,7 @@ def with_head(change: Callable[[Response], Response]) -> Fault:
 
 
 class Offline(SmokeClient):
-    """A visit at which nothing is pushed: only what curl would see is looked at."""
+    """A client that pushes nothing, for checks of curl's answer."""
 
     def push(self, image: object, reference: str) -> None:
         """Nothing."""
@@ -39,7 +39,7 @@ class Offline(SmokeClient):
 def over_http_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_client: Callable[..., SmokeClient]
 ) -> Callable[[str], Finding]:
-    """What the check finds when curl saw this."""
+    """Returns the finding if curl reports this."""
 
     def found(answer: str) -> Finding:
         curl = tmp_path / "curl"

@@ -1,4 +1,4 @@
-"""The whole program: against a sound registry, a broken one, none, and with words that make no sense."""
+"""The program handles a sound registry, a broken one, none, and wrong arguments."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def smoke(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def pushed(front: Front) -> list[str]:
-    """What of the repository was put, as paths below it."""
+    """Returns the paths in the repository that were pushed."""
     puts = [unquote(request.path) for request in front.seen if request.method == "PUT"]
     blobs = {f"blobs/{found[1]}" for path in puts if (found := re.search(r"digest=(sha256:\w+)", path))}
     return sorted(blobs | {path.partition("admin/smoke/")[2] for path in puts if "/manifests/" in path})

@@ -1,4 +1,4 @@
-"""Pulls through somebody who changes, keeps or loses things."""
+"""Checks of pulls fail behind a proxy that changes, caches or loses content."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from tests.infra.smoke.faults import Fault, PassOn, Request, Response
 
 
 def on(method: str, word: str, change: Callable[[Response], Response]) -> Fault:
-    """Changes the answers to a method on paths with a word."""
+    """Changes the answers to one method on paths that contain a word."""
 
     def fault(request: Request, pass_on: PassOn) -> Response:
         response = pass_on(request)
@@ -20,13 +20,13 @@ def on(method: str, word: str, change: Callable[[Response], Response]) -> Fault:
 
 
 def redirected(request: Request, pass_on: PassOn) -> Response:
-    """Leads from blobs to `/bytes`."""
+    """Redirects blobs to `/bytes`."""
     is_blob = request.method == "GET" and "/blobs/" in request.path
     return Response(307, [("Location", "/bytes")]) if is_blob else pass_on(request)
 
 
 def keeping() -> Fault:
-    """A cache that gives the first manifest of a tag for ever."""
+    """Plays a cache that returns the first manifest of a tag for ever."""
     kept: dict[str, Response] = {}
 
     def fault(request: Request, pass_on: PassOn) -> Response:
@@ -38,7 +38,7 @@ def keeping() -> Fault:
 
 
 def last_line_only(request: Request, pass_on: PassOn) -> Response:
-    """What payload format 1.0 has in `headers`."""
+    """Keeps the last line of each header, as `headers` of payload format 1.0 does."""
     last = {name.lower(): (name, value) for name, value in request.headers}
     return pass_on(replace(request, headers=list(last.values())))
 

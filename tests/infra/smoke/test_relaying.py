@@ -1,4 +1,4 @@
-"""One large PATCH."""
+"""One large PATCH through the relay is checked."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The table, and the same for programs."""
+"""Results are printed as a table and as JSON."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Cold starts out of a log, the hash between chunks, and what only the bill tells."""
+"""Checks of cold starts, of the hash between chunks, and of the cost."""
 
 import json
 import time
@@ -22,7 +22,7 @@ def as_json(milliseconds: float) -> str:
 
 @pytest.fixture
 def logging(monkeypatch: pytest.MonkeyPatch, fronted: Callable[..., Front]) -> Callable[..., Front]:
-    """CloudWatch, which tells these lines."""
+    """Plays CloudWatch Logs with these lines."""
 
     def start(*lines: str) -> Front:
         body = json.dumps({"events": [{"message": line} for line in lines]}).encode()

@@ -1,4 +1,4 @@
-"""The list of checks, and one that breaks off."""
+"""The list of checks is complete, and a failing check is reported."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tokens, and where a password goes."""
+"""Tokens are requested once, and the password goes only to the named host."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What goes out, byte by byte, and answers that come early or not at all."""
+"""Requests are sent byte by byte as given, and early or missing answers are handled."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nLink: a\r\nLink: b\r\n\r\nok"
 
 @contextmanager
 def answering(answer: bytes, until: bytes = b"\r\n\r\n") -> Iterator[tuple[str, list[bytes]]]:
-    """A server for one connection: reads until these bytes have come, answers, closes; its address and what it read."""
+    """Serves one connection: reads until these bytes, answers and closes. Yields its URL and what it read."""
     read: list[bytes] = [b""]
 
     def serve() -> None:
@@ -86,7 +86,7 @@ def test_an_answer_that_came_before_the_body_was_sent_is_read(fronted: Callable[
         try:
             status = exchange("PUT", url, body=bytes(20_000_000)).status
         except NoAnswer as error:
-            # The kernel may drop an answer that was there when the reset came: then it says so.
+            # The kernel may drop an answer when a reset follows; then NoAnswer is right.
             status, words = 413, str(error)
             assert "Reset" in words
 
