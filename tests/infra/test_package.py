@@ -265,7 +265,7 @@ def test_chalices_default_memory_is_refused(project: Callable[..., Path], capsys
     home = project(APP + SWEEP, api_handler=ENOUGH, sweep={"lambda_timeout": 60})
 
     assert refusal(capsys, home) == (
-        "The function sweep has Chalice's default memory of 128 MB, which is too slow to be of use: declare it in "
+        "The function sweep has Chalice's default memory of 128 MB, which is too slow: declare it in "
         ".chalice/config.json, under stages.prod.lambda_functions.sweep.lambda_memory_size.\n"
     )
 
@@ -310,17 +310,15 @@ def test_a_library_that_pip_does_not_find_is_named(
     )
 
 
-@pytest.mark.parametrize(("architecture", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
-def test_a_package_for_the_other_architecture_is_refused(
-    packages: Mapping[str, Package], architecture: str, other: str
-):
+@pytest.mark.parametrize(("target", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
+def test_a_package_for_the_other_architecture_is_refused(packages: Mapping[str, Package], target: str, other: str):
     with pytest.raises(PackageError) as refused:
-        refuse_foreign_libraries(packages[other].path, architecture)
+        refuse_foreign_libraries(packages[other].path, target)
 
     message = str(refused.value)
-    assert message.startswith(f"deployment-{other}.zip is for {architecture}, but its ")
+    assert message.startswith(f"deployment-{other}.zip is for {target}, but its ")
     assert message.endswith(
-        f".so was built for {other}: package it again with --arch {architecture}, or change lambda_architecture in "
+        f".so was built for {other}: package it again with --arch {target}, or change lambda_architecture in "
         ".chalice/config.json."
     )
 
@@ -399,4 +397,4 @@ def test_the_description_has_size_hash_import_time_and_functions(packages: Mappi
 def test_a_package_that_cannot_run_here_says_why_it_was_not_measured(packages: Mapping[str, Package]):
     (other,) = (package for name, package in packages.items() if name != host_architecture())
 
-    assert f"not measured: {other.architecture} libraries of Linux do not load on this machine" in describe(other)
+    assert f"not measured, since {other.architecture} libraries of Linux do not load on this machine" in describe(other)
