@@ -25,8 +25,8 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.table import get
-from infra.local.stream import Stream, filters
-from infra.local.timetolive import TimeToLive
+from infra.local.stream import TableStream, filters
+from infra.local.timetolive import TimeToLiveService
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import a_manifest, a_repository, an_index, at_the_edge, someone
@@ -83,7 +83,9 @@ class Registry(RuleBasedStateMachine):
         self.written: dict[str, float] = {}
         backend.services.stores.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
         client = backend.services.stores.table.connection.client
-        self.ttl = TimeToLive(client, backend.settings.table, Stream(self.hear, filters(), 100), 0, backend.clock)
+        self.ttl = TimeToLiveService(
+            client, backend.settings.table, TableStream(self.hear, filters(), 100), 0, backend.clock
+        )
         for repository in REPOSITORIES:
             a_repository(backend, repository)
         self.set_window(self.window_s)
