@@ -208,13 +208,13 @@ class Garbage:
     def _bytes(self, digest: Digest) -> CollectionResult:
         """A blob that no repository has: condemned, and after the grace, should nobody have linked it, deleted."""
         row, now = self._blobs.get(digest), int(self._clock())
-        if row is None or row.state == State.DELETING.value:
+        if row is None or row.state == State.DELETING:
             return DONE
         if self._store.is_linked(digest):
-            if row.state == State.CONDEMNED.value:
+            if row.state == State.CONDEMNED:
                 self._store.revive_blob(row)
             return DONE
-        if row.state == State.LIVE.value:
+        if row.state == State.LIVE:
             self._store.condemn_blob(row, now)
         end = (row.condemned_at or now) + self._grace_s
         if end > now:
@@ -242,10 +242,10 @@ class Garbage:
 def _condemned(row: R, keeper: Callable[[], KeptUntil | None], move: Callable[[R, State], None]) -> KeptUntil | None:
     """Looks, condemns, and looks once more; what is kept after all is live again before its timer goes."""
     if held := keeper():
-        if row.state != State.LIVE.value:
+        if row.state != State.LIVE:
             move(row, State.LIVE)
         return held
-    if row.state == State.LIVE.value:
+    if row.state == State.LIVE:
         move(row, State.CONDEMNED)
     if held := keeper():
         move(row, State.LIVE)

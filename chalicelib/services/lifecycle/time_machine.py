@@ -24,7 +24,7 @@ from chalicelib.domain.names import RepositoryName, parse_tag
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.policies import from_text
 from chalicelib.domain.repositories import Mode, Repository
-from chalicelib.domain.states import State
+from chalicelib.domain.states import NamespaceState, State
 from chalicelib.domain.tags import clamped, end_of, expiry
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.registry.tags import TagChanges, TaggedManifest
@@ -226,7 +226,7 @@ class TimeMachine:
             repository_access = self._writable(actor, name, is_frozen=is_frozen)
             repository = repository_access.repository
             namespace = self._accounts.namespace(repository.namespace_id)
-            if namespace is None or namespace.state != "live":
+            if namespace is None or namespace.state != NamespaceState.LIVE:
                 raise ResourceUnknown("repository", str(repository.name))
             transaction, now = Transaction(), int(self._clock())
             rules = from_text(namespace.immutability) + from_text(repository_access.row.immutability)
@@ -271,7 +271,7 @@ class TimeMachine:
             self._record(made, TAG_FIXED, fixed, digest, {})
         if row.deleted_at is not None:
             self._manifests.show_referrer(made.transaction, made.repository.id, row, digest)
-        row.state, row.deleted_at = State.LIVE.value, None
+        row.state, row.deleted_at = State.LIVE, None
         row.live_until = made.moves.remaining(digest, {tag: end_of(end)})
         made.moves.settle(made.window_s, beside=digest)
         self._manifests.put(made.transaction, row, row)
@@ -285,5 +285,5 @@ class TimeMachine:
 
 def check_open(repository_access: RepositoryAccess) -> None:
     """Raises RepositoryFrozen where nothing may change what a repository holds."""
-    if number := MODES.get(Mode(repository_access.row.mode)):
+    if number := MODES.get(repository_access.row.mode):
         raise RepositoryFrozen(number)

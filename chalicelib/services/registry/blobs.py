@@ -8,7 +8,7 @@ from chalicelib.domain.errors import BlobInUse, BlobUnknown
 from chalicelib.domain.ids import made_at
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
-from chalicelib.domain.repositories import Repository, Visibility
+from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.direct_uploads import DirectUploads
@@ -78,7 +78,7 @@ class Blobs:
         link, blob = view.link, view.blob
         if link is None or blob is None:
             return
-        is_live = link.state == State.LIVE.value and link.deleted_at is None
+        is_live = link.state == State.LIVE and link.deleted_at is None
         if is_live and not self._lease.is_short(link.leased_until, self._clock()):
             return
         retry_on_conflict(lambda: self._link_again(repository, view.digest))
@@ -205,7 +205,7 @@ class Blobs:
 
 
 def _may_read(actor: Actor, row: RepositoryRow, permission: Read[PermissionRow] | None) -> bool:
-    if row.state != "live":
+    if not row.is_live:
         return False
     owned = actor.account_id is not None and row.namespace_id == actor.account_id
-    return owned or row.visibility == Visibility.PUBLIC.value or (permission is not None and permission.row is not None)
+    return owned or row.is_public or (permission is not None and permission.row is not None)

@@ -12,7 +12,7 @@ from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.quotas import RoomRow
-from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalNumber, OptionalText
+from chalicelib.storage.attributes import EnumText, Integer, OptionalInteger, OptionalNumber, OptionalText
 from chalicelib.storage.registry.repositories import change_size
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
@@ -22,7 +22,7 @@ class BlobLinkRow(Row):
     """That a repository has a blob. `sniffed` is 1 where its bytes were looked at for `expires_after`."""
 
     size = Integer()
-    state = UnicodeAttribute(default=State.LIVE.value)
+    state = EnumText(State, default=State.LIVE)
     leased_until = Integer()
     # To the millisecond, as what was pushed after it is told by its ULID.
     deleted_at = OptionalNumber()
@@ -33,7 +33,7 @@ class BlobLinkRow(Row):
     @property
     def is_living(self) -> bool:
         """Whether it still counts."""
-        return State(self.state).is_living
+        return self.state.is_living
 
     @property
     def seen(self) -> Lifetime | None:
@@ -46,13 +46,13 @@ class BlobRow(Row):
 
     s3_key = UnicodeAttribute()
     size = Integer()
-    state = UnicodeAttribute(default=State.LIVE.value)
+    state = EnumText(State, default=State.LIVE)
     condemned_at = OptionalInteger()
 
     @property
     def is_living(self) -> bool:
         """Whether its bytes may still be linked to."""
-        return State(self.state).is_living
+        return self.state.is_living
 
 
 class LinkRow(Row):
@@ -160,8 +160,8 @@ class BlobStore:
 
     def _put_blob(self, transaction: Transaction, view: BlobView, size: int, s3_key: str) -> None:
         stored = view.stored_blob
-        if view.blob and view.blob.state == State.LIVE.value:
-            transaction.check(BlobRow, keys.blob(view.digest), BlobRow.state == State.LIVE.value)
+        if view.blob and view.blob.state == State.LIVE:
+            transaction.check(BlobRow, keys.blob(view.digest), BlobRow.state == State.LIVE)
             return
         kept = view.blob.s3_key if view.blob else s3_key
         transaction.put(BlobRow.under(keys.blob(view.digest), s3_key=kept, size=size), _unchanged(stored))
