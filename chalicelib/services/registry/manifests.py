@@ -294,7 +294,7 @@ class Manifests:
         self._store.put(transaction, row, stored)
         self._store.put_referrer(transaction, repository.id, manifest, push_ulid)
         told = {"tags": tags, "manifest_digest": str(manifest.digest), "mediaType": manifest.media_type}
-        self._usage.record(actor, transaction, PUSHED, repository, told, seen.rights.waits)
+        self._usage.record(actor, transaction, PUSHED, repository, told)
         for tag in moves.fixed:
             fixed = {"tag": tag, "manifest_digest": str(manifest.digest)}
             self._usage.record(actor, transaction, TAG_FIXED, repository, fixed)

@@ -349,11 +349,6 @@ class WriteAccess:
         rows = self._namespace.row, self._name.row
         return [rule for row in rows if row is not None for rule in from_text(row.immutability)]
 
-    @property
-    def waits(self) -> set[str]:
-        """The kinds of event that someone waits for."""
-        return set(self._name.row.waits or ()) if self._name.row else set()
-
 
 def permits(actions: frozenset[str], action: str) -> bool:
     """Whether granted actions include one; whoever may push may delete."""

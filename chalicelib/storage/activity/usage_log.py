@@ -1,4 +1,4 @@
-"""The usage log and the outbox as they are kept.
+"""The usage log as it is kept.
 
 Records of changes and of pulls lie in partitions of their own, so that a storm of pulls slows no push; by repository
 (or by namespace, where none is concerned) in the table, by namespace in index `view`, and of everybody in index `due`.
@@ -12,7 +12,6 @@ from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 
-from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.log_cursors import DAY_S, day_start, number_of
 from chalicelib.domain.pulls import Pull, due_at
@@ -52,15 +51,6 @@ class CountRow(Row):
     expires_at = OptionalInteger()
 
 
-class OutboxRow(Row):
-    """An event that someone waits for. No TTL: it goes when it has been handed on."""
-
-    kind = UnicodeAttribute()
-    event = UnicodeAttribute()
-    due = UnicodeAttribute()
-    due_at = Integer()
-
-
 @dataclass(frozen=True, slots=True)
 class LogPartition:
     """A partition of records in the order of their ULIDs; of the table where `index` is None."""
@@ -95,20 +85,13 @@ class UsageLogStore:
     def __init__(self, retention_s: int) -> None:
         self._retention_s = retention_s
 
-    def record(self, transaction: Transaction, event: Event, waits: set[str] | None = None) -> None:
-        """Writes what happened in the transaction that lets it happen, and for whom waits once more."""
+    def record(self, transaction: Transaction, event: Event) -> None:
+        """Writes what happened in the transaction that lets it happen."""
         transaction.put(self._log_row(event, CHANGES))
-        notified = events.NOTIFIED.get(event.kind)
-        if notified and waits and notified in waits:
-            self.promise(transaction, event, notified)
 
     def write(self, event: Event) -> None:
         """Writes what happened and changed nothing."""
         self._log_row(event, CHANGES).save()
-
-    def promise(self, transaction: Transaction, event: Event, kind: str) -> None:
-        """Writes an event into the outbox, to be handed on."""
-        transaction.put(_outbox_row(event, kind))
 
     def write_pulls(self, pulls: list[Event], hours: Iterable[tuple[str, int]] = ()) -> None:
         """Writes records of pulls, 25 a call, and before them the timers by which they are counted.
@@ -208,15 +191,3 @@ def _pull(raw: Mapping[str, Any]) -> Pull:
     told = json.loads(raw["metadata"]["S"])
     named = [told.get("reference"), told.get("manifest_digest")]
     return Pull(raw["sk"]["S"], int(raw["at"]["N"]), tuple(one for one in named if one))
-
-
-def _outbox_row(event: Event, notified: str) -> OutboxRow:
-    body = {"id": event.id, "at": event.at, "kind": event.kind, "metadata": event.metadata}
-    body |= {"namespace": event.namespace_id, "repository": event.repository_id, "performer": event.performer}
-    return OutboxRow.under(
-        keys.outbox(event.id),
-        kind=notified,
-        event=json.dumps(body),
-        due=keys.due("outbox", event.id),
-        due_at=int(event.at),
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import uuid4
 
-from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
@@ -24,7 +24,6 @@ KEPT = (
     "mode",
     "visibility",
     "description",
-    "waits",
     "immutability",
     "created_at",
     "status_token",
@@ -32,10 +31,7 @@ KEPT = (
 
 
 class RepositoryNameRow(Row):
-    """A repository's name, pointing to its id. `waits` holds the kinds of event that a notification waits for.
-
-    `status_token` opens the badge of a private repository.
-    """
+    """A repository's name, pointing to its id. `status_token` opens the badge of a private repository."""
 
     name = UnicodeAttribute()
     repository_id = UnicodeAttribute()
@@ -43,7 +39,6 @@ class RepositoryNameRow(Row):
     mode = EnumText(Mode, default=Mode.NORMAL)
     visibility = EnumText(Visibility)
     description = UnicodeAttribute(default="")
-    waits = UnicodeSetAttribute(null=True)
     # Which tags may not change, by the repository's policies (domain/policies.py); None for none.
     immutability = OptionalText()
     created_at = OptionalInteger()
@@ -95,7 +90,6 @@ class DeletedRepositoryRow(Row):
     mode = EnumText(Mode)
     visibility = EnumText(Visibility)
     description = UnicodeAttribute(default="")
-    waits = UnicodeSetAttribute(null=True)
     immutability = OptionalText()
     created_at = OptionalInteger()
     status_token = OptionalText()
