@@ -18,7 +18,7 @@ from chalicelib.domain.pulls import Pull, due_at
 from chalicelib.domain.timers import PULLS as COUNTING
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalText
-from chalicelib.storage.table import Row, Transaction, put_all
+from chalicelib.storage.table import Row, Transaction, put_all, read_pages
 from chalicelib.storage.timers import timer
 
 CHANGES, PULLS = "c", "p"
@@ -163,28 +163,18 @@ class UsageLogStore:
 
 
 def _read(run: LogPartition, first: str, last: str, *, page: int | None, forward: bool) -> Iterable[dict[str, Any]]:
-    connection, name = Row._get_connection().connection, Row.Meta.table_name
     condition = {
         None: LogRow.sk.between(first, last),
         "view": LogRow.view_at.between(first, last),
         "due": LogRow.due_at.between(number_of(first), number_of(last)),
     }[run.index]
-    start: Any = None
-    while True:
-        answer = connection.query(
-            name,
-            run.partition,
-            condition,
-            index_name=run.index,
-            limit=page,
-            exclusive_start_key=start,
-            scan_index_forward=forward,
-            consistent_read=run.index is None,
-        )
-        yield from answer["Items"]
-        start = answer.get("LastEvaluatedKey")
-        if not start:
-            return
+    options: dict[str, Any] = {
+        "index_name": run.index,
+        "scan_index_forward": forward,
+        "consistent_read": run.index is None,
+    }
+    for items, _ in read_pages(run.partition, condition, page=page, **options):
+        yield from items
 
 
 def _pull(raw: Mapping[str, Any]) -> Pull:
