@@ -111,7 +111,7 @@ class Prototypes:
             transaction = Transaction()
             self._store.add(transaction, row)
             self._accounts.check_live(transaction, place.id)
-            return self._written(actor, transaction, place, row, "create_prototype_permission")
+            return self._written(actor, transaction, place, row)
 
         return retry_on_conflict(attempt)
 
@@ -140,10 +140,9 @@ class Prototypes:
         transaction: Transaction,
         place: NamespaceAccess,
         row: PrototypeRow,
-        kind: str,
-        before: str = "",
+        before: Role | None = None,
     ) -> Prototype:
-        """Commits a change of a default permission with its record; `before` is the role it had."""
+        """Commits a new default permission, or a change of one that had the role `before`, with its record."""
         shown = self._shown(place, [row])
         if not shown:
             raise ResourceUnknown("prototype", row.uuid)
@@ -154,6 +153,7 @@ class Prototypes:
             metadata["activating_username"] = told.maker.name
         if before:
             metadata["original_role"] = before
+        kind = "modify_prototype_permission" if before else "create_prototype_permission"
         self._usage.note(actor, transaction, kind, place.id, metadata)
         transaction.commit()
         return told
@@ -166,7 +166,7 @@ class Prototypes:
             before, row.role = row.role, role
             transaction = Transaction()
             self._store.change(transaction, row)
-            return self._written(actor, transaction, place, row, "modify_prototype_permission", before)
+            return self._written(actor, transaction, place, row, before)
 
         return retry_on_conflict(attempt)
 

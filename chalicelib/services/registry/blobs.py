@@ -15,7 +15,7 @@ from chalicelib.services.registry.direct_uploads import DirectUploads
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.registry.blobs import BlobView, FenceRow
+from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow
 from chalicelib.storage.stores import Stores
@@ -141,7 +141,7 @@ class Blobs:
     ) -> None:
         transaction = transaction or Transaction()
         until = self._lease.until(self._clock())
-        self._store.link(transaction, view, repository, size, s3_key, until)
+        self._store.link(transaction, view, repository, StoredContent(size, s3_key), until)
         transaction.commit()
 
     def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
@@ -180,7 +180,8 @@ class Blobs:
         if view.stored_link is None:
             view.room = check_room(rights.namespace, size, self._clock())
         transaction = Transaction()
-        self._store.link(transaction, view, target, size, origin.blob.s3_key, until, origin.link.seen)
+        content = StoredContent(size, origin.blob.s3_key, origin.link.seen)
+        self._store.link(transaction, view, target, content, until)
         transaction.commit()
         return True
 

@@ -22,7 +22,7 @@ from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.objects import ObjectGone
-from chalicelib.storage.registry.blobs import BlobView, FenceRow
+from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
 from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, absent, retry_on_conflict
@@ -223,7 +223,7 @@ class Uploads:
             if token:
                 self._close_whole(transaction, token, upload, (digest, kept, len(content)))
             until = self._lease.until(self._clock())
-            self._blobs.link(transaction, view, repository, len(content), kept, until, seen)
+            self._blobs.link(transaction, view, repository, StoredContent(len(content), kept, seen), until)
             transaction.commit()
             return kept
 
@@ -313,7 +313,7 @@ class Uploads:
             transaction = Transaction()
             transaction.check(FenceRow, keys.fence(s3_key), absent())
             seen = _sniff(content) if content is not None else None
-            self._blobs.link(transaction, view, repository, row.offset, s3_key, until, seen)
+            self._blobs.link(transaction, view, repository, StoredContent(row.offset, s3_key, seen), until)
             linked = self._store.linked(row, s3_key if is_ours else view.blob.s3_key if view.blob else s3_key)
             self._store.put(transaction, linked, row.version)
             transaction.commit()
@@ -330,7 +330,7 @@ class Uploads:
         if view.link is None or view.blob is None:
             raise BlobUploadUnknown
         transaction = Transaction()
-        self._blobs.link(transaction, view, repository, view.link.size, view.blob.s3_key, until)
+        self._blobs.link(transaction, view, repository, StoredContent(view.link.size, view.blob.s3_key), until)
         transaction.commit()
 
     def _drop(self, row: UploadRow) -> None:

@@ -1,6 +1,7 @@
 """Blobs, who has them, and what holds them, as they are kept."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -74,6 +75,15 @@ class UsesRow(Row):
     ulid = UnicodeAttribute()
 
 
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """The bytes of a blob: how many, under which S3 key, and what was seen in them, None where nobody looked."""
+
+    size: int
+    s3_key: str
+    seen: Lifetime | None = None
+
+
 class BlobView:
     """A blob as one batch of reads sees it from a repository.
 
@@ -129,21 +139,19 @@ class BlobStore:
         transaction: Transaction,
         view: BlobView,
         repository: Repository,
-        size: int,
-        s3_key: str,
+        content: StoredContent,
         leased_until: int,
-        seen: Lifetime | None = None,
     ) -> None:
-        """Links a blob that lies under `s3_key`, or renews what is there: lease, timer, sizes, blob and way back.
+        """Links a blob, or renews what is there: lease, timer, sizes, blob and way back.
 
         `view` is what was read; the transaction is lost when any of it changed. A blob that lives keeps its own key.
         """
-        self._put_blob(transaction, view, size, s3_key)
+        self._put_blob(transaction, view, content.size, content.s3_key)
         stored = view.stored_link
-        seen = seen or (stored.seen if stored else None)
+        seen = content.seen or (stored.seen if stored else None)
         row = BlobLinkRow.under(
             keys.blob_link(repository.id, view.digest),
-            size=size,
+            size=content.size,
             leased_until=leased_until,
             expires_after=seen.label if seen else None,
             built_at=seen.built_at if seen else None,
@@ -153,7 +161,7 @@ class BlobStore:
         if stored is None:
             way_back = LinkRow.under(keys.link(view.digest, repository.id), repository_id=repository.id)
             transaction.put(way_back)
-            change_size(transaction, repository.namespace_id, repository.id, view.digest, size)
+            change_size(transaction, repository.namespace_id, repository.id, view.digest, content.size)
             if view.room is not None:
                 view.room.take(transaction)
         transaction.put(timer(GARBAGE, keys.blob_target(repository.id, view.digest), leased_until))
