@@ -14,9 +14,8 @@ import sys
 from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.errors import NameUnknown, RegistryError
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
-from chalicelib.services.accounts.permissions import USER
 from chalicelib.wiring import Services, services
 
 
@@ -63,9 +62,9 @@ def _robot(container: Services, arguments: argparse.Namespace) -> str:
 def _grant(container: Services, arguments: argparse.Namespace) -> str:
     name = RepositoryName.parse(arguments.repository)
     permission = container.accounts.permissions.put(
-        _owner(container, name), name, USER, arguments.account, Role(arguments.role)
+        _owner(container, name), name, HolderKind.USER, arguments.account, Role(arguments.role)
     )
-    return f"{permission.name} has {permission.role.value} on {name}"
+    return f"{permission.name} has {permission.role} on {name}"
 
 
 def _visibility(container: Services, arguments: argparse.Namespace) -> str:

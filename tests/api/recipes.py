@@ -13,12 +13,11 @@ from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.labels import NewLabel
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.prototypes import NewPrototype
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
-from chalicelib.storage.accounts.permissions import TEAM
 from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 from chalicelib.storage.table import Transaction
 from tests.api.worlds import World
@@ -38,7 +37,7 @@ def a_team(world: World, _: str) -> dict[str, str]:
     """With nobody in it, and a role on the repository."""
     team, owner, services = world.fresh_name, world.actor("owner"), world.backend.services
     services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, "")
-    services.accounts.permissions.put(owner, RepositoryName.parse("acme/app"), TEAM, team, Role.READ)
+    services.accounts.permissions.put(owner, RepositoryName.parse("acme/app"), HolderKind.TEAM, team, Role.READ)
     return {"teamname": team}
 
 

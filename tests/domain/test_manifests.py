@@ -74,7 +74,7 @@ def test_layers_that_may_not_be_distributed_need_not_be_here() -> None:
 
 
 def test_blobs_of_the_old_artifact_manifest_are_blobs_too() -> None:
-    manifest = parse({"mediaType": media_types.OCI_ARTIFACT, "blobs": [a_descriptor(ONE)]})
+    manifest = parse({"mediaType": "application/vnd.oci.artifact.manifest.v1+json", "blobs": [a_descriptor(ONE)]})
 
     assert [blob.digest for blob in manifest.blobs] == [ONE]
 

@@ -14,7 +14,7 @@ RegistryError
 ├── TooManyAttempts    (a door that was knocked at too often)
 ├── WrongDoor          (a request past the one address that is open)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
-├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner InUse
+├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
 │                      RestoreTaken
 ├── RepositoryFrozen   (a repository whose tags do not change now)

@@ -95,7 +95,7 @@ class Retention:
     def _pruners(self, repository_access: RepositoryAccess, row: TagRow) -> Iterator[PruningPolicy]:
         """The policies that are about a tag."""
         repository = repository_access.repository
-        if repository_access.row.mode != Mode.NORMAL.value:
+        if repository_access.row.mode != Mode.NORMAL:
             return
         places = (
             (self._store.of_namespace(repository.namespace_id, PolicyKind.PRUNE), repository.namespace_id),
@@ -166,11 +166,11 @@ class Retention:
     def _all(self, owner: PolicyOwner, after: str) -> Iterator[Repository]:
         """The repositories that are pruned."""
         if owner.repository is not None:
-            if isinstance(owner.row, RepositoryNameRow) and owner.row.mode == Mode.NORMAL.value:
+            if isinstance(owner.row, RepositoryNameRow) and owner.row.mode == Mode.NORMAL:
                 yield owner.repository
             return
         for row in self._repositories.in_namespace(owner.id, after, REPOSITORIES):
-            if row.mode == Mode.NORMAL.value:
+            if row.mode == Mode.NORMAL:
                 yield Repository(row.repository_id, owner.id, RepositoryName(owner.row.name, row.name))
 
 

@@ -183,7 +183,7 @@ class Manifests:
     def _renew(self, repository: Repository, digest: Digest, row: ManifestRow) -> None:
         now = self._clock()
         is_held = row.live_until is not None and row.live_until > now + self._lease.seconds
-        if row.state == State.LIVE.value and (is_held or not self._lease.is_short(row.leased_until or 0, now)):
+        if row.state == State.LIVE and (is_held or not self._lease.is_short(row.leased_until or 0, now)):
             return
 
         def attempt() -> None:
@@ -246,14 +246,14 @@ class Manifests:
         if missing:
             raise ManifestBlobUnknown(missing)
         for digest, child in reads.children.items():
-            if child.row is not None and child.row.state != State.LIVE.value:
+            if child.row is not None and child.row.state != State.LIVE:
                 target = keys.manifest_target(repository.id, digest)
                 self._store.renew(child.row, target, self._lease.until(self._clock()))
 
     def _has_blob(self, repository: Repository, view: BlobView) -> bool:
         if view.link is None or view.link.deleted_at is not None:
             return self._blobs.adopt(repository, view.digest)
-        return view.link.state == State.LIVE.value or self._blobs.hold(repository, view.digest)
+        return view.link.state == State.LIVE or self._blobs.hold(repository, view.digest)
 
     def _write(self, push: _Push, reads: PushReads, push_ulid: str) -> str:
         repository, manifest, stored = push.repository, push.manifest, reads.manifest.row
@@ -375,7 +375,7 @@ class Manifests:
         transaction = Transaction()
         moves = TagChanges(transaction, repository, self._stores, now)
         retained = after_deletion(row.retained, now)
-        row.retain(retained, State(row.state))
+        row.retain(retained, row.state)
         self._store.put(transaction, row, row)
         moves.wake(digest, retained.live_until or now, rights.window_s)
         self._store.hide_referrer(transaction, repository.id, row, digest, now)

@@ -26,7 +26,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import DELETE, Actor, Role
 from chalicelib.domain.policies import from_text
 from chalicelib.domain.repositories import Mode, Repository
-from chalicelib.domain.states import State
+from chalicelib.domain.states import NamespaceState, State
 from chalicelib.domain.tag_changes import ExpirationBounds, TagState, TagUpdate, immutability
 from chalicelib.domain.tags import end_of, expiry
 from chalicelib.services.activity.usage_log import UsageLog
@@ -241,7 +241,7 @@ class Tags:
             access = self._writable(actor, name, is_frozen_too=is_frozen_too)
             repository = access.repository
             namespace = self._stores.accounts.namespace(repository.namespace_id)
-            if namespace is None or namespace.state != "live":
+            if namespace is None or namespace.state != NamespaceState.LIVE:
                 raise ResourceUnknown("repository", str(repository.name))
             transaction, now = Transaction(), int(self._clock())
             rules = from_text(namespace.immutability) + from_text(access.row.immutability)
@@ -309,7 +309,7 @@ class Tags:
 
 def check_open(access: RepositoryAccess) -> None:
     """Raises RepositoryFrozen where nothing may change what a repository holds."""
-    if number := FROZEN_MODES.get(Mode(access.row.mode)):
+    if number := FROZEN_MODES.get(access.row.mode):
         raise RepositoryFrozen(number)
 
 
