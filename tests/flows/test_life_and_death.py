@@ -83,9 +83,8 @@ class Registry(RuleBasedStateMachine):
         self.written: dict[str, float] = {}
         backend.services.stores.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
         client = backend.services.stores.table.connection.client
-        self.ttl = TimeToLiveService(
-            client, backend.settings.table, TableStream(self.hear, filters(), 100), 0, backend.clock
-        )
+        stream = TableStream(self.hear, filters(), 100)
+        self.ttl = TimeToLiveService(client, backend.settings.table, stream, 0, backend.clock)
         for repository in REPOSITORIES:
             a_repository(backend, repository)
         self.set_window(self.window_s)

@@ -7,12 +7,12 @@ RegistryError
 │                      OutgoingRefused
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
-│                      NothingThere RestoreTooLate TagExpired
+│                      ResourceUnknown RestoreTooLate TagExpired
 ├── Unauthenticated    WrongCredentials FreshLoginRequired
 ├── Denied             QuotaExceeded
 ├── CsrfInvalid        (a request that a foreign page may have sent)
-├── TooManyAttempts    (a door that was knocked at too often)
-├── WrongDoor          (a request past the one address that is open)
+├── TooManyAttempts    (too many failed sign-ins)
+├── WrongEndpoint      (a request past the one address that is open)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
