@@ -82,8 +82,7 @@ class Registry(RuleBasedStateMachine):
         # The keys of the bucket, and when by the backend's clock each was first seen.
         self.written: dict[str, float] = {}
         backend.services.stores.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
-        client = backend.services.stores.table.connection.client
-        stream = TableStream(self.hear, filters(), 100)
+        client, stream = backend.services.stores.table.connection.client, TableStream(self.hear, filters(), 100)
         self.ttl = TimeToLiveService(client, backend.settings.table, stream, 0, backend.clock)
         for repository in REPOSITORIES:
             a_repository(backend, repository)
