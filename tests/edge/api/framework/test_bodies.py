@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.edge.api.framework.bodies import LARGEST, check
+from chalicelib.edge.api.framework.bodies import LARGEST, check_schema
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, a_list, an_object, one_of, or_null
 from tests.support.api_client import Visitor
 
@@ -20,7 +20,7 @@ SCHEMA = an_object({"name": TEXT}, age=NUMBER, tags=a_list(TEXT), nick=or_null(T
     ids=["least", "all", "more than is known"],
 )
 def test_what_fits_is_taken_and_unknown_fields_are_let_through(document: object) -> None:
-    check("test", SCHEMA, document)
+    check_schema("test", SCHEMA, document)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_what_fits_is_taken_and_unknown_fields_are_let_through(document: object)
 )
 def test_what_does_not_fit_is_refused_by_its_field(document: object, field: str) -> None:
     with pytest.raises(FieldInvalid) as refused:
-        check("test", SCHEMA, document)
+        check_schema("test", SCHEMA, document)
 
     assert field in str(refused.value)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.edge.api.concepts import CONCEPTS
-from chalicelib.edge.api.framework.operations import TEXT, Operation, answered, or_null
+from chalicelib.edge.api.framework.operations import TEXT, Operation, or_null, reply_to
 from chalicelib.edge.response import Reply
 from tests.support.api_client import Visitor
 
@@ -40,11 +40,11 @@ def test_no_change_passes_without_a_csrf_token(stranger: Visitor, operation: Ope
 
 
 def test_what_a_view_gives_back_becomes_an_answer() -> None:
-    assert answered(None).status_code == 204
-    assert answered({"a": 1}).body == '{"a":1}'
-    assert answered([]).body == "[]"
+    assert reply_to(None).status_code == 204
+    assert reply_to({"a": 1}).body == '{"a":1}'
+    assert reply_to([]).body == "[]"
     reply = Reply("x", {}, 202)
-    assert answered(reply) is reply
+    assert reply_to(reply) is reply
 
 
 def test_null_may_stand_beside_any_kind() -> None:
