@@ -38,7 +38,7 @@ def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(origins, "services", lambda: SecretsOnly(Secrets.load(str(path))))
 
 
-def test_without_the_setting_everybody_may_ask_and_is_known_by_the_gateway() -> None:
+def test_without_the_setting_every_caller_is_permitted_and_the_gateway_gives_the_address() -> None:
     check_origin(request_with())
 
     assert client_address(request_with(**{"viewer-address": "1.2.3.4"})) == "10.0.0.1"
@@ -46,7 +46,7 @@ def test_without_the_setting_everybody_may_ask_and_is_known_by_the_gateway() -> 
 
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize("secret", ["new", "old"])
-def test_both_secrets_of_a_rotation_open(secret: str) -> None:
+def test_both_secrets_of_a_rotation_are_accepted(secret: str) -> None:
     request = request_with(**{"origin-secret": secret, "viewer-address": "1.2.3.4"})
     check_origin(request)
 
@@ -55,6 +55,6 @@ def test_both_secrets_of_a_rotation_open(secret: str) -> None:
 
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize("headers", [{}, {"origin-secret": ""}, {"origin-secret": "nEw"}, {"origin-secret": "\xe9"}])
-def test_whoever_shows_no_secret_is_told_the_open_address(headers: dict[str, str]) -> None:
+def test_a_request_without_the_secret_is_refused_with_the_public_address(headers: dict[str, str]) -> None:
     with pytest.raises(WrongEndpoint, match=r"https://r\.test"):
         check_origin(request_with(**headers))
