@@ -15,7 +15,7 @@ LOCAL = "http://registry.test/oauth/localapp"
 
 
 @pytest.fixture
-def request(door: Door) -> dict[str, str]:
+def query(door: Door) -> dict[str, str]:
     an_organization(door.backend)
     creation = door.backend.services.identity.applications.create(
         door.backend.signed_in("admin"), "acme", ApplicationFields("bot")
@@ -23,22 +23,22 @@ def request(door: Door) -> dict[str, str]:
     return {"client_id": creation.client_id, "redirect_uri": LOCAL, "scope": "repo:read"}
 
 
-def offer(visitor: Visitor, request: dict[str, str]) -> str:
-    return "//oauth/authorize/assignuser?" + urlencode({**request, "format": "json"})
+def offer(visitor: Visitor, query: dict[str, str]) -> str:
+    return "//oauth/authorize/assignuser?" + urlencode({**query, "format": "json"})
 
 
 def test_a_user_sees_an_offered_token_and_accepts_it(
-    admin: Visitor, request: dict[str, str], visit: Callable[[str], Visitor]
+    admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]
 ) -> None:
     bob = visit("bob")
-    creation = admin.post(offer(admin, {**request, "username": "bob"}))
+    creation = admin.post(offer(admin, {**query, "username": "bob"}))
     assert (creation.status, creation.json()) == (200, {"message": "Token assigned successfully"})
 
     (assignment,) = bob.get(LIST).json()["authorizations"]
     assert (assignment["redirectUri"], assignment["responseType"]) == (LOCAL, "token")
     assert [scope["scope"] for scope in assignment["scopes"]] == ["repo:read"]
-    assert assignment["application"]["clientId"] == request["client_id"]
-    question = {**request, "response_type": "token", "assignment_uuid": assignment["uuid"]}
+    assert assignment["application"]["clientId"] == query["client_id"]
+    question = {**query, "response_type": "token", "assignment_uuid": assignment["uuid"]}
     page = bob.get("//oauth/authorize?" + urlencode({**question, "format": "json"}))
     assert (page.status, page.json()["assignment_uuid"]) == (200, assignment["uuid"])
     form = urlencode({**question, "_csrf_token": bob.csrf}).encode()
@@ -48,18 +48,18 @@ def test_a_user_sees_an_offered_token_and_accepts_it(
     assert bob.get(LIST).json() == {"authorizations": []}
 
 
-def test_an_offer_is_declined(admin: Visitor, request: dict[str, str], visit: Callable[[str], Visitor]) -> None:
+def test_an_offer_is_declined(admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
-    admin.post(offer(admin, {**request, "username": "bob"}))
+    admin.post(offer(admin, {**query, "username": "bob"}))
     (assignment,) = bob.get(LIST).json()["authorizations"]
 
     assert [bob.delete(f"{LIST}/{assignment['uuid']}").status for _ in range(2)] == [204, 404]
 
 
 def test_only_administrators_offer_valid_tokens(
-    stranger: Visitor, admin: Visitor, request: dict[str, str], visit: Callable[[str], Visitor]
+    stranger: Visitor, admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]
 ) -> None:
-    offered = {**request, "username": "admin"}
+    offered = {**query, "username": "admin"}
 
     assert stranger.post(offer(stranger, offered)).status == 401
     assert visit("bob").post(offer(admin, offered)).status == 403
