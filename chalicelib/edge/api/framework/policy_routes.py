@@ -107,14 +107,8 @@ def declare(operations: Operations, policy_type: PolicyOperations, place: Policy
         about=policy_type.does.format(place.reach),
     )
     def create(actor: Actor, body: dict[str, Any], **parameters: str) -> Reply:
-        return as_json(
-            {
-                "uuid": services()
-                .lifecycle.policies.create(actor, holder(**parameters), policy_type.to_request(body))
-                .uuid
-            },
-            201,
-        )
+        policy = services().lifecycle.policies.create(actor, holder(**parameters), policy_type.to_request(body))
+        return as_json({"uuid": policy.uuid}, 201)
 
     @operations.get(
         below + ONE,
@@ -124,9 +118,8 @@ def declare(operations: Operations, policy_type: PolicyOperations, place: Policy
         about=f"Returns one policy of {place.name}.",
     )
     def get(actor: Actor, policy_uuid: str, **parameters: str) -> dict[str, Any]:
-        return policy_type.to_json(
-            services().lifecycle.policies.get(actor, holder(**parameters), policy_type.kind, policy_uuid)
-        )
+        policy = services().lifecycle.policies.get(actor, holder(**parameters), policy_type.kind, policy_uuid)
+        return policy_type.to_json(policy)
 
     @operations.put(
         below + ONE,
