@@ -83,7 +83,7 @@ class PolicyOperations:
 
 def declare(operations: Operations, policy_type: PolicyOperations, place: PolicyRoutes, path: str, word: str) -> None:
     """Declares the routes of a kind of policies at a place, below a path; `word` is Quay's, in the operation ids."""
-    scope, holder, below = place.scope, place.holder, place.path + path
+    scope, holder, below, kind = place.scope, place.holder, place.path + path, policy_type.kind
 
     @operations.get(
         below,
@@ -94,7 +94,7 @@ def declare(operations: Operations, policy_type: PolicyOperations, place: Policy
         about=place.listed,
     )
     def listed(actor: Actor, **parameters: str) -> dict[str, Any]:
-        policies = services().lifecycle.policies.list(actor, holder(**parameters), policy_type.kind)
+        policies = services().lifecycle.policies.list(actor, holder(**parameters), kind)
         return {"policies": [policy_type.to_json(policy) for policy in policies]}
 
     @operations.post(
@@ -118,8 +118,7 @@ def declare(operations: Operations, policy_type: PolicyOperations, place: Policy
         about=f"Returns one policy of {place.name}.",
     )
     def get(actor: Actor, policy_uuid: str, **parameters: str) -> dict[str, Any]:
-        policy = services().lifecycle.policies.get(actor, holder(**parameters), policy_type.kind, policy_uuid)
-        return policy_type.to_json(policy)
+        return policy_type.to_json(services().lifecycle.policies.get(actor, holder(**parameters), kind, policy_uuid))
 
     @operations.put(
         below + ONE,
@@ -140,5 +139,5 @@ def declare(operations: Operations, policy_type: PolicyOperations, place: Policy
         about=f"Removes a policy of {place.name}; {policy_type.stays}.",
     )
     def delete(actor: Actor, policy_uuid: str, **parameters: str) -> dict[str, str]:
-        services().lifecycle.policies.delete(actor, holder(**parameters), policy_type.kind, policy_uuid)
+        services().lifecycle.policies.delete(actor, holder(**parameters), kind, policy_uuid)
         return {"uuid": policy_uuid}

@@ -26,7 +26,7 @@ PLACES = (
     (policy_routes.REPOSITORY, "Repository"),
     (policy_routes.MINE, "User"),
 )
-# No larger number of tags, in digits, can be stored.
+# A number in a query with at least this many digits cannot be stored.
 LONGEST_NUMBER = 12
 
 

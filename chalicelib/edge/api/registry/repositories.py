@@ -94,7 +94,7 @@ def create(actor: Actor, body: dict[str, Any]) -> Reply:
     "listRepos",
     scope=REPO_READ,
     parameters=(
-        Parameter("namespace", "string", "Whether to list repositories of this namespace on which the user has a role"),
+        Parameter("namespace", "string", "The namespace of the repositories; the user must have a role on them"),
         _flag("public", "Whether to list public repositories, too"),
         _flag("starred", "Whether to list repositories that the user has starred"),
         _flag("last_modified", "Whether to include the time of the last push, in seconds since the epoch"),

@@ -52,7 +52,9 @@ TAG = an_object(
 TAGS = an_object({"tags": a_list(TAG), "page": NUMBER, "has_additional": FLAG}, next_page=TEXT)
 CHANGE = an_object(
     manifest_digest=or_null(text("The digest of the manifest that the tag shall name")),
-    expiration=or_null({"type": "number", "description": "When the tag expires, in seconds since the epoch, or null"}),
+    expiration=or_null(
+        {"type": "number", "description": "The tag's expiration in seconds since the epoch; null for none"}
+    ),
     immutable={**FLAG, "description": "Whether the tag is immutable"},
 )
 RESTORE = an_object(manifest_digest=text("The digest of the manifest that the tag shall name again"))
