@@ -20,7 +20,7 @@ def request() -> Request:
     """Returns the request of this thread. Raises RuntimeError outside of one."""
     current = RegistryApp._request.get()
     if current is None:
-        raise RuntimeError("there is no request now")
+        raise RuntimeError("there is no current request")
     return current
 
 

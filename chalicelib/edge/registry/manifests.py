@@ -54,8 +54,8 @@ def push(repository: str, reference: str) -> Reply:
     manifest = parse_manifest(request.body(), request.header("content-type"), algorithm)
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
-    named = tags if isinstance(parsed, Digest) else [parsed, *tags]
-    warning = services().registry.manifests.push(actor, name, manifest, named)
+    all_tags = tags if isinstance(parsed, Digest) else [parsed, *tags]
+    warning = services().registry.manifests.push(actor, name, manifest, all_tags)
     headers: Headers = {
         "Location": f"/v2/{repository}/manifests/{manifest.digest}",
         "Docker-Content-Digest": str(manifest.digest),

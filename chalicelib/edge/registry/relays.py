@@ -75,7 +75,7 @@ def complete(repository: str, upload: str) -> Reply:
     try:
         parts = [(int(number), str(etag)) for number, etag in body.get("parts") or []]
     except (TypeError, ValueError, OverflowError):
-        raise BlobUploadInvalid("parts is a list of [number, ETag]") from None
+        raise BlobUploadInvalid("parts must be a list of [number, ETag]") from None
     hashed = services().registry.presigned_uploads.complete(request.actor(), name, upload, digest, size, parts)
     if hashed is None:
         return created(repository, digest)
@@ -85,7 +85,7 @@ def complete(repository: str, upload: str) -> Reply:
 def _whole_number(body: dict[str, Any], name: str, default: int | None = None) -> int:
     value = body.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BlobUploadInvalid(f"{name} is a whole number")
+        raise BlobUploadInvalid(f"{name} must be a whole number")
     return value
 
 

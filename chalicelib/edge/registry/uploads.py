@@ -69,7 +69,7 @@ def close(repository: str, upload: str) -> Reply:
     name, actor = RepositoryName.parse(repository), request.actor()
     text = request.parameter("digest")
     if not text:
-        raise BlobUploadInvalid("say ?digest=ALGORITHM:HEX of the whole blob to end the upload")
+        raise BlobUploadInvalid("close the upload with ?digest=ALGORITHM:HEX of the whole blob")
     digest = Digest.parse(text)
     _check_length()
     services().registry.uploads.close(actor, name, upload, digest, request.body(), _chunk())

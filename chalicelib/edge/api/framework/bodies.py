@@ -21,7 +21,7 @@ def read(operation_id: str, schema: Mapping[str, Any], is_optional: bool) -> Any
     """
     content = request.body()
     if len(content) > LARGEST:
-        raise BodyTooLarge(LARGEST, "send less")
+        raise BodyTooLarge(LARGEST, "send a smaller body")
     if is_optional and not content:
         return {}
     kind = request.header("content-type").partition(";")[0].strip().lower()

@@ -35,7 +35,7 @@ def openapi_document() -> Reply:
 def openapi_of(is_internal: bool, url: str) -> Document:
     """Returns the OpenAPI document of a registry at a URL; `is_internal` includes internal operations."""
     included = [one for one in declared.operations() if is_internal or not one.is_internal]
-    return openapi.document(included, dict(_named()), _tags(), url)
+    return openapi.document(included, dict(_named_schemas()), _tags(), url)
 
 
 @lru_cache(4)
@@ -52,7 +52,7 @@ def _tags() -> dict[str, str]:
     return {tag: " ".join(lines) for tag, lines in descriptions.items()}
 
 
-def _named() -> Iterator[tuple[str, Schema]]:
+def _named_schemas() -> Iterator[tuple[str, Schema]]:
     """Yields name and schema of each object that a module names: `QUOTA` of quotas.py is `QuotasQuota`."""
     seen: set[int] = set()
     for module in (shapes, policy_routes, *declared.concepts()):

@@ -86,8 +86,8 @@ class SchemaNames:
     They are compared by identity: a schema that a module names is the same object wherever it is part of another.
     """
 
-    def __init__(self, named: Mapping[str, Schema]) -> None:
-        self._names = {id(schema): name for name, schema in named.items()}
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        self._names = {id(schema): name for name, schema in schemas.items()}
         self.used: Document = {}
 
     def refer(self, schema: Any) -> Any:
@@ -108,10 +108,10 @@ class SchemaNames:
 
 
 def document(
-    operations: Iterable[Operation], named: Mapping[str, Schema], tags: Mapping[str, str], url: str
+    operations: Iterable[Operation], schemas: Mapping[str, Schema], tags: Mapping[str, str], url: str
 ) -> Document:
-    """Returns the whole document. `named` are the schemas by name, `tags` the descriptions of tags by name."""
-    names = SchemaNames({**named, ERROR: ERROR_SCHEMA})
+    """Returns the whole document. `schemas` are the named schemas, `tags` the descriptions of tags by name."""
+    names = SchemaNames({**schemas, ERROR: ERROR_SCHEMA})
     paths: Document = {}
     used_tags: set[str] = set()
     refusals: set[int] = set()

@@ -40,7 +40,7 @@ def list_deleted(actor: Actor) -> dict[str, Any]:
     """Lists deleted repositories of a namespace that can be restored."""
     namespace = request.parameter("namespace")
     if not namespace:
-        raise FieldInvalid("namespace", "say whose repositories")
+        raise FieldInvalid("namespace", "give the namespace whose repositories to list")
     return {
         "repositories": [
             deleted_repository_json(one)
