@@ -1,8 +1,8 @@
-"""Cloudberth's entry: the chalice app and its blueprints, one line per event source."""
+"""Cloudberth's entry point: the chalice app and its blueprints, one line per event source."""
 
 import gc
 
-# The imports make a hundred thousand objects that stay: to collect among them would cost a tenth of a cold start.
+# The imports make a hundred thousand objects that stay: collecting among them would cost a tenth of a cold start.
 gc.disable()
 
 from chalice.app import Blueprint  # noqa: E402 - after the collector is off
@@ -23,7 +23,7 @@ from chalicelib.edge.registry import (  # noqa: E402
 
 
 def outside_registry() -> list[Blueprint]:
-    """The API, OAuth and pages, whose imports a client that pulls would wait for in vain."""
+    """Returns the blueprints of the API, OAuth and the pages; a pull must not wait for their imports."""
     from chalicelib.edge.api.concepts import CONCEPTS
     from chalicelib.edge.web import docs
 

@@ -1,1 +1,1 @@
-"""All that knows HTTP or a Lambda event."""
+"""The edge: everything that knows HTTP or a Lambda event."""

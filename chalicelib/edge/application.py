@@ -1,7 +1,7 @@
-"""The front door: what chalice lacks for a registry, at one place.
+"""The application: what chalice lacks for a registry, in one place.
 
-One declared route per operation, repositories at any depth, an answer for every path in the dialect of that path,
-requests that do not share a variable, and domain errors turned into replies (ADR 0001 says what chalice 1.34 does).
+It adds one declared route per operation, repository names of any depth, a reply for every path in the dialect of that
+path, one request per thread, and replies for domain errors (ADR 0001 says what chalice 1.34 does).
 """
 
 from collections.abc import Callable, Iterable
@@ -13,18 +13,18 @@ from typing import Any
 from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
-from chalicelib.edge.dialects import is_registry, to_reply
+from chalicelib.edge.dialects import is_registry_path, to_reply
 from chalicelib.edge.origins import check_origin
 from chalicelib.edge.response import empty
 from chalicelib.edge.router import Router
 from chalicelib.telemetry import logger
 
 API = "/api/v1/"
-# Scripts of other origins may ask with a token of their own; no cookie goes along (https://fetch.spec.whatwg.org).
+# Scripts of other origins may call with a token of their own; browsers send no cookie (https://fetch.spec.whatwg.org).
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 PREFLIGHT = {
     **ANY_ORIGIN,
-    # Quay names a type where there is no body, too.
+    # Quay sends a content type even without a body.
     "Content-Type": "text/html; charset=utf-8",
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Requested-With",
@@ -38,7 +38,7 @@ class RegistryApp(Chalice):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, configure_logs=False)
-        # Reply decides what is base64; chalice's check of Accept stays out of the way.
+        # Reply decides what is base64; an empty list switches off chalice's check of Accept.
         self.api.binary_types = []
         self._late: Callable[[], Iterable[Blueprint]] | None = None
         self._completing = Lock()
@@ -46,7 +46,7 @@ class RegistryApp(Chalice):
 
     @property
     def current_request(self) -> Request | None:
-        """The request of this thread: chalice keeps one on the app, where threads would overwrite it."""
+        """Returns the request of this thread; chalice keeps one on the app, where threads would overwrite it."""
         return self._request.get()
 
     @current_request.setter
@@ -55,17 +55,17 @@ class RegistryApp(Chalice):
 
     @property
     def router(self) -> Router:
-        """The routes that are registered by the first event."""
+        """Returns the router over all routes that are registered now."""
         if self._router is None:
             self._router = Router(self.routes)
         return self._router
 
     def register_late(self, load: Callable[[], Iterable[Blueprint]]) -> None:
-        """Blueprints outside /v2 that are loaded for the first who asks there: a pull must not wait for them."""
+        """Sets the loader of the blueprints outside /v2, which runs at the first request there: pulls must not wait."""
         self._late = load
 
     def complete(self) -> None:
-        """Registers what was put off, once, whoever asks first; the others wait for it."""
+        """Registers the late blueprints once; requests that arrive meanwhile wait for it."""
         with self._completing:
             if self._late is None:
                 return
@@ -74,9 +74,9 @@ class RegistryApp(Chalice):
             self._router, self._late = None, None
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answers one event. `headers` of payload 1.0 hold the last value of each: all of them are joined here."""
+        """Answers one event. `headers` of payload 1.0 hold only the last value of each, so the lists are joined."""
         outer = event["requestContext"]
-        if self._late and not is_registry(outer["path"]):
+        if self._late and not is_registry_path(outer["path"]):
             self.complete()
         pattern, values = self.router.match(outer["path"])
         method = outer["httpMethod"]
@@ -95,7 +95,7 @@ class RegistryApp(Chalice):
         return answer
 
     def _refuse(self, event: dict[str, Any], pattern: str | None, context: Any) -> dict[str, Any]:
-        """404 and 405, which chalice would not answer in our dialects."""
+        """Answers 404, 405 or a preflight, which chalice would not answer in the path's dialect."""
         self.current_request = Request(event, context)
         outer = event["requestContext"]
         if pattern is None:
@@ -108,22 +108,22 @@ class RegistryApp(Chalice):
         return reply.to_dict()
 
     def _register_route(self, name: str, user_handler: Callable[..., Any], kwargs: Any, **unused: Any) -> None:
-        """Every view takes any content type and has its errors told: middleware does not see them (issue 1541)."""
+        """Lets every view take any content type and answers its errors, which middleware does not see (issue 1541)."""
         kwargs["kwargs"].setdefault("content_types", [])
-        super()._register_route(name, self._telling(user_handler), kwargs, **unused)
+        super()._register_route(name, self._answering_errors(user_handler), kwargs, **unused)
 
-    def _telling(self, view: Callable[..., Response]) -> Callable[..., Response]:
+    def _answering_errors(self, view: Callable[..., Response]) -> Callable[..., Response]:
         @wraps(view)
-        def told(**values: str) -> Response:
+        def guarded(**values: str) -> Response:
             try:
                 check_origin(self.current_request)
                 return view(**values)
             except RegistryError as error:
                 return to_reply(error, self.current_request)
-            except Exception as error:  # noqa: BLE001 - a bug is told once, here, and answered
+            except Exception as error:  # noqa: BLE001 - a bug is logged once, here, and answered
                 request = self.current_request
                 context = request.context if request else {}
                 logger.exception("bug", request_id=context.get("requestId"), path=context.get("path"))
                 return to_reply(error, request)
 
-        return told
+        return guarded

@@ -1,4 +1,4 @@
-"""Which words an answer has: OCI's under /v2, Quay's everywhere else."""
+"""The dialect of a reply: OCI's under /v2, Quay's everywhere else."""
 
 from chalice.app import Request
 
@@ -7,12 +7,12 @@ from chalicelib.edge.registry import errors as oci
 from chalicelib.edge.response import Reply
 
 
-def is_registry(path: str) -> bool:
-    """Whether a path is one of OCI's."""
+def is_registry_path(path: str) -> bool:
+    """Returns whether a path belongs to OCI's API."""
     return path == "/v2" or path.startswith("/v2/")
 
 
 def to_reply(error: Exception, request: Request | None) -> Reply:
-    """The answer to an error in the dialect of the path that was asked."""
+    """Returns the reply to an error in the dialect of the requested path."""
     path = str(request.context.get("path") or "") if request else ""
-    return oci.to_reply(error, request) if is_registry(path) else quay.to_reply(error, request)
+    return oci.to_reply(error, request) if is_registry_path(path) else quay.to_reply(error, request)

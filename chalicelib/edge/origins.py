@@ -1,4 +1,4 @@
-"""Where a request comes from: straight from a client, or through CloudFront, which alone may then ask."""
+"""The origin of a request: a client itself, or CloudFront, which then is the only permitted caller."""
 
 import hmac
 
@@ -10,16 +10,16 @@ from chalicelib.wiring import services
 
 
 def check_origin(request: Request | None) -> None:
-    """Raises WrongDoor where only CloudFront may ask and the request does not show its secret."""
+    """Raises WrongEndpoint where only CloudFront may call and the request does not carry its secret."""
     if not settings().origin:
         return
-    shown = ((request.headers.get("origin-secret") if request else None) or "").encode("utf-8", "replace")
-    if not any(hmac.compare_digest(secret.encode(), shown) for secret in services().stores.secrets.origin):
+    header = ((request.headers.get("origin-secret") if request else None) or "").encode("utf-8", "replace")
+    if not any(hmac.compare_digest(secret.encode(), header) for secret in services().stores.secrets.origin):
         raise WrongEndpoint(settings().url)
 
 
-def address_of(request: Request) -> str:
-    """The client's address: what API Gateway saw, or what CloudFront tells of its viewer; never X-Forwarded-For."""
+def client_address(request: Request) -> str:
+    """Returns the client's IP address as API Gateway or CloudFront saw it; never that of X-Forwarded-For."""
     if settings().origin:
         return request.headers.get("viewer-address") or ""
     address: str = request.context.get("identity", {}).get("sourceIp", "")

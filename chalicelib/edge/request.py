@@ -1,4 +1,4 @@
-"""Who asks, and what they sent: the request of the moment in the domain's words."""
+"""The current request: its actor, parameters, headers, body and credentials."""
 
 import base64
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from chalice.app import Request
 from chalicelib.domain.errors import FieldInvalid, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge.application import RegistryApp
-from chalicelib.edge.origins import address_of
+from chalicelib.edge.origins import client_address
 from chalicelib.wiring import services
 
 LONGEST_NUMBER = 18
@@ -17,18 +17,18 @@ LONGEST_AGENT = 200
 
 
 def request() -> Request:
-    """The request of this thread."""
+    """Returns the request of this thread. Raises RuntimeError outside of one."""
     current = RegistryApp._request.get()
     if current is None:
-        raise RuntimeError("there is no request now")
+        raise RuntimeError("there is no current request")
     return current
 
 
 def actor() -> Actor:
-    """Who asks, by the bearer token; without one, nobody, with no grants. Raises Unauthenticated for a bad token."""
-    asked = request()
-    address = address_of(asked)
-    scheme, _, token = (asked.headers.get("authorization") or "").partition(" ")
+    """Returns the actor of the bearer token, or ANONYMOUS without one. Raises Unauthenticated for a bad token."""
+    current = request()
+    address = client_address(current)
+    scheme, _, token = (current.headers.get("authorization") or "").partition(" ")
     if not scheme:
         return replace(ANONYMOUS, address=address, agent=agent())
     if scheme.lower() != "bearer":
@@ -37,52 +37,52 @@ def actor() -> Actor:
 
 
 def agent() -> str:
-    """What the client calls itself, so much of it as a log keeps."""
+    """Returns the client's User-Agent, cut to the length that the usage log keeps."""
     return header("user-agent")[:LONGEST_AGENT]
 
 
 def parameter(name: str) -> str | None:
-    """A query parameter, the last where it was given several times."""
+    """Returns a query parameter, the last value if it was given several times, or None."""
     values = parameters(name)
     return values[-1] if values else None
 
 
 def parameters(name: str) -> list[str]:
-    """All values of a query parameter."""
-    given = request().query_params
-    return list(given.getlist(name)) if given and name in given else []
+    """Returns all values of a query parameter."""
+    query = request().query_params
+    return list(query.getlist(name)) if query and name in query else []
 
 
-def flag(name: str, otherwise: bool = False) -> bool:
-    """A query parameter that is yes or no, read as Quay reads it."""
+def flag(name: str, default: bool = False) -> bool:
+    """Returns a boolean query parameter, read as Quay reads it."""
     value = parameter(name)
-    return otherwise if value is None else value.lower() not in ("false", "0", "null", "")
+    return default if value is None else value.lower() not in ("false", "0", "null", "")
 
 
-def number(name: str, otherwise: int) -> int:
-    """A query parameter that is a whole number from 0 up. Raises FieldInvalid."""
+def number(name: str, default: int) -> int:
+    """Returns a query parameter that is a whole number from 0 up. Raises FieldInvalid."""
     value = parameter(name)
     if value is None:
-        return otherwise
+        return default
     if not value.isascii() or not value.isdigit() or len(value) > LONGEST_NUMBER:
         raise FieldInvalid(name, "say a whole number from 0 up")
     return int(value)
 
 
 def header(name: str) -> str:
-    """A request header, empty where it is missing."""
+    """Returns a request header, empty if it is missing."""
     headers: Mapping[str, str] = request().headers
     return headers.get(name) or ""
 
 
 def body() -> bytes:
-    """The exact bytes that were sent."""
+    """Returns the exact bytes that were sent."""
     raw = request().raw_body
     return raw if isinstance(raw, bytes) else raw.encode()
 
 
 def credentials() -> tuple[str, str] | None:
-    """Name and password of the Authorization header (RFC 7617), None without one. Raises Unauthenticated."""
+    """Returns name and password of the Authorization header (RFC 7617), None without one. Raises Unauthenticated."""
     scheme, _, encoded = header("authorization").partition(" ")
     if not scheme:
         return None

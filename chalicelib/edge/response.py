@@ -1,4 +1,4 @@
-"""Replies: bytes as they are, JSON with its type, links to the next page."""
+"""Replies: raw bytes, JSON, and links to the next page."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ Headers = dict[str, Any]
 
 
 class Reply(Response):
-    """A response whose bytes travel base64-encoded, whatever their type (chalice decides by Accept, issue 391)."""
+    """A response whose bytes are base64-encoded whatever their type (chalice decides by Accept, issue 391)."""
 
     def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
         if not isinstance(self.body, bytes):
@@ -23,16 +23,16 @@ class Reply(Response):
 
 
 def empty(status: int, headers: Headers) -> Reply:
-    """A reply without a body."""
+    """Returns a reply without a body."""
     return Reply("", headers, status)
 
 
 def as_json(document: object, status: int = 200, headers: Headers | None = None) -> Reply:
-    """A reply with a JSON body; text outside ASCII stays readable."""
+    """Returns a reply with a JSON body; text outside ASCII is not escaped."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return Reply(text, {"Content-Type": "application/json", **(headers or {})}, status)
 
 
 def next_link(path: str, parameters: Mapping[str, str | int]) -> Headers:
-    """The `Link` to the next page (RFC 8288)."""
+    """Returns the `Link` header to the next page (RFC 8288)."""
     return {"Link": f'<{path}?{urlencode(parameters)}>; rel="next"'}

@@ -54,7 +54,7 @@ def places_of(operation: Operation, world: World, who: str) -> dict[str, str]:
     """What a path of the operation names."""
     recipe = recipes.PLACES.get(operation.id)
     known = world.places | (recipe(world, who) if recipe else {})
-    return {name: known.get(name, name) for name in operation.places}
+    return {name: known.get(name, name) for name in operation.path_parameters}
 
 
 def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, world: World) -> Any:

@@ -37,14 +37,14 @@ def named(operations: list[Operation]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("operation", operations, ids=lambda one: one.id)
 
 
-@named([one for one in OPERATIONS if one.places])
+@named([one for one in OPERATIONS if one.path_parameters])
 def test_an_odd_name_in_a_path_is_no_error_of_ours(
     operation: Operation, world: World, visitors: dict[str, Visitor]
 ) -> None:
     who = asker(operation)
     answers = {
         (place, odd[:5]): ask(operation, visitors[who], world, who, {place: odd})
-        for place in operation.places
+        for place in operation.path_parameters
         for odd in (LONG, DIVIDED, ACCENTED)
     }
 

@@ -76,15 +76,17 @@ def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
 
 def is_for_all_of_a_public(operation: Operation) -> bool:
     """Whether a public repository's visibility may be enough: its row says."""
-    return operation.scope == REPO_READ and "repository" in operation.places
+    return operation.scope == REPO_READ and "repository" in operation.path_parameters
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_those_may_who_shall_and_nobody_else(name: str, world: World, actors: Actors) -> None:
     operation = OPERATIONS[name.removesuffix(PUBLIC)]
-    places = {"repository": "acme/public"} if name.endswith(PUBLIC) else {}
+    path_parameters = {"repository": "acme/public"} if name.endswith(PUBLIC) else {}
     answers = {
-        heading: ask(operation, actors.visitor(heading, operation), world, actors.name(heading, operation), places)
+        heading: ask(
+            operation, actors.visitor(heading, operation), world, actors.name(heading, operation), path_parameters
+        )
         for heading in HEADINGS
     }
 

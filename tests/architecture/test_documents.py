@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from chalicelib.edge.api.concepts import CONCEPTS
-from chalicelib.edge.api.framework.openapi import PLACES
+from chalicelib.edge.api.framework.openapi import PATH_PARAMETERS
 
 DECLARED = [(one, concept) for concept in CONCEPTS for one in concept.operations.declared]
 
@@ -32,7 +32,7 @@ def test_every_query_parameter_that_is_read_is_declared(concept: ModuleType) -> 
 
 
 def test_every_place_of_a_path_has_its_words_and_no_words_are_left_over() -> None:
-    assert {place for operation, _ in DECLARED for place in operation.places} == set(PLACES)
+    assert {place for operation, _ in DECLARED for place in operation.path_parameters} == set(PATH_PARAMETERS)
 
 
 @pytest.mark.parametrize("operation", [one for one, _ in DECLARED], ids=lambda operation: operation.id)

@@ -1,4 +1,4 @@
-"""Doors to backends."""
+"""Clients of the app over backends."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.support.backends import Backend
 
 @pytest.fixture
 def new_door(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Door]]:
-    """Builds a door to a backend with settings of its own, which the app reads from the environment as ever."""
+    """Returns a function that makes a client of the app over a backend with the given settings."""
 
     with ExitStack() as doors:
-        yield lambda **chosen: doors.enter_context(opened(new_backend(**chosen), monkeypatch))
+        yield lambda **settings: doors.enter_context(opened(new_backend(**settings), monkeypatch))
 
 
 @pytest.fixture
 def door(new_door: Callable[..., Door]) -> Door:
-    """The door to a backend with the default settings."""
+    """Returns a client of the app over a backend with the default settings."""
     return new_door()

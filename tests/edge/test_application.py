@@ -1,4 +1,4 @@
-"""The front door: what chalice lacks for a registry, over an app of a few views."""
+"""The application: what chalice lacks for a registry, over an app of a few views."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ meeting = Barrier(2, timeout=10)
 
 @app.route("/things/{repository}/end", methods=["GET", "PUT"])
 def show(repository: str) -> Reply:
-    """What the view sees of its request."""
+    """Returns the request as the view sees it."""
     request = app.current_request
     assert request
     return as_json({"repository": repository, "headers": dict(request.headers), "body": request.raw_body.decode()})
@@ -37,13 +37,13 @@ def meet(name: str) -> Reply:
 
 @app.route("/v2/refused", methods=["GET"])
 def refused() -> Reply:
-    """A refusal."""
+    """Raises a domain error."""
     raise BlobUnknown("a/b", "sha256:0")
 
 
 @app.route("/v2/broken", methods=["GET"])
 def broken() -> Reply:
-    """A bug."""
+    """Raises an exception that is not a domain error."""
     raise KeyError("a secret of the backend")
 
 
@@ -53,10 +53,10 @@ def ask(method: str, target: str, headers: Any = None, body: bytes = b"") -> tup
 
 
 def test_a_repository_spans_slashes() -> None:
-    answer, shown = ask("GET", "/things/a/b/c/end")
+    answer, document = ask("GET", "/things/a/b/c/end")
 
     assert answer["statusCode"] == 200
-    assert shown["repository"] == "a/b/c"
+    assert document["repository"] == "a/b/c"
 
 
 def test_a_slash_at_the_end_changes_nothing() -> None:
@@ -64,68 +64,68 @@ def test_a_slash_at_the_end_changes_nothing() -> None:
 
 
 def test_header_lines_of_one_name_are_joined() -> None:
-    """docker sends an Accept line for each type; payload 1.0 has the last one only in `headers`."""
+    """docker sends an Accept line for each type; `headers` of payload 1.0 has only the last one."""
     lines = [("Accept", "a/b"), ("Accept", "c/d;q=0.5"), ("X-One", "1"), ("ACCEPT", "*/*")]
-    _, shown = ask("GET", "/things/a/end", lines)
+    _, document = ask("GET", "/things/a/end", lines)
 
-    assert shown["headers"]["accept"] == "a/b, c/d;q=0.5, */*"
-    assert shown["headers"]["x-one"] == "1"
+    assert document["headers"]["accept"] == "a/b, c/d;q=0.5, */*"
+    assert document["headers"]["x-one"] == "1"
 
 
-def test_an_event_without_lists_of_headers_is_understood() -> None:
+def test_an_event_without_multi_value_headers_is_understood() -> None:
     event = Door.event("GET", "/things/a/end", {"Accept": "a/b"}) | {"multiValueHeaders": None}
 
     assert json.loads(app(event, None)["body"])["headers"]["accept"] == "a/b"
 
 
 @pytest.mark.parametrize("content_type", ["application/vnd.oci.image.manifest.v1+json", "text/html", "x", ""])
-def test_any_content_type_is_taken(content_type: str) -> None:
-    answer, shown = ask("PUT", "/things/a/end", {"Content-Type": content_type}, b'{"a": 1}')
+def test_any_content_type_is_accepted(content_type: str) -> None:
+    answer, document = ask("PUT", "/things/a/end", {"Content-Type": content_type}, b'{"a": 1}')
 
     assert answer["statusCode"] == 200
-    assert shown["body"] == '{"a": 1}'
+    assert document["body"] == '{"a": 1}'
 
 
 @pytest.mark.parametrize("accept", [None, "text/html", "image/png", ""])
-def test_what_a_client_accepts_never_refuses_it(accept: str | None) -> None:
+def test_the_accept_header_never_causes_a_refusal(accept: str | None) -> None:
     assert ask("GET", "/things/a/end", {"Accept": accept} if accept is not None else {})[0]["statusCode"] == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "HEAD", "OPTIONS", "BREW"])
-def test_a_path_that_leads_nowhere_is_404_in_the_specifications_form(method: str) -> None:
-    answer, said = ask(method, "/v2/nowhere/at/all")
+def test_an_unknown_path_under_v2_is_404_in_oci_s_form(method: str) -> None:
+    answer, document = ask(method, "/v2/nowhere/at/all")
 
     assert answer["statusCode"] == 404
-    assert said["errors"][0]["code"] == "UNSUPPORTED"
+    assert document["errors"][0]["code"] == "UNSUPPORTED"
 
 
-def test_outside_of_v2_a_path_that_leads_nowhere_is_404_in_quays_form() -> None:
-    answer, said = ask("GET", "/nowhere")
+def test_an_unknown_path_outside_v2_is_404_in_quay_s_form() -> None:
+    answer, document = ask("GET", "/nowhere")
 
-    assert (answer["statusCode"], said["status"], said["error_type"]) == (404, 404, "not_found")
+    assert (answer["statusCode"], document["status"], document["error_type"]) == (404, 404, "not_found")
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "HEAD", "OPTIONS", "BREW"])
-def test_a_method_that_a_path_lacks_is_405_and_told_the_others(method: str) -> None:
-    answer, said = ask(method, "/v2/refused")
+def test_an_unsupported_method_under_v2_is_405_with_the_supported_ones(method: str) -> None:
+    answer, document = ask(method, "/v2/refused")
 
     assert answer["statusCode"] == 405
     assert answer["headers"]["Allow"] == "GET"
-    assert said["errors"][0]["detail"] == {"allowed": ["GET"]}
+    assert document["errors"][0]["detail"] == {"allowed": ["GET"]}
 
 
-def test_outside_of_v2_a_method_that_a_path_lacks_is_405_in_quays_form() -> None:
-    answer, said = ask("DELETE", "/things/a/end")
+def test_an_unsupported_method_outside_v2_is_405_in_quay_s_form() -> None:
+    answer, document = ask("DELETE", "/things/a/end")
 
     assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET, PUT")
-    assert said["error_type"] == "invalid_request"
+    assert document["error_type"] == "invalid_request"
 
 
-def test_a_refusal_becomes_its_answer() -> None:
-    answer, said = ask("GET", "/v2/refused")
+def test_a_domain_error_becomes_its_reply() -> None:
+    answer, document = ask("GET", "/v2/refused")
 
     assert answer["statusCode"] == 404
-    assert said["errors"] == [
+    assert document["errors"] == [
         {
             "code": "BLOB_UNKNOWN",
             "message": "no blob sha256:0 in a/b",
@@ -147,7 +147,7 @@ def test_a_bug_is_a_plain_500_and_logged_once_with_the_request(caplog: pytest.Lo
     assert vars(record)["path"] == "/v2/broken"
 
 
-def test_requests_at_the_same_time_do_not_see_each_other() -> None:
+def test_concurrent_requests_do_not_see_each_other() -> None:
     seen: dict[str, Any] = {}
     threads = [
         Thread(target=lambda name=name: seen.update({name: ask("GET", f"/meet/{name}?name={name}")[1]}))
@@ -161,7 +161,7 @@ def test_requests_at_the_same_time_do_not_see_each_other() -> None:
     assert seen == {"first": ["first", "first"], "second": ["second", "second"]}
 
 
-def test_what_is_outside_the_registry_is_loaded_once_for_the_first_who_asks_there() -> None:
+def test_late_blueprints_are_loaded_once_by_the_first_request_to_them() -> None:
     late, loads = RegistryApp("late"), []
     late.route("/v2/here", methods=["GET"])(refused)
     there = Blueprint("there")

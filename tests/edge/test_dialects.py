@@ -1,4 +1,4 @@
-"""Which words an answer has, by the path that was asked."""
+"""The dialect of a reply, by the requested path."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.support.app_client import Door
 
 
 @pytest.mark.parametrize("path", ["/v2/nothing/here", "/v2/a/b/unknown"])
-def test_the_registry_answers_in_ocis_words(door: Door, path: str) -> None:
+def test_errors_under_v2_are_in_oci_s_dialect(door: Door, path: str) -> None:
     answer = door.ask("GET", path)
 
     assert answer.status == 404
@@ -14,7 +14,7 @@ def test_the_registry_answers_in_ocis_words(door: Door, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v2/x", "/nothing", "/v2x"])
-def test_everything_else_answers_in_quays(door: Door, path: str) -> None:
+def test_errors_elsewhere_are_in_quay_s_dialect(door: Door, path: str) -> None:
     answer = door.ask("GET", path)
 
     assert answer.status == 404
@@ -22,14 +22,14 @@ def test_everything_else_answers_in_quays(door: Door, path: str) -> None:
     assert answer.json()["message"] == "Not Found"
 
 
-def test_a_method_that_a_path_does_not_have_is_told_with_those_it_has(door: Door) -> None:
+def test_an_unsupported_method_is_refused_with_the_supported_ones(door: Door) -> None:
     answer = door.ask("PATCH", "/api/v1/user/")
 
     assert answer.status == 405
     assert answer.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, POST, PUT"
 
 
-def test_a_script_of_another_origin_may_ask_what_it_may(door: Door) -> None:
+def test_a_preflight_of_another_origin_is_answered(door: Door) -> None:
     answer = door.ask("OPTIONS", "/api/v1/user/", {"Origin": "https://elsewhere.example.com"})
 
     assert answer.status == 200
@@ -38,6 +38,6 @@ def test_a_script_of_another_origin_may_ask_what_it_may(door: Door) -> None:
     assert answer.body == b""
 
 
-def test_a_script_of_another_origin_may_read_what_the_api_answers_and_nothing_beside_it(door: Door) -> None:
+def test_a_script_of_another_origin_may_read_answers_of_the_api_only(door: Door) -> None:
     assert door.ask("GET", "/api/v1/user/").headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in door.ask("GET", "/csrf_token").headers

@@ -1,4 +1,4 @@
-"""The request of the moment in the domain's words."""
+"""The current request: its actor, parameters, headers, body and credentials."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from chalicelib.edge.response import Reply, empty
 from tests.support.app_client import Door, Lines
 
 app = RegistryApp("asked")
-wanted: list[Callable[[], Any]] = []
-found: list[Any] = []
+functions: list[Callable[[], Any]] = []
+results: list[Any] = []
 
 
 @app.route("/", methods=["GET", "POST"])
 def view() -> Reply:
-    """Asks what a test wants to know."""
-    found.append(wanted.pop()())
+    """Calls the function of the test within a request."""
+    results.append(functions.pop()())
     return empty(204, {})
 
 
-def asked(what: Callable[[], Any], target: str = "/", headers: Lines | None = None, body: bytes = b"") -> Any:
-    """What a view would see."""
-    wanted.append(what)
+def within_request(what: Callable[[], Any], target: str = "/", headers: Lines | None = None, body: bytes = b"") -> Any:
+    """Returns the result of a function that is called within a request."""
+    functions.append(what)
     app(Door.event("POST" if body else "GET", target, headers, body), None)
-    return found.pop()
+    return results.pop()
 
 
 def refused(**headers: str) -> Unauthenticated:
@@ -39,28 +39,28 @@ def refused(**headers: str) -> Unauthenticated:
             request.actor()
         return caught.value
 
-    error: Unauthenticated = asked(attempt, "/", headers)
+    error: Unauthenticated = within_request(attempt, "/", headers)
     return error
 
 
-def test_of_several_values_the_last_counts_and_all_can_be_had() -> None:
-    assert asked(lambda: request.parameter("n"), "/?n=1&n=2") == "2"
-    assert asked(lambda: request.parameters("n"), "/?n=1&m=3&n=2") == ["1", "2"]
+def test_the_last_of_several_values_counts_and_all_can_be_read() -> None:
+    assert within_request(lambda: request.parameter("n"), "/?n=1&n=2") == "2"
+    assert within_request(lambda: request.parameters("n"), "/?n=1&m=3&n=2") == ["1", "2"]
 
 
-def test_a_parameter_that_is_not_there_is_told_from_an_empty_one() -> None:
-    assert asked(lambda: request.parameter("n"), "/?m=1") is None
-    assert asked(lambda: request.parameters("n")) == []
-    assert asked(lambda: request.parameter("n"), "/?n=") == ""
+def test_a_missing_parameter_differs_from_an_empty_one() -> None:
+    assert within_request(lambda: request.parameter("n"), "/?m=1") is None
+    assert within_request(lambda: request.parameters("n")) == []
+    assert within_request(lambda: request.parameter("n"), "/?n=") == ""
 
 
 def test_parameters_are_unquoted() -> None:
-    assert asked(lambda: request.parameter("last"), "/?last=a%2Fb%20c+d%C3%A9") == "a/b c d\u00e9"
+    assert within_request(lambda: request.parameter("last"), "/?last=a%2Fb%20c+d%C3%A9") == "a/b c d\u00e9"
 
 
-def test_headers_are_found_in_any_case_and_empty_where_missing() -> None:
-    assert asked(lambda: request.header("content-range"), "/", {"Content-Range": "0-1"}) == "0-1"
-    assert asked(lambda: request.header("content-range")) == ""
+def test_headers_ignore_case_and_are_empty_if_missing() -> None:
+    assert within_request(lambda: request.header("content-range"), "/", {"Content-Range": "0-1"}) == "0-1"
+    assert within_request(lambda: request.header("content-range")) == ""
 
 
 @pytest.mark.parametrize(
@@ -68,23 +68,23 @@ def test_headers_are_found_in_any_case_and_empty_where_missing() -> None:
 )
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/octet-stream"])
 def test_the_body_is_the_exact_bytes_that_were_sent(body: bytes, content_type: str) -> None:
-    assert asked(request.body, "/", {"Content-Type": content_type}, body) == body
+    assert within_request(request.body, "/", {"Content-Type": content_type}, body) == body
 
 
-def test_no_body_is_no_bytes() -> None:
-    assert asked(request.body) == b""
+def test_a_missing_body_is_empty() -> None:
+    assert within_request(request.body) == b""
 
 
-def test_whoever_brings_no_token_is_nobody_from_somewhere() -> None:
-    actor: Actor = asked(request.actor)
+def test_a_request_without_a_token_is_anonymous_with_an_address() -> None:
+    actor: Actor = within_request(request.actor)
 
     assert actor.is_anonymous
     assert actor.address == "127.0.0.9"
     assert actor.grants == {}
 
 
-def test_whoever_brings_a_token_is_known_with_grants_and_address(door: Door) -> None:
-    actor: Actor = asked(request.actor, "/", door.token("admin/app"))
+def test_a_request_with_a_token_has_its_grants_and_an_address(door: Door) -> None:
+    actor: Actor = within_request(request.actor, "/", door.token("admin/app"))
 
     assert (actor.name, actor.address) == ("admin", "127.0.0.9")
     assert set(actor.grants) == {"admin/app"}
@@ -93,21 +93,21 @@ def test_whoever_brings_a_token_is_known_with_grants_and_address(door: Door) -> 
 def test_the_scheme_may_be_written_in_any_case(door: Door) -> None:
     token = door.token()["Authorization"].partition(" ")[2]
 
-    assert asked(request.actor, "/", {"Authorization": f"bEARER  {token}"}).name == "admin"
+    assert within_request(request.actor, "/", {"Authorization": f"bEARER  {token}"}).name == "admin"
 
 
-def test_a_password_is_no_token_and_told_where_to_go(door: Door) -> None:
+def test_a_password_instead_of_a_token_is_challenged(door: Door) -> None:
     assert "the challenge says where" in str(refused(Authorization="Basic YWRtaW46cGFzc3dvcmQ="))
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\u00e9", "." * 1000, "eyJhbGciOiJub25lIn0.e30."])
-def test_a_token_that_is_not_ours_is_refused_by_oauths_word(door: Door, token: str) -> None:
+def test_an_invalid_token_is_refused_with_oauth_s_error(door: Door, token: str) -> None:
     assert refused(Authorization=f"Bearer {token}").why == "invalid_token"
 
 
-def test_a_token_that_has_ended_is_refused_even_when_it_was_believed_before(door: Door) -> None:
+def test_an_expired_token_is_refused_even_if_it_was_accepted_before(door: Door) -> None:
     token = door.token()
-    asked(request.actor, "/", token)
+    within_request(request.actor, "/", token)
     door.backend.clock.ahead_s = door.backend.settings.token_s + 1
 
     assert refused(**token).why == "invalid_token"
@@ -115,14 +115,14 @@ def test_a_token_that_has_ended_is_refused_even_when_it_was_believed_before(door
 
 def test_a_flag_is_read_as_quay_reads_it() -> None:
     for text, meant in (("true", True), ("1", True), ("yes", True), ("false", False), ("False", False), ("0", False)):
-        assert asked(lambda: request.flag("on"), f"/?on={text}") is meant
-    assert asked(lambda: request.flag("on", True)) is True
-    assert asked(lambda: request.flag("on")) is False
+        assert within_request(lambda: request.flag("on"), f"/?on={text}") is meant
+    assert within_request(lambda: request.flag("on", True)) is True
+    assert within_request(lambda: request.flag("on")) is False
 
 
 def test_a_number_is_whole_and_not_below_0() -> None:
-    assert asked(lambda: request.number("limit", 7), "/?limit=5") == 5
-    assert asked(lambda: request.number("limit", 7)) == 7
+    assert within_request(lambda: request.number("limit", 7), "/?limit=5") == 5
+    assert within_request(lambda: request.number("limit", 7)) == 7
     for text in ("-1", "1.5", "x", "", "9" * 19, "%D9%A3"):
 
         def refuse() -> str:
@@ -130,15 +130,15 @@ def test_a_number_is_whole_and_not_below_0() -> None:
                 request.number("limit", 7)
             return caught.value.field
 
-        assert asked(refuse, f"/?limit={text}") == "limit"
+        assert within_request(refuse, f"/?limit={text}") == "limit"
 
 
 def test_name_and_password_are_read_from_basic() -> None:
-    def shown(text: str) -> dict[str, str]:
+    def basic_header(text: str) -> dict[str, str]:
         return {"Authorization": text}
 
-    assert asked(request.credentials) is None
-    assert asked(request.credentials, headers=shown("Basic YTpiOmM=")) == ("a", "b:c")
+    assert within_request(request.credentials) is None
+    assert within_request(request.credentials, headers=basic_header("Basic YTpiOmM=")) == ("a", "b:c")
     for bad in ("Bearer x", "Basic", "Basic !!!", "Basic YWI=", "Basic /w=="):
 
         def refuse() -> bool:
@@ -146,4 +146,4 @@ def test_name_and_password_are_read_from_basic() -> None:
                 request.credentials()
             return True
 
-        assert asked(refuse, headers=shown(bad))
+        assert within_request(refuse, headers=basic_header(bad))

@@ -1,4 +1,4 @@
-"""Replies."""
+"""Replies: raw bytes, JSON, and links to the next page."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from chalicelib.edge.response import Reply, as_json, empty, next_link
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/octet-stream", "text/plain", "a/b+json"])
-def test_bytes_travel_as_they_are_whatever_their_type(content_type: str) -> None:
+def test_bytes_are_base64_encoded_whatever_their_type(content_type: str) -> None:
     body = b'{"caf\xc3\xa9": "\xff"}'
     answer = Reply(body, {"Content-Type": content_type}).to_dict([])
 
@@ -18,7 +18,7 @@ def test_bytes_travel_as_they_are_whatever_their_type(content_type: str) -> None
     assert answer["headers"] == {"Content-Type": content_type}
 
 
-def test_text_travels_as_text() -> None:
+def test_text_is_sent_as_text() -> None:
     answer = Reply("caf\u00e9", {"Content-Type": "text/plain"}, 201).to_dict([])
 
     assert answer["body"] == "caf\u00e9"
@@ -39,7 +39,7 @@ def test_a_header_of_several_values_becomes_several_lines() -> None:
     assert "OCI-Tag" not in answer["headers"]
 
 
-def test_json_says_its_type_and_keeps_text_readable() -> None:
+def test_json_has_its_type_and_keeps_text_readable() -> None:
     reply = as_json({"name": "caf\u00e9"}, 400, {"X": "y"})
 
     assert reply.to_dict()["body"] == '{"name":"caf\u00e9"}'
@@ -47,7 +47,7 @@ def test_json_says_its_type_and_keeps_text_readable() -> None:
     assert reply.status_code == 400
 
 
-def test_json_may_be_of_a_type_of_its_own() -> None:
+def test_json_may_have_another_content_type() -> None:
     assert as_json({}, headers={"Content-Type": "application/vnd.oci.image.index.v1+json"}).headers == {
         "Content-Type": "application/vnd.oci.image.index.v1+json"
     }
@@ -59,6 +59,6 @@ def test_the_link_to_the_next_page_has_its_parameters_escaped() -> None:
     }
 
 
-def test_every_reply_is_json_for_lambda() -> None:
+def test_every_reply_can_be_serialized_for_lambda() -> None:
     for reply in (empty(202, {}), as_json([1]), Reply(bytes(range(256)), {})):
         assert json.loads(json.dumps(reply.to_dict([])))["statusCode"]

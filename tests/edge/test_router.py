@@ -1,4 +1,4 @@
-"""Paths to routes."""
+"""The router: matches paths to routes."""
 
 import pytest
 
@@ -36,7 +36,7 @@ UPLOAD = "/v2/{repository}/blobs/uploads/{upload}"
         ("/v2/a/b/blobs/uploads/t/parts", UPLOAD + "/parts", {"repository": "a/b", "upload": "t"}),
     ],
 )
-def test_a_path_leads_to_its_route(path: str, pattern: str, values: dict[str, str]) -> None:
+def test_a_path_matches_its_route(path: str, pattern: str, values: dict[str, str]) -> None:
     assert ROUTER.match(path) == (pattern, values)
 
 
@@ -66,11 +66,11 @@ def test_a_repository_may_be_called_like_a_route(path: str, repository: str) -> 
     ["", "/", "//", "/v1", "/v2x", "/v2/a", "/v2/a/b", "/v2/a/manifests", "/v2/a/tags", "/V2/", "/v2/a/tags/list/more",
      "/v2//", "/v2/a/manifests/", "/x/v2/", "/v2/auth/x", "/v2/a/blobs/uploads/t/other"],
 )  # fmt: skip
-def test_a_path_that_leads_nowhere_has_no_route(path: str) -> None:
+def test_an_unknown_path_has_no_route(path: str) -> None:
     assert ROUTER.match(path) == (None, {})
 
 
-def test_a_reference_is_unquoted_and_a_repository_is_taken_as_it_stands() -> None:
+def test_a_reference_is_unquoted_and_a_repository_is_taken_raw() -> None:
     _, values = ROUTER.match("/v2/a%2Fb/manifests/sha256%3Aabc")
 
     assert values == {"repository": "a%2Fb", "reference": "sha256:abc"}
@@ -103,6 +103,6 @@ def test_of_two_patterns_that_span_slashes_the_longer_one_wins() -> None:
 @pytest.mark.parametrize(
     "path", ["/v2/" + "a/blobs/uploads/" * 600, "/v2/" + "/" * 10_000, "/v2/" + "manifests/" * 1000]
 )
-def test_a_path_made_to_try_the_matchers_patience_is_answered_at_once(path: str) -> None:
+def test_a_path_made_for_backtracking_is_matched_at_once(path: str) -> None:
     for _ in range(5):
         assert ROUTER.match(path)

@@ -1,1 +1,1 @@
-"""Quay's REST API under /api/v1, and what stands beside it: one module a concept."""
+"""Quay's REST API, most of it under /api/v1: one module per concept."""

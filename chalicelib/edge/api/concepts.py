@@ -21,4 +21,4 @@ CONCEPTS = (
     authorize,
     *(import_module(f"{__package__}.{room}.{name}") for room, names in ROOMS.items() for name in names.split()),
 )
-declared.hand_over(CONCEPTS)
+declared.register(CONCEPTS)

@@ -1,1 +1,1 @@
-"""What comes by the clock, a queue or the stream: one module a job."""
+"""Jobs, which the clock or the table's stream calls: one module each."""

@@ -1,4 +1,4 @@
-"""`dispatch`: what the table's stream tells. Today that is one thing: tags that the TTL service removed."""
+"""`dispatch`: handles the records of the table's stream, of which tags that the TTL service removed matter."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from chalicelib.telemetry import logger
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
-# Terraform puts the table's stream in its place.
+# A placeholder: Terraform sets the ARN of the table's stream.
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/table/stream/label"
-# Who removes what is past its time.
+# The principal that removes expired items.
 TTL_SERVICE = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 
@@ -18,21 +18,21 @@ TTL_SERVICE = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     STREAM, batch_size=100, starting_position="TRIM_HORIZON", maximum_batching_window_in_seconds=1
 )
 def dispatch(event: DynamoDBEvent) -> dict[str, list[dict[str, str]]]:
-    """Looks at a batch of records, and names those that failed: the stream begins again at the first of them."""
+    """Handles a batch of records and returns those that failed: the stream starts again at the first of them."""
     failed: list[dict[str, str]] = []
     for record in event.to_dict()["Records"]:
         number = record["dynamodb"]["SequenceNumber"]
         try:
-            _look(record)
-        except Exception:  # noqa: BLE001 - whatever it is, it comes again, and the others are looked at
+            _handle(record)
+        except Exception:  # noqa: BLE001 - the stream repeats the record, whatever failed; the others are handled
             logger.exception("record failed", number=number)
             failed.append({"itemIdentifier": number})
     return {"batchItemFailures": failed}
 
 
-def _look(record: dict[str, Any]) -> None:
-    # The service writes its name; who deletes by a call has no `userIdentity`.
-    by = record.get("userIdentity") or {}
-    is_ttl = {key: by.get(key) for key in TTL_SERVICE} == TTL_SERVICE
+def _handle(record: dict[str, Any]) -> None:
+    # The TTL service sets `userIdentity`; a deletion by a call has none.
+    identity = record.get("userIdentity") or {}
+    is_ttl = {key: identity.get(key) for key in TTL_SERVICE} == TTL_SERVICE
     if record["eventName"] == "REMOVE" and is_ttl:
         services().lifecycle.tag_expiry.removed(record["dynamodb"]["OldImage"])

@@ -1,4 +1,4 @@
-"""`reconcile`: every hour, a slice of the bucket."""
+"""`reconcile`: checks a slice of the bucket every hour."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,14 +9,14 @@ from chalicelib.telemetry import logger
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
-# A list of a thousand keys takes a few seconds; the function must end by itself before it is ended.
-LEFT_MS = 30_000
+# A list of a thousand keys takes a few seconds; the function must return before Lambda ends it.
+RESERVE_MS = 30_000
 
 
 @blueprint.schedule(Rate(1, unit=Rate.HOURS), description="Removes from the bucket what is no blob's")
 def reconcile(event: CloudWatchEvent) -> dict[str, int]:
-    """Looks through the bucket until its time is up; the next turn goes on there."""
+    """Checks the bucket until the time is up; the next run continues there."""
     context: Any = event.context
-    run = services().lifecycle.reconcile.run(lambda: context.get_remaining_time_in_millis() > LEFT_MS)
+    run = services().lifecycle.reconcile.run(lambda: context.get_remaining_time_in_millis() > RESERVE_MS)
     logger.info("reconcile", **asdict(run))
     return asdict(run)

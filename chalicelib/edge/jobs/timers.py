@@ -1,4 +1,4 @@
-"""`timers`: every minute, the work that is due."""
+"""`timers`: does the work that is due, every minute."""
 
 from dataclasses import asdict
 from typing import Any
@@ -14,14 +14,14 @@ UNITS = {"FreedBytes": "Bytes", "TimersLateSeconds": "Seconds", "TimersFailed": 
 
 @blueprint.schedule(Rate(1, unit=Rate.MINUTES), description="Does the work that is due")
 def timers(event: CloudWatchEvent) -> dict[str, Any]:
-    """Does what is due until its time is up; the next turn goes on there."""
+    """Does the work that is due until the time is up; the next run continues there."""
     context: Any = event.context
     container = services()
     before = container.lifecycle.garbage.freed_bytes
     turn = container.lifecycle.timers.run(lambda: context.get_remaining_time_in_millis() / 1000)
-    told = asdict(turn)
+    summary = asdict(turn)
     if not turn.is_idle:
         freed = container.lifecycle.garbage.freed_bytes - before
         values = {"FreedBytes": freed, "TimersLateSeconds": turn.late_s, "TimersFailed": turn.failed}
-        logger.info("timers", **told, **measured(container.settings.table, UNITS, **values))
-    return told
+        logger.info("timers", **summary, **measured(container.settings.table, UNITS, **values))
+    return summary

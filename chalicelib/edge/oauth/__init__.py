@@ -1,1 +1,1 @@
-"""OAuth's endpoints and the few pages that people see on the way."""
+"""The endpoints of OAuth and the pages that users see on the way."""

@@ -1,4 +1,4 @@
-"""OAuth's endpoints: the question, its answer, and the exchange of a code (RFC 6749 §3)."""
+"""OAuth: the authorization request, the user's decision, and the exchange of a code (RFC 6749 §3)."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -10,15 +10,15 @@ from chalicelib.edge import request
 from chalicelib.edge.api.framework import callers
 from chalicelib.edge.api.framework.errors import problem
 from chalicelib.edge.api.framework.operations import TEXT, Operations, Parameter, a_page, an_object, one_of, text
-from chalicelib.edge.api.identity.applications import public, scope_shape
+from chalicelib.edge.api.identity.applications import application_public_json, scope_json
 from chalicelib.edge.oauth import pages
-from chalicelib.edge.origins import address_of
+from chalicelib.edge.origins import client_address
 from chalicelib.edge.response import Reply, as_json, empty
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "oauth")
 LARGEST_FORM = 64 * 1024
-# What a question is made of; all of it goes along to the answer.
+# The fields of an authorization request; the forms of the pages repeat all of them.
 FIELDS = (
     "client_id", "redirect_uri", "scope", "response_type", "state", "code_challenge", "code_challenge_method",
     "assignment_uuid",
@@ -27,23 +27,26 @@ REQUIRED = ("client_id", "redirect_uri", "scope")
 TOKEN = an_object({"access_token": TEXT, "token_type": TEXT, "expires_in": {"type": "integer"}})
 
 
-ASKED = {
+REQUEST_FIELDS = {
     "client_id": text("The application that asks"),
-    "redirect_uri": text("Where the user is sent back to: to the letter one that the application told"),
-    "scope": text("What is asked for: scopes, separated by spaces"),
+    "redirect_uri": text("The URI to which the user is sent back: exactly one that the application registered"),
+    "scope": text("The scopes that are requested, separated by spaces"),
     "response_type": one_of("token", "code"),
-    "state": text("A word of the application's own, which it gets back"),
+    "state": text("A value of the application's own, which it gets back"),
     "code_challenge": text("The S256 challenge of a code (RFC 7636)"),
     "code_challenge_method": text("S256"),
-    "assignment_uuid": text("The offer of this token to the user, where they do not administer the application"),
+    "assignment_uuid": text("The id of the offer of this token, for users who do not administer the application"),
 }
 CSRF = text("The CSRF token of the session")
-QUESTION = (
-    *(Parameter(name, "string", schema.get("description", ""), name in REQUIRED) for name, schema in ASKED.items()),
-    Parameter("format", "string", "`json` for the question as JSON"),
+REQUEST_PARAMETERS = (
+    *(
+        Parameter(name, "string", schema.get("description", ""), name in REQUIRED)
+        for name, schema in REQUEST_FIELDS.items()
+    ),
+    Parameter("format", "string", "`json` for the authorization request as JSON instead of a page"),
 )
-SIGN_IN = an_object({"username": TEXT, "password": TEXT, "_csrf_token": CSRF}, **ASKED)
-DECISION = an_object({"_csrf_token": CSRF}, **ASKED)
+SIGN_IN = an_object({"username": TEXT, "password": TEXT, "_csrf_token": CSRF}, **REQUEST_FIELDS)
+DECISION = an_object({"_csrf_token": CSRF}, **REQUEST_FIELDS)
 CODE = an_object(
     {"grant_type": text("authorization_code"), "code": TEXT, "redirect_uri": TEXT},
     client_id=TEXT,
@@ -57,54 +60,54 @@ DECIDE: dict[str, Any] = {
     "is_internal": True,
     "is_csrf_free": True,
 }
-NOT_GIVEN = an_object({"error": TEXT}, error_description=TEXT)
+EXCHANGE_ERROR = an_object({"error": TEXT}, error_description=TEXT)
 
 
 @operations.get(
     "/oauth/authorize",
     "authorizeApplication",
-    parameters=QUESTION,
+    parameters=REQUEST_PARAMETERS,
     answers={200: a_page(), 302: None, 401: a_page()},
     errors=(403, 404),
     is_internal=True,
 )
 def authorize(actor: Actor) -> Reply:
-    """Asks a user whether an application may act in their name; strangers are asked to sign in first."""
-    asked = {name: value for name in FIELDS if (value := request.parameter(name))}
-    asked.setdefault("response_type", "token")
-    missing = next((name for name in REQUIRED if name not in asked), None)
+    """Asks a user for consent to an application, after asking anonymous callers to sign in."""
+    query = {name: value for name in FIELDS if (value := request.parameter(name))}
+    query.setdefault("response_type", "token")
+    missing = next((name for name in REQUIRED if name not in query), None)
     if missing:
-        told = f"Required param: {missing}"
-        return problem(400, "invalid_request", told, error=told)
+        message = f"Required param: {missing}"
+        return problem(400, "invalid_request", message, error=message)
     session = services().identity.sessions.stranger(callers.session_cookie())
-    fields, headers = {**asked, "_csrf_token": session.csrf}, callers.with_session(session)
+    fields, headers = {**query, "_csrf_token": session.csrf}, callers.session_headers(session)
     wants_json = request.parameter("format") == "json"
     if actor.is_anonymous and not wants_json:
         return pages.page(401, "Sign in", pages.sign_in(fields), headers)
-    consent = services().identity.oauth.consider(actor, asked)
+    consent = services().identity.oauth.consider(actor, query)
     if isinstance(consent, ConsentAnswer):
-        return _sent(consent)
+        return _redirected(consent)
     if consent.is_given:
-        return _sent(services().identity.oauth.decide(actor, asked, allow=True))
+        return _redirected(services().identity.oauth.decide(actor, query, allow=True))
     if wants_json:
-        return as_json(_question(consent, asked, session.csrf), headers=headers)
+        return as_json(_consent_json(consent, query, session.csrf), headers=headers)
     title = f"{consent.application.name} asks for your permission"
     return pages.page(200, title, pages.consent(consent.application, consent.scopes, fields), headers)
 
 
-def _question(consent: Consent, asked: dict[str, str], csrf: str) -> dict[str, Any]:
-    scopes = [scope_shape(name) for name in consent.scopes]
+def _consent_json(consent: Consent, query: dict[str, str], csrf: str) -> dict[str, Any]:
+    scopes = [scope_json(name) for name in consent.scopes]
     return {
         "scopes": scopes,
         "has_dangerous_scopes": any(scope["dangerous"] for scope in scopes),
-        "application": public(consent.application),
-        "response_type": asked["response_type"],
-        "client_id": asked["client_id"],
-        "redirect_uri": asked["redirect_uri"],
-        "scope": asked["scope"],
+        "application": application_public_json(consent.application),
+        "response_type": query["response_type"],
+        "client_id": query["client_id"],
+        "redirect_uri": query["redirect_uri"],
+        "scope": query["scope"],
         "csrf_token_val": csrf,
-        "state": asked.get("state"),
-        "assignment_uuid": asked.get("assignment_uuid"),
+        "state": query.get("state"),
+        "assignment_uuid": query.get("assignment_uuid"),
     }
 
 
@@ -118,24 +121,24 @@ def _question(consent: Consent, asked: dict[str, str], csrf: str) -> dict[str, A
     is_csrf_free=True,
 )
 def sign_in() -> Reply:
-    """Signs in on the way to a question."""
+    """Signs a user in and returns to the authorization request."""
     form = _form()
-    asked = {name: form[name] for name in FIELDS if name in form}
+    query = {name: form[name] for name in FIELDS if name in form}
     cookie = callers.session_cookie()
     services().identity.sessions.check_csrf(cookie, form.get("_csrf_token", ""))
-    address = address_of(request.request())
+    address = client_address(request.request())
     try:
         _, session = services().identity.sessions.sign_in(
             form.get("username", ""), form.get("password", ""), address, cookie
         )
     except (WrongCredentials, TooManyAttempts) as error:
-        fields = {**asked, "_csrf_token": form.get("_csrf_token", "")}
-        return _not_in(error, fields)
-    return Reply("", {"Location": "/oauth/authorize?" + urlencode(asked), **callers.with_session(session)}, 303)
+        fields = {**query, "_csrf_token": form.get("_csrf_token", "")}
+        return _sign_in_again(error, fields)
+    return Reply("", {"Location": "/oauth/authorize?" + urlencode(query), **callers.session_headers(session)}, 303)
 
 
-def _not_in(error: WrongCredentials | TooManyAttempts, fields: dict[str, str]) -> Reply:
-    """The page again, with what was wrong, or how long to wait after that."""
+def _sign_in_again(error: WrongCredentials | TooManyAttempts, fields: dict[str, str]) -> Reply:
+    """Returns the sign-in page with the reason of the refusal, and the seconds to wait after too many attempts."""
     if isinstance(error, WrongCredentials):
         return pages.page(401, "Sign in", pages.sign_in(fields, str(error)))
     return pages.page(429, "Sign in", pages.sign_in(fields, str(error)), {"Retry-After": str(error.retry_after_s)})
@@ -143,55 +146,55 @@ def _not_in(error: WrongCredentials | TooManyAttempts, fields: dict[str, str]) -
 
 @operations.post("/oauth/authorizeapp", "allowApplication", **DECIDE)
 def allow(actor: Actor) -> Reply:
-    """The user's yes."""
+    """Takes the user's consent and redirects to the application."""
     return _decide(actor, allow=True)
 
 
 @operations.post("/oauth/denyapp", "denyApplication", **DECIDE)
 def deny(actor: Actor) -> Reply:
-    """The user's no."""
+    """Takes the user's refusal and redirects to the application."""
     return _decide(actor, allow=False)
 
 
 def _decide(actor: Actor, *, allow: bool) -> Reply:
     form = _form()
-    # The form brings the token itself: a page without scripts cannot send a header.
+    # The form carries the CSRF token: a page without scripts cannot send a header.
     services().identity.sessions.check_csrf(callers.session_cookie(), form.get("_csrf_token", ""))
-    asked = {name: form[name] for name in FIELDS if name in form}
-    return _sent(services().identity.oauth.decide(actor, asked, allow=allow))
+    query = {name: form[name] for name in FIELDS if name in form}
+    return _redirected(services().identity.oauth.decide(actor, query, allow=allow))
 
 
 @operations.post(
     "/oauth/access_token",
     "exchangeCode",
     form=CODE,
-    answers={200: TOKEN, 400: NOT_GIVEN, 401: NOT_GIVEN},
+    answers={200: TOKEN, 400: EXCHANGE_ERROR, 401: EXCHANGE_ERROR},
     is_internal=True,
     is_csrf_free=True,
 )
 def exchange() -> Reply:
-    """A token for a code."""
+    """Exchanges an authorization code for a token."""
     outcome = services().identity.oauth.exchange(_form(), request.header("authorization"))
-    told = {**outcome.document, "refresh_token": None} if outcome.status == 200 else dict(outcome.document)
-    return as_json(told, outcome.status, {"Cache-Control": "no-store", "Pragma": "no-cache"})
+    document = {**outcome.document, "refresh_token": None} if outcome.status == 200 else dict(outcome.document)
+    return as_json(document, outcome.status, {"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 
 @operations.get("/oauth/localapp", "showToken", answers={200: a_page()}, is_internal=True)
 def local_page() -> Reply:
-    """Shows the token in its own address to whoever made it."""
+    """Shows the token that the page's URL contains."""
     return pages.page(200, "Access token", pages.token())
 
 
 def _form() -> dict[str, str]:
-    """The fields of a form. Raises BodyTooLarge."""
+    """Returns the fields of a form. Raises BodyTooLarge."""
     content = request.body()
     if len(content) > LARGEST_FORM:
         raise BodyTooLarge(LARGEST_FORM, "send a shorter form")
     return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _sent(outcome: ConsentAnswer) -> Reply:
-    """Off to where the application is, or what is wrong."""
+def _redirected(outcome: ConsentAnswer) -> Reply:
+    """Redirects to the application, or returns the error."""
     if outcome.location:
         headers = {"Location": outcome.location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         return empty(302, headers)

@@ -1,4 +1,4 @@
-"""The pages of OAuth: plain HTML without scripts, but for the one that reads a token from its own address."""
+"""The pages of OAuth: plain HTML without scripts, except the one that reads a token from its own URL."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ STYLE = (
     "input:not([type=hidden]){font:inherit;display:block;width:100%;padding:.4rem;margin:.2rem 0 1rem}"
     "code{overflow-wrap:anywhere;background:#f2f4f7;padding:.2rem .4rem}"
 )
-# The token never leaves the browser: it stands behind the address's `#`, is shown, and taken out of the history.
+# The token never leaves the browser: it is read from the URL's fragment, shown, and removed from the history.
 READER = (
     "var given=new URLSearchParams(location.hash.slice(1)).get('access_token');"
     "history.replaceState(null,'',location.pathname);"
@@ -40,13 +40,13 @@ POLICY = "; ".join(
 
 
 def page(status: int, title: str, body: str, headers: Headers | None = None) -> Reply:
-    """A whole page; `body` is HTML whose every foreign word has been escaped."""
+    """Returns a whole page; `body` is HTML in which all foreign text has been escaped."""
     document = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
         f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
-    safe: Headers = {
+    security_headers: Headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": POLICY,
         "Referrer-Policy": "no-referrer",
@@ -54,19 +54,19 @@ def page(status: int, title: str, body: str, headers: Headers | None = None) -> 
         "X-Frame-Options": "DENY",
         "Cache-Control": "no-store",
     }
-    return Reply(document, safe | (headers or {}), status)
+    return Reply(document, security_headers | (headers or {}), status)
 
 
 def hidden(fields: Mapping[str, str]) -> str:
-    """Fields that go along with a form."""
+    """Returns the hidden inputs of a form."""
     return "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items()
     )
 
 
 def consent(application: Application, scopes: Sequence[str], fields: Mapping[str, str]) -> str:
-    """May this application do that?"""
-    asked = "".join(
+    """Returns the body of the consent page."""
+    items = "".join(
         f"<li{' class=dangerous' if OFFERED[name].dangerous else ''}><strong>{escape(OFFERED[name].title)}</strong><br>"
         f"{escape(OFFERED[name].description)}</li>"
         for name in scopes
@@ -77,14 +77,14 @@ def consent(application: Application, scopes: Sequence[str], fields: Mapping[str
         for action, label in (("authorizeapp", "Allow"), ("denyapp", "Cancel"))
     )
     owner = f"<p>An application of the organization <strong>{escape(application.organization)}</strong>.</p>"
-    return f"{about}{owner}<p>It asks to act in your name:</p><ul>{asked}</ul>{forms}"
+    return f"{about}{owner}<p>It asks to act in your name:</p><ul>{items}</ul>{forms}"
 
 
 def sign_in(fields: Mapping[str, str], why: str = "") -> str:
-    """Name and password, before anything is asked."""
-    told = f'<p class="dangerous">{escape(why)}</p>' if why else ""
+    """Returns the body of the sign-in page; `why` is the reason why the last attempt was refused."""
+    message = f'<p class="dangerous">{escape(why)}</p>' if why else ""
     return (
-        f'{told}<form method="post" action="/oauth/signin">{hidden(fields)}'
+        f'{message}<form method="post" action="/oauth/signin">{hidden(fields)}'
         '<label>Username<input name="username" autocomplete="username" required></label>'
         '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
         "<button>Sign in</button></form>"
@@ -92,7 +92,7 @@ def sign_in(fields: Mapping[str, str], why: str = "") -> str:
 
 
 def token() -> str:
-    """The token in this page's own address."""
+    """Returns the body of the page that shows the token in its own URL."""
     return (
         "<p>Your access token, shown this once:</p>"
         f'<p><code id="token">It is read by a script of this page.</code></p><script>{READER}</script>'

@@ -1,1 +1,1 @@
-"""The OCI distribution API under /v2."""
+"""The API of OCI's distribution specification, under /v2."""

@@ -1,4 +1,4 @@
-"""`/v2/<name>/blobs/<digest>`: where a blob's bytes are to be had, and its end."""
+"""`/v2/<name>/blobs/<digest>`: pulls and deletes blobs."""
 
 import time
 
@@ -18,28 +18,34 @@ PATH = "/v2/{repository}/blobs/{digest}"
 
 @blueprint.route(PATH, methods=["GET", "HEAD"])
 def pull(repository: str, digest: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs"""
+    """Redirects to the bytes of a blob.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs
+    """
     method = request.request().method
-    found = services().registry.blobs.find(
+    location = services().registry.blobs.find(
         request.actor(), RepositoryName.parse(repository), Digest.parse(digest), promise=method == "HEAD"
     )
-    headers = {"Location": _address(found, method), "Docker-Content-Digest": str(found.digest)}
+    headers = {"Location": _address(location, method), "Docker-Content-Digest": str(location.digest)}
     return empty(307, headers | {"Cache-Control": "no-store"})
 
 
-def _address(found: BlobLocation, method: str) -> str:
-    """On the edge, which can say the digest of what it serves; or in S3, signed for this method."""
+def _address(location: BlobLocation, method: str) -> str:
+    """Returns a URL of the download edge, which sends the digest as a header, or of S3, presigned for this method."""
     container = services()
     if container.settings.downloads == "edge":
-        download = Download.until(found.digest, found.s3_key, time.time(), container.settings.presign_s)
+        download = Download.until(location.digest, location.s3_key, time.time(), container.settings.presign_s)
         return container.settings.url + download.path(container.stores.secrets.upload[0])
     operation = "head_object" if method == "HEAD" else "get_object"
     kind = {} if method == "HEAD" else {"ResponseContentType": "application/octet-stream"}
-    return container.stores.objects.address(operation, found.s3_key, container.settings.presign_s, **kind)
+    return container.stores.objects.address(operation, location.s3_key, container.settings.presign_s, **kind)
 
 
 @blueprint.route(PATH, methods=["DELETE"])
 def delete(repository: str, digest: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-blobs"""
+    """Deletes a blob from a repository.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-blobs
+    """
     services().registry.blobs.delete(request.actor(), RepositoryName.parse(repository), Digest.parse(digest))
     return empty(202, {})

@@ -1,4 +1,4 @@
-"""`/v2/_catalog`: repositories that the caller may pull, as docker's registry lists them."""
+"""`/v2/_catalog`: lists repositories as Docker's registry does."""
 
 from chalice.app import Blueprint
 
@@ -13,7 +13,10 @@ blueprint = Blueprint(__name__)
 
 @blueprint.route("/v2/_catalog", methods=["GET"])
 def list_repositories() -> Reply:
-    """https://distribution.github.io/distribution/spec/api/#listing-repositories"""
+    """Lists the repositories that the caller may pull.
+
+    https://distribution.github.io/distribution/spec/api/#listing-repositories
+    """
     if not request.header("authorization"):
         raise Unauthenticated
     size = parse_page_size(request.parameter("n"))

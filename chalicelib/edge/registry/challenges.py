@@ -1,4 +1,4 @@
-"""The 401 challenge: where a client gets a token, and for what (RFC 6750; the scope grammar of distribution)."""
+"""The 401 challenge: the endpoint and the scope of the token that a client needs (RFC 6750)."""
 
 from chalice.app import Request
 
@@ -10,14 +10,14 @@ PUSHING = "pull,push"
 ACTIONS = {"GET": "pull", "HEAD": "pull", "DELETE": "pull,delete"}
 
 
-def challenge(request: Request | None, why: str) -> Headers:
-    """Both headers: API Gateway may rename the first, Terraform maps the second onto it."""
-    chosen = settings()
-    words = [f'Bearer realm="{chosen.url}/v2/auth"', f'service="{chosen.service}"']
+def challenge(request: Request | None, error: str) -> Headers:
+    """Returns the challenge twice: API Gateway may rename the first header, Terraform maps the second onto it."""
+    config = settings()
+    words = [f'Bearer realm="{config.url}/v2/auth"', f'service="{config.service}"']
     if scope := _scope(request):
         words.append(f'scope="{scope}"')
-    if why:
-        words.append(f'error="{why}"')
+    if error:
+        words.append(f'error="{error}"')
     value = ",".join(words)
     return {"WWW-Authenticate": value, "Registry-Challenge": value}
 
@@ -30,8 +30,8 @@ def _scope(request: Request | None) -> str:
     name = (request.uri_params or {}).get("repository", "")
     if not REPOSITORY.fullmatch(name):
         return ""
-    # Asking for a blob is how a push begins, and oras (Python) never asks for a better token than its first.
+    # A push begins with HEAD of a blob, and oras (Python) never asks for a token with more rights than its first.
     begins_push = request.method == "HEAD" and request.path.endswith("/blobs/{digest}")
-    asked = f"repository:{name}:{PUSHING if begins_push else ACTIONS.get(request.method, PUSHING)}"
+    scope = f"repository:{name}:{PUSHING if begins_push else ACTIONS.get(request.method, PUSHING)}"
     source = request.query_params.get("from") if request.query_params else None
-    return f"{asked} repository:{source}:pull" if source and REPOSITORY.fullmatch(source) else asked
+    return f"{scope} repository:{source}:pull" if source and REPOSITORY.fullmatch(source) else scope

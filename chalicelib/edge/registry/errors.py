@@ -1,4 +1,4 @@
-"""Domain errors in OCI's words: the one table from leaf to code and status.
+"""Domain errors in OCI's dialect: the one table from error class to code and status.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
 """
@@ -9,7 +9,7 @@ from chalicelib.domain import errors
 from chalicelib.edge.registry.challenges import challenge
 from chalicelib.edge.response import Headers, Reply, as_json
 
-# A class answers for its subclasses that have no row of their own.
+# A subclass without a row of its own uses that of its nearest ancestor.
 CODES: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.NameInvalid: ("NAME_INVALID", 400),
     errors.TagInvalid: ("MANIFEST_INVALID", 400),
@@ -37,13 +37,13 @@ CODES: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.Conflict: ("DENIED", 409),
     errors.RepositoryFrozen: ("DENIED", 403),
     errors.Unsupported: ("UNSUPPORTED", 405),
-    # Not of the specification's list, which is for 4xx: docker and crane repeat a 503, and no 429.
+    # Not in the specification's list, which is for 4xx: docker and crane retry a 503 but not a 429.
     errors.Unavailable: ("UNAVAILABLE", 503),
 }
 
 
 def to_reply(error: Exception, request: Request | None) -> Reply:
-    """The answer to an error; what is no domain error is a bug, and tells nothing."""
+    """Returns the reply to an error; any other exception is a bug, whose reply gives no details."""
     if not isinstance(error, errors.RegistryError):
         return _reply(500, "UNKNOWN", "an error on our side: try again, and tell the operator the request id", {}, {})
     code, status = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
@@ -51,7 +51,7 @@ def to_reply(error: Exception, request: Request | None) -> Reply:
     if isinstance(error, errors.Unauthenticated):
         headers = challenge(request, error.why)
     elif isinstance(error, errors.Denied):
-        # RFC 6750 section 3.1: whoever has a better account may ask for a better token.
+        # RFC 6750 section 3.1: a client with an account that has the right may ask for another token.
         headers = challenge(request, "insufficient_scope")
     elif isinstance(error, errors.Unavailable):
         headers = {"Retry-After": "1"}

@@ -1,4 +1,4 @@
-"""`/v2/<name>/manifests/<reference>`."""
+"""`/v2/<name>/manifests/<reference>`: pulls, pushes and deletes manifests and tags."""
 
 from chalice.app import Blueprint
 
@@ -16,7 +16,10 @@ PATH = "/v2/{repository}/manifests/{reference}"
 
 @blueprint.route(PATH, methods=["GET"])
 def pull(repository: str, reference: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests"""
+    """Returns a manifest, or 304 if the client has it.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+    """
     name, actor = RepositoryName.parse(repository), request.actor()
     pulled = services().registry.manifests.pull(actor, name, parse_reference(reference))
     headers = _headers(pulled)
@@ -27,16 +30,22 @@ def pull(repository: str, reference: str) -> Reply:
 
 @blueprint.route(PATH, methods=["HEAD"])
 def head(repository: str, reference: str) -> Reply:
-    """A body of the manifest's very size, which every gateway drops on HEAD: one that counts it tells the truth too."""
-    found = services().registry.manifests.find(
+    """Returns a manifest's headers.
+
+    The body has the manifest's size: every gateway drops it on HEAD, and one that counts it sends the right length.
+    """
+    pulled = services().registry.manifests.find(
         request.actor(), RepositoryName.parse(repository), parse_reference(reference)
     )
-    return Reply(" " * found.size, _headers(found) | {"Content-Length": str(found.size)})
+    return Reply(" " * pulled.size, _headers(pulled) | {"Content-Length": str(pulled.size)})
 
 
 @blueprint.route(PATH, methods=["PUT"])
 def push(repository: str, reference: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests"""
+    """Pushes a manifest, and tags it.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+    """
     name, parsed = RepositoryName.parse(repository), parse_reference(reference)
     actor = request.actor()
     tags = [Tag.parse(tag) for tag in request.parameters("tag")]
@@ -45,8 +54,8 @@ def push(repository: str, reference: str) -> Reply:
     manifest = parse_manifest(request.body(), request.header("content-type"), algorithm)
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
-    named = tags if isinstance(parsed, Digest) else [parsed, *tags]
-    warning = services().registry.manifests.push(actor, name, manifest, named)
+    all_tags = tags if isinstance(parsed, Digest) else [parsed, *tags]
+    warning = services().registry.manifests.push(actor, name, manifest, all_tags)
     headers: Headers = {
         "Location": f"/v2/{repository}/manifests/{manifest.digest}",
         "Docker-Content-Digest": str(manifest.digest),
@@ -63,7 +72,10 @@ def push(repository: str, reference: str) -> Reply:
 
 @blueprint.route(PATH, methods=["DELETE"])
 def delete(repository: str, reference: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#content-management"""
+    """Deletes a tag, or a manifest with all its tags.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#content-management
+    """
     name, parsed, actor = RepositoryName.parse(repository), parse_reference(reference), request.actor()
     if isinstance(parsed, Digest):
         services().registry.manifests.delete(actor, name, parsed)

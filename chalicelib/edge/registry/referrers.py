@@ -1,4 +1,4 @@
-"""`/v2/<name>/referrers/<digest>`."""
+"""`/v2/<name>/referrers/<digest>`: lists referrers."""
 
 from typing import TYPE_CHECKING
 
@@ -19,18 +19,21 @@ blueprint = Blueprint(__name__)
 
 @blueprint.route("/v2/{repository}/referrers/{digest}", methods=["GET"])
 def list_referrers(repository: str, digest: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers"""
+    """Lists the referrers of a manifest as an OCI index.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+    """
     name, subject, last = RepositoryName.parse(repository), Digest.parse(digest), request.parameter("last")
-    wanted = request.parameter("artifactType")
+    artifact_type = request.parameter("artifactType")
     page = services().registry.referrers.list(
-        request.actor(), name, subject, wanted, Digest.parse(last) if last else None
+        request.actor(), name, subject, artifact_type, Digest.parse(last) if last else None
     )
     headers: Headers = {"Content-Type": media_types.OCI_INDEX}
-    if wanted:
+    if artifact_type:
         headers["OCI-Filters-Applied"] = "artifactType"
     if page.more:
-        kept = {"artifactType": wanted} if wanted else {}
-        headers |= next_link(f"/v2/{repository}/referrers/{digest}", {**kept, "last": str(page.items[-1].digest)})
+        filters = {"artifactType": artifact_type} if artifact_type else {}
+        headers |= next_link(f"/v2/{repository}/referrers/{digest}", {**filters, "last": str(page.items[-1].digest)})
     index = {
         "schemaVersion": 2,
         "mediaType": media_types.OCI_INDEX,

@@ -1,7 +1,8 @@
-"""`/v2/<name>/blobs/uploads/<upload>/grants`, `/parts` and `/complete`: bytes that go to S3 past us.
+"""`/v2/<name>/blobs/uploads/<upload>/grants`, `/parts` and `/complete`: bytes that clients put into S3 directly.
 
-The installation's own relay signs path and body, is granted parts and reports what it hashed; only the first grant of
-a body needs the pusher's token beside it. Anyone else who may push is granted addresses, and the bytes are proven here.
+The installation's own relay signs path and body, gets presigned URLs of parts and reports what it hashed; only its
+first request for a body needs the pusher's token beside the signature. Any other client that may push gets presigned
+URLs, too, and its bytes are verified here.
 """
 
 import base64
@@ -25,79 +26,85 @@ blueprint = Blueprint(__name__)
 
 
 @blueprint.route(PATH + "/grants", methods=["POST"])
-def grant(repository: str, upload: str) -> Reply:
-    """Addresses for the next parts: `{"first": number or 0, "count": number}`."""
+def presign_parts(repository: str, upload: str) -> Reply:
+    """Returns presigned URLs of the next parts for `{"first": number or 0, "count": number}`."""
     if not request.header("relay-signature"):
-        return _grant_pusher(repository, upload)
-    asked = _said(repository)
-    first = int(asked["first"])
-    told = (
-        services().registry.relays.grant(upload, first, int(asked["count"]))
+        return _presign_for_pusher(repository, upload)
+    body = _signed_body(repository)
+    first = int(body["first"])
+    urls = (
+        services().registry.relays.grant(upload, first, int(body["count"]))
         if first
-        else _first(repository, upload, asked)
+        else _presign_first(repository, upload, body)
     )
-    return as_json(told)
+    return as_json(urls)
 
 
-def _first(repository: str, upload: str, asked: dict[str, Any]) -> dict[str, object]:
-    """The first grant of a body, which is the pusher's: later ones and the report need the relay's signature alone."""
+def _presign_first(repository: str, upload: str, body: dict[str, Any]) -> dict[str, object]:
+    """Presigns the first parts of a body with the pusher's right; later ones need the relay's signature alone."""
     name, actor = RepositoryName.parse(repository), request.actor()
     services().security.access.granted(actor, name, PUSH)
-    return _lasting(services().registry.relays.grant(upload, 0, int(asked["count"])), actor, name)
+    return _with_bearer(services().registry.relays.grant(upload, 0, int(body["count"])), actor, name)
 
 
-def _lasting(told: dict[str, object], actor: Actor, name: RepositoryName) -> dict[str, object]:
-    """A grant, with a token to end the upload with: by then the pusher's own may be too old."""
+def _with_bearer(urls: dict[str, object], actor: Actor, name: RepositoryName) -> dict[str, object]:
+    """Returns presigned URLs with a token to end the upload with: the pusher's own may have expired by then."""
     container = services()
-    return told | {"bearer": container.identity.tokens.prolong(actor, name, container.settings.grant_s)}
+    return urls | {"bearer": container.identity.tokens.prolong(actor, name, container.settings.grant_s)}
 
 
-def _grant_pusher(repository: str, upload: str) -> Reply:
-    """`{"digest", "size", "first"}`: one address, or those of parts."""
-    asked, name = _json(), RepositoryName.parse(repository)
-    digest, size = Digest.parse(str(asked.get("digest"))), _number(asked, "size")
-    first = _number(asked, "first", 1)
+def _presign_for_pusher(repository: str, upload: str) -> Reply:
+    """Returns one presigned URL, or those of parts, for `{"digest", "size", "first"}`."""
+    body, name = _json_body(), RepositoryName.parse(repository)
+    digest, size = Digest.parse(str(body.get("digest"))), _whole_number(body, "size")
+    first = _whole_number(body, "first", 1)
     actor = request.actor()
     return as_json(
-        _lasting(services().registry.presigned_uploads.grant(actor, name, upload, digest, size, first), actor, name)
+        _with_bearer(services().registry.presigned_uploads.grant(actor, name, upload, digest, size, first), actor, name)
     )
 
 
 @blueprint.route(PATH + "/complete", methods=["POST"])
 def complete(repository: str, upload: str) -> Reply:
-    """`{"digest", "size", "parts": [[number, etag], …]}`: 201 when the blob is visible, 202 while it is hashed."""
-    said, name = _json(), RepositoryName.parse(repository)
-    digest, size = Digest.parse(str(said.get("digest"))), _number(said, "size")
+    """Completes an upload into S3: 201 if the blob is visible, 202 with the bytes hashed so far while it is verified.
+
+    The body is `{"digest", "size", "parts": [[number, etag], …]}`.
+    """
+    body, name = _json_body(), RepositoryName.parse(repository)
+    digest, size = Digest.parse(str(body.get("digest"))), _whole_number(body, "size")
     try:
-        parts = [(int(number), str(etag)) for number, etag in said.get("parts") or []]
+        parts = [(int(number), str(etag)) for number, etag in body.get("parts") or []]
     except (TypeError, ValueError, OverflowError):
-        raise BlobUploadInvalid("parts is a list of [number, ETag]") from None
+        raise BlobUploadInvalid("parts must be a list of [number, ETag]") from None
     hashed = services().registry.presigned_uploads.complete(request.actor(), name, upload, digest, size, parts)
     if hashed is None:
         return created(repository, digest)
     return as_json({"hashed": hashed}, 202, {"Retry-After": "1"})
 
 
-def _number(said: dict[str, Any], name: str, default: int | None = None) -> int:
-    value = said.get(name, default)
+def _whole_number(body: dict[str, Any], name: str, default: int | None = None) -> int:
+    value = body.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BlobUploadInvalid(f"{name} is a whole number")
+        raise BlobUploadInvalid(f"{name} must be a whole number")
     return value
 
 
 @blueprint.route(PATH + "/parts", methods=["POST"])
 def store(repository: str, upload: str) -> Reply:
-    """What was put: `{"before", "after", "state", "parts": [[number, etag, size]], "tail": [key, size] or null}`."""
+    """Records the parts that the relay has put into S3.
+
+    The body is `{"before", "after", "state", "parts": [[number, etag, size]], "tail": [key, size] or null}`.
+    """
     from chalicelib.services.registry.relays import UploadedPart
 
-    said = _said(repository)
-    parts = [UploadedPart(int(number), str(etag), int(size)) for number, etag, size in said["parts"]]
-    tail = (str(said["tail"][0]), int(said["tail"][1])) if said["tail"] else None
+    body = _signed_body(repository)
+    parts = [UploadedPart(int(number), str(etag), int(size)) for number, etag, size in body["parts"]]
+    tail = (str(body["tail"][0]), int(body["tail"][1])) if body["tail"] else None
     progress = services().registry.relays.store(
         upload,
-        int(said["before"]),
-        int(said["after"]),
-        base64.b64decode(said["state"]),
+        int(body["before"]),
+        int(body["after"]),
+        base64.b64decode(body["state"]),
         parts,
         tail,
     )
@@ -105,20 +112,20 @@ def store(repository: str, upload: str) -> Reply:
     return as_json({"location": location, "offset": progress.offset, "upload": progress.upload_id})
 
 
-def _said(repository: str) -> dict[str, Any]:
-    """The relay's words, if it was the relay that said them. Raises Denied, BlobUploadInvalid."""
+def _signed_body(repository: str) -> dict[str, Any]:
+    """Returns the body of a request that the relay signed. Raises Denied, BlobUploadInvalid."""
     path = request.request().context["path"].encode()
     expected = hmac.new(services().stores.secrets.relay, path + b"\n" + request.body(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), request.header("relay-signature").encode("utf-8", "replace")):
         raise Denied(repository, "relay uploads into")
-    return _json()
+    return _json_body()
 
 
-def _json() -> dict[str, Any]:
+def _json_body() -> dict[str, Any]:
     try:
-        said = json.loads(request.body())
+        body = json.loads(request.body())
     except (ValueError, RecursionError) as error:
         raise BlobUploadInvalid(f"not JSON: {error}") from error
-    if not isinstance(said, dict):
+    if not isinstance(body, dict):
         raise BlobUploadInvalid("not a JSON object")
-    return said
+    return body

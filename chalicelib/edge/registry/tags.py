@@ -1,4 +1,4 @@
-"""`/v2/<name>/tags/list`."""
+"""`/v2/<name>/tags/list`: lists tags."""
 
 from chalice.app import Blueprint
 
@@ -13,7 +13,10 @@ blueprint = Blueprint(__name__)
 
 @blueprint.route("/v2/{repository}/tags/list", methods=["GET"])
 def list_tags(repository: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags"""
+    """Lists the tags of a repository.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+    """
     size = parse_page_size(request.parameter("n"))
     name = RepositoryName.parse(repository)
     last = request.parameter("last")

@@ -1,4 +1,4 @@
-"""`/v2/auth`: access tokens for name and password, or for the anonymous.
+"""`/v2/auth`: issues access tokens for name and password, or for anonymous clients.
 
 https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/
 """
@@ -10,7 +10,7 @@ from chalice.app import Blueprint
 
 from chalicelib.domain.errors import ScopeInvalid, Unauthenticated
 from chalicelib.edge import request
-from chalicelib.edge.origins import address_of
+from chalicelib.edge.origins import client_address
 from chalicelib.edge.response import Reply, as_json
 from chalicelib.services.identity.tokens import IssuedToken
 from chalicelib.wiring import services
@@ -21,14 +21,14 @@ LARGEST_FORM = 64 * 1024
 
 @blueprint.route("/v2/auth", methods=["GET"])
 def get() -> Reply:
-    """A token for the credentials of the Authorization header."""
+    """Issues a token for the credentials of the Authorization header."""
     scopes = request.parameters("scope")
     return _issue(request.credentials(), request.parameter("service"), scopes)
 
 
 @blueprint.route("/v2/auth", methods=["POST"])
 def post() -> Reply:
-    """A token for the credentials of a form. Refresh tokens are not issued, so none is taken."""
+    """Issues a token for the credentials of a form. Refresh tokens are neither issued nor accepted."""
     if len(request.body()) > LARGEST_FORM:
         raise ScopeInvalid(f"a form has at most {LARGEST_FORM} bytes")
     form = parse_qs(request.body().decode("utf-8", "replace"))
@@ -41,13 +41,15 @@ def post() -> Reply:
 
 
 def _issue(credentials: tuple[str, str] | None, service: str | None, scopes: list[str]) -> Reply:
-    issued: IssuedToken = services().identity.tokens.issue(credentials, service, scopes, address_of(request.request()))
-    moment = datetime.datetime.fromtimestamp(int(issued.issued_at), datetime.UTC)
-    answer = {
+    issued: IssuedToken = services().identity.tokens.issue(
+        credentials, service, scopes, client_address(request.request())
+    )
+    issued_at = datetime.datetime.fromtimestamp(int(issued.issued_at), datetime.UTC)
+    document = {
         "token": issued.token,
         "access_token": issued.token,
         "token_type": "Bearer",
         "expires_in": issued.expires_in,
-        "issued_at": moment.isoformat().replace("+00:00", "Z"),
+        "issued_at": issued_at.isoformat().replace("+00:00", "Z"),
     }
-    return as_json(answer, headers={"Cache-Control": "no-store"})
+    return as_json(document, headers={"Cache-Control": "no-store"})

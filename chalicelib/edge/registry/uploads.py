@@ -1,4 +1,4 @@
-"""`/v2/<name>/blobs/uploads/…`: blobs on their way in."""
+"""`/v2/<name>/blobs/uploads/…`: uploads of blobs."""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,10 @@ PATH = "/v2/{repository}/blobs/uploads/{upload}"
 
 @blueprint.route("/v2/{repository}/blobs/uploads", methods=["POST"])
 def begin(repository: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs"""
+    """Begins an upload, pushes a whole blob, or mounts one from another repository.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs
+    """
     name, actor = RepositoryName.parse(repository), request.actor()
     if digest := request.parameter("digest"):
         parsed = Digest.parse(digest)
@@ -40,7 +43,7 @@ def begin(repository: str) -> Reply:
 
 
 def _source() -> RepositoryName | None:
-    """The repository to mount from; one that cannot be a name is one that is not there."""
+    """Returns the repository to mount from; an invalid name counts as a repository that does not exist."""
     text = request.parameter("from")
     try:
         return RepositoryName.parse(text) if text else None
@@ -50,7 +53,10 @@ def _source() -> RepositoryName | None:
 
 @blueprint.route(PATH, methods=["PATCH"])
 def append(repository: str, upload: str) -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks"""
+    """Appends a chunk to an upload.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
+    """
     _check_length()
     name, actor = RepositoryName.parse(repository), request.actor()
     progress = services().registry.uploads.append(actor, name, upload, request.body(), _chunk())
@@ -59,11 +65,11 @@ def append(repository: str, upload: str) -> Reply:
 
 @blueprint.route(PATH, methods=["PUT"])
 def close(repository: str, upload: str) -> Reply:
-    """Ends an upload, with or without last bytes."""
+    """Closes an upload, with or without a last chunk."""
     name, actor = RepositoryName.parse(repository), request.actor()
     text = request.parameter("digest")
     if not text:
-        raise BlobUploadInvalid("say ?digest=ALGORITHM:HEX of the whole blob to end the upload")
+        raise BlobUploadInvalid("close the upload with ?digest=ALGORITHM:HEX of the whole blob")
     digest = Digest.parse(text)
     _check_length()
     services().registry.uploads.close(actor, name, upload, digest, request.body(), _chunk())
@@ -72,14 +78,14 @@ def close(repository: str, upload: str) -> Reply:
 
 @blueprint.route(PATH, methods=["GET"])
 def status(repository: str, upload: str) -> Reply:
-    """How far an upload is."""
+    """Returns the progress of an upload."""
     progress = services().registry.uploads.status(request.actor(), RepositoryName.parse(repository), upload)
     return _accepted(repository, progress, 204)
 
 
 @blueprint.route(PATH, methods=["DELETE"])
 def cancel(repository: str, upload: str) -> Reply:
-    """Gives an upload up."""
+    """Cancels an upload."""
     services().registry.uploads.cancel(request.actor(), RepositoryName.parse(repository), upload)
     return empty(204, {})
 
@@ -90,21 +96,21 @@ def _chunk() -> Chunk | None:
 
 
 def _check_length() -> None:
-    """Refuses a body that is not as long as its header says: a gateway may hand on what it got of a cut request."""
+    """Raises SizeInvalid for a body shorter than its header says: a gateway may forward part of a broken request."""
     declared = request.header("content-length")
     if declared.isdigit() and int(declared[:20]) != len(request.body()):
         raise SizeInvalid(int(declared[:20]), len(request.body()))
 
 
-def _accepted(repository: str, progress: "UploadProgress", status: int, more: Headers | None = None) -> Reply:
+def _accepted(repository: str, progress: "UploadProgress", status: int, extra: Headers | None = None) -> Reply:
     headers: Headers = {
         "Location": f"/v2/{repository}/blobs/uploads/{progress.token}",
         "Range": f"0-{max(progress.offset - 1, 0)}",
         "Docker-Upload-UUID": progress.upload_id,
     }
-    return empty(status, headers | (more or {}))
+    return empty(status, headers | (extra or {}))
 
 
 def created(repository: str, digest: Digest) -> Reply:
-    """That a blob is there, and where."""
+    """Returns the reply 201 with the location of a blob."""
     return empty(201, {"Location": f"/v2/{repository}/blobs/{digest}", "Docker-Content-Digest": str(digest)})

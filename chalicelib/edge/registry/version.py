@@ -1,4 +1,4 @@
-"""`GET /v2/`: that this is a registry, and whether a token is good."""
+"""`GET /v2/`: the check of the API's version and of a token."""
 
 from chalice.app import Blueprint
 
@@ -11,7 +11,10 @@ blueprint = Blueprint(__name__)
 
 @blueprint.route("/v2", methods=["GET", "HEAD"])
 def check() -> Reply:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support"""
+    """Confirms that this is a registry, and that the token is valid.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
+    """
     if not request.header("authorization"):
         raise Unauthenticated
     request.actor()

@@ -1,6 +1,6 @@
-"""The documentation page: Swagger UI over `/openapi.json`, from files that Powertools brings along.
+"""The documentation page: Swagger UI over `/openapi.json`, from files that Powertools contains.
 
-The page runs no script but those files' and ours, and sends no cookie (ADR 0011).
+The page runs only those files' scripts and ours, and sends no cookie (ADR 0011).
 """
 
 import gzip
@@ -28,7 +28,7 @@ def _of_powertools(name: str) -> Callable[[], bytes]:
     return lambda: files("aws_lambda_powertools").joinpath(*SWAGGER_UI, name).read_bytes()
 
 
-# What an asset is called, its type, and where its bytes are.
+# Assets by name: the content type, and a function that reads the bytes.
 ASSETS = {
     "swagger-ui.js": ("text/javascript; charset=utf-8", _of_powertools("swagger-ui-bundle.min.js")),
     "swagger-ui.css": ("text/css; charset=utf-8", _of_powertools("swagger-ui.min.css")),
@@ -38,25 +38,25 @@ ASSETS = {
 
 @dataclass(frozen=True)
 class Asset:
-    """A file of the page. `version` changes with its bytes."""
+    """A file of the page; `version` changes with its bytes."""
 
     kind: str
     content: bytes
 
     @cached_property
     def version(self) -> str:
-        """The beginning of the SHA-256 of its bytes."""
+        """Returns the first 16 hex digits of the SHA-256 of the bytes."""
         return hashlib.sha256(self.content).hexdigest()[:16]
 
     @cached_property
     def compressed(self) -> bytes:
-        """Its bytes for those who take gzip."""
+        """Returns the bytes compressed with gzip."""
         return gzip.compress(self.content, mtime=0)
 
 
 @lru_cache
 def asset(name: str) -> Asset:
-    """A file of the page, read once. Raises NothingThere."""
+    """Returns a file of the page, read once. Raises ResourceUnknown."""
     if name not in ASSETS:
         raise ResourceUnknown("file", name)
     kind, read = ASSETS[name]
@@ -65,41 +65,43 @@ def asset(name: str) -> Asset:
 
 @blueprint.route("/docs", methods=READS)
 def page() -> Reply:
-    """The page."""
-    script, start, style = (_address(name) for name in ("swagger-ui.js", "docs.js", "swagger-ui.css"))
+    """Returns the documentation page."""
+    script, starter, style = (_address(name) for name in ("swagger-ui.js", "docs.js", "swagger-ui.css"))
     document = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Cloudberth: API</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
         f'<link rel="stylesheet" href="{style}"><script defer src="{script}"></script>'
-        f'<script defer src="{start}"></script></head><body><main id="docs"></main>'
+        f'<script defer src="{starter}"></script></head><body><main id="docs"></main>'
         '<noscript>This page needs JavaScript; <a href="/openapi.json">the document</a> does not.</noscript>'
         "</body></html>"
     )
-    return Reply(document, _safe() | {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}, 200)
+    return Reply(
+        document, _security_headers() | {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}, 200
+    )
 
 
 @blueprint.route("/docs/{name}", methods=READS)
 def file(name: str) -> Reply:
-    """A file of the page: kept for ever by those who ask for it by its version."""
-    found = asset(name)
-    is_named = request.parameter("v") == found.version
+    """Returns a file of the documentation page; clients cache it for ever if they ask for its version."""
+    file_asset = asset(name)
+    has_version = request.parameter("v") == file_asset.version
     headers: Headers = {
-        "Content-Type": found.kind,
-        "Cache-Control": FOREVER if is_named else "no-cache",
+        "Content-Type": file_asset.kind,
+        "Cache-Control": FOREVER if has_version else "no-cache",
         "X-Content-Type-Options": "nosniff",
         "Vary": "Accept-Encoding",
     }
     if "gzip" not in request.header("accept-encoding"):
-        return Reply(found.content, headers, 200)
-    return Reply(found.compressed, headers | {"Content-Encoding": "gzip"}, 200)
+        return Reply(file_asset.content, headers, 200)
+    return Reply(file_asset.compressed, headers | {"Content-Encoding": "gzip"}, 200)
 
 
 def _address(name: str) -> str:
     return f"/docs/{name}?v={asset(name).version}"
 
 
-def _safe() -> Headers:
-    """The headers of a page that runs what lies beside it and talks to this registry only."""
+def _security_headers() -> Headers:
+    """Returns the security headers of a page that loads and calls this registry only."""
     policy = (
         "default-src 'none'",
         "script-src 'self'",

@@ -1,4 +1,4 @@
-"""Who asks in the tests of the API."""
+"""Callers of the API in its tests."""
 
 from collections.abc import Callable
 
@@ -11,19 +11,19 @@ from tests.support.app_client import Door
 
 @pytest.fixture
 def stranger(door: Door) -> Visitor:
-    """Nobody, in a browser."""
+    """Returns an anonymous caller with a browser's cookies."""
     return Visitor(door)
 
 
 @pytest.fixture
 def admin(door: Door) -> Visitor:
-    """The first user, a superuser, signed in."""
+    """Returns the first user, a superuser, signed in."""
     return Visitor(door).sign_in("admin")
 
 
 @pytest.fixture
 def visit(door: Door) -> Callable[[str], Visitor]:
-    """A user, made where there is none of the name, signed in."""
+    """Returns a function that signs in the user of a name, after creating the user if there is none."""
 
     def visit(name: str) -> Visitor:
         try:

@@ -1,4 +1,4 @@
-"""All concepts of the API are registered with the app."""
+"""The list of concepts: all of them are registered with the app."""
 
 from app import app
 from chalicelib.edge.api.concepts import CONCEPTS

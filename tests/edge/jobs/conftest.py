@@ -1,4 +1,4 @@
-"""What jobs are called with."""
+"""Events and contexts of jobs."""
 
 from typing import Any
 
@@ -6,25 +6,25 @@ import pytest
 
 
 class Context:
-    """What Lambda gives beside the event."""
+    """The context that Lambda passes beside the event."""
 
     def __init__(self, left_ms: int) -> None:
         self._left_ms = left_ms
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function is ended."""
+        """Returns the milliseconds until Lambda ends the function."""
         return self._left_ms
 
 
 @pytest.fixture
 def context() -> type[Context]:
-    """Makes what Lambda gives beside the event."""
+    """Returns a function that makes a context."""
     return Context
 
 
 @pytest.fixture
 def tick() -> dict[str, Any]:
-    """What EventBridge sends (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html)."""
+    """Returns EventBridge's event (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html)."""
     return {
         "version": "0",
         "account": "123456789012",

@@ -21,18 +21,18 @@ TWO_HOURS = {"quay.expires-after": "2h"}
 
 @pytest.fixture
 def backend(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:
-    """A backend whose stream the job reads."""
+    """Returns a backend whose stream the job reads."""
     monkeypatch.setattr(dispatch, "services", lambda: backend.services)
     return backend
 
 
 def record(number: int, row: Mapping[str, Any], name: str = "REMOVE", by: Mapping[str, str] | None = TTL) -> Any:
-    """A record of the stream's real shape.
+    """Returns a record in the real shape of the stream's records.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
     """
     image = {key: TypeSerializer().serialize(value) for key, value in row.items() if value is not None}
-    told = {
+    event = {
         "eventID": f"{number:032x}",
         "eventName": name,
         "eventVersion": "1.1",
@@ -48,17 +48,17 @@ def record(number: int, row: Mapping[str, Any], name: str = "REMOVE", by: Mappin
         },
         "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/registry/stream/2030-01-01T00:00:00.000",
     }
-    return told | ({"userIdentity": dict(by)} if by else {})
+    return event | ({"userIdentity": dict(by)} if by else {})
 
 
-def told(*records: Any) -> list[str]:
-    """Gives the job a batch; the numbers of those that failed."""
+def failed_numbers(*records: Any) -> list[str]:
+    """Calls the job with a batch and returns the numbers of the records that failed."""
     answer = dispatch.dispatch({"Records": list(records)}, None)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def a_removed_tag(backend: Backend) -> dict[str, Any]:
-    """A tag whose time is up and that the TTL service has removed: its item as it was."""
+    """Returns the item of an expired tag that the TTL service has removed."""
     a_push(backend, "v1", labels=TWO_HOURS)
     later(backend, 7200 + 1)
     (row,) = rows_like(backend, "R#", "TAG#v1")
@@ -69,7 +69,7 @@ def a_removed_tag(backend: Backend) -> dict[str, Any]:
 def test_a_tag_that_the_ttl_service_removed_has_expired_and_its_manifest_waits_for_the_window(backend: Backend) -> None:
     row = a_removed_tag(backend)
 
-    assert told(record(1, row)) == []
+    assert failed_numbers(record(1, row)) == []
 
     (entry,) = events(backend, "tag_expired")
     assert entry["at"] == row["expires_at"]
@@ -78,21 +78,21 @@ def test_a_tag_that_the_ttl_service_removed_has_expired_and_its_manifest_waits_f
     invariants.check(backend)
 
 
-def test_a_record_that_comes_again_or_after_the_timer_changes_nothing(backend: Backend) -> None:
+def test_a_repeated_or_late_record_changes_nothing(backend: Backend) -> None:
     row = a_removed_tag(backend)
     sweep(backend)
 
-    assert told(record(1, row), record(1, row)) == []
+    assert failed_numbers(record(1, row), record(1, row)) == []
 
     assert len(events(backend, "tag_expired")) == 1
     invariants.check(backend)
 
 
-def test_a_record_that_comes_after_another_push_leaves_the_new_tag_alone(backend: Backend) -> None:
+def test_a_record_after_another_push_leaves_the_new_tag_alone(backend: Backend) -> None:
     row = a_removed_tag(backend)
     a_push(backend, "v1", labels=TWO_HOURS)
 
-    assert told(record(2, row)) == []
+    assert failed_numbers(record(2, row)) == []
 
     (tag,) = rows_like(backend, "R#", "TAG#v1")
     assert tag["life"] != row["life"]
@@ -100,11 +100,11 @@ def test_a_record_that_comes_after_another_push_leaves_the_new_tag_alone(backend
     invariants.check(backend)
 
 
-def test_a_record_that_comes_before_its_second_is_left_to_the_timer(backend: Backend) -> None:
+def test_a_record_before_the_tag_s_end_is_left_to_the_timer(backend: Backend) -> None:
     a_push(backend, "v1", labels=TWO_HOURS)
     (row,) = rows_like(backend, "R#", "TAG#v1")
 
-    assert told(record(1, row)) == []
+    assert failed_numbers(record(1, row)) == []
     assert events(backend, "tag_expired") == []
     assert len(rows_like(backend, "R#", "TAG#v1")) == 1
 
@@ -114,26 +114,28 @@ def test_a_record_that_comes_before_its_second_is_left_to_the_timer(backend: Bac
     [{"by": None}, {"name": "MODIFY"}, {"name": "INSERT", "by": None}, {"by": {"type": "Service", "principalId": "x"}}],
     ids=["deleted by a call", "changed", "made", "another service"],
 )
-def test_what_is_no_removal_by_the_ttl_service_passes(backend: Backend, changes: dict[str, Any]) -> None:
+def test_records_that_are_not_removals_by_the_ttl_service_are_ignored(
+    backend: Backend, changes: dict[str, Any]
+) -> None:
     row = a_removed_tag(backend)
 
-    assert told(record(1, row, **changes)) == []
+    assert failed_numbers(record(1, row, **changes)) == []
     assert events(backend, "tag_expired") == []
 
 
-def test_what_else_the_ttl_service_removes_passes(backend: Backend) -> None:
+def test_other_items_that_the_ttl_service_removes_are_ignored(backend: Backend) -> None:
     a_removed_tag(backend)
     others = [*rows_like(backend, "R#", "LIFE#"), {"pk": "TOKEN#abc", "sk": "META", "expires_at": 5}]
     backend.calls.take()
 
-    assert told(*(record(number, row) for number, row in enumerate(others))) == []
+    assert failed_numbers(*(record(number, row) for number, row in enumerate(others))) == []
     assert backend.calls.take() == []
 
 
-def test_what_fails_is_named_and_the_others_of_its_batch_are_done(backend: Backend) -> None:
+def test_a_failed_record_is_named_and_the_others_of_its_batch_are_handled(backend: Backend) -> None:
     row = a_removed_tag(backend)
     torn = record(1, row)
     del torn["dynamodb"]["OldImage"]
 
-    assert told(torn, record(2, row)) == [f"{1:021d}"]
+    assert failed_numbers(torn, record(2, row)) == [f"{1:021d}"]
     assert len(events(backend, "tag_expired")) == 1

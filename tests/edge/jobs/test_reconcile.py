@@ -21,18 +21,18 @@ def backend(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
     return backend
 
 
-def test_a_turn_of_the_clock_removes_what_nobody_named_and_tells_it(
+def test_a_run_removes_unreferenced_objects_and_reports_them(
     backend: Backend, tick: dict[str, Any], context: type
 ) -> None:
     at_the_edge(backend, b"forgotten")
     backend.clock.ahead_s += backend.settings.settled_s + 10
 
-    told = reconcile.reconcile(tick, context(300_000))
+    summary = reconcile.reconcile(tick, context(300_000))
 
-    assert told == {"looked_at": 1, "removed": 1, "freed_bytes": 9, "ended_round": True}
+    assert summary == {"looked_at": 1, "removed": 1, "freed_bytes": 9, "ended_round": True}
 
 
-def test_a_function_whose_time_is_up_ends_by_itself(backend: Backend, tick: dict[str, Any], context: type) -> None:
+def test_a_run_ends_by_itself_when_its_time_is_up(backend: Backend, tick: dict[str, Any], context: type) -> None:
     at_the_edge(backend, b"forgotten")
 
     assert reconcile.reconcile(tick, context(29_000))["ended_round"] is False

@@ -14,7 +14,7 @@ from tests.support.rows import rows_like
 
 @pytest.fixture
 def done(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Targets of the work that was done; the only kind with an owner is `purge`."""
+    """Returns the targets of the work that was done; only the kind `purge` has an owner."""
     found: list[str] = []
 
     def work(due: Due, has_time: HasTime) -> None:
@@ -25,20 +25,20 @@ def done(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_a_turn_of_the_clock_does_what_is_due_and_tells_it(
+def test_a_run_does_the_due_work_and_reports_it(
     backend: Backend, done: list[str], tick: dict[str, Any], context: type
 ) -> None:
     timer(PURGE, "1", int(backend.clock()) - 2).save()
 
-    told = timers.timers(tick, context(60_000))
+    summary = timers.timers(tick, context(60_000))
 
     assert done == ["1"]
-    assert told.pop("late_s") >= 2
-    assert told.pop("began_at") is not None
-    assert told == {"done": 1, "later": 0, "failed": 0, "lost": 0, "is_all": True}
+    assert summary.pop("late_s") >= 2
+    assert summary.pop("began_at") is not None
+    assert summary == {"done": 1, "later": 0, "failed": 0, "lost": 0, "is_all": True}
 
 
-def test_a_turn_is_a_measurement_of_its_installation(
+def test_a_run_is_logged_as_a_metric_of_its_installation(
     backend: Backend, done: list[str], tick: dict[str, Any], context: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[dict[str, Any]] = []
@@ -58,7 +58,7 @@ def test_a_turn_is_a_measurement_of_its_installation(
     assert [line[dimension] for (dimension,) in directive["Dimensions"]] == [backend.settings.table]
 
 
-def test_a_function_whose_time_is_up_ends_by_itself(
+def test_a_run_ends_by_itself_when_its_time_is_up(
     backend: Backend, done: list[str], tick: dict[str, Any], context: type
 ) -> None:
     timer(PURGE, "1", int(backend.clock()) - 2).save()

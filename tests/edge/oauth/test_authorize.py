@@ -1,4 +1,4 @@
-"""OAuth on the wire: the question, its answers, and a code that becomes a token, once."""
+"""OAuth over HTTP: the authorization request, the decision, and the exchange of a code."""
 
 import base64
 import hashlib
@@ -19,29 +19,29 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 
 class Bot:
-    """An application with a user who may let it in."""
+    """An application with a user who may give it an authorization."""
 
     def __init__(self, door: Door) -> None:
         an_organization(door.backend)
-        made = door.backend.services.identity.applications.create(
+        application = door.backend.services.identity.applications.create(
             door.backend.signed_in("admin"), "acme", ApplicationFields("bot <b>", BACK, description="Builds & pushes.")
         )
-        self.id, self.secret, self.door = made.client_id, made.secret or "", door
+        self.id, self.secret, self.door = application.client_id, application.secret or "", door
         self.user = Visitor(door).sign_in("admin")
 
-    def question(self, **more: str) -> dict[str, str]:
-        asked = {"client_id": self.id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "code"}
-        return {name: value for name, value in (asked | more).items() if value}
+    def query_fields(self, **more: str) -> dict[str, str]:
+        query = {"client_id": self.id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "code"}
+        return {name: value for name, value in (query | more).items() if value}
 
-    def asked(self, visitor: Visitor | None = None, **more: str) -> Answer:
-        return (visitor or self.user).get("//oauth/authorize?" + urlencode(self.question(**more)))
+    def requested(self, visitor: Visitor | None = None, **more: str) -> Answer:
+        return (visitor or self.user).get("//oauth/authorize?" + urlencode(self.query_fields(**more)))
 
-    def answered(self, action: str = "authorizeapp", **more: str) -> Answer:
-        form = {**self.question(**more), "_csrf_token": self.user.csrf}
+    def decided(self, action: str = "authorizeapp", **more: str) -> Answer:
+        form = {**self.query_fields(**more), "_csrf_token": self.user.csrf}
         return post(self.user, f"//oauth/{action}", form)
 
     def code(self, **more: str) -> str:
-        return told(self.answered(**more))["code"]
+        return redirect_parameters(self.decided(**more))["code"]
 
     def exchange(self, code: str, **more: str) -> Answer:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": self.id}
@@ -54,8 +54,8 @@ def post(visitor: Visitor, path: str, form: dict[str, str]) -> Answer:
     return visitor.post(path, content, Content_Type="application/x-www-form-urlencoded")
 
 
-def told(answer: Answer) -> dict[str, str]:
-    """What a redirect carries, behind `?` or `#`."""
+def redirect_parameters(answer: Answer) -> dict[str, str]:
+    """Returns the parameters of a redirect, after `?` or `#`."""
     assert answer.status == 302, answer.body
     parts = urlsplit(answer.headers["location"])
     return {name: values[0] for name, values in parse_qs(parts.query or parts.fragment).items()}
@@ -66,8 +66,8 @@ def bot(door: Door) -> Bot:
     return Bot(door)
 
 
-def test_a_user_reads_what_an_application_wants_and_nothing_of_it_is_html(bot: Bot) -> None:
-    page = bot.asked()
+def test_the_consent_page_shows_the_request_and_escapes_it(bot: Bot) -> None:
+    page = bot.requested()
     text = page.body.decode()
 
     assert page.status == 200
@@ -78,29 +78,29 @@ def test_a_user_reads_what_an_application_wants_and_nothing_of_it_is_html(bot: B
     assert page.headers["cache-control"] == "no-store"
 
 
-def test_a_dangerous_scope_is_shown_as_one(bot: Bot) -> None:
-    assert b"class=dangerous" in bot.asked(scope="repo:read org:admin").body
-    assert b"class=dangerous" not in bot.asked().body
+def test_a_dangerous_scope_is_marked(bot: Bot) -> None:
+    assert b"class=dangerous" in bot.requested(scope="repo:read org:admin").body
+    assert b"class=dangerous" not in bot.requested().body
 
 
-def test_a_stranger_is_asked_to_sign_in_and_comes_back_to_the_question(bot: Bot) -> None:
+def test_an_anonymous_user_signs_in_and_returns_to_the_authorization_request(bot: Bot) -> None:
     stranger = Visitor(bot.door)
-    page = bot.asked(stranger, state="s1")
+    page = bot.requested(stranger, state="s1")
     assert page.status == 401
     csrf = re.search(r'name="_csrf_token" value="([^"]+)"', page.body.decode())
     assert csrf is not None
 
-    form = {**bot.question(state="s1"), "_csrf_token": csrf[1], "username": "admin", "password": "password"}
+    form = {**bot.query_fields(state="s1"), "_csrf_token": csrf[1], "username": "admin", "password": "password"}
     back = post(stranger, "//oauth/signin", form)
 
     assert back.status == 303
     assert stranger.get("/" + back.headers["location"]).status == 200
 
 
-def test_a_wrong_password_on_the_way_is_told_on_the_page(bot: Bot) -> None:
+def test_a_wrong_password_is_reported_on_the_sign_in_page(bot: Bot) -> None:
     stranger = Visitor(bot.door)
-    bot.asked(stranger)
-    form = {**bot.question(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
+    bot.requested(stranger)
+    form = {**bot.query_fields(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
 
     refused = post(stranger, "//oauth/signin", form)
 
@@ -108,10 +108,10 @@ def test_a_wrong_password_on_the_way_is_told_on_the_page(bot: Bot) -> None:
     assert b"Invalid Username or Password" in refused.body
 
 
-def test_how_long_to_wait_after_it_is_told_on_the_page(bot: Bot) -> None:
+def test_the_sign_in_page_says_how_long_to_wait(bot: Bot) -> None:
     stranger = Visitor(bot.door)
-    bot.asked(stranger)
-    form = {**bot.question(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
+    bot.requested(stranger)
+    form = {**bot.query_fields(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
     post(stranger, "//oauth/signin", form)
 
     refused = post(stranger, "//oauth/signin", {**form, "password": "password"})
@@ -135,33 +135,33 @@ def test_a_code_becomes_a_token_that_acts_as_the_user(bot: Bot) -> None:
     assert len(events(bot.door.backend, "create_oauth_api_token")) == 1
 
 
-def test_the_state_comes_back_with_the_code(bot: Bot) -> None:
-    assert told(bot.answered(state="s 1&x"))["state"] == "s 1&x"
+def test_the_state_is_returned_with_the_code(bot: Bot) -> None:
+    assert redirect_parameters(bot.decided(state="s 1&x"))["state"] == "s 1&x"
 
 
-def test_a_token_at_once_comes_in_the_fragment(bot: Bot) -> None:
-    answer = bot.answered(response_type="token")
+def test_a_token_of_the_implicit_flow_is_in_the_fragment(bot: Bot) -> None:
+    answer = bot.decided(response_type="token")
 
     assert urlsplit(answer.headers["location"]).fragment
     assert not urlsplit(answer.headers["location"]).query
-    assert told(answer)["access_token"].startswith("cbo_")
+    assert redirect_parameters(answer)["access_token"].startswith("cbo_")
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-def test_the_registrys_own_page_is_a_place_to_go_for_every_application(bot: Bot) -> None:
+def test_every_application_may_redirect_to_the_registry_s_own_page(bot: Bot) -> None:
     local = f"{bot.door.backend.settings.url}/oauth/localapp"
 
-    answer = bot.answered(response_type="token", redirect_uri=local)
+    answer = bot.decided(response_type="token", redirect_uri=local)
 
     assert answer.headers["location"].startswith(local + "#")
     assert b"shown this once" in bot.user.get("//oauth/localapp").body
 
 
-def test_a_no_is_told_to_the_application(bot: Bot) -> None:
-    assert told(bot.answered("denyapp"))["error"] == "access_denied"
+def test_a_refusal_is_reported_to_the_application(bot: Bot) -> None:
+    assert redirect_parameters(bot.decided("denyapp"))["error"] == "access_denied"
 
 
-def test_a_code_is_used_once_and_its_second_use_ends_the_token(bot: Bot) -> None:
+def test_the_second_use_of_a_code_revokes_the_token(bot: Bot) -> None:
     code = bot.code()
     token = bot.exchange(code).json()["access_token"]
     assert bot.door.backend.services.identity.authentication.by_bearer(token) is not None
@@ -172,14 +172,14 @@ def test_a_code_is_used_once_and_its_second_use_ends_the_token(bot: Bot) -> None
     assert bot.door.backend.services.identity.authentication.by_bearer(token) is None
 
 
-def test_a_code_ends_after_a_minute(bot: Bot) -> None:
+def test_a_code_expires_after_a_minute(bot: Bot) -> None:
     code = bot.code()
     bot.door.backend.clock.ahead_s = 61
 
     assert bot.exchange(code).json()["error"] == "invalid_grant"
 
 
-def test_a_code_with_a_challenge_wants_its_verifier(bot: Bot) -> None:
+def test_a_code_with_a_challenge_needs_its_verifier(bot: Bot) -> None:
     challenged = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
     assert bot.exchange(bot.code(**challenged)).json()["error"] == "invalid_request"
@@ -189,9 +189,9 @@ def test_a_code_with_a_challenge_wants_its_verifier(bot: Bot) -> None:
 
 
 def test_a_plain_challenge_is_refused(bot: Bot) -> None:
-    answer = bot.asked(code_challenge=VERIFIER, code_challenge_method="plain")
+    answer = bot.requested(code_challenge=VERIFIER, code_challenge_method="plain")
 
-    assert told(answer)["error"] == "invalid_request"
+    assert redirect_parameters(answer)["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_plain_challenge_is_refused(bot: Bot) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
-def test_an_exchange_that_is_not_the_codes_is_refused(bot: Bot, more: dict[str, str], error: str) -> None:
+def test_an_exchange_that_does_not_match_the_code_is_refused(bot: Bot, more: dict[str, str], error: str) -> None:
     answer = bot.exchange(**{"code": bot.code(), **more})
 
     assert answer.status in (400, 401)
@@ -214,54 +214,54 @@ def test_an_exchange_that_is_not_the_codes_is_refused(bot: Bot, more: dict[str, 
 
 
 @pytest.mark.parametrize("address", [BACK + "/more", BACK + "?x=1", "https://evil.example.com", "", BACK.upper()])
-def test_a_redirect_that_was_not_registered_leads_nowhere(bot: Bot, address: str) -> None:
-    answer = bot.asked(redirect_uri=address)
+def test_an_unregistered_redirect_uri_is_refused_without_a_redirect(bot: Bot, address: str) -> None:
+    answer = bot.requested(redirect_uri=address)
 
     assert answer.status in (400, 401)
     assert "location" not in answer.headers
 
 
-def test_an_unknown_scope_is_told_to_the_application(bot: Bot) -> None:
-    assert told(bot.asked(scope="repo:fly"))["error"] == "invalid_scope"
+def test_an_unknown_scope_is_reported_to_the_application(bot: Bot) -> None:
+    assert redirect_parameters(bot.requested(scope="repo:fly"))["error"] == "invalid_scope"
 
 
-def test_an_answer_without_the_csrf_token_is_refused(bot: Bot) -> None:
-    bot.asked()
+def test_a_decision_without_the_csrf_token_is_refused(bot: Bot) -> None:
+    bot.requested()
     bot.user.csrf = "x"
 
-    assert bot.answered().status == 403
+    assert bot.decided().status == 403
 
 
-def test_who_does_not_administer_the_organization_lets_nothing_in(bot: Bot) -> None:
+def test_a_user_who_does_not_administer_the_organization_is_refused(bot: Bot) -> None:
     bot.door.backend.user("bob")
     bob = Visitor(bot.door).sign_in("bob")
 
-    assert bot.asked(bob).status == 403
+    assert bot.requested(bob).status == 403
 
 
 def test_an_unknown_application_is_not_found(bot: Bot) -> None:
-    assert bot.asked(client_id="none").status == 404
+    assert bot.requested(client_id="none").status == 404
 
 
-def test_what_is_missing_is_named(bot: Bot) -> None:
-    answer = bot.asked(scope="")
+def test_a_missing_parameter_is_named(bot: Bot) -> None:
+    answer = bot.requested(scope="")
 
     assert (answer.status, answer.json()["error"]) == (400, "Required param: scope")
 
 
-def test_a_question_can_be_read_by_a_program(bot: Bot) -> None:
-    asked = bot.asked(format="json", scope="repo:read org:admin").json()
+def test_an_authorization_request_can_be_read_as_json(bot: Bot) -> None:
+    requested = bot.requested(format="json", scope="repo:read org:admin").json()
 
-    assert asked["has_dangerous_scopes"] is True
-    assert [scope["scope"] for scope in asked["scopes"]] == ["org:admin", "repo:read"]
-    assert asked["application"]["name"] == "bot <b>"
+    assert requested["has_dangerous_scopes"] is True
+    assert [scope["scope"] for scope in requested["scopes"]] == ["org:admin", "repo:read"]
+    assert requested["application"]["name"] == "bot <b>"
 
 
-def test_the_same_question_again_is_answered_at_once_only_with_a_challenge_and_nothing_dangerous(bot: Bot) -> None:
+def test_a_repeated_request_skips_consent_only_with_a_challenge_and_no_dangerous_scope(bot: Bot) -> None:
     challenged = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
     bot.exchange(bot.code(scope="repo:write"))
 
-    assert "code" in told(bot.asked(**challenged))
-    assert bot.asked().status == 200
-    assert bot.asked(response_type="token").status == 200
-    assert bot.asked(scope="repo:admin", **challenged).status == 200
+    assert "code" in redirect_parameters(bot.requested(**challenged))
+    assert bot.requested().status == 200
+    assert bot.requested(response_type="token").status == 200
+    assert bot.requested(scope="repo:admin", **challenged).status == 200

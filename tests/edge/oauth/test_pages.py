@@ -1,4 +1,4 @@
-"""The pages of OAuth: no foreign word is HTML, no script but one, nothing is kept."""
+"""The pages of OAuth: foreign text is escaped, only one script runs, nothing is cached."""
 
 import base64
 import hashlib
@@ -9,14 +9,14 @@ from chalicelib.edge.oauth import pages
 EVIL = '"><script>alert(1)</script>'
 
 
-def test_no_word_of_an_application_is_html() -> None:
+def test_text_of_an_application_is_escaped() -> None:
     application = Application("id", EVIL, EVIL, EVIL)
     page = pages.page(200, EVIL, pages.consent(application, ("repo:read",), {EVIL: EVIL}))
 
     assert "<script>alert" not in page.body
 
 
-def test_the_only_script_is_the_one_that_the_policy_names() -> None:
+def test_the_policy_allows_only_the_page_s_script() -> None:
     page = pages.page(200, "Token", pages.token())
     script = page.body.partition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -25,13 +25,13 @@ def test_the_only_script_is_the_one_that_the_policy_names() -> None:
     assert page.body.count("<script") == 1
 
 
-def test_the_styles_are_those_that_the_policy_names() -> None:
+def test_the_policy_allows_only_the_page_s_styles() -> None:
     digest = base64.b64encode(hashlib.sha256(pages.STYLE.encode()).digest()).decode()
 
     assert f"style-src 'sha256-{digest}'" in pages.POLICY
 
 
-def test_a_page_is_kept_by_nobody_and_framed_by_nobody() -> None:
+def test_a_page_is_neither_cached_nor_framed() -> None:
     headers = pages.page(200, "x", "").headers
 
     assert headers["Cache-Control"] == "no-store"
@@ -39,6 +39,6 @@ def test_a_page_is_kept_by_nobody_and_framed_by_nobody() -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
-def test_why_a_sign_in_failed_is_told() -> None:
+def test_the_page_says_why_a_sign_in_failed() -> None:
     assert "wrong &lt;b&gt;" in pages.sign_in({}, "wrong <b>")
     assert "dangerous" not in pages.sign_in({})

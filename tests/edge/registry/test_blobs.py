@@ -16,7 +16,7 @@ from tests.support.builders import a_blob, a_push
 PATH = "/v2/admin/app/blobs"
 
 
-def test_a_pull_leads_to_the_bytes_in_s3(door: Door) -> None:
+def test_a_pull_redirects_to_the_bytes_in_s3(door: Door) -> None:
     digest = a_blob(door.backend, b"bytes of a layer")
     answer = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app"))
 
@@ -28,7 +28,7 @@ def test_a_pull_leads_to_the_bytes_in_s3(door: Door) -> None:
     assert fetched.headers["content-type"] == "application/octet-stream"
 
 
-def test_head_leads_to_an_address_that_is_good_for_head(door: Door) -> None:
+def test_head_redirects_to_an_address_presigned_for_head(door: Door) -> None:
     digest = a_blob(door.backend, b"bytes of a layer")
     answer = door.ask("HEAD", f"{PATH}/{digest}", door.token("admin/app"))
 
@@ -37,7 +37,7 @@ def test_head_leads_to_an_address_that_is_good_for_head(door: Door) -> None:
     assert (fetched.status_code, fetched.headers["content-length"]) == (200, "16")
 
 
-def test_an_address_lasts_as_long_as_the_setting_says(new_door: Callable[..., Door]) -> None:
+def test_an_address_is_valid_for_as_long_as_the_setting_says(new_door: Callable[..., Door]) -> None:
     door = new_door(presign_s=77)
     digest = a_blob(door.backend)
     answer = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app"))
@@ -45,7 +45,7 @@ def test_an_address_lasts_as_long_as_the_setting_says(new_door: Callable[..., Do
     assert parse_qs(urlsplit(answer.headers["location"]).query)["X-Amz-Expires"] == ["77"]
 
 
-def test_where_there_is_an_edge_the_address_is_its_own(new_door: Callable[..., Door]) -> None:
+def test_with_a_download_edge_the_address_is_on_the_edge(new_door: Callable[..., Door]) -> None:
     door = new_door(downloads="edge")
     digest = a_blob(door.backend)
     location = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app")).headers["location"]
@@ -56,7 +56,7 @@ def test_where_there_is_an_edge_the_address_is_its_own(new_door: Callable[..., D
     assert download.digest == digest
 
 
-def test_a_pull_of_a_blob_asks_the_table_once_and_s3_never(door: Door) -> None:
+def test_a_pull_of_a_blob_reads_the_table_once_and_never_calls_s3(door: Door) -> None:
     digest, token = a_blob(door.backend), door.token("admin/app")
     door.ask("GET", f"{PATH}/{digest}", token)
     door.backend.calls.take()
@@ -65,14 +65,14 @@ def test_a_pull_of_a_blob_asks_the_table_once_and_s3_never(door: Door) -> None:
     assert len(door.backend.calls.take()) == 1
 
 
-def test_a_blob_that_is_not_there_is_404(door: Door) -> None:
+def test_an_unknown_blob_is_404(door: Door) -> None:
     a_blob(door.backend)
     token = door.token("admin/app")
     for method in ("GET", "HEAD", "DELETE"):
         assert (method, door.ask(method, f"{PATH}/{Digest.of(b'other')}", token).status) == (method, 404)
 
 
-def test_what_is_no_digest_is_refused(door: Door) -> None:
+def test_an_invalid_digest_is_refused(door: Door) -> None:
     token, digests = door.token("admin/app"), ("latest", "sha256:abc", "sha256:" + "A" * 64, "md5:" + "a" * 32, "%00")
     for method, digest in itertools.product(("GET", "DELETE"), digests):
         answer = door.ask(method, f"{PATH}/{digest}", token)
@@ -80,7 +80,7 @@ def test_what_is_no_digest_is_refused(door: Door) -> None:
         assert (digest, answer.status, answer.code) == (digest, 400, "DIGEST_INVALID")
 
 
-def test_a_deleted_blob_is_gone(door: Door) -> None:
+def test_a_deleted_blob_is_404(door: Door) -> None:
     digest, token = a_blob(door.backend), door.token("admin/app")
 
     assert door.ask("DELETE", f"{PATH}/{digest}", token).status == 202
@@ -98,7 +98,7 @@ def test_a_blob_that_a_manifest_needs_is_not_deleted_and_the_manifest_is_named(d
     assert door.ask("GET", f"{PATH}/{digest}", token).status == 307
 
 
-def test_whoever_may_only_pull_may_not_delete(door: Door) -> None:
+def test_a_caller_who_may_only_pull_may_not_delete(door: Door) -> None:
     digest = a_blob(door.backend)
     answer = door.ask("DELETE", f"{PATH}/{digest}", door.token("admin/app", actions="pull"))
 

@@ -6,7 +6,7 @@ from tests.support.app_client import Door
 from tests.support.builders import a_repository, someone
 
 
-def test_whoever_has_no_token_is_told_which_one_to_get(door: Door) -> None:
+def test_a_request_without_a_token_is_challenged(door: Door) -> None:
     answer = door.ask("GET", "/v2/_catalog")
 
     assert answer.status == 401
@@ -17,18 +17,18 @@ def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
     names = [f"admin/app{number}" for number in range(5)]
     for name in names:
         a_repository(door.backend, name)
-    token, target, found = door.token(), "/v2/_catalog?n=2", []
+    token, target, pages = door.token(), "/v2/_catalog?n=2", []
     while target:
         answer = door.ask("GET", target, token)
-        found.append(answer.json()["repositories"])
+        pages.append(answer.json()["repositories"])
         link = answer.headers.get("link", "")
         assert not link or link.endswith('>; rel="next"')
         target = link[1:].partition(">")[0]
 
-    assert found == [names[:2], names[2:4], names[4:]]
+    assert pages == [names[:2], names[2:4], names[4:]]
 
 
-def test_the_anonymous_see_what_is_public(door: Door) -> None:
+def test_anonymous_callers_see_public_repositories(door: Door) -> None:
     for name in ("admin/private", "admin/public"):
         a_repository(door.backend, name)
     public = RepositoryName.parse("admin/public")
@@ -47,7 +47,7 @@ def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
     assert "link" not in answer.headers
 
 
-def test_any_last_is_taken_as_the_place_to_go_on_from(door: Door) -> None:
+def test_any_value_of_last_is_accepted_as_a_start(door: Door) -> None:
     a_repository(door.backend)
     token = door.token()
     for last in ("", "admin/app", "zzz", "%00", "caf%C3%A9", "%F0%9F%98%80", "a" * 9000, "{}", "%22%3E"):
@@ -57,7 +57,7 @@ def test_any_last_is_taken_as_the_place_to_go_on_from(door: Door) -> None:
         assert set(answer.json()["repositories"]) <= {"admin/app"}
 
 
-def test_an_n_that_is_no_number_is_refused(door: Door) -> None:
+def test_an_invalid_n_is_refused(door: Door) -> None:
     token = door.token()
     for size in ("-1", "x", "", "1.5", "%D9%A1"):
         answer = door.ask("GET", f"/v2/_catalog?n={size}", token)

@@ -25,8 +25,8 @@ def _url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.cache_clear()
 
 
-def asked(method: str, target: str) -> Request:
-    """A request as the front door hands it on."""
+def request_for(method: str, target: str) -> Request:
+    """Returns a request as the application passes it to views."""
     event = Door.event(method, target, {"Host": "evil.test"})
     pattern, values = app.router.match(event["path"])
     event["requestContext"]["resourcePath"] = pattern
@@ -34,15 +34,15 @@ def asked(method: str, target: str) -> Request:
 
 
 def challenged(target: str, method: str = "GET", why: str = "") -> str:
-    """What comes after realm and service."""
-    headers = challenge(asked(method, target), why)
+    """Returns the part of the challenge after realm and service."""
+    headers = challenge(request_for(method, target), why)
     assert headers["WWW-Authenticate"] == headers["Registry-Challenge"]
     assert headers["WWW-Authenticate"].startswith(START)
     return headers["WWW-Authenticate"].removeprefix(START)
 
 
-def test_realm_and_service_come_from_the_settings_never_from_the_host_header() -> None:
-    assert challenge(asked("GET", "/v2/"), "")["WWW-Authenticate"] == START
+def test_realm_and_service_come_from_the_settings_not_from_the_host_header() -> None:
+    assert challenge(request_for("GET", "/v2/"), "")["WWW-Authenticate"] == START
     assert challenge(None, "")["WWW-Authenticate"] == START
 
 
@@ -57,7 +57,7 @@ def test_realm_and_service_come_from_the_settings_never_from_the_host_header() -
         ("POST", "blobs/uploads/", "pull,push"),
         ("PATCH", "blobs/uploads/x", "pull,push"),
         ("GET", f"blobs/{DIGEST}", "pull"),
-        # How a push begins: oras (Python) never asks for a better token than its first.
+        # A push begins with HEAD: oras (Python) never asks for a token with more rights than its first.
         ("HEAD", f"blobs/{DIGEST}", "pull,push"),
     ],
 )
@@ -75,15 +75,15 @@ def test_the_catalog_has_a_scope_of_its_own() -> None:
     assert challenged("/v2/_catalog") == ',scope="registry:catalog:*"'
 
 
-def test_oauths_word_stands_at_the_end() -> None:
+def test_the_error_stands_at_the_end() -> None:
     assert challenged("/v2/", why="invalid_token") == ',error="invalid_token"'
 
 
 @pytest.mark.parametrize(
     "source", ["%22", "a%22,x=%22", "a%0d%0aX:1", "a%0ab", "%00", "caf%C3%A9/b", "%F0%9F%98%80", "a%20b", "A/b"]
 )
-def test_a_source_that_is_no_name_never_reaches_the_header(source: str) -> None:
-    """It stands between quotes, in a line: what could end either, or is no byte of a header, must not get in."""
+def test_an_invalid_source_never_reaches_the_header(source: str) -> None:
+    """The source stands in quotes in a header line, so characters that end either must not get in."""
     assert challenged(f"/v2/a/b/blobs/uploads/?from={source}", "POST") == ',scope="repository:a/b:pull,push"'
 
 

@@ -1,4 +1,4 @@
-"""Domain errors in OCI's words."""
+"""Domain errors in OCI's dialect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.domain import errors
 from chalicelib.edge.registry.errors import to_reply
 
 
-def said(error: Exception) -> tuple[int, dict[str, Any], dict[str, Any]]:
+def refusal(error: Exception) -> tuple[int, dict[str, Any], dict[str, Any]]:
     reply = to_reply(error, None)
     (entry,) = json.loads(reply.body)["errors"]
     return reply.status_code, entry, reply.headers
@@ -39,43 +39,43 @@ def said(error: Exception) -> tuple[int, dict[str, Any], dict[str, Any]]:
     ],
 )
 def test_an_error_has_its_status_and_code(error: errors.RegistryError, status: int, code: str) -> None:
-    found, entry, headers = said(error)
+    actual_status, entry, headers = refusal(error)
 
-    assert (found, entry["code"], entry["message"]) == (status, code, str(error))
+    assert (actual_status, entry["code"], entry["message"]) == (status, code, str(error))
     assert entry.get("detail", {}) == error.detail
     assert headers["Content-Type"] == "application/json"
     assert headers["Docker-Distribution-API-Version"] == "registry/2.0"
 
 
-def test_a_leaf_without_a_row_answers_as_its_kind() -> None:
+def test_an_error_without_a_row_uses_its_ancestor_s() -> None:
     class TagFrozen(errors.Conflict):
-        """New, and in no table yet."""
+        """An error without a row in the table."""
 
     try:
-        assert said(TagFrozen("frozen"))[:2] == (409, {"code": "DENIED", "message": "frozen"})
+        assert refusal(TagFrozen("frozen"))[:2] == (409, {"code": "DENIED", "message": "frozen"})
     finally:
         del TagFrozen
 
 
-def test_a_chunk_out_of_order_is_told_what_is_there() -> None:
-    assert said(errors.OutOfOrder(5))[2]["Range"] == "0-4"
-    assert "Range" not in said(errors.OutOfOrder(0))[2]
+def test_a_chunk_out_of_order_gets_the_range_that_is_stored() -> None:
+    assert refusal(errors.OutOfOrder(5))[2]["Range"] == "0-4"
+    assert "Range" not in refusal(errors.OutOfOrder(0))[2]
 
 
-def test_what_may_be_repeated_says_when() -> None:
-    assert said(errors.Unavailable())[2]["Retry-After"] == "1"
+def test_an_error_that_may_be_retried_says_when() -> None:
+    assert refusal(errors.Unavailable())[2]["Retry-After"] == "1"
 
 
 @pytest.mark.parametrize("error", [errors.Unauthenticated("x", "insufficient_scope"), errors.Denied("a/b", "push")])
-def test_whoever_lacks_a_right_is_told_where_to_get_it(error: errors.RegistryError) -> None:
-    headers = said(error)[2]
+def test_a_caller_without_a_right_is_challenged(error: errors.RegistryError) -> None:
+    headers = refusal(error)[2]
 
     assert headers["WWW-Authenticate"].endswith('error="insufficient_scope"')
     assert headers["WWW-Authenticate"] == headers["Registry-Challenge"]
 
 
-def test_a_bug_tells_nothing() -> None:
-    status, entry, _ = said(KeyError("secret"))
+def test_a_bug_gives_no_details() -> None:
+    status, entry, _ = refusal(KeyError("secret"))
 
     assert status == 500
     assert "secret" not in json.dumps(entry)

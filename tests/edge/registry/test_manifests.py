@@ -15,7 +15,7 @@ PATH = "/v2/admin/app/manifests"
 
 
 @pytest.mark.parametrize("by_digest", [False, True])
-def test_a_manifest_comes_byte_by_byte_with_digest_type_and_etag(door: Door, by_digest: bool) -> None:
+def test_a_manifest_is_returned_byte_by_byte_with_digest_type_and_etag(door: Door, by_digest: bool) -> None:
     manifest = a_push(door.backend, "v1")
     answer = door.ask("GET", f"{PATH}/{manifest.digest if by_digest else 'v1'}", door.token("admin/app"))
 
@@ -26,18 +26,18 @@ def test_a_manifest_comes_byte_by_byte_with_digest_type_and_etag(door: Door, by_
     assert answer.headers["content-length"] == str(manifest.size)
 
 
-def test_head_says_all_that_get_says_but_the_body(door: Door) -> None:
+def test_head_has_the_headers_of_get(door: Door) -> None:
     manifest, token = a_push(door.backend, "v1"), door.token("admin/app")
-    got, told = (door.ask(method, f"{PATH}/v1", token) for method in ("GET", "HEAD"))
+    got, head = (door.ask(method, f"{PATH}/v1", token) for method in ("GET", "HEAD"))
 
-    assert told.status == 200
-    assert told.body == b""
-    assert told.headers == got.headers
-    assert told.headers["content-length"] == str(manifest.size)
+    assert head.status == 200
+    assert head.body == b""
+    assert head.headers == got.headers
+    assert head.headers["content-length"] == str(manifest.size)
 
 
 @pytest.mark.parametrize("form", ["{}", '"{}"', 'W/"{}"'])
-def test_whoever_has_it_already_gets_304_and_no_body(door: Door, form: str) -> None:
+def test_a_client_with_the_manifest_gets_304_without_a_body(door: Door, form: str) -> None:
     manifest = a_push(door.backend, "v1")
     headers = door.token("admin/app") | {"If-None-Match": form.format(manifest.digest)}
     answer = door.ask("GET", f"{PATH}/v1", headers)
@@ -47,7 +47,7 @@ def test_whoever_has_it_already_gets_304_and_no_body(door: Door, form: str) -> N
     assert door.ask("GET", f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
 
 
-def test_a_push_answers_with_place_and_digest(door: Door) -> None:
+def test_a_push_answers_with_location_and_digest(door: Door) -> None:
     manifest = a_manifest([a_blob(door.backend)], a_blob(door.backend, a_config()))
     answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), manifest.content)
 
@@ -58,7 +58,7 @@ def test_a_push_answers_with_place_and_digest(door: Door) -> None:
     assert "oci-tag" not in answer.headers
 
 
-def test_several_tags_each_stand_in_a_line_of_their_own_once(door: Door) -> None:
+def test_several_tags_are_returned_once_each_on_their_own_line(door: Door) -> None:
     a_blob(door.backend)
     manifest, token = a_manifest(), door.token("admin/app")
     answer = door.ask("PUT", f"{PATH}/{manifest.digest}?tag=a&tag=b&tag=a", token, manifest.content)
@@ -67,7 +67,7 @@ def test_several_tags_each_stand_in_a_line_of_their_own_once(door: Door) -> None
     assert {door.ask("HEAD", f"{PATH}/{tag}", token).status for tag in "ab"} == {200}
 
 
-def test_a_push_with_a_subject_says_so(door: Door) -> None:
+def test_a_push_with_a_subject_returns_it(door: Door) -> None:
     subject = Digest.of(b"to come")
     manifest = a_manifest(subject=subject)
     answer = door.ask("PUT", f"{PATH}/{manifest.digest}", door.token("admin/app"), manifest.content)
@@ -75,7 +75,7 @@ def test_a_push_with_a_subject_says_so(door: Door) -> None:
     assert answer.headers["oci-subject"] == str(subject)
 
 
-def test_a_push_under_sha512_is_kept_under_it(door: Door) -> None:
+def test_a_push_by_a_sha512_digest_is_stored_under_it(door: Door) -> None:
     manifest, token = a_manifest(), door.token("admin/app")
     digest = Digest.of(manifest.content, "sha512")
     answer = door.ask("PUT", f"{PATH}/{digest}", token, manifest.content)
@@ -92,7 +92,7 @@ def test_a_push_under_another_digest_is_refused_with_the_right_one(door: Door) -
     assert str(manifest.digest) in answer.json()["errors"][0]["message"]
 
 
-def test_whoever_may_not_push_hears_nothing_of_what_they_sent(door: Door) -> None:
+def test_a_push_without_the_right_gets_no_details_of_its_manifest(door: Door) -> None:
     a_push(door.backend, "v1")
     for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
         answer = door.ask("PUT", f"{PATH}/v1", token, b"no manifest at all")
@@ -102,7 +102,7 @@ def test_whoever_may_not_push_hears_nothing_of_what_they_sent(door: Door) -> Non
 
 
 @pytest.mark.parametrize("tag", ["t" * 129, ".a", "a%20b", "a%2Fb", "%00"])
-def test_a_tag_that_is_none_is_refused_in_path_and_query(door: Door, tag: str) -> None:
+def test_an_invalid_tag_is_refused_in_path_and_query(door: Door, tag: str) -> None:
     manifest, token = a_manifest(), door.token("admin/app")
     for target in (f"{PATH}/{tag}", f"{PATH}/{manifest.digest}?tag={tag}"):
         answer = door.ask("PUT", target, token, manifest.content)
@@ -110,7 +110,7 @@ def test_a_tag_that_is_none_is_refused_in_path_and_query(door: Door, tag: str) -
         assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
 
 
-def test_blobs_that_are_missing_are_named(door: Door) -> None:
+def test_missing_blobs_are_named(door: Door) -> None:
     a_blob(door.backend)
     missing = [Digest.of(b"a"), Digest.of(b"b")]
     answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), a_manifest(missing).content)
@@ -133,14 +133,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
-def test_a_manifest_that_cannot_be_kept_is_refused_and_no_bug(door: Door, content: str) -> None:
-    """An item of DynamoDB has 400 KB, and a media type must fit the line of a header."""
+def test_a_manifest_that_cannot_be_stored_is_refused(door: Door, content: str) -> None:
+    """An item of DynamoDB has at most 400 KB, and a media type must fit a header line."""
     answer = door.ask("PUT", f"{PATH}/bad", door.token("admin/app"), content.encode())
 
     assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
 
 
-def test_annotations_of_any_text_come_back_in_the_list_of_referrers(door: Door) -> None:
+def test_annotations_of_any_text_are_returned_in_the_list_of_referrers(door: Door) -> None:
     subject, token = a_push(door.backend, "v1"), door.token("admin/app")
     annotations = {"long": "x" * 500_000, "caf\u00e9": "\u0000\n"}
     content = json.dumps(
@@ -159,7 +159,7 @@ def test_annotations_of_any_text_come_back_in_the_list_of_referrers(door: Door) 
     assert listed.json()["manifests"][0]["annotations"]["long"] == "x" * 500_000
 
 
-def test_a_label_that_reaches_past_the_end_of_time_still_pushes_and_pulls(door: Door) -> None:
+def test_a_label_with_an_enormous_expiration_does_not_prevent_push_and_pull(door: Door) -> None:
     manifest, token = a_manifest(annotations={"quay.expires-after": "999999999w"}), door.token("admin/app")
 
     assert door.ask("PUT", f"{PATH}/v1", token, manifest.content).status == 201
@@ -183,7 +183,7 @@ def test_a_manifest_is_deleted_by_digest_with_all_its_tags(door: Door) -> None:
     assert {door.ask("HEAD", f"{PATH}/{name}", token).status for name in ("v1", "v2", manifest.digest)} == {404}
 
 
-def test_an_unknown_reference_is_told_from_an_unknown_repository(door: Door) -> None:
+def test_an_unknown_reference_differs_from_an_unknown_repository(door: Door) -> None:
     a_push(door.backend, "v1")
     token = door.token("admin/app", "admin/other")
 
@@ -192,7 +192,7 @@ def test_an_unknown_reference_is_told_from_an_unknown_repository(door: Door) -> 
     assert door.ask("GET", "/v2/admin/other/manifests/v1", token).code == "NAME_UNKNOWN"
 
 
-def test_a_tag_that_the_time_machine_keeps_is_told_from_one_that_never_was(door: Door) -> None:
+def test_a_tag_that_the_time_machine_keeps_differs_from_one_that_never_existed(door: Door) -> None:
     a_push(door.backend, "v1")
     token = door.token("admin/app")
     assert door.ask("DELETE", f"{PATH}/v1", token).status == 202

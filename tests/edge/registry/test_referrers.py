@@ -14,7 +14,7 @@ def path(digest: Digest) -> str:
     return f"/v2/admin/app/referrers/{digest}"
 
 
-def test_a_referrer_comes_with_all_that_is_known_of_it_in_an_index(door: Door) -> None:
+def test_a_referrer_is_listed_in_an_index_with_all_its_fields(door: Door) -> None:
     subject = a_push(door.backend, "v1").digest
     referrer = a_referrer(door.backend, subject, artifactType=SIGNATURE, annotations={"a": "caf\u00e9"})
     answer = door.ask("GET", path(subject), door.token("admin/app"))
@@ -36,7 +36,7 @@ def test_a_referrer_comes_with_all_that_is_known_of_it_in_an_index(door: Door) -
     }
 
 
-def test_the_filter_gives_one_type_and_says_so(door: Door) -> None:
+def test_the_filter_returns_one_type_and_names_itself(door: Door) -> None:
     subject = Digest.of(b"to come")
     for kind in (SIGNATURE, BILL, BILL):
         a_referrer(door.backend, subject, artifactType=kind)
@@ -48,24 +48,24 @@ def test_the_filter_gives_one_type_and_says_so(door: Door) -> None:
         assert answer.headers["oci-filters-applied"] == "artifactType"
 
 
-def test_long_lists_go_on_by_links_that_keep_the_filter(door: Door) -> None:
+def test_a_long_list_has_links_that_keep_the_filter(door: Door) -> None:
     subject = Digest.of(b"to come")
     longs = [{"a": letter * 900_000} for letter in "xyz"]
     pushed = {str(a_referrer(door.backend, subject, artifactType=BILL, annotations=long).digest) for long in longs}
-    token, target, found = door.token("admin/app"), f"{path(subject)}?artifactType={BILL}", []
+    token, target, pages = door.token("admin/app"), f"{path(subject)}?artifactType={BILL}", []
     while target:
         answer = door.ask("GET", target, token)
-        found.append([entry["digest"] for entry in answer.json()["manifests"]])
+        pages.append([entry["digest"] for entry in answer.json()["manifests"]])
         assert len(answer.body) < 4 * 1024 * 1024
         target = answer.headers.get("link", "")[1:].partition(">")[0]
         assert not target or "artifactType=" in target
 
-    assert len(found) > 1
-    assert {digest for page in found for digest in page} == pushed
-    assert sum(map(len, found)) == len(pushed)
+    assert len(pages) > 1
+    assert {digest for page in pages for digest in page} == pushed
+    assert sum(map(len, pages)) == len(pushed)
 
 
-def test_what_has_no_referrers_has_an_empty_list_and_never_404(door: Door) -> None:
+def test_a_manifest_without_referrers_has_an_empty_list(door: Door) -> None:
     a_push(door.backend, "v1")
     for repository in ("admin/app", "admin/missing"):
         answer = door.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", door.token(repository))
@@ -73,7 +73,7 @@ def test_what_has_no_referrers_has_an_empty_list_and_never_404(door: Door) -> No
         assert (answer.status, answer.json()["manifests"]) == (200, [])
 
 
-def test_what_is_no_digest_is_refused(door: Door) -> None:
+def test_an_invalid_digest_is_refused(door: Door) -> None:
     token = door.token("admin/app")
     for wanted in ("latest", "sha256:abc", "%00", f"{Digest.of(b'')}?last=x"):
         answer = door.ask("GET", f"/v2/admin/app/referrers/{wanted}", token)
@@ -81,7 +81,7 @@ def test_what_is_no_digest_is_refused(door: Door) -> None:
         assert (wanted, answer.status, answer.code) == (wanted, 400, "DIGEST_INVALID")
 
 
-def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
+def test_a_caller_who_may_not_pull_is_refused(door: Door) -> None:
     subject = a_push(door.backend, "v1").digest
     for token in ({}, door.token("admin/other")):
         assert door.ask("GET", path(subject), token).status == 401

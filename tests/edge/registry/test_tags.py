@@ -6,7 +6,7 @@ from tests.support.builders import a_bare_push, a_manifest, a_push
 PATH = "/v2/admin/app/tags/list"
 
 
-def test_tags_come_with_the_name_in_the_order_of_their_bytes(door: Door) -> None:
+def test_tags_are_listed_with_the_name_in_byte_order(door: Door) -> None:
     a_bare_push(door.backend, a_manifest(), "b", "a", "B", "10", "9", "_")
     answer = door.ask("GET", PATH, door.token("admin/app"))
 
@@ -16,18 +16,18 @@ def test_tags_come_with_the_name_in_the_order_of_their_bytes(door: Door) -> None
 
 def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
     a_bare_push(door.backend, a_manifest(), *"abcde")
-    token, target, found = door.token("admin/app"), f"{PATH}?n=2", []
+    token, target, pages = door.token("admin/app"), f"{PATH}?n=2", []
     while target:
         answer = door.ask("GET", target, token)
-        found.append(answer.json()["tags"])
+        pages.append(answer.json()["tags"])
         link = answer.headers.get("link", "")
         assert not link or link.endswith('>; rel="next"')
         target = link[1:].partition(">")[0]
 
-    assert found == [["a", "b"], ["c", "d"], ["e"]]
+    assert pages == [["a", "b"], ["c", "d"], ["e"]]
 
 
-def test_a_page_of_just_all_tags_has_no_link(door: Door) -> None:
+def test_a_page_of_exactly_all_tags_has_no_link(door: Door) -> None:
     a_bare_push(door.backend, a_manifest(), *"ab")
 
     assert "link" not in door.ask("GET", f"{PATH}?n=2", door.token("admin/app")).headers
@@ -47,20 +47,20 @@ def test_a_repository_without_tags_lists_none(door: Door) -> None:
     assert door.ask("GET", PATH, door.token("admin/app")).json()["tags"] == []
 
 
-def test_a_page_that_cannot_be_is_refused(door: Door) -> None:
+def test_an_invalid_page_is_refused(door: Door) -> None:
     a_push(door.backend, "v1")
     token = door.token("admin/app")
     for query in ("n=-1", "n=x", "n=", "last=.a", "last=a%20b", "last=%00", "last=" + "t" * 129):
         assert (query, door.ask("GET", f"{PATH}?{query}", token).status) == (query, 400)
 
 
-def test_the_tags_of_what_is_not_there_are_404(door: Door) -> None:
+def test_the_tags_of_an_unknown_repository_are_404(door: Door) -> None:
     answer = door.ask("GET", PATH, door.token("admin/app"))
 
     assert (answer.status, answer.code) == (404, "NAME_UNKNOWN")
 
 
-def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
+def test_a_caller_who_may_not_pull_is_refused(door: Door) -> None:
     a_push(door.backend, "v1")
     door.backend.user("bob")
     for token in ({}, door.token("admin/app", name="bob"), door.token("admin/other")):

@@ -20,19 +20,19 @@ def grants(door: Door, answer: Answer) -> dict[str, set[str]]:
     return {name: set(grant.actions) for name, grant in actor.grants.items()}
 
 
-def test_a_token_comes_under_both_names_with_its_life_in_seconds(door: Door) -> None:
+def test_a_token_is_returned_under_both_names_with_its_lifetime_in_seconds(door: Door) -> None:
     answer = door.ask("GET", "/v2/auth?service=registry.test", basic("admin", "password"))
-    said = answer.json()
+    document = answer.json()
 
     assert answer.status == 200
     assert answer.headers["cache-control"] == "no-store"
-    assert said["token"] == said["access_token"]
-    assert (said["token_type"], said["expires_in"]) == ("Bearer", 300)
-    assert datetime.datetime.fromisoformat(said["issued_at"]).tzinfo is datetime.UTC
-    assert said["issued_at"].endswith("Z")
+    assert document["token"] == document["access_token"]
+    assert (document["token_type"], document["expires_in"]) == ("Bearer", 300)
+    assert datetime.datetime.fromisoformat(document["issued_at"]).tzinfo is datetime.UTC
+    assert document["issued_at"].endswith("Z")
 
 
-def test_every_scope_that_is_asked_for_is_answered_with_what_is_granted(door: Door) -> None:
+def test_the_token_grants_the_permitted_part_of_each_scope(door: Door) -> None:
     door.backend.user("bob")
     target = "/v2/auth?scope=repository:bob/app:pull,push&scope=repository:admin/app:pull%20registry:catalog:*"
     answer = door.ask("GET", target, basic("bob", "password"))
@@ -40,14 +40,14 @@ def test_every_scope_that_is_asked_for_is_answered_with_what_is_granted(door: Do
     assert grants(door, answer) == {"bob/app": {"pull", "push"}, "admin/app": set()}
 
 
-def test_the_anonymous_get_a_token_that_grants_nothing(door: Door) -> None:
+def test_an_anonymous_client_gets_a_token_without_grants(door: Door) -> None:
     answer = door.ask("GET", "/v2/auth?scope=repository:admin/app:pull")
 
     assert grants(door, answer) == {"admin/app": set()}
     assert door.backend.services.identity.tokens.believe(answer.json()["token"]).is_anonymous
 
 
-def test_a_form_is_as_good_as_a_header(door: Door) -> None:
+def test_a_form_is_accepted_like_a_header(door: Door) -> None:
     answer = post(
         door, grant_type="password", username="admin", password="password", scope=["repository:admin/app:pull"]
     )
@@ -55,7 +55,7 @@ def test_a_form_is_as_good_as_a_header(door: Door) -> None:
     assert grants(door, answer) == {"admin/app": {"pull"}}
 
 
-def test_a_form_without_a_name_leaves_it_to_the_header(door: Door) -> None:
+def test_a_form_without_credentials_falls_back_to_the_header(door: Door) -> None:
     answer = door.ask("POST", "/v2/auth", FORM | basic("admin", "password"), b"scope=repository:admin/app:pull")
 
     assert grants(door, answer) == {"admin/app": {"pull"}}
@@ -76,7 +76,7 @@ def test_a_password_may_have_colons_and_any_letters(door: Door) -> None:
     assert post(door, username="carol", password="a:b:caf\u00e9+&=%").status == 200
 
 
-def test_a_wrong_name_and_a_wrong_password_are_told_the_same(door: Door) -> None:
+def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(door: Door) -> None:
     wrong = [("admin", "wrong"), ("nobody", "password"), ("", "password"), ("admin", ""), ("Admin", "password")]
     for name, secret in wrong:
         answer = door.ask("GET", "/v2/auth", basic(name, secret))
@@ -85,15 +85,15 @@ def test_a_wrong_name_and_a_wrong_password_are_told_the_same(door: Door) -> None
         assert answer.json()["errors"] == [{"code": "UNAUTHORIZED", "message": "Invalid Username or Password"}]
 
 
-def test_a_name_that_nobody_can_have_is_told_the_same(door: Door) -> None:
-    """DynamoDB refuses keys over 2,048 bytes: a name must not become one unseen."""
+def test_an_impossible_name_gets_the_same_answer(door: Door) -> None:
+    """DynamoDB refuses keys over 2,048 bytes, so an unchecked name must not become one."""
     for name in ("a" * 300, "a" * 3000, "caf\u00e9", "a\x00b", "a#b", "\U0001f600"):
-        asked = door.ask("GET", "/v2/auth", basic(name, "password")), post(door, username=name, password="password")
+        answers = door.ask("GET", "/v2/auth", basic(name, "password")), post(door, username=name, password="password")
 
-        assert [(name, answer.status, answer.code) for answer in asked] == [(name, 401, "UNAUTHORIZED")] * 2
+        assert [(name, answer.status, answer.code) for answer in answers] == [(name, 401, "UNAUTHORIZED")] * 2
 
 
-def test_a_header_that_cannot_be_read_is_401(door: Door) -> None:
+def test_an_unreadable_header_is_401(door: Door) -> None:
     basics = ["Basic", "Basic ", "Basic !!!", "Basic YWRtaW4=", "Basic /w==", "Basic \xe9"]
     for value in (*basics, "Bearer abc", "Digest x", "YWRtaW46cGFzc3dvcmQ="):
         answer = door.ask("GET", "/v2/auth", {"Authorization": value})
@@ -101,14 +101,14 @@ def test_a_header_that_cannot_be_read_is_401(door: Door) -> None:
         assert (value, answer.status, answer.code) == (value, 401, "UNAUTHORIZED")
 
 
-def test_a_refresh_token_is_not_taken_since_none_is_issued(door: Door) -> None:
+def test_a_refresh_token_is_refused_since_none_is_issued(door: Door) -> None:
     answer = post(door, grant_type="refresh_token", refresh_token="x")
 
     assert answer.status == 401
     assert "use password" in answer.json()["errors"][0]["message"]
 
 
-def test_a_request_for_what_is_not_here_is_refused_with_a_reason(door: Door) -> None:
+def test_an_unsupported_request_is_refused_with_a_reason(door: Door) -> None:
     many = "+".join(f"repository:a/b{number}:pull" for number in range(101))
     for query in ("service=other.test", "scope=nonsense", f"scope={many}"):
         answer = door.ask("GET", f"/v2/auth?{query}", basic("admin", "password"))
@@ -122,7 +122,7 @@ def test_a_form_of_another_service_or_of_many_bytes_is_refused(door: Door) -> No
     assert post(door, username="admin", password="x" * 70_000).status == 400
 
 
-def test_a_form_that_says_nothing_is_the_anonymous(door: Door) -> None:
+def test_an_empty_form_is_anonymous(door: Door) -> None:
     for body in (b"\xff\xfe", b"=", b"&&&", b"username", b"%zz=%", b'{"username": "admin"}'):
         answer = door.ask("POST", "/v2/auth", FORM, body)
 

@@ -20,12 +20,12 @@ DIGEST = Digest.of(CONTENT)
 
 @pytest.fixture
 def token(door: Door) -> dict[str, str]:
-    """The admin's, for three repositories."""
+    """Returns the admin's token for three repositories."""
     return door.token("admin/app", "admin/other", "admin/a/b/c")
 
 
 def begin(door: Door, token: dict[str, str], path: str = PATH) -> str:
-    """The address of a new upload."""
+    """Begins an upload and returns its location."""
     answer = door.ask("POST", path, token)
     assert answer.status == 202
     return answer.headers["location"]
@@ -35,7 +35,7 @@ def blob_is(door: Door, token: dict[str, str], digest: Digest = DIGEST) -> bool:
     return door.ask("HEAD", f"/v2/admin/app/blobs/{digest}", token).status == 307
 
 
-def test_an_upload_begins_on_the_same_host_with_nothing_in_it(door: Door, token: dict[str, str]) -> None:
+def test_an_upload_begins_empty_on_the_same_host(door: Door, token: dict[str, str]) -> None:
     answer = door.ask("POST", PATH, token)
     location = answer.headers["location"]
     upload = UploadToken.verify(
@@ -80,15 +80,15 @@ def test_a_blob_in_chunks(door: Door, token: dict[str, str]) -> None:
         answer = door.ask("PATCH", location, headers, CONTENT[start:end])
         assert (answer.status, answer.headers["range"]) == (202, f"0-{end - 1}")
         location = answer.headers["location"]
-    told = door.ask("GET", location, token)
+    status = door.ask("GET", location, token)
     last = door.ask("PUT", f"{location}?digest={DIGEST}", token | {"Content-Range": "900-999"}, CONTENT[900:])
 
-    assert (told.status, told.body, told.headers["range"]) == (204, b"", "0-899")
-    assert told.headers["docker-upload-uuid"] in told.headers["location"]
+    assert (status.status, status.body, status.headers["range"]) == (204, b"", "0-899")
+    assert status.headers["docker-upload-uuid"] in status.headers["location"]
     assert (last.status, last.headers["location"]) == (201, f"/v2/admin/a/b/c/blobs/{DIGEST}")
 
 
-def test_a_chunk_out_of_order_is_416_with_what_is_there(door: Door, token: dict[str, str]) -> None:
+def test_a_chunk_out_of_order_is_416_with_the_range_that_is_stored(door: Door, token: dict[str, str]) -> None:
     location = door.ask("PATCH", begin(door, token), token, CONTENT[:400]).headers["location"]
     for method, query in (("PATCH", ""), ("PUT", f"?digest={DIGEST}")):
         answer = door.ask(method, location + query, token | {"Content-Range": "500-999"}, CONTENT[500:])
@@ -98,7 +98,7 @@ def test_a_chunk_out_of_order_is_416_with_what_is_there(door: Door, token: dict[
     assert door.ask("GET", location, token).headers["range"] == "0-399"
 
 
-def test_a_range_that_is_none_is_refused(door: Door, token: dict[str, str]) -> None:
+def test_an_invalid_range_is_refused(door: Door, token: dict[str, str]) -> None:
     location = begin(door, token)
     for content_range in ("bytes 0-999/1000", "0-", "999-0", "x"):
         answer = door.ask("PATCH", location, token | {"Content-Range": content_range}, CONTENT)
@@ -107,13 +107,13 @@ def test_a_range_that_is_none_is_refused(door: Door, token: dict[str, str]) -> N
 
 
 def cut(door: Door, token: dict[str, str], method: str, target: str) -> Answer:
-    """Asks with a body that lost its end between gateway and app."""
+    """Sends a request whose body was truncated between gateway and app."""
     event = door.event(method, target, token, CONTENT)
     event["multiValueHeaders"]["content-length"] = ["1001"]
     return door.send(event)
 
 
-def test_a_body_that_lost_its_end_on_the_way_is_refused(door: Door, token: dict[str, str]) -> None:
+def test_a_truncated_body_is_refused(door: Door, token: dict[str, str]) -> None:
     targets = [
         ("POST", f"{PATH}?digest={DIGEST}"),
         ("PATCH", begin(door, token)),
@@ -155,7 +155,7 @@ def test_an_upload_of_another_repository_is_unknown_here(door: Door, token: dict
         assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def test_an_upload_that_never_was_is_unknown(door: Door, token: dict[str, str]) -> None:
+def test_an_upload_that_never_existed_is_unknown(door: Door, token: dict[str, str]) -> None:
     a_blob(door.backend)
     uploads = ("x", "a.b.c.d.e.f", "%00", "caf%C3%A9", "a.%C3%A9", "%FF", "....", "a" * 2000)
     for upload, method in itertools.product(uploads, ("GET", "PATCH", "PUT", "DELETE")):
@@ -164,14 +164,14 @@ def test_an_upload_that_never_was_is_unknown(door: Door, token: dict[str, str]) 
         assert (upload, answer.status, answer.code) == (upload, 404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def test_an_upload_ends_with_its_token(door: Door, token: dict[str, str]) -> None:
+def test_an_upload_expires_with_its_token(door: Door, token: dict[str, str]) -> None:
     location = begin(door, token)
     door.backend.clock.ahead_s = door.backend.settings.upload_s + 1
 
     assert door.ask("GET", location, door.token("admin/app")).code == "BLOB_UPLOAD_UNKNOWN"
 
 
-def test_nobody_pushes_without_the_right(door: Door, token: dict[str, str]) -> None:
+def test_a_caller_without_the_right_cannot_push(door: Door, token: dict[str, str]) -> None:
     location = begin(door, token)
     for headers in ({}, door.token("admin/app", actions="pull"), door.token("admin/app", name="")):
         for method, target in (
@@ -191,7 +191,7 @@ def mount(door: Door, token: dict[str, str], digest: Digest, **query: str) -> An
     return door.ask("POST", f"{PATH}?{urlencode({'mount': str(digest), **query})}", token)
 
 
-def test_a_mount_gives_the_blob_without_a_byte(door: Door, token: dict[str, str]) -> None:
+def test_a_mount_creates_the_blob_without_an_upload(door: Door, token: dict[str, str]) -> None:
     digest = a_blob(door.backend, repository="admin/other")
     answer = mount(door, token, digest, **{"from": "admin/other"})
 
@@ -203,7 +203,7 @@ def test_a_mount_without_a_source_finds_one(door: Door, token: dict[str, str]) -
     assert mount(door, token, a_blob(door.backend, repository="admin/other")).status == 201
 
 
-def test_a_mount_that_cannot_be_begins_an_upload_instead(door: Door, token: dict[str, str]) -> None:
+def test_an_impossible_mount_begins_an_upload_instead(door: Door, token: dict[str, str]) -> None:
     for source in ("admin/missing", "A/b", "caf\u00e9", "a\r\nb", '"', "", "x" * 300):
         answer = mount(door, token, DIGEST, **{"from": source})
 
@@ -211,11 +211,13 @@ def test_a_mount_that_cannot_be_begins_an_upload_instead(door: Door, token: dict
         assert answer.headers["location"].startswith(PATH)
 
 
-def test_a_mount_of_a_sha512_begins_an_upload_in_it(door: Door, token: dict[str, str]) -> None:
+def test_an_impossible_mount_of_a_sha512_begins_an_upload_with_that_algorithm(
+    door: Door, token: dict[str, str]
+) -> None:
     assert ".sha512." in mount(door, token, Digest.of(b"", "sha512")).headers["location"]
 
 
-def test_a_mount_with_a_source_of_no_form_is_challenged_like_any_other(door: Door) -> None:
+def test_a_mount_from_an_invalid_source_is_challenged_like_any_other(door: Door) -> None:
     answer = mount(door, {}, DIGEST, **{"from": "a\r\nX-Evil: 1"})
 
     assert (answer.status, answer.code) == (401, "UNAUTHORIZED")

@@ -7,7 +7,7 @@ from tests.support.app_client import Door
 
 @pytest.mark.parametrize("path", ["/v2/", "/v2"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_whoever_has_no_token_is_told_where_to_get_one(door: Door, method: str, path: str) -> None:
+def test_a_request_without_a_token_is_challenged(door: Door, method: str, path: str) -> None:
     answer = door.ask(method, path)
 
     assert answer.status == 401
@@ -16,7 +16,7 @@ def test_whoever_has_no_token_is_told_where_to_get_one(door: Door, method: str, 
     assert (answer.body == b"") is (method == "HEAD")
 
 
-def test_a_good_token_is_good_and_costs_no_call(door: Door) -> None:
+def test_a_valid_token_is_accepted_without_a_call(door: Door) -> None:
     token = door.token()
     door.ask("GET", "/v2/", token)
     door.backend.calls.take()
@@ -27,7 +27,7 @@ def test_a_good_token_is_good_and_costs_no_call(door: Door) -> None:
     assert door.backend.calls.take() == []
 
 
-def test_a_bad_token_is_called_so(door: Door) -> None:
+def test_an_invalid_token_is_reported_as_such(door: Door) -> None:
     answer = door.ask("GET", "/v2/", {"Authorization": "Bearer x"})
 
     assert answer.status == 401

@@ -9,7 +9,7 @@ from chalicelib.edge.web.docs import ASSETS, asset
 from tests.support.app_client import Door
 
 
-def test_the_page_runs_nothing_inline_and_nobody_may_frame_it(door: Door) -> None:
+def test_the_page_has_no_inline_script_and_cannot_be_framed(door: Door) -> None:
     answer = door.ask("GET", "/docs")
     html, policy = answer.body.decode(), answer.headers["content-security-policy"]
 
@@ -23,7 +23,7 @@ def test_the_page_runs_nothing_inline_and_nobody_may_frame_it(door: Door) -> Non
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_every_file_that_the_page_names_is_kept_for_ever(door: Door) -> None:
+def test_every_file_of_the_page_is_cached_for_ever(door: Door) -> None:
     named = re.findall(r'(?:src|href)="(/docs/[^"]+)"', door.ask("GET", "/docs").body.decode())
 
     assert len(named) == len(ASSETS)
@@ -34,13 +34,13 @@ def test_every_file_that_the_page_names_is_kept_for_ever(door: Door) -> None:
         assert answer.headers["content-type"].startswith("text/")
 
 
-def test_a_file_of_another_version_is_not_kept(door: Door) -> None:
+def test_a_file_of_another_version_is_not_cached(door: Door) -> None:
     assert door.ask("GET", "/docs/docs.js").headers["cache-control"] == "no-cache"
     assert door.ask("GET", "/docs/docs.js?v=old").headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_a_file_is_compressed_for_those_who_take_that(door: Door, name: str) -> None:
+def test_a_file_is_compressed_for_clients_that_accept_gzip(door: Door, name: str) -> None:
     plain = door.ask("GET", f"/docs/{name}")
     packed = door.ask("GET", f"/docs/{name}", {"Accept-Encoding": "gzip, deflate, br"})
 
@@ -50,12 +50,12 @@ def test_a_file_is_compressed_for_those_who_take_that(door: Door, name: str) -> 
     assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
 
 
-def test_no_other_file_is_served(door: Door) -> None:
+def test_other_files_are_not_found(door: Door) -> None:
     assert door.ask("GET", "/docs/html.py").status == 404
     assert door.ask("GET", "/docs/..%2Fhtml.py").status == 404
 
 
-def test_the_page_sends_no_cookie_and_asks_no_validator() -> None:
+def test_the_page_sends_no_cookie_and_calls_no_validator() -> None:
     script = asset("docs.js").content.decode()
 
     assert 'credentials: "omit"' in script

@@ -1,1 +1,1 @@
-"""Routes of the room `accounts`."""
+"""The API of the room `accounts`."""

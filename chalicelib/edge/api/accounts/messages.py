@@ -1,4 +1,4 @@
-"""Messages to everybody."""
+"""Messages of superusers to everybody."""
 
 from typing import Any
 
@@ -11,26 +11,26 @@ from chalicelib.wiring import services
 
 operations = Operations(__name__, "globalmessages")
 PAGE = "text/html; charset=utf-8"
-WORDS = {
-    "content": text("The message itself", minLength=1, maxLength=LONGEST),
+FIELDS = {
+    "content": text("The text of the message", minLength=1, maxLength=LONGEST),
     "media_type": one_of(*MEDIA_TYPES),
     "severity": one_of(*SEVERITIES),
 }
-NEW = an_object({"message": an_object(WORDS)})
-MESSAGES = an_object({"messages": a_list(an_object({"uuid": TEXT, **WORDS}))})
+NEW = an_object({"message": an_object(FIELDS)})
+MESSAGES = an_object({"messages": a_list(an_object({"uuid": TEXT, **FIELDS}))})
 
 
 @operations.get("/api/v1/messages", "getGlobalMessages", answers={200: MESSAGES})
 def list_messages() -> dict[str, Any]:
-    """What superusers tell everybody, oldest first."""
-    return {"messages": [_shape(message) for message in services().accounts.messages.all()]}
+    """Lists the messages of superusers to everybody, oldest first."""
+    return {"messages": [_message_json(message) for message in services().accounts.messages.all()]}
 
 
 @operations.post(
     "/api/v1/messages", "createGlobalMessage", scope=SUPER_USER, body=NEW, answers={201: None}, is_fresh=True
 )
 def create(actor: Actor, body: dict[str, Any]) -> Reply:
-    """Tells everybody something, as a superuser."""
+    """Creates a message to everybody, as a superuser."""
     message = body["message"]
     services().accounts.messages.create(actor, message["content"], message["severity"], message["media_type"])
     return nothing(201, PAGE)
@@ -40,12 +40,12 @@ def create(actor: Actor, body: dict[str, Any]) -> Reply:
     "/api/v1/message/{uuid}", "deleteGlobalMessage", scope=SUPER_USER, answers={204: None}, is_fresh=True
 )
 def delete(actor: Actor, uuid: str) -> Reply:
-    """Takes a message away, as a superuser."""
+    """Deletes a message, as a superuser."""
     services().accounts.messages.delete(actor, uuid)
     return nothing(204, PAGE)
 
 
-def _shape(message: Message) -> dict[str, Any]:
+def _message_json(message: Message) -> dict[str, Any]:
     return {
         "uuid": message.uuid,
         "content": message.content,

@@ -1,4 +1,4 @@
-"""Organizations: made, shown to everybody as far as they may know, changed, ended; and who belongs to them."""
+"""Organizations and their members: creates, shows, changes and deletes them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, USER_ADMIN
 from chalicelib.edge import request
 from chalicelib.edge.api.accounts import quotas
 from chalicelib.edge.api.accounts.teams import SHOWN as TEAM
-from chalicelib.edge.api.accounts.teams import shape as team_shape
+from chalicelib.edge.api.accounts.teams import team_json
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import (
     FLAG,
@@ -34,7 +34,7 @@ from chalicelib.wiring import services
 operations = Operations(__name__, "organization")
 ALL, ONE = "/api/v1/organization", paths.ORGANIZATION
 MEMBERS = ONE + "/members"
-EVERYWHERE, ANY = "/api/v1/superuser/organizations", "/api/v1/superuser/organizations/{name}"
+LIST_ALL, ANY = "/api/v1/superuser/organizations", "/api/v1/superuser/organizations/{name}"
 GUARD: dict[str, Any] = {"scope": SUPER_USER, "is_fresh": True}
 
 REPORT = an_object(
@@ -42,7 +42,7 @@ REPORT = an_object(
 )
 ORGANIZATION = an_object(
     {"name": TEXT, "email": TEXT, "avatar": AVATAR, "is_admin": FLAG, "is_member": FLAG},
-    teams={"type": "object", "additionalProperties": TEAM, "description": "Teams by name, for members"},
+    teams={"type": "object", "additionalProperties": TEAM, "description": "Teams by name, shown to members"},
     ordered_teams=a_list(TEXT),
     invoice_email=FLAG,
     invoice_email_address=or_null(TEXT),
@@ -54,7 +54,7 @@ ORGANIZATION = an_object(
 NEW = an_object(
     {"name": text("Organization username")},
     email=or_null(text("Organization contact email")),
-    contact_email=or_null(text("The same")),
+    contact_email=or_null(text("The same as email")),
 )
 CHANGE = an_object(
     email=text("Organization contact email"),
@@ -72,26 +72,26 @@ MEMBER = an_object(
 
 @operations.post(ALL, "createOrganization", scope=USER_ADMIN, body=NEW, answers={201: TEXT}, slash=True)
 def create(actor: Actor, body: dict[str, Any]) -> Reply:
-    """Makes an organization, which oneself owns."""
+    """Creates an organization, which the user owns."""
     services().accounts.organizations.create(actor, body["name"], body.get("email") or body.get("contact_email"))
     return as_json("Created", 201)
 
 
 @operations.get(ONE, "getOrganization", answers={200: ORGANIZATION})
 def get(actor: Actor, orgname: str) -> dict[str, Any]:
-    """An organization: its name for everybody, its teams for its members, the rest for its owners."""
-    return shape(services().accounts.organizations.overview(actor, orgname))
+    """Returns an organization: its name to everybody, its teams to members, the rest to owners."""
+    return organization_json(services().accounts.organizations.overview(actor, orgname))
 
 
 @operations.put(ONE, "changeOrganizationDetails", scope=ORG_ADMIN, body=CHANGE, answers={200: ORGANIZATION})
 def change(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Changes an organization; what is not said stays."""
-    return shape(services().accounts.organizations.change(actor, orgname, _wishes(body)))
+    """Changes an organization; fields that are left out stay."""
+    return organization_json(services().accounts.organizations.change(actor, orgname, _changes(body)))
 
 
 @operations.delete(ONE, "deleteAdminedOrganization", scope=ORG_ADMIN, answers={204: None}, is_fresh=True)
 def delete(actor: Actor, orgname: str) -> None:
-    """Ends an organization with all that is in it. Its name is free when all of that is taken away."""
+    """Deletes an organization with everything in it; its name is free once all of that is removed."""
     services().accounts.organizations.delete(actor, orgname)
 
 
@@ -102,37 +102,37 @@ def delete(actor: Actor, orgname: str) -> None:
     answers={200: an_object({"collaborators": a_list(COLLABORATOR)})},
 )
 def list_collaborators(actor: Actor, orgname: str) -> dict[str, Any]:
-    """Users outside of the teams who have a role on some repository."""
-    found = services().accounts.organizations.collaborators(actor, orgname)
-    return {"collaborators": [collaborator_shape(one) for one in found]}
+    """Lists users outside of the teams who have a role on a repository."""
+    collaborators = services().accounts.organizations.collaborators(actor, orgname)
+    return {"collaborators": [collaborator_json(one) for one in collaborators]}
 
 
 @operations.get(
     MEMBERS, "getOrganizationMembers", scope=ORG_ADMIN, answers={200: an_object({"members": a_list(MEMBER)})}
 )
 def list_members(actor: Actor, orgname: str) -> dict[str, Any]:
-    """Users in the teams."""
-    return {"members": [member_shape(one) for one in services().accounts.organizations.members(actor, orgname)]}
+    """Lists the members of the teams."""
+    return {"members": [member_json(one) for one in services().accounts.organizations.members(actor, orgname)]}
 
 
 @operations.get(MEMBERS + "/{membername}", "getOrganizationMember", scope=ORG_ADMIN, answers={200: MEMBER})
 def get_member(actor: Actor, orgname: str, membername: str) -> dict[str, Any]:
-    """One of them."""
-    return member_shape(services().accounts.organizations.member(actor, orgname, membername))
+    """Returns one member of the teams."""
+    return member_json(services().accounts.organizations.member(actor, orgname, membername))
 
 
 @operations.delete(MEMBERS + "/{membername}", "removeOrganizationMember", scope=ORG_ADMIN, answers={204: None})
 def remove_member(actor: Actor, orgname: str, membername: str) -> None:
-    """Takes a user out of all teams, and takes their roles on repositories back."""
+    """Removes a user from all teams, and their roles on repositories."""
     services().accounts.teams.leave_all(actor, orgname, membername)
 
 
 @operations.get(
-    EVERYWHERE,
+    LIST_ALL,
     "listAllOrganizations",
     parameters=(
-        Parameter("limit", "integer", f"How many a page has, {LARGEST_PAGE} at most and without it"),
-        Parameter("next_page", "string", "Where the page before ended"),
+        Parameter("limit", "integer", f"The size of a page: {LARGEST_PAGE} at most and by default"),
+        Parameter("next_page", "string", "The token from the previous page"),
     ),
     answers={200: an_object({"organizations": a_list(LISTED)}, next_page=TEXT)},
     is_internal=True,
@@ -140,24 +140,24 @@ def remove_member(actor: Actor, orgname: str, membername: str) -> None:
     **GUARD,
 )
 def list_everywhere(actor: Actor) -> dict[str, Any]:
-    """All organizations, by name."""
+    """Lists all organizations by name."""
     after, size = request.parameter("next_page") or "", request.number("limit", LARGEST_PAGE)
-    found, following = services().accounts.organizations.everywhere(actor, after, size)
-    shown: dict[str, Any] = {"organizations": [listed_shape(one) for one in found]}
-    return shown | ({"next_page": following} if following else {})
+    page, following = services().accounts.organizations.everywhere(actor, after, size)
+    document: dict[str, Any] = {"organizations": [listed_organization_json(one) for one in page]}
+    return document | ({"next_page": following} if following else {})
 
 
 @operations.put(ANY, "changeOrganization", body=RENAME, answers={200: LISTED}, **GUARD)
 def rename(actor: Actor, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Gives an organization another name; the one before is free when nothing is known by it any more."""
-    wanted = body.get("name") or name
-    services().accounts.renames.rename(actor, name, wanted)
-    return listed_shape(services().accounts.organizations.listed(actor, wanted))
+    """Renames an organization; the old name is free once nothing uses it any more."""
+    new_name = body.get("name") or name
+    services().accounts.renames.rename(actor, name, new_name)
+    return listed_organization_json(services().accounts.organizations.listed(actor, new_name))
 
 
 @operations.delete(ANY, "deleteOrganization", answers={204: None}, **GUARD)
 def delete_any(actor: Actor, name: str) -> None:
-    """Ends an organization of somebody else."""
+    """Deletes any organization."""
     services().accounts.organizations.delete_any(actor, name)
 
 
@@ -169,12 +169,12 @@ def delete_any(actor: Actor, name: str) -> None:
     **GUARD,
 )
 def take(actor: Actor, namespace: str) -> dict[str, Any]:
-    """Becomes an owner of an organization: only where superusers have full access."""
+    """Makes the caller an owner of an organization; only where superusers have full access."""
     services().accounts.teams.take(actor, namespace)
     return {"namespace": namespace}
 
 
-def _wishes(body: dict[str, Any]) -> OrganizationChanges:
+def _changes(body: dict[str, Any]) -> OrganizationChanges:
     window = body.get("tag_expiration_s")
     address = body.get("invoice_email_address")
     return OrganizationChanges(
@@ -185,10 +185,10 @@ def _wishes(body: dict[str, Any]) -> OrganizationChanges:
     )
 
 
-def shape(overview: OrganizationView) -> dict[str, Any]:
-    """An organization as far as whoever asks may know it."""
+def organization_json(overview: OrganizationView) -> dict[str, Any]:
+    """Returns an organization with the fields that the caller may see."""
     place, row = overview.place, overview.namespace
-    shown: dict[str, Any] = {
+    document: dict[str, Any] = {
         "name": row.name,
         "email": (row.email or "") if place.is_admin else "",
         "avatar": avatar(row.name, "user"),
@@ -196,19 +196,19 @@ def shape(overview: OrganizationView) -> dict[str, Any]:
         "is_member": place.role is not None,
     }
     if place.role is not None:
-        shown["teams"] = {view.team.name: team_shape(view) for view in overview.teams}
-        shown["ordered_teams"] = [view.team.name for view in overview.teams]
-    return shown | (_kept_by_owners(overview) if place.is_admin else {})
+        document["teams"] = {view.team.name: team_json(view) for view in overview.teams}
+        document["ordered_teams"] = [view.team.name for view in overview.teams]
+    return document | (_owner_fields(overview) if place.is_admin else {})
 
 
-def _kept_by_owners(overview: OrganizationView) -> dict[str, Any]:
+def _owner_fields(overview: OrganizationView) -> dict[str, Any]:
     row, quota = overview.namespace, overview.quota
     return {
         "invoice_email": row.invoice_email,
         "invoice_email_address": row.invoice_email_address,
         "tag_expiration_s": row.window_s,
         "is_free_account": True,
-        "quotas": [quotas.shape(quota)] if quota else [],
+        "quotas": [quotas.quota_json(quota)] if quota else [],
         "quota_report": {
             "quota_bytes": overview.bytes,
             "configured_quota": quota.limit_bytes if quota else None,
@@ -218,18 +218,18 @@ def _kept_by_owners(overview: OrganizationView) -> dict[str, Any]:
     }
 
 
-def listed_shape(one: ListedMembership) -> dict[str, Any]:
-    """An organization as superusers see it, who know nothing of what is in it."""
+def listed_organization_json(one: ListedMembership) -> dict[str, Any]:
+    """Returns an organization as superusers see it, without its content."""
     return {
         "name": one.name,
         "email": one.email or "",
         "avatar": avatar(one.name, "user"),
-        "quotas": [quotas.shape(one.quota)] if one.quota else [],
+        "quotas": [quotas.quota_json(one.quota)] if one.quota else [],
     }
 
 
-def collaborator_shape(one: Member) -> dict[str, Any]:
-    """Somebody who has a role on repositories, of which these are the names."""
+def collaborator_json(one: Member) -> dict[str, Any]:
+    """Returns a user with the names of the repositories on which they have a role."""
     return {
         "name": one.name,
         "kind": one.kind,
@@ -238,8 +238,8 @@ def collaborator_shape(one: Member) -> dict[str, Any]:
     }
 
 
-def member_shape(one: Member) -> dict[str, Any]:
-    """Somebody in teams."""
-    return collaborator_shape(one) | {
+def member_json(one: Member) -> dict[str, Any]:
+    """Returns a user with their teams and repositories."""
+    return collaborator_json(one) | {
         "teams": [{"name": name, "avatar": avatar(name, "team")} for name in one.teams],
     }

@@ -18,7 +18,7 @@ ROLE = {**one_of(*Role), "description": "Role that should be applied to the dele
 PARTY = an_object({"name": TEXT, "kind": TEXT, "avatar": AVATAR}, is_robot=FLAG, is_org_member=FLAG)
 PROTOTYPE = an_object({"id": TEXT, "role": ROLE, "delegate": PARTY, "activating_user": or_null(PARTY)})
 DELEGATE = an_object({"name": text("The name of the delegate"), "kind": one_of("user", "team")})
-MAKER = or_null(an_object({"name": text("Whose new repositories it is for; everybody's if not said")}))
+MAKER = or_null(an_object({"name": text("The user to whose new repositories it applies; without it, to everybody's")}))
 NEW = an_object({"role": ROLE, "delegate": DELEGATE}, activating_user=MAKER)
 CHANGE = an_object({"role": ROLE})
 
@@ -30,43 +30,45 @@ CHANGE = an_object({"role": ROLE})
     answers={200: an_object({"prototypes": a_list(PROTOTYPE)})},
 )
 def list_prototypes(actor: Actor, orgname: str) -> dict[str, Any]:
-    """An organization's default permissions."""
-    return {"prototypes": [shape(one) for one in services().accounts.prototypes.of_organization(actor, orgname)]}
+    """Lists an organization's default permissions."""
+    return {
+        "prototypes": [prototype_json(one) for one in services().accounts.prototypes.of_organization(actor, orgname)]
+    }
 
 
 @operations.post(ALL, "createOrganizationPrototypePermission", scope=ORG_ADMIN, body=NEW, answers={200: PROTOTYPE})
 def create(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Has a delegate given a role on every new repository, of one maker or of everybody."""
+    """Creates a default permission, which gives a delegate a role on new repositories."""
     delegate, maker = body["delegate"], body.get("activating_user") or {}
-    wish = NewPrototype(Role(body["role"]), HolderKind(delegate["kind"]), delegate["name"], maker.get("name"))
-    return shape(services().accounts.prototypes.create(actor, orgname, wish))
+    prototype = NewPrototype(Role(body["role"]), HolderKind(delegate["kind"]), delegate["name"], maker.get("name"))
+    return prototype_json(services().accounts.prototypes.create(actor, orgname, prototype))
 
 
 @operations.put(ONE, "updateOrganizationPrototypePermission", scope=ORG_ADMIN, body=CHANGE, answers={200: PROTOTYPE})
 def change(actor: Actor, orgname: str, prototypeid: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Gives a default permission another role, for repositories made from now on."""
-    return shape(services().accounts.prototypes.change(actor, orgname, prototypeid, Role(body["role"])))
+    """Changes the role of a default permission, for repositories that are created from now on."""
+    return prototype_json(services().accounts.prototypes.change(actor, orgname, prototypeid, Role(body["role"])))
 
 
 @operations.delete(ONE, "deleteOrganizationPrototypePermission", scope=ORG_ADMIN, answers={204: None})
 def delete(actor: Actor, orgname: str, prototypeid: str) -> None:
-    """Removes a default permission; what was given stays."""
+    """Removes a default permission; roles that it has given stay."""
     services().accounts.prototypes.delete(actor, orgname, prototypeid)
 
 
-def shape(one: Prototype) -> dict[str, Any]:
-    """A default permission."""
+def prototype_json(one: Prototype) -> dict[str, Any]:
+    """Returns a default permission."""
     return {
         "id": one.uuid,
         "role": one.role,
-        "delegate": party_shape(one.delegate),
-        "activating_user": party_shape(one.maker) if one.maker else None,
+        "delegate": party_json(one.delegate),
+        "activating_user": party_json(one.maker) if one.maker else None,
     }
 
 
-def party_shape(party: PrototypeParty) -> dict[str, Any]:
-    """Somebody in a default permission; robots are users of a kind."""
-    shown = {"name": party.name, "kind": "user", "avatar": avatar(party.name, party.kind)}
+def party_json(party: PrototypeParty) -> dict[str, Any]:
+    """Returns the delegate or the maker of a default permission; Quay counts robots as users."""
+    document = {"name": party.name, "kind": "user", "avatar": avatar(party.name, party.kind)}
     if party.kind is HolderKind.TEAM:
-        return shown | {"kind": "team"}
-    return shown | {"is_robot": party.kind is HolderKind.ROBOT, "is_org_member": party.is_member}
+        return document | {"kind": "team"}
+    return document | {"is_robot": party.kind is HolderKind.ROBOT, "is_org_member": party.is_member}

@@ -17,17 +17,17 @@ PATH = "/api/v1/superuser/registrysize"
 
 @operations.get(PATH, "getRegistrySize", answers={200: SIZE}, is_internal=True, slash=True, **GUARD)
 def get(actor: Actor) -> dict[str, Any]:
-    """How many bytes all namespaces link, as last counted."""
-    return _shape(services().accounts.registry_sizes.last(actor))
+    """Returns the bytes that all namespaces link, as last counted."""
+    return _size_json(services().accounts.registry_sizes.last(actor))
 
 
 @operations.post(PATH, "queueRegistrySizeCalculation", answers={201: SIZE}, is_internal=True, slash=True, **GUARD)
 def count(actor: Actor) -> Reply:
-    """Counts them; while `running` is told, ask again to go on."""
-    return as_json(_shape(services().accounts.registry_sizes.count(actor)), 201)
+    """Counts the bytes that all namespaces link; repeat the call while `running` is true."""
+    return as_json(_size_json(services().accounts.registry_sizes.count(actor)), 201)
 
 
-def _shape(size: RegistrySize) -> dict[str, Any]:
+def _size_json(size: RegistrySize) -> dict[str, Any]:
     return {
         "size_bytes": size.bytes,
         "last_ran": None if size.counted_at is None else size.counted_at * 1000,

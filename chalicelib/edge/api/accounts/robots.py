@@ -1,4 +1,4 @@
-"""Robots of oneself and of organizations: made, read with their tokens, given others, removed."""
+"""Robots of users and of organizations, and their tokens."""
 
 from typing import Any
 
@@ -30,12 +30,12 @@ THEIRS = paths.ORGANIZATION + "/robots"
 ONE = "/{robot_shortname}"
 
 PLAIN = {
-    "name": text("The whole name, NAMESPACE+ROBOT"),
+    "name": text("The full name, NAMESPACE+ROBOT"),
     "created": or_null(TEXT),
     "last_accessed": or_null(TEXT),
     "description": TEXT,
 }
-METADATA = or_null({"type": "object", "description": "What programs write down beside it"})
+METADATA = or_null({"type": "object", "description": "Metadata that programs store with the robot"})
 ROBOT = an_object({**PLAIN, "token": TEXT, "unstructured_metadata": METADATA})
 RENEWED = an_object({**PLAIN, "token": TEXT})
 LISTED = an_object(
@@ -50,15 +50,15 @@ RENEW = an_object(
         **NUMBER,
         "minimum": 0,
         "maximum": LONGEST_OVERLAP_S,
-        "description": "For how many seconds more the token before is good, so that nobody who has it stands outside",
+        "description": "For how many more seconds the old token stays valid",
     }
 )
 PERMISSION = an_object({"repository": an_object({"name": TEXT, "is_public": FLAG}), "role": TEXT})
 LIST: dict[str, Any] = {
     "parameters": (
-        Parameter("permissions", "boolean", "Whether to tell teams and repositories, to those who administer"),
-        Parameter("token", "boolean", "Whether to tell tokens, to those who administer: true if not said"),
-        Parameter("limit", "integer", "How many at most, newest first"),
+        Parameter("permissions", "boolean", "Whether to include teams and repositories, for administrators"),
+        Parameter("token", "boolean", "Whether to include tokens, for administrators: true by default"),
+        Parameter("limit", "integer", "The largest number of robots, newest first"),
     ),
     "answers": {200: an_object({"robots": a_list(LISTED)})},
 }
@@ -71,140 +71,140 @@ PERMISSIONS: dict[str, Any] = {"answers": {200: an_object({"permissions": a_list
 
 @operations.get(MINE, "getUserRobots", scope=USER_ADMIN, **LIST)
 def list_mine(actor: Actor) -> dict[str, Any]:
-    """One's own robots, newest first."""
-    return _listed(actor, actor.name)
+    """Lists the user's own robots, newest first."""
+    return _list(actor, actor.name)
 
 
 @operations.get(THEIRS, "getOrgRobots", scope=ORG_ADMIN, **LIST)
 def list_theirs(actor: Actor, orgname: str) -> dict[str, Any]:
-    """An organization's robots, newest first."""
-    return _listed(actor, orgname)
+    """Lists an organization's robots, newest first."""
+    return _list(actor, orgname)
 
 
 @operations.put(MINE + ONE, "createUserRobot", scope=USER_ADMIN, **CREATE)
 def create_mine(actor: Actor, robot_shortname: str, body: dict[str, Any]) -> Reply:
-    """Makes a robot of one's own."""
-    return _created(actor, actor.name, robot_shortname, body)
+    """Creates a robot of the user's own."""
+    return _create(actor, actor.name, robot_shortname, body)
 
 
 @operations.put(THEIRS + ONE, "createOrgRobot", scope=ORG_ADMIN, **CREATE)
 def create_theirs(actor: Actor, orgname: str, robot_shortname: str, body: dict[str, Any]) -> Reply:
-    """Makes a robot of an organization."""
-    return _created(actor, orgname, robot_shortname, body)
+    """Creates a robot of an organization."""
+    return _create(actor, orgname, robot_shortname, body)
 
 
 @operations.get(MINE + ONE, "getUserRobot", scope=USER_ADMIN, **GET)
 def get_mine(actor: Actor, robot_shortname: str) -> dict[str, Any]:
-    """One of one's own robots, with its token."""
-    return shape(services().accounts.robots.get(actor, there(actor.name, robot_shortname)))
+    """Returns one of the user's own robots, with its token."""
+    return robot_json(services().accounts.robots.get(actor, robot_name(actor.name, robot_shortname)))
 
 
 @operations.get(THEIRS + ONE, "getOrgRobot", scope=ORG_ADMIN, **GET)
 def get_theirs(actor: Actor, orgname: str, robot_shortname: str) -> dict[str, Any]:
-    """A robot of an organization, with its token."""
-    return shape(services().accounts.robots.get(actor, there(orgname, robot_shortname)))
+    """Returns a robot of an organization, with its token."""
+    return robot_json(services().accounts.robots.get(actor, robot_name(orgname, robot_shortname)))
 
 
 @operations.delete(MINE + ONE, "deleteUserRobot", scope=USER_ADMIN, **DELETE)
 def delete_mine(actor: Actor, robot_shortname: str) -> None:
-    """Removes one of one's own robots; its token is dead at once."""
-    services().accounts.robots.delete(actor, there(actor.name, robot_shortname))
+    """Deletes one of the user's own robots; its token is invalid at once."""
+    services().accounts.robots.delete(actor, robot_name(actor.name, robot_shortname))
 
 
 @operations.delete(THEIRS + ONE, "deleteOrgRobot", scope=ORG_ADMIN, **DELETE)
 def delete_theirs(actor: Actor, orgname: str, robot_shortname: str) -> None:
-    """Removes a robot of an organization; its token is dead at once."""
-    services().accounts.robots.delete(actor, there(orgname, robot_shortname))
+    """Deletes a robot of an organization; its token is invalid at once."""
+    services().accounts.robots.delete(actor, robot_name(orgname, robot_shortname))
 
 
 @operations.post(MINE + ONE + "/regenerate", "regenerateUserRobotToken", scope=USER_ADMIN, **REGENERATE)
 def regenerate_mine(actor: Actor, robot_shortname: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Gives one of one's own robots another token; the one before is good for an overlap that is chosen."""
-    return _regenerated(actor, actor.name, robot_shortname, body)
+    """Gives one of the user's own robots a new token; the old one stays valid for `overlap_s` seconds."""
+    return _regenerate(actor, actor.name, robot_shortname, body)
 
 
 @operations.post(THEIRS + ONE + "/regenerate", "regenerateOrgRobotToken", scope=ORG_ADMIN, **REGENERATE)
 def regenerate_theirs(actor: Actor, orgname: str, robot_shortname: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Gives a robot of an organization another token; the one before is good for an overlap that is chosen."""
-    return _regenerated(actor, orgname, robot_shortname, body)
+    """Gives a robot of an organization a new token; the old one stays valid for `overlap_s` seconds."""
+    return _regenerate(actor, orgname, robot_shortname, body)
 
 
 @operations.get(MINE + ONE + "/permissions", "getUserRobotPermissions", scope=USER_ADMIN, **PERMISSIONS)
 def permissions_of_mine(actor: Actor, robot_shortname: str) -> dict[str, Any]:
-    """What one of one's own robots was given on repositories."""
-    return _permissions(actor, actor.name, robot_shortname)
+    """Lists the roles of one of the user's own robots on repositories."""
+    return _list_permissions(actor, actor.name, robot_shortname)
 
 
 @operations.get(THEIRS + ONE + "/permissions", "getOrgRobotPermissions", scope=ORG_ADMIN, **PERMISSIONS)
 def permissions_of_theirs(actor: Actor, orgname: str, robot_shortname: str) -> dict[str, Any]:
-    """What a robot of an organization was given on repositories."""
-    return _permissions(actor, orgname, robot_shortname)
+    """Lists the roles of an organization's robot on repositories."""
+    return _list_permissions(actor, orgname, robot_shortname)
 
 
-def there(namespace: str, robot: str) -> RobotName:
-    """The name of a robot that should be there. Raises RobotUnknown where none can be."""
+def robot_name(namespace: str, robot: str) -> RobotName:
+    """Returns the name of a robot that should exist. Raises RobotUnknown for an invalid name."""
     try:
         return RobotName.within(namespace, robot)
     except RobotInvalid:
         raise RobotUnknown(robot) from None
 
 
-def _listed(actor: Actor, namespace: str) -> dict[str, Any]:
-    found = services().accounts.robots.of_namespace(
+def _list(actor: Actor, namespace: str) -> dict[str, Any]:
+    robots = services().accounts.robots.of_namespace(
         actor,
         namespace,
         with_tokens=request.flag("token", True),
         with_rights=request.flag("permissions"),
         limit=request.number("limit", 0),
     )
-    return {"robots": [listed_shape(view) for view in found]}
+    return {"robots": [listed_robot_json(view) for view in robots]}
 
 
-def _created(actor: Actor, namespace: str, robot: str, body: dict[str, Any]) -> Reply:
+def _create(actor: Actor, namespace: str, robot: str, body: dict[str, Any]) -> Reply:
     name = RobotName.within(namespace, robot)
-    made = services().accounts.robots.create(
+    robot_view = services().accounts.robots.create(
         actor, name, body.get("description", ""), body.get("unstructured_metadata")
     )
-    return as_json(shape(made), 201)
+    return as_json(robot_json(robot_view), 201)
 
 
-def _regenerated(actor: Actor, namespace: str, robot: str, body: dict[str, Any]) -> dict[str, Any]:
+def _regenerate(actor: Actor, namespace: str, robot: str, body: dict[str, Any]) -> dict[str, Any]:
     overlap_s = int(body.get("overlap_s", 0))
-    return plain_shape(services().accounts.robots.regenerate(actor, there(namespace, robot), overlap_s))
+    return basic_robot_json(services().accounts.robots.regenerate(actor, robot_name(namespace, robot), overlap_s))
 
 
-def _permissions(actor: Actor, namespace: str, robot: str) -> dict[str, Any]:
-    found = services().accounts.robots.permissions(actor, there(namespace, robot))
-    return {"permissions": [permission_shape(given) for given in found]}
+def _list_permissions(actor: Actor, namespace: str, robot: str) -> dict[str, Any]:
+    roles = services().accounts.robots.permissions(actor, robot_name(namespace, robot))
+    return {"permissions": [permission_json(role) for role in roles]}
 
 
-def plain_shape(view: RobotView) -> dict[str, Any]:
-    """A robot, with its token where that may be seen."""
-    shown: dict[str, Any] = {
+def basic_robot_json(view: RobotView) -> dict[str, Any]:
+    """Returns a robot, with its token if the caller may see it."""
+    document: dict[str, Any] = {
         "name": str(view.name),
         "created": date(view.row.created_at),
         "last_accessed": date(view.last_used_at),
         "description": view.row.description,
     }
-    return shown | ({} if view.token is None else {"token": view.token})
+    return document | ({} if view.token is None else {"token": view.token})
 
 
-def shape(view: RobotView) -> dict[str, Any]:
-    """A robot with all that is known of it."""
-    return plain_shape(view) | {"unstructured_metadata": view.metadata}
+def robot_json(view: RobotView) -> dict[str, Any]:
+    """Returns a robot with its metadata."""
+    return basic_robot_json(view) | {"unstructured_metadata": view.metadata}
 
 
-def listed_shape(view: RobotView) -> dict[str, Any]:
-    """A robot in a list, with its teams and repositories where these may be seen."""
-    shown = plain_shape(view)
+def listed_robot_json(view: RobotView) -> dict[str, Any]:
+    """Returns a robot of a list, with its teams and repositories if the caller may see them."""
+    document = basic_robot_json(view)
     if view.teams is not None:
-        shown["teams"] = [{"name": name, "avatar": avatar(name, "team")} for name in view.teams]
+        document["teams"] = [{"name": name, "avatar": avatar(name, "team")} for name in view.teams]
     if view.repositories is not None:
-        shown["repositories"] = list(view.repositories)
-    return shown
+        document["repositories"] = list(view.repositories)
+    return document
 
 
-def permission_shape(given: RobotRepositoryRole) -> dict[str, Any]:
-    """A role on a repository."""
-    name = given.repository.partition("/")[2]
-    return {"repository": {"name": name, "is_public": given.is_public}, "role": given.role}
+def permission_json(role: RobotRepositoryRole) -> dict[str, Any]:
+    """Returns a role on a repository."""
+    name = role.repository.partition("/")[2]
+    return {"repository": {"name": name, "is_public": role.is_public}, "role": role.role}

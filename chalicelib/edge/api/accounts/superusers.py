@@ -1,4 +1,4 @@
-"""Accounts of others, for superusers."""
+"""Users of the registry, for superusers."""
 
 from typing import Any
 
@@ -29,14 +29,14 @@ USER = an_object(
 NEW = an_object({"username": text("The name of the user")}, email=or_null(text("Their email address")))
 MADE = an_object({"username": TEXT, "email": TEXT, "password": TEXT}, encrypted_password=or_null(TEXT))
 CHANGE = an_object(
-    password=text("Another password, which ends all that the user has open"),
-    email=text("Another email address"),
+    password=text("A new password, which ends all sessions and tokens of the user"),
+    email=text("A new email address"),
     enabled={**FLAG, "description": "Whether the user may sign in"},
 )
 LIST = (
-    Parameter("disabled", "boolean", "Whether to tell of those who are disabled, too; so without it"),
-    Parameter("limit", "integer", f"How many a page has, {LARGEST_PAGE} at most and without it"),
-    Parameter("next_page", "string", "Where the page before ended"),
+    Parameter("disabled", "boolean", "Whether to include disabled users: true by default"),
+    Parameter("limit", "integer", f"The size of a page: {LARGEST_PAGE} at most and by default"),
+    Parameter("next_page", "string", "The token from the previous page"),
 )
 GUARD: dict[str, Any] = {"scope": SUPER_USER, "is_fresh": True}
 
@@ -50,40 +50,40 @@ GUARD: dict[str, Any] = {"scope": SUPER_USER, "is_fresh": True}
     **GUARD,
 )
 def list_users(actor: Actor) -> dict[str, Any]:
-    """All users, by name."""
+    """Lists all users by name."""
     page = services().accounts.superusers.users(
         actor,
         request.parameter("next_page") or "",
         request.number("limit", LARGEST_PAGE),
         with_disabled=request.flag("disabled", True),
     )
-    shown: dict[str, Any] = {"users": [shape(user) for user in page.users]}
-    return shown | ({"next_page": page.following} if page.following else {})
+    document: dict[str, Any] = {"users": [user_json(user) for user in page.users]}
+    return document | ({"next_page": page.following} if page.following else {})
 
 
 @operations.post(USERS, "createInstallUser", body=NEW, answers={200: MADE}, slash=True, **GUARD)
 def create(actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
-    """Makes a user with a random password, shown this once."""
+    """Creates a user with a random password, which only this answer contains."""
     user, password = services().accounts.superusers.create(actor, body["username"], body.get("email"))
     return {"username": user.name, "email": user.email or "", "password": password, "encrypted_password": None}
 
 
 @operations.get(ONE, "getInstallUser", answers={200: USER}, **GUARD)
 def get(actor: Actor, username: str) -> dict[str, Any]:
-    """One user."""
-    return shape(services().accounts.superusers.user(actor, username))
+    """Returns a user."""
+    return user_json(services().accounts.superusers.user(actor, username))
 
 
 @operations.put(ONE, "changeInstallUser", body=CHANGE, answers={200: USER}, **GUARD)
 def change(actor: Actor, username: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Changes a user, who is told of another password or address."""
-    known = {name: body[name] for name in CHANGE["properties"] if name in body}
-    return shape(services().accounts.superusers.change(actor, username, SuperuserChanges(**known)))
+    """Changes a user, who is notified of a new password or email address."""
+    changes = {name: body[name] for name in CHANGE["properties"] if name in body}
+    return user_json(services().accounts.superusers.change(actor, username, SuperuserChanges(**changes)))
 
 
 @operations.delete(ONE, "deleteInstallUser", answers={204: None}, **GUARD)
 def delete(actor: Actor, username: str) -> None:
-    """Ends a user, with all that is theirs."""
+    """Deletes a user with everything that is theirs."""
     services().accounts.account_deletion.dismiss(actor, username)
 
 
@@ -95,13 +95,13 @@ def delete(actor: Actor, username: str) -> None:
     **GUARD,
 )
 def send_recovery(actor: Actor, username: str) -> None:
-    """Would send a user a mail, which is never sent from here."""
+    """Refuses to send a recovery mail: the registry sends no mail."""
     services().accounts.superusers.user(actor, username)
     raise MailOff
 
 
-def shape(user: UserView) -> dict[str, Any]:
-    """A user as superusers see them."""
+def user_json(user: UserView) -> dict[str, Any]:
+    """Returns a user as superusers see them."""
     return {
         "kind": "user",
         "name": user.name,

@@ -1,4 +1,4 @@
-"""Teams of organizations, who is in them, and what they were given."""
+"""Teams of organizations, their members and their roles."""
 
 from typing import Any
 
@@ -37,20 +37,20 @@ CHANGE = an_object(
     description=text("Markdown description for the team"),
 )
 PERMISSION = an_object({"repository": an_object({"name": TEXT, "is_public": FLAG}), "role": TEXT})
-PENDING = Parameter("includePending", "boolean", "Whether to tell of those who were invited: nobody ever is")
+PENDING = Parameter("includePending", "boolean", "Whether to include invitations, of which there are none")
 
 
 @operations.put(ONE, "updateOrganizationTeam", scope=ORG_ADMIN, body=CHANGE, answers={200: PUT})
 def put(actor: Actor, orgname: str, teamname: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Makes a team, or gives it another role or description."""
+    """Creates a team, or changes its role or description."""
     role = TeamRole(body["role"])
     view, is_new = services().accounts.teams.put(actor, orgname, teamname, role, body.get("description"))
-    return plain_shape(view) | {"new_team": is_new}
+    return basic_team_json(view) | {"new_team": is_new}
 
 
 @operations.delete(ONE, "deleteOrganizationTeam", scope=ORG_ADMIN, answers={204: None})
 def delete(actor: Actor, orgname: str, teamname: str) -> None:
-    """Removes a team; what it gave ends at once."""
+    """Removes a team; its members lose its roles at once."""
     services().accounts.teams.remove(actor, orgname, teamname)
 
 
@@ -62,21 +62,21 @@ def delete(actor: Actor, orgname: str, teamname: str) -> None:
     answers={200: an_object({"name": TEXT, "members": a_list(MEMBER), "can_edit": FLAG})},
 )
 def list_members(actor: Actor, orgname: str, teamname: str) -> dict[str, Any]:
-    """Who is in a team."""
-    found = services().accounts.teams.roster(actor, orgname, teamname)
-    members = [member_shape(one) for one in found.members]
-    return {"name": found.team.name, "members": members, "can_edit": found.can_edit}
+    """Lists the members of a team."""
+    roster = services().accounts.teams.roster(actor, orgname, teamname)
+    members = [member_json(one) for one in roster.members]
+    return {"name": roster.team.name, "members": members, "can_edit": roster.can_edit}
 
 
 @operations.put(MEMBER_OF, "updateOrganizationTeamMember", scope=ORG_ADMIN, answers={200: MEMBER})
 def add_member(actor: Actor, orgname: str, teamname: str, membername: str) -> dict[str, Any]:
-    """Takes somebody into a team."""
-    return member_shape(services().accounts.teams.add_member(actor, orgname, teamname, membername))
+    """Adds a user or robot to a team."""
+    return member_json(services().accounts.teams.add_member(actor, orgname, teamname, membername))
 
 
 @operations.delete(MEMBER_OF, "deleteOrganizationTeamMember", scope=ORG_ADMIN, answers={204: None})
 def remove_member(actor: Actor, orgname: str, teamname: str, membername: str) -> None:
-    """Takes somebody out of a team."""
+    """Removes a user or robot from a team."""
     services().accounts.teams.remove_member(actor, orgname, teamname, membername)
 
 
@@ -87,37 +87,37 @@ def remove_member(actor: Actor, orgname: str, teamname: str, membername: str) ->
     answers={200: an_object({"permissions": a_list(PERMISSION)})},
 )
 def list_permissions(actor: Actor, orgname: str, teamname: str) -> dict[str, Any]:
-    """What a team was given on repositories."""
-    found = services().accounts.teams.permissions(actor, orgname, teamname)
-    return {"permissions": [permission_shape(given) for given in found]}
+    """Lists the roles of a team on repositories."""
+    roles = services().accounts.teams.permissions(actor, orgname, teamname)
+    return {"permissions": [permission_json(role) for role in roles]}
 
 
 @operations.put(INVITE, "inviteTeamMemberEmail", scope=ORG_ADMIN, answers={405: None})
 def invite(**_: str) -> None:
-    """Would invite somebody by mail, which is never sent from here."""
+    """Refuses to invite somebody by mail: the registry sends no mail."""
     raise MethodUnsupported("PUT", ["OPTIONS"])
 
 
 @operations.delete(INVITE, "deleteTeamMemberEmailInvite", scope=ORG_ADMIN, answers={405: None})
 def withdraw(**_: str) -> None:
-    """Would take an invitation back: there is none."""
+    """Refuses to withdraw an invitation: there are none."""
     raise MethodUnsupported("DELETE", ["OPTIONS"])
 
 
 @operations.put(CODE, "acceptOrganizationTeamInvite", scope=USER_ADMIN, answers={405: None}, is_internal=True)
 def accept(**_: str) -> None:
-    """Would follow an invitation: there is none."""
+    """Refuses to accept an invitation: there are none."""
     raise MethodUnsupported("PUT", ["OPTIONS"])
 
 
 @operations.delete(CODE, "declineOrganizationTeamInvite", scope=USER_ADMIN, answers={405: None}, is_internal=True)
 def decline(**_: str) -> None:
-    """Would decline an invitation: there is none."""
+    """Refuses to decline an invitation: there are none."""
     raise MethodUnsupported("DELETE", ["OPTIONS"])
 
 
-def plain_shape(view: TeamView) -> dict[str, Any]:
-    """A team by itself."""
+def basic_team_json(view: TeamView) -> dict[str, Any]:
+    """Returns a team without its counts."""
     team = view.team
     return {
         "name": team.name,
@@ -128,14 +128,14 @@ def plain_shape(view: TeamView) -> dict[str, Any]:
     }
 
 
-def shape(view: TeamView) -> dict[str, Any]:
-    """A team as it stands with its organization."""
+def team_json(view: TeamView) -> dict[str, Any]:
+    """Returns a team with the numbers of its repositories and members."""
     counts = {"repo_count": view.repositories, "member_count": view.members}
-    return plain_shape(view) | {**counts, "is_synced": False}
+    return basic_team_json(view) | {**counts, "is_synced": False}
 
 
-def member_shape(one: TeamMember) -> dict[str, Any]:
-    """Somebody in a team; robots are users of a kind."""
+def member_json(one: TeamMember) -> dict[str, Any]:
+    """Returns a member of a team; Quay counts robots as users."""
     return {
         "name": one.name,
         "kind": "user",
@@ -145,6 +145,6 @@ def member_shape(one: TeamMember) -> dict[str, Any]:
     }
 
 
-def permission_shape(given: TeamRepositoryRole) -> dict[str, Any]:
-    """A role on a repository."""
-    return {"repository": {"name": given.repository, "is_public": given.is_public}, "role": given.role}
+def permission_json(role: TeamRepositoryRole) -> dict[str, Any]:
+    """Returns a role on a repository."""
+    return {"repository": {"name": role.repository, "is_public": role.is_public}, "role": role.role}

@@ -1,4 +1,4 @@
-"""What oneself is told: Quay's notifications of users."""
+"""Notifications of users."""
 
 from typing import Any
 
@@ -11,51 +11,54 @@ from chalicelib.edge.api.framework.shapes import date
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "user")
-NOTICES = "/api/v1/user/notifications"
+NOTIFICATIONS = "/api/v1/user/notifications"
+ONE = NOTIFICATIONS + "/{uuid}"
 PAGE_SIZE, LARGEST_PAGE = 5, 100
-NOTICE = an_object({"id": TEXT, "kind": TEXT, "created": TEXT, "metadata": an_object(), "dismissed": FLAG})
-CHANGE = an_object(dismissed={**FLAG, "description": "Whether it is put away"})
+NOTIFICATION = an_object({"id": TEXT, "kind": TEXT, "created": TEXT, "metadata": an_object(), "dismissed": FLAG})
+CHANGE = an_object(dismissed={**FLAG, "description": "Whether the notification is dismissed"})
 PAGES = (
-    Parameter("page", "integer", "Which page, counted from 0"),
-    Parameter("limit", "integer", f"How many a page has; {PAGE_SIZE} without it, {LARGEST_PAGE} at most"),
+    Parameter("page", "integer", "The number of the page, from 0"),
+    Parameter("limit", "integer", f"The size of a page: {PAGE_SIZE} by default, {LARGEST_PAGE} at most"),
 )
 
 
 @operations.get(
-    NOTICES,
+    NOTIFICATIONS,
     "listUserNotifications",
     scope=USER_ADMIN,
     parameters=PAGES,
-    answers={200: an_object({"notifications": a_list(NOTICE), "additional": FLAG})},
+    answers={200: an_object({"notifications": a_list(NOTIFICATION), "additional": FLAG})},
     is_internal=True,
 )
-def list_notices(actor: Actor) -> dict[str, Any]:
-    """What oneself is told and has not put away, newest first."""
+def list_notifications(actor: Actor) -> dict[str, Any]:
+    """Lists the user's notifications that are not dismissed, newest first."""
     size = max(1, min(request.number("limit", PAGE_SIZE), LARGEST_PAGE))
     page = services().accounts.user_notifications.page(actor, request.number("page", 0), size)
-    return {"notifications": [_shape(notice) for notice in page.notices], "additional": page.more}
+    return {"notifications": [_notification_json(notice) for notice in page.notices], "additional": page.more}
 
 
-@operations.get(NOTICES + "/{uuid}", "getUserNotification", scope=USER_ADMIN, answers={200: NOTICE}, is_internal=True)
+@operations.get(ONE, "getUserNotification", scope=USER_ADMIN, answers={200: NOTIFICATION}, is_internal=True)
 def get(actor: Actor, uuid: str) -> dict[str, Any]:
-    """One of them."""
-    return _shape(services().accounts.user_notifications.get(actor, uuid))
+    """Returns one of the user's notifications."""
+    return _notification_json(services().accounts.user_notifications.get(actor, uuid))
 
 
 @operations.put(
-    NOTICES + "/{uuid}",
+    ONE,
     "updateUserNotification",
     scope=USER_ADMIN,
     body=CHANGE,
-    answers={200: NOTICE},
+    answers={200: NOTIFICATION},
     is_internal=True,
 )
 def change(actor: Actor, uuid: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Puts one away, or shows it again."""
-    return _shape(services().accounts.user_notifications.dismiss(actor, uuid, dismissed=body.get("dismissed", False)))
+    """Dismisses a notification, or restores it."""
+    return _notification_json(
+        services().accounts.user_notifications.dismiss(actor, uuid, dismissed=body.get("dismissed", False))
+    )
 
 
-def _shape(notice: UserNotification) -> dict[str, Any]:
+def _notification_json(notice: UserNotification) -> dict[str, Any]:
     return {
         "id": notice.uuid,
         "organization": None,

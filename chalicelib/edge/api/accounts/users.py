@@ -1,4 +1,4 @@
-"""Users: oneself, and what others see."""
+"""Users: the signed-in user, and what others see of a user."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +53,7 @@ CHANGE = an_object(
     email=text("The user's new email address"),
     tag_expiration_s={**NUMBER, "minimum": 0, "description": "The number of seconds for tag expiration"},
     invoice_email=FLAG,
-    invoice_email_address=or_null(text("Where invoices go")),
+    invoice_email_address=or_null(text("The email address for invoices")),
     given_name=LINE,
     family_name=LINE,
     company=LINE,
@@ -63,8 +63,8 @@ CHANGE = an_object(
 
 @operations.get("/api/v1/user", "getLoggedInUser", scope="user:read", answers={200: USER}, slash=True)
 def get(actor: Actor) -> Mapping[str, Any]:
-    """The user who asks, with their organizations."""
-    return shape(services().accounts.accounts.profile(actor))
+    """Returns the signed-in user with their organizations."""
+    return user_json(services().accounts.accounts.profile(actor))
 
 
 @operations.put(
@@ -78,23 +78,23 @@ def get(actor: Actor) -> Mapping[str, Any]:
     slash=True,
 )
 def change(actor: Actor, body: dict[str, Any]) -> Reply:
-    """Changes oneself. A new password ends all sessions but a new one, which the answer brings."""
-    known = {name: body[name] for name in CHANGE["properties"] if name in body}
-    changes = UserChanges(window_s=known.pop("tag_expiration_s", None), **known)
+    """Changes the signed-in user. A new password ends all sessions; the answer begins a new one."""
+    fields = {name: body[name] for name in CHANGE["properties"] if name in body}
+    changes = UserChanges(window_s=fields.pop("tag_expiration_s", None), **fields)
     row = services().accounts.accounts.change(actor, changes)
     headers = {}
     if changes.password is not None and actor.is_session:
-        headers = callers.with_session(services().identity.sessions.begin(row))
-    return as_json(shape(services().accounts.accounts.profile(actor)), headers=headers)
+        headers = callers.session_headers(services().identity.sessions.begin(row))
+    return as_json(user_json(services().accounts.accounts.profile(actor)), headers=headers)
 
 
 @operations.post("/api/v1/user", "createNewUser", body=NEW, answers={200: USER}, is_internal=True, slash=True)
 def create(body: dict[str, Any]) -> Reply:
-    """Signs up, and in."""
+    """Creates a user and signs them in."""
     account = services().accounts.accounts.sign_up(body["username"], body["password"], body.get("email"))
     session = services().identity.sessions.begin(account, callers.session_cookie())
     actor = Actor(account.id, account.name, account.kind, account.epoch, is_session=True)
-    return as_json(shape(services().accounts.accounts.profile(actor)), headers=callers.with_session(session))
+    return as_json(user_json(services().accounts.accounts.profile(actor)), headers=callers.session_headers(session))
 
 
 @operations.delete(
@@ -108,27 +108,30 @@ def create(body: dict[str, Any]) -> Reply:
     slash=True,
 )
 def delete(actor: Actor) -> None:
-    """Ends oneself, with all that is one's own; refused while nobody else administers one's organizations."""
+    """Deletes the signed-in user with everything that is theirs.
+
+    It is refused while the user is the only owner of an organization.
+    """
     services().accounts.account_deletion.leave(actor)
 
 
 @operations.post("/api/v1/recovery", "requestRecoveryEmail", answers={405: None}, is_internal=True)
 def recover() -> None:
-    """Would send a mail to somebody who forgot their password, which is never sent from here."""
+    """Refuses to send a recovery mail: the registry sends no mail."""
     raise MailOff
 
 
 @operations.get("/api/v1/users/{username}", "getUserInformation", answers={200: PUBLIC})
 def get_public(username: str) -> Mapping[str, Any]:
-    """What everybody may know of a user."""
+    """Returns the public details of a user."""
     name = services().accounts.accounts.public_name(username)
     return {"anonymous": False, "username": name, "avatar": avatar(name, "user")}
 
 
-def shape(profile: Profile) -> dict[str, Any]:
-    """A user as they see themselves."""
+def user_json(profile: Profile) -> dict[str, Any]:
+    """Returns a user as they see themselves."""
     row, namespace = profile.account, profile.namespace
-    shown: dict[str, Any] = {
+    document: dict[str, Any] = {
         "anonymous": False,
         "username": row.name,
         "avatar": avatar(row.name, "user"),
@@ -167,4 +170,4 @@ def shape(profile: Profile) -> dict[str, Any]:
             for place in profile.organizations
         ],
     }
-    return shown | ({"super_user": True} if row.superuser else {})
+    return document | ({"super_user": True} if row.superuser else {})

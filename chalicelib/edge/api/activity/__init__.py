@@ -1,1 +1,1 @@
-"""Routes of the room `activity`."""
+"""The API of the room `activity`."""

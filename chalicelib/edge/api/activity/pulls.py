@@ -1,4 +1,4 @@
-"""Pulls, counted, of a tag and of a manifest."""
+"""Pull counts of tags and manifests."""
 
 from typing import Any
 
@@ -28,18 +28,18 @@ OF_MANIFEST = an_object({"manifest_digest": TEXT, **MANIFEST})
 
 @operations.get(paths.TAG + "/pull_statistics", "getTagPullStatistics", scope=REPO_READ, answers={200: OF_TAG})
 def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
-    """How often a tag was pulled, and the manifest that it names, and when last.
+    """Returns how often a tag and its manifest were pulled, and when last.
 
-    It needs a role on the repository, be it public or not. Where pulls are recorded once an hour, they count once.
+    The caller needs a role on the repository even if it is public. Pulls that are recorded once an hour count once.
     """
-    found = services().activity.pulls.of_tag(actor, RepositoryName.parse(repository), Tag.existing(tag))
+    counts = services().activity.pulls.of_tag(actor, RepositoryName.parse(repository), Tag.existing(tag))
     return {
         "tag_name": tag,
-        "tag_pull_count": found.of_tag.pulls,
-        "last_tag_pull_date": date(found.of_tag.last_at),
-        "current_manifest_digest": str(found.digest),
-        "manifest_pull_count": found.of_manifest.pulls,
-        "last_manifest_pull_date": date(found.of_manifest.last_at),
+        "tag_pull_count": counts.of_tag.pulls,
+        "last_tag_pull_date": date(counts.of_tag.last_at),
+        "current_manifest_digest": str(counts.digest),
+        "manifest_pull_count": counts.of_manifest.pulls,
+        "last_manifest_pull_date": date(counts.of_manifest.last_at),
     }
 
 
@@ -47,10 +47,13 @@ def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
     paths.MANIFEST + "/pull_statistics", "getManifestPullStatistics", scope=REPO_READ, answers={200: OF_MANIFEST}
 )
 def of_manifest(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
-    """How often a manifest was pulled, by whatever tag or by its digest, and when last. It needs such a role, too."""
-    found = services().activity.pulls.of_manifest(actor, RepositoryName.parse(repository), Digest.existing(digest))
+    """Returns how often a manifest was pulled by any tag or by digest, and when last.
+
+    The caller needs a role on the repository even if it is public.
+    """
+    count = services().activity.pulls.of_manifest(actor, RepositoryName.parse(repository), Digest.existing(digest))
     return {
         "manifest_digest": digest,
-        "manifest_pull_count": found.pulls,
-        "last_manifest_pull_date": date(found.last_at),
+        "manifest_pull_count": count.pulls,
+        "last_manifest_pull_date": date(count.last_at),
     }

@@ -1,4 +1,4 @@
-"""The usage log: listed, counted, exported."""
+"""The usage log: lists, counts and exports."""
 
 from typing import Any
 
@@ -25,66 +25,66 @@ ENTRY = an_object(
 PAGE = an_object({"start_time": TEXT, "end_time": TEXT, "logs": a_list(ENTRY)}, next_page=TEXT)
 COUNTS = an_object({"aggregated": a_list(an_object({"kind": TEXT, "count": NUMBER, "datetime": TEXT}))})
 EXPORT = an_object(
-    callback_url=text("An https address of a public host, to which the result is sent"),
-    callback_email=text("Refused: no mail is sent from here"),
+    callback_url=text("An https URL of a public host, to which the result is sent"),
+    callback_email=text("Not supported: the registry sends no mail"),
 )
 EXPORTED = an_object({"export_id": TEXT})
 DAYS = (
     Parameter("starttime", "string", "The first day, %m/%d/%Y in UTC; yesterday without it"),
     Parameter("endtime", "string", "The last day, %m/%d/%Y in UTC; today without it"),
 )
-NARROW = (
-    Parameter("performer", "string", "Only what this account did"),
+FILTERS = (
+    Parameter("performer", "string", "Only records of this account"),
     Parameter("kind", "string", "Only records of this kind"),
 )
 LIST = {
-    "parameters": (*DAYS, *NARROW, Parameter("next_page", "string", "Where the page before ended")),
+    "parameters": (*DAYS, *FILTERS, Parameter("next_page", "string", "The token from the previous page")),
     "answers": {200: PAGE},
 }
-COUNT = {"parameters": (*DAYS, *NARROW), "answers": {200: COUNTS}}
-FILE = {"parameters": DAYS, "body": EXPORT, "is_body_optional": True, "answers": {200: EXPORTED}}
+COUNT = {"parameters": (*DAYS, *FILTERS), "answers": {200: COUNTS}}
+EXPORT_FILE = {"parameters": DAYS, "body": EXPORT, "is_body_optional": True, "answers": {200: EXPORTED}}
 MINE, EVERYBODY = LogOwner(), LogOwner(everybody=True)
 
 
 @operations.get(paths.REPOSITORY + "/logs", "listRepoLogs", scope=REPO_ADMIN, **LIST)
 def list_repository(actor: Actor, repository: str) -> dict[str, Any]:
-    """What happened in a repository, newest first."""
+    """Lists a repository's log, newest first."""
     return _page(actor, LogOwner(repository=RepositoryName.parse(repository)))
 
 
 @operations.get("/api/v1/user/logs", "listUserLogs", scope=USER_ADMIN, **LIST)
 def list_user(actor: Actor) -> dict[str, Any]:
-    """What happened in one's own namespace, newest first."""
+    """Lists the log of the user's own namespace, newest first."""
     return _page(actor, MINE)
 
 
 @operations.get(paths.ORGANIZATION + "/logs", "listOrgLogs", scope=ORG_ADMIN, **LIST)
 def list_organization(actor: Actor, orgname: str) -> dict[str, Any]:
-    """What happened in an organization, newest first."""
+    """Lists an organization's log, newest first."""
     return _page(actor, LogOwner(organization=orgname))
 
 
 @operations.get("/api/v1/superuser/logs", "listAllLogs", scope=SUPER_USER, is_fresh=True, **LIST)
 def list_everybody(actor: Actor) -> dict[str, Any]:
-    """What happened everywhere, newest first."""
+    """Lists the log of the whole registry, newest first."""
     return _page(actor, EVERYBODY)
 
 
 @operations.get(paths.REPOSITORY + "/aggregatelogs", "getAggregateRepoLogs", scope=REPO_ADMIN, **COUNT)
 def count_repository(actor: Actor, repository: str) -> dict[str, Any]:
-    """How often things happened in a repository, by day and kind."""
+    """Counts the records of a repository's log by day and kind."""
     return _counts(actor, LogOwner(repository=RepositoryName.parse(repository)))
 
 
 @operations.get("/api/v1/user/aggregatelogs", "getAggregateUserLogs", scope=USER_ADMIN, **COUNT)
 def count_user(actor: Actor) -> dict[str, Any]:
-    """How often things happened in one's own namespace, by day and kind."""
+    """Counts the records of the user's own namespace by day and kind."""
     return _counts(actor, MINE)
 
 
 @operations.get(paths.ORGANIZATION + "/aggregatelogs", "getAggregateOrgLogs", scope=ORG_ADMIN, **COUNT)
 def count_organization(actor: Actor, orgname: str) -> dict[str, Any]:
-    """How often things happened in an organization, by day and kind."""
+    """Counts the records of an organization's log by day and kind."""
     return _counts(actor, LogOwner(organization=orgname))
 
 
@@ -97,66 +97,66 @@ def count_organization(actor: Actor, orgname: str) -> dict[str, Any]:
     **COUNT,
 )
 def count_everybody(actor: Actor) -> dict[str, Any]:
-    """How often things happened everywhere, by day and kind."""
+    """Counts the records of the whole registry by day and kind."""
     return _counts(actor, EVERYBODY)
 
 
-@operations.post(paths.REPOSITORY + "/exportlogs", "exportRepoLogs", scope=REPO_ADMIN, **FILE)
+@operations.post(paths.REPOSITORY + "/exportlogs", "exportRepoLogs", scope=REPO_ADMIN, **EXPORT_FILE)
 def export_repository(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, str]:
-    """Writes what happened in a repository into a file."""
+    """Exports a repository's log to a file."""
     return _export(actor, LogOwner(repository=RepositoryName.parse(repository)), body)
 
 
-@operations.post("/api/v1/user/exportlogs", "exportUserLogs", scope=USER_ADMIN, **FILE)
+@operations.post("/api/v1/user/exportlogs", "exportUserLogs", scope=USER_ADMIN, **EXPORT_FILE)
 def export_user(actor: Actor, body: dict[str, Any]) -> dict[str, str]:
-    """Writes what happened in one's own namespace into a file."""
+    """Exports the log of the user's own namespace to a file."""
     return _export(actor, MINE, body)
 
 
-@operations.post(paths.ORGANIZATION + "/exportlogs", "exportOrgLogs", scope=ORG_ADMIN, **FILE)
+@operations.post(paths.ORGANIZATION + "/exportlogs", "exportOrgLogs", scope=ORG_ADMIN, **EXPORT_FILE)
 def export_organization(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, str]:
-    """Writes what happened in an organization into a file."""
+    """Exports an organization's log to a file."""
     return _export(actor, LogOwner(organization=orgname), body)
 
 
 @operations.get("/exportedlogs/{export_id}", "getExportedLogs", answers={302: None}, is_internal=True)
 def exported(actor: Actor, export_id: str) -> Reply:
-    """The file of an export, for whoever has its id."""
+    """Redirects to the file of an export; its id is enough to read it."""
     address = services().activity.exports.address(actor, export_id)
     return empty(302, {"Location": address, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
-def _page(actor: Actor, whose: LogOwner) -> dict[str, Any]:
-    found = services().activity.usage_log_reader.page(actor, whose, _asked(), request.parameter("next_page"))
-    shown = {
-        "start_time": date(found.period.start),
-        "end_time": date(found.period.end),
-        "logs": [shape(entry) for entry in found.entries],
+def _page(actor: Actor, owner: LogOwner) -> dict[str, Any]:
+    page = services().activity.usage_log_reader.page(actor, owner, _query(), request.parameter("next_page"))
+    document = {
+        "start_time": date(page.period.start),
+        "end_time": date(page.period.end),
+        "logs": [entry_json(entry) for entry in page.entries],
     }
-    return shown | ({"next_page": found.following} if found.following else {})
+    return document | ({"next_page": page.following} if page.following else {})
 
 
-def _counts(actor: Actor, whose: LogOwner) -> dict[str, Any]:
+def _counts(actor: Actor, owner: LogOwner) -> dict[str, Any]:
     return {
         "aggregated": [
-            count_shape(count) for count in services().activity.usage_log_reader.counts(actor, whose, _asked())
+            count_json(count) for count in services().activity.usage_log_reader.counts(actor, owner, _query())
         ]
     }
 
 
-def _export(actor: Actor, whose: LogOwner, body: dict[str, Any]) -> dict[str, str]:
-    told = body.get("callback_url"), body.get("callback_email")
-    return {"export_id": services().activity.exports.begin(actor, whose, _asked(), *told)}
+def _export(actor: Actor, owner: LogOwner, body: dict[str, Any]) -> dict[str, str]:
+    callbacks = body.get("callback_url"), body.get("callback_email")
+    return {"export_id": services().activity.exports.begin(actor, owner, _query(), *callbacks)}
 
 
-def _asked() -> UsageLogQuery:
+def _query() -> UsageLogQuery:
     start, end = request.parameter("starttime"), request.parameter("endtime")
     return UsageLogQuery(start, end, request.parameter("performer") or "", request.parameter("kind") or "")
 
 
-def shape(entry: LogEntry) -> dict[str, Any]:
-    """A record of the log."""
-    shown: dict[str, Any] = {
+def entry_json(entry: LogEntry) -> dict[str, Any]:
+    """Returns a record of the log."""
+    document: dict[str, Any] = {
         "kind": entry.kind,
         "metadata": entry.metadata,
         "ip": entry.address,
@@ -164,19 +164,19 @@ def shape(entry: LogEntry) -> dict[str, Any]:
     }
     if entry.performer:
         is_robot = "+" in entry.performer
-        shown["performer"] = {
+        document["performer"] = {
             "kind": "user",
             "name": entry.performer,
             "is_robot": is_robot,
             "avatar": avatar(entry.performer, "robot" if is_robot else "user"),
         }
     if entry.namespace:
-        name, kind = entry.namespace
-        word = "org" if kind is AccountKind.ORGANIZATION else "user"
-        shown["namespace"] = {"kind": word, "name": name, "avatar": avatar(name, word)}
-    return shown
+        name, account_kind = entry.namespace
+        kind = "org" if account_kind is AccountKind.ORGANIZATION else "user"
+        document["namespace"] = {"kind": kind, "name": name, "avatar": avatar(name, kind)}
+    return document
 
 
-def count_shape(count: DayCount) -> dict[str, Any]:
-    """How often something happened on a day."""
+def count_json(count: DayCount) -> dict[str, Any]:
+    """Returns the number of records of a kind on a day."""
     return {"kind": count.kind, "count": count.count, "datetime": date(count.at)}

@@ -1,1 +1,1 @@
-"""Routes of the room `catalog`."""
+"""The API of the room `catalog`."""

@@ -1,4 +1,4 @@
-"""Quay's builds, which Cloudberth does not make: a repository has none, and nothing that would begin one."""
+"""Quay's builds, which Cloudberth does not run: every repository has neither builds nor triggers."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ operations = Operations(__name__, "build")
     slash=True,
 )
 def list_builds(actor: Actor, repository: str) -> dict[str, Any]:
-    """A repository's builds: none."""
+    """Lists a repository's builds: there are none."""
     services().security.access.require_role(actor, RepositoryName.parse(repository), Role.READ)
     return {"builds": []}
 
 
 @operations.get(paths.REPOSITORY + "/build/{build_uuid}", "getRepoBuild", scope=REPO_READ, answers={404: None})
 def get_build(actor: Actor, repository: str, build_uuid: str) -> None:
-    """One of them: not found."""
+    """Answers that the build does not exist."""
     services().security.access.require_role(actor, RepositoryName.parse(repository), Role.READ)
     raise ResourceUnknown("build", build_uuid)
 
@@ -41,6 +41,6 @@ def get_build(actor: Actor, repository: str, build_uuid: str) -> None:
     slash=True,
 )
 def list_triggers(actor: Actor, repository: str) -> dict[str, Any]:
-    """What begins a repository's builds: nothing."""
+    """Lists a repository's build triggers: there are none."""
     services().security.access.require_role(actor, RepositoryName.parse(repository), Role.ADMIN)
     return {"triggers": []}

@@ -1,4 +1,4 @@
-"""What the registry can do, told from the routes that it has."""
+"""Capabilities of the registry, derived from its routes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from chalicelib.settings import settings
 
 operations = Operations(__name__, "capabilities")
 NAMED = "/api/v1/repository/{namespace}/{reponame}"
-# Quay's name of a capability, the kind and the words of its address, and the route that it leads to.
+# Quay's name of a capability, the kind and the template of its address, and the route that serves the address.
 ADDRESSES = (
     ("io.quay.view-image", "url-template", "/{namespace}/{reponame}:{tag}", "/{namespace}/{reponame}"),
     (
@@ -35,8 +35,8 @@ SPARSE = an_object({"supported": FLAG, "required_architectures": a_list(TEXT), "
     answers={200: an_object({"sparse_manifests": SPARSE, "mirror_architectures": a_list(TEXT)})},
 )
 def registry() -> dict[str, Any]:
-    """What indexes may lack, and which architectures mirrors may choose."""
-    # An index is refused here until all that it names has been pushed.
+    """Returns whether indexes may lack manifests, and which architectures mirrors may choose."""
+    # An index is refused until every manifest that it lists has been pushed.
     sparse = {"supported": False, "required_architectures": [], "optional_architectures_allowed": False}
     return {"sparse_manifests": sparse, "mirror_architectures": list(MIRRORED)}
 
@@ -48,11 +48,11 @@ def registry() -> dict[str, Any]:
     is_internal=True,
 )
 def application() -> dict[str, Any]:
-    """Where programs find what they show of an image: those of Quay's addresses that lead somewhere."""
+    """Returns the URL templates by which programs find details of an image; only those that this registry serves."""
     routed, url = declared.paths(), settings().url
-    found: dict[str, dict[str, Any]] = {
+    templates: dict[str, dict[str, Any]] = {
         name: {kind: url + address} | ({"deprecated": True} if name in DEPRECATED else {})
         for name, kind, address, route in ADDRESSES
         if declared.unnamed(route) in routed
     }
-    return {"appName": "io.quay", "capabilities": found}
+    return {"appName": "io.quay", "capabilities": templates}

@@ -1,4 +1,4 @@
-"""`/config`: what of Quay's features is on here, told from the routes and settings that there are."""
+"""`/config`: the features of Quay that are on, derived from the routes and settings of this installation."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from chalicelib.settings import settings
 operations = Operations(__name__, "config")
 
 ON, OFF = True, False
-# Quay's names of features; each is on or off, or on where the route is declared that it is about.
+# Quay's names of features; each is on, off, or on if the given route is declared.
 FEATURES: dict[str, bool | str] = {
     "ACTION_LOG_ROTATION": OFF,
     "ADVERTISE_V2": ON,
@@ -68,9 +68,9 @@ CONFIG = an_object({**PARTS, "registry_state": TEXT, "external_login": a_list(an
 
 @operations.get("/config", "getConfig", answers={200: CONFIG}, is_internal=True)
 def config() -> dict[str, Any]:
-    """What is on, for a web interface and for scripts that ask before they try."""
-    chosen = settings()
-    scheme, _, host = chosen.url.partition("://")
+    """Returns the settings and features that a web interface and scripts need."""
+    config = settings()
+    scheme, _, host = config.url.partition("://")
     return {
         "config": {
             "SERVER_HOSTNAME": host,
@@ -81,7 +81,7 @@ def config() -> dict[str, Any]:
             "AUTHENTICATION_TYPE": "Database",
             "DEFAULT_TAG_EXPIRATION": "2w",
             "TAG_EXPIRATION_OPTIONS": list(OPTIONS),
-            "FRESH_LOGIN_TIMEOUT": f"{chosen.fresh_s}s",
+            "FRESH_LOGIN_TIMEOUT": f"{config.fresh_s}s",
             "EXTERNAL_TLS_TERMINATION": True,
         },
         "features": features(),
@@ -94,7 +94,9 @@ def config() -> dict[str, Any]:
 
 
 def features() -> dict[str, bool]:
-    """Quay's features by their names, each as it is here."""
+    """Returns whether each of Quay's features is on, by its name."""
     routed = declared.paths()
-    found = {name: declared.unnamed(how) in routed if isinstance(how, str) else how for name, how in FEATURES.items()}
-    return {**found, "SUPERUSERS_FULL_ACCESS": settings().superusers_full_access}
+    states = {
+        name: declared.unnamed(route) in routed if isinstance(route, str) else route for name, route in FEATURES.items()
+    }
+    return {**states, "SUPERUSERS_FULL_ACCESS": settings().superusers_full_access}

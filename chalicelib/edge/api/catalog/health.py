@@ -1,4 +1,4 @@
-"""Whether the registry is well, for load balancers and monitors: Quay's checks of what stands in their place here."""
+"""Health checks for load balancers and monitors, under Quay's names."""
 
 from typing import Any
 
@@ -9,68 +9,68 @@ from chalicelib.wiring import services
 
 operations = Operations(__name__, "health")
 HEALTH = an_object({"data": an_object({"services": an_object()}), "status_code": NUMBER})
-NEVER_KEPT = {"Cache-Control": "no-cache, no-store, must-revalidate"}
+NO_STORE = {"Cache-Control": "no-cache, no-store, must-revalidate"}
 INSTANCE: dict[str, Any] = {"answers": {200: HEALTH, 503: HEALTH}, "is_internal": True}
 PING: dict[str, Any] = {"answers": {200: a_page("text/plain")}, "is_internal": True}
 
 
 @operations.get("/health", "getHealth", **INSTANCE)
 def health() -> Reply:
-    """Whether this process, the table, the bucket and the keys answer."""
+    """Checks this process, the table, the bucket and the keys."""
     return _instance()
 
 
 @operations.get("/health/instance", "getInstanceHealth", **INSTANCE)
 def instance() -> Reply:
-    """The same, under Quay's name for it."""
+    """Checks the same as `/health`, under Quay's name."""
     return _instance()
 
 
 def _instance() -> Reply:
-    found = services().catalog.health.health()
-    # A process that answers has all of what Quay's has besides: no disk of ours fills up.
-    here = {"disk_space": True, "registry_gunicorn": True, "web_gunicorn": True}
-    return _told(found, {**_parts(found), "service_key": found.keys, **here})
+    health = services().catalog.health.health()
+    # Quay checks its disk and its processes; a function that answers has both.
+    processes = {"disk_space": True, "registry_gunicorn": True, "web_gunicorn": True}
+    return _health_reply(health, {**_service_states(health), "service_key": health.keys, **processes})
 
 
 @operations.get("/health/endtoend", "getEndToEndHealth", **INSTANCE)
 def end_to_end() -> Reply:
-    """Whether what every process shares answers."""
+    """Checks the table, the bucket and the keys, which all processes share."""
     return _end_to_end()
 
 
 @operations.get("/status", "getStatus", **INSTANCE)
 def status() -> Reply:
-    """The same, under Quay's older name for it."""
+    """Checks the same as `/health/endtoend`, under Quay's older name."""
     return _end_to_end()
 
 
 def _end_to_end() -> Reply:
-    found = services().catalog.health.health()
-    return _told(found, _parts(found))
+    health = services().catalog.health.health()
+    return _health_reply(health, _service_states(health))
 
 
 @operations.get("/_internal_ping", "pingInternally", **PING)
 def internal_ping() -> Reply:
-    """That this process answers, and nothing else."""
+    """Confirms that this process answers, and checks nothing else."""
     return _pong()
 
 
 @operations.get("/v1/_ping", "pingV1", **PING)
 def ping() -> Reply:
-    """What clients of docker's first protocol ask first."""
+    """Answers the first request of clients of Docker's v1 protocol."""
     return _pong()
 
 
 def _pong() -> Reply:
-    return Reply("true", {"Content-Type": "text/plain", **NEVER_KEPT}, 200)
+    return Reply("true", {"Content-Type": "text/plain", **NO_STORE}, 200)
 
 
-def _parts(found: Health) -> dict[str, bool]:
-    return {"auth": found.table and found.keys, "database": found.table, "storage": found.bucket}
+def _service_states(health: Health) -> dict[str, bool]:
+    return {"auth": health.table and health.keys, "database": health.table, "storage": health.bucket}
 
 
-def _told(found: Health, parts: dict[str, bool]) -> Reply:
-    code = 200 if found.is_well else 503
+def _health_reply(health: Health, parts: dict[str, bool]) -> Reply:
+    code = 200 if health.is_well else 503
     document: dict[str, Any] = {"data": {"services": parts}, "status_code": code}
-    return as_json(document, code, dict(NEVER_KEPT))
+    return as_json(document, code, dict(NO_STORE))

@@ -1,4 +1,4 @@
-"""How the installation is set up and whether it works, for superusers."""
+"""The settings and the status of the installation, for superusers."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from chalicelib.wiring import services
 
 operations = Operations(__name__, "superuser")
 CONFIG = an_object({"config": an_object(), "warning": an_object(), "env": an_object(), "schema": an_object()})
-# Where the keys lie that sign and seal is nobody's business.
-UNTOLD = ("secrets",)
+# The location of the keys that sign and seal stays secret.
+SECRET = ("secrets",)
 
 
 @operations.get("/api/v1/superuser/config", "getConfiguration", scope=SUPER_USER, answers={200: CONFIG}, is_fresh=True)
 def config(actor: Actor) -> dict[str, Any]:
-    """The settings of this installation, by their names in the environment."""
+    """Returns the settings of this installation by their names in the environment."""
     services().security.access.superuser(actor)
-    chosen = settings()
-    told = {name: getattr(chosen, name) for name in Settings.__dataclass_fields__ if name not in UNTOLD}
-    shown = {f"CLOUDBERTH_{name.upper()}": value for name, value in told.items()}
-    return {"config": shown, "warning": {}, "env": {}, "schema": {}}
+    values = settings()
+    shown = {name: getattr(values, name) for name in Settings.__dataclass_fields__ if name not in SECRET}
+    variables = {f"CLOUDBERTH_{name.upper()}": value for name, value in shown.items()}
+    return {"config": variables, "warning": {}, "env": {}, "schema": {}}
 
 
 @operations.get(
@@ -32,8 +32,8 @@ def config(actor: Actor) -> dict[str, Any]:
     is_internal=True,
 )
 def status(actor: Actor) -> dict[str, str]:
-    """`ready`, or what does not answer."""
+    """Returns `ready`, or the parts that do not answer."""
     services().security.access.superuser(actor)
-    found = services().catalog.health.health()
-    missing = [name for name in ("table", "bucket", "keys") if not getattr(found, name)]
+    health = services().catalog.health.health()
+    missing = [name for name in ("table", "bucket", "keys") if not getattr(health, name)]
     return {"status": f"without {', '.join(missing)}" if missing else "ready"}

@@ -1,4 +1,4 @@
-"""Search: repositories, and everything with a name."""
+"""Search for repositories, accounts and teams by name."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from chalicelib.services.catalog.search import PAGE, Entity, RepositoryHit
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "search")
-QUERY = Parameter("query", "string", "What a word of the name begins with; several words must all be found")
+QUERY = Parameter("query", "string", "The beginning of a word of the name; of several words, all must be found")
 
 NAMED = {"kind": TEXT, "title": TEXT, "name": TEXT, "score": {"type": "number"}, "href": TEXT}
 OWNER = an_object({**NAMED, "avatar": AVATAR})
@@ -37,24 +37,24 @@ PAGED = an_object(
         "start_index": NUMBER,
     }
 )
-# How much each counts beside the others, as in Quay.
+# Scores by kind, as in Quay; every other kind has 1.
 SCORES = {"repository": 4.0, "team": 2.0}
-# Quay's words for what an entity is.
+# Quay's shorter words for kinds of entities.
 SHORT: dict[str, str] = {AccountKind.ORGANIZATION: "org"}
 
 
 @operations.get(
     "/api/v1/find/repositories",
     "conductRepoSearch",
-    parameters=(QUERY, Parameter("page", "integer", "Which ten, from 1 to 10")),
+    parameters=(QUERY, Parameter("page", "integer", "The number of the page, from 1 to 10")),
     answers={200: PAGED},
 )
 def find_repositories(actor: Actor) -> dict[str, Any]:
-    """Repositories that one may see, ten a page."""
+    """Finds repositories that the caller may see, ten a page."""
     number = min(max(request.number("page", 1), 1), PAGE)
     page = services().catalog.search.repositories(actor, request.parameter("query") or "", number)
     return {
-        "results": [hit_shape(hit) for hit in page.items],
+        "results": [repository_hit_json(hit) for hit in page.items],
         "has_additional": page.more,
         "page": number,
         "page_size": PAGE,
@@ -70,42 +70,42 @@ def find_repositories(actor: Actor) -> dict[str, Any]:
     answers={200: an_object({"results": a_list(ANYTHING)})},
 )
 def find_all(actor: Actor) -> dict[str, Any]:
-    """Repositories, people, organizations, and one's own teams and robots."""
+    """Finds repositories, users, organizations, and the user's own teams and robots."""
     entities, hits = services().catalog.search.everything(actor, request.parameter("query") or "")
-    found = [*(hit_shape(hit) for hit in hits), *(named_shape(entity) for entity in entities)]
-    return {"results": sorted(found, key=lambda result: -result["score"])}
+    results = [*(repository_hit_json(hit) for hit in hits), *(entity_hit_json(entity) for entity in entities)]
+    return {"results": sorted(results, key=lambda result: -result["score"])}
 
 
 @operations.get(
     "/api/v1/entities/{prefix}",
     "getMatchingEntities",
     parameters=(
-        Parameter("namespace", "string", "Whose robots and teams count too"),
-        Parameter("includeTeams", "boolean", "Its teams"),
-        Parameter("includeOrgs", "boolean", "The organization itself"),
+        Parameter("namespace", "string", "The namespace whose robots and teams are found, too"),
+        Parameter("includeTeams", "boolean", "Whether to find the teams of the namespace"),
+        Parameter("includeOrgs", "boolean", "Whether to find organizations"),
     ),
     answers={200: an_object({"results": a_list(ENTITY)})},
     errors=(401,),
 )
 def entities(actor: Actor, prefix: str) -> dict[str, Any]:
-    """Whom a permission may be given."""
-    found = services().catalog.search.entities(
+    """Finds users, robots, teams and organizations to which a permission may be given."""
+    entities = services().catalog.search.entities(
         actor,
         prefix,
         request.parameter("namespace") or "",
         with_teams=request.flag("includeTeams"),
         with_organizations=request.flag("includeOrgs"),
     )
-    return {"results": [entity_shape(entity) for entity in found]}
+    return {"results": [entity_json(entity) for entity in entities]}
 
 
-def hit_shape(hit: RepositoryHit) -> dict[str, Any]:
-    """A repository that was found."""
+def repository_hit_json(hit: RepositoryHit) -> dict[str, Any]:
+    """Returns a found repository."""
     name = hit.repository.name
     return {
         "kind": "repository",
         "title": "repo",
-        "namespace": named_shape(Entity(name.namespace, hit.kind)),
+        "namespace": entity_hit_json(Entity(name.namespace, hit.kind)),
         "name": name.repository,
         "description": hit.description,
         "is_public": hit.is_public,
@@ -115,10 +115,10 @@ def hit_shape(hit: RepositoryHit) -> dict[str, Any]:
     }
 
 
-def named_shape(entity: Entity) -> dict[str, Any]:
-    """Somebody or something that was found."""
+def entity_hit_json(entity: Entity) -> dict[str, Any]:
+    """Returns a found account or team."""
     kind = SHORT.get(entity.kind, entity.kind)
-    shown = {
+    document = {
         "kind": entity.kind,
         "title": kind,
         "name": entity.name,
@@ -127,12 +127,12 @@ def named_shape(entity: Entity) -> dict[str, Any]:
         "avatar": avatar(entity.name, kind),
     }
     if entity.organization:
-        shown["organization"] = named_shape(Entity(entity.organization, AccountKind.ORGANIZATION))
-    return shown
+        document["organization"] = entity_hit_json(Entity(entity.organization, AccountKind.ORGANIZATION))
+    return document
 
 
 def _address(entity: Entity) -> str:
-    """Where its page is."""
+    """Returns the path of an entity's page in Quay's web interface."""
     if entity.kind == AccountKind.ORGANIZATION:
         return f"/organization/{entity.name}"
     if entity.organization:
@@ -142,15 +142,15 @@ def _address(entity: Entity) -> str:
     return f"/user/{entity.name}"
 
 
-def entity_shape(entity: Entity) -> dict[str, Any]:
-    """Whom something may be given, in Quay's words: a robot is a user that is one."""
+def entity_json(entity: Entity) -> dict[str, Any]:
+    """Returns an entity to which a permission may be given; Quay counts robots as users."""
     is_robot = entity.kind == AccountKind.ROBOT
     kind = "user" if is_robot else SHORT.get(entity.kind, entity.kind)
-    shown: dict[str, Any] = {
+    document: dict[str, Any] = {
         "name": entity.name,
         "kind": kind,
         "avatar": avatar(entity.name, "robot" if is_robot else kind),
     }
     if kind == "user":
-        shown["is_robot"] = is_robot
-    return shown if entity.is_member is None else {**shown, "is_org_member": entity.is_member}
+        document["is_robot"] = is_robot
+    return document if entity.is_member is None else {**document, "is_org_member": entity.is_member}

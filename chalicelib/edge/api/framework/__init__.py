@@ -1,1 +1,1 @@
-"""How operations are declared, checked, answered and described."""
+"""The framework of the API: how operations are declared, checked, answered and described."""

@@ -1,4 +1,4 @@
-"""Bodies of the API: JSON of at most a mebibyte that fits its operation's schema."""
+"""Request bodies of the API: JSON of at most one MiB that matches its operation's schema."""
 
 import json
 import re
@@ -9,19 +9,19 @@ from chalicelib.domain.errors import BodyTooLarge, BodyUnreadable, FieldInvalid
 from chalicelib.edge import request
 
 LARGEST = 1024 * 1024
-# How JSON writes half of a character; one without its other half cannot be kept.
-HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
+# JSON's escape of a UTF-16 surrogate; one without its partner cannot be stored as UTF-8.
+SURROGATES = re.compile(rb"\\u[dD][89a-fA-F]")
 _CHECKS: dict[str, Callable[[Any], Any]] = {}
 
 
 def read(operation_id: str, schema: Mapping[str, Any], is_optional: bool) -> Any:
-    """The body, checked; an empty object where none came and none is needed.
+    """Returns the checked body, or an empty object if the body is optional and none was sent.
 
     Raises BodyTooLarge, BodyUnreadable, and FieldInvalid naming the field.
     """
     content = request.body()
     if len(content) > LARGEST:
-        raise BodyTooLarge(LARGEST, "send less")
+        raise BodyTooLarge(LARGEST, "send a smaller body")
     if is_optional and not content:
         return {}
     kind = request.header("content-type").partition(";")[0].strip().lower()
@@ -29,17 +29,17 @@ def read(operation_id: str, schema: Mapping[str, Any], is_optional: bool) -> Any
         raise BodyUnreadable("say Content-Type: application/json, and send JSON", 415)
     try:
         document = json.loads(content.decode("utf-8"))
-        if HALVES.search(content):
+        if SURROGATES.search(content):
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BodyUnreadable("the body is no JSON, or has a text that is no Unicode") from None
-    check(operation_id, schema, document)
+    check_schema(operation_id, schema, document)
     return document
 
 
-def check(operation_id: str, schema: Mapping[str, Any], document: Any) -> None:
-    """Raises FieldInvalid, naming the field, when a document does not fit a schema."""
-    # It takes 15 ms to import, which only a request with a body shall pay.
+def check_schema(operation_id: str, schema: Mapping[str, Any], document: Any) -> None:
+    """Raises FieldInvalid, which names the field, if a document does not match a schema."""
+    # The import takes 15 ms, which only a request with a body shall pay.
     import fastjsonschema
 
     if operation_id not in _CHECKS:
@@ -48,5 +48,5 @@ def check(operation_id: str, schema: Mapping[str, Any], document: Any) -> None:
         _CHECKS[operation_id](document)
     except fastjsonschema.JsonSchemaValueException as error:
         path = ".".join(str(part) for part in error.path[1:])
-        why = str(error.message).removeprefix(str(error.name)).strip()
-        raise FieldInvalid(path or "the body", why) from None
+        message = str(error.message).removeprefix(str(error.name)).strip()
+        raise FieldInvalid(path or "the body", message) from None

@@ -1,6 +1,6 @@
-"""All that the API has been declared to do, for those of its operations that tell of it.
+"""The registered concepts and operations of the API, for the operations that describe the API itself.
 
-They are among the concepts themselves, so `concepts.py` hands these over once all are imported.
+Those operations belong to concepts, too, so `concepts.py` registers all concepts once they are imported.
 """
 
 import re
@@ -12,27 +12,27 @@ from chalicelib.edge.api.framework.operations import Operation
 _CONCEPTS: list[ModuleType] = []
 
 
-def hand_over(concepts: Sequence[ModuleType]) -> None:
-    """Lets these be all concepts that there are."""
+def register(concepts: Sequence[ModuleType]) -> None:
+    """Registers all concepts, replacing those registered before."""
     _CONCEPTS[:] = concepts
 
 
 def concepts() -> Sequence[ModuleType]:
-    """All concepts, each a module with its `operations`."""
+    """Returns all concepts, each a module with its `operations`."""
     return _CONCEPTS
 
 
 def operations() -> list[Operation]:
-    """All operations, by path and method."""
-    found = [one for concept in _CONCEPTS for one in concept.operations.declared]
-    return sorted(found, key=lambda one: (one.path, one.method))
+    """Returns all operations, ordered by path and method."""
+    declared = [one for concept in _CONCEPTS for one in concept.operations.declared]
+    return sorted(declared, key=lambda one: (one.path, one.method))
 
 
 def paths() -> frozenset[str]:
-    """The paths of all operations there are, without the names of their parameters."""
+    """Returns the paths of all operations without the names of their parameters."""
     return frozenset(unnamed(operation.path) for operation in operations())
 
 
 def unnamed(path: str) -> str:
-    """A path whatever its parameters are called."""
+    """Returns a path without the names of its parameters: `/a/{b}` becomes `/a/{}`."""
     return re.sub(r"{\w+}", "{}", path)

@@ -1,4 +1,4 @@
-"""What the types of errors mean: where the `type` of every error leads."""
+"""Descriptions of the types of errors, to which the `type` of every error links."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ operations = Operations(__name__, "error")
     answers={200: an_object({"type": TEXT, "title": TEXT, "description": TEXT})},
 )
 def describe(error_type: str) -> dict[str, Any]:
-    """What a type of error means."""
+    """Describes a type of error."""
     if error_type not in DESCRIPTIONS:
         raise ResourceUnknown("type of error", error_type)
-    place = f"{settings().url}/api/v1/error/{error_type}"
-    return {"type": place, "title": error_type, "description": DESCRIPTIONS[error_type]}
+    address = f"{settings().url}/api/v1/error/{error_type}"
+    return {"type": address, "title": error_type, "description": DESCRIPTIONS[error_type]}

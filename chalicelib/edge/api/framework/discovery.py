@@ -1,4 +1,4 @@
-"""What the API can do, told by itself: as Quay tells it (Swagger 2.0), and as today's tools read it (OpenAPI 3.1)."""
+"""The documents of the API: Swagger 2.0, as Quay serves it, and OpenAPI 3.1, as today's tools read it."""
 
 import inspect
 from collections.abc import Iterator
@@ -14,28 +14,28 @@ from chalicelib.settings import settings
 
 operations = Operations(__name__, "discovery")
 
-INTERNAL = Parameter("internal", "boolean", "Whether to tell of internal operations, too")
-# Nothing in it is secret, and one of five minutes ago does no harm.
+INTERNAL = Parameter("internal", "boolean", "Whether to include internal operations")
+# Nothing in the documents is secret, and one that is five minutes old does no harm.
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
 
 
 @operations.get("/api/v1/discovery", "discovery", parameters=(INTERNAL,), answers={200: an_object()})
 def discovery() -> Reply:
-    """All operations of the API, as Swagger 2.0."""
+    """Returns the Swagger 2.0 document of the API."""
     return as_json(_swagger(request.flag("internal"), settings().url), headers=dict(HEADERS))
 
 
 @operations.get("/openapi.json", "openapi", parameters=(INTERNAL,), answers={200: an_object()}, is_internal=True)
 def openapi_document() -> Reply:
-    """All operations of the API, as OpenAPI 3.1."""
+    """Returns the OpenAPI 3.1 document of the API."""
     return as_json(openapi_of(request.flag("internal"), settings().url), headers=dict(HEADERS))
 
 
 @lru_cache(4)
 def openapi_of(is_internal: bool, url: str) -> Document:
-    """The OpenAPI document of a registry at an address; `is_internal` for one with internal operations, too."""
-    told = [one for one in declared.operations() if is_internal or not one.is_internal]
-    return openapi.document(told, dict(_named()), _tags(), url)
+    """Returns the OpenAPI document of a registry at a URL; `is_internal` includes internal operations."""
+    included = [one for one in declared.operations() if is_internal or not one.is_internal]
+    return openapi.document(included, dict(_named_schemas()), _tags(), url)
 
 
 @lru_cache(4)
@@ -44,16 +44,16 @@ def _swagger(is_internal: bool, url: str) -> Document:
 
 
 def _tags() -> dict[str, str]:
-    """The headings; where several concepts share one, the first line of each."""
-    told: dict[str, list[str]] = {}
+    """Returns the description of each tag: the module docstrings of its concepts, joined."""
+    descriptions: dict[str, list[str]] = {}
     for concept in declared.concepts():
         about = (inspect.getdoc(concept) or "").partition("\n\n")[0].replace("\n", " ")
-        told.setdefault(concept.operations.tag, []).append(about)
-    return {tag: " ".join(lines) for tag, lines in told.items()}
+        descriptions.setdefault(concept.operations.tag, []).append(about)
+    return {tag: " ".join(lines) for tag, lines in descriptions.items()}
 
 
-def _named() -> Iterator[tuple[str, Schema]]:
-    """The objects that a concept's module gives a name: `QUOTA` of quotas.py is `QuotasQuota`."""
+def _named_schemas() -> Iterator[tuple[str, Schema]]:
+    """Yields name and schema of each object that a module names: `QUOTA` of quotas.py is `QuotasQuota`."""
     seen: set[int] = set()
     for module in (shapes, policy_routes, *declared.concepts()):
         for name, value in vars(module).items():

@@ -1,7 +1,7 @@
-"""Domain errors in Quay's words: the one table from leaf to status and `error_type`.
+"""Domain errors in Quay's dialect: the one table from error class to status and `error_type`.
 
-Quay has three shapes of errors side by side. Ours has the keys of all of them at once: those of its problem object, and
-`message`; a CSRF error has `error` too.
+Quay has three shapes of errors side by side. Ours has the keys of all of them: those of its problem object and
+`message`; a CSRF error also has `error`.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from chalicelib.edge.response import Reply, as_json
 from chalicelib.settings import settings
 
 INVALID, TOKEN, SCOPE, UNKNOWN = "invalid_request", "invalid_token", "insufficient_scope", "not_found"
-# A class answers for its subclasses that have no row of their own.
+# A subclass without a row of its own uses that of its nearest ancestor.
 TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
     errors.Invalid: (400, INVALID),
     errors.OutOfOrder: (400, INVALID),
@@ -26,7 +26,7 @@ TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
     errors.TooManyAttempts: (429, "rate_limited"),
     errors.WrongEndpoint: (403, SCOPE),
     errors.TooLarge: (413, INVALID),
-    # Quay tells what is there already with 400, and its clients look for that.
+    # Quay answers 400 for something that exists already, and its clients look for that.
     errors.Conflict: (400, INVALID),
     errors.TagImmutable: (409, "tag_immutable"),
     errors.RestoreTaken: (409, INVALID),
@@ -37,7 +37,7 @@ TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
     errors.Unsupported: (400, INVALID),
     errors.Unavailable: (503, "unavailable"),
 }
-# What `/api/v1/error/{error_type}` says of each.
+# The descriptions that `/api/v1/error/{error_type}` answers.
 DESCRIPTIONS = {
     INVALID: "The request was invalid.",
     "invalid_response": "The response was invalid.",
@@ -56,7 +56,7 @@ DESCRIPTIONS = {
 
 
 def to_reply(error: Exception, _: Request | None) -> Reply:
-    """The answer to an error; what is no domain error is a bug, and tells nothing."""
+    """Returns the reply to an error; any other exception is a bug, whose reply gives no details."""
     if not isinstance(error, errors.RegistryError):
         return problem(500, "internal_error", "an error on our side: try again, and tell the operator the request id")
     status, kind = next(TYPES[ancestor] for ancestor in type(error).__mro__ if ancestor in TYPES)
@@ -72,7 +72,7 @@ def to_reply(error: Exception, _: Request | None) -> Reply:
 
 
 def _message(error: errors.RegistryError) -> str:
-    """What Quay says where it tells nothing, else what the error says."""
+    """Returns Quay's fixed words for a refusal or a missing resource, else the error's own message."""
     if isinstance(error, errors.Denied) and not isinstance(error, errors.QuotaExceeded):
         return "Unauthorized"
     if isinstance(error, errors.NotFound):
@@ -95,7 +95,7 @@ def _payload(error: errors.RegistryError) -> dict[str, Any]:
 
 
 def problem(status: int, kind: str, message: str, **payload: Any) -> Reply:
-    """Quay's error object, with `message` beside it (RFC 7807 is where it comes from)."""
+    """Returns Quay's error object (after RFC 7807) with `message` beside it."""
     document = {
         "status": status,
         "detail": message,

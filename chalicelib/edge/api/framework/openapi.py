@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document, made from the declared operations and nothing else (https://spec.openapis.org/oas/v3.1.1).
+"""The OpenAPI 3.1 document, made from the declared operations alone (https://spec.openapis.org/oas/v3.1.1).
 
-`swagger.py` makes Quay's older kind of document from this one.
+`swagger.py` converts it to the older format that Quay serves.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,8 +24,8 @@ JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 SESSION, CSRF, OAUTH, BEARER = "session", "csrf", "oauth2", "bearer"
 TITLE = "Cloudberth"
 ABOUT = (
-    "What users, organizations and scripts may ask of this container registry: the REST API of Quay, field by field. "
-    "Programs show an OAuth token in `Authorization: Bearer`; pages use a session's cookie and its CSRF token."
+    "The REST API of this container registry for users, organizations and scripts: that of Quay, field by field. "
+    "Programs send an OAuth token in `Authorization: Bearer`; pages use a session's cookie and its CSRF token."
 )
 ERROR, REFUSAL = "ApiError", "Error"
 ERROR_SCHEMA = an_object(
@@ -35,7 +35,7 @@ ERROR_SCHEMA = an_object(
         "error_message": {**TEXT, "description": "The same"},
         "error_type": {**TEXT, "description": "What was wrong, for a program"},
         "title": {**TEXT, "description": "The same"},
-        "type": {**TEXT, "description": "Where that word is explained"},
+        "type": {**TEXT, "description": "The URL that explains the type of the error"},
         "message": {**TEXT, "description": "The same as detail"},
     },
     field={**TEXT, "description": "The field of the body that was wrong"},
@@ -44,10 +44,10 @@ ERROR_SCHEMA = an_object(
     invalidCredentials=FLAG,
     needsEmailVerification=FLAG,
 )
-# What an answer of a status is called; the words of HTTP for all others.
-STATUSES = {200: "Successful invocation", 201: "Successful creation", 204: "Done; nothing to tell"}
-# What stands in a path's places.
-PLACES = {
+# Descriptions of answers by status; all others have HTTP's reason phrase.
+STATUSES = {200: "Successful invocation", 201: "Successful creation", 204: "Done"}
+# Descriptions of path parameters.
+PATH_PARAMETERS = {
     "assigned_authorization_uuid": "The id of an offer",
     "build_uuid": "The id of a build",
     "client_id": "The id of an OAuth application",
@@ -56,7 +56,7 @@ PLACES = {
     "code": "The code of an invitation",
     "email": "An e-mail address",
     "error_type": "The type of an error",
-    "export_id": "The id of an export, as its address has it",
+    "export_id": "The id of an export, as in its URL",
     "image_id": "The digest of a manifest, without its algorithm",
     "labelid": "The id of a label",
     "limit_id": "The id of a quota's limit",
@@ -67,7 +67,7 @@ PLACES = {
     "prototypeid": "The id of a default permission",
     "policy_uuid": "The id of a policy",
     "quota_id": "The id of a quota",
-    "prefix": "What a word of the name begins with",
+    "prefix": "The beginning of a word of the name",
     "repository_id": "The id of a deleted repository",
     "repository": "The full path of a repository, as in namespace/name",
     "service": "The name of a service",
@@ -76,22 +76,22 @@ PLACES = {
     "teamname": "The name of a team",
     "token_uuid": "The id of a token",
     "username": "The name of a user",
-    "uuid": "Its id",
+    "uuid": "The id of a message or a notification",
 }
 
 
 class SchemaNames:
-    """Schemas that stand once in a document, under a name, and are referred to wherever they are used.
+    """Schemas that a document defines once, under a name, and refers to wherever they are used.
 
-    They are known by identity: a schema that a module names is the same object wherever it is part of another.
+    They are compared by identity: a schema that a module names is the same object wherever it is part of another.
     """
 
-    def __init__(self, named: Mapping[str, Schema]) -> None:
-        self._names = {id(schema): name for name, schema in named.items()}
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        self._names = {id(schema): name for name, schema in schemas.items()}
         self.used: Document = {}
 
     def refer(self, schema: Any) -> Any:
-        """The schema with all that has a name replaced by a reference."""
+        """Returns the schema with every named schema in it replaced by a reference."""
         name = self._names.get(id(schema))
         if name is None:
             return self.inside(schema)
@@ -101,30 +101,30 @@ class SchemaNames:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def inside(self, schema: Any) -> Any:
-        """The same, but for the schema's own name: what it is made of stands here."""
+        """Returns the schema itself with every named schema inside it replaced by a reference."""
         if isinstance(schema, Mapping):
             return {key: self.refer(value) for key, value in schema.items()}
         return [self.refer(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def document(
-    operations: Iterable[Operation], named: Mapping[str, Schema], tags: Mapping[str, str], url: str
+    operations: Iterable[Operation], schemas: Mapping[str, Schema], tags: Mapping[str, str], url: str
 ) -> Document:
-    """The whole document. `named` are schemas to be told once, `tags` the headings with what they are about."""
-    names = SchemaNames({**named, ERROR: ERROR_SCHEMA})
+    """Returns the whole document. `schemas` are the named schemas, `tags` the descriptions of tags by name."""
+    names = SchemaNames({**schemas, ERROR: ERROR_SCHEMA})
     paths: Document = {}
-    told: set[str] = set()
+    used_tags: set[str] = set()
     refusals: set[int] = set()
     names.refer(ERROR_SCHEMA)
     for one in operations:
-        told.add(one.tag)
+        used_tags.add(one.tag)
         refusals.update(one.refusals)
         paths.setdefault(one.path + "/" * one.slash, {})[one.method.lower()] = _operation(one, names)
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": "v1", "description": ABOUT},
         "servers": [{"url": url}],
-        "tags": [{"name": tag, "description": about} for tag, about in sorted(tags.items()) if tag in told],
+        "tags": [{"name": tag, "description": about} for tag, about in sorted(tags.items()) if tag in used_tags],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(names.used.items())),
@@ -136,28 +136,28 @@ def document(
 
 def _operation(one: Operation, names: SchemaNames) -> Document:
     summary, _, rest = one.about.partition("\n")
-    told: Document = {
+    described: Document = {
         "operationId": one.id,
         "tags": [one.tag],
         "summary": summary,
         **({"description": rest.strip()} if rest.strip() else {}),
-        "parameters": [*map(_place, one.places), *map(_parameter, one.parameters)],
+        "parameters": [*map(_path_parameter, one.path_parameters), *map(_parameter, one.parameters)],
         "security": security(one),
         "responses": _responses(one, names),
     }
     if one.body is not None:
-        told["requestBody"] = {
+        described["requestBody"] = {
             "required": not one.is_body_optional,
             "content": {JSON: {"schema": names.refer(one.body)}},
         }
     elif one.form is not None:
-        told["requestBody"] = {"required": True, "content": {FORM: {"schema": names.inside(one.form)}}}
+        described["requestBody"] = {"required": True, "content": {FORM: {"schema": names.inside(one.form)}}}
     marks = {"x-internal": one.is_internal, "x-requires-fresh-login": one.is_fresh}
-    return told | {mark: True for mark, is_set in marks.items() if is_set}
+    return described | {mark: True for mark, is_set in marks.items() if is_set}
 
 
-def _place(name: str) -> Document:
-    return {"name": name, "in": "path", "required": True, "description": PLACES.get(name, ""), "schema": TEXT}
+def _path_parameter(name: str) -> Document:
+    return {"name": name, "in": "path", "required": True, "description": PATH_PARAMETERS.get(name, ""), "schema": TEXT}
 
 
 def _parameter(parameter: Parameter) -> Document:
@@ -172,7 +172,7 @@ def _parameter(parameter: Parameter) -> Document:
 
 
 def security(one: Operation) -> list[Document]:
-    """The ways to show who asks, of which one is enough; none where everybody may ask."""
+    """Returns the alternative security requirements of an operation; none if it is open to everybody."""
     session: Document = {SESSION: []}
     if not one.is_safe and not one.is_csrf_free:
         session[CSRF] = []
@@ -182,7 +182,7 @@ def security(one: Operation) -> list[Document]:
 
 
 def security_schemes(url: str) -> Document:
-    """All ways to show who asks."""
+    """Returns all security schemes of a registry at a URL."""
     scopes = {scope.name: scope.description for scope in OFFERED.values()}
     authorize = {"authorizationUrl": f"{url}/oauth/authorize", "scopes": scopes}
     is_secure = url.startswith("https:")
@@ -202,15 +202,15 @@ def security_schemes(url: str) -> Document:
 
 def _responses(one: Operation, names: SchemaNames) -> Document:
     answers = one.answers or {200: ANYTHING}
-    told = {str(status): _response(status, schema, names) for status, schema in answers.items()}
+    responses = {str(status): _response(status, schema, names) for status, schema in answers.items()}
     for status in one.refusals:
-        told.setdefault(str(status), {"$ref": f"#/components/responses/{REFUSAL}{status}"})
-    return dict(sorted(told.items()))
+        responses.setdefault(str(status), {"$ref": f"#/components/responses/{REFUSAL}{status}"})
+    return dict(sorted(responses.items()))
 
 
 def _response(status: int, schema: Schema | None, names: SchemaNames) -> Document:
-    told: Document = {"description": STATUSES.get(status) or HTTPStatus(status).phrase}
+    response: Document = {"description": STATUSES.get(status) or HTTPStatus(status).phrase}
     if schema is not None:
         kind = schema.get("contentMediaType", JSON)
-        told["content"] = {kind: {"schema": names.refer(schema)}}
-    return told
+        response["content"] = {kind: {"schema": names.refer(schema)}}
+    return response

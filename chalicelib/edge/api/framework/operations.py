@@ -1,8 +1,8 @@
-"""Operations: the routes of the API, declared once with all that guards and describes them.
+"""Operations: the routes of the API, each declared once with everything that guards and describes it.
 
-A view is called when its caller is known, the request's CSRF token and the session's age have been checked, and the
-body fits its schema; it calls one service and gives back JSON. What is declared here is what `/api/v1/discovery` and
-`/openapi.json` tell.
+A view is called after its caller is known, the CSRF token and the session's age have been checked, and the body matches
+its schema; it calls one service and returns JSON. `/api/v1/discovery` and `/openapi.json` are made from these
+declarations.
 """
 
 import inspect
@@ -20,14 +20,14 @@ from chalicelib.wiring import services
 
 Schema = Mapping[str, Any]
 View = Callable[..., Any]
-# Methods that change nothing, and need no CSRF token.
+# Methods that change nothing and need no CSRF token.
 SAFE = ("GET", "HEAD")
-PLACE = re.compile(r"{(\w+)}")
+PATH_PARAMETER = re.compile(r"{(\w+)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter: its JSON type (`integer`, `boolean`, `string`), what it does, and the words it takes."""
+    """A query parameter: its JSON type (`integer`, `boolean`, `string`), its description and its permitted words."""
 
     name: str
     type: str
@@ -38,12 +38,12 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route. `scope` is what an OAuth token must let through, empty where everybody may ask.
+    """One route. `scope` is the scope that an OAuth token must have, empty if the route is open to everybody.
 
-    `is_fresh` asks a session for its password of the last minutes; `is_internal` hides from discovery, as Quay does;
-    `answers` maps a status to the schema of its body, None for no body, `a_page` for one that is no JSON; `errors` are
-    statuses of refusals beyond those that follow from the rest; `form` describes a body that is a form, which the view
-    reads itself; `slash` is whether Quay writes the path with one at its end (both are taken).
+    `is_fresh` requires a session whose password was entered in the last minutes; `is_internal` hides the route from
+    discovery, as Quay does; `answers` maps a status to the schema of its body, None for no body, `a_page` for one that
+    is not JSON; `errors` are error statuses beyond those that follow from the rest; `form` describes a form body, which
+    the view reads itself; `slash` says whether Quay writes the path with a slash at its end (both are accepted).
     """
 
     method: str
@@ -64,38 +64,38 @@ class Operation:
     slash: bool = False
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """The names of what the path leaves open."""
-        return tuple(PLACE.findall(self.path))
+    def path_parameters(self) -> tuple[str, ...]:
+        """Returns the names of the path's parameters."""
+        return tuple(PATH_PARAMETER.findall(self.path))
 
     @property
     def is_safe(self) -> bool:
-        """Whether it changes nothing."""
+        """Returns whether the operation changes nothing."""
         return self.method in SAFE
 
     @property
     def refusals(self) -> tuple[int, ...]:
-        """The statuses of errors that it may answer, in order."""
-        found = set(self.errors)
+        """Returns the error statuses that the operation may answer, in order."""
+        statuses = set(self.errors)
         if self.body is not None:
-            found |= {400, 413, 415}
+            statuses |= {400, 413, 415}
         if self.form is not None:
-            found |= {400, 413}
+            statuses |= {400, 413}
         if self.parameters:
-            found.add(400)
-        if self.places:
-            found |= {400, 404}
+            statuses.add(400)
+        if self.path_parameters:
+            statuses |= {400, 404}
         if self.scope or self.is_fresh:
-            found |= {401, 403}
+            statuses |= {401, 403}
         if not self.is_safe and not self.is_csrf_free:
-            found.add(403)
-        return tuple(sorted(found))
+            statuses.add(403)
+        return tuple(sorted(statuses))
 
 
 class Operations:
-    """A blueprint of operations that one module declares; `tag` is their heading in the documents.
+    """The operations that one module declares, on one blueprint; `tag` is their tag in the documents.
 
-    What each is `about`, its view says, unless one function declares several.
+    An operation's description is its view's docstring, or `about` where one function declares several operations.
     """
 
     def __init__(self, import_name: str, tag: str) -> None:
@@ -103,19 +103,19 @@ class Operations:
         self.declared: list[Operation] = []
 
     def get(self, path: str, operation_id: str, **options: Any) -> Callable[[View], View]:
-        """Declares a read."""
+        """Declares a GET operation, which serves HEAD as well."""
         return self._declare("GET", path, operation_id, options)
 
     def post(self, path: str, operation_id: str, **options: Any) -> Callable[[View], View]:
-        """Declares something new."""
+        """Declares a POST operation."""
         return self._declare("POST", path, operation_id, options)
 
     def put(self, path: str, operation_id: str, **options: Any) -> Callable[[View], View]:
-        """Declares a change."""
+        """Declares a PUT operation."""
         return self._declare("PUT", path, operation_id, options)
 
     def delete(self, path: str, operation_id: str, **options: Any) -> Callable[[View], View]:
-        """Declares a removal."""
+        """Declares a DELETE operation."""
         return self._declare("DELETE", path, operation_id, options)
 
     def _declare(self, method: str, path: str, operation_id: str, options: dict[str, Any]) -> Callable[[View], View]:
@@ -144,42 +144,42 @@ def _guarded(operation: Operation, view: View) -> View:
             services().identity.sessions.check_fresh(actor)
         if operation.body is not None:
             values = {**values, "body": bodies.read(operation.id, operation.body, operation.is_body_optional)}
-        return answered(view(actor, **values) if wants_actor else view(**values))
+        return reply_to(view(actor, **values) if wants_actor else view(**values))
 
     return guarded
 
 
-def answered(answer: Any) -> Reply:
-    """What a view gives back, as a reply: a Reply as it is, None as 204, anything else as JSON."""
-    if isinstance(answer, Reply):
-        return answer
-    return nothing(204) if answer is None else as_json(answer)
+def reply_to(result: Any) -> Reply:
+    """Returns a view's result as a reply: a Reply as it is, None as 204, anything else as JSON."""
+    if isinstance(result, Reply):
+        return result
+    return nothing(204) if result is None else as_json(result)
 
 
 def nothing(status: int, kind: str = "application/json") -> Reply:
-    """An answer without a body, which Quay calls JSON all the same, or in a few places a page."""
+    """Returns a reply without a body, whose type is JSON as in Quay, or in a few places `text/html`."""
     return Reply("", {"Content-Type": kind}, status)
 
 
 def an_object(required: Mapping[str, Schema] | None = None, **optional: Schema) -> dict[str, Any]:
-    """The schema of an object with such fields; others are let through, as Quay does."""
+    """Returns the schema of an object with these fields; other fields are accepted, as in Quay."""
     required = required or {}
     return {"type": "object", "properties": {**required, **optional}, **({"required": [*required]} if required else {})}
 
 
 def a_list(items: Schema) -> dict[str, Any]:
-    """The schema of a list."""
+    """Returns the schema of a list."""
     return {"type": "array", "items": items}
 
 
 def or_null(schema: Schema) -> dict[str, Any]:
-    """The same, or null."""
+    """Returns the schema extended by null."""
     kind = schema["type"]
     return {**schema, "type": [*(kind if isinstance(kind, list) else [kind]), "null"]}
 
 
 def a_page(kind: str = "text/html") -> dict[str, Any]:
-    """The schema of an answer that is no JSON."""
+    """Returns the schema of an answer that is not JSON."""
     return {"type": "string", "contentMediaType": kind}
 
 
@@ -190,10 +190,10 @@ ANYTHING: dict[str, Any] = {}
 
 
 def text(about: str = "", **limits: Any) -> dict[str, Any]:
-    """The schema of a text, with what it is for."""
+    """Returns the schema of a string; `limits` are further keywords of JSON Schema."""
     return {**TEXT, **({"description": about} if about else {}), **limits}
 
 
 def one_of(*values: str) -> dict[str, Any]:
-    """The schema of one of some words."""
+    """Returns the schema of a string that is one of `values`."""
     return {**TEXT, "enum": list(values)}

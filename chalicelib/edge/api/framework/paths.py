@@ -1,4 +1,4 @@
-"""Beginnings of paths that several rooms share."""
+"""Path prefixes that several rooms share."""
 
 REPOSITORY = "/api/v1/repository/{repository}"
 ORGANIZATION = "/api/v1/organization/{orgname}"

@@ -1,4 +1,4 @@
-"""Policies of any kind: the same five routes wherever there are some."""
+"""Routes of policies: the same five for each kind of policy and each kind of holder."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ ONE = "/{policy_uuid}"
 
 @dataclass(frozen=True, slots=True)
 class PolicyRoutes:
-    """Where policies are: the beginning of its routes, the scope that they ask for, and who holds what is there."""
+    """The place of policies: the prefix of their routes, the scope that these require, and the policies' holder."""
 
     path: str
     scope: str
-    # Called with what the path leaves open.
+    # Called with the path's parameters.
     holder: Callable[..., PolicyHolder]
-    # Of the documents: which policies are listed, who has them, and whose tags they are about.
+    # For the documents: what the list returns, whose the policies are, and whose tags they apply to.
     listed: str
     name: str
     reach: str
@@ -44,7 +44,7 @@ ORGANIZATION = PolicyRoutes(
     paths.ORGANIZATION,
     ORG_ADMIN,
     _organization,
-    "An organization's policies, which are for all its repositories.",
+    "Returns an organization's policies, which apply to all its repositories.",
     "an organization",
     "an organization's repositories",
 )
@@ -52,7 +52,7 @@ REPOSITORY = PolicyRoutes(
     paths.REPOSITORY,
     REPO_ADMIN,
     _repository,
-    "A repository's own policies; those of its namespace count beside them.",
+    "Returns a repository's own policies; those of its namespace apply to it, too.",
     "a repository",
     "a repository",
 )
@@ -60,84 +60,84 @@ MINE = PolicyRoutes(
     "/api/v1/user",
     USER_ADMIN,
     PolicyHolder,
-    "The policies of one's own namespace.",
-    "one's own namespace",
-    "one's own repositories",
+    "Returns the policies of the user's own namespace.",
+    "the user's own namespace",
+    "the user's own repositories",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyOperations:
-    """How policies of a kind are asked for and shown."""
+    """A kind of policies: its schemas, and how it is read from a body and written to one."""
 
     kind: PolicyKind
     policy: Schema
     policies: Schema
     give: Schema
-    asked: Callable[[Mapping[str, Any]], PolicyRequest]
-    shape: Callable[[Policy], dict[str, Any]]
-    # Of the documents: what a policy does from now on to the tags of a place, and what stays so after it.
+    to_request: Callable[[Mapping[str, Any]], PolicyRequest]
+    to_json: Callable[[Policy], dict[str, Any]]
+    # For the documents: what a new policy does to the tags of a place, and what a change or removal leaves as it is.
     does: str
     stays: str
 
 
-def declare(operations: Operations, manner: PolicyOperations, place: PolicyRoutes, path: str, word: str) -> None:
-    """The routes of a kind of policies at a place, below a path; `word` is what Quay calls them in operations."""
-    scope, holder, below = place.scope, place.holder, place.path + path
+def declare(operations: Operations, policy_type: PolicyOperations, place: PolicyRoutes, path: str, word: str) -> None:
+    """Declares the routes of a kind of policies at a place, below a path; `word` is Quay's, in the operation ids."""
+    scope, holder, below, kind = place.scope, place.holder, place.path + path, policy_type.kind
 
     @operations.get(
         below,
         f"list{word}Policies",
         scope=scope,
-        answers={200: manner.policies},
+        answers={200: policy_type.policies},
         slash=True,
         about=place.listed,
     )
-    def listed(actor: Actor, **where: str) -> dict[str, Any]:
-        found = services().lifecycle.policies.list(actor, holder(**where), manner.kind)
-        return {"policies": [manner.shape(policy) for policy in found]}
+    def listed(actor: Actor, **parameters: str) -> dict[str, Any]:
+        policies = services().lifecycle.policies.list(actor, holder(**parameters), kind)
+        return {"policies": [policy_type.to_json(policy) for policy in policies]}
 
     @operations.post(
         below,
         f"create{word}Policy",
         scope=scope,
-        body=manner.give,
+        body=policy_type.give,
         answers={201: UUID},
         slash=True,
-        about=manner.does.format(place.reach),
+        about=policy_type.does.format(place.reach),
     )
-    def create(actor: Actor, body: dict[str, Any], **where: str) -> Reply:
-        policy = services().lifecycle.policies.create(actor, holder(**where), manner.asked(body))
+    def create(actor: Actor, body: dict[str, Any], **parameters: str) -> Reply:
+        policy = services().lifecycle.policies.create(actor, holder(**parameters), policy_type.to_request(body))
         return as_json({"uuid": policy.uuid}, 201)
 
     @operations.get(
         below + ONE,
         f"get{word}Policy",
         scope=scope,
-        answers={200: manner.policy},
-        about=f"One policy of {place.name}.",
+        answers={200: policy_type.policy},
+        about=f"Returns one policy of {place.name}.",
     )
-    def get(actor: Actor, policy_uuid: str, **where: str) -> dict[str, Any]:
-        return manner.shape(services().lifecycle.policies.get(actor, holder(**where), manner.kind, policy_uuid))
+    def get(actor: Actor, policy_uuid: str, **parameters: str) -> dict[str, Any]:
+        return policy_type.to_json(services().lifecycle.policies.get(actor, holder(**parameters), kind, policy_uuid))
 
     @operations.put(
         below + ONE,
         f"update{word}Policy",
         scope=scope,
-        body=manner.give,
+        body=policy_type.give,
         answers={204: None},
-        about=f"Says a policy of {place.name} anew, whole; {manner.stays}.",
+        about=f"Replaces a policy of {place.name}; {policy_type.stays}.",
     )
-    def change(actor: Actor, policy_uuid: str, body: dict[str, Any], **where: str) -> None:
-        services().lifecycle.policies.change(actor, holder(**where), policy_uuid, manner.asked(body))
+    def change(actor: Actor, policy_uuid: str, body: dict[str, Any], **parameters: str) -> None:
+        services().lifecycle.policies.change(actor, holder(**parameters), policy_uuid, policy_type.to_request(body))
 
     @operations.delete(
         below + ONE,
         f"delete{word}Policy",
         scope=scope,
         answers={200: UUID},
-        about=f"Takes a policy of {place.name} away; {manner.stays}.",
+        about=f"Removes a policy of {place.name}; {policy_type.stays}.",
     )
-    def delete(actor: Actor, policy_uuid: str, **where: str) -> dict[str, str]:
-        services().lifecycle.policies.delete(actor, holder(**where), manner.kind, policy_uuid)
+    def delete(actor: Actor, policy_uuid: str, **parameters: str) -> dict[str, str]:
+        services().lifecycle.policies.delete(actor, holder(**parameters), kind, policy_uuid)
         return {"uuid": policy_uuid}

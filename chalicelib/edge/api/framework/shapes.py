@@ -1,4 +1,4 @@
-"""Shapes that many answers of the API share: avatars, dates, people."""
+"""Shapes that many answers of the API share: avatars and dates."""
 
 import colorsys
 import hashlib
@@ -10,7 +10,7 @@ AVATAR = an_object({"name": TEXT, "hash": TEXT, "color": TEXT, "kind": TEXT})
 
 
 def avatar(name: str, kind: str) -> dict[str, str]:
-    """What stands for somebody or something in a list; `kind` is user, robot, team, org or app."""
+    """Returns the avatar of somebody or something; `kind` is user, robot, team, org or app."""
     digest = hashlib.sha256(f"{kind}/{name}".encode()).hexdigest()
     hue = int(digest[:4], 16) / 0xFFFF
     red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, 0.45, 0.5))
@@ -18,12 +18,12 @@ def avatar(name: str, kind: str) -> dict[str, str]:
 
 
 def date(seconds: float | None) -> str | None:
-    """A moment as Quay writes it: RFC 2822 with `-0000`; None stays None."""
+    """Returns a time in seconds since the epoch as Quay writes it: RFC 2822 with `-0000`; None stays None."""
     return None if seconds is None else formatdate(seconds)
 
 
 def iso(seconds: float | None) -> str | None:
-    """A moment as Quay writes it in a few places: ISO 8601 with `Z`; None stays None."""
+    """Returns a time in seconds since the epoch as Quay writes a few of them: ISO 8601 with `Z`; None stays None."""
     import datetime
 
     if seconds is None:

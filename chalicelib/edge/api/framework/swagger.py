@@ -1,6 +1,6 @@
-"""The same operations as Quay tells them: Swagger 2.0 (https://swagger.io/specification/v2).
+"""The Swagger 2.0 document, the format that Quay serves (https://swagger.io/specification/v2).
 
-Swagger knows fewer words: what may be null is marked `x-nullable`, and rules that it cannot say are left out.
+Swagger has fewer keywords: nullable fields are marked `x-nullable`, and rules that it cannot express are left out.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from chalicelib.edge.api.framework.openapi import FORM, JSON, OAUTH, Document
 
 SCHEME = "oauth2_implicit"
-# Of JSON Schema, what Swagger 2.0 has no word for.
+# Keywords of JSON Schema that Swagger 2.0 lacks.
 UNKNOWN = ("anyOf", "oneOf", "not", "if", "then", "else", "contentMediaType", "$defs", "propertyNames")
 OLD, NEW = "#/definitions/", "#/components/schemas/"
 
 
 def document(newer: Document) -> Document:
-    """The Swagger document that says what an OpenAPI document says."""
+    """Converts an OpenAPI document to Swagger."""
     address = urlsplit(newer["servers"][0]["url"])
     refusals = {"#/components/responses/" + name: one for name, one in newer["components"]["responses"].items()}
     implicit = newer["components"]["securitySchemes"][OAUTH]["flows"]["implicit"]
@@ -35,30 +35,30 @@ def document(newer: Document) -> Document:
 
 def _path(path: str, operations: Document, refusals: Document) -> Document:
     tag = next(iter(operations.values()))["tags"][0]
-    told = {method: _operation(operation, refusals) for method, operation in operations.items()}
-    return {"x-name": f"endpoints.api.{tag}", "x-path": path, "x-tag": tag, **told}
+    methods = {method: _operation(operation, refusals) for method, operation in operations.items()}
+    return {"x-name": f"endpoints.api.{tag}", "x-path": path, "x-tag": tag, **methods}
 
 
 def _operation(newer: Document, refusals: Document) -> Document:
     responses = {status: refusals.get(one.get("$ref"), one) for status, one in newer["responses"].items()}
-    told = {key: value for key, value in newer.items() if key not in ("requestBody", "security", "responses")}
-    told.setdefault("description", told["summary"])
-    told["parameters"] = [*map(_parameter, newer["parameters"]), *_body(newer.get("requestBody"))]
-    told["responses"] = {status: _response(response) for status, response in responses.items()}
+    converted = {key: value for key, value in newer.items() if key not in ("requestBody", "security", "responses")}
+    converted.setdefault("description", converted["summary"])
+    converted["parameters"] = [*map(_parameter, newer["parameters"]), *_body(newer.get("requestBody"))]
+    converted["responses"] = {status: _response(response) for status, response in responses.items()}
     kinds = {kind for response in responses.values() for kind in response.get("content", {})}
-    told["produces"] = sorted(kinds) or [JSON]
+    converted["produces"] = sorted(kinds) or [JSON]
     scopes = [way[OAUTH] for way in newer["security"] if OAUTH in way]
     if scopes:
-        told["security"] = [{SCHEME: scopes[0]}]
+        converted["security"] = [{SCHEME: scopes[0]}]
     if FORM in newer.get("requestBody", {}).get("content", {}):
-        told["consumes"] = [FORM]
-    return told
+        converted["consumes"] = [FORM]
+    return converted
 
 
 def _parameter(newer: Document) -> Document:
-    told = {key: value for key, value in newer.items() if key != "schema"}
-    told.update(schema_of(newer["schema"]))
-    return told
+    converted = {key: value for key, value in newer.items() if key != "schema"}
+    converted.update(schema_of(newer["schema"]))
+    return converted
 
 
 def _body(newer: Document | None) -> list[Document]:
@@ -77,27 +77,27 @@ def _body(newer: Document | None) -> list[Document]:
 
 
 def _response(newer: Document) -> Document:
-    told: Document = {"description": newer["description"]}
+    response: Document = {"description": newer["description"]}
     for content in newer.get("content", {}).values():
-        told["schema"] = schema_of(content["schema"])
-    return told
+        response["schema"] = schema_of(content["schema"])
+    return response
 
 
 def schema_of(newer: Any) -> Any:
-    """A schema in Swagger's words."""
+    """Converts a schema to Swagger's keywords."""
     if isinstance(newer, list):
         return [schema_of(one) for one in newer]
     if not isinstance(newer, Mapping):
         return newer
-    told = {key: _value(key, value) for key, value in newer.items() if key not in UNKNOWN}
-    kinds = told.get("type")
+    converted = {key: _value(key, value) for key, value in newer.items() if key not in UNKNOWN}
+    kinds = converted.get("type")
     if isinstance(kinds, list):
         named = [kind for kind in kinds if kind != "null"]
-        told.pop("type")
-        # Of several kinds Swagger can say none.
-        told |= {"type": named[0]} if len(named) == 1 else {}
-        told |= {"x-nullable": True} if "null" in kinds else {}
-    return told
+        converted.pop("type")
+        # Swagger cannot express several types.
+        converted |= {"type": named[0]} if len(named) == 1 else {}
+        converted |= {"x-nullable": True} if "null" in kinds else {}
+    return converted
 
 
 def _value(key: str, value: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Routes of the room `identity`."""
+"""The API of the room `identity`."""

@@ -1,4 +1,4 @@
-"""App tokens: what a user's own programs sign in to the registry with instead of the password."""
+"""App tokens, with which a user's programs sign in to the registry instead of the password."""
 
 from typing import Any
 
@@ -30,35 +30,35 @@ LIST_OF_ALL = an_object(
 )
 NEW = an_object(
     {"title": text("The user-defined title for the token")},
-    expiration={"type": ["integer", "null"], "description": "In how many seconds it ends; never, if not said"},
+    expiration={"type": ["integer", "null"], "description": "In how many seconds the token expires; never without it"},
 )
-EXPIRING = Parameter("expiring", "boolean", "Whether to list those alone that end within four weeks")
+EXPIRING = Parameter("expiring", "boolean", "Whether to list only tokens that expire within four weeks")
 
 
 @operations.get(MINE, "listAppTokens", scope=USER_ADMIN, parameters=(EXPIRING,), answers={200: LIST})
 def list_mine(actor: Actor) -> dict[str, Any]:
-    """One's own app tokens, newest first, without their secrets."""
-    found = services().identity.app_tokens.of_oneself(actor, only_expiring=request.flag("expiring"))
-    return {"tokens": [shape(token) for token in found], "only_expiring": _only_expiring()}
+    """Lists the user's own app tokens, newest first, without their secrets."""
+    tokens = services().identity.app_tokens.of_oneself(actor, only_expiring=request.flag("expiring"))
+    return {"tokens": [app_token_json(token) for token in tokens], "only_expiring": _only_expiring()}
 
 
 @operations.post(MINE, "createAppToken", scope=USER_ADMIN, body=NEW, answers={200: WHOLE}, is_fresh=True)
 def create(actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
-    """Makes an app token."""
+    """Creates an app token."""
     life_s = body.get("expiration")
-    made = services().identity.app_tokens.create(actor, body["title"], None if life_s is None else int(life_s))
-    return {"token": whole_shape(made)}
+    token = services().identity.app_tokens.create(actor, body["title"], None if life_s is None else int(life_s))
+    return {"token": app_token_with_secret_json(token)}
 
 
 @operations.get(MINE + "/{token_uuid}", "getAppToken", scope=USER_ADMIN, answers={200: WHOLE}, is_fresh=True)
 def get(actor: Actor, token_uuid: str) -> dict[str, Any]:
-    """One of one's own app tokens, with its secret."""
-    return {"token": whole_shape(services().identity.app_tokens.get(actor, token_uuid))}
+    """Returns one of the user's own app tokens, with its secret."""
+    return {"token": app_token_with_secret_json(services().identity.app_tokens.get(actor, token_uuid))}
 
 
 @operations.delete(MINE + "/{token_uuid}", "revokeAppToken", scope=USER_ADMIN, answers={204: None}, is_fresh=True)
 def revoke(actor: Actor, token_uuid: str) -> None:
-    """Ends one of one's own app tokens."""
+    """Revokes one of the user's own app tokens."""
     services().identity.app_tokens.revoke(actor, token_uuid)
 
 
@@ -66,26 +66,26 @@ def revoke(actor: Actor, token_uuid: str) -> None:
     "/api/v1/superuser/apptokens",
     "listAllAppTokens",
     scope=SUPER_USER,
-    parameters=(EXPIRING, Parameter("next_page", "string", "Where the page before ended")),
+    parameters=(EXPIRING, Parameter("next_page", "string", "The token from the previous page")),
     answers={200: LIST_OF_ALL},
     is_fresh=True,
 )
 def list_all(actor: Actor) -> dict[str, Any]:
-    """All users' app tokens, without their secrets."""
+    """Lists all users' app tokens, without their secrets."""
     after, only_expiring = request.parameter("next_page") or "", request.flag("expiring")
-    found, following = services().identity.app_tokens.of_everybody(actor, after, only_expiring=only_expiring)
-    tokens = [shape(token) | {"username": token.owner} for token in found]
-    shown: dict[str, Any] = {"tokens": tokens, "only_expiring": _only_expiring()}
-    return shown | ({"next_page": following} if following else {})
+    page, following = services().identity.app_tokens.of_everybody(actor, after, only_expiring=only_expiring)
+    tokens = [app_token_json(token) | {"username": token.owner} for token in page]
+    document: dict[str, Any] = {"tokens": tokens, "only_expiring": _only_expiring()}
+    return document | ({"next_page": following} if following else {})
 
 
 def _only_expiring() -> bool | None:
-    """What was asked for, None where nothing was."""
+    """Returns the parameter `expiring`, None if it was not given."""
     return None if request.parameter("expiring") is None else request.flag("expiring")
 
 
-def shape(token: AppToken) -> dict[str, Any]:
-    """An app token without its secret."""
+def app_token_json(token: AppToken) -> dict[str, Any]:
+    """Returns an app token without its secret."""
     return {
         "uuid": token.uuid,
         "title": token.title,
@@ -95,6 +95,6 @@ def shape(token: AppToken) -> dict[str, Any]:
     }
 
 
-def whole_shape(token: AppToken) -> dict[str, Any]:
-    """An app token with its secret, null where whoever asks may not see it."""
-    return shape(token) | {"token_code": token.secret}
+def app_token_with_secret_json(token: AppToken) -> dict[str, Any]:
+    """Returns an app token with its secret, which is null if the caller may not see it."""
+    return app_token_json(token) | {"token_code": token.secret}

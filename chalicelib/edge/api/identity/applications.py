@@ -1,4 +1,4 @@
-"""OAuth applications of an organization, their tokens, and what users let applications do."""
+"""OAuth applications of organizations, their tokens, and the authorizations that users gave them."""
 
 from typing import Any
 
@@ -23,9 +23,9 @@ APPLICATION = an_object(
     avatar_email=or_null(TEXT),
 )
 NAME = text("The name of the application")
-REDIRECT = text("Where users are sent back to, to the letter")
-HOME = text("The application's home")
-ABOUT = text("What people read of it")
+REDIRECT = text("The exact URI to which users are sent back")
+HOME = text("The URL of the application's home page")
+ABOUT = text("The description that users read")
 AVATAR_EMAIL = or_null(text("The e-mail address of its avatar"))
 NEW = an_object(
     {"name": NAME}, redirect_uri=REDIRECT, application_uri=HOME, description=ABOUT, avatar_email=AVATAR_EMAIL
@@ -41,15 +41,15 @@ TOKEN = an_object(
 )
 NEW_TOKEN = an_object(
     {"name": text("What the token is for"), "scope": text("Scopes, separated by spaces")},
-    expiration={"type": ["integer", "null"], "description": "In how many seconds it ends"},
+    expiration={"type": ["integer", "null"], "description": "In how many seconds the token expires"},
 )
 AUTHORIZATION = an_object({"uuid": TEXT, "application": an_object(), "scopes": a_list(an_object())})
 
 
 @operations.get("/api/v1/app/{client_id}", "getApplicationInformation", answers={200: PUBLIC})
 def information(client_id: str) -> dict[str, Any]:
-    """What everybody may know of an application."""
-    return public(services().identity.applications.public(client_id))
+    """Returns the public details of an application."""
+    return application_public_json(services().identity.applications.public(client_id))
 
 
 @operations.get(
@@ -59,27 +59,27 @@ def information(client_id: str) -> dict[str, Any]:
     answers={200: an_object({"applications": a_list(APPLICATION)})},
 )
 def list_applications(actor: Actor, orgname: str) -> dict[str, Any]:
-    """An organization's applications."""
-    found = services().identity.applications.of_organization(actor, orgname)
-    return {"applications": [shape(application) for application in found]}
+    """Lists an organization's applications."""
+    applications = services().identity.applications.of_organization(actor, orgname)
+    return {"applications": [application_json(application) for application in applications]}
 
 
 @operations.post(APPLICATIONS, "createOrganizationApplication", scope=ORG_ADMIN, body=NEW, answers={200: APPLICATION})
 def create(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Makes an application."""
-    return shape(services().identity.applications.create(actor, orgname, _fields(body)))
+    """Creates an application."""
+    return application_json(services().identity.applications.create(actor, orgname, _fields(body)))
 
 
 @operations.get(ONE, "getOrganizationApplication", scope=ORG_ADMIN, answers={200: APPLICATION})
 def get(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
-    """One application, with its secret."""
-    return shape(services().identity.applications.get(actor, orgname, client_id))
+    """Returns an application with its secret."""
+    return application_json(services().identity.applications.get(actor, orgname, client_id))
 
 
 @operations.put(ONE, "updateOrganizationApplication", scope=ORG_ADMIN, body=CHANGE, answers={200: APPLICATION})
 def change(actor: Actor, orgname: str, client_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Tells other things of an application; what is left out becomes empty."""
-    return shape(services().identity.applications.change(actor, orgname, client_id, _fields(body)))
+    """Changes an application; optional fields that are left out become empty."""
+    return application_json(services().identity.applications.change(actor, orgname, client_id, _fields(body)))
 
 
 @operations.delete(ONE, "deleteOrganizationApplication", scope=ORG_ADMIN, answers={204: None})
@@ -96,8 +96,8 @@ def delete(actor: Actor, orgname: str, client_id: str) -> None:
     is_internal=True,
 )
 def reset_secret(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
-    """Gives an application another secret; tokens stay."""
-    return shape(services().identity.applications.reset_secret(actor, orgname, client_id))
+    """Gives an application a new secret; its tokens stay valid."""
+    return application_json(services().identity.applications.reset_secret(actor, orgname, client_id))
 
 
 @operations.get(
@@ -107,27 +107,27 @@ def reset_secret(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
     answers={200: an_object({"tokens": a_list(TOKEN)})},
 )
 def list_tokens(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
-    """An application's tokens, newest first, without their secrets."""
-    found = services().identity.authorizations.of_application(actor, orgname, client_id)
-    return {"tokens": [token_shape(token) for token in found]}
+    """Lists an application's tokens, newest first, without their secrets."""
+    tokens = services().identity.authorizations.of_application(actor, orgname, client_id)
+    return {"tokens": [token_json(token) for token in tokens]}
 
 
 @operations.post(
     ONE + "/tokens", "createOrganizationApplicationToken", scope=ORG_ADMIN, body=NEW_TOKEN, answers={200: TOKEN}
 )
 def create_token(actor: Actor, orgname: str, client_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Makes a token that acts as oneself within scopes, and shows it this once."""
-    made = services().identity.authorizations.create(
+    """Creates a token that acts as the user within scopes; only this answer contains it."""
+    token = services().identity.authorizations.create(
         actor, orgname, client_id, body["name"], body["scope"], body.get("expiration")
     )
-    return token_shape(made)
+    return token_json(token)
 
 
 @operations.delete(
     ONE + "/tokens/{token_uuid}", "deleteOrganizationApplicationToken", scope=ORG_ADMIN, answers={204: None}
 )
 def revoke_token(actor: Actor, orgname: str, client_id: str, token_uuid: str) -> None:
-    """Ends a token."""
+    """Revokes a token of an application."""
     services().identity.authorizations.revoke_of_application(actor, orgname, client_id, token_uuid)
 
 
@@ -139,8 +139,8 @@ def revoke_token(actor: Actor, orgname: str, client_id: str, token_uuid: str) ->
     is_internal=True,
 )
 def list_authorizations(actor: Actor) -> dict[str, Any]:
-    """What oneself let applications do."""
-    return {"authorizations": [authorization_shape(one) for one in services().identity.authorizations.of_user(actor)]}
+    """Lists the authorizations that the user gave to applications."""
+    return {"authorizations": [authorization_json(one) for one in services().identity.authorizations.of_user(actor)]}
 
 
 @operations.get(
@@ -151,8 +151,8 @@ def list_authorizations(actor: Actor) -> dict[str, Any]:
     is_internal=True,
 )
 def get_authorization(actor: Actor, access_token_uuid: str) -> dict[str, Any]:
-    """One of them."""
-    return authorization_shape(services().identity.authorizations.one_of_user(actor, access_token_uuid))
+    """Returns one of the user's authorizations."""
+    return authorization_json(services().identity.authorizations.one_of_user(actor, access_token_uuid))
 
 
 @operations.delete(
@@ -163,7 +163,7 @@ def get_authorization(actor: Actor, access_token_uuid: str) -> dict[str, Any]:
     is_internal=True,
 )
 def revoke_authorization(actor: Actor, access_token_uuid: str) -> None:
-    """Takes it back."""
+    """Revokes one of the user's authorizations."""
     services().identity.authorizations.revoke_of_user(actor, access_token_uuid)
 
 
@@ -172,8 +172,8 @@ def _fields(body: dict[str, Any]) -> ApplicationFields:
     return ApplicationFields(**{name: body[name] for name in names if name in body})
 
 
-def public(application: Application) -> dict[str, Any]:
-    """An application as everybody sees it."""
+def application_public_json(application: Application) -> dict[str, Any]:
+    """Returns an application's public details."""
     return {
         "name": application.name,
         "description": application.description,
@@ -183,8 +183,8 @@ def public(application: Application) -> dict[str, Any]:
     }
 
 
-def shape(application: Application) -> dict[str, Any]:
-    """An application as those see it who administer it."""
+def application_json(application: Application) -> dict[str, Any]:
+    """Returns an application as its administrators see it."""
     return {
         "name": application.name,
         "description": application.description,
@@ -196,9 +196,9 @@ def shape(application: Application) -> dict[str, Any]:
     }
 
 
-def token_shape(token: Token) -> dict[str, Any]:
-    """A token; with its secret when it was made just now."""
-    shown: dict[str, Any] = {
+def token_json(token: Token) -> dict[str, Any]:
+    """Returns a token, with its secret only if it was just created."""
+    document: dict[str, Any] = {
         "uuid": token.uuid,
         "name": token.name,
         "scope": token.scope,
@@ -207,20 +207,20 @@ def token_shape(token: Token) -> dict[str, Any]:
         "created_by": token.created_by,
         "last_accessed": iso(token.last_used_at),
     }
-    return shown | ({"token": token.secret} if token.secret else {})
+    return document | ({"token": token.secret} if token.secret else {})
 
 
-def authorization_shape(one: Authorization) -> dict[str, Any]:
-    """What a user let an application do."""
+def authorization_json(one: Authorization) -> dict[str, Any]:
+    """Returns an authorization with its application and scopes."""
     return {
-        "application": public(one.application),
-        "scopes": [scope_shape(name) for name in one.scopes],
+        "application": application_public_json(one.application),
+        "scopes": [scope_json(name) for name in one.scopes],
         "uuid": one.uuid,
     }
 
 
-def scope_shape(name: str) -> dict[str, Any]:
-    """A scope in the words of the consent page."""
+def scope_json(name: str) -> dict[str, Any]:
+    """Returns a scope as the consent page describes it."""
     scope = OFFERED[name]
     return {
         "scope": scope.name,

@@ -1,4 +1,4 @@
-"""Tokens of applications that oneself is offered."""
+"""Offers of application tokens to users."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import ORG_ADMIN, USER_ADMIN
 from chalicelib.edge import request
 from chalicelib.edge.api.framework.operations import TEXT, Operations, Parameter, a_list, an_object
-from chalicelib.edge.api.identity.applications import public, scope_shape
+from chalicelib.edge.api.identity.applications import application_public_json, scope_json
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "user")
@@ -17,11 +17,11 @@ ASSIGNMENT = an_object(
 )
 OFFER = (
     Parameter("client_id", "string", "The application", required=True),
-    Parameter("redirect_uri", "string", "Where the token goes: the application's, to the letter", required=True),
+    Parameter("redirect_uri", "string", "The exact redirect URI of the application", required=True),
     Parameter("scope", "string", "Scopes, separated by spaces", required=True),
-    Parameter("username", "string", "Who is offered the token", required=True),
-    Parameter("response_type", "string", "`token`, so without it, or `code`"),
-    Parameter("format", "string", "`json`, as it always is"),
+    Parameter("username", "string", "The user to whom the token is offered", required=True),
+    Parameter("response_type", "string", "`token`, which is the default, or `code`"),
+    Parameter("format", "string", "`json`; the answer is always JSON"),
 )
 
 
@@ -36,9 +36,9 @@ OFFER = (
 )
 def assign(actor: Actor) -> dict[str, str]:
     """Offers a user a token of an organization's application."""
-    asked = {name: request.parameter(name) or "" for name in ("client_id", "redirect_uri", "scope", "response_type")}
-    asked["response_type"] = asked["response_type"] or "token"
-    services().identity.assignments.assign(actor, asked, request.parameter("username") or "")
+    query = {name: request.parameter(name) or "" for name in ("client_id", "redirect_uri", "scope", "response_type")}
+    query["response_type"] = query["response_type"] or "token"
+    services().identity.assignments.assign(actor, query, request.parameter("username") or "")
     return {"message": "Token assigned successfully"}
 
 
@@ -50,8 +50,8 @@ def assign(actor: Actor) -> dict[str, str]:
     is_internal=True,
 )
 def list_assignments(actor: Actor) -> dict[str, Any]:
-    """What oneself is offered."""
-    return {"authorizations": [_shape(one) for one in services().identity.assignments.of_oneself(actor)]}
+    """Lists the tokens that the user is offered."""
+    return {"authorizations": [_assignment_json(one) for one in services().identity.assignments.of_oneself(actor)]}
 
 
 @operations.delete(
@@ -62,15 +62,15 @@ def list_assignments(actor: Actor) -> dict[str, Any]:
     is_internal=True,
 )
 def decline(actor: Actor, assigned_authorization_uuid: str) -> None:
-    """Takes one of them off the list."""
+    """Declines an offered token."""
     services().identity.assignments.decline(actor, assigned_authorization_uuid)
 
 
-def _shape(one: Assignment) -> dict[str, Any]:
+def _assignment_json(one: Assignment) -> dict[str, Any]:
     return {
-        "application": {**public(one.application), "clientId": one.application.client_id},
+        "application": {**application_public_json(one.application), "clientId": one.application.client_id},
         "uuid": one.uuid,
         "redirectUri": one.redirect_uri,
-        "scopes": [scope_shape(name) for name in one.scopes],
+        "scopes": [scope_json(name) for name in one.scopes],
         "responseType": one.response_type,
     }

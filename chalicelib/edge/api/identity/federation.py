@@ -1,4 +1,4 @@
-"""Federation: which tokens of other issuers are a robot, and the exchange of such a token for one of ours."""
+"""Federation: rules by which tokens of other issuers sign in as a robot, and the exchange of such tokens."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from chalicelib.domain.federation import LONGEST_ISSUER, LONGEST_TEXT, Rule
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import ORG_ADMIN, USER_ADMIN
 from chalicelib.edge import request
-from chalicelib.edge.api.accounts.robots import MINE, ONE, THEIRS, there
+from chalicelib.edge.api.accounts.robots import MINE, ONE, THEIRS, robot_name
 from chalicelib.edge.api.framework.errors import TOKEN, problem
 from chalicelib.edge.api.framework.operations import TEXT, Operations, a_list, an_object, text
-from chalicelib.edge.origins import address_of
+from chalicelib.edge.origins import client_address
 from chalicelib.edge.response import Reply, as_json
 from chalicelib.wiring import services
 
@@ -22,7 +22,7 @@ RULE = an_object(
         "issuer": text("The issuer of the token", maxLength=LONGEST_ISSUER),
         "subject": text("The subject of the token", maxLength=LONGEST_TEXT),
     },
-    audience=text("Whom the token is for: this registry's address, if not said", maxLength=LONGEST_TEXT),
+    audience=text("The audience of the token: this registry's address without it", maxLength=LONGEST_TEXT),
 )
 RULES = a_list(RULE)
 PUT: dict[str, Any] = {"body": RULES, "answers": {200: RULES}}
@@ -30,38 +30,38 @@ PUT: dict[str, Any] = {"body": RULES, "answers": {200: RULES}}
 
 @operations.get(MINE + FEDERATION, "getUserRobotFederation", scope=USER_ADMIN, answers={200: RULES})
 def get_mine(actor: Actor, robot_shortname: str) -> list[dict[str, str]]:
-    """Which tokens of others are one of one's own robots."""
-    return shape(services().identity.federation.rules(actor, there(actor.name, robot_shortname)))
+    """Lists the federation rules of one of the user's own robots."""
+    return rules_json(services().identity.federation.rules(actor, robot_name(actor.name, robot_shortname)))
 
 
 @operations.get(THEIRS + FEDERATION, "getOrgRobotFederation", scope=ORG_ADMIN, answers={200: RULES})
 def get_theirs(actor: Actor, orgname: str, robot_shortname: str) -> list[dict[str, str]]:
-    """Which tokens of others are a robot of an organization."""
-    return shape(services().identity.federation.rules(actor, there(orgname, robot_shortname)))
+    """Lists the federation rules of an organization's robot."""
+    return rules_json(services().identity.federation.rules(actor, robot_name(orgname, robot_shortname)))
 
 
 @operations.post(MINE + FEDERATION, "createUserRobotFederation", scope=USER_ADMIN, **PUT)
 def put_mine(actor: Actor, robot_shortname: str, body: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Says which tokens of others, and no more, are one of one's own robots."""
-    return shape(services().identity.federation.put(actor, there(actor.name, robot_shortname), body))
+    """Replaces the federation rules of one of the user's own robots."""
+    return rules_json(services().identity.federation.put(actor, robot_name(actor.name, robot_shortname), body))
 
 
 @operations.post(THEIRS + FEDERATION, "createOrgRobotFederation", scope=ORG_ADMIN, **PUT)
 def put_theirs(actor: Actor, orgname: str, robot_shortname: str, body: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Says which tokens of others, and no more, are a robot of an organization."""
-    return shape(services().identity.federation.put(actor, there(orgname, robot_shortname), body))
+    """Replaces the federation rules of an organization's robot."""
+    return rules_json(services().identity.federation.put(actor, robot_name(orgname, robot_shortname), body))
 
 
 @operations.delete(MINE + FEDERATION, "deleteUserRobotFederation", scope=USER_ADMIN, answers={204: None})
 def delete_mine(actor: Actor, robot_shortname: str) -> None:
-    """Lets no token of others be one of one's own robots."""
-    services().identity.federation.delete(actor, there(actor.name, robot_shortname))
+    """Removes all federation rules of one of the user's own robots."""
+    services().identity.federation.delete(actor, robot_name(actor.name, robot_shortname))
 
 
 @operations.delete(THEIRS + FEDERATION, "deleteOrgRobotFederation", scope=ORG_ADMIN, answers={204: None})
 def delete_theirs(actor: Actor, orgname: str, robot_shortname: str) -> None:
-    """Lets no token of others be a robot of an organization."""
-    services().identity.federation.delete(actor, there(orgname, robot_shortname))
+    """Removes all federation rules of an organization's robot."""
+    services().identity.federation.delete(actor, robot_name(orgname, robot_shortname))
 
 
 @operations.get(
@@ -72,18 +72,18 @@ def delete_theirs(actor: Actor, orgname: str, robot_shortname: str) -> None:
     is_internal=True,
 )
 def exchange() -> Reply:
-    """A token to sign in to the registry with as a robot, for the robot's name and a token of its issuer by Basic."""
+    """Exchanges a robot's name and a token of its issuer, sent as Basic credentials, for a token of the registry."""
     try:
         name, token = request.credentials() or ("", "")
-        made = services().identity.federation.exchange(name, token, address_of(request.request()))
+        issued = services().identity.federation.exchange(name, token, client_address(request.request()))
     except (WrongCredentials, Unauthenticated):
-        why = "Could not validate robot token"
-        refused = problem(401, TOKEN, why, error=why)
-        refused.headers["WWW-Authenticate"] = 'Basic realm="robot federation"'
-        return refused
-    return as_json({"token": made}, headers={"Cache-Control": "no-store"})
+        message = "Could not validate robot token"
+        refusal = problem(401, TOKEN, message, error=message)
+        refusal.headers["WWW-Authenticate"] = 'Basic realm="robot federation"'
+        return refusal
+    return as_json({"token": issued}, headers={"Cache-Control": "no-store"})
 
 
-def shape(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
-    """A robot's rules."""
+def rules_json(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
+    """Returns a robot's federation rules."""
     return [rule.to_document() for rule in rules]

@@ -1,4 +1,4 @@
-"""Quay's keys of services that speak to it. Cloudberth has none: its functions are told apart by their roles."""
+"""Quay's keys of its services. Cloudberth has none: IAM roles identify its functions."""
 
 from typing import Any
 
@@ -13,6 +13,6 @@ operations = Operations(__name__, "service_keys")
     answers={200: an_object({"keys": a_list(an_object())})},
     is_internal=True,
 )
-def list_keys(service: str) -> dict[str, Any]:  # noqa: ARG001 - whichever is asked for, it has none
-    """The public keys of a service: none."""
+def list_keys(service: str) -> dict[str, Any]:  # noqa: ARG001 - no service has a key
+    """Lists the public keys of a service: there are none."""
     return {"keys": []}

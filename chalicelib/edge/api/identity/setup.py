@@ -1,4 +1,4 @@
-"""The set-up of an installation: its first user, made over the API once."""
+"""The set-up of an installation: creates its first user, once."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ operations = Operations(__name__, "user")
 NEW = an_object(
     {"username": text("The name of the first user"), "password": text("Their password")},
     email=or_null(text("Their email address")),
-    access_token={**FLAG, "description": "Whether to make an OAuth token with every scope, for two and a half hours"},
-    setup_secret=text("What `python -m infra.secrets setup` prints"),
+    access_token={**FLAG, "description": "Whether to create an OAuth token with every scope, for two and a half hours"},
+    setup_secret=text("The secret that `python -m infra.secrets setup` prints"),
 )
 MADE = an_object({"username": TEXT, "email": TEXT}, encrypted_password=or_null(TEXT), access_token=TEXT)
 
@@ -25,11 +25,11 @@ MADE = an_object({"username": TEXT, "email": TEXT}, encrypted_password=or_null(T
     is_csrf_free=True,
 )
 def initialize(body: dict[str, Any]) -> dict[str, Any]:
-    """Makes the first user, a superuser, for whoever shows the set-up secret of the installation."""
+    """Creates the first user, a superuser, for a caller who has the set-up secret of the installation."""
     wants_token = body.get("access_token", False)
-    made = services().identity.setup.initialize(
+    user = services().identity.setup.initialize(
         body.get("setup_secret", ""), body["username"], body["password"], body.get("email"), wants_token=wants_token
     )
-    # Passwords are not encrypted for command lines here: an app token does what that was for.
-    shown: dict[str, Any] = {"username": made.name, "email": made.email or "", "encrypted_password": None}
-    return shown | ({"access_token": made.access_token} if made.access_token else {})
+    # Quay encrypts passwords for use on command lines; app tokens serve that purpose here.
+    document: dict[str, Any] = {"username": user.name, "email": user.email or "", "encrypted_password": None}
+    return document | ({"access_token": user.access_token} if user.access_token else {})

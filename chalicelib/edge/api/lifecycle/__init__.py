@@ -1,1 +1,1 @@
-"""Routes of the room `lifecycle`."""
+"""The API of the room `lifecycle`."""

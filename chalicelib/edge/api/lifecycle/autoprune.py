@@ -1,4 +1,4 @@
-"""Auto-prune policies: of organizations, of repositories, and of one's own namespace."""
+"""Auto-prune policies of organizations, of repositories, and of the user's own namespace."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,15 +10,15 @@ from chalicelib.services.lifecycle.policies import PolicyRequest
 
 operations = Operations(__name__, "autoprune")
 
-VALUE = {"type": ["integer", "string"], "description": "How many tags stay; or their age, as in 7d, 12h or 2w"}
+VALUE = {"type": ["integer", "string"], "description": "How many tags stay, or their largest age, as in 7d, 12h or 2w"}
 POLICY = an_object(
     {"uuid": TEXT, "method": TEXT, "value": VALUE, "tagPattern": or_null(TEXT), "tagPatternMatches": FLAG}
 )
 POLICIES = an_object({"policies": a_list(POLICY)})
 GIVE = an_object(
     {"method": text("number_of_tags or creation_date"), "value": VALUE},
-    tagPattern=or_null(text("A regular expression (RE2) that names the tags; without it all are pruned")),
-    tagPatternMatches=or_null({**FLAG, "description": "Off: tags are pruned that the pattern does not take"}),
+    tagPattern=or_null(text("A regular expression (RE2) that matches the tags to prune; without it all are pruned")),
+    tagPatternMatches=or_null({**FLAG, "description": "False to prune the tags that the pattern does not match"}),
 )
 PATH = "/autoprunepolicy"
 PLACES = (
@@ -26,18 +26,18 @@ PLACES = (
     (policy_routes.REPOSITORY, "Repository"),
     (policy_routes.MINE, "User"),
 )
-# A number in a query that is longer is none that could be kept.
-LONGEST = 12
+# A number in a query with at least this many digits cannot be stored.
+LONGEST_NUMBER = 12
 
 
-def asked(body: Mapping[str, Any]) -> PolicyRequest:
-    """What a body asks for."""
+def policy_request(body: Mapping[str, Any]) -> PolicyRequest:
+    """Returns the policy that a body asks for."""
     matches = body.get("tagPatternMatches")
     return PolicyRequest(body.get("tagPattern"), matches is not False, body["method"], body["value"])
 
 
-def shape(policy: Policy) -> dict[str, Any]:
-    """A policy as Quay shows it."""
+def policy_json(policy: Policy) -> dict[str, Any]:
+    """Returns a policy as Quay shows it."""
     prune = policy.prune
     return {
         "uuid": policy.uuid,
@@ -48,15 +48,15 @@ def shape(policy: Policy) -> dict[str, Any]:
     }
 
 
-_MANNER = policy_routes.PolicyOperations(
+_OPERATIONS = policy_routes.PolicyOperations(
     PolicyKind.PRUNE,
     POLICY,
     POLICIES,
     GIVE,
-    asked,
-    shape,
-    does="Prunes the tags of {} from now on, every hour.",
-    stays="tags that it pruned stay so",
+    policy_request,
+    policy_json,
+    does="Creates a policy that prunes the tags of {} every hour.",
+    stays="tags that it pruned stay pruned",
 )
 for _place, _word in PLACES:
-    policy_routes.declare(operations, _MANNER, _place, PATH, _word + "AutoPrune")
+    policy_routes.declare(operations, _OPERATIONS, _place, PATH, _word + "AutoPrune")

@@ -1,4 +1,4 @@
-"""How far the collector of garbage has come, for superusers."""
+"""The progress of the garbage collector, for superusers."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,21 +13,21 @@ operations = Operations(__name__, "superuser")
 TURN = an_object(
     {
         "began_at": {**NUMBER, "description": "In seconds since the epoch"},
-        "ended_at": or_null({**NUMBER, "description": "Null while it runs, or when it was ended from outside"}),
+        "ended_at": or_null({**NUMBER, "description": "Null while it runs, or if Lambda ended it"}),
         "done": NUMBER,
         "later": NUMBER,
         "failed": NUMBER,
-        "late_s": {**NUMBER, "description": "For how long the oldest work had been due"},
+        "late_s": {**NUMBER, "description": "For how many seconds the oldest work had been due"},
     }
 )
 PROGRESS = an_object(
     {
-        "queued": {**NUMBER, "description": f"What waits to be looked at, told up to {MOST_QUEUED}"},
+        "queued": {**NUMBER, "description": f"How many items wait to be checked, counted up to {MOST_QUEUED}"},
         "running": FLAG,
         "freed_manifests": NUMBER,
         "freed_blobs": NUMBER,
         "freed_bytes": NUMBER,
-        "last_ran": or_null({**NUMBER, "description": "When something was last freed, in milliseconds"}),
+        "last_ran": or_null({**NUMBER, "description": "When garbage was last freed, in ms since the epoch"}),
         "last_turn": or_null(TURN),
     }
 )
@@ -43,14 +43,14 @@ PROGRESS = an_object(
     slash=True,
 )
 def get(actor: Actor) -> dict[str, Any]:
-    """What waits to be collected, what was freed since the first day, and the clock's last turn."""
-    found = services().lifecycle.garbage_progress.report(actor)
+    """Returns how much garbage waits, how much was freed in all, and the last run of the job `timers`."""
+    report = services().lifecycle.garbage_progress.report(actor)
     return {
-        "queued": found.queued,
-        "running": found.is_running,
-        "freed_manifests": found.freed.manifests,
-        "freed_blobs": found.freed.blobs,
-        "freed_bytes": found.freed.bytes,
-        "last_ran": None if found.freed_at is None else found.freed_at * 1000,
-        "last_turn": asdict(found.turn) if found.turn else None,
+        "queued": report.queued,
+        "running": report.is_running,
+        "freed_manifests": report.freed.manifests,
+        "freed_blobs": report.freed.blobs,
+        "freed_bytes": report.freed.bytes,
+        "last_ran": None if report.freed_at is None else report.freed_at * 1000,
+        "last_turn": asdict(report.turn) if report.turn else None,
     }

@@ -1,4 +1,4 @@
-"""Images as clients of old know them: by the id that the list of tags gives, which is the manifest's digest in hex."""
+"""Images as older clients know them: by the id from the list of tags, which is the manifest's digest in hex."""
 
 from typing import Any
 
@@ -48,25 +48,25 @@ DEPRECATED = {"Deprecation": "true"}
     scope=REPO_READ,
     answers={200: an_object({"images": a_list(IMAGE)}, next_page=TEXT)},
     slash=True,
-    parameters=(Parameter("next_page", "string", "Where the page before ended"),),
+    parameters=(Parameter("next_page", "string", "The token from the previous page"),),
 )
 def images(actor: Actor, repository: str) -> Reply:
-    """Images that tags name, the latest first. Deprecated: ask for tags, and for manifests by their digests."""
+    """Lists images that tags name, the latest first. Deprecated: list tags, and get manifests by their digests."""
     after = request.parameter("next_page") or ""
-    found = services().lifecycle.images.page(actor, RepositoryName.parse(repository), after)
-    following = {"next_page": found.following} if found.following else {}
-    return as_json({"images": [_tagged(one) for one in found.images], **following}, headers=DEPRECATED)
+    page = services().lifecycle.images.page(actor, RepositoryName.parse(repository), after)
+    following = {"next_page": page.following} if page.following else {}
+    return as_json({"images": [_listed_image_json(one) for one in page.images], **following}, headers=DEPRECATED)
 
 
 @operations.get(LIST + "/{image_id}", "getImage", scope=REPO_READ, answers={200: IMAGE})
 def image(actor: Actor, repository: str, image_id: str) -> Reply:
-    """One image. Deprecated: ask for its manifest by its digest."""
-    shown = services().lifecycle.images.by_id(actor, RepositoryName.parse(repository), image_id)
-    return as_json(shape(shown), headers=DEPRECATED)
+    """Returns one image. Deprecated: get its manifest by its digest."""
+    view = services().lifecycle.images.by_id(actor, RepositoryName.parse(repository), image_id)
+    return as_json(image_json(view), headers=DEPRECATED)
 
 
-def _tagged(one: ImageView) -> dict[str, Any]:
-    """In a list nothing is told but what tags say."""
+def _listed_image_json(one: ImageView) -> dict[str, Any]:
+    """Returns an image of a list, which knows only its tags and leaves the other fields empty."""
     return {
         "id": one.digest.hex,
         "created": date(one.started_at),
@@ -80,18 +80,18 @@ def _tagged(one: ImageView) -> dict[str, Any]:
     }
 
 
-def shape(shown: ManifestView) -> dict[str, Any]:
-    """An image as its last step made it."""
-    last = shown.image.layers[-1] if shown.image.layers else None
-    created_at = shown.row.pushed_at if shown.image.created_at is None else shown.image.created_at
+def image_json(view: ManifestView) -> dict[str, Any]:
+    """Returns an image with the command and the comment of its last layer."""
+    last = view.image.layers[-1] if view.image.layers else None
+    created_at = view.row.pushed_at if view.image.created_at is None else view.image.created_at
     return {
-        "id": shown.manifest.digest.hex,
+        "id": view.manifest.digest.hex,
         "created": date(created_at),
         "comment": (last.comment if last else None) or "",
         "command": [last.command] if last and last.command else [],
-        "size": shown.manifest.layers_size or 0,
+        "size": view.manifest.layers_size or 0,
         "uploading": False,
         "sort_index": 0,
-        "tags": list(shown.tags),
+        "tags": list(view.tags),
         "ancestors": "/",
     }

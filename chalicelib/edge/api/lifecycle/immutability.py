@@ -1,4 +1,4 @@
-"""Immutability policies: which tags of an organization or a repository change no more once they are there."""
+"""Immutability policies, which make tags of an organization or a repository immutable."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,19 +13,19 @@ operations = Operations(__name__, "immutability")
 POLICY = an_object({"uuid": TEXT, "tagPattern": TEXT, "tagPatternMatches": FLAG})
 POLICIES = an_object({"policies": a_list(POLICY)})
 GIVE = an_object(
-    {"tagPattern": text("A regular expression (RE2) that a tag's name begins with")},
-    tagPatternMatches=or_null({**FLAG, "description": "Off: it is about tags that the pattern does not take"}),
+    {"tagPattern": text("A regular expression (RE2) that matches the beginning of a tag's name")},
+    tagPatternMatches=or_null({**FLAG, "description": "False to select the tags that the pattern does not match"}),
 )
 PATH = "/immutabilitypolicy"
 
 
-def asked(body: Mapping[str, Any]) -> PolicyRequest:
-    """What a body asks for."""
+def policy_request(body: Mapping[str, Any]) -> PolicyRequest:
+    """Returns the policy that a body asks for."""
     return PolicyRequest(body["tagPattern"], body.get("tagPatternMatches") is not False)
 
 
-def shape(policy: Policy) -> dict[str, Any]:
-    """A policy as Quay shows it."""
+def policy_json(policy: Policy) -> dict[str, Any]:
+    """Returns a policy as Quay shows it."""
     return {
         "uuid": policy.uuid,
         "tagPattern": policy.names.pattern or "",
@@ -33,15 +33,15 @@ def shape(policy: Policy) -> dict[str, Any]:
     }
 
 
-_MANNER = policy_routes.PolicyOperations(
+_OPERATIONS = policy_routes.PolicyOperations(
     PolicyKind.IMMUTABILITY,
     POLICY,
     POLICIES,
     GIVE,
-    asked,
-    shape,
-    does="Lets tags of {} change no more; those that are there already too.",
-    stays="tags that it had fixed stay so",
+    policy_request,
+    policy_json,
+    does="Creates a policy that makes tags of {} immutable, existing ones too.",
+    stays="tags that it made immutable stay immutable",
 )
 for _place, _word in ((policy_routes.ORGANIZATION, "Org"), (policy_routes.REPOSITORY, "Repository")):
-    policy_routes.declare(operations, _MANNER, _place, PATH, _word + "Immutability")
+    policy_routes.declare(operations, _OPERATIONS, _place, PATH, _word + "Immutability")

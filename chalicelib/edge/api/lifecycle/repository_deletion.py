@@ -1,4 +1,4 @@
-"""Deleted repositories: listed, and brought back. Quay has neither: its repositories are gone at once."""
+"""Deleted repositories: lists and restores them. Quay cannot: it deletes repositories at once."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ DELETED = an_object(
     }
 )
 RESTORED = an_object({"namespace": TEXT, "name": TEXT})
-RESTORE = an_object(name=text("Another name for it, where its own is taken"))
+RESTORE = an_object(name=text("A new name for the repository, if its own is taken"))
 
 
 @operations.get(
@@ -33,16 +33,19 @@ RESTORE = an_object(name=text("Another name for it, where its own is taken"))
     "listDeletedRepos",
     scope=REPO_ADMIN,
     answers={200: an_object({"repositories": a_list(DELETED)})},
-    parameters=(Parameter("namespace", "string", "The user or organization whose they were", required=True),),
+    parameters=(Parameter("namespace", "string", "The user or organization that owned them", required=True),),
     errors=(404,),
 )
 def list_deleted(actor: Actor) -> dict[str, Any]:
-    """Repositories of a namespace that were deleted and can be brought back."""
+    """Lists deleted repositories of a namespace that can be restored."""
     namespace = request.parameter("namespace")
     if not namespace:
-        raise FieldInvalid("namespace", "say whose repositories")
+        raise FieldInvalid("namespace", "give the namespace whose repositories to list")
     return {
-        "repositories": [shape(one) for one in services().lifecycle.repository_deletion.of_namespace(actor, namespace)]
+        "repositories": [
+            deleted_repository_json(one)
+            for one in services().lifecycle.repository_deletion.of_namespace(actor, namespace)
+        ]
     }
 
 
@@ -56,13 +59,13 @@ def list_deleted(actor: Actor) -> dict[str, Any]:
     errors=(409, 410),
 )
 def restore(actor: Actor, repository_id: str, body: dict[str, Any]) -> dict[str, str]:
-    """Brings a deleted repository back, with its tags, permissions and history."""
+    """Restores a deleted repository with its tags, permissions and history."""
     name = services().lifecycle.repository_deletion.restore(actor, repository_id, body.get("name"))
     return {"namespace": name.namespace, "name": name.repository}
 
 
-def shape(deleted: DeletedRepository) -> dict[str, Any]:
-    """A deleted repository."""
+def deleted_repository_json(deleted: DeletedRepository) -> dict[str, Any]:
+    """Returns a deleted repository."""
     return {
         "id": deleted.id,
         "namespace": deleted.namespace,

@@ -1,4 +1,4 @@
-"""Fates: what will happen to a tag, and what a policy of pruning would do before it is made."""
+"""Retention: when a tag ends and what that frees, and previews of auto-prune policies."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ from chalicelib.services.lifecycle.reclaimable import ReclaimableManifest
 from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePreview, TagRetention
 from chalicelib.wiring import services
 
-operations = Operations(__name__, "fate")
+operations = Operations(__name__, "retention")
 
 PRUNER = an_object({**autoprune.POLICY["properties"], "level": one_of("namespace", "repository")}, prunes_at=NUMBER)
 MANIFEST = an_object({"digest": TEXT, "size": NUMBER})
 BLOB = an_object({"digest": TEXT, "size": NUMBER, "shared": FLAG})
-FATE = an_object(
+RETENTION = an_object(
     {
         "name": TEXT,
         "manifest_digest": TEXT,
@@ -63,30 +63,31 @@ PREVIEW = an_object(
     },
     next_page=TEXT,
 )
-PAGE = Parameter("next_page", "string", "Where the page before ended")
-ASKED = (
+PAGE = Parameter("next_page", "string", "The token from the previous page")
+PREVIEW_PARAMETERS = (
     Parameter("method", "string", "number_of_tags or creation_date", required=True),
-    Parameter("value", "string", "How many tags stay; or their age, as in 7d, 12h or 2w", required=True),
-    Parameter("tagPattern", "string", "A regular expression (RE2) that names the tags"),
-    Parameter("tagPatternMatches", "boolean", "Off: it is about tags that the pattern does not take"),
+    Parameter("value", "string", "How many tags stay, or their largest age, as in 7d, 12h or 2w", required=True),
+    Parameter("tagPattern", "string", "A regular expression (RE2) that matches the tags to prune"),
+    Parameter("tagPatternMatches", "boolean", "False to select the tags that the pattern does not match"),
     PAGE,
 )
 
 
 @operations.get(
     paths.TAG + "/retention",
-    "getTagFate",
+    "getTagRetention",
     scope=REPO_READ,
     parameters=(PAGE,),
-    answers={200: FATE},
+    answers={200: RETENTION},
 )
 def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
-    """When a tag ends, by itself or by a policy, and what goes with it and frees how many bytes.
+    """Returns when a tag ends, by its expiration or by a policy, and what that will free.
 
-    Where it stays, it is what would go if it were deleted now. The policies are told to administrators.
+    For a tag that does not end, it returns what its deletion would free now. Only administrators see the policies.
     """
     after = request.parameter("next_page") or ""
-    return shape(services().lifecycle.retention.of(actor, RepositoryName.parse(repository), Tag.existing(tag), after))
+    name = RepositoryName.parse(repository)
+    return retention_json(services().lifecycle.retention.of(actor, name, Tag.existing(tag), after))
 
 
 def _declare_preview(place: policy_routes.PolicyRoutes, word: str) -> None:
@@ -94,63 +95,65 @@ def _declare_preview(place: policy_routes.PolicyRoutes, word: str) -> None:
         place.path + autoprune.PATH + "/preview",
         f"preview{word}AutoPrunePolicy",
         scope=place.scope,
-        parameters=ASKED,
+        parameters=PREVIEW_PARAMETERS,
         answers={200: PREVIEW},
-        about=f"The tags of {place.reach} that a policy would prune now, and at least how many bytes that frees.",
+        about=f"Lists the tags of {place.reach} that a policy would prune now, and the bytes that this frees at least.",
     )
-    def preview(actor: Actor, **where: str) -> dict[str, Any]:
-        return _previewed(actor, place.holder(**where))
+    def preview(actor: Actor, **parameters: str) -> dict[str, Any]:
+        return _preview(actor, place.holder(**parameters))
 
 
 for _place, _word in autoprune.PLACES:
     _declare_preview(_place, _word)
 
 
-def _previewed(actor: Actor, holder: PolicyHolder) -> dict[str, Any]:
+def _preview(actor: Actor, holder: PolicyHolder) -> dict[str, Any]:
     value = request.parameter("value") or ""
-    asked = PolicyRequest(
+    policy = PolicyRequest(
         request.parameter("tagPattern"),
         request.flag("tagPatternMatches", True),
         request.parameter("method") or "",
-        int(value) if value.isascii() and value.isdigit() and len(value) < autoprune.LONGEST else value,
+        int(value) if value.isascii() and value.isdigit() and len(value) < autoprune.LONGEST_NUMBER else value,
     )
-    return _preview(services().lifecycle.retention.preview(actor, holder, asked, request.parameter("next_page") or ""))
+    return _preview_json(
+        services().lifecycle.retention.preview(actor, holder, policy, request.parameter("next_page") or "")
+    )
 
 
-def shape(fate: TagRetention) -> dict[str, Any]:
-    """The fate of a tag."""
-    tag, loss = fate.tag, fate.loss
-    shown: dict[str, Any] = {
+def retention_json(retention: TagRetention) -> dict[str, Any]:
+    """Returns the retention of a tag."""
+    tag, loss = retention.tag, retention.loss
+    document: dict[str, Any] = {
         "name": tag.name,
         "manifest_digest": str(tag.digest),
         "immutable": bool(tag.immutable),
         "expires_at": tag.expires_at,
-        "ends_at": fate.ends_at,
-        "cause": fate.cause,
-        "time_machine_s": fate.window_s,
-        "freed_at": None if fate.ends_at is None else fate.ends_at + fate.window_s,
+        "ends_at": retention.ends_at,
+        "cause": retention.cause,
+        "time_machine_s": retention.window_s,
+        "freed_at": None if retention.ends_at is None else retention.ends_at + retention.window_s,
         "bytes": loss.bytes,
         "is_whole": loss.is_whole,
-        "manifests": [_lost(one) for one in loss.manifests],
-        "blobs": [{**_lost(one), "shared": one.is_shared} for one in loss.blobs],
+        "manifests": [_reclaimable_json(one) for one in loss.manifests],
+        "blobs": [{**_reclaimable_json(one), "shared": one.is_shared} for one in loss.blobs],
         "policies": [
             {
-                **autoprune.shape(one.policy),
+                **autoprune.policy_json(one.policy),
                 "level": "namespace" if one.is_namespace else "repository",
                 **({} if one.prunes_at is None else {"prunes_at": one.prunes_at}),
             }
-            for one in fate.pruners
+            for one in retention.pruners
         ],
     }
-    return shown | ({"next_page": loss.following} if loss.following else {})
+    return document | ({"next_page": loss.following} if loss.following else {})
 
 
-def _lost(one: ReclaimableManifest) -> dict[str, Any]:
+def _reclaimable_json(one: ReclaimableManifest) -> dict[str, Any]:
     return {"digest": str(one.digest), "size": one.size}
 
 
-def _preview(found: PrunePreview) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+def _preview_json(preview: PrunePreview) -> dict[str, Any]:
+    document: dict[str, Any] = {
         "tags": [
             {
                 "repository": str(repository.name),
@@ -160,12 +163,12 @@ def _preview(found: PrunePreview) -> dict[str, Any]:
                 "last_modified": date(row.started_at),
                 "size": row.layers_size,
             }
-            for repository, row in found.tags
+            for repository, row in preview.tags
         ],
-        "bytes": sum(loss.bytes for loss in found.losses),
-        "manifests": sum(len(loss.manifests) for loss in found.losses),
-        "blobs": sum(len(loss.blobs) for loss in found.losses),
-        "is_whole": all(loss.is_whole and loss.following is None for loss in found.losses),
-        "time_machine_s": found.window_s,
+        "bytes": sum(loss.bytes for loss in preview.losses),
+        "manifests": sum(len(loss.manifests) for loss in preview.losses),
+        "blobs": sum(len(loss.blobs) for loss in preview.losses),
+        "is_whole": all(loss.is_whole and loss.following is None for loss in preview.losses),
+        "time_machine_s": preview.window_s,
     }
-    return shown | ({"next_page": found.following} if found.following else {})
+    return document | ({"next_page": preview.following} if preview.following else {})

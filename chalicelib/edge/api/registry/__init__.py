@@ -1,1 +1,1 @@
-"""Routes of the room `registry`."""
+"""The API of the room `registry`."""

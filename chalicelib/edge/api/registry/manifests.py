@@ -1,4 +1,4 @@
-"""Manifests as they are kept, those only the Time Machine still has among them, and their labels."""
+"""Manifests, including those that only the Time Machine keeps, and their labels."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ ADD = an_object(
     {
         "key": text(f"Up to {LONGEST_KEY} of a-z and 0-9, with single `-` and `.` between them"),
         "value": text(f"Up to {LONGEST_VALUE} characters"),
-        "media_type": {"enum": [*MEDIA_TYPES, None], "description": "What the value is; null to have it looked at"},
+        "media_type": {"enum": [*MEDIA_TYPES, None], "description": "The type of the value; null to detect it"},
     }
 )
 LABELS = paths.MANIFEST + "/labels"
@@ -64,22 +64,23 @@ LABELS = paths.MANIFEST + "/labels"
 
 @operations.get(paths.MANIFEST, "getRepoManifest", scope=REPO_READ, answers={200: MANIFEST})
 def get(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
-    """A manifest, and how its image was made."""
-    return shape(services().lifecycle.images.get(actor, RepositoryName.parse(repository), Digest.existing(digest)))
+    """Returns a manifest and the layers of its image."""
+    name = RepositoryName.parse(repository)
+    return manifest_json(services().lifecycle.images.get(actor, name, Digest.existing(digest)))
 
 
 @operations.get(
     LABELS,
     "listManifestLabels",
     scope=REPO_READ,
-    parameters=(Parameter("filter", "string", "What the key of a label begins with"),),
+    parameters=(Parameter("filter", "string", "The beginning of a label's key"),),
     answers={200: an_object({"labels": a_list(LABEL)})},
 )
 def labels(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
-    """The labels of a manifest: those that came with it, then those that were added."""
+    """Lists the labels of a manifest: those of the image, then those that were added."""
     prefix = request.parameter("filter") or ""
-    found = services().lifecycle.labels.all(actor, RepositoryName.parse(repository), Digest.existing(digest), prefix)
-    return {"labels": [_label(label) for label in found]}
+    labels = services().lifecycle.labels.all(actor, RepositoryName.parse(repository), Digest.existing(digest), prefix)
+    return {"labels": [_label_json(label) for label in labels]}
 
 
 @operations.post(
@@ -93,45 +94,44 @@ def labels(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
 def add(actor: Actor, repository: str, digest: str, body: dict[str, Any]) -> Reply:
     """Adds a label to a manifest.
 
-    `quay.expires-after` gives each tag that names the manifest the end that lies so long behind its beginning.
+    `quay.expires-after` sets the expiration of each tag of the manifest to the tag's start plus that duration.
     """
     name = RepositoryName.parse(repository)
     label = services().lifecycle.labels.add(
         actor, name, Digest.existing(digest), NewLabel(body["key"], body["value"], body["media_type"])
     )
-    place = LABELS.format(repository=name, digest=digest) + f"/{label.id}"
-    return as_json({"label": _label(label)}, 201, {"Location": place})
+    location = LABELS.format(repository=name, digest=digest) + f"/{label.id}"
+    return as_json({"label": _label_json(label)}, 201, {"Location": location})
 
 
 @operations.get(LABELS + "/{labelid}", "getManifestLabel", scope=REPO_READ, answers={200: LABEL})
 def label(actor: Actor, repository: str, digest: str, labelid: str) -> dict[str, Any]:
-    """One label of a manifest."""
-    return _label(
-        services().lifecycle.labels.get(actor, RepositoryName.parse(repository), Digest.existing(digest), labelid)
-    )
+    """Returns one label of a manifest."""
+    name = RepositoryName.parse(repository)
+    return _label_json(services().lifecycle.labels.get(actor, name, Digest.existing(digest), labelid))
 
 
 @operations.delete(LABELS + "/{labelid}", "deleteManifestLabel", scope=REPO_WRITE, answers={204: None}, errors=(503,))
 def delete(actor: Actor, repository: str, digest: str, labelid: str) -> None:
-    """Takes a label away that was added; the ends that it gave to tags stay."""
+    """Removes an added label; expirations that it set stay."""
     services().lifecycle.labels.delete(actor, RepositoryName.parse(repository), Digest.existing(digest), labelid)
 
 
-def shape(shown: ManifestView) -> dict[str, Any]:
-    """A manifest with its layers, of which an index has none."""
-    config = shown.manifest.config
-    layers = [_layer(number, layer) for number, layer in enumerate(shown.image.layers)]
+def manifest_json(view: ManifestView) -> dict[str, Any]:
+    """Returns a manifest with its layers; an index has none."""
+    config = view.manifest.config
+    layers = [_layer_json(number, layer) for number, layer in enumerate(view.image.layers)]
     return {
-        "digest": str(shown.manifest.digest),
-        "is_manifest_list": shown.is_index,
-        "manifest_data": shown.manifest.content.decode(),
+        "digest": str(view.manifest.digest),
+        "is_manifest_list": view.is_index,
+        "manifest_data": view.manifest.content.decode(),
         "config_media_type": config.media_type if config else None,
-        "layers": None if shown.is_index else layers,
-        "layers_compressed_size": shown.manifest.layers_size,
+        "layers": None if view.is_index else layers,
+        "layers_compressed_size": view.manifest.layers_size,
     }
 
 
-def _layer(number: int, layer: Layer) -> dict[str, Any]:
+def _layer_json(number: int, layer: Layer) -> dict[str, Any]:
     return {
         "index": number,
         "compressed_size": layer.size,
@@ -145,7 +145,7 @@ def _layer(number: int, layer: Layer) -> dict[str, Any]:
     }
 
 
-def _label(label: Label) -> dict[str, str]:
+def _label_json(label: Label) -> dict[str, str]:
     return {
         "id": label.id,
         "key": label.key,

@@ -1,4 +1,4 @@
-"""Repositories: made, listed, shown, changed, deleted."""
+"""Repositories: creates, lists, shows, changes and deletes them."""
 
 from typing import Any
 
@@ -32,15 +32,15 @@ from chalicelib.wiring import services
 operations = Operations(__name__, "repository")
 REPOSITORIES = "/api/v1/repository"
 KIND = "image"
-# What a list is asked for by yes or no, in the order of `Asked`.
+# The boolean parameters of a list, in the order of `RepositoryQuery`.
 FLAGS = ("public", "starred", "last_modified", "popularity", "quota")
 
-DESCRIPTION = text("What people read of it, in Markdown")
-VISIBILITY = one_of(*Visibility)
-MODE = one_of(*Mode)
+DESCRIPTION = text("The description of the repository, in Markdown")
+VISIBILITY = one_of(*(visibility.value for visibility in Visibility))
+MODE = one_of(*(mode.value for mode in Mode))
 NEW = an_object(
-    {"repository": text("Its name"), "visibility": VISIBILITY, "description": DESCRIPTION},
-    namespace=text("Where it shall be; one's own namespace without it"),
+    {"repository": text("The name of the repository"), "visibility": VISIBILITY, "description": DESCRIPTION},
+    namespace=text("The namespace of the repository: the user's own by default"),
     repo_kind={"enum": [KIND, None]},
 )
 MADE = an_object({"namespace": TEXT, "name": TEXT, "kind": TEXT})
@@ -81,7 +81,7 @@ def _flag(name: str, about: str) -> Parameter:
 
 @operations.post(REPOSITORIES, "createRepo", scope=REPO_CREATE, body=NEW, answers={201: MADE})
 def create(actor: Actor, body: dict[str, Any]) -> Reply:
-    """Makes a repository."""
+    """Creates a repository."""
     name = RepositoryName.within(body.get("namespace", actor.name), body["repository"])
     services().registry.repositories.create(
         actor, NewRepository(name, Visibility(body["visibility"]), body["description"])
@@ -94,22 +94,22 @@ def create(actor: Actor, body: dict[str, Any]) -> Reply:
     "listRepos",
     scope=REPO_READ,
     parameters=(
-        Parameter("namespace", "string", "Those of a namespace on which one has a role"),
-        _flag("public", "What is public too"),
-        _flag("starred", "Those that one has starred"),
-        _flag("last_modified", "When something was last pushed, in seconds since the epoch"),
-        _flag("popularity", "How often it was pulled lately"),
-        _flag("quota", "Bytes that it links"),
-        Parameter("next_page", "string", "What the page before ended with"),
+        Parameter("namespace", "string", "The namespace of the repositories; the user must have a role on them"),
+        _flag("public", "Whether to list public repositories, too"),
+        _flag("starred", "Whether to list repositories that the user has starred"),
+        _flag("last_modified", "Whether to include the time of the last push, in seconds since the epoch"),
+        _flag("popularity", "Whether to include how often each was pulled lately"),
+        _flag("quota", "Whether to include the bytes that each links"),
+        Parameter("next_page", "string", "The token from the previous page"),
     ),
     answers={200: LIST},
 )
 def list_repositories(actor: Actor) -> dict[str, Any]:
-    """Repositories that one may see, a hundred a page."""
-    asked = RepositoryQuery(request.parameter("namespace") or "", *map(request.flag, FLAGS))
-    page = services().catalog.repository_listing.page(actor, asked, request.parameter("next_page"))
-    shown = {"repositories": [listed_shape(listed, asked) for listed in page.repositories]}
-    return shown | ({"next_page": page.following} if page.following else {})
+    """Lists repositories that the caller may see, a hundred a page."""
+    query = RepositoryQuery(request.parameter("namespace") or "", *map(request.flag, FLAGS))
+    page = services().catalog.repository_listing.page(actor, query, request.parameter("next_page"))
+    document = {"repositories": [listed_repository_json(listed, query) for listed in page.repositories]}
+    return document | ({"next_page": page.following} if page.following else {})
 
 
 @operations.get(
@@ -117,33 +117,33 @@ def list_repositories(actor: Actor) -> dict[str, Any]:
     "getRepo",
     scope=REPO_READ,
     parameters=(
-        Parameter("includeTags", "boolean", "Its tags, 500 at most; unless it is false"),
-        _flag("includeStats", "How much happened on each of the last days"),
+        Parameter("includeTags", "boolean", "Whether to include at most 500 tags: true by default"),
+        _flag("includeStats", "Whether to include the number of log records of each of the last days"),
     ),
     answers={200: SHOWN},
 )
 def get(actor: Actor, repository: str) -> dict[str, Any]:
-    """A repository with its tags."""
-    with_tags, with_activity = request.flag("includeTags", otherwise=True), request.flag("includeStats")
-    found = services().catalog.repository_details.get(
-        actor, named(repository), with_tags=with_tags, with_activity=with_activity
+    """Returns a repository, with its tags unless these are left out."""
+    with_tags, with_activity = request.flag("includeTags", default=True), request.flag("includeStats")
+    view = services().catalog.repository_details.get(
+        actor, repository_name(repository), with_tags=with_tags, with_activity=with_activity
     )
-    return shape(found)
+    return repository_json(view)
 
 
 @operations.put(
     paths.REPOSITORY, "updateRepo", scope=REPO_WRITE, body=an_object({"description": DESCRIPTION}), answers={200: DONE}
 )
 def describe(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Tells something else of a repository."""
-    services().registry.repositories.describe(actor, named(repository), body["description"])
+    """Changes the description of a repository."""
+    services().registry.repositories.describe(actor, repository_name(repository), body["description"])
     return {"success": True}
 
 
 @operations.delete(paths.REPOSITORY, "deleteRepository", scope=REPO_ADMIN, answers={204: None})
 def delete(actor: Actor, repository: str) -> None:
-    """Deletes a repository; for the Time Machine's window it can be restored."""
-    services().registry.repositories.delete(actor, named(repository))
+    """Deletes a repository; it can be restored within the Time Machine's window."""
+    services().registry.repositories.delete(actor, repository_name(repository))
 
 
 @operations.post(
@@ -155,7 +155,9 @@ def delete(actor: Actor, repository: str) -> None:
 )
 def change_visibility(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
     """Makes a repository public or private."""
-    services().registry.repositories.change_visibility(actor, named(repository), Visibility(body["visibility"]))
+    services().registry.repositories.change_visibility(
+        actor, repository_name(repository), Visibility(body["visibility"])
+    )
     return {"success": True}
 
 
@@ -167,22 +169,22 @@ def change_visibility(actor: Actor, repository: str, body: dict[str, Any]) -> di
     answers={200: DONE},
 )
 def change_state(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Lets a repository take pushes, or only reads, or only its mirror."""
-    services().registry.repositories.change_mode(actor, named(repository), Mode(body["state"]))
+    """Sets whether a repository accepts pushes, is read-only, or accepts only its mirror."""
+    services().registry.repositories.change_mode(actor, repository_name(repository), Mode(body["state"]))
     return {"success": True}
 
 
-def named(text: str) -> RepositoryName:
-    """The name in a path of the API, where a namespace must be said. Raises NameUnknown, NameInvalid."""
+def repository_name(text: str) -> RepositoryName:
+    """Parses the name in a path of the API, which must contain a namespace. Raises NameUnknown, NameInvalid."""
     if "/" not in text:
         raise NameUnknown(text[:300])
     return RepositoryName.parse(text)
 
 
-def listed_shape(listed: ListedRepository, asked: RepositoryQuery) -> dict[str, Any]:
-    """A repository in a list."""
+def listed_repository_json(listed: ListedRepository, query: RepositoryQuery) -> dict[str, Any]:
+    """Returns a repository of a list."""
     name = listed.repository.name
-    shown: dict[str, Any] = {
+    document: dict[str, Any] = {
         "namespace": name.namespace,
         "name": name.repository,
         "description": listed.description,
@@ -190,48 +192,48 @@ def listed_shape(listed: ListedRepository, asked: RepositoryQuery) -> dict[str, 
         "kind": KIND,
         "state": listed.mode,
         "is_starred": listed.is_starred,
-        "quota_report": _quota(listed.bytes, listed.quota),
+        "quota_report": _quota_json(listed.bytes, listed.quota),
     }
-    if asked.last_modified:
-        shown["last_modified"] = listed.last_modified
-    if asked.popularity:
-        shown["popularity"] = listed.popularity
-    return shown
+    if query.last_modified:
+        document["last_modified"] = listed.last_modified
+    if query.popularity:
+        document["popularity"] = listed.popularity
+    return document
 
 
-def shape(found: RepositoryView) -> dict[str, Any]:
-    """A repository with all that was asked for."""
-    name, row = found.repository_access.repository.name, found.repository_access.row
-    shown = {
+def repository_json(view: RepositoryView) -> dict[str, Any]:
+    """Returns a repository with everything that was asked for."""
+    name, row = view.repository_access.repository.name, view.repository_access.row
+    document = {
         "namespace": name.namespace,
         "name": name.repository,
         "kind": KIND,
         "description": row.description,
         "is_public": row.is_public,
-        "is_organization": found.repository_access.place.is_organization,
-        "is_starred": found.is_starred,
+        "is_organization": view.repository_access.place.is_organization,
+        "is_starred": view.is_starred,
         "status_token": "" if row.is_public else row.status_token or "",
         "trust_enabled": False,
-        "tag_expiration_s": found.window_s,
+        "tag_expiration_s": view.window_s,
         "is_free_account": True,
         "state": row.mode,
-        "can_write": found.can_write,
-        "can_admin": found.can_admin,
-        "quota_report": _quota(found.bytes, found.quota),
+        "can_write": view.can_write,
+        "can_admin": view.can_admin,
+        "quota_report": _quota_json(view.bytes, view.quota),
     }
-    if found.tags is not None:
-        shown["tags"] = {tag.name: tag_shape(tag) for tag in found.tags}
-    if found.activity is not None:
-        shown["stats"] = [{"date": day, "count": count} for day, count in found.activity]
-    return shown
+    if view.tags is not None:
+        document["tags"] = {tag.name: tag_json(tag) for tag in view.tags}
+    if view.activity is not None:
+        document["stats"] = [{"date": day, "count": count} for day, count in view.activity]
+    return document
 
 
-def tag_shape(tag: TagView) -> dict[str, Any]:
-    """A tag beside its repository."""
-    ends = {} if tag.expires_at is None else {"expiration": date(tag.expires_at)}
-    told = {"size": tag.size, "last_modified": date(tag.started_at), "manifest_digest": str(tag.digest)}
-    return {"name": tag.name, **told, **ends}
+def tag_json(tag: TagView) -> dict[str, Any]:
+    """Returns a tag of a repository."""
+    expiration = {} if tag.expires_at is None else {"expiration": date(tag.expires_at)}
+    details = {"size": tag.size, "last_modified": date(tag.started_at), "manifest_digest": str(tag.digest)}
+    return {"name": tag.name, **details, **expiration}
 
 
-def _quota(used: int | None, quota: Quota | None) -> dict[str, Any]:
+def _quota_json(used: int | None, quota: Quota | None) -> dict[str, Any]:
     return {"quota_bytes": used, "configured_quota": quota.limit_bytes if quota else None}

@@ -1,4 +1,4 @@
-"""Tags: listed with their history, pointed, given an end, deleted, restored, and deleted for good."""
+"""Tags and their history: lists, changes, deletes and restores them."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_READ, REPO_WRITE
-from chalicelib.domain.tag_changes import TagUpdate
 from chalicelib.domain.tags import TagFilter
 from chalicelib.edge import request
 from chalicelib.edge.api.framework import paths
@@ -54,17 +53,19 @@ TAG = an_object(
 TAGS = an_object({"tags": a_list(TAG), "page": NUMBER, "has_additional": FLAG}, next_page=TEXT)
 CHANGE = an_object(
     manifest_digest=or_null(text("The digest of the manifest that the tag shall name")),
-    expiration=or_null({"type": "number", "description": "The tag's end in seconds since the epoch; null for none"}),
-    immutable={**FLAG, "description": "Whether the tag may change no more"},
+    expiration=or_null(
+        {"type": "number", "description": "The tag's expiration in seconds since the epoch; null for none"}
+    ),
+    immutable={**FLAG, "description": "Whether the tag is immutable"},
 )
 RESTORE = an_object(manifest_digest=text("The digest of the manifest that the tag shall name again"))
 EXPIRE = an_object(
-    {"manifest_digest": text("The digest of the manifest that is to be forgotten")},
-    is_alive={**FLAG, "description": "Whether the tag names it still"},
+    {"manifest_digest": text("The digest of the manifest that the Time Machine shall forget")},
+    is_alive={**FLAG, "description": "Whether the tag still names the manifest"},
     include_submanifests=FLAG,
 )
 LARGEST_PAGE = 100
-# A tag that may not change, and a repository whose tags do not change now.
+# The tag is immutable, or the tags of the repository cannot change now.
 FROZEN = (409, 503)
 LIMIT = "Limit to the number of results to return per page. Max 100."
 
@@ -76,39 +77,39 @@ LIMIT = "Limit to the number of results to return per page. Max 100."
     answers={200: TAGS},
     slash=True,
     parameters=(
-        Parameter("specificTag", "string", "Only the tag of this name, with its history"),
-        Parameter("onlyActiveTags", "boolean", "Only tags that are alive; without it, all that ever were"),
-        Parameter("filter_tag_name", "string", "`like:` and a part of the name, or `eq:` and all of it"),
+        Parameter("specificTag", "string", "The name of the only tag to list, with its history"),
+        Parameter("onlyActiveTags", "boolean", "Whether to list only live tags: without it, deleted ones too"),
+        Parameter("filter_tag_name", "string", "`like:` and a part of the name, or `eq:` and the whole name"),
         Parameter("limit", "integer", LIMIT),
-        Parameter("page", "integer", "Which page, from 1; costs more the further it is: `next_page` does not"),
-        Parameter("next_page", "string", "Where the page before ended"),
+        Parameter("page", "integer", "The number of the page, from 1; later pages cost more, `next_page` does not"),
+        Parameter("next_page", "string", "The token from the previous page"),
     ),
 )
 def list_tags(actor: Actor, repository: str) -> dict[str, Any]:
-    """Tags, the latest first; with those that were, unless only active ones are asked for."""
-    limit = min(max(_number("limit", 50, LIMIT), 1), LARGEST_PAGE)
-    page = max(_number("page", 1, "Page index for the results. Default 1."), 1)
-    chosen = request.parameter("filter_tag_name")
-    asked = TagHistoryQuery(
+    """Lists tags, the latest first, with their history unless only active tags are asked for."""
+    limit = min(max(_whole_number("limit", 50, LIMIT), 1), LARGEST_PAGE)
+    page = max(_whole_number("page", 1, "Page index for the results. Default 1."), 1)
+    name_filter = request.parameter("filter_tag_name")
+    query = TagHistoryQuery(
         limit,
         (page - 1) * limit,
         request.parameter("next_page") or "",
         request.parameter("specificTag") or "",
-        TagFilter.parse(chosen) if chosen else None,
+        TagFilter.parse(name_filter) if name_filter else None,
         request.flag("onlyActiveTags"),
     )
-    found = services().lifecycle.tag_history.page(actor, RepositoryName.parse(repository), asked)
-    shown = {
-        "tags": [shape(life) for life in found.lives],
+    history = services().lifecycle.tag_history.page(actor, RepositoryName.parse(repository), query)
+    document = {
+        "tags": [tag_json(life) for life in history.lives],
         "page": page,
-        "has_additional": found.following is not None,
+        "has_additional": history.following is not None,
     }
-    return shown | ({"next_page": found.following} if found.following else {})
+    return document | ({"next_page": history.following} if history.following else {})
 
 
 @operations.put(paths.TAG, "changeTag", scope=REPO_WRITE, body=CHANGE, answers={201: TEXT}, errors=FROZEN)
 def change(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
-    """Gives a tag an end, lets it change no more, or points it to a manifest; what is not said stays."""
+    """Changes the expiration, the immutability or the manifest of a tag; fields that are left out stay."""
     name, end, digest = RepositoryName.parse(repository), body.get("expiration"), body.get("manifest_digest")
     update = TagUpdate(
         sets_end="expiration" in body,
@@ -122,7 +123,7 @@ def change(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Rep
 
 @operations.delete(paths.TAG, "deleteFullTag", scope=REPO_WRITE, answers={204: None}, errors=FROZEN)
 def delete(actor: Actor, repository: str, tag: str) -> None:
-    """Takes a tag away; for the Time Machine's window it can be restored."""
+    """Deletes a tag; it can be restored within the Time Machine's window."""
     services().registry.tags.delete(actor, RepositoryName.parse(repository), Tag.existing(tag))
 
 
@@ -130,7 +131,7 @@ def delete(actor: Actor, repository: str, tag: str) -> None:
     paths.TAG + "/restore", "restoreTag", scope=REPO_WRITE, body=RESTORE, answers={200: an_object()}, errors=FROZEN
 )
 def restore(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Points a tag to a manifest that is still kept."""
+    """Points a tag to a manifest that the Time Machine keeps."""
     if not body.get("manifest_digest"):
         raise FieldInvalid("", "Missing manifest_digest")
     name, digest = RepositoryName.parse(repository), Digest.existing(body["manifest_digest"])
@@ -142,26 +143,26 @@ def restore(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> di
     paths.TAG + "/expire", "removeTagFromTimemachine", scope=REPO_WRITE, body=EXPIRE, answers={200: TEXT}, errors=FROZEN
 )
 def expire(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
-    """Lets the Time Machine forget that a tag named a manifest."""
+    """Removes a tag's manifest from the Time Machine."""
     is_alive = body.get("is_alive", False)
     name, digest = RepositoryName.parse(repository), Digest.existing(body["manifest_digest"], "tag")
     services().registry.tags.forget(actor, name, Tag.existing(tag), digest, is_alive=is_alive)
     return as_json("")
 
 
-def _number(name: str, otherwise: int, why: str) -> int:
-    given = request.parameter(name)
-    if given is None:
-        return otherwise
+def _whole_number(name: str, default: int, message: str) -> int:
+    value = request.parameter(name)
+    if value is None:
+        return default
     try:
-        return int(given)
+        return int(value)
     except ValueError:
-        raise FieldInvalid(name, why) from None
+        raise FieldInvalid(name, message) from None
 
 
-def shape(life: TagLife) -> dict[str, Any]:
-    """One life of a tag. `image_id` is what Quay's older clients ask for scans with."""
-    shown: dict[str, Any] = {
+def tag_json(life: TagLife) -> dict[str, Any]:
+    """Returns one entry of a tag's history. Quay's older clients get scans by `image_id`."""
+    document: dict[str, Any] = {
         "name": life.name,
         "reversion": life.is_reversion,
         "immutable": life.is_immutable,
@@ -174,15 +175,15 @@ def shape(life: TagLife) -> dict[str, Any]:
         "docker_image_id": life.digest.hex,
     }
     if life.ended_at is not None:
-        shown |= {"end_ts": life.ended_at, "expiration": date(life.ended_at)}
+        document |= {"end_ts": life.ended_at, "expiration": date(life.ended_at)}
     if life.warning:
-        shown["expiration_warning"] = life.warning
+        document["expiration_warning"] = life.warning
     if life.children is not None:
         presence = {str(digest): is_kept for digest, is_kept in life.children.items()}
-        shown |= {
+        document |= {
             "is_sparse": not all(presence.values()),
             "child_manifest_count": len(presence),
             "present_child_count": sum(presence.values()),
             "child_manifests_presence": presence,
         }
-    return shown
+    return document

@@ -9,13 +9,13 @@ from tests.support.api_client import Visitor
 HELLO = {"content": "hello", "media_type": "text/markdown", "severity": "info"}
 
 
-def test_a_message_is_read_by_everybody_until_it_goes(admin: Visitor, stranger: Visitor) -> None:
-    made = admin.post("/messages", {"message": HELLO})
-    assert (made.status, made.body) == (201, b"")
+def test_everybody_reads_a_message_until_it_is_deleted(admin: Visitor, stranger: Visitor) -> None:
+    creation = admin.post("/messages", {"message": HELLO})
+    assert (creation.status, creation.body) == (201, b"")
 
-    (told,) = stranger.get("/messages").json()["messages"]
-    assert told == {"uuid": told["uuid"], **HELLO}
-    assert [admin.delete(f"/message/{told['uuid']}").status for _ in range(2)] == [204, 204]
+    (message,) = stranger.get("/messages").json()["messages"]
+    assert message == {"uuid": message["uuid"], **HELLO}
+    assert [admin.delete(f"/message/{message['uuid']}").status for _ in range(2)] == [204, 204]
     assert stranger.get("/messages").json() == {"messages": []}
 
 
@@ -31,14 +31,14 @@ def test_a_message_is_read_by_everybody_until_it_goes(admin: Visitor, stranger: 
         (None, "message"),
     ],
 )
-def test_what_is_wrong_with_a_message_is_named(admin: Visitor, message: object, field: str) -> None:
+def test_an_invalid_message_is_refused_by_its_field(admin: Visitor, message: object, field: str) -> None:
     answer = admin.post("/messages", {"message": message} if message is not None else {})
 
     assert answer.status == 400
     assert field in answer.json()["message"] or answer.json().get("field", "").startswith(field)
 
 
-def test_only_a_superuser_with_a_fresh_password_leaves_one(
+def test_only_a_superuser_with_a_fresh_password_creates_a_message(
     admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor]
 ) -> None:
     assert stranger.post("/messages", {"message": HELLO}).status == 401

@@ -11,15 +11,15 @@ ACME, ALL = "/organization/acme", "/organization/"
 
 @pytest.fixture
 def alice(visit) -> Visitor:
-    """The owner of acme, who is no superuser."""
+    """Returns the owner of acme, who is not a superuser."""
     visitor: Visitor = visit("alice")
     assert visitor.post(ALL, {"name": "acme", "email": "acme@example.com"}).status == 201
     return visitor
 
 
-def test_an_organization_is_made_and_its_name_is_taken(alice: Visitor, visit) -> None:
-    made = alice.post(ALL, {"name": "other"})
-    assert (made.status, made.json()) == (201, "Created")
+def test_an_organization_is_created_and_its_name_is_taken(alice: Visitor, visit) -> None:
+    creation = alice.post(ALL, {"name": "other"})
+    assert (creation.status, creation.json()) == (201, "Created")
     visit("bob")
 
     for name in ("acme", "bob", "other"):
@@ -28,23 +28,23 @@ def test_an_organization_is_made_and_its_name_is_taken(alice: Visitor, visit) ->
 
 
 @pytest.mark.parametrize("body", [{"name": "Bad Name!"}, {"name": "a"}, {"email": "x@example.com"}, {"name": 7}, []])
-def test_an_organization_that_cannot_be_is_refused(alice: Visitor, body: object) -> None:
+def test_an_invalid_organization_is_refused(alice: Visitor, body: object) -> None:
     refused = alice.post(ALL, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
-def test_everybody_sees_its_name_members_its_teams_owners_all(
+def test_everybody_sees_the_name_members_the_teams_and_owners_everything(
     alice: Visitor, stranger: Visitor, admin: Visitor, visit
 ) -> None:
     bob = visit("bob")
     for visitor in (bob, stranger, admin):
-        shown = visitor.get(ACME)
-        assert shown.status == 200
-        assert shown.json() == {
+        response = visitor.get(ACME)
+        assert response.status == 200
+        assert response.json() == {
             "name": "acme",
             "email": "",
-            "avatar": shown.json()["avatar"],
+            "avatar": response.json()["avatar"],
             "is_admin": False,
             "is_member": False,
         }
@@ -81,15 +81,15 @@ def test_everybody_sees_its_name_members_its_teams_owners_all(
     assert stranger.get("/organization/none").status == stranger.get("/organization/bob").status == 404
 
 
-def test_a_quota_is_told_with_what_is_used_of_it(alice: Visitor, admin: Visitor) -> None:
+def test_a_quota_is_shown_with_its_usage(alice: Visitor, admin: Visitor) -> None:
     admin.post("/superuser/organization/acme/quota", {"limit_bytes": 2_000_000})
 
-    shown = alice.get(ACME).json()
-    assert shown["quotas"] == alice.get(ACME + "/quota").json()
-    assert shown["quota_report"]["configured_quota"] == 2_000_000
+    response = alice.get(ACME).json()
+    assert response["quotas"] == alice.get(ACME + "/quota").json()
+    assert response["quota_report"]["configured_quota"] == 2_000_000
 
 
-def test_owners_change_it(alice: Visitor) -> None:
+def test_owners_change_an_organization(alice: Visitor) -> None:
     assert alice.put(ACME, {"tag_expiration_s": 86400}).json()["tag_expiration_s"] == 86400
     assert alice.put(ACME, b'{"tag_expiration_s": 864e2}').json()["tag_expiration_s"] == 86400
     refused = alice.put(ACME, {"tag_expiration_s": 5})
@@ -105,7 +105,7 @@ def test_owners_change_it(alice: Visitor) -> None:
         assert alice.put(ACME, body).status == 400
 
 
-def test_who_belongs_to_it_is_told_to_owners(alice: Visitor, visit) -> None:
+def test_owners_list_members_and_collaborators(alice: Visitor, visit) -> None:
     visit("bob")
     visit("carol")
     an_organization_s_repository(alice.backend, by="alice")
@@ -130,7 +130,7 @@ def test_who_belongs_to_it_is_told_to_owners(alice: Visitor, visit) -> None:
     assert alice.delete(ACME + "/members/alice").status == 400
 
 
-def test_a_deleted_one_is_gone_and_its_name_is_not_free_yet(alice: Visitor) -> None:
+def test_the_name_of_a_deleted_organization_is_not_free_at_once(alice: Visitor) -> None:
     an_organization_s_repository(alice.backend, by="alice")
 
     assert alice.delete(ACME).status == 204
@@ -141,7 +141,7 @@ def test_a_deleted_one_is_gone_and_its_name_is_not_free_yet(alice: Visitor) -> N
     assert alice.get("/user").json()["organizations"] == []
 
 
-def test_a_deletion_needs_a_session_whose_password_was_just_shown(alice: Visitor) -> None:
+def test_a_deletion_needs_a_session_with_a_fresh_password(alice: Visitor) -> None:
     alice.backend.clock.ahead_s = alice.backend.settings.fresh_s + 1
 
     refused = alice.delete(ACME)
@@ -159,7 +159,9 @@ ROUTES = [
 ]
 
 
-def test_who_does_not_administer_it_is_refused(alice: Visitor, admin: Visitor, stranger: Visitor, visit) -> None:
+def test_callers_who_do_not_administer_an_organization_are_refused(
+    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+) -> None:
     bob, carol = visit("bob"), visit("carol")
     a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")
 
@@ -170,7 +172,7 @@ def test_who_does_not_administer_it_is_refused(alice: Visitor, admin: Visitor, s
         assert alice.ask(method, path.replace("acme", "none"), body).status == 404
 
 
-def test_nobody_makes_none(stranger: Visitor) -> None:
+def test_an_anonymous_caller_cannot_create_an_organization(stranger: Visitor) -> None:
     assert stranger.post(ALL, {"name": "other"}).status == 401
 
 
@@ -178,7 +180,7 @@ def test_nobody_makes_none(stranger: Visitor) -> None:
     ("scope", "makes", "changes", "is_member"),
     [("user:admin", 201, 403, False), ("org:admin", 403, 200, True), ("repo:admin", 403, 403, False)],
 )
-def test_a_token_opens_what_its_scope_says(
+def test_a_token_is_limited_to_its_scopes(
     alice: Visitor, scope: str, makes: int, changes: int, is_member: bool
 ) -> None:
     client = alice.post(ACME + "/applications", {"name": "bot"}).json()["client_id"]
@@ -190,7 +192,7 @@ def test_a_token_opens_what_its_scope_says(
     assert bot.get(ACME).json()["is_member"] is is_member
 
 
-def test_superusers_list_rename_and_end_what_others_own(alice: Visitor, admin: Visitor) -> None:
+def test_superusers_list_rename_and_delete_organizations_of_others(alice: Visitor, admin: Visitor) -> None:
     alice.post(ALL, {"name": "beta"})
     listed = admin.get("/superuser/organizations/").json()["organizations"]
     assert [one["name"] for one in listed] == ["acme", "beta"]
@@ -212,13 +214,13 @@ def test_superusers_list_rename_and_end_what_others_own(alice: Visitor, admin: V
     assert admin.delete("/superuser/organizations/acme").status == 404
 
 
-def test_no_superuser_takes_a_namespace_over(alice: Visitor, admin: Visitor) -> None:
+def test_a_superuser_without_full_access_cannot_take_ownership(alice: Visitor, admin: Visitor) -> None:
     for name in ("acme", "alice", "none"):
         assert admin.post(f"/superuser/takeownership/{name}").status == 403
     assert admin.get(ACME).json()["is_admin"] is False
 
 
-def test_with_full_access_a_superuser_takes_an_organization_over(new_door) -> None:
+def test_a_superuser_with_full_access_takes_ownership_of_an_organization(new_door) -> None:
     door = new_door(superusers_full_access=True)
     door.backend.user("alice")
     Visitor(door).sign_in("alice").post(ALL, {"name": "acme"})
@@ -232,7 +234,7 @@ def test_with_full_access_a_superuser_takes_an_organization_over(new_door) -> No
     assert admin.post("/superuser/takeownership/alice").status == 400
 
 
-def test_nobody_else_does_what_superusers_do(alice: Visitor, stranger: Visitor) -> None:
+def test_only_superusers_use_the_routes_of_superusers(alice: Visitor, stranger: Visitor) -> None:
     for method, path, body in (
         ("GET", "/superuser/organizations/", None),
         ("PUT", "/superuser/organizations/acme", {"name": "moved"}),

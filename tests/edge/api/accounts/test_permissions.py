@@ -13,7 +13,7 @@ USERS, TEAMS = APP + "/user/", APP + "/team/"
 
 @pytest.fixture
 def alice(door: Door, visit) -> Visitor:
-    """The owner of acme, who is no superuser."""
+    """Returns the owner of acme, who is not a superuser."""
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     an_organization_s_repository(door.backend, by="alice")
@@ -26,7 +26,7 @@ def names(visitor: Visitor, path: str) -> set[str]:
     return set(visitor.get(path).json()["permissions"]) - {"alice"}
 
 
-def test_a_user_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) -> None:
+def test_a_user_s_role_is_set_changed_listed_and_removed(alice: Visitor) -> None:
     given = alice.put(USERS + "bob", {"role": "read"})
     assert given.status == 200
     assert given.json() == {
@@ -47,7 +47,7 @@ def test_a_user_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) ->
     assert alice.get(USERS + "nobody/transitive").status == 404
 
 
-def test_a_team_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) -> None:
+def test_a_team_s_role_is_set_changed_listed_and_removed(alice: Visitor) -> None:
     given = alice.put(TEAMS + "devs", {"role": "read"})
     assert given.status == 200
     assert given.json() == {"role": "read", "name": "devs", "avatar": given.json()["avatar"]}
@@ -57,7 +57,7 @@ def test_a_team_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) ->
     assert alice.get(TEAMS).json() == {"permissions": {}}
 
 
-def test_a_robot_is_a_user_of_a_kind_and_belongs_to_its_organization(alice: Visitor) -> None:
+def test_a_robot_is_listed_as_a_user_and_as_a_member_of_its_organization(alice: Visitor) -> None:
     alice.put("/organization/acme/robots/ci", {})
 
     given = alice.put(USERS + "acme+ci", {"role": "write"}).json()
@@ -65,7 +65,7 @@ def test_a_robot_is_a_user_of_a_kind_and_belongs_to_its_organization(alice: Visi
     assert names(alice, USERS) == {"acme+ci"}
 
 
-def test_what_nobody_gave_is_told_in_the_words_that_clients_match(alice: Visitor) -> None:
+def test_a_missing_role_is_reported_in_the_words_that_clients_match(alice: Visitor) -> None:
     for path, kind in ((USERS + "bob", "User"), (USERS + "nobody", "User"), (TEAMS + "devs", "Team")):
         for answer in (alice.get(path), alice.delete(path)):
             assert answer.status == 400
@@ -84,14 +84,14 @@ def test_what_nobody_gave_is_told_in_the_words_that_clients_match(alice: Visitor
         (TEAMS + "devs", {"role": 5}, "role"),
     ],
 )
-def test_a_role_that_cannot_be_is_refused(alice: Visitor, path: str, body: object, why: str) -> None:
+def test_an_invalid_role_is_refused(alice: Visitor, path: str, body: object, why: str) -> None:
     refused = alice.put(path, body)
 
     assert refused.status == 400
     assert why in refused.json()["message"]
 
 
-def test_a_user_s_own_repository_knows_no_membership(alice: Visitor, visit) -> None:
+def test_permissions_on_a_user_s_repository_have_no_membership(alice: Visitor, visit) -> None:
     a_repository(alice.backend, "alice/app")
 
     given = alice.put("/repository/alice/app/permissions/user/bob", {"role": "read"}).json()
@@ -112,7 +112,7 @@ ROUTES = [
 ]
 
 
-def test_who_does_not_administer_the_repository_is_refused(
+def test_callers_who_do_not_administer_the_repository_are_refused(
     alice: Visitor, admin: Visitor, stranger: Visitor, visit
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
@@ -127,7 +127,7 @@ def test_who_does_not_administer_the_repository_is_refused(
 
 
 @pytest.mark.parametrize(("scope", "status"), [("repo:admin", 200), ("repo:write", 403), ("org:admin", 403)])
-def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])

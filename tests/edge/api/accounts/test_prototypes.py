@@ -14,7 +14,7 @@ FOR_BOB = {"role": "read", "delegate": {"kind": "user", "name": "bob"}}
 
 @pytest.fixture
 def alice(door: Door, visit) -> Visitor:
-    """The owner of acme, who is no superuser."""
+    """Returns the owner of acme, who is not a superuser."""
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     visit("bob")
@@ -22,11 +22,11 @@ def alice(door: Door, visit) -> Visitor:
     return visitor
 
 
-def test_one_is_made_listed_changed_and_removed(alice: Visitor) -> None:
+def test_a_prototype_is_created_listed_changed_and_removed(alice: Visitor) -> None:
     assert alice.get(ALL).json() == {"prototypes": []}
-    made = alice.post(ALL, FOR_BOB)
-    assert made.status == 200
-    one = made.json()
+    creation = alice.post(ALL, FOR_BOB)
+    assert creation.status == 200
+    one = creation.json()
     assert one == {
         "id": one["id"],
         "role": "read",
@@ -46,7 +46,7 @@ def test_one_is_made_listed_changed_and_removed(alice: Visitor) -> None:
     assert alice.delete(path).status == alice.put(path, {"role": "read"}).status == 404
 
 
-def test_one_for_a_team_may_be_for_one_maker(alice: Visitor) -> None:
+def test_a_prototype_for_a_team_may_apply_to_one_user_s_repositories(alice: Visitor) -> None:
     delegate = {"kind": "team", "name": "devs"}
 
     one = alice.post(ALL, {"role": "write", "delegate": delegate, "activating_user": {"name": "alice"}}).json()
@@ -55,7 +55,7 @@ def test_one_for_a_team_may_be_for_one_maker(alice: Visitor) -> None:
     assert (one["activating_user"]["name"], one["activating_user"]["is_org_member"]) == ("alice", True)
 
 
-def test_a_robot_is_a_user_of_a_kind(alice: Visitor) -> None:
+def test_a_robot_is_shown_as_a_user(alice: Visitor) -> None:
     alice.put("/organization/acme/robots/ci", {})
 
     one = alice.post(ALL, FOR_BOB | {"delegate": {"kind": "user", "name": "acme+ci"}}).json()
@@ -83,7 +83,7 @@ def test_a_robot_is_a_user_of_a_kind(alice: Visitor) -> None:
     ],
     ids=str,
 )
-def test_one_that_cannot_be_is_refused(alice: Visitor, change: dict[str, object]) -> None:
+def test_an_invalid_prototype_is_refused(alice: Visitor, change: dict[str, object]) -> None:
     refused = alice.post(ALL, FOR_BOB | change)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
@@ -98,7 +98,7 @@ ROUTES = [
 ]
 
 
-def test_who_does_not_administer_the_organization_is_refused(
+def test_callers_who_do_not_administer_the_organization_are_refused(
     alice: Visitor, admin: Visitor, stranger: Visitor, visit
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
@@ -111,7 +111,7 @@ def test_who_does_not_administer_the_organization_is_refused(
 
 
 @pytest.mark.parametrize(("scope", "status"), [("org:admin", 200), ("repo:admin", 403), ("user:admin", 403)])
-def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])

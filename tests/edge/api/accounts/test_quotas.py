@@ -6,23 +6,23 @@ from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 from tests.support.builders import a_blob, an_organization
 
-THEIRS, GIVEN = "/organization/acme/quota", "/superuser/organization/acme/quota"
+THEIRS, SUPERUSER_PATH = "/organization/acme/quota", "/superuser/organization/acme/quota"
 ALICE, BOB = "/superuser/users/alice/quota", "/superuser/users/bob/quota"
 BYTES = {"limit_bytes": 2_000_000}
 
 
 @pytest.fixture
 def alice(door: Door, visit) -> Visitor:
-    """An owner of acme, who is no superuser."""
+    """Returns an owner of acme, who is not a superuser."""
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     return visitor
 
 
-def test_a_superuser_gives_and_the_owner_reads(admin: Visitor, alice: Visitor) -> None:
+def test_a_superuser_sets_a_quota_and_the_owner_reads_it(admin: Visitor, alice: Visitor) -> None:
     assert alice.get(THEIRS).json() == []
-    made = admin.post(GIVEN, BYTES)
-    assert (made.status, made.json()) == (201, "Created")
+    creation = admin.post(SUPERUSER_PATH, BYTES)
+    assert (creation.status, creation.json()) == (201, "Created")
 
     (quota,) = alice.get(THEIRS).json()
     assert quota == {
@@ -35,16 +35,16 @@ def test_a_superuser_gives_and_the_owner_reads(admin: Visitor, alice: Visitor) -
     }
     assert alice.get(f"{THEIRS}/{quota['id']}").json() == quota
     assert alice.get(f"{THEIRS}/{quota['id']}/limit").json() == []
-    assert admin.get(GIVEN).json() == [quota]
-    assert admin.post(GIVEN, BYTES).status == 400
-    changed = admin.put(f"{GIVEN}/{quota['id']}", {"limit": "5 MiB"})
+    assert admin.get(SUPERUSER_PATH).json() == [quota]
+    assert admin.post(SUPERUSER_PATH, BYTES).status == 400
+    changed = admin.put(f"{SUPERUSER_PATH}/{quota['id']}", {"limit": "5 MiB"})
     assert (changed.status, changed.json()["limit_bytes"]) == (200, 5 * 1024**2)
-    assert admin.delete(f"{GIVEN}/{quota['id']}").status == 204
-    assert admin.delete(f"{GIVEN}/{quota['id']}").status == 404
+    assert admin.delete(f"{SUPERUSER_PATH}/{quota['id']}").status == 204
+    assert admin.delete(f"{SUPERUSER_PATH}/{quota['id']}").status == 404
     assert alice.get(THEIRS).json() == []
 
 
-def test_a_whole_number_may_come_with_a_point(admin: Visitor, alice: Visitor) -> None:
+def test_a_whole_number_may_be_written_with_a_decimal_point(admin: Visitor, alice: Visitor) -> None:
     admin.post(ALICE, b'{"limit_bytes": 5.0}')
     (quota,) = alice.get("/user/quota").json()
     admin.post(f"{ALICE}/{quota['id']}/limit", b'{"type": "Warning", "threshold_percent": 8e1}')
@@ -53,8 +53,8 @@ def test_a_whole_number_may_come_with_a_point(admin: Visitor, alice: Visitor) ->
     assert '"limit_percent":80}' in alice.get("/user/quota").body.decode()
 
 
-def test_the_organization_s_own_routes_change_nothing_for_anybody(admin: Visitor, alice: Visitor) -> None:
-    admin.post(GIVEN, BYTES)
+def test_the_organization_s_own_routes_refuse_every_change(admin: Visitor, alice: Visitor) -> None:
+    admin.post(SUPERUSER_PATH, BYTES)
     (quota,) = alice.get(THEIRS).json()
     one = f"{THEIRS}/{quota['id']}"
 
@@ -71,19 +71,19 @@ def test_the_organization_s_own_routes_change_nothing_for_anybody(admin: Visitor
 
 
 @pytest.mark.parametrize("body", [{}, {"limit": "5 parsecs"}, {"limit_bytes": "many"}, {"limit_bytes": -1}, []])
-def test_bytes_that_cannot_be_are_refused(admin: Visitor, alice: Visitor, body: object) -> None:
-    refused = admin.post(GIVEN, body)
+def test_an_invalid_number_of_bytes_is_refused(admin: Visitor, alice: Visitor, body: object) -> None:
+    refused = admin.post(SUPERUSER_PATH, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("identifier", ["999999", "abc", "-1", "9" * 30, "%D9%A5"])
-def test_an_id_of_no_quota_is_told(alice: Visitor, identifier: str) -> None:
+def test_an_unknown_quota_id_is_not_found(alice: Visitor, identifier: str) -> None:
     assert alice.get(f"{THEIRS}/{identifier}").status == 404
     assert alice.get(f"/user/quota/{identifier}/limit").status == 404
 
 
-def test_limits_are_given_changed_and_taken_away_by_superusers(admin: Visitor, alice: Visitor) -> None:
+def test_superusers_add_change_and_remove_limits(admin: Visitor, alice: Visitor) -> None:
     admin.post(ALICE, BYTES)
     (quota,) = alice.get("/user/quota").json()
     path, mine = f"{ALICE}/{quota['id']}/limit", f"/user/quota/{quota['id']}/limit"
@@ -110,19 +110,19 @@ def test_limits_are_given_changed_and_taken_away_by_superusers(admin: Visitor, a
     assert alice.get(f"{mine}/{reject['id']}").status == 404
 
 
-def test_nobody_and_others_are_refused(stranger: Visitor, alice: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(stranger: Visitor, alice: Visitor, visit) -> None:
     bob = visit("bob")
 
-    for path in (THEIRS, GIVEN, BOB, "/user/quota"):
+    for path in (THEIRS, SUPERUSER_PATH, BOB, "/user/quota"):
         assert stranger.get(path).status == 401, path
-    for path in (THEIRS, GIVEN, BOB):
+    for path in (THEIRS, SUPERUSER_PATH, BOB):
         assert bob.get(path).status == 403, path
-    for path in (GIVEN, BOB):
+    for path in (SUPERUSER_PATH, BOB):
         assert alice.post(path, BYTES).status == 403, path
-    assert stranger.post(GIVEN, BYTES).status in (401, 403)
+    assert stranger.post(SUPERUSER_PATH, BYTES).status in (401, 403)
 
 
-def test_who_is_not_there_has_no_quota(admin: Visitor, alice: Visitor) -> None:
+def test_an_unknown_namespace_is_not_found(admin: Visitor, alice: Visitor) -> None:
     for path in (
         "/superuser/users/nobody/quota",
         "/superuser/users/acme/quota",
@@ -134,9 +134,13 @@ def test_who_is_not_there_has_no_quota(admin: Visitor, alice: Visitor) -> None:
 
 @pytest.mark.parametrize(
     ("scope", "reads", "gives"),
-    [("org:admin", [THEIRS], False), ("user:admin", ["/user/quota"], False), ("super:user", [THEIRS, GIVEN], True)],
+    [
+        ("org:admin", [THEIRS], False),
+        ("user:admin", ["/user/quota"], False),
+        ("super:user", [THEIRS, SUPERUSER_PATH], True),
+    ],
 )
-def test_a_token_opens_what_its_scope_says(
+def test_a_token_is_limited_to_its_scopes(
     admin: Visitor, door: Door, scope: str, reads: list[str], gives: bool
 ) -> None:
     an_organization(door.backend)
@@ -144,9 +148,9 @@ def test_a_token_opens_what_its_scope_says(
     path = f"/organization/acme/applications/{client}/tokens"
     bot = Visitor(door, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
-    for route in (THEIRS, GIVEN, "/user/quota"):
+    for route in (THEIRS, SUPERUSER_PATH, "/user/quota"):
         assert bot.get(route).status == (200 if route in reads else 403), route
-    assert bot.post(GIVEN, BYTES).status == (201 if gives else 403)
+    assert bot.post(SUPERUSER_PATH, BYTES).status == (201 if gives else 403)
 
 
 def test_a_push_above_the_limit_is_denied_in_the_registry_s_words(admin: Visitor, door: Door) -> None:

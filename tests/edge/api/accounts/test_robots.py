@@ -14,22 +14,28 @@ WORDS = {"description": "builds", "unstructured_metadata": {"a": "b"}}
 
 @pytest.fixture
 def alice(door: Door, visit) -> Visitor:
-    """An owner of acme."""
+    """Returns an owner of acme."""
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     return visitor
 
 
 @pytest.mark.parametrize(("robots", "owner"), [(THEIRS, "acme"), (MINE, "alice")])
-def test_a_robot_from_its_making_to_its_end(alice: Visitor, robots: str, owner: str) -> None:
+def test_a_robot_is_created_read_renewed_and_deleted(alice: Visitor, robots: str, owner: str) -> None:
     assert alice.get(robots).json() == {"robots": []}
-    made = alice.put(f"{robots}/ci", WORDS)
-    assert made.status == 201
-    robot = made.json()
+    creation = alice.put(f"{robots}/ci", WORDS)
+    assert creation.status == 201
+    robot = creation.json()
     token, created = robot["token"], robot["created"]
     assert created.endswith(" -0000")
-    shown = {"name": f"{owner}+ci", "created": created, "last_accessed": None, "description": "builds", "token": token}
-    assert robot == shown | {"unstructured_metadata": {"a": "b"}}
+    document = {
+        "name": f"{owner}+ci",
+        "created": created,
+        "last_accessed": None,
+        "description": "builds",
+        "token": token,
+    }
+    assert robot == document | {"unstructured_metadata": {"a": "b"}}
     again = alice.put(f"{robots}/ci", {"description": "again"})
     assert (again.status, again.json()["error_type"]) == (400, "invalid_request")
     assert again.json()["detail"] == f"Existing robot with name: {owner}+ci"
@@ -38,24 +44,24 @@ def test_a_robot_from_its_making_to_its_end(alice: Visitor, robots: str, owner: 
     assert alice.get(f"{robots}/ci").json() == robot
 
     renewed = alice.post(f"{robots}/ci/regenerate").json()
-    assert renewed == shown | {"token": renewed["token"]}
+    assert renewed == document | {"token": renewed["token"]}
     assert renewed["token"] != token
     assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", token)).status == 401
     assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 200
     assert alice.delete(f"{robots}/ci").status == 204
-    gone = alice.delete(f"{robots}/ci")
-    assert (gone.status, gone.json()["message"]) == (400, UNKNOWN)
+    deletion = alice.delete(f"{robots}/ci")
+    assert (deletion.status, deletion.json()["message"]) == (400, UNKNOWN)
     assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 401
 
 
 @pytest.mark.parametrize("robots", [THEIRS, MINE])
-def test_a_robot_that_is_not_there_is_told_so(alice: Visitor, robots: str) -> None:
+def test_an_unknown_robot_is_reported_in_quays_words(alice: Visitor, robots: str) -> None:
     for name in ("none", "UPPER", "a", "x" * 3000, "a%00b", "caf%C3%A9"):
-        asked = (
+        answers = (
             alice.get(f"{robots}/{name}"), alice.delete(f"{robots}/{name}"),
             alice.get(f"{robots}/{name}/permissions"), alice.post(f"{robots}/{name}/regenerate"),
         )  # fmt: skip
-        assert [(answer.status, answer.json()["message"]) for answer in asked] == [(400, UNKNOWN)] * 4
+        assert [(answer.status, answer.json()["message"]) for answer in answers] == [(400, UNKNOWN)] * 4
 
 
 def test_a_bad_name_is_refused_in_quays_words(alice: Visitor) -> None:
@@ -83,7 +89,7 @@ def test_a_bad_overlap_is_refused_by_its_name(alice: Visitor, overlap_s: object)
     assert (refused.status, refused.json()["field"]) == (400, "overlap_s")
 
 
-def test_old_and_new_token_overlap_as_long_as_the_caller_says(alice: Visitor) -> None:
+def test_the_old_token_stays_valid_for_the_overlap(alice: Visitor) -> None:
     before = alice.put(f"{MINE}/ci").json()["token"]
 
     after = alice.post(f"{MINE}/ci/regenerate", {"overlap_s": 60}).json()["token"]
@@ -94,7 +100,7 @@ def test_old_and_new_token_overlap_as_long_as_the_caller_says(alice: Visitor) ->
     assert alice.door.ask("GET", "/v2/auth", basic("alice+ci", before)).status == 401
 
 
-def test_a_list_tells_what_was_asked_for(alice: Visitor, door: Door) -> None:
+def test_a_list_has_the_fields_that_were_asked_for(alice: Visitor, door: Door) -> None:
     for name in ("ci", "plain", "a-b"):
         alice.put(f"{MINE}/{name}")
         door.backend.clock.ahead_s += 1
@@ -116,24 +122,24 @@ def test_a_list_tells_what_was_asked_for(alice: Visitor, door: Door) -> None:
     }
 
 
-def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
     alice.put(f"{THEIRS}/ci")
     bob = visit("bob")
 
     for visitor, status in ((stranger, 401), (bob, 403)):
-        asked = (
+        answers = (
             visitor.get(THEIRS), visitor.put(f"{THEIRS}/evil", {}), visitor.get(f"{THEIRS}/ci"),
             visitor.delete(f"{THEIRS}/ci"), visitor.post(f"{THEIRS}/ci/regenerate"),
             visitor.get(f"{THEIRS}/ci/permissions"),
         )  # fmt: skip
-        assert {answer.status for answer in asked} == {status}
+        assert {answer.status for answer in answers} == {status}
     assert bob.get(THEIRS).json()["error_type"] == "insufficient_scope"
     assert stranger.get(MINE).status == 401
     assert bob.get(f"{MINE}/ci").status == 400
     assert bob.get("/organization/none/robots").status == 404
 
 
-def test_a_superuser_has_no_power_over_others_robots(alice: Visitor, admin: Visitor) -> None:
+def test_a_superuser_cannot_change_robots_of_others(alice: Visitor, admin: Visitor) -> None:
     alice.put(f"{THEIRS}/ci")
 
     assert admin.get(f"{THEIRS}/ci").status == 403

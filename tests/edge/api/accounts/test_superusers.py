@@ -1,4 +1,4 @@
-"""Accounts of others over the API, for superusers."""
+"""Users over the API, for superusers."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,10 @@ USERS = "/superuser/users/"
 def test_users_are_listed_as_quay_does(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
     visit("bob")
 
-    told = admin.get(USERS).json()
-    assert [user["name"] for user in told["users"]] == ["admin", "bob"]
-    assert "next_page" not in told
-    bob = told["users"][1]
+    document = admin.get(USERS).json()
+    assert [user["name"] for user in document["users"]] == ["admin", "bob"]
+    assert "next_page" not in document
+    bob = document["users"][1]
     assert bob == admin.get(USERS + "bob").json()
     assert (bob["kind"], bob["username"], bob["email"], bob["verified"], bob["enabled"], bob["super_user"]) == (
         "user", "bob", "", True, True, False,
@@ -23,7 +23,7 @@ def test_users_are_listed_as_quay_does(admin: Visitor, visit: Callable[[str], Vi
     assert bob["avatar"]["kind"] == "user"
 
 
-def test_a_list_has_pages_and_may_leave_out_the_disabled(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_list_has_pages_and_can_leave_out_disabled_users(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
     visit("bob")
     admin.put(USERS + "bob", {"enabled": False})
 
@@ -36,12 +36,17 @@ def test_a_list_has_pages_and_may_leave_out_the_disabled(admin: Visitor, visit: 
     assert admin.get(USERS + "?next_page=" + "z" * 2000).json() == {"users": []}
 
 
-def test_a_user_is_made_with_a_password_that_opens(admin: Visitor, stranger: Visitor) -> None:
-    made = admin.post(USERS, {"username": "made", "email": "made@example.com"})
+def test_a_user_is_created_with_a_working_password(admin: Visitor, stranger: Visitor) -> None:
+    creation = admin.post(USERS, {"username": "made", "email": "made@example.com"})
 
-    assert made.status == 200
-    assert made.json() == {**made.json(), "username": "made", "email": "made@example.com", "encrypted_password": None}
-    stranger.sign_in("made", made.json()["password"])
+    assert creation.status == 200
+    assert creation.json() == {
+        **creation.json(),
+        "username": "made",
+        "email": "made@example.com",
+        "encrypted_password": None,
+    }
+    stranger.sign_in("made", creation.json()["password"])
     assert admin.post(USERS, {"username": "made"}).json()["message"] == "The username already exists"
     assert admin.post(USERS, {"username": "nomail"}).status == 200
 
@@ -49,14 +54,14 @@ def test_a_user_is_made_with_a_password_that_opens(admin: Visitor, stranger: Vis
 @pytest.mark.parametrize(
     ("body", "why"), [({}, "username"), ({"username": "A B"}, "A B"), ({"username": "x1", "email": "n o"}, "email")]
 )
-def test_a_user_that_cannot_be_is_not_made(admin: Visitor, body: dict[str, str], why: str) -> None:
+def test_an_invalid_user_is_refused(admin: Visitor, body: dict[str, str], why: str) -> None:
     answer = admin.post(USERS, body)
 
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_a_user_is_changed_and_ended(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_user_is_changed_and_deleted(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
 
     assert admin.put(USERS + "bob", {"email": "bob@example.com"}).json()["email"] == "bob@example.com"
@@ -69,7 +74,7 @@ def test_a_user_is_changed_and_ended(admin: Visitor, visit: Callable[[str], Visi
     assert (again.status, again.json()["message"]) == (400, "Username is not available")
 
 
-def test_what_is_wrong_with_a_change_is_named(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_an_invalid_change_is_refused_by_its_field(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
     visit("bob")
 
     assert "enabled" in admin.put(USERS + "bob", {"enabled": "no"}).json()["message"]
@@ -77,14 +82,14 @@ def test_what_is_wrong_with_a_change_is_named(admin: Visitor, visit: Callable[[s
     assert admin.put(USERS + "nobody", {"enabled": False}).status == 404
 
 
-def test_superusers_are_kept_as_they_are(admin: Visitor) -> None:
+def test_superusers_cannot_be_changed(admin: Visitor) -> None:
     changed, ended = admin.put(USERS + "admin", {"enabled": False}), admin.delete(USERS + "admin")
 
     assert (changed.status, changed.json()["message"]) == (400, "Cannot update a superuser")
     assert (ended.status, ended.json()["message"]) == (400, "Cannot delete a superuser")
 
 
-def test_no_mail_is_sent(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_recovery_mail_is_refused(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
     visit("bob")
 
     assert admin.post("/superusers/users/bob/sendrecovery").status == 405
@@ -102,7 +107,7 @@ def test_no_mail_is_sent(admin: Visitor, visit: Callable[[str], Visitor]) -> Non
         ("POST", "/superusers/users/admin/sendrecovery"),
     ],
 )
-def test_nobody_else_may(
+def test_other_callers_are_refused(
     admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], method: str, path: str
 ) -> None:
     body = {"username": "carol", "enabled": True} if method in ("POST", "PUT") else None

@@ -12,22 +12,22 @@ DEVS = "/organization/acme/team/devs"
 
 @pytest.fixture
 def alice(door: Door, visit) -> Visitor:
-    """The owner of acme, who is no superuser."""
+    """Returns the owner of acme, who is not a superuser."""
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     visit("bob")
     return visitor
 
 
-def test_a_team_is_made_and_given_another_role(alice: Visitor) -> None:
-    made = alice.put(DEVS, {"role": "member", "description": "developers"})
-    assert made.status == 200
-    assert made.json() == {
+def test_a_team_is_created_and_its_role_is_changed(alice: Visitor) -> None:
+    created = alice.put(DEVS, {"role": "member", "description": "developers"})
+    assert created.status == 200
+    assert created.json() == {
         "name": "devs",
         "description": "developers",
         "can_view": True,
         "role": "member",
-        "avatar": made.json()["avatar"],
+        "avatar": created.json()["avatar"],
         "new_team": True,
     }
     again = alice.put(DEVS, {"role": "creator", "description": "may create"}).json()
@@ -35,19 +35,19 @@ def test_a_team_is_made_and_given_another_role(alice: Visitor) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"role": "king"}, {"role": 5}, {"role": "member", "description": 5}, []])
-def test_a_team_that_cannot_be_is_refused(alice: Visitor, body: object) -> None:
+def test_an_invalid_team_is_refused(alice: Visitor, body: object) -> None:
     refused = alice.put(DEVS, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
-def test_a_name_outside_the_grammar_is_refused(alice: Visitor) -> None:
+def test_an_invalid_name_is_refused(alice: Visitor) -> None:
     refused = alice.put("/organization/acme/team/Bad-Team!", {"role": "member"})
 
     assert (refused.status, refused.json()["message"][:27]) == (400, "Invalid team name Bad-Team!")
 
 
-def test_members_are_added_listed_and_taken_out_in_quay_s_words(alice: Visitor) -> None:
+def test_members_are_added_listed_and_removed_in_quay_s_words(alice: Visitor) -> None:
     alice.put(DEVS, {"role": "member"})
     assert alice.get(DEVS + "/members").json() == {"name": "devs", "members": [], "can_edit": True}
     added = alice.put(DEVS + "/members/bob", {})
@@ -66,12 +66,12 @@ def test_members_are_added_listed_and_taken_out_in_quay_s_words(alice: Visitor) 
     assert alice.put("/organization/acme/team/none/members/bob").status == 404
     assert alice.get(DEVS + "/members?includePending=true").json()["members"] == [added.json()]
     assert alice.delete(DEVS + "/members/bob").status == 204
-    gone = alice.delete(DEVS + "/members/bob")
-    assert (gone.status, gone.json()["message"]) == (400, "User bob does not belong to team devs")
+    removal = alice.delete(DEVS + "/members/bob")
+    assert (removal.status, removal.json()["message"]) == (400, "User bob does not belong to team devs")
     assert alice.get("/organization/acme/team/none/members").status == 404
 
 
-def test_a_robot_in_a_team_is_a_user_of_a_kind(alice: Visitor) -> None:
+def test_a_robot_in_a_team_is_shown_as_a_user(alice: Visitor) -> None:
     alice.put("/organization/acme/robots/ci", {})
     alice.put(DEVS, {"role": "member"})
 
@@ -81,14 +81,14 @@ def test_a_robot_in_a_team_is_a_user_of_a_kind(alice: Visitor) -> None:
     assert alice.delete(DEVS + "/members/acme+ci").status == 204
 
 
-def test_no_mail_is_sent_so_nobody_is_invited(alice: Visitor, stranger: Visitor) -> None:
+def test_invitations_are_refused(alice: Visitor, stranger: Visitor) -> None:
     for visitor in (alice, stranger):
         for path in (DEVS + "/invite/guest@example.com", "/teaminvite/code"):
             assert visitor.put(path, {}).status == 405
             assert visitor.delete(path).status == 405
 
 
-def test_what_a_team_was_given_is_listed(alice: Visitor) -> None:
+def test_a_team_s_roles_on_repositories_are_listed(alice: Visitor) -> None:
     an_organization_s_repository(alice.backend, by="alice")
     alice.put(DEVS, {"role": "member"})
     assert alice.get(DEVS + "/permissions").json() == {"permissions": []}
@@ -99,7 +99,7 @@ def test_what_a_team_was_given_is_listed(alice: Visitor) -> None:
     }
 
 
-def test_a_team_is_removed_and_the_last_of_owners_is_not(alice: Visitor) -> None:
+def test_a_team_is_removed_unless_it_is_the_user_s_last_admin_team(alice: Visitor) -> None:
     alice.put(DEVS, {"role": "admin"})
 
     assert alice.delete(DEVS).status == 204
@@ -110,8 +110,8 @@ def test_a_team_is_removed_and_the_last_of_owners_is_not(alice: Visitor) -> None
         400,
         "Deleting team 'owners' would remove admin ability for user 'alice' in organization 'acme'",
     )
-    require_user = alice.delete("/organization/acme/team/owners/members/alice")
-    assert (require_user.status, require_user.json()["message"]) == (
+    leaving = alice.delete("/organization/acme/team/owners/members/alice")
+    assert (leaving.status, leaving.json()["message"]) == (
         400,
         "User cannot remove themselves from their only admin team.",
     )
@@ -127,7 +127,7 @@ ROUTES = [
 ]
 
 
-def test_who_does_not_administer_the_organization_is_refused(
+def test_callers_who_do_not_administer_the_organization_are_refused(
     alice: Visitor, admin: Visitor, stranger: Visitor, visit
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
@@ -141,7 +141,7 @@ def test_who_does_not_administer_the_organization_is_refused(
 
 
 @pytest.mark.parametrize(("scope", "status"), [("org:admin", 200), ("repo:admin", 403), ("user:admin", 403)])
-def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])

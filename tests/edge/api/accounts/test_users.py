@@ -1,4 +1,4 @@
-"""Users over the API: oneself, changed and shown, and what others see."""
+"""Users over the API: the signed-in user, and what others see of a user."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from tests.support.api_client import Visitor
 from tests.support.builders import an_oauth_token, an_organization
 
 
-def test_a_stranger_is_asked_to_sign_in(stranger: Visitor) -> None:
+def test_an_anonymous_caller_is_asked_to_sign_in(stranger: Visitor) -> None:
     answer = stranger.get("/user/")
 
     assert answer.status == 401
@@ -26,19 +26,19 @@ def test_a_user_sees_themselves_with_and_without_a_slash(visit: Callable[[str], 
     assert "super_user" not in seen
 
 
-def test_the_first_user_is_told_to_be_a_superuser(admin: Visitor) -> None:
+def test_the_first_user_is_shown_as_a_superuser(admin: Visitor) -> None:
     assert admin.get("/user").json()["super_user"] is True
 
 
-def test_who_has_no_address_is_told_an_empty_one(admin: Visitor) -> None:
+def test_a_missing_email_address_is_shown_as_an_empty_one(admin: Visitor) -> None:
     assert admin.get("/user").json()["email"] == ""
 
 
 def test_signing_up_signs_in(stranger: Visitor) -> None:
-    made = stranger.post("/user/", {"username": "carol", "password": "password-1", "email": "carol@example.com"})
+    sign_up = stranger.post("/user/", {"username": "carol", "password": "password-1", "email": "carol@example.com"})
 
-    assert made.status == 200
-    assert made.json()["email"] == "carol@example.com"
+    assert sign_up.status == 200
+    assert sign_up.json()["email"] == "carol@example.com"
     assert stranger.get("/user").json()["username"] == "carol"
 
 
@@ -54,7 +54,7 @@ def test_signing_up_signs_in(stranger: Visitor) -> None:
         ([1, 2], "object"),
     ],
 )
-def test_a_sign_up_that_cannot_be_names_what_is_wrong(stranger: Visitor, body: object, why: str) -> None:
+def test_an_invalid_sign_up_is_refused_by_its_field(stranger: Visitor, body: object, why: str) -> None:
     answer = stranger.post("/user/", body)
 
     assert answer.status == 400
@@ -81,7 +81,7 @@ def test_a_new_password_ends_every_other_session(visit: Callable[[str], Visitor]
     assert there.post("/signin", {"username": "bob", "password": "password-2"}).status == 200
 
 
-def test_a_name_is_never_changed(visit: Callable[[str], Visitor]) -> None:
+def test_a_user_s_name_cannot_be_changed(visit: Callable[[str], Visitor]) -> None:
     answer = visit("bob").put("/user/", {"username": "renamed"})
 
     assert (answer.status, answer.json()["username"]) == (200, "bob")
@@ -97,25 +97,25 @@ def test_a_name_is_never_changed(visit: Callable[[str], Visitor]) -> None:
         ({"invoice_email_address": "nonsense"}, "invoice_email_address"),
     ],
 )
-def test_a_change_that_cannot_be_names_what_is_wrong(admin: Visitor, change: dict[str, object], why: str) -> None:
+def test_an_invalid_change_is_refused_by_its_field(admin: Visitor, change: dict[str, object], why: str) -> None:
     answer = admin.put("/user/", change)
 
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_an_address_that_looks_like_none_is_taken_as_no_mail_is_sent(admin: Visitor) -> None:
+def test_any_text_is_accepted_as_an_email_address(admin: Visitor) -> None:
     assert admin.put("/user/", {"email": "nonsense"}).json()["email"] == "nonsense"
 
 
-def test_what_is_told_of_oneself_stays(admin: Visitor) -> None:
-    told = {"company": "Acme", "family_name": "A", "given_name": "B", "location": "Here", "invoice_email": True}
+def test_changed_details_are_stored(admin: Visitor) -> None:
+    changes = {"company": "Acme", "family_name": "A", "given_name": "B", "location": "Here", "invoice_email": True}
 
-    assert admin.put("/user/", told).json().items() >= told.items()
-    assert admin.get("/user/").json().items() >= told.items()
+    assert admin.put("/user/", changes).json().items() >= changes.items()
+    assert admin.get("/user/").json().items() >= changes.items()
 
 
-def test_a_user_ends_themselves_and_is_nobody(visit: Callable[[str], Visitor]) -> None:
+def test_a_user_deletes_themselves_and_is_anonymous_then(visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
 
     assert bob.delete("/user/").status == 204
@@ -125,7 +125,7 @@ def test_a_user_ends_themselves_and_is_nobody(visit: Callable[[str], Visitor]) -
     assert (again.status, again.json()["message"]) == (400, "Username is not available")
 
 
-def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], Visitor]) -> None:
+def test_the_only_owner_of_organizations_cannot_be_deleted(visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
     an_organization(bob.backend, "acme", "bob")
 
@@ -134,7 +134,7 @@ def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], Visit
     assert "acme" in refused.json()["message"]
 
 
-def test_ending_oneself_wants_a_session_and_its_password(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_deletion_needs_a_session_with_a_fresh_password(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
     token = an_oauth_token(bob.backend, "bob")
 
@@ -147,7 +147,7 @@ def test_ending_oneself_wants_a_session_and_its_password(admin: Visitor, visit: 
     assert bob.delete("/user/").json()["error_type"] == "fresh_login_required"
 
 
-def test_no_mail_is_sent_to_who_forgot_a_password(stranger: Visitor) -> None:
+def test_a_recovery_mail_is_refused(stranger: Visitor) -> None:
     assert stranger.post("/recovery", {"email": "bob@example.com"}).status == 405
 
 
@@ -155,7 +155,7 @@ def test_no_mail_is_sent_to_who_forgot_a_password(stranger: Visitor) -> None:
 def test_a_user_with_many_organizations_costs_four_calls_or_five(
     admin: Visitor, organizations: int, batches: int
 ) -> None:
-    """A batch holds a hundred keys: two of each organization, one's own namespace and its eight counters."""
+    """A batch holds a hundred keys: two of each organization, the user's namespace and its eight counters."""
     for number in range(organizations):
         an_organization(admin.backend, f"org{number:02}")
     script = Visitor(admin.door, an_oauth_token(admin.backend, "admin", "user:read"))

@@ -1,4 +1,4 @@
-"""Counted pulls over the API."""
+"""Pull counts over the API."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def pull(door: Door, reference: object) -> None:
     door.backend.services.registry.manifests.pull(someone(door.backend, "admin", "admin/app"), NAME, reference)
 
 
-def test_what_nobody_pulled_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
+def test_zero_pulls_are_shown_as_quay_does(admin: Visitor, door: Door) -> None:
     digest = str(a_push(door.backend, "v1").digest)
 
     assert admin.get(f"{PLACE}/tag/v1/pull_statistics").json() == {
@@ -38,7 +38,7 @@ def test_what_nobody_pulled_is_told_as_quay_does(admin: Visitor, door: Door) -> 
     }
 
 
-def test_pulls_show_at_once_with_when_the_last_was(admin: Visitor, door: Door) -> None:
+def test_pulls_are_counted_at_once_with_the_time_of_the_last(admin: Visitor, door: Door) -> None:
     digest = a_push(door.backend, "v1", "v2").digest
     for reference in ("v1", "v2", digest):
         pull(door, reference)
@@ -54,14 +54,14 @@ def test_pulls_show_at_once_with_when_the_last_was(admin: Visitor, door: Door) -
 @pytest.mark.parametrize(
     "path", ["/tag/v2", "/tag/" + "x" * 2000, f"/manifest/sha256:{'0' * 64}", "/manifest/v1", "/manifest/sha256:x"]
 )
-def test_what_is_not_there_is_not_found(admin: Visitor, door: Door, path: str) -> None:
+def test_an_unknown_tag_or_manifest_is_not_found(admin: Visitor, door: Door, path: str) -> None:
     a_push(door.backend, "v1")
     answer = admin.get(f"{PLACE}{path}/pull_statistics")
 
     assert (answer.status, answer.json()["error_type"]) == (404, "not_found")
 
 
-def test_that_a_repository_is_public_is_not_enough(
+def test_a_public_repository_needs_a_role_as_well(
     admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], door: Door
 ) -> None:
     digest = a_push(door.backend, "v1").digest
@@ -77,5 +77,5 @@ def test_that_a_repository_is_public_is_not_enough(
         ]
 
 
-def test_what_is_on_says_so(stranger: Visitor) -> None:
+def test_the_feature_is_reported_as_on(stranger: Visitor) -> None:
     assert stranger.get("//config").json()["features"]["IMAGE_PULL_STATS"] is True

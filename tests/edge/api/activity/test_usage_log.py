@@ -18,7 +18,7 @@ EXPORTS = [f"{owner}/exportlogs" for owner in OWNERS[:-1]]
 
 
 @pytest.fixture(autouse=True)
-def _happened(door: Door) -> None:
+def _log(door: Door) -> None:
     acme, now = an_organization(door.backend), door.backend.clock()
     a_push(door.backend, "v1")
     UsageLogStore(10**6).write_pulls(
@@ -40,7 +40,7 @@ def test_a_record_has_the_shape_of_quay_s(admin: Visitor) -> None:
     assert abs(parsedate_to_datetime(pushed["datetime"]).timestamp() - time.time()) < 86400
 
 
-def test_twenty_come_a_page_and_the_rest_behind_it(admin: Visitor) -> None:
+def test_a_page_has_twenty_records_and_links_to_the_next(admin: Visitor) -> None:
     path, sizes, token = "/organization/acme/logs", [], ""
     while True:
         answer = admin.get(f"{path}?next_page={token}").json()
@@ -53,13 +53,13 @@ def test_twenty_come_a_page_and_the_rest_behind_it(admin: Visitor) -> None:
     assert answer["logs"][0]["performer"]["is_robot"]
 
 
-def test_a_place_that_is_none_begins_again(admin: Visitor) -> None:
+def test_an_invalid_page_token_begins_again(admin: Visitor) -> None:
     path = "/organization/acme/logs"
 
     assert admin.get(path + "?next_page=%F0%9F%92%A3").json() == admin.get(path).json()
 
 
-def test_days_are_months_first_and_end_with_the_last(admin: Visitor) -> None:
+def test_days_are_written_month_first_and_the_last_is_included(admin: Visitor) -> None:
     answer = admin.get("/user/logs?starttime=02/01/2024&endtime=02/02/2024").json()
 
     assert answer["start_time"] == "Thu, 01 Feb 2024 00:00:00 -0000"
@@ -70,7 +70,7 @@ def test_days_are_months_first_and_end_with_the_last(admin: Visitor) -> None:
         assert admin.get(f"{path}?starttime=02/03/2024&endtime=02/02/2024").status == 400
 
 
-def test_counts_are_told_by_day_and_kind(admin: Visitor) -> None:
+def test_records_are_counted_by_day_and_kind(admin: Visitor) -> None:
     (count,) = admin.get("/organization/acme/aggregatelogs").json()["aggregated"]
 
     assert (count["kind"], count["count"]) == ("pull_repo", 45)
@@ -78,7 +78,7 @@ def test_counts_are_told_by_day_and_kind(admin: Visitor) -> None:
     assert admin.get("/user/aggregatelogs?starttime=01/01/2024&endtime=03/01/2024").status == 400
 
 
-def test_everybody_s_log_says_whose_a_record_is(admin: Visitor) -> None:
+def test_the_log_of_the_registry_names_each_record_s_namespace(admin: Visitor) -> None:
     entries = admin.get("/superuser/logs").json()["logs"]
 
     assert {entry["namespace"]["name"] for entry in entries} <= {"acme", "admin"}
@@ -86,16 +86,16 @@ def test_everybody_s_log_says_whose_a_record_is(admin: Visitor) -> None:
     assert admin.get("/superuser/aggregatelogs").json()["aggregated"]
 
 
-def test_the_log_is_narrowed_by_performer(admin: Visitor) -> None:
+def test_the_log_is_filtered_by_performer(admin: Visitor) -> None:
     assert admin.get("/organization/acme/logs?performer=admin").json()["logs"] == []
     assert len(admin.get("/organization/acme/logs?performer=acme%2Bci&kind=pull_repo").json()["logs"]) == 20
     assert admin.get("/organization/acme/logs?performer=nobody").status == 400
 
 
-def test_an_export_is_opened_by_its_id_alone(admin: Visitor, stranger: Visitor) -> None:
-    made = admin.post("/organization/acme/exportlogs")
-    assert made.status == 200
-    address = f"//exportedlogs/{made.json()['export_id']}"
+def test_an_export_can_be_read_by_its_id_alone(admin: Visitor, stranger: Visitor) -> None:
+    export = admin.post("/organization/acme/exportlogs")
+    assert export.status == 200
+    address = f"//exportedlogs/{export.json()['export_id']}"
     assert stranger.get(address).status == 404
     admin.door.backend.services.lifecycle.timers.run(lambda: 60.0)
     opened = stranger.get(address)
@@ -107,7 +107,7 @@ def test_an_export_is_opened_by_its_id_alone(admin: Visitor, stranger: Visitor) 
 
 
 @pytest.mark.parametrize("path", EXPORTS)
-def test_an_export_is_told_to_public_https_addresses_only(admin: Visitor, path: str) -> None:
+def test_an_export_is_reported_to_public_https_addresses_only(admin: Visitor, path: str) -> None:
     assert admin.post(path, {"callback_url": "https://hooks.example.com/x"}).status == 200
     refused = admin.post(path, {"callback_url": "http://169.254.169.254/"})
     assert (refused.status, refused.json()["field"]) == (400, "callback_url")
@@ -116,14 +116,14 @@ def test_an_export_is_told_to_public_https_addresses_only(admin: Visitor, path: 
     assert admin.post(path, {"callback_url": 5}).status == 400
 
 
-def test_nobody_and_others_are_refused(stranger: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(stranger: Visitor, visit) -> None:
     bob = visit("bob")
 
     for path in ROUTES:
         assert stranger.get(path).status == (403 if path.startswith(OWNERS[0]) else 401), path
         assert bob.get(path).status == (200 if path.startswith("/user/") else 403), path
     for path in EXPORTS:
-        # Without a session there is no CSRF token that could be right, and so Quay looks at that first.
+        # Without a session no CSRF token can be valid, and Quay checks the token first.
         assert stranger.post(path).status in (401, 403), path
         assert bob.post(path).status == (200 if path.startswith("/user/") else 403), path
 
@@ -138,7 +138,7 @@ def test_nobody_and_others_are_refused(stranger: Visitor, visit) -> None:
         ("repo:write user:read", []),
     ],
 )
-def test_a_token_opens_what_its_scope_says(admin: Visitor, scope: str, allowed: list[str]) -> None:
+def test_a_token_is_limited_to_its_scopes(admin: Visitor, scope: str, allowed: list[str]) -> None:
     client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = Visitor(admin.door, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])

@@ -1,4 +1,4 @@
-"""A repository has no builds, and only those are told who may know of the repository."""
+"""Builds over the API: a repository has none, and only callers with a role on it are told so."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ def _repository(admin: Visitor) -> None:
     a_repository(admin.backend)
 
 
-def test_there_are_none(admin: Visitor) -> None:
+def test_there_are_no_builds(admin: Visitor) -> None:
     assert admin.get(BUILD).json() == {"builds": []}
     assert admin.get(TRIGGER).json() == {"triggers": []}
     assert admin.get(BUILD + "6b4e").status == 404
@@ -29,7 +29,7 @@ def test_a_reader_sees_builds_and_no_triggers(visit: Callable[[str], Visitor]) -
     assert [bob.get(path).status for path in (BUILD, TRIGGER)] == [200, 403]
 
 
-def test_nobody_else_is_told_anything(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_other_callers_are_refused(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
 
     for path in (BUILD, TRIGGER, BUILD + "6b4e"):

@@ -1,4 +1,4 @@
-"""`/config` tells the truth about what is on."""
+"""`/config`: the settings and features of the installation."""
 
 from collections.abc import Callable
 
@@ -11,25 +11,31 @@ from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 
 
-def test_whoever_asks_is_told_where_the_registry_is_and_what_it_does(stranger: Visitor) -> None:
-    told = stranger.get("//config").json()
+def test_the_configuration_names_the_host_and_the_features(stranger: Visitor) -> None:
+    config = stranger.get("//config").json()
 
-    assert (told["config"]["SERVER_HOSTNAME"], told["config"]["PREFERRED_URL_SCHEME"]) == ("registry.test", "http")
-    assert told["config"]["TAG_EXPIRATION_OPTIONS"] == ["0s", "1d", "1w", "2w", "4w"]
-    assert (told["registry_state"], told["external_login"], told["account_recovery_mode"]) == ("normal", [], False)
-    assert told["features"]["SUPER_USERS"] is True
-    assert told["features"]["BILLING"] is told["features"]["BUILD_SUPPORT"] is told["features"]["MAILING"] is False
+    assert (config["config"]["SERVER_HOSTNAME"], config["config"]["PREFERRED_URL_SCHEME"]) == ("registry.test", "http")
+    assert config["config"]["TAG_EXPIRATION_OPTIONS"] == ["0s", "1d", "1w", "2w", "4w"]
+    assert (config["registry_state"], config["external_login"], config["account_recovery_mode"]) == (
+        "normal",
+        [],
+        False,
+    )
+    assert config["features"]["SUPER_USERS"] is True
+    assert (
+        config["features"]["BILLING"] is config["features"]["BUILD_SUPPORT"] is config["features"]["MAILING"] is False
+    )
 
 
-def test_whoever_asks_is_told_the_version(stranger: Visitor) -> None:
+def test_the_configuration_names_the_version(stranger: Visitor) -> None:
     assert stranger.get("//config").json()["version_number"] == __version__
 
 
 def test_a_feature_is_on_where_its_route_is(stranger: Visitor) -> None:
-    told = stranger.get("//config").json()["features"]
+    config = stranger.get("//config").json()["features"]
 
-    assert told["EXPORT_ACTION_LOGS"] is ("/api/v1/user/exportlogs" in declared.paths())
-    assert told["EXPORT_ACTION_LOGS"] is True
+    assert config["EXPORT_ACTION_LOGS"] is ("/api/v1/user/exportlogs" in declared.paths())
+    assert config["EXPORT_ACTION_LOGS"] is True
 
 
 def test_a_feature_without_its_route_is_off(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,15 +44,15 @@ def test_a_feature_without_its_route_is_off(stranger: Visitor, monkeypatch: pyte
     assert stranger.get("//config").json()["features"]["FLYING"] is False
 
 
-def test_full_access_of_superusers_is_told(new_door: Callable[..., Door]) -> None:
+def test_full_access_of_superusers_is_reported(new_door: Callable[..., Door]) -> None:
     for chosen in (True, False):
         visitor = Visitor(new_door(superusers_full_access=chosen))
 
         assert visitor.get("//config").json()["features"]["SUPERUSERS_FULL_ACCESS"] is chosen
 
 
-def test_nothing_secret_is_told(stranger: Visitor) -> None:
-    told = stranger.get("//config").body.decode()
+def test_the_configuration_contains_no_secret(stranger: Visitor) -> None:
+    config = stranger.get("//config").body.decode()
 
-    assert stranger.backend.settings.secrets not in told
-    assert stranger.backend.settings.table not in told
+    assert stranger.backend.settings.secrets not in config
+    assert stranger.backend.settings.table not in config

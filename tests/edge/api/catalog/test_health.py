@@ -1,4 +1,4 @@
-"""Health, as monitors read it."""
+"""Health checks, as monitors read them."""
 
 import pytest
 
@@ -9,7 +9,7 @@ INSTANCE = {"auth", "database", "disk_space", "registry_gunicorn", "service_key"
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/instance", "/health/endtoend", "/status"])
-def test_a_house_that_is_well_says_so_without_a_token(door: Door, path: str) -> None:
+def test_a_healthy_registry_says_so_without_a_token(door: Door, path: str) -> None:
     answer = door.ask("GET", path)
 
     assert answer.status == answer.json()["status_code"] == 200
@@ -22,7 +22,7 @@ def test_a_house_that_is_well_says_so_without_a_token(door: Door, path: str) -> 
 
 
 @pytest.mark.parametrize(("part", "missing"), [("table", {"auth", "database"}), ("bucket", {"storage"})])
-def test_what_does_not_answer_is_named(door: Door, part: str, missing: set[str]) -> None:
+def test_a_part_that_does_not_answer_is_named(door: Door, part: str, missing: set[str]) -> None:
     with silence(door.backend, part):
         for path in ("/health", "/status"):
             answer = door.ask("GET", path)
@@ -33,7 +33,7 @@ def test_what_does_not_answer_is_named(door: Door, part: str, missing: set[str])
 
 
 @pytest.mark.parametrize("path", ["/_internal_ping", "/v1/_ping"])
-def test_a_ping_asks_nobody(door: Door, path: str) -> None:
+def test_a_ping_calls_no_other_service(door: Door, path: str) -> None:
     door.backend.calls.take()
 
     answer = door.ask("GET", path)

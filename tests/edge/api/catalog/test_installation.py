@@ -1,4 +1,4 @@
-"""The set-up of an installation, as superusers see it."""
+"""The settings and the status of an installation, for superusers."""
 
 from collections.abc import Callable
 
@@ -7,23 +7,23 @@ from tests.support.api_client import Visitor
 from tests.support.crashes import silence
 
 
-def test_a_superuser_reads_every_setting_but_where_the_keys_lie(admin: Visitor) -> None:
-    told = admin.get("/superuser/config").json()
+def test_a_superuser_reads_every_setting_but_the_location_of_the_keys(admin: Visitor) -> None:
+    document = admin.get("/superuser/config").json()
 
     names = {f"CLOUDBERTH_{name.upper()}" for name in Settings.__dataclass_fields__}
-    assert told["config"].keys() == names - {"CLOUDBERTH_SECRETS"}
-    assert told["config"]["CLOUDBERTH_URL"] == "http://registry.test"
-    assert (told["warning"], told["env"], told["schema"]) == ({}, {}, {})
-    assert admin.backend.settings.secrets not in str(told)
+    assert document["config"].keys() == names - {"CLOUDBERTH_SECRETS"}
+    assert document["config"]["CLOUDBERTH_URL"] == "http://registry.test"
+    assert (document["warning"], document["env"], document["schema"]) == ({}, {}, {})
+    assert admin.backend.settings.secrets not in str(document)
 
 
-def test_the_registry_is_ready_or_says_what_is_missing(admin: Visitor) -> None:
+def test_the_registry_is_ready_or_names_what_is_missing(admin: Visitor) -> None:
     assert admin.get("/superuser/registrystatus").json() == {"status": "ready"}
     with silence(admin.backend, "bucket"):
         assert admin.get("/superuser/registrystatus").json() == {"status": "without bucket"}
 
 
-def test_nobody_else_reads_them(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_other_callers_are_refused(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
     for path in ("/superuser/config", "/superuser/registrystatus"):
         assert stranger.get(path).status == 401
         assert visit("bob").get(path).status == 403

@@ -39,21 +39,21 @@ def test_repositories_are_found_in_the_shape_of_quay_s(admin: Visitor, stranger:
     assert admin.get("/find/repositories?query=web&page=x").status == 400
 
 
-def test_everything_is_found_the_best_first(admin: Visitor, stranger: Visitor) -> None:
-    found = admin.get("/find/all?query=acme").json()["results"]
+def test_everything_is_found_ordered_by_score(admin: Visitor, stranger: Visitor) -> None:
+    results = admin.get("/find/all?query=acme").json()["results"]
 
-    assert [(one["kind"], one["name"]) for one in found] == [("organization", "acme")]
+    assert [(one["kind"], one["name"]) for one in results] == [("organization", "acme")]
     assert [one["kind"] for one in admin.get("/find/all?query=web").json()["results"]] == ["repository"] * 2
     assert len(stranger.get("/find/all?query=web").json()["results"]) == 1
     assert admin.get("/find/all").json() == {"results": []}
 
 
-def test_entities_are_told_apart_as_quay_does(door: Door, admin: Visitor, stranger: Visitor, visit) -> None:
+def test_entities_have_the_kinds_of_quay_s(door: Door, admin: Visitor, stranger: Visitor, visit) -> None:
     admin.put("/organization/acme/robots/adder", {})
     a_team(door.backend, "adders", TeamRole.MEMBER)
 
-    found = admin.get("/entities/ad?namespace=acme&includeTeams=true").json()["results"]
-    assert [(one["name"], one["kind"], one.get("is_robot"), one["is_org_member"]) for one in found] == [
+    results = admin.get("/entities/ad?namespace=acme&includeTeams=true").json()["results"]
+    assert [(one["name"], one["kind"], one.get("is_robot"), one["is_org_member"]) for one in results] == [
         ("adders", "team", None, True),
         ("acme+adder", "user", True, True),
         ("admin", "user", False, True),
@@ -66,7 +66,7 @@ def test_entities_are_told_apart_as_quay_does(door: Door, admin: Visitor, strang
 
 
 @pytest.mark.parametrize("text", ["%23", "a%2Bb", "%E2%98%83", "x" * 3000])
-def test_any_text_may_be_looked_for(admin: Visitor, door: Door, text: str) -> None:
+def test_any_text_may_be_searched_for(admin: Visitor, door: Door, text: str) -> None:
     an_organization(door.backend, "other")
     a_repository(door.backend)
 

@@ -15,11 +15,11 @@ def _app(door: Door) -> None:
     a_repository(door.backend)
 
 
-def test_a_repository_is_starred_listed_and_taken_off_again(admin: Visitor) -> None:
+def test_a_repository_is_starred_listed_and_unstarred(admin: Visitor) -> None:
     assert admin.get(STARRED).json() == {"repositories": []}
     for _ in range(2):
-        made = admin.post(STARRED, APP)
-        assert (made.status, made.json()) == (201, APP)
+        creation = admin.post(STARRED, APP)
+        assert (creation.status, creation.json()) == (201, APP)
 
     (star,) = admin.get(STARRED).json()["repositories"]
     assert star == {"namespace": "admin", "name": "app", "description": "", "is_public": False}
@@ -37,11 +37,11 @@ def test_a_repository_is_starred_listed_and_taken_off_again(admin: Visitor) -> N
     [({}, 400), ({"namespace": "admin"}, 400), ({**APP, "repository": 7}, 400), ({**APP, "repository": "UP"}, 400),
      ({**APP, "repository": "none"}, 404), ({**APP, "namespace": "nobody"}, 403)],
 )  # fmt: skip
-def test_a_star_for_nothing_is_refused(admin: Visitor, body: dict[str, object], status: int) -> None:
+def test_a_star_for_an_unknown_repository_is_refused(admin: Visitor, body: dict[str, object], status: int) -> None:
     assert admin.post(STARRED, body).status == status
 
 
-def test_strangers_and_those_who_may_not_read_are_refused(stranger: Visitor, visit) -> None:
+def test_callers_who_may_not_read_the_repository_are_refused(stranger: Visitor, visit) -> None:
     assert stranger.get(STARRED).status == 401
     for refused in (stranger.post(STARRED, APP), stranger.delete(f"{STARRED}/admin/app")):
         assert refused.status in (401, 403)

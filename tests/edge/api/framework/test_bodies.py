@@ -1,9 +1,9 @@
-"""Bodies of the API: JSON that fits, and what is told of what does not."""
+"""Request bodies of the API: those that match their schema, and refusals of the others."""
 
 import pytest
 
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.edge.api.framework.bodies import LARGEST, check
+from chalicelib.edge.api.framework.bodies import LARGEST, check_schema
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, a_list, an_object, one_of, or_null
 from tests.support.api_client import Visitor
 
@@ -19,8 +19,8 @@ SCHEMA = an_object({"name": TEXT}, age=NUMBER, tags=a_list(TEXT), nick=or_null(T
     ],
     ids=["least", "all", "more than is known"],
 )
-def test_what_fits_is_taken_and_unknown_fields_are_let_through(document: object) -> None:
-    check("test", SCHEMA, document)
+def test_a_valid_body_is_accepted_with_unknown_fields(document: object) -> None:
+    check_schema("test", SCHEMA, document)
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,9 @@ def test_what_fits_is_taken_and_unknown_fields_are_let_through(document: object)
         (None, "the body"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_its_field(document: object, field: str) -> None:
+def test_an_invalid_field_is_refused_by_its_name(document: object, field: str) -> None:
     with pytest.raises(FieldInvalid) as refused:
-        check("test", SCHEMA, document)
+        check_schema("test", SCHEMA, document)
 
     assert field in str(refused.value)
 
@@ -58,20 +58,20 @@ def test_what_does_not_fit_is_refused_by_its_field(document: object, field: str)
     ],
     ids=["no json", "empty", "no utf-8", "half a character", "too deep", "a form", "no type", "too large"],
 )
-def test_a_body_that_cannot_be_read_is_refused(stranger: Visitor, content: bytes, kind: str, status: int) -> None:
+def test_an_unreadable_body_is_refused(stranger: Visitor, content: bytes, kind: str, status: int) -> None:
     answer = stranger.post("/user/", content, Content_Type=kind)
 
     assert answer.status == status
     assert answer.json()["status"] == status
 
 
-def test_a_character_in_two_halves_is_whole(admin: Visitor) -> None:
+def test_a_pair_of_surrogates_is_one_character(admin: Visitor) -> None:
     answer = admin.put("/user/", b'{"company": "\\ud83d\\ude80"}')
 
     assert answer.json()["company"] == "\U0001f680"
 
 
-def test_json_by_another_name_is_json(stranger: Visitor) -> None:
+def test_a_content_type_that_ends_in_json_is_accepted(stranger: Visitor) -> None:
     content = b'{"username": "carol", "password": "password-1"}'
 
     assert stranger.post("/user/", content, Content_Type="application/vnd.api+json; charset=utf-8").status == 200

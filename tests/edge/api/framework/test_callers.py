@@ -1,4 +1,4 @@
-"""Who calls: a token or a cookie, never both, never a password."""
+"""The caller of the API: the owner of a token or of a cookie, never of both, never by password."""
 
 import base64
 
@@ -14,23 +14,23 @@ from tests.support.builders import an_organization
 def token(door: Door) -> str:
     an_organization(door.backend)
     admin = door.backend.signed_in("admin")
-    made = door.backend.services.identity.applications.create(admin, "acme", ApplicationFields("bot"))
+    application = door.backend.services.identity.applications.create(admin, "acme", ApplicationFields("bot"))
     return (
         door.backend.services.identity.authorizations.create(
-            admin, "acme", made.client_id, "ci", "user:admin", None
+            admin, "acme", application.client_id, "ci", "user:admin", None
         ).secret
         or ""
     )
 
 
-def test_a_bearer_token_speaks_for_its_user_and_needs_no_csrf_token(door: Door, token: str) -> None:
+def test_a_bearer_token_identifies_its_user_and_needs_no_csrf_token(door: Door, token: str) -> None:
     script = Visitor(door, token)
 
     assert script.get("/user").json()["username"] == "admin"
     assert script.put("/user/", {"company": "Acme"}).status == 200
 
 
-def test_a_bearer_token_that_is_none_of_ours_speaks_for_nobody_whatever_the_cookie_says(admin: Visitor) -> None:
+def test_an_invalid_bearer_token_is_anonymous_whatever_the_cookie(admin: Visitor) -> None:
     for shown in ("nonsense", "cbo_" + "x" * 43, ""):
         answer = admin.get("/user", Authorization=f"Bearer {shown}")
         assert answer.status == 401
@@ -38,28 +38,28 @@ def test_a_bearer_token_that_is_none_of_ours_speaks_for_nobody_whatever_the_cook
         assert changed.status in (401, 403)
 
 
-def test_a_password_is_no_way_into_the_api(stranger: Visitor) -> None:
+def test_a_password_is_not_accepted(stranger: Visitor) -> None:
     basic = base64.b64encode(b"admin:password").decode()
 
     assert stranger.get("/user", Authorization=f"Basic {basic}").status == 401
 
 
-def test_a_robots_token_is_no_way_into_the_api(door: Door) -> None:
+def test_a_robot_s_token_is_not_accepted(door: Door) -> None:
     _, secret = door.backend.robot("admin+ci")
 
     assert Visitor(door, secret).get("/user").status == 401
 
 
-def test_a_registrys_token_is_no_way_into_the_api(door: Door) -> None:
+def test_a_token_of_the_registry_is_not_accepted(door: Door) -> None:
     assert Visitor(door, door.backend.token("admin", "admin/app")).get("/user").status == 401
 
 
 @pytest.mark.parametrize("cookie", ["session=nonsense", "session", "=;;", "a=b; session=cbs_" + "x" * 43])
-def test_a_cookie_that_is_none_of_ours_speaks_for_nobody(stranger: Visitor, cookie: str) -> None:
+def test_an_invalid_cookie_is_anonymous(stranger: Visitor, cookie: str) -> None:
     assert stranger.get("/user", Cookie=cookie).status == 401
 
 
-def test_a_csrf_token_may_stand_in_the_address(admin: Visitor) -> None:
+def test_a_csrf_token_may_be_a_query_parameter(admin: Visitor) -> None:
     csrf, admin.csrf = admin.csrf, "other"
 
     assert admin.put(f"/user/?_csrf_token={csrf}", {"company": "Acme"}).status == 403
@@ -73,7 +73,7 @@ def test_a_csrf_token_may_stand_in_the_address(admin: Visitor) -> None:
     assert answer.status == 200
 
 
-def test_behind_https_the_cookie_is_one_that_nobody_else_can_set(new_door) -> None:
+def test_behind_https_the_cookie_has_the_host_prefix(new_door) -> None:
     door = new_door(url="https://registry.example.com")
     answer = door.ask("GET", "/csrf_token")
 

@@ -1,18 +1,18 @@
-"""The types of errors lead to what they mean."""
+"""Descriptions of the types of errors."""
 
 from chalicelib.edge.api.framework.errors import DESCRIPTIONS, TYPES
 from tests.support.api_client import Visitor
 
 
-def test_every_type_of_error_is_described_where_it_leads(stranger: Visitor) -> None:
+def test_every_type_of_error_is_described_at_its_address(stranger: Visitor) -> None:
     for kind in {kind for _, kind in TYPES.values()}:
-        told = stranger.get(f"/error/{kind}").json()
+        description = stranger.get(f"/error/{kind}").json()
 
-        assert told["type"] == f"http://registry.test/api/v1/error/{kind}"
-        assert (told["title"], told["description"]) == (kind, DESCRIPTIONS[kind])
+        assert description["type"] == f"http://registry.test/api/v1/error/{kind}"
+        assert (description["title"], description["description"]) == (kind, DESCRIPTIONS[kind])
 
 
-def test_an_unknown_type_is_not_found_and_says_so_in_full(stranger: Visitor) -> None:
+def test_an_unknown_type_is_not_found_with_a_full_error(stranger: Visitor) -> None:
     answer = stranger.get("/error/nonsense")
 
     assert (answer.status, answer.json()["error_type"]) == (404, "not_found")

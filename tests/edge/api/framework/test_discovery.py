@@ -1,4 +1,4 @@
-"""What the API tells of itself."""
+"""The documents of the API."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ INTERNAL = ["", "?internal=true"]
 
 
 def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found = [one for path in document["paths"].values() for one in path.values() if isinstance(one, dict)]
-    return {one["operationId"]: one for one in found}
+    operations = [one for path in document["paths"].values() for one in path.values() if isinstance(one, dict)]
+    return {one["operationId"]: one for one in operations}
 
 
 @pytest.mark.parametrize("query", INTERNAL)
@@ -33,7 +33,7 @@ def test_the_openapi_document_is_valid(stranger: Visitor, query: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/discovery", "//openapi.json"])
-def test_every_declared_operation_is_told_and_internal_ones_only_when_asked_for(stranger: Visitor, path: str) -> None:
+def test_every_operation_is_listed_and_internal_ones_only_on_demand(stranger: Visitor, path: str) -> None:
     every = {one.id for one in declared.operations()}
     public = {one.id for one in declared.operations() if not one.is_internal}
 
@@ -57,10 +57,10 @@ def test_discovery_has_the_keys_of_quay(stranger: Visitor) -> None:
     assert [tag["name"] for tag in document["tags"]] == sorted(tag["name"] for tag in document["tags"])
 
 
-def test_a_page_of_another_origin_may_read_the_documents(stranger: Visitor) -> None:
+def test_pages_of_other_origins_may_read_the_documents(stranger: Visitor) -> None:
     for path in ("/discovery", "//openapi.json"):
         assert stranger.get(path, Origin="https://elsewhere.example.com").headers["access-control-allow-origin"] == "*"
 
 
-def test_nobody_needs_to_say_who_they_are(stranger: Visitor) -> None:
+def test_the_documents_need_no_authentication(stranger: Visitor) -> None:
     assert stranger.door.ask("GET", "/api/v1/discovery/").status == 200

@@ -1,4 +1,4 @@
-"""Every refusal has an answer in Quay's words, with the keys of all its shapes."""
+"""Domain errors in Quay's dialect, with the keys of all its shapes of errors."""
 
 import pytest
 
@@ -10,7 +10,7 @@ KEYS = {"status", "detail", "error_message", "error_type", "title", "type", "mes
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not errors.RegistryError])
-def test_every_kind_has_an_answer_by_ancestry(kind: type[errors.RegistryError]) -> None:
+def test_every_kind_of_error_has_a_row_or_an_ancestor_with_one(kind: type[errors.RegistryError]) -> None:
     assert any(ancestor in TYPES for ancestor in kind.__mro__)
 
 
@@ -36,9 +36,7 @@ def test_every_type_of_error_is_described() -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_an_error_has_its_status_and_its_words(
-    error: errors.RegistryError, status: int, kind: str, message: str
-) -> None:
+def test_an_error_has_its_status_and_message(error: errors.RegistryError, status: int, kind: str, message: str) -> None:
     reply = to_reply(error, None)
     document = _document(reply)
 
@@ -48,19 +46,19 @@ def test_an_error_has_its_status_and_its_words(
     assert document["type"].endswith(f"/api/v1/error/{kind}")
 
 
-def test_what_is_no_domain_error_tells_nothing() -> None:
+def test_a_bug_gives_no_details() -> None:
     reply = to_reply(KeyError("secret"), None)
 
     assert reply.status_code == 500
     assert "secret" not in str(reply.body)
 
 
-def test_who_must_wait_is_told_how_long() -> None:
+def test_too_many_attempts_say_how_long_to_wait() -> None:
     assert to_reply(errors.TooManyAttempts(7), None).headers["Retry-After"] == "7"
     assert to_reply(errors.Unavailable(), None).headers["Retry-After"] == "1"
 
 
-def test_a_foreign_pages_change_is_told_as_quay_does() -> None:
+def test_a_csrf_error_has_the_fields_of_quay_s() -> None:
     assert _document(to_reply(errors.CsrfInvalid(), None))["error"] == "CSRF token was invalid or missing."
 
 

@@ -49,12 +49,12 @@ SHOW = Operation("GET", "/pins", "showPins", "pages", "A page.", answers={200: a
 SEND = Operation("POST", "/pins", "sendPins", "pages", "A form.", form=NEW, answers={204: None}, is_csrf_free=True)
 
 
-def told(*operations: Operation) -> dict[str, Any]:
+def openapi_of(*operations: Operation) -> dict[str, Any]:
     return document(operations, {"Pin": PIN, "NewPin": NEW}, {"pins": "Pins.", "pages": "Pages."}, URL)
 
 
-def test_a_path_is_told_as_quay_writes_it_with_its_places_and_parameters() -> None:
-    one = told(LIST)["paths"][PINS + "/"]["get"]
+def test_a_path_is_written_as_in_quay_with_its_parameters() -> None:
+    one = openapi_of(LIST)["paths"][PINS + "/"]["get"]
     place, limit, order = one["parameters"]
 
     assert (one["operationId"], one["summary"], one["description"]) == ("listPins", "The pins.", "Newest first.")
@@ -63,60 +63,60 @@ def test_a_path_is_told_as_quay_writes_it_with_its_places_and_parameters() -> No
     assert (order["required"], order["schema"]["enum"]) == (True, ["name", "date"])
 
 
-def test_a_schema_with_a_name_stands_once() -> None:
-    whole = told(LIST, CREATE)
-    shown = whole["paths"][PINS + "/"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+def test_a_named_schema_is_defined_once() -> None:
+    whole = openapi_of(LIST, CREATE)
+    schema = whole["paths"][PINS + "/"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
 
-    assert shown["properties"]["pins"]["items"] == {"$ref": "#/components/schemas/Pin"}
-    assert shown["properties"]["first"] == {"$ref": "#/components/schemas/Pin"}
+    assert schema["properties"]["pins"]["items"] == {"$ref": "#/components/schemas/Pin"}
+    assert schema["properties"]["first"] == {"$ref": "#/components/schemas/Pin"}
     assert whole["components"]["schemas"]["Pin"] == PIN
     assert set(whole["components"]["schemas"]) == {"Pin", "NewPin", "ApiError"}
 
 
-def test_what_needs_a_scope_takes_a_token_or_a_session_and_a_change_the_csrf_token() -> None:
-    path = told(LIST, CREATE)["paths"][PINS + "/"]
+def test_a_scope_takes_a_token_or_a_session_with_a_csrf_token_for_changes() -> None:
+    path = openapi_of(LIST, CREATE)["paths"][PINS + "/"]
 
     assert path["get"]["security"] == [{"bearer": ["repo:read"]}, {"oauth2": ["repo:read"]}, {"session": []}]
     assert path["post"]["security"][2] == {"session": [], "csrf": []}
     assert path["post"]["x-requires-fresh-login"] is True
 
 
-def test_what_everybody_may_ask_needs_nothing() -> None:
-    path = told(SHOW, SEND)["paths"]["/pins"]
+def test_an_open_operation_needs_no_security() -> None:
+    path = openapi_of(SHOW, SEND)["paths"]["/pins"]
 
     assert path["get"]["security"] == path["post"]["security"] == []
     assert path["get"]["x-internal"] is True
 
 
-def test_an_operation_tells_the_errors_that_it_may_answer() -> None:
-    responses = told(CREATE)["paths"][PINS + "/"]["post"]["responses"]
+def test_an_operation_lists_the_errors_that_it_may_answer() -> None:
+    responses = openapi_of(CREATE)["paths"][PINS + "/"]["post"]["responses"]
 
     assert set(responses) == {"201", "400", "401", "403", "404", "409", "413", "415"}
     assert responses["409"] == {"$ref": "#/components/responses/Error409"}
 
 
-def test_the_error_object_is_told_once() -> None:
-    components = told(CREATE)["components"]
+def test_the_error_object_is_defined_once() -> None:
+    components = openapi_of(CREATE)["components"]
 
     for response in components["responses"].values():
         assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ApiError"}
     assert "error_type" in components["schemas"]["ApiError"]["required"]
 
 
-def test_pages_and_forms_are_told_as_such() -> None:
-    path = told(SHOW, SEND)["paths"]["/pins"]
+def test_pages_and_forms_have_their_media_types() -> None:
+    path = openapi_of(SHOW, SEND)["paths"]["/pins"]
 
     assert list(path["get"]["responses"]["200"]["content"]) == ["text/html"]
     assert "content" not in path["get"]["responses"]["302"]
     assert list(path["post"]["requestBody"]["content"]) == ["application/x-www-form-urlencoded"]
 
 
-def test_the_cookie_is_called_as_the_address_has_it() -> None:
-    schemes = told(LIST)["components"]["securitySchemes"]
+def test_the_cookie_s_name_depends_on_https() -> None:
+    schemes = openapi_of(LIST)["components"]["securitySchemes"]
 
     assert schemes["session"]["name"] == "__Host-session"
     assert schemes["oauth2"]["flows"]["authorizationCode"]["tokenUrl"] == URL + "/oauth/access_token"
 
 
-def test_only_headings_in_use_are_told() -> None:
-    assert told(LIST)["tags"] == [{"name": "pins", "description": "Pins."}]
+def test_only_tags_in_use_are_listed() -> None:
+    assert openapi_of(LIST)["tags"] == [{"name": "pins", "description": "Pins."}]

@@ -1,13 +1,13 @@
-"""Operations: declared once, guarded before their view is called."""
+"""Operations: declared once, and guarded before their view is called."""
 
 import pytest
 
 from chalicelib.edge.api.concepts import CONCEPTS
-from chalicelib.edge.api.framework.operations import TEXT, Operation, answered, or_null
+from chalicelib.edge.api.framework.operations import TEXT, Operation, or_null, reply_to
 from chalicelib.edge.response import Reply
 from tests.support.api_client import Visitor
 
-# What Quay, and whoever looks after it, has at addresses of their own.
+# Paths outside the API that Quay, its operators or standards define.
 OUTSIDE = (
     "/.well-known/", "/_internal_ping", "/config", "/csrf_token", "/exportedlogs/", "/health", "/keys/",
     "/openapi.json", "/status", "/v1/",
@@ -20,7 +20,7 @@ def test_every_operation_has_an_id_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("operation", DECLARED, ids=lambda operation: operation.id)
-def test_every_operation_says_what_it_does_and_answers(operation: Operation) -> None:
+def test_every_operation_has_a_description_and_answers(operation: Operation) -> None:
     assert operation.about
     assert operation.path.startswith(("/api/v1/", "/oauth/", "/oauth2/", *OUTSIDE))
     assert not operation.path.endswith("/")
@@ -31,7 +31,7 @@ def test_every_operation_says_what_it_does_and_answers(operation: Operation) -> 
     [one for one in DECLARED if one.method != "GET" and one.path.startswith("/api/") and not one.is_csrf_free],
     ids=lambda operation: operation.id,
 )
-def test_no_change_passes_without_a_csrf_token(stranger: Visitor, operation: Operation) -> None:
+def test_every_change_needs_a_csrf_token(stranger: Visitor, operation: Operation) -> None:
     path = operation.path.replace("{", "").replace("}", "")
     answer = stranger.door.ask(operation.method, path, {"Content-Type": "application/json"}, b"{}")
 
@@ -39,14 +39,14 @@ def test_no_change_passes_without_a_csrf_token(stranger: Visitor, operation: Ope
     assert answer.json()["error"] == "CSRF token was invalid or missing."
 
 
-def test_what_a_view_gives_back_becomes_an_answer() -> None:
-    assert answered(None).status_code == 204
-    assert answered({"a": 1}).body == '{"a":1}'
-    assert answered([]).body == "[]"
+def test_a_view_s_result_becomes_a_reply() -> None:
+    assert reply_to(None).status_code == 204
+    assert reply_to({"a": 1}).body == '{"a":1}'
+    assert reply_to([]).body == "[]"
     reply = Reply("x", {}, 202)
-    assert answered(reply) is reply
+    assert reply_to(reply) is reply
 
 
-def test_null_may_stand_beside_any_kind() -> None:
+def test_null_is_added_to_any_type() -> None:
     assert or_null(TEXT)["type"] == ["string", "null"]
     assert or_null({"type": ["string", "integer"]})["type"] == ["string", "integer", "null"]

@@ -1,4 +1,4 @@
-"""Policies of any kind over the API: the same routes at every place, and no kind is told as another."""
+"""Policies of any kind over the API: the same routes at every place, and no kind appears as another."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def _places(door: Door) -> None:
 
 
 @pytest.mark.parametrize(("kind", "places"), KINDS.items())
-def test_each_place_has_the_five_routes_below_one_scope_and_says_what_they_do(kind: object, places: int) -> None:
+def test_each_place_has_five_described_routes_with_one_scope(kind: object, places: int) -> None:
     declared = kind.operations.declared  # type: ignore[attr-defined]
     routes: dict[tuple[str, str], list[str]] = {}
     for one in declared:
@@ -31,17 +31,17 @@ def test_each_place_has_the_five_routes_below_one_scope_and_says_what_they_do(ki
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_policy_of_one_kind_is_none_of_the_other(admin: Visitor, place: str) -> None:
+def test_a_policy_of_one_kind_is_not_found_as_another_kind(admin: Visitor, place: str) -> None:
     fixed, pruned = f"{place}/immutabilitypolicy", f"{place}/autoprunepolicy"
-    made = admin.post(pruned, {"method": "number_of_tags", "value": 3}).json()["uuid"]
+    uuid = admin.post(pruned, {"method": "number_of_tags", "value": 3}).json()["uuid"]
 
     assert admin.get(fixed).json() == {"policies": []}
-    assert admin.get(f"{fixed}/{made}").status == 404
-    assert admin.put(f"{fixed}/{made}", {"tagPattern": "v.*"}).status == 404
-    assert admin.delete(f"{fixed}/{made}").status == 404
-    assert admin.get(f"{pruned}/{made}").json()["value"] == 3
+    assert admin.get(f"{fixed}/{uuid}").status == 404
+    assert admin.put(f"{fixed}/{uuid}", {"tagPattern": "v.*"}).status == 404
+    assert admin.delete(f"{fixed}/{uuid}").status == 404
+    assert admin.get(f"{pruned}/{uuid}").json()["value"] == 3
 
 
-def test_a_place_that_is_not_there_has_none(admin: Visitor) -> None:
+def test_an_unknown_holder_is_refused(admin: Visitor) -> None:
     for place in ("/organization/nowhere", "/repository/admin/nothing"):
         assert admin.get(f"{place}/autoprunepolicy").status in (403, 404)

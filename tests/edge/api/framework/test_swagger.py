@@ -1,9 +1,9 @@
-"""The same in Quay's older words."""
+"""The Swagger 2.0 document, converted from the OpenAPI document."""
 
 import pytest
 
 from chalicelib.edge.api.framework.swagger import document, schema_of
-from tests.edge.api.framework.test_openapi import CREATE, LIST, PINS, SEND, SHOW, told
+from tests.edge.api.framework.test_openapi import CREATE, LIST, PINS, SEND, SHOW, openapi_of
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ from tests.edge.api.framework.test_openapi import CREATE, LIST, PINS, SEND, SHOW
         ({}, {}),
     ],
 )
-def test_a_schema_is_told_in_the_words_that_swagger_has(newer: object, older: object) -> None:
+def test_a_schema_is_converted_to_swagger_s_keywords(newer: object, older: object) -> None:
     assert schema_of(newer) == older
 
 
-def test_a_body_is_a_parameter_and_errors_stand_at_each_operation() -> None:
-    whole = document(told(LIST, CREATE))
+def test_a_body_is_a_parameter_and_each_operation_has_its_errors() -> None:
+    whole = document(openapi_of(LIST, CREATE))
     created = whole["paths"][PINS + "/"]["post"]
 
     assert created["parameters"][-1]["in"] == "body"
@@ -41,15 +41,15 @@ def test_a_body_is_a_parameter_and_errors_stand_at_each_operation() -> None:
     assert created["description"] == "Makes a pin."
 
 
-def test_a_parameter_says_its_type_itself() -> None:
-    limit, order = document(told(LIST))["paths"][PINS + "/"]["get"]["parameters"][1:]
+def test_a_parameter_has_its_type_without_a_schema() -> None:
+    limit, order = document(openapi_of(LIST))["paths"][PINS + "/"]["get"]["parameters"][1:]
 
     assert (limit["type"], "schema" in limit) == ("integer", False)
     assert order["enum"] == ["name", "date"]
 
 
-def test_the_fields_of_a_form_are_parameters_and_a_page_is_no_json() -> None:
-    path = document(told(SHOW, SEND))["paths"]["/pins"]
+def test_form_fields_are_parameters_and_a_page_is_not_json() -> None:
+    path = document(openapi_of(SHOW, SEND))["paths"]["/pins"]
 
     assert path["post"]["consumes"] == ["application/x-www-form-urlencoded"]
     assert [(one["name"], one["in"], one["required"]) for one in path["post"]["parameters"]] == [

@@ -20,19 +20,19 @@ def sign_in(visitor: Visitor, secret: str) -> int:
     return visitor.door.ask("GET", "/v2/auth", {"Authorization": header}).status
 
 
-def test_a_token_from_its_making_to_its_end(alice: Visitor, visit) -> None:
+def test_a_token_is_created_read_and_revoked(alice: Visitor, visit) -> None:
     assert alice.get(MINE).json() == {"tokens": [], "only_expiring": None}
-    made = alice.post(MINE, {"title": "laptop"})
-    assert made.status == 200
-    token = made.json()["token"]
-    shown = {
+    creation = alice.post(MINE, {"title": "laptop"})
+    assert creation.status == 200
+    token = creation.json()["token"]
+    document = {
         "uuid": token["uuid"], "title": "laptop", "last_accessed": None, "created": token["created"], "expiration": None
     }  # fmt: skip
-    assert token == shown | {"token_code": token["token_code"]}
+    assert token == document | {"token_code": token["token_code"]}
     assert token["created"].endswith(" -0000")
-    assert alice.get(MINE).json() == {"tokens": [shown], "only_expiring": None}
+    assert alice.get(MINE).json() == {"tokens": [document], "only_expiring": None}
     assert alice.get(f"{MINE}?expiring=true").json() == {"tokens": [], "only_expiring": True}
-    assert alice.get(f"{MINE}?expiring=false").json() == {"tokens": [shown], "only_expiring": False}
+    assert alice.get(f"{MINE}?expiring=false").json() == {"tokens": [document], "only_expiring": False}
     assert alice.get(f"{MINE}/{token['uuid']}").json() == {"token": token}
     assert visit("bob").get(f"{MINE}/{token['uuid']}").json()["error_type"] == "not_found"
     assert alice.get(f"{MINE}/none").status == 404
@@ -42,7 +42,7 @@ def test_a_token_from_its_making_to_its_end(alice: Visitor, visit) -> None:
     assert sign_in(alice, token["token_code"]) == 401
 
 
-def test_a_token_may_be_given_an_end(alice: Visitor) -> None:
+def test_a_token_may_expire(alice: Visitor) -> None:
     token = alice.post(MINE, {"title": "ci", "expiration": 60}).json()["token"]
 
     assert token["expiration"].endswith(" -0000")
@@ -62,17 +62,17 @@ def test_a_bad_body_is_refused(alice: Visitor, body: dict[str, object], field: s
     assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)
 
 
-def test_a_password_of_long_ago_lists_and_does_no_more(alice: Visitor, admin: Visitor) -> None:
+def test_a_session_without_a_fresh_password_only_lists(alice: Visitor, admin: Visitor) -> None:
     uuid = alice.post(MINE, {"title": "laptop"}).json()["token"]["uuid"]
     alice.backend.clock.ahead_s += alice.backend.settings.fresh_s + 1
 
-    asked = (alice.post(MINE, {"title": "x"}), alice.get(f"{MINE}/{uuid}"), alice.delete(f"{MINE}/{uuid}"),
+    answers = (alice.post(MINE, {"title": "x"}), alice.get(f"{MINE}/{uuid}"), alice.delete(f"{MINE}/{uuid}"),
              admin.get(ALL))  # fmt: skip
-    assert {(answer.status, answer.json()["error_type"]) for answer in asked} == {(401, "fresh_login_required")}
+    assert {(answer.status, answer.json()["error_type"]) for answer in answers} == {(401, "fresh_login_required")}
     assert alice.get(MINE).status == 200
 
 
-def test_a_superuser_lists_those_of_everybody(alice: Visitor, admin: Visitor) -> None:
+def test_a_superuser_lists_the_tokens_of_all_users(alice: Visitor, admin: Visitor) -> None:
     token = alice.post(MINE, {"title": "laptop"}).json()["token"]
 
     answer = admin.get(ALL).json()
@@ -84,10 +84,10 @@ def test_a_superuser_lists_those_of_everybody(alice: Visitor, admin: Visitor) ->
     assert admin.get(f"{ALL}?expiring=true&next_page=x").json() == {"tokens": [], "only_expiring": True}
 
 
-def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor) -> None:
-    asked = (
+def test_anonymous_and_other_callers_are_refused(alice: Visitor, stranger: Visitor) -> None:
+    answers = (
         stranger.get(MINE), stranger.post(MINE, {"title": "x"}), stranger.get(f"{MINE}/x"),
         stranger.delete(f"{MINE}/x"), stranger.get(ALL),
     )  # fmt: skip
-    assert {answer.status for answer in asked} == {401}
+    assert {answer.status for answer in answers} == {401}
     assert alice.get(ALL).status == 403

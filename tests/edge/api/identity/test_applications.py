@@ -15,53 +15,53 @@ def _acme(door: Door) -> None:
     an_organization(door.backend)
 
 
-def test_an_application_is_made_read_changed_and_removed(admin: Visitor) -> None:
-    made = admin.post(APPLICATIONS, BOT)
-    assert made.status == 200
-    path = f"{APPLICATIONS}/{made.json()['client_id']}"
+def test_an_application_is_created_read_changed_and_removed(admin: Visitor) -> None:
+    creation = admin.post(APPLICATIONS, BOT)
+    assert creation.status == 200
+    path = f"{APPLICATIONS}/{creation.json()['client_id']}"
 
-    assert admin.get(path).json() == made.json()
-    assert admin.get(APPLICATIONS).json() == {"applications": [made.json()]}
+    assert admin.get(path).json() == creation.json()
+    assert admin.get(APPLICATIONS).json() == {"applications": [creation.json()]}
     changed = admin.put(path, {"name": "robot", "redirect_uri": "", "application_uri": ""}).json()
     assert (changed["name"], changed["description"]) == ("robot", "")
-    assert admin.post(path + "/resetclientsecret").json()["client_secret"] != made.json()["client_secret"]
+    assert admin.post(path + "/resetclientsecret").json()["client_secret"] != creation.json()["client_secret"]
     assert admin.delete(path).status == 204
     assert admin.get(path).status == 404
 
 
-def test_everybody_may_know_of_it_without_its_secret(admin: Visitor, stranger: Visitor) -> None:
-    made = admin.post(APPLICATIONS, BOT).json()
+def test_everybody_sees_an_application_without_its_secret(admin: Visitor, stranger: Visitor) -> None:
+    creation = admin.post(APPLICATIONS, BOT).json()
 
-    shown = stranger.get(f"/app/{made['client_id']}").json()
-    assert (shown["name"], shown["organization"]["name"]) == ("bot", "acme")
-    assert made["client_secret"] not in str(shown)
+    document = stranger.get(f"/app/{creation['client_id']}").json()
+    assert (document["name"], document["organization"]["name"]) == ("bot", "acme")
+    assert creation["client_secret"] not in str(document)
 
 
 def test_a_token_is_shown_once_listed_and_revoked(admin: Visitor) -> None:
     path = f"{APPLICATIONS}/{admin.post(APPLICATIONS, BOT).json()['client_id']}/tokens"
 
-    made = admin.post(path, {"name": "ci", "scope": "repo:read user:read", "expiration": 60})
-    assert made.status == 200
-    assert Visitor(admin.door, made.json()["token"]).get("/user").json()["username"] == "admin"
+    creation = admin.post(path, {"name": "ci", "scope": "repo:read user:read", "expiration": 60})
+    assert creation.status == 200
+    assert Visitor(admin.door, creation.json()["token"]).get("/user").json()["username"] == "admin"
     (listed,) = admin.get(path).json()["tokens"]
     assert "token" not in listed
     assert listed["scope"] == "repo:read user:read"
     assert admin.delete(f"{path}/{listed['uuid']}").status == 204
     assert admin.delete(f"{path}/{listed['uuid']}").status == 404
-    assert Visitor(admin.door, made.json()["token"]).get("/user").status == 401
+    assert Visitor(admin.door, creation.json()["token"]).get("/user").status == 401
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"name": "ci"}, {"name": "ci", "scope": "fly"}, {"name": "", "scope": "repo:read"},
              {"name": "ci", "scope": "repo:read", "expiration": 0}, {"name": "ci", "scope": 5}]
 )  # fmt: skip
-def test_a_token_that_cannot_be_is_refused(admin: Visitor, body: dict[str, object]) -> None:
+def test_an_invalid_token_request_is_refused(admin: Visitor, body: dict[str, object]) -> None:
     path = f"{APPLICATIONS}/{admin.post(APPLICATIONS, BOT).json()['client_id']}/tokens"
 
     assert admin.post(path, body).status == 400
 
 
-def test_a_user_sees_and_takes_back_what_they_allowed(admin: Visitor) -> None:
+def test_a_user_lists_and_revokes_authorizations(admin: Visitor) -> None:
     client = admin.post(APPLICATIONS, BOT).json()["client_id"]
     admin.post(f"{APPLICATIONS}/{client}/tokens", {"name": "ci", "scope": "repo:read"})
 
@@ -75,7 +75,7 @@ def test_a_user_sees_and_takes_back_what_they_allowed(admin: Visitor) -> None:
     assert admin.get("/user/authorizations").json() == {"authorizations": []}
 
 
-def test_nobody_and_others_are_refused(stranger: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(stranger: Visitor, visit) -> None:
     bob = visit("bob")
 
     assert stranger.get(APPLICATIONS).status == 401

@@ -15,32 +15,32 @@ LOCAL = "http://registry.test/oauth/localapp"
 
 
 @pytest.fixture
-def asked(door: Door) -> dict[str, str]:
+def query(door: Door) -> dict[str, str]:
     an_organization(door.backend)
-    made = door.backend.services.identity.applications.create(
+    creation = door.backend.services.identity.applications.create(
         door.backend.signed_in("admin"), "acme", ApplicationFields("bot")
     )
-    return {"client_id": made.client_id, "redirect_uri": LOCAL, "scope": "repo:read"}
+    return {"client_id": creation.client_id, "redirect_uri": LOCAL, "scope": "repo:read"}
 
 
-def offer(visitor: Visitor, asked: dict[str, str]) -> str:
-    return "//oauth/authorize/assignuser?" + urlencode({**asked, "format": "json"})
+def offer(visitor: Visitor, query: dict[str, str]) -> str:
+    return "//oauth/authorize/assignuser?" + urlencode({**query, "format": "json"})
 
 
-def test_a_user_is_offered_a_token_sees_what_it_is_and_takes_it(
-    admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]
+def test_a_user_sees_an_offered_token_and_accepts_it(
+    admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]
 ) -> None:
     bob = visit("bob")
-    made = admin.post(offer(admin, {**asked, "username": "bob"}))
-    assert (made.status, made.json()) == (200, {"message": "Token assigned successfully"})
+    creation = admin.post(offer(admin, {**query, "username": "bob"}))
+    assert (creation.status, creation.json()) == (200, {"message": "Token assigned successfully"})
 
-    (told,) = bob.get(LIST).json()["authorizations"]
-    assert (told["redirectUri"], told["responseType"]) == (LOCAL, "token")
-    assert [scope["scope"] for scope in told["scopes"]] == ["repo:read"]
-    assert told["application"]["clientId"] == asked["client_id"]
-    question = {**asked, "response_type": "token", "assignment_uuid": told["uuid"]}
+    (assignment,) = bob.get(LIST).json()["authorizations"]
+    assert (assignment["redirectUri"], assignment["responseType"]) == (LOCAL, "token")
+    assert [scope["scope"] for scope in assignment["scopes"]] == ["repo:read"]
+    assert assignment["application"]["clientId"] == query["client_id"]
+    question = {**query, "response_type": "token", "assignment_uuid": assignment["uuid"]}
     page = bob.get("//oauth/authorize?" + urlencode({**question, "format": "json"}))
-    assert (page.status, page.json()["assignment_uuid"]) == (200, told["uuid"])
+    assert (page.status, page.json()["assignment_uuid"]) == (200, assignment["uuid"])
     form = urlencode({**question, "_csrf_token": bob.csrf}).encode()
     sent = bob.post("//oauth/authorizeapp", form, Content_Type="application/x-www-form-urlencoded")
     assert sent.status == 302
@@ -48,21 +48,21 @@ def test_a_user_is_offered_a_token_sees_what_it_is_and_takes_it(
     assert bob.get(LIST).json() == {"authorizations": []}
 
 
-def test_an_offer_is_declined(admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]) -> None:
+def test_an_offer_is_declined(admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]) -> None:
     bob = visit("bob")
-    admin.post(offer(admin, {**asked, "username": "bob"}))
-    (told,) = bob.get(LIST).json()["authorizations"]
+    admin.post(offer(admin, {**query, "username": "bob"}))
+    (assignment,) = bob.get(LIST).json()["authorizations"]
 
-    assert [bob.delete(f"{LIST}/{told['uuid']}").status for _ in range(2)] == [204, 404]
+    assert [bob.delete(f"{LIST}/{assignment['uuid']}").status for _ in range(2)] == [204, 404]
 
 
-def test_nobody_else_offers_anything(
-    stranger: Visitor, admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]
+def test_only_administrators_offer_valid_tokens(
+    stranger: Visitor, admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]
 ) -> None:
-    wanted = {**asked, "username": "admin"}
+    offered = {**query, "username": "admin"}
 
-    assert stranger.post(offer(stranger, wanted)).status == 401
-    assert visit("bob").post(offer(admin, wanted)).status == 403
-    assert admin.post(offer(admin, {**wanted, "username": "nobody"})).json()["field"] == "username"
-    assert admin.post(offer(admin, {**wanted, "scope": "nonsense"})).status == 400
+    assert stranger.post(offer(stranger, offered)).status == 401
+    assert visit("bob").post(offer(admin, offered)).status == 403
+    assert admin.post(offer(admin, {**offered, "username": "nobody"})).json()["field"] == "username"
+    assert admin.post(offer(admin, {**offered, "scope": "nonsense"})).status == 400
     assert stranger.get(LIST).status == 401

@@ -15,8 +15,8 @@ ROBOTS = ("/organization/acme/robots", "/user/robots")
 
 @pytest.fixture
 def door(new_door) -> Door:
-    made: Door = new_door(outgoing_allow=PERMITTED)
-    return made
+    creation: Door = new_door(outgoing_allow=PERMITTED)
+    return creation
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def alice(door: Door, visit) -> Visitor:
-    """An owner of acme, who has a robot in both places."""
+    """Returns an owner of acme, who has a robot of her own and one of acme."""
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     for robots in ROBOTS:
@@ -40,12 +40,12 @@ def exchanged(visitor: Visitor, name: str, token: str) -> Answer:
 
 
 @pytest.mark.parametrize("robots", ROBOTS)
-def test_rules_from_their_making_to_their_end(alice: Visitor, robots: str) -> None:
+def test_rules_are_created_listed_and_removed(alice: Visitor, robots: str) -> None:
     path = f"{robots}/ci/federation"
 
     assert alice.get(path).json() == []
-    made = alice.post(path, [RULE])
-    assert (made.status, made.json()) == (200, [RULE])
+    creation = alice.post(path, [RULE])
+    assert (creation.status, creation.json()) == (200, [RULE])
     missing, no_list = alice.post(path, [{"issuer": RULE["issuer"]}]), alice.post(path, {"issuer": "x"})
     assert [(answer.status, answer.json()["error_type"]) for answer in (missing, no_list)] == [
         (400, "invalid_request")
@@ -67,26 +67,26 @@ def test_rules_from_their_making_to_their_end(alice: Visitor, robots: str) -> No
         ([5], ""),
     ],
 )
-def test_rules_that_cannot_be_are_refused(alice: Visitor, body: object, message: str) -> None:
+def test_invalid_rules_are_refused(alice: Visitor, body: object, message: str) -> None:
     refused = alice.post("/user/robots/ci/federation", body)
 
     assert refused.status == 400
     assert message in refused.json()["message"]
 
 
-def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
     bob = visit("bob")
     path = "/organization/acme/robots/ci/federation"
 
     for visitor, status in ((stranger, 401), (bob, 403)):
-        asked = (visitor.get(path), visitor.post(path, [RULE]), visitor.delete(path))
-        assert {answer.status for answer in asked} == {status}
+        answers = (visitor.get(path), visitor.post(path, [RULE]), visitor.delete(path))
+        assert {answer.status for answer in answers} == {status}
     assert stranger.get("/user/robots/ci/federation").status == 401
     for answer in (alice.get("/user/robots/none/federation"), alice.delete("/user/robots/UPPER/federation")):
         assert (answer.status, answer.json()["message"]) == (400, "Could not find robot with specified username")
 
 
-def test_a_job_signs_in_with_its_own_token_or_with_one_that_it_was_given_for_it(alice: Visitor, issuer: Issuer) -> None:
+def test_a_job_signs_in_with_its_own_token_or_an_exchanged_one(alice: Visitor, issuer: Issuer) -> None:
     alice.post("/organization/acme/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
     token = issuer.token(alice.backend)
 
@@ -102,22 +102,22 @@ def test_a_job_signs_in_with_its_own_token_or_with_one_that_it_was_given_for_it(
         assert alice.door.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 401
 
 
-def test_a_token_that_is_not_let_in_is_told_nothing(alice: Visitor, issuer: Issuer) -> None:
+def test_a_refused_token_gets_no_details(alice: Visitor, issuer: Issuer) -> None:
     alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "other"}])
     secret = alice.get("/user/robots/ci").json()["token"]
 
-    told = [
+    refusals = [
         exchanged(alice, "alice+ci", issuer.token(alice.backend)), exchanged(alice, "alice+none", "x"),
         exchanged(alice, "alice+ci", secret), exchanged(alice, "alice", "password"), exchanged(alice, "", ""),
         alice.door.ask("GET", "/oauth2/federation/robot/token"),
         alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Basic !"}),
         alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Bearer x"}),
     ]  # fmt: skip
-    assert {(answer.status, answer.json()["error"]) for answer in told} == {(401, "Could not validate robot token")}
-    assert told[0].headers["www-authenticate"].startswith("Basic ")
+    assert {(answer.status, answer.json()["error"]) for answer in refusals} == {(401, "Could not validate robot token")}
+    assert refusals[0].headers["www-authenticate"].startswith("Basic ")
 
 
-def test_an_issuer_that_does_not_answer_is_a_matter_of_time(alice: Visitor, issuer: Issuer) -> None:
+def test_an_issuer_that_does_not_answer_is_reported_as_temporary(alice: Visitor, issuer: Issuer) -> None:
     alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
     issuer.pages[DISCOVERY] = (500, b"", {})
 

@@ -1,9 +1,9 @@
-"""Quay's service keys, of which there are none."""
+"""Service keys over the API, of which there are none."""
 
 from tests.support.api_client import Visitor
 
 
-def test_no_service_has_a_key(stranger: Visitor) -> None:
+def test_the_list_of_service_keys_is_empty(stranger: Visitor) -> None:
     answer = stranger.get("//keys/services/clair/keys")
 
     assert (answer.status, answer.json()) == (200, {"keys": []})

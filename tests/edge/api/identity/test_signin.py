@@ -1,4 +1,4 @@
-"""Signing in and out, and showing a password again."""
+"""Signing in and out, and entering the password again."""
 
 from tests.support.api_client import Visitor
 from tests.support.app_client import Door, basic
@@ -13,18 +13,18 @@ def test_a_sign_in_gives_a_session_and_the_next_csrf_token(stranger: Visitor) ->
     assert stranger.get("/user").json()["username"] == "admin"
 
 
-def test_a_wrong_password_and_an_unknown_user_are_told_the_same(door: Door) -> None:
-    told = [
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(door: Door) -> None:
+    refusals = [
         Visitor(door).post("/signin", {"username": name, "password": "wrong-password"}).json()
         for name in ("admin", "nobody")
     ]
 
-    assert told[0] == told[1]
-    assert told[0]["invalidCredentials"] is True
-    assert told[0]["message"] == "Invalid Username or Password"
+    assert refusals[0] == refusals[1]
+    assert refusals[0]["invalidCredentials"] is True
+    assert refusals[0]["message"] == "Invalid Username or Password"
 
 
-def test_a_right_password_straight_after_a_wrong_one_waits(stranger: Visitor) -> None:
+def test_a_right_password_straight_after_a_wrong_one_must_wait(stranger: Visitor) -> None:
     assert stranger.post("/signin", {"username": "admin", "password": "wrong-password"}).status == 403
 
     refused = stranger.post("/signin", {"username": "admin", "password": "password"})
@@ -34,7 +34,7 @@ def test_a_right_password_straight_after_a_wrong_one_waits(stranger: Visitor) ->
     assert stranger.post("/signin", {"username": "admin", "password": "password"}).status == 200
 
 
-def test_an_unknown_user_waits_as_a_known_one_does(door: Door) -> None:
+def test_an_unknown_user_must_wait_like_a_known_one(door: Door) -> None:
     answers = []
     for name in ("admin", "nobody"):
         Visitor(door).post("/signin", {"username": name, "password": "wrong-password"})
@@ -44,7 +44,7 @@ def test_an_unknown_user_waits_as_a_known_one_does(door: Door) -> None:
     assert answers[0].json() == answers[1].json()
 
 
-def test_the_registry_still_has_its_free_tries_after_a_slip_on_a_page(stranger: Visitor) -> None:
+def test_a_failed_sign_in_on_a_page_leaves_the_registry_s_free_attempts(stranger: Visitor) -> None:
     stranger.post("/signin", {"username": "admin", "password": "wrong-password"})
 
     assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
@@ -60,7 +60,7 @@ def test_signing_out_ends_the_session(admin: Visitor) -> None:
     assert admin.get("/user", Cookie=f"session={cookie}").status == 401
 
 
-def test_what_is_dangerous_wants_the_password_of_the_last_minutes(admin: Visitor) -> None:
+def test_a_dangerous_operation_needs_a_fresh_password(admin: Visitor) -> None:
     admin.backend.clock.ahead_s = admin.backend.settings.fresh_s + 1
 
     refused = admin.put("/user/", {"company": "Acme"})
@@ -70,11 +70,11 @@ def test_what_is_dangerous_wants_the_password_of_the_last_minutes(admin: Visitor
     assert admin.put("/user/", {"company": "Acme"}).status == 200
 
 
-def test_a_wrong_password_renews_nothing(admin: Visitor) -> None:
+def test_a_wrong_password_does_not_refresh_the_session(admin: Visitor) -> None:
     assert admin.post("/signin/verify", {"password": "wrong-password"}).status == 403
 
 
-def test_a_right_password_shown_again_straight_after_a_wrong_one_waits(admin: Visitor) -> None:
+def test_verifying_straight_after_a_wrong_password_must_wait(admin: Visitor) -> None:
     admin.post("/signin/verify", {"password": "wrong-password"})
 
     assert admin.post("/signin/verify", {"password": "password"}).status == 429
@@ -82,7 +82,7 @@ def test_a_right_password_shown_again_straight_after_a_wrong_one_waits(admin: Vi
     assert admin.post("/signin/verify", {"password": "password"}).status == 200
 
 
-def test_what_is_missing_is_named(stranger: Visitor) -> None:
+def test_a_missing_field_is_named(stranger: Visitor) -> None:
     answer = stranger.post("/signin", {"username": "admin"})
 
     assert answer.status == 400

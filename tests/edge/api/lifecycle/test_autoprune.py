@@ -17,11 +17,11 @@ def _places(door: Door) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_conversation_goes_as_recorded(admin: Visitor, place: str) -> None:
+def test_policies_are_created_read_changed_and_removed_as_in_quay(admin: Visitor, place: str) -> None:
     assert admin.get(f"{place}/").json() == {"policies": []}
-    made = admin.post(f"{place}/", TEN)
-    assert (made.status, list(made.json())) == (201, ["uuid"])
-    one = f"{place}/{made.json()['uuid']}"
+    creation = admin.post(f"{place}/", TEN)
+    assert (creation.status, list(creation.json())) == (201, ["uuid"])
+    one = f"{place}/{creation.json()['uuid']}"
     again = admin.post(f"{place}/", TEN)
     assert (again.status, again.json()["error_type"]) == (400, "invalid_request")
     assert again.json()["detail"].endswith("duplicate policies are not permitted")
@@ -29,10 +29,10 @@ def test_the_conversation_goes_as_recorded(admin: Visitor, place: str) -> None:
     others = {"method": "number_of_tags", "value": 5, "tagPattern": "v.*", "tagPatternMatches": False}
     assert admin.post(f"{place}/", others).status == 201
 
-    shown = {"uuid": made.json()["uuid"], **TEN, "tagPattern": None, "tagPatternMatches": True}
-    assert admin.get(one).json() == shown
+    document = {"uuid": creation.json()["uuid"], **TEN, "tagPattern": None, "tagPatternMatches": True}
+    assert admin.get(one).json() == document
     listed = admin.get(f"{place}/").json()["policies"]
-    assert shown in listed
+    assert document in listed
     assert [{**policy, "uuid": ""} for policy in listed if policy["value"] == 5] == [{"uuid": "", **others}]
     assert len(listed) == 3
 
@@ -41,8 +41,8 @@ def test_the_conversation_goes_as_recorded(admin: Visitor, place: str) -> None:
     assert admin.get(one).json()["value"] == 20
     for answer in (admin.get(f"{place}/nowhere"), admin.put(f"{place}/nowhere", TEN)):
         assert (answer.status, answer.json()["detail"]) == (404, "Not Found")
-    gone = admin.delete(one)
-    assert (gone.status, gone.json()) == (200, {"uuid": made.json()["uuid"]})
+    removal = admin.delete(one)
+    assert (removal.status, removal.json()) == (200, {"uuid": creation.json()["uuid"]})
     assert admin.delete(one).status == 404
 
 
@@ -64,15 +64,15 @@ def test_the_conversation_goes_as_recorded(admin: Visitor, place: str) -> None:
         ({**TEN, "tagPattern": "x" * 257}, "tag_pattern must be 256 characters or less"),
     ],
 )
-def test_bad_input_is_told(admin: Visitor, place: str, body: object, why: str) -> None:
+def test_invalid_input_is_refused_with_a_reason(admin: Visitor, place: str, body: object, why: str) -> None:
     refused = admin.post(place, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert why in refused.json()["detail"]
 
 
-def test_what_is_null_is_not_said(admin: Visitor) -> None:
-    made = admin.post(PLACES[0], {**TEN, "tagPattern": None, "tagPatternMatches": None})
+def test_null_counts_as_left_out(admin: Visitor) -> None:
+    creation = admin.post(PLACES[0], {**TEN, "tagPattern": None, "tagPatternMatches": None})
 
-    shown = admin.get(f"{PLACES[0]}/{made.json()['uuid']}").json()
-    assert (shown["tagPattern"], shown["tagPatternMatches"]) == (None, True)
+    document = admin.get(f"{PLACES[0]}/{creation.json()['uuid']}").json()
+    assert (document["tagPattern"], document["tagPatternMatches"]) == (None, True)

@@ -1,4 +1,4 @@
-"""The collector's progress over the API."""
+"""The progress of the garbage collector over the API."""
 
 from collections.abc import Callable
 
@@ -23,14 +23,14 @@ def test_a_superuser_sees_what_was_freed(admin: Visitor, visit: Callable[[str], 
     delete_tag(admin.backend, "v1")
     outlive(admin.backend)
 
-    told = visit("admin").get(PATH).json()
+    report = visit("admin").get(PATH).json()
 
-    assert told["freed_manifests"] == 1
-    assert told["freed_bytes"] > 0
-    assert told["last_ran"] > 1_700_000_000_000
-    assert set(told["last_turn"]) == {"began_at", "ended_at", "done", "later", "failed", "late_s"}
+    assert report["freed_manifests"] == 1
+    assert report["freed_bytes"] > 0
+    assert report["last_ran"] > 1_700_000_000_000
+    assert set(report["last_turn"]) == {"began_at", "ended_at", "done", "later", "failed", "late_s"}
 
 
-def test_nobody_else_does(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_other_callers_are_refused(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
     assert stranger.get(PATH).status == 401
     assert visit("bob").get(PATH).status == 403

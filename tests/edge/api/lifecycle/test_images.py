@@ -1,4 +1,4 @@
-"""Images as clients of old know them, over the API."""
+"""Images over the API, as older clients know them."""
 
 import json
 
@@ -9,7 +9,7 @@ from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push
 PLACE = "/repository/admin/app/image/"
 
 
-def test_the_list_and_its_ids(admin: Visitor, door: Door) -> None:
+def test_images_are_listed_with_their_ids(admin: Visitor, door: Door) -> None:
     manifest = a_push(door.backend, "v1")
     answer = admin.get(PLACE)
     (image,) = answer.json()["images"]
@@ -30,7 +30,7 @@ def test_the_list_and_its_ids(admin: Visitor, door: Door) -> None:
     assert admin.get(PLACE + tag["image_id"]).json()["id"] == tag["docker_image_id"]
 
 
-def test_one_image(admin: Visitor, door: Door) -> None:
+def test_an_image_is_read_by_its_id(admin: Visitor, door: Door) -> None:
     step = {"created_by": "RUN x", "comment": "hello"}
     config = {"history": [step], "created": "2024-01-02T03:04:05Z"}
     layers = [a_blob(door.backend)], a_blob(door.backend, json.dumps(config).encode())
@@ -51,7 +51,7 @@ def test_one_image(admin: Visitor, door: Door) -> None:
     }
 
 
-def test_what_is_nobody_s_business_or_not_there(admin: Visitor, stranger: Visitor, door: Door) -> None:
+def test_private_and_unknown_images_are_refused(admin: Visitor, stranger: Visitor, door: Door) -> None:
     manifest = a_push(door.backend, "v1")
 
     assert admin.get(PLACE + "0" * 64).status == 404

@@ -18,26 +18,28 @@ def _places(door: Door) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_conversation_goes_as_recorded(admin: Visitor, stranger: Visitor, place: str) -> None:
+def test_policies_are_created_read_changed_and_removed_as_in_quay(
+    admin: Visitor, stranger: Visitor, place: str
+) -> None:
     assert admin.get(f"{place}/").json() == {"policies": []}
-    made = admin.post(f"{place}/", RELEASES)
-    assert (made.status, list(made.json())) == (201, ["uuid"])
-    one = f"{place}/{made.json()['uuid']}"
+    creation = admin.post(f"{place}/", RELEASES)
+    assert (creation.status, list(creation.json())) == (201, ["uuid"])
+    one = f"{place}/{creation.json()['uuid']}"
     again = admin.post(f"{place}/", RELEASES)
     assert (again.status, again.json()["detail"]) == (400, "A policy with the same tag_pattern already exists")
     assert admin.post(f"{place}/", {"tagPattern": "v[0-9]+", "tagPatternMatches": False}).status == 201
 
-    shown = {"uuid": made.json()["uuid"], **RELEASES, "tagPatternMatches": True}
-    assert admin.get(one).json() == shown
-    assert shown in admin.get(f"{place}/").json()["policies"]
+    document = {"uuid": creation.json()["uuid"], **RELEASES, "tagPatternMatches": True}
+    assert admin.get(one).json() == document
+    assert document in admin.get(f"{place}/").json()["policies"]
     changed = admin.put(one, {"tagPattern": "rel-.*"})
     assert (changed.status, changed.body) == (204, b"")
     for answer in (admin.get(f"{place}/nowhere"), admin.put(f"{place}/nowhere", RELEASES)):
         assert (answer.status, answer.json()["detail"]) == (404, "Not Found")
     refused = stranger.get(f"{place}/")
     assert (refused.status, refused.json()["error_type"]) == (403, "insufficient_scope")
-    gone = admin.delete(one)
-    assert (gone.status, gone.json()) == (200, {"uuid": made.json()["uuid"]})
+    removal = admin.delete(one)
+    assert (removal.status, removal.json()) == (200, {"uuid": creation.json()["uuid"]})
     assert admin.delete(one).status == 404
 
 
@@ -53,18 +55,18 @@ def test_the_conversation_goes_as_recorded(admin: Visitor, stranger: Visitor, pl
         ({"tagPattern": "v", "tagPatternMatches": 1}, "tagPatternMatches"),
     ],
 )
-def test_bad_input_is_told(admin: Visitor, place: str, body: object, why: str) -> None:
+def test_invalid_input_is_refused_with_a_reason(admin: Visitor, place: str, body: object, why: str) -> None:
     refused = admin.post(place, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert why in refused.json()["detail"]
 
 
-def test_tags_show_that_they_change_no_more(admin: Visitor, door: Door) -> None:
+def test_tags_are_shown_as_immutable(admin: Visitor, door: Door) -> None:
     a_bare_push(door.backend, a_manifest(), "release-1", "latest")
     admin.post(PLACES[1], RELEASES)
     sweep(door.backend)
 
-    shown = admin.get("/repository/admin/app/tag/").json()["tags"]
-    assert {tag["name"]: tag["immutable"] for tag in shown} == {"release-1": True, "latest": False}
+    document = admin.get("/repository/admin/app/tag/").json()["tags"]
+    assert {tag["name"]: tag["immutable"] for tag in document} == {"release-1": True, "latest": False}
     assert admin.delete("/repository/admin/app/tag/release-1").status == 409

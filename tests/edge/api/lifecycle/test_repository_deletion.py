@@ -21,7 +21,7 @@ def test_a_repository_is_deleted_listed_and_restored(admin: Visitor, door: Door)
     assert admin.get("/repository/admin/app").status == 200
 
 
-def test_a_taken_name_and_a_bad_one_are_refused(admin: Visitor, door: Door) -> None:
+def test_a_taken_name_and_an_invalid_one_are_refused(admin: Visitor, door: Door) -> None:
     a_push(door.backend, "v1")
     admin.delete("/repository/admin/app")
     a_push(door.backend, "v1")
@@ -33,7 +33,7 @@ def test_a_taken_name_and_a_bad_one_are_refused(admin: Visitor, door: Door) -> N
     assert admin.post(path, {"name": "other"}).json()["name"] == "other"
 
 
-def test_who_says_no_namespace_or_an_unknown_one(admin: Visitor, stranger: Visitor, visit) -> None:
+def test_a_missing_or_unknown_namespace_is_refused(admin: Visitor, stranger: Visitor, visit) -> None:
     assert admin.get("/repository/deleted").status == 400
     assert admin.get("/repository/deleted?namespace=none").status == 404
     assert stranger.get(DELETED).status == 401

@@ -1,4 +1,4 @@
-"""Fates of tags over the API, and previews of policies."""
+"""The retention of tags and previews of policies over the API."""
 
 import pytest
 
@@ -6,51 +6,51 @@ from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 from tests.support.builders import a_bare_push, a_manifest, a_push, an_organization
 
-FATE = "/repository/admin/app/tag/v1/retention"
+RETENTION = "/repository/admin/app/tag/v1/retention"
 PREVIEWS = ("/repository/admin/app/autoprunepolicy/preview", "/user/autoprunepolicy/preview")
 
 
-def test_the_fate_of_a_tag(admin: Visitor, door: Door) -> None:
+def test_a_tag_that_ends_shows_when_and_what_it_frees(admin: Visitor, door: Door) -> None:
     manifest = a_push(door.backend, "v1", labels={"quay.expires-after": "2h"})
     admin.post("/user/autoprunepolicy", {"method": "creation_date", "value": "1h"})
-    shown = admin.get(FATE).json()
+    document = admin.get(RETENTION).json()
 
-    started_at = shown["expires_at"] - 7200
-    assert shown["ends_at"] == started_at + 3600
-    assert (shown["cause"], shown["freed_at"]) == ("policy", shown["ends_at"] + shown["time_machine_s"])
-    assert (shown["name"], shown["manifest_digest"], shown["immutable"]) == ("v1", str(manifest.digest), False)
-    assert shown["manifests"] == [{"digest": str(manifest.digest), "size": manifest.size}]
-    assert {blob["digest"] for blob in shown["blobs"]} == {str(blob.digest) for blob in manifest.blobs}
-    assert shown["bytes"] == manifest.size + sum(blob["size"] for blob in shown["blobs"])
-    assert shown["is_whole"] is True
-    (policy,) = shown["policies"]
-    assert (policy["level"], policy["value"], policy["prunes_at"]) == ("namespace", "1h", shown["ends_at"])
+    started_at = document["expires_at"] - 7200
+    assert document["ends_at"] == started_at + 3600
+    assert (document["cause"], document["freed_at"]) == ("policy", document["ends_at"] + document["time_machine_s"])
+    assert (document["name"], document["manifest_digest"], document["immutable"]) == ("v1", str(manifest.digest), False)
+    assert document["manifests"] == [{"digest": str(manifest.digest), "size": manifest.size}]
+    assert {blob["digest"] for blob in document["blobs"]} == {str(blob.digest) for blob in manifest.blobs}
+    assert document["bytes"] == manifest.size + sum(blob["size"] for blob in document["blobs"])
+    assert document["is_whole"] is True
+    (policy,) = document["policies"]
+    assert (policy["level"], policy["value"], policy["prunes_at"]) == ("namespace", "1h", document["ends_at"])
 
 
-def test_a_tag_that_stays(admin: Visitor, door: Door) -> None:
+def test_a_tag_that_stays_shows_what_its_deletion_would_free(admin: Visitor, door: Door) -> None:
     a_bare_push(door.backend, a_manifest(), "v1")
-    shown = admin.get(FATE).json()
+    document = admin.get(RETENTION).json()
 
-    assert [shown[name] for name in ("expires_at", "ends_at", "cause", "freed_at")] == [None] * 4
+    assert [document[name] for name in ("expires_at", "ends_at", "cause", "freed_at")] == [None] * 4
     assert admin.get("/repository/admin/app/tag/none/retention").status == 404
 
 
 @pytest.mark.parametrize("place", PREVIEWS)
-def test_the_preview_of_a_policy(admin: Visitor, door: Door, place: str) -> None:
+def test_a_preview_lists_the_tags_that_a_policy_would_prune(admin: Visitor, door: Door, place: str) -> None:
     for tag in ("v1", "latest", "v2"):
         a_push(door.backend, tag)
-    shown = admin.get(f"{place}?method=number_of_tags&value=1&tagPattern=v.*").json()
-    assert [(tag["repository"], tag["name"]) for tag in shown["tags"]] == [("admin/app", "v1")]
-    assert (shown["manifests"], shown["blobs"], shown["is_whole"]) == (1, 2, True)
-    assert shown["bytes"] > 0
-    assert "next_page" not in shown
-    shown = admin.get(f"{place}?method=number_of_tags&value=1&tagPattern=v.*&tagPatternMatches=false").json()
-    assert shown["tags"] == []
+    document = admin.get(f"{place}?method=number_of_tags&value=1&tagPattern=v.*").json()
+    assert [(tag["repository"], tag["name"]) for tag in document["tags"]] == [("admin/app", "v1")]
+    assert (document["manifests"], document["blobs"], document["is_whole"]) == (1, 2, True)
+    assert document["bytes"] > 0
+    assert "next_page" not in document
+    document = admin.get(f"{place}?method=number_of_tags&value=1&tagPattern=v.*&tagPatternMatches=false").json()
+    assert document["tags"] == []
     assert admin.get(f"{place}?method=creation_date&value=1w").json()["tags"] == []
     assert admin.get("/user/autoprunepolicy").json() == {"policies": []}
 
 
-def test_an_organization_s_too(admin: Visitor, door: Door) -> None:
+def test_a_preview_covers_the_repositories_of_an_organization(admin: Visitor, door: Door) -> None:
     an_organization(door.backend)
 
     assert admin.get("/organization/acme/autoprunepolicy/preview?method=number_of_tags&value=1").json()["tags"] == []
@@ -68,7 +68,7 @@ def test_an_organization_s_too(admin: Visitor, door: Door) -> None:
     ],
 )
 @pytest.mark.parametrize("place", PREVIEWS)
-def test_bad_input_is_told(admin: Visitor, door: Door, place: str, query: str, why: str) -> None:
+def test_invalid_input_is_refused_with_a_reason(admin: Visitor, door: Door, place: str, query: str, why: str) -> None:
     a_bare_push(door.backend, a_manifest(), "v1")
     refused = admin.get(place + query)
 
@@ -76,9 +76,9 @@ def test_bad_input_is_told(admin: Visitor, door: Door, place: str, query: str, w
     assert why in refused.json()["detail"]
 
 
-def test_strangers_are_told_nothing(stranger: Visitor, door: Door) -> None:
+def test_anonymous_callers_are_refused(stranger: Visitor, door: Door) -> None:
     a_bare_push(door.backend, a_manifest(), "v1")
 
-    assert stranger.get(FATE).status == 403
+    assert stranger.get(RETENTION).status == 403
     assert stranger.get("/repository/admin/none/tag/v1/retention").status == 403
     assert stranger.get(PREVIEWS[0] + "?method=number_of_tags&value=1").status == 403

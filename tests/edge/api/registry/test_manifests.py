@@ -15,7 +15,7 @@ PLACE = "/repository/admin/app/manifest/"
 LABEL = {"key": "team", "value": "web", "media_type": None}
 
 
-def test_a_manifest_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
+def test_a_manifest_is_shown_as_in_quay(admin: Visitor, door: Door) -> None:
     step = {"created_by": "RUN x", "created": "2024-01-02T03:04:05Z", "comment": "hello"}
     layer, config = a_blob(door.backend), a_blob(door.backend, json.dumps({"history": [step]}).encode())
     manifest = a_bare_push(door.backend, a_manifest([layer], config), "v1")
@@ -44,9 +44,11 @@ def test_a_manifest_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
 
 def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
     index = a_bare_push(door.backend, an_index([a_push(door.backend).digest]), "v1")
-    shown = admin.get(PLACE + str(index.digest)).json()
+    document = admin.get(PLACE + str(index.digest)).json()
 
-    assert [shown[name] for name in ("is_manifest_list", "layers", "layers_compressed_size", "config_media_type")] == [
+    assert [
+        document[name] for name in ("is_manifest_list", "layers", "layers_compressed_size", "config_media_type")
+    ] == [
         True,
         None,
         None,
@@ -54,25 +56,25 @@ def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
     ]
 
 
-def test_labels_are_added_told_and_taken_away(admin: Visitor, door: Door) -> None:
+def test_labels_are_added_listed_and_removed(admin: Visitor, door: Door) -> None:
     digest = str(a_push(door.backend, "v1", labels={"maker": "me"}).digest)
-    made = admin.post(f"{PLACE}{digest}/labels", LABEL)
-    label = made.json()["label"]
+    creation = admin.post(f"{PLACE}{digest}/labels", LABEL)
+    label = creation.json()["label"]
 
-    assert made.status == 201
-    assert made.headers["location"] == f"/api/v1{PLACE}{digest}/labels/{label['id']}"
+    assert creation.status == 201
+    assert creation.headers["location"] == f"/api/v1{PLACE}{digest}/labels/{label['id']}"
     assert label == {"id": label["id"], "key": "team", "value": "web", "source_type": "api", "media_type": "text/plain"}
-    assert admin.get(made.headers["location"]).json() == label
+    assert admin.get(creation.headers["location"]).json() == label
     assert admin.get(f"{PLACE}{digest}/labels?filter=te").json() == {"labels": [label]}
     (theirs,) = admin.get(f"{PLACE}{digest}/labels?filter=maker").json()["labels"]
     assert theirs["source_type"] == "manifest"
     refused = admin.delete(f"{PLACE}{digest}/labels/{theirs['id']}")
     assert (refused.status, refused.json()["message"]) == (400, "Cannot delete immutable label")
-    assert admin.delete(made.headers["location"]).status == 204
-    assert admin.delete(made.headers["location"]).status == 404
+    assert admin.delete(creation.headers["location"]).status == 204
+    assert admin.delete(creation.headers["location"]).status == 404
 
 
-def test_a_label_ends_tags(admin: Visitor, door: Door) -> None:
+def test_a_label_sets_the_expiration_of_tags(admin: Visitor, door: Door) -> None:
     digest = str(a_push(door.backend, "v1").digest)
     admin.post(f"{PLACE}{digest}/labels", {"key": "quay.expires-after", "value": "2h", "media_type": "text/plain"})
 
@@ -92,13 +94,13 @@ def test_a_label_ends_tags(admin: Visitor, door: Door) -> None:
         {**LABEL, "key": "quay.expires-after", "value": "soon"},
     ],
 )
-def test_a_label_that_cannot_be_is_refused(admin: Visitor, door: Door, body: object) -> None:
+def test_an_invalid_label_is_refused(admin: Visitor, door: Door, body: object) -> None:
     digest = str(a_push(door.backend, "v1").digest)
 
     assert admin.post(f"{PLACE}{digest}/labels", body).status == 400
 
 
-def test_what_is_not_there(admin: Visitor, door: Door) -> None:
+def test_unknown_manifests_and_labels_are_not_found(admin: Visitor, door: Door) -> None:
     digest = str(a_push(door.backend, "v1").digest)
     nowhere = "sha256:" + "0" * 64
 
@@ -108,7 +110,7 @@ def test_what_is_not_there(admin: Visitor, door: Door) -> None:
     assert admin.delete(f"{PLACE}{digest}/labels/none").status == 404
 
 
-def test_a_frozen_repository_takes_no_label(admin: Visitor, door: Door) -> None:
+def test_a_frozen_repository_refuses_labels(admin: Visitor, door: Door) -> None:
     digest = str(a_push(door.backend, "v1").digest)
     label = admin.post(f"{PLACE}{digest}/labels", LABEL).json()["label"]
     repository = repository_of(door.backend)
@@ -119,7 +121,7 @@ def test_a_frozen_repository_takes_no_label(admin: Visitor, door: Door) -> None:
     assert admin.get(f"{PLACE}{digest}/labels").status == 200
 
 
-def test_strangers_see_what_is_public_and_change_nothing(stranger: Visitor, door: Door) -> None:
+def test_anonymous_callers_read_public_manifests_and_change_nothing(stranger: Visitor, door: Door) -> None:
     digest = str(a_push(door.backend, "v1").digest)
     assert stranger.get(PLACE + digest).status == 403
     assert stranger.get(f"{PLACE}{digest}/labels").status == 403

@@ -14,79 +14,84 @@ REPOSITORIES = "/repository"
 APP, SECRET = "/repository/acme/app", "/repository/acme/secret"
 
 
-def wish(repository: str, visibility: str = "private", **more: Any) -> dict[str, Any]:
+def new_repository(repository: str, visibility: str = "private", **more: Any) -> dict[str, Any]:
     return {"namespace": "acme", "repository": repository, "visibility": visibility, "description": "", **more}
 
 
-def told(answer: Answer) -> tuple[int, str]:
-    """Status and message of a refusal."""
+def refusal(answer: Answer) -> tuple[int, str]:
+    """Returns status and message of a refusal."""
     return answer.status, answer.json()["detail"]
 
 
 @pytest.fixture
 def alice(door: Door, visit) -> Visitor:
-    """An owner of acme, which has a public and a private repository; she is no superuser."""
+    """Returns an owner of acme, which has a public and a private repository; she is not a superuser."""
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
-    assert visitor.post(REPOSITORIES, wish("app", "public", description="An app", repo_kind="image")).status == 201
-    assert visitor.post(REPOSITORIES, wish("secret")).status == 201
+    assert (
+        visitor.post(REPOSITORIES, new_repository("app", "public", description="An app", repo_kind="image")).status
+        == 201
+    )
+    assert visitor.post(REPOSITORIES, new_repository("secret")).status == 201
     return visitor
 
 
 def a_bot(visitor: Visitor, scope: str) -> Visitor:
-    """A program with an OAuth token of a visitor's."""
+    """Returns a program with an OAuth token of a visitor's."""
     client = visitor.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
-    made = visitor.post(f"/organization/acme/applications/{client}/tokens", {"name": "ci", "scope": scope})
-    return Visitor(visitor.door, made.json()["token"])
+    creation = visitor.post(f"/organization/acme/applications/{client}/tokens", {"name": "ci", "scope": scope})
+    return Visitor(visitor.door, creation.json()["token"])
 
 
-def test_a_repository_is_made_in_an_organization_in_one_s_own_namespace_and_with_a_nested_name(alice: Visitor) -> None:
+def test_a_repository_is_created_in_an_organization_in_the_user_s_namespace_and_with_a_nested_name(
+    alice: Visitor,
+) -> None:
     for body, expected in (
-        (wish("more", "public"), {"namespace": "acme", "name": "more", "kind": "image"}),
-        (wish("team/deep/name"), {"namespace": "acme", "name": "team/deep/name", "kind": "image"}),
+        (new_repository("more", "public"), {"namespace": "acme", "name": "more", "kind": "image"}),
+        (new_repository("team/deep/name"), {"namespace": "acme", "name": "team/deep/name", "kind": "image"}),
         (
             {"repository": "mine", "visibility": "private", "description": "", "repo_kind": None},
             {"namespace": "alice", "name": "mine", "kind": "image"},
         ),
     ):
-        made = alice.post(REPOSITORIES, body)
-        assert (made.status, made.json()) == (201, expected)
+        creation = alice.post(REPOSITORIES, body)
+        assert (creation.status, creation.json()) == (201, expected)
 
 
 @pytest.mark.parametrize("name", ["UPPER", "bad name", "x" * 300, "", "/a", "a//b", "../a", "a/", "a#b", "ключ"])
-def test_a_name_that_cannot_be_is_refused_in_quay_s_words(alice: Visitor, name: str) -> None:
-    refused = alice.post(REPOSITORIES, wish(name))
+def test_an_invalid_name_is_refused_in_quay_s_words(alice: Visitor, name: str) -> None:
+    refused = alice.post(REPOSITORIES, new_repository(name))
 
-    assert told(refused) == (400, "Invalid repository name")
+    assert refusal(refused) == (400, "Invalid repository name")
     assert refused.json()["field"] == "repository"
 
 
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({**wish("v"), "visibility": "secret"}, "visibility"),
+        ({**new_repository("v"), "visibility": "secret"}, "visibility"),
         ({"namespace": "acme", "repository": "v"}, "the body"),
-        ({**wish("v"), "repository": 7}, "repository"),
-        ({**wish("v"), "description": None}, "description"),
-        ({**wish("v"), "repo_kind": "application"}, "repo_kind"),
-        ({**wish("v"), "description": "x" * (LONGEST_DESCRIPTION + 1)}, "description"),
+        ({**new_repository("v"), "repository": 7}, "repository"),
+        ({**new_repository("v"), "description": None}, "description"),
+        ({**new_repository("v"), "repo_kind": "application"}, "repo_kind"),
+        ({**new_repository("v"), "description": "x" * (LONGEST_DESCRIPTION + 1)}, "description"),
         ([], "the body"),
     ],
 )
-def test_a_body_that_cannot_be_names_the_field(alice: Visitor, body: object, field: str) -> None:
+def test_an_invalid_body_is_refused_by_its_field(alice: Visitor, body: object, field: str) -> None:
     refused = alice.post(REPOSITORIES, body)
 
     assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)
 
 
-def test_a_name_that_is_taken_is_told_in_the_words_that_clients_match(alice: Visitor) -> None:
-    refused = alice.post(REPOSITORIES, wish("app", "public"))
+def test_a_taken_name_is_refused_in_the_words_that_clients_match(alice: Visitor) -> None:
+    refused = alice.post(REPOSITORIES, new_repository("app", "public"))
 
-    assert told(refused) == (400, "Repository already exists")
+    assert refusal(refused) == (400, "Repository already exists")
     assert refused.json()["message"] == "Repository already exists"
 
 
-def test_nobody_makes_one_where_they_may_not_or_where_there_is_nothing(
+def test_a_repository_needs_an_existing_namespace_and_the_right_to_create(
     alice: Visitor, stranger: Visitor, admin: Visitor, visit
 ) -> None:
     visit("bob")
@@ -99,18 +104,20 @@ def test_nobody_makes_one_where_they_may_not_or_where_there_is_nothing(
         (stranger, "acme"),
         (admin, "acme"),
     ):
-        assert told(visitor.post(REPOSITORIES, wish("v", namespace=namespace))) == (403, "Unauthorized"), namespace
-    assert a_bot(alice, "repo:create").post(REPOSITORIES, wish("bytoken")).status == 201
-    assert a_bot(alice, "repo:admin").post(REPOSITORIES, wish("bytoken2")).status == 403
+        assert refusal(visitor.post(REPOSITORIES, new_repository("v", namespace=namespace))) == (403, "Unauthorized"), (
+            namespace
+        )
+    assert a_bot(alice, "repo:create").post(REPOSITORIES, new_repository("bytoken")).status == 201
+    assert a_bot(alice, "repo:admin").post(REPOSITORIES, new_repository("bytoken2")).status == 403
 
 
-def test_a_public_repository_is_shown_to_everybody_with_what_they_may(
+def test_a_public_repository_is_shown_to_everybody_with_their_rights(
     alice: Visitor, stranger: Visitor, admin: Visitor, visit
 ) -> None:
-    shown = alice.get(APP)
+    response = alice.get(APP)
 
-    assert shown.status == 200
-    assert shown.json() == {
+    assert response.status == 200
+    assert response.json() == {
         "namespace": "acme",
         "name": "app",
         "kind": "image",
@@ -129,11 +136,11 @@ def test_a_public_repository_is_shown_to_everybody_with_what_they_may(
         "quota_report": {"quota_bytes": 0, "configured_quota": None},
     }
     for visitor in (stranger, admin, visit("bob")):
-        assert visitor.get(APP).json() == {**shown.json(), "can_write": False, "can_admin": False}
+        assert visitor.get(APP).json() == {**response.json(), "can_write": False, "can_admin": False}
     assert a_bot(alice, "repo:admin").get(APP).json()["can_admin"]
 
 
-def test_a_private_one_is_shown_to_those_with_a_role_and_the_others_cannot_tell_it_from_none(
+def test_a_private_repository_looks_unknown_to_callers_without_a_role(
     alice: Visitor, stranger: Visitor, admin: Visitor, visit
 ) -> None:
     assert len(alice.get(SECRET).json()["status_token"]) == 36
@@ -141,12 +148,12 @@ def test_a_private_one_is_shown_to_those_with_a_role_and_the_others_cannot_tell_
 
     for visitor in (stranger, admin, visit("bob"), a_bot(alice, "user:read")):
         for path in (SECRET, "/repository/acme/none", "/repository/none/none", "/repository/library/none"):
-            assert told(visitor.get(path)) == (403, "Unauthorized")
-    assert told(alice.get("/repository/acme/none")) == (404, "Not Found")
+            assert refusal(visitor.get(path)) == (403, "Unauthorized")
+    assert refusal(alice.get("/repository/acme/none")) == (404, "Not Found")
     assert alice.get("/repository/acme").status == 404
 
 
-def test_its_tags_and_its_last_days_come_when_they_are_asked_for(door: Door, admin: Visitor) -> None:
+def test_tags_and_statistics_are_included_on_demand(door: Door, admin: Visitor) -> None:
     manifest = a_push(door.backend, "v1", labels={"quay.expires-after": "1h"})
 
     tags = admin.get("/repository/admin/app").json()["tags"]
@@ -160,10 +167,10 @@ def test_its_tags_and_its_last_days_come_when_they_are_asked_for(door: Door, adm
     assert lean["stats"][0]["count"] == 2
 
 
-def test_lists_want_to_know_which(alice: Visitor) -> None:
+def test_a_list_needs_a_filter(alice: Visitor) -> None:
     refused = alice.get(REPOSITORIES)
 
-    assert told(refused) == (400, "namespace, starred or public are required for this API call")
+    assert refusal(refused) == (400, "namespace, starred or public are required for this API call")
 
 
 def test_a_list_has_the_shape_of_quay_s(alice: Visitor, stranger: Visitor) -> None:
@@ -188,7 +195,7 @@ def test_a_list_has_the_shape_of_quay_s(alice: Visitor, stranger: Visitor) -> No
         assert visitor.get(f"/repository?{query}").json() == {"repositories": []}
 
 
-def test_a_long_list_goes_on_where_the_page_ended(door: Door, admin: Visitor) -> None:
+def test_a_long_list_continues_on_the_next_page(door: Door, admin: Visitor) -> None:
     for number in range(101):
         a_repository(door.backend, f"admin/r{number:03d}")
 
@@ -200,9 +207,7 @@ def test_a_long_list_goes_on_where_the_page_ended(door: Door, admin: Visitor) ->
     assert "next_page" not in second
 
 
-def test_a_description_is_changed_by_those_who_write(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit, door: Door
-) -> None:
+def test_writers_change_the_description(alice: Visitor, stranger: Visitor, admin: Visitor, visit, door: Door) -> None:
     changed = alice.put(APP, {"description": "New *text*"})
     assert (changed.status, changed.json()) == (200, {"success": True})
     assert alice.get(APP).json()["description"] == "New *text*"
@@ -211,19 +216,19 @@ def test_a_description_is_changed_by_those_who_write(
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert "description" in refused.json()["detail"]
     for visitor in (visit("bob"), admin, stranger, a_bot(alice, "repo:read")):
-        assert told(visitor.put(APP, {"description": "x"})) == (403, "Unauthorized")
+        assert refusal(visitor.put(APP, {"description": "x"})) == (403, "Unauthorized")
     assert a_bot(alice, "repo:write").put(APP, {"description": "by token"}).status == 200
 
 
 @pytest.mark.parametrize("body", [b"{not json", b'{"description": "\xff"}', b""])
-def test_what_is_no_json_is_told(alice: Visitor, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(alice: Visitor, body: bytes) -> None:
     refused = alice.ask("PUT", APP, body, Content_Type="application/json")
 
     assert refused.status == 400
     assert refused.json()["message"]
 
 
-def test_visibility_is_changed_by_those_who_administer(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_administrators_change_the_visibility(alice: Visitor, stranger: Visitor, visit) -> None:
     path = SECRET + "/changevisibility"
     for visibility in ("public", "private"):
         assert alice.post(path, {"visibility": visibility}).json() == {"success": True}
@@ -231,10 +236,10 @@ def test_visibility_is_changed_by_those_who_administer(alice: Visitor, stranger:
 
     assert alice.post(path, {"visibility": "x"}).json()["field"] == "visibility"
     for visitor in (visit("bob"), a_bot(alice, "repo:write")):
-        assert told(visitor.post(path, {"visibility": "public"})) == (403, "Unauthorized")
+        assert refusal(visitor.post(path, {"visibility": "public"})) == (403, "Unauthorized")
 
 
-def test_one_that_is_read_only_takes_no_push(door: Door, admin: Visitor) -> None:
+def test_a_read_only_repository_refuses_pushes(door: Door, admin: Visitor) -> None:
     a_blob(door.backend)
     before = door.token("admin/app")
     state = "/repository/admin/app/changestate"
@@ -254,21 +259,21 @@ def push(door: Door, token: dict[str, str]) -> Answer:
     return door.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={digest}", token, b"x")
 
 
-def test_a_repository_is_deleted_once_and_again_and_its_name_is_free(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_a_deletion_may_be_repeated_and_frees_the_name(alice: Visitor, stranger: Visitor, visit) -> None:
     for visitor in (visit("bob"), stranger, a_bot(alice, "repo:write")):
-        assert told(visitor.delete(APP)) == (403, "Unauthorized")
+        assert refusal(visitor.delete(APP)) == (403, "Unauthorized")
 
     for _ in range(2):
-        gone = alice.delete(APP)
-        assert (gone.status, gone.body) == (204, b"")
+        deletion = alice.delete(APP)
+        assert (deletion.status, deletion.body) == (204, b"")
     assert alice.get(APP).status == 404
     assert stranger.get(APP).status == 403
-    assert alice.post(REPOSITORIES, wish("app")).status == 201
+    assert alice.post(REPOSITORIES, new_repository("app")).status == 201
     assert stranger.get(APP).status == 403
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_on_it_opens_what_it_opens(door: Door, visit, role: Role) -> None:
+def test_each_role_permits_its_operations(door: Door, visit, role: Role) -> None:
     a_repository(door.backend)
     bob, path = visit("bob"), "/repository/admin/app"
     a_granted(door.backend, "bob", role)
@@ -285,7 +290,7 @@ def test_a_role_on_it_opens_what_it_opens(door: Door, visit, role: Role) -> None
         assert (status < 300) is (role.rank >= needed.rank), (method, rest)
 
 
-def test_a_robot_s_token_opens_nothing_here(door: Door, alice: Visitor) -> None:
+def test_a_robot_s_token_is_not_accepted(door: Door, alice: Visitor) -> None:
     alice.put("/organization/acme/robots/ci", {})
     robot = door.backend.robot("alice+ci")[1]
 

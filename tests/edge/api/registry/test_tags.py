@@ -16,7 +16,7 @@ def listed(visitor: Visitor, query: str = "") -> list[dict[str, Any]]:
     return tags
 
 
-def test_a_tag_is_listed_as_quay_does(admin: Visitor, door: Door) -> None:
+def test_a_tag_is_listed_as_in_quay(admin: Visitor, door: Door) -> None:
     manifest = a_push(door.backend, "v1")
     answer = admin.get(TAGS + "/").json()
     (tag,) = answer["tags"]
@@ -46,7 +46,7 @@ def test_an_index_is_listed_with_its_children(admin: Visitor, door: Door) -> Non
     assert tag["child_manifests_presence"] == {str(child.digest): True}
 
 
-def test_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
+def test_a_list_has_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
     for tag in ("a", "b", "c"):
         a_push(door.backend, tag)
 
@@ -62,7 +62,7 @@ def test_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
         assert admin.get(f"{TAGS}/{query}").status == 400
 
 
-def test_a_tag_is_given_an_end_that_the_list_tells(admin: Visitor, door: Door) -> None:
+def test_a_tag_s_expiration_is_set_and_listed(admin: Visitor, door: Door) -> None:
     a_push(door.backend, "v1")
     end = int(door.backend.clock()) + 7200
 
@@ -77,13 +77,13 @@ def test_a_tag_is_given_an_end_that_the_list_tells(admin: Visitor, door: Door) -
 @pytest.mark.parametrize(
     "body", [{"expiration": 5}, {"expiration": "soon"}, {"expiration": -1}, {"immutable": 1}, [], 7]
 )
-def test_a_change_that_cannot_be_is_refused(admin: Visitor, door: Door, body: object) -> None:
+def test_an_invalid_change_is_refused(admin: Visitor, door: Door, body: object) -> None:
     a_push(door.backend, "v1")
 
     assert admin.put(f"{TAGS}/v1", body).status == 400
 
 
-def test_a_tag_is_moved_deleted_restored_and_forgotten(admin: Visitor, door: Door) -> None:
+def test_a_tag_is_moved_deleted_restored_and_expired(admin: Visitor, door: Door) -> None:
     manifest = a_push(door.backend, "v1")
     digest = str(manifest.digest)
 
@@ -110,7 +110,7 @@ def test_an_immutable_tag_is_a_conflict(admin: Visitor, door: Door) -> None:
     assert listed(admin)[0]["immutable"] is True
 
 
-def test_others_are_refused(stranger: Visitor, visit, door: Door) -> None:
+def test_other_callers_are_refused(stranger: Visitor, visit, door: Door) -> None:
     a_push(door.backend, "v1")
     bob = visit("bob")
 
