@@ -8,6 +8,7 @@ from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_READ, REPO_WRITE
+from chalicelib.domain.tag_changes import TagUpdate
 from chalicelib.domain.tags import TagFilter
 from chalicelib.edge import request
 from chalicelib.edge.api.framework import paths
