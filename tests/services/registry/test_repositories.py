@@ -15,7 +15,7 @@ from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import LONGEST_DESCRIPTION, Mode, Repository, Visibility
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_CREATE, REPO_READ, USER_ADMIN
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.accounts.accounts import prototypes
+from chalicelib.services.accounts import prototypes
 from chalicelib.services.accounts.permissions import USER
 from chalicelib.services.registry.repositories import NewRepository
 from chalicelib.storage import keys
@@ -351,7 +351,7 @@ def test_default_permissions_come_with_what_is_made_by_hand_or_by_a_push(backend
     an_organization(backend)
     backend.user("bob")
     owner = backend.signed_in("admin")
-    backend.services.accounts.prototypes.create(owner, "acme", prototypes.NewRepository(Role.WRITE, "user", "bob"))
+    backend.services.accounts.prototypes.create(owner, "acme", prototypes.NewPrototype(Role.WRITE, "user", "bob"))
     pushed = RepositoryName("acme", "push")
     for made in (
         make(backend, RepositoryName("acme", "hand")),
