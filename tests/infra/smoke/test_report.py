@@ -17,12 +17,10 @@ def test_nothing_is_wider_than_120_columns(text: str) -> None:
     assert max(map(len, text.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
-def test_names_fit_their_column(check: object) -> None:
-    line = report.lines_of(Row(check, holds("x"), 0)).splitlines()[0]  # type: ignore[arg-type]
+def test_names_fit_their_column() -> None:
+    lines = [report.lines_of(Row(check, holds("x"), 0)).splitlines()[0] for check in CHECKS]
 
-    assert line[9] == " "
-    assert line[10:19] == "holds    "
+    assert [line for line in lines if line[9:19] != " holds    "] == []
 
 
 def test_a_row_says_what_is_claimed_and_what_was_found() -> None:

@@ -9,9 +9,11 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 KEYS = {"status", "detail", "error_message", "error_type", "title", "type", "message"}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not errors.RegistryError])
-def test_every_kind_has_an_answer_by_ancestry(kind: type[errors.RegistryError]) -> None:
-    assert any(ancestor in TYPES for ancestor in kind.__mro__)
+def test_every_kind_has_an_answer_by_ancestry() -> None:
+    kinds = [kind for kind in KINDS if kind is not errors.RegistryError]
+
+    assert len(kinds) > 50
+    assert [kind.__name__ for kind in kinds if not any(ancestor in TYPES for ancestor in kind.__mro__)] == []
 
 
 def test_every_type_of_error_is_described() -> None:
