@@ -1,4 +1,4 @@
-"""Doors to backends."""
+"""Clients of the app over backends."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.app_client import Door, opened
+from tests.support.app_client import AppClient, opened
 from tests.support.backends import Backend
 
 
 @pytest.fixture
-def new_door(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Door]]:
-    """Builds a door to a backend with settings of its own, which the app reads from the environment as ever."""
+def new_app_client(
+    new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., AppClient]]:
+    """Builds a client of the app over a backend with settings of its own, which the app reads from the environment."""
 
-    with ExitStack() as doors:
-        yield lambda **chosen: doors.enter_context(opened(new_backend(**chosen), monkeypatch))
+    with ExitStack() as clients:
+        yield lambda **chosen: clients.enter_context(opened(new_backend(**chosen), monkeypatch))
 
 
 @pytest.fixture
-def door(new_door: Callable[..., Door]) -> Door:
-    """The door to a backend with the default settings."""
-    return new_door()
+def app_client(new_app_client: Callable[..., AppClient]) -> AppClient:
+    """A client of the app over a backend with the default settings."""
+    return new_app_client()

@@ -1,4 +1,4 @@
-"""The front door: what chalice lacks for a registry, over an app of a few views."""
+"""The application: what chalice lacks for a registry, over an app of a few views."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalice.app import Blueprint
 from chalicelib.domain.errors import BlobUnknown
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, as_json
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 app = RegistryApp("small")
 meeting = Barrier(2, timeout=10)
@@ -48,7 +48,7 @@ def broken() -> Reply:
 
 
 def ask(method: str, target: str, headers: Any = None, body: bytes = b"") -> tuple[dict[str, Any], Any]:
-    answer = app(Door.event(method, target, headers, body), None)
+    answer = app(AppClient.event(method, target, headers, body), None)
     return answer, json.loads(answer["body"])
 
 
@@ -73,7 +73,7 @@ def test_header_lines_of_one_name_are_joined() -> None:
 
 
 def test_an_event_without_lists_of_headers_is_understood() -> None:
-    event = Door.event("GET", "/things/a/end", {"Accept": "a/b"}) | {"multiValueHeaders": None}
+    event = AppClient.event("GET", "/things/a/end", {"Accept": "a/b"}) | {"multiValueHeaders": None}
 
     assert json.loads(app(event, None)["body"])["headers"]["accept"] == "a/b"
 
@@ -135,7 +135,7 @@ def test_a_refusal_becomes_its_answer() -> None:
 
 
 def test_a_bug_is_a_plain_500_and_logged_once_with_the_request(caplog: pytest.LogCaptureFixture) -> None:
-    event = Door.event("GET", "/v2/broken")
+    event = AppClient.event("GET", "/v2/broken")
     with caplog.at_level(logging.INFO):
         answer = app(event, None)
 
@@ -173,13 +173,13 @@ def test_what_is_outside_the_registry_is_loaded_once_for_the_first_who_asks_ther
 
     late.register_late(load)
 
-    assert late(Door.event("GET", "/v2/here"), None)["statusCode"] == 404
+    assert late(AppClient.event("GET", "/v2/here"), None)["statusCode"] == 404
     assert loads == []
-    both = [Thread(target=late, args=(Door.event("GET", "/there"), None)) for _ in range(2)]
+    both = [Thread(target=late, args=(AppClient.event("GET", "/there"), None)) for _ in range(2)]
     for thread in both:
         thread.start()
     for thread in both:
         thread.join()
-    assert json.loads(late(Door.event("GET", "/there"), None)["body"])["error_type"] == "not_found"
+    assert json.loads(late(AppClient.event("GET", "/there"), None)["body"])["error_type"] == "not_found"
     assert loads == [1]
-    assert late(Door.event("GET", "/v2/here"), None)["statusCode"] == 404
+    assert late(AppClient.event("GET", "/v2/here"), None)["statusCode"] == 404

@@ -12,7 +12,7 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.edge import request
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, empty
-from tests.support.app_client import Door, Lines
+from tests.support.app_client import AppClient, Lines
 
 app = RegistryApp("asked")
 wanted: list[Callable[[], Any]] = []
@@ -29,7 +29,7 @@ def view() -> Reply:
 def asked(what: Callable[[], Any], target: str = "/", headers: Lines | None = None, body: bytes = b"") -> Any:
     """What a view would see."""
     wanted.append(what)
-    app(Door.event("POST" if body else "GET", target, headers, body), None)
+    app(AppClient.event("POST" if body else "GET", target, headers, body), None)
     return found.pop()
 
 
@@ -83,32 +83,32 @@ def test_whoever_brings_no_token_is_nobody_from_somewhere() -> None:
     assert actor.grants == {}
 
 
-def test_whoever_brings_a_token_is_known_with_grants_and_address(door: Door) -> None:
-    actor: Actor = asked(request.actor, "/", door.token("admin/app"))
+def test_whoever_brings_a_token_is_known_with_grants_and_address(app_client: AppClient) -> None:
+    actor: Actor = asked(request.actor, "/", app_client.token("admin/app"))
 
     assert (actor.name, actor.address) == ("admin", "127.0.0.9")
     assert set(actor.grants) == {"admin/app"}
 
 
-def test_the_scheme_may_be_written_in_any_case(door: Door) -> None:
-    token = door.token()["Authorization"].partition(" ")[2]
+def test_the_scheme_may_be_written_in_any_case(app_client: AppClient) -> None:
+    token = app_client.token()["Authorization"].partition(" ")[2]
 
     assert asked(request.actor, "/", {"Authorization": f"bEARER  {token}"}).name == "admin"
 
 
-def test_a_password_is_no_token_and_told_where_to_go(door: Door) -> None:
+def test_a_password_is_no_token_and_told_where_to_go(app_client: AppClient) -> None:
     assert "the challenge says where" in str(refused(Authorization="Basic YWRtaW46cGFzc3dvcmQ="))
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\u00e9", "." * 1000, "eyJhbGciOiJub25lIn0.e30."])
-def test_a_token_that_is_not_ours_is_refused_by_oauths_word(door: Door, token: str) -> None:
+def test_a_token_that_is_not_ours_is_refused_by_oauths_word(app_client: AppClient, token: str) -> None:
     assert refused(Authorization=f"Bearer {token}").why == "invalid_token"
 
 
-def test_a_token_that_has_ended_is_refused_even_when_it_was_believed_before(door: Door) -> None:
-    token = door.token()
+def test_a_token_that_has_ended_is_refused_even_when_it_was_believed_before(app_client: AppClient) -> None:
+    token = app_client.token()
     asked(request.actor, "/", token)
-    door.backend.clock.ahead_s = door.backend.settings.token_s + 1
+    app_client.backend.clock.ahead_s = app_client.backend.settings.token_s + 1
 
     assert refused(**token).why == "invalid_token"
 

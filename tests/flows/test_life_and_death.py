@@ -29,7 +29,7 @@ from infra.local.stream import Stream, filters
 from infra.local.timetolive import TimeToLive
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_manifest, a_repository, an_index, at_the_edge, someone
+from tests.support.builders import a_direct_upload, a_manifest, a_repository, an_index, token_actor
 from tests.support.crashes import Crash, crash_before, meanwhile
 from tests.support.rows import DELETING, change, object_keys, repository_of, rows_like
 from tests.support.sweeping import sweep
@@ -110,7 +110,7 @@ class Registry(RuleBasedStateMachine):
     @rule(repository=repositories, content=contents, death=deaths)
     def push_blob(self, repository: str, content: bytes, death: int) -> None:
         name, digest = RepositoryName.parse(repository), Digest.of(content)
-        actor = someone(self.backend, "admin", repository)
+        actor = token_actor(self.backend, "admin", repository)
 
         def push() -> bool:
             self.backend.services.registry.uploads.push(actor, name, digest, content)
@@ -121,7 +121,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(repository=repositories, content=contents)
     def bring_past_us(self, repository: str, content: bytes) -> None:
-        at_the_edge(self.backend, content, self.now, repository)
+        a_direct_upload(self.backend, content, self.now, repository)
 
     @rule(repository=repositories, content=contents)
     def ask_for_a_blob(self, repository: str, content: bytes) -> None:
@@ -129,7 +129,7 @@ class Registry(RuleBasedStateMachine):
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
             self.backend.services.registry.blobs.find(
-                someone(self.backend, "admin", repository), name, digest, promise=True
+                token_actor(self.backend, "admin", repository), name, digest, promise=True
             )
             self.promised[repository, digest] = self.now + LEASE_S / 2 - 1
 
@@ -138,13 +138,15 @@ class Registry(RuleBasedStateMachine):
         """A client that is given an address and takes its time."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
-            found = self.backend.services.registry.blobs.find(someone(self.backend, "admin", repository), name, digest)
+            found = self.backend.services.registry.blobs.find(
+                token_actor(self.backend, "admin", repository), name, digest
+            )
             self.given[found.s3_key] = self.now + PRESIGN_S - 1
 
     @rule(repository=repositories, content=contents, death=deaths)
     def mount(self, repository: str, content: bytes, death: int) -> None:
         source = next(one for one in REPOSITORIES if one != repository)
-        actor = someone(self.backend, "admin", repository, source)
+        actor = token_actor(self.backend, "admin", repository, source)
         target, digest = a_repository(self.backend, repository), Digest.of(content)
         mount = self.backend.services.registry.blobs.mount
         if self.dying(death, lambda: mount(actor, target, digest, RepositoryName.parse(source))):
@@ -188,7 +190,7 @@ class Registry(RuleBasedStateMachine):
         """Pushes a manifest, the collector between two of its calls; what its pusher was promised must be found."""
         name, missing = RepositoryName.parse(repository), set[str]()
         self.manifests.append(manifest)
-        actor = someone(self.backend, "admin", repository)
+        actor = token_actor(self.backend, "admin", repository)
 
         def push() -> bool:
             try:
@@ -228,7 +230,7 @@ class Registry(RuleBasedStateMachine):
     @rule(data=st.data(), repository=repositories, death=deaths)
     def delete_manifest(self, data: Any, repository: str, death: int) -> None:
         digest, name = data.draw(st.sampled_from(self.manifests[-8:])).digest, RepositoryName.parse(repository)
-        actor = someone(self.backend, "admin", repository)
+        actor = token_actor(self.backend, "admin", repository)
         self.leased.pop((repository, digest), None)
         self.dying(death, lambda: self.backend.services.registry.manifests.delete(actor, name, digest))
 
@@ -237,7 +239,7 @@ class Registry(RuleBasedStateMachine):
         digest, name = Digest.of(content), RepositoryName.parse(repository)
         self.promised.pop((repository, digest), None)
         with suppress(RegistryError):
-            self.backend.services.registry.blobs.delete(someone(self.backend, "admin", repository), name, digest)
+            self.backend.services.registry.blobs.delete(token_actor(self.backend, "admin", repository), name, digest)
 
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
@@ -307,7 +309,7 @@ class Registry(RuleBasedStateMachine):
             self.backend.services.lifecycle.garbage.collect(keys.bytes_target(digest))
 
     @rule(death=deaths)
-    def outlive(self, death: int) -> None:
+    def expire_everything(self, death: int) -> None:
         """The TTL service takes rows whose time is over; who is told of it may die."""
         self.dying(death, self.ttl.turn)
 
@@ -344,7 +346,7 @@ class Registry(RuleBasedStateMachine):
         dead = [keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.held(self.restorable)]
         assert all(rows[key]["state"] != DELETING for key in [*pushed, *dead]), "a promise is being broken"
 
-    def held(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
+    def content_keys(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
         """The promises that hold at this moment."""
         return [promise for promise, until in promises.items() if until > self.now]
 

@@ -22,10 +22,10 @@ from tests.clients.images import Layout, an_image
 from tests.clients.registry import Registry
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_push
+from tests.support.builders import push_image
 from tests.support.rows import events, repository_of, rows_like
 from tests.support.stack import Stack, wait_for
-from tests.support.sweeping import later, sweep
+from tests.support.sweeping import advance_clock, sweep
 
 LATE_S, LIFE_S = 60, 7200
 TWO_HOURS = {"quay.expires-after": "2h"}
@@ -205,9 +205,9 @@ def test_what_was_removed_before_the_server_failed_is_told(
 def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
     backend: Backend, dispatching: TimeToLive
 ) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
     (row,) = rows_like(backend, "R#", "TAG#")
-    later(backend, LIFE_S + LATE_S + 1)
+    advance_clock(backend, LIFE_S + LATE_S + 1)
 
     dispatching.turn()
 
@@ -220,22 +220,22 @@ def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
 
 
 def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(backend: Backend, dispatching: TimeToLive) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, LIFE_S + 1)
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, LIFE_S + 1)
     dispatching.turn()
     assert events(backend, "tag_expired") == []
 
     sweep(backend)
-    later(backend, LATE_S)
+    advance_clock(backend, LATE_S)
     dispatching.turn()
 
     assert len(events(backend, "tag_expired")) == 1
 
 
 def test_a_tag_that_was_pushed_anew_is_left_alone(backend: Backend, dispatching: TimeToLive) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, LIFE_S + LATE_S + 1)
-    manifest = a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, LIFE_S + LATE_S + 1)
+    manifest = push_image(backend, "v1", labels=TWO_HOURS)
 
     dispatching.turn()
 
@@ -250,8 +250,8 @@ def test_what_is_lost_between_a_removal_and_its_record_the_timer_makes_good(back
         raise SystemExit
 
     killed = over(backend, Stream(dead, filters(), 100))
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, LIFE_S + LATE_S + 1)
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, LIFE_S + LATE_S + 1)
     with pytest.raises(SystemExit):
         killed.turn()
     assert rows_like(backend, "R#", "TAG#") == []

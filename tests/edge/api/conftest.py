@@ -5,31 +5,31 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.errors import AccountUnknown
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 
 
 @pytest.fixture
-def stranger(door: Door) -> Visitor:
+def stranger(app_client: AppClient) -> ApiClient:
     """Nobody, in a browser."""
-    return Visitor(door)
+    return ApiClient(app_client)
 
 
 @pytest.fixture
-def admin(door: Door) -> Visitor:
+def admin(app_client: AppClient) -> ApiClient:
     """The first user, a superuser, signed in."""
-    return Visitor(door).sign_in("admin")
+    return ApiClient(app_client).sign_in("admin")
 
 
 @pytest.fixture
-def visit(door: Door) -> Callable[[str], Visitor]:
+def visit(app_client: AppClient) -> Callable[[str], ApiClient]:
     """A user, made where there is none of the name, signed in."""
 
-    def visit(name: str) -> Visitor:
+    def visit(name: str) -> ApiClient:
         try:
-            door.backend.account(name)
+            app_client.backend.account(name)
         except AccountUnknown:
-            door.backend.user(name)
-        return Visitor(door).sign_in(name)
+            app_client.backend.user(name)
+        return ApiClient(app_client).sign_in(name)
 
     return visit

@@ -11,9 +11,9 @@ from chalicelib.storage import keys
 from chalicelib.storage.registry.tags import TagRow
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_push
+from tests.support.builders import push_image
 from tests.support.rows import due_at, events, remove, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, later, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, sweep
 
 TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 TWO_HOURS = {"quay.expires-after": "2h"}
@@ -59,8 +59,8 @@ def told(*records: Any) -> list[str]:
 
 def a_removed_tag(backend: Backend) -> dict[str, Any]:
     """A tag whose time is up and that the TTL service has removed: its item as it was."""
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, 7200 + 1)
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, 7200 + 1)
     (row,) = rows_like(backend, "R#", "TAG#v1")
     remove(TagRow, keys.tag(repository_of(backend).id, "v1"))
     return dict(row)
@@ -90,7 +90,7 @@ def test_a_record_that_comes_again_or_after_the_timer_changes_nothing(backend: B
 
 def test_a_record_that_comes_after_another_push_leaves_the_new_tag_alone(backend: Backend) -> None:
     row = a_removed_tag(backend)
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
 
     assert told(record(2, row)) == []
 
@@ -101,7 +101,7 @@ def test_a_record_that_comes_after_another_push_leaves_the_new_tag_alone(backend
 
 
 def test_a_record_that_comes_before_its_second_is_left_to_the_timer(backend: Backend) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
     (row,) = rows_like(backend, "R#", "TAG#v1")
 
     assert told(record(1, row)) == []

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.edge.jobs import reconcile
 from infra.local import seed
 from tests.support.backends import Backend
-from tests.support.builders import at_the_edge
+from tests.support.builders import a_direct_upload
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def backend(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
 def test_a_turn_of_the_clock_removes_what_nobody_named_and_tells_it(
     backend: Backend, tick: dict[str, Any], context: type
 ) -> None:
-    at_the_edge(backend, b"forgotten")
+    a_direct_upload(backend, b"forgotten")
     backend.clock.ahead_s += backend.settings.settled_s + 10
 
     told = reconcile.reconcile(tick, context(300_000))
@@ -33,6 +33,6 @@ def test_a_turn_of_the_clock_removes_what_nobody_named_and_tells_it(
 
 
 def test_a_function_whose_time_is_up_ends_by_itself(backend: Backend, tick: dict[str, Any], context: type) -> None:
-    at_the_edge(backend, b"forgotten")
+    a_direct_upload(backend, b"forgotten")
 
     assert reconcile.reconcile(tick, context(29_000))["ended_round"] is False

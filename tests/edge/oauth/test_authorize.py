@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.api_client import Visitor
-from tests.support.app_client import Answer, Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import Answer, AppClient
 from tests.support.builders import a_repository, an_organization
 from tests.support.rows import events
 
@@ -21,20 +21,22 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 class Bot:
     """An application with a user who may let it in."""
 
-    def __init__(self, door: Door) -> None:
-        an_organization(door.backend)
-        made = door.backend.services.identity.applications.create(
-            door.backend.signed_in("admin"), "acme", ApplicationFields("bot <b>", BACK, description="Builds & pushes.")
+    def __init__(self, app_client: AppClient) -> None:
+        an_organization(app_client.backend)
+        made = app_client.backend.services.identity.applications.create(
+            app_client.backend.signed_in("admin"),
+            "acme",
+            ApplicationFields("bot <b>", BACK, description="Builds & pushes."),
         )
-        self.id, self.secret, self.door = made.client_id, made.secret or "", door
-        self.user = Visitor(door).sign_in("admin")
+        self.id, self.secret, self.app_client = made.client_id, made.secret or "", app_client
+        self.user = ApiClient(app_client).sign_in("admin")
 
     def question(self, **more: str) -> dict[str, str]:
         asked = {"client_id": self.id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "code"}
         return {name: value for name, value in (asked | more).items() if value}
 
-    def asked(self, visitor: Visitor | None = None, **more: str) -> Answer:
-        return (visitor or self.user).get("//oauth/authorize?" + urlencode(self.question(**more)))
+    def asked(self, api_client: ApiClient | None = None, **more: str) -> Answer:
+        return (api_client or self.user).get("//oauth/authorize?" + urlencode(self.question(**more)))
 
     def answered(self, action: str = "authorizeapp", **more: str) -> Answer:
         form = {**self.question(**more), "_csrf_token": self.user.csrf}
@@ -46,12 +48,12 @@ class Bot:
     def exchange(self, code: str, **more: str) -> Answer:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": self.id}
         secret = {"client_secret": self.secret}
-        return post(Visitor(self.door), "//oauth/access_token", {**form, **secret, **more})
+        return post(ApiClient(self.app_client), "//oauth/access_token", {**form, **secret, **more})
 
 
-def post(visitor: Visitor, path: str, form: dict[str, str]) -> Answer:
+def post(api_client: ApiClient, path: str, form: dict[str, str]) -> Answer:
     content = urlencode({name: value for name, value in form.items() if value}).encode()
-    return visitor.post(path, content, Content_Type="application/x-www-form-urlencoded")
+    return api_client.post(path, content, Content_Type="application/x-www-form-urlencoded")
 
 
 def told(answer: Answer) -> dict[str, str]:
@@ -62,8 +64,8 @@ def told(answer: Answer) -> dict[str, str]:
 
 
 @pytest.fixture
-def bot(door: Door) -> Bot:
-    return Bot(door)
+def bot(app_client: AppClient) -> Bot:
+    return Bot(app_client)
 
 
 def test_a_user_reads_what_an_application_wants_and_nothing_of_it_is_html(bot: Bot) -> None:
@@ -84,7 +86,7 @@ def test_a_dangerous_scope_is_shown_as_one(bot: Bot) -> None:
 
 
 def test_a_stranger_is_asked_to_sign_in_and_comes_back_to_the_question(bot: Bot) -> None:
-    stranger = Visitor(bot.door)
+    stranger = ApiClient(bot.app_client)
     page = bot.asked(stranger, state="s1")
     assert page.status == 401
     csrf = re.search(r'name="_csrf_token" value="([^"]+)"', page.body.decode())
@@ -98,7 +100,7 @@ def test_a_stranger_is_asked_to_sign_in_and_comes_back_to_the_question(bot: Bot)
 
 
 def test_a_wrong_password_on_the_way_is_told_on_the_page(bot: Bot) -> None:
-    stranger = Visitor(bot.door)
+    stranger = ApiClient(bot.app_client)
     bot.asked(stranger)
     form = {**bot.question(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
 
@@ -109,7 +111,7 @@ def test_a_wrong_password_on_the_way_is_told_on_the_page(bot: Bot) -> None:
 
 
 def test_how_long_to_wait_after_it_is_told_on_the_page(bot: Bot) -> None:
-    stranger = Visitor(bot.door)
+    stranger = ApiClient(bot.app_client)
     bot.asked(stranger)
     form = {**bot.question(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
     post(stranger, "//oauth/signin", form)
@@ -121,7 +123,7 @@ def test_how_long_to_wait_after_it_is_told_on_the_page(bot: Bot) -> None:
 
 
 def test_a_code_becomes_a_token_that_acts_as_the_user(bot: Bot) -> None:
-    a_repository(bot.door.backend)
+    a_repository(bot.app_client.backend)
 
     answer = bot.exchange(bot.code(state="s1"))
 
@@ -129,10 +131,12 @@ def test_a_code_becomes_a_token_that_acts_as_the_user(bot: Bot) -> None:
     assert answer.headers["cache-control"] == "no-store"
     given = answer.json()
     assert (given["token_type"], given["scope"], given["refresh_token"]) == ("Bearer", "repo:read", None)
-    script = Visitor(bot.door, given["access_token"])
+    script = ApiClient(bot.app_client, given["access_token"])
     assert script.get("/user").status in (401, 403)
-    assert bot.door.backend.services.identity.authentication.by_bearer(given["access_token"]).scopes == {"repo:read"}
-    assert len(events(bot.door.backend, "create_oauth_api_token")) == 1
+    assert bot.app_client.backend.services.identity.authentication.by_bearer(given["access_token"]).scopes == {
+        "repo:read"
+    }
+    assert len(events(bot.app_client.backend, "create_oauth_api_token")) == 1
 
 
 def test_the_state_comes_back_with_the_code(bot: Bot) -> None:
@@ -149,7 +153,7 @@ def test_a_token_at_once_comes_in_the_fragment(bot: Bot) -> None:
 
 
 def test_the_registrys_own_page_is_a_place_to_go_for_every_application(bot: Bot) -> None:
-    local = f"{bot.door.backend.settings.url}/oauth/localapp"
+    local = f"{bot.app_client.backend.settings.url}/oauth/localapp"
 
     answer = bot.answered(response_type="token", redirect_uri=local)
 
@@ -164,17 +168,17 @@ def test_a_no_is_told_to_the_application(bot: Bot) -> None:
 def test_a_code_is_used_once_and_its_second_use_ends_the_token(bot: Bot) -> None:
     code = bot.code()
     token = bot.exchange(code).json()["access_token"]
-    assert bot.door.backend.services.identity.authentication.by_bearer(token) is not None
+    assert bot.app_client.backend.services.identity.authentication.by_bearer(token) is not None
 
     again = bot.exchange(code)
 
     assert (again.status, again.json()["error"]) == (400, "invalid_grant")
-    assert bot.door.backend.services.identity.authentication.by_bearer(token) is None
+    assert bot.app_client.backend.services.identity.authentication.by_bearer(token) is None
 
 
 def test_a_code_ends_after_a_minute(bot: Bot) -> None:
     code = bot.code()
-    bot.door.backend.clock.ahead_s = 61
+    bot.app_client.backend.clock.ahead_s = 61
 
     assert bot.exchange(code).json()["error"] == "invalid_grant"
 
@@ -233,8 +237,8 @@ def test_an_answer_without_the_csrf_token_is_refused(bot: Bot) -> None:
 
 
 def test_who_does_not_administer_the_organization_lets_nothing_in(bot: Bot) -> None:
-    bot.door.backend.user("bob")
-    bob = Visitor(bot.door).sign_in("bob")
+    bot.app_client.backend.user("bob")
+    bob = ApiClient(bot.app_client).sign_in("bob")
 
     assert bot.asked(bob).status == 403
 

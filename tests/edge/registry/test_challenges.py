@@ -11,7 +11,7 @@ from app import app
 from chalicelib.domain.digests import Digest
 from chalicelib.edge.registry.challenges import challenge
 from chalicelib.settings import settings
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 DIGEST = Digest.of(b"")
 START = 'Bearer realm="https://registry.test/v2/auth",service="registry.test"'
@@ -26,8 +26,8 @@ def _url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def asked(method: str, target: str) -> Request:
-    """A request as the front door hands it on."""
-    event = Door.event(method, target, {"Host": "evil.test"})
+    """A request as the gateway hands it on."""
+    event = AppClient.event(method, target, {"Host": "evil.test"})
     pattern, values = app.router.match(event["path"])
     event["requestContext"]["resourcePath"] = pattern
     return Request(event | {"pathParameters": dict(values)}, None)

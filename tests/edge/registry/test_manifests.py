@@ -8,16 +8,16 @@ import pytest
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from tests.support.app_client import Door
-from tests.support.builders import a_blob, a_config, a_descriptor, a_manifest, a_push
+from tests.support.app_client import AppClient
+from tests.support.builders import a_blob, a_config, a_descriptor, a_manifest, push_image
 
 PATH = "/v2/admin/app/manifests"
 
 
 @pytest.mark.parametrize("by_digest", [False, True])
-def test_a_manifest_comes_byte_by_byte_with_digest_type_and_etag(door: Door, by_digest: bool) -> None:
-    manifest = a_push(door.backend, "v1")
-    answer = door.ask("GET", f"{PATH}/{manifest.digest if by_digest else 'v1'}", door.token("admin/app"))
+def test_a_manifest_comes_byte_by_byte_with_digest_type_and_etag(app_client: AppClient, by_digest: bool) -> None:
+    manifest = push_image(app_client.backend, "v1")
+    answer = app_client.ask("GET", f"{PATH}/{manifest.digest if by_digest else 'v1'}", app_client.token("admin/app"))
 
     assert (answer.status, answer.body) == (200, manifest.content)
     assert answer.headers["content-type"] == media_types.OCI_MANIFEST
@@ -26,9 +26,9 @@ def test_a_manifest_comes_byte_by_byte_with_digest_type_and_etag(door: Door, by_
     assert answer.headers["content-length"] == str(manifest.size)
 
 
-def test_head_says_all_that_get_says_but_the_body(door: Door) -> None:
-    manifest, token = a_push(door.backend, "v1"), door.token("admin/app")
-    got, told = (door.ask(method, f"{PATH}/v1", token) for method in ("GET", "HEAD"))
+def test_head_says_all_that_get_says_but_the_body(app_client: AppClient) -> None:
+    manifest, token = push_image(app_client.backend, "v1"), app_client.token("admin/app")
+    got, told = (app_client.ask(method, f"{PATH}/v1", token) for method in ("GET", "HEAD"))
 
     assert told.status == 200
     assert told.body == b""
@@ -37,19 +37,19 @@ def test_head_says_all_that_get_says_but_the_body(door: Door) -> None:
 
 
 @pytest.mark.parametrize("form", ["{}", '"{}"', 'W/"{}"'])
-def test_whoever_has_it_already_gets_304_and_no_body(door: Door, form: str) -> None:
-    manifest = a_push(door.backend, "v1")
-    headers = door.token("admin/app") | {"If-None-Match": form.format(manifest.digest)}
-    answer = door.ask("GET", f"{PATH}/v1", headers)
+def test_whoever_has_it_already_gets_304_and_no_body(app_client: AppClient, form: str) -> None:
+    manifest = push_image(app_client.backend, "v1")
+    headers = app_client.token("admin/app") | {"If-None-Match": form.format(manifest.digest)}
+    answer = app_client.ask("GET", f"{PATH}/v1", headers)
 
     assert (answer.status, answer.body) == (304, b"")
     assert answer.headers["etag"] == f'"{manifest.digest}"'
-    assert door.ask("GET", f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
+    assert app_client.ask("GET", f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
 
 
-def test_a_push_answers_with_place_and_digest(door: Door) -> None:
-    manifest = a_manifest([a_blob(door.backend)], a_blob(door.backend, a_config()))
-    answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), manifest.content)
+def test_a_push_answers_with_place_and_digest(app_client: AppClient) -> None:
+    manifest = a_manifest([a_blob(app_client.backend)], a_blob(app_client.backend, a_config()))
+    answer = app_client.ask("PUT", f"{PATH}/v1", app_client.token("admin/app"), manifest.content)
 
     assert (answer.status, answer.body) == (201, b"")
     assert answer.headers["location"] == f"{PATH}/{manifest.digest}"
@@ -58,62 +58,62 @@ def test_a_push_answers_with_place_and_digest(door: Door) -> None:
     assert "oci-tag" not in answer.headers
 
 
-def test_several_tags_each_stand_in_a_line_of_their_own_once(door: Door) -> None:
-    a_blob(door.backend)
-    manifest, token = a_manifest(), door.token("admin/app")
-    answer = door.ask("PUT", f"{PATH}/{manifest.digest}?tag=a&tag=b&tag=a", token, manifest.content)
+def test_several_tags_each_stand_in_a_line_of_their_own_once(app_client: AppClient) -> None:
+    a_blob(app_client.backend)
+    manifest, token = a_manifest(), app_client.token("admin/app")
+    answer = app_client.ask("PUT", f"{PATH}/{manifest.digest}?tag=a&tag=b&tag=a", token, manifest.content)
 
     assert [value for name, value in answer.lines if name == "oci-tag"] == ["a", "b"]
-    assert {door.ask("HEAD", f"{PATH}/{tag}", token).status for tag in "ab"} == {200}
+    assert {app_client.ask("HEAD", f"{PATH}/{tag}", token).status for tag in "ab"} == {200}
 
 
-def test_a_push_with_a_subject_says_so(door: Door) -> None:
+def test_a_push_with_a_subject_says_so(app_client: AppClient) -> None:
     subject = Digest.of(b"to come")
     manifest = a_manifest(subject=subject)
-    answer = door.ask("PUT", f"{PATH}/{manifest.digest}", door.token("admin/app"), manifest.content)
+    answer = app_client.ask("PUT", f"{PATH}/{manifest.digest}", app_client.token("admin/app"), manifest.content)
 
     assert answer.headers["oci-subject"] == str(subject)
 
 
-def test_a_push_under_sha512_is_kept_under_it(door: Door) -> None:
-    manifest, token = a_manifest(), door.token("admin/app")
+def test_a_push_under_sha512_is_kept_under_it(app_client: AppClient) -> None:
+    manifest, token = a_manifest(), app_client.token("admin/app")
     digest = Digest.of(manifest.content, "sha512")
-    answer = door.ask("PUT", f"{PATH}/{digest}", token, manifest.content)
+    answer = app_client.ask("PUT", f"{PATH}/{digest}", token, manifest.content)
 
     assert answer.headers["docker-content-digest"] == str(digest)
-    assert door.ask("GET", f"{PATH}/{digest}", token).body == manifest.content
+    assert app_client.ask("GET", f"{PATH}/{digest}", token).body == manifest.content
 
 
-def test_a_push_under_another_digest_is_refused_with_the_right_one(door: Door) -> None:
+def test_a_push_under_another_digest_is_refused_with_the_right_one(app_client: AppClient) -> None:
     manifest = a_manifest()
-    answer = door.ask("PUT", f"{PATH}/{Digest.of(b'other')}", door.token("admin/app"), manifest.content)
+    answer = app_client.ask("PUT", f"{PATH}/{Digest.of(b'other')}", app_client.token("admin/app"), manifest.content)
 
     assert (answer.status, answer.code) == (400, "DIGEST_INVALID")
     assert str(manifest.digest) in answer.json()["errors"][0]["message"]
 
 
-def test_whoever_may_not_push_hears_nothing_of_what_they_sent(door: Door) -> None:
-    a_push(door.backend, "v1")
-    for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
-        answer = door.ask("PUT", f"{PATH}/v1", token, b"no manifest at all")
+def test_whoever_may_not_push_hears_nothing_of_what_they_sent(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    for token in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/other")):
+        answer = app_client.ask("PUT", f"{PATH}/v1", token, b"no manifest at all")
 
         assert answer.status in (401, 403)
         assert "MANIFEST" not in answer.code
 
 
 @pytest.mark.parametrize("tag", ["t" * 129, ".a", "a%20b", "a%2Fb", "%00"])
-def test_a_tag_that_is_none_is_refused_in_path_and_query(door: Door, tag: str) -> None:
-    manifest, token = a_manifest(), door.token("admin/app")
+def test_a_tag_that_is_none_is_refused_in_path_and_query(app_client: AppClient, tag: str) -> None:
+    manifest, token = a_manifest(), app_client.token("admin/app")
     for target in (f"{PATH}/{tag}", f"{PATH}/{manifest.digest}?tag={tag}"):
-        answer = door.ask("PUT", target, token, manifest.content)
+        answer = app_client.ask("PUT", target, token, manifest.content)
 
         assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
 
 
-def test_blobs_that_are_missing_are_named(door: Door) -> None:
-    a_blob(door.backend)
+def test_blobs_that_are_missing_are_named(app_client: AppClient) -> None:
+    a_blob(app_client.backend)
     missing = [Digest.of(b"a"), Digest.of(b"b")]
-    answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), a_manifest(missing).content)
+    answer = app_client.ask("PUT", f"{PATH}/v1", app_client.token("admin/app"), a_manifest(missing).content)
 
     assert (answer.status, answer.code) == (400, "MANIFEST_BLOB_UNKNOWN")
     assert set(answer.json()["errors"][0]["detail"]["digests"]) == {str(digest) for digest in missing}
@@ -133,15 +133,15 @@ BAD = {
 
 
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
-def test_a_manifest_that_cannot_be_kept_is_refused_and_no_bug(door: Door, content: str) -> None:
+def test_a_manifest_that_cannot_be_kept_is_refused_and_no_bug(app_client: AppClient, content: str) -> None:
     """An item of DynamoDB has 400 KB, and a media type must fit the line of a header."""
-    answer = door.ask("PUT", f"{PATH}/bad", door.token("admin/app"), content.encode())
+    answer = app_client.ask("PUT", f"{PATH}/bad", app_client.token("admin/app"), content.encode())
 
     assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
 
 
-def test_annotations_of_any_text_come_back_in_the_list_of_referrers(door: Door) -> None:
-    subject, token = a_push(door.backend, "v1"), door.token("admin/app")
+def test_annotations_of_any_text_come_back_in_the_list_of_referrers(app_client: AppClient) -> None:
+    subject, token = push_image(app_client.backend, "v1"), app_client.token("admin/app")
     annotations = {"long": "x" * 500_000, "caf\u00e9": "\u0000\n"}
     content = json.dumps(
         {
@@ -152,52 +152,52 @@ def test_annotations_of_any_text_come_back_in_the_list_of_referrers(door: Door) 
             "annotations": annotations,
         }
     ).encode()
-    pushed = door.ask("PUT", f"{PATH}/{Digest.of(content)}", token, content)
-    listed = door.ask("GET", f"/v2/admin/app/referrers/{subject.digest}", token)
+    pushed = app_client.ask("PUT", f"{PATH}/{Digest.of(content)}", token, content)
+    listed = app_client.ask("GET", f"/v2/admin/app/referrers/{subject.digest}", token)
 
     assert (pushed.status, listed.status) == (201, 200)
     assert listed.json()["manifests"][0]["annotations"]["long"] == "x" * 500_000
 
 
-def test_a_label_that_reaches_past_the_end_of_time_still_pushes_and_pulls(door: Door) -> None:
-    manifest, token = a_manifest(annotations={"quay.expires-after": "999999999w"}), door.token("admin/app")
+def test_a_label_that_reaches_past_the_end_of_time_still_pushes_and_pulls(app_client: AppClient) -> None:
+    manifest, token = a_manifest(annotations={"quay.expires-after": "999999999w"}), app_client.token("admin/app")
 
-    assert door.ask("PUT", f"{PATH}/v1", token, manifest.content).status == 201
-    assert door.ask("GET", f"{PATH}/v1", token).status == 200
-    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
-
-
-def test_a_tag_is_deleted_and_the_manifest_stays_reachable_by_its_other_tag(door: Door) -> None:
-    a_push(door.backend, "v1", "v2")
-    token = door.token("admin/app")
-
-    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
-    assert [door.ask("HEAD", f"{PATH}/{tag}", token).status for tag in ("v1", "v2")] == [404, 200]
-    assert door.ask("DELETE", f"{PATH}/v1", token).code == "MANIFEST_UNKNOWN"
+    assert app_client.ask("PUT", f"{PATH}/v1", token, manifest.content).status == 201
+    assert app_client.ask("GET", f"{PATH}/v1", token).status == 200
+    assert app_client.ask("DELETE", f"{PATH}/v1", token).status == 202
 
 
-def test_a_manifest_is_deleted_by_digest_with_all_its_tags(door: Door) -> None:
-    manifest, token = a_push(door.backend, "v1", "v2"), door.token("admin/app")
+def test_a_tag_is_deleted_and_the_manifest_stays_reachable_by_its_other_tag(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1", "v2")
+    token = app_client.token("admin/app")
 
-    assert door.ask("DELETE", f"{PATH}/{manifest.digest}", token).status == 202
-    assert {door.ask("HEAD", f"{PATH}/{name}", token).status for name in ("v1", "v2", manifest.digest)} == {404}
-
-
-def test_an_unknown_reference_is_told_from_an_unknown_repository(door: Door) -> None:
-    a_push(door.backend, "v1")
-    token = door.token("admin/app", "admin/other")
-
-    assert door.ask("GET", f"{PATH}/v9", token).code == "MANIFEST_UNKNOWN"
-    assert door.ask("GET", f"{PATH}/{Digest.of(b'other')}", token).code == "MANIFEST_UNKNOWN"
-    assert door.ask("GET", "/v2/admin/other/manifests/v1", token).code == "NAME_UNKNOWN"
+    assert app_client.ask("DELETE", f"{PATH}/v1", token).status == 202
+    assert [app_client.ask("HEAD", f"{PATH}/{tag}", token).status for tag in ("v1", "v2")] == [404, 200]
+    assert app_client.ask("DELETE", f"{PATH}/v1", token).code == "MANIFEST_UNKNOWN"
 
 
-def test_a_tag_that_the_time_machine_keeps_is_told_from_one_that_never_was(door: Door) -> None:
-    a_push(door.backend, "v1")
-    token = door.token("admin/app")
-    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
+def test_a_manifest_is_deleted_by_digest_with_all_its_tags(app_client: AppClient) -> None:
+    manifest, token = push_image(app_client.backend, "v1", "v2"), app_client.token("admin/app")
+
+    assert app_client.ask("DELETE", f"{PATH}/{manifest.digest}", token).status == 202
+    assert {app_client.ask("HEAD", f"{PATH}/{name}", token).status for name in ("v1", "v2", manifest.digest)} == {404}
+
+
+def test_an_unknown_reference_is_told_from_an_unknown_repository(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    token = app_client.token("admin/app", "admin/other")
+
+    assert app_client.ask("GET", f"{PATH}/v9", token).code == "MANIFEST_UNKNOWN"
+    assert app_client.ask("GET", f"{PATH}/{Digest.of(b'other')}", token).code == "MANIFEST_UNKNOWN"
+    assert app_client.ask("GET", "/v2/admin/other/manifests/v1", token).code == "NAME_UNKNOWN"
+
+
+def test_a_tag_that_the_time_machine_keeps_is_told_from_one_that_never_was(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    token = app_client.token("admin/app")
+    assert app_client.ask("DELETE", f"{PATH}/v1", token).status == 202
 
     for reference, words in (("v1", "To pull, revive via time machine"), ("v9", "no manifest v9 in admin/app")):
-        refused = door.ask("GET", f"{PATH}/{reference}", token)
+        refused = app_client.ask("GET", f"{PATH}/{reference}", token)
         assert (refused.status, refused.code) == (404, "MANIFEST_UNKNOWN")
         assert words in refused.json()["errors"][0]["message"]

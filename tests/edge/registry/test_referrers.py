@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from tests.support.app_client import Door
-from tests.support.builders import a_push, a_referrer
+from tests.support.app_client import AppClient
+from tests.support.builders import a_referrer, push_image
 
 SIGNATURE, BILL = "application/vnd.example.signature", "application/vnd.example.sbom"
 
@@ -14,10 +14,10 @@ def path(digest: Digest) -> str:
     return f"/v2/admin/app/referrers/{digest}"
 
 
-def test_a_referrer_comes_with_all_that_is_known_of_it_in_an_index(door: Door) -> None:
-    subject = a_push(door.backend, "v1").digest
-    referrer = a_referrer(door.backend, subject, artifactType=SIGNATURE, annotations={"a": "caf\u00e9"})
-    answer = door.ask("GET", path(subject), door.token("admin/app"))
+def test_a_referrer_comes_with_all_that_is_known_of_it_in_an_index(app_client: AppClient) -> None:
+    subject = push_image(app_client.backend, "v1").digest
+    referrer = a_referrer(app_client.backend, subject, artifactType=SIGNATURE, annotations={"a": "caf\u00e9"})
+    answer = app_client.ask("GET", path(subject), app_client.token("admin/app"))
 
     assert answer.headers["content-type"] == media_types.OCI_INDEX
     assert "oci-filters-applied" not in answer.headers
@@ -36,25 +36,27 @@ def test_a_referrer_comes_with_all_that_is_known_of_it_in_an_index(door: Door) -
     }
 
 
-def test_the_filter_gives_one_type_and_says_so(door: Door) -> None:
+def test_the_filter_gives_one_type_and_says_so(app_client: AppClient) -> None:
     subject = Digest.of(b"to come")
     for kind in (SIGNATURE, BILL, BILL):
-        a_referrer(door.backend, subject, artifactType=kind)
-    token = door.token("admin/app")
+        a_referrer(app_client.backend, subject, artifactType=kind)
+    token = app_client.token("admin/app")
     for kind, count in ((SIGNATURE, 1), (BILL, 2), ("other", 0)):
-        answer = door.ask("GET", f"{path(subject)}?artifactType={kind}", token)
+        answer = app_client.ask("GET", f"{path(subject)}?artifactType={kind}", token)
 
         assert [entry["artifactType"] for entry in answer.json()["manifests"]] == [kind] * count
         assert answer.headers["oci-filters-applied"] == "artifactType"
 
 
-def test_long_lists_go_on_by_links_that_keep_the_filter(door: Door) -> None:
+def test_long_lists_go_on_by_links_that_keep_the_filter(app_client: AppClient) -> None:
     subject = Digest.of(b"to come")
     longs = [{"a": letter * 900_000} for letter in "xyz"]
-    pushed = {str(a_referrer(door.backend, subject, artifactType=BILL, annotations=long).digest) for long in longs}
-    token, target, found = door.token("admin/app"), f"{path(subject)}?artifactType={BILL}", []
+    pushed = {
+        str(a_referrer(app_client.backend, subject, artifactType=BILL, annotations=long).digest) for long in longs
+    }
+    token, target, found = app_client.token("admin/app"), f"{path(subject)}?artifactType={BILL}", []
     while target:
-        answer = door.ask("GET", target, token)
+        answer = app_client.ask("GET", target, token)
         found.append([entry["digest"] for entry in answer.json()["manifests"]])
         assert len(answer.body) < 4 * 1024 * 1024
         target = answer.headers.get("link", "")[1:].partition(">")[0]
@@ -65,23 +67,23 @@ def test_long_lists_go_on_by_links_that_keep_the_filter(door: Door) -> None:
     assert sum(map(len, found)) == len(pushed)
 
 
-def test_what_has_no_referrers_has_an_empty_list_and_never_404(door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_what_has_no_referrers_has_an_empty_list_and_never_404(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     for repository in ("admin/app", "admin/missing"):
-        answer = door.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", door.token(repository))
+        answer = app_client.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", app_client.token(repository))
 
         assert (answer.status, answer.json()["manifests"]) == (200, [])
 
 
-def test_what_is_no_digest_is_refused(door: Door) -> None:
-    token = door.token("admin/app")
+def test_what_is_no_digest_is_refused(app_client: AppClient) -> None:
+    token = app_client.token("admin/app")
     for wanted in ("latest", "sha256:abc", "%00", f"{Digest.of(b'')}?last=x"):
-        answer = door.ask("GET", f"/v2/admin/app/referrers/{wanted}", token)
+        answer = app_client.ask("GET", f"/v2/admin/app/referrers/{wanted}", token)
 
         assert (wanted, answer.status, answer.code) == (wanted, 400, "DIGEST_INVALID")
 
 
-def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
-    subject = a_push(door.backend, "v1").digest
-    for token in ({}, door.token("admin/other")):
-        assert door.ask("GET", path(subject), token).status == 401
+def test_whoever_may_not_pull_gets_no_list(app_client: AppClient) -> None:
+    subject = push_image(app_client.backend, "v1").digest
+    for token in ({}, app_client.token("admin/other")):
+        assert app_client.ask("GET", path(subject), token).status == 401

@@ -19,37 +19,41 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import OutOfOrder
 from chalicelib.domain.permissions import Role
 from chalicelib.storage.registry.uploads import UploadRow
-from tests.support.app_client import Answer, Door
-from tests.support.builders import a_granted, a_repository
+from tests.support.app_client import Answer, AppClient
+from tests.support.builders import a_repository, an_actor_with_role
 
 MEBIBYTE = 1024 * 1024
 
 
-def begin(door: Door) -> str:
+def begin(app_client: AppClient) -> str:
     """The address of a new upload."""
-    location: str = door.ask("POST", "/v2/admin/app/blobs/uploads/", door.token("admin/app")).headers["location"]
+    location: str = app_client.ask("POST", "/v2/admin/app/blobs/uploads/", app_client.token("admin/app")).headers[
+        "location"
+    ]
     return location
 
 
-def say(door: Door, path: str, said: Any, token: dict[str, str] | None = None, signature: str | None = None) -> Answer:
+def say(
+    app_client: AppClient, path: str, said: Any, token: dict[str, str] | None = None, signature: str | None = None
+) -> Answer:
     """What a relay says, signed with the installation's key unless another signature is given."""
     body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    key = door.backend.services.stores.secrets.relay
+    key = app_client.backend.services.stores.secrets.relay
     genuine = hmac.new(key, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
     headers = {"Relay-Signature": genuine if signature is None else signature, "Content-Type": "application/json"}
-    return door.ask("POST", path, headers | (token or {}), body)
+    return app_client.ask("POST", path, headers | (token or {}), body)
 
 
-def granted(door: Door, location: str, first: int = 0, count: int = 2) -> dict[str, Any]:
-    answer = say(door, f"{location}/grants", {"first": first, "count": count}, door.token("admin/app"))
+def granted(app_client: AppClient, location: str, first: int = 0, count: int = 2) -> dict[str, Any]:
+    answer = say(app_client, f"{location}/grants", {"first": first, "count": count}, app_client.token("admin/app"))
     assert answer.status == 200
     found: dict[str, Any] = answer.json()
     return found
 
 
-def test_a_relay_brings_a_blob_in_a_part_and_a_tail(door: Door) -> None:
-    content, token = os.urandom(6 * MEBIBYTE), door.token("admin/app")
-    grant = granted(door, begin(door))
+def test_a_relay_brings_a_blob_in_a_part_and_a_tail(app_client: AppClient) -> None:
+    content, token = os.urandom(6 * MEBIBYTE), app_client.token("admin/app")
+    grant = granted(app_client, begin(app_client))
     first, rest = content[: 5 * MEBIBYTE], content[5 * MEBIBYTE :]
     etag = requests.put(grant["parts"][0]["address"], data=first, timeout=30).headers["ETag"]
     assert requests.put(grant["tail_address"], data=rest, timeout=30).ok
@@ -62,135 +66,135 @@ def test_a_relay_brings_a_blob_in_a_part_and_a_tail(door: Door) -> None:
         "parts": [[1, etag, len(first)]],
         "tail": [grant["tail_key"], len(rest)],
     }
-    stored = say(door, f"/v2/admin/app/blobs/uploads/{grant['upload']}/parts", report)
+    stored = say(app_client, f"/v2/admin/app/blobs/uploads/{grant['upload']}/parts", report)
     digest = Digest.of(content)
 
     assert (stored.status, stored.json()["offset"]) == (200, len(content))
-    assert door.ask("PUT", f"{stored.json()['location']}?digest={digest}", token).status == 201
-    address = door.ask("GET", f"/v2/admin/app/blobs/{digest}", token).headers["location"]
+    assert app_client.ask("PUT", f"{stored.json()['location']}?digest={digest}", token).status == 201
+    address = app_client.ask("GET", f"/v2/admin/app/blobs/{digest}", token).headers["location"]
     assert requests.get(address, timeout=30).content == content
 
 
-def test_the_first_grant_of_a_body_needs_the_pushers_right_beside_the_signature(door: Door) -> None:
-    path, said = f"{begin(door)}/grants", {"first": 0, "count": 1}
-    for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
-        assert say(door, path, said, token).status in (401, 403)
+def test_the_first_grant_of_a_body_needs_the_pushers_right_beside_the_signature(app_client: AppClient) -> None:
+    path, said = f"{begin(app_client)}/grants", {"first": 0, "count": 1}
+    for token in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/other")):
+        assert say(app_client, path, said, token).status in (401, 403)
 
-    assert say(door, path, said, door.token("admin/app")).status == 200
+    assert say(app_client, path, said, app_client.token("admin/app")).status == 200
 
 
-def test_later_grants_need_none_since_bodies_outlast_tokens(door: Door) -> None:
-    upload = granted(door, begin(door))["upload"]
-    answer = say(door, f"/v2/admin/app/blobs/uploads/{upload}/grants", {"first": 3, "count": 2})
+def test_later_grants_need_none_since_bodies_outlast_tokens(app_client: AppClient) -> None:
+    upload = granted(app_client, begin(app_client))["upload"]
+    answer = say(app_client, f"/v2/admin/app/blobs/uploads/{upload}/grants", {"first": 3, "count": 2})
 
     assert [part["number"] for part in answer.json()["parts"]] == [3, 4]
 
 
-def test_nobody_but_the_relay_is_believed(door: Door) -> None:
-    location, token = begin(door), door.token("admin/app")
+def test_nobody_but_the_relay_is_believed(app_client: AppClient) -> None:
+    location, token = begin(app_client), app_client.token("admin/app")
     for end, signature in itertools.product(("grants", "parts"), ("x", "0" * 64, "\xe9")):
-        answer = say(door, f"{location}/{end}", {"first": 0, "count": 1}, token, signature)
+        answer = say(app_client, f"{location}/{end}", {"first": 0, "count": 1}, token, signature)
 
         assert (end, signature, answer.status, answer.code) == (end, signature, 403, "DENIED")
 
 
-def test_what_was_hashed_is_believed_of_nobody_without_a_signature(door: Door) -> None:
+def test_what_was_hashed_is_believed_of_nobody_without_a_signature(app_client: AppClient) -> None:
     report = {"before": 0, "after": 9, "state": "", "parts": [], "tail": None}
-    answer = say(door, f"{begin(door)}/parts", report, door.token("admin/app"), "")
+    answer = say(app_client, f"{begin(app_client)}/parts", report, app_client.token("admin/app"), "")
 
     assert (answer.status, answer.code) == (403, "DENIED")
 
 
-def test_a_signature_holds_for_one_path_and_one_body(door: Door) -> None:
-    location, key = begin(door), door.backend.services.stores.secrets.relay
+def test_a_signature_holds_for_one_path_and_one_body(app_client: AppClient) -> None:
+    location, key = begin(app_client), app_client.backend.services.stores.secrets.relay
     body = b'{"first": 0, "count": 1}'
     for path, signed in ((f"{location}/parts", body), (f"{location}/grants", body + b" ")):
         signature = hmac.new(key, path.encode() + b"\n" + signed, hashlib.sha256).hexdigest()
 
-        assert say(door, f"{location}/grants", body, door.token("admin/app"), signature).code == "DENIED"
+        assert say(app_client, f"{location}/grants", body, app_client.token("admin/app"), signature).code == "DENIED"
 
 
-def test_a_relay_that_speaks_no_json_is_refused(door: Door) -> None:
-    location = begin(door)
+def test_a_relay_that_speaks_no_json_is_refused(app_client: AppClient) -> None:
+    location = begin(app_client)
     for body in (b"", b"{", b"\xff"):
-        answer = say(door, f"{location}/parts", body)
+        answer = say(app_client, f"{location}/parts", body)
 
         assert (body, answer.status, answer.code) == (body, 400, "BLOB_UPLOAD_INVALID")
 
 
-def test_an_upload_that_never_was_is_unknown_to_relays_too(door: Door) -> None:
-    begin(door)
+def test_an_upload_that_never_was_is_unknown_to_relays_too(app_client: AppClient) -> None:
+    begin(app_client)
     said = {"first": 1, "count": 1, "before": 0, "after": 1, "state": "", "parts": [], "tail": None}
     for end in ("grants", "parts"):
-        answer = say(door, f"/v2/admin/app/blobs/uploads/x.y.z/{end}", said)
+        answer = say(app_client, f"/v2/admin/app/blobs/uploads/x.y.z/{end}", said)
 
         assert (end, answer.status, answer.code) == (end, 404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def test_a_report_about_bytes_that_moved_meanwhile_is_out_of_order(door: Door) -> None:
-    grant = granted(door, begin(door))
+def test_a_report_about_bytes_that_moved_meanwhile_is_out_of_order(app_client: AppClient) -> None:
+    grant = granted(app_client, begin(app_client))
     report = {"before": 5, "after": 9, "state": grant["state"], "parts": [], "tail": None}
-    answer = say(door, f"/v2/admin/app/blobs/uploads/{grant['upload']}/parts", report)
+    answer = say(app_client, f"/v2/admin/app/blobs/uploads/{grant['upload']}/parts", report)
 
     assert (answer.status, answer.code) == (416, "BLOB_UPLOAD_INVALID")
 
 
-def test_one_grant_has_no_more_than_its_limit(door: Door) -> None:
-    assert len(granted(door, begin(door), count=10_000)["parts"]) == 32
+def test_one_grant_has_no_more_than_its_limit(app_client: AppClient) -> None:
+    assert len(granted(app_client, begin(app_client), count=10_000)["parts"]) == 32
 
 
-def test_a_closed_upload_gets_no_grant(door: Door) -> None:
-    location, token = begin(door), door.token("admin/app")
-    door.ask("PUT", f"{location}?digest={Digest.of(b'x')}", token, b"x")
-    answer = say(door, f"{location}/grants", {"first": 0, "count": 1}, token)
+def test_a_closed_upload_gets_no_grant(app_client: AppClient) -> None:
+    location, token = begin(app_client), app_client.token("admin/app")
+    app_client.ask("PUT", f"{location}?digest={Digest.of(b'x')}", token, b"x")
+    answer = say(app_client, f"{location}/grants", {"first": 0, "count": 1}, token)
 
     assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def ask(door: Door, target: str, said: Any, token: dict[str, str] | None = None) -> Answer:
+def ask(app_client: AppClient, target: str, said: Any, token: dict[str, str] | None = None) -> Answer:
     """What somebody without a key of ours asks, with the admin's token unless another is given."""
     body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    return door.ask("POST", target, door.token("admin/app") if token is None else token, body)
+    return app_client.ask("POST", target, app_client.token("admin/app") if token is None else token, body)
 
 
-def test_a_pusher_puts_a_blob_under_an_address_that_is_signed_with_its_checksum(door: Door) -> None:
-    location, content = begin(door), os.urandom(100)
+def test_a_pusher_puts_a_blob_under_an_address_that_is_signed_with_its_checksum(app_client: AppClient) -> None:
+    location, content = begin(app_client), os.urandom(100)
     said = {"digest": str(Digest.of(content)), "size": 100}
-    grant = ask(door, f"{location}/grants", said).json()
+    grant = ask(app_client, f"{location}/grants", said).json()
     wrong = requests.put(grant["address"], data=b"other bytes", headers=grant["headers"], timeout=10)
-    early = ask(door, f"{location}/complete", said)
+    early = ask(app_client, f"{location}/complete", said)
     right = requests.put(grant["address"], data=content, headers=grant["headers"], timeout=10)
-    done = ask(door, f"{location}/complete", said)
+    done = ask(app_client, f"{location}/complete", said)
 
     assert grant["way"] == "put"
     assert (wrong.status_code, early.status, early.code) == (400, 400, "BLOB_UPLOAD_INVALID")
     assert (right.status_code, done.status) == (200, 201)
     assert done.headers["location"] == f"/v2/admin/app/blobs/{Digest.of(content)}"
     assert done.headers["docker-content-digest"] == str(Digest.of(content))
-    assert door.ask("HEAD", done.headers["location"], door.token("admin/app")).status == 307
+    assert app_client.ask("HEAD", done.headers["location"], app_client.token("admin/app")).status == 307
 
 
 @pytest.mark.parametrize("genuine", [True, False])
-def test_what_s3_cannot_check_is_hashed_here_before_it_is_visible(door: Door, genuine: bool) -> None:
-    location, content = begin(door), os.urandom(100)
+def test_what_s3_cannot_check_is_hashed_here_before_it_is_visible(app_client: AppClient, genuine: bool) -> None:
+    location, content = begin(app_client), os.urandom(100)
     digest = Digest.of(content, "sha512")
-    grant = ask(door, f"{location}/grants", {"digest": str(digest), "size": 100}).json()
+    grant = ask(app_client, f"{location}/grants", {"digest": str(digest), "size": 100}).json()
     put = requests.put(grant["parts"][0]["address"], data=content if genuine else bytes(100), timeout=10)
     said = {"digest": str(digest), "size": 100, "parts": [[1, put.headers["ETag"]]]}
-    done = ask(door, f"{location}/complete", said)
+    done = ask(app_client, f"{location}/complete", said)
 
     assert grant["way"] == "parts"
     assert done.status == (201 if genuine else 400)
     assert genuine or done.code == "DIGEST_INVALID"
-    found = door.ask("HEAD", f"/v2/admin/app/blobs/{digest}", door.token("admin/app")).status
+    found = app_client.ask("HEAD", f"/v2/admin/app/blobs/{digest}", app_client.token("admin/app")).status
     assert found == (307 if genuine else 404)
 
 
-def test_whoever_may_not_push_is_granted_nothing(door: Door) -> None:
-    location, said = begin(door), {"digest": str(Digest.of(b"")), "size": 0}
-    for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
+def test_whoever_may_not_push_is_granted_nothing(app_client: AppClient) -> None:
+    location, said = begin(app_client), {"digest": str(Digest.of(b"")), "size": 0}
+    for token in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/other")):
         for end in ("grants", "complete"):
-            assert ask(door, f"{location}/{end}", said, token).status in (401, 403)
+            assert ask(app_client, f"{location}/{end}", said, token).status in (401, 403)
 
 
 SAID = {"digest": str(Digest.of(b"", "sha512")), "size": 5, "parts": [[1, "x"]]}
@@ -210,92 +214,92 @@ WRONG = {
 }
 
 
-def test_a_pusher_that_says_nonsense_is_refused_and_no_bug(door: Door) -> None:
+def test_a_pusher_that_says_nonsense_is_refused_and_no_bug(app_client: AppClient) -> None:
     codes = ("BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID")
-    token = door.token("admin/app")
+    token = app_client.token("admin/app")
     for name, body in WRONG.items():
-        location = begin(door)
-        ask(door, f"{location}/grants", SAID, token)
-        answer = ask(door, f"{location}/complete", body, token)
+        location = begin(app_client)
+        ask(app_client, f"{location}/grants", SAID, token)
+        answer = ask(app_client, f"{location}/complete", body, token)
 
         assert answer.status in (400, 404), name
         assert answer.code in codes, name
 
 
-def test_parts_are_granted_from_the_first_up_to_the_last_there_can_be(door: Door) -> None:
+def test_parts_are_granted_from_the_first_up_to_the_last_there_can_be(app_client: AppClient) -> None:
     """S3 knows part numbers from 1 to 10,000."""
-    location, token = begin(door), door.token("admin/app")
+    location, token = begin(app_client), app_client.token("admin/app")
     for first in (0, -1, 10**6, "1", None, True, 1.5):
-        answer = ask(door, f"{location}/grants", SAID | {"first": first}, token)
+        answer = ask(app_client, f"{location}/grants", SAID | {"first": first}, token)
         granted_numbers = [part["number"] for part in answer.json()["parts"]] if answer.status == 200 else []
 
         assert answer.status in (200, 400), first
         assert all(1 <= number <= 10_000 for number in granted_numbers), first
 
 
-def hours_later(door: Door, told: dict[str, Any]) -> tuple[str, dict[str, str]]:
+def hours_later(app_client: AppClient, told: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """The address and the token of the last grant, two hours later."""
-    door.backend.clock.ahead_s += 7200
+    app_client.backend.clock.ahead_s += 7200
     return f"/v2/admin/app/blobs/uploads/{told['upload']}", {"Authorization": f"Bearer {told['bearer']}"}
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_a_pusher_may_take_hours_for_one_blob(door: Door, algorithm: str) -> None:
-    location, content, own = begin(door), os.urandom(100), door.token("admin/app")
+def test_a_pusher_may_take_hours_for_one_blob(app_client: AppClient, algorithm: str) -> None:
+    location, content, own = begin(app_client), os.urandom(100), app_client.token("admin/app")
     digest = Digest.of(content, algorithm)
     said = {"digest": str(digest), "size": 100}
-    told = ask(door, f"{location}/grants", said, own).json()
+    told = ask(app_client, f"{location}/grants", said, own).json()
     address = told["address"] if told["way"] == "put" else told["parts"][0]["address"]
     put = requests.put(address, data=content, headers=told.get("headers", {}), timeout=10)
-    later, lasting = hours_later(door, told)
+    later, lasting = hours_later(app_client, told)
     done = said | {"parts": [[1, put.headers["ETag"]]]}
 
-    assert ask(door, f"{location}/complete", done, own).status == 401
-    assert ask(door, f"{location}/complete", done, lasting).status == 404
-    assert ask(door, f"{later}/complete", done, lasting).status == 201
+    assert ask(app_client, f"{location}/complete", done, own).status == 401
+    assert ask(app_client, f"{location}/complete", done, lasting).status == 404
+    assert ask(app_client, f"{later}/complete", done, lasting).status == 201
 
 
-def test_what_a_grant_gives_is_good_for_that_upload_and_not_to_read_with(door: Door) -> None:
-    location, said = begin(door), {"digest": str(Digest.of(b"x")), "size": 1}
-    lasting = {"Authorization": f"Bearer {ask(door, f'{location}/grants', said).json()['bearer']}"}
+def test_what_a_grant_gives_is_good_for_that_upload_and_not_to_read_with(app_client: AppClient) -> None:
+    location, said = begin(app_client), {"digest": str(Digest.of(b"x")), "size": 1}
+    lasting = {"Authorization": f"Bearer {ask(app_client, f'{location}/grants', said).json()['bearer']}"}
 
-    assert door.ask("GET", "/v2/admin/app/tags/list", lasting).status == 401
-    assert door.ask("DELETE", "/v2/admin/app/manifests/1", lasting).status in (401, 404)
+    assert app_client.ask("GET", "/v2/admin/app/tags/list", lasting).status == 401
+    assert app_client.ask("DELETE", "/v2/admin/app/manifests/1", lasting).status in (401, 404)
 
 
-def test_no_grant_prolongs_a_right_for_more_than_a_day(door: Door) -> None:
-    location, said = begin(door), {"digest": str(Digest.of(b"x")), "size": 1}
-    told = ask(door, f"{location}/grants", said).json()
+def test_no_grant_prolongs_a_right_for_more_than_a_day(app_client: AppClient) -> None:
+    location, said = begin(app_client), {"digest": str(Digest.of(b"x")), "size": 1}
+    told = ask(app_client, f"{location}/grants", said).json()
     for _ in range(11):
-        later, lasting = hours_later(door, told)
-        told = ask(door, f"{later}/grants", said, lasting).json()
-    later, lasting = hours_later(door, told)
-    door.backend.clock.ahead_s += 60
+        later, lasting = hours_later(app_client, told)
+        told = ask(app_client, f"{later}/grants", said, lasting).json()
+    later, lasting = hours_later(app_client, told)
+    app_client.backend.clock.ahead_s += 60
 
-    assert ask(door, f"{later}/grants", said, lasting).status == 401
+    assert ask(app_client, f"{later}/grants", said, lasting).status == 401
 
 
-def test_a_right_that_is_gone_gives_no_blob_however_good_the_token(door: Door) -> None:
-    door.backend.user("bob")
-    a_repository(door.backend)
-    a_granted(door.backend, "bob", Role.WRITE)
-    own = door.token("admin/app", name="bob")
-    location = door.ask("POST", "/v2/admin/app/blobs/uploads/", own).headers["location"]
+def test_a_right_that_is_gone_gives_no_blob_however_good_the_token(app_client: AppClient) -> None:
+    app_client.backend.user("bob")
+    a_repository(app_client.backend)
+    an_actor_with_role(app_client.backend, "bob", Role.WRITE)
+    own = app_client.token("admin/app", name="bob")
+    location = app_client.ask("POST", "/v2/admin/app/blobs/uploads/", own).headers["location"]
     content = os.urandom(100)
     said = {"digest": str(Digest.of(content)), "size": 100}
-    told = ask(door, f"{location}/grants", said, own).json()
+    told = ask(app_client, f"{location}/grants", said, own).json()
     requests.put(told["address"], data=content, headers=told["headers"], timeout=10)
-    later, lasting = hours_later(door, told)
-    a_granted(door.backend, "bob", Role.READ)
+    later, lasting = hours_later(app_client, told)
+    an_actor_with_role(app_client.backend, "bob", Role.READ)
 
-    assert ask(door, f"{later}/complete", said, lasting).status in (401, 403)
-    reading = door.token("admin/app", name="bob", actions="pull")
-    assert door.ask("HEAD", f"/v2/admin/app/blobs/{Digest.of(content)}", reading).status == 404
+    assert ask(app_client, f"{later}/complete", said, lasting).status in (401, 403)
+    reading = app_client.token("admin/app", name="bob", actions="pull")
+    assert app_client.ask("HEAD", f"/v2/admin/app/blobs/{Digest.of(content)}", reading).status == 404
 
 
-def test_two_first_grants_at_once_leave_one_upload_of_parts(door: Door) -> None:
+def test_two_first_grants_at_once_leave_one_upload_of_parts(app_client: AppClient) -> None:
     """The loser of the race gives up its own, of which nobody would know."""
-    services, location = door.backend.services, begin(door)
+    services, location = app_client.backend.services, begin(app_client)
     token = services.security.upload_tokens.verify(location.rpartition("/")[2])
     rows = [services.registry.uploads.new_row(token) for _ in range(2)]
     services.registry.uploads.prepare_parts(rows[0], is_new=True)

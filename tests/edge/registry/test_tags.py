@@ -1,24 +1,24 @@
 """`/v2/<name>/tags/list`."""
 
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_manifest, a_push
+from tests.support.app_client import AppClient
+from tests.support.builders import a_manifest, push_image, push_manifest
 
 PATH = "/v2/admin/app/tags/list"
 
 
-def test_tags_come_with_the_name_in_the_order_of_their_bytes(door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), "b", "a", "B", "10", "9", "_")
-    answer = door.ask("GET", PATH, door.token("admin/app"))
+def test_tags_come_with_the_name_in_the_order_of_their_bytes(app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), "b", "a", "B", "10", "9", "_")
+    answer = app_client.ask("GET", PATH, app_client.token("admin/app"))
 
     assert answer.json() == {"name": "admin/app", "tags": ["10", "9", "B", "_", "a", "b"]}
     assert "link" not in answer.headers
 
 
-def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), *"abcde")
-    token, target, found = door.token("admin/app"), f"{PATH}?n=2", []
+def test_pages_link_to_each_other_to_the_end(app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), *"abcde")
+    token, target, found = app_client.token("admin/app"), f"{PATH}?n=2", []
     while target:
-        answer = door.ask("GET", target, token)
+        answer = app_client.ask("GET", target, token)
         found.append(answer.json()["tags"])
         link = answer.headers.get("link", "")
         assert not link or link.endswith('>; rel="next"')
@@ -27,41 +27,41 @@ def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
     assert found == [["a", "b"], ["c", "d"], ["e"]]
 
 
-def test_a_page_of_just_all_tags_has_no_link(door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), *"ab")
+def test_a_page_of_just_all_tags_has_no_link(app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), *"ab")
 
-    assert "link" not in door.ask("GET", f"{PATH}?n=2", door.token("admin/app")).headers
+    assert "link" not in app_client.ask("GET", f"{PATH}?n=2", app_client.token("admin/app")).headers
 
 
-def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
-    a_push(door.backend, "v1")
-    answer = door.ask("GET", f"{PATH}?n=0", door.token("admin/app"))
+def test_n_of_0_is_an_empty_list_without_a_link(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    answer = app_client.ask("GET", f"{PATH}?n=0", app_client.token("admin/app"))
 
     assert answer.json()["tags"] == []
     assert "link" not in answer.headers
 
 
-def test_a_repository_without_tags_lists_none(door: Door) -> None:
-    a_push(door.backend)
+def test_a_repository_without_tags_lists_none(app_client: AppClient) -> None:
+    push_image(app_client.backend)
 
-    assert door.ask("GET", PATH, door.token("admin/app")).json()["tags"] == []
+    assert app_client.ask("GET", PATH, app_client.token("admin/app")).json()["tags"] == []
 
 
-def test_a_page_that_cannot_be_is_refused(door: Door) -> None:
-    a_push(door.backend, "v1")
-    token = door.token("admin/app")
+def test_a_page_that_cannot_be_is_refused(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    token = app_client.token("admin/app")
     for query in ("n=-1", "n=x", "n=", "last=.a", "last=a%20b", "last=%00", "last=" + "t" * 129):
-        assert (query, door.ask("GET", f"{PATH}?{query}", token).status) == (query, 400)
+        assert (query, app_client.ask("GET", f"{PATH}?{query}", token).status) == (query, 400)
 
 
-def test_the_tags_of_what_is_not_there_are_404(door: Door) -> None:
-    answer = door.ask("GET", PATH, door.token("admin/app"))
+def test_the_tags_of_what_is_not_there_are_404(app_client: AppClient) -> None:
+    answer = app_client.ask("GET", PATH, app_client.token("admin/app"))
 
     assert (answer.status, answer.code) == (404, "NAME_UNKNOWN")
 
 
-def test_whoever_may_not_pull_gets_no_list(door: Door) -> None:
-    a_push(door.backend, "v1")
-    door.backend.user("bob")
-    for token in ({}, door.token("admin/app", name="bob"), door.token("admin/other")):
-        assert door.ask("GET", PATH, token).status in (401, 403)
+def test_whoever_may_not_pull_gets_no_list(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    app_client.backend.user("bob")
+    for token in ({}, app_client.token("admin/app", name="bob"), app_client.token("admin/other")):
+        assert app_client.ask("GET", PATH, token).status in (401, 403)

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from chalicelib.edge.web.docs import ASSETS, asset
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 
-def test_the_page_runs_nothing_inline_and_nobody_may_frame_it(door: Door) -> None:
-    answer = door.ask("GET", "/docs")
+def test_the_page_runs_nothing_inline_and_nobody_may_frame_it(app_client: AppClient) -> None:
+    answer = app_client.ask("GET", "/docs")
     html, policy = answer.body.decode(), answer.headers["content-security-policy"]
 
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -23,26 +23,26 @@ def test_the_page_runs_nothing_inline_and_nobody_may_frame_it(door: Door) -> Non
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_every_file_that_the_page_names_is_kept_for_ever(door: Door) -> None:
-    named = re.findall(r'(?:src|href)="(/docs/[^"]+)"', door.ask("GET", "/docs").body.decode())
+def test_every_file_that_the_page_names_is_kept_for_ever(app_client: AppClient) -> None:
+    named = re.findall(r'(?:src|href)="(/docs/[^"]+)"', app_client.ask("GET", "/docs").body.decode())
 
     assert len(named) == len(ASSETS)
     for address in named:
-        answer = door.ask("GET", address)
+        answer = app_client.ask("GET", address)
         assert answer.status == 200
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["content-type"].startswith("text/")
 
 
-def test_a_file_of_another_version_is_not_kept(door: Door) -> None:
-    assert door.ask("GET", "/docs/docs.js").headers["cache-control"] == "no-cache"
-    assert door.ask("GET", "/docs/docs.js?v=old").headers["cache-control"] == "no-cache"
+def test_a_file_of_another_version_is_not_kept(app_client: AppClient) -> None:
+    assert app_client.ask("GET", "/docs/docs.js").headers["cache-control"] == "no-cache"
+    assert app_client.ask("GET", "/docs/docs.js?v=old").headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_a_file_is_compressed_for_those_who_take_that(door: Door, name: str) -> None:
-    plain = door.ask("GET", f"/docs/{name}")
-    packed = door.ask("GET", f"/docs/{name}", {"Accept-Encoding": "gzip, deflate, br"})
+def test_a_file_is_compressed_for_those_who_take_that(app_client: AppClient, name: str) -> None:
+    plain = app_client.ask("GET", f"/docs/{name}")
+    packed = app_client.ask("GET", f"/docs/{name}", {"Accept-Encoding": "gzip, deflate, br"})
 
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"
@@ -50,9 +50,9 @@ def test_a_file_is_compressed_for_those_who_take_that(door: Door, name: str) -> 
     assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
 
 
-def test_no_other_file_is_served(door: Door) -> None:
-    assert door.ask("GET", "/docs/html.py").status == 404
-    assert door.ask("GET", "/docs/..%2Fhtml.py").status == 404
+def test_no_other_file_is_served(app_client: AppClient) -> None:
+    assert app_client.ask("GET", "/docs/html.py").status == 404
+    assert app_client.ask("GET", "/docs/..%2Fhtml.py").status == 404
 
 
 def test_the_page_sends_no_cookie_and_asks_no_validator() -> None:

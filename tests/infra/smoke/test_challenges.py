@@ -1,4 +1,4 @@
-"""The challenge, signing in, and the door past CloudFront."""
+"""The challenge, signing in, and the way past CloudFront."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -27,15 +27,15 @@ from chalicelib.storage.accounts.quotas import linked_bytes
 from chalicelib.storage.timers import TimerStore
 from tests.support.backends import Backend
 from tests.support.builders import (
-    a_bare_push,
     a_blob,
-    a_granted,
+    a_direct_upload,
     a_manifest,
-    a_push,
     a_repository,
+    an_actor_with_role,
     an_organization,
-    at_the_edge,
-    someone,
+    push_image,
+    push_manifest,
+    token_actor,
 )
 from tests.support.crashes import Crash, before_calls, crash_before, crash_everywhere
 from tests.support.rows import ABSENT, events, rows_like, set_link_state
@@ -185,30 +185,32 @@ def by_push(backend: Backend) -> None:
 
 
 def by_chunks(backend: Backend) -> None:
-    actor, uploads, content = someone(backend, "admin", "admin/app"), backend.services.registry.uploads, b"x" * 64
+    actor, uploads, content = token_actor(backend, "admin", "admin/app"), backend.services.registry.uploads, b"x" * 64
     _, name = backend.owner()
     progress = uploads.append(actor, name, uploads.begin(actor, name).token, content, None)
     uploads.close(actor, name, progress.token, Digest.of(content), b"", None)
 
 
 def by_one_put(backend: Backend) -> None:
-    actor, uploads, content = someone(backend, "admin", "admin/app"), backend.services.registry.uploads, b"y" * 64
+    actor, uploads, content = token_actor(backend, "admin", "admin/app"), backend.services.registry.uploads, b"y" * 64
     _, name = backend.owner()
     uploads.close(actor, name, uploads.begin(actor, name).token, Digest.of(content), content, None)
 
 
 def by_mount(backend: Backend) -> None:
     digest = a_blob(backend, b"z" * 64, str(BASE))
-    a_granted(backend, "admin", Role.READ, str(BASE))
-    target = backend.services.registry.repositories.for_push(someone(backend, "admin", "admin/app"), backend.owner()[1])
+    an_actor_with_role(backend, "admin", Role.READ, str(BASE))
+    target = backend.services.registry.repositories.for_push(
+        token_actor(backend, "admin", "admin/app"), backend.owner()[1]
+    )
     assert backend.services.registry.blobs.mount(
-        someone(backend, "admin", "admin/app", str(BASE)), target, digest, BASE
+        token_actor(backend, "admin", "admin/app", str(BASE)), target, digest, BASE
     )
 
 
 def by_adoption(backend: Backend) -> None:
     content = b"w" * 64
-    at_the_edge(backend, content)
+    a_direct_upload(backend, content)
     actor, name = backend.owner()
     backend.services.registry.blobs.find(actor, name, Digest.of(content))
 
@@ -244,21 +246,21 @@ def test_what_is_there_may_come_again(backend: Backend) -> None:
 
 
 def test_a_manifest_is_refused_once_the_namespace_is_above_its_limit(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     identifier = give(backend, 10, ("Reject", 100))
     with pytest.raises(QuotaExceeded):
-        a_bare_push(backend, manifest, "v2")
+        push_manifest(backend, manifest, "v2")
     with pytest.raises(QuotaExceeded):
-        a_bare_push(backend, a_manifest(), "v3")
+        push_manifest(backend, a_manifest(), "v3")
 
     backend.services.accounts.quotas.change(backend.signed_in("admin"), ADMINS, identifier, QuotaLimit(10_000))
-    a_bare_push(backend, manifest, "v2")
+    push_manifest(backend, manifest, "v2")
 
 
 def test_a_quota_that_only_warns_refuses_nothing(backend: Backend) -> None:
     give(backend, 0, ("Warning", 1))
 
-    a_push(backend, "v1")
+    push_image(backend, "v1")
 
 
 def test_a_quota_of_nothing_lets_nothing_in(backend: Backend) -> None:
@@ -266,15 +268,15 @@ def test_a_quota_of_nothing_lets_nothing_in(backend: Backend) -> None:
 
     with pytest.raises(QuotaExceeded):
         a_blob(backend)
-    a_bare_push(backend, a_manifest(), "empty")
+    push_manifest(backend, a_manifest(), "empty")
 
 
 @pytest.mark.parametrize("limit", ["Warning", "Reject"])
 def test_a_push_reads_sizes_only_where_there_is_a_limit(backend: Backend, limit: str) -> None:
     name = backend.owner()[1]
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     backend.services.registry.repositories.for_push(actor, name)
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
 
     def calls() -> list[str]:
         content = str(backend.clock()).encode()

@@ -25,7 +25,7 @@ from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.identity.tokens import ROBOT, TokenRow
 from chalicelib.storage.table import Transaction, get
 from tests.support.backends import Backend
-from tests.support.builders import a_repository, a_team_row, an_organization, an_organization_s_repository
+from tests.support.builders import a_repository, a_team_row, an_organization, an_organization_repository
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import change, events, rows_like
 
@@ -152,7 +152,7 @@ def test_teams_and_repositories_are_told_where_asked_for(backend: Backend) -> No
     ci, _ = made(backend, CI), made(backend, RobotName.parse("acme+idle"))
     a_team_with(backend, acme, "builders", ci.row.account_id)
     admin = backend.signed_in("admin")
-    theirs, app = an_organization_s_repository(backend), a_repository(backend, "admin/app")
+    theirs, app = an_organization_repository(backend), a_repository(backend, "admin/app")
     backend.services.accounts.permissions.put(admin, theirs.name, "user", "acme+ci", Role.WRITE)
     backend.robot("admin+own")
     backend.services.accounts.permissions.put(admin, app.name, "user", "admin+own", Role.READ)
@@ -227,7 +227,7 @@ def test_a_removed_robot_is_dead_at_once_and_made_again_inherits_nothing(backend
     acme, admin, robots = an_organization(backend, "acme"), backend.signed_in("admin"), backend.services.accounts.robots
     before = made(backend, CI)
     a_team_with(backend, acme, "builders", before.row.account_id)
-    name = an_organization_s_repository(backend).name
+    name = an_organization_repository(backend).name
     backend.services.accounts.permissions.put(admin, name, "user", str(CI), Role.WRITE)
 
     robots.delete(admin, CI)
@@ -316,7 +316,7 @@ def test_a_crash_while_giving_another_token_leaves_one_that_is_good(backend: Bac
 
 def test_a_crash_while_removing_one_is_mended_by_removing_it_again(backend: Backend) -> None:
     acme, admin = an_organization(backend, "acme"), backend.signed_in("admin")
-    name = an_organization_s_repository(backend).name
+    name = an_organization_repository(backend).name
     for number in range(1, 40):
         robot = made(backend, CI)
         a_team_with(backend, acme, f"team{number}", robot.row.account_id)

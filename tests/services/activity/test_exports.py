@@ -26,7 +26,7 @@ from chalicelib.storage.activity.exports import ExportStore
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.timers import TimerStore
 from tests.support.backends import Backend
-from tests.support.builders import a_push, an_organization
+from tests.support.builders import an_organization, push_image
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import events, rows_like
 
@@ -35,7 +35,7 @@ HOOK = "https://hooks.example.com/logs"
 STORE = UsageLogStore(10**9)
 
 
-class Outside:
+class FakeReceiver:
     """Somebody to call: what was sent, and how often the first calls fail."""
 
     def __init__(self, failures: int = 0) -> None:
@@ -61,11 +61,11 @@ class Outside:
 class Office:
     """The exports of a backend, with somebody outside, and a clock that does their work."""
 
-    def __init__(self, backend: Backend, outside: Outside | None = None) -> None:
-        self.backend, self.outside = backend, outside or Outside()
+    def __init__(self, backend: Backend, receiver: FakeReceiver | None = None) -> None:
+        self.backend, self.receiver = backend, receiver or FakeReceiver()
         services = backend.services
         self.exports = Exports(
-            services.stores, services.activity.usage_log_reader, lambda: services.security.envelope, self.outside
+            services.stores, services.activity.usage_log_reader, lambda: services.security.envelope, self.receiver
         )
 
     def begin(self, whose: LogOwner = MINE, days: int = 1, **callback: str | None) -> str:
@@ -106,7 +106,7 @@ def told(written: dict[str, Any]) -> list[str]:
 
 
 def test_an_export_is_a_file_of_all_records_that_only_its_id_opens(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     office = Office(backend)
     identifier = office.begin(APP)
 
@@ -141,7 +141,7 @@ def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(backend
 
     office.work(3)
 
-    ((url, body),) = office.outside.sent
+    ((url, body),) = office.receiver.sent
     assert url == HOOK
     assert body.items() >= {"export_id": identifier, "namespace": "admin", "status": "success"}.items()
     assert (body["end_time"], set(body)) == (
@@ -155,23 +155,23 @@ def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(backend
 
 
 def test_a_callback_that_fails_is_tried_again_and_its_file_is_there_meanwhile(backend: Backend) -> None:
-    office = Office(backend, Outside(failures=3))
+    office = Office(backend, FakeReceiver(failures=3))
     identifier = office.begin(callback_url=HOOK)
 
     office.work(1)
     assert office.file(identifier)["namespace"] == "admin"
     office.work(10)
 
-    assert (office.outside.calls, len(office.outside.sent)) == (4, 1)
+    assert (office.receiver.calls, len(office.receiver.sent)) == (4, 1)
 
 
 def test_a_callback_that_nobody_ever_takes_is_given_up_and_recorded(backend: Backend) -> None:
-    office = Office(backend, Outside(failures=1000))
+    office = Office(backend, FakeReceiver(failures=1000))
     identifier = office.begin(callback_url=HOOK)
 
     office.work(60 * 6)
 
-    assert office.outside.calls == MOST_CALLS
+    assert office.receiver.calls == MOST_CALLS
     assert [event["kind"] for event in events(backend, "export_logs")] == ["export_logs_success", "export_logs_failure"]
     assert office.file(identifier)["namespace"] == "admin"
 
@@ -228,7 +228,7 @@ def test_an_export_that_dies_anywhere_ends_whole_and_is_told_of_once_in_the_log(
         office.work(4)
         assert told(office.file(identifier)) == expected
         assert len(events(backend, "export_logs")) == before + 1
-        assert {url for url, _ in office.outside.sent} == {HOOK}
+        assert {url for url, _ in office.receiver.sent} == {HOOK}
         if not died:
             break
     assert number > 12
@@ -297,7 +297,7 @@ def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
 
     (happened,) = events(backend, "export_logs")
     assert happened["kind"] == "export_logs_failure"
-    ((_, body),) = office.outside.sent
+    ((_, body),) = office.receiver.sent
     assert (body["status"], "exported_data_url" in body) == ("failed", False)
     with pytest.raises(ResourceUnknown):
         office.exports.address(backend.signed_in("admin"), identifier)

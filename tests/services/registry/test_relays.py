@@ -15,7 +15,7 @@ from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.crashes import before_calls
 from tests.support.rows import object_keys, open_multiparts, repository_of
-from tests.support.uploading import Client, leftovers, pulled
+from tests.support.uploading import Client, pulled, remaining_keys
 
 
 class Relay:
@@ -88,7 +88,7 @@ def test_parts_and_a_tail_become_the_blob_and_leave_nothing_behind(backend: Back
     relay.client.close(digest)
 
     assert pulled(backend, digest) == first + rest
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
     invariants.check(backend)
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 HELLO = {"content": "hello", "media_type": "text/markdown", "severity": "info"}
 
 
-def test_a_message_is_read_by_everybody_until_it_goes(admin: Visitor, stranger: Visitor) -> None:
+def test_a_message_is_read_by_everybody_until_it_goes(admin: ApiClient, stranger: ApiClient) -> None:
     made = admin.post("/messages", {"message": HELLO})
     assert (made.status, made.body) == (201, b"")
 
@@ -31,7 +31,7 @@ def test_a_message_is_read_by_everybody_until_it_goes(admin: Visitor, stranger: 
         (None, "message"),
     ],
 )
-def test_what_is_wrong_with_a_message_is_named(admin: Visitor, message: object, field: str) -> None:
+def test_what_is_wrong_with_a_message_is_named(admin: ApiClient, message: object, field: str) -> None:
     answer = admin.post("/messages", {"message": message} if message is not None else {})
 
     assert answer.status == 400
@@ -39,7 +39,7 @@ def test_what_is_wrong_with_a_message_is_named(admin: Visitor, message: object, 
 
 
 def test_only_a_superuser_with_a_fresh_password_leaves_one(
-    admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor]
+    admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     assert stranger.post("/messages", {"message": HELLO}).status == 401
     assert stranger.delete("/message/6b4e").status == 401

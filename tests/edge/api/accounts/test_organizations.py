@@ -3,21 +3,21 @@
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.builders import a_team, an_organization_s_repository
+from tests.support.api_client import ApiClient
+from tests.support.builders import a_team, an_organization_repository
 
 ACME, ALL = "/organization/acme", "/organization/"
 
 
 @pytest.fixture
-def alice(visit) -> Visitor:
+def alice(visit) -> ApiClient:
     """The owner of acme, who is no superuser."""
-    visitor: Visitor = visit("alice")
-    assert visitor.post(ALL, {"name": "acme", "email": "acme@example.com"}).status == 201
-    return visitor
+    api_client: ApiClient = visit("alice")
+    assert api_client.post(ALL, {"name": "acme", "email": "acme@example.com"}).status == 201
+    return api_client
 
 
-def test_an_organization_is_made_and_its_name_is_taken(alice: Visitor, visit) -> None:
+def test_an_organization_is_made_and_its_name_is_taken(alice: ApiClient, visit) -> None:
     made = alice.post(ALL, {"name": "other"})
     assert (made.status, made.json()) == (201, "Created")
     visit("bob")
@@ -28,18 +28,18 @@ def test_an_organization_is_made_and_its_name_is_taken(alice: Visitor, visit) ->
 
 
 @pytest.mark.parametrize("body", [{"name": "Bad Name!"}, {"name": "a"}, {"email": "x@example.com"}, {"name": 7}, []])
-def test_an_organization_that_cannot_be_is_refused(alice: Visitor, body: object) -> None:
+def test_an_organization_that_cannot_be_is_refused(alice: ApiClient, body: object) -> None:
     refused = alice.post(ALL, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
 def test_everybody_sees_its_name_members_its_teams_owners_all(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit
 ) -> None:
     bob = visit("bob")
-    for visitor in (bob, stranger, admin):
-        shown = visitor.get(ACME)
+    for api_client in (bob, stranger, admin):
+        shown = api_client.get(ACME)
         assert shown.status == 200
         assert shown.json() == {
             "name": "acme",
@@ -81,7 +81,7 @@ def test_everybody_sees_its_name_members_its_teams_owners_all(
     assert stranger.get("/organization/none").status == stranger.get("/organization/bob").status == 404
 
 
-def test_a_quota_is_told_with_what_is_used_of_it(alice: Visitor, admin: Visitor) -> None:
+def test_a_quota_is_told_with_what_is_used_of_it(alice: ApiClient, admin: ApiClient) -> None:
     admin.post("/superuser/organization/acme/quota", {"limit_bytes": 2_000_000})
 
     shown = alice.get(ACME).json()
@@ -89,7 +89,7 @@ def test_a_quota_is_told_with_what_is_used_of_it(alice: Visitor, admin: Visitor)
     assert shown["quota_report"]["configured_quota"] == 2_000_000
 
 
-def test_owners_change_it(alice: Visitor) -> None:
+def test_owners_change_it(alice: ApiClient) -> None:
     assert alice.put(ACME, {"tag_expiration_s": 86400}).json()["tag_expiration_s"] == 86400
     assert alice.put(ACME, b'{"tag_expiration_s": 864e2}').json()["tag_expiration_s"] == 86400
     refused = alice.put(ACME, {"tag_expiration_s": 5})
@@ -105,10 +105,10 @@ def test_owners_change_it(alice: Visitor) -> None:
         assert alice.put(ACME, body).status == 400
 
 
-def test_who_belongs_to_it_is_told_to_owners(alice: Visitor, visit) -> None:
+def test_who_belongs_to_it_is_told_to_owners(alice: ApiClient, visit) -> None:
     visit("bob")
     visit("carol")
-    an_organization_s_repository(alice.backend, by="alice")
+    an_organization_repository(alice.backend, by="alice")
     alice.put("/repository/acme/app/permissions/user/carol", {"role": "read"})
 
     (member,) = alice.get(ACME + "/members").json()["members"]
@@ -130,8 +130,8 @@ def test_who_belongs_to_it_is_told_to_owners(alice: Visitor, visit) -> None:
     assert alice.delete(ACME + "/members/alice").status == 400
 
 
-def test_a_deleted_one_is_gone_and_its_name_is_not_free_yet(alice: Visitor) -> None:
-    an_organization_s_repository(alice.backend, by="alice")
+def test_a_deleted_one_is_gone_and_its_name_is_not_free_yet(alice: ApiClient) -> None:
+    an_organization_repository(alice.backend, by="alice")
 
     assert alice.delete(ACME).status == 204
     assert alice.get(ACME).status == alice.delete(ACME).status == 404
@@ -141,7 +141,7 @@ def test_a_deleted_one_is_gone_and_its_name_is_not_free_yet(alice: Visitor) -> N
     assert alice.get("/user").json()["organizations"] == []
 
 
-def test_a_deletion_needs_a_session_whose_password_was_just_shown(alice: Visitor) -> None:
+def test_a_deletion_needs_a_session_whose_password_was_just_shown(alice: ApiClient) -> None:
     alice.backend.clock.ahead_s = alice.backend.settings.fresh_s + 1
 
     refused = alice.delete(ACME)
@@ -159,18 +159,18 @@ ROUTES = [
 ]
 
 
-def test_who_does_not_administer_it_is_refused(alice: Visitor, admin: Visitor, stranger: Visitor, visit) -> None:
+def test_who_does_not_administer_it_is_refused(alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit) -> None:
     bob, carol = visit("bob"), visit("carol")
     a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status == 401
-        for visitor in (bob, carol, admin):
-            assert visitor.ask(method, path, body).status == 403
+        for api_client in (bob, carol, admin):
+            assert api_client.ask(method, path, body).status == 403
         assert alice.ask(method, path.replace("acme", "none"), body).status == 404
 
 
-def test_nobody_makes_none(stranger: Visitor) -> None:
+def test_nobody_makes_none(stranger: ApiClient) -> None:
     assert stranger.post(ALL, {"name": "other"}).status == 401
 
 
@@ -179,18 +179,18 @@ def test_nobody_makes_none(stranger: Visitor) -> None:
     [("user:admin", 201, 403, False), ("org:admin", 403, 200, True), ("repo:admin", 403, 403, False)],
 )
 def test_a_token_opens_what_its_scope_says(
-    alice: Visitor, scope: str, makes: int, changes: int, is_member: bool
+    alice: ApiClient, scope: str, makes: int, changes: int, is_member: bool
 ) -> None:
     client = alice.post(ACME + "/applications", {"name": "bot"}).json()["client_id"]
     path = f"{ACME}/applications/{client}/tokens"
-    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     assert bot.post(ALL, {"name": "other"}).status == makes
     assert bot.put(ACME, {"tag_expiration_s": 0}).status == changes
     assert bot.get(ACME).json()["is_member"] is is_member
 
 
-def test_superusers_list_rename_and_end_what_others_own(alice: Visitor, admin: Visitor) -> None:
+def test_superusers_list_rename_and_end_what_others_own(alice: ApiClient, admin: ApiClient) -> None:
     alice.post(ALL, {"name": "beta"})
     listed = admin.get("/superuser/organizations/").json()["organizations"]
     assert [one["name"] for one in listed] == ["acme", "beta"]
@@ -212,17 +212,17 @@ def test_superusers_list_rename_and_end_what_others_own(alice: Visitor, admin: V
     assert admin.delete("/superuser/organizations/acme").status == 404
 
 
-def test_no_superuser_takes_a_namespace_over(alice: Visitor, admin: Visitor) -> None:
+def test_no_superuser_takes_a_namespace_over(alice: ApiClient, admin: ApiClient) -> None:
     for name in ("acme", "alice", "none"):
         assert admin.post(f"/superuser/takeownership/{name}").status == 403
     assert admin.get(ACME).json()["is_admin"] is False
 
 
-def test_with_full_access_a_superuser_takes_an_organization_over(new_door) -> None:
-    door = new_door(superusers_full_access=True)
-    door.backend.user("alice")
-    Visitor(door).sign_in("alice").post(ALL, {"name": "acme"})
-    admin = Visitor(door).sign_in("admin")
+def test_with_full_access_a_superuser_takes_an_organization_over(new_app_client) -> None:
+    app_client = new_app_client(superusers_full_access=True)
+    app_client.backend.user("alice")
+    ApiClient(app_client).sign_in("alice").post(ALL, {"name": "acme"})
+    admin = ApiClient(app_client).sign_in("admin")
 
     taken = admin.post("/superuser/takeownership/acme")
     assert (taken.status, taken.json()) == (200, {"namespace": "acme"})
@@ -232,7 +232,7 @@ def test_with_full_access_a_superuser_takes_an_organization_over(new_door) -> No
     assert admin.post("/superuser/takeownership/alice").status == 400
 
 
-def test_nobody_else_does_what_superusers_do(alice: Visitor, stranger: Visitor) -> None:
+def test_nobody_else_does_what_superusers_do(alice: ApiClient, stranger: ApiClient) -> None:
     for method, path, body in (
         ("GET", "/superuser/organizations/", None),
         ("PUT", "/superuser/organizations/acme", {"name": "moved"}),

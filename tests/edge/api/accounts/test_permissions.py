@@ -3,30 +3,30 @@
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_repository, a_team, an_organization, an_organization_s_repository
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_repository, a_team, an_organization, an_organization_repository
 
 APP = "/repository/acme/app/permissions"
 USERS, TEAMS = APP + "/user/", APP + "/team/"
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit) -> ApiClient:
     """The owner of acme, who is no superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
-    an_organization_s_repository(door.backend, by="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
+    an_organization_repository(app_client.backend, by="alice")
     visit("bob")
-    a_team(door.backend, "devs", TeamRole.MEMBER, by="alice")
-    return visitor
+    a_team(app_client.backend, "devs", TeamRole.MEMBER, by="alice")
+    return api_client
 
 
-def names(visitor: Visitor, path: str) -> set[str]:
-    return set(visitor.get(path).json()["permissions"]) - {"alice"}
+def names(api_client: ApiClient, path: str) -> set[str]:
+    return set(api_client.get(path).json()["permissions"]) - {"alice"}
 
 
-def test_a_user_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) -> None:
+def test_a_user_s_role_is_given_changed_listed_and_taken_back(alice: ApiClient) -> None:
     given = alice.put(USERS + "bob", {"role": "read"})
     assert given.status == 200
     assert given.json() == {
@@ -47,7 +47,7 @@ def test_a_user_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) ->
     assert alice.get(USERS + "nobody/transitive").status == 404
 
 
-def test_a_team_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) -> None:
+def test_a_team_s_role_is_given_changed_listed_and_taken_back(alice: ApiClient) -> None:
     given = alice.put(TEAMS + "devs", {"role": "read"})
     assert given.status == 200
     assert given.json() == {"role": "read", "name": "devs", "avatar": given.json()["avatar"]}
@@ -57,7 +57,7 @@ def test_a_team_s_role_is_given_changed_listed_and_taken_back(alice: Visitor) ->
     assert alice.get(TEAMS).json() == {"permissions": {}}
 
 
-def test_a_robot_is_a_user_of_a_kind_and_belongs_to_its_organization(alice: Visitor) -> None:
+def test_a_robot_is_a_user_of_a_kind_and_belongs_to_its_organization(alice: ApiClient) -> None:
     alice.put("/organization/acme/robots/ci", {})
 
     given = alice.put(USERS + "acme+ci", {"role": "write"}).json()
@@ -65,7 +65,7 @@ def test_a_robot_is_a_user_of_a_kind_and_belongs_to_its_organization(alice: Visi
     assert names(alice, USERS) == {"acme+ci"}
 
 
-def test_what_nobody_gave_is_told_in_the_words_that_clients_match(alice: Visitor) -> None:
+def test_what_nobody_gave_is_told_in_the_words_that_clients_match(alice: ApiClient) -> None:
     for path, kind in ((USERS + "bob", "User"), (USERS + "nobody", "User"), (TEAMS + "devs", "Team")):
         for answer in (alice.get(path), alice.delete(path)):
             assert answer.status == 400
@@ -84,14 +84,14 @@ def test_what_nobody_gave_is_told_in_the_words_that_clients_match(alice: Visitor
         (TEAMS + "devs", {"role": 5}, "role"),
     ],
 )
-def test_a_role_that_cannot_be_is_refused(alice: Visitor, path: str, body: object, why: str) -> None:
+def test_a_role_that_cannot_be_is_refused(alice: ApiClient, path: str, body: object, why: str) -> None:
     refused = alice.put(path, body)
 
     assert refused.status == 400
     assert why in refused.json()["message"]
 
 
-def test_a_user_s_own_repository_knows_no_membership(alice: Visitor, visit) -> None:
+def test_a_user_s_own_repository_knows_no_membership(alice: ApiClient, visit) -> None:
     a_repository(alice.backend, "alice/app")
 
     given = alice.put("/repository/alice/app/permissions/user/bob", {"role": "read"}).json()
@@ -113,24 +113,24 @@ ROUTES = [
 
 
 def test_who_does_not_administer_the_repository_is_refused(
-    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
     alice.put(USERS + "bob", {"role": "write"})
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status in (401, 403)
-        for visitor in (bob, carol, admin):
-            assert visitor.ask(method, path, body).status == 403
-            assert visitor.ask(method, path.replace("acme/app", "acme/none"), body).status == 403
+        for api_client in (bob, carol, admin):
+            assert api_client.ask(method, path, body).status == 403
+            assert api_client.ask(method, path.replace("acme/app", "acme/none"), body).status == 403
         assert alice.ask(method, path.replace("acme/app", "acme/none"), body).status == 404
 
 
 @pytest.mark.parametrize(("scope", "status"), [("repo:admin", 200), ("repo:write", 403), ("org:admin", 403)])
-def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_opens_what_its_scope_says(alice: ApiClient, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     assert bot.put(USERS + "bob", {"role": "read"}).status == status
     assert bot.get(USERS).status == status

@@ -3,8 +3,8 @@
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_team, an_organization
 
 ALL = "/organization/acme/prototypes"
@@ -13,16 +13,16 @@ FOR_BOB = {"role": "read", "delegate": {"kind": "user", "name": "bob"}}
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit) -> ApiClient:
     """The owner of acme, who is no superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
     visit("bob")
-    a_team(door.backend, "devs", TeamRole.MEMBER, by="alice")
-    return visitor
+    a_team(app_client.backend, "devs", TeamRole.MEMBER, by="alice")
+    return api_client
 
 
-def test_one_is_made_listed_changed_and_removed(alice: Visitor) -> None:
+def test_one_is_made_listed_changed_and_removed(alice: ApiClient) -> None:
     assert alice.get(ALL).json() == {"prototypes": []}
     made = alice.post(ALL, FOR_BOB)
     assert made.status == 200
@@ -46,7 +46,7 @@ def test_one_is_made_listed_changed_and_removed(alice: Visitor) -> None:
     assert alice.delete(path).status == alice.put(path, {"role": "read"}).status == 404
 
 
-def test_one_for_a_team_may_be_for_one_maker(alice: Visitor) -> None:
+def test_one_for_a_team_may_be_for_one_maker(alice: ApiClient) -> None:
     delegate = {"kind": "team", "name": "devs"}
 
     one = alice.post(ALL, {"role": "write", "delegate": delegate, "activating_user": {"name": "alice"}}).json()
@@ -55,7 +55,7 @@ def test_one_for_a_team_may_be_for_one_maker(alice: Visitor) -> None:
     assert (one["activating_user"]["name"], one["activating_user"]["is_org_member"]) == ("alice", True)
 
 
-def test_a_robot_is_a_user_of_a_kind(alice: Visitor) -> None:
+def test_a_robot_is_a_user_of_a_kind(alice: ApiClient) -> None:
     alice.put("/organization/acme/robots/ci", {})
 
     one = alice.post(ALL, FOR_BOB | {"delegate": {"kind": "user", "name": "acme+ci"}}).json()
@@ -83,7 +83,7 @@ def test_a_robot_is_a_user_of_a_kind(alice: Visitor) -> None:
     ],
     ids=str,
 )
-def test_one_that_cannot_be_is_refused(alice: Visitor, change: dict[str, object]) -> None:
+def test_one_that_cannot_be_is_refused(alice: ApiClient, change: dict[str, object]) -> None:
     refused = alice.post(ALL, FOR_BOB | change)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
@@ -99,21 +99,21 @@ ROUTES = [
 
 
 def test_who_does_not_administer_the_organization_is_refused(
-    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status == 401
-        for visitor in (bob, carol, admin):
-            assert visitor.ask(method, path, body).status == 403
+        for api_client in (bob, carol, admin):
+            assert api_client.ask(method, path, body).status == 403
         assert alice.ask(method, path.replace("acme", "none"), body).status == 404
 
 
 @pytest.mark.parametrize(("scope", "status"), [("org:admin", 200), ("repo:admin", 403), ("user:admin", 403)])
-def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_opens_what_its_scope_says(alice: ApiClient, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     assert bot.post(ALL, FOR_BOB).status == bot.get(ALL).status == status

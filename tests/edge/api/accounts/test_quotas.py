@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_blob, an_organization
 
 THEIRS, GIVEN = "/organization/acme/quota", "/superuser/organization/acme/quota"
@@ -12,14 +12,14 @@ BYTES = {"limit_bytes": 2_000_000}
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit) -> ApiClient:
     """An owner of acme, who is no superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
-    return visitor
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
+    return api_client
 
 
-def test_a_superuser_gives_and_the_owner_reads(admin: Visitor, alice: Visitor) -> None:
+def test_a_superuser_gives_and_the_owner_reads(admin: ApiClient, alice: ApiClient) -> None:
     assert alice.get(THEIRS).json() == []
     made = admin.post(GIVEN, BYTES)
     assert (made.status, made.json()) == (201, "Created")
@@ -44,7 +44,7 @@ def test_a_superuser_gives_and_the_owner_reads(admin: Visitor, alice: Visitor) -
     assert alice.get(THEIRS).json() == []
 
 
-def test_a_whole_number_may_come_with_a_point(admin: Visitor, alice: Visitor) -> None:
+def test_a_whole_number_may_come_with_a_point(admin: ApiClient, alice: ApiClient) -> None:
     admin.post(ALICE, b'{"limit_bytes": 5.0}')
     (quota,) = alice.get("/user/quota").json()
     admin.post(f"{ALICE}/{quota['id']}/limit", b'{"type": "Warning", "threshold_percent": 8e1}')
@@ -53,37 +53,37 @@ def test_a_whole_number_may_come_with_a_point(admin: Visitor, alice: Visitor) ->
     assert '"limit_percent":80}' in alice.get("/user/quota").body.decode()
 
 
-def test_the_organization_s_own_routes_change_nothing_for_anybody(admin: Visitor, alice: Visitor) -> None:
+def test_the_organization_s_own_routes_change_nothing_for_anybody(admin: ApiClient, alice: ApiClient) -> None:
     admin.post(GIVEN, BYTES)
     (quota,) = alice.get(THEIRS).json()
     one = f"{THEIRS}/{quota['id']}"
 
-    for visitor in (alice, admin):
+    for api_client in (alice, admin):
         for body in (BYTES, {"limit_bytes": -1}):
-            assert visitor.post(THEIRS, body).status == 403
-        assert visitor.put(one, {"limit": "5 MiB"}).status == 403
-        assert visitor.post(f"{one}/limit", {"type": "Explode", "threshold_percent": 180}).status == 403
-        assert visitor.put(f"{one}/limit/1", {"threshold_percent": 70}).status == 403
-        assert visitor.delete(f"{one}/limit/1").status == 403
-        assert visitor.delete(f"{one}/limit/none").status == 403
-        assert visitor.delete(one).status == 403
+            assert api_client.post(THEIRS, body).status == 403
+        assert api_client.put(one, {"limit": "5 MiB"}).status == 403
+        assert api_client.post(f"{one}/limit", {"type": "Explode", "threshold_percent": 180}).status == 403
+        assert api_client.put(f"{one}/limit/1", {"threshold_percent": 70}).status == 403
+        assert api_client.delete(f"{one}/limit/1").status == 403
+        assert api_client.delete(f"{one}/limit/none").status == 403
+        assert api_client.delete(one).status == 403
     assert alice.get(THEIRS).json() == [quota]
 
 
 @pytest.mark.parametrize("body", [{}, {"limit": "5 parsecs"}, {"limit_bytes": "many"}, {"limit_bytes": -1}, []])
-def test_bytes_that_cannot_be_are_refused(admin: Visitor, alice: Visitor, body: object) -> None:
+def test_bytes_that_cannot_be_are_refused(admin: ApiClient, alice: ApiClient, body: object) -> None:
     refused = admin.post(GIVEN, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("identifier", ["999999", "abc", "-1", "9" * 30, "%D9%A5"])
-def test_an_id_of_no_quota_is_told(alice: Visitor, identifier: str) -> None:
+def test_an_id_of_no_quota_is_told(alice: ApiClient, identifier: str) -> None:
     assert alice.get(f"{THEIRS}/{identifier}").status == 404
     assert alice.get(f"/user/quota/{identifier}/limit").status == 404
 
 
-def test_limits_are_given_changed_and_taken_away_by_superusers(admin: Visitor, alice: Visitor) -> None:
+def test_limits_are_given_changed_and_taken_away_by_superusers(admin: ApiClient, alice: ApiClient) -> None:
     admin.post(ALICE, BYTES)
     (quota,) = alice.get("/user/quota").json()
     path, mine = f"{ALICE}/{quota['id']}/limit", f"/user/quota/{quota['id']}/limit"
@@ -110,7 +110,7 @@ def test_limits_are_given_changed_and_taken_away_by_superusers(admin: Visitor, a
     assert alice.get(f"{mine}/{reject['id']}").status == 404
 
 
-def test_nobody_and_others_are_refused(stranger: Visitor, alice: Visitor, visit) -> None:
+def test_nobody_and_others_are_refused(stranger: ApiClient, alice: ApiClient, visit) -> None:
     bob = visit("bob")
 
     for path in (THEIRS, GIVEN, BOB, "/user/quota"):
@@ -122,7 +122,7 @@ def test_nobody_and_others_are_refused(stranger: Visitor, alice: Visitor, visit)
     assert stranger.post(GIVEN, BYTES).status in (401, 403)
 
 
-def test_who_is_not_there_has_no_quota(admin: Visitor, alice: Visitor) -> None:
+def test_who_is_not_there_has_no_quota(admin: ApiClient, alice: ApiClient) -> None:
     for path in (
         "/superuser/users/nobody/quota",
         "/superuser/users/acme/quota",
@@ -137,26 +137,26 @@ def test_who_is_not_there_has_no_quota(admin: Visitor, alice: Visitor) -> None:
     [("org:admin", [THEIRS], False), ("user:admin", ["/user/quota"], False), ("super:user", [THEIRS, GIVEN], True)],
 )
 def test_a_token_opens_what_its_scope_says(
-    admin: Visitor, door: Door, scope: str, reads: list[str], gives: bool
+    admin: ApiClient, app_client: AppClient, scope: str, reads: list[str], gives: bool
 ) -> None:
-    an_organization(door.backend)
+    an_organization(app_client.backend)
     client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(door, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(app_client, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     for route in (THEIRS, GIVEN, "/user/quota"):
         assert bot.get(route).status == (200 if route in reads else 403), route
     assert bot.post(GIVEN, BYTES).status == (201 if gives else 403)
 
 
-def test_a_push_above_the_limit_is_denied_in_the_registry_s_words(admin: Visitor, door: Door) -> None:
-    a_blob(door.backend)
+def test_a_push_above_the_limit_is_denied_in_the_registry_s_words(admin: ApiClient, app_client: AppClient) -> None:
+    a_blob(app_client.backend)
     admin.post("/superuser/users/admin/quota", {"limit_bytes": 10})
     (quota,) = admin.get("/user/quota").json()
     admin.post(f"/superuser/users/admin/quota/{quota['id']}/limit", {"type": "Reject", "threshold_percent": 100})
     digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     target = f"/v2/admin/app/blobs/uploads/?digest={digest}"
-    refused = door.ask("POST", target, door.token("admin/app"), b"x")
+    refused = app_client.ask("POST", target, app_client.token("admin/app"), b"x")
 
     assert (refused.status, refused.code) == (403, "DENIED")
     assert "Quota has been exceeded" in refused.json()["errors"][0]["message"]

@@ -3,8 +3,8 @@
 import pytest
 
 from chalicelib.domain.permissions import Role
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door, basic
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient, basic
 from tests.support.builders import a_repository, an_organization
 
 THEIRS, MINE = "/organization/acme/robots", "/user/robots"
@@ -13,15 +13,15 @@ WORDS = {"description": "builds", "unstructured_metadata": {"a": "b"}}
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit) -> ApiClient:
     """An owner of acme."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
-    return visitor
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
+    return api_client
 
 
 @pytest.mark.parametrize(("robots", "owner"), [(THEIRS, "acme"), (MINE, "alice")])
-def test_a_robot_from_its_making_to_its_end(alice: Visitor, robots: str, owner: str) -> None:
+def test_a_robot_from_its_making_to_its_end(alice: ApiClient, robots: str, owner: str) -> None:
     assert alice.get(robots).json() == {"robots": []}
     made = alice.put(f"{robots}/ci", WORDS)
     assert made.status == 201
@@ -40,16 +40,16 @@ def test_a_robot_from_its_making_to_its_end(alice: Visitor, robots: str, owner: 
     renewed = alice.post(f"{robots}/ci/regenerate").json()
     assert renewed == shown | {"token": renewed["token"]}
     assert renewed["token"] != token
-    assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", token)).status == 401
-    assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 200
+    assert alice.app_client.ask("GET", "/v2/auth", basic(f"{owner}+ci", token)).status == 401
+    assert alice.app_client.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 200
     assert alice.delete(f"{robots}/ci").status == 204
     gone = alice.delete(f"{robots}/ci")
     assert (gone.status, gone.json()["message"]) == (400, UNKNOWN)
-    assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 401
+    assert alice.app_client.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 401
 
 
 @pytest.mark.parametrize("robots", [THEIRS, MINE])
-def test_a_robot_that_is_not_there_is_told_so(alice: Visitor, robots: str) -> None:
+def test_a_robot_that_is_not_there_is_told_so(alice: ApiClient, robots: str) -> None:
     for name in ("none", "UPPER", "a", "x" * 3000, "a%00b", "caf%C3%A9"):
         asked = (
             alice.get(f"{robots}/{name}"), alice.delete(f"{robots}/{name}"),
@@ -58,7 +58,7 @@ def test_a_robot_that_is_not_there_is_told_so(alice: Visitor, robots: str) -> No
         assert [(answer.status, answer.json()["message"]) for answer in asked] == [(400, UNKNOWN)] * 4
 
 
-def test_a_bad_name_is_refused_in_quays_words(alice: Visitor) -> None:
+def test_a_bad_name_is_refused_in_quays_words(alice: ApiClient) -> None:
     assert alice.put(f"{THEIRS}/UPPER", {}).json()["detail"] == (
         "The name for the robot 'UPPER' is invalid: Namespace must match expression ^([a-z0-9]+(?:[._-][a-z0-9]+)*)$"
     )
@@ -70,12 +70,12 @@ def test_a_bad_name_is_refused_in_quays_words(alice: Visitor) -> None:
 @pytest.mark.parametrize(
     "body", [{"description": "x" * 256}, {"description": 5}, {"unstructured_metadata": []}, [], b"{"]
 )
-def test_a_bad_body_is_refused(alice: Visitor, body: object) -> None:
+def test_a_bad_body_is_refused(alice: ApiClient, body: object) -> None:
     assert alice.put(f"{MINE}/ci", body).status == 400
 
 
 @pytest.mark.parametrize("overlap_s", [-1, 10**9, "an hour", 1.5])
-def test_a_bad_overlap_is_refused_by_its_name(alice: Visitor, overlap_s: object) -> None:
+def test_a_bad_overlap_is_refused_by_its_name(alice: ApiClient, overlap_s: object) -> None:
     alice.put(f"{MINE}/ci")
 
     refused = alice.post(f"{MINE}/ci/regenerate", {"overlap_s": overlap_s})
@@ -83,24 +83,24 @@ def test_a_bad_overlap_is_refused_by_its_name(alice: Visitor, overlap_s: object)
     assert (refused.status, refused.json()["field"]) == (400, "overlap_s")
 
 
-def test_old_and_new_token_overlap_as_long_as_the_caller_says(alice: Visitor) -> None:
+def test_old_and_new_token_overlap_as_long_as_the_caller_says(alice: ApiClient) -> None:
     before = alice.put(f"{MINE}/ci").json()["token"]
 
     after = alice.post(f"{MINE}/ci/regenerate", {"overlap_s": 60}).json()["token"]
 
     for token in (before, after):
-        assert alice.door.ask("GET", "/v2/auth", basic("alice+ci", token)).status == 200
+        assert alice.app_client.ask("GET", "/v2/auth", basic("alice+ci", token)).status == 200
     alice.backend.clock.ahead_s += 61
-    assert alice.door.ask("GET", "/v2/auth", basic("alice+ci", before)).status == 401
+    assert alice.app_client.ask("GET", "/v2/auth", basic("alice+ci", before)).status == 401
 
 
-def test_a_list_tells_what_was_asked_for(alice: Visitor, door: Door) -> None:
+def test_a_list_tells_what_was_asked_for(alice: ApiClient, app_client: AppClient) -> None:
     for name in ("ci", "plain", "a-b"):
         alice.put(f"{MINE}/{name}")
-        door.backend.clock.ahead_s += 1
-    repository = a_repository(door.backend, "alice/app")
-    alice_herself = door.backend.signed_in("alice")
-    door.backend.services.accounts.permissions.put(alice_herself, repository.name, "user", "alice+ci", Role.READ)
+        app_client.backend.clock.ahead_s += 1
+    repository = a_repository(app_client.backend, "alice/app")
+    alice_herself = app_client.backend.signed_in("alice")
+    app_client.backend.services.accounts.permissions.put(alice_herself, repository.name, "user", "alice+ci", Role.READ)
 
     listed = alice.get(f"{MINE}?permissions=true&token=true").json()["robots"]
     assert [robot["name"] for robot in listed] == ["alice+a-b", "alice+plain", "alice+ci"]
@@ -116,15 +116,15 @@ def test_a_list_tells_what_was_asked_for(alice: Visitor, door: Door) -> None:
     }
 
 
-def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_nobody_and_others_are_refused(alice: ApiClient, stranger: ApiClient, visit) -> None:
     alice.put(f"{THEIRS}/ci")
     bob = visit("bob")
 
-    for visitor, status in ((stranger, 401), (bob, 403)):
+    for api_client, status in ((stranger, 401), (bob, 403)):
         asked = (
-            visitor.get(THEIRS), visitor.put(f"{THEIRS}/evil", {}), visitor.get(f"{THEIRS}/ci"),
-            visitor.delete(f"{THEIRS}/ci"), visitor.post(f"{THEIRS}/ci/regenerate"),
-            visitor.get(f"{THEIRS}/ci/permissions"),
+            api_client.get(THEIRS), api_client.put(f"{THEIRS}/evil", {}), api_client.get(f"{THEIRS}/ci"),
+            api_client.delete(f"{THEIRS}/ci"), api_client.post(f"{THEIRS}/ci/regenerate"),
+            api_client.get(f"{THEIRS}/ci/permissions"),
         )  # fmt: skip
         assert {answer.status for answer in asked} == {status}
     assert bob.get(THEIRS).json()["error_type"] == "insufficient_scope"
@@ -133,7 +133,7 @@ def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor, visit)
     assert bob.get("/organization/none/robots").status == 404
 
 
-def test_a_superuser_has_no_power_over_others_robots(alice: Visitor, admin: Visitor) -> None:
+def test_a_superuser_has_no_power_over_others_robots(alice: ApiClient, admin: ApiClient) -> None:
     alice.put(f"{THEIRS}/ci")
 
     assert admin.get(f"{THEIRS}/ci").status == 403

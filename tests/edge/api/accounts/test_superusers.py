@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 USERS = "/superuser/users/"
 
 
-def test_users_are_listed_as_quay_does(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_users_are_listed_as_quay_does(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
 
     told = admin.get(USERS).json()
@@ -23,7 +23,7 @@ def test_users_are_listed_as_quay_does(admin: Visitor, visit: Callable[[str], Vi
     assert bob["avatar"]["kind"] == "user"
 
 
-def test_a_list_has_pages_and_may_leave_out_the_disabled(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_list_has_pages_and_may_leave_out_the_disabled(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
     admin.put(USERS + "bob", {"enabled": False})
 
@@ -36,7 +36,7 @@ def test_a_list_has_pages_and_may_leave_out_the_disabled(admin: Visitor, visit: 
     assert admin.get(USERS + "?next_page=" + "z" * 2000).json() == {"users": []}
 
 
-def test_a_user_is_made_with_a_password_that_opens(admin: Visitor, stranger: Visitor) -> None:
+def test_a_user_is_made_with_a_password_that_opens(admin: ApiClient, stranger: ApiClient) -> None:
     made = admin.post(USERS, {"username": "made", "email": "made@example.com"})
 
     assert made.status == 200
@@ -49,14 +49,14 @@ def test_a_user_is_made_with_a_password_that_opens(admin: Visitor, stranger: Vis
 @pytest.mark.parametrize(
     ("body", "why"), [({}, "username"), ({"username": "A B"}, "A B"), ({"username": "x1", "email": "n o"}, "email")]
 )
-def test_a_user_that_cannot_be_is_not_made(admin: Visitor, body: dict[str, str], why: str) -> None:
+def test_a_user_that_cannot_be_is_not_made(admin: ApiClient, body: dict[str, str], why: str) -> None:
     answer = admin.post(USERS, body)
 
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_a_user_is_changed_and_ended(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_user_is_changed_and_ended(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     assert admin.put(USERS + "bob", {"email": "bob@example.com"}).json()["email"] == "bob@example.com"
@@ -69,7 +69,7 @@ def test_a_user_is_changed_and_ended(admin: Visitor, visit: Callable[[str], Visi
     assert (again.status, again.json()["message"]) == (400, "Username is not available")
 
 
-def test_what_is_wrong_with_a_change_is_named(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_what_is_wrong_with_a_change_is_named(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
 
     assert "enabled" in admin.put(USERS + "bob", {"enabled": "no"}).json()["message"]
@@ -77,14 +77,14 @@ def test_what_is_wrong_with_a_change_is_named(admin: Visitor, visit: Callable[[s
     assert admin.put(USERS + "nobody", {"enabled": False}).status == 404
 
 
-def test_superusers_are_kept_as_they_are(admin: Visitor) -> None:
+def test_superusers_are_kept_as_they_are(admin: ApiClient) -> None:
     changed, ended = admin.put(USERS + "admin", {"enabled": False}), admin.delete(USERS + "admin")
 
     assert (changed.status, changed.json()["message"]) == (400, "Cannot update a superuser")
     assert (ended.status, ended.json()["message"]) == (400, "Cannot delete a superuser")
 
 
-def test_no_mail_is_sent(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_no_mail_is_sent(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
 
     assert admin.post("/superusers/users/bob/sendrecovery").status == 405
@@ -103,7 +103,7 @@ def test_no_mail_is_sent(admin: Visitor, visit: Callable[[str], Visitor]) -> Non
     ],
 )
 def test_nobody_else_may(
-    admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], method: str, path: str
+    admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient], method: str, path: str
 ) -> None:
     body = {"username": "carol", "enabled": True} if method in ("POST", "PUT") else None
 

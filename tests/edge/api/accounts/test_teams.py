@@ -3,23 +3,23 @@
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_team, an_organization, an_organization_s_repository
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_team, an_organization, an_organization_repository
 
 DEVS = "/organization/acme/team/devs"
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit) -> ApiClient:
     """The owner of acme, who is no superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
     visit("bob")
-    return visitor
+    return api_client
 
 
-def test_a_team_is_made_and_given_another_role(alice: Visitor) -> None:
+def test_a_team_is_made_and_given_another_role(alice: ApiClient) -> None:
     made = alice.put(DEVS, {"role": "member", "description": "developers"})
     assert made.status == 200
     assert made.json() == {
@@ -35,19 +35,19 @@ def test_a_team_is_made_and_given_another_role(alice: Visitor) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"role": "king"}, {"role": 5}, {"role": "member", "description": 5}, []])
-def test_a_team_that_cannot_be_is_refused(alice: Visitor, body: object) -> None:
+def test_a_team_that_cannot_be_is_refused(alice: ApiClient, body: object) -> None:
     refused = alice.put(DEVS, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
-def test_a_name_outside_the_grammar_is_refused(alice: Visitor) -> None:
+def test_a_name_outside_the_grammar_is_refused(alice: ApiClient) -> None:
     refused = alice.put("/organization/acme/team/Bad-Team!", {"role": "member"})
 
     assert (refused.status, refused.json()["message"][:27]) == (400, "Invalid team name Bad-Team!")
 
 
-def test_members_are_added_listed_and_taken_out_in_quay_s_words(alice: Visitor) -> None:
+def test_members_are_added_listed_and_taken_out_in_quay_s_words(alice: ApiClient) -> None:
     alice.put(DEVS, {"role": "member"})
     assert alice.get(DEVS + "/members").json() == {"name": "devs", "members": [], "can_edit": True}
     added = alice.put(DEVS + "/members/bob", {})
@@ -71,7 +71,7 @@ def test_members_are_added_listed_and_taken_out_in_quay_s_words(alice: Visitor) 
     assert alice.get("/organization/acme/team/none/members").status == 404
 
 
-def test_a_robot_in_a_team_is_a_user_of_a_kind(alice: Visitor) -> None:
+def test_a_robot_in_a_team_is_a_user_of_a_kind(alice: ApiClient) -> None:
     alice.put("/organization/acme/robots/ci", {})
     alice.put(DEVS, {"role": "member"})
 
@@ -81,15 +81,15 @@ def test_a_robot_in_a_team_is_a_user_of_a_kind(alice: Visitor) -> None:
     assert alice.delete(DEVS + "/members/acme+ci").status == 204
 
 
-def test_no_mail_is_sent_so_nobody_is_invited(alice: Visitor, stranger: Visitor) -> None:
-    for visitor in (alice, stranger):
+def test_no_mail_is_sent_so_nobody_is_invited(alice: ApiClient, stranger: ApiClient) -> None:
+    for api_client in (alice, stranger):
         for path in (DEVS + "/invite/guest@example.com", "/teaminvite/code"):
-            assert visitor.put(path, {}).status == 405
-            assert visitor.delete(path).status == 405
+            assert api_client.put(path, {}).status == 405
+            assert api_client.delete(path).status == 405
 
 
-def test_what_a_team_was_given_is_listed(alice: Visitor) -> None:
-    an_organization_s_repository(alice.backend, by="alice")
+def test_what_a_team_was_given_is_listed(alice: ApiClient) -> None:
+    an_organization_repository(alice.backend, by="alice")
     alice.put(DEVS, {"role": "member"})
     assert alice.get(DEVS + "/permissions").json() == {"permissions": []}
     alice.put("/repository/acme/app/permissions/team/devs", {"role": "write"})
@@ -99,7 +99,7 @@ def test_what_a_team_was_given_is_listed(alice: Visitor) -> None:
     }
 
 
-def test_a_team_is_removed_and_the_last_of_owners_is_not(alice: Visitor) -> None:
+def test_a_team_is_removed_and_the_last_of_owners_is_not(alice: ApiClient) -> None:
     alice.put(DEVS, {"role": "admin"})
 
     assert alice.delete(DEVS).status == 204
@@ -128,23 +128,23 @@ ROUTES = [
 
 
 def test_who_does_not_administer_the_organization_is_refused(
-    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
     a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status == 401
-        for visitor in (bob, carol, admin):
-            assert visitor.ask(method, path, body).status == 403
+        for api_client in (bob, carol, admin):
+            assert api_client.ask(method, path, body).status == 403
         assert alice.ask(method, path.replace("acme", "none"), body).status == 404
 
 
 @pytest.mark.parametrize(("scope", "status"), [("org:admin", 200), ("repo:admin", 403), ("user:admin", 403)])
-def test_a_token_opens_what_its_scope_says(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_opens_what_its_scope_says(alice: ApiClient, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     assert bot.put(DEVS, {"role": "member"}).status == status
     assert bot.get("/organization/acme/team/owners/members").status == status

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 from tests.support.builders import an_oauth_token, an_organization
 
 
-def test_a_stranger_is_asked_to_sign_in(stranger: Visitor) -> None:
+def test_a_stranger_is_asked_to_sign_in(stranger: ApiClient) -> None:
     answer = stranger.get("/user/")
 
     assert answer.status == 401
@@ -17,7 +17,7 @@ def test_a_stranger_is_asked_to_sign_in(stranger: Visitor) -> None:
     assert answer.json()["message"] == "Requires authentication"
 
 
-def test_a_user_sees_themselves_with_and_without_a_slash(visit: Callable[[str], Visitor]) -> None:
+def test_a_user_sees_themselves_with_and_without_a_slash(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     seen = bob.get("/user").json()
@@ -26,15 +26,15 @@ def test_a_user_sees_themselves_with_and_without_a_slash(visit: Callable[[str], 
     assert "super_user" not in seen
 
 
-def test_the_first_user_is_told_to_be_a_superuser(admin: Visitor) -> None:
+def test_the_first_user_is_told_to_be_a_superuser(admin: ApiClient) -> None:
     assert admin.get("/user").json()["super_user"] is True
 
 
-def test_who_has_no_address_is_told_an_empty_one(admin: Visitor) -> None:
+def test_who_has_no_address_is_told_an_empty_one(admin: ApiClient) -> None:
     assert admin.get("/user").json()["email"] == ""
 
 
-def test_signing_up_signs_in(stranger: Visitor) -> None:
+def test_signing_up_signs_in(stranger: ApiClient) -> None:
     made = stranger.post("/user/", {"username": "carol", "password": "password-1", "email": "carol@example.com"})
 
     assert made.status == 200
@@ -54,7 +54,7 @@ def test_signing_up_signs_in(stranger: Visitor) -> None:
         ([1, 2], "object"),
     ],
 )
-def test_a_sign_up_that_cannot_be_names_what_is_wrong(stranger: Visitor, body: object, why: str) -> None:
+def test_a_sign_up_that_cannot_be_names_what_is_wrong(stranger: ApiClient, body: object, why: str) -> None:
     answer = stranger.post("/user/", body)
 
     assert answer.status == 400
@@ -62,7 +62,7 @@ def test_a_sign_up_that_cannot_be_names_what_is_wrong(stranger: Visitor, body: o
     assert answer.json()["error_type"] == "invalid_request"
 
 
-def test_a_change_without_the_csrf_token_is_refused(visit: Callable[[str], Visitor]) -> None:
+def test_a_change_without_the_csrf_token_is_refused(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     answer = bob.put("/user/", {"company": "Acme"}, X_CSRF_Token="other")
@@ -71,7 +71,7 @@ def test_a_change_without_the_csrf_token_is_refused(visit: Callable[[str], Visit
     assert answer.json()["error"] == "CSRF token was invalid or missing."
 
 
-def test_a_new_password_ends_every_other_session(visit: Callable[[str], Visitor]) -> None:
+def test_a_new_password_ends_every_other_session(visit: Callable[[str], ApiClient]) -> None:
     here, there = visit("bob"), visit("bob")
 
     assert here.put("/user/", {"password": "password-2"}).status == 200
@@ -81,7 +81,7 @@ def test_a_new_password_ends_every_other_session(visit: Callable[[str], Visitor]
     assert there.post("/signin", {"username": "bob", "password": "password-2"}).status == 200
 
 
-def test_a_name_is_never_changed(visit: Callable[[str], Visitor]) -> None:
+def test_a_name_is_never_changed(visit: Callable[[str], ApiClient]) -> None:
     answer = visit("bob").put("/user/", {"username": "renamed"})
 
     assert (answer.status, answer.json()["username"]) == (200, "bob")
@@ -97,25 +97,25 @@ def test_a_name_is_never_changed(visit: Callable[[str], Visitor]) -> None:
         ({"invoice_email_address": "nonsense"}, "invoice_email_address"),
     ],
 )
-def test_a_change_that_cannot_be_names_what_is_wrong(admin: Visitor, change: dict[str, object], why: str) -> None:
+def test_a_change_that_cannot_be_names_what_is_wrong(admin: ApiClient, change: dict[str, object], why: str) -> None:
     answer = admin.put("/user/", change)
 
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_an_address_that_looks_like_none_is_taken_as_no_mail_is_sent(admin: Visitor) -> None:
+def test_an_address_that_looks_like_none_is_taken_as_no_mail_is_sent(admin: ApiClient) -> None:
     assert admin.put("/user/", {"email": "nonsense"}).json()["email"] == "nonsense"
 
 
-def test_what_is_told_of_oneself_stays(admin: Visitor) -> None:
+def test_what_is_told_of_oneself_stays(admin: ApiClient) -> None:
     told = {"company": "Acme", "family_name": "A", "given_name": "B", "location": "Here", "invoice_email": True}
 
     assert admin.put("/user/", told).json().items() >= told.items()
     assert admin.get("/user/").json().items() >= told.items()
 
 
-def test_a_user_ends_themselves_and_is_nobody(visit: Callable[[str], Visitor]) -> None:
+def test_a_user_ends_themselves_and_is_nobody(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     assert bob.delete("/user/").status == 204
@@ -125,7 +125,7 @@ def test_a_user_ends_themselves_and_is_nobody(visit: Callable[[str], Visitor]) -
     assert (again.status, again.json()["message"]) == (400, "Username is not available")
 
 
-def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], Visitor]) -> None:
+def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
     an_organization(bob.backend, "acme", "bob")
 
@@ -134,35 +134,35 @@ def test_who_alone_owns_organizations_is_told_which(visit: Callable[[str], Visit
     assert "acme" in refused.json()["message"]
 
 
-def test_ending_oneself_wants_a_session_and_its_password(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_ending_oneself_wants_a_session_and_its_password(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
     token = an_oauth_token(bob.backend, "bob")
 
-    assert Visitor(bob.door, token).delete("/user/").status == 403
-    assert Visitor(bob.door, token).put("/user/", {"password": "password-2"}).status == 403
-    assert Visitor(bob.door, token).put("/user/", {"company": "Acme"}).status == 200
-    assert Visitor(bob.door).delete("/user/").status == 401
+    assert ApiClient(bob.app_client, token).delete("/user/").status == 403
+    assert ApiClient(bob.app_client, token).put("/user/", {"password": "password-2"}).status == 403
+    assert ApiClient(bob.app_client, token).put("/user/", {"company": "Acme"}).status == 200
+    assert ApiClient(bob.app_client).delete("/user/").status == 401
     assert admin.delete("/user/").json()["message"] == "Cannot delete a superuser"
     bob.backend.clock.ahead_s = bob.backend.settings.fresh_s + 1
     assert bob.delete("/user/").json()["error_type"] == "fresh_login_required"
 
 
-def test_no_mail_is_sent_to_who_forgot_a_password(stranger: Visitor) -> None:
+def test_no_mail_is_sent_to_who_forgot_a_password(stranger: ApiClient) -> None:
     assert stranger.post("/recovery", {"email": "bob@example.com"}).status == 405
 
 
 @pytest.mark.parametrize(("organizations", "batches"), [(45, 1), (50, 2)])
 def test_a_user_with_many_organizations_costs_four_calls_or_five(
-    admin: Visitor, organizations: int, batches: int
+    admin: ApiClient, organizations: int, batches: int
 ) -> None:
     """A batch holds a hundred keys: two of each organization, one's own namespace and its eight counters."""
     for number in range(organizations):
         an_organization(admin.backend, f"org{number:02}")
-    script = Visitor(admin.door, an_oauth_token(admin.backend, "admin", "user:read"))
+    script = ApiClient(admin.app_client, an_oauth_token(admin.backend, "admin", "user:read"))
     script.get("/user/")
     rest = ["Query", *["BatchGetItem"] * batches]
-    for visitor, recognised in ((admin, ["BatchGetItem"]), (script, ["GetItem", "BatchGetItem"])):
+    for api_client, recognised in ((admin, ["BatchGetItem"]), (script, ["GetItem", "BatchGetItem"])):
         admin.backend.calls.take()
 
-        assert len(visitor.get("/user/").json()["organizations"]) == organizations
+        assert len(api_client.get("/user/").json()["organizations"]) == organizations
         assert admin.backend.calls.take() == recognised + rest

@@ -7,21 +7,23 @@ import pytest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
 from chalicelib.edge.api.framework.shapes import date
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_push, someone
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import push_image, token_actor
 from tests.support.rows import events
 
 PLACE = "/repository/admin/app"
 NAME = RepositoryName.parse("admin/app")
 
 
-def pull(door: Door, reference: object) -> None:
-    door.backend.services.registry.manifests.pull(someone(door.backend, "admin", "admin/app"), NAME, reference)
+def pull(app_client: AppClient, reference: object) -> None:
+    app_client.backend.services.registry.manifests.pull(
+        token_actor(app_client.backend, "admin", "admin/app"), NAME, reference
+    )
 
 
-def test_what_nobody_pulled_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_what_nobody_pulled_is_told_as_quay_does(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
 
     assert admin.get(f"{PLACE}/tag/v1/pull_statistics").json() == {
         "tag_name": "v1",
@@ -38,35 +40,35 @@ def test_what_nobody_pulled_is_told_as_quay_does(admin: Visitor, door: Door) -> 
     }
 
 
-def test_pulls_show_at_once_with_when_the_last_was(admin: Visitor, door: Door) -> None:
-    digest = a_push(door.backend, "v1", "v2").digest
+def test_pulls_show_at_once_with_when_the_last_was(admin: ApiClient, app_client: AppClient) -> None:
+    digest = push_image(app_client.backend, "v1", "v2").digest
     for reference in ("v1", "v2", digest):
-        pull(door, reference)
+        pull(app_client, reference)
     tag = admin.get(f"{PLACE}/tag/v1/pull_statistics").json()
     manifest = admin.get(f"{PLACE}/manifest/{digest}/pull_statistics").json()
 
     assert (tag["tag_pull_count"], tag["manifest_pull_count"], manifest["manifest_pull_count"]) == (1, 3, 3)
     assert tag["last_manifest_pull_date"] == manifest["last_manifest_pull_date"]
-    moments = {date(row["at"]) for row in events(door.backend, "pull_repo")}
+    moments = {date(row["at"]) for row in events(app_client.backend, "pull_repo")}
     assert {tag["last_tag_pull_date"], tag["last_manifest_pull_date"]} <= moments
 
 
 @pytest.mark.parametrize(
     "path", ["/tag/v2", "/tag/" + "x" * 2000, f"/manifest/sha256:{'0' * 64}", "/manifest/v1", "/manifest/sha256:x"]
 )
-def test_what_is_not_there_is_not_found(admin: Visitor, door: Door, path: str) -> None:
-    a_push(door.backend, "v1")
+def test_what_is_not_there_is_not_found(admin: ApiClient, app_client: AppClient, path: str) -> None:
+    push_image(app_client.backend, "v1")
     answer = admin.get(f"{PLACE}{path}/pull_statistics")
 
     assert (answer.status, answer.json()["error_type"]) == (404, "not_found")
 
 
 def test_that_a_repository_is_public_is_not_enough(
-    admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], door: Door
+    admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient], app_client: AppClient
 ) -> None:
-    digest = a_push(door.backend, "v1").digest
-    door.backend.services.registry.repositories.change_visibility(
-        door.backend.signed_in("admin"), NAME, Visibility.PUBLIC
+    digest = push_image(app_client.backend, "v1").digest
+    app_client.backend.services.registry.repositories.change_visibility(
+        app_client.backend.signed_in("admin"), NAME, Visibility.PUBLIC
     )
 
     for path in ("/tag/v1", f"/manifest/{digest}"):
@@ -77,5 +79,5 @@ def test_that_a_repository_is_public_is_not_enough(
         ]
 
 
-def test_what_is_on_says_so(stranger: Visitor) -> None:
+def test_what_is_on_says_so(stranger: ApiClient) -> None:
     assert stranger.get("//config").json()["features"]["IMAGE_PULL_STATS"] is True

@@ -8,9 +8,9 @@ import pytest
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.storage.activity.usage_log import UsageLogStore
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_push, an_organization
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import an_organization, push_image
 
 OWNERS = ("/repository/admin/app", "/organization/acme", "/user", "/superuser")
 ROUTES = [f"{owner}/{what}" for owner in OWNERS for what in ("logs", "aggregatelogs")]
@@ -18,15 +18,15 @@ EXPORTS = [f"{owner}/exportlogs" for owner in OWNERS[:-1]]
 
 
 @pytest.fixture(autouse=True)
-def _happened(door: Door) -> None:
-    acme, now = an_organization(door.backend), door.backend.clock()
-    a_push(door.backend, "v1")
+def _happened(app_client: AppClient) -> None:
+    acme, now = an_organization(app_client.backend), app_client.backend.clock()
+    push_image(app_client.backend, "v1")
     UsageLogStore(10**6).write_pulls(
         [Event(ulid(now), now, PULL, acme, None, "acme+ci", "10.0.0.1", {"reference": "v1"}) for _ in range(45)]
     )
 
 
-def test_a_record_has_the_shape_of_quay_s(admin: Visitor) -> None:
+def test_a_record_has_the_shape_of_quay_s(admin: ApiClient) -> None:
     answer = admin.get("/repository/admin/app/logs").json()
     pushed = next(entry for entry in answer["logs"] if entry["kind"] == "push_repo")
 
@@ -40,7 +40,7 @@ def test_a_record_has_the_shape_of_quay_s(admin: Visitor) -> None:
     assert abs(parsedate_to_datetime(pushed["datetime"]).timestamp() - time.time()) < 86400
 
 
-def test_twenty_come_a_page_and_the_rest_behind_it(admin: Visitor) -> None:
+def test_twenty_come_a_page_and_the_rest_behind_it(admin: ApiClient) -> None:
     path, sizes, token = "/organization/acme/logs", [], ""
     while True:
         answer = admin.get(f"{path}?next_page={token}").json()
@@ -53,13 +53,13 @@ def test_twenty_come_a_page_and_the_rest_behind_it(admin: Visitor) -> None:
     assert answer["logs"][0]["performer"]["is_robot"]
 
 
-def test_a_place_that_is_none_begins_again(admin: Visitor) -> None:
+def test_a_place_that_is_none_begins_again(admin: ApiClient) -> None:
     path = "/organization/acme/logs"
 
     assert admin.get(path + "?next_page=%F0%9F%92%A3").json() == admin.get(path).json()
 
 
-def test_days_are_months_first_and_end_with_the_last(admin: Visitor) -> None:
+def test_days_are_months_first_and_end_with_the_last(admin: ApiClient) -> None:
     answer = admin.get("/user/logs?starttime=02/01/2024&endtime=02/02/2024").json()
 
     assert answer["start_time"] == "Thu, 01 Feb 2024 00:00:00 -0000"
@@ -70,7 +70,7 @@ def test_days_are_months_first_and_end_with_the_last(admin: Visitor) -> None:
         assert admin.get(f"{path}?starttime=02/03/2024&endtime=02/02/2024").status == 400
 
 
-def test_counts_are_told_by_day_and_kind(admin: Visitor) -> None:
+def test_counts_are_told_by_day_and_kind(admin: ApiClient) -> None:
     (count,) = admin.get("/organization/acme/aggregatelogs").json()["aggregated"]
 
     assert (count["kind"], count["count"]) == ("pull_repo", 45)
@@ -78,7 +78,7 @@ def test_counts_are_told_by_day_and_kind(admin: Visitor) -> None:
     assert admin.get("/user/aggregatelogs?starttime=01/01/2024&endtime=03/01/2024").status == 400
 
 
-def test_everybody_s_log_says_whose_a_record_is(admin: Visitor) -> None:
+def test_everybody_s_log_says_whose_a_record_is(admin: ApiClient) -> None:
     entries = admin.get("/superuser/logs").json()["logs"]
 
     assert {entry["namespace"]["name"] for entry in entries} <= {"acme", "admin"}
@@ -86,18 +86,18 @@ def test_everybody_s_log_says_whose_a_record_is(admin: Visitor) -> None:
     assert admin.get("/superuser/aggregatelogs").json()["aggregated"]
 
 
-def test_the_log_is_narrowed_by_performer(admin: Visitor) -> None:
+def test_the_log_is_narrowed_by_performer(admin: ApiClient) -> None:
     assert admin.get("/organization/acme/logs?performer=admin").json()["logs"] == []
     assert len(admin.get("/organization/acme/logs?performer=acme%2Bci&kind=pull_repo").json()["logs"]) == 20
     assert admin.get("/organization/acme/logs?performer=nobody").status == 400
 
 
-def test_an_export_is_opened_by_its_id_alone(admin: Visitor, stranger: Visitor) -> None:
+def test_an_export_is_opened_by_its_id_alone(admin: ApiClient, stranger: ApiClient) -> None:
     made = admin.post("/organization/acme/exportlogs")
     assert made.status == 200
     address = f"//exportedlogs/{made.json()['export_id']}"
     assert stranger.get(address).status == 404
-    admin.door.backend.services.lifecycle.timers.run(lambda: 60.0)
+    admin.app_client.backend.services.lifecycle.timers.run(lambda: 60.0)
     opened = stranger.get(address)
 
     assert opened.status == 302
@@ -107,7 +107,7 @@ def test_an_export_is_opened_by_its_id_alone(admin: Visitor, stranger: Visitor) 
 
 
 @pytest.mark.parametrize("path", EXPORTS)
-def test_an_export_is_told_to_public_https_addresses_only(admin: Visitor, path: str) -> None:
+def test_an_export_is_told_to_public_https_addresses_only(admin: ApiClient, path: str) -> None:
     assert admin.post(path, {"callback_url": "https://hooks.example.com/x"}).status == 200
     refused = admin.post(path, {"callback_url": "http://169.254.169.254/"})
     assert (refused.status, refused.json()["field"]) == (400, "callback_url")
@@ -116,7 +116,7 @@ def test_an_export_is_told_to_public_https_addresses_only(admin: Visitor, path: 
     assert admin.post(path, {"callback_url": 5}).status == 400
 
 
-def test_nobody_and_others_are_refused(stranger: Visitor, visit) -> None:
+def test_nobody_and_others_are_refused(stranger: ApiClient, visit) -> None:
     bob = visit("bob")
 
     for path in ROUTES:
@@ -138,10 +138,10 @@ def test_nobody_and_others_are_refused(stranger: Visitor, visit) -> None:
         ("repo:write user:read", []),
     ],
 )
-def test_a_token_opens_what_its_scope_says(admin: Visitor, scope: str, allowed: list[str]) -> None:
+def test_a_token_opens_what_its_scope_says(admin: ApiClient, scope: str, allowed: list[str]) -> None:
     client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(admin.door, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(admin.app_client, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     for route in ROUTES:
         assert bot.get(route).status == (200 if route in allowed else 403), route

@@ -5,31 +5,31 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.permissions import Role
-from tests.support.api_client import Visitor
-from tests.support.builders import a_granted, a_repository
+from tests.support.api_client import ApiClient
+from tests.support.builders import a_repository, an_actor_with_role
 
 BUILD, TRIGGER = "/repository/admin/app/build/", "/repository/admin/app/trigger/"
 
 
 @pytest.fixture(autouse=True)
-def _repository(admin: Visitor) -> None:
+def _repository(admin: ApiClient) -> None:
     a_repository(admin.backend)
 
 
-def test_there_are_none(admin: Visitor) -> None:
+def test_there_are_none(admin: ApiClient) -> None:
     assert admin.get(BUILD).json() == {"builds": []}
     assert admin.get(TRIGGER).json() == {"triggers": []}
     assert admin.get(BUILD + "6b4e").status == 404
 
 
-def test_a_reader_sees_builds_and_no_triggers(visit: Callable[[str], Visitor]) -> None:
+def test_a_reader_sees_builds_and_no_triggers(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
-    a_granted(bob.backend, "bob", Role.READ)
+    an_actor_with_role(bob.backend, "bob", Role.READ)
 
     assert [bob.get(path).status for path in (BUILD, TRIGGER)] == [200, 403]
 
 
-def test_nobody_else_is_told_anything(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_nobody_else_is_told_anything(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     for path in (BUILD, TRIGGER, BUILD + "6b4e"):

@@ -4,10 +4,10 @@ import pytest
 
 from chalicelib.edge.api.catalog import capabilities
 from chalicelib.edge.api.framework import declared
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 
-def test_indexes_have_all_that_they_name(stranger: Visitor) -> None:
+def test_indexes_have_all_that_they_name(stranger: ApiClient) -> None:
     told = stranger.get("/registry/capabilities").json()
 
     assert told["sparse_manifests"] == {
@@ -16,7 +16,7 @@ def test_indexes_have_all_that_they_name(stranger: Visitor) -> None:
     assert told["mirror_architectures"] == ["amd64", "arm64", "ppc64le", "s390x"]
 
 
-def test_programs_are_told_of_the_addresses_that_lead_somewhere(stranger: Visitor) -> None:
+def test_programs_are_told_of_the_addresses_that_lead_somewhere(stranger: ApiClient) -> None:
     told = stranger.get("//.well-known/app-capabilities").json()
 
     routed = {name for name, _, _, route in capabilities.ADDRESSES if declared.unnamed(route) in declared.paths()}
@@ -24,7 +24,7 @@ def test_programs_are_told_of_the_addresses_that_lead_somewhere(stranger: Visito
     assert told["capabilities"].keys() == routed
 
 
-def test_an_address_appears_with_its_route(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_appears_with_its_route(stranger: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     here = ("io.quay.error", "rest-api-template", "/api/v1/error/{type}", "/api/v1/error/{anything}")
     monkeypatch.setattr(capabilities, "ADDRESSES", (here,))
 
@@ -33,7 +33,7 @@ def test_an_address_appears_with_its_route(stranger: Visitor, monkeypatch: pytes
     assert told["capabilities"] == {"io.quay.error": {"rest-api-template": "http://registry.test/api/v1/error/{type}"}}
 
 
-def test_what_quay_gave_up_is_told_as_such(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_quay_gave_up_is_told_as_such(stranger: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     here = ("io.quay.image-security", "rest-api-template", "/api/v1/error/{type}", "/api/v1/error/{anything}")
     monkeypatch.setattr(capabilities, "ADDRESSES", (here,))
 

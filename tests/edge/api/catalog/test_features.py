@@ -7,11 +7,11 @@ import pytest
 from chalicelib import __version__
 from chalicelib.edge.api.catalog import features
 from chalicelib.edge.api.framework import declared
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 
 
-def test_whoever_asks_is_told_where_the_registry_is_and_what_it_does(stranger: Visitor) -> None:
+def test_whoever_asks_is_told_where_the_registry_is_and_what_it_does(stranger: ApiClient) -> None:
     told = stranger.get("//config").json()
 
     assert (told["config"]["SERVER_HOSTNAME"], told["config"]["PREFERRED_URL_SCHEME"]) == ("registry.test", "http")
@@ -21,31 +21,31 @@ def test_whoever_asks_is_told_where_the_registry_is_and_what_it_does(stranger: V
     assert told["features"]["BILLING"] is told["features"]["BUILD_SUPPORT"] is told["features"]["MAILING"] is False
 
 
-def test_whoever_asks_is_told_the_version(stranger: Visitor) -> None:
+def test_whoever_asks_is_told_the_version(stranger: ApiClient) -> None:
     assert stranger.get("//config").json()["version_number"] == __version__
 
 
-def test_a_feature_is_on_where_its_route_is(stranger: Visitor) -> None:
+def test_a_feature_is_on_where_its_route_is(stranger: ApiClient) -> None:
     told = stranger.get("//config").json()["features"]
 
     assert told["EXPORT_ACTION_LOGS"] is ("/api/v1/user/exportlogs" in declared.paths())
     assert told["EXPORT_ACTION_LOGS"] is True
 
 
-def test_a_feature_without_its_route_is_off(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feature_without_its_route_is_off(stranger: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "FEATURES", {"FLYING": "/api/v1/fly"})
 
     assert stranger.get("//config").json()["features"]["FLYING"] is False
 
 
-def test_full_access_of_superusers_is_told(new_door: Callable[..., Door]) -> None:
+def test_full_access_of_superusers_is_told(new_app_client: Callable[..., AppClient]) -> None:
     for chosen in (True, False):
-        visitor = Visitor(new_door(superusers_full_access=chosen))
+        api_client = ApiClient(new_app_client(superusers_full_access=chosen))
 
-        assert visitor.get("//config").json()["features"]["SUPERUSERS_FULL_ACCESS"] is chosen
+        assert api_client.get("//config").json()["features"]["SUPERUSERS_FULL_ACCESS"] is chosen
 
 
-def test_nothing_secret_is_told(stranger: Visitor) -> None:
+def test_nothing_secret_is_told(stranger: ApiClient) -> None:
     told = stranger.get("//config").body.decode()
 
     assert stranger.backend.settings.secrets not in told

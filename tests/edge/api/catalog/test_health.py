@@ -2,15 +2,15 @@
 
 import pytest
 
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.crashes import silence
 
 INSTANCE = {"auth", "database", "disk_space", "registry_gunicorn", "service_key", "storage", "web_gunicorn"}
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/instance", "/health/endtoend", "/status"])
-def test_a_house_that_is_well_says_so_without_a_token(door: Door, path: str) -> None:
-    answer = door.ask("GET", path)
+def test_a_healthy_registry_says_so_without_a_token(app_client: AppClient, path: str) -> None:
+    answer = app_client.ask("GET", path)
 
     assert answer.status == answer.json()["status_code"] == 200
     parts = answer.json()["data"]["services"]
@@ -22,10 +22,10 @@ def test_a_house_that_is_well_says_so_without_a_token(door: Door, path: str) -> 
 
 
 @pytest.mark.parametrize(("part", "missing"), [("table", {"auth", "database"}), ("bucket", {"storage"})])
-def test_what_does_not_answer_is_named(door: Door, part: str, missing: set[str]) -> None:
-    with silence(door.backend, part):
+def test_what_does_not_answer_is_named(app_client: AppClient, part: str, missing: set[str]) -> None:
+    with silence(app_client.backend, part):
         for path in ("/health", "/status"):
-            answer = door.ask("GET", path)
+            answer = app_client.ask("GET", path)
 
             assert answer.status == answer.json()["status_code"] == 503
             parts = answer.json()["data"]["services"]
@@ -33,9 +33,9 @@ def test_what_does_not_answer_is_named(door: Door, part: str, missing: set[str])
 
 
 @pytest.mark.parametrize("path", ["/_internal_ping", "/v1/_ping"])
-def test_a_ping_asks_nobody(door: Door, path: str) -> None:
-    door.backend.calls.take()
+def test_a_ping_asks_nobody(app_client: AppClient, path: str) -> None:
+    app_client.backend.calls.take()
 
-    answer = door.ask("GET", path)
+    answer = app_client.ask("GET", path)
 
-    assert (answer.status, answer.body, door.backend.calls.take()) == (200, b"true", [])
+    assert (answer.status, answer.body, app_client.backend.calls.take()) == (200, b"true", [])

@@ -3,20 +3,20 @@
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_repository, a_team, an_organization
 
 
 @pytest.fixture(autouse=True)
-def _there(door: Door, admin: Visitor) -> None:
-    door.backend.services.accounts.organizations.create(door.backend.signed_in("admin"), "acme")
+def _there(app_client: AppClient, admin: ApiClient) -> None:
+    app_client.backend.services.accounts.organizations.create(app_client.backend.signed_in("admin"), "acme")
     for name, visibility in (("web", "public"), ("web-back", "private")):
         body = {"namespace": "acme", "repository": name, "visibility": visibility, "description": "Of the web"}
         assert admin.post("/repository", body).status == 201
 
 
-def test_repositories_are_found_in_the_shape_of_quay_s(admin: Visitor, stranger: Visitor) -> None:
+def test_repositories_are_found_in_the_shape_of_quay_s(admin: ApiClient, stranger: ApiClient) -> None:
     answer = stranger.get("/find/repositories?query=web").json()
 
     (hit,) = answer.pop("results")
@@ -39,7 +39,7 @@ def test_repositories_are_found_in_the_shape_of_quay_s(admin: Visitor, stranger:
     assert admin.get("/find/repositories?query=web&page=x").status == 400
 
 
-def test_everything_is_found_the_best_first(admin: Visitor, stranger: Visitor) -> None:
+def test_everything_is_found_the_best_first(admin: ApiClient, stranger: ApiClient) -> None:
     found = admin.get("/find/all?query=acme").json()["results"]
 
     assert [(one["kind"], one["name"]) for one in found] == [("organization", "acme")]
@@ -48,9 +48,11 @@ def test_everything_is_found_the_best_first(admin: Visitor, stranger: Visitor) -
     assert admin.get("/find/all").json() == {"results": []}
 
 
-def test_entities_are_told_apart_as_quay_does(door: Door, admin: Visitor, stranger: Visitor, visit) -> None:
+def test_entities_are_told_apart_as_quay_does(
+    app_client: AppClient, admin: ApiClient, stranger: ApiClient, visit
+) -> None:
     admin.put("/organization/acme/robots/adder", {})
-    a_team(door.backend, "adders", TeamRole.MEMBER)
+    a_team(app_client.backend, "adders", TeamRole.MEMBER)
 
     found = admin.get("/entities/ad?namespace=acme&includeTeams=true").json()["results"]
     assert [(one["name"], one["kind"], one.get("is_robot"), one["is_org_member"]) for one in found] == [
@@ -66,9 +68,9 @@ def test_entities_are_told_apart_as_quay_does(door: Door, admin: Visitor, strang
 
 
 @pytest.mark.parametrize("text", ["%23", "a%2Bb", "%E2%98%83", "x" * 3000])
-def test_any_text_may_be_looked_for(admin: Visitor, door: Door, text: str) -> None:
-    an_organization(door.backend, "other")
-    a_repository(door.backend)
+def test_any_text_may_be_looked_for(admin: ApiClient, app_client: AppClient, text: str) -> None:
+    an_organization(app_client.backend, "other")
+    a_repository(app_client.backend)
 
     for path in (f"/find/all?query={text}", f"/find/repositories?query={text}", f"/entities/{text}?namespace={text}"):
         assert admin.get(path).status == 200

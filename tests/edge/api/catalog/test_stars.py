@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_repository
 
 STARRED = "/user/starred"
@@ -11,11 +11,11 @@ APP = {"namespace": "admin", "repository": "app"}
 
 
 @pytest.fixture(autouse=True)
-def _app(door: Door) -> None:
-    a_repository(door.backend)
+def _app(app_client: AppClient) -> None:
+    a_repository(app_client.backend)
 
 
-def test_a_repository_is_starred_listed_and_taken_off_again(admin: Visitor) -> None:
+def test_a_repository_is_starred_listed_and_taken_off_again(admin: ApiClient) -> None:
     assert admin.get(STARRED).json() == {"repositories": []}
     for _ in range(2):
         made = admin.post(STARRED, APP)
@@ -37,11 +37,11 @@ def test_a_repository_is_starred_listed_and_taken_off_again(admin: Visitor) -> N
     [({}, 400), ({"namespace": "admin"}, 400), ({**APP, "repository": 7}, 400), ({**APP, "repository": "UP"}, 400),
      ({**APP, "repository": "none"}, 404), ({**APP, "namespace": "nobody"}, 403)],
 )  # fmt: skip
-def test_a_star_for_nothing_is_refused(admin: Visitor, body: dict[str, object], status: int) -> None:
+def test_a_star_for_nothing_is_refused(admin: ApiClient, body: dict[str, object], status: int) -> None:
     assert admin.post(STARRED, body).status == status
 
 
-def test_strangers_and_those_who_may_not_read_are_refused(stranger: Visitor, visit) -> None:
+def test_strangers_and_those_who_may_not_read_are_refused(stranger: ApiClient, visit) -> None:
     assert stranger.get(STARRED).status == 401
     for refused in (stranger.post(STARRED, APP), stranger.delete(f"{STARRED}/admin/app")):
         assert refused.status in (401, 403)

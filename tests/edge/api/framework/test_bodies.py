@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.edge.api.framework.bodies import LARGEST, check
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, a_list, an_object, one_of, or_null
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 SCHEMA = an_object({"name": TEXT}, age=NUMBER, tags=a_list(TEXT), nick=or_null(TEXT), size=one_of("s", "m"), on=FLAG)
 
@@ -58,20 +58,20 @@ def test_what_does_not_fit_is_refused_by_its_field(document: object, field: str)
     ],
     ids=["no json", "empty", "no utf-8", "half a character", "too deep", "a form", "no type", "too large"],
 )
-def test_a_body_that_cannot_be_read_is_refused(stranger: Visitor, content: bytes, kind: str, status: int) -> None:
+def test_a_body_that_cannot_be_read_is_refused(stranger: ApiClient, content: bytes, kind: str, status: int) -> None:
     answer = stranger.post("/user/", content, Content_Type=kind)
 
     assert answer.status == status
     assert answer.json()["status"] == status
 
 
-def test_a_character_in_two_halves_is_whole(admin: Visitor) -> None:
+def test_a_character_in_two_halves_is_whole(admin: ApiClient) -> None:
     answer = admin.put("/user/", b'{"company": "\\ud83d\\ude80"}')
 
     assert answer.json()["company"] == "\U0001f680"
 
 
-def test_json_by_another_name_is_json(stranger: Visitor) -> None:
+def test_json_by_another_name_is_json(stranger: ApiClient) -> None:
     content = b'{"username": "carol", "password": "password-1"}'
 
     assert stranger.post("/user/", content, Content_Type="application/vnd.api+json; charset=utf-8").status == 200

@@ -6,7 +6,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV31SpecValidator
 
 from chalicelib.edge.api.framework import declared
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 INTERNAL = ["", "?internal=true"]
 
@@ -17,7 +17,7 @@ def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("query", INTERNAL)
-def test_discovery_is_valid_swagger(stranger: Visitor, query: str) -> None:
+def test_discovery_is_valid_swagger(stranger: ApiClient, query: str) -> None:
     answer = stranger.get("/discovery" + query)
 
     assert answer.status == 200
@@ -25,7 +25,7 @@ def test_discovery_is_valid_swagger(stranger: Visitor, query: str) -> None:
 
 
 @pytest.mark.parametrize("query", INTERNAL)
-def test_the_openapi_document_is_valid(stranger: Visitor, query: str) -> None:
+def test_the_openapi_document_is_valid(stranger: ApiClient, query: str) -> None:
     answer = stranger.get("//openapi.json" + query)
 
     assert answer.status == 200
@@ -33,7 +33,7 @@ def test_the_openapi_document_is_valid(stranger: Visitor, query: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/discovery", "//openapi.json"])
-def test_every_declared_operation_is_told_and_internal_ones_only_when_asked_for(stranger: Visitor, path: str) -> None:
+def test_every_declared_operation_is_told_and_internal_ones_only_when_asked_for(stranger: ApiClient, path: str) -> None:
     every = {one.id for one in declared.operations()}
     public = {one.id for one in declared.operations() if not one.is_internal}
 
@@ -42,7 +42,7 @@ def test_every_declared_operation_is_told_and_internal_ones_only_when_asked_for(
     assert public < every
 
 
-def test_discovery_has_the_keys_of_quay(stranger: Visitor) -> None:
+def test_discovery_has_the_keys_of_quay(stranger: ApiClient) -> None:
     document = stranger.get("/discovery").json()
     path = document["paths"]["/api/v1/user/"]
 
@@ -57,10 +57,10 @@ def test_discovery_has_the_keys_of_quay(stranger: Visitor) -> None:
     assert [tag["name"] for tag in document["tags"]] == sorted(tag["name"] for tag in document["tags"])
 
 
-def test_a_page_of_another_origin_may_read_the_documents(stranger: Visitor) -> None:
+def test_a_page_of_another_origin_may_read_the_documents(stranger: ApiClient) -> None:
     for path in ("/discovery", "//openapi.json"):
         assert stranger.get(path, Origin="https://elsewhere.example.com").headers["access-control-allow-origin"] == "*"
 
 
-def test_nobody_needs_to_say_who_they_are(stranger: Visitor) -> None:
-    assert stranger.door.ask("GET", "/api/v1/discovery/").status == 200
+def test_nobody_needs_to_say_who_they_are(stranger: ApiClient) -> None:
+    assert stranger.app_client.ask("GET", "/api/v1/discovery/").status == 200

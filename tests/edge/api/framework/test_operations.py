@@ -3,7 +3,7 @@
 from chalicelib.edge.api.concepts import CONCEPTS
 from chalicelib.edge.api.framework.operations import TEXT, Operation, answered, or_null
 from chalicelib.edge.response import Reply
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 # What Quay, and whoever looks after it, has at addresses of their own.
 OUTSIDE = (
@@ -28,7 +28,7 @@ def test_every_path_begins_as_quays_do_and_ends_without_a_slash() -> None:
     assert [path for path in paths if not path.startswith(beginnings) or path.endswith("/")] == []
 
 
-def test_no_change_passes_without_a_csrf_token(stranger: Visitor) -> None:
+def test_no_change_passes_without_a_csrf_token(stranger: ApiClient) -> None:
     guarded = [one for one in DECLARED if one.method != "GET" and one.path.startswith("/api/") and not one.is_csrf_free]
     refusals = {operation.id: refusal(stranger, operation) for operation in guarded}
 
@@ -37,10 +37,10 @@ def test_no_change_passes_without_a_csrf_token(stranger: Visitor) -> None:
     assert {name: refused for name, refused in refusals.items() if refused != expected} == {}
 
 
-def refusal(stranger: Visitor, operation: Operation) -> tuple[int, str]:
+def refusal(stranger: ApiClient, operation: Operation) -> tuple[int, str]:
     """Status and error of an operation that is asked for without a CSRF token."""
     path = operation.path.replace("{", "").replace("}", "")
-    answer = stranger.door.ask(operation.method, path, {"Content-Type": "application/json"}, b"{}")
+    answer = stranger.app_client.ask(operation.method, path, {"Content-Type": "application/json"}, b"{}")
     return answer.status, answer.json().get("error", "") if answer.body else ""
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from chalicelib.edge.api.lifecycle import autoprune, immutability
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_repository, an_organization
 
 KINDS = {autoprune: 3, immutability: 2}
@@ -12,9 +12,9 @@ PLACES = ("/organization/acme", "/repository/admin/app")
 
 
 @pytest.fixture(autouse=True)
-def _places(door: Door) -> None:
-    an_organization(door.backend)
-    a_repository(door.backend)
+def _places(app_client: AppClient) -> None:
+    an_organization(app_client.backend)
+    a_repository(app_client.backend)
 
 
 @pytest.mark.parametrize(("kind", "places"), KINDS.items())
@@ -31,7 +31,7 @@ def test_each_place_has_the_five_routes_below_one_scope_and_says_what_they_do(ki
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_policy_of_one_kind_is_none_of_the_other(admin: Visitor, place: str) -> None:
+def test_a_policy_of_one_kind_is_none_of_the_other(admin: ApiClient, place: str) -> None:
     fixed, pruned = f"{place}/immutabilitypolicy", f"{place}/autoprunepolicy"
     made = admin.post(pruned, {"method": "number_of_tags", "value": 3}).json()["uuid"]
 
@@ -42,6 +42,6 @@ def test_a_policy_of_one_kind_is_none_of_the_other(admin: Visitor, place: str) -
     assert admin.get(f"{pruned}/{made}").json()["value"] == 3
 
 
-def test_a_place_that_is_not_there_has_none(admin: Visitor) -> None:
+def test_a_place_that_is_not_there_has_none(admin: ApiClient) -> None:
     for place in ("/organization/nowhere", "/repository/admin/nothing"):
         assert admin.get(f"{place}/autoprunepolicy").status in (403, 404)

@@ -4,23 +4,23 @@ import base64
 
 import pytest
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 MINE, ALL = "/user/apptoken", "/superuser/apptokens"
 
 
 @pytest.fixture
-def alice(visit) -> Visitor:
-    visitor: Visitor = visit("alice")
-    return visitor
+def alice(visit) -> ApiClient:
+    api_client: ApiClient = visit("alice")
+    return api_client
 
 
-def sign_in(visitor: Visitor, secret: str) -> int:
+def sign_in(api_client: ApiClient, secret: str) -> int:
     header = "Basic " + base64.b64encode(f"$app:{secret}".encode()).decode()
-    return visitor.door.ask("GET", "/v2/auth", {"Authorization": header}).status
+    return api_client.app_client.ask("GET", "/v2/auth", {"Authorization": header}).status
 
 
-def test_a_token_from_its_making_to_its_end(alice: Visitor, visit) -> None:
+def test_a_token_from_its_making_to_its_end(alice: ApiClient, visit) -> None:
     assert alice.get(MINE).json() == {"tokens": [], "only_expiring": None}
     made = alice.post(MINE, {"title": "laptop"})
     assert made.status == 200
@@ -42,7 +42,7 @@ def test_a_token_from_its_making_to_its_end(alice: Visitor, visit) -> None:
     assert sign_in(alice, token["token_code"]) == 401
 
 
-def test_a_token_may_be_given_an_end(alice: Visitor) -> None:
+def test_a_token_may_be_given_an_end(alice: ApiClient) -> None:
     token = alice.post(MINE, {"title": "ci", "expiration": 60}).json()["token"]
 
     assert token["expiration"].endswith(" -0000")
@@ -56,13 +56,13 @@ def test_a_token_may_be_given_an_end(alice: Visitor) -> None:
     [({}, "the body"), ({"friendlyName": "laptop"}, "the body"), ({"title": 5}, "title"), ({"title": ""}, "title"),
      ({"title": "a", "expiration": 0}, "expiration"), ({"title": "a", "expiration": "x"}, "expiration")],
 )  # fmt: skip
-def test_a_bad_body_is_refused(alice: Visitor, body: dict[str, object], field: str) -> None:
+def test_a_bad_body_is_refused(alice: ApiClient, body: dict[str, object], field: str) -> None:
     refused = alice.post(MINE, body)
 
     assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)
 
 
-def test_a_password_of_long_ago_lists_and_does_no_more(alice: Visitor, admin: Visitor) -> None:
+def test_a_password_of_long_ago_lists_and_does_no_more(alice: ApiClient, admin: ApiClient) -> None:
     uuid = alice.post(MINE, {"title": "laptop"}).json()["token"]["uuid"]
     alice.backend.clock.ahead_s += alice.backend.settings.fresh_s + 1
 
@@ -72,7 +72,7 @@ def test_a_password_of_long_ago_lists_and_does_no_more(alice: Visitor, admin: Vi
     assert alice.get(MINE).status == 200
 
 
-def test_a_superuser_lists_those_of_everybody(alice: Visitor, admin: Visitor) -> None:
+def test_a_superuser_lists_those_of_everybody(alice: ApiClient, admin: ApiClient) -> None:
     token = alice.post(MINE, {"title": "laptop"}).json()["token"]
 
     answer = admin.get(ALL).json()
@@ -84,7 +84,7 @@ def test_a_superuser_lists_those_of_everybody(alice: Visitor, admin: Visitor) ->
     assert admin.get(f"{ALL}?expiring=true&next_page=x").json() == {"tokens": [], "only_expiring": True}
 
 
-def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor) -> None:
+def test_nobody_and_others_are_refused(alice: ApiClient, stranger: ApiClient) -> None:
     asked = (
         stranger.get(MINE), stranger.post(MINE, {"title": "x"}), stranger.get(f"{MINE}/x"),
         stranger.delete(f"{MINE}/x"), stranger.get(ALL),

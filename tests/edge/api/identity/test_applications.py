@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import an_organization
 
 APPLICATIONS = "/organization/acme/applications"
@@ -11,11 +11,11 @@ BOT = {"name": "bot", "redirect_uri": "https://bot.example.com/back", "descripti
 
 
 @pytest.fixture(autouse=True)
-def _acme(door: Door) -> None:
-    an_organization(door.backend)
+def _acme(app_client: AppClient) -> None:
+    an_organization(app_client.backend)
 
 
-def test_an_application_is_made_read_changed_and_removed(admin: Visitor) -> None:
+def test_an_application_is_made_read_changed_and_removed(admin: ApiClient) -> None:
     made = admin.post(APPLICATIONS, BOT)
     assert made.status == 200
     path = f"{APPLICATIONS}/{made.json()['client_id']}"
@@ -29,7 +29,7 @@ def test_an_application_is_made_read_changed_and_removed(admin: Visitor) -> None
     assert admin.get(path).status == 404
 
 
-def test_everybody_may_know_of_it_without_its_secret(admin: Visitor, stranger: Visitor) -> None:
+def test_everybody_may_know_of_it_without_its_secret(admin: ApiClient, stranger: ApiClient) -> None:
     made = admin.post(APPLICATIONS, BOT).json()
 
     shown = stranger.get(f"/app/{made['client_id']}").json()
@@ -37,31 +37,31 @@ def test_everybody_may_know_of_it_without_its_secret(admin: Visitor, stranger: V
     assert made["client_secret"] not in str(shown)
 
 
-def test_a_token_is_shown_once_listed_and_revoked(admin: Visitor) -> None:
+def test_a_token_is_shown_once_listed_and_revoked(admin: ApiClient) -> None:
     path = f"{APPLICATIONS}/{admin.post(APPLICATIONS, BOT).json()['client_id']}/tokens"
 
     made = admin.post(path, {"name": "ci", "scope": "repo:read user:read", "expiration": 60})
     assert made.status == 200
-    assert Visitor(admin.door, made.json()["token"]).get("/user").json()["username"] == "admin"
+    assert ApiClient(admin.app_client, made.json()["token"]).get("/user").json()["username"] == "admin"
     (listed,) = admin.get(path).json()["tokens"]
     assert "token" not in listed
     assert listed["scope"] == "repo:read user:read"
     assert admin.delete(f"{path}/{listed['uuid']}").status == 204
     assert admin.delete(f"{path}/{listed['uuid']}").status == 404
-    assert Visitor(admin.door, made.json()["token"]).get("/user").status == 401
+    assert ApiClient(admin.app_client, made.json()["token"]).get("/user").status == 401
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"name": "ci"}, {"name": "ci", "scope": "fly"}, {"name": "", "scope": "repo:read"},
              {"name": "ci", "scope": "repo:read", "expiration": 0}, {"name": "ci", "scope": 5}]
 )  # fmt: skip
-def test_a_token_that_cannot_be_is_refused(admin: Visitor, body: dict[str, object]) -> None:
+def test_a_token_that_cannot_be_is_refused(admin: ApiClient, body: dict[str, object]) -> None:
     path = f"{APPLICATIONS}/{admin.post(APPLICATIONS, BOT).json()['client_id']}/tokens"
 
     assert admin.post(path, body).status == 400
 
 
-def test_a_user_sees_and_takes_back_what_they_allowed(admin: Visitor) -> None:
+def test_a_user_sees_and_takes_back_what_they_allowed(admin: ApiClient) -> None:
     client = admin.post(APPLICATIONS, BOT).json()["client_id"]
     admin.post(f"{APPLICATIONS}/{client}/tokens", {"name": "ci", "scope": "repo:read"})
 
@@ -75,7 +75,7 @@ def test_a_user_sees_and_takes_back_what_they_allowed(admin: Visitor) -> None:
     assert admin.get("/user/authorizations").json() == {"authorizations": []}
 
 
-def test_nobody_and_others_are_refused(stranger: Visitor, visit) -> None:
+def test_nobody_and_others_are_refused(stranger: ApiClient, visit) -> None:
     bob = visit("bob")
 
     assert stranger.get(APPLICATIONS).status == 401

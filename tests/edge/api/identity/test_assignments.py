@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import an_organization
 
 LIST = "/user/assignedauthorization"
@@ -15,20 +15,20 @@ LOCAL = "http://registry.test/oauth/localapp"
 
 
 @pytest.fixture
-def asked(door: Door) -> dict[str, str]:
-    an_organization(door.backend)
-    made = door.backend.services.identity.applications.create(
-        door.backend.signed_in("admin"), "acme", ApplicationFields("bot")
+def asked(app_client: AppClient) -> dict[str, str]:
+    an_organization(app_client.backend)
+    made = app_client.backend.services.identity.applications.create(
+        app_client.backend.signed_in("admin"), "acme", ApplicationFields("bot")
     )
     return {"client_id": made.client_id, "redirect_uri": LOCAL, "scope": "repo:read"}
 
 
-def offer(visitor: Visitor, asked: dict[str, str]) -> str:
+def offer(api_client: ApiClient, asked: dict[str, str]) -> str:
     return "//oauth/authorize/assignuser?" + urlencode({**asked, "format": "json"})
 
 
 def test_a_user_is_offered_a_token_sees_what_it_is_and_takes_it(
-    admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]
+    admin: ApiClient, asked: dict[str, str], visit: Callable[[str], ApiClient]
 ) -> None:
     bob = visit("bob")
     made = admin.post(offer(admin, {**asked, "username": "bob"}))
@@ -48,7 +48,7 @@ def test_a_user_is_offered_a_token_sees_what_it_is_and_takes_it(
     assert bob.get(LIST).json() == {"authorizations": []}
 
 
-def test_an_offer_is_declined(admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]) -> None:
+def test_an_offer_is_declined(admin: ApiClient, asked: dict[str, str], visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
     admin.post(offer(admin, {**asked, "username": "bob"}))
     (told,) = bob.get(LIST).json()["authorizations"]
@@ -57,7 +57,7 @@ def test_an_offer_is_declined(admin: Visitor, asked: dict[str, str], visit: Call
 
 
 def test_nobody_else_offers_anything(
-    stranger: Visitor, admin: Visitor, asked: dict[str, str], visit: Callable[[str], Visitor]
+    stranger: ApiClient, admin: ApiClient, asked: dict[str, str], visit: Callable[[str], ApiClient]
 ) -> None:
     wanted = {**asked, "username": "admin"}
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Answer, Door, basic
+from tests.support.api_client import ApiClient
+from tests.support.app_client import Answer, AppClient, basic
 from tests.support.builders import an_organization
 from tests.support.issuer import DISCOVERY, PERMITTED, Issuer
 
@@ -14,8 +14,8 @@ ROBOTS = ("/organization/acme/robots", "/user/robots")
 
 
 @pytest.fixture
-def door(new_door) -> Door:
-    made: Door = new_door(outgoing_allow=PERMITTED)
+def app_client(new_app_client) -> AppClient:
+    made: AppClient = new_app_client(outgoing_allow=PERMITTED)
     return made
 
 
@@ -26,21 +26,21 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit) -> ApiClient:
     """An owner of acme, who has a robot in both places."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
     for robots in ROBOTS:
-        assert visitor.put(f"{robots}/ci").status == 201
-    return visitor
+        assert api_client.put(f"{robots}/ci").status == 201
+    return api_client
 
 
-def exchanged(visitor: Visitor, name: str, token: str) -> Answer:
-    return visitor.door.ask("GET", "/oauth2/federation/robot/token", basic(name, token))
+def exchanged(api_client: ApiClient, name: str, token: str) -> Answer:
+    return api_client.app_client.ask("GET", "/oauth2/federation/robot/token", basic(name, token))
 
 
 @pytest.mark.parametrize("robots", ROBOTS)
-def test_rules_from_their_making_to_their_end(alice: Visitor, robots: str) -> None:
+def test_rules_from_their_making_to_their_end(alice: ApiClient, robots: str) -> None:
     path = f"{robots}/ci/federation"
 
     assert alice.get(path).json() == []
@@ -67,26 +67,28 @@ def test_rules_from_their_making_to_their_end(alice: Visitor, robots: str) -> No
         ([5], ""),
     ],
 )
-def test_rules_that_cannot_be_are_refused(alice: Visitor, body: object, message: str) -> None:
+def test_rules_that_cannot_be_are_refused(alice: ApiClient, body: object, message: str) -> None:
     refused = alice.post("/user/robots/ci/federation", body)
 
     assert refused.status == 400
     assert message in refused.json()["message"]
 
 
-def test_nobody_and_others_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_nobody_and_others_are_refused(alice: ApiClient, stranger: ApiClient, visit) -> None:
     bob = visit("bob")
     path = "/organization/acme/robots/ci/federation"
 
-    for visitor, status in ((stranger, 401), (bob, 403)):
-        asked = (visitor.get(path), visitor.post(path, [RULE]), visitor.delete(path))
+    for api_client, status in ((stranger, 401), (bob, 403)):
+        asked = (api_client.get(path), api_client.post(path, [RULE]), api_client.delete(path))
         assert {answer.status for answer in asked} == {status}
     assert stranger.get("/user/robots/ci/federation").status == 401
     for answer in (alice.get("/user/robots/none/federation"), alice.delete("/user/robots/UPPER/federation")):
         assert (answer.status, answer.json()["message"]) == (400, "Could not find robot with specified username")
 
 
-def test_a_job_signs_in_with_its_own_token_or_with_one_that_it_was_given_for_it(alice: Visitor, issuer: Issuer) -> None:
+def test_a_job_signs_in_with_its_own_token_or_with_one_that_it_was_given_for_it(
+    alice: ApiClient, issuer: Issuer
+) -> None:
     alice.post("/organization/acme/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
     token = issuer.token(alice.backend)
 
@@ -96,31 +98,31 @@ def test_a_job_signs_in_with_its_own_token_or_with_one_that_it_was_given_for_it(
     assert list(given.json()) == ["token"]
     assert given.headers["cache-control"] == "no-store"
     for secret in (token, given.json()["token"]):
-        assert alice.door.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 200
+        assert alice.app_client.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 200
     assert alice.delete("/organization/acme/robots/ci/federation").status == 204
     for secret in (token, given.json()["token"]):
-        assert alice.door.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 401
+        assert alice.app_client.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 401
 
 
-def test_a_token_that_is_not_let_in_is_told_nothing(alice: Visitor, issuer: Issuer) -> None:
+def test_a_token_that_is_not_let_in_is_told_nothing(alice: ApiClient, issuer: Issuer) -> None:
     alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "other"}])
     secret = alice.get("/user/robots/ci").json()["token"]
 
     told = [
         exchanged(alice, "alice+ci", issuer.token(alice.backend)), exchanged(alice, "alice+none", "x"),
         exchanged(alice, "alice+ci", secret), exchanged(alice, "alice", "password"), exchanged(alice, "", ""),
-        alice.door.ask("GET", "/oauth2/federation/robot/token"),
-        alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Basic !"}),
-        alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Bearer x"}),
+        alice.app_client.ask("GET", "/oauth2/federation/robot/token"),
+        alice.app_client.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Basic !"}),
+        alice.app_client.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Bearer x"}),
     ]  # fmt: skip
     assert {(answer.status, answer.json()["error"]) for answer in told} == {(401, "Could not validate robot token")}
     assert told[0].headers["www-authenticate"].startswith("Basic ")
 
 
-def test_an_issuer_that_does_not_answer_is_a_matter_of_time(alice: Visitor, issuer: Issuer) -> None:
+def test_an_issuer_that_does_not_answer_is_a_matter_of_time(alice: ApiClient, issuer: Issuer) -> None:
     alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
     issuer.pages[DISCOVERY] = (500, b"", {})
 
     assert exchanged(alice, "alice+ci", issuer.token(alice.backend)).status == 503
-    signing_in = alice.door.ask("GET", "/v2/auth", basic("alice+ci", issuer.token(alice.backend)))
+    signing_in = alice.app_client.ask("GET", "/v2/auth", basic("alice+ci", issuer.token(alice.backend)))
     assert (signing_in.status, signing_in.code) == (503, "UNAVAILABLE")

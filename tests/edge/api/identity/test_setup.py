@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.rows import all_rows
 
 PATH = "/user/initialize"
@@ -13,30 +13,30 @@ FIRST = {"username": "first", "password": "password-1", "email": "first@example.
 
 
 @pytest.fixture
-def empty(new_door: Callable[..., Door]) -> Visitor:
-    """Somebody at the door of a backend that nobody lives in."""
-    door = new_door()
-    for row in all_rows(door.backend):
-        door.backend.services.stores.table.delete_item(row["pk"], row["sk"])
-    return Visitor(door)
+def empty(new_app_client: Callable[..., AppClient]) -> ApiClient:
+    """A client of a backend that has no user yet."""
+    app_client = new_app_client()
+    for row in all_rows(app_client.backend):
+        app_client.backend.services.stores.table.delete_item(row["pk"], row["sk"])
+    return ApiClient(app_client)
 
 
-def test_whoever_has_the_secret_makes_the_first_user_once(empty: Visitor) -> None:
+def test_whoever_has_the_secret_makes_the_first_user_once(empty: ApiClient) -> None:
     secret = {"setup_secret": empty.backend.services.stores.secrets.setup}
     # As a script does it, without a session and its CSRF token.
-    made = empty.door.ask("POST", "/api/v1" + PATH, {"Content-Type": "application/json"}, b'{"x": 1}')
+    made = empty.app_client.ask("POST", "/api/v1" + PATH, {"Content-Type": "application/json"}, b'{"x": 1}')
     assert made.status == 400
 
     made = empty.post(PATH, {**FIRST, **secret, "access_token": True})
     assert made.status == 200
     told = made.json()
     assert (told["username"], told["email"], told["encrypted_password"]) == ("first", "first@example.com", None)
-    assert Visitor(empty.door, told["access_token"]).get("/user").json()["super_user"] is True
+    assert ApiClient(empty.app_client, told["access_token"]).get("/user").json()["super_user"] is True
     again = empty.post(PATH, {**FIRST, **secret})
     assert (again.status, again.json()["message"]) == (400, "Cannot initialize user in a non-empty database")
 
 
-def test_nobody_else_makes_one(empty: Visitor) -> None:
+def test_nobody_else_makes_one(empty: ApiClient) -> None:
     for body in (FIRST, {**FIRST, "setup_secret": "guess"}):
         assert empty.post(PATH, body).status == 403
     assert all_rows(empty.backend) == []
@@ -51,14 +51,14 @@ def test_nobody_else_makes_one(empty: Visitor) -> None:
         ({"access_token": "yes"}, "access_token"),
     ],
 )
-def test_what_is_wrong_is_named(empty: Visitor, change: dict[str, object], why: str) -> None:
+def test_what_is_wrong_is_named(empty: ApiClient, change: dict[str, object], why: str) -> None:
     answer = empty.post(PATH, {**FIRST, "setup_secret": empty.backend.services.stores.secrets.setup, **change})
 
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_a_house_with_somebody_in_it_says_so_first(stranger: Visitor) -> None:
+def test_a_registry_that_has_a_user_says_so_first(stranger: ApiClient) -> None:
     answer = stranger.post(PATH, FIRST)
 
     assert (answer.status, answer.json()["message"]) == (400, "Cannot initialize user in a non-empty database")

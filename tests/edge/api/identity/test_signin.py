@@ -1,10 +1,10 @@
 """Signing in and out, and showing a password again."""
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door, basic
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient, basic
 
 
-def test_a_sign_in_gives_a_session_and_the_next_csrf_token(stranger: Visitor) -> None:
+def test_a_sign_in_gives_a_session_and_the_next_csrf_token(stranger: ApiClient) -> None:
     answer = stranger.post("/signin", {"username": "admin", "password": "password"})
 
     assert answer.json() == {"success": True}
@@ -13,9 +13,9 @@ def test_a_sign_in_gives_a_session_and_the_next_csrf_token(stranger: Visitor) ->
     assert stranger.get("/user").json()["username"] == "admin"
 
 
-def test_a_wrong_password_and_an_unknown_user_are_told_the_same(door: Door) -> None:
+def test_a_wrong_password_and_an_unknown_user_are_told_the_same(app_client: AppClient) -> None:
     told = [
-        Visitor(door).post("/signin", {"username": name, "password": "wrong-password"}).json()
+        ApiClient(app_client).post("/signin", {"username": name, "password": "wrong-password"}).json()
         for name in ("admin", "nobody")
     ]
 
@@ -24,7 +24,7 @@ def test_a_wrong_password_and_an_unknown_user_are_told_the_same(door: Door) -> N
     assert told[0]["message"] == "Invalid Username or Password"
 
 
-def test_a_right_password_straight_after_a_wrong_one_waits(stranger: Visitor) -> None:
+def test_a_right_password_straight_after_a_wrong_one_waits(stranger: ApiClient) -> None:
     assert stranger.post("/signin", {"username": "admin", "password": "wrong-password"}).status == 403
 
     refused = stranger.post("/signin", {"username": "admin", "password": "password"})
@@ -34,17 +34,17 @@ def test_a_right_password_straight_after_a_wrong_one_waits(stranger: Visitor) ->
     assert stranger.post("/signin", {"username": "admin", "password": "password"}).status == 200
 
 
-def test_an_unknown_user_waits_as_a_known_one_does(door: Door) -> None:
+def test_an_unknown_user_waits_as_a_known_one_does(app_client: AppClient) -> None:
     answers = []
     for name in ("admin", "nobody"):
-        Visitor(door).post("/signin", {"username": name, "password": "wrong-password"})
-        answers.append(Visitor(door).post("/signin", {"username": name, "password": "password"}))
+        ApiClient(app_client).post("/signin", {"username": name, "password": "wrong-password"})
+        answers.append(ApiClient(app_client).post("/signin", {"username": name, "password": "password"}))
 
     assert [answer.status for answer in answers] == [429, 429]
     assert answers[0].json() == answers[1].json()
 
 
-def test_the_registry_still_has_its_free_tries_after_a_slip_on_a_page(stranger: Visitor) -> None:
+def test_the_registry_still_has_its_free_tries_after_a_slip_on_a_page(stranger: ApiClient) -> None:
     stranger.post("/signin", {"username": "admin", "password": "wrong-password"})
 
     assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
@@ -52,7 +52,7 @@ def test_the_registry_still_has_its_free_tries_after_a_slip_on_a_page(stranger: 
     assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
 
 
-def test_signing_out_ends_the_session(admin: Visitor) -> None:
+def test_signing_out_ends_the_session(admin: ApiClient) -> None:
     cookie = admin.cookie
 
     assert admin.post("/signout").json() == {"success": True}
@@ -60,7 +60,7 @@ def test_signing_out_ends_the_session(admin: Visitor) -> None:
     assert admin.get("/user", Cookie=f"session={cookie}").status == 401
 
 
-def test_what_is_dangerous_wants_the_password_of_the_last_minutes(admin: Visitor) -> None:
+def test_what_is_dangerous_wants_the_password_of_the_last_minutes(admin: ApiClient) -> None:
     admin.backend.clock.ahead_s = admin.backend.settings.fresh_s + 1
 
     refused = admin.put("/user/", {"company": "Acme"})
@@ -70,11 +70,11 @@ def test_what_is_dangerous_wants_the_password_of_the_last_minutes(admin: Visitor
     assert admin.put("/user/", {"company": "Acme"}).status == 200
 
 
-def test_a_wrong_password_renews_nothing(admin: Visitor) -> None:
+def test_a_wrong_password_renews_nothing(admin: ApiClient) -> None:
     assert admin.post("/signin/verify", {"password": "wrong-password"}).status == 403
 
 
-def test_a_right_password_shown_again_straight_after_a_wrong_one_waits(admin: Visitor) -> None:
+def test_a_right_password_shown_again_straight_after_a_wrong_one_waits(admin: ApiClient) -> None:
     admin.post("/signin/verify", {"password": "wrong-password"})
 
     assert admin.post("/signin/verify", {"password": "password"}).status == 429
@@ -82,7 +82,7 @@ def test_a_right_password_shown_again_straight_after_a_wrong_one_waits(admin: Vi
     assert admin.post("/signin/verify", {"password": "password"}).status == 200
 
 
-def test_what_is_missing_is_named(stranger: Visitor) -> None:
+def test_what_is_missing_is_named(stranger: ApiClient) -> None:
     answer = stranger.post("/signin", {"username": "admin"})
 
     assert answer.status == 400

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_repository, an_organization
 
 TEN = {"method": "number_of_tags", "value": 10}
@@ -11,13 +11,13 @@ PLACES = ("/organization/acme/autoprunepolicy", "/repository/admin/app/autoprune
 
 
 @pytest.fixture(autouse=True)
-def _places(door: Door) -> None:
-    an_organization(door.backend)
-    a_repository(door.backend)
+def _places(app_client: AppClient) -> None:
+    an_organization(app_client.backend)
+    a_repository(app_client.backend)
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_conversation_goes_as_recorded(admin: Visitor, place: str) -> None:
+def test_the_conversation_goes_as_recorded(admin: ApiClient, place: str) -> None:
     assert admin.get(f"{place}/").json() == {"policies": []}
     made = admin.post(f"{place}/", TEN)
     assert (made.status, list(made.json())) == (201, ["uuid"])
@@ -64,14 +64,14 @@ def test_the_conversation_goes_as_recorded(admin: Visitor, place: str) -> None:
         ({**TEN, "tagPattern": "x" * 257}, "tag_pattern must be 256 characters or less"),
     ],
 )
-def test_bad_input_is_told(admin: Visitor, place: str, body: object, why: str) -> None:
+def test_bad_input_is_told(admin: ApiClient, place: str, body: object, why: str) -> None:
     refused = admin.post(place, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert why in refused.json()["detail"]
 
 
-def test_what_is_null_is_not_said(admin: Visitor) -> None:
+def test_what_is_null_is_not_said(admin: ApiClient) -> None:
     made = admin.post(PLACES[0], {**TEN, "tagPattern": None, "tagPatternMatches": None})
 
     shown = admin.get(f"{PLACES[0]}/{made.json()['uuid']}").json()

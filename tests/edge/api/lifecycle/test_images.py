@@ -2,15 +2,15 @@
 
 import json
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_blob, a_manifest, push_image, push_manifest
 
 PLACE = "/repository/admin/app/image/"
 
 
-def test_the_list_and_its_ids(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1")
+def test_the_list_and_its_ids(admin: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1")
     answer = admin.get(PLACE)
     (image,) = answer.json()["images"]
 
@@ -30,11 +30,11 @@ def test_the_list_and_its_ids(admin: Visitor, door: Door) -> None:
     assert admin.get(PLACE + tag["image_id"]).json()["id"] == tag["docker_image_id"]
 
 
-def test_one_image(admin: Visitor, door: Door) -> None:
+def test_one_image(admin: ApiClient, app_client: AppClient) -> None:
     step = {"created_by": "RUN x", "comment": "hello"}
     config = {"history": [step], "created": "2024-01-02T03:04:05Z"}
-    layers = [a_blob(door.backend)], a_blob(door.backend, json.dumps(config).encode())
-    manifest = a_bare_push(door.backend, a_manifest(*layers), "v1")
+    layers = [a_blob(app_client.backend)], a_blob(app_client.backend, json.dumps(config).encode())
+    manifest = push_manifest(app_client.backend, a_manifest(*layers), "v1")
     answer = admin.get(PLACE + manifest.digest.hex)
 
     assert answer.headers["deprecation"] == "true"
@@ -51,8 +51,8 @@ def test_one_image(admin: Visitor, door: Door) -> None:
     }
 
 
-def test_what_is_nobody_s_business_or_not_there(admin: Visitor, stranger: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1")
+def test_what_is_nobody_s_business_or_not_there(admin: ApiClient, stranger: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1")
 
     assert admin.get(PLACE + "0" * 64).status == 404
     assert admin.get(PLACE + "nonsense").status == 404

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_manifest, a_repository, an_organization
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_manifest, a_repository, an_organization, push_manifest
 from tests.support.sweeping import sweep
 
 RELEASES = {"tagPattern": "release-.*"}
@@ -12,13 +12,13 @@ PLACES = ("/organization/acme/immutabilitypolicy", "/repository/admin/app/immuta
 
 
 @pytest.fixture(autouse=True)
-def _places(door: Door) -> None:
-    an_organization(door.backend)
-    a_repository(door.backend)
+def _places(app_client: AppClient) -> None:
+    an_organization(app_client.backend)
+    a_repository(app_client.backend)
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_conversation_goes_as_recorded(admin: Visitor, stranger: Visitor, place: str) -> None:
+def test_the_conversation_goes_as_recorded(admin: ApiClient, stranger: ApiClient, place: str) -> None:
     assert admin.get(f"{place}/").json() == {"policies": []}
     made = admin.post(f"{place}/", RELEASES)
     assert (made.status, list(made.json())) == (201, ["uuid"])
@@ -53,17 +53,17 @@ def test_the_conversation_goes_as_recorded(admin: Visitor, stranger: Visitor, pl
         ({"tagPattern": "v", "tagPatternMatches": 1}, "tagPatternMatches"),
     ],
 )
-def test_bad_input_is_told(admin: Visitor, place: str, body: object, why: str) -> None:
+def test_bad_input_is_told(admin: ApiClient, place: str, body: object, why: str) -> None:
     refused = admin.post(place, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert why in refused.json()["detail"]
 
 
-def test_tags_show_that_they_change_no_more(admin: Visitor, door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), "release-1", "latest")
+def test_tags_show_that_they_change_no_more(admin: ApiClient, app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), "release-1", "latest")
     admin.post(PLACES[1], RELEASES)
-    sweep(door.backend)
+    sweep(app_client.backend)
 
     shown = admin.get("/repository/admin/app/tag/").json()["tags"]
     assert {tag["name"]: tag["immutable"] for tag in shown} == {"release-1": True, "latest": False}

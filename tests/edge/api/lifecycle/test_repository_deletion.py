@@ -1,14 +1,14 @@
 """Deleted repositories over the API."""
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_push
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import push_image
 
 DELETED = "/repository/deleted?namespace=admin"
 
 
-def test_a_repository_is_deleted_listed_and_restored(admin: Visitor, door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_a_repository_is_deleted_listed_and_restored(admin: ApiClient, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     assert admin.delete("/repository/admin/app").status == 204
     (listed,) = admin.get(DELETED).json()["repositories"]
 
@@ -21,10 +21,10 @@ def test_a_repository_is_deleted_listed_and_restored(admin: Visitor, door: Door)
     assert admin.get("/repository/admin/app").status == 200
 
 
-def test_a_taken_name_and_a_bad_one_are_refused(admin: Visitor, door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_a_taken_name_and_a_bad_one_are_refused(admin: ApiClient, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     admin.delete("/repository/admin/app")
-    a_push(door.backend, "v1")
+    push_image(app_client.backend, "v1")
     (listed,) = admin.get(DELETED).json()["repositories"]
     path = f"/repository/deleted/{listed['id']}/restore"
 
@@ -33,7 +33,7 @@ def test_a_taken_name_and_a_bad_one_are_refused(admin: Visitor, door: Door) -> N
     assert admin.post(path, {"name": "other"}).json()["name"] == "other"
 
 
-def test_who_says_no_namespace_or_an_unknown_one(admin: Visitor, stranger: Visitor, visit) -> None:
+def test_who_says_no_namespace_or_an_unknown_one(admin: ApiClient, stranger: ApiClient, visit) -> None:
     assert admin.get("/repository/deleted").status == 400
     assert admin.get("/repository/deleted?namespace=none").status == 404
     assert stranger.get(DELETED).status == 401

@@ -2,16 +2,16 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_manifest, a_push, an_organization
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_manifest, an_organization, push_image, push_manifest
 
 FATE = "/repository/admin/app/tag/v1/retention"
 PREVIEWS = ("/repository/admin/app/autoprunepolicy/preview", "/user/autoprunepolicy/preview")
 
 
-def test_the_fate_of_a_tag(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1", labels={"quay.expires-after": "2h"})
+def test_the_fate_of_a_tag(admin: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1", labels={"quay.expires-after": "2h"})
     admin.post("/user/autoprunepolicy", {"method": "creation_date", "value": "1h"})
     shown = admin.get(FATE).json()
 
@@ -27,8 +27,8 @@ def test_the_fate_of_a_tag(admin: Visitor, door: Door) -> None:
     assert (policy["level"], policy["value"], policy["prunes_at"]) == ("namespace", "1h", shown["ends_at"])
 
 
-def test_a_tag_that_stays(admin: Visitor, door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), "v1")
+def test_a_tag_that_stays(admin: ApiClient, app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), "v1")
     shown = admin.get(FATE).json()
 
     assert [shown[name] for name in ("expires_at", "ends_at", "cause", "freed_at")] == [None] * 4
@@ -36,9 +36,9 @@ def test_a_tag_that_stays(admin: Visitor, door: Door) -> None:
 
 
 @pytest.mark.parametrize("place", PREVIEWS)
-def test_the_preview_of_a_policy(admin: Visitor, door: Door, place: str) -> None:
+def test_the_preview_of_a_policy(admin: ApiClient, app_client: AppClient, place: str) -> None:
     for tag in ("v1", "latest", "v2"):
-        a_push(door.backend, tag)
+        push_image(app_client.backend, tag)
     shown = admin.get(f"{place}?method=number_of_tags&value=1&tagPattern=v.*").json()
     assert [(tag["repository"], tag["name"]) for tag in shown["tags"]] == [("admin/app", "v1")]
     assert (shown["manifests"], shown["blobs"], shown["is_whole"]) == (1, 2, True)
@@ -50,8 +50,8 @@ def test_the_preview_of_a_policy(admin: Visitor, door: Door, place: str) -> None
     assert admin.get("/user/autoprunepolicy").json() == {"policies": []}
 
 
-def test_an_organization_s_too(admin: Visitor, door: Door) -> None:
-    an_organization(door.backend)
+def test_an_organization_s_too(admin: ApiClient, app_client: AppClient) -> None:
+    an_organization(app_client.backend)
 
     assert admin.get("/organization/acme/autoprunepolicy/preview?method=number_of_tags&value=1").json()["tags"] == []
 
@@ -68,16 +68,16 @@ def test_an_organization_s_too(admin: Visitor, door: Door) -> None:
     ],
 )
 @pytest.mark.parametrize("place", PREVIEWS)
-def test_bad_input_is_told(admin: Visitor, door: Door, place: str, query: str, why: str) -> None:
-    a_bare_push(door.backend, a_manifest(), "v1")
+def test_bad_input_is_told(admin: ApiClient, app_client: AppClient, place: str, query: str, why: str) -> None:
+    push_manifest(app_client.backend, a_manifest(), "v1")
     refused = admin.get(place + query)
 
     assert refused.status == 400
     assert why in refused.json()["detail"]
 
 
-def test_strangers_are_told_nothing(stranger: Visitor, door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), "v1")
+def test_strangers_are_told_nothing(stranger: ApiClient, app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), "v1")
 
     assert stranger.get(FATE).status == 403
     assert stranger.get("/repository/admin/none/tag/v1/retention").status == 403

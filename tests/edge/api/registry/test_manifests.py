@@ -6,19 +6,19 @@ import pytest
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push, an_index, someone
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_blob, a_manifest, an_index, push_image, push_manifest, token_actor
 from tests.support.rows import change, repository_of
 
 PLACE = "/repository/admin/app/manifest/"
 LABEL = {"key": "team", "value": "web", "media_type": None}
 
 
-def test_a_manifest_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
+def test_a_manifest_is_told_as_quay_does(admin: ApiClient, app_client: AppClient) -> None:
     step = {"created_by": "RUN x", "created": "2024-01-02T03:04:05Z", "comment": "hello"}
-    layer, config = a_blob(door.backend), a_blob(door.backend, json.dumps({"history": [step]}).encode())
-    manifest = a_bare_push(door.backend, a_manifest([layer], config), "v1")
+    layer, config = a_blob(app_client.backend), a_blob(app_client.backend, json.dumps({"history": [step]}).encode())
+    manifest = push_manifest(app_client.backend, a_manifest([layer], config), "v1")
 
     assert admin.get(PLACE + str(manifest.digest)).json() == {
         "digest": str(manifest.digest),
@@ -42,8 +42,8 @@ def test_a_manifest_is_told_as_quay_does(admin: Visitor, door: Door) -> None:
     }
 
 
-def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
-    index = a_bare_push(door.backend, an_index([a_push(door.backend).digest]), "v1")
+def test_an_index_has_no_layers(admin: ApiClient, app_client: AppClient) -> None:
+    index = push_manifest(app_client.backend, an_index([push_image(app_client.backend).digest]), "v1")
     shown = admin.get(PLACE + str(index.digest)).json()
 
     assert [shown[name] for name in ("is_manifest_list", "layers", "layers_compressed_size", "config_media_type")] == [
@@ -54,8 +54,8 @@ def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
     ]
 
 
-def test_labels_are_added_told_and_taken_away(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1", labels={"maker": "me"}).digest)
+def test_labels_are_added_told_and_taken_away(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1", labels={"maker": "me"}).digest)
     made = admin.post(f"{PLACE}{digest}/labels", LABEL)
     label = made.json()["label"]
 
@@ -72,8 +72,8 @@ def test_labels_are_added_told_and_taken_away(admin: Visitor, door: Door) -> Non
     assert admin.delete(made.headers["location"]).status == 404
 
 
-def test_a_label_ends_tags(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_a_label_ends_tags(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
     admin.post(f"{PLACE}{digest}/labels", {"key": "quay.expires-after", "value": "2h", "media_type": "text/plain"})
 
     (tag,) = admin.get("/repository/admin/app/tag/").json()["tags"]
@@ -92,14 +92,14 @@ def test_a_label_ends_tags(admin: Visitor, door: Door) -> None:
         {**LABEL, "key": "quay.expires-after", "value": "soon"},
     ],
 )
-def test_a_label_that_cannot_be_is_refused(admin: Visitor, door: Door, body: object) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_a_label_that_cannot_be_is_refused(admin: ApiClient, app_client: AppClient, body: object) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
 
     assert admin.post(f"{PLACE}{digest}/labels", body).status == 400
 
 
-def test_what_is_not_there(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_what_is_not_there(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
     nowhere = "sha256:" + "0" * 64
 
     for path in (PLACE + nowhere, f"{PLACE}{nowhere}/labels", f"{PLACE}nonsense", f"{PLACE}{digest}/labels/none"):
@@ -108,23 +108,25 @@ def test_what_is_not_there(admin: Visitor, door: Door) -> None:
     assert admin.delete(f"{PLACE}{digest}/labels/none").status == 404
 
 
-def test_a_frozen_repository_takes_no_label(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_a_frozen_repository_takes_no_label(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
     label = admin.post(f"{PLACE}{digest}/labels", LABEL).json()["label"]
-    repository = repository_of(door.backend)
-    change(door.backend.services.stores.repositories.find(repository.namespace_id, repository.name), mode="READ_ONLY")
+    repository = repository_of(app_client.backend)
+    change(
+        app_client.backend.services.stores.repositories.find(repository.namespace_id, repository.name), mode="READ_ONLY"
+    )
 
     assert admin.post(f"{PLACE}{digest}/labels", LABEL).status == 503
     assert admin.delete(f"{PLACE}{digest}/labels/{label['id']}").status == 503
     assert admin.get(f"{PLACE}{digest}/labels").status == 200
 
 
-def test_strangers_see_what_is_public_and_change_nothing(stranger: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_strangers_see_what_is_public_and_change_nothing(stranger: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
     assert stranger.get(PLACE + digest).status == 403
     assert stranger.get(f"{PLACE}{digest}/labels").status == 403
-    owner, name = someone(door.backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
-    door.backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
+    owner, name = token_actor(app_client.backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
+    app_client.backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
 
     assert stranger.get(PLACE + digest).status == 200
     assert stranger.get(f"{PLACE}{digest}/labels").status == 200

@@ -6,9 +6,9 @@ import pytest
 
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import LONGEST_DESCRIPTION
-from tests.support.api_client import Visitor
-from tests.support.app_client import Answer, Door
-from tests.support.builders import a_blob, a_granted, a_push, a_repository, an_organization
+from tests.support.api_client import ApiClient
+from tests.support.app_client import Answer, AppClient
+from tests.support.builders import a_blob, a_repository, an_actor_with_role, an_organization, push_image
 
 REPOSITORIES = "/repository"
 APP, SECRET = "/repository/acme/app", "/repository/acme/secret"
@@ -24,23 +24,25 @@ def told(answer: Answer) -> tuple[int, str]:
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit) -> ApiClient:
     """An owner of acme, which has a public and a private repository; she is no superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
-    assert visitor.post(REPOSITORIES, wish("app", "public", description="An app", repo_kind="image")).status == 201
-    assert visitor.post(REPOSITORIES, wish("secret")).status == 201
-    return visitor
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
+    assert api_client.post(REPOSITORIES, wish("app", "public", description="An app", repo_kind="image")).status == 201
+    assert api_client.post(REPOSITORIES, wish("secret")).status == 201
+    return api_client
 
 
-def a_bot(visitor: Visitor, scope: str) -> Visitor:
-    """A program with an OAuth token of a visitor's."""
-    client = visitor.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
-    made = visitor.post(f"/organization/acme/applications/{client}/tokens", {"name": "ci", "scope": scope})
-    return Visitor(visitor.door, made.json()["token"])
+def a_bot(api_client: ApiClient, scope: str) -> ApiClient:
+    """A program with an OAuth token of a api_client's."""
+    client = api_client.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
+    made = api_client.post(f"/organization/acme/applications/{client}/tokens", {"name": "ci", "scope": scope})
+    return ApiClient(api_client.app_client, made.json()["token"])
 
 
-def test_a_repository_is_made_in_an_organization_in_one_s_own_namespace_and_with_a_nested_name(alice: Visitor) -> None:
+def test_a_repository_is_made_in_an_organization_in_one_s_own_namespace_and_with_a_nested_name(
+    alice: ApiClient,
+) -> None:
     for body, expected in (
         (wish("more", "public"), {"namespace": "acme", "name": "more", "kind": "image"}),
         (wish("team/deep/name"), {"namespace": "acme", "name": "team/deep/name", "kind": "image"}),
@@ -54,7 +56,7 @@ def test_a_repository_is_made_in_an_organization_in_one_s_own_namespace_and_with
 
 
 @pytest.mark.parametrize("name", ["UPPER", "bad name", "x" * 300, "", "/a", "a//b", "../a", "a/", "a#b", "ключ"])
-def test_a_name_that_cannot_be_is_refused_in_quay_s_words(alice: Visitor, name: str) -> None:
+def test_a_name_that_cannot_be_is_refused_in_quay_s_words(alice: ApiClient, name: str) -> None:
     refused = alice.post(REPOSITORIES, wish(name))
 
     assert told(refused) == (400, "Invalid repository name")
@@ -73,13 +75,13 @@ def test_a_name_that_cannot_be_is_refused_in_quay_s_words(alice: Visitor, name: 
         ([], "the body"),
     ],
 )
-def test_a_body_that_cannot_be_names_the_field(alice: Visitor, body: object, field: str) -> None:
+def test_a_body_that_cannot_be_names_the_field(alice: ApiClient, body: object, field: str) -> None:
     refused = alice.post(REPOSITORIES, body)
 
     assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)
 
 
-def test_a_name_that_is_taken_is_told_in_the_words_that_clients_match(alice: Visitor) -> None:
+def test_a_name_that_is_taken_is_told_in_the_words_that_clients_match(alice: ApiClient) -> None:
     refused = alice.post(REPOSITORIES, wish("app", "public"))
 
     assert told(refused) == (400, "Repository already exists")
@@ -87,11 +89,11 @@ def test_a_name_that_is_taken_is_told_in_the_words_that_clients_match(alice: Vis
 
 
 def test_nobody_makes_one_where_they_may_not_or_where_there_is_nothing(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit
 ) -> None:
     visit("bob")
 
-    for visitor, namespace in (
+    for api_client, namespace in (
         (alice, "none"),
         (alice, "bob"),
         (alice, "a#b"),
@@ -99,13 +101,13 @@ def test_nobody_makes_one_where_they_may_not_or_where_there_is_nothing(
         (stranger, "acme"),
         (admin, "acme"),
     ):
-        assert told(visitor.post(REPOSITORIES, wish("v", namespace=namespace))) == (403, "Unauthorized"), namespace
+        assert told(api_client.post(REPOSITORIES, wish("v", namespace=namespace))) == (403, "Unauthorized"), namespace
     assert a_bot(alice, "repo:create").post(REPOSITORIES, wish("bytoken")).status == 201
     assert a_bot(alice, "repo:admin").post(REPOSITORIES, wish("bytoken2")).status == 403
 
 
 def test_a_public_repository_is_shown_to_everybody_with_what_they_may(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit
 ) -> None:
     shown = alice.get(APP)
 
@@ -128,26 +130,26 @@ def test_a_public_repository_is_shown_to_everybody_with_what_they_may(
         "can_admin": True,
         "quota_report": {"quota_bytes": 0, "configured_quota": None},
     }
-    for visitor in (stranger, admin, visit("bob")):
-        assert visitor.get(APP).json() == {**shown.json(), "can_write": False, "can_admin": False}
+    for api_client in (stranger, admin, visit("bob")):
+        assert api_client.get(APP).json() == {**shown.json(), "can_write": False, "can_admin": False}
     assert a_bot(alice, "repo:admin").get(APP).json()["can_admin"]
 
 
 def test_a_private_one_is_shown_to_those_with_a_role_and_the_others_cannot_tell_it_from_none(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit
 ) -> None:
     assert len(alice.get(SECRET).json()["status_token"]) == 36
     assert a_bot(alice, "repo:read").get(SECRET).status == 200
 
-    for visitor in (stranger, admin, visit("bob"), a_bot(alice, "user:read")):
+    for api_client in (stranger, admin, visit("bob"), a_bot(alice, "user:read")):
         for path in (SECRET, "/repository/acme/none", "/repository/none/none", "/repository/library/none"):
-            assert told(visitor.get(path)) == (403, "Unauthorized")
+            assert told(api_client.get(path)) == (403, "Unauthorized")
     assert told(alice.get("/repository/acme/none")) == (404, "Not Found")
     assert alice.get("/repository/acme").status == 404
 
 
-def test_its_tags_and_its_last_days_come_when_they_are_asked_for(door: Door, admin: Visitor) -> None:
-    manifest = a_push(door.backend, "v1", labels={"quay.expires-after": "1h"})
+def test_its_tags_and_its_last_days_come_when_they_are_asked_for(app_client: AppClient, admin: ApiClient) -> None:
+    manifest = push_image(app_client.backend, "v1", labels={"quay.expires-after": "1h"})
 
     tags = admin.get("/repository/admin/app").json()["tags"]
     lean = admin.get("/repository/admin/app?includeTags=false&includeStats=true").json()
@@ -160,13 +162,13 @@ def test_its_tags_and_its_last_days_come_when_they_are_asked_for(door: Door, adm
     assert lean["stats"][0]["count"] == 2
 
 
-def test_lists_want_to_know_which(alice: Visitor) -> None:
+def test_lists_want_to_know_which(alice: ApiClient) -> None:
     refused = alice.get(REPOSITORIES)
 
     assert told(refused) == (400, "namespace, starred or public are required for this API call")
 
 
-def test_a_list_has_the_shape_of_quay_s(alice: Visitor, stranger: Visitor) -> None:
+def test_a_list_has_the_shape_of_quay_s(alice: ApiClient, stranger: ApiClient) -> None:
     app, secret = alice.get("/repository?namespace=acme").json()["repositories"]
     more, _ = alice.get("/repository?namespace=acme&last_modified=true&popularity=1&quota=true").json()["repositories"]
 
@@ -184,13 +186,13 @@ def test_a_list_has_the_shape_of_quay_s(alice: Visitor, stranger: Visitor) -> No
     counted = {"quota_bytes": 0, "configured_quota": None}
     assert more == {**app, "last_modified": None, "popularity": 0.0, "quota_report": counted}
     assert stranger.get("/repository?namespace=acme&public=true").json() == {"repositories": [app]}
-    for visitor, query in ((stranger, "namespace=acme"), (alice, "starred=true"), (alice, "namespace=none")):
-        assert visitor.get(f"/repository?{query}").json() == {"repositories": []}
+    for api_client, query in ((stranger, "namespace=acme"), (alice, "starred=true"), (alice, "namespace=none")):
+        assert api_client.get(f"/repository?{query}").json() == {"repositories": []}
 
 
-def test_a_long_list_goes_on_where_the_page_ended(door: Door, admin: Visitor) -> None:
+def test_a_long_list_goes_on_where_the_page_ended(app_client: AppClient, admin: ApiClient) -> None:
     for number in range(101):
-        a_repository(door.backend, f"admin/r{number:03d}")
+        a_repository(app_client.backend, f"admin/r{number:03d}")
 
     first = admin.get("/repository?namespace=admin").json()
     second = admin.get(f"/repository?namespace=admin&next_page={first['next_page']}").json()
@@ -201,7 +203,7 @@ def test_a_long_list_goes_on_where_the_page_ended(door: Door, admin: Visitor) ->
 
 
 def test_a_description_is_changed_by_those_who_write(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit, door: Door
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit, app_client: AppClient
 ) -> None:
     changed = alice.put(APP, {"description": "New *text*"})
     assert (changed.status, changed.json()) == (200, {"success": True})
@@ -210,53 +212,55 @@ def test_a_description_is_changed_by_those_who_write(
     refused = alice.put(APP, {})
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert "description" in refused.json()["detail"]
-    for visitor in (visit("bob"), admin, stranger, a_bot(alice, "repo:read")):
-        assert told(visitor.put(APP, {"description": "x"})) == (403, "Unauthorized")
+    for api_client in (visit("bob"), admin, stranger, a_bot(alice, "repo:read")):
+        assert told(api_client.put(APP, {"description": "x"})) == (403, "Unauthorized")
     assert a_bot(alice, "repo:write").put(APP, {"description": "by token"}).status == 200
 
 
 @pytest.mark.parametrize("body", [b"{not json", b'{"description": "\xff"}', b""])
-def test_what_is_no_json_is_told(alice: Visitor, body: bytes) -> None:
+def test_what_is_no_json_is_told(alice: ApiClient, body: bytes) -> None:
     refused = alice.ask("PUT", APP, body, Content_Type="application/json")
 
     assert refused.status == 400
     assert refused.json()["message"]
 
 
-def test_visibility_is_changed_by_those_who_administer(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_visibility_is_changed_by_those_who_administer(alice: ApiClient, stranger: ApiClient, visit) -> None:
     path = SECRET + "/changevisibility"
     for visibility in ("public", "private"):
         assert alice.post(path, {"visibility": visibility}).json() == {"success": True}
         assert stranger.get(SECRET).status == (200 if visibility == "public" else 403)
 
     assert alice.post(path, {"visibility": "x"}).json()["field"] == "visibility"
-    for visitor in (visit("bob"), a_bot(alice, "repo:write")):
-        assert told(visitor.post(path, {"visibility": "public"})) == (403, "Unauthorized")
+    for api_client in (visit("bob"), a_bot(alice, "repo:write")):
+        assert told(api_client.post(path, {"visibility": "public"})) == (403, "Unauthorized")
 
 
-def test_one_that_is_read_only_takes_no_push(door: Door, admin: Visitor) -> None:
-    a_blob(door.backend)
-    before = door.token("admin/app")
+def test_one_that_is_read_only_takes_no_push(app_client: AppClient, admin: ApiClient) -> None:
+    a_blob(app_client.backend)
+    before = app_client.token("admin/app")
     state = "/repository/admin/app/changestate"
     for mode in ("READ_ONLY", "MIRROR"):
         assert admin.put(state, {"state": mode}).json() == {"success": True}
         assert admin.get("/repository/admin/app").json()["state"] == mode
-        for token in (before, door.token("admin/app")):
-            assert push(door, token).status in (401, 403)
+        for token in (before, app_client.token("admin/app")):
+            assert push(app_client, token).status in (401, 403)
 
     assert admin.put(state, {"state": "NORMAL"}).status == 200
-    assert push(door, before).status == 201
+    assert push(app_client, before).status == 201
     assert admin.put(state, {"state": "UPSIDE_DOWN"}).json()["field"] == "state"
 
 
-def push(door: Door, token: dict[str, str]) -> Answer:
+def push(app_client: AppClient, token: dict[str, str]) -> Answer:
     digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-    return door.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={digest}", token, b"x")
+    return app_client.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={digest}", token, b"x")
 
 
-def test_a_repository_is_deleted_once_and_again_and_its_name_is_free(alice: Visitor, stranger: Visitor, visit) -> None:
-    for visitor in (visit("bob"), stranger, a_bot(alice, "repo:write")):
-        assert told(visitor.delete(APP)) == (403, "Unauthorized")
+def test_a_repository_is_deleted_once_and_again_and_its_name_is_free(
+    alice: ApiClient, stranger: ApiClient, visit
+) -> None:
+    for api_client in (visit("bob"), stranger, a_bot(alice, "repo:write")):
+        assert told(api_client.delete(APP)) == (403, "Unauthorized")
 
     for _ in range(2):
         gone = alice.delete(APP)
@@ -268,10 +272,10 @@ def test_a_repository_is_deleted_once_and_again_and_its_name_is_free(alice: Visi
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_on_it_opens_what_it_opens(door: Door, visit, role: Role) -> None:
-    a_repository(door.backend)
+def test_a_role_on_it_opens_what_it_opens(app_client: AppClient, visit, role: Role) -> None:
+    a_repository(app_client.backend)
     bob, path = visit("bob"), "/repository/admin/app"
-    a_granted(door.backend, "bob", role)
+    an_actor_with_role(app_client.backend, "bob", role)
     expected = {
         ("GET", ""): Role.READ,
         ("PUT", ""): Role.WRITE,
@@ -285,11 +289,11 @@ def test_a_role_on_it_opens_what_it_opens(door: Door, visit, role: Role) -> None
         assert (status < 300) is (role.rank >= needed.rank), (method, rest)
 
 
-def test_a_robot_s_token_opens_nothing_here(door: Door, alice: Visitor) -> None:
+def test_a_robot_s_token_opens_nothing_here(app_client: AppClient, alice: ApiClient) -> None:
     alice.put("/organization/acme/robots/ci", {})
-    robot = door.backend.robot("alice+ci")[1]
+    robot = app_client.backend.robot("alice+ci")[1]
 
-    for visitor in (Visitor(door, robot), Visitor(door, "nonsense")):
-        assert visitor.get(APP).status == 200
-        assert visitor.get(SECRET).status == 403
-        assert visitor.delete(APP).status == 403
+    for api_client in (ApiClient(app_client, robot), ApiClient(app_client, "nonsense")):
+        assert api_client.get(APP).status == 200
+        assert api_client.get(SECRET).status == 403
+        assert api_client.delete(APP).status == 403

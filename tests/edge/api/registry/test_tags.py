@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_push, an_index
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import an_index, push_image, push_manifest
 
 TAGS = "/repository/admin/app/tag"
 
 
-def listed(visitor: Visitor, query: str = "") -> list[dict[str, Any]]:
-    tags: list[dict[str, Any]] = visitor.get(f"{TAGS}/{query}").json()["tags"]
+def listed(api_client: ApiClient, query: str = "") -> list[dict[str, Any]]:
+    tags: list[dict[str, Any]] = api_client.get(f"{TAGS}/{query}").json()["tags"]
     return tags
 
 
-def test_a_tag_is_listed_as_quay_does(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1")
+def test_a_tag_is_listed_as_quay_does(admin: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1")
     answer = admin.get(TAGS + "/").json()
     (tag,) = answer["tags"]
 
@@ -36,9 +36,9 @@ def test_a_tag_is_listed_as_quay_does(admin: Visitor, door: Door) -> None:
     }
 
 
-def test_an_index_is_listed_with_its_children(admin: Visitor, door: Door) -> None:
-    child = a_push(door.backend)
-    a_bare_push(door.backend, an_index([child.digest]), "multi")
+def test_an_index_is_listed_with_its_children(admin: ApiClient, app_client: AppClient) -> None:
+    child = push_image(app_client.backend)
+    push_manifest(app_client.backend, an_index([child.digest]), "multi")
     (tag,) = listed(admin)
 
     assert (tag["is_manifest_list"], tag["size"], tag["is_sparse"]) == (True, None, False)
@@ -46,9 +46,9 @@ def test_an_index_is_listed_with_its_children(admin: Visitor, door: Door) -> Non
     assert tag["child_manifests_presence"] == {str(child.digest): True}
 
 
-def test_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
+def test_pages_limits_and_filters(admin: ApiClient, app_client: AppClient) -> None:
     for tag in ("a", "b", "c"):
-        a_push(door.backend, tag)
+        push_image(app_client.backend, tag)
 
     first = admin.get(TAGS + "/?limit=2").json()
     assert ([tag["name"] for tag in first["tags"]], first["has_additional"]) == (["c", "b"], True)
@@ -62,9 +62,9 @@ def test_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
         assert admin.get(f"{TAGS}/{query}").status == 400
 
 
-def test_a_tag_is_given_an_end_that_the_list_tells(admin: Visitor, door: Door) -> None:
-    a_push(door.backend, "v1")
-    end = int(door.backend.clock()) + 7200
+def test_a_tag_is_given_an_end_that_the_list_tells(admin: ApiClient, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    end = int(app_client.backend.clock()) + 7200
 
     assert admin.put(f"{TAGS}/v1", {"expiration": end}).status == 201
     (tag,) = listed(admin)
@@ -77,14 +77,14 @@ def test_a_tag_is_given_an_end_that_the_list_tells(admin: Visitor, door: Door) -
 @pytest.mark.parametrize(
     "body", [{"expiration": 5}, {"expiration": "soon"}, {"expiration": -1}, {"immutable": 1}, [], 7]
 )
-def test_a_change_that_cannot_be_is_refused(admin: Visitor, door: Door, body: object) -> None:
-    a_push(door.backend, "v1")
+def test_a_change_that_cannot_be_is_refused(admin: ApiClient, app_client: AppClient, body: object) -> None:
+    push_image(app_client.backend, "v1")
 
     assert admin.put(f"{TAGS}/v1", body).status == 400
 
 
-def test_a_tag_is_moved_deleted_restored_and_forgotten(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1")
+def test_a_tag_is_moved_deleted_restored_and_forgotten(admin: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1")
     digest = str(manifest.digest)
 
     assert admin.put(f"{TAGS}/copy", {"manifest_digest": digest}).status == 201
@@ -101,8 +101,8 @@ def test_a_tag_is_moved_deleted_restored_and_forgotten(admin: Visitor, door: Doo
     assert admin.put(f"{TAGS}/bad!tag", {"manifest_digest": digest}).status == 400
 
 
-def test_an_immutable_tag_is_a_conflict(admin: Visitor, door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_an_immutable_tag_is_a_conflict(admin: ApiClient, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     assert admin.put(f"{TAGS}/v1", {"immutable": True}).status == 201
     refused = admin.delete(f"{TAGS}/v1")
 
@@ -110,8 +110,8 @@ def test_an_immutable_tag_is_a_conflict(admin: Visitor, door: Door) -> None:
     assert listed(admin)[0]["immutable"] is True
 
 
-def test_others_are_refused(stranger: Visitor, visit, door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_others_are_refused(stranger: ApiClient, visit, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     bob = visit("bob")
 
     assert stranger.get(TAGS).status == 403
