@@ -261,9 +261,7 @@ def test_no_robot_is_made_in_a_namespace_that_ends_meanwhile(backend: Backend) -
     acme = an_organization(backend, "acme")
     change(get(NamespaceRow, keys.namespace(acme)), state="deleted")
     transaction = Transaction()
-    backend.services.accounts.robots._store.mark_deleted(
-        transaction, get(NamespaceRow, keys.namespace(acme)), backend.clock()
-    )
+    backend.services.stores.accounts.mark_deleted(transaction, get(NamespaceRow, keys.namespace(acme)), backend.clock())
     transaction.commit()
 
     with pytest.raises(AccountUnknown):
@@ -326,7 +324,7 @@ def test_a_crash_while_removing_one_is_mended_by_removing_it_again(backend: Back
                 backend.services.accounts.robots.delete(admin, CI)
             break
         except Crash:
-            if backend.services.accounts.robots._store.find(str(CI)):
+            if backend.services.stores.accounts.find(str(CI)):
                 backend.services.accounts.robots.delete(admin, CI)
         assert not is_good(backend, robot.token)
         left = [row for row in rows_like(backend) if row["pk"][:2] in ("R#", "T#")]
