@@ -34,7 +34,7 @@ def reaches_into_a_service(node: ast.AST) -> bool:
         target, is_private = node.value, node.attr.startswith("_")
     else:
         return False
-    return is_private and isinstance(target, ast.Attribute) and "services" in ast.unparse(target).split(".")[:-1]
+    return is_private and "services" in ast.unparse(target).split(".")
 
 
 def test_no_test_reaches_into_a_service() -> None:
