@@ -346,7 +346,7 @@ class Registry(RuleBasedStateMachine):
         dead = [keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.held(self.restorable)]
         assert all(rows[key]["state"] != DELETING for key in [*pushed, *dead]), "a promise is being broken"
 
-    def content_keys(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
+    def held(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
         """The promises that hold at this moment."""
         return [promise for promise, until in promises.items() if until > self.now]
 
