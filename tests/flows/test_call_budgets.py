@@ -1,6 +1,7 @@
 """How many AWS calls an operation makes: what it costs on AWS, and the only speed a test may hold."""
 
 import os
+from collections.abc import Callable
 
 from chalicelib.domain.digests import Digest
 from chalicelib.wiring.registry import RegistryRoom
@@ -58,7 +59,9 @@ def forget_bodies(backend: Backend) -> None:
     services.registry = RegistryRoom(services.stores, services.security, services.activity, services.accounts)
 
 
-def test_a_pull_by_tag_is_one_read_and_two_when_the_bytes_are_not_in_memory(new_backend) -> None:
+def test_a_pull_by_tag_is_one_read_and_two_when_the_bytes_are_not_in_memory(
+    new_backend: Callable[..., Backend],
+) -> None:
     backend = new_backend()
     push_image(backend, "v1")
     actor, name = backend.owner()
@@ -97,7 +100,7 @@ def test_the_first_pull_of_an_hour_writes_one_record(backend: Backend) -> None:
     assert backend.calls.take() == ["GetItem", "BatchWriteItem", "GetItem"]
 
 
-def test_with_every_pull_logged_each_writes_one_record(new_backend) -> None:
+def test_with_every_pull_logged_each_writes_one_record(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(pull_log="all")
     push_image(backend, "v1")
     actor, name = backend.owner()

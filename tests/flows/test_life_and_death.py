@@ -309,7 +309,7 @@ class Registry(RuleBasedStateMachine):
             self.backend.services.lifecycle.garbage.collect(keys.bytes_target(digest))
 
     @rule(death=deaths)
-    def expire_everything(self, death: int) -> None:
+    def outlive(self, death: int) -> None:
         """The TTL service takes rows whose time is over; who is told of it may die."""
         self.dying(death, self.ttl.turn)
 

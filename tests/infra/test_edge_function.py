@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import esprima
 import pytest
@@ -50,7 +51,7 @@ def unreadable(source: str) -> list[str]:
     return found
 
 
-def _look(tree, parent, depth, found) -> None:
+def _look(tree: Any, parent: Any, depth: Any, found: Any) -> None:
     why = _why(tree, parent, depth)
     if why:
         found.append(f"line {tree.loc.start.line}: {why}")
@@ -61,7 +62,7 @@ def _look(tree, parent, depth, found) -> None:
                 _look(child, tree, inside, found)
 
 
-def _why(tree, parent, depth) -> str:
+def _why(tree: Any, parent: Any, depth: Any) -> str:
     kind = tree.type
     if kind not in SYNTAX.split():
         return kind
@@ -82,7 +83,7 @@ def _why(tree, parent, depth) -> str:
     return ""
 
 
-def _is_log(call) -> bool:
+def _is_log(call: Any) -> bool:
     callee = call.callee
     return getattr(getattr(callee, "object", None), "name", "") == "console"
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def requirement(directory: Path, name: str) -> str:
     return str(file)
 
 
-def test_an_old_python_is_told_which_one_is_needed_and_how_to_name_it():
+def test_an_old_python_is_told_which_one_is_needed_and_how_to_name_it() -> None:
     told = run("-c", AS_PYTHON_3_9)
 
     assert told.returncode == 1
@@ -62,18 +63,20 @@ def test_an_old_python_is_told_which_one_is_needed_and_how_to_name_it():
     assert told.stderr.count("\n") == 1
 
 
-def test_every_python_3_gets_as_far_as_being_told():
+def test_every_python_3_gets_as_far_as_being_told() -> None:
     ast.parse(BOOTSTRAP.read_text(), feature_version=(3, 4))
 
 
-def test_an_unknown_mode_is_told_the_known_ones():
+def test_an_unknown_mode_is_told_the_known_ones() -> None:
     told = run(str(BOOTSTRAP), "deploy")
 
     assert told.returncode == 2
     assert "run | account | test | check" in told.stderr
 
 
-def test_an_npm_registry_that_refuses_is_told_in_a_sentence_with_the_log(tmp_path, monkeypatch):
+def test_an_npm_registry_that_refuses_is_told_in_a_sentence_with_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("npm_config_registry", DEAD)
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
 
@@ -86,7 +89,9 @@ def test_an_npm_registry_that_refuses_is_told_in_a_sentence_with_the_log(tmp_pat
     assert not (tmp_path / "dynoxide" / "stamp").exists(), "the next run would not try again"
 
 
-def test_a_package_index_that_refuses_is_told_in_a_sentence_with_the_log(tmp_path, monkeypatch):
+def test_a_package_index_that_refuses_is_told_in_a_sentence_with_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", DEAD)
     monkeypatch.setenv("PIP_RETRIES", "1")
@@ -98,7 +103,9 @@ def test_a_package_index_that_refuses_is_told_in_a_sentence_with_the_log(tmp_pat
     assert not (tmp_path / "stamp").exists(), "the next run would not try again"
 
 
-def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(tmp_path, monkeypatch):
+def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a_wheel(tmp_path, "cloudberth_forged")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -121,5 +128,5 @@ def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(tmp_pa
         ("", "it said nothing"),
     ],
 )
-def test_what_pip_npm_and_venv_complain_about_is_told_in_words(log, meaning):
+def test_what_pip_npm_and_venv_complain_about_is_told_in_words(log: Any, meaning: str) -> None:
     assert meaning in reason(log)

@@ -22,7 +22,7 @@ def worker(**environ: str) -> dict[str, str]:
     return worker_environment(settings_from(environ), ENDPOINTS, KEYS, environ)
 
 
-def test_an_empty_environment_has_every_default():
+def test_an_empty_environment_has_every_default() -> None:
     settings = settings_from({})
 
     assert settings.url == "http://localhost:5000"
@@ -50,7 +50,9 @@ def test_an_empty_environment_has_every_default():
         ("CLOUDBERTH_DATA", " ", "give it a value or unset it"),
     ],
 )
-def test_a_bad_setting_is_refused_in_a_sentence_that_names_it_and_the_remedy(name, value, remedy):
+def test_a_bad_setting_is_refused_in_a_sentence_that_names_it_and_the_remedy(
+    name: str, value: str, remedy: str
+) -> None:
     with pytest.raises(StackError) as refused:
         settings_from({name: value})
 
@@ -58,12 +60,12 @@ def test_a_bad_setting_is_refused_in_a_sentence_that_names_it_and_the_remedy(nam
     assert remedy in str(refused.value)
 
 
-def test_a_relative_data_directory_lies_in_the_project_and_an_absolute_one_where_it_says():
+def test_a_relative_data_directory_lies_in_the_project_and_an_absolute_one_where_it_says() -> None:
     assert settings_from({"CLOUDBERTH_DATA": "here"}).data == ROOT / "here"
     assert settings_from({"CLOUDBERTH_DATA": "/there"}).data == Path("/there")
 
 
-def test_workers_see_no_account_of_the_operator():
+def test_workers_see_no_account_of_the_operator() -> None:
     environment = worker(AWS_PROFILE="production", AWS_SESSION_TOKEN="t", AWS_ACCESS_KEY_ID="AKIA", HOME="/root")
 
     assert "AWS_PROFILE" not in environment
@@ -73,20 +75,20 @@ def test_workers_see_no_account_of_the_operator():
     assert environment["HOME"] == "/root"
 
 
-def test_workers_reach_loopback_past_a_proxy():
+def test_workers_reach_loopback_past_a_proxy() -> None:
     assert worker(HTTP_PROXY="http://proxy", NO_PROXY="example.test")["no_proxy"] == "example.test,127.0.0.1,localhost"
 
 
-def test_the_ttl_service_is_as_late_as_it_is_told():
+def test_the_ttl_service_is_as_late_as_it_is_told() -> None:
     assert worker()["CLOUDBERTH_TTL_LATE_S"] == "60"
     assert worker(CLOUDBERTH_TTL_LATE_S="0")["CLOUDBERTH_TTL_LATE_S"] == "0"
 
 
-def test_workers_keep_further_settings_of_the_registry():
+def test_workers_keep_further_settings_of_the_registry() -> None:
     assert worker(CLOUDBERTH_LEASE_S="20")["CLOUDBERTH_LEASE_S"] == "20"
 
 
-def test_the_first_users_password_reaches_the_seed_and_no_worker():
+def test_the_first_users_password_reaches_the_seed_and_no_worker() -> None:
     environ = {"CLOUDBERTH_ADMIN_PASSWORD": "chosen"}
 
     environment = worker(**environ)
@@ -95,6 +97,6 @@ def test_the_first_users_password_reaches_the_seed_and_no_worker():
     assert seed_environment(settings_from(environ), environment)["CLOUDBERTH_ADMIN_PASSWORD"] == "chosen"
 
 
-def test_no_secret_is_printed_with_the_settings():
+def test_no_secret_is_printed_with_the_settings() -> None:
     assert "chosen" not in repr(settings_from({"CLOUDBERTH_ADMIN_PASSWORD": "chosen"}))
     assert "secret'" not in repr(KEYS)

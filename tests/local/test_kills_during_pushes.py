@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -79,7 +81,7 @@ class Pusher(threading.Thread):
 
 
 @pytest.fixture
-def pushed(tmp_path) -> Iterator[tuple[Stack, list[Pusher]]]:
+def pushed(tmp_path: Path) -> Iterator[tuple[Stack, list[Pusher]]]:
     """A stack under pushes."""
     stack = Stack.start(tmp_path / "data")
     pushers = [Pusher(stack, number) for number in range(PUSHERS)]
@@ -93,7 +95,7 @@ def pushed(tmp_path) -> Iterator[tuple[Stack, list[Pusher]]]:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", KILLED)
-def test_what_was_acknowledged_survives_the_kill_of(pushed, name):
+def test_what_was_acknowledged_survives_the_kill_of(pushed: Any, name: Any) -> None:
     stack, pushers = pushed
     deadline = time.monotonic() + 30
     while any(len(pusher.tags) < 8 for pusher in pushers):

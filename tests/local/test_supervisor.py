@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.support.stack import ROOT, Stack, free_port, is_alive, wait_for
 
 
 @pytest.fixture(scope="module")
-def local_stack(tmp_path_factory):
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A stack that the tests of this file may hurt."""
     started = Stack(tmp_path_factory.mktemp("local") / "data")
     yield started
@@ -64,7 +65,7 @@ def listening_addresses(pid: int) -> set[str]:
     return {line[1].split(":")[0] for line in lines if line[3] == "0A" and line[9] in inodes}
 
 
-def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path):
+def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
 
@@ -74,7 +75,7 @@ def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path):
     assert "CLOUDBERTH_PORT" in said
 
 
-def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_who_holds_it(local_stack):
+def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_who_holds_it(local_stack: Stack) -> None:
     said = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(local_stack.data))
 
     assert str(local_stack.data) in said
@@ -82,7 +83,7 @@ def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_who_holds_i
     assert "CLOUDBERTH_DATA" in said
 
 
-def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path):
+def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     said = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(tmp_path / "file" / "data"))
@@ -91,42 +92,42 @@ def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path)
     assert "CLOUDBERTH_DATA" in said
 
 
-def test_a_full_disk_is_refused_before_anything_is_started(tmp_path):
+def test_a_full_disk_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"199 MB are free and the stack needs 200 MB"):
         check_space(tmp_path, total=10_000_000_000, free=199_999_999)
 
 
-def test_a_large_disk_needs_the_share_below_which_the_object_store_takes_no_bytes(tmp_path):
+def test_a_large_disk_needs_the_share_below_which_the_object_store_takes_no_bytes(tmp_path: Path) -> None:
     check_space(tmp_path, total=10**12, free=10**10)
 
     with pytest.raises(StackError, match=r"9999 MB are free and the stack needs 10000 MB"):
         check_space(tmp_path, total=10**12, free=10**10 - 1)
 
 
-def test_the_listening_socket_says_that_it_is_tcp_so_that_replies_are_not_delayed():
+def test_the_listening_socket_says_that_it_is_tcp_so_that_replies_are_not_delayed() -> None:
     with listen(free_port(), 1)[0] as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 
-def test_nothing_listens_beyond_loopback(local_stack):
+def test_nothing_listens_beyond_loopback(local_stack: Stack) -> None:
     addresses = {address for pid in local_stack.pids().values() for address in listening_addresses(pid)}
 
     assert addresses == {"0100007F"}
 
 
-def test_keys_and_data_are_for_their_owner_only(local_stack):
+def test_keys_and_data_are_for_their_owner_only(local_stack: Stack) -> None:
     assert local_stack.data.stat().st_mode & 0o077 == 0
     for name in ("s3.json", "secrets.json"):
         assert (local_stack.data / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_password_that_the_operator_chose_is_not_printed(local_stack):
+def test_a_password_that_the_operator_chose_is_not_printed(local_stack: Stack) -> None:
     assert "password  as in CLOUDBERTH_ADMIN_PASSWORD" in local_stack.output()
     assert local_stack.password not in local_stack.output()
 
 
 @pytest.mark.parametrize("name", ["gateway-1", "dynoxide", "weed", "clockwork"])
-def test_a_killed_process_is_started_again(local_stack, name):
+def test_a_killed_process_is_started_again(local_stack: Stack, name: str) -> None:
     killed = local_stack.kill(name)
 
     wait_for(lambda: local_stack.pids().get(name, killed) != killed, f"a new {name}")
@@ -134,7 +135,7 @@ def test_a_killed_process_is_started_again(local_stack, name):
     assert f"{name} was killed by SIGKILL; starting it again." in local_stack.output()
 
 
-def test_two_stacks_run_side_by_side(local_stack, tmp_path):
+def test_two_stacks_run_side_by_side(local_stack: Stack, tmp_path: Path) -> None:
     other = Stack(tmp_path / "data")
     try:
         assert other.is_healthy()
@@ -147,7 +148,7 @@ def test_two_stacks_run_side_by_side(local_stack, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_stack_leaves_no_process_behind_and_the_next_one_finds_its_data(tmp_path, number):
+def test_a_stopped_stack_leaves_no_process_behind_and_the_next_one_finds_its_data(tmp_path: Path, number: Any) -> None:
     stack = Stack(tmp_path / "data")
     pids = stack.pids()
 
@@ -160,7 +161,9 @@ def test_a_stopped_stack_leaves_no_process_behind_and_the_next_one_finds_its_dat
     assert "password  as before" in again.output()
 
 
-def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_finds_nothing_in_its_way(tmp_path):
+def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_finds_nothing_in_its_way(
+    tmp_path: Path,
+) -> None:
     stack = Stack(tmp_path / "data")
     pids = stack.pids()
 
@@ -172,7 +175,7 @@ def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_finds_n
     assert "password  as before" in again.output()
 
 
-def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_sentence(tmp_path):
+def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_sentence(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "data")
     pids = stack.pids()
     for _ in range(5):
@@ -183,7 +186,7 @@ def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_s
     assert not [name for name, pid in pids.items() if is_alive(pid)]
 
 
-def test_a_program_that_cannot_run_is_tried_again_after_ever_longer_pauses(tmp_path):
+def test_a_program_that_cannot_run_is_tried_again_after_ever_longer_pauses(tmp_path: Path) -> None:
     program = Program("broken", (sys.executable, "-c", "print('no table'); raise SystemExit(3)"), os.environ, tmp_path)
     child = Child(program, tmp_path / "broken.log")
     deaths = []

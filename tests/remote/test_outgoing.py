@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 
@@ -238,7 +239,7 @@ def test_a_name_without_an_address_has_failed(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_no_proxy_and_no_password_of_the_environment_is_used(
-    new_fake_server: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch, tmp_path
+    new_fake_server: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     proxy, server = new_fake_server(), new_fake_server()
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):

@@ -141,7 +141,7 @@ def test_members_read_superusers_give_and_nobody_else_does_either(backend: Backe
     assert quotas.get(backend.signed_in("admin"), ACME, identifier).limits == (limit,)
 
 
-def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_backend) -> None:
+def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(superusers_full_access=True)
     an_organization(backend, owner=backend.user("alice").name)
     quotas = backend.services.accounts.quotas

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -280,7 +281,7 @@ def test_when_a_token_was_last_used_is_told(backend: Backend) -> None:
     assert backend.services.accounts.robots.regenerate(admin, BUILDER).last_used_at is None
 
 
-def crashing(backend: Backend, ask) -> None:
+def crashing(backend: Backend, ask: Any) -> None:
     """Cuts an operation off before each of its calls in turn, and repeats it each time until it is through."""
     for number in range(1, 40):
         try:

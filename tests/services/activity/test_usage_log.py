@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -148,7 +148,7 @@ def test_a_pull_by_tag_tells_of_which_manifest_it_was(backend: Backend) -> None:
     assert sorted(told[1], key=str) == [None, str(digest)]
 
 
-def test_every_pull_is_recorded_where_that_is_chosen(new_backend) -> None:
+def test_every_pull_is_recorded_where_that_is_chosen(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(pull_log="all")
     push_image(backend, "v1")
     for _ in range(3):
@@ -235,7 +235,7 @@ def test_a_store_that_fails_never_fails_a_pull(error: Exception, hourly: bool) -
     log.add(a_pull(), "v1")
 
 
-def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_backend) -> None:
+def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(pull_log="all", pull_batch_s=60)
     push_image(backend, "v1")
     pull(backend)

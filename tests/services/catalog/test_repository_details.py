@@ -1,6 +1,7 @@
 """One repository: what it is, its tags, and what the actor may do to it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_at_most_five_hundred_tags_come(backend: Backend) -> None:
     manifest = push_image(backend, "v")
     repository = repository_of(backend)
 
-    def a_tag(number: int):
+    def a_tag(number: int) -> Any:
         row = tag_row(repository.id, f"t{number:04d}", "life")
         row.digest, row.media_type, row.size, row.started_at = manifest.digest, manifest.media_type, 1, 0
         return row

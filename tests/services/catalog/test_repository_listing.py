@@ -1,6 +1,7 @@
 """Lists of repositories: who sees what, page by page, and what a page costs."""
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -114,7 +115,7 @@ def test_a_token_shows_what_its_scope_lets_through(backend: Backend, acme: str) 
         assert "acme/open" in listed(backend, actor, RepositoryQuery("acme", public=True))
 
 
-def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_backend) -> None:
+def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_backend: Callable[..., Backend]) -> None:
     for full, expected in ((False, []), (True, ["bob/app"])):
         backend = new_backend(superusers_full_access=full)
         backend.user("bob")

@@ -1,7 +1,7 @@
 """Federation: rules of robots, and the tokens of others that these let in, never for longer than an hour."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +40,7 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def backend(new_backend) -> Backend:
+def backend(new_backend: Callable[..., Backend]) -> Backend:
     """A backend with a robot, that may ask loopback."""
     made: Backend = new_backend(outgoing_allow=PERMITTED)
     made.robot("admin+ci")

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -267,7 +268,7 @@ def test_a_blob_of_another_repository_at_the_edge_is_not_adopted_here(backend: B
     assert not is_shown(backend)
 
 
-def test_a_registry_without_an_upload_edge_looks_for_nothing_there(new_backend) -> None:
+def test_a_registry_without_an_upload_edge_looks_for_nothing_there(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(edge="off")
     a_direct_upload(backend, CONTENT)
     backend.calls.take()

@@ -1,6 +1,7 @@
 """Bytes that a pusher without a key of ours brings to S3 by themselves."""
 
 import os
+from typing import Any
 
 import pytest
 import requests
@@ -12,7 +13,7 @@ from chalicelib.services.registry.presigned_uploads import PresignedUploads
 from tests.support.backends import Backend
 
 
-def begun(backend: Backend, algorithm: str = "sha256"):
+def begun(backend: Backend, algorithm: str = "sha256") -> Any:
     """An upload of the admin's, and who asks."""
     actor, name = backend.owner()
     return actor, name, backend.services.registry.uploads.begin(actor, name, algorithm).token

@@ -1,5 +1,7 @@
 """The tokens of uploads, as they are given out."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.errors import BlobUploadUnknown
@@ -30,7 +32,7 @@ def test_a_new_upload_may_come_in_one_put_within_its_life() -> None:
 
 
 @pytest.mark.parametrize(("renew", "life_s"), [(UploadTokens.following, HOUR), (UploadTokens.granted, DAY)])
-def test_a_renewed_token_is_for_chunks_and_lives_on_from_now(renew, life_s: int) -> None:
+def test_a_renewed_token_is_for_chunks_and_lives_on_from_now(renew: Any, life_s: int) -> None:
     clock = Clock()
     given = tokens(clock)
     first = given.verify(given.begin(REPOSITORY, "sha256")[0])

@@ -1,23 +1,26 @@
 """Organizations over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
 from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_team, an_organization_repository
 
 ACME, ALL = "/organization/acme", "/organization/"
 
 
 @pytest.fixture
-def alice(visit) -> ApiClient:
+def alice(visit: Callable[[str], ApiClient]) -> ApiClient:
     """The owner of acme, who is no superuser."""
     api_client: ApiClient = visit("alice")
     assert api_client.post(ALL, {"name": "acme", "email": "acme@example.com"}).status == 201
     return api_client
 
 
-def test_an_organization_is_made_and_its_name_is_taken(alice: ApiClient, visit) -> None:
+def test_an_organization_is_made_and_its_name_is_taken(alice: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     made = alice.post(ALL, {"name": "other"})
     assert (made.status, made.json()) == (201, "Created")
     visit("bob")
@@ -35,7 +38,7 @@ def test_an_organization_that_cannot_be_is_refused(alice: ApiClient, body: objec
 
 
 def test_everybody_sees_its_name_members_its_teams_owners_all(
-    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob = visit("bob")
     for api_client in (bob, stranger, admin):
@@ -105,7 +108,7 @@ def test_owners_change_it(alice: ApiClient) -> None:
         assert alice.put(ACME, body).status == 400
 
 
-def test_who_belongs_to_it_is_told_to_owners(alice: ApiClient, visit) -> None:
+def test_who_belongs_to_it_is_told_to_owners(alice: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
     visit("carol")
     an_organization_repository(alice.backend, by="alice")
@@ -159,7 +162,9 @@ ROUTES = [
 ]
 
 
-def test_who_does_not_administer_it_is_refused(alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit) -> None:
+def test_who_does_not_administer_it_is_refused(
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     bob, carol = visit("bob"), visit("carol")
     a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")
 
@@ -218,7 +223,7 @@ def test_no_superuser_takes_a_namespace_over(alice: ApiClient, admin: ApiClient)
     assert admin.get(ACME).json()["is_admin"] is False
 
 
-def test_with_full_access_a_superuser_takes_an_organization_over(new_app_client) -> None:
+def test_with_full_access_a_superuser_takes_an_organization_over(new_app_client: Callable[..., AppClient]) -> None:
     app_client = new_app_client(superusers_full_access=True)
     app_client.backend.user("alice")
     ApiClient(app_client).sign_in("alice").post(ALL, {"name": "acme"})

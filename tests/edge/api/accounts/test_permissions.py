@@ -1,5 +1,7 @@
 """Roles on repositories over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
@@ -12,7 +14,7 @@ USERS, TEAMS = APP + "/user/", APP + "/team/"
 
 
 @pytest.fixture
-def alice(app_client: AppClient, visit) -> ApiClient:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """The owner of acme, who is no superuser."""
     api_client: ApiClient = visit("alice")
     an_organization(app_client.backend, owner="alice")
@@ -91,7 +93,7 @@ def test_a_role_that_cannot_be_is_refused(alice: ApiClient, path: str, body: obj
     assert why in refused.json()["message"]
 
 
-def test_a_user_s_own_repository_knows_no_membership(alice: ApiClient, visit) -> None:
+def test_a_user_s_own_repository_knows_no_membership(alice: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     a_repository(alice.backend, "alice/app")
 
     given = alice.put("/repository/alice/app/permissions/user/bob", {"role": "read"}).json()
@@ -113,7 +115,7 @@ ROUTES = [
 
 
 def test_who_does_not_administer_the_repository_is_refused(
-    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
     alice.put(USERS + "bob", {"role": "write"})

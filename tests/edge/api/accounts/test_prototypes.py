@@ -1,5 +1,7 @@
 """Default permissions over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
@@ -13,7 +15,7 @@ FOR_BOB = {"role": "read", "delegate": {"kind": "user", "name": "bob"}}
 
 
 @pytest.fixture
-def alice(app_client: AppClient, visit) -> ApiClient:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """The owner of acme, who is no superuser."""
     api_client: ApiClient = visit("alice")
     an_organization(app_client.backend, owner="alice")
@@ -99,7 +101,7 @@ ROUTES = [
 
 
 def test_who_does_not_administer_the_organization_is_refused(
-    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
 

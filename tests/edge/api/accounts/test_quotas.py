@@ -1,5 +1,7 @@
 """Quotas over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.api_client import ApiClient
@@ -12,7 +14,7 @@ BYTES = {"limit_bytes": 2_000_000}
 
 
 @pytest.fixture
-def alice(app_client: AppClient, visit) -> ApiClient:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """An owner of acme, who is no superuser."""
     api_client: ApiClient = visit("alice")
     an_organization(app_client.backend, owner="alice")
@@ -110,7 +112,9 @@ def test_limits_are_given_changed_and_taken_away_by_superusers(admin: ApiClient,
     assert alice.get(f"{mine}/{reject['id']}").status == 404
 
 
-def test_nobody_and_others_are_refused(stranger: ApiClient, alice: ApiClient, visit) -> None:
+def test_nobody_and_others_are_refused(
+    stranger: ApiClient, alice: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     bob = visit("bob")
 
     for path in (THEIRS, GIVEN, BOB, "/user/quota"):

@@ -1,5 +1,7 @@
 """Robots over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.permissions import Role
@@ -13,7 +15,7 @@ WORDS = {"description": "builds", "unstructured_metadata": {"a": "b"}}
 
 
 @pytest.fixture
-def alice(app_client: AppClient, visit) -> ApiClient:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """An owner of acme."""
     api_client: ApiClient = visit("alice")
     an_organization(app_client.backend, owner="alice")
@@ -116,7 +118,9 @@ def test_a_list_tells_what_was_asked_for(alice: ApiClient, app_client: AppClient
     }
 
 
-def test_nobody_and_others_are_refused(alice: ApiClient, stranger: ApiClient, visit) -> None:
+def test_nobody_and_others_are_refused(
+    alice: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     alice.put(f"{THEIRS}/ci")
     bob = visit("bob")
 

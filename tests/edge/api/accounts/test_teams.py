@@ -1,5 +1,7 @@
 """Teams over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
@@ -11,7 +13,7 @@ DEVS = "/organization/acme/team/devs"
 
 
 @pytest.fixture
-def alice(app_client: AppClient, visit) -> ApiClient:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """The owner of acme, who is no superuser."""
     api_client: ApiClient = visit("alice")
     an_organization(app_client.backend, owner="alice")
@@ -128,7 +130,7 @@ ROUTES = [
 
 
 def test_who_does_not_administer_the_organization_is_refused(
-    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
     a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")

@@ -1,6 +1,7 @@
 """The usage log over the API."""
 
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -116,7 +117,7 @@ def test_an_export_is_told_to_public_https_addresses_only(admin: ApiClient, path
     assert admin.post(path, {"callback_url": 5}).status == 400
 
 
-def test_nobody_and_others_are_refused(stranger: ApiClient, visit) -> None:
+def test_nobody_and_others_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     for path in ROUTES:

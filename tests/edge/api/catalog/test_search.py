@@ -1,5 +1,7 @@
 """Search over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
@@ -49,7 +51,7 @@ def test_everything_is_found_the_best_first(admin: ApiClient, stranger: ApiClien
 
 
 def test_entities_are_told_apart_as_quay_does(
-    app_client: AppClient, admin: ApiClient, stranger: ApiClient, visit
+    app_client: AppClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     admin.put("/organization/acme/robots/adder", {})
     a_team(app_client.backend, "adders", TeamRole.MEMBER)

@@ -1,5 +1,7 @@
 """Stars over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.api_client import ApiClient
@@ -41,7 +43,9 @@ def test_a_star_for_nothing_is_refused(admin: ApiClient, body: dict[str, object]
     assert admin.post(STARRED, body).status == status
 
 
-def test_strangers_and_those_who_may_not_read_are_refused(stranger: ApiClient, visit) -> None:
+def test_strangers_and_those_who_may_not_read_are_refused(
+    stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     assert stranger.get(STARRED).status == 401
     for refused in (stranger.post(STARRED, APP), stranger.delete(f"{STARRED}/admin/app")):
         assert refused.status in (401, 403)

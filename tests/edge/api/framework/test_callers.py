@@ -1,6 +1,7 @@
 """Who calls: a token or a cookie, never both, never a password."""
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_a_csrf_token_may_stand_in_the_address(admin: ApiClient) -> None:
     assert answer.status == 200
 
 
-def test_behind_https_the_cookie_is_one_that_nobody_else_can_set(new_app_client) -> None:
+def test_behind_https_the_cookie_is_one_that_nobody_else_can_set(new_app_client: Callable[..., AppClient]) -> None:
     app_client = new_app_client(url="https://registry.example.com")
     answer = app_client.ask("GET", "/csrf_token")
 

@@ -1,5 +1,7 @@
 """Every refusal has an answer in Quay's words, with the keys of all its shapes."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain import errors
@@ -66,7 +68,7 @@ def test_a_foreign_pages_change_is_told_as_quay_does() -> None:
     assert _document(to_reply(errors.CsrfInvalid(), None))["error"] == "CSRF token was invalid or missing."
 
 
-def _document(reply) -> dict:
+def _document(reply: Any) -> dict:
     import json
 
     return json.loads(reply.body)

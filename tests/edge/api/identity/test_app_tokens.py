@@ -1,6 +1,7 @@
 """App tokens over the API, in the order in which a running Quay was asked."""
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +11,7 @@ MINE, ALL = "/user/apptoken", "/superuser/apptokens"
 
 
 @pytest.fixture
-def alice(visit) -> ApiClient:
+def alice(visit: Callable[[str], ApiClient]) -> ApiClient:
     api_client: ApiClient = visit("alice")
     return api_client
 
@@ -20,7 +21,7 @@ def sign_in(api_client: ApiClient, secret: str) -> int:
     return api_client.app_client.ask("GET", "/v2/auth", {"Authorization": header}).status
 
 
-def test_a_token_from_its_making_to_its_end(alice: ApiClient, visit) -> None:
+def test_a_token_from_its_making_to_its_end(alice: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     assert alice.get(MINE).json() == {"tokens": [], "only_expiring": None}
     made = alice.post(MINE, {"title": "laptop"})
     assert made.status == 200

@@ -1,5 +1,7 @@
 """OAuth applications over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.api_client import ApiClient
@@ -75,7 +77,7 @@ def test_a_user_sees_and_takes_back_what_they_allowed(admin: ApiClient) -> None:
     assert admin.get("/user/authorizations").json() == {"authorizations": []}
 
 
-def test_nobody_and_others_are_refused(stranger: ApiClient, visit) -> None:
+def test_nobody_and_others_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     assert stranger.get(APPLICATIONS).status == 401

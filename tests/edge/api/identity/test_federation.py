@@ -1,6 +1,6 @@
 """Federation over the API, in the order in which a running Quay was asked, and the exchange of tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,7 +14,7 @@ ROBOTS = ("/organization/acme/robots", "/user/robots")
 
 
 @pytest.fixture
-def app_client(new_app_client) -> AppClient:
+def app_client(new_app_client: Callable[..., AppClient]) -> AppClient:
     made: AppClient = new_app_client(outgoing_allow=PERMITTED)
     return made
 
@@ -26,7 +26,7 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def alice(app_client: AppClient, visit) -> ApiClient:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """An owner of acme, who has a robot in both places."""
     api_client: ApiClient = visit("alice")
     an_organization(app_client.backend, owner="alice")
@@ -74,7 +74,9 @@ def test_rules_that_cannot_be_are_refused(alice: ApiClient, body: object, messag
     assert message in refused.json()["message"]
 
 
-def test_nobody_and_others_are_refused(alice: ApiClient, stranger: ApiClient, visit) -> None:
+def test_nobody_and_others_are_refused(
+    alice: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     bob = visit("bob")
     path = "/organization/acme/robots/ci/federation"
 

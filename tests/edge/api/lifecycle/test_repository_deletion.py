@@ -1,5 +1,7 @@
 """Deleted repositories over the API."""
 
+from collections.abc import Callable
+
 from tests.support.api_client import ApiClient
 from tests.support.app_client import AppClient
 from tests.support.builders import push_image
@@ -33,7 +35,9 @@ def test_a_taken_name_and_a_bad_one_are_refused(admin: ApiClient, app_client: Ap
     assert admin.post(path, {"name": "other"}).json()["name"] == "other"
 
 
-def test_who_says_no_namespace_or_an_unknown_one(admin: ApiClient, stranger: ApiClient, visit) -> None:
+def test_who_says_no_namespace_or_an_unknown_one(
+    admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     assert admin.get("/repository/deleted").status == 400
     assert admin.get("/repository/deleted?namespace=none").status == 404
     assert stranger.get(DELETED).status == 401

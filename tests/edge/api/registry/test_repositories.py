@@ -1,5 +1,6 @@
 """Repositories over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def told(answer: Answer) -> tuple[int, str]:
 
 
 @pytest.fixture
-def alice(app_client: AppClient, visit) -> ApiClient:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """An owner of acme, which has a public and a private repository; she is no superuser."""
     api_client: ApiClient = visit("alice")
     an_organization(app_client.backend, owner="alice")
@@ -89,7 +90,7 @@ def test_a_name_that_is_taken_is_told_in_the_words_that_clients_match(alice: Api
 
 
 def test_nobody_makes_one_where_they_may_not_or_where_there_is_nothing(
-    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     visit("bob")
 
@@ -107,7 +108,7 @@ def test_nobody_makes_one_where_they_may_not_or_where_there_is_nothing(
 
 
 def test_a_public_repository_is_shown_to_everybody_with_what_they_may(
-    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     shown = alice.get(APP)
 
@@ -136,7 +137,7 @@ def test_a_public_repository_is_shown_to_everybody_with_what_they_may(
 
 
 def test_a_private_one_is_shown_to_those_with_a_role_and_the_others_cannot_tell_it_from_none(
-    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     assert len(alice.get(SECRET).json()["status_token"]) == 36
     assert a_bot(alice, "repo:read").get(SECRET).status == 200
@@ -203,7 +204,7 @@ def test_a_long_list_goes_on_where_the_page_ended(app_client: AppClient, admin: 
 
 
 def test_a_description_is_changed_by_those_who_write(
-    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit, app_client: AppClient
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient], app_client: AppClient
 ) -> None:
     changed = alice.put(APP, {"description": "New *text*"})
     assert (changed.status, changed.json()) == (200, {"success": True})
@@ -225,7 +226,9 @@ def test_what_is_no_json_is_told(alice: ApiClient, body: bytes) -> None:
     assert refused.json()["message"]
 
 
-def test_visibility_is_changed_by_those_who_administer(alice: ApiClient, stranger: ApiClient, visit) -> None:
+def test_visibility_is_changed_by_those_who_administer(
+    alice: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     path = SECRET + "/changevisibility"
     for visibility in ("public", "private"):
         assert alice.post(path, {"visibility": visibility}).json() == {"success": True}
@@ -257,7 +260,7 @@ def push(app_client: AppClient, token: dict[str, str]) -> Answer:
 
 
 def test_a_repository_is_deleted_once_and_again_and_its_name_is_free(
-    alice: ApiClient, stranger: ApiClient, visit
+    alice: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     for api_client in (visit("bob"), stranger, a_bot(alice, "repo:write")):
         assert told(api_client.delete(APP)) == (403, "Unauthorized")
@@ -272,7 +275,7 @@ def test_a_repository_is_deleted_once_and_again_and_its_name_is_free(
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_on_it_opens_what_it_opens(app_client: AppClient, visit, role: Role) -> None:
+def test_a_role_on_it_opens_what_it_opens(app_client: AppClient, visit: Callable[[str], ApiClient], role: Role) -> None:
     a_repository(app_client.backend)
     bob, path = visit("bob"), "/repository/admin/app"
     an_actor_with_role(app_client.backend, "bob", role)

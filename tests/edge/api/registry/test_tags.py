@@ -1,5 +1,6 @@
 """Tags over the API."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_an_immutable_tag_is_a_conflict(admin: ApiClient, app_client: AppClient)
     assert listed(admin)[0]["immutable"] is True
 
 
-def test_others_are_refused(stranger: ApiClient, visit, app_client: AppClient) -> None:
+def test_others_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient], app_client: AppClient) -> None:
     push_image(app_client.backend, "v1")
     bob = visit("bob")
 
