@@ -32,7 +32,7 @@ def ask(
 
     `places`, `fields` of the body and `parameters` of the query are told instead of what else would be.
     """
-    told = places_of(operation, populated, who) | (places or {})
+    told = places_of(operation, populated, who) | dict(places or {})
     path = operation.path.format(**{name: quote(value) for name, value in told.items()})
     path = path if path.startswith(API) else "/" + path
     query = {one.name: "x" for one in operation.parameters if one.required} | _given(

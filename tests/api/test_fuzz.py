@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from urllib3 import HTTPResponse
+from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chalicelib.edge.api.concepts import CONCEPTS
 from chalicelib.edge.api.framework.discovery import openapi_of
@@ -51,10 +51,10 @@ class AppAdapter(HTTPAdapter):
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         content = request.body.encode() if isinstance(request.body, str) else request.body or b""
-        told = request.headers.items()
+        told: Iterable[tuple[str, str | bytes]] = request.headers.items()
         headers = [(name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in told]
         answer = self._app_client.ask(request.method or "", request.path_url, headers, content)
-        raw = HTTPResponse(BytesIO(answer.body), answer.lines, answer.status, preload_content=False)
+        raw = HTTPResponse(BytesIO(answer.body), HTTPHeaderDict(answer.lines), answer.status, preload_content=False)
         return self.build_response(request, raw)
 
 
@@ -89,7 +89,7 @@ def test_an_operation_answers_as_its_document_says(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=cases, is_real=st.sampled_from([True, True, False]), somebody=st.sampled_from(everybody))
-    def ask(case: Case, is_real: bool, somebody: tuple[str, dict[str, str]]) -> None:
+    def ask(case: Case[Any], is_real: bool, somebody: tuple[str, dict[str, str]]) -> None:
         who, headers = somebody
         if is_real:
             case.path_parameters = places_of(operation, populated, who)

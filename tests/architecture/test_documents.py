@@ -18,7 +18,7 @@ def names_read(module: ModuleType) -> set[str]:
         for call in calls
         if ast.unparse(call.func) in {f"request.{how}" for how in ("parameter", "parameters", "flag", "number")}
         for argument in call.args[:1]
-        if isinstance(argument, ast.Constant)
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
 
 

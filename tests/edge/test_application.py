@@ -24,7 +24,9 @@ def show(repository: str) -> Reply:
     """What the view sees of its request."""
     request = app.current_request
     assert request
-    return as_json({"repository": repository, "headers": dict(request.headers), "body": request.raw_body.decode()})
+    body = request.raw_body
+    text = body.decode() if isinstance(body, bytes) else body
+    return as_json({"repository": repository, "headers": dict(request.headers), "body": text})
 
 
 @app.route("/meet/{name}", methods=["GET"])

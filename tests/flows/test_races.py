@@ -88,7 +88,7 @@ def test_of_two_pushes_of_one_tag_at_once_one_wins_whole(backend: Backend) -> No
     pushed: list[Manifest] = []
     for _ in range(4):
         pair = [an_image(backend), an_image(backend)]
-        at_once([lambda manifest=manifest: push_manifest(backend, manifest, "v1") for manifest in pair])
+        at_once([partial(push_manifest, backend, manifest, "v1") for manifest in pair])
         pushed += pair
         assert tag_of(backend) in [manifest.digest for manifest in pair]
         check_history(backend, pushed)
@@ -115,7 +115,7 @@ def test_a_push_of_several_tags_that_is_overtaken_on_one_moves_them_all(backend:
 
 def test_the_same_manifest_pushed_at_once_under_six_tags_has_them_all(backend: Backend) -> None:
     manifest = an_image(backend)
-    at_once([lambda tag=f"v{tag}": push_manifest(backend, manifest, tag) for tag in range(6)])
+    at_once([partial(push_manifest, backend, manifest, f"v{tag}") for tag in range(6)])
 
     assert {tag_of(backend, f"v{tag}") for tag in range(6)} == {manifest.digest}
     invariants.check(backend)
@@ -277,9 +277,7 @@ def delete_manifest(backend: Backend, manifest: Manifest) -> None:
 def test_a_manifest_deleted_while_it_is_tagged_is_either_gone_with_its_tag_or_whole(backend: Backend) -> None:
     for _ in range(4):
         manifest = push_image(backend, "v1")
-        at_once(
-            [lambda it=manifest: push_manifest(backend, it, "v2"), lambda it=manifest: delete_manifest(backend, it)]
-        )
+        at_once([partial(push_manifest, backend, manifest, "v2"), partial(delete_manifest, backend, manifest)])
         invariants.check(backend)
         assert tag_of(backend, "v2") in (None, manifest.digest)
 

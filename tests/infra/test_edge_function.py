@@ -65,7 +65,7 @@ def _look(tree: Any, parent: Any, depth: Any, found: Any) -> None:
 def _why(tree: Any, parent: Any, depth: Any) -> str:
     kind = tree.type
     if kind not in SYNTAX.split():
-        return kind
+        return str(kind)
     if kind == "ImportDeclaration" and tree.source.value != "cloudfront":
         return f"import of {tree.source.value}"
     if kind in OPERATORS and tree.operator not in OPERATORS[kind]:

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -106,10 +108,10 @@ def test_what_is_due_is_done_though_the_clockwork_is_killed_in_the_middle(tmp_pa
                 exports.append(asked(admin, stack, "POST", "/api/v1/user/exportlogs", json={})["export_id"])
                 if number % 4 == 3:
                     # The supervisor tells of the next one when it has seen the end of the last.
-                    wait_for(lambda last=killed: stack.pids().get("clockwork", last) != last, "a clockwork that runs")
+                    wait_for(partial(is_another, stack, killed), "a clockwork that runs")
                     killed = stack.kill("clockwork")
             for identifier in exports:
-                wait_for(lambda identifier=identifier: is_open(stack, identifier), "a file", 60)
+                wait_for(partial(is_open, stack, identifier), "a file", 60)
     finally:
         stack.stop()
 
@@ -123,7 +125,7 @@ def sign_in(session: requests.Session, stack: Stack) -> None:
     session.headers["X-CSRF-Token"] = answer.headers["X-Next-CSRF-Token"]
 
 
-def asked(session: requests.Session, stack: Stack, method: str, path: str, **options: object) -> dict[str, str]:
+def asked(session: requests.Session, stack: Stack, method: str, path: str, **options: Any) -> dict[str, str]:
     answer = session.request(method, stack.url + path, timeout=20, **options)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
@@ -133,3 +135,8 @@ def is_open(stack: Stack, identifier: str) -> bool:
     """The file of an export is there, and whole."""
     answer = requests.get(f"{stack.url}/exportedlogs/{identifier}", timeout=20)
     return answer.status_code == 200 and answer.json()["logs"][-1] == {"terminator": True}
+
+
+def is_another(stack: Stack, killed: int) -> bool:
+    """Whether a clockwork runs that is not the one that was killed."""
+    return stack.pids().get("clockwork", killed) != killed

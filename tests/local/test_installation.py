@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import installation
+from infra.local.environment import VENV
 from infra.local.errors import StackError
 from infra.local.installation import ministack_python
 
@@ -57,7 +58,7 @@ def test_an_environment_is_made_once_though_several_ask_for_it(installer: Instal
 
     assert installer.modules() == ["venv", "pip"]
     assert len(set(found)) == 1
-    assert found[0].is_relative_to(installation.VENV / f"ministack-{RUNTIME}")
+    assert found[0].is_relative_to(VENV / f"ministack-{RUNTIME}")
 
 
 def test_each_runtime_has_its_own(installer: Installer) -> None:

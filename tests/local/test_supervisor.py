@@ -189,9 +189,13 @@ def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_s
 def test_a_program_that_cannot_run_is_tried_again_after_ever_longer_pauses(tmp_path: Path) -> None:
     program = Program("broken", (sys.executable, "-c", "print('no table'); raise SystemExit(3)"), os.environ, tmp_path)
     child = Child(program, tmp_path / "broken.log")
-    deaths = []
+    deaths: list[str] = []
 
-    wait_for(lambda: deaths.append(child.watch()) or child.is_hopeless(), "five deaths")
+    def dies_for_good() -> bool:
+        deaths.append(child.watch())
+        return child.is_hopeless()
+
+    wait_for(dies_for_good, "five deaths")
 
     assert [death for death in deaths if death] == ["ended with status 3"] * 5
     assert child.tail() == "\n".join(["  | no table"] * 5)

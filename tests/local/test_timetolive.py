@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,13 @@ def dispatching(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> TimeToLive
 
 
 def over(backend: Backend, stream: Stream) -> TimeToLive:
-    client = backend.services.stores.table.connection.client
+    client: Any = backend.services.stores.table.connection.client
     return TimeToLive(client, backend.settings.table, stream, LATE_S, backend.clock)
 
 
 def put(backend: Backend, *rows: tuple[str, dict[str, str] | None]) -> None:
     """Rows by their sort keys, with such times."""
-    client = backend.services.stores.table.connection.client
+    client: Any = backend.services.stores.table.connection.client
     for sk, at in rows:
         item = {"pk": {"S": "R#test"}, "sk": {"S": sk}} | ({"expires_at": at} if at else {})
         client.put_item(TableName=backend.settings.table, Item=item)
@@ -161,7 +162,7 @@ def test_a_turn_looks_at_a_page_and_removes_so_many_and_turns_go_round(
 
 def fill(backend: Backend, count: int, over_at: float) -> None:
     """So many rows that are over."""
-    client = backend.services.stores.table.connection.client
+    client: Any = backend.services.stores.table.connection.client
     rows = [{"pk": {"S": "R#test"}, "sk": {"S": f"{n:05d}"}, "expires_at": at(over_at)} for n in range(count)]
     for start in range(0, count, 25):
         some = [{"PutRequest": {"Item": row}} for row in rows[start : start + 25]]
@@ -283,7 +284,7 @@ class Told:
         base = ports.read(stack.data / ports.FILE)
         assert base is not None
         pair = credentials(stack.data)
-        self.table = get_session().create_client(
+        self.table: Any = get_session().create_client(
             "dynamodb",
             endpoint_url=endpoints(base).tables,
             region_name=REGION,
@@ -337,9 +338,14 @@ def test_no_end_is_lost_though_the_clockwork_is_killed_while_tags_end(quick: Sta
         told.push(name)
     killed = 0
     for _ in range(4):
-        wait_for(lambda last=killed: quick.pids().get("clockwork", last) != last, "a clockwork that runs")
+        wait_for(partial(is_another, quick, killed), "a clockwork that runs")
         time.sleep(1.5)
         killed = quick.kill("clockwork")
 
     wait_for(lambda: set(told.expired()) == set(names), "word of every end", 60)
     assert sorted(told.expired()) == sorted(names)
+
+
+def is_another(stack: Stack, killed: int) -> bool:
+    """Whether a clockwork runs that is not the one that was killed."""
+    return stack.pids().get("clockwork", killed) != killed

@@ -31,11 +31,10 @@ def decoded(part: Any) -> Any:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def signed_again(token: str, key: Any, **claims: Any) -> Any:
+def signed_again(token: str, key: Any, **claims: Any) -> str:
     """The token with these claims changed and a good signature."""
     header, payload, _ = token.split(".")
-    signed = jwt.encode(decoded(header), decoded(payload) | claims, ECKey.import_key(key), algorithms=["ES256"])
-    return signed if isinstance(signed, str) else signed.decode()
+    return jwt.encode(decoded(header), decoded(payload) | claims, ECKey.import_key(key), algorithms=["ES256"])
 
 
 def pulled_with(registry: Registry, repository: Repository, token: str) -> Any:

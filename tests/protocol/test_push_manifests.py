@@ -128,7 +128,8 @@ def test_a_media_type_of_somebody_s_own(repository: Repository, blobs: tuple[Blo
 
 def test_unknown_fields_are_kept(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
-    manifest = a_manifest(config, [layer], **{"org.example.field": {"deep": [1, None, "é"]}, "zz": 1e3})
+    fields: dict[str, Any] = {"org.example.field": {"deep": [1, None, "é"]}, "zz": 1e3}
+    manifest = a_manifest(config, [layer], **fields)
     repository.push_manifest(manifest, "custom")
 
     assert_kept(repository, manifest, "custom")

@@ -30,7 +30,7 @@ def subject(repository: Repository) -> Any:
 def listed(repository: Repository, digest: str, **query: Any) -> Any:
     """The descriptors of every page, by digest."""
     answer = repository.referrers(digest, **query)
-    found = {}
+    found: dict[str, Any] = {}
     while True:
         assert answer.status_code == 200, answer.text
         assert answer.headers["Content-Type"] == content.OCI_INDEX

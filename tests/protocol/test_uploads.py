@@ -101,7 +101,7 @@ def test_a_last_chunk_out_of_order_in_the_put_is_416(repository: Repository) -> 
 def test_a_chunk_whose_length_is_not_its_range_is_refused(repository: Repository, given: str) -> None:
     upload = repository.start_upload()
 
-    assert_refused(upload.patch(b"x" * 1000, **{"Content-Range": given}), (400, 416), "SIZE_INVALID")
+    assert_refused(upload.patch(b"x" * 1000, None, **{"Content-Range": given}), (400, 416), "SIZE_INVALID")
     assert upload.status().headers["Range"] == "0-0"
 
 
@@ -109,7 +109,7 @@ def test_a_chunk_whose_length_is_not_its_range_is_refused(repository: Repository
 def test_a_content_range_of_another_grammar_is_refused(repository: Repository, given: str) -> None:
     upload = repository.start_upload()
 
-    assert_refused(upload.patch(b"x" * 1000, **{"Content-Range": given}), (400, 416))
+    assert_refused(upload.patch(b"x" * 1000, None, **{"Content-Range": given}), (400, 416))
     assert upload.status().headers["Range"] == "0-0"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,14 +33,14 @@ def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
     """Lets every host have these addresses, one of them each time it is looked up; gives what was looked up."""
     asked: list[str] = []
 
-    def look_up(host: str, port: int, *_: object, **__: object) -> list[tuple]:
+    def look_up(host: str, port: int, *_: object, **__: object) -> list[Any]:
         asked.append(host)
         address = answers[min(len(asked), len(answers)) - 1]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in address.split()]
 
     real = socket.getaddrinfo
 
-    def resolve(host: str, port: int, *more: object, **others: object) -> list[tuple]:
+    def resolve(host: str, port: int, *more: Any, **others: Any) -> list[Any]:
         literal = host[0].isdigit() or ":" in host
         return real(host, port, *more, **others) if literal else look_up(host, port)
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import uuid4
 
 from chalicelib.domain import media_types
@@ -40,7 +41,9 @@ def a_blob(backend: Backend, content: bytes | None = None, repository: str = "ad
     return digest
 
 
-def a_descriptor(digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64) -> dict:
+def a_descriptor(
+    digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64
+) -> dict[str, Any]:
     """What a manifest says of something."""
     return {"mediaType": media_type, "digest": str(digest), "size": size}
 
@@ -121,7 +124,7 @@ def push_manifest(backend: Backend, manifest: Manifest, *tags: str, repository: 
     return manifest
 
 
-def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
+def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: Any) -> Manifest:
     """A pushed artifact without blobs that refers to a subject."""
     return push_manifest(backend, a_manifest(subject=subject, **fields), repository=repository)
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -31,11 +32,11 @@ class Bot:
         self.id, self.secret, self.app_client = made.client_id, made.secret or "", app_client
         self.user = ApiClient(app_client).sign_in("admin")
 
-    def question(self, **more: str) -> dict[str, str]:
+    def question(self, **more: Any) -> dict[str, str]:
         asked = {"client_id": self.id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "code"}
         return {name: value for name, value in (asked | more).items() if value}
 
-    def asked(self, api_client: ApiClient | None = None, **more: str) -> Answer:
+    def asked(self, api_client: ApiClient | None = None, **more: Any) -> Answer:
         return (api_client or self.user).get("//oauth/authorize?" + urlencode(self.question(**more)))
 
     def answered(self, action: str = "authorizeapp", **more: str) -> Answer:
@@ -184,7 +185,7 @@ def test_a_code_ends_after_a_minute(bot: Bot) -> None:
 
 
 def test_a_code_with_a_challenge_wants_its_verifier(bot: Bot) -> None:
-    challenged = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+    challenged: dict[str, Any] = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
     assert bot.exchange(bot.code(**challenged)).json()["error"] == "invalid_request"
     assert bot.exchange(bot.code(**challenged), code_verifier="w" * 50).json()["error"] == "invalid_grant"
@@ -262,7 +263,7 @@ def test_a_question_can_be_read_by_a_program(bot: Bot) -> None:
 
 
 def test_the_same_question_again_is_answered_at_once_only_with_a_challenge_and_nothing_dangerous(bot: Bot) -> None:
-    challenged = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+    challenged: dict[str, Any] = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
     bot.exchange(bot.code(scope="repo:write"))
 
     assert "code" in told(bot.asked(**challenged))

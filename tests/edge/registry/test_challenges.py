@@ -38,7 +38,7 @@ def challenged(target: str, method: str = "GET", why: str = "") -> str:
     headers = challenge(asked(method, target), why)
     assert headers["WWW-Authenticate"] == headers["Registry-Challenge"]
     assert headers["WWW-Authenticate"].startswith(START)
-    return headers["WWW-Authenticate"].removeprefix(START)
+    return str(headers["WWW-Authenticate"]).removeprefix(START)
 
 
 def test_realm_and_service_come_from_the_settings_never_from_the_host_header() -> None:

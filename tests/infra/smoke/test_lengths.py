@@ -7,6 +7,7 @@ import pytest
 
 from infra.smoke import lengths
 from infra.smoke.claims import Finding, Verdict
+from infra.smoke.content import an_image
 from infra.smoke.suite import chosen
 from infra.smoke.visit import Visit
 from tests.infra.smoke.faults import Asked, Fault, PassOn, Told
@@ -48,7 +49,7 @@ def over_http_2(
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         visit = Offline("https://registry.example", visiting().options)
         monkeypatch.setattr(visit.tokens, "authorization", lambda: ("Authorization", "Bearer a-token"))
-        image = lengths.an_image()
+        image = an_image()
         monkeypatch.setattr(lengths, "an_image", lambda: image)
         curl.write_text(curl.read_text().replace("SIZE", str(len(image.manifest))))
         return lengths.over_http_2(visit)

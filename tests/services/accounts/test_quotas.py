@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -134,7 +135,7 @@ def test_members_read_superusers_give_and_nobody_else_does_either(backend: Backe
     refused += [(write, Unauthenticated) for write in writes(ANONYMOUS, GIVEN)]
     refused += [(lambda: quotas.of(backend.signed_in("bob"), ACME), Denied)]
     refused += [(lambda: quotas.of(alice, GIVEN), Denied)]
-    refused += [(lambda holder=holder: quotas.of(ANONYMOUS, holder), Unauthenticated) for holder in (ACME, MINE, GIVEN)]
+    refused += [(partial(quotas.of, ANONYMOUS, holder), Unauthenticated) for holder in (ACME, MINE, GIVEN)]
     for ask, kind in refused:
         with pytest.raises(kind):
             ask()

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE
 from chalicelib.storage import keys
@@ -132,7 +132,7 @@ def test_members_see_their_team_and_no_other(acme: Backend) -> None:
         acme.services.accounts.teams.roster(acme.signed_in("admin"), "acme", "none")
 
 
-STEPS: dict[str, Callable[[Backend, object], object]] = {
+STEPS: dict[str, Callable[[Backend, Actor], object]] = {
     "put": lambda backend, actor: backend.services.accounts.teams.put(actor, "acme", "devs", OWNER, None),
     "remove": lambda backend, actor: backend.services.accounts.teams.remove(actor, "acme", "devs"),
     "roster": lambda backend, actor: backend.services.accounts.teams.roster(actor, "acme", "owners"),

@@ -3,17 +3,18 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
 
 from chalicelib.domain.addresses import Permitted
-from chalicelib.domain.errors import Denied, FieldInvalid, OutgoingFailed, ResourceUnknown
+from chalicelib.domain.errors import BlobUploadInvalid, Denied, FieldInvalid, OutgoingFailed, ResourceUnknown
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import DAY_S
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.timers import EXPORT
+from chalicelib.domain.timers import EXPORT, Due
 from chalicelib.domain.usage_log import UsageLogQuery
 from chalicelib.remote.outgoing import Answer, Outgoing
 from chalicelib.services.activity import exports
@@ -63,9 +64,9 @@ class Office:
 
     def __init__(self, backend: Backend, receiver: FakeReceiver | None = None) -> None:
         self.backend, self.receiver = backend, receiver or FakeReceiver()
-        services = backend.services
+        services, outgoing = backend.services, cast("Outgoing", self.receiver)
         self.exports = Exports(
-            services.stores, services.activity.usage_log_reader, lambda: services.security.envelope, self.receiver
+            services.stores, services.activity.usage_log_reader, lambda: services.security.envelope, outgoing
         )
 
     def begin(self, whose: LogOwner = MINE, days: int = 1, **callback: str | None) -> str:
@@ -189,7 +190,7 @@ def test_a_file_is_written_part_by_part_over_many_turns_without_gap_or_repeat(
     turns = 0
     while rows_like(backend, "EXPORT#")[0]["state"] == "writing":
         left = iter([60.0] * 12)
-        office.turn(lambda left=left: next(left, 5.0))
+        office.turn(partial(next, left, 5.0))
         backend.clock.ahead_s += 61
         turns += 1
 
@@ -263,7 +264,8 @@ def test_two_turns_at_one_export_end_in_one_whole_file(backend: Backend, monkeyp
     expected = pulls(backend, acme, 5)
     identifier = office.begin(ACME)
     due = next(iter(rows_like(backend, "TIMER#export")))["target"]
-    put_part, turns = backend.services.stores.objects.put_part, []
+    put_part = backend.services.stores.objects.put_part
+    turns: list[int] = []
 
     def overtaken(*arguments: Any) -> str:
         if not turns:
@@ -280,7 +282,7 @@ def test_two_turns_at_one_export_end_in_one_whole_file(backend: Backend, monkeyp
 
 
 def work(office: Office, target: str) -> None:
-    office.exports.go_on(exports.Due(EXPORT, target, 0), lambda: True)
+    office.exports.go_on(Due(EXPORT, target, 0), lambda: True)
 
 
 def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
@@ -306,7 +308,7 @@ def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
 
 def test_a_file_that_never_holds_together_is_given_up(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
-        raise exports.BlobUploadInvalid("a part is not the one that was put")
+        raise BlobUploadInvalid("a part is not the one that was put")
 
     monkeypatch.setattr(backend.services.stores.objects, "finish_parts", broken)
     office = Office(backend)

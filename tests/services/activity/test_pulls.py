@@ -5,9 +5,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
@@ -34,7 +36,7 @@ def backend(new_backend: Callable[..., Backend]) -> Backend:
     return new_backend(pull_log="all")
 
 
-def pull(backend: Backend, reference: object = "v1", times: int = 1) -> None:
+def pull(backend: Backend, reference: str | Digest = "v1", times: int = 1) -> None:
     for _ in range(times):
         backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, reference)
 
@@ -243,8 +245,9 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
 
 def test_records_from_before_digests_were_told_count_for_their_tags(backend: Backend) -> None:
     push_image(backend, "v1")
+    undigested: Any = ("", "a/b")
     backend.services.activity.usage_log.pulled(
-        token_actor(backend, "admin", "admin/app"), repository_of(backend), "v1", ("", "a/b")
+        token_actor(backend, "admin", "admin/app"), repository_of(backend), "v1", undigested
     )
 
     assert of_tag(backend) == 1

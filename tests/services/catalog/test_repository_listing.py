@@ -345,7 +345,8 @@ def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(backen
     make_public(backend, "bob/a", "bob/z", "admin/m")
     for name in ("admin/b", "admin/b-c", "admin/b/c", "admin/x"):
         a_repository(backend, name)
-    actor, found, last = token_actor(backend, "admin"), [], ""
+    found: list[str] = []
+    actor, last = token_actor(backend, "admin"), ""
 
     while True:
         page = backend.services.catalog.repository_listing.catalog(actor, last, size)

@@ -105,7 +105,7 @@ def test_a_token_that_a_rule_names_is_the_robots_password(backend: Backend, issu
         ("admin+ci", issuer.token(backend)), None, ["repository:admin/app:pull,push"]
     )  # fmt: skip
     actor = backend.services.identity.tokens.believe(issued.token)
-    assert (actor.name, actor.grants["admin/app"].actions) == ("admin+ci", {"pull", "push"})
+    assert (actor.name, actor.grants["admin/app"].actions) == ("admin+ci", frozenset({"pull", "push"}))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -43,13 +44,9 @@ def test_nobody_without_the_secret_makes_one(empty: Backend, shown: str) -> None
 
 def test_an_installation_without_the_secret_is_closed(empty: Backend) -> None:
     services = empty.services
-    closed = Setup(
-        services.activity.usage_log,
-        services.accounts.accounts,
-        services.identity.authorizations,
-        services.stores.applications,
-        "",
-    )
+    stores = empty.stores_at(empty.clock)
+    stores.secrets = replace(stores.secrets, setup="")
+    closed = Setup(services.activity.usage_log, stores, services.accounts.accounts, services.identity.authorizations)
 
     for shown in ("", "None"):
         with pytest.raises(Denied):

@@ -1,5 +1,7 @@
 """Histories: pages of tags and of what they named, the latest first, at the price of the page."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.errors import Denied, NameUnknown
@@ -15,7 +17,7 @@ from tests.support.sweeping import advance_clock, delete_tag
 NAME = RepositoryName.parse("admin/app")
 
 
-def page(backend: Backend, limit: int = 50, **asked: object) -> TagHistoryPage:
+def page(backend: Backend, limit: int = 50, **asked: Any) -> TagHistoryPage:
     return backend.services.lifecycle.tag_history.page(
         backend.signed_in("admin"), NAME, TagHistoryQuery(limit, **asked)
     )

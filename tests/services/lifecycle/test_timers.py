@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from chalicelib.domain.timers import EXPORT, GARBAGE, PURGE, Due, HasTime, Later, Work
-from chalicelib.services.lifecycle import timers
 from chalicelib.services.lifecycle.timers import LEFT_S, Timers, TimerTurn
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
 from chalicelib.storage.timers import TimerRow, TimerStore, timer
+from chalicelib.telemetry import logger
 from tests.support.backends import Backend
 from tests.support.builders import push_image
 from tests.support.crashes import Crash, crash_before
@@ -133,7 +133,7 @@ def test_a_failure_is_logged_waits_longer_each_time_and_holds_nobody_up(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(timers.logger, "exception", lambda line, **fields: lines.append((line, fields)))
+    monkeypatch.setattr(logger, "exception", lambda line, **fields: lines.append((line, fields)))
     broken, worker = Worker(ValueError("no")), Worker()
     armed(backend, PURGE, "1")
     armed(backend, EXPORT, "2")

@@ -7,6 +7,7 @@ from chalicelib.services.accounts.accounts import UserChanges
 from chalicelib.services.accounts.organizations import OrganizationChanges
 from chalicelib.services.lifecycle import window_changes
 from chalicelib.storage import keys
+from chalicelib.storage.timers import TimerRow
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import an_organization, push_image
@@ -67,7 +68,7 @@ def test_what_a_lease_held_first_is_found_too(backend: Backend) -> None:
     delete_tag(backend, "v1")
     at = due_at("garbage", target)
     (row,) = rows_like(backend, f"TIMER#garbage#{target}")
-    lease = window_changes.TimerRow.under(keys.timer("garbage", target), kind="garbage", target=target)
+    lease = TimerRow.under(keys.timer("garbage", target), kind="garbage", target=target)
     lease.due, lease.due_at, lease.armed = row["due"], int(backend.clock()), row["armed"]
     lease.save()
     advance_clock(backend, 1)

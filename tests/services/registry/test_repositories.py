@@ -84,7 +84,8 @@ def test_a_repository_is_made_once_when_ten_push_first(backend: Backend) -> None
 
 
 def test_who_comes_second_gets_the_repository_that_the_first_made_meanwhile(backend: Backend) -> None:
-    actor, made = token_actor(backend, "admin", "admin/app"), []
+    made: list[Any] = []
+    actor = token_actor(backend, "admin", "admin/app")
 
     def meanwhile(*_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not made:

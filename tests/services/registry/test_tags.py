@@ -51,7 +51,8 @@ def test_pages_join_to_the_whole_list_in_the_order_of_bytes(backend: Backend) ->
     assert listed(backend) == (sorted(names), False)
     assert listed(backend, size=8) == (sorted(names), False)
     for size in (1, 3, 7):
-        found, more, pages = [], True, 0
+        found: list[str] = []
+        more, pages = True, 0
         while more:
             page, more = listed(backend, found[-1] if found else "", size)
             assert len(page) == size or not more
@@ -194,7 +195,7 @@ def test_a_right_that_was_taken_back_after_the_token_was_given_takes_no_tag_away
 
 def test_a_tag_that_moves_under_a_delete_is_deleted_where_it_is_then(backend: Backend) -> None:
     old, new = push_image(backend, "v1"), a_manifest()
-    pushed = []
+    pushed: list[object] = []
 
     def push_first(_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not pushed:

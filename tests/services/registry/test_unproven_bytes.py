@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from typing import Any
 
 import pytest
 import requests
@@ -22,7 +23,7 @@ GOOD, EVIL = os.urandom(SMALLEST_PART), os.urandom(SMALLEST_PART)
 
 def put_granted(client: Client, digest: Digest, size: int, content: bytes) -> list[tuple[int, str]]:
     """Puts content as the first part that a pusher without a key is granted."""
-    granted = client.backend.services.registry.presigned_uploads.grant(
+    granted: Any = client.backend.services.registry.presigned_uploads.grant(
         client.actor, client.name, client.token, digest, size, 1
     )
     part = granted["parts"][0]

@@ -104,7 +104,8 @@ def test_owners_change_it(alice: ApiClient) -> None:
     assert changed.json()["invoice_email_address"] == "x@example.com"
     assert alice.put(ACME, {"invoice_email_address": None}).json()["invoice_email_address"] is None
     assert "Invalid email address" in alice.put(ACME, {"email": "nonsense"}).json()["detail"]
-    for body in ({"tag_expiration_s": "soon"}, {"invoice_email": "yes"}, {"email": 5}, []):
+    bodies: list[object] = [{"tag_expiration_s": "soon"}, {"invoice_email": "yes"}, {"email": 5}, []]
+    for body in bodies:
         assert alice.put(ACME, body).status == 400
 
 

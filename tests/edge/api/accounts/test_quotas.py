@@ -91,13 +91,13 @@ def test_limits_are_given_changed_and_taken_away_by_superusers(admin: ApiClient,
     path, mine = f"{ALICE}/{quota['id']}/limit", f"/user/quota/{quota['id']}/limit"
     for body in ({"type": "Warning", "threshold_percent": 80}, {"type": "Reject", "threshold_percent": 100}):
         assert (admin.post(path, body).status, admin.post(path, body).status) == (201, 400)
-    for body in (
+    for refused in (
         {"type": "Explode", "threshold_percent": 80},
         {"type": "Warning", "threshold_percent": 180},
         {"type": "Warning"},
         {"threshold_percent": 5},
     ):
-        assert admin.post(path, body).status == 400
+        assert admin.post(path, refused).status == 400
 
     warning, reject = alice.get(mine).json()
     assert (warning["type"], warning["limit_percent"], reject["type"]) == ("Warning", 80, "Reject")

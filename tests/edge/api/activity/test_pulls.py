@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
 from chalicelib.edge.api.framework.shapes import date
@@ -16,7 +17,7 @@ PLACE = "/repository/admin/app"
 NAME = RepositoryName.parse("admin/app")
 
 
-def pull(app_client: AppClient, reference: object) -> None:
+def pull(app_client: AppClient, reference: str | Digest) -> None:
     app_client.backend.services.registry.manifests.pull(
         token_actor(app_client.backend, "admin", "admin/app"), NAME, reference
     )
