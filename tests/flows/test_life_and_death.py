@@ -128,9 +128,8 @@ class Registry(RuleBasedStateMachine):
         """A client that skips its upload when it is told that the blob is there."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
-            self.backend.services.registry.blobs.find(
-                token_actor(self.backend, "admin", repository), name, digest, promise=True
-            )
+            actor = token_actor(self.backend, "admin", repository)
+            self.backend.services.registry.blobs.find(actor, name, digest, promise=True)
             self.promised[repository, digest] = self.now + LEASE_S / 2 - 1
 
     @rule(repository=repositories, content=contents)
@@ -138,9 +137,8 @@ class Registry(RuleBasedStateMachine):
         """A client that is given an address and takes its time."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
-            found = self.backend.services.registry.blobs.find(
-                token_actor(self.backend, "admin", repository), name, digest
-            )
+            actor = token_actor(self.backend, "admin", repository)
+            found = self.backend.services.registry.blobs.find(actor, name, digest)
             self.given[found.s3_key] = self.now + PRESIGN_S - 1
 
     @rule(repository=repositories, content=contents, death=deaths)

@@ -59,6 +59,8 @@ for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
 """
 MAGIC = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex())"
 
+Project, Capture = Callable[..., Path], pytest.CaptureFixture[str]
+
 
 def names(package: Package) -> list[str]:
     with ZipFile(package.path) as archive:
@@ -73,7 +75,7 @@ def run_sealed(python: Path, code: str, *arguments: str, stdin: str = "") -> str
     return done.stdout
 
 
-def refusal(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str) -> str:
+def refusal(capsys: Capture, home: Path, *arguments: str) -> str:
     """What `python -m infra.package` says when it makes nothing."""
     status = main(["--project", str(home), "--output", str(home / "build"), *arguments])
 
@@ -252,7 +254,7 @@ def test_the_architecture_comes_from_chalices_configuration_when_none_is_asked_f
     assert functions.configured_architecture(functions.configuration(ROOT)) == "arm64"
 
 
-def test_a_second_function_is_told_to_terraform_by_its_declaration_alone(project: Callable[..., Path]) -> None:
+def test_a_second_function_is_told_to_terraform_by_its_declaration_alone(project: Project) -> None:
     home = project(APP + SWEEP, api_handler=ENOUGH, sweep=ENOUGH)
     document = functions.declared(home, "arm64", RUNTIMES[0])
     functions.check(document, functions.configuration(home))
@@ -261,7 +263,7 @@ def test_a_second_function_is_told_to_terraform_by_its_declaration_alone(project
     assert "aws_cloudwatch_event_rule" in document["resource"]
 
 
-def test_chalices_default_memory_is_refused(project: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_chalices_default_memory_is_refused(project: Project, capsys: Capture) -> None:
     home = project(APP + SWEEP, api_handler=ENOUGH, sweep={"lambda_timeout": 60})
 
     assert refusal(capsys, home) == (
@@ -270,32 +272,25 @@ def test_chalices_default_memory_is_refused(project: Callable[..., Path], capsys
     )
 
 
-def test_a_function_without_a_timeout_is_refused(
-    project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_function_without_a_timeout_is_refused(project: Project, capsys: Capture) -> None:
     assert refusal(capsys, project(api_handler={"lambda_memory_size": 512})) == (
         "The function api_handler has no timeout of its own: declare it in .chalice/config.json, under "
         "stages.prod.lambda_functions.api_handler.lambda_timeout.\n"
     )
 
 
-def test_an_app_that_needs_an_environment_to_be_imported_is_refused(
-    project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_app_that_needs_an_environment_to_be_imported_is_refused(project: Project, capsys: Capture) -> None:
     home = project("import os\n\nos.environ['CLOUDBERTH_TABLE']\n" + APP, api_handler=ENOUGH)
 
     assert refusal(capsys, home) == "Chalice could not read the app: KeyError: 'CLOUDBERTH_TABLE'.\n"
 
 
-def test_a_directory_without_an_app_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, tmp_path) == (
-        f"{tmp_path}/.chalice/config.json is not there, so {tmp_path} holds no Chalice app.\n"
-    )
+def test_a_directory_without_an_app_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    sentence = f"{tmp_path}/.chalice/config.json is not there, so {tmp_path} holds no Chalice app.\n"
+    assert refusal(capsys, tmp_path) == sentence
 
 
-def test_a_configuration_that_is_not_json_is_refused(
-    project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_configuration_that_is_not_json_is_refused(project: Project, capsys: Capture) -> None:
     home = project()
     (home / ".chalice" / "config.json").write_text("{")
 
@@ -303,7 +298,7 @@ def test_a_configuration_that_is_not_json_is_refused(
 
 
 def test_a_library_that_pip_does_not_find_is_named(
-    project: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    project: Project, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     home = project(requirements=f"nowhere==1.0 --hash=sha256:{'0' * 64}\n", api_handler=ENOUGH)
@@ -339,10 +334,7 @@ def test_one_foreign_library_under_any_name_is_enough_to_refuse(tmp_path: Path) 
 
 
 def test_a_wheel_that_lies_about_its_architecture_stops_the_packager(
-    project: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    project: Project, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))

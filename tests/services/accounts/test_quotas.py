@@ -201,12 +201,9 @@ def by_one_put(backend: Backend) -> None:
 def by_mount(backend: Backend) -> None:
     digest = a_blob(backend, b"z" * 64, str(BASE))
     an_actor_with_role(backend, "admin", Role.READ, str(BASE))
-    target = backend.services.registry.repositories.for_push(
-        token_actor(backend, "admin", "admin/app"), backend.owner()[1]
-    )
-    assert backend.services.registry.blobs.mount(
-        token_actor(backend, "admin", "admin/app", str(BASE)), target, digest, BASE
-    )
+    actor = token_actor(backend, "admin", "admin/app", str(BASE))
+    target = backend.services.registry.repositories.for_push(actor, backend.owner()[1])
+    assert backend.services.registry.blobs.mount(actor, target, digest, BASE)
 
 
 def by_adoption(backend: Backend) -> None:
@@ -220,9 +217,7 @@ WAYS = [by_push, by_chunks, by_one_put, by_mount, by_adoption]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_in_is_refused_above_the_limit_and_open_up_to_it(
-    backend: Backend, way: Callable[[Backend], None]
-) -> None:
+def test_every_push_is_refused_above_the_limit_and_not_before(backend: Backend, way: Callable[[Backend], None]) -> None:
     backend.user("bob")
     a_blob(backend, b"first" * 8)
     identifier = give(backend, 206, ("Reject", 50), ("Warning", 10))
@@ -301,9 +296,7 @@ def test_what_is_no_namespace_has_room(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_two_that_come_at_once_to_the_last_place_do_not_both_get_in(
-    backend: Backend, way: Callable[[Backend], None]
-) -> None:
+def test_of_two_pushes_at_once_that_fill_a_quota_one_fails(backend: Backend, way: Callable[[Backend], None]) -> None:
     backend.user("bob")
     a_blob(backend, b"first" * 8)
     give(backend, 40 + 64, ("Reject", 100))

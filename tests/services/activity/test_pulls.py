@@ -136,9 +136,7 @@ def test_an_hourly_log_counts_a_puller_once_an_hour(new_backend: Callable[..., B
     assert (of_tag(backend), sums(backend)["v1"]) == (2, 2)
 
 
-def test_a_death_before_any_call_loses_no_pull_and_counts_none_twice(
-    backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_anywhere_loses_and_doubles_no_pull(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 4)
     monkeypatch.setattr(service, "MOST_SUMS", 4)
     digests = [push_image(backend, f"v{number}").digest for number in range(4)]
@@ -245,10 +243,9 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
 
 def test_records_from_before_digests_were_told_count_for_their_tags(backend: Backend) -> None:
     push_image(backend, "v1")
+    actor = token_actor(backend, "admin", "admin/app")
     undigested: Any = ("", "a/b")
-    backend.services.activity.usage_log.pulled(
-        token_actor(backend, "admin", "admin/app"), repository_of(backend), "v1", undigested
-    )
+    backend.services.activity.usage_log.pulled(actor, repository_of(backend), "v1", undigested)
 
     assert of_tag(backend) == 1
 
@@ -364,9 +361,7 @@ def asked(backend: Backend, actor: Actor, name: RepositoryName = NAME) -> list[t
 
 
 @pytest.mark.parametrize("visibility", Visibility)
-def test_a_role_of_one_s_own_is_needed_be_the_repository_public_or_not(
-    backend: Backend, visibility: Visibility
-) -> None:
+def test_a_role_of_one_s_own_is_needed_for_public_and_private_ones(backend: Backend, visibility: Visibility) -> None:
     """As in Quay: who pulls what is nobody else's business."""
     push_image(backend, "v1")
     backend.user("bob")

@@ -30,18 +30,15 @@ def catalog(backend: Backend, actor: Actor, last: str = "", size: int = 1000) ->
 
 def make_public(backend: Backend, *repositories: str) -> None:
     for repository in repositories:
-        a_repository(backend, repository)
-        name = RepositoryName.parse(repository)
-        backend.services.registry.repositories.change_visibility(
-            backend.signed_in(name.namespace), name, Visibility.PUBLIC
-        )
+        name = a_repository(backend, repository).name
+        owner = backend.signed_in(name.namespace)
+        backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
 
 
 def of_acme(backend: Backend, *names: str, visibility: Visibility = Visibility.PRIVATE) -> None:
     for name in names:
-        backend.services.registry.repositories.create(
-            backend.signed_in("admin"), NewRepository(RepositoryName("acme", name), visibility)
-        )
+        wanted = NewRepository(RepositoryName("acme", name), visibility)
+        backend.services.registry.repositories.create(backend.signed_in("admin"), wanted)
 
 
 def give(backend: Backend, repository: str, holder: str, kind: str = "team", role: Role = Role.READ) -> None:
@@ -135,9 +132,7 @@ def test_an_unknown_or_ended_namespace_lists_nothing(backend: Backend, acme: str
         assert listed(backend, owner, asked) == []
 
 
-def test_a_name_that_is_another_namespace_s_now_is_not_taken_for_the_one_remembered(
-    backend: Backend, acme: str
-) -> None:
+def test_a_name_that_another_namespace_has_now_is_not_taken_for_the_one_remembered(backend: Backend, acme: str) -> None:
     owner = backend.signed_in("admin")
     assert len(listed(backend, owner, RepositoryQuery("acme"))) == 3
     change(get(NamespaceRow, keys.namespace(acme)), name="emca")
@@ -167,20 +162,18 @@ def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(backend: 
     namespace_id, private = backend.account().id, {"visibility": "private", "view": "CATALOG#private"}
     put_all(
         RepositoryNameRow.under(
-            keys.repository_name(namespace_id, f"hidden{number:04d}"),
-            name=f"hidden{number:04d}",
+            keys.repository_name(namespace_id, name),
+            name=name,
             repository_id=ulid(),
-            view_at=f"admin/hidden{number:04d}",
+            view_at=f"admin/{name}",
             **private,
         )
-        for number in range(MOST_READ)
+        for name in (f"hidden{number:04d}" for number in range(MOST_READ))
     )
 
-    first, second = pages(backend, ANONYMOUS, RepositoryQuery("admin", public=True))
-    token = (
-        backend.services.catalog.repository_listing.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following
-        or ""
-    )
+    asked = RepositoryQuery("admin", public=True)
+    first, second = pages(backend, ANONYMOUS, asked)
+    token = backend.services.catalog.repository_listing.page(ANONYMOUS, asked).following or ""
 
     assert (len(first), [str(one.repository.name) for one in second]) == (0, ["admin/zoo"])
     assert b"hidden" not in base64.urlsafe_b64decode(token + "===")
@@ -243,9 +236,7 @@ def test_a_hundred_repositories_of_one_s_own_cost_two_calls(backend: Backend) ->
     assert backend.calls.take() == ["Query", "Query"]
 
 
-def test_an_organization_s_cost_one_more_for_each_team_and_once_a_process_one_for_its_name(
-    backend: Backend, acme: str
-) -> None:
+def test_an_organization_s_cost_one_more_a_team_and_once_a_process_for_its_name(backend: Backend, acme: str) -> None:
     for team in ("devs", "ops"):
         a_team(backend, team, TeamRole.MEMBER, "bob")
         give(backend, "acme/secret", team)
@@ -318,10 +309,8 @@ def test_the_anonymous_see_what_is_public(backend: Backend) -> None:
 
 def test_a_repository_made_private_again_leaves_the_catalog(backend: Backend) -> None:
     make_public(backend, "admin/open")
-    owner = token_actor(backend, "admin", "admin/open")
-    backend.services.registry.repositories.change_visibility(
-        owner, RepositoryName.parse("admin/open"), Visibility.PRIVATE
-    )
+    owner, name = token_actor(backend, "admin", "admin/open"), RepositoryName.parse("admin/open")
+    backend.services.registry.repositories.change_visibility(owner, name, Visibility.PRIVATE)
 
     assert catalog(backend, ANONYMOUS) == []
     assert catalog(backend, token_actor(backend, "admin")) == ["admin/open"]

@@ -59,9 +59,7 @@ def test_a_manifest_pushed_again_keeps_edges_of_its_own_ulid(backend: Backend) -
     invariants.check_edges(backend)
 
 
-def test_a_manifest_pushed_with_more_tags_than_one_transaction_takes_keeps_edges_of_its_own_ulid(
-    backend: Backend,
-) -> None:
+def test_a_manifest_pushed_with_more_tags_than_a_transaction_takes_keeps_edges_of_its_ulid(backend: Backend) -> None:
     push_image(backend, *(f"v{number}" for number in range(11)))
 
     invariants.check(backend)
@@ -235,9 +233,8 @@ def with_annotation(backend: Backend) -> Manifest:
 
 
 def with_annotation_of_an_index(backend: Backend) -> Manifest:
-    return push_manifest(
-        backend, an_index([push_image(backend).digest], annotations={"quay.expires-after": "2h"}), "v1"
-    )
+    index = an_index([push_image(backend).digest], annotations={"quay.expires-after": "2h"})
+    return push_manifest(backend, index, "v1")
 
 
 def with_label_from_the_edge(backend: Backend) -> Manifest:
@@ -255,9 +252,7 @@ EXPIRING = [with_label, with_annotation, with_annotation_of_an_index, with_label
 
 
 @pytest.mark.parametrize("push", EXPIRING)
-def test_an_expiry_is_written_with_the_tag_its_life_its_edge_and_its_timer(
-    backend: Backend, push: Callable[[Backend], Manifest]
-) -> None:
+def test_an_expiry_is_written_to_tag_life_edge_and_timer(backend: Backend, push: Callable[[Backend], Manifest]) -> None:
     a_repository(backend)
     manifest = push(backend)
     end = end_due_at(backend)
@@ -362,9 +357,8 @@ def test_a_deleted_manifest_that_is_pushed_again_is_back_and_refers_again(backen
 
 
 def referrers(backend: Backend, subject: Manifest) -> list[Digest]:
-    page = backend.services.registry.referrers.list(
-        token_actor(backend, "admin", "admin/app"), NAME, subject.digest, None, None
-    )
+    actor = token_actor(backend, "admin", "admin/app")
+    page = backend.services.registry.referrers.list(actor, NAME, subject.digest, None, None)
     return [referrer.digest for referrer in page.items]
 
 
