@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from infra.local import installation
-from infra.local.environment import VENV
 from infra.local.errors import StackError
 from infra.local.installation import ministack_python
 
@@ -45,7 +44,7 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     return made
 
 
-def test_an_environment_is_made_once_though_several_ask_for_it(installer: Installer) -> None:
+def test_an_environment_is_made_once_though_several_ask_for_it(installer: Installer, tmp_path: Path) -> None:
     found: list[Path] = []
     threads = [
         threading.Thread(target=lambda: found.append(ministack_python(RUNTIME, Path("/usr/bin/python3"))))
@@ -58,7 +57,7 @@ def test_an_environment_is_made_once_though_several_ask_for_it(installer: Instal
 
     assert installer.modules() == ["venv", "pip"]
     assert len(set(found)) == 1
-    assert found[0].is_relative_to(VENV / f"ministack-{RUNTIME}")
+    assert found[0].is_relative_to(tmp_path / "venv" / f"ministack-{RUNTIME}")
 
 
 def test_each_runtime_has_its_own(installer: Installer) -> None:
