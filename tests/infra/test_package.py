@@ -59,7 +59,8 @@ for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
 """
 MAGIC = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex())"
 
-Project, Capture = Callable[..., Path], pytest.CaptureFixture[str]
+Project = Callable[..., Path]
+Capture = pytest.CaptureFixture[str]
 
 
 def names(package: Package) -> list[str]:
@@ -316,8 +317,7 @@ def test_a_package_for_the_other_architecture_is_refused(
     with pytest.raises(PackageError) as refused:
         refuse_foreign_libraries(packages[other].path, asked)
 
-    told = str(refused.value)
-    assert told.startswith(f"deployment-{other}.zip is to run on {asked}, but its ")
+    assert (told := str(refused.value)).startswith(f"deployment-{other}.zip is to run on {asked}, but its ")
     assert told.endswith(
         f".so was built for {other}: package it again with --arch {asked}, or change lambda_architecture in "
         ".chalice/config.json."
