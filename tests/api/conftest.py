@@ -1,21 +1,21 @@
-"""One world for each file of tests: what it holds is asked for, never relied on twice."""
+"""One populated registry for each file of tests: what it holds is asked for, never relied on twice."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.api.worlds import World
+from tests.api.populated_registry import PopulatedRegistry
 from tests.support.app_client import opened
 from tests.support.backends import Backend
 
 
 @pytest.fixture(scope="module")
-def world(aws: tuple[Mapping[str, str], Path]) -> Iterator[World]:
+def populated(aws: tuple[Mapping[str, str], Path]) -> Iterator[PopulatedRegistry]:
     """A backend with people, an organization, and one of everything that a path may name."""
     environment, data = aws
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        with opened(Backend(environment, data), patch) as door:
-            yield World(door)
+        with opened(Backend(environment, data), patch) as app_client:
+            yield PopulatedRegistry(app_client)

@@ -12,8 +12,8 @@ import fastjsonschema
 from chalicelib.edge.api.framework.openapi import ERROR_SCHEMA
 from chalicelib.edge.api.framework.operations import Operation, Schema
 from tests.api import recipes
-from tests.api.worlds import World
-from tests.support.api_client import API, Visitor
+from tests.api.populated_registry import PopulatedRegistry
+from tests.support.api_client import API, ApiClient
 from tests.support.app_client import Answer
 
 FORM = "application/x-www-form-urlencoded"
@@ -21,45 +21,49 @@ FORM = "application/x-www-form-urlencoded"
 
 def ask(
     operation: Operation,
-    visitor: Visitor,
-    world: World,
+    api_client: ApiClient,
+    populated: PopulatedRegistry,
     who: str,
     places: Mapping[str, str] | None = None,
     fields: Mapping[str, object] | None = None,
     parameters: Mapping[str, str] | None = None,
 ) -> Answer:
-    """What a visitor is answered, who is `who` or would like to be.
+    """What a api_client is answered, who is `who` or would like to be.
 
     `places`, `fields` of the body and `parameters` of the query are told instead of what else would be.
     """
-    told = places_of(operation, world, who) | (places or {})
+    told = places_of(operation, populated, who) | dict(places or {})
     path = operation.path.format(**{name: quote(value) for name, value in told.items()})
     path = path if path.startswith(API) else "/" + path
-    query = {one.name: "x" for one in operation.parameters if one.required} | _given(recipes.QUERIES, operation, world)
+    query = {one.name: "x" for one in operation.parameters if one.required} | _given(
+        recipes.QUERIES, operation, populated
+    )
     query |= parameters or {}
     target = f"{path}?{urlencode(query)}" if query else path
     if operation.form is not None:
-        if not visitor.csrf and not visitor.token:
-            visitor.get("//csrf_token")
-        fields = {**example(operation.form), "_csrf_token": visitor.csrf} | _given(recipes.BODIES, operation, world)
-        return visitor.ask(operation.method, target, urlencode(fields).encode(), Content_Type=FORM)
+        if not api_client.csrf and not api_client.token:
+            api_client.get("//csrf_token")
+        fields = {**example(operation.form), "_csrf_token": api_client.csrf} | _given(
+            recipes.BODIES, operation, populated
+        )
+        return api_client.ask(operation.method, target, urlencode(fields).encode(), Content_Type=FORM)
     if operation.body is None:
-        return visitor.ask(operation.method, target)
-    body, given = example(operation.body), _given(recipes.BODIES, operation, world)
+        return api_client.ask(operation.method, target)
+    body, given = example(operation.body), _given(recipes.BODIES, operation, populated)
     body = body | given | (fields or {}) if isinstance(body, dict) else given or body
-    return visitor.ask(operation.method, target, json.dumps(body).encode())
+    return api_client.ask(operation.method, target, json.dumps(body).encode())
 
 
-def places_of(operation: Operation, world: World, who: str) -> dict[str, str]:
+def places_of(operation: Operation, populated: PopulatedRegistry, who: str) -> dict[str, str]:
     """What a path of the operation names."""
     recipe = recipes.PLACES.get(operation.id)
     known = world.places | (recipe(world, who) if recipe else {})
     return {name: known.get(name, name) for name in operation.path_parameters}
 
 
-def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, world: World) -> Any:
+def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, populated: PopulatedRegistry) -> Any:
     recipe = recipes_of.get(operation.id)
-    return recipe(world) if recipe else {}
+    return recipe(populated) if recipe else {}
 
 
 def misfit(operation: Operation, answer: Answer) -> str:

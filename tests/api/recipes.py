@@ -1,4 +1,4 @@
-"""What single operations need beyond the world as it stands: other places in their paths, and bodies that make sense.
+"""What single operations need beyond the populated registry: other places in their paths, and bodies that make sense.
 
 A recipe of places is asked for each request, with who asks: it makes anew what the request takes away, or what may be
 there only once, and what is each one's own.
@@ -20,40 +20,40 @@ from chalicelib.services.accounts.prototypes import NewPrototype
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 from chalicelib.storage.table import Transaction
-from tests.api.worlds import World
-from tests.support.builders import a_manifest, someone
+from tests.api.populated_registry import PopulatedRegistry
+from tests.support.builders import a_manifest, token_actor
 
 LOCAL = "http://registry.test/oauth/localapp"
-Places = Callable[[World, str], dict[str, str]]
-Fields = Callable[[World], Any]
+Places = Callable[[PopulatedRegistry, str], dict[str, str]]
+Fields = Callable[[PopulatedRegistry], Any]
 
 
-def an_organization(world: World, _: str) -> dict[str, str]:
-    name = world.bare_organization(world.fresh_name)
+def an_organization(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    name = populated.bare_organization(populated.fresh_name)
     return {"orgname": name, "name": name}
 
 
-def a_team(world: World, _: str) -> dict[str, str]:
+def a_team(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     """With nobody in it, and a role on the repository."""
-    team, owner, services = world.fresh_name, world.actor("owner"), world.backend.services
+    team, owner, services = populated.fresh_name, populated.actor("owner"), populated.backend.services
     services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, "")
     services.accounts.permissions.put(owner, RepositoryName.parse("acme/app"), HolderKind.TEAM, team, Role.READ)
     return {"teamname": team}
 
 
-def a_team_of_the_reader(world: World, who: str) -> dict[str, str]:
-    places = a_team(world, who)
-    world.backend.services.accounts.teams.add_member(world.actor("owner"), "acme", places["teamname"], "reader")
+def a_team_of_the_reader(populated: PopulatedRegistry, who: str) -> dict[str, str]:
+    places = a_team(populated, who)
+    populated.backend.services.accounts.teams.add_member(populated.actor("owner"), "acme", places["teamname"], "reader")
     return places
 
 
-def a_role_of_the_reader(world: World, _: str) -> dict[str, str]:
+def a_role_of_the_reader(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     name = RepositoryName.parse("acme/app")
-    world.backend.services.accounts.permissions.put(world.actor("owner"), name, "user", "reader", Role.READ)
+    populated.backend.services.accounts.permissions.put(populated.actor("owner"), name, "user", "reader", Role.READ)
     return {"username": "reader"}
 
 
-def a_prototype(world: World, _: str) -> dict[str, str]:
+def a_prototype(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     """In an organization of its own: one has so many at most."""
     name = world.bare_organization(world.fresh_name)
     made = world.backend.services.accounts.prototypes.create(
@@ -62,120 +62,124 @@ def a_prototype(world: World, _: str) -> dict[str, str]:
     return {"orgname": name, "prototypeid": made.uuid}
 
 
-def an_application(world: World, _: str) -> dict[str, str]:
-    return world.application("acme")
+def an_application(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    return populated.application("acme")
 
 
-def a_robot(world: World, _: str) -> dict[str, str]:
-    return world.robot("acme")
+def a_robot(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    return populated.robot("acme")
 
 
-def my_robot(world: World, who: str) -> dict[str, str]:
-    return world.robot(who)
+def my_robot(populated: PopulatedRegistry, who: str) -> dict[str, str]:
+    return populated.robot(who)
 
 
-def a_new_robot(world: World, _: str) -> dict[str, str]:
-    return {"robot_shortname": world.fresh_name}
+def a_new_robot(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    return {"robot_shortname": populated.fresh_name}
 
 
-def my_authorization(world: World, who: str) -> dict[str, str]:
+def my_authorization(populated: PopulatedRegistry, who: str) -> dict[str, str]:
     """Only who is in `tools` can have one of their own."""
-    return {"access_token_uuid": world.tool_token(who if who == "admin" else "owner", "repo:read").uuid}
+    return {"access_token_uuid": populated.tool_token(who if who == "admin" else "owner", "repo:read").uuid}
 
 
-def my_app_token(world: World, who: str) -> dict[str, str]:
-    made = world.session(who).post("/user/apptoken", {"title": "laptop"})
+def my_app_token(populated: PopulatedRegistry, who: str) -> dict[str, str]:
+    made = populated.session(who).post("/user/apptoken", {"title": "laptop"})
     return {"token_uuid": made.json()["token"]["uuid"]}
 
 
-def a_message(world: World, _: str) -> dict[str, str]:
-    admin = world.session("admin")
+def a_message(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    admin = populated.session("admin")
     message = {"content": "Hello", "media_type": "text/plain", "severity": "info"}
     admin.post("/messages", {"message": message})
     return {"uuid": admin.get("/messages").json()["messages"][-1]["uuid"]}
 
 
-def a_user(world: World, _: str) -> dict[str, str]:
-    name = world.fresh_name
-    world.backend.user(name)
+def a_user(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    name = populated.fresh_name
+    populated.backend.user(name)
     return {"username": name}
 
 
-def my_offer(world: World, who: str) -> dict[str, str]:
-    asked = {"client_id": world.tool, "redirect_uri": LOCAL, "scope": "repo:read", "response_type": "token"}
-    world.backend.services.identity.assignments.assign(world.actor("admin"), asked, who)
-    found = world.backend.services.identity.assignments.of_oneself(world.actor(who))
+def my_offer(populated: PopulatedRegistry, who: str) -> dict[str, str]:
+    asked = {"client_id": populated.tool, "redirect_uri": LOCAL, "scope": "repo:read", "response_type": "token"}
+    populated.backend.services.identity.assignments.assign(populated.actor("admin"), asked, who)
+    found = populated.backend.services.identity.assignments.of_oneself(populated.actor(who))
     return {"assigned_authorization_uuid": found[0].uuid}
 
 
-def my_notice(world: World, who: str) -> dict[str, str]:
-    account, transaction, notices = world.backend.account(who), Transaction(), UserNotificationStore()
-    notices.add(transaction, account.id, "hello", {}, world.backend.clock())
+def my_notice(populated: PopulatedRegistry, who: str) -> dict[str, str]:
+    account, transaction, notices = populated.backend.account(who), Transaction(), UserNotificationStore()
+    notices.add(transaction, account.id, "hello", {}, populated.backend.clock())
     transaction.commit()
     return {"uuid": notices.of_user(account.id)[0].uuid}
 
 
-def a_quota(world: World, _: str) -> dict[str, str]:
+def a_quota(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     """Of an organization of its own: each has one at most."""
-    name = world.fresh_name
-    world.bare_organization(name)
-    return {"namespace": name, "orgname": name} | world.quota(name)
+    name = populated.fresh_name
+    populated.bare_organization(name)
+    return {"namespace": name, "orgname": name} | populated.quota(name)
 
 
-def no_quota(world: World, _: str) -> dict[str, str]:
-    return {"namespace": world.bare_organization(world.fresh_name)}
+def no_quota(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    return {"namespace": populated.bare_organization(populated.fresh_name)}
 
 
-def a_users_quota(world: World, _: str) -> dict[str, str]:
-    name = world.fresh_name
-    world.backend.user(name)
-    return {"namespace": name} | world.quota(name, AccountKind.USER)
+def a_users_quota(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    name = populated.fresh_name
+    populated.backend.user(name)
+    return {"namespace": name} | populated.quota(name, AccountKind.USER)
 
 
-def no_users_quota(world: World, _: str) -> dict[str, str]:
-    name = world.fresh_name
-    world.backend.user(name)
+def no_users_quota(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    name = populated.fresh_name
+    populated.backend.user(name)
     return {"namespace": name}
 
 
-def the_owners_quota(world: World, _: str) -> dict[str, str]:
-    return {"namespace": "owner"} | world.own_quota
+def the_owners_quota(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    return {"namespace": "owner"} | populated.own_quota
 
 
-def a_deleted_repository(world: World, _: str) -> dict[str, str]:
+def a_deleted_repository(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     """One that was the owner's organization's."""
-    name = RepositoryName.parse(world.repository(f"acme/{world.fresh_name}"))
-    world.backend.services.registry.repositories.delete(world.actor("owner"), name)
+    name = RepositoryName.parse(populated.repository(f"acme/{populated.fresh_name}"))
+    populated.backend.services.registry.repositories.delete(populated.actor("owner"), name)
     return {
-        "repository_id": world.backend.services.lifecycle.repository_deletion.of_namespace(
-            world.actor("owner"), "acme"
+        "repository_id": populated.backend.services.lifecycle.repository_deletion.of_namespace(
+            populated.actor("owner"), "acme"
         )[0].id
     }
 
 
-def a_tag(world: World, _: str) -> dict[str, str]:
+def a_tag(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     """Of a manifest of its own, whose digest bodies name."""
-    name, manifest, repository = world.fresh_name, a_manifest(), world.repository(f"acme/{world.fresh_name}")
-    pusher = someone(world.backend, "owner", repository)
-    world.backend.services.registry.manifests.push(pusher, RepositoryName.parse(repository), manifest, [name])
-    world.places["digest"] = str(manifest.digest)
+    name, manifest, repository = (
+        populated.fresh_name,
+        a_manifest(),
+        populated.repository(f"acme/{populated.fresh_name}"),
+    )
+    pusher = token_actor(populated.backend, "owner", repository)
+    populated.backend.services.registry.manifests.push(pusher, RepositoryName.parse(repository), manifest, [name])
+    populated.places["digest"] = str(manifest.digest)
     return {"repository": repository, "tag": name}
 
 
-def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
+def a_manifest_everywhere(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     """The same in what is private and in what is public: by its digest, by the id of old, and with what it says."""
-    manifest, services = a_manifest(), world.backend.services
+    manifest, services = a_manifest(), populated.backend.services
     for name in ("acme/app", "acme/public"):
-        services.registry.repositories.change_mode(world.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
+        services.registry.repositories.change_mode(populated.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
         services.registry.manifests.push(
-            someone(world.backend, "owner", name), RepositoryName.parse(name), manifest, ["same"]
+            token_actor(populated.backend, "owner", name), RepositoryName.parse(name), manifest, ["same"]
         )
     name = RepositoryName.parse("acme/app")
     label = services.lifecycle.labels.all(world.actor("owner"), name, manifest.digest)[0]
     return {"digest": str(manifest.digest), "image_id": manifest.digest.hex, "labelid": label.id}
 
 
-def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
+def a_manifest_of_its_own(populated: PopulatedRegistry, who: str) -> dict[str, str]:
     """With a label that was added to it."""
     repository = a_tag(world, who)["repository"]
     digest, labels = world.places["digest"], world.backend.services.lifecycle.labels
@@ -185,32 +189,36 @@ def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
     return {"repository": repository, "digest": digest, "labelid": label.id}
 
 
-def a_repository(world: World, _: str) -> dict[str, str]:
-    return {"repository": world.repository(f"acme/{world.fresh_name}")}
+def a_repository(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    return {"repository": populated.repository(f"acme/{populated.fresh_name}")}
 
 
 # By these everybody ends themselves: somebody new does it in their place.
 ENDS_ONESELF = ("deleteCurrentUser",)
 
 
-def a_policy_of(holder: Callable[[World, str], PolicyHolder], asked: Callable[[str], PolicyRequest]) -> Places:
+def a_policy_of(
+    holder: Callable[[PopulatedRegistry, str], PolicyHolder], asked: Callable[[str], PolicyRequest]
+) -> Places:
     """A policy of its own for each request, which may change it or take it away."""
 
-    def made(world: World, who: str) -> dict[str, str]:
-        maker = who if holder(world, who) == PolicyHolder() else "owner"
-        policies = world.backend.services.lifecycle.policies
-        kept = policies.list(world.actor(maker), holder(world, who), asked("x").kind)
+    def made(populated: PopulatedRegistry, who: str) -> dict[str, str]:
+        maker = who if holder(populated, who) == PolicyHolder() else "owner"
+        policies = populated.backend.services.lifecycle.policies
+        kept = policies.list(populated.actor(maker), holder(populated, who), asked("x").kind)
         for policy in kept[:-3]:
-            policies.delete(world.actor(maker), holder(world, who), policy.kind, policy.uuid)
-        policy = policies.create(world.actor(maker), holder(world, who), asked(world.fresh_name))
+            policies.delete(populated.actor(maker), holder(populated, who), policy.kind, policy.uuid)
+        policy = policies.create(populated.actor(maker), holder(populated, who), asked(populated.fresh_name))
         return {"policy_uuid": policy.uuid}
 
     return made
 
 
-ACME: Callable[[World, str], PolicyHolder] = lambda *_: PolicyHolder(organization="acme")  # noqa: E731
-APP: Callable[[World, str], PolicyHolder] = lambda *_: PolicyHolder(repository=RepositoryName.parse("acme/app"))  # noqa: E731
-MINE: Callable[[World, str], PolicyHolder] = lambda *_: PolicyHolder()  # noqa: E731
+ACME: Callable[[PopulatedRegistry, str], PolicyHolder] = lambda *_: PolicyHolder(organization="acme")  # noqa: E731
+APP: Callable[[PopulatedRegistry, str], PolicyHolder] = lambda *_: PolicyHolder(  # noqa: E731
+    repository=RepositoryName.parse("acme/app")
+)
+MINE: Callable[[PopulatedRegistry, str], PolicyHolder] = lambda *_: PolicyHolder()  # noqa: E731
 RULE: Callable[[str], PolicyRequest] = lambda pattern: PolicyRequest(f"x{pattern}")  # noqa: E731
 PRUNE: Callable[[str], PolicyRequest] = lambda pattern: PolicyRequest(pattern, True, "creation_date", "9y")  # noqa: E731
 
@@ -302,46 +310,46 @@ PLACES: dict[str, Places] = {
 LIMIT: Fields = lambda _: {"type": "Warning", "threshold_percent": 70}  # noqa: E731 - one of a table of such
 AMOUNT: Fields = lambda _: {"limit_bytes": 10**9}  # noqa: E731
 PASSWORD: Fields = lambda _: {"username": "stranger", "password": "password"}  # noqa: E731
-CONSENT: Fields = lambda world: {  # noqa: E731
-    "client_id": world.places["client_id"],
+CONSENT: Fields = lambda populated: {  # noqa: E731
+    "client_id": populated.places["client_id"],
     "redirect_uri": "https://bot.example.com/back",
     "scope": "repo:read",
     "response_type": "token",
 }
 RULES: Fields = lambda _: [{"issuer": "https://ci.example.com", "subject": "main"}]  # noqa: E731
-FIXING: Fields = lambda world: {"tagPattern": f"x{world.fresh_name}"}  # noqa: E731
-PRUNING: Fields = lambda world: {  # noqa: E731
+FIXING: Fields = lambda populated: {"tagPattern": f"x{populated.fresh_name}"}  # noqa: E731
+PRUNING: Fields = lambda populated: {  # noqa: E731
     "method": "creation_date",
     "value": "9y",
-    "tagPattern": world.fresh_name,
+    "tagPattern": populated.fresh_name,
 }
 BODIES: dict[str, Fields] = {
-    "addManifestLabel": lambda world: {"key": world.fresh_name},
+    "addManifestLabel": lambda populated: {"key": populated.fresh_name},
     "createOrgRobotFederation": RULES,
     "createUserRobotFederation": RULES,
     "allowApplication": CONSENT,
-    "changeOrganization": lambda world: {"name": world.fresh_name},
+    "changeOrganization": lambda populated: {"name": populated.fresh_name},
     "changeOrganizationQuota": AMOUNT,
     "changeOrganizationQuotaLimitSuperUser": LIMIT,
     "changeOrganizationQuotaSuperUser": AMOUNT,
     "changeRepoVisibility": lambda _: {"visibility": "private"},
     "changeUserQuotaLimitSuperUser": LIMIT,
     "changeUserQuotaSuperUser": AMOUNT,
-    "createInstallUser": lambda world: {"username": world.fresh_name},
-    "createNewUser": lambda world: {"username": world.fresh_name, "password": "password"},
-    "createOrganization": lambda world: {"name": world.fresh_name},
+    "createInstallUser": lambda populated: {"username": populated.fresh_name},
+    "createNewUser": lambda populated: {"username": populated.fresh_name, "password": "password"},
+    "createOrganization": lambda populated: {"name": populated.fresh_name},
     "createOrganizationApplicationToken": lambda _: {"name": "ci", "scope": "org:admin"},
     "createOrganizationPrototypePermission": lambda _: {"delegate": {"kind": "user", "name": "reader"}},
     "createOrganizationQuota": AMOUNT,
     "createOrganizationQuotaLimitSuperUser": LIMIT,
     "createOrganizationQuotaSuperUser": AMOUNT,
-    "createRepo": lambda world: {"namespace": "acme", "repository": world.fresh_name},
+    "createRepo": lambda populated: {"namespace": "acme", "repository": populated.fresh_name},
     "createStar": lambda _: {"namespace": "acme", "repository": "app"},
     "createUserQuotaLimitSuperUser": LIMIT,
     "createUserQuotaSuperUser": AMOUNT,
     "denyApplication": CONSENT,
-    "removeTagFromTimemachine": lambda world: {"manifest_digest": world.places["digest"], "is_alive": True},
-    "restoreTag": lambda world: {"manifest_digest": world.places["digest"]},
+    "removeTagFromTimemachine": lambda populated: {"manifest_digest": populated.places["digest"], "is_alive": True},
+    "restoreTag": lambda populated: {"manifest_digest": populated.places["digest"]},
     "signinForConsent": PASSWORD,
     "signinUser": PASSWORD,
     "updateOrganizationApplication": lambda _: {"redirect_uri": "https://bot.example.com/back", "application_uri": ""},
@@ -357,8 +365,8 @@ BODIES: dict[str, Fields] = {
     "createRepositoryImmutabilityPolicy": FIXING,
     "createOrgImmutabilityPolicy": FIXING,
 }
-OFFER: Fields = lambda world: {  # noqa: E731
-    "client_id": world.places["client_id"],
+OFFER: Fields = lambda populated: {  # noqa: E731
+    "client_id": populated.places["client_id"],
     "redirect_uri": LOCAL,
     "scope": "repo:read",
     "username": "stranger",

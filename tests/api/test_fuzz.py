@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -22,14 +22,14 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from urllib3 import HTTPResponse
+from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chalicelib.edge.api.concepts import CONCEPTS
 from chalicelib.edge.api.framework.discovery import openapi_of
 from chalicelib.edge.api.framework.operations import Operation
 from tests.api.examples import places_of
-from tests.api.worlds import World
-from tests.support.app_client import Door
+from tests.api.populated_registry import PopulatedRegistry
+from tests.support.app_client import AppClient
 
 EXAMPLES = int(os.environ.get("CLOUDBERTH_FUZZ", "3"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -42,40 +42,40 @@ URL = "http://registry.test"
 SCHEMA = schemathesis.openapi.from_dict(openapi_of(is_internal=True, url=URL))
 
 
-class ThroughDoor(HTTPAdapter):
+class AppAdapter(HTTPAdapter):
     """Lets `requests` ask the app without a socket."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, app_client: AppClient) -> None:
         super().__init__()
-        self._door = door
+        self._app_client = app_client
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         content = request.body.encode() if isinstance(request.body, str) else request.body or b""
-        told = request.headers.items()
+        told: Iterable[tuple[str, str | bytes]] = request.headers.items()
         headers = [(name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in told]
-        answer = self._door.ask(request.method or "", request.path_url, headers, content)
-        raw = HTTPResponse(BytesIO(answer.body), answer.lines, answer.status, preload_content=False)
+        answer = self._app_client.ask(request.method or "", request.path_url, headers, content)
+        raw = HTTPResponse(BytesIO(answer.body), HTTPHeaderDict(answer.lines), answer.status, preload_content=False)
         return self.build_response(request, raw)
 
 
 @pytest.fixture(scope="module")
-def session(world: World) -> Iterator[Session]:
+def session(populated: PopulatedRegistry) -> Iterator[Session]:
     """Where `requests` meets the app."""
     with Session() as session:
-        session.mount(URL, ThroughDoor(world.door))
+        session.mount(URL, AppAdapter(populated.app_client))
         yield session
 
 
 @pytest.fixture(scope="module")
-def everybody(world: World) -> list[tuple[str, dict[str, str]]]:
+def everybody(populated: PopulatedRegistry) -> list[tuple[str, dict[str, str]]]:
     """An owner and a superuser with the headers of a token of all scopes, and nobody."""
-    tokens = {"owner": world.token("owner"), "admin": world.token("admin", superuser=True)}
+    tokens = {"owner": populated.token("owner"), "admin": populated.token("admin", superuser=True)}
     return [*((name, {"Authorization": f"Bearer {token}"}) for name, token in tokens.items()), ("owner", {})]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
 def test_an_operation_answers_as_its_document_says(
-    operation: Operation, world: World, session: Session, everybody: list[tuple[str, dict[str, str]]]
+    operation: Operation, populated: PopulatedRegistry, session: Session, everybody: list[tuple[str, dict[str, str]]]
 ) -> None:
     told = SCHEMA[operation.path + "/" * operation.slash][operation.method]
     cases = st.one_of(*(told.as_strategy(generation_mode=mode) for mode in GenerationMode))
@@ -89,10 +89,10 @@ def test_an_operation_answers_as_its_document_says(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=cases, is_real=st.sampled_from([True, True, False]), somebody=st.sampled_from(everybody))
-    def ask(case: Case, is_real: bool, somebody: tuple[str, dict[str, str]]) -> None:
+    def ask(case: Case[Any], is_real: bool, somebody: tuple[str, dict[str, str]]) -> None:
         who, headers = somebody
         if is_real:
-            case.path_parameters = places_of(operation, world, who)
+            case.path_parameters = places_of(operation, populated, who)
         answer = case.call(base_url=URL, session=session, headers=headers, allow_redirects=False)
         case.validate_response(answer, checks=CHECKS)
 

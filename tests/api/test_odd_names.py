@@ -8,8 +8,8 @@ from chalicelib.domain.scopes import SUPER_USER
 from chalicelib.edge.api.concepts import CONCEPTS
 from chalicelib.edge.api.framework.operations import Operation
 from tests.api.examples import ask, misfit
-from tests.api.worlds import World
-from tests.support.api_client import Visitor
+from tests.api.populated_registry import PopulatedRegistry
+from tests.support.api_client import ApiClient
 from tests.support.app_client import Answer
 
 OPERATIONS = [one for concept in CONCEPTS for one in concept.operations.declared]
@@ -26,10 +26,10 @@ def texts(operation: Operation) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def visitors(world: World) -> dict[str, Visitor]:
+def api_clients(populated: PopulatedRegistry) -> dict[str, ApiClient]:
     """An owner and a superuser, each with a token of all scopes."""
-    tokens = {"owner": world.token("owner"), "admin": world.token("admin", superuser=True)}
-    return {name: Visitor(world.door, token) for name, token in tokens.items()}
+    tokens = {"owner": populated.token("owner"), "admin": populated.token("admin", superuser=True)}
+    return {name: ApiClient(populated.app_client, token) for name, token in tokens.items()}
 
 
 def named(operations: list[Operation]) -> pytest.MarkDecorator:
@@ -39,7 +39,7 @@ def named(operations: list[Operation]) -> pytest.MarkDecorator:
 
 @named([one for one in OPERATIONS if one.path_parameters])
 def test_an_odd_name_in_a_path_is_no_error_of_ours(
-    operation: Operation, world: World, visitors: dict[str, Visitor]
+    operation: Operation, populated: PopulatedRegistry, api_clients: dict[str, ApiClient]
 ) -> None:
     who = asker(operation)
     answers = {
@@ -53,11 +53,11 @@ def test_an_odd_name_in_a_path_is_no_error_of_ours(
 
 @named([one for one in OPERATIONS if texts(one)])
 def test_an_odd_text_in_a_body_is_no_error_of_ours(
-    operation: Operation, world: World, visitors: dict[str, Visitor]
+    operation: Operation, populated: PopulatedRegistry, api_clients: dict[str, ApiClient]
 ) -> None:
     who = asker(operation)
     answers = {
-        (name, odd[:5]): ask(operation, visitors[who], world, who, fields={name: odd})
+        (name, odd[:5]): ask(operation, api_clients[who], populated, who, fields={name: odd})
         for name in texts(operation)
         for odd in (LONG, HALF)
     }
@@ -67,11 +67,11 @@ def test_an_odd_text_in_a_body_is_no_error_of_ours(
 
 @named([one for one in OPERATIONS if one.parameters])
 def test_an_odd_text_in_a_query_is_no_error_of_ours(
-    operation: Operation, world: World, visitors: dict[str, Visitor]
+    operation: Operation, populated: PopulatedRegistry, api_clients: dict[str, ApiClient]
 ) -> None:
     who = asker(operation)
     answers = {
-        (one.name, LONG[:5]): ask(operation, visitors[who], world, who, parameters={one.name: LONG})
+        (one.name, LONG[:5]): ask(operation, api_clients[who], populated, who, parameters={one.name: LONG})
         for one in operation.parameters
     }
 

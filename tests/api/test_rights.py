@@ -8,9 +8,9 @@ from chalicelib.domain.scopes import OFFERED, REPO_READ, SUPER_USER, USER_READ, 
 from chalicelib.edge.api.concepts import CONCEPTS
 from chalicelib.edge.api.framework.operations import Operation
 from tests.api.examples import ask, misfit
+from tests.api.populated_registry import PEOPLE, PopulatedRegistry
 from tests.api.recipes import ENDS_ONESELF
-from tests.api.worlds import PEOPLE, World
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 OPERATIONS = {one.id: one for concept in CONCEPTS for one in concept.operations.declared}
 TEXT = (Path(__file__).parent / "rights.txt").read_text("utf-8")
@@ -26,8 +26,8 @@ class Actors:
     one with a scope that is not enough: the owner has it, or the superuser where nobody else could.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, populated: PopulatedRegistry) -> None:
+        self._world = populated
         self._tokens: dict[tuple[str, str], str] = {}
 
     def name(self, heading: str, operation: Operation) -> str:
@@ -36,14 +36,16 @@ class Actors:
             return heading
         return "admin" if heading == "superuser" or operation.scope == SUPER_USER else "owner"
 
-    def visitor(self, heading: str, operation: Operation) -> Visitor:
+    def api_client(self, heading: str, operation: Operation) -> ApiClient:
         """The browser or the program."""
         if heading in ("scoped", "unscoped"):
-            return Visitor(self._world.door, self._token(self.name(heading, operation), _scope(heading, operation)))
+            return ApiClient(
+                self._world.app_client, self._token(self.name(heading, operation), _scope(heading, operation))
+            )
         if heading == "robot":
-            return Visitor(self._world.door, self._world.robot_token)
+            return ApiClient(self._world.app_client, self._world.robot_token)
         if heading == "anonymous":
-            return Visitor(self._world.door)
+            return ApiClient(self._world.app_client)
         is_last = heading in PEOPLE and operation.id in ENDS_ONESELF
         return self._world.session(self._world.person() if is_last else self.name(heading, operation))
 
@@ -60,9 +62,9 @@ def _scope(heading: str, operation: Operation) -> str:
 
 
 @pytest.fixture(scope="module")
-def actors(world: World) -> Actors:
+def actors(populated: PopulatedRegistry) -> Actors:
     """Who asks."""
-    return Actors(world)
+    return Actors(populated)
 
 
 def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
@@ -80,7 +82,7 @@ def is_for_all_of_a_public(operation: Operation) -> bool:
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_those_may_who_shall_and_nobody_else(name: str, world: World, actors: Actors) -> None:
+def test_those_may_who_shall_and_nobody_else(name: str, populated: PopulatedRegistry, actors: Actors) -> None:
     operation = OPERATIONS[name.removesuffix(PUBLIC)]
     path_parameters = {"repository": "acme/public"} if name.endswith(PUBLIC) else {}
     answers = {

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 ADRS = sorted((ROOT / "docs" / "adr").glob("*"))
 LONGEST = 40
@@ -15,14 +13,21 @@ def test_numbers_are_unique_and_without_gaps() -> None:
     assert ADRS
 
 
-@pytest.mark.parametrize("path", ADRS, ids=lambda path: path.name)
-def test_a_decision_is_short_and_has_context_decision_and_consequences(path: Path) -> None:
+def faults(path: Path) -> list[str]:
+    """What is wrong with the form of a decision."""
     lines = path.read_text("utf-8").splitlines()
+    wanted = {
+        "its name is not number-words.md": re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", path.name),
+        f"it has {LONGEST} lines or more": len(lines) < LONGEST,
+        "its title does not begin with its number": lines[0].startswith(f"# {path.name[:4].lstrip('0')}. "),
+        "its chapters are not Context, Decision, Consequences": [line for line in lines if line.startswith("## ")]
+        == ["## Context", "## Decision", "## Consequences"],
+    }
+    return [f"{path.name}: {fault}" for fault, is_kept in wanted.items() if not is_kept]
 
-    assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", path.name)
-    assert len(lines) < LONGEST
-    assert lines[0].startswith(f"# {int(path.name[:4])}. ")
-    assert [line for line in lines if line.startswith("## ")] == ["## Context", "## Decision", "## Consequences"]
+
+def test_a_decision_is_short_and_has_context_decision_and_consequences() -> None:
+    assert [fault for path in ADRS for fault in faults(path)] == []
 
 
 def test_decisions_that_the_code_names_are_there() -> None:

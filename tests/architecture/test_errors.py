@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from chalicelib.domain import errors
 from chalicelib.edge.registry.errors import CODES
 
@@ -21,16 +19,18 @@ def code_of(kind: type) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).upper()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not errors.RegistryError])
-def test_every_kind_and_leaf_has_an_answer_by_ancestry(kind: type[errors.RegistryError]) -> None:
-    answer = next((CODES[ancestor] for ancestor in kind.__mro__ if ancestor in CODES), None)
+def test_every_kind_and_leaf_has_an_answer_by_ancestry() -> None:
+    kinds = [kind for kind in KINDS if kind is not errors.RegistryError]
 
-    assert answer, f"{kind.__name__} has no row, and none of its ancestors"
+    assert len(kinds) > 50
+    assert [kind.__name__ for kind in kinds if not any(ancestor in CODES for ancestor in kind.__mro__)] == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if code_of(kind) in SPECIFIED])
-def test_an_error_that_the_specification_names_has_a_row_of_its_own(kind: type[errors.RegistryError]) -> None:
-    assert CODES[kind][0] == code_of(kind)
+def test_an_error_that_the_specification_names_has_a_row_of_its_own() -> None:
+    named = [kind for kind in KINDS if code_of(kind) in SPECIFIED]
+
+    assert len(named) > 10
+    assert [kind.__name__ for kind in named if CODES.get(kind, ("",))[0] != code_of(kind)] == []
 
 
 def test_every_code_of_a_4xx_is_the_specifications() -> None:

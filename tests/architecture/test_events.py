@@ -12,7 +12,7 @@ PLACE = 2
 
 def recorded() -> dict[str, str]:
     """Kinds that services name where they record something, with the file that does."""
-    found = {}
+    found: dict[str, str] = {}
     for path in (ROOT / "chalicelib" / "services").rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]

@@ -1,15 +1,16 @@
 """Every module of the four rooms has its tests, and every such test its module."""
 
+import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("domain", "storage", "remote", "services", "edge")
-# Tests without a module of the same name, and why.
 # Packages of one thing, tested together by the tests of their name, and why.
 TOGETHER = {
     "errors": "one tree, of which every leaf is looked at",
     "keys": "one map, in which every key is held against every other",
 }
+# Tests without a module of the same name, and why.
 WITHOUT_MODULE = {
     "services/registry/test_blobs_by_state.py": "blobs.py in every state of link and blob: one file would be too long",
     "services/lifecycle/test_garbage_races.py": "garbage.py and who comes in between: one file would be too long",
@@ -29,16 +30,23 @@ def modules(room: str) -> set[str]:
     }
 
 
+def has_functions(module: str) -> bool:
+    """Whether a module does anything: one of constants and plain dataclasses leaves nothing to be tested."""
+    path = ROOT / "chalicelib" / module.replace("/test_", "/")
+    return path.is_file() and any(isinstance(n, ast.FunctionDef) for n in ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def files(room: str) -> set[str]:
     return {str(path.relative_to(ROOT / "tests")) for path in (ROOT / "tests" / room).rglob("test_*.py")}
 
 
 def test_every_module_has_its_tests_and_every_test_its_module() -> None:
-    expected = {name for room in ROOMS for name in modules(room)}
+    possible = {name for room in ROOMS for name in modules(room)}
+    expected = {name for name in possible if has_functions(name) or Path(name).stem.removeprefix("test_") in TOGETHER}
     found = {name for room in ROOMS for name in files(room)}
 
     assert sorted(expected - found) == [], "these tests are missing"
-    assert sorted(found - expected - set(WITHOUT_MODULE)) == [], "these tests have no module"
+    assert sorted(found - possible - set(WITHOUT_MODULE)) == [], "these tests have no module"
 
 
 def test_every_exception_is_needed() -> None:

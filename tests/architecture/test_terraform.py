@@ -84,7 +84,7 @@ def refusals_of_settings() -> str:
     return sentence
 
 
-def test_what_a_function_is_told_is_a_house_that_can_start(made: Mapping[str, Mapping[str, Any]]) -> None:
+def test_what_a_function_is_told_is_a_registry_that_can_start(made: Mapping[str, Mapping[str, Any]]) -> None:
     settings = Settings.read(environment(made))
 
     assert settings.downloads in DOWNLOADS

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from tests.support.stack import Stack
+from tests.clients.registry import Installation
 
 PASSWORD = "password-1"
 # All but what only superusers have.
@@ -17,7 +17,7 @@ SCOPES = "repo:read repo:write repo:admin repo:create user:read user:admin org:a
 class Caller:
     """One program. Paths begin at the host; redirects are told, not followed."""
 
-    def __init__(self, stack: Stack, token: str = "") -> None:
+    def __init__(self, stack: Installation, token: str = "") -> None:
         self.stack = stack
         self.http = requests.Session()
         self.http.trust_env = False
@@ -50,7 +50,7 @@ class Caller:
 class Person(Caller):
     """Somebody in a browser, signed in: a cookie, and a CSRF token with every request, which answers may renew."""
 
-    def __init__(self, stack: Stack, name: str, password: str = PASSWORD) -> None:
+    def __init__(self, stack: Installation, name: str, password: str = PASSWORD) -> None:
         super().__init__(stack)
         self.name, self.password = name, password
 
@@ -107,6 +107,6 @@ def fresh(kind: str) -> str:
     return f"{kind}{uuid.uuid4().hex[:10]}"
 
 
-def person(stack: Stack) -> Person:
+def person(stack: Installation) -> Person:
     """Somebody who has just signed up."""
     return Person(stack, fresh("user")).sign_up()

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 import requests
 
@@ -20,15 +20,27 @@ from tests.clients.images import (
     Layout,
     content_of,
 )
-from tests.support.stack import Stack
 
 ACCEPT = ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST))
+
+
+class Installation(Protocol):
+    """A running registry with its first user: a local stack, or a deployment to the emulator."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def admin(self) -> str: ...
+
+    @property
+    def password(self) -> str: ...
 
 
 class Registry:
     """A plain client of one registry, as its administrator unless it is somebody else."""
 
-    def __init__(self, stack: Stack, name: str = "", password: str = "") -> None:
+    def __init__(self, stack: Installation, name: str = "", password: str = "") -> None:
         self._stack = stack
         self._who = (name, password) if name else (stack.admin, stack.password)
         self._session = requests.Session()

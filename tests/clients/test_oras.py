@@ -33,7 +33,7 @@ def push(oras: Any, target: str, *files: Path, **options: Any) -> str:
 
 def test_oras_is_refused_with_a_wrong_password(make_oras: Callable[..., Any], reference: str, file: Path) -> None:
     with pytest.raises(ValueError, match="Cannot respond to request for authentication"):
-        # Without its pauses oras tries so often that the door closes: on nobody whom the other tests need.
+        # Without its pauses oras tries so often that sign-ins are throttled: of nobody whom the other tests need.
         push(make_oras("wrong", name="mallory"), f"{reference}:1", file)
 
 

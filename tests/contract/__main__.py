@@ -19,8 +19,8 @@ def main() -> None:
         pytest.MonkeyPatch.context() as patch,
     ):
         os.environ.update(environment)
-        with opened(Backend(environment, Path(place)), patch) as door:
-            talk = Talk(door)
+        with opened(Backend(environment, Path(place)), patch) as app_client:
+            talk = Talk(app_client)
             save({group: talk.hold(steps) for group, steps in load().items()})
 
 

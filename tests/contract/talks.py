@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.contract.shapes import address, place, told
-from tests.support.api_client import Visitor
-from tests.support.app_client import Answer, Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import Answer, AppClient
 
 FOLDER = Path(__file__).parent / "conversation"
 # In the order in which they are held: what one makes, those behind it use.
@@ -27,50 +27,50 @@ Step = dict[str, Any]
 
 @dataclass
 class Talk:
-    """One conversation, over a door. `kept` are ids and secrets of earlier answers, by the names that steps give."""
+    """One conversation with the app. `kept` are ids and secrets of earlier answers, by the names that steps give."""
 
-    door: Door
+    app_client: AppClient
     kept: dict[str, str] = field(default_factory=dict)
-    visitors: dict[str, Visitor] = field(default_factory=dict)
+    api_clients: dict[str, ApiClient] = field(default_factory=dict)
 
     def hold(self, steps: list[Step]) -> list[Step]:
         """Asks all steps; the same with the answers that came."""
         return [{**step, **self._answered(step)} for step in steps]
 
     def _answered(self, step: Step) -> Step:
-        visitor = self._visitor(step["who"])
+        api_client = self._api_client(step["who"])
         method, _, path = step["ask"].partition(" ")
-        path, headers = self._filled(path, visitor), self._headers(step, visitor)
-        answer = visitor.ask(
-            method, path if path.startswith("/api/v1") else f"/{path}", self._body(step, visitor), **headers
+        path, headers = self._filled(path, api_client), self._headers(step, api_client)
+        answer = api_client.ask(
+            method, path if path.startswith("/api/v1") else f"/{path}", self._body(step, api_client), **headers
         )
         for name, key in step.get("keep", {}).items():
             self.kept[name] = _found(answer, key)
         said: Step = {"status": answer.status, "answer": told(answer)}
         return said | ({"location": address(answer)} if address(answer) else {})
 
-    def _visitor(self, who: str) -> Visitor:
+    def _api_client(self, who: str) -> ApiClient:
         if who == NOBODY:
-            return Visitor(self.door)
+            return ApiClient(self.app_client)
         if who == PROGRAM:
-            return Visitor(self.door, self.kept["token"])
-        return self.visitors.setdefault(who, Visitor(self.door))
+            return ApiClient(self.app_client, self.kept["token"])
+        return self.api_clients.setdefault(who, ApiClient(self.app_client))
 
-    def _headers(self, step: Step, visitor: Visitor) -> dict[str, str]:
-        found = {name: self._filled(value, visitor) for name, value in step.get("headers", {}).items()}
+    def _headers(self, step: Step, api_client: ApiClient) -> dict[str, str]:
+        found = {name: self._filled(value, api_client) for name, value in step.get("headers", {}).items()}
         if "form" in step:
             found["Content-Type"] = "application/x-www-form-urlencoded"
         return found
 
-    def _body(self, step: Step, visitor: Visitor) -> object:
+    def _body(self, step: Step, api_client: ApiClient) -> object:
         if "form" in step:
-            return urlencode({name: self._filled(value, visitor) for name, value in step["form"].items()}).encode()
+            return urlencode({name: self._filled(value, api_client) for name, value in step["form"].items()}).encode()
         if "raw" in step:
             return str(step["raw"]).encode("latin-1")
         return step.get("body")
 
-    def _filled(self, text: str, visitor: Visitor) -> str:
-        known = {**self.kept, "csrf": visitor.csrf}
+    def _filled(self, text: str, api_client: ApiClient) -> str:
+        known = {**self.kept, "csrf": api_client.csrf}
         return re.sub(r"{(\w+)}", lambda found: known[found[1]], text)
 
 

@@ -19,8 +19,8 @@ def held(aws: tuple[Mapping[str, str], Path]) -> Iterator[dict[str, list[Step]]]
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        with opened(Backend(environment, data), patch) as door:
-            talk = Talk(door)
+        with opened(Backend(environment, data), patch) as app_client:
+            talk = Talk(app_client)
             yield {group: talk.hold(steps) for group, steps in WRITTEN.items()}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.accounts import Account, AccountKind, RobotName
+from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.errors import NameInvalid, RobotInvalid
 
 
@@ -28,11 +28,3 @@ def test_a_short_name_within_a_namespace_is_refused_in_quays_words() -> None:
     for name in ("", "c", "c" * 251, "c" * 3000):
         with pytest.raises(RobotInvalid, match="between 2 and 255 characters in length"):
             RobotName.within("acme", name)
-
-
-def test_an_account_is_an_enabled_mortal_unless_it_says_otherwise() -> None:
-    account = Account("id", "alice", AccountKind.USER)
-
-    assert account.enabled
-    assert not account.superuser
-    assert account.epoch == 0

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from chalicelib.domain import errors
 
 LONG = "x" * 100_000
@@ -85,10 +83,12 @@ def test_the_tree_at_the_top_names_every_class() -> None:
     assert {kind.__name__ for kind in kinds} <= drawn
 
 
-@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
-def test_a_refusal_is_a_short_sentence_with_json_ready_fields(error: errors.RegistryError) -> None:
-    assert 0 < len(str(error)) < 400
-    assert len(json.dumps(error.detail)) < 1000
+def test_a_refusal_is_a_short_sentence() -> None:
+    assert [type(error).__name__ for error in SAMPLES if not 0 < len(str(error)) < 400] == []
+
+
+def test_the_fields_of_a_refusal_are_json_and_short() -> None:
+    assert [type(error).__name__ for error in SAMPLES if len(json.dumps(error.detail)) >= 1000] == []
 
 
 def test_fields_that_programs_read_bear_the_fields_names() -> None:

@@ -1,6 +1,7 @@
 """Manifests: what is read from them, and everything that is none."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,11 +20,11 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 
 
-def parse(document: object, content_type: str = ""):
+def parse(document: object, content_type: str = "") -> Any:
     return parse_manifest(json.dumps(document).encode(), content_type)
 
 
-def bundle(**fields: object):
+def bundle(**fields: object) -> Any:
     return parse(BUNDLE | fields)
 
 

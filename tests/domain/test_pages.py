@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import PageInvalid
-from chalicelib.domain.pages import LARGEST_PAGE, Page, parse_page_size
+from chalicelib.domain.pages import LARGEST_PAGE, parse_page_size
 
 
 def test_a_page_is_as_large_as_it_may_be_where_nobody_asks() -> None:
@@ -32,7 +32,3 @@ def test_what_is_no_number_from_0_up_is_refused(text: str) -> None:
 
 def test_digits_without_end_are_answered_at_once() -> None:
     assert parse_page_size("9" * 1_000_000) == LARGEST_PAGE
-
-
-def test_a_page_is_the_last_one_unless_it_says_otherwise() -> None:
-    assert not Page(["a"]).more

@@ -36,10 +36,6 @@ def test_a_pull_by_tag_counts_for_tag_and_digest_and_the_last_is_the_latest_what
     assert found == {"v1": Sum(2, 7), "sha256:a": Sum(2, 7), "sha256:b": Sum(1, 3)}
 
 
-def test_nothing_was_never_pulled() -> None:
-    assert (Sum().pulls, Sum().last_at) == (0, None)
-
-
 @pytest.mark.parametrize("most", [2, 3, 4, 90])
 def test_parts_are_all_pulls_in_their_order_and_none_names_too_much(most: int) -> None:
     pulls = [a_pull(number, f"v{number % 3}", f"sha256:{number // 2}") for number in range(20)]

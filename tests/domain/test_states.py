@@ -5,7 +5,3 @@ from chalicelib.domain.states import State
 
 def test_condemned_content_is_served_as_live_and_only_deleting_is_gone() -> None:
     assert {state for state in State if state.is_living} == {State.LIVE, State.CONDEMNED}
-
-
-def test_states_read_back_from_what_is_stored() -> None:
-    assert [State(state.value) for state in State] == list(State)

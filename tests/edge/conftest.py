@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.app_client import Door, opened
+from tests.support.app_client import AppClient, opened
 from tests.support.backends import Backend
 
 

@@ -13,7 +13,7 @@ from chalice.app import Blueprint
 from chalicelib.domain.errors import BlobUnknown
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, as_json
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 app = RegistryApp("small")
 meeting = Barrier(2, timeout=10)
@@ -24,7 +24,9 @@ def show(repository: str) -> Reply:
     """Returns the request as the view sees it."""
     request = app.current_request
     assert request
-    return as_json({"repository": repository, "headers": dict(request.headers), "body": request.raw_body.decode()})
+    body = request.raw_body
+    text = body.decode() if isinstance(body, bytes) else body
+    return as_json({"repository": repository, "headers": dict(request.headers), "body": text})
 
 
 @app.route("/meet/{name}", methods=["GET"])
@@ -48,7 +50,7 @@ def broken() -> Reply:
 
 
 def ask(method: str, target: str, headers: Any = None, body: bytes = b"") -> tuple[dict[str, Any], Any]:
-    answer = app(Door.event(method, target, headers, body), None)
+    answer = app(AppClient.event(method, target, headers, body), None)
     return answer, json.loads(answer["body"])
 
 
@@ -135,7 +137,7 @@ def test_a_domain_error_becomes_its_reply() -> None:
 
 
 def test_a_bug_is_a_plain_500_and_logged_once_with_the_request(caplog: pytest.LogCaptureFixture) -> None:
-    event = Door.event("GET", "/v2/broken")
+    event = AppClient.event("GET", "/v2/broken")
     with caplog.at_level(logging.INFO):
         answer = app(event, None)
 
@@ -173,13 +175,13 @@ def test_late_blueprints_are_loaded_once_by_the_first_request_to_them() -> None:
 
     late.register_late(load)
 
-    assert late(Door.event("GET", "/v2/here"), None)["statusCode"] == 404
+    assert late(AppClient.event("GET", "/v2/here"), None)["statusCode"] == 404
     assert loads == []
-    both = [Thread(target=late, args=(Door.event("GET", "/there"), None)) for _ in range(2)]
+    both = [Thread(target=late, args=(AppClient.event("GET", "/there"), None)) for _ in range(2)]
     for thread in both:
         thread.start()
     for thread in both:
         thread.join()
-    assert json.loads(late(Door.event("GET", "/there"), None)["body"])["error_type"] == "not_found"
+    assert json.loads(late(AppClient.event("GET", "/there"), None)["body"])["error_type"] == "not_found"
     assert loads == [1]
-    assert late(Door.event("GET", "/v2/here"), None)["statusCode"] == 404
+    assert late(AppClient.event("GET", "/v2/here"), None)["statusCode"] == 404

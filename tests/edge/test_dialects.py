@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 
 @pytest.mark.parametrize("path", ["/v2/nothing/here", "/v2/a/b/unknown"])

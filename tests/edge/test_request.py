@@ -12,7 +12,7 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.edge import request
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, empty
-from tests.support.app_client import Door, Lines
+from tests.support.app_client import AppClient, Lines
 
 app = RegistryApp("asked")
 functions: list[Callable[[], Any]] = []
@@ -90,8 +90,8 @@ def test_a_request_with_a_token_has_its_grants_and_an_address(door: Door) -> Non
     assert set(actor.grants) == {"admin/app"}
 
 
-def test_the_scheme_may_be_written_in_any_case(door: Door) -> None:
-    token = door.token()["Authorization"].partition(" ")[2]
+def test_the_scheme_may_be_written_in_any_case(app_client: AppClient) -> None:
+    token = app_client.token()["Authorization"].partition(" ")[2]
 
     assert within_request(request.actor, "/", {"Authorization": f"bEARER  {token}"}).name == "admin"
 

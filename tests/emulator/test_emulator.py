@@ -48,7 +48,7 @@ def test_a_function_runs_with_the_python_of_its_runtime_and_below_the_emulators_
     with Emulator(tmp_path, python=python) as emulator:
         seen = called(Cloud(emulator), SEES)
 
-    assert Path(seen["place"]).is_relative_to(tmp_path / "tmp")
+    assert Path(str(seen["place"])).is_relative_to(tmp_path / "tmp")
     assert "python{}.{}".format(*seen["python"]) in str(python)
 
 

@@ -1,5 +1,5 @@
-"""Doors to backends, as the edge's tests have them."""
+"""Clients of the app over backends, as the edge's tests have them."""
 
-from tests.edge.conftest import door, new_door
+from tests.edge.conftest import app_client, new_app_client
 
-__all__ = ["door", "new_door"]
+__all__ = ["app_client", "new_app_client"]

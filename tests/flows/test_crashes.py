@@ -11,10 +11,19 @@ from chalicelib.domain.errors import OutOfOrder
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.uploads import SMALLEST_PART, Chunk
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, at_the_edge, someone
+from tests.support.builders import (
+    a_blob,
+    a_config,
+    a_direct_upload,
+    a_manifest,
+    a_repository,
+    push_image,
+    push_manifest,
+    token_actor,
+)
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import events, linked_bytes, repository_of
-from tests.support.uploading import Client, leftovers, pulled
+from tests.support.uploading import Client, pulled, remaining_keys
 
 Operation = Callable[[], object]
 
@@ -97,7 +106,7 @@ def close_everywhere(
         if is_known:
             a_repository(backend, "admin/base")
             base = RepositoryName.parse("admin/base")
-            backend.services.registry.uploads.push(someone(backend, "admin", "admin/base"), base, digest, content)
+            backend.services.registry.uploads.push(token_actor(backend, "admin", "admin/base"), base, digest, content)
         chunk = Chunk(len(before), len(content) - 1) if has_range else None
 
         def close() -> None:
@@ -116,7 +125,7 @@ def test_a_push_of_a_manifest_with_new_tags(backend: Backend, padding: int) -> N
         blobs = [a_blob(backend, repository=repository) for _ in range(2)]
         config = a_blob(backend, a_config({"quay.expires-after": "1h"}), repository)
         manifest = a_manifest(blobs, config, annotations={"padding": "x" * padding})
-        return lambda: a_bare_push(backend, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
+        return lambda: push_manifest(backend, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
 
     assert crash_everywhere(backend, prepare) >= 3
 
@@ -124,9 +133,9 @@ def test_a_push_of_a_manifest_with_new_tags(backend: Backend, padding: int) -> N
 def test_a_push_of_a_manifest_that_moves_a_tag(backend: Backend) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
-        a_push(backend, "v1", "v2", repository=repository)
+        push_image(backend, "v1", "v2", repository=repository)
         manifest = a_manifest([a_blob(backend, repository=repository)])
-        return lambda: a_bare_push(backend, manifest, "v1", repository=repository)
+        return lambda: push_manifest(backend, manifest, "v1", repository=repository)
 
     assert crash_everywhere(backend, prepare) >= 2
 
@@ -147,8 +156,8 @@ def test_the_end_of_a_manifest_with_a_dozen_tags_and_a_subject(backend: Backend)
         repository = named(number)
         a_repository(backend, repository)
         manifest = a_manifest(subject=Digest.of(b"subject"))
-        a_bare_push(backend, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
-        name, actor = RepositoryName.parse(repository), someone(backend, "admin", repository)
+        push_manifest(backend, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
+        name, actor = RepositoryName.parse(repository), token_actor(backend, "admin", repository)
         return lambda: backend.services.registry.manifests.delete(actor, name, manifest.digest)
 
     assert crash_everywhere(backend, prepare) >= 3
@@ -159,7 +168,7 @@ def test_a_mount(backend: Backend) -> None:
 
     def prepare(number: int) -> Operation:
         repository = a_repository(backend, named(number))
-        actor = someone(backend, "admin", named(number), "admin/base")
+        actor = token_actor(backend, "admin", named(number), "admin/base")
         return lambda: backend.services.registry.blobs.mount(
             actor, repository, digest, RepositoryName.parse("admin/base")
         )
@@ -171,14 +180,14 @@ def test_a_mount(backend: Backend) -> None:
 def test_the_adoption_of_a_blob_from_the_edge(backend: Backend, way: str) -> None:
     def prepare(number: int) -> Operation:
         content, repository = os.urandom(100), named(number)
-        at_the_edge(backend, content, repository=repository)
+        a_direct_upload(backend, content, repository=repository)
         digest, name = Digest.of(content), RepositoryName.parse(repository)
         if way == "by a head":
             return lambda: backend.services.registry.blobs.find(
-                someone(backend, "admin", repository), name, digest, promise=True
+                token_actor(backend, "admin", repository), name, digest, promise=True
             )
         manifest = a_manifest([digest])
-        return lambda: a_bare_push(backend, manifest, "v1", repository=repository)
+        return lambda: push_manifest(backend, manifest, "v1", repository=repository)
 
     assert crash_everywhere(backend, prepare) >= 2
 
@@ -188,7 +197,7 @@ def test_the_first_push_into_a_repository(backend: Backend) -> None:
 
     def prepare(number: int) -> Operation:
         name = RepositoryName.parse(named(number))
-        actor = someone(backend, "admin", named(number))
+        actor = token_actor(backend, "admin", named(number))
         made.append(named(number))
         return lambda: backend.services.registry.uploads.push(actor, name, Digest.of(b"bytes"), b"bytes")
 
@@ -196,4 +205,4 @@ def test_the_first_push_into_a_repository(backend: Backend) -> None:
     assert len(events(backend, "create_repo")) == len(made)
     for repository in made:
         assert linked_bytes(backend, repository_of(backend, repository))[:2] == (5, 5)
-        assert leftovers(backend, repository) == set()
+        assert remaining_keys(backend, repository) == set()

@@ -29,7 +29,7 @@ from infra.local.stream import TableStream, filters
 from infra.local.timetolive import TimeToLiveService
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_manifest, a_repository, an_index, at_the_edge, someone
+from tests.support.builders import a_direct_upload, a_manifest, a_repository, an_index, token_actor
 from tests.support.crashes import Crash, crash_before, meanwhile
 from tests.support.rows import DELETING, change, object_keys, repository_of, rows_like
 from tests.support.sweeping import sweep
@@ -111,7 +111,7 @@ class Registry(RuleBasedStateMachine):
     @rule(repository=repositories, content=contents, death=deaths)
     def push_blob(self, repository: str, content: bytes, death: int) -> None:
         name, digest = RepositoryName.parse(repository), Digest.of(content)
-        actor = someone(self.backend, "admin", repository)
+        actor = token_actor(self.backend, "admin", repository)
 
         def push() -> bool:
             self.backend.services.registry.uploads.push(actor, name, digest, content)
@@ -122,16 +122,15 @@ class Registry(RuleBasedStateMachine):
 
     @rule(repository=repositories, content=contents)
     def bring_past_us(self, repository: str, content: bytes) -> None:
-        at_the_edge(self.backend, content, self.now, repository)
+        a_direct_upload(self.backend, content, self.now, repository)
 
     @rule(repository=repositories, content=contents)
     def ask_for_a_blob(self, repository: str, content: bytes) -> None:
         """A client that skips its upload when it is told that the blob is there."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
-            self.backend.services.registry.blobs.find(
-                someone(self.backend, "admin", repository), name, digest, promise=True
-            )
+            actor = token_actor(self.backend, "admin", repository)
+            self.backend.services.registry.blobs.find(actor, name, digest, promise=True)
             self.promised[repository, digest] = self.now + LEASE_S / 2 - 1
 
     @rule(repository=repositories, content=contents)
@@ -139,13 +138,14 @@ class Registry(RuleBasedStateMachine):
         """A client that is given an address and takes its time."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
-            found = self.backend.services.registry.blobs.find(someone(self.backend, "admin", repository), name, digest)
+            actor = token_actor(self.backend, "admin", repository)
+            found = self.backend.services.registry.blobs.find(actor, name, digest)
             self.given[found.s3_key] = self.now + PRESIGN_S - 1
 
     @rule(repository=repositories, content=contents, death=deaths)
     def mount(self, repository: str, content: bytes, death: int) -> None:
         source = next(one for one in REPOSITORIES if one != repository)
-        actor = someone(self.backend, "admin", repository, source)
+        actor = token_actor(self.backend, "admin", repository, source)
         target, digest = a_repository(self.backend, repository), Digest.of(content)
         mount = self.backend.services.registry.blobs.mount
         if self.dying(death, lambda: mount(actor, target, digest, RepositoryName.parse(source))):
@@ -189,7 +189,7 @@ class Registry(RuleBasedStateMachine):
         """Pushes a manifest, the collector between two of its calls; what its pusher was promised must be found."""
         name, missing = RepositoryName.parse(repository), set[str]()
         self.manifests.append(manifest)
-        actor = someone(self.backend, "admin", repository)
+        actor = token_actor(self.backend, "admin", repository)
 
         def push() -> bool:
             try:
@@ -229,7 +229,7 @@ class Registry(RuleBasedStateMachine):
     @rule(data=st.data(), repository=repositories, death=deaths)
     def delete_manifest(self, data: Any, repository: str, death: int) -> None:
         digest, name = data.draw(st.sampled_from(self.manifests[-8:])).digest, RepositoryName.parse(repository)
-        actor = someone(self.backend, "admin", repository)
+        actor = token_actor(self.backend, "admin", repository)
         self.leased.pop((repository, digest), None)
         self.dying(death, lambda: self.backend.services.registry.manifests.delete(actor, name, digest))
 
@@ -238,7 +238,7 @@ class Registry(RuleBasedStateMachine):
         digest, name = Digest.of(content), RepositoryName.parse(repository)
         self.promised.pop((repository, digest), None)
         with suppress(RegistryError):
-            self.backend.services.registry.blobs.delete(someone(self.backend, "admin", repository), name, digest)
+            self.backend.services.registry.blobs.delete(token_actor(self.backend, "admin", repository), name, digest)
 
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
@@ -397,4 +397,5 @@ def reachable(backend: Backend) -> set[str]:
 
 def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_backend: Callable[..., Backend]) -> None:
     chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
-    run_state_machine_as_test(lambda: Registry(new_backend(**chosen)), settings=SETTINGS)
+    machine: Any = lambda: Registry(new_backend(**chosen))  # noqa: E731 - hypothesis takes any maker of a machine
+    run_state_machine_as_test(machine, settings=SETTINGS)

@@ -19,8 +19,8 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Visibility
 from tests.support import invariants
-from tests.support.app_client import Answer, Door
-from tests.support.builders import a_config, a_descriptor, a_granted, a_manifest, an_index, someone
+from tests.support.app_client import Answer, AppClient
+from tests.support.builders import a_config, a_descriptor, a_manifest, an_actor_with_role, an_index, token_actor
 from tests.support.rows import events
 
 URL = "http://registry.test"
@@ -30,7 +30,7 @@ URL = "http://registry.test"
 class Client:
     """Docker in small: it knows a name and a secret, or neither, and keeps the token of the last challenge."""
 
-    door: Door
+    app_client: AppClient
     name: str = ""
     secret: str = "password"
     token: str = ""
@@ -48,14 +48,14 @@ class Client:
     def _send(self, method: str, target: str, body: bytes, media_type: str) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         headers |= {"Content-Type": media_type} if media_type else {}
-        return self.door.ask(method, target, headers, body)
+        return self.app_client.ask(method, target, headers, body)
 
     def _token(self, challenge: dict[str, str]) -> str:
         assert challenge["realm"] == f"{URL}/v2/auth"
-        asked = {name: challenge[name] for name in ("service", "scope") if name in challenge}
+        asked: dict[str, str] = {name: challenge[name] for name in ("service", "scope") if name in challenge}
         pair = base64.b64encode(f"{self.name}:{self.secret}".encode()).decode()
         headers = {"Authorization": f"Basic {pair}"} if self.name else {}
-        answer = self.door.ask("GET", "/v2/auth?" + urlencode(asked), headers)
+        answer = self.app_client.ask("GET", "/v2/auth?" + urlencode(asked), headers)
         return str(answer.json()["token"]) if answer.status == 200 else ""
 
     def push_blob(self, content: bytes, repository: str = "admin/app", chunks: int = 0) -> Digest:
@@ -102,24 +102,24 @@ class Client:
 
 
 @pytest.fixture
-def admin(door: Door) -> Client:
-    return Client(door, "admin")
+def admin(app_client: AppClient) -> Client:
+    return Client(app_client, "admin")
 
 
-def make_public(door: Door, repository: str = "admin/app") -> None:
+def make_public(app_client: AppClient, repository: str = "admin/app") -> None:
     name = RepositoryName.parse(repository)
-    actor = someone(door.backend, name.namespace, repository)
-    door.backend.services.registry.repositories.change_visibility(actor, name, Visibility.PUBLIC)
+    actor = token_actor(app_client.backend, name.namespace, repository)
+    app_client.backend.services.registry.repositories.change_visibility(actor, name, Visibility.PUBLIC)
 
 
-def test_a_login_is_a_challenge_a_token_and_a_yes(door: Door, admin: Client) -> None:
+def test_a_login_is_a_challenge_a_token_and_a_yes(app_client: AppClient, admin: Client) -> None:
     assert admin.ask("GET", "/v2/").status == 200
     assert admin.challenges == [{"realm": f"{URL}/v2/auth", "service": "registry.test"}]
-    assert Client(door, "admin", "wrong").ask("GET", "/v2/").status == 401
+    assert Client(app_client, "admin", "wrong").ask("GET", "/v2/").status == 401
 
 
 def test_an_image_is_pushed_into_a_repository_that_was_not_there_and_pulled_byte_by_byte(
-    door: Door, admin: Client
+    app_client: AppClient, admin: Client
 ) -> None:
     manifest = admin.push_image("v1", "latest")
     by_tag, by_digest = admin.pull("latest"), admin.pull(str(manifest.digest))
@@ -130,20 +130,20 @@ def test_an_image_is_pushed_into_a_repository_that_was_not_there_and_pulled_byte
     assert admin.ask("GET", "/v2/admin/app/tags/list").json() == {"name": "admin/app", "tags": ["latest", "v1"]}
     assert admin.challenges[0]["scope"].startswith("repository:admin/app:")
     assert admin.ask("GET", "/v2/_catalog").json() == {"repositories": ["admin/app"]}
-    invariants.check(door.backend)
-    invariants.check_edges(door.backend)
+    invariants.check(app_client.backend)
+    invariants.check_edges(app_client.backend)
 
 
-def test_a_second_push_finds_what_the_first_one_left(door: Door, admin: Client) -> None:
+def test_a_second_push_finds_what_the_first_one_left(app_client: AppClient, admin: Client) -> None:
     content = os.urandom(2000)
     admin.push_blob(content)
-    door.backend.calls.take()
+    app_client.backend.calls.take()
     admin.push_blob(content)
 
-    assert "PutObject" not in door.backend.calls.take()
+    assert "PutObject" not in app_client.backend.calls.take()
 
 
-def test_an_index_of_two_platforms_is_pulled_platform_by_platform(door: Door, admin: Client) -> None:
+def test_an_index_of_two_platforms_is_pulled_platform_by_platform(app_client: AppClient, admin: Client) -> None:
     children = [admin.push_image(), admin.push_image()]
     for child in children:
         assert admin.push(child, str(child.digest)).status == 201
@@ -154,48 +154,48 @@ def test_an_index_of_two_platforms_is_pulled_platform_by_platform(door: Door, ad
     assert found.headers["content-type"] == media_types.OCI_INDEX
     for entry in found.json()["manifests"]:
         assert isinstance(admin.pull(entry["digest"]), list)
-    invariants.check(door.backend)
+    invariants.check(app_client.backend)
 
 
-def test_a_private_image_is_nobody_s_but_a_public_one_everybody_s(door: Door, admin: Client) -> None:
-    door.backend.user("bob")
+def test_a_private_image_is_nobody_s_but_a_public_one_everybody_s(app_client: AppClient, admin: Client) -> None:
+    app_client.backend.user("bob")
     admin.push_image("v1")
-    bob, nobody = Client(door, "bob"), Client(door)
+    bob, nobody = Client(app_client, "bob"), Client(app_client)
     assert bob.pull() in (401, 403, 404)
     assert nobody.pull() in (401, 403, 404)
     assert bob.pull("missing") == bob.pull(repository="admin/none"), "denied and absent look alike"
 
-    make_public(door)
+    make_public(app_client)
 
     expected = admin.pull()
-    assert bob.pull() == Client(door).pull() == expected
-    assert door.ask("GET", "/v2/admin/app/manifests/v1").status == 200, "without any token"
+    assert bob.pull() == Client(app_client).pull() == expected
+    assert app_client.ask("GET", "/v2/admin/app/manifests/v1").status == 200, "without any token"
     assert bob.push(a_manifest()).status in (401, 403)
     assert nobody.push(a_manifest()).status in (401, 403)
 
 
-def test_a_robot_pushes_where_it_was_granted_to_and_nowhere_else(door: Door, admin: Client) -> None:
+def test_a_robot_pushes_where_it_was_granted_to_and_nowhere_else(app_client: AppClient, admin: Client) -> None:
     admin.push_image("v1")
     admin.push_image("v1", repository="admin/other")
-    _, secret = door.backend.robot("admin+ci")
-    assert Client(door, "admin+ci", secret).pull() in (401, 403, 404)
+    _, secret = app_client.backend.robot("admin+ci")
+    assert Client(app_client, "admin+ci", secret).pull() in (401, 403, 404)
 
-    a_granted(door.backend, "admin+ci", Role.WRITE)
-    robot = Client(door, "admin+ci", secret)
+    an_actor_with_role(app_client.backend, "admin+ci", Role.WRITE)
+    robot = Client(app_client, "admin+ci", secret)
     manifest = robot.push_image("by-robot")
 
     assert admin.pull("by-robot") == robot.pull("by-robot")
-    assert Client(door, "admin+ci", secret).pull(repository="admin/other") in (401, 403, 404)
-    assert [row["performer"] for row in events(door.backend, "push_repo")][-1] == "admin+ci"
+    assert Client(app_client, "admin+ci", secret).pull(repository="admin/other") in (401, 403, 404)
+    assert [row["performer"] for row in events(app_client.backend, "push_repo")][-1] == "admin+ci"
     assert robot.ask("DELETE", f"/v2/admin/app/manifests/{manifest.digest}").status == 202
-    assert Client(door, "admin+ci", secret[:-1]).ask("GET", "/v2/").status == 401
+    assert Client(app_client, "admin+ci", secret[:-1]).ask("GET", "/v2/").status == 401
 
 
-def test_a_robot_that_may_read_pulls_and_does_not_push(door: Door, admin: Client) -> None:
+def test_a_robot_that_may_read_pulls_and_does_not_push(app_client: AppClient, admin: Client) -> None:
     admin.push_image("v1")
-    _, secret = door.backend.robot("admin+reader")
-    a_granted(door.backend, "admin+reader", Role.READ)
-    robot = Client(door, "admin+reader", secret)
+    _, secret = app_client.backend.robot("admin+reader")
+    an_actor_with_role(app_client.backend, "admin+reader", Role.READ)
+    robot = Client(app_client, "admin+reader", secret)
 
     assert robot.pull() == admin.pull()
     assert robot.push(a_manifest()).status in (401, 403)
@@ -204,16 +204,16 @@ def test_a_robot_that_may_read_pulls_and_does_not_push(door: Door, admin: Client
     assert isinstance(admin.pull(), list)
 
 
-def test_nobody_pushes_into_another_s_namespace(door: Door, admin: Client) -> None:
-    door.backend.user("bob")
-    bob = Client(door, "bob")
+def test_nobody_pushes_into_another_s_namespace(app_client: AppClient, admin: Client) -> None:
+    app_client.backend.user("bob")
+    bob = Client(app_client, "bob")
 
     assert bob.ask("POST", "/v2/admin/new/blobs/uploads/").status in (401, 403, 404)
-    assert isinstance(Client(door, "bob").push_image("v1", repository="bob/new"), Manifest)
+    assert isinstance(Client(app_client, "bob").push_image("v1", repository="bob/new"), Manifest)
     assert admin.pull(repository="bob/new") in (401, 403, 404)
 
 
-def test_a_signature_is_attached_found_and_taken_away(door: Door, admin: Client) -> None:
+def test_a_signature_is_attached_found_and_taken_away(app_client: AppClient, admin: Client) -> None:
     manifest = admin.push_image("v1")
     signature = a_manifest([admin.push_blob(b"signature")], subject=manifest.digest, artifactType="application/x.sig")
     answer = admin.push(signature, str(signature.digest))
@@ -226,7 +226,7 @@ def test_a_signature_is_attached_found_and_taken_away(door: Door, admin: Client)
     assert admin.ask("GET", path).json()["manifests"] == []
 
 
-def test_a_deleted_image_is_gone_and_comes_back_when_it_is_pushed_again(door: Door, admin: Client) -> None:
+def test_a_deleted_image_is_gone_and_comes_back_when_it_is_pushed_again(app_client: AppClient, admin: Client) -> None:
     manifest = admin.push_image("v1", "v2")
     assert admin.ask("DELETE", f"/v2/admin/app/manifests/{manifest.digest}").status == 202
     assert [admin.pull(reference) for reference in ("v1", "v2", str(manifest.digest))] == [404] * 3
@@ -236,17 +236,17 @@ def test_a_deleted_image_is_gone_and_comes_back_when_it_is_pushed_again(door: Do
 
     assert isinstance(admin.pull("v2"), list)
     assert admin.pull("v1") == 404
-    invariants.check(door.backend)
+    invariants.check(app_client.backend)
 
 
-def test_a_layer_is_mounted_from_one_repository_into_another(door: Door, admin: Client) -> None:
+def test_a_layer_is_mounted_from_one_repository_into_another(app_client: AppClient, admin: Client) -> None:
     digest = admin.push_blob(b"base layer", "admin/base")
     answer = admin.ask("POST", f"/v2/admin/app/blobs/uploads/?mount={digest}&from=admin/base")
     if answer.status == 202:
         # The token of the challenge speaks for the target alone; clients ask for both.
-        admin.token = door.backend.token("admin", "admin/app", "admin/base")
+        admin.token = app_client.backend.token("admin", "admin/app", "admin/base")
         answer = admin.ask("POST", f"/v2/admin/app/blobs/uploads/?mount={digest}&from=admin/base")
 
     assert (answer.status, answer.headers["location"]) == (201, f"/v2/admin/app/blobs/{digest}")
     assert admin.push(a_manifest([digest], fields=[a_descriptor(digest)])).status == 201
-    invariants.check(door.backend)
+    invariants.check(app_client.backend)

@@ -19,20 +19,20 @@ from chalicelib.domain.tags import FOREVER
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import (
-    a_bare_push,
     a_blob,
     a_config,
+    a_direct_upload,
     a_manifest,
-    a_push,
     a_referrer,
     a_repository,
     an_index,
-    at_the_edge,
-    someone,
+    push_image,
+    push_manifest,
+    token_actor,
 )
 from tests.support.crashes import Crash, just_before_commit
 from tests.support.rows import linked_bytes, object_keys, repository_of, rows_like
-from tests.support.uploading import Client, leftovers
+from tests.support.uploading import Client, remaining_keys
 
 NAME = RepositoryName.parse("admin/app")
 Operation = Callable[[], object]
@@ -58,7 +58,7 @@ def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int, int]]:
 
 def tag_of(backend: Backend, tag: str = "v1") -> Digest | None:
     try:
-        return backend.services.registry.manifests.pull(someone(backend, "admin", "admin/app"), NAME, tag).digest
+        return backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, tag).digest
     except ManifestUnknown:
         return None
 
@@ -88,7 +88,7 @@ def test_of_two_pushes_of_one_tag_at_once_one_wins_whole(backend: Backend) -> No
     pushed: list[Manifest] = []
     for _ in range(4):
         pair = [an_image(backend), an_image(backend)]
-        at_once([lambda manifest=manifest: a_bare_push(backend, manifest, "v1") for manifest in pair])
+        at_once([partial(push_manifest, backend, manifest, "v1") for manifest in pair])
         pushed += pair
         assert tag_of(backend) in [manifest.digest for manifest in pair]
         check_history(backend, pushed)
@@ -96,8 +96,8 @@ def test_of_two_pushes_of_one_tag_at_once_one_wins_whole(backend: Backend) -> No
 
 def test_a_push_that_is_overtaken_reads_again_and_wins_after_the_other(backend: Backend) -> None:
     first, second = an_image(backend), an_image(backend)
-    with just_before_commit(backend, lambda: a_bare_push(backend, second, "v1")):
-        a_bare_push(backend, first, "v1")
+    with just_before_commit(backend, lambda: push_manifest(backend, second, "v1")):
+        push_manifest(backend, first, "v1")
 
     assert tag_of(backend) == first.digest
     assert [digest for digest, _, _ in lives(backend)] == [str(second.digest), str(first.digest)]
@@ -106,8 +106,8 @@ def test_a_push_that_is_overtaken_reads_again_and_wins_after_the_other(backend: 
 
 def test_a_push_of_several_tags_that_is_overtaken_on_one_moves_them_all(backend: Backend) -> None:
     first, second = an_image(backend), an_image(backend)
-    with just_before_commit(backend, lambda: a_bare_push(backend, second, "v2")):
-        a_bare_push(backend, first, "v1", "v2", "v3")
+    with just_before_commit(backend, lambda: push_manifest(backend, second, "v2")):
+        push_manifest(backend, first, "v1", "v2", "v3")
 
     assert {tag_of(backend, tag) for tag in ("v1", "v2", "v3")} == {first.digest}
     check_history(backend, [second, first], "v2")
@@ -115,7 +115,7 @@ def test_a_push_of_several_tags_that_is_overtaken_on_one_moves_them_all(backend:
 
 def test_the_same_manifest_pushed_at_once_under_six_tags_has_them_all(backend: Backend) -> None:
     manifest = an_image(backend)
-    at_once([lambda tag=f"v{tag}": a_bare_push(backend, manifest, tag) for tag in range(6)])
+    at_once([partial(push_manifest, backend, manifest, f"v{tag}") for tag in range(6)])
 
     assert {tag_of(backend, f"v{tag}") for tag in range(6)} == {manifest.digest}
     invariants.check(backend)
@@ -124,7 +124,7 @@ def test_the_same_manifest_pushed_at_once_under_six_tags_has_them_all(backend: B
 
 def test_the_same_push_five_times_at_once_has_one_life(backend: Backend) -> None:
     manifest = an_image(backend)
-    at_once([lambda: a_bare_push(backend, manifest, "v1")] * 5)
+    at_once([lambda: push_manifest(backend, manifest, "v1")] * 5)
 
     check_history(backend, [manifest])
 
@@ -132,8 +132,8 @@ def test_the_same_push_five_times_at_once_has_one_life(backend: Backend) -> None
 def test_a_push_that_the_same_push_overtakes_keeps_edges_of_its_own_ulid(backend: Backend) -> None:
     """An edge of another push counts for a lease only: then the collector would take what a pullable manifest names."""
     manifest = an_image(backend)
-    with just_before_commit(backend, lambda: a_bare_push(backend, manifest, "v2")):
-        a_bare_push(backend, manifest, "v1")
+    with just_before_commit(backend, lambda: push_manifest(backend, manifest, "v2")):
+        push_manifest(backend, manifest, "v1")
 
     invariants.check(backend)
     invariants.check_edges(backend)
@@ -142,13 +142,13 @@ def test_a_push_that_the_same_push_overtakes_keeps_edges_of_its_own_ulid(backend
 def test_a_push_again_that_dies_halfway_leaves_every_edge_of_what_stands(backend: Backend) -> None:
     """Nobody may come to mend them: they count while the manifest lives, under whatever ULID (ADR 2)."""
     manifest = an_image(backend)
-    a_bare_push(backend, manifest, "v1")
+    push_manifest(backend, manifest, "v1")
 
     def die() -> None:
         raise Crash
 
     with pytest.raises(Crash), just_before_commit(backend, die):
-        a_bare_push(backend, manifest, "v2")
+        push_manifest(backend, manifest, "v2")
 
     assert tag_of(backend) == manifest.digest
     named = {f"USES#{blob.digest}#{manifest.digest}" for blob in manifest.blobs}
@@ -171,15 +171,17 @@ def in_chunks(backend: Backend, content: bytes) -> None:
 
 
 def by_the_edge(backend: Backend, content: bytes) -> None:
-    at_the_edge(backend, content)
-    backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, Digest.of(content), promise=True)
+    a_direct_upload(backend, content)
+    backend.services.registry.blobs.find(
+        token_actor(backend, "admin", "admin/app"), NAME, Digest.of(content), promise=True
+    )
 
 
 def check_one_blob(backend: Backend, content: bytes) -> None:
     repository, digest = repository_of(backend), Digest.of(content)
     assert linked_bytes(backend, repository) == (len(content),) * 3
     assert [row["sk"] for row in rows_like(backend, f"BLOB#{digest}")] == [f"LINK#{repository.id}", "META"]
-    found = backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, digest)
+    found = backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, digest)
     assert backend.services.stores.objects.get(found.s3_key) == content
     invariants.check(backend)
 
@@ -194,7 +196,7 @@ def test_the_same_blob_from_ten_at_once_is_linked_and_counted_once_and_leaves_no
 
     check_one_blob(backend, content)
     assert len(object_keys(backend, f"in/{repository_of(backend).id}/")) == 1
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
 
 
 def test_the_same_blob_by_all_ways_at_once_is_linked_and_counted_once(backend: Backend) -> None:
@@ -204,7 +206,7 @@ def test_the_same_blob_by_all_ways_at_once_is_linked_and_counted_once(backend: B
     at_once([lambda way=way: way(backend, content) for way in WAYS.values()] * 3)
 
     check_one_blob(backend, content)
-    assert all(f"/{Digest.of(content)}/" in key for key in leftovers(backend))
+    assert all(f"/{Digest.of(content)}/" in key for key in remaining_keys(backend))
 
 
 def test_the_same_blob_into_two_repositories_at_once_is_stored_once(backend: Backend) -> None:
@@ -215,14 +217,14 @@ def test_the_same_blob_into_two_repositories_at_once_is_stored_once(backend: Bac
         at_once([partial(a_blob, backend, content, name) for name in ("admin/app", "admin/other")])
         assert len(rows_like(backend, f"BLOB#{Digest.of(content)}", "META")) == 1
 
-    assert leftovers(backend) == leftovers(backend, "admin/other") == set()
+    assert remaining_keys(backend) == remaining_keys(backend, "admin/other") == set()
     invariants.check(backend)
 
 
 def test_a_blob_deleted_while_it_is_pushed_again_is_either_there_or_not(backend: Backend) -> None:
     content = os.urandom(300)
     digest = a_blob(backend, content)
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     for _ in range(4):
         a_blob(backend, content)
         at_once([lambda: a_blob(backend, content), lambda: backend.services.registry.blobs.delete(actor, NAME, digest)])
@@ -230,12 +232,12 @@ def test_a_blob_deleted_while_it_is_pushed_again_is_either_there_or_not(backend:
     a_blob(backend, content)
 
     check_one_blob(backend, content)
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
 
 
 def test_a_delete_that_a_push_overtakes_takes_away_what_was_pushed(backend: Backend) -> None:
-    first, second = a_push(backend, "v1"), an_image(backend)
-    with just_before_commit(backend, lambda: a_bare_push(backend, second, "v1")):
+    first, second = push_image(backend, "v1"), an_image(backend)
+    with just_before_commit(backend, lambda: push_manifest(backend, second, "v1")):
         delete_tag(backend)
 
     assert tag_of(backend) is None
@@ -243,24 +245,24 @@ def test_a_delete_that_a_push_overtakes_takes_away_what_was_pushed(backend: Back
 
 
 def test_a_push_that_a_delete_overtakes_makes_the_tag_anew(backend: Backend) -> None:
-    first, second = a_push(backend, "v1"), an_image(backend)
+    first, second = push_image(backend, "v1"), an_image(backend)
     with just_before_commit(backend, lambda: delete_tag(backend)):
-        a_bare_push(backend, second, "v1")
+        push_manifest(backend, second, "v1")
 
     assert tag_of(backend) == second.digest
     check_history(backend, [first, second])
 
 
 def test_tags_deleted_and_pushed_at_once_leave_a_history_without_gaps(backend: Backend) -> None:
-    pushed = [a_push(backend, "v1")]
+    pushed = [push_image(backend, "v1")]
     for _ in range(4):
         pushed.append(an_image(backend))
-        at_once([lambda: a_bare_push(backend, pushed[-1], "v1"), lambda: delete_tag(backend)])
+        at_once([lambda: push_manifest(backend, pushed[-1], "v1"), lambda: delete_tag(backend)])
         check_history(backend, pushed)
 
 
 def test_two_deletes_of_one_tag_end_one_life(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     at_once([lambda: delete_tag(backend)] * 3)
 
     check_history(backend, [manifest])
@@ -269,20 +271,20 @@ def test_two_deletes_of_one_tag_end_one_life(backend: Backend) -> None:
 
 def delete_manifest(backend: Backend, manifest: Manifest) -> None:
     with suppress(ManifestUnknown):
-        backend.services.registry.manifests.delete(someone(backend, "admin", "admin/app"), NAME, manifest.digest)
+        backend.services.registry.manifests.delete(token_actor(backend, "admin", "admin/app"), NAME, manifest.digest)
 
 
 def test_a_manifest_deleted_while_it_is_tagged_is_either_gone_with_its_tag_or_whole(backend: Backend) -> None:
     for _ in range(4):
-        manifest = a_push(backend, "v1")
-        at_once([lambda it=manifest: a_bare_push(backend, it, "v2"), lambda it=manifest: delete_manifest(backend, it)])
+        manifest = push_image(backend, "v1")
+        at_once([partial(push_manifest, backend, manifest, "v2"), partial(delete_manifest, backend, manifest)])
         invariants.check(backend)
         assert tag_of(backend, "v2") in (None, manifest.digest)
 
 
 def test_a_tag_that_comes_to_a_manifest_while_it_is_deleted_goes_with_it(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
-    with just_before_commit(backend, lambda: a_bare_push(backend, manifest, "late")):
+    manifest = push_image(backend, "v1")
+    with just_before_commit(backend, lambda: push_manifest(backend, manifest, "late")):
         delete_manifest(backend, manifest)
 
     assert (tag_of(backend), tag_of(backend, "late")) == (None, None)
@@ -290,10 +292,10 @@ def test_a_tag_that_comes_to_a_manifest_while_it_is_deleted_goes_with_it(backend
 
 
 def test_an_index_pushed_while_its_child_is_deleted_never_names_what_cannot_come_back(backend: Backend) -> None:
-    child = a_push(backend, "v1")
+    child = push_image(backend, "v1")
     index = an_index([child.digest])
     with just_before_commit(backend, lambda: delete_manifest(backend, child)):
-        a_bare_push(backend, index, "v2")
+        push_manifest(backend, index, "v2")
 
     assert tag_of(backend, "v2") == index.digest
     invariants.check(backend)
@@ -301,10 +303,10 @@ def test_an_index_pushed_while_its_child_is_deleted_never_names_what_cannot_come
 
 
 def test_referrers_pushed_at_once_are_all_listed(backend: Backend) -> None:
-    subject = a_push(backend, "v1")
+    subject = push_image(backend, "v1")
     pushed = at_once([lambda: a_referrer(backend, subject.digest)] * 5)
     page = backend.services.registry.referrers.list(
-        someone(backend, "admin", "admin/app"), NAME, subject.digest, None, None
+        token_actor(backend, "admin", "admin/app"), NAME, subject.digest, None, None
     )
 
     assert {it.digest for it in page.items} == {it.digest for it in pushed if isinstance(it, Manifest)}

@@ -34,7 +34,7 @@ REQUESTS = [filled(vector) for vector in VECTORS["requests"]]
 DOWNLOADS = [filled(vector) for vector in VECTORS["downloads"]]
 
 
-def named(vectors: list[dict[str, Any]]) -> Any:
+def named(vectors: list[dict[str, Any]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("vector", vectors, ids=[vector["name"] for vector in vectors])
 
 

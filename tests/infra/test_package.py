@@ -59,6 +59,9 @@ for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
 """
 MAGIC = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex())"
 
+Project = Callable[..., Path]
+Capture = pytest.CaptureFixture[str]
+
 
 def names(package: Package) -> list[str]:
     with ZipFile(package.path) as archive:
@@ -109,7 +112,7 @@ def test_modules_that_are_imported_late_are_inside_too(python: Path, tree: Path)
     assert "chalicelib.services.identity.oauth" in run_sealed(python, ALL_OF_OURS, str(tree)).split()
 
 
-def test_the_sealed_app_challenges_a_stranger(python: Path, tree: Path):
+def test_the_sealed_app_challenges_a_stranger(python: Path, tree: Path) -> None:
     event = {
         "headers": {},
         "multiValueHeaders": {},
@@ -126,7 +129,7 @@ def test_the_sealed_app_challenges_a_stranger(python: Path, tree: Path):
     assert answer["headers"]["WWW-Authenticate"].startswith("Bearer realm=")
 
 
-def test_the_sealed_botocore_makes_a_client_of_every_service_that_we_call(python: Path, tree: Path):
+def test_the_sealed_botocore_makes_a_client_of_every_service_that_we_call(python: Path, tree: Path) -> None:
     services = sorted(AWS_SERVICES)
 
     assert run_sealed(python, CLIENTS, str(tree), *services).splitlines() == [
@@ -142,13 +145,13 @@ def test_the_sealed_botocore_finds_the_endpoint_of_a_bucket(python: Path, tree: 
     assert "X-Amz-Signature=" in address
 
 
-def test_the_zip_is_under_10_mb(package: Package):
+def test_the_zip_is_under_10_mb(package: Package) -> None:
     assert package.path.stat().st_size < 10_000_000
 
 
 def test_the_same_input_gives_the_same_bytes_whatever_earlier_runs_left_behind(
     sources: Path, packages: Mapping[str, Package], tmp_path: Path
-):
+) -> None:
     copy = tmp_path / "elsewhere"
     shutil.copytree(sources, copy)
     (copy / "chalicelib" / "__pycache__").mkdir()
@@ -181,14 +184,14 @@ def test_the_bytecode_is_the_runtimes_and_needs_no_source(package: Package, pyth
     assert headers == {bytes.fromhex(run_sealed(python, MAGIC)) + unchecked_hash}
 
 
-def test_no_sources_caches_tests_or_command_lines_are_inside(package: Package):
+def test_no_sources_caches_tests_or_command_lines_are_inside(package: Package) -> None:
     parts = [(name, Path(name)) for name in names(package)]
 
     assert [name for name, path in parts if path.suffix in (".py", ".pyi")] == []
     assert [name for name, path in parts if {"__pycache__", "tests", "bin", "relay", "infra"} & set(path.parts)] == []
 
 
-def test_of_chalice_only_what_runs_is_inside(package: Package):
+def test_of_chalice_only_what_runs_is_inside(package: Package) -> None:
     assert [name for name in names(package) if name.startswith("chalice/")] == [
         "chalice/__init__.pyc",
         "chalice/app.pyc",
@@ -198,7 +201,7 @@ def test_of_chalice_only_what_runs_is_inside(package: Package):
     }
 
 
-def test_our_own_code_is_inside(sources: Path, package: Package):
+def test_our_own_code_is_inside(sources: Path, package: Package) -> None:
     ours = {
         path.relative_to(sources).with_suffix(".pyc").as_posix()
         for path in [sources / "app.py", *(sources / "chalicelib").rglob("*.py")]
@@ -208,7 +211,7 @@ def test_our_own_code_is_inside(sources: Path, package: Package):
     assert any(name.endswith("/swagger-ui-bundle.min.js") for name in names(package)), "/docs is made of it"
 
 
-def test_only_the_services_that_we_call_are_described(package: Package):
+def test_only_the_services_that_we_call_are_described(package: Package) -> None:
     described = {name.split("/")[2] for name in names(package) if name.startswith("botocore/data/")}
 
     assert {name for name in described if "." not in name} == AWS_SERVICES
@@ -216,7 +219,7 @@ def test_only_the_services_that_we_call_are_described(package: Package):
     assert not [name for name in names(package) if name.startswith("boto3/data/")]
 
 
-def test_licences_and_what_scanners_read_stay(package: Package):
+def test_licences_and_what_scanners_read_stay(package: Package) -> None:
     metadata = [name for name in names(package) if name.endswith(".dist-info/METADATA")]
 
     assert any(name.startswith("cryptography-") for name in metadata)
@@ -231,7 +234,7 @@ def test_the_zip_depends_on_neither_clock_nor_umask(package: Package):
     assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
 
 
-def test_the_manifest_tells_terraform_what_the_zip_is(package: Package):
+def test_the_manifest_tells_terraform_what_the_zip_is(package: Package) -> None:
     manifest = json.loads(package.path.with_name("package.json").read_text())
 
     assert manifest["file"] == f"deployment-{package.architecture}.zip"
@@ -240,7 +243,7 @@ def test_the_manifest_tells_terraform_what_the_zip_is(package: Package):
     assert manifest["functions"]["api_handler"] == {"handler": "app.app", "memory_size": 1769, "timeout": 29}
 
 
-def test_chalices_answer_names_our_runtime_and_architecture_and_not_its_own_zip(package: Package):
+def test_chalices_answer_names_our_runtime_and_architecture_and_not_its_own_zip(package: Package) -> None:
     document = json.loads(package.path.with_name("chalice.tf.json").read_text())
 
     function = document["resource"]["aws_lambda_function"]["api_handler"]
@@ -261,7 +264,7 @@ def test_terraform_gets_a_second_function_from_its_declaration_alone(project: Ca
     assert "aws_cloudwatch_event_rule" in document["resource"]
 
 
-def test_chalices_default_memory_is_refused(project: Callable[..., Path], capsys: pytest.CaptureFixture[str]):
+def test_chalices_default_memory_is_refused(project: Project, capsys: Capture) -> None:
     home = project(APP + SWEEP, api_handler=ENOUGH, sweep={"lambda_timeout": 60})
 
     assert refusal(capsys, home) == (
@@ -270,16 +273,14 @@ def test_chalices_default_memory_is_refused(project: Callable[..., Path], capsys
     )
 
 
-def test_a_function_without_a_timeout_is_refused(project: Callable[..., Path], capsys: pytest.CaptureFixture[str]):
+def test_a_function_without_a_timeout_is_refused(project: Project, capsys: Capture) -> None:
     assert refusal(capsys, project(api_handler={"lambda_memory_size": 512})) == (
         "The function api_handler has no timeout of its own: declare it in .chalice/config.json, under "
         "stages.prod.lambda_functions.api_handler.lambda_timeout.\n"
     )
 
 
-def test_an_app_that_needs_an_environment_to_be_imported_is_refused(
-    project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-):
+def test_an_app_that_needs_an_environment_to_be_imported_is_refused(project: Project, capsys: Capture) -> None:
     home = project("import os\n\nos.environ['CLOUDBERTH_TABLE']\n" + APP, api_handler=ENOUGH)
 
     assert refusal(capsys, home) == "Chalice could not read the app: KeyError: 'CLOUDBERTH_TABLE'.\n"
@@ -291,7 +292,7 @@ def test_a_directory_without_an_app_is_refused(tmp_path: Path, capsys: pytest.Ca
     )
 
 
-def test_a_configuration_that_is_not_json_is_refused(project: Callable[..., Path], capsys: pytest.CaptureFixture[str]):
+def test_a_configuration_that_is_not_json_is_refused(project: Project, capsys: Capture) -> None:
     home = project()
     (home / ".chalice" / "config.json").write_text("{")
 
@@ -299,8 +300,8 @@ def test_a_configuration_that_is_not_json_is_refused(project: Callable[..., Path
 
 
 def test_a_library_that_pip_does_not_find_is_named(
-    project: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+    project: Project, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     home = project(requirements=f"nowhere==1.0 --hash=sha256:{'0' * 64}\n", api_handler=ENOUGH)
 
@@ -323,7 +324,7 @@ def test_a_package_for_the_other_architecture_is_refused(packages: Mapping[str, 
     )
 
 
-def test_one_foreign_library_under_any_name_is_enough_to_refuse(tmp_path: Path):
+def test_one_foreign_library_under_any_name_is_enough_to_refuse(tmp_path: Path) -> None:
     with ZipFile(tmp_path / "some.zip", "w") as archive:
         archive.writestr("fits.so", an_elf(MACHINES["arm64"]))
         archive.writestr("helper", an_elf(MACHINES["x86_64"]))
@@ -333,11 +334,8 @@ def test_one_foreign_library_under_any_name_is_enough_to_refuse(tmp_path: Path):
 
 
 def test_a_wheel_that_lies_about_its_architecture_stops_the_packager(
-    project: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-):
+    project: Project, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     endpoints = {"botocore/data/endpoints.json": '{"partitions": []}'}
@@ -364,11 +362,13 @@ def test_a_wheel_that_lies_about_its_architecture_stops_the_packager(
         (b"PK\x03\x04" + bytes(60), None),
     ],
 )
-def test_the_processor_is_read_from_the_elf_header(header: bytes, expected: str | None):
+def test_the_processor_is_read_from_the_elf_header(header: bytes, expected: str | None) -> None:
     assert machine(header) == expected
 
 
-def test_a_runtime_whose_python_is_missing_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_runtime_whose_python_is_missing_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "PATH"):
         monkeypatch.setenv(name, str(tmp_path))
 
@@ -394,7 +394,7 @@ def test_the_description_has_size_hash_import_time_and_functions(packages: Mappi
         assert fact in description
 
 
-def test_a_package_that_cannot_run_here_says_why_it_was_not_measured(packages: Mapping[str, Package]):
+def test_a_package_that_cannot_run_here_says_why_it_was_not_measured(packages: Mapping[str, Package]) -> None:
     (other,) = (package for name, package in packages.items() if name != host_architecture())
 
     assert f"not measured, since {other.architecture} libraries of Linux do not load on this machine" in describe(other)

@@ -61,7 +61,7 @@ class Aws:
 
     def _answer(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
         running = {"Description": "Cloudberth: answers every request; keys of 2030", "LastUpdateStatus": "Successful"}
-        answers = {
+        answers: dict[str, dict[str, Any]] = {
             "GetSecretValue": {"SecretString": json.dumps(self.document)},
             "DescribeKeyValueStore": {"ETag": "E1"},
             "GetFunctionConfiguration": running,

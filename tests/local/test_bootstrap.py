@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,7 +99,9 @@ def test_a_refusal_of_the_package_index_is_reported_in_a_sentence_with_the_log(t
     assert not (tmp_path / "stamp").exists(), "the next run would not try again"
 
 
-def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(tmp_path, monkeypatch):
+def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a_wheel(tmp_path, "cloudberth_forged")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_INDEX", "1")

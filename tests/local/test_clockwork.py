@@ -2,7 +2,9 @@
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -109,7 +111,7 @@ def test_due_timers_are_done_even_if_the_clockwork_is_killed_in_the_middle(tmp_p
                     wait_for(lambda last=killed: stack.pids().get("clockwork", last) != last, "a clockwork that runs")
                     killed = stack.kill("clockwork")
             for identifier in exports:
-                wait_for(lambda identifier=identifier: is_open(stack, identifier), "a file", 60)
+                wait_for(partial(is_open, stack, identifier), "a file", 60)
     finally:
         stack.stop()
 
@@ -133,3 +135,8 @@ def is_open(stack: Stack, identifier: str) -> bool:
     """Tells whether the file of an export exists and is complete."""
     answer = requests.get(f"{stack.url}/exportedlogs/{identifier}", timeout=20)
     return answer.status_code == 200 and answer.json()["logs"][-1] == {"terminator": True}
+
+
+def is_another(stack: Stack, killed: int) -> bool:
+    """Whether a clockwork runs that is not the one that was killed."""
+    return stack.pids().get("clockwork", killed) != killed

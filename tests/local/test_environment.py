@@ -22,7 +22,7 @@ def worker(**environ: str) -> dict[str, str]:
     return worker_environment(settings_from(environ), ENDPOINTS, KEYS, environ)
 
 
-def test_an_empty_environment_has_every_default():
+def test_an_empty_environment_has_every_default() -> None:
     settings = settings_from({})
 
     assert settings.url == "http://localhost:5000"
@@ -50,7 +50,9 @@ def test_an_empty_environment_has_every_default():
         ("CLOUDBERTH_DATA", " ", "give it a value or unset it"),
     ],
 )
-def test_a_bad_setting_is_refused_in_a_sentence_that_names_it_and_the_remedy(name, value, remedy):
+def test_a_bad_setting_is_refused_in_a_sentence_that_names_it_and_the_remedy(
+    name: str, value: str, remedy: str
+) -> None:
     with pytest.raises(StackError) as refused:
         settings_from({name: value})
 
@@ -63,7 +65,7 @@ def test_a_relative_data_directory_is_in_the_project_and_an_absolute_one_is_kept
     assert settings_from({"CLOUDBERTH_DATA": "/there"}).data == Path("/there")
 
 
-def test_workers_see_no_account_of_the_operator():
+def test_workers_see_no_account_of_the_operator() -> None:
     environment = worker(AWS_PROFILE="production", AWS_SESSION_TOKEN="t", AWS_ACCESS_KEY_ID="AKIA", HOME="/root")
 
     assert "AWS_PROFILE" not in environment
@@ -86,7 +88,7 @@ def test_workers_inherit_further_settings_of_the_registry():
     assert worker(CLOUDBERTH_LEASE_S="20")["CLOUDBERTH_LEASE_S"] == "20"
 
 
-def test_the_first_users_password_reaches_the_seed_and_no_worker():
+def test_the_first_users_password_reaches_the_seed_and_no_worker() -> None:
     environ = {"CLOUDBERTH_ADMIN_PASSWORD": "chosen"}
 
     environment = worker(**environ)
@@ -95,6 +97,6 @@ def test_the_first_users_password_reaches_the_seed_and_no_worker():
     assert seed_environment(settings_from(environ), environment)["CLOUDBERTH_ADMIN_PASSWORD"] == "chosen"
 
 
-def test_no_secret_is_printed_with_the_settings():
+def test_no_secret_is_printed_with_the_settings() -> None:
     assert "chosen" not in repr(settings_from({"CLOUDBERTH_ADMIN_PASSWORD": "chosen"}))
     assert "secret'" not in repr(KEYS)

@@ -57,7 +57,7 @@ def test_an_environment_is_made_once_even_if_several_processes_need_it(installer
 
     assert installer.modules() == ["venv", "pip"]
     assert len(set(found)) == 1
-    assert found[0].is_relative_to(installation.VENV / f"ministack-{RUNTIME}")
+    assert found[0].is_relative_to(tmp_path / "venv" / f"ministack-{RUNTIME}")
 
 
 def test_each_runtime_has_an_environment_of_its_own(installer: Installer) -> None:

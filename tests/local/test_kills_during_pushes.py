@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -62,7 +64,7 @@ class Pusher(threading.Thread):
         assert answer.status_code == 200, answer.text
         return {"Authorization": f"Bearer {answer.json()['token']}"}
 
-    def _sent(self, method: str, path: str, status: int, **options: object) -> requests.Response:
+    def _sent(self, method: str, path: str, status: int, **options: Any) -> requests.Response:
         address = self.url + (path if path.startswith("/") else f"/v2/{self.name}/{path}")
         answer = requests.request(method, address, timeout=20, **options)
         assert answer.status_code == status, answer.text

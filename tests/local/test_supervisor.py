@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def listening_addresses(pid: int) -> set[str]:
     return {line[1].split(":")[0] for line in lines if line[3] == "0A" and line[9] in inodes}
 
 
-def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path):
+def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
 
@@ -82,7 +83,7 @@ def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_the_process
     assert "CLOUDBERTH_DATA" in message
 
 
-def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path):
+def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     message = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(tmp_path / "file" / "data"))
@@ -91,7 +92,7 @@ def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path)
     assert "CLOUDBERTH_DATA" in message
 
 
-def test_a_full_disk_is_refused_before_anything_is_started(tmp_path):
+def test_a_full_disk_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"199 MB are free and the stack needs 200 MB"):
         check_space(tmp_path, total=10_000_000_000, free=199_999_999)
 
@@ -108,7 +109,7 @@ def test_the_listening_socket_is_declared_as_tcp_so_that_answers_are_not_delayed
         assert listener.proto == socket.IPPROTO_TCP
 
 
-def test_nothing_listens_beyond_loopback(local_stack):
+def test_nothing_listens_beyond_loopback(local_stack: Stack) -> None:
     addresses = {address for pid in local_stack.pids().values() for address in listening_addresses(pid)}
 
     assert addresses == {"0100007F"}
@@ -120,13 +121,13 @@ def test_only_their_owner_can_read_keys_and_data(local_stack):
         assert (local_stack.data / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_password_that_the_operator_chose_is_not_printed(local_stack):
+def test_a_password_that_the_operator_chose_is_not_printed(local_stack: Stack) -> None:
     assert "password  as in CLOUDBERTH_ADMIN_PASSWORD" in local_stack.output()
     assert local_stack.password not in local_stack.output()
 
 
 @pytest.mark.parametrize("name", ["gateway-1", "dynoxide", "weed", "clockwork"])
-def test_a_killed_process_is_started_again(local_stack, name):
+def test_a_killed_process_is_started_again(local_stack: Stack, name: str) -> None:
     killed = local_stack.kill(name)
 
     wait_for(lambda: local_stack.pids().get(name, killed) != killed, f"a new {name}")
@@ -134,7 +135,7 @@ def test_a_killed_process_is_started_again(local_stack, name):
     assert f"{name} was killed by SIGKILL; starting it again." in local_stack.output()
 
 
-def test_two_stacks_run_side_by_side(local_stack, tmp_path):
+def test_two_stacks_run_side_by_side(local_stack: Stack, tmp_path: Path) -> None:
     other = Stack(tmp_path / "data")
     try:
         assert other.is_healthy()
@@ -147,7 +148,7 @@ def test_two_stacks_run_side_by_side(local_stack, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_stack_leaves_no_process_behind_and_the_next_one_finds_its_data(tmp_path, number):
+def test_a_stopped_stack_leaves_no_process_behind_and_the_next_one_finds_its_data(tmp_path: Path, number: Any) -> None:
     stack = Stack(tmp_path / "data")
     pids = stack.pids()
 
@@ -172,7 +173,7 @@ def test_the_children_of_a_killed_supervisor_die_and_the_next_start_works(tmp_pa
     assert "password  as before" in again.output()
 
 
-def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_sentence(tmp_path):
+def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_sentence(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "data")
     pids = stack.pids()
     for _ in range(5):
@@ -188,7 +189,11 @@ def test_a_program_that_cannot_run_is_restarted_after_ever_longer_pauses(tmp_pat
     child = ChildProcess(program, tmp_path / "broken.log")
     deaths = []
 
-    wait_for(lambda: deaths.append(child.watch()) or child.is_hopeless(), "five deaths")
+    def dies_for_good() -> bool:
+        deaths.append(child.watch())
+        return child.is_hopeless()
+
+    wait_for(dies_for_good, "five deaths")
 
     assert [death for death in deaths if death] == ["ended with status 3"] * 5
     assert child.tail() == "\n".join(["  | no table"] * 5)

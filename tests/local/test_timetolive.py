@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ from tests.clients.images import Layout, an_image
 from tests.clients.registry import Registry
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_push
+from tests.support.builders import push_image
 from tests.support.rows import events, repository_of, rows_like
 from tests.support.stack import Stack, wait_for
-from tests.support.sweeping import later, sweep
+from tests.support.sweeping import advance_clock, sweep
 
 LATE_S, LIFE_S = 60, 7200
 TWO_HOURS = {"quay.expires-after": "2h"}
@@ -211,9 +212,9 @@ def test_rows_removed_before_the_server_failed_get_their_records(
 def test_a_tag_that_it_removes_expires_only_once_even_if_its_timer_runs_too(
     backend: Backend, dispatching: TimeToLiveService
 ) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
     (row,) = rows_like(backend, "R#", "TAG#")
-    later(backend, LIFE_S + LATE_S + 1)
+    advance_clock(backend, LIFE_S + LATE_S + 1)
 
     dispatching.turn()
 
@@ -234,7 +235,7 @@ def test_a_tag_that_the_timer_ended_is_gone_before_the_service_looks(
     assert events(backend, "tag_expired") == []
 
     sweep(backend)
-    later(backend, LATE_S)
+    advance_clock(backend, LATE_S)
     dispatching.turn()
 
     assert len(events(backend, "tag_expired")) == 1
@@ -291,7 +292,7 @@ class ExpiringTags:
         base = ports.read(stack.data / ports.FILE)
         assert base is not None
         pair = credentials(stack.data)
-        self.table = get_session().create_client(
+        self.table: Any = get_session().create_client(
             "dynamodb",
             endpoint_url=endpoints(base).tables,
             region_name=REGION,
@@ -345,7 +346,7 @@ def test_no_expiry_is_lost_if_the_clockwork_is_killed_while_tags_expire(quick: S
         tags.push(name)
     killed = 0
     for _ in range(4):
-        wait_for(lambda last=killed: quick.pids().get("clockwork", last) != last, "a clockwork that runs")
+        wait_for(partial(is_another, quick, killed), "a clockwork that runs")
         time.sleep(1.5)
         killed = quick.kill("clockwork")
 

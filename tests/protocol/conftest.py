@@ -12,13 +12,13 @@ from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def registry(stack) -> Registry:
+def registry(stack: Stack) -> Registry:
     """The registry, seen by its first user."""
     return Registry(stack.url, stack.admin, stack.password)
 
 
 @pytest.fixture(scope="session")
-def edge_stack(tmp_path_factory) -> Iterator[Stack]:
+def edge_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A second stack, whose blobs come from the edge instead of presigned S3."""
     started = Stack.start(tmp_path_factory.mktemp("edge"), CLOUDBERTH_DOWNLOADS="edge")
     yield started
@@ -26,13 +26,13 @@ def edge_stack(tmp_path_factory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def stranger(stack) -> Registry:
+def stranger(stack: Stack) -> Registry:
     """The registry, seen by nobody in particular."""
     return Registry(stack.url)
 
 
 @pytest.fixture(scope="session")
-def neighbour(stack) -> Registry:
+def neighbour(stack: Stack) -> Registry:
     """The registry, seen by a second user without any right in the first one's namespace."""
     name, password = f"neighbour-{secrets.token_hex(4)}", secrets.token_hex(12)
     stack.account("user", name, password)
@@ -40,19 +40,19 @@ def neighbour(stack) -> Registry:
 
 
 @pytest.fixture
-def repository(registry, request) -> Repository:
+def repository(registry: Registry, request: pytest.FixtureRequest) -> Repository:
     """A repository of this test's own, not yet made."""
     return registry.repository(unique_name(registry.user, request.node.name))
 
 
 @pytest.fixture
-def another_repository(registry, request) -> Repository:
+def another_repository(registry: Registry, request: pytest.FixtureRequest) -> Repository:
     """A second one in the same namespace."""
     return registry.repository(unique_name(registry.user, f"other-{request.node.name}"))
 
 
 @pytest.fixture
-def blobs(repository) -> tuple[Blob, Blob]:
+def blobs(repository: Repository) -> tuple[Blob, Blob]:
     """A config and a layer that are there, for manifests made by hand."""
     config, layer = a_config(), a_blob()
     repository.push_blob(config)

@@ -189,7 +189,7 @@ class Repository:
 class Upload:
     """An upload session: always the newest Location, as the specification asks of clients."""
 
-    def __init__(self, repository: Repository, started: Answer):
+    def __init__(self, repository: Repository, started: Answer) -> None:
         self.repository = repository
         self.started = started
         self.location = started.headers["Location"]

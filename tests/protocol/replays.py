@@ -35,7 +35,7 @@ class Client:
     # What a push asks for, in this client's order.
     push_actions = "pull,push"
 
-    def __init__(self, url: str, user: str, password: str, name: str):
+    def __init__(self, url: str, user: str, password: str, name: str) -> None:
         self.url, self.user, self.password, self.name = url, user, password, name
         self.host = urlsplit(url).netloc
         self.token = ""

@@ -7,11 +7,14 @@ import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from tests.protocol.content import a_blob, an_image
+from tests.protocol.content import Blob, a_blob, an_image
+from tests.protocol.registry import Registry, Repository
 from tests.protocol.wire import connect
+from tests.support.stack import Stack
 
 SLOW_CLIENTS = 1000
 PATIENCE_S = 8
@@ -20,7 +23,7 @@ MOST_KIB = 400 * 1024
 SERVERS_OF_OTHERS = ("weed", "dynoxide")
 
 
-def test_of_two_pushes_of_one_tag_one_wins_whole(repository):
+def test_of_two_pushes_of_one_tag_one_wins_whole(repository: Repository) -> None:
     images = [an_image(), an_image()]
     for image in images:
         repository.push_image(image)
@@ -40,7 +43,7 @@ def test_of_two_pushes_of_one_tag_one_wins_whole(repository):
 
 
 @pytest.mark.parametrize("size", [100_000, 5_000_000], ids=["small", "large"])
-def test_ten_clients_push_the_same_blob(repository, size):
+def test_ten_clients_push_the_same_blob(repository: Repository, size: int) -> None:
     blob = a_blob(size)
     repository.authorization()
     with ThreadPoolExecutor(10) as clients:
@@ -50,7 +53,7 @@ def test_ten_clients_push_the_same_blob(repository, size):
     assert repository.get_blob(blob.digest).content == blob.content
 
 
-def test_ten_clients_make_one_repository(repository):
+def test_ten_clients_make_one_repository(repository: Repository) -> None:
     images = [an_image() for _ in range(10)]
     repository.authorization()
     with ThreadPoolExecutor(10) as clients:
@@ -61,13 +64,13 @@ def test_ten_clients_make_one_repository(repository):
         assert repository.get_manifest(f"v{number}").content == image.manifest.content
 
 
-def test_two_clients_on_one_upload_never_mix_their_bytes(repository):
+def test_two_clients_on_one_upload_never_mix_their_bytes(repository: Repository) -> None:
     """Both send the same range at once: one is taken, the other is told where the upload stands."""
     first, second = a_blob(50_000), a_blob(50_000)
     upload = repository.start_upload()
     location = upload.location
 
-    def send(blob):
+    def send(blob: Blob) -> Any:
         headers = {"Content-Range": "0-49999", "Content-Type": "application/octet-stream"}
         return repository.send("PATCH", location, headers=headers, data=blob.content).status_code
 
@@ -81,7 +84,7 @@ def test_two_clients_on_one_upload_never_mix_their_bytes(repository):
     assert repository.get_blob(taken.digest).content == taken.content
 
 
-def test_a_thousand_slow_clients_keep_nobody_waiting(stack, registry, repository):
+def test_a_thousand_slow_clients_keep_nobody_waiting(stack: Stack, registry: Registry, repository: Repository) -> None:
     """Each holds a PATCH open and sends a byte now and then; others ask and push as before, and no process grows."""
     upload = repository.start_upload()
     token = repository.authorization()["Authorization"]
@@ -104,7 +107,7 @@ def test_a_thousand_slow_clients_keep_nobody_waiting(stack, registry, repository
     assert max(weights.values()) < MOST_KIB, weights
 
 
-def dribble(slow, registry, repository):
+def dribble(slow: Any, registry: Registry, repository: Repository) -> Any:
     """Send a byte on every socket, again and again, and work meanwhile; the slowest of each work in seconds."""
     slowest, end = {"check": 0.0, "push": 0.0}, time.monotonic() + PATIENCE_S
     while time.monotonic() < end:

@@ -4,31 +4,33 @@ import base64
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from tests.protocol.content import a_blob, an_image
-from tests.protocol.registry import Registry, assert_refused
+from tests.protocol.content import Image, a_blob, an_image
+from tests.protocol.registry import Answer, Registry, Repository, assert_refused
+from tests.support.stack import Stack
 
 FORGED = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."
 
 
 @pytest.fixture
-def image(repository):
+def image(repository: Repository) -> Any:
     """An image in the repository under `latest`."""
     image = an_image()
     repository.push_image(image, "latest")
     return image
 
 
-def seen_by(registry, repository, actions="pull"):
+def seen_by(registry: Registry, repository: Repository, actions: str = "pull") -> Any:
     return registry.repository(repository.name, actions)
 
 
 # The challenge
 
 
-def test_the_challenge_names_realm_and_service(stack, stranger):
+def test_the_challenge_names_realm_and_service(stack: Stack, stranger: Registry) -> None:
     challenge = stranger.challenge()
 
     assert challenge["realm"] == f"{stack.url}/v2/auth"
@@ -46,25 +48,27 @@ def test_the_challenge_names_realm_and_service(stack, stranger):
         ("PUT", "manifests/latest", {"pull", "push"}),
     ],
 )
-def test_the_challenge_names_the_scope_that_is_needed(stranger, repository, method, path, actions):
+def test_the_challenge_names_the_scope_that_is_needed(
+    stranger: Registry, repository: Repository, method: str, path: str, actions: Any
+) -> None:
     kind, name, asked = stranger.challenge(f"/v2/{repository.name}/{path}", method)["scope"].split(":")
 
     assert (kind, name) == ("repository", repository.name)
     assert set(asked.split(",")) == actions
 
 
-def test_the_challenge_of_a_delete_asks_for_delete(stranger, repository):
+def test_the_challenge_of_a_delete_asks_for_delete(stranger: Registry, repository: Repository) -> None:
     assert "delete" in stranger.challenge(f"/v2/{repository.name}/manifests/latest", "DELETE")["scope"]
 
 
-def test_the_challenge_of_the_catalog_asks_for_the_catalog(stranger):
+def test_the_challenge_of_the_catalog_asks_for_the_catalog(stranger: Registry) -> None:
     assert stranger.challenge("/v2/_catalog")["scope"] == "registry:catalog:*"
 
 
 # The token endpoint
 
 
-def assert_token(answer):
+def assert_token(answer: Answer) -> Any:
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"].split(";")[0] == "application/json"
     given = answer.json()
@@ -75,7 +79,7 @@ def assert_token(answer):
     return given["token"]
 
 
-def test_a_token_by_get_and_basic(registry, repository):
+def test_a_token_by_get_and_basic(registry: Registry, repository: Repository) -> None:
     token = assert_token(registry.ask_for_token(repository.scope))
 
     answer = registry.send(
@@ -84,7 +88,7 @@ def test_a_token_by_get_and_basic(registry, repository):
     assert answer.status_code == 202
 
 
-def test_a_token_by_post_and_password(registry, repository):
+def test_a_token_by_post_and_password(registry: Registry, repository: Repository) -> None:
     """containerd's first try: OAuth 2 with the grant `password`."""
     form = {
         "grant_type": "password",
@@ -102,20 +106,20 @@ def test_a_token_by_post_and_password(registry, repository):
     assert answer.status_code == 202
 
 
-def test_a_post_with_a_wrong_password_is_refused(registry):
+def test_a_post_with_a_wrong_password_is_refused(registry: Registry) -> None:
     service = registry.challenge()["service"]
     form = {"grant_type": "password", "username": registry.user, "password": "wrong", "service": service}
 
     assert_refused(registry.send("POST", "/v2/auth", data=form), 401, "UNAUTHORIZED")
 
 
-def test_a_token_for_nobody(stranger):
+def test_a_token_for_nobody(stranger: Registry) -> None:
     token = assert_token(stranger.ask_for_token())
 
     assert stranger.send("GET", "/v2/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
-def test_login_without_any_scope(registry):
+def test_login_without_any_scope(registry: Registry) -> None:
     """`docker login` asks for no scope and shows the token at the version check."""
     token = assert_token(registry.ask_for_token(account=registry.user, client_id="docker", offline_token="true"))
 
@@ -123,7 +127,7 @@ def test_login_without_any_scope(registry):
 
 
 @pytest.mark.parametrize("user", ["admin", "nobody-of-that-name"])
-def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack, user):
+def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack: Stack, user: str) -> None:
     answer = Registry(stack.url, user, "wrong").ask_for_token()
 
     assert_refused(answer, 401, "UNAUTHORIZED")
@@ -131,12 +135,14 @@ def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack, user):
 
 
 @pytest.mark.parametrize("given", ["Basic", "Basic !!!", "Basic " + base64.b64encode(b"nocolon").decode()])
-def test_credentials_of_no_form_are_refused(stranger, given):
+def test_credentials_of_no_form_are_refused(stranger: Registry, given: str) -> None:
     assert_refused(stranger.send("GET", "/v2/auth", headers={"Authorization": given}), (400, 401), "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize("form", ["repeated", "spaced"])
-def test_several_scopes_in_one_token(registry, repository, another_repository, form):
+def test_several_scopes_in_one_token(
+    registry: Registry, repository: Repository, another_repository: Repository, form: str
+) -> None:
     """The parameter again and again, or one value with spaces: clients send both."""
     blob = a_blob()
     repository.push_blob(blob)
@@ -155,18 +161,18 @@ def test_several_scopes_in_one_token(registry, repository, another_repository, f
 
 
 @pytest.mark.parametrize("actions", ["pull,push", "push,pull", "pull,push,delete", "pull,madeup,push"])
-def test_actions_in_every_form_that_clients_send(registry, repository, actions):
+def test_actions_in_every_form_that_clients_send(registry: Registry, repository: Repository, actions: str) -> None:
     assert registry.repository(repository.name, actions).send("POST", "blobs/uploads/").status_code == 202
 
 
 @pytest.mark.parametrize("scope", ["nonsense", "repository:x", "repository:UPPER/x:pull", "repository::pull", ":::::"])
-def test_a_scope_of_no_form_gives_no_right_and_no_failure(registry, scope):
+def test_a_scope_of_no_form_gives_no_right_and_no_failure(registry: Registry, scope: str) -> None:
     answer = registry.ask_for_token(scope)
 
     assert answer.status_code == 200 or assert_refused(answer, 400)
 
 
-def test_a_token_holds_only_what_it_was_asked_for(registry, repository, image):
+def test_a_token_holds_only_what_it_was_asked_for(registry: Registry, repository: Repository, image: Image) -> None:
     puller = seen_by(registry, repository, "pull")
     assert puller.get_manifest("latest").status_code == 200
 
@@ -175,7 +181,9 @@ def test_a_token_holds_only_what_it_was_asked_for(registry, repository, image):
     assert repository.get_manifest("latest").status_code == 200
 
 
-def test_a_token_too_weak_is_told_the_scope_to_ask_for(registry, repository, image):
+def test_a_token_too_weak_is_told_the_scope_to_ask_for(
+    registry: Registry, repository: Repository, image: Image
+) -> None:
     """crane and docker ask again with the scope of this challenge."""
     answer = seen_by(registry, repository, "pull").send("POST", "blobs/uploads/")
 
@@ -184,7 +192,9 @@ def test_a_token_too_weak_is_told_the_scope_to_ask_for(registry, repository, ima
     assert "push" in answer.headers["WWW-Authenticate"]
 
 
-def test_a_token_for_one_repository_is_none_for_another(registry, repository, another_repository, image):
+def test_a_token_for_one_repository_is_none_for_another(
+    registry: Registry, repository: Repository, another_repository: Repository, image: Image
+) -> None:
     stray = registry.send("GET", f"/v2/{repository.name}/manifests/latest", headers=another_repository.authorization())
 
     assert_refused(stray, (401, 403), "UNAUTHORIZED", "DENIED")
@@ -193,21 +203,23 @@ def test_a_token_for_one_repository_is_none_for_another(registry, repository, an
 # Tokens that are none
 
 
-def parts_of(registry, repository):
+def parts_of(registry: Registry, repository: Repository) -> Any:
     return registry.token(repository.scope).split(".")
 
 
-def flipped(part):
+def flipped(part: Any) -> Any:
     return ("B" if part[0] == "A" else "A") + part[1:]
 
 
-def altered(part, **claims):
+def altered(part: Any, **claims: Any) -> Any:
     payload = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return base64.urlsafe_b64encode(json.dumps(payload | claims).encode()).decode().rstrip("=")
 
 
 @pytest.mark.parametrize("kind", ["garbage", "empty", "unsigned", "signature", "later", "audience", "algorithm"])
-def test_a_forged_token_is_refused_by_a_challenge(registry, repository, image, kind):
+def test_a_forged_token_is_refused_by_a_challenge(
+    registry: Registry, repository: Repository, image: Image, kind: str
+) -> None:
     header, payload, signature = parts_of(registry, repository)
     forged = {
         "garbage": "not-a-token",
@@ -226,7 +238,9 @@ def test_a_forged_token_is_refused_by_a_challenge(registry, repository, image, k
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-def test_a_forged_token_is_no_anonymous_token(stack, registry, repository, image):
+def test_a_forged_token_is_no_anonymous_token(
+    stack: Stack, registry: Registry, repository: Repository, image: Image
+) -> None:
     """Falling back to nobody's rights would hide from a user that the token has died."""
     stack.account("visibility", repository.name, "public")
     answer = registry.send(
@@ -239,7 +253,7 @@ def test_a_forged_token_is_no_anonymous_token(stack, registry, repository, image
 # Who may
 
 
-def everything(repository, digest):
+def everything(repository: Repository, digest: str) -> Any:
     """One request of each kind."""
     return [
         repository.get_manifest("latest"),
@@ -256,7 +270,9 @@ def everything(repository, digest):
 
 
 @pytest.mark.parametrize("who", ["neighbour", "stranger"])
-def test_a_private_repository_looks_like_one_that_is_not_there(request, repository, another_repository, image, who):
+def test_a_private_repository_looks_like_one_that_is_not_there(
+    request: pytest.FixtureRequest, repository: Repository, another_repository: Repository, image: Image, who: str
+) -> None:
     account = request.getfixturevalue(who)
     digest = image.layers[0].digest
     private = everything(account.repository(repository.name), digest)
@@ -269,14 +285,16 @@ def test_a_private_repository_looks_like_one_that_is_not_there(request, reposito
         assert sorted(one.headers) == sorted(other.headers)
 
 
-def test_nobody_pushes_into_a_namespace_of_another(neighbour, registry, repository):
+def test_nobody_pushes_into_a_namespace_of_another(
+    neighbour: Registry, registry: Registry, repository: Repository
+) -> None:
     theirs = neighbour.repository(repository.name)
 
     assert_refused(theirs.send("POST", "blobs/uploads/"), (401, 403), "UNAUTHORIZED", "DENIED")
     assert repository.tags().status_code == 404
 
 
-def test_everybody_pushes_into_the_own_namespace(neighbour):
+def test_everybody_pushes_into_the_own_namespace(neighbour: Registry) -> None:
     own = neighbour.repository(f"{neighbour.user}/first-app")
     image = an_image()
     own.push_image(image, "latest")
@@ -284,7 +302,9 @@ def test_everybody_pushes_into_the_own_namespace(neighbour):
     assert own.get_manifest("latest").content == image.manifest.content
 
 
-def test_anybody_pulls_from_a_public_repository_and_nobody_pushes(stack, stranger, neighbour, repository, image):
+def test_anybody_pulls_from_a_public_repository_and_nobody_pushes(
+    stack: Stack, stranger: Registry, neighbour: Registry, repository: Repository, image: Image
+) -> None:
     stack.account("visibility", repository.name, "public")
     for account in (stranger, neighbour):
         public = account.repository(repository.name)
@@ -296,7 +316,9 @@ def test_anybody_pulls_from_a_public_repository_and_nobody_pushes(stack, strange
         assert_refused(public.delete("manifests/latest"), (401, 403), "UNAUTHORIZED", "DENIED")
 
 
-def test_a_reader_pulls_and_does_not_push(stack, neighbour, repository, image):
+def test_a_reader_pulls_and_does_not_push(
+    stack: Stack, neighbour: Registry, repository: Repository, image: Image
+) -> None:
     stack.account("grant", repository.name, neighbour.user, "read")
     granted = neighbour.repository(repository.name)
 
@@ -304,7 +326,7 @@ def test_a_reader_pulls_and_does_not_push(stack, neighbour, repository, image):
     assert_refused(granted.send("POST", "blobs/uploads/"), (401, 403), "UNAUTHORIZED", "DENIED")
 
 
-def test_a_writer_pushes(stack, neighbour, repository, image):
+def test_a_writer_pushes(stack: Stack, neighbour: Registry, repository: Repository, image: Image) -> None:
     stack.account("grant", repository.name, neighbour.user, "write")
     newer = an_image()
     neighbour.repository(repository.name, "pull,push").push_image(newer, "latest")
@@ -312,7 +334,9 @@ def test_a_writer_pushes(stack, neighbour, repository, image):
     assert repository.get_manifest("latest").content == newer.manifest.content
 
 
-def test_a_robot_pulls_what_it_is_granted(stack, registry, repository, another_repository, image):
+def test_a_robot_pulls_what_it_is_granted(
+    stack: Stack, registry: Registry, repository: Repository, another_repository: Repository, image: Image
+) -> None:
     another_repository.push_image(an_image(), "latest")
     name = f"ci{time.time_ns()}"
     secret = stack.account("robot", registry.user, name).split()[-1]
@@ -323,7 +347,7 @@ def test_a_robot_pulls_what_it_is_granted(stack, registry, repository, another_r
     assert_refused(robot.repository(another_repository.name).get_manifest("latest"), (401, 403, 404))
 
 
-def test_too_many_wrong_passwords_are_told_when_to_come_back(stack):
+def test_too_many_wrong_passwords_are_told_when_to_come_back(stack: Stack) -> None:
     """Where the registry answers 429, it says so in the specification's code and names the time to wait."""
     guesser = Registry(stack.url, "guessed-at", "wrong")
     for _ in range(12):
@@ -335,7 +359,7 @@ def test_too_many_wrong_passwords_are_told_when_to_come_back(stack):
             assert_refused(answer, 401, "UNAUTHORIZED")
 
 
-def test_one_repository_in_two_scopes_has_the_actions_of_both(registry, repository):
+def test_one_repository_in_two_scopes_has_the_actions_of_both(registry: Registry, repository: Repository) -> None:
     """A mount within one repository, or a pull before a push: clients add scopes and do not merge them."""
     pull, push = f"repository:{repository.name}:pull", f"repository:{repository.name}:push"
     for scopes in ([pull, push], [push, pull], [f"{push} {pull}"]):

@@ -6,14 +6,16 @@ import http.client
 import json
 import secrets
 import time
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from tests.protocol.blobs import assert_absent
-from tests.protocol.content import a_blob, an_image
-from tests.protocol.registry import CODES, assert_refused
+from tests.protocol.content import Blob, a_blob, an_image
+from tests.protocol.registry import CODES, Registry, Repository, assert_refused
 from tests.protocol.wire import Wire, connect, raw
+from tests.support.stack import Stack
 
 NAMES = {
     "dot-dot": "admin/../other",
@@ -38,14 +40,16 @@ NAMES = {
 }
 
 
-def requested(stack, registry, method, target, headers=(), body=None):
+def requested(
+    stack: Stack, registry: Registry, method: str, target: Any, headers: Any = (), body: bytes | None = None
+) -> Any:
     """One request with a token that is good for the version check, its target untouched by any library."""
     lines = [("Host", stack.host), *registry.authorization().items(), *headers]
     with Wire(stack.url) as wire:
         return wire.exchange(method, target, lines, body)
 
 
-def assert_reply_refused(reply, statuses, *codes):
+def assert_reply_refused(reply: Any, statuses: Any, *codes: Any) -> None:
     assert reply.status in statuses, f"{reply.status} {reply.body[:300]!r}"
     assert reply.header("Content-Type").split(";")[0] == "application/json"
     for error in json.loads(reply.body)["errors"]:
@@ -58,7 +62,7 @@ def assert_reply_refused(reply, statuses, *codes):
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_a_name_of_no_form_is_refused(stack, registry, name, method):
+def test_a_name_of_no_form_is_refused(stack: Stack, registry: Registry, name: Any, method: str) -> None:
     headers = [("Content-Type", "application/json"), ("Content-Length", "2")] if method == "PUT" else []
     reply = requested(
         stack, registry, method, f"/v2/{name}/manifests/latest", headers, b"{}" if method == "PUT" else None
@@ -67,13 +71,13 @@ def test_a_name_of_no_form_is_refused(stack, registry, name, method):
     assert_reply_refused(reply, (400, 404), "NAME_INVALID", "NAME_UNKNOWN")
 
 
-def test_an_invalid_name_is_called_so(stack, registry):
+def test_an_invalid_name_is_called_so(stack: Stack, registry: Registry) -> None:
     reply = requested(stack, registry, "GET", "/v2/admin/App/tags/list")
 
     assert_reply_refused(reply, (400,), "NAME_INVALID")
 
 
-def test_raw_bytes_in_the_path_are_refused(stack, registry):
+def test_raw_bytes_in_the_path_are_refused(stack: Stack, registry: Registry) -> None:
     token = registry.token().encode()
     host = stack.host.encode()
     request = b"GET /v2/admin/caf\xc3\xa9/tags/list HTTP/1.1\r\nHost: %b\r\nAuthorization: Bearer %b\r\n\r\n" % (
@@ -84,7 +88,7 @@ def test_raw_bytes_in_the_path_are_refused(stack, registry):
     assert raw(stack.url, request).status in (400, 404)
 
 
-def test_an_escaped_slash_is_no_way_round_the_rights(stack, repository, stranger):
+def test_an_escaped_slash_is_no_way_round_the_rights(stack: Stack, repository: Repository, stranger: Registry) -> None:
     """`%2f` means the same repository or none; it never means more rights."""
     repository.push_image(an_image(), "latest")
     namespace, _, name = repository.name.partition("/")
@@ -94,7 +98,7 @@ def test_an_escaped_slash_is_no_way_round_the_rights(stack, repository, stranger
     assert_reply_refused(reply, (400, 401, 404))
 
 
-def test_a_name_of_255_characters_is_taken_and_one_of_256_is_not(registry):
+def test_a_name_of_255_characters_is_taken_and_one_of_256_is_not(registry: Registry) -> None:
     filler = "x" * 255
     longest = registry.repository(f"{registry.user}/{secrets.token_hex(8)}-{filler}"[:255])
     longest.push_image(an_image(), "latest")
@@ -118,7 +122,7 @@ TAGS = {
 
 
 @pytest.mark.parametrize("tag", TAGS.values(), ids=TAGS.keys())
-def test_a_tag_of_no_form_is_refused(repository, tag):
+def test_a_tag_of_no_form_is_refused(repository: Repository, tag: Any) -> None:
     image = an_image()
     repository.push_image(image)
 
@@ -131,7 +135,7 @@ def test_a_tag_of_no_form_is_refused(repository, tag):
 # Lengths and bodies
 
 
-def put_lines(stack, repository, length):
+def put_lines(stack: Stack, repository: Repository, length: int | str) -> Any:
     return [
         ("Host", stack.host),
         *repository.authorization().items(),
@@ -142,7 +146,9 @@ def put_lines(stack, repository, length):
 
 @pytest.mark.parametrize("size", [3000, 6_000_000], ids=["small", "large"])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_a_body_that_breaks_off_leaves_nothing_visible(stack, repository, method, size):
+def test_a_body_that_breaks_off_leaves_nothing_visible(
+    stack: Stack, repository: Repository, method: str, size: int
+) -> None:
     blob = a_blob(size)
     upload = repository.start_upload()
     target = upload.closing(blob.digest) if method == "PUT" else upload.location
@@ -156,7 +162,7 @@ def test_a_body_that_breaks_off_leaves_nothing_visible(stack, repository, method
         assert repository.get_blob(blob.digest).content == blob.content
 
 
-def resumed(upload, blob):
+def resumed(upload: Any, blob: Blob) -> Any:
     """Whether the rest was taken; the upload may also have died, but it may not hang between the two.
 
     The registry may still be putting away what came, so where it says 416 the client asks again.
@@ -174,7 +180,7 @@ def resumed(upload, blob):
 
 
 @pytest.mark.parametrize("length", ["-1", "many", "1e3", "99999999999999999999999"])
-def test_a_content_length_that_is_none_is_refused(stack, repository, length):
+def test_a_content_length_that_is_none_is_refused(stack: Stack, repository: Repository, length: str) -> None:
     """uvicorn's own parser answers some of these; whoever does, nothing is stored and nothing hangs."""
     upload = repository.start_upload()
     head = "".join(f"{name}: {value}\r\n" for name, value in put_lines(stack, repository, length))
@@ -192,13 +198,13 @@ def test_a_content_length_that_is_none_is_refused(stack, repository, length):
     assert upload.status().headers["Range"] == "0-0"
 
 
-def test_a_body_shorter_than_its_range_is_refused(repository):
+def test_a_body_shorter_than_its_range_is_refused(repository: Repository) -> None:
     upload = repository.start_upload()
 
-    assert_refused(upload.patch(b"x" * 10, **{"Content-Range": "0-99"}), (400, 416), "SIZE_INVALID")
+    assert_refused(upload.patch(b"x" * 10, None, **{"Content-Range": "0-99"}), (400, 416), "SIZE_INVALID")
 
 
-def test_a_body_sent_with_chunks_of_no_form_is_refused(stack, repository):
+def test_a_body_sent_with_chunks_of_no_form_is_refused(stack: Stack, repository: Repository) -> None:
     upload = repository.start_upload()
     lines = [line for line in put_lines(stack, repository, 0) if line[0] != "Content-Length"]
     head = "".join(f"{name}: {value}\r\n" for name, value in [*lines, ("Transfer-Encoding", "chunked")])
@@ -211,7 +217,9 @@ def test_a_body_sent_with_chunks_of_no_form_is_refused(stack, repository):
 # Upload tokens
 
 
-def test_an_upload_of_another_repository_is_unknown_here(repository, another_repository):
+def test_an_upload_of_another_repository_is_unknown_here(
+    repository: Repository, another_repository: Repository
+) -> None:
     blob = a_blob()
     upload = repository.start_upload()
     another_repository.start_upload()
@@ -223,7 +231,7 @@ def test_an_upload_of_another_repository_is_unknown_here(repository, another_rep
     assert_absent(another_repository, blob)
 
 
-def test_an_upload_of_another_user_is_no_way_in(repository, neighbour):
+def test_an_upload_of_another_user_is_no_way_in(repository: Repository, neighbour: Registry) -> None:
     blob = a_blob()
     upload = repository.start_upload()
     upload.repository = neighbour.repository(repository.name)
@@ -233,7 +241,9 @@ def test_an_upload_of_another_user_is_no_way_in(repository, neighbour):
     assert_absent(repository, blob)
 
 
-def test_an_upload_carried_into_a_namespace_of_one_s_own_is_unknown(repository, neighbour):
+def test_an_upload_carried_into_a_namespace_of_one_s_own_is_unknown(
+    repository: Repository, neighbour: Registry
+) -> None:
     """Whoever has seen the address, say in a log, has rights in a repository of theirs and none in this one."""
     blob = a_blob()
     upload = repository.start_upload()
@@ -247,7 +257,7 @@ def test_an_upload_carried_into_a_namespace_of_one_s_own_is_unknown(repository, 
     assert own.tags().status_code == 404
 
 
-def tampered(location):
+def tampered(location: str) -> Any:
     """The location with one character of its token changed, at each of several places."""
     start = location.rindex("/") + 1
     token = location[start:]
@@ -256,7 +266,7 @@ def tampered(location):
         yield location[:start] + token[:place] + changed + token[place + 1 :]
 
 
-def test_a_tampered_upload_token_is_unknown(repository):
+def test_a_tampered_upload_token_is_unknown(repository: Repository) -> None:
     upload = repository.start_upload()
     blob = a_blob()
     for location in tampered(upload.location):
@@ -268,7 +278,9 @@ def test_a_tampered_upload_token_is_unknown(repository):
 
 
 @pytest.mark.parametrize("token", ["nonsense", "..", "%2e%2e", "a" * 4000, "eyJ.eyJ.x"], ids=range(5))
-def test_an_upload_token_of_no_form_is_unknown(stack, registry, repository, token):
+def test_an_upload_token_of_no_form_is_unknown(
+    stack: Stack, registry: Registry, repository: Repository, token: str
+) -> None:
     repository.push_blob(a_blob())
     lines = [("Host", stack.host), *repository.authorization().items()]
     with Wire(stack.url) as wire:
@@ -277,7 +289,7 @@ def test_an_upload_token_of_no_form_is_unknown(stack, registry, repository, toke
     assert_reply_refused(reply, (400, 404, 405, 414))
 
 
-def test_a_closed_upload_takes_nothing_more(repository):
+def test_a_closed_upload_takes_nothing_more(repository: Repository) -> None:
     blob = a_blob()
     upload = repository.start_upload()
     upload.patch(blob.content)
@@ -290,7 +302,7 @@ def test_a_closed_upload_takes_nothing_more(repository):
 # Mounts across rights
 
 
-def test_a_mount_from_a_repository_one_may_not_read_tells_nothing(neighbour, repository):
+def test_a_mount_from_a_repository_one_may_not_read_tells_nothing(neighbour: Registry, repository: Repository) -> None:
     """The answer is that of a repository that is not there: an upload begins."""
     blob = a_blob()
     repository.push_blob(blob)
@@ -308,7 +320,7 @@ def test_a_mount_from_a_repository_one_may_not_read_tells_nothing(neighbour, rep
     assert own.head_blob(blob.digest).status_code == 404
 
 
-def test_a_pull_of_what_exists_elsewhere_tells_nothing(neighbour, repository):
+def test_a_pull_of_what_exists_elsewhere_tells_nothing(neighbour: Registry, repository: Repository) -> None:
     """Bytes are kept once for everybody; that they are kept is told to those who may know."""
     blob = a_blob()
     repository.push_blob(blob)
@@ -330,7 +342,7 @@ def test_a_pull_of_what_exists_elsewhere_tells_nothing(neighbour, repository):
     [b"GET", b"BREW /v2/ HTTP/1.1", b"GET /v2/ HTTP/9.9", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"],
     ids=["half", "method", "version", "tls"],
 )
-def test_what_is_no_request_of_ours_is_answered_or_closed_at_once(stack, line):
+def test_what_is_no_request_of_ours_is_answered_or_closed_at_once(stack: Stack, line: bytes) -> None:
     with connect(stack.url) as connection:
         connection.settimeout(10)
         connection.sendall(line + b"\r\nHost: x\r\n\r\n")
@@ -339,7 +351,7 @@ def test_what_is_no_request_of_ours_is_answered_or_closed_at_once(stack, line):
     assert not first or first.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4", b"HTTP/1.1 505"))
 
 
-def test_headers_of_more_than_10_kib_are_refused(stack):
+def test_headers_of_more_than_10_kib_are_refused(stack: Stack) -> None:
     """API Gateway's limit; the local gateway keeps to it."""
     with Wire(stack.url) as wire:
         reply = wire.exchange("GET", "/v2/", [("Host", stack.host), ("X-Large", "x" * 20_000)])
@@ -347,7 +359,7 @@ def test_headers_of_more_than_10_kib_are_refused(stack):
     assert reply.status in (400, 413, 431, 494)
 
 
-def test_a_body_on_get_is_harmless(stack, registry):
+def test_a_body_on_get_is_harmless(stack: Stack, registry: Registry) -> None:
     reply = requested(stack, registry, "GET", "/v2/", [("Content-Length", "5")], b"hello")
 
     assert reply.status == 200

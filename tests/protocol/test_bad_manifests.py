@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.protocol import content
-from tests.protocol.content import a_manifest, as_manifest, digest_of
-from tests.protocol.registry import assert_refused
+from tests.protocol.content import Blob, a_manifest, as_manifest, digest_of
+from tests.protocol.registry import Repository, assert_refused
 
 
-def put(repository, body, media_type=content.OCI_MANIFEST):
+def put(repository: Repository, body: bytes, media_type: str = content.OCI_MANIFEST) -> Any:
     return repository.put_manifest(body, "bad", media_type)
 
 
@@ -31,12 +32,12 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_no_json_object_is_refused(repository, body):
+def test_what_is_no_json_object_is_refused(repository: Repository, body: Any) -> None:
     assert_refused(put(repository, body), 400, "MANIFEST_INVALID")
     assert repository.head_manifest("bad").status_code == 404
 
 
-def test_nesting_without_end_is_refused(repository, blobs):
+def test_nesting_without_end_is_refused(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     deep = b"[" * 100_000 + b"]" * 100_000
     body = a_manifest(config, [layer]).content[:-1] + b',"deep":' + deep + b"}"
@@ -45,7 +46,7 @@ def test_nesting_without_end_is_refused(repository, blobs):
 
 
 @pytest.mark.parametrize("twin", [b'"schemaVersion":2,', b'"layers":[],'], ids=["schemaVersion", "layers"])
-def test_a_key_given_twice_is_refused(repository, blobs, twin):
+def test_a_key_given_twice_is_refused(repository: Repository, blobs: tuple[Blob, Blob], twin: bytes) -> None:
     """Two readers would see two manifests under one digest."""
     config, layer = blobs
     body = a_manifest(config, [layer]).content
@@ -53,7 +54,9 @@ def test_a_key_given_twice_is_refused(repository, blobs, twin):
     assert_refused(put(repository, b"{" + twin + body[1:]), 400, "MANIFEST_INVALID")
 
 
-def test_a_media_type_that_disagrees_with_the_header_is_refused(repository, blobs):
+def test_a_media_type_that_disagrees_with_the_header_is_refused(
+    repository: Repository, blobs: tuple[Blob, Blob]
+) -> None:
     config, layer = blobs
     manifest = a_manifest(config, [layer])
 
@@ -81,7 +84,7 @@ BROKEN: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("fields", BROKEN.values(), ids=BROKEN.keys())
-def test_fields_of_another_type_are_refused(repository, blobs, fields):
+def test_fields_of_another_type_are_refused(repository: Repository, blobs: tuple[Blob, Blob], fields: Any) -> None:
     config, layer = blobs
     document = json.loads(a_manifest(config, [layer]).content) | fields
 
@@ -90,7 +93,7 @@ def test_fields_of_another_type_are_refused(repository, blobs, fields):
 
 
 @pytest.mark.parametrize("media_type", [content.DOCKER_SCHEMA1, "text/html"])
-def test_what_is_no_manifest_of_today_is_refused(repository, media_type):
+def test_what_is_no_manifest_of_today_is_refused(repository: Repository, media_type: Any) -> None:
     body = b'{"schemaVersion":1,"name":"a/b","tag":"old","fsLayers":[],"history":[],"signatures":[]}'
 
     assert_refused(put(repository, body, media_type), (400, 415), "MANIFEST_INVALID", "UNSUPPORTED")

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import pytest
 
 from tests.protocol.content import an_image
-from tests.protocol.registry import assert_refused, next_page
+from tests.protocol.registry import Answer, Registry, assert_refused, next_page
+from tests.support.stack import Stack
 
 
 @pytest.fixture
-def family(registry):
+def family(registry: Registry) -> Any:
     """Three repositories whose names stand together in the catalog: the prefix and the names."""
     prefix = f"{registry.user}/catalog-{secrets.token_hex(4)}"
     names = [f"{prefix}-{letter}" for letter in "abc"]
@@ -18,12 +20,12 @@ def family(registry):
     return prefix, names
 
 
-def listed(answer):
+def listed(answer: Answer) -> Any:
     assert answer.status_code == 200, answer.text
     return answer.json()["repositories"]
 
 
-def test_the_catalog_lists_repositories_by_name(registry, family):
+def test_the_catalog_lists_repositories_by_name(registry: Registry, family: Any) -> None:
     _, names = family
     answer = registry.catalog(n=1000, last=names[0][:-1])
 
@@ -31,13 +33,13 @@ def test_the_catalog_lists_repositories_by_name(registry, family):
     assert listed(answer)[:3] == names
 
 
-def test_the_catalog_begins_after_last(registry, family):
+def test_the_catalog_begins_after_last(registry: Registry, family: Any) -> None:
     _, names = family
 
     assert listed(registry.catalog(n=2, last=names[0])) == names[1:]
 
 
-def test_the_catalog_s_link_leads_from_page_to_page(registry, family):
+def test_the_catalog_s_link_leads_from_page_to_page(registry: Registry, family: Any) -> None:
     prefix, names = family
     answer = registry.catalog(n=1, last=prefix)
     found = listed(answer)
@@ -50,7 +52,7 @@ def test_the_catalog_s_link_leads_from_page_to_page(registry, family):
     assert found == names
 
 
-def test_the_catalog_with_n_of_zero_is_empty_without_a_link(registry, family):
+def test_the_catalog_with_n_of_zero_is_empty_without_a_link(registry: Registry, family: Any) -> None:
     answer = registry.catalog(n=0)
 
     assert listed(answer) == []
@@ -58,24 +60,24 @@ def test_the_catalog_with_n_of_zero_is_empty_without_a_link(registry, family):
 
 
 @pytest.mark.parametrize("n", ["-1", "many"])
-def test_a_bad_n_is_refused(registry, n):
+def test_a_bad_n_is_refused(registry: Registry, n: str) -> None:
     assert_refused(registry.catalog(n=n), 400)
 
 
-def test_the_catalog_shows_a_private_repository_to_nobody_without_a_right(neighbour, family):
+def test_the_catalog_shows_a_private_repository_to_nobody_without_a_right(neighbour: Registry, family: Any) -> None:
     _, names = family
 
     assert not set(names) & set(listed(neighbour.catalog(n=1000, last=names[0][:-1])))
 
 
-def test_the_catalog_shows_a_public_repository_to_another_user(stack, neighbour, family):
+def test_the_catalog_shows_a_public_repository_to_another_user(stack: Stack, neighbour: Registry, family: Any) -> None:
     _, names = family
     stack.account("visibility", names[1], "public")
 
     assert listed(neighbour.catalog(n=1, last=names[0])) == [names[1]]
 
 
-def test_the_catalog_shows_a_repository_to_whom_it_is_granted(stack, neighbour, family):
+def test_the_catalog_shows_a_repository_to_whom_it_is_granted(stack: Stack, neighbour: Registry, family: Any) -> None:
     _, names = family
     stack.account("grant", names[2], neighbour.user, "read")
 

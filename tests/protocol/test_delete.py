@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from tests.protocol.content import a_blob, an_artifact, an_image, an_index
-from tests.protocol.registry import assert_refused
+from tests.protocol.registry import Repository, assert_refused
 
 
-def test_a_deleted_tag_is_gone_at_once_and_its_manifest_stays(repository):
+def test_a_deleted_tag_is_gone_at_once_and_its_manifest_stays(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "one")
     repository.push_manifest(image.manifest, "two")
@@ -17,7 +17,7 @@ def test_a_deleted_tag_is_gone_at_once_and_its_manifest_stays(repository):
     assert repository.get_manifest(image.manifest.digest).content == image.manifest.content
 
 
-def test_deleting_the_only_tag_keeps_the_manifest_by_digest(repository):
+def test_deleting_the_only_tag_keeps_the_manifest_by_digest(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "one")
 
@@ -25,7 +25,7 @@ def test_deleting_the_only_tag_keeps_the_manifest_by_digest(repository):
     assert repository.get_manifest(image.manifest.digest).status_code == 200
 
 
-def test_a_manifest_deleted_by_digest_takes_all_its_tags_with_it(repository):
+def test_a_manifest_deleted_by_digest_takes_all_its_tags_with_it(repository: Repository) -> None:
     image, other = an_image(), an_image()
     repository.push_image(image, "one")
     repository.push_manifest(image.manifest, "two")
@@ -38,7 +38,7 @@ def test_a_manifest_deleted_by_digest_takes_all_its_tags_with_it(repository):
     assert repository.tags().json()["tags"] == ["three"]
 
 
-def test_a_manifest_pushed_again_after_its_delete_is_back(repository):
+def test_a_manifest_pushed_again_after_its_delete_is_back(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "one")
     repository.delete(f"manifests/{image.manifest.digest}")
@@ -48,7 +48,7 @@ def test_a_manifest_pushed_again_after_its_delete_is_back(repository):
     assert repository.get_blob(image.layers[0].digest).content == image.layers[0].content
 
 
-def test_an_index_and_its_children_are_deleted_each_on_its_own(repository):
+def test_an_index_and_its_children_are_deleted_each_on_its_own(repository: Repository) -> None:
     """The order of the conformance suite: the parent first, then what it named."""
     children = [an_image(), an_image()]
     for child in children:
@@ -63,7 +63,7 @@ def test_an_index_and_its_children_are_deleted_each_on_its_own(repository):
         assert repository.head_manifest(child.manifest.digest).status_code == 404
 
 
-def test_a_deleted_referrer_leaves_the_list_at_once(repository):
+def test_a_deleted_referrer_leaves_the_list_at_once(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
     artifact = an_artifact(image.manifest)
@@ -73,7 +73,7 @@ def test_a_deleted_referrer_leaves_the_list_at_once(repository):
     assert repository.referrers(image.manifest.digest).json()["manifests"] == []
 
 
-def test_a_deleted_blob_is_gone_at_once(repository):
+def test_a_deleted_blob_is_gone_at_once(repository: Repository) -> None:
     blob = a_blob()
     repository.push_blob(blob)
 
@@ -82,7 +82,7 @@ def test_a_deleted_blob_is_gone_at_once(repository):
     assert_refused(repository.get_blob(blob.digest), 404, "BLOB_UNKNOWN")
 
 
-def test_the_blobs_of_a_deleted_image_can_be_deleted(repository):
+def test_the_blobs_of_a_deleted_image_can_be_deleted(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "one")
     repository.delete(f"manifests/{image.manifest.digest}")
@@ -92,7 +92,7 @@ def test_the_blobs_of_a_deleted_image_can_be_deleted(repository):
         assert repository.head_blob(blob.digest).status_code == 404
 
 
-def test_no_delete_takes_a_blob_from_a_manifest_that_can_be_pulled(repository):
+def test_no_delete_takes_a_blob_from_a_manifest_that_can_be_pulled(repository: Repository) -> None:
     """Deleting may be refused (400 or 405 by the specification); an image that can be pulled is whole."""
     image = an_image()
     repository.push_image(image, "one")
@@ -103,7 +103,9 @@ def test_no_delete_takes_a_blob_from_a_manifest_that_can_be_pulled(repository):
         assert repository.get_blob(image.layers[0].digest).content == image.layers[0].content
 
 
-def test_a_blob_deleted_here_stays_in_the_other_repository(repository, another_repository):
+def test_a_blob_deleted_here_stays_in_the_other_repository(
+    repository: Repository, another_repository: Repository
+) -> None:
     blob = a_blob()
     repository.push_blob(blob)
     assert another_repository.mount(blob.digest, repository.name).status_code == 201
@@ -115,7 +117,7 @@ def test_a_blob_deleted_here_stays_in_the_other_repository(repository, another_r
     assert another_repository.head_blob(blob.digest).status_code == 404
 
 
-def test_a_blob_pushed_again_after_its_delete_is_back(repository):
+def test_a_blob_pushed_again_after_its_delete_is_back(repository: Repository) -> None:
     blob = a_blob()
     repository.push_blob(blob)
     repository.delete(f"blobs/{blob.digest}")
@@ -124,7 +126,7 @@ def test_a_blob_pushed_again_after_its_delete_is_back(repository):
     assert repository.get_blob(blob.digest).content == blob.content
 
 
-def test_deleting_what_is_not_there_is_not_found(repository):
+def test_deleting_what_is_not_there_is_not_found(repository: Repository) -> None:
     absent = a_blob().digest
     repository.push_image(an_image(), "here")
 
@@ -133,7 +135,7 @@ def test_deleting_what_is_not_there_is_not_found(repository):
     assert_refused(repository.delete(f"blobs/{absent}"), 404, "BLOB_UNKNOWN")
 
 
-def test_deleting_in_a_repository_that_is_not_there_is_not_found(repository):
+def test_deleting_in_a_repository_that_is_not_there_is_not_found(repository: Repository) -> None:
     absent = a_blob().digest
 
     assert_refused(repository.delete("manifests/latest"), 404, "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
@@ -141,7 +143,7 @@ def test_deleting_in_a_repository_that_is_not_there_is_not_found(repository):
     assert_refused(repository.delete(f"blobs/{absent}"), 404, "NAME_UNKNOWN", "BLOB_UNKNOWN")
 
 
-def test_a_second_delete_finds_nothing(repository):
+def test_a_second_delete_finds_nothing(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "one")
 

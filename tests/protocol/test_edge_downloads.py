@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -9,19 +10,20 @@ import requests
 
 from tests.protocol.content import a_blob
 from tests.protocol.registry import Registry
+from tests.support.stack import Stack
 
 SIZE = 2048
 
 
 @pytest.fixture(scope="module")
-def pushed(edge_stack):
+def pushed(edge_stack: Stack) -> Any:
     registry = Registry(edge_stack.url, edge_stack.admin, edge_stack.password)
     repository, blob = registry.repository(f"{edge_stack.admin}/edge"), a_blob(SIZE)
     repository.push_blob(blob)
     return repository, blob
 
 
-def test_the_redirect_stays_on_the_host_and_needs_no_token(edge_stack, pushed):
+def test_the_redirect_stays_on_the_host_and_needs_no_token(edge_stack: Stack, pushed: Any) -> None:
     repository, blob = pushed
     answer = repository.send("GET", f"blobs/{blob.digest}")
     address = urljoin(answer.url, answer.headers["Location"])
@@ -32,7 +34,7 @@ def test_the_redirect_stays_on_the_host_and_needs_no_token(edge_stack, pushed):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_digest_stands_in_the_answer_after_the_redirect(pushed, method):
+def test_the_digest_stands_in_the_answer_after_the_redirect(pushed: Any, method: str) -> None:
     repository, blob = pushed
     answer = repository.send(method, f"blobs/{blob.digest}", allow_redirects=True)
 
@@ -45,7 +47,7 @@ def test_the_digest_stands_in_the_answer_after_the_redirect(pushed, method):
 @pytest.mark.parametrize(
     ("asked", "first", "last"), [("500-1499", 500, 1499), ("-500", 1548, 2047), ("2000-", 2000, 2047)]
 )
-def test_ranges_work_after_the_redirect(pushed, asked, first, last):
+def test_ranges_work_after_the_redirect(pushed: Any, asked: str, first: int, last: int) -> None:
     repository, blob = pushed
     answer = repository.get_blob(blob.digest, Range=f"bytes={asked}")
 
@@ -54,7 +56,7 @@ def test_ranges_work_after_the_redirect(pushed, asked, first, last):
     assert repository.get_blob(blob.digest, Range="bytes=5000-6000").status_code == 416
 
 
-def test_an_altered_edge_address_gives_nothing(pushed):
+def test_an_altered_edge_address_gives_nothing(pushed: Any) -> None:
     repository, blob = pushed
     other = a_blob(SIZE)
     repository.push_blob(other)

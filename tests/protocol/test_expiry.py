@@ -11,36 +11,39 @@ import hmac
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from tests.protocol.content import a_blob, an_image
-from tests.protocol.registry import assert_refused
+from tests.protocol.registry import Registry, Repository, assert_refused
+from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="module")
-def keys(stack):
+def keys(stack: Stack) -> Any:
     return json.loads((Path(stack.data) / "secrets.json").read_text())
 
 
-def decoded(part):
+def decoded(part: Any) -> Any:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def signed_again(token, key, **claims):
+def signed_again(token: str, key: Any, **claims: Any) -> str:
     """The token with these claims changed and a good signature."""
     header, payload, _ = token.split(".")
-    signed = jwt.encode(decoded(header), decoded(payload) | claims, ECKey.import_key(key), algorithms=["ES256"])
-    return signed if isinstance(signed, str) else signed.decode()
+    return jwt.encode(decoded(header), decoded(payload) | claims, ECKey.import_key(key), algorithms=["ES256"])
 
 
-def pulled_with(registry, repository, token):
+def pulled_with(registry: Registry, repository: Repository, token: str) -> Any:
     return registry.send("GET", f"/v2/{repository.name}/manifests/latest", headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_token_signed_again_unchanged_is_good(registry, repository, keys):
+def test_a_token_signed_again_unchanged_is_good(
+    registry: Registry, repository: Repository, keys: dict[str, Any]
+) -> None:
     """Without this the tests below would prove nothing."""
     repository.push_image(an_image(), "latest")
     token = signed_again(registry.token(repository.scope), keys["signing"][0])
@@ -58,7 +61,9 @@ def test_a_token_signed_again_unchanged_is_good(registry, repository, keys):
     ],
     ids=["expired", "audience", "issuer", "not yet"],
 )
-def test_a_token_too_old_or_for_another_is_refused(registry, repository, keys, claims):
+def test_a_token_too_old_or_for_another_is_refused(
+    registry: Registry, repository: Repository, keys: dict[str, Any], claims: dict[str, Any]
+) -> None:
     repository.push_image(an_image(), "latest")
     now = int(time.time())
     told = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
@@ -69,7 +74,7 @@ def test_a_token_too_old_or_for_another_is_refused(registry, repository, keys, c
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-def test_a_token_signed_with_another_key_is_refused(registry, repository):
+def test_a_token_signed_with_another_key_is_refused(registry: Registry, repository: Repository) -> None:
     repository.push_image(an_image(), "latest")
     stranger = ECKey.generate_key("P-256").as_dict(private=True)
     token = signed_again(registry.token(repository.scope), stranger)
@@ -77,7 +82,7 @@ def test_a_token_signed_with_another_key_is_refused(registry, repository):
     assert_refused(pulled_with(registry, repository, token), 401, "UNAUTHORIZED")
 
 
-def upload_token(location, key, expires_at):
+def upload_token(location: str, key: Any, expires_at: Any) -> Any:
     """The location with its token's third field changed, signed as the registry signs it."""
     path, _, token = location.rpartition("/")
     fields = token.split(".")[:-1]
@@ -86,7 +91,7 @@ def upload_token(location, key, expires_at):
     return f"{path}/{'.'.join(fields)}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-def test_an_upload_ends_with_its_token(repository, keys):
+def test_an_upload_ends_with_its_token(repository: Repository, keys: dict[str, Any]) -> None:
     """An unfinished upload does not stay open for ever; a token signed in the same way but for later goes on."""
     blob = a_blob()
     upload = repository.start_upload()

@@ -1,30 +1,33 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import requests
 
 from tests.protocol.content import Blob, a_blob
-from tests.protocol.registry import assert_refused
+from tests.protocol.registry import Repository, assert_refused
 from tests.protocol.wire import Wire
+from tests.support.stack import Stack
 
 SIZE = 2048
 
 
 @pytest.fixture
-def blob(repository):
+def blob(repository: Repository) -> Any:
     blob = a_blob(SIZE)
     repository.push_blob(blob)
     return blob
 
 
-def test_a_blob_is_pulled_byte_by_byte_the_same(repository, blob):
+def test_a_blob_is_pulled_byte_by_byte_the_same(repository: Repository, blob: Blob) -> None:
     answer = repository.get_blob(blob.digest)
 
     assert (answer.status_code, answer.content) == (200, blob.content)
     assert answer.headers["Content-Length"] == str(SIZE)
 
 
-def test_head_tells_the_length_and_sends_no_body(repository, blob):
+def test_head_tells_the_length_and_sends_no_body(repository: Repository, blob: Blob) -> None:
     answer = repository.head_blob(blob.digest)
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -32,7 +35,7 @@ def test_head_tells_the_length_and_sends_no_body(repository, blob):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_registry_s_own_answer_carries_the_digest(repository, blob, method):
+def test_the_registry_s_own_answer_carries_the_digest(repository: Repository, blob: Blob, method: str) -> None:
     """Also where it is a redirect: a presigned address cannot carry the header any more."""
     answer = repository.send(method, f"blobs/{blob.digest}")
 
@@ -41,7 +44,7 @@ def test_the_registry_s_own_answer_carries_the_digest(repository, blob, method):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_redirect_is_temporary_and_needs_no_token(repository, blob, method):
+def test_a_redirect_is_temporary_and_needs_no_token(repository: Repository, blob: Blob, method: str) -> None:
     """Clients drop their token when the host changes, and S3 refuses two kinds of authorization at once."""
     answer = repository.send(method, f"blobs/{blob.digest}")
     assert answer.status_code == 307
@@ -52,7 +55,7 @@ def test_a_redirect_is_temporary_and_needs_no_token(repository, blob, method):
     assert followed.headers["Content-Length"] == str(SIZE)
 
 
-def test_head_sends_no_body_on_a_connection_that_is_kept(stack, repository, blob):
+def test_head_sends_no_body_on_a_connection_that_is_kept(stack: Stack, repository: Repository, blob: Blob) -> None:
     target = f"/v2/{repository.name}/blobs/{blob.digest}"
     headers = [("Host", stack.host), *repository.authorization().items()]
     with Wire(stack.url) as wire:
@@ -66,7 +69,7 @@ def test_head_sends_no_body_on_a_connection_that_is_kept(stack, repository, blob
     ("asked", "first", "last"),
     [("500-1499", 500, 1499), ("500-", 500, 2047), ("-500", 1548, 2047), ("2000-5000", 2000, 2047), ("0-0", 0, 0)],
 )
-def test_a_range_gives_just_these_bytes(repository, blob, asked, first, last):
+def test_a_range_gives_just_these_bytes(repository: Repository, blob: Blob, asked: str, first: int, last: int) -> None:
     answer = repository.get_blob(blob.digest, Range=f"bytes={asked}")
 
     assert answer.status_code == 206
@@ -76,12 +79,12 @@ def test_a_range_gives_just_these_bytes(repository, blob, asked, first, last):
 
 
 @pytest.mark.parametrize("asked", ["5000-10000", "2048-"])
-def test_a_range_beyond_the_end_is_416(repository, blob, asked):
+def test_a_range_beyond_the_end_is_416(repository: Repository, blob: Blob, asked: str) -> None:
     assert repository.get_blob(blob.digest, Range=f"bytes={asked}").status_code == 416
 
 
 @pytest.mark.parametrize("asked", ["bytes=500-0", "bytes=a-b", "lines=1-2", "bytes=", "500-600"])
-def test_a_range_that_is_none_is_ignored_or_416(repository, blob, asked):
+def test_a_range_that_is_none_is_ignored_or_416(repository: Repository, blob: Blob, asked: str) -> None:
     """RFC 9110, 14.2: an invalid Range is ignored, or refused as not satisfiable; never a part by chance."""
     answer = repository.get_blob(blob.digest, Range=asked)
 
@@ -89,19 +92,19 @@ def test_a_range_that_is_none_is_ignored_or_416(repository, blob, asked):
     assert answer.status_code == 416 or answer.content == blob.content
 
 
-def test_the_full_answer_offers_ranges(repository, blob):
+def test_the_full_answer_offers_ranges(repository: Repository, blob: Blob) -> None:
     """oras seeks in a blob only where this header stands."""
     assert repository.get_blob(blob.digest).headers["Accept-Ranges"] == "bytes"
 
 
-def test_a_pull_that_broke_off_is_resumed_by_range(repository, blob):
+def test_a_pull_that_broke_off_is_resumed_by_range(repository: Repository, blob: Blob) -> None:
     begun = blob.content[:700]
     rest = repository.get_blob(blob.digest, Range=f"bytes={len(begun)}-")
 
     assert begun + rest.content == blob.content
 
 
-def test_a_blob_is_never_compressed_on_the_way(repository):
+def test_a_blob_is_never_compressed_on_the_way(repository: Repository) -> None:
     """containerd asks for zstd, gzip and deflate, and would undo what nobody had done."""
     blob = Blob(b"so easy to compress " * 1000)
     repository.push_blob(blob)
@@ -114,7 +117,7 @@ def test_a_blob_is_never_compressed_on_the_way(repository):
     assert answer.content == blob.content
 
 
-def test_the_empty_blob_is_pulled(repository):
+def test_the_empty_blob_is_pulled(repository: Repository) -> None:
     empty = Blob(b"")
     repository.push_blob(empty)
 
@@ -123,7 +126,7 @@ def test_the_empty_blob_is_pulled(repository):
         assert answer.headers["Content-Length"] == "0"
 
 
-def test_a_sha512_blob_is_pulled_under_its_digest(repository):
+def test_a_sha512_blob_is_pulled_under_its_digest(repository: Repository) -> None:
     blob = a_blob(SIZE, algorithm="sha512")
     repository.push_blob(blob)
 
@@ -131,26 +134,28 @@ def test_a_sha512_blob_is_pulled_under_its_digest(repository):
     assert repository.send("HEAD", f"blobs/{blob.digest}").headers["Docker-Content-Digest"] == blob.digest
 
 
-def test_a_blob_that_is_not_there_is_not_found(repository, blob):
+def test_a_blob_that_is_not_there_is_not_found(repository: Repository, blob: Blob) -> None:
     absent = a_blob().digest
 
     assert_refused(repository.get_blob(absent), 404, "BLOB_UNKNOWN")
     assert repository.head_blob(absent).status_code == 404
 
 
-def test_a_blob_in_a_repository_that_is_not_there_is_not_found(repository):
+def test_a_blob_in_a_repository_that_is_not_there_is_not_found(repository: Repository) -> None:
     absent = a_blob().digest
 
     assert_refused(repository.get_blob(absent), 404, "NAME_UNKNOWN", "BLOB_UNKNOWN")
     assert repository.head_blob(absent).status_code == 404
 
 
-def test_a_blob_of_another_repository_is_not_found_here(repository, another_repository, blob):
+def test_a_blob_of_another_repository_is_not_found_here(
+    repository: Repository, another_repository: Repository, blob: Blob
+) -> None:
     another_repository.push_blob(a_blob())
 
     assert_refused(another_repository.get_blob(blob.digest), 404, "BLOB_UNKNOWN")
 
 
 @pytest.mark.parametrize("digest", ["sha256:short", "sha256:" + "G" * 64, "md5:" + "a" * 32, "nodigest"])
-def test_what_is_no_digest_is_refused(repository, blob, digest):
+def test_what_is_no_digest_is_refused(repository: Repository, blob: Blob, digest: str) -> None:
     assert_refused(repository.get_blob(digest), (400, 404), "DIGEST_INVALID", "BLOB_UNKNOWN")

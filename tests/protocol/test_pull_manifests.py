@@ -1,23 +1,26 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.protocol import content
-from tests.protocol.content import a_blob, a_config, a_manifest, an_image, an_index
-from tests.protocol.registry import assert_refused
+from tests.protocol.content import Image, a_blob, a_config, a_manifest, an_image, an_index
+from tests.protocol.registry import Registry, Repository, assert_refused
 from tests.protocol.wire import Wire
+from tests.support.stack import Stack
 
 EVERYTHING = ", ".join((content.OCI_MANIFEST, content.OCI_INDEX, content.DOCKER_MANIFEST, content.DOCKER_LIST))
 
 
 @pytest.fixture
-def image(repository):
+def image(repository: Repository) -> Any:
     image = an_image()
     repository.push_image(image, "latest")
     return image
 
 
-def test_a_manifest_is_pulled_by_tag_and_by_digest(repository, image):
+def test_a_manifest_is_pulled_by_tag_and_by_digest(repository: Repository, image: Image) -> None:
     for reference in ("latest", image.manifest.digest):
         answer = repository.get_manifest(reference)
 
@@ -27,7 +30,7 @@ def test_a_manifest_is_pulled_by_tag_and_by_digest(repository, image):
         assert answer.headers["Content-Length"] == str(len(image.manifest.content))
 
 
-def test_the_content_type_is_the_pushed_one_without_parameters(repository):
+def test_the_content_type_is_the_pushed_one_without_parameters(repository: Repository) -> None:
     blob, config = a_blob(media_type=content.DOCKER_LAYER), a_config(content.DOCKER_CONFIG)
     image = content.Image(a_manifest(config, [blob], media_type=content.DOCKER_MANIFEST), config, [blob])
     repository.push_image(image, "docker")
@@ -39,7 +42,7 @@ def test_the_content_type_is_the_pushed_one_without_parameters(repository):
     assert repository.get_manifest("list").headers["Content-Type"] == content.DOCKER_LIST
 
 
-def test_head_tells_digest_type_and_length(repository, image):
+def test_head_tells_digest_type_and_length(repository: Repository, image: Image) -> None:
     for reference in ("latest", image.manifest.digest):
         answer = repository.head_manifest(reference)
 
@@ -49,7 +52,7 @@ def test_head_tells_digest_type_and_length(repository, image):
         assert answer.headers["Content-Length"] == str(len(image.manifest.content))
 
 
-def test_head_sends_no_body_on_a_connection_that_is_kept(stack, repository, image):
+def test_head_sends_no_body_on_a_connection_that_is_kept(stack: Stack, repository: Repository, image: Image) -> None:
     """A body after HEAD would be read as the start of the next answer."""
     target = f"/v2/{repository.name}/manifests/latest"
     headers = [("Host", stack.host), *repository.authorization().items()]
@@ -65,14 +68,16 @@ def test_head_sends_no_body_on_a_connection_that_is_kept(stack, repository, imag
     [None, "*/*", EVERYTHING, content.OCI_MANIFEST, f"{content.DOCKER_MANIFEST};q=0.5, */*;q=0.1"],
     ids=["none", "anything", "all", "exact", "weighted"],
 )
-def test_a_manifest_is_served_as_stored_whatever_the_accept_header(repository, image, accept):
+def test_a_manifest_is_served_as_stored_whatever_the_accept_header(
+    repository: Repository, image: Image, accept: Any
+) -> None:
     headers = {"Accept": accept} if accept else {"Accept": ""}
     answer = repository.get_manifest("latest", **headers)
 
     assert (answer.status_code, answer.content) == (200, image.manifest.content)
 
 
-def test_accept_in_many_lines_is_understood(stack, repository, image):
+def test_accept_in_many_lines_is_understood(stack: Stack, repository: Repository, image: Image) -> None:
     lines = [("Accept", media_type) for media_type in EVERYTHING.split(", ")]
     headers = [("Host", stack.host), *repository.authorization().items(), *lines]
     with Wire(stack.url) as wire:
@@ -82,35 +87,37 @@ def test_accept_in_many_lines_is_understood(stack, repository, image):
     assert reply.header("Content-Type") == content.OCI_MANIFEST
 
 
-def test_a_manifest_that_is_not_there_is_not_found(repository, image):
+def test_a_manifest_that_is_not_there_is_not_found(repository: Repository, image: Image) -> None:
     assert_refused(repository.get_manifest("absent"), 404, "MANIFEST_UNKNOWN")
     assert_refused(repository.get_manifest(a_blob().digest), 404, "MANIFEST_UNKNOWN")
     assert repository.head_manifest("absent").status_code == 404
     assert repository.head_manifest(a_blob().digest).status_code == 404
 
 
-def test_a_repository_that_is_not_there_is_not_found(repository):
+def test_a_repository_that_is_not_there_is_not_found(repository: Repository) -> None:
     for reference in ("latest", a_blob().digest):
         assert_refused(repository.get_manifest(reference), 404, "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
         assert repository.head_manifest(reference).status_code == 404
 
 
-def test_a_manifest_of_another_repository_is_not_found_here(repository, another_repository, image):
+def test_a_manifest_of_another_repository_is_not_found_here(
+    repository: Repository, another_repository: Repository, image: Image
+) -> None:
     another_repository.push_image(an_image(), "latest")
 
     assert_refused(another_repository.get_manifest(image.manifest.digest), 404, "MANIFEST_UNKNOWN")
 
 
-def test_a_blob_is_not_served_as_a_manifest_nor_a_manifest_as_a_blob(repository, image):
+def test_a_blob_is_not_served_as_a_manifest_nor_a_manifest_as_a_blob(repository: Repository, image: Image) -> None:
     assert_refused(repository.get_manifest(image.config.digest), 404, "MANIFEST_UNKNOWN")
 
 
 @pytest.mark.parametrize("reference", ["sha256:short", "sha256:" + "Z" * 64, "md5:" + "a" * 32, "-leading"])
-def test_a_reference_of_no_known_form_is_refused(repository, image, reference):
+def test_a_reference_of_no_known_form_is_refused(repository: Repository, image: Image, reference: str) -> None:
     assert_refused(repository.get_manifest(reference), (400, 404))
 
 
-def test_a_tag_of_128_characters_is_pulled(repository):
+def test_a_tag_of_128_characters_is_pulled(repository: Repository) -> None:
     image, tag = an_image(), "_" + "aZ0.-" * 25 + "xy"
     assert len(tag) == 128
     repository.push_image(image, tag)
@@ -121,7 +128,9 @@ def test_a_tag_of_128_characters_is_pulled(repository):
 @pytest.mark.parametrize(
     "suffix", ["a", "a.b", "a_b", "a__b", "a-b", "a---b", "a/b/c/d", "0/1"], ids=lambda suffix: suffix.replace("/", "~")
 )
-def test_every_form_of_name_that_the_specification_allows_works(registry, repository, suffix):
+def test_every_form_of_name_that_the_specification_allows_works(
+    registry: Registry, repository: Repository, suffix: str
+) -> None:
     named = registry.repository(f"{repository.name}/{suffix}")
     image = an_image()
     named.push_image(image, "latest")
@@ -130,7 +139,9 @@ def test_every_form_of_name_that_the_specification_allows_works(registry, reposi
     assert named.tags().json()["name"] == named.name
 
 
-def test_a_moved_tag_is_pulled_at_once_and_the_old_manifest_stays_by_digest(repository, image):
+def test_a_moved_tag_is_pulled_at_once_and_the_old_manifest_stays_by_digest(
+    repository: Repository, image: Image
+) -> None:
     newer = an_image()
     repository.push_image(newer, "latest")
 
@@ -138,7 +149,7 @@ def test_a_moved_tag_is_pulled_at_once_and_the_old_manifest_stays_by_digest(repo
     assert repository.get_manifest(image.manifest.digest).content == image.manifest.content
 
 
-def test_a_manifest_pushed_under_sha512_is_served_under_it(repository):
+def test_a_manifest_pushed_under_sha512_is_served_under_it(repository: Repository) -> None:
     blob, config = a_blob(algorithm="sha512"), a_config(algorithm="sha512")
     manifest = a_manifest(config, [blob], algorithm="sha512")
     repository.push_image(content.Image(manifest, config, [blob]))
@@ -149,7 +160,7 @@ def test_a_manifest_pushed_under_sha512_is_served_under_it(repository):
     assert repository.head_manifest(manifest.digest).headers["Docker-Content-Digest"] == manifest.digest
 
 
-def test_the_ns_parameter_of_proxies_is_ignored(repository, image):
+def test_the_ns_parameter_of_proxies_is_ignored(repository: Repository, image: Image) -> None:
     """containerd adds it where a mirror is configured; this registry is no proxy, so it names no OCI-Namespace."""
     answer = repository.send("GET", "manifests/latest", params={"ns": "docker.io"})
 

@@ -8,13 +8,14 @@ import pytest
 
 from tests.protocol.blobs import MIB, assert_absent, assert_pushed, chunks
 from tests.protocol.content import Blob, a_blob
-from tests.protocol.registry import OCTETS, assert_refused
+from tests.protocol.registry import OCTETS, Registry, Repository, assert_refused
 from tests.protocol.wire import Wire
+from tests.support.stack import Stack
 
 # Opening a session
 
 
-def test_post_opens_a_session_at_the_same_host(stack, repository):
+def test_post_opens_a_session_at_the_same_host(stack: Stack, repository: Repository) -> None:
     answer = repository.send("POST", "blobs/uploads/")
 
     assert answer.status_code == 202
@@ -24,11 +25,11 @@ def test_post_opens_a_session_at_the_same_host(stack, repository):
     assert answer.headers["Content-Length"] == "0"
 
 
-def test_the_least_length_of_a_chunk_is_told_at_post(repository):
+def test_the_least_length_of_a_chunk_is_told_at_post(repository: Repository) -> None:
     assert int(repository.start_upload().started.headers["OCI-Chunk-Min-Length"]) > 0
 
 
-def test_the_token_in_the_location_survives_every_client(repository):
+def test_the_token_in_the_location_survives_every_client(repository: Repository) -> None:
     """containerd decodes escapes in the path, docker sorts the query: so the token is base64url, in the path."""
     parts = urlsplit(repository.start_upload().location)
 
@@ -36,11 +37,11 @@ def test_the_token_in_the_location_survives_every_client(repository):
     assert not parts.query
 
 
-def test_every_session_has_a_location_of_its_own(repository):
+def test_every_session_has_a_location_of_its_own(repository: Repository) -> None:
     assert len({repository.start_upload().location for _ in range(3)}) == 3
 
 
-def test_post_works_without_the_last_slash(repository):
+def test_post_works_without_the_last_slash(repository: Repository) -> None:
     assert repository.send("POST", "blobs/uploads").status_code == 202
 
 
@@ -48,14 +49,14 @@ def test_post_works_without_the_last_slash(repository):
 
 
 @pytest.mark.parametrize("size", [1, 1000, 4 * MIB, 4 * MIB + 1, 11 * MIB], ids=lambda size: f"{size}-bytes")
-def test_post_then_put(repository, size):
+def test_post_then_put(repository: Repository, size: int) -> None:
     blob = a_blob(size)
 
     assert_pushed(repository, repository.start_upload().put(blob.digest, blob.content), blob)
 
 
 @pytest.mark.parametrize("size", [1000, 5 * MIB], ids=lambda size: f"{size}-bytes")
-def test_a_single_post_with_the_digest(repository, size):
+def test_a_single_post_with_the_digest(repository: Repository, size: int) -> None:
     blob = a_blob(size)
     answer = repository.send(
         "POST", "blobs/uploads/", params={"digest": blob.digest}, headers=OCTETS, data=blob.content
@@ -69,13 +70,13 @@ def test_a_single_post_with_the_digest(repository, size):
     assert_pushed(repository, answer, blob)
 
 
-def test_a_put_of_chunked_framing_is_taken(repository):
+def test_a_put_of_chunked_framing_is_taken(repository: Repository) -> None:
     blob = a_blob(3000)
 
     assert_pushed(repository, repository.start_upload().put(blob.digest, iter([blob.content])), blob)
 
 
-def test_a_put_without_content_type_is_taken(stack, repository):
+def test_a_put_without_content_type_is_taken(stack: Stack, repository: Repository) -> None:
     blob = a_blob(3000)
     headers = [("Host", stack.host), *repository.authorization().items(), ("Content-Length", "3000")]
     with Wire(stack.url) as wire:
@@ -86,7 +87,7 @@ def test_a_put_without_content_type_is_taken(stack, repository):
 
 
 @pytest.mark.parametrize("size", [1000, 5 * MIB], ids=lambda size: f"{size}-bytes")
-def test_a_put_that_disagrees_with_its_digest_is_refused(repository, size):
+def test_a_put_that_disagrees_with_its_digest_is_refused(repository: Repository, size: int) -> None:
     blob, other = a_blob(size), a_blob(size)
 
     assert_refused(repository.start_upload().put(blob.digest, other.content), 400, "DIGEST_INVALID")
@@ -94,7 +95,7 @@ def test_a_put_that_disagrees_with_its_digest_is_refused(repository, size):
     assert_absent(repository, other)
 
 
-def test_a_single_post_that_disagrees_with_its_digest_is_refused(repository):
+def test_a_single_post_that_disagrees_with_its_digest_is_refused(repository: Repository) -> None:
     blob = a_blob()
     answer = repository.send("POST", "blobs/uploads/", params={"digest": blob.digest}, headers=OCTETS, data=b"other")
 
@@ -102,7 +103,7 @@ def test_a_single_post_that_disagrees_with_its_digest_is_refused(repository):
     assert_absent(repository, blob)
 
 
-def test_the_empty_blob_is_pushed_every_way(repository, another_repository):
+def test_the_empty_blob_is_pushed_every_way(repository: Repository, another_repository: Repository) -> None:
     empty = Blob(b"")
     assert_pushed(repository, repository.start_upload().put(empty.digest), empty)
 
@@ -111,14 +112,14 @@ def test_the_empty_blob_is_pushed_every_way(repository, another_repository):
     assert_pushed(another_repository, upload.put(empty.digest), empty)
 
 
-def test_the_same_blob_pushed_again_is_accepted(repository):
+def test_the_same_blob_pushed_again_is_accepted(repository: Repository) -> None:
     blob = a_blob()
     repository.push_blob(blob)
 
     assert_pushed(repository, repository.push_blob(blob), blob)
 
 
-def test_a_closing_put_sent_twice_is_answered_alike(repository):
+def test_a_closing_put_sent_twice_is_answered_alike(repository: Repository) -> None:
     """A client that lost the answer repeats the request."""
     blob = a_blob()
     upload = repository.start_upload()
@@ -133,7 +134,7 @@ def test_a_closing_put_sent_twice_is_answered_alike(repository):
 
 @pytest.mark.parametrize("size", [1000, 5 * MIB], ids=lambda size: f"{size}-bytes")
 @pytest.mark.parametrize("way", ["put", "stream", "chunks", "post"])
-def test_sha512_on_every_way(repository, way, size):
+def test_sha512_on_every_way(repository: Repository, way: str, size: int) -> None:
     blob = a_blob(size, algorithm="sha512")
     if way == "post":
         answer = repository.send(
@@ -153,14 +154,14 @@ def test_sha512_on_every_way(repository, way, size):
     assert_pushed(repository, answer, blob)
 
 
-def test_a_put_with_sha512_needs_no_word_at_post(repository):
+def test_a_put_with_sha512_needs_no_word_at_post(repository: Repository) -> None:
     """`digest-algorithm` is a SHOULD for clients."""
     blob = a_blob(algorithm="sha512")
 
     assert_pushed(repository, repository.start_upload().put(blob.digest, blob.content), blob)
 
 
-def test_a_sha512_stream_that_was_not_announced_is_verified_or_refused(repository):
+def test_a_sha512_stream_that_was_not_announced_is_verified_or_refused(repository: Repository) -> None:
     blob = a_blob(algorithm="sha512")
     upload = repository.start_upload()
     upload.patch(blob.content)
@@ -173,14 +174,14 @@ def test_a_sha512_stream_that_was_not_announced_is_verified_or_refused(repositor
         assert_absent(repository, blob)
 
 
-def test_a_wrong_sha512_is_refused(repository):
+def test_a_wrong_sha512_is_refused(repository: Repository) -> None:
     blob = a_blob(algorithm="sha512")
 
     upload = repository.start_upload(**{"digest-algorithm": "sha512"})
     assert_refused(upload.put(blob.digest, b"other"), 400, "DIGEST_INVALID")
 
 
-def test_an_announced_algorithm_that_nobody_knows_is_refused(repository):
+def test_an_announced_algorithm_that_nobody_knows_is_refused(repository: Repository) -> None:
     answer = repository.send("POST", "blobs/uploads/", params={"digest-algorithm": "md5"})
 
     assert_refused(answer, 400, "DIGEST_INVALID", "UNSUPPORTED")
@@ -191,11 +192,11 @@ MALFORMED = ("DIGEST_INVALID", "UNSUPPORTED", "BLOB_UPLOAD_INVALID")
 
 
 @pytest.mark.parametrize("digest", ["md5:" + "a" * 32, "sha256:short", "sha256:" + "A" * 64, "nonsense", ""])
-def test_a_closing_digest_that_is_none_is_refused(repository, digest):
+def test_a_closing_digest_that_is_none_is_refused(repository: Repository, digest: str) -> None:
     assert_refused(repository.start_upload().put(digest, b"content"), 400, *MALFORMED)
 
 
-def test_a_closing_put_without_a_digest_is_refused(repository):
+def test_a_closing_put_without_a_digest_is_refused(repository: Repository) -> None:
     upload = repository.start_upload()
 
     assert_refused(repository.send("PUT", upload.location, data=b"content"), 400, *MALFORMED)
@@ -204,14 +205,16 @@ def test_a_closing_put_without_a_digest_is_refused(repository):
 # Mounts
 
 
-def test_a_mount_gives_the_blob_without_a_byte(repository, another_repository):
+def test_a_mount_gives_the_blob_without_a_byte(repository: Repository, another_repository: Repository) -> None:
     blob = a_blob()
     repository.push_blob(blob)
 
     assert_pushed(another_repository, another_repository.mount(blob.digest, repository.name), blob)
 
 
-def test_an_anonymous_mount_finds_the_blob_where_the_pusher_may_read_it(repository, another_repository):
+def test_an_anonymous_mount_finds_the_blob_where_the_pusher_may_read_it(
+    repository: Repository, another_repository: Repository
+) -> None:
     """`from` is optional by the specification; finding the blob is a MAY, so 202 is right too."""
     blob = a_blob()
     repository.push_blob(blob)
@@ -227,7 +230,7 @@ def test_an_anonymous_mount_finds_the_blob_where_the_pusher_may_read_it(reposito
         assert_pushed(another_repository, closed, blob)
 
 
-def test_a_mount_of_what_this_repository_has_already(repository):
+def test_a_mount_of_what_this_repository_has_already(repository: Repository) -> None:
     blob = a_blob()
     repository.push_blob(blob)
 
@@ -236,7 +239,9 @@ def test_a_mount_of_what_this_repository_has_already(repository):
 
 
 @pytest.mark.parametrize("source", ["absent", "Not A Name", ""], ids=["absent", "no-name", "empty"])
-def test_a_mount_that_cannot_be_falls_back_to_an_upload(registry, repository, source):
+def test_a_mount_that_cannot_be_falls_back_to_an_upload(
+    registry: Registry, repository: Repository, source: str
+) -> None:
     blob = a_blob()
     name = f"{registry.user}/{source}" if source == "absent" else source
     answer = repository.send("POST", "blobs/uploads/", params={"mount": blob.digest, "from": name})
@@ -248,13 +253,13 @@ def test_a_mount_that_cannot_be_falls_back_to_an_upload(registry, repository, so
     assert_pushed(repository, closed, blob)
 
 
-def test_a_mount_of_what_is_no_digest_is_refused_or_falls_back(repository):
+def test_a_mount_of_what_is_no_digest_is_refused_or_falls_back(repository: Repository) -> None:
     answer = repository.mount("sha256:short", repository.name)
 
     assert answer.status_code == 202 or assert_refused(answer, 400, "DIGEST_INVALID")
 
 
-def test_ten_clients_push_ten_blobs_side_by_side(repository):
+def test_ten_clients_push_ten_blobs_side_by_side(repository: Repository) -> None:
     blobs = [a_blob(20_000) for _ in range(10)]
     repository.authorization()
     with ThreadPoolExecutor(10) as clients:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.protocol import content
 from tests.protocol.content import (
     EMPTY,
+    Blob,
     Manifest,
     a_blob,
     a_config,
@@ -16,10 +18,10 @@ from tests.protocol.content import (
     an_image,
     an_index,
 )
-from tests.protocol.registry import assert_refused
+from tests.protocol.registry import Repository, assert_refused
 
 
-def assert_kept(repository, manifest, reference=None):
+def assert_kept(repository: Repository, manifest: Any, reference: str | None = None) -> None:
     """The manifest comes back byte by byte, with its type and its digest."""
     answer = repository.get_manifest(reference or manifest.digest)
     assert (answer.status_code, answer.content) == (200, manifest.content)
@@ -30,7 +32,7 @@ def assert_kept(repository, manifest, reference=None):
 # Pushing
 
 
-def test_a_push_answers_with_location_and_digest(repository):
+def test_a_push_answers_with_location_and_digest(repository: Repository) -> None:
     image = an_image()
     for reference in ("latest", image.manifest.digest):
         answer = repository.push_image(image, reference)
@@ -40,21 +42,21 @@ def test_a_push_answers_with_location_and_digest(repository):
         assert (located.status_code, located.content) == (200, image.manifest.content)
 
 
-def test_the_first_push_makes_the_repository(repository):
+def test_the_first_push_makes_the_repository(repository: Repository) -> None:
     assert repository.tags().status_code == 404
     repository.push_image(an_image(), "latest")
 
     assert repository.tags().json()["tags"] == ["latest"]
 
 
-def test_the_same_push_again_is_accepted(repository):
+def test_the_same_push_again_is_accepted(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "latest")
 
     assert repository.push_manifest(image.manifest, "latest").status_code == 201
 
 
-def test_a_docker_image_and_a_docker_list(repository):
+def test_a_docker_image_and_a_docker_list(repository: Repository) -> None:
     images = [a_docker_image(), a_docker_image()]
     for image in images:
         repository.push_image(image)
@@ -65,7 +67,7 @@ def test_a_docker_image_and_a_docker_list(repository):
     assert_kept(repository, images[0].manifest)
 
 
-def test_a_nested_and_mixed_index(repository):
+def test_a_nested_and_mixed_index(repository: Repository) -> None:
     docker, oci, artifact = a_docker_image(), an_image(), an_artifact()
     for image in (docker, oci, artifact):
         repository.push_image(image)
@@ -78,21 +80,21 @@ def test_a_nested_and_mixed_index(repository):
     assert_kept(repository, inner)
 
 
-def test_an_empty_index(repository):
+def test_an_empty_index(repository: Repository) -> None:
     index = an_index()
     repository.push_manifest(index, "empty")
 
     assert_kept(repository, index, "empty")
 
 
-def test_a_manifest_without_layers(repository):
+def test_a_manifest_without_layers(repository: Repository) -> None:
     image = an_image(layers=0)
     repository.push_image(image, "config-only")
 
     assert_kept(repository, image.manifest, "config-only")
 
 
-def test_a_manifest_that_names_a_blob_twice(repository, blobs):
+def test_a_manifest_that_names_a_blob_twice(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     manifest = a_manifest(config, [layer, layer])
     repository.push_manifest(manifest, "twice")
@@ -100,14 +102,14 @@ def test_a_manifest_that_names_a_blob_twice(repository, blobs):
     assert_kept(repository, manifest, "twice")
 
 
-def test_an_artifact_with_the_empty_config(repository):
+def test_an_artifact_with_the_empty_config(repository: Repository) -> None:
     artifact = an_artifact()
     repository.push_image(artifact, "sbom")
 
     assert_kept(repository, artifact.manifest, "sbom")
 
 
-def test_an_artifact_index(repository):
+def test_an_artifact_index(repository: Repository) -> None:
     artifact = an_artifact()
     repository.push_image(artifact)
     index = an_index(artifact.manifest, artifactType=content.SBOM)
@@ -116,7 +118,7 @@ def test_an_artifact_index(repository):
     assert_kept(repository, index, "sboms")
 
 
-def test_a_media_type_of_somebody_s_own(repository, blobs):
+def test_a_media_type_of_somebody_s_own(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     manifest = a_manifest(config, [layer], artifactType="application/x.made-up", mediaType=content.OCI_MANIFEST)
     repository.push_manifest(manifest, "own")
@@ -124,15 +126,16 @@ def test_a_media_type_of_somebody_s_own(repository, blobs):
     assert_kept(repository, manifest, "own")
 
 
-def test_unknown_fields_are_kept(repository, blobs):
+def test_unknown_fields_are_kept(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
-    manifest = a_manifest(config, [layer], **{"org.example.field": {"deep": [1, None, "é"]}, "zz": 1e3})
+    fields: dict[str, Any] = {"org.example.field": {"deep": [1, None, "é"]}, "zz": 1e3}
+    manifest = a_manifest(config, [layer], **fields)
     repository.push_manifest(manifest, "custom")
 
     assert_kept(repository, manifest, "custom")
 
 
-def test_descriptors_with_data_urls_and_annotations(repository, blobs):
+def test_descriptors_with_data_urls_and_annotations(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     described = layer.descriptor(annotations={"a": "b"}, urls=["https://example.com/layer"])
     manifest = a_manifest(config, [], config=EMPTY.descriptor(data="e30="), layers=[described])
@@ -142,7 +145,9 @@ def test_descriptors_with_data_urls_and_annotations(repository, blobs):
     assert_kept(repository, manifest, "data")
 
 
-def test_a_manifest_without_media_type_takes_it_from_the_header(repository, blobs):
+def test_a_manifest_without_media_type_takes_it_from_the_header(
+    repository: Repository, blobs: tuple[Blob, Blob]
+) -> None:
     """image-spec 1.0 left `mediaType` out of manifests."""
     config, layer = blobs
     manifest = a_manifest(config, [layer], mediaType=None)
@@ -151,7 +156,7 @@ def test_a_manifest_without_media_type_takes_it_from_the_header(repository, blob
     assert_kept(repository, manifest, "old")
 
 
-def test_odd_white_space_and_order_are_kept(repository, blobs):
+def test_odd_white_space_and_order_are_kept(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     document = json.loads(a_manifest(config, [layer]).content)
     odd = json.dumps(dict(reversed(document.items())), indent=7, separators=(" ,\t", "  : ")) + "\n\n\r\n "
@@ -161,7 +166,7 @@ def test_odd_white_space_and_order_are_kept(repository, blobs):
     assert_kept(repository, manifest, "odd")
 
 
-def test_escapes_and_unicode_are_kept(repository, blobs):
+def test_escapes_and_unicode_are_kept(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     text = a_manifest(config, [layer], annotations={"k": "snow"}).content.decode()
     manifest = Manifest(text.replace("snow", "\\u2603 ☃ \\/").encode(), content.OCI_MANIFEST)
@@ -170,7 +175,7 @@ def test_escapes_and_unicode_are_kept(repository, blobs):
     assert_kept(repository, manifest, "unicode")
 
 
-def test_parameters_of_the_content_type_are_ignored(repository):
+def test_parameters_of_the_content_type_are_ignored(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
     answer = repository.put_manifest(image.manifest.content, "latest", f"{content.OCI_MANIFEST}; charset=utf-8")
@@ -180,7 +185,7 @@ def test_parameters_of_the_content_type_are_ignored(repository):
 
 
 @pytest.mark.parametrize("size", [31_000, 33_000, 700_000, 3_920_000, 4 * 2**20], ids=lambda size: f"{size}-bytes")
-def test_a_manifest_of_every_size_up_to_4_mib(repository, blobs, size):
+def test_a_manifest_of_every_size_up_to_4_mib(repository: Repository, blobs: tuple[Blob, Blob], size: int) -> None:
     """The conformance suite pushes 390 annotations of 10,000 characters; clients cap at 4 MiB."""
     config, layer = blobs
     bare = len(a_manifest(config, [layer], annotations={"fill": ""}).content)
@@ -193,7 +198,7 @@ def test_a_manifest_of_every_size_up_to_4_mib(repository, blobs, size):
 
 
 @pytest.mark.parametrize("size", [4 * 2**20 + 1, 5_000_000, 12_000_000], ids=lambda size: f"{size}-bytes")
-def test_a_larger_manifest_is_413(repository, blobs, size):
+def test_a_larger_manifest_is_413(repository: Repository, blobs: tuple[Blob, Blob], size: int) -> None:
     config, layer = blobs
     bare = len(a_manifest(config, [layer], annotations={"fill": ""}).content)
     manifest = a_manifest(config, [layer], annotations={"fill": "x" * (size - bare)})
@@ -203,7 +208,7 @@ def test_a_larger_manifest_is_413(repository, blobs, size):
     assert repository.head_manifest("large").status_code == 404
 
 
-def test_a_manifest_of_3000_layers(repository, blobs):
+def test_a_manifest_of_3000_layers(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     manifest = a_manifest(config, [layer] * 3000)
     repository.push_manifest(manifest, "many")
@@ -211,7 +216,7 @@ def test_a_manifest_of_3000_layers(repository, blobs):
     assert_kept(repository, manifest, "many")
 
 
-def test_an_image_of_130_different_layers(repository):
+def test_an_image_of_130_different_layers(repository: Repository) -> None:
     image = an_image(layers=130, layer_size=16)
     repository.push_image(image, "wide")
 
@@ -221,14 +226,14 @@ def test_an_image_of_130_different_layers(repository):
 # Digests and several tags
 
 
-def test_a_push_by_digest_makes_no_tag(repository):
+def test_a_push_by_digest_makes_no_tag(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
 
     assert repository.tags().json()["tags"] == []
 
 
-def test_a_push_under_another_manifest_s_digest_is_refused(repository):
+def test_a_push_under_another_manifest_s_digest_is_refused(repository: Repository) -> None:
     image, other = an_image(), an_image()
     repository.push_image(image)
     answer = repository.put_manifest(image.manifest.content, other.manifest.digest, content.OCI_MANIFEST)
@@ -238,7 +243,7 @@ def test_a_push_under_another_manifest_s_digest_is_refused(repository):
 
 
 @pytest.mark.parametrize("reference", ["sha256:baddigeststring", "md5:" + "a" * 32, "sha256:" + "A" * 64])
-def test_a_push_under_what_is_no_digest_is_refused(repository, reference):
+def test_a_push_under_what_is_no_digest_is_refused(repository: Repository, reference: str) -> None:
     image = an_image()
     repository.push_image(image)
     answer = repository.put_manifest(image.manifest.content, reference, content.OCI_MANIFEST)
@@ -246,7 +251,7 @@ def test_a_push_under_what_is_no_digest_is_refused(repository, reference):
     assert_refused(answer, 400, "DIGEST_INVALID", "MANIFEST_INVALID", "UNSUPPORTED")
 
 
-def test_twelve_tags_in_one_push_are_each_named_in_oci_tag(repository):
+def test_twelve_tags_in_one_push_are_each_named_in_oci_tag(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
     tags = [f"v1.{number}" for number in range(12)]
@@ -259,11 +264,11 @@ def test_twelve_tags_in_one_push_are_each_named_in_oci_tag(repository):
         assert repository.head_manifest(tag).headers["Docker-Content-Digest"] == image.manifest.digest
 
 
-def test_a_push_without_tags_names_none(repository):
+def test_a_push_without_tags_names_none(repository: Repository) -> None:
     assert "OCI-Tag" not in repository.push_image(an_image()).headers
 
 
-def test_several_tags_under_a_sha512_digest(repository):
+def test_several_tags_under_a_sha512_digest(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
     manifest = Manifest(image.manifest.content, content.OCI_MANIFEST, "sha512")
@@ -274,7 +279,7 @@ def test_several_tags_under_a_sha512_digest(repository):
     assert_kept(repository, manifest, "a")
 
 
-def test_a_tag_that_is_none_among_several_changes_nothing(repository):
+def test_a_tag_that_is_none_among_several_changes_nothing(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
     answer = repository.put_manifest(
@@ -285,7 +290,7 @@ def test_a_tag_that_is_none_among_several_changes_nothing(repository):
     assert repository.tags().json()["tags"] == []
 
 
-def test_sha256_and_sha512_of_one_manifest_live_side_by_side(repository):
+def test_sha256_and_sha512_of_one_manifest_live_side_by_side(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "small")
     large = Manifest(image.manifest.content, content.OCI_MANIFEST, "sha512")
@@ -298,7 +303,7 @@ def test_sha256_and_sha512_of_one_manifest_live_side_by_side(repository):
 # What is named must be there
 
 
-def test_unknown_blobs_are_refused_by_name(repository):
+def test_unknown_blobs_are_refused_by_name(repository: Repository) -> None:
     image = an_image(layers=2)
     repository.push_blob(image.layers[0])
     answer = repository.put_manifest(image.manifest.content, "latest", content.OCI_MANIFEST)
@@ -310,7 +315,7 @@ def test_unknown_blobs_are_refused_by_name(repository):
     assert repository.head_manifest("latest").status_code == 404
 
 
-def test_unknown_children_are_refused_by_name(repository):
+def test_unknown_children_are_refused_by_name(repository: Repository) -> None:
     here, absent = an_image(), an_image()
     repository.push_image(here)
     index = an_index(here.manifest, absent.manifest)
@@ -322,7 +327,7 @@ def test_unknown_children_are_refused_by_name(repository):
     assert here.manifest.digest not in json.dumps(errors)
 
 
-def test_a_blob_of_another_repository_is_unknown_here(repository, another_repository):
+def test_a_blob_of_another_repository_is_unknown_here(repository: Repository, another_repository: Repository) -> None:
     image = an_image()
     another_repository.push_image(image)
     repository.push_blob(image.config)
@@ -332,7 +337,7 @@ def test_a_blob_of_another_repository_is_unknown_here(repository, another_reposi
 
 
 @pytest.mark.parametrize("media_type", [content.OCI_NONDISTRIBUTABLE, content.DOCKER_FOREIGN_LAYER])
-def test_layers_that_may_not_be_distributed_are_not_asked_for(repository, media_type):
+def test_layers_that_may_not_be_distributed_are_not_asked_for(repository: Repository, media_type: Any) -> None:
     config, foreign = a_config(), a_blob(media_type=media_type)
     repository.push_blob(config)
     manifest = a_manifest(config, [], layers=[foreign.descriptor(urls=["https://example.com/layer"])])

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.protocol import content
 from tests.protocol.content import (
     EMPTY,
+    Blob,
     Manifest,
     a_blob,
     a_config,
@@ -14,20 +17,20 @@ from tests.protocol.content import (
     an_index,
     digest_of,
 )
-from tests.protocol.registry import assert_refused, next_page
+from tests.protocol.registry import Repository, assert_refused, next_page
 
 
 @pytest.fixture
-def subject(repository):
+def subject(repository: Repository) -> Any:
     image = an_image()
     repository.push_image(image, "latest")
     return image.manifest
 
 
-def listed(repository, digest, **query):
+def listed(repository: Repository, digest: str, **query: Any) -> Any:
     """The descriptors of every page, by digest."""
     answer = repository.referrers(digest, **query)
-    found = {}
+    found: dict[str, Any] = {}
     while True:
         assert answer.status_code == 200, answer.text
         assert answer.headers["Content-Type"] == content.OCI_INDEX
@@ -40,18 +43,18 @@ def listed(repository, digest, **query):
         answer = repository.send("GET", address)
 
 
-def test_a_push_with_a_subject_is_answered_by_oci_subject(repository, subject):
+def test_a_push_with_a_subject_is_answered_by_oci_subject(repository: Repository, subject: Blob) -> None:
     artifact = an_artifact(subject)
 
     assert repository.push_image(artifact).headers["OCI-Subject"] == subject.digest
     assert repository.push_manifest(artifact.manifest, "by-tag").headers["OCI-Subject"] == subject.digest
 
 
-def test_a_push_without_a_subject_says_nothing_of_one(repository):
+def test_a_push_without_a_subject_says_nothing_of_one(repository: Repository) -> None:
     assert "OCI-Subject" not in repository.push_image(an_image()).headers
 
 
-def test_a_referrer_is_listed_at_once_with_type_size_and_annotations(repository, subject):
+def test_a_referrer_is_listed_at_once_with_type_size_and_annotations(repository: Repository, subject: Blob) -> None:
     notes = {"org.opencontainers.image.created": "2026-01-01T00:00:00Z", "org.example.format": "json"}
     artifact = an_artifact(subject, annotations=notes)
     repository.push_image(artifact)
@@ -62,7 +65,7 @@ def test_a_referrer_is_listed_at_once_with_type_size_and_annotations(repository,
     }
 
 
-def test_nothing_refers_to_a_fresh_manifest(repository, subject):
+def test_nothing_refers_to_a_fresh_manifest(repository: Repository, subject: Blob) -> None:
     answer = repository.referrers(subject.digest)
 
     assert answer.status_code == 200
@@ -70,16 +73,16 @@ def test_nothing_refers_to_a_fresh_manifest(repository, subject):
     assert "OCI-Filters-Applied" not in answer.headers
 
 
-def test_an_unknown_subject_is_an_empty_list_and_never_404(repository, subject):
+def test_an_unknown_subject_is_an_empty_list_and_never_404(repository: Repository, subject: Blob) -> None:
     assert listed(repository, a_blob().digest) == {}
 
 
-def test_a_repository_that_is_not_there_is_an_empty_list_and_never_404(repository):
+def test_a_repository_that_is_not_there_is_an_empty_list_and_never_404(repository: Repository) -> None:
     """Of a registry with this API the specification wants no 404 to any referrers request."""
     assert listed(repository, a_blob().digest) == {}
 
 
-def test_a_subject_may_come_after_its_referrers(repository):
+def test_a_subject_may_come_after_its_referrers(repository: Repository) -> None:
     image = an_image()
     artifact = an_artifact(image.manifest)
     pushed = repository.push_image(artifact)
@@ -90,7 +93,7 @@ def test_a_subject_may_come_after_its_referrers(repository):
     assert list(listed(repository, image.manifest.digest)) == [artifact.manifest.digest]
 
 
-def test_a_manifest_without_artifact_type_takes_that_of_its_config(repository, subject):
+def test_a_manifest_without_artifact_type_takes_that_of_its_config(repository: Repository, subject: Blob) -> None:
     config = a_config("application/vnd.example.config.v1+json")
     image = content.Image(a_manifest(config, [], subject=subject.descriptor()), config)
     repository.push_image(image)
@@ -98,7 +101,7 @@ def test_a_manifest_without_artifact_type_takes_that_of_its_config(repository, s
     assert listed(repository, subject.digest)[image.manifest.digest]["artifactType"] == config.media_type
 
 
-def test_an_empty_artifact_type_counts_as_none(repository, subject):
+def test_an_empty_artifact_type_counts_as_none(repository: Repository, subject: Blob) -> None:
     config = a_config("application/vnd.example.config.v1+json")
     image = content.Image(a_manifest(config, [], subject=subject.descriptor(), artifactType=""), config)
     repository.push_image(image)
@@ -106,7 +109,7 @@ def test_an_empty_artifact_type_counts_as_none(repository, subject):
     assert listed(repository, subject.digest)[image.manifest.digest]["artifactType"] == config.media_type
 
 
-def test_an_index_refers_with_its_artifact_type_or_with_none(repository, subject):
+def test_an_index_refers_with_its_artifact_type_or_with_none(repository: Repository, subject: Blob) -> None:
     typed = an_index(subject=subject.descriptor(), artifactType=content.SBOM)
     plain = an_index(subject=subject.descriptor())
     assert repository.push_manifest(typed).headers["OCI-Subject"] == subject.digest
@@ -118,7 +121,7 @@ def test_an_index_refers_with_its_artifact_type_or_with_none(repository, subject
     assert found[plain.digest]["mediaType"] == content.OCI_INDEX
 
 
-def test_the_filter_gives_one_type_and_says_so(repository, subject):
+def test_the_filter_gives_one_type_and_says_so(repository: Repository, subject: Blob) -> None:
     sbom, signature = an_artifact(subject), an_artifact(subject, content.SIGNATURE)
     for artifact in (sbom, signature):
         repository.push_image(artifact)
@@ -129,7 +132,7 @@ def test_the_filter_gives_one_type_and_says_so(repository, subject):
     assert set(listed(repository, subject.digest)) == {sbom.manifest.digest, signature.manifest.digest}
 
 
-def test_the_filter_matches_the_type_taken_from_the_config(repository, subject):
+def test_the_filter_matches_the_type_taken_from_the_config(repository: Repository, subject: Blob) -> None:
     config = a_config("application/vnd.example.config.v1+json")
     image = content.Image(a_manifest(config, [], subject=subject.descriptor()), config)
     repository.push_image(image)
@@ -137,7 +140,7 @@ def test_the_filter_matches_the_type_taken_from_the_config(repository, subject):
     assert list(listed(repository, subject.digest, artifactType=config.media_type)) == [image.manifest.digest]
 
 
-def test_a_filter_that_nothing_matches_gives_an_empty_list(repository, subject):
+def test_a_filter_that_nothing_matches_gives_an_empty_list(repository: Repository, subject: Blob) -> None:
     repository.push_image(an_artifact(subject))
     answer = repository.referrers(subject.digest, artifactType="application/vnd.example.nothing")
 
@@ -145,7 +148,7 @@ def test_a_filter_that_nothing_matches_gives_an_empty_list(repository, subject):
     assert answer.headers["OCI-Filters-Applied"] == "artifactType"
 
 
-def test_many_referrers_come_in_pages_that_link_to_each_other(repository, subject):
+def test_many_referrers_come_in_pages_that_link_to_each_other(repository: Repository, subject: Blob) -> None:
     """Long annotations, so that no single answer of 4 MiB could hold the list."""
     repository.push_blob(EMPTY)
     notes = {"org.example.long": "x" * 120_000}
@@ -165,14 +168,16 @@ def test_many_referrers_come_in_pages_that_link_to_each_other(repository, subjec
     assert set(listed(repository, subject.digest, artifactType=content.SBOM)) == set(pushed[::3])
 
 
-def test_referrers_stay_in_their_repository(repository, another_repository, subject):
+def test_referrers_stay_in_their_repository(
+    repository: Repository, another_repository: Repository, subject: Blob
+) -> None:
     repository.push_image(an_artifact(subject))
     another_repository.push_image(an_image())
 
     assert listed(another_repository, subject.digest) == {}
 
 
-def test_a_referrer_of_a_referrer(repository, subject):
+def test_a_referrer_of_a_referrer(repository: Repository, subject: Blob) -> None:
     sbom = an_artifact(subject)
     repository.push_image(sbom)
     signature = an_artifact(sbom.manifest, content.SIGNATURE)
@@ -182,7 +187,7 @@ def test_a_referrer_of_a_referrer(repository, subject):
     assert list(listed(repository, sbom.manifest.digest)) == [signature.manifest.digest]
 
 
-def test_a_subject_under_sha512(repository):
+def test_a_subject_under_sha512(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
     subject = Manifest(image.manifest.content, content.OCI_MANIFEST, "sha512")
@@ -193,7 +198,7 @@ def test_a_subject_under_sha512(repository):
     assert list(listed(repository, subject.digest)) == [artifact.manifest.digest]
 
 
-def test_a_referrers_tag_of_the_old_schema_is_a_tag_like_any_other(repository, subject):
+def test_a_referrers_tag_of_the_old_schema_is_a_tag_like_any_other(repository: Repository, subject: Blob) -> None:
     """Clients of older registries keep their list under this tag; here it must neither vanish nor double an entry."""
     artifact = an_artifact(subject)
     repository.push_image(artifact)
@@ -206,9 +211,9 @@ def test_a_referrers_tag_of_the_old_schema_is_a_tag_like_any_other(repository, s
 
 
 @pytest.mark.parametrize("digest", ["sha256:short", "latest", "md5:" + "a" * 32, "sha256:" + "G" * 64])
-def test_what_is_no_digest_is_refused(repository, subject, digest):
+def test_what_is_no_digest_is_refused(repository: Repository, subject: Blob, digest: str) -> None:
     assert_refused(repository.referrers(digest), 400, "DIGEST_INVALID", "UNSUPPORTED")
 
 
-def test_the_digest_of_a_blob_has_no_referrers(repository, subject):
+def test_the_digest_of_a_blob_has_no_referrers(repository: Repository, subject: Blob) -> None:
     assert listed(repository, digest_of(b"anything")) == {}

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from typing import Any
 
 import pytest
 
 from tests.protocol import content
 from tests.protocol.content import EMPTY, Blob, Image, a_blob, a_config, a_manifest, an_artifact, an_image, an_index
+from tests.protocol.registry import Repository
 from tests.protocol.replays import Buildx, Containerd, Docker29, Helm, Oras
 from tests.protocol.replays_patch import Crane, CraneStream, DockerClassic, Kaniko, Podman, Regctl, Skopeo
 from tests.protocol.wire import Wire, connect
+from tests.support.stack import Stack
 
 MIB = 2**20
 CLIENTS = [
@@ -34,30 +37,30 @@ CLIENTS = [
 SIZES = {"lambda": 20_000, "large": 5 * MIB + 333}
 
 
-def client(kind, stack, repository):
+def client(kind: Any, stack: Stack, repository: Repository) -> Any:
     return kind(stack.url, stack.admin, stack.password, repository.name)
 
 
-def everything(*images, index=None):
+def everything(*images: Any, index: Any = None) -> Any:
     """What a pull must bring, by digest."""
     blobs = {blob.digest: blob.content for image in images for blob in [image.manifest, *image.blobs]}
     return blobs | ({index.digest: index.content} if index else {})
 
 
-def a_chart(size):
+def a_chart(size: int) -> Any:
     config = Blob(b'{"name":"chart","version":"%d"}' % size, "application/vnd.cncf.helm.config.v1+json")
     chart = a_blob(size, "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
     provenance = a_blob(300, "application/vnd.cncf.helm.chart.provenance.v1.prov")
     return Image(a_manifest(config, [chart, provenance]), config, [chart, provenance])
 
 
-def a_docker_one(size):
+def a_docker_one(size: int) -> Any:
     layers = [a_blob(size, content.DOCKER_LAYER), a_blob(700, content.DOCKER_LAYER)]
     config = a_config(content.DOCKER_CONFIG)
     return Image(a_manifest(config, layers, media_type=content.DOCKER_MANIFEST), config, layers)
 
 
-def image_of(kind, size):
+def image_of(kind: Any, size: int) -> Any:
     """What this client would push: a chart, docker's own types, or OCI's."""
     if kind is Helm:
         return a_chart(size)
@@ -70,14 +73,14 @@ def image_of(kind, size):
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 @pytest.mark.parametrize("kind", CLIENTS, ids=lambda kind: kind.__name__)
-def test_an_image_comes_back_byte_by_byte_the_same(stack, repository, kind, size):
+def test_an_image_comes_back_byte_by_byte_the_same(stack: Stack, repository: Repository, kind: Any, size: Any) -> None:
     image = image_of(kind, size)
     client(kind, stack, repository).push(image, "v1")
 
     assert client(kind, stack, repository).pull("v1") == everything(image)
 
 
-def test_buildx_pushes_an_index_with_its_attestation(stack, repository):
+def test_buildx_pushes_an_index_with_its_attestation(stack: Stack, repository: Repository) -> None:
     buildx = client(Buildx, stack, repository)
     image = an_image(layers=2)
     statement = a_blob(900, "application/vnd.in-toto+json")
@@ -101,7 +104,9 @@ def test_buildx_pushes_an_index_with_its_attestation(stack, repository):
     assert client(Docker29, stack, repository).pull("latest") == everything(image, attestation, index=index)
 
 
-def test_docker_mounts_a_layer_from_where_it_came(stack, repository, another_repository):
+def test_docker_mounts_a_layer_from_where_it_came(
+    stack: Stack, repository: Repository, another_repository: Repository
+) -> None:
     blob = a_blob()
     repository.push_blob(blob)
 
@@ -109,7 +114,7 @@ def test_docker_mounts_a_layer_from_where_it_came(stack, repository, another_rep
     assert client(Docker29, stack, another_repository).has(blob.digest)
 
 
-def test_oras_attaches_and_sees_that_the_registry_keeps_the_list(stack, repository):
+def test_oras_attaches_and_sees_that_the_registry_keeps_the_list(stack: Stack, repository: Repository) -> None:
     oras = client(Oras, stack, repository)
     image = an_image()
     oras.push(image, "v1")
@@ -121,7 +126,7 @@ def test_oras_attaches_and_sees_that_the_registry_keeps_the_list(stack, reposito
     assert reply.header("OCI-Subject") == image.manifest.digest
 
 
-def test_crane_asks_the_referrers_list_after_a_push_with_a_subject(stack, repository):
+def test_crane_asks_the_referrers_list_after_a_push_with_a_subject(stack: Stack, repository: Repository) -> None:
     crane = client(Crane, stack, repository)
     image = an_image()
     crane.push(image, "v1")
@@ -129,7 +134,9 @@ def test_crane_asks_the_referrers_list_after_a_push_with_a_subject(stack, reposi
     assert crane.referrers(image.manifest.digest).status == 200
 
 
-def test_regctl_skips_a_blob_that_its_anonymous_mount_finds(stack, repository, another_repository):
+def test_regctl_skips_a_blob_that_its_anonymous_mount_finds(
+    stack: Stack, repository: Repository, another_repository: Repository
+) -> None:
     """201 or 202 are both right; with either the blob is there in the end."""
     blob = a_blob(50_000)
     repository.push_blob(blob)
@@ -138,7 +145,7 @@ def test_regctl_skips_a_blob_that_its_anonymous_mount_finds(stack, repository, a
     assert another_repository.get_blob(blob.digest).content == blob.content
 
 
-def test_regctl_goes_on_in_chunks_after_a_put_that_broke_off(stack, repository):
+def test_regctl_goes_on_in_chunks_after_a_put_that_broke_off(stack: Stack, repository: Repository) -> None:
     regctl = client(Regctl, stack, repository)
     blob = a_blob(9 * MIB + 5)
     with Wire(stack.url) as wire:
@@ -151,7 +158,7 @@ def test_regctl_goes_on_in_chunks_after_a_put_that_broke_off(stack, repository):
     assert repository.get_blob(blob.digest).content == blob.content
 
 
-def break_off_a_put(stack, repository, location, blob):
+def break_off_a_put(stack: Stack, repository: Repository, location: str, blob: Blob) -> None:
     """Half the body, then the connection is gone."""
     path = location.removeprefix(stack.url)
     head = (
@@ -162,7 +169,7 @@ def break_off_a_put(stack, repository, location, blob):
         connection.sendall(head.encode() + blob.content[: 5 * MIB])
 
 
-def test_regctl_asks_how_far_it_came(stack, repository):
+def test_regctl_asks_how_far_it_came(stack: Stack, repository: Repository) -> None:
     regctl = client(Regctl, stack, repository)
     upload = repository.start_upload()
     upload.patch(b"x" * 1000, 0)
@@ -171,7 +178,7 @@ def test_regctl_asks_how_far_it_came(stack, repository):
         assert regctl.reached(wire, regctl.url + upload.location.removeprefix(regctl.url)) == 999
 
 
-def test_regctl_pushes_several_tags_at_once(stack, repository):
+def test_regctl_pushes_several_tags_at_once(stack: Stack, repository: Repository) -> None:
     regctl = client(Regctl, stack, repository)
     image = an_image()
     regctl.push(image, image.manifest.digest)
@@ -180,7 +187,7 @@ def test_regctl_pushes_several_tags_at_once(stack, repository):
     assert repository.tags().json()["tags"] == ["1", "1.2", "1.2.3"]
 
 
-def test_docker_pushes_300_mb_in_one_put(stack, repository):
+def test_docker_pushes_300_mb_in_one_put(stack: Stack, repository: Repository) -> None:
     """The default of Docker since 29: POST, one PUT with the digest, straight to where the bytes stay."""
     layer = Blob(os.urandom(3 * MIB) * 100)
     config = a_config()

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.protocol.content import an_image
-from tests.protocol.registry import assert_refused, next_page
+from tests.protocol.registry import Answer, Repository, assert_refused, next_page
 
 
-def tagged(repository, *tags):
+def tagged(repository: Repository, *tags: Any) -> Any:
     """One image under all these tags."""
     image = an_image()
     repository.push_image(image)
@@ -15,12 +17,12 @@ def tagged(repository, *tags):
     return image
 
 
-def listed(answer):
+def listed(answer: Answer) -> Any:
     assert answer.status_code == 200, answer.text
     return answer.json()["tags"]
 
 
-def pages(repository, **query):
+def pages(repository: Repository, **query: Any) -> Any:
     """Every page that following Link gives."""
     answer = repository.tags(**query)
     collected = [listed(answer)]
@@ -30,7 +32,7 @@ def pages(repository, **query):
     return collected
 
 
-def test_tags_are_listed_with_the_repository_s_name(repository):
+def test_tags_are_listed_with_the_repository_s_name(repository: Repository) -> None:
     tagged(repository, "one", "two")
     answer = repository.tags()
 
@@ -39,27 +41,27 @@ def test_tags_are_listed_with_the_repository_s_name(repository):
     assert answer.json() == {"name": repository.name, "tags": ["one", "two"]}
 
 
-def test_a_repository_without_tags_lists_none(repository):
+def test_a_repository_without_tags_lists_none(repository: Repository) -> None:
     repository.push_image(an_image())
 
     assert listed(repository.tags()) == []
 
 
-def test_tags_come_in_the_order_of_their_bytes(repository):
+def test_tags_come_in_the_order_of_their_bytes(repository: Repository) -> None:
     names = ["v10", "v9", "V1", "_a", "a.b", "a-b", "1.0", "latest"]
     tagged(repository, *names)
 
     assert listed(repository.tags()) == sorted(names)
 
 
-def test_n_limits_the_page_and_link_leads_on_to_the_end(repository):
+def test_n_limits_the_page_and_link_leads_on_to_the_end(repository: Repository) -> None:
     names = [f"v{number}" for number in range(5)]
     tagged(repository, *names)
 
     assert pages(repository, n=2) == [["v0", "v1"], ["v2", "v3"], ["v4"]]
 
 
-def test_link_has_the_relation_next_and_keeps_n(repository):
+def test_link_has_the_relation_next_and_keeps_n(repository: Repository) -> None:
     tagged(repository, "a", "b", "c")
     answer = repository.tags(n=1)
 
@@ -68,7 +70,7 @@ def test_link_has_the_relation_next_and_keeps_n(repository):
     assert "last=a" in answer.headers["Link"]
 
 
-def test_the_last_page_has_no_link(repository):
+def test_the_last_page_has_no_link(repository: Repository) -> None:
     tagged(repository, "a", "b")
 
     assert next_page(repository.tags(n=2)) is None
@@ -76,7 +78,7 @@ def test_the_last_page_has_no_link(repository):
     assert next_page(repository.tags()) is None
 
 
-def test_n_of_zero_gives_no_tags_and_no_link(repository):
+def test_n_of_zero_gives_no_tags_and_no_link(repository: Repository) -> None:
     tagged(repository, "a", "b")
     answer = repository.tags(n=0)
 
@@ -84,7 +86,7 @@ def test_n_of_zero_gives_no_tags_and_no_link(repository):
     assert "Link" not in answer.headers
 
 
-def test_last_begins_after_the_tag_it_names(repository):
+def test_last_begins_after_the_tag_it_names(repository: Repository) -> None:
     tagged(repository, "a", "b", "c")
 
     assert listed(repository.tags(last="a")) == ["b", "c"]
@@ -92,13 +94,13 @@ def test_last_begins_after_the_tag_it_names(repository):
     assert listed(repository.tags(last="c")) == []
 
 
-def test_last_may_name_a_tag_that_is_not_there(repository):
+def test_last_may_name_a_tag_that_is_not_there(repository: Repository) -> None:
     tagged(repository, "a", "c")
 
     assert listed(repository.tags(last="b")) == ["c"]
 
 
-def test_n_larger_than_any_page_still_gives_every_tag_by_link(repository):
+def test_n_larger_than_any_page_still_gives_every_tag_by_link(repository: Repository) -> None:
     names = [f"t{number:03}" for number in range(120)]
     image = an_image()
     repository.push_image(image)
@@ -113,17 +115,17 @@ def test_n_larger_than_any_page_still_gives_every_tag_by_link(repository):
 
 
 @pytest.mark.parametrize("n", ["-1", "many", "1.5"])
-def test_an_n_that_is_no_number_of_tags_is_refused(repository, n):
+def test_an_n_that_is_no_number_of_tags_is_refused(repository: Repository, n: str) -> None:
     tagged(repository, "a")
 
     assert_refused(repository.tags(n=n), 400)
 
 
-def test_the_tags_of_a_repository_that_is_not_there_are_not_found(repository):
+def test_the_tags_of_a_repository_that_is_not_there_are_not_found(repository: Repository) -> None:
     assert_refused(repository.tags(), 404, "NAME_UNKNOWN")
 
 
-def test_a_new_tag_is_listed_at_once(repository):
+def test_a_new_tag_is_listed_at_once(repository: Repository) -> None:
     image = tagged(repository, "first")
     repository.push_manifest(image.manifest, "second")
 

@@ -6,13 +6,13 @@ import pytest
 
 from tests.protocol.blobs import MIB, assert_absent, assert_pushed, chunks
 from tests.protocol.content import a_blob
-from tests.protocol.registry import assert_refused
+from tests.protocol.registry import Repository, assert_refused
 
 # Streamed
 
 
 @pytest.mark.parametrize("size", [1000, 5 * MIB, 12 * MIB], ids=lambda size: f"{size}-bytes")
-def test_one_patch_of_unknown_length(repository, size):
+def test_one_patch_of_unknown_length(repository: Repository, size: int) -> None:
     blob = a_blob(size)
     upload = repository.start_upload()
     answer = upload.patch(iter([blob.content[at : at + 65536] for at in range(0, size, 65536)]))
@@ -23,7 +23,7 @@ def test_one_patch_of_unknown_length(repository, size):
 
 
 @pytest.mark.parametrize("size", [1000, 5 * MIB], ids=lambda size: f"{size}-bytes")
-def test_one_patch_with_a_length_and_no_range(repository, size):
+def test_one_patch_with_a_length_and_no_range(repository: Repository, size: int) -> None:
     blob = a_blob(size)
     upload = repository.start_upload()
     answer = upload.patch(blob.content)
@@ -32,7 +32,7 @@ def test_one_patch_with_a_length_and_no_range(repository, size):
     assert_pushed(repository, upload.put(blob.digest), blob)
 
 
-def test_a_stream_that_disagrees_with_its_digest_is_refused_at_the_close(repository):
+def test_a_stream_that_disagrees_with_its_digest_is_refused_at_the_close(repository: Repository) -> None:
     blob = a_blob()
     upload = repository.start_upload()
     assert upload.patch(b"something else").status_code == 202
@@ -45,7 +45,7 @@ def test_a_stream_that_disagrees_with_its_digest_is_refused_at_the_close(reposit
 
 
 @pytest.mark.parametrize("last_by_put", [False, True], ids=["closed-empty", "last-chunk-in-put"])
-def test_chunks_in_order(repository, last_by_put):
+def test_chunks_in_order(repository: Repository, last_by_put: bool) -> None:
     blob = a_blob(9 * MIB + 17)
     upload = repository.start_upload()
     size = int(upload.started.headers["OCI-Chunk-Min-Length"])
@@ -60,7 +60,7 @@ def test_chunks_in_order(repository, last_by_put):
     assert_pushed(repository, closed, blob)
 
 
-def test_chunks_below_the_least_length_are_taken(repository):
+def test_chunks_below_the_least_length_are_taken(repository: Repository) -> None:
     """It is a SHOULD for clients; the conformance suite sends chunks of 1024 bytes to registries that name none."""
     blob = a_blob(3000)
     upload = repository.start_upload()
@@ -71,7 +71,7 @@ def test_chunks_below_the_least_length_are_taken(repository):
 
 
 @pytest.mark.parametrize("start", [500, 2000], ids=["again", "ahead"])
-def test_a_chunk_out_of_order_is_416_and_changes_nothing(repository, start):
+def test_a_chunk_out_of_order_is_416_and_changes_nothing(repository: Repository, start: int) -> None:
     blob = a_blob(3000)
     upload = repository.start_upload()
     upload.patch(blob.content[:1000], 0)
@@ -83,11 +83,11 @@ def test_a_chunk_out_of_order_is_416_and_changes_nothing(repository, start):
     assert_pushed(repository, upload.put(blob.digest), blob)
 
 
-def test_a_first_chunk_that_does_not_begin_at_0_is_416(repository):
+def test_a_first_chunk_that_does_not_begin_at_0_is_416(repository: Repository) -> None:
     assert_refused(repository.start_upload().patch(b"x" * 10, 10), 416)
 
 
-def test_a_last_chunk_out_of_order_in_the_put_is_416(repository):
+def test_a_last_chunk_out_of_order_in_the_put_is_416(repository: Repository) -> None:
     blob = a_blob(2000)
     upload = repository.start_upload()
     upload.patch(blob.content[:1000], 0)
@@ -98,22 +98,22 @@ def test_a_last_chunk_out_of_order_in_the_put_is_416(repository):
 
 
 @pytest.mark.parametrize("given", ["0-10", "0-2000"], ids=["short", "long"])
-def test_a_chunk_whose_length_is_not_its_range_is_refused(repository, given):
+def test_a_chunk_whose_length_is_not_its_range_is_refused(repository: Repository, given: str) -> None:
     upload = repository.start_upload()
 
-    assert_refused(upload.patch(b"x" * 1000, **{"Content-Range": given}), (400, 416), "SIZE_INVALID")
+    assert_refused(upload.patch(b"x" * 1000, None, **{"Content-Range": given}), (400, 416), "SIZE_INVALID")
     assert upload.status().headers["Range"] == "0-0"
 
 
 @pytest.mark.parametrize("given", ["bytes 0-999/1000", "0-", "-999", "a-b", "999-0", "0-999/1000"])
-def test_a_content_range_of_another_grammar_is_refused(repository, given):
+def test_a_content_range_of_another_grammar_is_refused(repository: Repository, given: str) -> None:
     upload = repository.start_upload()
 
-    assert_refused(upload.patch(b"x" * 1000, **{"Content-Range": given}), (400, 416))
+    assert_refused(upload.patch(b"x" * 1000, None, **{"Content-Range": given}), (400, 416))
     assert upload.status().headers["Range"] == "0-0"
 
 
-def test_chunks_that_disagree_with_the_digest_are_refused_at_the_close(repository):
+def test_chunks_that_disagree_with_the_digest_are_refused_at_the_close(repository: Repository) -> None:
     blob = a_blob(2000)
     upload = repository.start_upload()
     upload.patch(b"x" * 1000, 0)
@@ -125,7 +125,7 @@ def test_chunks_that_disagree_with_the_digest_are_refused_at_the_close(repositor
 # Status, resuming, cancelling
 
 
-def test_the_status_tells_how_much_is_here_and_where_to_go_on(repository):
+def test_the_status_tells_how_much_is_here_and_where_to_go_on(repository: Repository) -> None:
     upload = repository.start_upload()
     fresh = upload.status()
     assert (fresh.status_code, fresh.headers["Range"]) == (204, "0-0")
@@ -137,7 +137,7 @@ def test_the_status_tells_how_much_is_here_and_where_to_go_on(repository):
     assert status.headers["Location"]
 
 
-def test_a_client_that_lost_everything_resumes_from_the_first_location(repository):
+def test_a_client_that_lost_everything_resumes_from_the_first_location(repository: Repository) -> None:
     blob = a_blob(3000)
     upload = repository.start_upload()
     first = upload.location
@@ -149,7 +149,7 @@ def test_a_client_that_lost_everything_resumes_from_the_first_location(repositor
     assert_pushed(repository, upload.put(blob.digest), blob)
 
 
-def test_no_half_blob_is_ever_visible(repository):
+def test_no_half_blob_is_ever_visible(repository: Repository) -> None:
     blob = a_blob(3000)
     upload = repository.start_upload()
     upload.patch(blob.content)
@@ -159,7 +159,7 @@ def test_no_half_blob_is_ever_visible(repository):
     assert repository.head_blob(blob.digest).status_code == 200
 
 
-def test_a_cancelled_upload_is_gone(repository):
+def test_a_cancelled_upload_is_gone(repository: Repository) -> None:
     blob = a_blob()
     upload = repository.start_upload()
     upload.patch(blob.content)
@@ -171,11 +171,11 @@ def test_a_cancelled_upload_is_gone(repository):
     assert_absent(repository, blob)
 
 
-def test_an_untouched_upload_can_be_cancelled(repository):
+def test_an_untouched_upload_can_be_cancelled(repository: Repository) -> None:
     assert repository.start_upload().cancel().status_code == 204
 
 
-def test_the_rest_may_come_whole_in_the_closing_put(repository):
+def test_the_rest_may_come_whole_in_the_closing_put(repository: Repository) -> None:
     """Larger than a function takes, at the first location: it must continue the upload and not begin another way in."""
     blob = a_blob(1000 + 5 * MIB)
     upload = repository.start_upload()

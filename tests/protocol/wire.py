@@ -35,7 +35,7 @@ class Reply:
 class Wire:
     """One kept-alive connection to `url`."""
 
-    def __init__(self, url: str):
+    def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.host = parts.netloc
         self.connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=TIMEOUT_S)

@@ -137,7 +137,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         where, renewal = f"{self.fake.url}/bucket/{kept}", self.renewal(upload)
         if document["digest"].startswith("sha256:") and size <= self.fake.largest_put:
             checksum = base64.b64encode(bytes.fromhex(document["digest"][7:])).decode()
-            messages = {"way": "put", "address": where, "headers": {"x-amz-checksum-sha256": checksum}}
+            messages: dict[str, Any] = {"way": "put", "address": where, "headers": {"x-amz-checksum-sha256": checksum}}
             messages |= renewal
             return self.answer(200, {}, json.dumps(messages).encode())
         count = -(-size // self.fake.part_size)

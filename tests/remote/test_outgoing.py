@@ -8,37 +8,39 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
 from chalicelib.remote.outgoing import Answer, Outgoing
-from tests.support.fake_server import Answering, Outside, say
+from tests.support.fake_server import Answering, FakeServer, respond
 
 LOOPBACK = Outgoing(Permitted.parse("127.0.0.0/8", "allow"))
 STRICT = Outgoing(Permitted())
 
 
 @pytest.fixture
-def outside() -> Iterator[Callable[..., Outside]]:
+def new_fake_server() -> Iterator[Callable[..., FakeServer]]:
     """Starts servers."""
     with ExitStack() as stack:
-        yield lambda answering=say, host="127.0.0.1": stack.enter_context(Outside(answering, host).running())
+        yield lambda answering=respond, host="127.0.0.1": stack.enter_context(FakeServer(answering, host).running())
 
 
 def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
     """Lets every host have these addresses, one of them each time it is looked up; gives what was looked up."""
     asked: list[str] = []
 
-    def look_up(host: str, port: int, *_: object, **__: object) -> list[tuple]:
+    def look_up(host: str, port: int, *_: object, **__: object) -> list[Any]:
         asked.append(host)
         address = answers[min(len(asked), len(answers)) - 1]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in address.split()]
 
     real = socket.getaddrinfo
 
-    def resolve(host: str, port: int, *more: object, **others: object) -> list[tuple]:
+    def resolve(host: str, port: int, *more: Any, **others: Any) -> list[Any]:
         literal = host[0].isdigit() or ":" in host
         return real(host, port, *more, **others) if literal else look_up(host, port)
 
@@ -46,8 +48,8 @@ def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
     return asked
 
 
-def test_an_answer_comes_back_as_it_is(outside: Callable[..., Outside]) -> None:
-    server = outside(lambda handler: say(handler, b'{"a":1}', 418, X_Word="tea"))
+def test_an_answer_comes_back_as_it_is(new_fake_server: Callable[..., FakeServer]) -> None:
+    server = new_fake_server(lambda handler: respond(handler, b'{"a":1}', 418, X_Word="tea"))
 
     answer = LOOPBACK.ask("POST", server.url + "/x?y=1", {"X-Own": "1"}, b"body")
 
@@ -97,9 +99,9 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_name_is_looked_up_once_and_leads_nowhere_else(
-    outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch
+    new_fake_server: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = outside(host="127.0.0.2")
+    first = new_fake_server(host="127.0.0.2")
     asked = names(monkeypatch, "127.0.0.2", "127.0.0.1")
     outgoing = Outgoing(Permitted.parse("127.0.0.2/32 rebound.example", "allow"))
 
@@ -117,18 +119,18 @@ def test_a_network_that_is_permitted_lets_no_other_host_speak_plainly(monkeypatc
 
 
 def test_the_next_address_is_tried_where_one_does_not_answer(
-    outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch
+    new_fake_server: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = outside(host="127.0.0.3")
+    server = new_fake_server(host="127.0.0.3")
     names(monkeypatch, "127.0.0.2 127.0.0.3")
     outgoing = Outgoing(Permitted.parse("two.example", "allow"))
 
     assert outgoing.get(f"http://two.example:{server.port}/").content == b"hello"
 
 
-def test_a_redirect_is_an_answer_and_not_followed(outside: Callable[..., Outside]) -> None:
-    secret = outside()
-    server = outside(lambda handler: say(handler, b"", 302, Location=secret.url))
+def test_a_redirect_is_an_answer_and_not_followed(new_fake_server: Callable[..., FakeServer]) -> None:
+    secret = new_fake_server()
+    server = new_fake_server(lambda handler: respond(handler, b"", 302, Location=secret.url))
 
     answer = LOOPBACK.get(server.url)
 
@@ -136,8 +138,8 @@ def test_a_redirect_is_an_answer_and_not_followed(outside: Callable[..., Outside
     assert secret.asked == []
 
 
-def test_no_more_comes_back_than_was_asked_for(outside: Callable[..., Outside]) -> None:
-    server = outside(lambda handler: say(handler, b"x" * 1001))
+def test_no_more_comes_back_than_was_asked_for(new_fake_server: Callable[..., FakeServer]) -> None:
+    server = new_fake_server(lambda handler: respond(handler, b"x" * 1001))
 
     assert len(LOOPBACK.get(server.url, largest=1001).content) == 1001
     with pytest.raises(OutgoingFailed, match="more than 1000 bytes"):
@@ -153,16 +155,16 @@ def chunked(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"0\r\n\r\n")
 
 
-def test_an_answer_in_chunks_has_the_same_limit(outside: Callable[..., Outside]) -> None:
-    server = outside(chunked)
+def test_an_answer_in_chunks_has_the_same_limit(new_fake_server: Callable[..., FakeServer]) -> None:
+    server = new_fake_server(chunked)
 
     assert LOOPBACK.get(server.url).content == b"x" * 50 * 1024
     with pytest.raises(OutgoingFailed, match="more than 1000 bytes"):
         LOOPBACK.get(server.url, largest=1000)
 
 
-def test_an_encoded_answer_is_none(outside: Callable[..., Outside]) -> None:
-    server = outside(lambda handler: say(handler, b"\x1f\x8b", Content_Encoding="gzip"))
+def test_an_encoded_answer_is_none(new_fake_server: Callable[..., FakeServer]) -> None:
+    server = new_fake_server(lambda handler: respond(handler, b"\x1f\x8b", Content_Encoding="gzip"))
 
     with pytest.raises(OutgoingFailed, match="encoded"):
         LOOPBACK.get(server.url)
@@ -192,8 +194,10 @@ def slow(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("answering", [dripping, slow])
-def test_time_is_limited_over_all_and_nothing_runs_on(outside: Callable[..., Outside], answering: Answering) -> None:
-    server = outside(answering)
+def test_time_is_limited_over_all_and_nothing_runs_on(
+    new_fake_server: Callable[..., FakeServer], answering: Answering
+) -> None:
+    server = new_fake_server(answering)
 
     with pytest.raises(OutgoingFailed, match=r"no answer within 0\.3 seconds"):
         LOOPBACK.get(server.url, timeout_s=0.3)
@@ -213,9 +217,9 @@ def test_a_slow_name_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     released.set()
 
 
-def test_who_does_not_answer_or_answers_nonsense_has_failed(outside: Callable[..., Outside]) -> None:
-    nonsense = outside(lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"))
-    cut = outside(lambda handler: say(handler, b"short", Content_Length="100"))
+def test_who_does_not_answer_or_answers_nonsense_has_failed(new_fake_server: Callable[..., FakeServer]) -> None:
+    nonsense = new_fake_server(lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"))
+    cut = new_fake_server(lambda handler: respond(handler, b"short", Content_Length="100"))
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/"
@@ -236,9 +240,9 @@ def test_a_name_without_an_address_has_failed(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_no_proxy_and_no_password_of_the_environment_is_used(
-    outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch, tmp_path
+    new_fake_server: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    proxy, server = outside(), outside()
+    proxy, server = new_fake_server(), new_fake_server()
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, proxy.url)
     for name in ("NO_PROXY", "no_proxy"):

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
 from chalicelib.remote.pinned import ask
-from tests.support.fake_server import Outside, a_certificate, say
+from tests.support.fake_server import FakeServer, a_certificate, respond
 
 
 def to(port: int, seen: list[tuple[str, int, bool]]) -> Callable[..., socket.socket]:
@@ -31,7 +31,7 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_certificate_is_the_names_whatever_the_address(trusted: Path) -> None:
     seen: list[tuple[str, int, bool]] = []
-    with Outside(say, certificate=trusted).running() as server:
+    with FakeServer(respond, certificate=trusted).running() as server:
         status, headers, content = ask(to(server.port, seen), "GET", "https://issuer.test/x", {}, None, 100, 3)
 
         assert (status, headers["content-length"], content) == (200, "5", b"hello")
@@ -44,7 +44,7 @@ def test_a_certificate_is_the_names_whatever_the_address(trusted: Path) -> None:
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Path) -> None:
     certificate = a_certificate(tmp_path / "self.pem", "issuer.test")
     with (
-        Outside(say, certificate=certificate).running() as server,
+        FakeServer(respond, certificate=certificate).running() as server,
         pytest.raises(OutgoingFailed, match="certificate"),
     ):
         ask(to(server.port, []), "GET", "https://issuer.test/", {}, None, 100, 3)
@@ -52,7 +52,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Path) ->
 
 def test_a_plain_connection_is_told_apart() -> None:
     seen: list[tuple[str, int, bool]] = []
-    with Outside(say).running() as server:
+    with FakeServer(respond).running() as server:
         assert ask(to(server.port, seen), "GET", "http://issuer.test:81/", {}, None, 100, 3)[2] == b"hello"
 
     assert seen == [("issuer.test", 81, True)]

@@ -1,5 +1,7 @@
 """Kinds of attributes: what comes back is what was written, and what is missing is None."""
 
+from typing import Any
+
 import pytest
 from pynamodb.attributes import Attribute
 
@@ -30,14 +32,14 @@ DIGEST = Digest.of(b"content")
         (OptionalDigest(), DIGEST),
     ],
 )
-def test_what_is_written_comes_back(attribute: Attribute, value: object) -> None:
+def test_what_is_written_comes_back(attribute: Attribute[Any], value: object) -> None:
     written = attribute.serialize(value)
 
     assert attribute.deserialize(written) == value
 
 
 @pytest.mark.parametrize("kind", [OptionalInteger, OptionalNumber, OptionalText, OptionalBytes, OptionalDigest])
-def test_what_may_be_missing_is_none(kind: type[Attribute]) -> None:
+def test_what_may_be_missing_is_none(kind: type[Attribute[Any]]) -> None:
     attribute = kind()
 
     assert attribute.null

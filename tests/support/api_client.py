@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.support.app_client import Answer, Door
+from tests.support.app_client import Answer, AppClient
 
 API = "/api/v1"
 UNSAFE = ("POST", "PUT", "DELETE")
 
 
-class Visitor:
+class ApiClient:
     """One browser, or one program with a token. Paths begin behind /api/v1 unless they begin with it or with `//`."""
 
-    def __init__(self, door: Door, token: str = "") -> None:
-        self.door, self.backend, self.token = door, door.backend, token
+    def __init__(self, app_client: AppClient, token: str = "") -> None:
+        self.app_client, self.backend, self.token = app_client, app_client.backend, token
         self.cookie, self.csrf = "", ""
 
-    def sign_in(self, name: str, password: str = "password") -> Visitor:
+    def sign_in(self, name: str, password: str = "password") -> ApiClient:
         """Signs in, which must succeed."""
         answer = self.post("/signin", {"username": name, "password": password})
         assert answer.status == 200, answer.body
@@ -57,7 +57,7 @@ class Visitor:
             own["Cookie"] = f"session={self.cookie}"
         if self.csrf and method in UNSAFE:
             own["X-CSRF-Token"] = self.csrf
-        answer = self.door.ask(method, target, own | headers, content)
+        answer = self.app_client.ask(method, target, own | headers, content)
         self._keep(answer)
         return answer
 

@@ -42,7 +42,7 @@ class Answer:
         return code
 
 
-class Door:
+class AppClient:
     """One app over one backend."""
 
     def __init__(self, backend: Backend) -> None:
@@ -78,8 +78,8 @@ class Door:
 
 
 @contextmanager
-def opened(backend: Backend, patch: pytest.MonkeyPatch) -> Iterator[Door]:
-    """The door to a backend, whose settings the app reads from the environment as ever, until it is closed."""
+def opened(backend: Backend, patch: pytest.MonkeyPatch) -> Iterator[AppClient]:
+    """A client of the app over a backend, whose settings the app reads from the environment, until it is closed."""
     for name in setting.Settings.__dataclass_fields__:
         value = getattr(backend.settings, name)
         text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
@@ -88,6 +88,6 @@ def opened(backend: Backend, patch: pytest.MonkeyPatch) -> Iterator[Door]:
     patch.setattr(wiring, "Services", lambda _: backend.services)
     setting.settings.cache_clear()
     wiring.services.cache_clear()
-    yield Door(backend)
+    yield AppClient(backend)
     setting.settings.cache_clear()
     wiring.services.cache_clear()

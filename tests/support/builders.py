@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import uuid4
 
 from chalicelib.domain import media_types
@@ -35,11 +36,13 @@ def a_blob(backend: Backend, content: bytes | None = None, repository: str = "ad
     content = os.urandom(64) if content is None else content
     name = RepositoryName.parse(repository)
     digest = Digest.of(content)
-    backend.services.registry.uploads.push(someone(backend, name.namespace, repository), name, digest, content)
+    backend.services.registry.uploads.push(token_actor(backend, name.namespace, repository), name, digest, content)
     return digest
 
 
-def a_descriptor(digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64) -> dict:
+def a_descriptor(
+    digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64
+) -> dict[str, Any]:
     """What a manifest says of something."""
     return {"mediaType": media_type, "digest": str(digest), "size": size}
 
@@ -76,7 +79,7 @@ def an_index(children: Sequence[Digest] = (), **fields: object) -> Manifest:
     return parse_manifest(json.dumps(document | fields).encode(), media_types.OCI_INDEX)
 
 
-def a_push(
+def push_image(
     backend: Backend,
     *tags: str,
     layers: int = 1,
@@ -85,12 +88,12 @@ def a_push(
 ) -> Manifest:
     """A pushed image with its blobs."""
     blobs = [a_blob(backend, repository=repository) for _ in range(layers)]
-    return a_bare_push(
+    return push_manifest(
         backend, a_manifest(blobs, a_blob(backend, a_config(labels), repository)), *tags, repository=repository
     )
 
 
-def someone(backend: Backend, account: str, *repositories: str) -> Actor:
+def token_actor(backend: Backend, account: str, *repositories: str) -> Actor:
     """Who a token of this account for these repositories would speak for, without the price of its password."""
     row = backend.account(account)
     walked = (
@@ -102,10 +105,10 @@ def someone(backend: Backend, account: str, *repositories: str) -> Actor:
 def a_repository(backend: Backend, repository: str = "admin/app") -> Repository:
     """A repository of its namespace's user, made if it is not there."""
     name = RepositoryName.parse(repository)
-    return backend.services.registry.repositories.for_push(someone(backend, name.namespace, repository), name)
+    return backend.services.registry.repositories.for_push(token_actor(backend, name.namespace, repository), name)
 
 
-def a_granted(backend: Backend, account: str, role: Role, repository: str = "admin/app") -> Actor:
+def an_actor_with_role(backend: Backend, account: str, role: Role, repository: str = "admin/app") -> Actor:
     """An account with a role on a repository that is there, as its token speaks for it."""
     name = RepositoryName.parse(repository)
     owner = someone(backend, name.namespace, repository)
@@ -113,19 +116,19 @@ def a_granted(backend: Backend, account: str, role: Role, repository: str = "adm
     return someone(backend, account, repository)
 
 
-def a_bare_push(backend: Backend, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:
+def push_manifest(backend: Backend, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:
     """A manifest pushed as it is; what it names must be there."""
     name = RepositoryName.parse(repository)
-    backend.services.registry.manifests.push(someone(backend, name.namespace, repository), name, manifest, tags)
+    backend.services.registry.manifests.push(token_actor(backend, name.namespace, repository), name, manifest, tags)
     return manifest
 
 
-def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
+def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: Any) -> Manifest:
     """A pushed artifact without blobs that refers to a subject."""
-    return a_bare_push(backend, a_manifest(subject=subject, **fields), repository=repository)
+    return push_manifest(backend, a_manifest(subject=subject, **fields), repository=repository)
 
 
-def at_the_edge(backend: Backend, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
+def a_direct_upload(backend: Backend, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
     """Bytes as the upload edge writes them, by an upload begun at `at`; gives their key."""
     digest = Digest.of(content)
     key = bucket_keys.edge_prefix(a_repository(backend, repository).id, digest) + ulid(at)
@@ -171,10 +174,10 @@ def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:
     return TeamRow.under(keys.team(identifier), id=identifier, namespace_id=organization_id, name=name, role=role.value)
 
 
-def an_organization_s_repository(backend: Backend, repository: str = "acme/app", by: str = "admin") -> Repository:
+def an_organization_repository(backend: Backend, repository: str = "acme/app", by: str = "admin") -> Repository:
     """A repository of an organization, made by one who may; on it nobody has a role of their own."""
     name, maker = RepositoryName.parse(repository), backend.account(by)
-    made = backend.services.registry.repositories.for_push(someone(backend, by, repository), name)
+    made = backend.services.registry.repositories.for_push(token_actor(backend, by, repository), name)
     PermissionStore().forget((made.namespace_id, made.id), RoleHolder(maker.id, maker.name, maker.kind))
     return made
 

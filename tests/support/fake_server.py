@@ -1,4 +1,4 @@
-"""Servers that stand for the outside: on loopback, answering what a test tells them to."""
+"""Servers that stand for those on the internet: on loopback, answering what a test tells them to."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from cryptography.x509.oid import NameOID
 Answering = Callable[[BaseHTTPRequestHandler], None]
 
 
-class Outside:
+class FakeServer:
     """One server; `asked` has the first line of every request, and its headers."""
 
     def __init__(self, answering: Answering, host: str = "127.0.0.1", certificate: Path | None = None) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
-        outside = self
+        fake_server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                outside.asked.append((f"{self.command} {self.path}", headers))
+                fake_server.asked.append((f"{self.command} {self.path}", headers))
                 answering(self)
 
             do_POST = do_GET  # noqa: N815 - the library calls it so
@@ -47,7 +47,7 @@ class Outside:
         self.url = f"http://{host}:{self.port}"
 
     @contextmanager
-    def running(self) -> Iterator[Outside]:
+    def running(self) -> Iterator[FakeServer]:
         """The server, while it answers."""
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield self
@@ -55,7 +55,7 @@ class Outside:
         self._server.server_close()
 
 
-def say(handler: BaseHTTPRequestHandler, content: bytes = b"hello", status: int = 200, **headers: str) -> None:
+def respond(handler: BaseHTTPRequestHandler, content: bytes = b"hello", status: int = 200, **headers: str) -> None:
     """Answers."""
     handler.send_response(status)
     for name, value in {"Content-Length": str(len(content)), **headers}.items():

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from tests.support.backends import Backend
-from tests.support.fake_server import Outside, say
+from tests.support.fake_server import FakeServer, respond
 
 DISCOVERY, KEYS = "/.well-known/openid-configuration", "/keys"
 PERMITTED = "127.0.0.0/8"
@@ -22,7 +22,7 @@ PERMITTED = "127.0.0.0/8"
 @cache
 def a_key(kind: str = "RS256", number: int = 0) -> RSAKey | ECKey:
     """A key for an algorithm; making one of RSA takes its time."""
-    options = {"kid": f"{kind}-{number}", "use": "sig"}
+    options: Any = {"kid": f"{kind}-{number}", "use": "sig"}
     if kind == "RS256":
         return RSAKey.generate_key(2048, options, private=True)
     return ECKey.generate_key("P-256", options, private=True)
@@ -36,7 +36,7 @@ class Issuer:
         self.keys: list[Any] = [a_key().as_dict(private=False)]
         self.about: dict[str, Any] = {}
         self.pages: dict[str, tuple[int, bytes, dict[str, str]]] = {}
-        self._server = Outside(self._answer)
+        self._server = FakeServer(self._answer)
         self.url = self._server.url
 
     @contextmanager
@@ -55,11 +55,11 @@ class Issuer:
         pages = {DISCOVERY: about, KEYS: {"keys": self.keys}}
         if handler.path in self.pages:
             status, content, headers = self.pages[handler.path]
-            say(handler, content, status, **headers)
+            respond(handler, content, status, **headers)
         elif handler.path in pages:
-            say(handler, json.dumps(pages[handler.path]).encode())
+            respond(handler, json.dumps(pages[handler.path]).encode())
         else:
-            say(handler, b"", 404)
+            respond(handler, b"", 404)
 
     def sign_with(self, key: RSAKey | ECKey) -> None:
         """From now on this key signs, and is the one that is told."""

@@ -1,6 +1,6 @@
 """The table and the bucket as they are, past the services: for tests that look, or set a scene by hand."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from chalicelib.domain.digests import Digest
@@ -33,7 +33,8 @@ def all_rows(backend: Backend) -> list[Plain]:
 
 def _plain(value: dict[str, Any]) -> object:
     kind, content = next(iter(value.items()))
-    return {"N": _number, "SS": set, "NULL": lambda _: None}.get(kind, lambda it: it)(content)
+    readers: dict[str, Callable[[Any], object]] = {"N": _number, "SS": set, "NULL": lambda _: None}
+    return readers[kind](content) if kind in readers else content
 
 
 def rows_like(backend: Backend, pk: str = "", sk: str = "") -> list[Plain]:

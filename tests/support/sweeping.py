@@ -6,7 +6,7 @@ from chalicelib.services.lifecycle.timers import LEFT_S, Timers
 from chalicelib.storage.lifecycle.garbage import GarbageStore
 from chalicelib.storage.timers import TimerStore
 from tests.support.backends import Backend
-from tests.support.builders import someone
+from tests.support.builders import token_actor
 from tests.support.rows import repository_of, rows_like
 
 ROUNDS = 40
@@ -32,14 +32,14 @@ def sweep(backend: Backend, *kinds: str) -> int:
     raise AssertionError(f"something is still due after {ROUNDS} turns")
 
 
-def later(backend: Backend, seconds: float) -> None:
+def advance_clock(backend: Backend, seconds: float) -> None:
     backend.clock.ahead_s += seconds
 
 
-def outlive(backend: Backend) -> None:
+def expire_everything(backend: Backend) -> None:
     """Lets window, lease and grace pass, with a sweep after each."""
     for _ in range(3):
-        later(backend, WINDOW_S + backend.settings.lease_s + backend.settings.grace_s)
+        advance_clock(backend, WINDOW_S + backend.settings.lease_s + backend.settings.grace_s)
         sweep(backend)
 
 
@@ -49,7 +49,7 @@ def delete_tag(backend: Backend, tag: str, repository: str = "admin/app") -> Non
     )
 
 
-def held(backend: Backend, repository: str = "admin/app") -> list[str]:
+def content_keys(backend: Backend, repository: str = "admin/app") -> list[str]:
     """Sort keys of what a repository still holds."""
     rows = rows_like(backend, f"R#{repository_of(backend, repository).id}")
     return [row["sk"] for row in rows if row["sk"].startswith(CONTENT)]

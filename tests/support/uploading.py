@@ -9,7 +9,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.registry.uploads import UploadRow
 from chalicelib.storage.table import get
 from tests.support.backends import Backend
-from tests.support.builders import a_repository, someone
+from tests.support.builders import a_repository, token_actor
 from tests.support.rows import object_keys, open_multiparts, repository_of, rows_like
 
 APP = "admin/app"
@@ -21,7 +21,7 @@ class Client:
     def __init__(self, backend: Backend, repository: str = APP, algorithm: str = "sha256") -> None:
         self.backend, self.name = backend, RepositoryName.parse(repository)
         a_repository(backend, repository)
-        self.actor = someone(backend, self.name.namespace, repository)
+        self.actor = token_actor(backend, self.name.namespace, repository)
         begun = backend.services.registry.uploads.begin(self.actor, self.name, algorithm)
         self.token, self.upload_id = begun.token, begun.upload_id
 
@@ -51,7 +51,7 @@ class Client:
 
 def pulled(backend: Backend, digest: Digest, repository: str = APP) -> bytes:
     name = RepositoryName.parse(repository)
-    found = backend.services.registry.blobs.find(someone(backend, name.namespace, repository), name, digest)
+    found = backend.services.registry.blobs.find(token_actor(backend, name.namespace, repository), name, digest)
     return backend.services.stores.objects.get(found.s3_key)
 
 
@@ -64,7 +64,7 @@ def upload(backend: Backend, chunks: Sequence[bytes], last: bytes = b"", algorit
     return client
 
 
-def leftovers(backend: Backend, repository: str = APP) -> set[str]:
+def remaining_keys(backend: Backend, repository: str = APP) -> set[str]:
     """Keys in the bucket of a repository that no blob names."""
     named = {row["s3_key"] for row in rows_like(backend, "BLOB#", "META")}
     prefix = f"in/{repository_of(backend, repository).id}/"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.errors import AccountUnknown
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def admin(door: Door) -> Visitor:
 def visit(door: Door) -> Callable[[str], Visitor]:
     """Returns a function that signs in the user of a name, after creating the user if there is none."""
 
-    def visit(name: str) -> Visitor:
+    def visit(name: str) -> ApiClient:
         try:
-            door.backend.account(name)
+            app_client.backend.account(name)
         except AccountUnknown:
-            door.backend.user(name)
-        return Visitor(door).sign_in(name)
+            app_client.backend.user(name)
+        return ApiClient(app_client).sign_in(name)
 
     return visit

@@ -11,9 +11,9 @@ from chalicelib.storage import keys
 from chalicelib.storage.registry.tags import TagRow
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_push
+from tests.support.builders import push_image
 from tests.support.rows import due_at, events, remove, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, later, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, sweep
 
 TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 TWO_HOURS = {"quay.expires-after": "2h"}
@@ -90,7 +90,7 @@ def test_a_repeated_or_late_record_changes_nothing(backend: Backend) -> None:
 
 def test_a_record_after_another_push_leaves_the_new_tag_alone(backend: Backend) -> None:
     row = a_removed_tag(backend)
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
 
     assert failed_numbers(record(2, row)) == []
 

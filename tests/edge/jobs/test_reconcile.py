@@ -9,7 +9,7 @@ import pytest
 from chalicelib.edge.jobs import reconcile
 from infra.local import seed
 from tests.support.backends import Backend
-from tests.support.builders import at_the_edge
+from tests.support.builders import a_direct_upload
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def backend(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
 def test_a_run_removes_unreferenced_objects_and_reports_them(
     backend: Backend, tick: dict[str, Any], context: type
 ) -> None:
-    at_the_edge(backend, b"forgotten")
+    a_direct_upload(backend, b"forgotten")
     backend.clock.ahead_s += backend.settings.settled_s + 10
 
     summary = reconcile.reconcile(tick, context(300_000))

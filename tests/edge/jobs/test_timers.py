@@ -8,6 +8,7 @@ from chalicelib.domain.timers import PURGE, Due, HasTime
 from chalicelib.edge.jobs import timers
 from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.timers import TimerStore, timer
+from chalicelib.telemetry import logger
 from tests.support.backends import Backend
 from tests.support.rows import rows_like
 
@@ -42,7 +43,7 @@ def test_a_run_is_logged_as_a_metric_of_its_installation(
     backend: Backend, done: list[str], tick: dict[str, Any], context: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[dict[str, Any]] = []
-    monkeypatch.setattr(timers.logger, "info", lambda message, **fields: lines.append(fields))
+    monkeypatch.setattr(logger, "info", lambda message, **fields: lines.append(fields))
     timers.timers(tick, context(60_000))
     assert lines == [], "an idle turn says nothing"
     timer(PURGE, "1", int(backend.clock()) - 2).save()

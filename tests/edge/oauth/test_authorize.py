@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.api_client import Visitor
-from tests.support.app_client import Answer, Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import Answer, AppClient
 from tests.support.builders import a_repository, an_organization
 from tests.support.rows import events
 
@@ -46,12 +47,12 @@ class Bot:
     def exchange(self, code: str, **more: str) -> Answer:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": self.id}
         secret = {"client_secret": self.secret}
-        return post(Visitor(self.door), "//oauth/access_token", {**form, **secret, **more})
+        return post(ApiClient(self.app_client), "//oauth/access_token", {**form, **secret, **more})
 
 
-def post(visitor: Visitor, path: str, form: dict[str, str]) -> Answer:
+def post(api_client: ApiClient, path: str, form: dict[str, str]) -> Answer:
     content = urlencode({name: value for name, value in form.items() if value}).encode()
-    return visitor.post(path, content, Content_Type="application/x-www-form-urlencoded")
+    return api_client.post(path, content, Content_Type="application/x-www-form-urlencoded")
 
 
 def redirect_parameters(answer: Answer) -> dict[str, str]:
@@ -62,8 +63,8 @@ def redirect_parameters(answer: Answer) -> dict[str, str]:
 
 
 @pytest.fixture
-def bot(door: Door) -> Bot:
-    return Bot(door)
+def bot(app_client: AppClient) -> Bot:
+    return Bot(app_client)
 
 
 def test_the_consent_page_shows_the_request_and_escapes_it(bot: Bot) -> None:
@@ -121,7 +122,7 @@ def test_the_sign_in_page_says_how_long_to_wait(bot: Bot) -> None:
 
 
 def test_a_code_becomes_a_token_that_acts_as_the_user(bot: Bot) -> None:
-    a_repository(bot.door.backend)
+    a_repository(bot.app_client.backend)
 
     answer = bot.exchange(bot.code(state="s1"))
 
@@ -129,10 +130,12 @@ def test_a_code_becomes_a_token_that_acts_as_the_user(bot: Bot) -> None:
     assert answer.headers["cache-control"] == "no-store"
     given = answer.json()
     assert (given["token_type"], given["scope"], given["refresh_token"]) == ("Bearer", "repo:read", None)
-    script = Visitor(bot.door, given["access_token"])
+    script = ApiClient(bot.app_client, given["access_token"])
     assert script.get("/user").status in (401, 403)
-    assert bot.door.backend.services.identity.authentication.by_bearer(given["access_token"]).scopes == {"repo:read"}
-    assert len(events(bot.door.backend, "create_oauth_api_token")) == 1
+    assert bot.app_client.backend.services.identity.authentication.by_bearer(given["access_token"]).scopes == {
+        "repo:read"
+    }
+    assert len(events(bot.app_client.backend, "create_oauth_api_token")) == 1
 
 
 def test_the_state_is_returned_with_the_code(bot: Bot) -> None:
@@ -164,17 +167,17 @@ def test_a_refusal_is_reported_to_the_application(bot: Bot) -> None:
 def test_the_second_use_of_a_code_revokes_the_token(bot: Bot) -> None:
     code = bot.code()
     token = bot.exchange(code).json()["access_token"]
-    assert bot.door.backend.services.identity.authentication.by_bearer(token) is not None
+    assert bot.app_client.backend.services.identity.authentication.by_bearer(token) is not None
 
     again = bot.exchange(code)
 
     assert (again.status, again.json()["error"]) == (400, "invalid_grant")
-    assert bot.door.backend.services.identity.authentication.by_bearer(token) is None
+    assert bot.app_client.backend.services.identity.authentication.by_bearer(token) is None
 
 
 def test_a_code_expires_after_a_minute(bot: Bot) -> None:
     code = bot.code()
-    bot.door.backend.clock.ahead_s = 61
+    bot.app_client.backend.clock.ahead_s = 61
 
     assert bot.exchange(code).json()["error"] == "invalid_grant"
 

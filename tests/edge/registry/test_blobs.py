@@ -10,8 +10,8 @@ import requests
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import Download
-from tests.support.app_client import Door
-from tests.support.builders import a_blob, a_push
+from tests.support.app_client import AppClient
+from tests.support.builders import a_blob, push_image
 
 PATH = "/v2/admin/app/blobs"
 
@@ -50,7 +50,9 @@ def test_with_a_download_edge_the_address_is_on_the_edge(new_door: Callable[...,
     digest = a_blob(door.backend)
     location = door.ask("GET", f"{PATH}/{digest}", door.token("admin/app")).headers["location"]
     path = location.removeprefix("http://registry.test")
-    download = Download.verify(path, list(door.backend.services.stores.secrets.upload), door.backend.clock())
+    download = Download.verify(
+        path, list(app_client.backend.services.stores.secrets.upload), app_client.backend.clock()
+    )
 
     assert path.startswith("/content/")
     assert download.digest == digest
@@ -62,20 +64,20 @@ def test_a_pull_of_a_blob_reads_the_table_once_and_never_calls_s3(door: Door) ->
     door.backend.calls.take()
     door.ask("GET", f"{PATH}/{digest}", token)
 
-    assert len(door.backend.calls.take()) == 1
+    assert len(app_client.backend.calls.take()) == 1
 
 
 def test_an_unknown_blob_is_404(door: Door) -> None:
     a_blob(door.backend)
     token = door.token("admin/app")
     for method in ("GET", "HEAD", "DELETE"):
-        assert (method, door.ask(method, f"{PATH}/{Digest.of(b'other')}", token).status) == (method, 404)
+        assert (method, app_client.ask(method, f"{PATH}/{Digest.of(b'other')}", token).status) == (method, 404)
 
 
 def test_an_invalid_digest_is_refused(door: Door) -> None:
     token, digests = door.token("admin/app"), ("latest", "sha256:abc", "sha256:" + "A" * 64, "md5:" + "a" * 32, "%00")
     for method, digest in itertools.product(("GET", "DELETE"), digests):
-        answer = door.ask(method, f"{PATH}/{digest}", token)
+        answer = app_client.ask(method, f"{PATH}/{digest}", token)
 
         assert (digest, answer.status, answer.code) == (digest, 400, "DIGEST_INVALID")
 
@@ -83,19 +85,19 @@ def test_an_invalid_digest_is_refused(door: Door) -> None:
 def test_a_deleted_blob_is_404(door: Door) -> None:
     digest, token = a_blob(door.backend), door.token("admin/app")
 
-    assert door.ask("DELETE", f"{PATH}/{digest}", token).status == 202
-    assert door.ask("GET", f"{PATH}/{digest}", token).code == "BLOB_UNKNOWN"
-    assert door.ask("DELETE", f"{PATH}/{digest}", token).code == "BLOB_UNKNOWN"
+    assert app_client.ask("DELETE", f"{PATH}/{digest}", token).status == 202
+    assert app_client.ask("GET", f"{PATH}/{digest}", token).code == "BLOB_UNKNOWN"
+    assert app_client.ask("DELETE", f"{PATH}/{digest}", token).code == "BLOB_UNKNOWN"
 
 
-def test_a_blob_that_a_manifest_needs_is_not_deleted_and_the_manifest_is_named(door: Door) -> None:
-    manifest, token = a_push(door.backend, "v1"), door.token("admin/app")
+def test_a_blob_that_a_manifest_needs_is_not_deleted_and_the_manifest_is_named(app_client: AppClient) -> None:
+    manifest, token = push_image(app_client.backend, "v1"), app_client.token("admin/app")
     digest = manifest.blobs[-1].digest
-    answer = door.ask("DELETE", f"{PATH}/{digest}", token)
+    answer = app_client.ask("DELETE", f"{PATH}/{digest}", token)
 
     assert (answer.status, answer.code) == (405, "UNSUPPORTED")
     assert answer.json()["errors"][0]["detail"] == {"digest": str(digest), "manifest": str(manifest.digest)}
-    assert door.ask("GET", f"{PATH}/{digest}", token).status == 307
+    assert app_client.ask("GET", f"{PATH}/{digest}", token).status == 307
 
 
 def test_a_caller_who_may_only_pull_may_not_delete(door: Door) -> None:

@@ -2,8 +2,8 @@
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
-from tests.support.app_client import Door
-from tests.support.builders import a_repository, someone
+from tests.support.app_client import AppClient
+from tests.support.builders import a_repository, token_actor
 
 
 def test_a_request_without_a_token_is_challenged(door: Door) -> None:
@@ -13,7 +13,7 @@ def test_a_request_without_a_token_is_challenged(door: Door) -> None:
     assert 'scope="registry:catalog:*"' in answer.headers["www-authenticate"]
 
 
-def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
+def test_pages_link_to_each_other_to_the_end(app_client: AppClient) -> None:
     names = [f"admin/app{number}" for number in range(5)]
     for name in names:
         a_repository(door.backend, name)
@@ -30,18 +30,18 @@ def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
 
 def test_anonymous_callers_see_public_repositories(door: Door) -> None:
     for name in ("admin/private", "admin/public"):
-        a_repository(door.backend, name)
+        a_repository(app_client.backend, name)
     public = RepositoryName.parse("admin/public")
-    door.backend.services.registry.repositories.change_visibility(
-        someone(door.backend, "admin", "admin/public"), public, Visibility.PUBLIC
+    app_client.backend.services.registry.repositories.change_visibility(
+        token_actor(app_client.backend, "admin", "admin/public"), public, Visibility.PUBLIC
     )
 
-    assert door.ask("GET", "/v2/_catalog", door.token(name="")).json() == {"repositories": ["admin/public"]}
+    assert app_client.ask("GET", "/v2/_catalog", app_client.token(name="")).json() == {"repositories": ["admin/public"]}
 
 
-def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
-    a_repository(door.backend)
-    answer = door.ask("GET", "/v2/_catalog?n=0", door.token())
+def test_n_of_0_is_an_empty_list_without_a_link(app_client: AppClient) -> None:
+    a_repository(app_client.backend)
+    answer = app_client.ask("GET", "/v2/_catalog?n=0", app_client.token())
 
     assert answer.json() == {"repositories": []}
     assert "link" not in answer.headers
@@ -51,7 +51,7 @@ def test_any_value_of_last_is_accepted_as_a_start(door: Door) -> None:
     a_repository(door.backend)
     token = door.token()
     for last in ("", "admin/app", "zzz", "%00", "caf%C3%A9", "%F0%9F%98%80", "a" * 9000, "{}", "%22%3E"):
-        answer = door.ask("GET", f"/v2/_catalog?last={last}", token)
+        answer = app_client.ask("GET", f"/v2/_catalog?last={last}", token)
 
         assert (last, answer.status) == (last, 200)
         assert set(answer.json()["repositories"]) <= {"admin/app"}
@@ -60,6 +60,6 @@ def test_any_value_of_last_is_accepted_as_a_start(door: Door) -> None:
 def test_an_invalid_n_is_refused(door: Door) -> None:
     token = door.token()
     for size in ("-1", "x", "", "1.5", "%D9%A1"):
-        answer = door.ask("GET", f"/v2/_catalog?n={size}", token)
+        answer = app_client.ask("GET", f"/v2/_catalog?n={size}", token)
 
         assert (size, answer.status, answer.code) == (size, 400, "UNSUPPORTED")

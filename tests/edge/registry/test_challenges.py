@@ -11,7 +11,7 @@ from app import app
 from chalicelib.domain.digests import Digest
 from chalicelib.edge.registry.challenges import challenge
 from chalicelib.settings import settings
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 DIGEST = Digest.of(b"")
 START = 'Bearer realm="https://registry.test/v2/auth",service="registry.test"'
@@ -38,7 +38,7 @@ def challenged(target: str, method: str = "GET", why: str = "") -> str:
     headers = challenge(request_for(method, target), why)
     assert headers["WWW-Authenticate"] == headers["Registry-Challenge"]
     assert headers["WWW-Authenticate"].startswith(START)
-    return headers["WWW-Authenticate"].removeprefix(START)
+    return str(headers["WWW-Authenticate"]).removeprefix(START)
 
 
 def test_realm_and_service_come_from_the_settings_not_from_the_host_header() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from tests.support.app_client import Door
-from tests.support.builders import a_blob, a_config, a_descriptor, a_manifest, a_push
+from tests.support.app_client import AppClient
+from tests.support.builders import a_blob, a_config, a_descriptor, a_manifest, push_image
 
 PATH = "/v2/admin/app/manifests"
 
@@ -44,7 +44,7 @@ def test_a_client_with_the_manifest_gets_304_without_a_body(door: Door, form: st
 
     assert (answer.status, answer.body) == (304, b"")
     assert answer.headers["etag"] == f'"{manifest.digest}"'
-    assert door.ask("GET", f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
+    assert app_client.ask("GET", f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
 
 
 def test_a_push_answers_with_location_and_digest(door: Door) -> None:
@@ -64,13 +64,13 @@ def test_several_tags_are_returned_once_each_on_their_own_line(door: Door) -> No
     answer = door.ask("PUT", f"{PATH}/{manifest.digest}?tag=a&tag=b&tag=a", token, manifest.content)
 
     assert [value for name, value in answer.lines if name == "oci-tag"] == ["a", "b"]
-    assert {door.ask("HEAD", f"{PATH}/{tag}", token).status for tag in "ab"} == {200}
+    assert {app_client.ask("HEAD", f"{PATH}/{tag}", token).status for tag in "ab"} == {200}
 
 
 def test_a_push_with_a_subject_returns_it(door: Door) -> None:
     subject = Digest.of(b"to come")
     manifest = a_manifest(subject=subject)
-    answer = door.ask("PUT", f"{PATH}/{manifest.digest}", door.token("admin/app"), manifest.content)
+    answer = app_client.ask("PUT", f"{PATH}/{manifest.digest}", app_client.token("admin/app"), manifest.content)
 
     assert answer.headers["oci-subject"] == str(subject)
 
@@ -78,15 +78,15 @@ def test_a_push_with_a_subject_returns_it(door: Door) -> None:
 def test_a_push_by_a_sha512_digest_is_stored_under_it(door: Door) -> None:
     manifest, token = a_manifest(), door.token("admin/app")
     digest = Digest.of(manifest.content, "sha512")
-    answer = door.ask("PUT", f"{PATH}/{digest}", token, manifest.content)
+    answer = app_client.ask("PUT", f"{PATH}/{digest}", token, manifest.content)
 
     assert answer.headers["docker-content-digest"] == str(digest)
-    assert door.ask("GET", f"{PATH}/{digest}", token).body == manifest.content
+    assert app_client.ask("GET", f"{PATH}/{digest}", token).body == manifest.content
 
 
-def test_a_push_under_another_digest_is_refused_with_the_right_one(door: Door) -> None:
+def test_a_push_under_another_digest_is_refused_with_the_right_one(app_client: AppClient) -> None:
     manifest = a_manifest()
-    answer = door.ask("PUT", f"{PATH}/{Digest.of(b'other')}", door.token("admin/app"), manifest.content)
+    answer = app_client.ask("PUT", f"{PATH}/{Digest.of(b'other')}", app_client.token("admin/app"), manifest.content)
 
     assert (answer.status, answer.code) == (400, "DIGEST_INVALID")
     assert str(manifest.digest) in answer.json()["errors"][0]["message"]
@@ -105,7 +105,7 @@ def test_a_push_without_the_right_gets_no_details_of_its_manifest(door: Door) ->
 def test_an_invalid_tag_is_refused_in_path_and_query(door: Door, tag: str) -> None:
     manifest, token = a_manifest(), door.token("admin/app")
     for target in (f"{PATH}/{tag}", f"{PATH}/{manifest.digest}?tag={tag}"):
-        answer = door.ask("PUT", target, token, manifest.content)
+        answer = app_client.ask("PUT", target, token, manifest.content)
 
         assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
 
@@ -113,7 +113,7 @@ def test_an_invalid_tag_is_refused_in_path_and_query(door: Door, tag: str) -> No
 def test_missing_blobs_are_named(door: Door) -> None:
     a_blob(door.backend)
     missing = [Digest.of(b"a"), Digest.of(b"b")]
-    answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), a_manifest(missing).content)
+    answer = app_client.ask("PUT", f"{PATH}/v1", app_client.token("admin/app"), a_manifest(missing).content)
 
     assert (answer.status, answer.code) == (400, "MANIFEST_BLOB_UNKNOWN")
     assert set(answer.json()["errors"][0]["detail"]["digests"]) == {str(digest) for digest in missing}
@@ -152,8 +152,8 @@ def test_annotations_of_any_text_are_returned_in_the_list_of_referrers(door: Doo
             "annotations": annotations,
         }
     ).encode()
-    pushed = door.ask("PUT", f"{PATH}/{Digest.of(content)}", token, content)
-    listed = door.ask("GET", f"/v2/admin/app/referrers/{subject.digest}", token)
+    pushed = app_client.ask("PUT", f"{PATH}/{Digest.of(content)}", token, content)
+    listed = app_client.ask("GET", f"/v2/admin/app/referrers/{subject.digest}", token)
 
     assert (pushed.status, listed.status) == (201, 200)
     assert listed.json()["manifests"][0]["annotations"]["long"] == "x" * 500_000
@@ -162,34 +162,34 @@ def test_annotations_of_any_text_are_returned_in_the_list_of_referrers(door: Doo
 def test_a_label_with_an_enormous_expiration_does_not_prevent_push_and_pull(door: Door) -> None:
     manifest, token = a_manifest(annotations={"quay.expires-after": "999999999w"}), door.token("admin/app")
 
-    assert door.ask("PUT", f"{PATH}/v1", token, manifest.content).status == 201
-    assert door.ask("GET", f"{PATH}/v1", token).status == 200
-    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
+    assert app_client.ask("PUT", f"{PATH}/v1", token, manifest.content).status == 201
+    assert app_client.ask("GET", f"{PATH}/v1", token).status == 200
+    assert app_client.ask("DELETE", f"{PATH}/v1", token).status == 202
 
 
-def test_a_tag_is_deleted_and_the_manifest_stays_reachable_by_its_other_tag(door: Door) -> None:
-    a_push(door.backend, "v1", "v2")
-    token = door.token("admin/app")
+def test_a_tag_is_deleted_and_the_manifest_stays_reachable_by_its_other_tag(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1", "v2")
+    token = app_client.token("admin/app")
 
-    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
-    assert [door.ask("HEAD", f"{PATH}/{tag}", token).status for tag in ("v1", "v2")] == [404, 200]
-    assert door.ask("DELETE", f"{PATH}/v1", token).code == "MANIFEST_UNKNOWN"
+    assert app_client.ask("DELETE", f"{PATH}/v1", token).status == 202
+    assert [app_client.ask("HEAD", f"{PATH}/{tag}", token).status for tag in ("v1", "v2")] == [404, 200]
+    assert app_client.ask("DELETE", f"{PATH}/v1", token).code == "MANIFEST_UNKNOWN"
 
 
-def test_a_manifest_is_deleted_by_digest_with_all_its_tags(door: Door) -> None:
-    manifest, token = a_push(door.backend, "v1", "v2"), door.token("admin/app")
+def test_a_manifest_is_deleted_by_digest_with_all_its_tags(app_client: AppClient) -> None:
+    manifest, token = push_image(app_client.backend, "v1", "v2"), app_client.token("admin/app")
 
-    assert door.ask("DELETE", f"{PATH}/{manifest.digest}", token).status == 202
-    assert {door.ask("HEAD", f"{PATH}/{name}", token).status for name in ("v1", "v2", manifest.digest)} == {404}
+    assert app_client.ask("DELETE", f"{PATH}/{manifest.digest}", token).status == 202
+    assert {app_client.ask("HEAD", f"{PATH}/{name}", token).status for name in ("v1", "v2", manifest.digest)} == {404}
 
 
 def test_an_unknown_reference_differs_from_an_unknown_repository(door: Door) -> None:
     a_push(door.backend, "v1")
     token = door.token("admin/app", "admin/other")
 
-    assert door.ask("GET", f"{PATH}/v9", token).code == "MANIFEST_UNKNOWN"
-    assert door.ask("GET", f"{PATH}/{Digest.of(b'other')}", token).code == "MANIFEST_UNKNOWN"
-    assert door.ask("GET", "/v2/admin/other/manifests/v1", token).code == "NAME_UNKNOWN"
+    assert app_client.ask("GET", f"{PATH}/v9", token).code == "MANIFEST_UNKNOWN"
+    assert app_client.ask("GET", f"{PATH}/{Digest.of(b'other')}", token).code == "MANIFEST_UNKNOWN"
+    assert app_client.ask("GET", "/v2/admin/other/manifests/v1", token).code == "NAME_UNKNOWN"
 
 
 def test_a_tag_that_the_time_machine_keeps_differs_from_one_that_never_existed(door: Door) -> None:
@@ -198,6 +198,6 @@ def test_a_tag_that_the_time_machine_keeps_differs_from_one_that_never_existed(d
     assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
 
     for reference, words in (("v1", "To pull, revive via time machine"), ("v9", "no manifest v9 in admin/app")):
-        refused = door.ask("GET", f"{PATH}/{reference}", token)
+        refused = app_client.ask("GET", f"{PATH}/{reference}", token)
         assert (refused.status, refused.code) == (404, "MANIFEST_UNKNOWN")
         assert words in refused.json()["errors"][0]["message"]

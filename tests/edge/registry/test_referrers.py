@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from tests.support.app_client import Door
-from tests.support.builders import a_push, a_referrer
+from tests.support.app_client import AppClient
+from tests.support.builders import a_referrer, push_image
 
 SIGNATURE, BILL = "application/vnd.example.signature", "application/vnd.example.sbom"
 
@@ -39,10 +39,10 @@ def test_a_referrer_is_listed_in_an_index_with_all_its_fields(door: Door) -> Non
 def test_the_filter_returns_one_type_and_names_itself(door: Door) -> None:
     subject = Digest.of(b"to come")
     for kind in (SIGNATURE, BILL, BILL):
-        a_referrer(door.backend, subject, artifactType=kind)
-    token = door.token("admin/app")
+        a_referrer(app_client.backend, subject, artifactType=kind)
+    token = app_client.token("admin/app")
     for kind, count in ((SIGNATURE, 1), (BILL, 2), ("other", 0)):
-        answer = door.ask("GET", f"{path(subject)}?artifactType={kind}", token)
+        answer = app_client.ask("GET", f"{path(subject)}?artifactType={kind}", token)
 
         assert [entry["artifactType"] for entry in answer.json()["manifests"]] == [kind] * count
         assert answer.headers["oci-filters-applied"] == "artifactType"
@@ -68,7 +68,7 @@ def test_a_long_list_has_links_that_keep_the_filter(door: Door) -> None:
 def test_a_manifest_without_referrers_has_an_empty_list(door: Door) -> None:
     a_push(door.backend, "v1")
     for repository in ("admin/app", "admin/missing"):
-        answer = door.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", door.token(repository))
+        answer = app_client.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", app_client.token(repository))
 
         assert (answer.status, answer.json()["manifests"]) == (200, [])
 
@@ -76,7 +76,7 @@ def test_a_manifest_without_referrers_has_an_empty_list(door: Door) -> None:
 def test_an_invalid_digest_is_refused(door: Door) -> None:
     token = door.token("admin/app")
     for wanted in ("latest", "sha256:abc", "%00", f"{Digest.of(b'')}?last=x"):
-        answer = door.ask("GET", f"/v2/admin/app/referrers/{wanted}", token)
+        answer = app_client.ask("GET", f"/v2/admin/app/referrers/{wanted}", token)
 
         assert (wanted, answer.status, answer.code) == (wanted, 400, "DIGEST_INVALID")
 

@@ -19,8 +19,8 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import OutOfOrder
 from chalicelib.domain.permissions import Role
 from chalicelib.storage.registry.uploads import UploadRow
-from tests.support.app_client import Answer, Door
-from tests.support.builders import a_granted, a_repository
+from tests.support.app_client import Answer, AppClient
+from tests.support.builders import a_repository, an_actor_with_role
 
 MEBIBYTE = 1024 * 1024
 
@@ -39,7 +39,7 @@ def as_relay(
     key = door.backend.services.stores.secrets.relay
     genuine = hmac.new(key, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
     headers = {"Relay-Signature": genuine if signature is None else signature, "Content-Type": "application/json"}
-    return door.ask("POST", path, headers | (token or {}), body)
+    return app_client.ask("POST", path, headers | (token or {}), body)
 
 
 def granted(door: Door, location: str, first: int = 0, count: int = 2) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def test_a_relay_uploads_a_blob_as_a_part_and_a_tail(door: Door) -> None:
     digest = Digest.of(content)
 
     assert (stored.status, stored.json()["offset"]) == (200, len(content))
-    assert door.ask("PUT", f"{stored.json()['location']}?digest={digest}", token).status == 201
-    address = door.ask("GET", f"/v2/admin/app/blobs/{digest}", token).headers["location"]
+    assert app_client.ask("PUT", f"{stored.json()['location']}?digest={digest}", token).status == 201
+    address = app_client.ask("GET", f"/v2/admin/app/blobs/{digest}", token).headers["location"]
     assert requests.get(address, timeout=30).content == content
 
 
@@ -103,8 +103,8 @@ def test_a_report_of_hashed_bytes_needs_a_signature(door: Door) -> None:
     assert (answer.status, answer.code) == (403, "DENIED")
 
 
-def test_a_signature_holds_for_one_path_and_one_body(door: Door) -> None:
-    location, key = begin(door), door.backend.services.stores.secrets.relay
+def test_a_signature_holds_for_one_path_and_one_body(app_client: AppClient) -> None:
+    location, key = begin(app_client), app_client.backend.services.stores.secrets.relay
     body = b'{"first": 0, "count": 1}'
     for path, signed in ((f"{location}/parts", body), (f"{location}/grants", body + b" ")):
         signature = hmac.new(key, path.encode() + b"\n" + signed, hashlib.sha256).hexdigest()
@@ -169,14 +169,14 @@ def test_a_pusher_puts_a_blob_at_a_url_presigned_with_its_checksum(door: Door) -
     assert (right.status_code, done.status) == (200, 201)
     assert done.headers["location"] == f"/v2/admin/app/blobs/{Digest.of(content)}"
     assert done.headers["docker-content-digest"] == str(Digest.of(content))
-    assert door.ask("HEAD", done.headers["location"], door.token("admin/app")).status == 307
+    assert app_client.ask("HEAD", done.headers["location"], app_client.token("admin/app")).status == 307
 
 
 @pytest.mark.parametrize("genuine", [True, False])
 def test_a_blob_that_s3_cannot_verify_is_hashed_before_it_is_visible(door: Door, genuine: bool) -> None:
     location, content = begin(door), os.urandom(100)
     digest = Digest.of(content, "sha512")
-    grant = ask(door, f"{location}/grants", {"digest": str(digest), "size": 100}).json()
+    grant = ask(app_client, f"{location}/grants", {"digest": str(digest), "size": 100}).json()
     put = requests.put(grant["parts"][0]["address"], data=content if genuine else bytes(100), timeout=10)
     body = {"digest": str(digest), "size": 100, "parts": [[1, put.headers["ETag"]]]}
     done = ask(door, f"{location}/complete", body)
@@ -214,11 +214,11 @@ WRONG = {
 
 def test_an_invalid_body_of_a_pusher_is_refused(door: Door) -> None:
     codes = ("BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID")
-    token = door.token("admin/app")
+    token = app_client.token("admin/app")
     for name, body in WRONG.items():
-        location = begin(door)
-        ask(door, f"{location}/grants", SAID, token)
-        answer = ask(door, f"{location}/complete", body, token)
+        location = begin(app_client)
+        ask(app_client, f"{location}/grants", SAID, token)
+        answer = ask(app_client, f"{location}/complete", body, token)
 
         assert answer.status in (400, 404), name
         assert answer.code in codes, name
@@ -228,7 +228,7 @@ def test_parts_are_presigned_from_the_first_to_the_largest_number(door: Door) ->
     """S3 accepts part numbers from 1 to 10,000."""
     location, token = begin(door), door.token("admin/app")
     for first in (0, -1, 10**6, "1", None, True, 1.5):
-        answer = ask(door, f"{location}/grants", SAID | {"first": first}, token)
+        answer = ask(app_client, f"{location}/grants", SAID | {"first": first}, token)
         granted_numbers = [part["number"] for part in answer.json()["parts"]] if answer.status == 200 else []
 
         assert answer.status in (200, 400), first
@@ -242,8 +242,8 @@ def hours_later(door: Door, urls: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_a_pusher_may_take_hours_for_one_blob(door: Door, algorithm: str) -> None:
-    location, content, own = begin(door), os.urandom(100), door.token("admin/app")
+def test_a_pusher_may_take_hours_for_one_blob(app_client: AppClient, algorithm: str) -> None:
+    location, content, own = begin(app_client), os.urandom(100), app_client.token("admin/app")
     digest = Digest.of(content, algorithm)
     body = {"digest": str(digest), "size": 100}
     urls = ask(door, f"{location}/grants", body, own).json()

@@ -1,7 +1,7 @@
 """`/v2/<name>/tags/list`."""
 
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_manifest, a_push
+from tests.support.app_client import AppClient
+from tests.support.builders import a_manifest, push_image, push_manifest
 
 PATH = "/v2/admin/app/tags/list"
 
@@ -30,28 +30,28 @@ def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
 def test_a_page_of_exactly_all_tags_has_no_link(door: Door) -> None:
     a_bare_push(door.backend, a_manifest(), *"ab")
 
-    assert "link" not in door.ask("GET", f"{PATH}?n=2", door.token("admin/app")).headers
+    assert "link" not in app_client.ask("GET", f"{PATH}?n=2", app_client.token("admin/app")).headers
 
 
-def test_n_of_0_is_an_empty_list_without_a_link(door: Door) -> None:
-    a_push(door.backend, "v1")
-    answer = door.ask("GET", f"{PATH}?n=0", door.token("admin/app"))
+def test_n_of_0_is_an_empty_list_without_a_link(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    answer = app_client.ask("GET", f"{PATH}?n=0", app_client.token("admin/app"))
 
     assert answer.json()["tags"] == []
     assert "link" not in answer.headers
 
 
-def test_a_repository_without_tags_lists_none(door: Door) -> None:
-    a_push(door.backend)
+def test_a_repository_without_tags_lists_none(app_client: AppClient) -> None:
+    push_image(app_client.backend)
 
-    assert door.ask("GET", PATH, door.token("admin/app")).json()["tags"] == []
+    assert app_client.ask("GET", PATH, app_client.token("admin/app")).json()["tags"] == []
 
 
 def test_an_invalid_page_is_refused(door: Door) -> None:
     a_push(door.backend, "v1")
     token = door.token("admin/app")
     for query in ("n=-1", "n=x", "n=", "last=.a", "last=a%20b", "last=%00", "last=" + "t" * 129):
-        assert (query, door.ask("GET", f"{PATH}?{query}", token).status) == (query, 400)
+        assert (query, app_client.ask("GET", f"{PATH}?{query}", token).status) == (query, 400)
 
 
 def test_the_tags_of_an_unknown_repository_are_404(door: Door) -> None:

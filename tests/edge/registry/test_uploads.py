@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import UploadToken
-from tests.support.app_client import Answer, Door
+from tests.support.app_client import Answer, AppClient
 from tests.support.builders import a_blob
 
 PATH = "/v2/admin/app/blobs/uploads/"
@@ -31,15 +31,15 @@ def begin(door: Door, token: dict[str, str], path: str = PATH) -> str:
     return answer.headers["location"]
 
 
-def blob_is(door: Door, token: dict[str, str], digest: Digest = DIGEST) -> bool:
-    return door.ask("HEAD", f"/v2/admin/app/blobs/{digest}", token).status == 307
+def blob_is(app_client: AppClient, token: dict[str, str], digest: Digest = DIGEST) -> bool:
+    return app_client.ask("HEAD", f"/v2/admin/app/blobs/{digest}", token).status == 307
 
 
 def test_an_upload_begins_empty_on_the_same_host(door: Door, token: dict[str, str]) -> None:
     answer = door.ask("POST", PATH, token)
     location = answer.headers["location"]
     upload = UploadToken.verify(
-        location.rpartition("/")[2], list(door.backend.services.stores.secrets.upload), door.backend.clock()
+        location.rpartition("/")[2], list(app_client.backend.services.stores.secrets.upload), app_client.backend.clock()
     )
 
     assert (answer.status, answer.body) == (202, b"")
@@ -49,35 +49,35 @@ def test_an_upload_begins_empty_on_the_same_host(door: Door, token: dict[str, st
     assert answer.headers["oci-chunk-min-length"] == str(4 * 1024 * 1024)
 
 
-def test_the_algorithm_may_be_announced(door: Door, token: dict[str, str]) -> None:
-    assert ".sha512." in door.ask("POST", PATH + "?digest-algorithm=sha512", token).headers["location"]
-    assert door.ask("POST", PATH + "?digest-algorithm=md5", token).code == "DIGEST_INVALID"
+def test_the_algorithm_may_be_announced(app_client: AppClient, token: dict[str, str]) -> None:
+    assert ".sha512." in app_client.ask("POST", PATH + "?digest-algorithm=sha512", token).headers["location"]
+    assert app_client.ask("POST", PATH + "?digest-algorithm=md5", token).code == "DIGEST_INVALID"
 
 
-def test_a_blob_in_one_post(door: Door, token: dict[str, str]) -> None:
-    answer = door.ask("POST", f"{PATH}?digest={DIGEST}", token, CONTENT)
+def test_a_blob_in_one_post(app_client: AppClient, token: dict[str, str]) -> None:
+    answer = app_client.ask("POST", f"{PATH}?digest={DIGEST}", token, CONTENT)
 
     assert answer.status == 201
     assert answer.headers["location"] == f"/v2/admin/app/blobs/{DIGEST}"
     assert answer.headers["docker-content-digest"] == str(DIGEST)
-    assert blob_is(door, token)
+    assert blob_is(app_client, token)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_a_blob_in_post_and_put(door: Door, token: dict[str, str], algorithm: str) -> None:
+def test_a_blob_in_post_and_put(app_client: AppClient, token: dict[str, str], algorithm: str) -> None:
     digest = Digest.of(CONTENT, algorithm)
-    answer = door.ask("PUT", f"{begin(door, token)}?{urlencode({'digest': digest})}", token, CONTENT)
+    answer = app_client.ask("PUT", f"{begin(app_client, token)}?{urlencode({'digest': digest})}", token, CONTENT)
 
     assert answer.status == 201
     assert answer.headers["location"] == f"/v2/admin/app/blobs/{digest}"
-    assert blob_is(door, token, digest)
+    assert blob_is(app_client, token, digest)
 
 
-def test_a_blob_in_chunks(door: Door, token: dict[str, str]) -> None:
-    location = begin(door, token, "/v2/admin/a/b/c/blobs/uploads/")
+def test_a_blob_in_chunks(app_client: AppClient, token: dict[str, str]) -> None:
+    location = begin(app_client, token, "/v2/admin/a/b/c/blobs/uploads/")
     for start, end in ((0, 400), (400, 900)):
         headers = token | {"Content-Range": f"{start}-{end - 1}", "Content-Type": "application/octet-stream"}
-        answer = door.ask("PATCH", location, headers, CONTENT[start:end])
+        answer = app_client.ask("PATCH", location, headers, CONTENT[start:end])
         assert (answer.status, answer.headers["range"]) == (202, f"0-{end - 1}")
         location = answer.headers["location"]
     status = door.ask("GET", location, token)
@@ -91,17 +91,17 @@ def test_a_blob_in_chunks(door: Door, token: dict[str, str]) -> None:
 def test_a_chunk_out_of_order_is_416_with_the_range_that_is_stored(door: Door, token: dict[str, str]) -> None:
     location = door.ask("PATCH", begin(door, token), token, CONTENT[:400]).headers["location"]
     for method, query in (("PATCH", ""), ("PUT", f"?digest={DIGEST}")):
-        answer = door.ask(method, location + query, token | {"Content-Range": "500-999"}, CONTENT[500:])
+        answer = app_client.ask(method, location + query, token | {"Content-Range": "500-999"}, CONTENT[500:])
 
         assert (answer.status, answer.code) == (416, "BLOB_UPLOAD_INVALID")
         assert answer.headers["range"] == "0-399"
-    assert door.ask("GET", location, token).headers["range"] == "0-399"
+    assert app_client.ask("GET", location, token).headers["range"] == "0-399"
 
 
 def test_an_invalid_range_is_refused(door: Door, token: dict[str, str]) -> None:
     location = begin(door, token)
     for content_range in ("bytes 0-999/1000", "0-", "999-0", "x"):
-        answer = door.ask("PATCH", location, token | {"Content-Range": content_range}, CONTENT)
+        answer = app_client.ask("PATCH", location, token | {"Content-Range": content_range}, CONTENT)
 
         assert (content_range, answer.status, answer.code) == (content_range, 400, "BLOB_UPLOAD_INVALID")
 
@@ -110,47 +110,47 @@ def cut(door: Door, token: dict[str, str], method: str, target: str) -> Answer:
     """Sends a request whose body was truncated between gateway and app."""
     event = door.event(method, target, token, CONTENT)
     event["multiValueHeaders"]["content-length"] = ["1001"]
-    return door.send(event)
+    return app_client.send(event)
 
 
 def test_a_truncated_body_is_refused(door: Door, token: dict[str, str]) -> None:
     targets = [
         ("POST", f"{PATH}?digest={DIGEST}"),
-        ("PATCH", begin(door, token)),
-        ("PUT", f"{begin(door, token)}?digest={DIGEST}"),
+        ("PATCH", begin(app_client, token)),
+        ("PUT", f"{begin(app_client, token)}?digest={DIGEST}"),
     ]
     for method, target in targets:
-        answer = cut(door, token, method, target)
+        answer = cut(app_client, token, method, target)
 
         assert (answer.status, answer.code) == (400, "SIZE_INVALID")
         assert answer.json()["errors"][0]["detail"] == {"expected": 1001, "received": 1000}
-    assert not blob_is(door, token)
+    assert not blob_is(app_client, token)
 
 
-def test_an_upload_is_closed_only_by_the_digest_of_its_bytes(door: Door, token: dict[str, str]) -> None:
+def test_an_upload_is_closed_only_by_the_digest_of_its_bytes(app_client: AppClient, token: dict[str, str]) -> None:
     unsaid, wrong = ("", "?digest="), ("?digest=sha256", "?digest=md5:abc", f"?digest={Digest.of(b'other')}")
     for query in (*unsaid, *wrong):
-        answer = door.ask("PUT", begin(door, token) + query, token, CONTENT)
+        answer = app_client.ask("PUT", begin(app_client, token) + query, token, CONTENT)
         code = "BLOB_UPLOAD_INVALID" if query in unsaid else "DIGEST_INVALID"
 
         assert (query, answer.status, answer.code) == (query, 400, code)
-    assert not blob_is(door, token)
+    assert not blob_is(app_client, token)
 
 
-def test_a_cancelled_upload_is_unknown(door: Door, token: dict[str, str]) -> None:
-    location = begin(door, token)
+def test_a_cancelled_upload_is_unknown(app_client: AppClient, token: dict[str, str]) -> None:
+    location = begin(app_client, token)
 
-    assert door.ask("DELETE", location, token).status == 204
+    assert app_client.ask("DELETE", location, token).status == 204
     for method in ("GET", "PATCH", "DELETE"):
-        answer = door.ask(method, location, token, CONTENT if method == "PATCH" else b"")
+        answer = app_client.ask(method, location, token, CONTENT if method == "PATCH" else b"")
         assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def test_an_upload_of_another_repository_is_unknown_here(door: Door, token: dict[str, str]) -> None:
-    a_blob(door.backend)
-    location = begin(door, token, "/v2/admin/other/blobs/uploads/").replace("/other/", "/app/")
+def test_an_upload_of_another_repository_is_unknown_here(app_client: AppClient, token: dict[str, str]) -> None:
+    a_blob(app_client.backend)
+    location = begin(app_client, token, "/v2/admin/other/blobs/uploads/").replace("/other/", "/app/")
     for method in ("GET", "PATCH", "PUT", "DELETE"):
-        answer = door.ask(method, f"{location}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
+        answer = app_client.ask(method, f"{location}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
 
         assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
 
@@ -159,7 +159,7 @@ def test_an_upload_that_never_existed_is_unknown(door: Door, token: dict[str, st
     a_blob(door.backend)
     uploads = ("x", "a.b.c.d.e.f", "%00", "caf%C3%A9", "a.%C3%A9", "%FF", "....", "a" * 2000)
     for upload, method in itertools.product(uploads, ("GET", "PATCH", "PUT", "DELETE")):
-        answer = door.ask(method, f"{PATH}{upload}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
+        answer = app_client.ask(method, f"{PATH}{upload}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
 
         assert (upload, answer.status, answer.code) == (upload, 404, "BLOB_UPLOAD_UNKNOWN")
 
@@ -168,7 +168,7 @@ def test_an_upload_expires_with_its_token(door: Door, token: dict[str, str]) -> 
     location = begin(door, token)
     door.backend.clock.ahead_s = door.backend.settings.upload_s + 1
 
-    assert door.ask("GET", location, door.token("admin/app")).code == "BLOB_UPLOAD_UNKNOWN"
+    assert app_client.ask("GET", location, app_client.token("admin/app")).code == "BLOB_UPLOAD_UNKNOWN"
 
 
 def test_a_caller_without_the_right_cannot_push(door: Door, token: dict[str, str]) -> None:
@@ -180,15 +180,15 @@ def test_a_caller_without_the_right_cannot_push(door: Door, token: dict[str, str
             ("PUT", f"{location}?digest={DIGEST}"),
             ("DELETE", location),
         ):
-            answer = door.ask(method, target, headers, CONTENT if method[0] == "P" else b"")
+            answer = app_client.ask(method, target, headers, CONTENT if method[0] == "P" else b"")
 
             assert answer.status in (401, 403)
             assert "pull,push" in answer.headers["www-authenticate"] or method == "DELETE"
-    assert not blob_is(door, token)
+    assert not blob_is(app_client, token)
 
 
-def mount(door: Door, token: dict[str, str], digest: Digest, **query: str) -> Answer:
-    return door.ask("POST", f"{PATH}?{urlencode({'mount': str(digest), **query})}", token)
+def mount(app_client: AppClient, token: dict[str, str], digest: Digest, **query: str) -> Answer:
+    return app_client.ask("POST", f"{PATH}?{urlencode({'mount': str(digest), **query})}", token)
 
 
 def test_a_mount_creates_the_blob_without_an_upload(door: Door, token: dict[str, str]) -> None:
@@ -196,16 +196,16 @@ def test_a_mount_creates_the_blob_without_an_upload(door: Door, token: dict[str,
     answer = mount(door, token, digest, **{"from": "admin/other"})
 
     assert (answer.status, answer.headers["location"]) == (201, f"/v2/admin/app/blobs/{digest}")
-    assert blob_is(door, token, digest)
+    assert blob_is(app_client, token, digest)
 
 
-def test_a_mount_without_a_source_finds_one(door: Door, token: dict[str, str]) -> None:
-    assert mount(door, token, a_blob(door.backend, repository="admin/other")).status == 201
+def test_a_mount_without_a_source_finds_one(app_client: AppClient, token: dict[str, str]) -> None:
+    assert mount(app_client, token, a_blob(app_client.backend, repository="admin/other")).status == 201
 
 
 def test_an_impossible_mount_begins_an_upload_instead(door: Door, token: dict[str, str]) -> None:
     for source in ("admin/missing", "A/b", "caf\u00e9", "a\r\nb", '"', "", "x" * 300):
-        answer = mount(door, token, DIGEST, **{"from": source})
+        answer = mount(app_client, token, DIGEST, **{"from": source})
 
         assert (source, answer.status) == (source, 202)
         assert answer.headers["location"].startswith(PATH)

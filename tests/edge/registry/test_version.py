@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 
 @pytest.mark.parametrize("path", ["/v2/", "/v2"])
@@ -24,7 +24,7 @@ def test_a_valid_token_is_accepted_without_a_call(door: Door) -> None:
 
     assert (answer.status, answer.body) == (200, b"{}")
     assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
-    assert door.backend.calls.take() == []
+    assert app_client.backend.calls.take() == []
 
 
 def test_an_invalid_token_is_reported_as_such(door: Door) -> None:

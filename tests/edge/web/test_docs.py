@@ -6,7 +6,7 @@ import re
 import pytest
 
 from chalicelib.edge.web.docs import ASSETS, asset
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 
 def test_the_page_has_no_inline_script_and_cannot_be_framed(door: Door) -> None:
@@ -28,7 +28,7 @@ def test_every_file_of_the_page_is_cached_for_ever(door: Door) -> None:
 
     assert len(named) == len(ASSETS)
     for address in named:
-        answer = door.ask("GET", address)
+        answer = app_client.ask("GET", address)
         assert answer.status == 200
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["content-type"].startswith("text/")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import certifi
-import pytest
 
 from infra.packaging.seal import REPLACED
 

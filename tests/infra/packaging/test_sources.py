@@ -11,7 +11,7 @@ from tests.support.stack import ROOT
 
 def test_the_version_is_read_from_the_sources(tmp_path: Path) -> None:
     (tmp_path / "chalicelib").mkdir()
-    (tmp_path / "chalicelib" / "__init__.py").write_text('"""A house."""\n\n__version__ = "7.8.9"\n')
+    (tmp_path / "chalicelib" / "__init__.py").write_text('"""A registry."""\n\n__version__ = "7.8.9"\n')
 
     assert version(tmp_path) == "7.8.9"
     assert version(ROOT) == __version__

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from infra.smoke import report
 from infra.smoke.claims import Finding, Verdict, decided, fails, holds, unknown
 from infra.smoke.suite import CHECKS, CheckResult
@@ -16,17 +14,17 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("text", [report.listed(CHECKS), *map(report.lines_of, ROWS), report.head()])
-def test_nothing_is_wider_than_120_columns(text: str) -> None:
-    assert max(map(len, text.splitlines())) <= 120
+def test_nothing_is_wider_than_120_columns() -> None:
+    texts = [report.listed(CHECKS), *map(report.lines_of, ROWS), report.head()]
+
+    assert [line for text in texts for line in text.splitlines() if len(line) > 120] == []
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_names_fit_their_column(check: object) -> None:
     line = report.lines_of(CheckResult(check, holds("x"), 0)).splitlines()[0]  # type: ignore[arg-type]
 
-    assert line[9] == " "
-    assert line[10:19] == "holds    "
+    assert [line for line in lines if line[9:19] != " holds    "] == []
 
 
 def test_a_row_says_what_is_claimed_and_what_was_found() -> None:

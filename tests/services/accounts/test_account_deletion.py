@@ -22,7 +22,7 @@ from chalicelib.storage.accounts.accounts import EmailRow
 from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.table import get
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_repository, an_organization, someone
+from tests.support.builders import a_repository, an_actor_with_role, an_organization, token_actor
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, due_at, events, rows_like
 
@@ -166,7 +166,7 @@ def test_the_sweep_leaves_nothing_behind(bob: Backend) -> None:
     an_organization(bob)
     share(bob, "acme", "bob")
     a_repository(bob, "admin/app")
-    a_granted(bob, "bob", Role.WRITE)
+    an_actor_with_role(bob, "bob", Role.WRITE)
     row = bob.account("bob")
     bob.services.identity.sessions.begin(row)
     bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
@@ -179,7 +179,7 @@ def test_the_sweep_leaves_nothing_behind(bob: Backend) -> None:
     assert {pk for pk, _ in left} <= kept
     assert not [one for one in rows_like(bob, "TOKEN#") if one["owner_id"] == row.id]
     assert [one.name for one in TeamStore().members(_owners(bob))] == ["admin"]
-    assert someone(bob, "admin", "admin/app").grants
+    assert token_actor(bob, "admin", "admin/app").grants
 
 
 def _owners(backend: Backend) -> str:

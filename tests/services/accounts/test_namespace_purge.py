@@ -18,7 +18,7 @@ from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import DeletedRepositoryRow
 from tests.support.backends import Backend
-from tests.support.builders import a_team, an_organization, an_organization_s_repository
+from tests.support.builders import a_team, an_organization, an_organization_repository
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import Plain, due_at, remove, rows_like
 
@@ -36,7 +36,7 @@ def a_full_organization(backend: Backend) -> str:
     """One with everything that hangs by an organization; its id."""
     identifier, bob = an_organization(backend, owner="bob"), backend.signed_in("bob")
     for name in ("acme/app", "acme/web"):
-        an_organization_s_repository(backend, name, by="bob")
+        an_organization_repository(backend, name, by="bob")
     robot = backend.services.accounts.robots.create(bob, RobotName.parse("acme+ci"))
     assert robot.token
     a_team(backend, "devs", TeamRole.MEMBER, "carol", "acme+ci", by="bob")
@@ -115,7 +115,7 @@ def test_a_name_taken_again_inherits_nothing(acme: Backend) -> None:
 
     admin = acme.signed_in("admin")
     acme.services.accounts.organizations.create(admin, "acme")
-    an_organization_s_repository(acme)
+    an_organization_repository(acme)
 
     shown = acme.services.accounts.organizations.overview(admin, "acme")
     assert ([view.team.name for view in shown.teams], shown.bytes) == (["owners"], 0)

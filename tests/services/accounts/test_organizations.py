@@ -24,7 +24,7 @@ from chalicelib.services.accounts.organizations import OrganizationChanges
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from tests.support.backends import Backend
-from tests.support.builders import a_team, an_organization, an_organization_s_repository
+from tests.support.builders import a_team, an_organization, an_organization_repository
 from tests.support.crashes import Crash, crash_before, meanwhile
 from tests.support.rows import due_at, events, remove, rows_like
 
@@ -120,7 +120,7 @@ def test_a_token_sees_what_its_scopes_let_through(acme: Backend, scope: str, rol
 
 def test_what_its_repositories_link_is_counted(acme: Backend) -> None:
     a_team(acme, "devs", TeamRole.MEMBER)
-    an_organization_s_repository(acme)
+    an_organization_repository(acme)
     acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.READ)
     acme.services.registry.uploads.push(acme.actor("admin", "acme/app"), APP, Digest.of(b"12345"), b"12345")
 
@@ -204,7 +204,7 @@ def test_members_have_teams_and_collaborators_have_none(acme: Backend) -> None:
     a_team(acme, "ops", TeamRole.MEMBER, "bob")
     acme.services.accounts.robots.create(admin, RobotName.parse("acme+ci"))
     for name in ("acme/app", "acme/web"):
-        an_organization_s_repository(acme, name)
+        an_organization_repository(acme, name)
         for holder in ("bob", "carol", "acme+ci"):
             acme.services.accounts.permissions.put(admin, RepositoryName.parse(name), "user", holder, Role.READ)
 
@@ -219,7 +219,7 @@ def test_members_have_teams_and_collaborators_have_none(acme: Backend) -> None:
 
 
 def test_from_its_deletion_on_nobody_reaches_anything_in_an_organization(acme: Backend) -> None:
-    an_organization_s_repository(acme)
+    an_organization_repository(acme)
     early, admin = acme.actor("admin", "acme/app"), acme.signed_in("admin")
     identifier = id_of(acme)
 
@@ -247,7 +247,7 @@ def test_a_deleted_name_stays_taken_until_nothing_of_it_is_left(acme: Backend) -
 @pytest.mark.parametrize("repositories", [0, 1, 40])
 def test_a_deletion_costs_the_same_however_much_there_is(acme: Backend, repositories: int) -> None:
     for number in range(repositories):
-        an_organization_s_repository(acme, f"acme/app{number}")
+        an_organization_repository(acme, f"acme/app{number}")
     admin = acme.signed_in("admin")
     acme.calls.take()
 

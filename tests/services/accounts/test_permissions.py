@@ -14,7 +14,7 @@ from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.permissions import Permission
 from tests.support.backends import Backend
-from tests.support.builders import a_repository, a_team, an_organization, an_organization_s_repository
+from tests.support.builders import a_repository, a_team, an_organization, an_organization_repository
 from tests.support.crashes import Crash, crash_before, meanwhile
 from tests.support.rows import events, rows_like
 
@@ -25,7 +25,7 @@ USER, TEAM = "user", "team"
 @pytest.fixture
 def acme(backend: Backend) -> Backend:
     an_organization(backend)
-    an_organization_s_repository(backend)
+    an_organization_repository(backend)
     for name in ("bob", "carol"):
         backend.user(name)
     return backend

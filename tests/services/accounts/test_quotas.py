@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -27,15 +28,15 @@ from chalicelib.storage.accounts.quotas import linked_bytes
 from chalicelib.storage.timers import TimerStore
 from tests.support.backends import Backend
 from tests.support.builders import (
-    a_bare_push,
     a_blob,
-    a_granted,
+    a_direct_upload,
     a_manifest,
-    a_push,
     a_repository,
+    an_actor_with_role,
     an_organization,
-    at_the_edge,
-    someone,
+    push_image,
+    push_manifest,
+    token_actor,
 )
 from tests.support.crashes import Crash, before_calls, crash_before, crash_everywhere
 from tests.support.rows import ABSENT, events, rows_like, set_link_state
@@ -134,14 +135,14 @@ def test_members_read_superusers_give_and_nobody_else_does_either(backend: Backe
     refused += [(write, Unauthenticated) for write in writes(ANONYMOUS, GIVEN)]
     refused += [(lambda: quotas.of(backend.signed_in("bob"), ACME), Denied)]
     refused += [(lambda: quotas.of(alice, GIVEN), Denied)]
-    refused += [(lambda holder=holder: quotas.of(ANONYMOUS, holder), Unauthenticated) for holder in (ACME, MINE, GIVEN)]
+    refused += [(partial(quotas.of, ANONYMOUS, holder), Unauthenticated) for holder in (ACME, MINE, GIVEN)]
     for ask, kind in refused:
         with pytest.raises(kind):
             ask()
     assert quotas.get(backend.signed_in("admin"), ACME, identifier).limits == (limit,)
 
 
-def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_backend) -> None:
+def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(superusers_full_access=True)
     an_organization(backend, owner=backend.user("alice").name)
     quotas = backend.services.accounts.quotas
@@ -185,14 +186,14 @@ def by_push(backend: Backend) -> None:
 
 
 def by_chunks(backend: Backend) -> None:
-    actor, uploads, content = someone(backend, "admin", "admin/app"), backend.services.registry.uploads, b"x" * 64
+    actor, uploads, content = token_actor(backend, "admin", "admin/app"), backend.services.registry.uploads, b"x" * 64
     _, name = backend.owner()
     progress = uploads.append(actor, name, uploads.begin(actor, name).token, content, None)
     uploads.close(actor, name, progress.token, Digest.of(content), b"", None)
 
 
 def by_one_put(backend: Backend) -> None:
-    actor, uploads, content = someone(backend, "admin", "admin/app"), backend.services.registry.uploads, b"y" * 64
+    actor, uploads, content = token_actor(backend, "admin", "admin/app"), backend.services.registry.uploads, b"y" * 64
     _, name = backend.owner()
     uploads.close(actor, name, uploads.begin(actor, name).token, Digest.of(content), content, None)
 
@@ -206,7 +207,7 @@ def by_mount(backend: Backend) -> None:
 
 def by_adoption(backend: Backend) -> None:
     content = b"w" * 64
-    at_the_edge(backend, content)
+    a_direct_upload(backend, content)
     actor, name = backend.owner()
     backend.services.registry.blobs.find(actor, name, Digest.of(content))
 
@@ -215,9 +216,7 @@ WAYS = [by_push, by_chunks, by_one_put, by_mount, by_adoption]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_in_is_refused_above_the_limit_and_open_up_to_it(
-    backend: Backend, way: Callable[[Backend], None]
-) -> None:
+def test_every_push_is_refused_above_the_limit_and_not_before(backend: Backend, way: Callable[[Backend], None]) -> None:
     backend.user("bob")
     a_blob(backend, b"first" * 8)
     identifier = give(backend, 206, ("Reject", 50), ("Warning", 10))
@@ -242,21 +241,21 @@ def test_what_is_there_may_come_again(backend: Backend) -> None:
 
 
 def test_a_manifest_is_refused_once_the_namespace_is_above_its_limit(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     identifier = give(backend, 10, ("Reject", 100))
     with pytest.raises(QuotaExceeded):
-        a_bare_push(backend, manifest, "v2")
+        push_manifest(backend, manifest, "v2")
     with pytest.raises(QuotaExceeded):
-        a_bare_push(backend, a_manifest(), "v3")
+        push_manifest(backend, a_manifest(), "v3")
 
     backend.services.accounts.quotas.change(backend.signed_in("admin"), ADMINS, identifier, QuotaLimit(10_000))
-    a_bare_push(backend, manifest, "v2")
+    push_manifest(backend, manifest, "v2")
 
 
 def test_a_quota_that_only_warns_refuses_nothing(backend: Backend) -> None:
     give(backend, 0, ("Warning", 1))
 
-    a_push(backend, "v1")
+    push_image(backend, "v1")
 
 
 def test_a_quota_of_nothing_lets_nothing_in(backend: Backend) -> None:
@@ -264,15 +263,15 @@ def test_a_quota_of_nothing_lets_nothing_in(backend: Backend) -> None:
 
     with pytest.raises(QuotaExceeded):
         a_blob(backend)
-    a_bare_push(backend, a_manifest(), "empty")
+    push_manifest(backend, a_manifest(), "empty")
 
 
 @pytest.mark.parametrize("limit", ["Warning", "Reject"])
 def test_a_push_reads_sizes_only_where_there_is_a_limit(backend: Backend, limit: str) -> None:
     name = backend.owner()[1]
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     backend.services.registry.repositories.for_push(actor, name)
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
 
     def calls() -> list[str]:
         content = str(backend.clock()).encode()
@@ -296,9 +295,7 @@ def test_what_is_no_namespace_has_room(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_two_that_come_at_once_to_the_last_place_do_not_both_get_in(
-    backend: Backend, way: Callable[[Backend], None]
-) -> None:
+def test_of_two_pushes_at_once_that_fill_a_quota_one_fails(backend: Backend, way: Callable[[Backend], None]) -> None:
     backend.user("bob")
     a_blob(backend, b"first" * 8)
     give(backend, 40 + 64, ("Reject", 100))

@@ -15,7 +15,7 @@ from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import RENAME, SETTLED_S, Due, Later
 from chalicelib.services.identity.applications import ApplicationFields
 from tests.support.backends import Backend
-from tests.support.builders import a_team, an_organization, an_organization_s_repository
+from tests.support.builders import a_team, an_organization, an_organization_repository
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import due_at, events, rows_like
 
@@ -53,7 +53,7 @@ def a_full_organization(backend: Backend, repositories: int = 3) -> str:
     """One with everything that a name is written with; its id."""
     bob = backend.signed_in("bob")
     for number in range(repositories):
-        an_organization_s_repository(backend, f"acme/app{number}", by="bob")
+        an_organization_repository(backend, f"acme/app{number}", by="bob")
     backend.services.accounts.robots.create(bob, RobotName.parse("acme+ci"))
     a_team(backend, "devs", TeamRole.MEMBER, "acme+ci", by="bob")
     backend.services.accounts.permissions.put(bob, RepositoryName.parse("acme/app0"), "user", "acme+ci", Role.WRITE)
@@ -181,7 +181,7 @@ def test_only_superusers_rename_and_only_what_is_an_organization(acme: Backend) 
 @pytest.mark.parametrize("repositories", [0, 1, 40])
 def test_a_rename_costs_the_same_however_much_there_is(acme: Backend, repositories: int) -> None:
     for number in range(repositories):
-        an_organization_s_repository(acme, f"acme/app{number}", by="bob")
+        an_organization_repository(acme, f"acme/app{number}", by="bob")
     admin = acme.signed_in("admin")
     acme.calls.take()
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.table import Transaction, get
 from tests.support.backends import Backend
-from tests.support.builders import a_repository, a_team_row, an_organization, an_organization_s_repository
+from tests.support.builders import a_repository, a_team_row, an_organization, an_organization_repository
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import change, events, rows_like
 
@@ -152,7 +153,7 @@ def test_teams_and_repositories_are_told_where_asked_for(backend: Backend) -> No
     ci, _ = made(backend, CI), made(backend, RobotName.parse("acme+idle"))
     a_team_with(backend, acme, "builders", ci.row.account_id)
     admin = backend.signed_in("admin")
-    theirs, app = an_organization_s_repository(backend), a_repository(backend, "admin/app")
+    theirs, app = an_organization_repository(backend), a_repository(backend, "admin/app")
     backend.services.accounts.permissions.put(admin, theirs.name, "user", "acme+ci", Role.WRITE)
     backend.robot("admin+own")
     backend.services.accounts.permissions.put(admin, app.name, "user", "admin+own", Role.READ)
@@ -227,7 +228,7 @@ def test_a_removed_robot_is_dead_at_once_and_made_again_inherits_nothing(backend
     acme, admin, robots = an_organization(backend, "acme"), backend.signed_in("admin"), backend.services.accounts.robots
     before = made(backend, CI)
     a_team_with(backend, acme, "builders", before.row.account_id)
-    name = an_organization_s_repository(backend).name
+    name = an_organization_repository(backend).name
     backend.services.accounts.permissions.put(admin, name, "user", str(CI), Role.WRITE)
 
     robots.delete(admin, CI)
@@ -261,9 +262,7 @@ def test_no_robot_is_made_in_a_namespace_that_ends_meanwhile(backend: Backend) -
     acme = an_organization(backend, "acme")
     change(get(NamespaceRow, keys.namespace(acme)), state="deleted")
     transaction = Transaction()
-    backend.services.accounts.robots._store.mark_deleted(
-        transaction, get(NamespaceRow, keys.namespace(acme)), backend.clock()
-    )
+    backend.services.stores.accounts.mark_deleted(transaction, get(NamespaceRow, keys.namespace(acme)), backend.clock())
     transaction.commit()
 
     with pytest.raises(AccountUnknown):
@@ -282,7 +281,7 @@ def test_when_a_token_was_last_used_is_told(backend: Backend) -> None:
     assert backend.services.accounts.robots.regenerate(admin, BUILDER).last_used_at is None
 
 
-def crashing(backend: Backend, ask) -> None:
+def crashing(backend: Backend, ask: Any) -> None:
     """Cuts an operation off before each of its calls in turn, and repeats it each time until it is through."""
     for number in range(1, 40):
         try:
@@ -316,7 +315,7 @@ def test_a_crash_while_giving_another_token_leaves_one_that_is_good(backend: Bac
 
 def test_a_crash_while_removing_one_is_mended_by_removing_it_again(backend: Backend) -> None:
     acme, admin = an_organization(backend, "acme"), backend.signed_in("admin")
-    name = an_organization_s_repository(backend).name
+    name = an_organization_repository(backend).name
     for number in range(1, 40):
         robot = made(backend, CI)
         a_team_with(backend, acme, f"team{number}", robot.row.account_id)
@@ -326,7 +325,7 @@ def test_a_crash_while_removing_one_is_mended_by_removing_it_again(backend: Back
                 backend.services.accounts.robots.delete(admin, CI)
             break
         except Crash:
-            if backend.services.accounts.robots._store.find(str(CI)):
+            if backend.services.stores.accounts.find(str(CI)):
                 backend.services.accounts.robots.delete(admin, CI)
         assert not is_good(backend, robot.token)
         left = [row for row in rows_like(backend) if row["pk"][:2] in ("R#", "T#")]

@@ -22,7 +22,7 @@ from chalicelib.domain.permissions import ANONYMOUS, PUSH, Actor, Role
 from chalicelib.services.accounts.superusers import SuperuserChanges, UserView
 from chalicelib.services.security.throttles import REGISTRY
 from tests.support.backends import Backend
-from tests.support.builders import a_push, a_repository, an_organization, someone
+from tests.support.builders import a_repository, an_organization, push_image, token_actor
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import events
 
@@ -210,7 +210,7 @@ WAYS = [
 def others(bob: Backend) -> Backend:
     """A backend where somebody else has a private image, a robot and an organization."""
     a_repository(bob, "bob/app")
-    a_push(bob, "v1", repository="bob/app")
+    push_image(bob, "v1", repository="bob/app")
     bob.robot("bob+ci")
     an_organization(bob, "acme", "bob")
     return bob
@@ -227,7 +227,7 @@ def test_every_way_in_is_tried(others: Backend) -> None:
 
 
 def test_a_superusers_registry_token_neither_pulls_nor_pushes(others: Backend) -> None:
-    grant = someone(others, "admin", "bob/app").grants["bob/app"]
+    grant = token_actor(others, "admin", "bob/app").grants["bob/app"]
 
     assert grant.actions == frozenset()
     with pytest.raises(RegistryError):

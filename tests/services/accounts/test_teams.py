@@ -17,14 +17,14 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.table import get
 from tests.support.backends import Backend
-from tests.support.builders import a_team, an_organization, an_organization_s_repository, someone
+from tests.support.builders import a_team, an_organization, an_organization_repository, token_actor
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import change, due_at, events, rows_like
 
@@ -76,10 +76,10 @@ def test_a_name_outside_the_grammar_is_refused(acme: Backend, name: str) -> None
     ("role", "may_push", "may_create"), [(OWNER, True, True), (CREATOR, False, True), (MEMBER, False, False)]
 )
 def test_a_team_s_role_is_its_members_right(acme: Backend, role: TeamRole, may_push: bool, may_create: bool) -> None:
-    an_organization_s_repository(acme)
+    an_organization_repository(acme)
     a_team(acme, "devs", role, "bob")
 
-    bob = someone(acme, "bob", "acme/app", "acme/new")
+    bob = token_actor(acme, "bob", "acme/app", "acme/new")
 
     assert ("push" in bob.grants["acme/app"].actions) is may_push
     assert ("push" in bob.grants["acme/new"].actions) is may_create
@@ -132,7 +132,7 @@ def test_members_see_their_team_and_no_other(acme: Backend) -> None:
         acme.services.accounts.teams.roster(acme.signed_in("admin"), "acme", "none")
 
 
-STEPS: dict[str, Callable[[Backend, object], object]] = {
+STEPS: dict[str, Callable[[Backend, Actor], object]] = {
     "put": lambda backend, actor: backend.services.accounts.teams.put(actor, "acme", "devs", OWNER, None),
     "remove": lambda backend, actor: backend.services.accounts.teams.remove(actor, "acme", "devs"),
     "roster": lambda backend, actor: backend.services.accounts.teams.roster(actor, "acme", "owners"),
@@ -190,7 +190,7 @@ def test_an_owner_by_another_team_may_leave_the_first(acme: Backend) -> None:
 
 
 def test_a_member_who_is_removed_loses_everything_from_that_second_on(acme: Backend) -> None:
-    an_organization_s_repository(acme)
+    an_organization_repository(acme)
     team_id = a_team(acme, "devs", MEMBER, "bob")
     acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.WRITE)
     early = acme.actor("bob", "acme/app")
@@ -205,7 +205,7 @@ def test_a_member_who_is_removed_loses_everything_from_that_second_on(acme: Back
 
 
 def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: Backend) -> None:
-    an_organization_s_repository(acme)
+    an_organization_repository(acme)
     admin = acme.signed_in("admin")
     for number in range(25):
         a_team(acme, f"team{number}", MEMBER, "bob")
@@ -225,7 +225,7 @@ def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: B
 
 
 def test_a_deleted_team_gives_nothing_and_a_new_one_of_its_name_inherits_nothing(acme: Backend) -> None:
-    an_organization_s_repository(acme)
+    an_organization_repository(acme)
     admin = acme.signed_in("admin")
     old = a_team(acme, "devs", MEMBER, "bob")
     acme.services.accounts.permissions.put(admin, APP, "team", "devs", Role.WRITE)
@@ -247,7 +247,7 @@ def test_what_a_team_was_given_is_listed_by_name(acme: Backend) -> None:
     admin = acme.signed_in("admin")
     a_team(acme, "devs", MEMBER)
     for name, role in (("acme/web", Role.READ), ("acme/app", Role.ADMIN)):
-        an_organization_s_repository(acme, name)
+        an_organization_repository(acme, name)
         acme.services.accounts.permissions.put(admin, RepositoryName.parse(name), "team", "devs", role)
 
     found = acme.services.accounts.teams.permissions(admin, "acme", "devs")

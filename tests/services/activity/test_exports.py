@@ -3,17 +3,18 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
 
 from chalicelib.domain.addresses import Permitted
-from chalicelib.domain.errors import Denied, FieldInvalid, OutgoingFailed, ResourceUnknown
+from chalicelib.domain.errors import BlobUploadInvalid, Denied, FieldInvalid, OutgoingFailed, ResourceUnknown
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import DAY_S
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.timers import EXPORT
+from chalicelib.domain.timers import EXPORT, Due
 from chalicelib.domain.usage_log import UsageLogQuery
 from chalicelib.remote.outgoing import Answer, Outgoing
 from chalicelib.services.activity import exports
@@ -26,7 +27,7 @@ from chalicelib.storage.activity.exports import ExportStore
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.timers import TimerStore
 from tests.support.backends import Backend
-from tests.support.builders import a_push, an_organization
+from tests.support.builders import an_organization, push_image
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import events, rows_like
 
@@ -35,7 +36,7 @@ HOOK = "https://hooks.example.com/logs"
 STORE = UsageLogStore(10**9)
 
 
-class Outside:
+class FakeReceiver:
     """Somebody to call: what was sent, and how often the first calls fail."""
 
     def __init__(self, failures: int = 0) -> None:
@@ -61,11 +62,11 @@ class Outside:
 class Office:
     """The exports of a backend, with somebody outside, and a clock that does their work."""
 
-    def __init__(self, backend: Backend, outside: Outside | None = None) -> None:
-        self.backend, self.outside = backend, outside or Outside()
-        services = backend.services
+    def __init__(self, backend: Backend, receiver: FakeReceiver | None = None) -> None:
+        self.backend, self.receiver = backend, receiver or FakeReceiver()
+        services, outgoing = backend.services, cast("Outgoing", self.receiver)
         self.exports = Exports(
-            services.stores, services.activity.usage_log_reader, lambda: services.security.envelope, self.outside
+            services.stores, services.activity.usage_log_reader, lambda: services.security.envelope, outgoing
         )
 
     def begin(self, whose: LogOwner = MINE, days: int = 1, **callback: str | None) -> str:
@@ -106,7 +107,7 @@ def told(written: dict[str, Any]) -> list[str]:
 
 
 def test_an_export_is_a_file_of_all_records_that_only_its_id_opens(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     office = Office(backend)
     identifier = office.begin(APP)
 
@@ -141,7 +142,7 @@ def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(backend
 
     office.work(3)
 
-    ((url, body),) = office.outside.sent
+    ((url, body),) = office.receiver.sent
     assert url == HOOK
     assert body.items() >= {"export_id": identifier, "namespace": "admin", "status": "success"}.items()
     assert (body["end_time"], set(body)) == (
@@ -155,23 +156,23 @@ def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(backend
 
 
 def test_a_callback_that_fails_is_tried_again_and_its_file_is_there_meanwhile(backend: Backend) -> None:
-    office = Office(backend, Outside(failures=3))
+    office = Office(backend, FakeReceiver(failures=3))
     identifier = office.begin(callback_url=HOOK)
 
     office.work(1)
     assert office.file(identifier)["namespace"] == "admin"
     office.work(10)
 
-    assert (office.outside.calls, len(office.outside.sent)) == (4, 1)
+    assert (office.receiver.calls, len(office.receiver.sent)) == (4, 1)
 
 
 def test_a_callback_that_nobody_ever_takes_is_given_up_and_recorded(backend: Backend) -> None:
-    office = Office(backend, Outside(failures=1000))
+    office = Office(backend, FakeReceiver(failures=1000))
     identifier = office.begin(callback_url=HOOK)
 
     office.work(60 * 6)
 
-    assert office.outside.calls == MOST_CALLS
+    assert office.receiver.calls == MOST_CALLS
     assert [event["kind"] for event in events(backend, "export_logs")] == ["export_logs_success", "export_logs_failure"]
     assert office.file(identifier)["namespace"] == "admin"
 
@@ -189,7 +190,7 @@ def test_a_file_is_written_part_by_part_over_many_turns_without_gap_or_repeat(
     turns = 0
     while rows_like(backend, "EXPORT#")[0]["state"] == "writing":
         left = iter([60.0] * 12)
-        office.turn(lambda left=left: next(left, 5.0))
+        office.turn(partial(next, left, 5.0))
         backend.clock.ahead_s += 61
         turns += 1
 
@@ -228,7 +229,7 @@ def test_an_export_that_dies_anywhere_ends_whole_and_is_told_of_once_in_the_log(
         office.work(4)
         assert told(office.file(identifier)) == expected
         assert len(events(backend, "export_logs")) == before + 1
-        assert {url for url, _ in office.outside.sent} == {HOOK}
+        assert {url for url, _ in office.receiver.sent} == {HOOK}
         if not died:
             break
     assert number > 12
@@ -263,7 +264,8 @@ def test_two_turns_at_one_export_end_in_one_whole_file(backend: Backend, monkeyp
     expected = pulls(backend, acme, 5)
     identifier = office.begin(ACME)
     due = next(iter(rows_like(backend, "TIMER#export")))["target"]
-    put_part, turns = backend.services.stores.objects.put_part, []
+    put_part = backend.services.stores.objects.put_part
+    turns: list[int] = []
 
     def overtaken(*arguments: Any) -> str:
         if not turns:
@@ -280,7 +282,7 @@ def test_two_turns_at_one_export_end_in_one_whole_file(backend: Backend, monkeyp
 
 
 def work(office: Office, target: str) -> None:
-    office.exports.go_on(exports.Due(EXPORT, target, 0), lambda: True)
+    office.exports.go_on(Due(EXPORT, target, 0), lambda: True)
 
 
 def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
@@ -297,7 +299,7 @@ def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
 
     (happened,) = events(backend, "export_logs")
     assert happened["kind"] == "export_logs_failure"
-    ((_, body),) = office.outside.sent
+    ((_, body),) = office.receiver.sent
     assert (body["status"], "exported_data_url" in body) == ("failed", False)
     with pytest.raises(ResourceUnknown):
         office.exports.address(backend.signed_in("admin"), identifier)
@@ -306,7 +308,7 @@ def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
 
 def test_a_file_that_never_holds_together_is_given_up(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
-        raise exports.BlobUploadInvalid("a part is not the one that was put")
+        raise BlobUploadInvalid("a part is not the one that was put")
 
     monkeypatch.setattr(backend.services.stores.objects, "finish_parts", broken)
     office = Office(backend)

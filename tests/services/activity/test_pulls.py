@@ -5,9 +5,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
@@ -17,7 +19,7 @@ from chalicelib.domain.timers import PULLS, Due, Later
 from chalicelib.services.activity import pulls as service
 from chalicelib.storage import keys
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, someone
+from tests.support.builders import a_manifest, an_actor_with_role, push_image, push_manifest, token_actor
 from tests.support.crashes import crash_everywhere, just_before_commit, meanwhile
 from tests.support.rows import due_at as timer_due_at
 from tests.support.rows import repository_of, rows_like
@@ -35,9 +37,9 @@ def backend(new_backend: Callable[..., Backend]) -> Backend:
     return new_backend(pull_log="all")
 
 
-def pull(backend: Backend, reference: object = "v1", times: int = 1) -> None:
+def pull(backend: Backend, reference: str | Digest = "v1", times: int = 1) -> None:
     for _ in range(times):
-        backend.services.registry.manifests.pull(someone(backend, "admin", "admin/app"), NAME, reference)
+        backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, reference)
 
 
 def of_tag(backend: Backend, tag: str = "v1") -> int:
@@ -59,7 +61,7 @@ def sums(backend: Backend) -> dict[str, int]:
 
 
 def test_a_pull_shows_at_once_and_just_as_much_when_it_is_added_up(backend: Backend) -> None:
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     assert backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, "v1").of_tag == Sum()
     pull(backend, times=3)
     pull(backend, digest)
@@ -68,7 +70,7 @@ def test_a_pull_shows_at_once_and_just_as_much_when_it_is_added_up(backend: Back
     assert shown.of_tag.last_at == pytest.approx(backend.clock(), abs=60)
     assert sums(backend) == {}
 
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     sweep(backend)
 
     assert sums(backend) == {"v1": 3, str(digest): 4}
@@ -78,43 +80,43 @@ def test_a_pull_shows_at_once_and_just_as_much_when_it_is_added_up(backend: Back
 
 
 def test_the_sums_of_a_tag_are_the_name_s_and_those_of_a_manifest_the_digest_s(backend: Backend) -> None:
-    first = a_push(backend, "v1").digest
+    first = push_image(backend, "v1").digest
     pull(backend)
-    second = a_push(backend, "v1", "v2").digest
+    second = push_image(backend, "v1", "v2").digest
     pull(backend)
     pull(backend, "v2")
     for _ in range(2):
         assert (of_tag(backend, "v1"), of_tag(backend, "v2")) == (2, 1)
         assert (of_manifest(backend, first), of_manifest(backend, second)) == (1, 2)
-        later(backend, SETTLES_S)
+        advance_clock(backend, SETTLES_S)
         sweep(backend)
 
 
 def test_only_hours_that_are_settled_are_added_up(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.clock.ahead_s += HOUR_S - backend.clock() % HOUR_S
     for seconds, expected in ((HOUR_S, None), (SETTLED_S, 1), (HOUR_S, 3)):
         pull(backend)
-        later(backend, seconds)
+        advance_clock(backend, seconds)
         count(backend)
         assert sums(backend).get("v1") == expected
     assert of_tag(backend) == 3
 
 
 def test_one_pull_of_an_hour_brings_the_timer_which_no_later_one_moves(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.clock.ahead_s += HOUR_S - backend.clock() % HOUR_S
     identifier, hour = repository_of(backend).id, hour_of(backend.clock())
     for seconds in (0, 1800, 1790):
         pull(backend)
         assert timer_due_at(PULLS, keys.hour_target(identifier, hour)) == due_at(identifier, hour)
-        later(backend, seconds)
+        advance_clock(backend, seconds)
     assert len(rows_like(backend, "TIMER#pulls#")) == 1
-    later(backend, 20)
+    advance_clock(backend, 20)
     pull(backend)
     assert len(rows_like(backend, "TIMER#pulls#")) == 2
 
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     sweep(backend)
     assert rows_like(backend, "TIMER#pulls#") == []
     assert sums(backend)["v1"] == 4
@@ -122,25 +124,23 @@ def test_one_pull_of_an_hour_brings_the_timer_which_no_later_one_moves(backend: 
 
 def test_an_hourly_log_counts_a_puller_once_an_hour(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend()
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.clock.ahead_s += HOUR_S - backend.clock() % HOUR_S
     pull(backend, times=3)
     assert of_tag(backend) == 1
 
-    later(backend, HOUR_S)
+    advance_clock(backend, HOUR_S)
     pull(backend)
     assert of_tag(backend) == 2
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     sweep(backend)
     assert (of_tag(backend), sums(backend)["v1"]) == (2, 2)
 
 
-def test_a_death_before_any_call_loses_no_pull_and_counts_none_twice(
-    backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_anywhere_loses_and_doubles_no_pull(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 4)
     monkeypatch.setattr(service, "MOST_SUMS", 4)
-    digests = [a_push(backend, f"v{number}").digest for number in range(4)]
+    digests = [push_image(backend, f"v{number}").digest for number in range(4)]
     pulled = 0
 
     def prepare(_: int) -> Callable[[], object]:
@@ -148,7 +148,7 @@ def test_a_death_before_any_call_loses_no_pull_and_counts_none_twice(
         for number in range(4):
             pull(backend, f"v{number}", 2)
         pulled += 2
-        later(backend, SETTLES_S)
+        advance_clock(backend, SETTLES_S)
         return lambda: count(backend)
 
     states = crash_everywhere(backend, prepare)
@@ -160,7 +160,7 @@ def test_a_death_before_any_call_loses_no_pull_and_counts_none_twice(
 
 def test_what_an_answer_tells_is_right_between_any_two_calls_of_who_adds_up(backend: Backend) -> None:
     """And the sums, of the manifest alone or of both, may grow between any two calls of who asks."""
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     by_tag = by_digest = 0
 
     def check() -> None:
@@ -174,7 +174,7 @@ def test_what_an_answer_tells_is_right_between_any_two_calls_of_who_adds_up(back
             for is_by_tag in (True, False):
                 pull(backend, "v1" if is_by_tag else digest)
                 by_tag, by_digest = by_tag + is_by_tag, by_digest + (not is_by_tag)
-                later(backend, SETTLES_S)
+                advance_clock(backend, SETTLES_S)
                 with meanwhile(backend, number, other) as done:
                     one()
                 check()
@@ -183,9 +183,9 @@ def test_what_an_answer_tells_is_right_between_any_two_calls_of_who_adds_up(back
 
 
 def test_of_two_who_add_up_at_once_one_is_too_late_and_looks_again(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     pull(backend, times=3)
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
 
     with just_before_commit(backend, lambda: count(backend)):
         assert count(backend) is None
@@ -195,9 +195,9 @@ def test_of_two_who_add_up_at_once_one_is_too_late_and_looks_again(backend: Back
 
 def test_many_who_add_up_at_once_count_each_pull_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 2)
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     pull(backend, times=11)
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
 
     turns = [threading.Thread(target=count, args=[backend]) for _ in range(3)]
     for turn in turns:
@@ -211,9 +211,9 @@ def test_many_who_add_up_at_once_count_each_pull_once(backend: Backend, monkeypa
 
 def test_whose_time_is_up_goes_on_later_from_where_they_were(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 2)
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     pull(backend, times=5)
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     for expected in (2, 4):
         assert count(backend, has_time=False) is not None
         assert sums(backend)["v1"] == expected
@@ -225,7 +225,7 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "PAGE", 3)
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     actor, costs = backend.signed_in("admin"), []
     for _ in range(3):
         backend.calls.take()
@@ -237,7 +237,7 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
     assert of_tag(backend) == 3
     each = ["GetItem", "GetItem", "BatchGetItem", "BatchGetItem", "Query"]
     assert costs == [each * 2] * 3
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     sweep(backend)
     assert of_tag(backend) == 12
 
@@ -251,30 +251,30 @@ def test_records_from_before_digests_were_told_count_for_their_tags(backend: Bac
 
 
 def test_a_manifest_that_the_collector_took_begins_anew(backend: Backend) -> None:
-    manifest = a_bare_push(backend, a_manifest(), "v1")
+    manifest = push_manifest(backend, a_manifest(), "v1")
     pull(backend)
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     sweep(backend)
     delete_tag(backend, "v1")
     assert of_manifest(backend, manifest.digest) == 1
-    outlive(backend)
+    expire_everything(backend)
     with pytest.raises(ResourceUnknown):
         of_manifest(backend, manifest.digest)
     assert sums(backend) == {"v1": 1}
 
-    a_bare_push(backend, manifest, "v1")
+    push_manifest(backend, manifest, "v1")
     assert (of_tag(backend), of_manifest(backend, manifest.digest)) == (1, 0)
 
 
 def test_a_repository_that_is_brought_back_has_its_counts_and_what_was_not_added_up_yet(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     pull(backend)
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     sweep(backend)
     pull(backend)
     identifier = repository_of(backend).id
     backend.services.registry.repositories.delete(backend.signed_in("admin"), NAME)
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     sweep(backend)
     backend.services.lifecycle.repository_deletion.restore(backend.signed_in("admin"), identifier)
 
@@ -282,17 +282,17 @@ def test_a_repository_that_is_brought_back_has_its_counts_and_what_was_not_added
 
 
 def test_of_a_deleted_repository_nothing_stays_and_its_name_s_next_inherits_nothing(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     pull(backend, times=2)
-    later(backend, SETTLES_S)
+    advance_clock(backend, SETTLES_S)
     sweep(backend)
     pull(backend)
     backend.services.registry.repositories.delete(backend.signed_in("admin"), NAME)
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     assert of_tag(backend) == 0
     pull(backend)
 
-    outlive(backend)
+    expire_everything(backend)
 
     assert sums(backend)["v1"] == of_tag(backend) == 1
     assert {row["pk"] for row in rows_like(backend, "PULLS#")} == {f"PULLS#R#{repository_of(backend).id}"}
@@ -303,11 +303,11 @@ def test_of_a_deleted_repository_nothing_stays_and_its_name_s_next_inherits_noth
 def test_what_adds_up_while_a_repository_is_taken_apart_leaves_nothing(backend: Backend, is_purge_within: bool) -> None:
     number, was_done = 1, True
     while was_done:
-        a_push(backend, "v1")
+        push_image(backend, "v1")
         identifier = repository_of(backend).id
         pull(backend)
         backend.services.registry.repositories.delete(backend.signed_in("admin"), NAME)
-        later(backend, 15 * 86400)
+        advance_clock(backend, 15 * 86400)
         due, purge = Due(PULLS, keys.hour_target(identifier, 0), 0), Due("purge_repository", identifier, 0)
         works = [
             partial(backend.services.activity.pulls.work, due),
@@ -325,14 +325,14 @@ def test_what_adds_up_while_a_repository_is_taken_apart_leaves_nothing(backend: 
 
 @pytest.mark.parametrize("what", ["v2", "x" * 3000, "ü", "sha256:" + "0" * 64, "sha256:short"])
 def test_a_tag_or_a_manifest_that_is_not_there_has_no_pulls(backend: Backend, what: str) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     for ask in (of_tag, of_manifest):
         with pytest.raises(ResourceUnknown):
             ask(backend, what)
 
 
 def test_a_tag_that_has_ended_is_not_there_and_comes_back_with_its_counts(backend: Backend) -> None:
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     pull(backend)
     delete_tag(backend, "v1")
     with pytest.raises(ResourceUnknown):
@@ -359,14 +359,12 @@ def asked(backend: Backend, actor: Actor, name: RepositoryName = NAME) -> list[t
 
 
 @pytest.mark.parametrize("visibility", Visibility)
-def test_a_role_of_one_s_own_is_needed_be_the_repository_public_or_not(
-    backend: Backend, visibility: Visibility
-) -> None:
+def test_a_role_of_one_s_own_is_needed_for_public_and_private_ones(backend: Backend, visibility: Visibility) -> None:
     """As in Quay: who pulls what is nobody else's business."""
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.user("bob")
     backend.user("carol")
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
     backend.services.registry.repositories.change_visibility(backend.signed_in("admin"), NAME, visibility)
 
     assert asked(backend, backend.signed_in("admin")) == [None, None]
@@ -379,7 +377,7 @@ def test_a_role_of_one_s_own_is_needed_be_the_repository_public_or_not(
 def test_superusers_with_full_access_may_and_others_may_not(new_backend: Callable[..., Backend], is_full: bool) -> None:
     backend, name = new_backend(superusers_full_access=is_full), RepositoryName.parse("bob/app")
     backend.user("bob")
-    a_push(backend, "v1", repository="bob/app")
+    push_image(backend, "v1", repository="bob/app")
     backend.services.registry.repositories.change_visibility(backend.signed_in("bob"), name, Visibility.PUBLIC)
 
     with nullcontext() if is_full else pytest.raises(Denied):
@@ -387,7 +385,7 @@ def test_superusers_with_full_access_may_and_others_may_not(new_backend: Callabl
 
 
 def test_a_repository_that_is_not_there_is_denied_to_strangers_and_unknown_to_its_owner(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.user("carol")
     nowhere = RepositoryName.parse("admin/nowhere")
 

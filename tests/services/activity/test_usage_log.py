@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -17,7 +17,7 @@ from chalicelib.domain.pulls import HOUR_S
 from chalicelib.services.activity.usage_log import LARGEST_BATCH, PullLog, RecentlySeen, hour_key
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a_repository, someone
+from tests.support.builders import a_manifest, a_repository, an_actor_with_role, push_image, push_manifest, token_actor
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import events, repository_of, rows_like
 
@@ -49,7 +49,7 @@ def a_pull(
 
 
 def pull(backend: Backend, reference: str = "v1", name: str = "admin") -> None:
-    backend.services.registry.manifests.pull(someone(backend, name, "admin/app"), NAME, reference)
+    backend.services.registry.manifests.pull(token_actor(backend, name, "admin/app"), NAME, reference)
 
 
 def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backend: Backend) -> None:
@@ -74,7 +74,7 @@ def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backe
 
 
 def test_a_push_and_a_pull_tell_of_what_kind_it_was_and_by_which_client(backend: Backend) -> None:
-    actor = replace(someone(backend, "admin", "admin/app"), agent="docker/29.0")
+    actor = replace(token_actor(backend, "admin", "admin/app"), agent="docker/29.0")
     manifest = a_manifest()
     backend.services.registry.manifests.push(actor, NAME, manifest, ["v1"])
     backend.services.registry.manifests.pull(actor, NAME, "v1")
@@ -91,23 +91,23 @@ def test_a_change_and_its_record_are_one_write(backend: Backend) -> None:
     for number in range(1, 4):
         manifest = a_manifest()
         with pytest.raises(Crash), crash_before(backend, number):
-            a_bare_push(backend, manifest, "v1")
+            push_manifest(backend, manifest, "v1")
         assert events(backend, "push_repo") == []
         assert rows_like(backend, "R#", "TAG#") == []
-    a_bare_push(backend, a_manifest(), "v1")
+    push_manifest(backend, a_manifest(), "v1")
 
     assert len(events(backend, "push_repo")) == len(rows_like(backend, "R#", "TAG#")) == 1
 
 
 def test_a_pull_is_recorded_once_an_hour(backend: Backend) -> None:
-    a_push(backend, "v1", "v2")
+    push_image(backend, "v1", "v2")
     for _ in range(3):
         pull(backend)
     assert len(events(backend, PULL)) == 1
 
     pull(backend, "v2")
     backend.user("bob")
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
     pull(backend, name="bob")
     assert len(events(backend, PULL)) == 3
 
@@ -118,8 +118,8 @@ def test_a_pull_is_recorded_once_an_hour(backend: Backend) -> None:
 
 
 def test_a_pull_by_tag_tells_of_which_manifest_it_was(backend: Backend) -> None:
-    digest = a_push(backend, "v1").digest
-    actor = someone(backend, "admin", "admin/app")
+    digest = push_image(backend, "v1").digest
+    actor = token_actor(backend, "admin", "admin/app")
     told = []
     for reference in ("v1", digest):
         backend.services.registry.manifests.pull(actor, NAME, reference)
@@ -129,9 +129,9 @@ def test_a_pull_by_tag_tells_of_which_manifest_it_was(backend: Backend) -> None:
     assert sorted(told[1], key=str) == [None, str(digest)]
 
 
-def test_every_pull_is_recorded_where_that_is_chosen(new_backend) -> None:
+def test_every_pull_is_recorded_where_that_is_chosen(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(pull_log="all")
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     for _ in range(3):
         pull(backend)
 
@@ -139,8 +139,8 @@ def test_every_pull_is_recorded_where_that_is_chosen(new_backend) -> None:
 
 
 def test_a_head_is_no_pull(backend: Backend) -> None:
-    a_push(backend, "v1")
-    backend.services.registry.manifests.find(someone(backend, "admin", "admin/app"), NAME, "v1")
+    push_image(backend, "v1")
+    backend.services.registry.manifests.find(token_actor(backend, "admin", "admin/app"), NAME, "v1")
 
     assert events(backend, PULL) == []
 
@@ -216,9 +216,9 @@ def test_a_store_that_fails_never_fails_a_pull(error: Exception, hourly: bool) -
     log.add(a_pull(), "v1")
 
 
-def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_backend) -> None:
+def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(pull_log="all", pull_batch_s=60)
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     pull(backend)
     backend.calls.take()
     for _ in range(30):

@@ -20,7 +20,7 @@ from chalicelib.services.activity.usage_log_reader import PAGE, LogOwner, LogPag
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.table import Transaction
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_push, a_repository, an_organization
+from tests.support.builders import a_repository, an_actor_with_role, an_organization, push_image
 from tests.support.rows import rows_like
 
 APP = LogOwner(repository=RepositoryName.parse("admin/app"))
@@ -58,7 +58,7 @@ def pages(backend: Backend, actor: Actor, whose: LogOwner, what: UsageLogQuery) 
 
 
 def test_what_happened_to_a_repository_is_told_newest_first_with_who_did_it(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     actor, name = backend.owner()
     backend.services.registry.manifests.pull(actor, name, "v1")
     found = backend.services.activity.usage_log_reader.page(backend.signed_in("admin"), APP, asked(backend))
@@ -72,7 +72,7 @@ def test_what_happened_to_a_repository_is_told_newest_first_with_who_did_it(back
 
 def test_a_namespace_s_log_has_that_of_its_repositories_and_no_other(backend: Backend) -> None:
     acme = an_organization(backend)
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     record(an_event(backend.clock(), "org_create_team", namespace=acme))
     mine = backend.services.activity.usage_log_reader.page(backend.signed_in("admin"), MINE, asked(backend))
     theirs = backend.services.activity.usage_log_reader.page(backend.signed_in("admin"), ACME, asked(backend))
@@ -198,7 +198,7 @@ def test_a_log_is_for_those_who_administer_what_it_is_of(backend: Backend) -> No
     an_organization(backend)
     a_repository(backend)
     backend.user("bob")
-    a_granted(backend, "bob", Role.WRITE)
+    an_actor_with_role(backend, "bob", Role.WRITE)
     bob = backend.signed_in("bob")
 
     for whose in (APP, ACME, EVERYBODY):
@@ -206,7 +206,7 @@ def test_a_log_is_for_those_who_administer_what_it_is_of(backend: Backend) -> No
         refused(backend, ANONYMOUS, whose, Denied if whose is APP else Unauthenticated)
     refused(backend, ANONYMOUS, MINE, Unauthenticated)
     refused(backend, backend.signed_in("admin"), LogOwner(organization="nowhere"), ResourceUnknown)
-    a_granted(backend, "bob", Role.ADMIN)
+    an_actor_with_role(backend, "bob", Role.ADMIN)
     assert backend.services.activity.usage_log_reader.page(bob, APP, asked(backend)).entries
 
 
@@ -309,11 +309,11 @@ def test_days_are_by_our_clock(backend: Backend) -> None:
 
 
 def test_activity_is_told_to_whoever_may_read_a_day_at_a_time(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.user("bob")
     with pytest.raises(Denied):
         backend.services.activity.usage_log_reader.activity(backend.signed_in("bob"), APP.repository, 3)
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
 
     (today, count), *before = backend.services.activity.usage_log_reader.activity(
         backend.signed_in("bob"), APP.repository, 3

@@ -10,7 +10,7 @@ from tests.support.backends import Backend
 from tests.support.crashes import silence
 
 
-def test_a_house_that_is_well_costs_one_read_and_one_list(backend: Backend) -> None:
+def test_a_healthy_registry_costs_one_read_and_one_list(backend: Backend) -> None:
     backend.calls.take()
 
     health = backend.services.catalog.health.health()

@@ -1,6 +1,7 @@
 """One repository: what it is, its tags, and what the actor may do to it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,16 @@ from chalicelib.services.catalog.repository_details import DAYS, MOST_TAGS, Repo
 from chalicelib.storage.registry.tags import tag_row
 from chalicelib.storage.table import put_all
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_config, a_granted, a_manifest, a_push, a_repository, an_index
+from tests.support.builders import (
+    a_blob,
+    a_config,
+    a_manifest,
+    a_repository,
+    an_actor_with_role,
+    an_index,
+    push_image,
+    push_manifest,
+)
 from tests.support.rows import repository_of
 
 NAME = RepositoryName.parse("admin/app")
@@ -36,8 +46,8 @@ def test_an_empty_repository_is_told_of(backend: Backend) -> None:
 
 def test_tags_have_the_size_of_their_layers_and_indexes_none(backend: Backend) -> None:
     manifest = a_manifest([a_blob(backend, b"x" * 100), a_blob(backend)], a_blob(backend, a_config()))
-    a_bare_push(backend, manifest, "v1", "v2")
-    index = a_bare_push(backend, an_index([manifest.digest]), "all")
+    push_manifest(backend, manifest, "v1", "v2")
+    index = push_manifest(backend, an_index([manifest.digest]), "all")
 
     found = {tag.name: tag for tag in overview(backend).tags or ()}
 
@@ -47,7 +57,7 @@ def test_tags_have_the_size_of_their_layers_and_indexes_none(backend: Backend) -
 
 
 def test_an_expired_tag_is_gone_and_one_that_will_expire_says_when(backend: Backend) -> None:
-    a_push(backend, "v1", labels={"quay.expires-after": "1h"})
+    push_image(backend, "v1", labels={"quay.expires-after": "1h"})
     (tag,) = overview(backend).tags or ()
     assert tag.expires_at == tag.started_at + 3600
 
@@ -57,10 +67,10 @@ def test_an_expired_tag_is_gone_and_one_that_will_expire_says_when(backend: Back
 
 
 def test_at_most_five_hundred_tags_come(backend: Backend) -> None:
-    manifest = a_push(backend, "v")
+    manifest = push_image(backend, "v")
     repository = repository_of(backend)
 
-    def a_tag(number: int):
+    def a_tag(number: int) -> Any:
         row = tag_row(repository.id, f"t{number:04d}", "life")
         row.digest, row.media_type, row.size, row.started_at = manifest.digest, manifest.media_type, 1, 0
         return row
@@ -71,7 +81,7 @@ def test_at_most_five_hundred_tags_come(backend: Backend) -> None:
 
 
 def test_tags_are_left_out_and_the_last_days_told_when_asked(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
 
     found = overview(backend, with_tags=False, with_activity=True)
 
@@ -88,7 +98,7 @@ def test_tags_are_left_out_and_the_last_days_told_when_asked(backend: Backend) -
 def test_what_one_may_follows_from_one_s_role(backend: Backend, role: Role, writes: bool, admins: bool) -> None:
     a_repository(backend)
     backend.user("bob")
-    a_granted(backend, "bob", role)
+    an_actor_with_role(backend, "bob", role)
 
     found = overview(backend, backend.signed_in("bob"))
 

@@ -1,6 +1,7 @@
 """Lists of repositories: who sees what, page by page, and what a page costs."""
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -19,7 +20,7 @@ from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import Transaction, get, put_all
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_push, a_repository, a_team, an_organization, someone
+from tests.support.builders import a_repository, a_team, an_actor_with_role, an_organization, push_image, token_actor
 from tests.support.rows import change
 
 
@@ -110,7 +111,7 @@ def test_a_token_shows_what_its_scope_lets_through(backend: Backend, acme: str) 
         assert "acme/open" in listed(backend, actor, RepositoryQuery("acme", public=True))
 
 
-def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_backend) -> None:
+def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_backend: Callable[..., Backend]) -> None:
     for full, expected in ((False, []), (True, ["bob/app"])):
         backend = new_backend(superusers_full_access=full)
         backend.user("bob")
@@ -130,9 +131,7 @@ def test_an_unknown_or_ended_namespace_lists_nothing(backend: Backend, acme: str
         assert listed(backend, owner, asked) == []
 
 
-def test_a_name_that_is_another_namespace_s_now_is_not_taken_for_the_one_remembered(
-    backend: Backend, acme: str
-) -> None:
+def test_a_name_that_another_namespace_has_now_is_not_taken_for_the_one_remembered(backend: Backend, acme: str) -> None:
     owner = backend.signed_in("admin")
     assert len(listed(backend, owner, RepositoryQuery("acme"))) == 3
     change(get(NamespaceRow, keys.namespace(acme)), name="emca")
@@ -202,7 +201,7 @@ def test_what_is_public_everywhere_is_listed_by_full_name(backend: Backend, acme
 
 
 def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     a_repository(backend, "admin/empty")
     actor, name = backend.owner()
     backend.services.registry.manifests.pull(actor, name, "v1")
@@ -231,9 +230,7 @@ def test_a_hundred_repositories_of_one_s_own_cost_two_calls(backend: Backend) ->
     assert backend.calls.take() == ["Query", "Query"]
 
 
-def test_an_organization_s_cost_one_more_for_each_team_and_once_a_process_one_for_its_name(
-    backend: Backend, acme: str
-) -> None:
+def test_an_organization_s_cost_one_more_a_team_and_once_a_process_for_its_name(backend: Backend, acme: str) -> None:
     for team in ("devs", "ops"):
         a_team(backend, team, TeamRole.MEMBER, "bob")
         give(backend, "acme/secret", team)
@@ -271,9 +268,9 @@ def test_members_find_an_organization_s_repositories_in_the_catalog(backend: Bac
     a_team(backend, "devs", TeamRole.MEMBER, "bob")
     give(backend, "acme/secret", "devs")
 
-    assert catalog(backend, someone(backend, "bob")) == ["acme/open", "acme/secret"]
-    assert catalog(backend, someone(backend, "admin")) == ["acme/open", "acme/secret", "acme/team/deep"]
-    assert catalog(backend, someone(backend, "carol")) == ["acme/open"]
+    assert catalog(backend, token_actor(backend, "bob")) == ["acme/open", "acme/secret"]
+    assert catalog(backend, token_actor(backend, "admin")) == ["acme/open", "acme/secret", "acme/team/deep"]
+    assert catalog(backend, token_actor(backend, "carol")) == ["acme/open"]
 
 
 def test_an_owner_sees_what_is_theirs_and_what_is_public_in_order_and_once(backend: Backend) -> None:
@@ -283,7 +280,7 @@ def test_an_owner_sees_what_is_theirs_and_what_is_public_in_order_and_once(backe
     a_repository(backend, "admin/app")
     a_repository(backend, "admin/a/b")
 
-    assert catalog(backend, someone(backend, "admin")) == ["admin/a/b", "admin/app", "admin/open", "bob/open"]
+    assert catalog(backend, token_actor(backend, "admin")) == ["admin/a/b", "admin/app", "admin/open", "bob/open"]
 
 
 def test_somebody_sees_what_was_granted_to_them_beside_the_rest(backend: Backend) -> None:
@@ -291,10 +288,10 @@ def test_somebody_sees_what_was_granted_to_them_beside_the_rest(backend: Backend
     for name in ("admin/app", "admin/hidden", "bob/own"):
         a_repository(backend, name)
     make_public(backend, "admin/open")
-    a_granted(backend, "bob", Role.READ)
-    a_granted(backend, "bob", Role.READ, "admin/open")
+    an_actor_with_role(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ, "admin/open")
 
-    assert catalog(backend, someone(backend, "bob")) == ["admin/app", "admin/open", "bob/own"]
+    assert catalog(backend, token_actor(backend, "bob")) == ["admin/app", "admin/open", "bob/own"]
 
 
 def test_the_anonymous_see_what_is_public(backend: Backend) -> None:
@@ -311,16 +308,16 @@ def test_a_repository_made_private_again_leaves_the_catalog(backend: Backend) ->
     backend.services.registry.repositories.change_visibility(owner, name, Visibility.PRIVATE)
 
     assert catalog(backend, ANONYMOUS) == []
-    assert catalog(backend, someone(backend, "admin")) == ["admin/open"]
+    assert catalog(backend, token_actor(backend, "admin")) == ["admin/open"]
 
 
 def test_a_deleted_repository_is_in_no_list(backend: Backend) -> None:
     backend.user("bob")
     make_public(backend, "admin/open")
-    a_granted(backend, "bob", Role.READ, "admin/open")
+    an_actor_with_role(backend, "bob", Role.READ, "admin/open")
     backend.services.registry.repositories.delete(backend.signed_in("admin"), RepositoryName.parse("admin/open"))
 
-    for actor in (ANONYMOUS, someone(backend, "admin"), someone(backend, "bob")):
+    for actor in (ANONYMOUS, token_actor(backend, "admin"), token_actor(backend, "bob")):
         assert catalog(backend, actor) == []
     for asked in (RepositoryQuery("admin", public=True), RepositoryQuery(public=True)):
         assert listed(backend, ANONYMOUS, asked) == []
@@ -332,7 +329,8 @@ def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(backen
     make_public(backend, "bob/a", "bob/z", "admin/m")
     for name in ("admin/b", "admin/b-c", "admin/b/c", "admin/x"):
         a_repository(backend, name)
-    actor, found, last = someone(backend, "admin"), [], ""
+    found: list[str] = []
+    actor, last = token_actor(backend, "admin"), ""
 
     while True:
         page = backend.services.catalog.repository_listing.catalog(actor, last, size)
@@ -366,15 +364,15 @@ def test_a_page_begins_past_any_text_be_it_a_name_or_not(backend: Backend, last:
     for name in ("admin/app", "admin/base"):
         a_repository(backend, name)
     make_public(backend, "admin/base")
-    a_granted(backend, "bob", Role.READ, "admin/app")
+    an_actor_with_role(backend, "bob", Role.READ, "admin/app")
 
-    assert catalog(backend, someone(backend, "admin"), last) == expected
-    assert catalog(backend, someone(backend, "bob"), last) == expected
+    assert catalog(backend, token_actor(backend, "admin"), last) == expected
+    assert catalog(backend, token_actor(backend, "bob"), last) == expected
 
 
 def test_a_page_of_nothing_is_empty_and_costs_nothing(backend: Backend) -> None:
     a_repository(backend)
-    actor = someone(backend, "admin")
+    actor = token_actor(backend, "admin")
     backend.calls.take()
 
     assert list(backend.services.catalog.repository_listing.catalog(actor, "", 0).items) == []
@@ -386,7 +384,7 @@ def test_more_than_a_hundred_grants_are_all_listed(backend: Backend) -> None:
     for number in range(101):
         a_granted_by_hand(backend, f"admin/app{number:03d}")
 
-    assert catalog(backend, someone(backend, "bob")) == [f"admin/app{number:03d}" for number in range(101)]
+    assert catalog(backend, token_actor(backend, "bob")) == [f"admin/app{number:03d}" for number in range(101)]
 
 
 def a_granted_by_hand(backend: Backend, name: str) -> None:

@@ -13,7 +13,7 @@ from chalicelib.domain.teams import TeamRole
 from chalicelib.services.catalog.search import MOST_PAGES, PAGE
 from chalicelib.services.registry.repositories import NewRepository
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_push, a_repository, a_team, an_organization
+from tests.support.builders import a_repository, a_team, an_actor_with_role, an_organization, push_image
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_ten_come_a_page_and_no_more_than_ten_pages(backend: Backend) -> None:
 
 
 def test_a_hit_tells_when_something_was_pushed(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
 
     (hit,) = backend.services.catalog.search.repositories(backend.signed_in("admin"), "app").items
 
@@ -167,7 +167,7 @@ def test_robots_of_one_s_own_are_found_beside_users(backend: Backend) -> None:
     bob = backend.signed_in("bob")
     backend.services.accounts.robots.create(bob, RobotName.parse("bob+ci"))
     a_repository(backend)
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
 
     assert names(backend, bob, "ci", "bob") == [("bob+ci", None)]
     assert names(backend, backend.signed_in("admin"), "ci", "bob") == []

@@ -12,7 +12,7 @@ from chalicelib.domain.scopes import REPO_READ, USER_ADMIN
 from chalicelib.services.catalog.repository_listing import PAGE, RepositoryQuery
 from chalicelib.services.registry.repositories import NewRepository
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_repository
+from tests.support.builders import a_repository, an_actor_with_role
 from tests.support.rows import rows_like
 
 APP = RepositoryName.parse("admin/app")
@@ -27,7 +27,7 @@ def bob(backend: Backend) -> Actor:
     """Somebody who may read what is admin's."""
     a_repository(backend)
     backend.user("bob")
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
     return backend.signed_in("bob")
 
 

@@ -220,7 +220,9 @@ def test_a_superuser_lists_those_of_everybody(backend: Backend, bob: Actor) -> N
             backend.services.identity.app_tokens.of_everybody(actor)
 
 
-def test_a_long_list_of_everybodys_comes_in_pages(backend: Backend, bob: Actor, monkeypatch) -> None:
+def test_a_long_list_of_everybodys_comes_in_pages(
+    backend: Backend, bob: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for title in ("one", "two", "three"):
         made(backend, bob, title)
         backend.clock.ahead_s += 1

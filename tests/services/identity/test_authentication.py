@@ -1,4 +1,4 @@
-"""Doors: who somebody is by password or token, and all told the same when they are not."""
+"""Authentication: who somebody is by password or token, and all told the same when they are not."""
 
 from collections.abc import Iterator
 from unittest import mock

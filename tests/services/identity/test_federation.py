@@ -1,7 +1,7 @@
 """Federation: rules of robots, and the tokens of others that these let in, never for longer than an hour."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +40,7 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def backend(new_backend) -> Backend:
+def backend(new_backend: Callable[..., Backend]) -> Backend:
     """A backend with a robot, that may ask loopback."""
     made: Backend = new_backend(outgoing_allow=PERMITTED)
     made.robot("admin+ci")
@@ -105,7 +105,7 @@ def test_a_token_that_a_rule_names_is_the_robots_password(backend: Backend, issu
         ("admin+ci", issuer.token(backend)), None, ["repository:admin/app:pull,push"]
     )  # fmt: skip
     actor = backend.services.identity.tokens.believe(issued.token)
-    assert (actor.name, actor.grants["admin/app"].actions) == ("admin+ci", {"pull", "push"})
+    assert (actor.name, actor.grants["admin/app"].actions) == ("admin+ci", frozenset({"pull", "push"}))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from joserfc import jwt
@@ -53,7 +54,7 @@ def by_hmac(header: dict[str, str], secret: bytes) -> str:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 def test_a_token_is_held_against_the_keys_of_its_issuer(
-    backend: Backend, issuer: Issuer, verify, algorithm: str
+    backend: Backend, issuer: Issuer, verify: Callable[..., Any], algorithm: str
 ) -> None:
     issuer.sign_with(a_key(algorithm))
 
@@ -62,7 +63,7 @@ def test_a_token_is_held_against_the_keys_of_its_issuer(
     assert issuer.asked == ONCE
 
 
-def test_keys_are_kept_for_every_process(backend: Backend, issuer: Issuer, verify) -> None:
+def test_keys_are_kept_for_every_process(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     verify(issuer.token(backend))
     another = Issuers(FederationStore(), Outgoing(Permitted()), backend.clock)
 
@@ -70,7 +71,7 @@ def test_keys_are_kept_for_every_process(backend: Backend, issuer: Issuer, verif
     assert another.verify(issuer.token(backend), header, issuer.url)["sub"] == "job"
 
 
-def test_a_signature_of_somebody_else_is_refused(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_signature_of_somebody_else_is_refused(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     issuer.signs = a_key(number=1)
 
     with pytest.raises(WrongCredentials):
@@ -79,7 +80,9 @@ def test_a_signature_of_somebody_else_is_refused(backend: Backend, issuer: Issue
         verify(issuer.token(backend, {"kid": None}))
 
 
-def test_only_two_algorithms_are_taken_whatever_the_keys_are(backend: Backend, issuer: Issuer, verify) -> None:
+def test_only_two_algorithms_are_taken_whatever_the_keys_are(
+    backend: Backend, issuer: Issuer, verify: Callable[..., Any]
+) -> None:
     public = RSAKey.import_key(issuer.keys[0]).as_pem(private=False)
     issuer.keys.append({"kty": "oct", "kid": "shared", "k": encoded(b"x" * 32)})
     forged = [
@@ -96,7 +99,9 @@ def test_only_two_algorithms_are_taken_whatever_the_keys_are(backend: Backend, i
     assert issuer.asked == []
 
 
-def test_a_key_is_for_its_own_algorithm_and_for_signing(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_key_is_for_its_own_algorithm_and_for_signing(
+    backend: Backend, issuer: Issuer, verify: Callable[..., Any]
+) -> None:
     good = issuer.keys[0]
     for bad in ({**good, "use": "enc"}, {**good, "alg": "PS256"}, {**good, "kty": "EC"},
                 {"kty": "RSA", "kid": good["kid"]}, {**good, "n": "!"}, {**good, "n": 5}):  # fmt: skip
@@ -107,14 +112,14 @@ def test_a_key_is_for_its_own_algorithm_and_for_signing(backend: Backend, issuer
             verify(issuer.token(backend))
 
 
-def test_a_short_key_is_not_believed(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_short_key_is_not_believed(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     issuer.sign_with(RSAKey.generate_key(1024, {"kid": "short"}, private=True))
 
     with pytest.raises(WrongCredentials):
         verify(issuer.token(backend))
 
 
-def test_a_key_of_another_curve_is_not_believed(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_key_of_another_curve_is_not_believed(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     issuer.sign_with(ECKey.generate_key("P-384", {"kid": "long"}, private=True))
     issuer.signs = a_key("ES256")
 
@@ -122,7 +127,9 @@ def test_a_key_of_another_curve_is_not_believed(backend: Backend, issuer: Issuer
         verify(issuer.token(backend, {"kid": "long"}))
 
 
-def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(
+    backend: Backend, issuer: Issuer, verify: Callable[..., Any]
+) -> None:
     verify(issuer.token(backend))
     old = issuer.token(backend)
     backend.clock.ahead_s += PAUSE_S
@@ -141,7 +148,7 @@ def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(backend: Backe
 
 
 def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(
-    backend: Backend, issuer: Issuer, verify
+    backend: Backend, issuer: Issuer, verify: Callable[..., Any]
 ) -> None:
     verify(issuer.token(backend))
     backend.clock.ahead_s += FRESH_S
@@ -157,7 +164,9 @@ def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(
             verify(issuer.token(backend))
 
 
-def test_an_issuer_that_fails_is_asked_once_a_minute(backend: Backend, issuer: Issuer, verify) -> None:
+def test_an_issuer_that_fails_is_asked_once_a_minute(
+    backend: Backend, issuer: Issuer, verify: Callable[..., Any]
+) -> None:
     issuer.pages[DISCOVERY] = (404, b"", {})
 
     for _ in range(3):
@@ -184,7 +193,9 @@ def test_an_issuer_that_fails_is_asked_once_a_minute(backend: Backend, issuer: I
         ({}, (DISCOVERY, 200, b" " * 70_000 + b"{}", {})),
     ],
 )
-def test_documents_that_are_none_are_not_believed(backend: Backend, issuer: Issuer, verify, about, page) -> None:
+def test_documents_that_are_none_are_not_believed(
+    backend: Backend, issuer: Issuer, verify: Callable[..., Any], about: dict[str, Any], page: Any
+) -> None:
     issuer.about = about
     if page:
         issuer.pages[page[0]] = page[1:]
@@ -193,7 +204,7 @@ def test_documents_that_are_none_are_not_believed(backend: Backend, issuer: Issu
         verify(issuer.token(backend))
 
 
-def test_many_at_once_ask_the_issuer_once(backend: Backend, issuer: Issuer, verify) -> None:
+def test_many_at_once_ask_the_issuer_once(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     found: list[str] = []
     token = issuer.token(backend)
     threads = [threading.Thread(target=lambda: found.append(verify(token))) for _ in range(6)]

@@ -138,7 +138,7 @@ def test_a_session_is_believed_by_one_read_and_only_for_its_owner(backend: Backe
 
 
 def told(backend: Backend) -> list[tuple[str, str, str]]:
-    """What the usage log says of doors: kind, performer, address."""
+    """What the usage log says of sign-ins: kind, performer, address."""
     return [(row["kind"], row["performer"], row["address"]) for row in events(backend, "log")]
 
 

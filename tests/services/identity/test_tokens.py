@@ -17,7 +17,7 @@ from chalicelib.domain.permissions import DELETE, PULL, PUSH, Role, Source
 from chalicelib.services.identity.tokens import Tokens
 from chalicelib.services.security.signing import LEEWAY_S, Signing
 from tests.support.backends import Backend, secrets_of
-from tests.support.builders import a_granted, a_repository
+from tests.support.builders import a_repository, an_actor_with_role
 
 ALL = "repository:admin/app:pull,push"
 
@@ -128,7 +128,7 @@ def test_two_scopes_of_one_repository_are_added_together(backend: Backend, scope
 def test_a_scope_that_is_not_wholly_granted_is_granted_in_part(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
 
     assert backend.actor("bob", "admin/app", actions="pull,push,delete").grants["admin/app"].actions == {PULL}
 
@@ -136,7 +136,7 @@ def test_a_scope_that_is_not_wholly_granted_is_granted_in_part(backend: Backend)
 def test_a_star_asks_for_all_that_one_has(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
-    a_granted(backend, "bob", Role.WRITE)
+    an_actor_with_role(backend, "bob", Role.WRITE)
 
     assert backend.actor("bob", "admin/app", actions="*").grants["admin/app"].actions == {PULL, PUSH, DELETE}
 

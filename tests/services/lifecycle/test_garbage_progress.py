@@ -10,8 +10,8 @@ from chalicelib.services.lifecycle.timers import LEFT_S, Timers
 from chalicelib.storage.lifecycle.garbage import NOTHING
 from chalicelib.storage.timers import TimerStore, timer
 from tests.support.backends import Backend
-from tests.support.builders import a_push
-from tests.support.sweeping import WINDOW_S, delete_tag, later, outlive, sweep
+from tests.support.builders import push_image
+from tests.support.sweeping import WINDOW_S, advance_clock, delete_tag, expire_everything, sweep
 
 
 def report(backend: Backend) -> CollectorProgress:
@@ -23,13 +23,13 @@ def test_before_the_first_turn_there_is_nothing_to_tell(backend: Backend) -> Non
 
 
 def test_what_waits_is_counted_and_what_was_freed_too(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     delete_tag(backend, "v1")
-    later(backend, WINDOW_S + backend.settings.lease_s + 1)
+    advance_clock(backend, WINDOW_S + backend.settings.lease_s + 1)
     assert report(backend).queued > 0
 
     sweep(backend)
-    outlive(backend)
+    expire_everything(backend)
 
     told = report(backend)
     assert (told.queued, told.is_running, told.freed.manifests) == (0, False, 1)
@@ -53,7 +53,7 @@ def test_a_turn_is_told_while_it_runs_and_not_for_ever_when_it_was_killed(backen
         Timers(TimerStore(), {GARBAGE: work}, backend.clock).run(lambda: LEFT_S + 5)
 
     assert [told.is_running for told in seen] == [True]
-    later(backend, LONGEST_TURN_S + 1)
+    advance_clock(backend, LONGEST_TURN_S + 1)
     assert report(backend).is_running is False
 
 

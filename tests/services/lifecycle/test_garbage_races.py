@@ -10,10 +10,10 @@ from chalicelib.storage.registry.blobs import BlobRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_referrer, an_index
+from tests.support.builders import a_blob, a_config, a_manifest, a_referrer, an_index, push_image, push_manifest
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import object_keys, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, content_keys, delete_tag, expire_everything, sweep
 
 
 def everywhere(backend: Backend, prepare: Callable[[int], tuple[Callable[[], object], Callable[[], object]]]) -> int:
@@ -35,14 +35,14 @@ def test_pushed_again_in_the_middle_it_lives(backend: Backend) -> None:
         repository = f"admin/round{number}"
         layers = [a_blob(backend, repository=repository), a_blob(backend, a_config(), repository)]
         manifest = a_manifest(layers[:1], layers[1])
-        a_bare_push(backend, manifest, "v1", repository=repository)
+        push_manifest(backend, manifest, "v1", repository=repository)
         delete_tag(backend, "v1", repository)
-        later(backend, WINDOW_S + backend.settings.lease_s + 10)
+        advance_clock(backend, WINDOW_S + backend.settings.lease_s + 10)
         pushed.append(repository)
         target = keys.manifest_target(repository_of(backend, repository).id, manifest.digest)
 
         def again() -> None:
-            a_bare_push(backend, manifest, "v1", repository=repository)
+            push_manifest(backend, manifest, "v1", repository=repository)
 
         return lambda: backend.services.lifecycle.garbage.collect(target), again
 
@@ -64,12 +64,12 @@ def test_a_blob_named_in_the_middle_of_its_end_lives_or_is_refused_by_name(backe
     def prepare(number: int) -> tuple[Callable[[], object], Callable[[], object]]:
         repository = f"admin/round{number}"
         digest = a_blob(backend, repository=repository)
-        later(backend, backend.settings.lease_s + 10)
+        advance_clock(backend, backend.settings.lease_s + 10)
         target = keys.blob_target(repository_of(backend, repository).id, digest)
 
         def name() -> None:
             try:
-                a_bare_push(backend, a_manifest([digest]), "v1", repository=repository)
+                push_manifest(backend, a_manifest([digest]), "v1", repository=repository)
                 named.append(repository)
             except ManifestBlobUnknown:
                 refused.append(repository)
@@ -90,10 +90,10 @@ def test_bytes_linked_in_the_middle_of_their_end_are_there(backend: Backend) -> 
     def prepare(number: int) -> tuple[Callable[[], object], Callable[[], object]]:
         content, first = f"bytes {number}".encode(), f"admin/first{number}"
         digest = a_blob(backend, content, first)
-        later(backend, backend.settings.lease_s + 10)
+        advance_clock(backend, backend.settings.lease_s + 10)
         backend.services.lifecycle.garbage.collect(keys.blob_target(repository_of(backend, first).id, digest))
         backend.services.lifecycle.garbage.collect(keys.bytes_target(digest))
-        later(backend, backend.settings.grace_s + 10)
+        advance_clock(backend, backend.settings.grace_s + 10)
         row = get(BlobRow, keys.blob(digest))
         assert row is not None
         s3_key = row.s3_key
@@ -110,33 +110,33 @@ def test_bytes_linked_in_the_middle_of_their_end_are_there(backend: Backend) -> 
 def test_a_crash_anywhere_in_the_end_of_a_manifest_is_made_good(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         repository = f"admin/round{number}"
-        child = a_push(backend, repository=repository)
+        child = push_image(backend, repository=repository)
         index = an_index([child.digest], annotations={"padding": "x" * 40_000})
-        a_bare_push(backend, index, "v1", repository=repository)
+        push_manifest(backend, index, "v1", repository=repository)
         a_referrer(backend, index.digest, repository)
         delete_tag(backend, "v1", repository)
-        later(backend, WINDOW_S + backend.settings.lease_s + 10)
+        advance_clock(backend, WINDOW_S + backend.settings.lease_s + 10)
         target = keys.manifest_target(repository_of(backend, repository).id, index.digest)
         return lambda: backend.services.lifecycle.garbage.collect(target)
 
     rounds = crash_everywhere(backend, prepare)
-    outlive(backend)
+    expire_everything(backend)
 
     assert rounds >= 7
     for number in range(1, rounds + 1):
         repository = f"admin/round{number}"
-        assert held(backend, repository) == []
+        assert content_keys(backend, repository) == []
         assert object_keys(backend, f"bodies/{repository_of(backend, repository).id}/") == []
 
 
 def test_a_crash_anywhere_in_the_end_of_a_blob_is_made_good(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         a_blob(backend, f"round {number}".encode(), f"admin/round{number}")
-        later(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
+        advance_clock(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
         return lambda: sweep(backend, GARBAGE)
 
     rounds = crash_everywhere(backend, prepare)
-    outlive(backend)
+    expire_everything(backend)
 
     assert rounds > 8
     assert rows_like(backend, "BLOB#") == []

@@ -10,9 +10,9 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.services.lifecycle import images
 from chalicelib.services.lifecycle.images import ManifestView
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push, an_index
+from tests.support.builders import a_blob, a_manifest, an_index, push_image, push_manifest
 from tests.support.rows import repository_of, set_blob_state
-from tests.support.sweeping import delete_tag, outlive
+from tests.support.sweeping import delete_tag, expire_everything
 
 NAME = RepositoryName.parse("admin/app")
 
@@ -24,7 +24,7 @@ def shown(backend: Backend, digest: Digest | str, who: str = "admin") -> Manifes
 def test_an_image_tells_what_its_config_says(backend: Backend) -> None:
     config = {"history": [{"created_by": "RUN x"}], "config": {"Labels": {"a": "b"}}, "created": "2024-01-02T03:04:05Z"}
     layer = a_blob(backend)
-    pushed = a_bare_push(backend, a_manifest([layer], a_blob(backend, json.dumps(config).encode())), "v1")
+    pushed = push_manifest(backend, a_manifest([layer], a_blob(backend, json.dumps(config).encode())), "v1")
     found = shown(backend, pushed.digest)
 
     assert [(one.digest, one.command) for one in found.image.layers] == [(str(layer), "RUN x")]
@@ -32,26 +32,26 @@ def test_an_image_tells_what_its_config_says(backend: Backend) -> None:
 
 
 def test_an_index_and_a_thing_of_its_own_kind_are_told_too(backend: Backend) -> None:
-    child = a_push(backend)
-    index = a_bare_push(backend, an_index([child.digest]), "v1")
-    thing = a_bare_push(backend, a_manifest([a_blob(backend)]), "v2")
+    child = push_image(backend)
+    index = push_manifest(backend, an_index([child.digest]), "v1")
+    thing = push_manifest(backend, a_manifest([a_blob(backend)]), "v2")
 
     assert (shown(backend, index.digest).is_index, shown(backend, index.digest).image.layers) == (True, ())
     assert len(shown(backend, thing.digest).image.layers) == 1
 
 
 def test_what_only_the_time_machine_has_is_told_until_it_goes(backend: Backend) -> None:
-    digest = a_push(backend, "v1", labels={"a": "b"}).digest
+    digest = push_image(backend, "v1", labels={"a": "b"}).digest
     delete_tag(backend, "v1")
     assert shown(backend, digest).image.labels == {"a": "b"}
-    outlive(backend)
+    expire_everything(backend)
 
     with pytest.raises(ResourceUnknown):
         shown(backend, digest)
 
 
 def test_without_its_config_s_bytes_a_manifest_is_told_all_the_same(backend: Backend) -> None:
-    pushed = a_push(backend, "v1", labels={"a": "b"})
+    pushed = push_image(backend, "v1", labels={"a": "b"})
     assert pushed.config is not None
     key = set_blob_state(backend, pushed.config.digest, "live")
     backend.services.stores.objects.delete(key)
@@ -62,7 +62,7 @@ def test_without_its_config_s_bytes_a_manifest_is_told_all_the_same(backend: Bac
 
 @pytest.mark.parametrize("digest", ["", "nonsense", "sha256:abc", "sha256:" + "0" * 64, "md5:" + "0" * 32])
 def test_what_is_not_there_is_not_told(backend: Backend, digest: str) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     with pytest.raises(ResourceUnknown):
         shown(backend, digest)
     with pytest.raises(ResourceUnknown):
@@ -70,7 +70,7 @@ def test_what_is_not_there_is_not_told(backend: Backend, digest: str) -> None:
 
 
 def test_by_the_id_of_old_it_tells_its_tags(backend: Backend) -> None:
-    digest = a_push(backend, "v1", "v2", "v3").digest
+    digest = push_image(backend, "v1", "v2", "v3").digest
     delete_tag(backend, "v2")
     found = backend.services.lifecycle.images.by_id(backend.signed_in("admin"), NAME, digest.hex)
 
@@ -79,8 +79,8 @@ def test_by_the_id_of_old_it_tells_its_tags(backend: Backend) -> None:
 
 def test_images_are_listed_with_their_tags_page_by_page(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "PAGE", 2)
-    first = a_push(backend, "v1")
-    second = a_push(backend, "v2", "v3")
+    first = push_image(backend, "v1")
+    second = push_image(backend, "v2", "v3")
     actor = backend.signed_in("admin")
     page = backend.services.lifecycle.images.page(actor, NAME)
 
@@ -90,7 +90,7 @@ def test_images_are_listed_with_their_tags_page_by_page(backend: Backend, monkey
 
 
 def test_others_are_told_nothing(backend: Backend) -> None:
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     backend.user("eve")
     eve = backend.signed_in("eve")
 
@@ -103,8 +103,8 @@ def test_others_are_told_nothing(backend: Backend) -> None:
 
 
 def test_a_manifest_of_another_repository_is_not_there(backend: Backend) -> None:
-    digest = a_push(backend, "v1", repository="admin/other").digest
-    a_push(backend, "v1")
+    digest = push_image(backend, "v1", repository="admin/other").digest
+    push_image(backend, "v1")
     assert repository_of(backend).id != repository_of(backend, "admin/other").id
 
     with pytest.raises(ResourceUnknown):

@@ -17,13 +17,13 @@ from chalicelib.storage import keys
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import (
-    a_bare_push,
     a_manifest,
-    a_push,
     a_repository,
     an_organization,
-    an_organization_s_repository,
-    someone,
+    an_organization_repository,
+    push_image,
+    push_manifest,
+    token_actor,
 )
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import due_at, events, repository_of, rows_like
@@ -54,43 +54,43 @@ def told(backend: Backend, kind: str) -> list[dict[str, object]]:
 def test_a_tag_that_is_pushed_under_a_policy_changes_no_more(backend: Backend) -> None:
     a_repository(backend)
     rule(backend)
-    manifest = a_bare_push(backend, a_manifest(), "v1", "latest")
+    manifest = push_manifest(backend, a_manifest(), "v1", "latest")
 
     assert fixed(backend) == ["v1"]
     (record,) = told(backend, "tag_made_immutable_by_policy")
     assert (record["tag"], record["manifest_digest"]) == ("v1", str(manifest.digest))
-    a_bare_push(backend, a_manifest(), "latest")
+    push_manifest(backend, a_manifest(), "latest")
     with pytest.raises(TagImmutable):
-        a_bare_push(backend, a_manifest(), "v1")
-    a_bare_push(backend, manifest, "v1")
+        push_manifest(backend, a_manifest(), "v1")
+    push_manifest(backend, manifest, "v1")
     assert len(events(backend, "tag_made_immutable_by_policy")) == 1
 
 
 def test_a_push_costs_no_call_more_for_it(backend: Backend) -> None:
-    a_bare_push(backend, a_manifest(), "v0")
+    push_manifest(backend, a_manifest(), "v0")
     manifests = [a_manifest(), a_manifest()]
     backend.calls.take()
-    a_bare_push(backend, manifests[0], "w1")
+    push_manifest(backend, manifests[0], "w1")
     before = backend.calls.take()
     rule(backend)
     backend.calls.take()
-    a_bare_push(backend, manifests[1], "v1")
+    push_manifest(backend, manifests[1], "v1")
 
     assert backend.calls.take() == before
     assert fixed(backend) == ["v1"]
 
 
 def test_one_with_an_end_is_not_fixed(backend: Backend) -> None:
-    a_push(backend, "v1", labels={"quay.expires-after": "2h"})
+    push_image(backend, "v1", labels={"quay.expires-after": "2h"})
     rule(backend)
-    a_push(backend, "v2", labels={"quay.expires-after": "2h"})
+    push_image(backend, "v2", labels={"quay.expires-after": "2h"})
     sweep(backend)
 
     assert fixed(backend) == []
 
 
 def test_a_tag_that_is_made_or_restored_by_the_api_is_fixed_too(backend: Backend) -> None:
-    digest = str(a_bare_push(backend, a_manifest(), "w1").digest)
+    digest = str(push_manifest(backend, a_manifest(), "w1").digest)
     rule(backend)
     TagActions(backend).point("v1", digest)
     TagActions(backend).restore("v2", digest)
@@ -103,20 +103,20 @@ def test_an_organization_s_policy_is_for_all_its_repositories(backend: Backend) 
     an_organization(backend)
     admin = backend.signed_in("admin")
     for name in ("acme/app", "acme/web"):
-        an_organization_s_repository(backend, name)
-        pusher = someone(backend, "admin", name)
+        an_organization_repository(backend, name)
+        pusher = token_actor(backend, "admin", name)
         backend.services.registry.manifests.push(pusher, RepositoryName.parse(name), a_manifest(), [f"v-{name[-3:]}"])
-    a_bare_push(backend, a_manifest(), "v0")
+    push_manifest(backend, a_manifest(), "v0")
     backend.services.lifecycle.policies.create(admin, PolicyHolder(organization="acme"), RELEASES)
     sweep(backend)
-    pusher = someone(backend, "admin", "acme/app")
+    pusher = token_actor(backend, "admin", "acme/app")
     backend.services.registry.manifests.push(pusher, RepositoryName.parse("acme/app"), a_manifest(), ["v-new"])
 
     assert fixed(backend) == ["v-app", "v-new", "v-web"]
 
 
 def test_all_others_can_be_meant(backend: Backend) -> None:
-    a_bare_push(backend, a_manifest(), "dev-1", "v1")
+    push_manifest(backend, a_manifest(), "dev-1", "v1")
     rule(backend, asked=PolicyRequest("dev-", matches=False))
     sweep(backend)
 
@@ -126,8 +126,8 @@ def test_all_others_can_be_meant(backend: Backend) -> None:
 def test_tags_that_were_there_before_are_fixed_and_recorded_together(backend: Backend) -> None:
     tags = [f"v{number:02d}" for number in range(60)]
     for start in range(0, 60, 10):
-        a_bare_push(backend, a_manifest(), *tags[start : start + 10])
-    a_bare_push(backend, a_manifest(), "latest")
+        push_manifest(backend, a_manifest(), *tags[start : start + 10])
+    push_manifest(backend, a_manifest(), "latest")
     rule(backend)
     sweep(backend)
 
@@ -136,14 +136,14 @@ def test_tags_that_were_there_before_are_fixed_and_recorded_together(backend: Ba
     assert sum(int(str(record["count"])) for record in records) == 60
     assert len(records) == 3
     invariants.check(backend)
-    later(backend, SETTLED_S + 1)
+    advance_clock(backend, SETTLED_S + 1)
     sweep(backend)
     assert len(told(backend, "tags_made_immutable_by_policy")) == 3
     assert due_at("immutability", keys.repository_target(repository_of(backend).id)) is None
 
 
 def test_a_push_that_began_before_the_policy_and_ended_after_the_walk_is_found(backend: Backend) -> None:
-    a_bare_push(backend, a_manifest(), "w1")
+    push_manifest(backend, a_manifest(), "w1")
     manifest = a_manifest()
 
     def made() -> None:
@@ -151,25 +151,25 @@ def test_a_push_that_began_before_the_policy_and_ended_after_the_walk_is_found(b
         sweep(backend)
 
     backend.calls.take()
-    a_bare_push(backend, a_manifest(), "w2")
+    push_manifest(backend, a_manifest(), "w2")
     last = len(backend.calls.take())
     with meanwhile(backend, last, made) as done:
-        a_bare_push(backend, manifest, "v1")
+        push_manifest(backend, manifest, "v1")
     assert done
     assert fixed(backend) == []
-    later(backend, SETTLED_S + 1)
+    advance_clock(backend, SETTLED_S + 1)
     sweep(backend)
 
     assert fixed(backend) == ["v1"]
 
 
 def test_a_policy_that_is_gone_fixes_nothing_and_frees_nothing(backend: Backend) -> None:
-    a_bare_push(backend, a_manifest(), "v1")
+    push_manifest(backend, a_manifest(), "v1")
     uuid = rule(backend)
     sweep(backend)
     backend.services.lifecycle.policies.delete(backend.signed_in("admin"), APP, PolicyKind.IMMUTABILITY, uuid)
-    a_bare_push(backend, a_manifest(), "v2")
-    later(backend, SETTLED_S + 1)
+    push_manifest(backend, a_manifest(), "v2")
+    advance_clock(backend, SETTLED_S + 1)
     sweep(backend)
 
     assert fixed(backend) == ["v1"]
@@ -181,7 +181,7 @@ def test_a_walk_that_is_cut_off_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(immutability, "PAGE", page)
     for repository in ("admin/a", "admin/b"):
-        a_bare_push(backend, a_manifest(), "v1", "v2", "v3", repository=repository)
+        push_manifest(backend, a_manifest(), "v1", "v2", "v3", repository=repository)
     account = backend.account().id
     namespace = backend.services.stores.accounts.namespace(account)
     assert namespace is not None
@@ -203,9 +203,9 @@ def test_a_walk_that_is_cut_off_goes_on_where_it_was(
 def test_ten_tags_that_move_at_once_fit_into_one_transaction(backend: Backend) -> None:
     tags = [f"v{number}" for number in range(10)]
     for tag in tags:
-        a_bare_push(backend, a_manifest(), tag)
+        push_manifest(backend, a_manifest(), tag)
     rule(backend)
-    a_bare_push(backend, a_manifest(), *tags)
+    push_manifest(backend, a_manifest(), *tags)
 
     assert fixed(backend) == tags
     invariants.check(backend)
@@ -222,7 +222,7 @@ def test_without_a_place_there_is_nothing_to_do(backend: Backend) -> None:
 def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"admin/round{number}"
-        a_bare_push(backend, a_manifest(), "v1", "v2", repository=name)
+        push_manifest(backend, a_manifest(), "v1", "v2", repository=name)
         rule(backend, PolicyHolder(repository=RepositoryName.parse(name)))
         due = Due("immutability", keys.repository_target(repository_of(backend, name).id), 0)
         return lambda: backend.services.lifecycle.immutability.work(due, lambda: True)

@@ -12,7 +12,7 @@ from chalicelib.domain.permissions import Role
 from chalicelib.services.lifecycle import labels
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, an_index
+from tests.support.builders import a_manifest, an_actor_with_role, an_index, push_image, push_manifest
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, end_due_at, events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, delete_tag, later, outlive, sweep
@@ -37,8 +37,8 @@ def ends(backend: Backend) -> dict[str, int | None]:
 
 
 def test_labels_of_config_annotations_and_people_stand_together(backend: Backend) -> None:
-    pushed = a_push(backend, "v1", labels={"maker": "me"})
-    index = a_bare_push(backend, an_index([pushed.digest], annotations={"title": "x"}), "v2")
+    pushed = push_image(backend, "v1", labels={"maker": "me"})
+    index = push_manifest(backend, an_index([pushed.digest], annotations={"title": "x"}), "v2")
     label = add(backend, pushed.digest, "made", "7")
 
     found = all_of(backend, pushed.digest)
@@ -50,7 +50,7 @@ def test_labels_of_config_annotations_and_people_stand_together(backend: Backend
 
 
 def test_adding_and_taking_away_is_written_down(backend: Backend) -> None:
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     label = add(backend, digest)
     backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
 
@@ -73,10 +73,10 @@ def test_what_came_with_the_image_stays(backend: Backend) -> None:
 
 
 def test_a_label_gives_every_tag_an_end_from_its_beginning(backend: Backend) -> None:
-    digest = a_push(backend, *(f"v{number}" for number in range(12))).digest
-    other = a_push(backend, "other")
+    digest = push_image(backend, *(f"v{number}" for number in range(12))).digest
+    other = push_image(backend, "other")
     started = {row["name"]: row["started_at"] for row in rows_like(backend, f"R#{repository_of(backend).id}", "TAG#")}
-    later(backend, 60)
+    advance_clock(backend, 60)
     label = add(backend, digest, EXPIRES, "2h")
 
     assert ends(backend) == {name: at + 7200 if name != "other" else None for name, at in started.items()}
@@ -85,15 +85,15 @@ def test_a_label_gives_every_tag_an_end_from_its_beginning(backend: Backend) -> 
     invariants.check(backend)
     backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
     assert ends(backend)["v1"] == started["v1"] + 7200
-    later(backend, 7200)
+    advance_clock(backend, 7200)
     sweep(backend)
     assert list(ends(backend)) == ["other"]
     assert all_of(backend, other.digest)
 
 
 def test_an_end_that_has_passed_is_now_and_the_window_begins(backend: Backend) -> None:
-    digest = a_push(backend, "v1").digest
-    later(backend, 3 * WINDOW_S)
+    digest = push_image(backend, "v1").digest
+    advance_clock(backend, 3 * WINDOW_S)
     add(backend, digest, EXPIRES, "1s")
     sweep(backend)
 
@@ -104,7 +104,7 @@ def test_an_end_that_has_passed_is_now_and_the_window_begins(backend: Backend) -
 
 @pytest.mark.parametrize("value", ["", "0h", "never", "1.5h", "-1h", "1000000000000d", "999999999y"])
 def test_a_life_that_cannot_be_changes_nothing(backend: Backend, value: str) -> None:
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     with pytest.raises(FieldInvalid, match="value"):
         add(backend, digest, EXPIRES, value)
 
@@ -124,40 +124,40 @@ def test_a_tag_that_may_not_change_keeps_all_as_they_are(backend: Backend) -> No
 
 def test_labels_go_with_their_manifest_and_are_not_there_when_it_comes_back(backend: Backend) -> None:
     manifest = a_manifest()
-    a_bare_push(backend, manifest, "v1")
+    push_manifest(backend, manifest, "v1")
     add(backend, manifest.digest)
     delete_tag(backend, "v1")
     sweep(backend)
     assert ("a", "b", API) in all_of(backend, manifest.digest)
-    outlive(backend)
+    expire_everything(backend)
     assert rows_like(backend, f"R#{repository_of(backend).id}", "LABEL#") == []
 
-    a_bare_push(backend, manifest, "v1")
+    push_manifest(backend, manifest, "v1")
     assert ("a", "b", API) not in all_of(backend, manifest.digest)
 
 
 def test_a_push_of_what_is_there_keeps_its_labels(backend: Backend) -> None:
-    manifest = a_bare_push(backend, a_manifest(), "v1")
+    manifest = push_manifest(backend, a_manifest(), "v1")
     add(backend, manifest.digest)
-    a_bare_push(backend, manifest, "v2")
+    push_manifest(backend, manifest, "v2")
 
     assert ("a", "b", API) in all_of(backend, manifest.digest)
 
 
 def test_a_manifest_has_so_many(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "MOST", 1)
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     add(backend, digest)
     with pytest.raises(FieldInvalid, match="at most 1"):
         add(backend, digest)
 
 
 def test_only_writers_change_labels_and_only_where_something_may_change(backend: Backend) -> None:
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     label = add(backend, digest)
     for name, role in (("bob", Role.READ), ("wendy", Role.WRITE)):
         backend.user(name)
-        a_granted(backend, name, role)
+        an_actor_with_role(backend, name, role)
     backend.user("eve")
 
     assert all_of(backend, digest, who="bob")
@@ -180,7 +180,7 @@ def test_only_writers_change_labels_and_only_where_something_may_change(backend:
 def test_cut_off_anywhere_it_is_done_when_it_is_asked_for_again(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         repository = f"admin/app{number}"
-        digest = a_bare_push(backend, a_manifest(), "v1", "v2", repository=repository).digest
+        digest = push_manifest(backend, a_manifest(), "v1", "v2", repository=repository).digest
         name, actor = RepositoryName.parse(repository), backend.signed_in("admin")
         return lambda: backend.services.lifecycle.labels.add(actor, name, digest, NewLabel(EXPIRES, "2h"))
 

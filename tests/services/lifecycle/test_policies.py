@@ -13,7 +13,7 @@ from chalicelib.domain.policies import MOST, PolicyKind
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_repository, an_organization, an_organization_s_repository
+from tests.support.builders import a_repository, an_actor_with_role, an_organization, an_organization_repository
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import due_at, events, repository_of, rows_like
 
@@ -165,7 +165,7 @@ def test_each_change_is_recorded(backend: Backend) -> None:
 def test_a_crash_anywhere_leaves_one_policy_or_none(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"acme/round{number}"
-        an_organization_s_repository(backend, name)
+        an_organization_repository(backend, name)
         holder, admin = PolicyHolder(repository=RepositoryName.parse(name)), backend.signed_in("admin")
         return lambda: backend.services.lifecycle.policies.create(admin, holder, RELEASES)
 
@@ -175,7 +175,7 @@ def test_a_crash_anywhere_leaves_one_policy_or_none(backend: Backend) -> None:
 
 def test_only_who_administers_a_place_sees_its_policies(backend: Backend) -> None:
     backend.user("bob")
-    writer = a_granted(backend, "bob", Role.WRITE)
+    writer = an_actor_with_role(backend, "bob", Role.WRITE)
     assert writer
     bob, policies = backend.signed_in("bob"), backend.services.lifecycle.policies
     for holder in (APP, ACME):

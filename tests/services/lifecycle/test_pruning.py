@@ -14,7 +14,7 @@ from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_manifest, a_repository
+from tests.support.builders import a_manifest, a_repository, push_manifest
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, due_at, events, repository_of, rows_like
 from tests.support.sweeping import later, sweep
@@ -33,7 +33,7 @@ def app(repository: str = "admin/app") -> PolicyHolder:
 def pushed(backend: Backend, *tags: str, repository: str = "admin/app") -> None:
     """Tags that were pushed one after the other."""
     for tag in tags:
-        a_bare_push(backend, a_manifest(), tag, repository=repository)
+        push_manifest(backend, a_manifest(), tag, repository=repository)
 
 
 def follow(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = MINE) -> str:
@@ -61,7 +61,7 @@ def test_all_but_the_latest_go_as_if_they_had_been_deleted(backend: Backend, hol
 
 
 def test_what_was_pruned_can_be_restored(backend: Backend) -> None:
-    manifest = a_bare_push(backend, a_manifest(), "v1")
+    manifest = push_manifest(backend, a_manifest(), "v1")
     pushed(backend, "v2", "v3")
     follow(backend, TWO)
     name = RepositoryName.parse("admin/app")
@@ -73,11 +73,11 @@ def test_what_was_pruned_can_be_restored(backend: Backend) -> None:
 def test_what_is_old_goes_when_its_time_has_come(backend: Backend) -> None:
     pushed(backend, "v1")
     follow(backend, WEEK)
-    later(backend, 6 * DAY_S)
+    advance_clock(backend, 6 * DAY_S)
     pushed(backend, "v2")
     sweep(backend)
     assert tags(backend) == ["v1", "v2"]
-    later(backend, DAY_S + HOUR_S)
+    advance_clock(backend, DAY_S + HOUR_S)
     sweep(backend)
 
     assert tags(backend) == ["v2"]
@@ -131,11 +131,11 @@ def test_it_comes_again_every_hour_until_there_is_no_policy(backend: Backend) ->
     assert 0 < again - backend.clock() <= HOUR_S
     sweep(backend)
     assert tags(backend) == ["v1", "v2", "v3"]
-    later(backend, HOUR_S)
+    advance_clock(backend, HOUR_S)
     sweep(backend)
     assert tags(backend) == ["v2", "v3"]
     backend.services.lifecycle.policies.delete(backend.signed_in("admin"), MINE, PolicyKind.PRUNE, uuid)
-    later(backend, HOUR_S)
+    advance_clock(backend, HOUR_S)
     sweep(backend)
 
     assert due_at("prune", target) is None

@@ -8,9 +8,9 @@ from chalicelib.services.lifecycle import reclaimable
 from chalicelib.services.lifecycle.reclaimable import Reclaimable, ReclaimableManifests
 from chalicelib.storage.lifecycle.garbage import GarbageStore
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_referrer, an_index
+from tests.support.builders import a_blob, a_config, a_manifest, a_referrer, an_index, push_image, push_manifest
 from tests.support.rows import repository_of
-from tests.support.sweeping import delete_tag, outlive
+from tests.support.sweeping import delete_tag, expire_everything
 
 
 def lost(
@@ -27,12 +27,12 @@ def digests(loss: ReclaimableManifests) -> set[Digest]:
 
 def freed(backend: Backend) -> int:
     """What the collector does free when all is over."""
-    outlive(backend)
+    expire_everything(backend)
     return GarbageStore().total().bytes
 
 
 def test_an_image_goes_with_its_config_and_layers(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", layers=2)
+    manifest = push_image(backend, "v1", layers=2)
     loss = lost(backend, manifest)
 
     assert digests(loss) == {manifest.digest}
@@ -43,15 +43,15 @@ def test_an_image_goes_with_its_config_and_layers(backend: Backend) -> None:
 
 
 def test_what_another_tag_keeps_stays(backend: Backend) -> None:
-    manifest = a_bare_push(backend, a_manifest(), "v1", "v2")
+    manifest = push_manifest(backend, a_manifest(), "v1", "v2")
 
     assert digests(lost(backend, manifest)) == set()
     assert digests(lost(backend, manifest, "v1", "v2")) == {manifest.digest}
 
 
 def test_a_tag_that_ends_before_keeps_nothing(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", labels={"quay.expires-after": "2h"})
-    a_bare_push(backend, manifest, "v2")
+    manifest = push_image(backend, "v1", labels={"quay.expires-after": "2h"})
+    push_manifest(backend, manifest, "v2")
 
     assert digests(lost(backend, manifest, "v1")) == set()
     assert digests(lost(backend, manifest, "v1", at=backend.clock() + 8000)) == {manifest.digest}
@@ -59,8 +59,8 @@ def test_a_tag_that_ends_before_keeps_nothing(backend: Backend) -> None:
 
 def test_a_layer_that_another_manifest_uses_stays(backend: Backend) -> None:
     shared, own = a_blob(backend), a_blob(backend)
-    manifest = a_bare_push(backend, a_manifest([shared, own], a_blob(backend, a_config())), "v1")
-    a_bare_push(backend, a_manifest([shared], a_blob(backend, a_config())), "v2")
+    manifest = push_manifest(backend, a_manifest([shared, own], a_blob(backend, a_config())), "v1")
+    push_manifest(backend, a_manifest([shared], a_blob(backend, a_config())), "v2")
     loss = lost(backend, manifest)
 
     assert shared not in {one.digest for one in loss.blobs}
@@ -72,9 +72,9 @@ def test_a_layer_that_another_manifest_uses_stays(backend: Backend) -> None:
 def test_bytes_that_another_repository_has_are_told_and_not_counted(backend: Backend) -> None:
     content = b"shared" * 20
     shared = a_blob(backend, content)
-    a_push(backend, "v1", repository="admin/other")
+    push_image(backend, "v1", repository="admin/other")
     a_blob(backend, content, "admin/other")
-    manifest = a_bare_push(backend, a_manifest([shared]), "v1")
+    manifest = push_manifest(backend, a_manifest([shared]), "v1")
     loss = lost(backend, manifest)
 
     assert [(one.digest, one.is_shared) for one in loss.blobs] == [(shared, True)]
@@ -82,33 +82,33 @@ def test_bytes_that_another_repository_has_are_told_and_not_counted(backend: Bac
 
 
 def test_children_go_with_their_index_unless_something_else_keeps_them(backend: Backend) -> None:
-    alone, tagged, twice = a_push(backend), a_push(backend, "keep"), a_push(backend)
-    index = a_bare_push(backend, an_index([alone.digest, tagged.digest, twice.digest]), "v1")
-    a_bare_push(backend, an_index([twice.digest]), "v2")
+    alone, tagged, twice = push_image(backend), push_image(backend, "keep"), push_image(backend)
+    index = push_manifest(backend, an_index([alone.digest, tagged.digest, twice.digest]), "v1")
+    push_manifest(backend, an_index([twice.digest]), "v2")
 
     assert digests(lost(backend, index)) == {index.digest, alone.digest}
 
 
 def test_a_child_of_two_indexes_goes_with_both(backend: Backend) -> None:
-    child = a_push(backend)
-    inner = a_bare_push(backend, an_index([child.digest]))
-    outer = a_bare_push(backend, an_index([child.digest, inner.digest]), "v1")
+    child = push_image(backend)
+    inner = push_manifest(backend, an_index([child.digest]))
+    outer = push_manifest(backend, an_index([child.digest, inner.digest]), "v1")
 
     assert digests(lost(backend, outer)) == {outer.digest, inner.digest, child.digest}
 
 
 def test_a_child_stays_with_the_index_that_names_it(backend: Backend) -> None:
-    child = a_push(backend, "v1")
-    a_bare_push(backend, an_index([child.digest]), "index")
+    child = push_image(backend, "v1")
+    push_manifest(backend, an_index([child.digest]), "index")
 
     assert digests(lost(backend, child)) == set()
 
 
 def test_referrers_and_signatures_go_with_their_subject(backend: Backend) -> None:
-    image = a_push(backend, "v1")
+    image = push_image(backend, "v1")
     referrer = a_referrer(backend, image.digest)
-    signature = a_bare_push(backend, a_manifest(), f"sha256-{image.digest.hex}.sig")
-    kept = a_bare_push(backend, a_manifest(), f"sha256-{image.digest.hex}.att", "keep")
+    signature = push_manifest(backend, a_manifest(), f"sha256-{image.digest.hex}.sig")
+    kept = push_manifest(backend, a_manifest(), f"sha256-{image.digest.hex}.att", "keep")
     loss = lost(backend, image)
 
     assert digests(loss) == {image.digest, referrer.digest, signature.digest}
@@ -118,14 +118,14 @@ def test_referrers_and_signatures_go_with_their_subject(backend: Backend) -> Non
 
 
 def test_a_referrer_stays_with_its_subject(backend: Backend) -> None:
-    image = a_push(backend, "v1")
-    referrer = a_bare_push(backend, a_manifest(subject=image.digest), "sbom")
+    image = push_image(backend, "v1")
+    referrer = push_manifest(backend, a_manifest(subject=image.digest), "sbom")
 
     assert digests(lost(backend, referrer, "sbom")) == set()
 
 
 def test_much_is_told_page_by_page_and_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    manifest = a_push(backend, "v1", layers=4)
+    manifest = push_image(backend, "v1", layers=4)
     monkeypatch.setattr(reclaimable, "MOST_BLOBS", 2)
     pages, after = [lost(backend, manifest)], ""
     while pages[-1].following:
@@ -142,6 +142,6 @@ def test_much_is_told_page_by_page_and_bounded(backend: Backend, monkeypatch: py
 
 
 def test_what_is_not_there_takes_nothing_with_it(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
 
     assert lost(backend, a_manifest()) == ReclaimableManifests()

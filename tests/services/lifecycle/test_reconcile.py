@@ -12,7 +12,7 @@ from chalicelib.storage import bucket_keys, objects
 from infra.local import seed
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_manifest, a_repository, at_the_edge, someone
+from tests.support.builders import a_blob, a_direct_upload, a_manifest, a_repository, push_manifest, token_actor
 from tests.support.crashes import crash_everywhere
 from tests.support.uploading import upload
 
@@ -46,7 +46,7 @@ def keys_of(backend: Backend) -> list[str]:
 
 
 def test_what_the_edge_wrote_and_nobody_named_is_removed(alone: Backend) -> None:
-    at_the_edge(alone, b"forgotten")
+    a_direct_upload(alone, b"forgotten")
     settle(alone)
 
     assert alone.services.lifecycle.reconcile.run(always) == ReconcileRun(1, 1, len(b"forgotten"), ended_round=True)
@@ -54,7 +54,7 @@ def test_what_the_edge_wrote_and_nobody_named_is_removed(alone: Backend) -> None
 
 
 def test_what_a_push_may_still_name_stays(alone: Backend) -> None:
-    key = at_the_edge(alone, b"fresh")
+    key = a_direct_upload(alone, b"fresh")
     alone.clock.ahead_s += alone.settings.settled_s - LATER
 
     assert alone.services.lifecycle.reconcile.run(always) == ReconcileRun(1, 0, 0, ended_round=True)
@@ -62,7 +62,7 @@ def test_what_a_push_may_still_name_stays(alone: Backend) -> None:
 
 
 def test_the_bytes_of_blobs_stay_whichever_way_they_came(alone: Backend) -> None:
-    adopted = at_the_edge(alone, b"adopted")
+    adopted = a_direct_upload(alone, b"adopted")
     assert alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(b"adopted"))
     a_blob(alone, b"by way of the app")
     settle(alone)
@@ -86,7 +86,7 @@ def test_keys_of_other_forms_are_not_its_business(alone: Backend) -> None:
 def test_a_run_without_time_goes_on_where_it_stopped(alone: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "PAGE", 2)
     for number in range(5):
-        at_the_edge(alone, b"forgotten %d" % number)
+        a_direct_upload(alone, b"forgotten %d" % number)
     settle(alone)
     reconcile = alone.services.lifecycle.reconcile
 
@@ -100,7 +100,7 @@ def test_a_run_without_time_goes_on_where_it_stopped(alone: Backend, monkeypatch
 def test_a_round_begins_a_day_after_the_last_one(alone: Backend) -> None:
     reconcile = alone.services.lifecycle.reconcile
     assert reconcile.run(always).ended_round
-    at_the_edge(alone, b"forgotten")
+    a_direct_upload(alone, b"forgotten")
     alone.clock.ahead_s += ROUND_S - LATER
 
     assert reconcile.run(always) == ReconcileRun()
@@ -121,7 +121,7 @@ def test_a_turn_between_rounds_costs_one_read(alone: Backend) -> None:
 def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: Backend) -> None:
     for number in range(20):
         content = b"layer %d" % number
-        at_the_edge(alone, content)
+        a_direct_upload(alone, content)
         alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(content))
     settle(alone)
     alone.calls.take()
@@ -133,11 +133,11 @@ def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: Backend
 
 
 def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: Backend) -> None:
-    living = at_the_edge(alone, b"living")
+    living = a_direct_upload(alone, b"living")
     alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(b"living"))
 
     def prepare(number: int) -> Callable[[], object]:
-        at_the_edge(alone, b"forgotten %d" % number)
+        a_direct_upload(alone, b"forgotten %d" % number)
         alone.clock.ahead_s += alone.settings.settled_s + ROUND_S + LATER
 
         def operation() -> None:
@@ -175,9 +175,9 @@ def test_what_a_push_left_that_died_is_removed(alone: Backend) -> None:
 def test_what_blobs_and_manifests_name_stays_in_every_algorithm(alone: Backend, algorithm: str) -> None:
     name, content = RepositoryName.parse("admin/app"), b"bytes"
     a_repository(alone)
-    digest, actor = Digest.of(content, algorithm), someone(alone, "admin", "admin/app")
+    digest, actor = Digest.of(content, algorithm), token_actor(alone, "admin", "admin/app")
     alone.services.registry.uploads.push(actor, name, digest, content)
-    a_bare_push(alone, a_manifest([digest], annotations={"padding": "x" * 40_000}), "v1")
+    push_manifest(alone, a_manifest([digest], annotations={"padding": "x" * 40_000}), "v1")
     upload(alone, [b"in ", b"chunks"], algorithm=algorithm)
     settle(alone)
 
@@ -186,7 +186,7 @@ def test_what_blobs_and_manifests_name_stays_in_every_algorithm(alone: Backend, 
 
 
 def test_what_a_round_has_seen_costs_no_later_one_a_read(alone: Backend) -> None:
-    a_bare_push(alone, a_manifest([a_blob(alone)], annotations={"padding": "x" * 40_000}), "v1")
+    push_manifest(alone, a_manifest([a_blob(alone)], annotations={"padding": "x" * 40_000}), "v1")
     settle(alone)
     alone.services.lifecycle.reconcile.run(always)
     alone.clock.ahead_s += ROUND_S + LATER

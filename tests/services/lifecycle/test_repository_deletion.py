@@ -15,10 +15,18 @@ from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_granted, a_manifest, a_push, an_index, someone
+from tests.support.builders import (
+    a_blob,
+    a_manifest,
+    an_actor_with_role,
+    an_index,
+    push_image,
+    push_manifest,
+    token_actor,
+)
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, due_at, events, object_keys, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, later, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, sweep
 
 NAME = RepositoryName.parse("admin/app")
 
@@ -39,19 +47,19 @@ def restore(backend: Backend, identifier: str, name: str | None = None) -> Repos
 
 
 def test_a_deleted_repository_is_listed_and_brought_back_with_all_it_had(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     backend.user("bob")
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
     identifier = delete(backend)
     (listed,) = backend.services.lifecycle.repository_deletion.of_namespace(backend.signed_in("admin"), "admin")
     assert (listed.id, listed.name) == (identifier, "app")
     assert listed.restorable_until == listed.deleted_at + WINDOW_S
 
-    later(backend, WINDOW_S - 60)
+    advance_clock(backend, WINDOW_S - 60)
     sweep(backend)
     assert str(restore(backend, identifier)) == "admin/app"
     assert repository_of(backend).id == identifier
-    pulled = backend.services.registry.manifests.find(someone(backend, "bob", "admin/app"), NAME, "v1")
+    pulled = backend.services.registry.manifests.find(token_actor(backend, "bob", "admin/app"), NAME, "v1")
     assert pulled.digest == manifest.digest
     assert backend.services.lifecycle.repository_deletion.of_namespace(backend.signed_in("admin"), "admin") == []
     assert due_at(PURGE_REPOSITORY, identifier) is None
@@ -60,9 +68,9 @@ def test_a_deleted_repository_is_listed_and_brought_back_with_all_it_had(backend
 
 
 def test_its_name_may_be_anothers_meanwhile(backend: Backend) -> None:
-    a_push(backend, "old")
+    push_image(backend, "old")
     identifier = delete(backend)
-    a_push(backend, "new")
+    push_image(backend, "new")
 
     with pytest.raises(RestoreTaken):
         restore(backend, identifier)
@@ -71,7 +79,7 @@ def test_its_name_may_be_anothers_meanwhile(backend: Backend) -> None:
 
 
 def test_one_that_is_live_or_unknown_or_brought_back_already_cannot_be(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     live = repository_of(backend).id
     for identifier in (live, "nowhere"):
         with pytest.raises(ResourceUnknown):
@@ -83,7 +91,7 @@ def test_one_that_is_live_or_unknown_or_brought_back_already_cannot_be(backend: 
 
 
 def test_nobody_but_who_administers_the_namespace_sees_or_restores(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.user("bob")
     identifier = delete(backend)
     for actor, refused in ((backend.signed_in("bob"), Denied), (ANONYMOUS, Unauthenticated)):
@@ -94,14 +102,14 @@ def test_nobody_but_who_administers_the_namespace_sees_or_restores(backend: Back
 
 
 def test_after_the_window_everything_is_gone_and_so_are_its_bytes(backend: Backend) -> None:
-    child = a_push(backend, "v1", layers=2)
-    a_bare_push(backend, an_index([child.digest], annotations={"padding": "x" * 40_000}), "multi")
+    child = push_image(backend, "v1", layers=2)
+    push_manifest(backend, an_index([child.digest], annotations={"padding": "x" * 40_000}), "multi")
     backend.user("bob")
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
     identifier = delete(backend)
-    later(backend, WINDOW_S - 60)
+    advance_clock(backend, WINDOW_S - 60)
     assert purge(backend, identifier) is not None
-    later(backend, 61)
+    advance_clock(backend, 61)
 
     with pytest.raises(RestoreTooLate):
         restore(backend, identifier)
@@ -110,9 +118,9 @@ def test_after_the_window_everything_is_gone_and_so_are_its_bytes(backend: Backe
     assert rows_like(backend, "N#", "GONE#") == []
     assert rows_like(backend, "A#", "GRANT#") == []
     assert {row["bytes"] for row in rows_like(backend, "N#", "SIZE#")} <= {0}
-    later(backend, backend.settings.grace_s + 10)
+    advance_clock(backend, backend.settings.grace_s + 10)
     sweep(backend)
-    later(backend, backend.settings.grace_s + 10)
+    advance_clock(backend, backend.settings.grace_s + 10)
     sweep(backend)
     assert rows_like(backend, "BLOB#") == []
     for place in ("in", "bodies"):
@@ -121,43 +129,43 @@ def test_after_the_window_everything_is_gone_and_so_are_its_bytes(backend: Backe
 
 
 def test_its_policies_go_with_it(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     admin, holder = backend.signed_in("admin"), PolicyHolder(repository=NAME)
     backend.services.lifecycle.policies.create(admin, holder, PolicyRequest("v.*", True, "number_of_tags", 3))
     backend.services.lifecycle.policies.create(admin, holder, PolicyRequest("v.*"))
     assert len(rows_like(backend, "R#", "POLICY#")) == 2
     identifier = delete(backend)
-    later(backend, WINDOW_S + 1)
+    advance_clock(backend, WINDOW_S + 1)
 
     assert purge(backend, identifier) is None
     assert rows_like(backend, "", "POLICY#") == []
     for _ in range(2):
         sweep(backend)
-        later(backend, backend.settings.lease_s)
+        advance_clock(backend, backend.settings.lease_s)
     assert [row for row in rows_like(backend, "TIMER#") if identifier in str(row)] == []
 
 
 def test_without_a_window_it_waits_for_pushes_from_before_the_delete(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     change(get(NamespaceRow, keys.namespace(backend.account("admin").id)), window_s=0)
     identifier = delete(backend)
     again = purge(backend, identifier)
     assert again is not None
     assert again.at >= backend.clock() + backend.settings.token_s
 
-    later(backend, backend.settings.token_s + backend.settings.lease_s + 1)
+    advance_clock(backend, backend.settings.token_s + backend.settings.lease_s + 1)
     assert purge(backend, identifier) is None
 
 
 def test_what_another_repository_shares_stays(backend: Backend) -> None:
     content = b"shared"
-    a_bare_push(backend, a_manifest([a_blob(backend, content, "admin/two")]), "v1", repository="admin/two")
-    a_bare_push(backend, a_manifest([a_blob(backend, content)]), "v1")
+    push_manifest(backend, a_manifest([a_blob(backend, content, "admin/two")]), "v1", repository="admin/two")
+    push_manifest(backend, a_manifest([a_blob(backend, content)]), "v1")
     identifier = delete(backend)
-    later(backend, WINDOW_S + 1)
+    advance_clock(backend, WINDOW_S + 1)
     purge(backend, identifier)
     for _ in range(2):
-        later(backend, backend.settings.grace_s + backend.settings.lease_s)
+        advance_clock(backend, backend.settings.grace_s + backend.settings.lease_s)
         sweep(backend)
 
     assert [row["sk"] for row in rows_like(backend, f"BLOB#{Digest.of(content)}", "META")] == ["META"]
@@ -166,9 +174,9 @@ def test_what_another_repository_shares_stays(backend: Backend) -> None:
 
 def test_what_is_cut_off_goes_on(backend: Backend) -> None:
     for number in range(30):
-        a_push(backend, f"v{number}", layers=0)
+        push_image(backend, f"v{number}", layers=0)
     identifier = delete(backend)
-    later(backend, WINDOW_S + 1)
+    advance_clock(backend, WINDOW_S + 1)
     turns = 0
     while purge(backend, identifier, has_time=False) is not None:
         turns += 1
@@ -183,9 +191,9 @@ def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
 
     def prepare(number: int) -> Callable[[], object]:
         name = RepositoryName.parse(f"admin/round{number}")
-        a_push(backend, "v1", repository=str(name))
+        push_image(backend, "v1", repository=str(name))
         made.append(delete(backend, name))
-        later(backend, WINDOW_S + 1)
+        advance_clock(backend, WINDOW_S + 1)
         return lambda: purge(backend, made[-1])
 
     assert crash_everywhere(backend, prepare) >= 6
@@ -196,7 +204,7 @@ def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
 def test_a_crash_in_a_restore_leaves_all_or_nothing(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = RepositoryName.parse(f"admin/round{number}")
-        a_push(backend, "v1", repository=str(name))
+        push_image(backend, "v1", repository=str(name))
         identifier = delete(backend, name)
 
         def again() -> None:

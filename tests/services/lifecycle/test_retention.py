@@ -9,7 +9,7 @@ from chalicelib.services.lifecycle import retention
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePreview, TagRetention
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push
+from tests.support.builders import a_manifest, an_actor_with_role, push_image, push_manifest
 from tests.support.rows import change, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, later, sweep
 from tests.support.tag_actions import TagActions
@@ -31,7 +31,7 @@ def preview(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = APP, 
 
 def pushed(backend: Backend, *tags: str, repository: str = "admin/app") -> None:
     for tag in tags:
-        a_bare_push(backend, a_manifest(), tag, repository=repository)
+        push_manifest(backend, a_manifest(), tag, repository=repository)
 
 
 def policy(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = APP) -> str:
@@ -43,7 +43,7 @@ def names(found: PrunePreview) -> list[str]:
 
 
 def test_a_tag_without_an_end_stays_and_tells_what_it_holds(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     found = fate(backend, "v1")
 
     assert (found.ends_at, found.cause, found.pruners) == (None, None, ())
@@ -53,7 +53,7 @@ def test_a_tag_without_an_end_stays_and_tells_what_it_holds(backend: Backend) ->
 
 
 def test_a_tag_with_an_end_goes_then(backend: Backend) -> None:
-    a_push(backend, "v1", labels={"quay.expires-after": "2h"})
+    push_image(backend, "v1", labels={"quay.expires-after": "2h"})
     found = fate(backend, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + 7200, EXPIRATION)
@@ -78,14 +78,14 @@ def test_a_policy_takes_all_but_the_latest_in_the_next_round(backend: Backend) -
     assert going.ends_at is not None
     assert 0 < going.ends_at - backend.clock() <= 3600
     assert (staying.ends_at, [one.prunes_at for one in staying.pruners]) == (None, [None])
-    later(backend, 3600)
+    advance_clock(backend, 3600)
     sweep(backend)
     with pytest.raises(ResourceUnknown):
         fate(backend, "v1")
 
 
 def test_what_comes_first_ends_it(backend: Backend) -> None:
-    a_push(backend, "v1", labels={"quay.expires-after": "2d"})
+    push_image(backend, "v1", labels={"quay.expires-after": "2d"})
     policy(backend, WEEK)
     policy(backend, PolicyRequest(None, True, "creation_date", "1d"), MINE)
     found = fate(backend, "v1")
@@ -115,7 +115,7 @@ def test_a_reader_sees_the_end_and_not_the_policies(backend: Backend) -> None:
     policy(backend, WEEK)
     backend.user("bob")
     backend.user("eve")
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
     found = fate(backend, "v1", "bob")
 
     assert (found.cause, found.pruners) == (POLICY, ())
@@ -133,7 +133,7 @@ def test_a_reader_sees_the_end_and_not_the_policies(backend: Backend) -> None:
 )
 def test_a_preview_tells_what_the_policy_then_does(backend: Backend, asked: PolicyRequest) -> None:
     pushed(backend, "v1", "a1", "v2", "b1")
-    later(backend, 8 * DAY_S)
+    advance_clock(backend, 8 * DAY_S)
     pushed(backend, "v3", "a2")
     found = preview(backend, asked)
     assert len(rows_like(backend, "R#", "TAG#")) == 6
@@ -146,7 +146,7 @@ def test_a_preview_tells_what_the_policy_then_does(backend: Backend, asked: Poli
 
 
 def test_a_preview_tells_how_many_bytes_that_frees(backend: Backend) -> None:
-    first, _ = a_push(backend, "v1"), a_push(backend, "v2")
+    first, _ = push_image(backend, "v1"), push_image(backend, "v2")
     found = preview(backend, PolicyRequest(None, True, "number_of_tags", 1))
 
     assert names(found) == ["v1"]

@@ -13,7 +13,7 @@ from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_manifest, a_push
+from tests.support.builders import a_manifest, push_image, push_manifest
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
@@ -26,8 +26,8 @@ def name_of(subject: Digest, ending: str = "sig") -> str:
 
 def a_signed(backend: Backend, *more: str, repository: str = "admin/app") -> tuple[Manifest, Manifest]:
     """An image, and its signature under its tag and others."""
-    image = a_push(backend, "v1", repository=repository)
-    signature = a_bare_push(backend, a_manifest(), name_of(image.digest), *more, repository=repository)
+    image = push_image(backend, "v1", repository=repository)
+    signature = push_manifest(backend, a_manifest(), name_of(image.digest), *more, repository=repository)
     return image, signature
 
 
@@ -37,33 +37,33 @@ def tags(backend: Backend, repository: str = "admin/app") -> list[str]:
 
 def kept(backend: Backend) -> list[str]:
     """Digests of the manifests that are there."""
-    return [key.removeprefix("MAN#") for key in held(backend) if key.startswith("MAN#")]
+    return [key.removeprefix("MAN#") for key in content_keys(backend) if key.startswith("MAN#")]
 
 
 def test_they_stay_while_the_subject_can_be_restored_and_go_with_it(backend: Backend) -> None:
     image, signature = a_signed(backend)
     for ending in ("att", "sbom"):
-        a_bare_push(backend, a_manifest(), name_of(image.digest, ending))
+        push_manifest(backend, a_manifest(), name_of(image.digest, ending))
     delete_tag(backend, "v1")
-    later(backend, WINDOW_S - 60)
+    advance_clock(backend, WINDOW_S - 60)
     sweep(backend)
     assert len(tags(backend)) == 3
     assert str(signature.digest) in kept(backend)
-    later(backend, 120)
+    advance_clock(backend, 120)
     sweep(backend)
 
     assert tags(backend) == []
     told = [json.loads(record["metadata"]) for record in events(backend, "permanently_delete_tag")]
     assert {one["subject"] for one in told} == {str(image.digest)}
     assert len(told) == 3
-    outlive(backend)
-    assert held(backend) == []
+    expire_everything(backend)
+    assert content_keys(backend) == []
 
 
 def test_another_tag_keeps_what_was_said(backend: Backend) -> None:
     _, signature = a_signed(backend, "keep")
     delete_tag(backend, "v1")
-    outlive(backend)
+    expire_everything(backend)
 
     assert tags(backend) == ["keep"]
     assert kept(backend) == [str(signature.digest)]
@@ -73,9 +73,9 @@ def test_another_tag_keeps_what_was_said(backend: Backend) -> None:
 def test_one_that_was_deleted_before_is_not_kept_by_the_window(backend: Backend) -> None:
     image, signature = a_signed(backend)
     delete_tag(backend, "v1")
-    later(backend, WINDOW_S - 60)
+    advance_clock(backend, WINDOW_S - 60)
     delete_tag(backend, name_of(image.digest))
-    later(backend, 120)
+    advance_clock(backend, 120)
     sweep(backend)
 
     assert str(signature.digest) not in kept(backend)
@@ -85,17 +85,17 @@ def test_one_that_may_not_change_goes_too(backend: Backend) -> None:
     image, _ = a_signed(backend)
     TagActions(backend).set_immutable(name_of(image.digest), immutable=True)
     delete_tag(backend, "v1")
-    outlive(backend)
+    expire_everything(backend)
 
-    assert held(backend) == []
+    assert content_keys(backend) == []
 
 
 def test_what_is_signed_of_others_stays(backend: Backend) -> None:
     a_signed(backend)
-    other = a_push(backend, "v2")
-    a_bare_push(backend, a_manifest(), name_of(other.digest))
+    other = push_image(backend, "v2")
+    push_manifest(backend, a_manifest(), name_of(other.digest))
     delete_tag(backend, "v1")
-    outlive(backend)
+    expire_everything(backend)
 
     assert tags(backend) == [name_of(other.digest), "v2"]
 
@@ -105,15 +105,15 @@ def test_a_push_that_brings_the_subject_back_keeps_them(backend: Backend) -> Non
         repository = f"admin/round{number}"
         image, _ = a_signed(backend, repository=repository)
         delete_tag(backend, "v1", repository)
-        later(backend, WINDOW_S + 60)
+        advance_clock(backend, WINDOW_S + 60)
         target = keys.manifest_target(repository_of(backend, repository).id, image.digest)
 
         def again(image: Manifest = image, repository: str = repository) -> None:
             # Whoever pushes again signs again.
             blobs = [blob.digest for blob in image.blobs]
             assert blobs
-            a_bare_push(backend, image, "v1", repository=repository)
-            a_bare_push(backend, a_manifest(), name_of(image.digest), repository=repository)
+            push_manifest(backend, image, "v1", repository=repository)
+            push_manifest(backend, a_manifest(), name_of(image.digest), repository=repository)
 
         with meanwhile(backend, number, again) as done:
             backend.services.lifecycle.garbage.collect(target)
@@ -131,7 +131,7 @@ def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
         repository = f"admin/round{number}"
         image, _ = a_signed(backend, repository=repository)
         delete_tag(backend, "v1", repository)
-        later(backend, WINDOW_S + 60)
+        advance_clock(backend, WINDOW_S + 60)
         identifier = repository_of(backend, repository).id
         row = get(ManifestRow, keys.manifest(identifier, image.digest))
         assert row is not None
@@ -147,7 +147,7 @@ def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
 
 @pytest.mark.parametrize("has_siblings", [True, False])
 def test_a_manifest_without_any_costs_one_look(backend: Backend, has_siblings: bool) -> None:
-    image = a_signed(backend)[0] if has_siblings else a_push(backend, "v1")
+    image = a_signed(backend)[0] if has_siblings else push_image(backend, "v1")
     repository = repository_of(backend)
     row = get(ManifestRow, keys.manifest(repository.id, image.digest))
     assert row is not None

@@ -9,10 +9,10 @@ from chalicelib.storage import keys
 from chalicelib.storage.registry.tags import TagRow
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_push
+from tests.support.builders import push_image
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import due_at, events, remove, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, later, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, delete_tag, sweep
 
 TWO_HOURS = {"quay.expires-after": "2h"}
 
@@ -29,9 +29,9 @@ def expire(backend: Backend, what: str) -> object:
 
 
 def test_a_tag_whose_time_is_up_is_recorded_and_taken_away(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", labels=TWO_HOURS)
+    manifest = push_image(backend, "v1", labels=TWO_HOURS)
     end = due_at("expiry", target(backend))
-    later(backend, 7200 + 1)
+    advance_clock(backend, 7200 + 1)
     sweep(backend)
 
     (record,) = events(backend, "tag_expired")
@@ -44,7 +44,7 @@ def test_a_tag_whose_time_is_up_is_recorded_and_taken_away(backend: Backend) -> 
 
 
 def test_before_its_time_it_is_looked_at_again_then(backend: Backend) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
     again = expire(backend, target(backend))
 
     assert again is not None
@@ -53,9 +53,9 @@ def test_before_its_time_it_is_looked_at_again_then(backend: Backend) -> None:
 
 @pytest.mark.parametrize("has_ttl_come", [True, False], ids=["TTL was first", "the timer was first"])
 def test_it_is_recorded_once(backend: Backend, has_ttl_come: bool) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
     what = target(backend)
-    later(backend, 7200 + 1)
+    advance_clock(backend, 7200 + 1)
     if has_ttl_come:
         remove(TagRow, keys.tag(repository_of(backend).id, "v1"))
     for _ in range(3):
@@ -66,18 +66,18 @@ def test_it_is_recorded_once(backend: Backend, has_ttl_come: bool) -> None:
 
 
 def test_a_tag_that_was_deleted_before_its_time_did_not_expire(backend: Backend) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
     delete_tag(backend, "v1")
-    later(backend, 7200 + 1)
+    advance_clock(backend, 7200 + 1)
     sweep(backend)
 
     assert events(backend, "tag_expired") == []
 
 
 def test_a_tag_that_was_pushed_anew_after_its_time_stays_and_the_old_life_is_told(backend: Backend) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, 7200 + 1)
-    a_push(backend, "v1")
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, 7200 + 1)
+    push_image(backend, "v1")
     sweep(backend)
 
     assert len(events(backend, "tag_expired")) == 1
@@ -86,7 +86,7 @@ def test_a_tag_that_was_pushed_anew_after_its_time_stays_and_the_old_life_is_tol
 
 
 def test_a_timer_for_a_life_that_is_not_there_is_done(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
 
     assert expire(backend, keys.tag_target(repository_of(backend).id, "v1", "0" * 26)) is None
     with pytest.raises(ValueError, match="no expiry timer"):
@@ -99,9 +99,9 @@ def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         nonlocal rounds
         rounds = number
-        a_push(backend, "v1", repository=f"admin/round{number}", labels=TWO_HOURS)
+        push_image(backend, "v1", repository=f"admin/round{number}", labels=TWO_HOURS)
         what = target(backend, repository=f"admin/round{number}")
-        later(backend, 7200 + 1)
+        advance_clock(backend, 7200 + 1)
         return lambda: expire(backend, what)
 
     assert crash_everywhere(backend, prepare) >= 1

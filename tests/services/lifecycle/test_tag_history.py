@@ -1,5 +1,7 @@
 """Histories: pages of tags and of what they named, the latest first, at the price of the page."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.errors import Denied, NameUnknown
@@ -9,13 +11,13 @@ from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.tags import TagFilter
 from chalicelib.services.lifecycle.tag_history import TagHistoryPage, TagHistoryQuery
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_push, an_index, someone
-from tests.support.sweeping import delete_tag, later
+from tests.support.builders import an_index, push_image, push_manifest, token_actor
+from tests.support.sweeping import advance_clock, delete_tag
 
 NAME = RepositoryName.parse("admin/app")
 
 
-def page(backend: Backend, limit: int = 50, **asked: object) -> TagHistoryPage:
+def page(backend: Backend, limit: int = 50, **asked: Any) -> TagHistoryPage:
     return backend.services.lifecycle.tag_history.page(
         backend.signed_in("admin"), NAME, TagHistoryQuery(limit, **asked)
     )
@@ -27,7 +29,7 @@ def names(found: TagHistoryPage) -> list[str]:
 
 def test_tags_come_the_latest_first_with_those_that_were(backend: Backend) -> None:
     for tag in ("a", "b", "c"):
-        a_push(backend, tag)
+        push_image(backend, tag)
     delete_tag(backend, "b")
 
     assert names(page(backend)) == ["c", "b", "a"]
@@ -37,7 +39,7 @@ def test_tags_come_the_latest_first_with_those_that_were(backend: Backend) -> No
 
 def test_pages_follow_each_other_by_number_and_by_where_the_last_one_ended(backend: Backend) -> None:
     for number in range(7):
-        a_push(backend, f"v{number}")
+        push_image(backend, f"v{number}")
     first = page(backend, 3)
     second, third = page(backend, 3, skip=3), page(backend, 3, skip=6)
 
@@ -48,9 +50,9 @@ def test_pages_follow_each_other_by_number_and_by_where_the_last_one_ended(backe
 
 
 def test_one_tag_is_read_from_the_table_with_its_history(backend: Backend) -> None:
-    a_push(backend, "v1")
-    a_push(backend, "v1")
-    a_push(backend, "v10")
+    push_image(backend, "v1")
+    push_image(backend, "v1")
+    push_image(backend, "v10")
 
     assert names(page(backend, tag="v1")) == ["v1", "v1"]
     assert len(page(backend, tag="v1", is_alive=True).lives) == 1
@@ -58,8 +60,8 @@ def test_one_tag_is_read_from_the_table_with_its_history(backend: Backend) -> No
 
 
 def test_an_expired_tag_is_not_among_the_living(backend: Backend) -> None:
-    a_push(backend, "v1", labels={"quay.expires-after": "1h"})
-    later(backend, 3601)
+    push_image(backend, "v1", labels={"quay.expires-after": "1h"})
+    advance_clock(backend, 3601)
 
     assert names(page(backend, is_alive=True)) == []
     assert names(page(backend, is_alive=True, tag="v1")) == []
@@ -69,15 +71,15 @@ def test_an_expired_tag_is_not_among_the_living(backend: Backend) -> None:
 @pytest.mark.parametrize(("text", "found"), [("like:v", ["v2", "v1"]), ("eq:v1", ["v1"]), ("like:", ["v2", "x", "v1"])])
 def test_names_are_filtered(backend: Backend, text: str, found: list[str]) -> None:
     for tag in ("v1", "x", "v2"):
-        a_push(backend, tag)
+        push_image(backend, tag)
 
     assert names(page(backend, filter=TagFilter.parse(text))) == found
     assert names(page(backend, 1, filter=TagFilter.parse(text))) == found[:1]
 
 
 def test_an_index_tells_its_children_and_an_image_the_bytes_of_its_layers(backend: Backend) -> None:
-    child = a_push(backend, "amd64", layers=2)
-    a_bare_push(backend, an_index([child.digest]), "multi")
+    child = push_image(backend, "amd64", layers=2)
+    push_manifest(backend, an_index([child.digest]), "multi")
     index, image = page(backend).lives
 
     assert index.children == {child.digest: True}
@@ -88,7 +90,7 @@ def test_an_index_tells_its_children_and_an_image_the_bytes_of_its_layers(backen
 def test_a_page_costs_the_same_however_many_tags_there_are(backend: Backend) -> None:
     counted = []
     for number in range(60):
-        a_push(backend, f"v{number}", layers=0)
+        push_image(backend, f"v{number}", layers=0)
         if number in (10, 59):
             backend.calls.take()
             page(backend, 5)
@@ -99,7 +101,7 @@ def test_a_page_costs_the_same_however_many_tags_there_are(backend: Backend) -> 
 
 
 def test_the_public_is_shown_what_is_public_and_nothing_else(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.user("bob")
     with pytest.raises(Denied):
         backend.services.lifecycle.tag_history.page(backend.signed_in("bob"), NAME, TagHistoryQuery(5))
@@ -108,6 +110,6 @@ def test_the_public_is_shown_what_is_public_and_nothing_else(backend: Backend) -
             backend.signed_in("admin"), RepositoryName.parse("admin/none"), TagHistoryQuery(5)
         )
 
-    owner = someone(backend, "admin", "admin/app")
+    owner = token_actor(backend, "admin", "admin/app")
     backend.services.registry.repositories.change_visibility(owner, NAME, Visibility.PUBLIC)
     assert names(backend.services.lifecycle.tag_history.page(ANONYMOUS, NAME, TagHistoryQuery(5))) == ["v1"]

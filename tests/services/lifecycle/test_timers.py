@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from chalicelib.domain.timers import EXPORT, GARBAGE, PURGE, Due, HasTime, Later, Work
-from chalicelib.services.lifecycle import timers
 from chalicelib.services.lifecycle.timers import LEFT_S, Timers, TimerTurn
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
 from chalicelib.storage.timers import TimerRow, TimerStore, timer
+from chalicelib.telemetry import logger
 from tests.support.backends import Backend
-from tests.support.builders import a_push
+from tests.support.builders import push_image
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import due_at, rows_like
 
@@ -76,18 +76,18 @@ def test_what_is_not_due_yet_is_left_alone(backend: Backend) -> None:
 
 
 def test_a_kind_without_an_owner_is_not_even_read(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.clock.ahead_s += 2 * backend.settings.lease_s
     armed(backend, PURGE, "1")
     before = rows_like(backend, "TIMER#garbage")
     backend.calls.take()
 
     assert run(backend, purge=Worker()).done == 1
-    assert backend.calls.take() == ["Query"] * 1 + house_calls_after_a_find(backend, "1")
+    assert backend.calls.take() == ["Query"] * 1 + calls_after_the_first_query(backend, "1")
     assert rows_like(backend, "TIMER#garbage") == before != []
 
 
-def house_calls_after_a_find(backend: Backend, target: str) -> list[str]:
+def calls_after_the_first_query(backend: Backend, target: str) -> list[str]:
     """The claim and the removal stand amid one query for each shard; the turn is noted as it begins and as it ends."""
     shard = int(keys.due(PURGE, target).rpartition("#")[2])
     return (
@@ -133,7 +133,7 @@ def test_a_failure_is_logged_waits_longer_each_time_and_holds_nobody_up(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(timers.logger, "exception", lambda line, **fields: lines.append((line, fields)))
+    monkeypatch.setattr(logger, "exception", lambda line, **fields: lines.append((line, fields)))
     broken, worker = Worker(ValueError("no")), Worker()
     armed(backend, PURGE, "1")
     armed(backend, EXPORT, "2")

@@ -7,11 +7,12 @@ from chalicelib.services.accounts.accounts import UserChanges
 from chalicelib.services.accounts.organizations import OrganizationChanges
 from chalicelib.services.lifecycle import window_changes
 from chalicelib.storage import keys
+from chalicelib.storage.timers import TimerRow
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_push, an_organization
+from tests.support.builders import an_organization, push_image
 from tests.support.rows import due_at, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, held, later, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, content_keys, delete_tag, sweep
 
 DAY_S = 86400
 
@@ -26,34 +27,34 @@ def window_timer(backend: Backend) -> int | None:
 
 
 def outlast_lease(backend: Backend) -> None:
-    later(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
+    advance_clock(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
     sweep(backend)
 
 
 def test_what_died_before_a_window_of_nothing_goes_at_once_and_what_lives_stays(backend: Backend) -> None:
-    dead, alive = a_push(backend, "v1"), a_push(backend, "v2", labels={"is": "alive"})
+    dead, alive = push_image(backend, "v1"), push_image(backend, "v2", labels={"is": "alive"})
     outlast_lease(backend)
     delete_tag(backend, "v1")
     sweep(backend)
-    assert f"MAN#{dead.digest}" in held(backend)
+    assert f"MAN#{dead.digest}" in content_keys(backend)
 
     shorten(backend, 0)
     for _ in range(3):
         outlast_lease(backend)
 
-    kept = [key for key in held(backend) if key.startswith("MAN#")]
+    kept = [key for key in content_keys(backend) if key.startswith("MAN#")]
     assert kept == [f"MAN#{alive.digest}"]
     assert window_timer(backend) is None
     invariants.check(backend)
 
 
 def test_a_shorter_window_ends_a_day_after_the_death_and_not_after_the_change(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     target = keys.manifest_target(repository_of(backend).id, manifest.digest)
     delete_tag(backend, "v1")
     before = due_at("garbage", target)
     assert before is not None
-    later(backend, DAY_S / 2)
+    advance_clock(backend, DAY_S / 2)
 
     shorten(backend, DAY_S)
     sweep(backend)
@@ -62,15 +63,15 @@ def test_a_shorter_window_ends_a_day_after_the_death_and_not_after_the_change(ba
 
 
 def test_what_a_lease_held_first_is_found_too(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     target = keys.manifest_target(repository_of(backend).id, manifest.digest)
     delete_tag(backend, "v1")
     at = due_at("garbage", target)
     (row,) = rows_like(backend, f"TIMER#garbage#{target}")
-    lease = window_changes.TimerRow.under(keys.timer("garbage", target), kind="garbage", target=target)
+    lease = TimerRow.under(keys.timer("garbage", target), kind="garbage", target=target)
     lease.due, lease.due_at, lease.armed = row["due"], int(backend.clock()), row["armed"]
     lease.save()
-    later(backend, 1)
+    advance_clock(backend, 1)
     sweep(backend)
     assert due_at("garbage", target) == at
 
@@ -81,9 +82,9 @@ def test_what_a_lease_held_first_is_found_too(backend: Backend) -> None:
 
 
 def test_an_expired_tag_is_among_the_dead(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", labels={"quay.expires-after": "2h"})
+    manifest = push_image(backend, "v1", labels={"quay.expires-after": "2h"})
     target = keys.manifest_target(repository_of(backend).id, manifest.digest)
-    later(backend, 7200 + 1)
+    advance_clock(backend, 7200 + 1)
     sweep(backend)
     before = due_at("garbage", target)
 
@@ -94,7 +95,7 @@ def test_an_expired_tag_is_among_the_dead(backend: Backend) -> None:
 
 
 def test_a_longer_window_or_the_same_arms_nothing(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     for window_s in (WINDOW_S, 2 * WINDOW_S):
         shorten(backend, window_s)
     assert window_timer(backend) is None
@@ -114,7 +115,7 @@ def test_an_organizations_window_is_walked_when_it_becomes_shorter(backend: Back
 
 def test_a_walk_goes_on_page_by_page_twice(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window_changes, "PAGE", 2)
-    manifests = [a_push(backend, f"v{number}", labels={"n": str(number)}) for number in range(5)]
+    manifests = [push_image(backend, f"v{number}", labels={"n": str(number)}) for number in range(5)]
     for number in range(5):
         delete_tag(backend, f"v{number}")
     shorten(backend, DAY_S)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -18,14 +19,14 @@ from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import (
-    a_bare_push,
     a_blob,
-    a_granted,
+    a_direct_upload,
     a_manifest,
-    a_push,
     a_repository,
-    at_the_edge,
-    someone,
+    an_actor_with_role,
+    push_image,
+    push_manifest,
+    token_actor,
 )
 from tests.support.rows import DELETING, change, due_at, linked_bytes, object_keys, repository_of, rows_like
 from tests.support.sweeping import sweep
@@ -49,7 +50,7 @@ def lease_left(backend: Backend) -> float:
 def is_shown(
     backend: Backend, actor: Actor | None = None, repository: str = "admin/app", *, promise: bool = False
 ) -> bool:
-    actor = actor or someone(backend, "admin", repository)
+    actor = actor or token_actor(backend, "admin", repository)
     try:
         backend.services.registry.blobs.find(actor, RepositoryName.parse(repository), DIGEST, promise=promise)
     except BlobUnknown:
@@ -78,7 +79,7 @@ def test_a_head_renews_a_lease_of_which_less_than_half_is_left(
 def test_only_the_head_of_a_pusher_is_a_promise(backend: Backend, why: str) -> None:
     a_blob(backend, CONTENT)
     backend.user("bob")
-    reader = a_granted(backend, "bob", Role.READ)
+    reader = an_actor_with_role(backend, "bob", Role.READ)
     backend.clock.ahead_s = backend.settings.lease_s * 0.9
     before = rows_like(backend)
 
@@ -97,7 +98,7 @@ def test_a_pushed_blob_is_leased_and_its_collector_armed_for_the_leases_end(back
 def test_a_found_blob_says_size_and_place_of_its_bytes(backend: Backend) -> None:
     a_blob(backend, CONTENT)
 
-    found = backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+    found = backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
     assert found.size == len(CONTENT)
     assert backend.services.stores.objects.get(found.s3_key) == CONTENT
@@ -120,13 +121,13 @@ def test_sizes_stay_exact_through_push_re_push_mount_delete_and_adoption(backend
     for _ in range(2):
         mount(backend, "admin", "admin/other", "admin/app")
         invariants.check(backend)
-    backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+    backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
     invariants.check(backend)
     a_blob(backend, CONTENT)
     invariants.check(backend)
     adopted = os.urandom(77)
-    at_the_edge(backend, adopted)
-    backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, Digest.of(adopted))
+    a_direct_upload(backend, adopted)
+    backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, Digest.of(adopted))
     invariants.check(backend)
 
     size = len(CONTENT) + len(adopted)
@@ -136,12 +137,12 @@ def test_sizes_stay_exact_through_push_re_push_mount_delete_and_adoption(backend
 def test_an_empty_blob_is_a_blob(backend: Backend) -> None:
     digest = a_blob(backend, b"")
 
-    assert backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, digest).size == 0
+    assert backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, digest).size == 0
     assert set(linked_bytes(backend, repository_of(backend))) == {0}
 
 
 def mount(backend: Backend, who: str, target: str, source: str | None, digest: Digest = DIGEST) -> bool:
-    actor = someone(backend, who, target, *([source] if source else []))
+    actor = token_actor(backend, who, target, *([source] if source else []))
     repository = backend.services.registry.repositories.for_push(actor, RepositoryName.parse(target))
     name = RepositoryName.parse(source) if source else None
     return backend.services.registry.blobs.mount(actor, repository, digest, name)
@@ -164,14 +165,14 @@ def test_a_mount_needs_a_token_for_its_source_too(backend: Backend) -> None:
     a_blob(backend, CONTENT, "admin/base")
     target = a_repository(backend)
 
-    assert not backend.services.registry.blobs.mount(someone(backend, "admin", "admin/app"), target, DIGEST, BASE)
+    assert not backend.services.registry.blobs.mount(token_actor(backend, "admin", "admin/app"), target, DIGEST, BASE)
 
 
 @pytest.mark.parametrize("source", ["admin/secret", None])
 def test_a_mount_from_what_one_was_granted_is_done(backend: Backend, source: str | None) -> None:
     a_blob(backend, CONTENT, "admin/secret")
     backend.user("bob")
-    a_granted(backend, "bob", Role.READ, "admin/secret")
+    an_actor_with_role(backend, "bob", Role.READ, "admin/secret")
 
     assert mount(backend, "bob", "bob/app", source)
     invariants.check(backend)
@@ -184,7 +185,7 @@ def test_a_mount_that_names_no_source_takes_only_from_what_one_may_read(backend:
     assert not mount(backend, "bob", "bob/app", None)
 
     a_blob(backend, CONTENT, "admin/open")
-    owner = someone(backend, "admin", "admin/open")
+    owner = token_actor(backend, "admin", "admin/open")
     backend.services.registry.repositories.change_visibility(
         owner, RepositoryName.parse("admin/open"), Visibility.PUBLIC
     )
@@ -232,9 +233,9 @@ def test_a_blob_mounted_onto_itself_stays_as_it_is(backend: Backend) -> None:
 
 
 def test_a_blob_from_the_edge_is_adopted_where_it_lies(backend: Backend) -> None:
-    key = at_the_edge(backend, CONTENT)
+    key = a_direct_upload(backend, CONTENT)
 
-    found = backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+    found = backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
     assert (found.s3_key, found.size) == (key, len(CONTENT))
     assert lease_left(backend) > backend.settings.lease_s - 5
@@ -243,33 +244,33 @@ def test_a_blob_from_the_edge_is_adopted_where_it_lies(backend: Backend) -> None
 
 
 def test_a_manifest_that_names_a_blob_at_the_edge_adopts_it(backend: Backend) -> None:
-    at_the_edge(backend, CONTENT)
+    a_direct_upload(backend, CONTENT)
 
-    a_bare_push(backend, a_manifest([DIGEST]), "v1")
+    push_manifest(backend, a_manifest([DIGEST]), "v1")
 
     invariants.check(backend)
 
 
 def test_a_reader_adopts_nothing(backend: Backend) -> None:
-    at_the_edge(backend, CONTENT)
+    a_direct_upload(backend, CONTENT)
     backend.user("bob")
     before = rows_like(backend, "R#", "BLOB#")
 
-    assert not is_shown(backend, a_granted(backend, "bob", Role.READ), promise=True)
+    assert not is_shown(backend, an_actor_with_role(backend, "bob", Role.READ), promise=True)
 
     assert rows_like(backend, "R#", "BLOB#") == before == []
 
 
 def test_a_blob_of_another_repository_at_the_edge_is_not_adopted_here(backend: Backend) -> None:
-    at_the_edge(backend, CONTENT, repository="admin/base")
+    a_direct_upload(backend, CONTENT, repository="admin/base")
     a_repository(backend)
 
     assert not is_shown(backend)
 
 
-def test_a_house_without_an_edge_looks_for_nothing_there(new_backend) -> None:
+def test_a_registry_without_an_upload_edge_looks_for_nothing_there(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(edge="off")
-    at_the_edge(backend, CONTENT)
+    a_direct_upload(backend, CONTENT)
     backend.calls.take()
 
     assert not is_shown(backend)
@@ -277,7 +278,7 @@ def test_a_house_without_an_edge_looks_for_nothing_there(new_backend) -> None:
 
 
 def test_a_fenced_key_is_not_adopted(backend: Backend) -> None:
-    key = at_the_edge(backend, CONTENT)
+    key = a_direct_upload(backend, CONTENT)
     FenceRow.under(keys.fence(key), expires_at=int(backend.clock()) + 100).save()
 
     assert not is_shown(backend)
@@ -285,38 +286,38 @@ def test_a_fenced_key_is_not_adopted(backend: Backend) -> None:
 
 
 def test_a_blob_pushed_again_to_the_edge_is_adopted_beside_its_fenced_forerunner(backend: Backend) -> None:
-    fenced = at_the_edge(backend, CONTENT)
+    fenced = a_direct_upload(backend, CONTENT)
     FenceRow.under(keys.fence(fenced), expires_at=int(backend.clock()) + 100).save()
     time.sleep(1.1)  # S3 tells times by the second
-    key = at_the_edge(backend, CONTENT)
+    key = a_direct_upload(backend, CONTENT)
 
-    assert backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST).s3_key == key
+    assert backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST).s3_key == key
 
 
 def test_an_edge_blob_that_the_registry_has_elsewhere_is_linked_to_the_bytes_it_has(backend: Backend) -> None:
     a_blob(backend, CONTENT, "admin/base")
     kept = get(BlobRow, keys.blob(DIGEST)).s3_key
-    at_the_edge(backend, CONTENT)
+    a_direct_upload(backend, CONTENT)
 
-    assert backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST).s3_key == kept
+    assert backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST).s3_key == kept
     invariants.check(backend)
 
 
 def test_a_deleted_blob_is_gone_for_everyone_and_its_collector_woken_at_once(backend: Backend) -> None:
     a_blob(backend, CONTENT)
 
-    backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+    backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
     assert not is_shown(backend, promise=True)
     assert not mount(backend, "admin", "admin/other", "admin/app")
     assert due_at("garbage", keys.blob_target(repository_of(backend).id, DIGEST)) <= backend.clock()
     with pytest.raises(BlobUnknown):
-        backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+        backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
 
 def test_a_deleted_blob_that_is_pushed_again_is_back(backend: Backend) -> None:
     a_blob(backend, CONTENT)
-    backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+    backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
     a_blob(backend, CONTENT)
 
@@ -325,14 +326,14 @@ def test_a_deleted_blob_that_is_pushed_again_is_back(backend: Backend) -> None:
 
 
 def test_a_deleted_blob_that_is_pushed_again_to_the_edge_is_back(backend: Backend) -> None:
-    at_the_edge(backend, CONTENT, backend.clock() - 10)
+    a_direct_upload(backend, CONTENT, backend.clock() - 10)
     assert is_shown(backend)
-    backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+    backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
     assert not is_shown(backend), "its old bytes do not bring it back"
     sweep(backend, GARBAGE)
     assert (rows_like(backend, "R#", "BLOB#"), is_shown(backend)) == ([], False), "nor do they without its link"
 
-    at_the_edge(backend, CONTENT, backend.clock() + 10)
+    a_direct_upload(backend, CONTENT, backend.clock() + 10)
 
     assert is_shown(backend)
     invariants.check(backend)
@@ -341,26 +342,26 @@ def test_a_deleted_blob_that_is_pushed_again_to_the_edge_is_back(backend: Backen
 def test_a_deleted_blob_stays_where_another_repository_has_it(backend: Backend) -> None:
     a_blob(backend, CONTENT)
     a_blob(backend, CONTENT, "admin/base")
-    backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+    backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
     assert is_shown(backend, repository="admin/base")
 
 
 def test_a_blob_that_a_pullable_manifest_uses_is_not_deleted(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     layer = manifest.blobs[-1].digest
     before = rows_like(backend)
 
     with pytest.raises(BlobInUse) as refused:
-        backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, layer)
+        backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, layer)
 
     assert (refused.value.digest, refused.value.manifest) == (str(layer), str(manifest.digest))
     assert rows_like(backend) == before
 
 
 def test_a_blob_whose_manifest_was_deleted_can_be_deleted(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
-    actor = someone(backend, "admin", "admin/app")
+    manifest = push_image(backend, "v1")
+    actor = token_actor(backend, "admin", "admin/app")
     backend.services.registry.manifests.delete(actor, NAME, manifest.digest)
 
     backend.services.registry.blobs.delete(actor, NAME, manifest.blobs[-1].digest)
@@ -370,8 +371,8 @@ def test_a_blob_whose_manifest_was_deleted_can_be_deleted(backend: Backend) -> N
 
 
 def test_a_deleted_blob_shows_again_when_a_manifest_that_uses_it_is_restored(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
-    layer, actor = manifest.blobs[-1].digest, someone(backend, "admin", "admin/app")
+    manifest = push_image(backend, "v1")
+    layer, actor = manifest.blobs[-1].digest, token_actor(backend, "admin", "admin/app")
     backend.services.registry.manifests.delete(actor, NAME, manifest.digest)
     a_blob(backend, CONTENT)
     backend.services.registry.blobs.delete(actor, NAME, DIGEST)

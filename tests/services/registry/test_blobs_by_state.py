@@ -12,7 +12,7 @@ from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_manifest, a_repository, at_the_edge, someone
+from tests.support.builders import a_blob, a_direct_upload, a_manifest, a_repository, push_manifest, token_actor
 from tests.support.rows import (
     ABSENT,
     CONDEMNED,
@@ -51,7 +51,7 @@ def link_of(backend: Backend) -> BlobLinkRow:
 
 def is_shown(backend: Backend, *, promise: bool = False) -> bool:
     try:
-        backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST, promise=promise)
+        backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST, promise=promise)
     except BlobUnknown:
         return False
     return True
@@ -95,7 +95,7 @@ def test_a_mount_takes_only_what_its_source_shows(backend: Backend, link: str, b
     before = rows_like(backend)
 
     mounted = backend.services.registry.blobs.mount(
-        someone(backend, "admin", "admin/app", "admin/base"), target, DIGEST, BASE
+        token_actor(backend, "admin", "admin/app", "admin/base"), target, DIGEST, BASE
     )
 
     assert mounted == (link in LIVING and blob in LIVING)
@@ -111,7 +111,7 @@ def test_a_mount_onto_whatever_is_there_leaves_a_live_link_counted_once(backend:
     a_scene(backend, link, LIVE)
     a_blob(backend, CONTENT, "admin/base")
 
-    actor = someone(backend, "admin", "admin/app", "admin/base")
+    actor = token_actor(backend, "admin", "admin/app", "admin/base")
     assert backend.services.registry.blobs.mount(actor, repository_of(backend), DIGEST, BASE)
 
     assert link_of(backend).state == LIVE
@@ -125,7 +125,7 @@ def test_a_manifest_may_name_a_blob_exactly_when_it_is_shown(backend: Backend, l
     shown = is_shown(backend)
 
     try:
-        a_bare_push(backend, a_manifest([DIGEST]), "v1")
+        push_manifest(backend, a_manifest([DIGEST]), "v1")
     except ManifestBlobUnknown:
         accepted = False
     else:
@@ -140,7 +140,7 @@ def test_a_manifest_that_names_a_condemned_blob_renews_its_lease(backend: Backen
     a_scene(backend, CONDEMNED, LIVE)
     backend.clock.ahead_s = backend.settings.lease_s * 2
 
-    a_bare_push(backend, a_manifest([DIGEST]), "v1")
+    push_manifest(backend, a_manifest([DIGEST]), "v1")
 
     assert link_of(backend).leased_until > backend.clock() + backend.settings.lease_s - 5
     invariants.check(backend)
@@ -151,10 +151,10 @@ def test_an_edge_blob_takes_the_place_of_one_that_dies(backend: Backend, blob: s
     a_blob(backend, CONTENT)
     set_link_state(repository_of(backend), DIGEST, ABSENT)
     dying = set_blob_state(backend, DIGEST, blob)
-    key = at_the_edge(backend, CONTENT)
+    key = a_direct_upload(backend, CONTENT)
 
     assert (
-        backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST).s3_key
+        backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST).s3_key
         == key
         != dying
     )
@@ -166,4 +166,4 @@ def test_a_blob_that_is_not_there_cannot_be_deleted(backend: Backend, link: str)
     a_scene(backend, link, LIVE)
 
     with pytest.raises(BlobUnknown):
-        backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
+        backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)

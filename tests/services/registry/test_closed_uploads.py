@@ -20,7 +20,7 @@ from chalicelib.storage.registry.uploads import PartRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_blob, a_repository, someone
+from tests.support.builders import a_blob, a_repository, token_actor
 from tests.support.rows import (
     DELETING,
     change,
@@ -31,7 +31,7 @@ from tests.support.rows import (
     set_blob_state,
     set_link_state,
 )
-from tests.support.uploading import APP, Client, leftovers, pulled, upload
+from tests.support.uploading import APP, Client, pulled, remaining_keys, upload
 
 NAME = RepositoryName.parse(APP)
 
@@ -42,7 +42,7 @@ def test_an_upload_may_be_closed_with_all_its_bytes_with_the_last_or_with_none(b
 
         assert pulled(backend, Digest.of(b"".join(chunks) + last)) == b"".join(chunks) + last
     invariants.check(backend)
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART + 100])
@@ -58,7 +58,7 @@ def test_an_upload_begun_in_one_algorithm_closes_in_either(
     client.close(Digest.of(content + b"end", closed), b"end")
 
     assert pulled(backend, Digest.of(content + b"end", closed)) == content + b"end"
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
     invariants.check(backend)
 
 
@@ -98,7 +98,7 @@ def test_an_upload_closed_twice_with_the_same_digest_succeeds_twice(backend: Bac
     client.close(Digest.of(b"".join(chunks) + b"end"), b"end")
 
     assert rows_like(backend, "BLOB#") + rows_like(backend, "N#", "SIZE#") == before
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
     invariants.check(backend)
 
 
@@ -204,7 +204,7 @@ def test_an_upload_of_a_blob_that_is_there_keeps_the_old_bytes_and_drops_the_new
     upload(backend, [content])
 
     assert get(BlobRow, keys.blob(Digest.of(content))).s3_key == kept
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
     assert linked_bytes(backend, repository_of(backend)) == (size, size, 2 * size)
     invariants.check(backend)
 
@@ -228,7 +228,7 @@ def test_an_upload_of_known_bytes_closed_twice_by_its_other_algorithm_succeeds_t
     content = os.urandom(size)
     digest = Digest.of(content, "sha512")
     a_repository(backend, "admin/base")
-    actor = someone(backend, "admin", "admin/base")
+    actor = token_actor(backend, "admin", "admin/base")
     backend.services.registry.uploads.push(actor, RepositoryName.parse("admin/base"), digest, content)
 
     client = upload(backend, [content], algorithm="sha512")

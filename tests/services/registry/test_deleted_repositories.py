@@ -22,12 +22,12 @@ from tests.support.backends import Backend
 from tests.support.builders import (
     a_blob,
     a_config,
-    a_granted,
     a_manifest,
-    a_push,
     a_repository,
+    an_actor_with_role,
     an_organization,
-    someone,
+    push_image,
+    token_actor,
 )
 from tests.support.crashes import crash_everywhere, just_before_commit
 from tests.support.rows import change, due_at, events, repository_of, rows_like
@@ -79,8 +79,8 @@ def test_deleted_again_it_stays_as_it_was(backend: Backend) -> None:
 
 def test_a_repository_of_the_same_name_inherits_nothing(backend: Backend) -> None:
     backend.user("bob")
-    manifest = a_push(backend, "v1")
-    a_granted(backend, "bob", Role.ADMIN)
+    manifest = push_image(backend, "v1")
+    an_actor_with_role(backend, "bob", Role.ADMIN)
     backend.services.registry.repositories.change_mode(backend.signed_in("admin"), NAME, Mode.READ_ONLY)
     old = repository_of(backend)
     delete(backend)
@@ -93,7 +93,7 @@ def test_a_repository_of_the_same_name_inherits_nothing(backend: Backend) -> Non
     )
     with pytest.raises(Denied):
         backend.services.catalog.repository_details.get(backend.signed_in("bob"), NAME)
-    reader = someone(backend, "admin", "admin/app")
+    reader = token_actor(backend, "admin", "admin/app")
     for reference in ("v1", manifest.digest):
         with pytest.raises(ManifestUnknown):
             backend.services.registry.manifests.pull(reader, NAME, reference)
@@ -115,7 +115,7 @@ def test_only_who_administers_it_deletes_it(backend: Backend, role: Role | None)
     a_repository(backend)
     backend.user("bob")
     if role:
-        a_granted(backend, "bob", role)
+        an_actor_with_role(backend, "bob", role)
     owner = backend.signed_in("admin")
 
     for actor in (backend.signed_in("bob"), ANONYMOUS, replace(owner, scopes=frozenset({REPO_WRITE}))):
@@ -142,7 +142,7 @@ def recreate(backend: Backend) -> Repository:
 @pytest.mark.parametrize("again", [False, True])
 def test_a_push_during_the_delete_never_lands_in_the_new_repository(backend: Backend, again: bool) -> None:
     a_repository(backend)
-    old, pusher = repository_of(backend), someone(backend, "admin", "admin/app")
+    old, pusher = repository_of(backend), token_actor(backend, "admin", "admin/app")
     manifest = a_manifest([a_blob(backend)], a_blob(backend, a_config()))
 
     with just_before_commit(backend, lambda: recreate(backend) if again else delete(backend)):

@@ -14,7 +14,7 @@ from chalicelib.storage.registry.blobs import BlobRow, FenceRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_blob, a_repository, at_the_edge, someone
+from tests.support.builders import a_blob, a_direct_upload, a_repository, token_actor
 from tests.support.crashes import before_calls, crash_everywhere
 
 NAME = RepositoryName.parse("admin/app")
@@ -37,7 +37,7 @@ def staged(backend: Backend, content: bytes, digest: Digest = DIGEST) -> str:
 
 def found(backend: Backend) -> str | None:
     """The key of the blob as a pusher's HEAD finds it."""
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     try:
         return backend.services.registry.blobs.find(actor, NAME, DIGEST).s3_key
     except BlobUnknown:
@@ -82,7 +82,7 @@ def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: Bac
 
 
 def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: Backend) -> None:
-    key = at_the_edge(staging, CONTENT)
+    key = a_direct_upload(staging, CONTENT)
     staging.calls.take()
 
     assert found(staging) == key
@@ -105,7 +105,7 @@ def test_a_crash_anywhere_between_staging_and_the_link_is_made_good_by_the_next_
 
 
 def test_a_key_that_no_blob_has_is_fenced_and_removed(backend: Backend) -> None:
-    key = at_the_edge(backend, CONTENT)
+    key = a_direct_upload(backend, CONTENT)
 
     assert backend.services.registry.direct_uploads.remove_unnamed({key: DIGEST}) == [key]
     assert not backend.services.stores.objects.exists(key)
@@ -115,9 +115,9 @@ def test_a_key_that_no_blob_has_is_fenced_and_removed(backend: Backend) -> None:
 
 
 def test_a_blob_keeps_its_key_and_a_copy_of_it_goes(backend: Backend) -> None:
-    kept = at_the_edge(backend, CONTENT)
+    kept = a_direct_upload(backend, CONTENT)
     assert found(backend) == kept
-    copy = at_the_edge(backend, CONTENT)
+    copy = a_direct_upload(backend, CONTENT)
 
     assert backend.services.registry.direct_uploads.remove_unnamed({kept: DIGEST, copy: DIGEST}) == [copy]
     assert backend.services.stores.objects.get(kept) == CONTENT
@@ -136,7 +136,7 @@ def test_a_blob_being_collected_keeps_its_key_for_its_collector(backend: Backend
 
 @pytest.mark.parametrize("call", range(1, 7))
 def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_bytes(backend: Backend, call: int) -> None:
-    key = at_the_edge(backend, CONTENT)
+    key = a_direct_upload(backend, CONTENT)
     calls: list[object] = []
 
     def interrupt(*_: object, **__: object) -> None:
@@ -154,7 +154,7 @@ def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_byt
 def test_a_crash_anywhere_in_a_removal_leaves_what_the_next_one_finishes(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         content = f"unnamed {number} {uuid4()}".encode()
-        key = at_the_edge(backend, content)
+        key = a_direct_upload(backend, content)
 
         def operation() -> None:
             backend.services.registry.direct_uploads.remove_unnamed({key: Digest.of(content)})

@@ -12,7 +12,16 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.services.lifecycle.tag_history import TagHistoryQuery, TagLife
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, an_index, someone
+from tests.support.builders import (
+    a_blob,
+    a_config,
+    a_manifest,
+    a_repository,
+    an_index,
+    push_image,
+    push_manifest,
+    token_actor,
+)
 from tests.support.rows import events
 from tests.support.sweeping import sweep
 from tests.support.tag_actions import TagActions
@@ -22,7 +31,7 @@ BUILT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 def push(backend: Backend, manifest: Manifest, *tags: str) -> str:
-    return backend.services.registry.manifests.push(someone(backend, "admin", "admin/app"), NAME, manifest, tags)
+    return backend.services.registry.manifests.push(token_actor(backend, "admin", "admin/app"), NAME, manifest, tags)
 
 
 def newest(backend: Backend, tag: str = "v1") -> TagLife:
@@ -41,8 +50,8 @@ def built(backend: Backend, label: str) -> Manifest:
 
 
 def test_an_index_ends_with_the_label_of_its_images_though_an_attestation_has_none(backend: Backend) -> None:
-    images = [a_push(backend, labels={"quay.expires-after": "3h"}) for _ in range(2)]
-    attestation = a_bare_push(backend, a_manifest())
+    images = [push_image(backend, labels={"quay.expires-after": "3h"}) for _ in range(2)]
+    attestation = push_manifest(backend, a_manifest())
     index = an_index([image.digest for image in [*images, attestation]])
 
     assert push(backend, index, "v1") == ""
@@ -53,7 +62,7 @@ def test_an_index_ends_with_the_label_of_its_images_though_an_attestation_has_no
 
 
 def test_an_index_whose_images_differ_has_no_end(backend: Backend) -> None:
-    images = [a_push(backend, labels={"quay.expires-after": label}) for label in ("3h", "4h")]
+    images = [push_image(backend, labels={"quay.expires-after": label}) for label in ("3h", "4h")]
     push(backend, an_index([image.digest for image in images]), "v1")
 
     assert newest(backend).ended_at is None
@@ -106,6 +115,6 @@ def test_an_image_past_its_end_is_in_the_time_machine_at_once_and_can_be_restore
 
 @pytest.mark.parametrize("label", ["0h", "-1h", "1000000000000d", "1y2d", ""])
 def test_odd_labels_never_make_a_tag_that_is_born_dead(backend: Backend, label: str) -> None:
-    a_push(backend, "v1", labels={"quay.expires-after": label})
+    push_image(backend, "v1", labels={"quay.expires-after": label})
 
     assert newest(backend).ended_at is None

@@ -17,18 +17,18 @@ from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import (
-    a_bare_push,
     a_blob,
     a_config,
     a_descriptor,
-    a_granted,
+    a_direct_upload,
     a_manifest,
-    a_push,
     a_referrer,
     a_repository,
+    an_actor_with_role,
     an_index,
-    at_the_edge,
-    someone,
+    push_image,
+    push_manifest,
+    token_actor,
 )
 from tests.support.rows import CONDEMNED, DELETING, change, due_at, end_due_at, events, repository_of, rows_like
 
@@ -38,8 +38,8 @@ WINDOW_S = 14 * 86400
 
 
 def test_every_edge_carries_the_ulid_of_its_manifest(backend: Backend) -> None:
-    child = a_push(backend)
-    a_bare_push(backend, an_index([child.digest]), "v1")
+    child = push_image(backend)
+    push_manifest(backend, an_index([child.digest]), "v1")
     a_referrer(backend, child.digest)
 
     invariants.check(backend)
@@ -48,20 +48,18 @@ def test_every_edge_carries_the_ulid_of_its_manifest(backend: Backend) -> None:
 
 def test_a_manifest_pushed_again_keeps_edges_of_its_own_ulid(backend: Backend) -> None:
     """An edge of another push counts for a lease only: then the collector would take what a pullable manifest names."""
-    child = a_push(backend, "v1")
-    index = a_bare_push(backend, an_index([child.digest]), "v2")
+    child = push_image(backend, "v1")
+    index = push_manifest(backend, an_index([child.digest]), "v2")
     referrer = a_referrer(backend, child.digest)
     for manifest in (child, index, referrer):
-        a_bare_push(backend, manifest, "again")
+        push_manifest(backend, manifest, "again")
 
     invariants.check(backend)
     invariants.check_edges(backend)
 
 
-def test_a_manifest_pushed_with_more_tags_than_one_transaction_takes_keeps_edges_of_its_own_ulid(
-    backend: Backend,
-) -> None:
-    a_push(backend, *(f"v{number}" for number in range(11)))
+def test_a_manifest_pushed_with_more_tags_than_a_transaction_takes_keeps_edges_of_its_ulid(backend: Backend) -> None:
+    push_image(backend, *(f"v{number}" for number in range(11)))
 
     invariants.check(backend)
     invariants.check_edges(backend)
@@ -91,7 +89,7 @@ def garbage_due(backend: Backend, manifest: Manifest) -> int | None:
 
 def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
     """What a reader gets who asks for the bytes, None where there is nothing."""
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     try:
         found = backend.services.registry.manifests.pull(actor, NAME, reference)
         content = backend.services.registry.manifests.body(actor, NAME, found)
@@ -105,16 +103,16 @@ def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
 
 
 def delete(backend: Backend, manifest: Manifest) -> None:
-    backend.services.registry.manifests.delete(someone(backend, "admin", "admin/app"), NAME, manifest.digest)
+    backend.services.registry.manifests.delete(token_actor(backend, "admin", "admin/app"), NAME, manifest.digest)
 
 
 def test_all_blobs_and_children_that_are_missing_are_named_at_once(backend: Backend) -> None:
-    there, child = a_blob(backend), a_push(backend)
+    there, child = a_blob(backend), push_image(backend)
     missing = [Digest.of(bytes([number])) for number in range(4)]
     index = an_index([child.digest, *missing[2:]], layers=[a_descriptor(blob) for blob in (there, *missing[:2])])
 
     with pytest.raises(ManifestBlobUnknown) as refused:
-        a_bare_push(backend, index, "v1")
+        push_manifest(backend, index, "v1")
     assert sorted(refused.value.digests) == sorted(map(str, missing))
     assert pulled(backend, "v1") is None
     assert pulled(backend, index.digest) is None
@@ -122,32 +120,32 @@ def test_all_blobs_and_children_that_are_missing_are_named_at_once(backend: Back
 
 @pytest.mark.parametrize("state", ["deleted", DELETING])
 def test_a_child_that_no_reader_would_get_is_missing(backend: Backend, state: str) -> None:
-    child = a_push(backend, "v1")
+    child = push_image(backend, "v1")
     if state == "deleted":
         delete(backend, child)
     else:
         change(row_of(backend, child), state=DELETING)
 
     with pytest.raises(ManifestBlobUnknown):
-        a_bare_push(backend, an_index([child.digest]), "v2")
+        push_manifest(backend, an_index([child.digest]), "v2")
 
 
 def test_a_condemned_child_is_made_live_by_who_names_it(backend: Backend) -> None:
-    child = a_push(backend)
+    child = push_image(backend)
     change(row_of(backend, child), state=CONDEMNED)
     assert pulled(backend, child.digest) == child.digest, "the condemned is served as live"
 
-    a_bare_push(backend, an_index([child.digest]), "v1")
+    push_manifest(backend, an_index([child.digest]), "v1")
 
     assert row_of(backend, child).state == "live"
     invariants.check(backend)
 
 
 def test_a_manifest_that_was_being_deleted_is_written_anew_with_its_bytes(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     before = row_of(backend, manifest)
     change(before, state=DELETING)
-    a_bare_push(backend, manifest, "v1")
+    push_manifest(backend, manifest, "v1")
     after = row_of(backend, manifest)
 
     assert after.state == "live"
@@ -157,7 +155,7 @@ def test_a_manifest_that_was_being_deleted_is_written_anew_with_its_bytes(backen
 
 
 def test_a_new_tag_has_an_open_life_an_edge_without_end_and_needs_no_lease(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     row = row_of(backend, manifest)
 
     assert lives(backend) == [(str(manifest.digest), None)]
@@ -166,7 +164,7 @@ def test_a_new_tag_has_an_open_life_an_edge_without_end_and_needs_no_lease(backe
 
 
 def test_a_manifest_without_a_tag_is_leased_and_its_collector_armed(backend: Backend) -> None:
-    manifest = a_push(backend)
+    manifest = push_image(backend)
     row = row_of(backend, manifest)
 
     assert row.live_until is None
@@ -176,9 +174,9 @@ def test_a_manifest_without_a_tag_is_leased_and_its_collector_armed(backend: Bac
 
 
 def test_a_tag_that_moves_closes_one_life_and_opens_another(backend: Backend) -> None:
-    old = a_push(backend, "v1")
+    old = push_image(backend, "v1")
     backend.clock.ahead_s = 100
-    new = a_push(backend, "v1")
+    new = push_image(backend, "v1")
     now = int(backend.clock())
     (first, first_end), second = lives(backend)
 
@@ -193,12 +191,12 @@ def test_a_tag_that_moves_closes_one_life_and_opens_another(backend: Backend) ->
 
 
 def test_a_manifest_lives_as_long_as_the_last_of_its_tags(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", "v2")
-    a_push(backend, "v1")
+    manifest = push_image(backend, "v1", "v2")
+    push_image(backend, "v1")
     assert row_of(backend, manifest).live_until == FOREVER
 
     backend.clock.ahead_s = 1000
-    a_push(backend, "v2")
+    push_image(backend, "v2")
 
     assert row_of(backend, manifest).live_until == max(ends(backend, manifest).values()) < FOREVER
     assert ends(backend, manifest)["v2"] - ends(backend, manifest)["v1"] >= 999
@@ -206,18 +204,18 @@ def test_a_manifest_lives_as_long_as_the_last_of_its_tags(backend: Backend) -> N
 
 
 def test_the_same_push_again_begins_no_new_life(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     before = lives(backend)
-    a_bare_push(backend, manifest, "v1", "v1")
+    push_manifest(backend, manifest, "v1", "v1")
 
     assert lives(backend) == before
     invariants.check(backend)
 
 
 def test_a_tag_that_comes_back_to_a_manifest_has_three_lives_and_one_edge_each(backend: Backend) -> None:
-    first = a_push(backend, "v1")
-    second = a_push(backend, "v1")
-    a_bare_push(backend, first, "v1")
+    first = push_image(backend, "v1")
+    second = push_image(backend, "v1")
+    push_manifest(backend, first, "v1")
 
     assert [digest for digest, _ in lives(backend)] == [str(it.digest) for it in (first, second, first)]
     assert ends(backend, first) == {"v1": FOREVER}
@@ -226,35 +224,34 @@ def test_a_tag_that_comes_back_to_a_manifest_has_three_lives_and_one_edge_each(b
 
 
 def with_label(backend: Backend) -> Manifest:
-    return a_push(backend, "v1", labels={"quay.expires-after": "2h"})
+    return push_image(backend, "v1", labels={"quay.expires-after": "2h"})
 
 
 def with_annotation(backend: Backend) -> Manifest:
-    return a_bare_push(backend, a_manifest([a_blob(backend)], annotations={"quay.expires-after": "2h"}), "v1")
+    return push_manifest(backend, a_manifest([a_blob(backend)], annotations={"quay.expires-after": "2h"}), "v1")
 
 
 def with_annotation_of_an_index(backend: Backend) -> Manifest:
-    return a_bare_push(backend, an_index([a_push(backend).digest], annotations={"quay.expires-after": "2h"}), "v1")
+    index = an_index([push_image(backend).digest], annotations={"quay.expires-after": "2h"})
+    return push_manifest(backend, index, "v1")
 
 
 def with_label_from_the_edge(backend: Backend) -> Manifest:
     config = a_config({"quay.expires-after": "2h"})
-    at_the_edge(backend, config)
-    return a_bare_push(backend, a_manifest([], Digest.of(config)), "v1")
+    a_direct_upload(backend, config)
+    return push_manifest(backend, a_manifest([], Digest.of(config)), "v1")
 
 
 def with_both(backend: Backend) -> Manifest:
     config = a_blob(backend, a_config({"quay.expires-after": "9h"}))
-    return a_bare_push(backend, a_manifest([], config, annotations={"quay.expires-after": "2h"}), "v1")
+    return push_manifest(backend, a_manifest([], config, annotations={"quay.expires-after": "2h"}), "v1")
 
 
 EXPIRING = [with_label, with_annotation, with_annotation_of_an_index, with_label_from_the_edge, with_both]
 
 
 @pytest.mark.parametrize("push", EXPIRING)
-def test_an_expiry_is_written_with_the_tag_its_life_its_edge_and_its_timer(
-    backend: Backend, push: Callable[[Backend], Manifest]
-) -> None:
+def test_an_expiry_is_written_to_tag_life_edge_and_timer(backend: Backend, push: Callable[[Backend], Manifest]) -> None:
     a_repository(backend)
     manifest = push(backend)
     end = end_due_at(backend)
@@ -270,7 +267,7 @@ def test_an_expiry_is_written_with_the_tag_its_life_its_edge_and_its_timer(
 def test_an_expired_tag_is_gone_at_that_second_though_its_item_is_there(backend: Backend) -> None:
     manifest = with_label(backend)
     end = ends(backend, manifest)["v1"]
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
 
     backend.clock.ahead_s = end - time.time() - 1.5
     assert pulled(backend, "v1") == manifest.digest
@@ -291,7 +288,7 @@ def test_a_tag_pushed_after_its_end_lives_anew_and_its_history_keeps_the_old_end
     old = with_label(backend)
     end = ends(backend, old)["v1"]
     backend.clock.ahead_s = 10_000
-    new = a_bare_push(backend, old, "v1") if again else a_push(backend, "v1")
+    new = push_manifest(backend, old, "v1") if again else push_image(backend, "v1")
 
     assert lives(backend)[0] == (str(old.digest), end)
     assert pulled(backend, "v1") == new.digest
@@ -303,7 +300,7 @@ def test_a_push_again_lengthens_the_life_of_a_tag_with_an_end(backend: Backend) 
     manifest = with_label(backend)
     before = ends(backend, manifest)["v1"]
     backend.clock.ahead_s = 1000
-    a_bare_push(backend, manifest, "v1")
+    push_manifest(backend, manifest, "v1")
 
     after = ends(backend, manifest)["v1"]
     assert after - before >= 999
@@ -314,9 +311,9 @@ def test_a_push_again_lengthens_the_life_of_a_tag_with_an_end(backend: Backend) 
 
 def test_a_delete_by_digest_ends_every_tag_however_many(backend: Backend) -> None:
     tags = [f"v{number:02d}" for number in range(23)]
-    manifest, other = a_push(backend, *tags), a_push(backend, "other")
+    manifest, other = push_image(backend, *tags), push_image(backend, "other")
     delete(backend, manifest)
-    actor, now = someone(backend, "admin", "admin/app"), backend.clock()
+    actor, now = token_actor(backend, "admin", "admin/app"), backend.clock()
 
     assert list(backend.services.registry.tags.list(actor, NAME, None, 100).items) == ["other"]
     assert {pulled(backend, reference) for reference in ("v00", "v22", manifest.digest)} == {None}
@@ -333,7 +330,7 @@ def test_a_delete_by_digest_ends_every_tag_however_many(backend: Backend) -> Non
 
 
 def test_a_deleted_manifest_is_no_longer_served_from_memory(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     assert pulled(backend, manifest.digest) == manifest.digest
     delete(backend, manifest)
 
@@ -341,16 +338,16 @@ def test_a_deleted_manifest_is_no_longer_served_from_memory(backend: Backend) ->
 
 
 def test_a_deleted_manifest_that_is_pushed_again_is_back_and_refers_again(backend: Backend) -> None:
-    subject = a_push(backend, "v1")
+    subject = push_image(backend, "v1")
     referrer = a_referrer(backend, subject.digest)
     delete(backend, referrer)
     assert referrers(backend, subject) == []
-    a_bare_push(backend, referrer)
+    push_manifest(backend, referrer)
     assert referrers(backend, subject) == [referrer.digest]
     delete(backend, subject)
     assert referrers(backend, subject) == [referrer.digest], "a subject need not be there"
 
-    a_bare_push(backend, subject, "v1")
+    push_manifest(backend, subject, "v1")
 
     assert (pulled(backend, "v1"), pulled(backend, referrer.digest)) == (subject.digest, referrer.digest)
     assert referrers(backend, subject) == [referrer.digest]
@@ -359,17 +356,16 @@ def test_a_deleted_manifest_that_is_pushed_again_is_back_and_refers_again(backen
 
 
 def referrers(backend: Backend, subject: Manifest) -> list[Digest]:
-    page = backend.services.registry.referrers.list(
-        someone(backend, "admin", "admin/app"), NAME, subject.digest, None, None
-    )
+    actor = token_actor(backend, "admin", "admin/app")
+    page = backend.services.registry.referrers.list(actor, NAME, subject.digest, None, None)
     return [referrer.digest for referrer in page.items]
 
 
 def test_a_head_by_a_pusher_renews_a_short_lease_and_brings_the_condemned_back(backend: Backend) -> None:
-    manifest = a_push(backend)
+    manifest = push_image(backend)
     change(row_of(backend, manifest), state=CONDEMNED)
     backend.clock.ahead_s = backend.settings.lease_s * 0.9
-    backend.services.registry.manifests.find(someone(backend, "admin", "admin/app"), NAME, manifest.digest)
+    backend.services.registry.manifests.find(token_actor(backend, "admin", "admin/app"), NAME, manifest.digest)
     row = row_of(backend, manifest)
 
     assert row.state == "live"
@@ -379,9 +375,9 @@ def test_a_head_by_a_pusher_renews_a_short_lease_and_brings_the_condemned_back(b
 
 
 def test_a_reader_renews_nothing(backend: Backend) -> None:
-    manifest = a_push(backend)
+    manifest = push_image(backend)
     backend.user("bob")
-    reader = a_granted(backend, "bob", Role.READ)
+    reader = an_actor_with_role(backend, "bob", Role.READ)
     backend.clock.ahead_s = backend.settings.lease_s * 0.9
     before = row_of(backend, manifest).leased_until
     backend.services.registry.manifests.find(reader, NAME, manifest.digest)

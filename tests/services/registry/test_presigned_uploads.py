@@ -1,6 +1,7 @@
 """Bytes that a pusher without a key of ours brings to S3 by themselves."""
 
 import os
+from typing import Any
 
 import pytest
 import requests
@@ -12,13 +13,13 @@ from chalicelib.services.registry.presigned_uploads import PresignedUploads
 from tests.support.backends import Backend
 
 
-def begun(backend: Backend, algorithm: str = "sha256"):
+def begun(backend: Backend, algorithm: str = "sha256") -> Any:
     """An upload of the admin's, and who asks."""
     actor, name = backend.owner()
     return actor, name, backend.services.registry.uploads.begin(actor, name, algorithm).token
 
 
-def put_parts(granted: dict, content: bytes) -> list[tuple[int, str]]:
+def put_parts(granted: Any, content: bytes) -> list[tuple[int, str]]:
     """Puts content in one part, as a pusher does."""
     part = granted["parts"][0]
     return [(part["number"], requests.put(part["address"], data=content, timeout=10).headers["ETag"])]
@@ -28,7 +29,7 @@ def test_a_blob_put_under_a_granted_address_is_visible_once_completed(backend: B
     actor, name, token = begun(backend)
     content = os.urandom(5000)
     digest = Digest.of(content)
-    granted = backend.services.registry.presigned_uploads.grant(actor, name, token, digest, len(content), 1)
+    granted: Any = backend.services.registry.presigned_uploads.grant(actor, name, token, digest, len(content), 1)
     answer = requests.put(granted["address"], data=content, headers=granted["headers"], timeout=10)
 
     assert answer.status_code == 200
@@ -38,7 +39,7 @@ def test_a_blob_put_under_a_granted_address_is_visible_once_completed(backend: B
 
 def test_s3_refuses_other_bytes_than_those_that_the_address_was_granted_for(backend: Backend) -> None:
     actor, name, token = begun(backend)
-    granted = backend.services.registry.presigned_uploads.grant(actor, name, token, Digest.of(b"these"), 5, 1)
+    granted: Any = backend.services.registry.presigned_uploads.grant(actor, name, token, Digest.of(b"these"), 5, 1)
 
     assert requests.put(granted["address"], data=b"those", headers=granted["headers"], timeout=10).status_code == 400
     with pytest.raises(BlobUploadInvalid, match="nothing"):
@@ -123,7 +124,7 @@ def test_a_closed_upload_gets_no_grant(backend: Backend) -> None:
 def test_a_blob_above_5_gb_is_granted_in_parts_whose_number_s3_can_join(backend: Backend) -> None:
     actor, name, token = begun(backend)
     size = 40 * 1024**4
-    granted = backend.services.registry.presigned_uploads.grant(actor, name, token, Digest.of(b"x"), size, 8990)
+    granted: Any = backend.services.registry.presigned_uploads.grant(actor, name, token, Digest.of(b"x"), size, 8990)
 
     assert granted["way"] == "parts"
     assert granted["part_size"] * 9000 >= size

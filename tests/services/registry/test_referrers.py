@@ -12,15 +12,15 @@ from chalicelib.storage.registry.manifests import LARGEST_ANNOTATIONS, ReferrerR
 from chalicelib.storage.table import put_all
 from tests.support.backends import Backend
 from tests.support.builders import (
-    a_bare_push,
     a_blob,
     a_config,
     a_manifest,
-    a_push,
     a_referrer,
     a_repository,
     an_index,
-    someone,
+    push_image,
+    push_manifest,
+    token_actor,
 )
 
 NAME = RepositoryName.parse("admin/app")
@@ -35,7 +35,9 @@ def listed(
     repository: str = "admin/app",
 ) -> tuple[list[Referrer], bool]:
     name = RepositoryName.parse(repository)
-    page = backend.services.registry.referrers.list(someone(backend, "admin", repository), name, subject, kind, last)
+    page = backend.services.registry.referrers.list(
+        token_actor(backend, "admin", repository), name, subject, kind, last
+    )
     return list(page.items), page.more
 
 
@@ -63,7 +65,7 @@ def edges(backend: Backend, count: int, **fields: object) -> list[Digest]:
 
 
 def test_a_referrer_is_listed_with_all_that_is_known_of_it(backend: Backend) -> None:
-    subject = a_push(backend, "v1")
+    subject = push_image(backend, "v1")
     referrer = a_referrer(backend, subject.digest, artifactType="application/x.sbom", annotations={"a": "\u00e4"})
     (found,), more = listed(backend, subject.digest)
 
@@ -78,14 +80,14 @@ def test_a_subject_may_come_after_its_referrers_or_never(backend: Backend) -> No
     referrer = a_referrer(backend, subject.digest)
     assert [it.digest for it in listed(backend, subject.digest)[0]] == [referrer.digest]
 
-    a_bare_push(backend, subject, "v1")
+    push_manifest(backend, subject, "v1")
 
     assert [it.digest for it in listed(backend, subject.digest)[0]] == [referrer.digest]
 
 
 def test_images_and_indexes_refer_too(backend: Backend) -> None:
-    image = a_bare_push(backend, a_manifest([], a_blob(backend, a_config()), SUBJECT))
-    index = a_bare_push(backend, an_index([], subject={"mediaType": "t/x", "digest": str(SUBJECT), "size": 1}))
+    image = push_manifest(backend, a_manifest([], a_blob(backend, a_config()), SUBJECT))
+    index = push_manifest(backend, an_index([], subject={"mediaType": "t/x", "digest": str(SUBJECT), "size": 1}))
     kinds = {it.digest: it.artifact_type for it in listed(backend)[0]}
 
     assert kinds == {image.digest: "application/vnd.oci.image.config.v1+json", index.digest: None}
@@ -94,10 +96,10 @@ def test_images_and_indexes_refer_too(backend: Backend) -> None:
 def test_a_deleted_referrer_is_hidden_and_shows_again_when_it_is_pushed_again(backend: Backend) -> None:
     a_repository(backend)
     referrer, other = a_referrer(backend, SUBJECT), a_referrer(backend, SUBJECT)
-    backend.services.registry.manifests.delete(someone(backend, "admin", "admin/app"), NAME, referrer.digest)
+    backend.services.registry.manifests.delete(token_actor(backend, "admin", "admin/app"), NAME, referrer.digest)
     assert [it.digest for it in listed(backend)[0]] == [other.digest]
 
-    a_bare_push(backend, referrer)
+    push_manifest(backend, referrer)
 
     assert {it.digest for it in listed(backend)[0]} == {referrer.digest, other.digest}
 

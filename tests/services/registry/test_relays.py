@@ -2,6 +2,7 @@
 
 import base64
 import os
+from typing import Any
 
 import pytest
 import requests
@@ -15,7 +16,7 @@ from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.crashes import before_calls
 from tests.support.rows import object_keys, open_multiparts, repository_of
-from tests.support.uploading import Client, leftovers, pulled
+from tests.support.uploading import Client, pulled, remaining_keys
 
 
 class Relay:
@@ -25,12 +26,12 @@ class Relay:
         self.client, self.relays = Client(backend), backend.services.registry.relays
         self.hasher, self.offset = hashing.begin("sha256"), 0
 
-    def grant(self, first: int = 0, count: int = 2) -> dict[str, object]:
-        granted = self.relays.grant(self.client.token, first, count)
+    def grant(self, first: int = 0, count: int = 2) -> dict[str, Any]:
+        granted: dict[str, Any] = self.relays.grant(self.client.token, first, count)
         self.client.token = granted["upload"]
         return granted
 
-    def put(self, grant: dict[str, object], number: int, content: bytes) -> UploadedPart:
+    def put(self, grant: dict[str, Any], number: int, content: bytes) -> UploadedPart:
         """Puts a part under the address of its number."""
         (address,) = (part["address"] for part in grant["parts"] if part["number"] == number)
         answer = requests.put(address, data=content, timeout=20)
@@ -88,7 +89,7 @@ def test_parts_and_a_tail_become_the_blob_and_leave_nothing_behind(backend: Back
     relay.client.close(digest)
 
     assert pulled(backend, digest) == first + rest
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
     invariants.check(backend)
 
 
@@ -148,7 +149,8 @@ def test_of_two_reports_at_once_one_is_written_and_the_other_told_where_the_uplo
     backend: Backend, relay: Relay
 ) -> None:
     relay.grant()
-    token, done = relay.client.token, []
+    done: list[Any] = []
+    token = relay.client.token
 
     def report_first(_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not done:

@@ -22,7 +22,7 @@ from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_repository, an_organization, someone
+from tests.support.builders import a_repository, an_actor_with_role, an_organization, token_actor
 from tests.support.crashes import before_calls, just_before_commit
 from tests.support.rows import change, events, repository_of, rows_like
 
@@ -33,12 +33,12 @@ def make_public(backend: Backend, *repositories: str) -> None:
     for repository in repositories:
         a_repository(backend, repository)
         name = RepositoryName.parse(repository)
-        owner = someone(backend, name.namespace, repository)
+        owner = token_actor(backend, name.namespace, repository)
         backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
 
 
 def test_the_first_push_makes_a_private_repository_and_writes_it_down(backend: Backend) -> None:
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
 
     made = backend.services.registry.repositories.for_push(actor, NAME)
 
@@ -65,7 +65,7 @@ def test_a_repository_may_have_any_name_of_the_grammar(backend: Backend, name: s
 
 
 def test_a_repository_is_made_once_when_ten_push_first(backend: Backend) -> None:
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
 
     def push(number: int) -> str:
         content = b"%d" % number
@@ -83,7 +83,8 @@ def test_a_repository_is_made_once_when_ten_push_first(backend: Backend) -> None
 
 
 def test_who_comes_second_gets_the_repository_that_the_first_made_meanwhile(backend: Backend) -> None:
-    actor, made = someone(backend, "admin", "admin/app"), []
+    made: list[Any] = []
+    actor = token_actor(backend, "admin", "admin/app")
 
     def meanwhile(*_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not made:
@@ -101,7 +102,7 @@ def test_who_comes_second_gets_the_repository_that_the_first_made_meanwhile(back
 def test_nobody_makes_a_repository_in_a_namespace_that_is_not_theirs(backend: Backend, name: str) -> None:
     backend.user("bob")
     with pytest.raises((Denied, Unauthenticated)):
-        backend.services.registry.repositories.for_push(someone(backend, "admin", name), RepositoryName.parse(name))
+        backend.services.registry.repositories.for_push(token_actor(backend, "admin", name), RepositoryName.parse(name))
 
     assert rows_like(backend, "R#") == []
 
@@ -109,8 +110,8 @@ def test_nobody_makes_a_repository_in_a_namespace_that_is_not_theirs(backend: Ba
 def test_a_grant_replaces_the_one_before(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
-    a_granted(backend, "bob", Role.ADMIN)
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.ADMIN)
+    an_actor_with_role(backend, "bob", Role.READ)
 
     (permission,) = rows_like(backend, "R#", "PERM#")
     (grant,) = rows_like(backend, "A#", "GRANT#")
@@ -121,7 +122,7 @@ def test_a_grant_replaces_the_one_before(backend: Backend) -> None:
 def test_only_an_admin_of_a_repository_grants_or_makes_it_public(backend: Backend, role: Role) -> None:
     a_repository(backend)
     backend.user("bob")
-    actor = a_granted(backend, "bob", role)
+    actor = an_actor_with_role(backend, "bob", role)
 
     with pytest.raises((Denied, Unauthenticated)):
         backend.services.accounts.permissions.put(actor, NAME, HolderKind.USER, "bob", Role.ADMIN)
@@ -139,7 +140,7 @@ def test_visibility_changes_on_both_sides_of_the_name(backend: Backend) -> None:
 
 def test_a_repository_that_was_deleted_meanwhile_is_not_made_public(backend: Backend) -> None:
     repository = a_repository(backend)
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     change(get(RepositoryNameRow, keys.repository_name(repository.namespace_id, "app")), state="deleted")
 
     with pytest.raises(NameUnknown):
@@ -173,7 +174,7 @@ def test_whoever_makes_one_in_an_organization_administers_it(backend: Backend) -
     backend.services.accounts.teams.add_member(backend.signed_in("admin"), "acme", "makers", "bob")
     by_hand = make(backend, RepositoryName("acme", "hand"), "bob")
     pushed = RepositoryName("acme", "push")
-    by_push = backend.services.registry.repositories.for_push(someone(backend, "bob", str(pushed)), pushed)
+    by_push = backend.services.registry.repositories.for_push(token_actor(backend, "bob", str(pushed)), pushed)
 
     for repository in (by_hand, by_push):
         (permission,) = rows_like(backend, f"R#{repository.id}", "PERM#")
@@ -230,7 +231,7 @@ def test_only_members_who_may_make_one_and_tokens_that_may(backend: Backend) -> 
 def test_nobody_makes_anything_where_the_organization_ended_meanwhile(backend: Backend) -> None:
     an_organization(backend)
     owner, name = backend.signed_in("admin"), RepositoryName("acme", "late")
-    pusher = someone(backend, "admin", "acme/late")
+    pusher = token_actor(backend, "admin", "acme/late")
 
     with (
         just_before_commit(backend, lambda: backend.services.accounts.organizations.delete(owner, "acme")),
@@ -248,7 +249,7 @@ def test_a_token_from_before_one_left_the_team_makes_nothing(backend: Backend) -
     owner, name = backend.signed_in("admin"), RepositoryName("acme", "late")
     backend.services.accounts.teams.put(owner, "acme", "makers", TeamRole.CREATOR, None)
     backend.services.accounts.teams.add_member(owner, "acme", "makers", "bob")
-    pusher = someone(backend, "bob", "acme/late")
+    pusher = token_actor(backend, "bob", "acme/late")
     backend.services.accounts.teams.remove_member(owner, "acme", "makers", "bob")
 
     with pytest.raises(Denied):
@@ -307,7 +308,7 @@ def test_a_change_needs_its_role_and_scope(backend: Backend, what: str, role: Ro
     backend.user("bob")
     change_it, needed, *_ = CHANGES[what]
     if role:
-        a_granted(backend, "bob", role)
+        an_actor_with_role(backend, "bob", role)
     actor = backend.signed_in("bob")
     may = role is not None and role.rank >= needed.rank
 
@@ -354,7 +355,7 @@ def test_default_permissions_come_with_what_is_made_by_hand_or_by_a_push(backend
     pushed = RepositoryName("acme", "push")
     for made in (
         make(backend, RepositoryName("acme", "hand")),
-        backend.services.registry.repositories.for_push(someone(backend, "admin", str(pushed)), pushed),
+        backend.services.registry.repositories.for_push(token_actor(backend, "admin", str(pushed)), pushed),
     ):
         given = {row["name"]: row["role"] for row in rows_like(backend, f"R#{made.id}", "PERM#")}
         assert given == {"admin": "admin", "bob": "write"}

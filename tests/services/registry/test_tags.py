@@ -16,10 +16,10 @@ from chalicelib.storage.registry.repositories import PermissionRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a_repository, someone
+from tests.support.builders import a_manifest, a_repository, an_actor_with_role, push_image, push_manifest, token_actor
 from tests.support.crashes import before_calls
 from tests.support.rows import change, due_at, events, remove, repository_of, rows_like
-from tests.support.sweeping import outlive
+from tests.support.sweeping import expire_everything
 
 NAME = RepositoryName.parse("admin/app")
 WINDOW_S = 14 * 86400
@@ -48,12 +48,13 @@ def garbage_due(backend: Backend, manifest: Manifest) -> int | None:
 
 def test_pages_join_to_the_whole_list_in_the_order_of_bytes(backend: Backend) -> None:
     names = ["0", "A", "_x", "a", "a-b", "a.b", "a_b", "z"]
-    a_push(backend, *reversed(names))
+    push_image(backend, *reversed(names))
 
     assert listed(backend) == (sorted(names), False)
     assert listed(backend, size=8) == (sorted(names), False)
     for size in (1, 3, 7):
-        found, more, pages = [], True, 0
+        found: list[str] = []
+        more, pages = True, 0
         while more:
             page, more = listed(backend, found[-1] if found else "", size)
             assert len(page) == size or not more
@@ -62,14 +63,14 @@ def test_pages_join_to_the_whole_list_in_the_order_of_bytes(backend: Backend) ->
 
 
 def test_a_page_of_none_is_empty_and_leads_nowhere(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
 
     assert listed(backend, size=0) == ([], False)
 
 
 def test_the_dead_neither_show_nor_shorten_a_page(backend: Backend) -> None:
-    a_push(backend, *(f"dead{number}" for number in range(8)), labels={"quay.expires-after": "1h"})
-    a_push(backend, "a", "deadly", "z")
+    push_image(backend, *(f"dead{number}" for number in range(8)), labels={"quay.expires-after": "1h"})
+    push_image(backend, "a", "deadly", "z")
     backend.clock.ahead_s = 3700
 
     assert listed(backend, size=2) == (["a", "deadly"], True)
@@ -87,7 +88,7 @@ def test_who_may_not_pull_gets_no_list_and_what_is_not_there_has_none(backend: B
 
 
 def test_a_deleted_tag_is_gone_with_its_life_closed_and_its_manifest_kept_for_the_window(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     delete(backend, "v1")
     repository = repository_of(backend)
     (life,) = rows_like(backend, f"R#{repository.id}", "LIFE#")
@@ -96,7 +97,7 @@ def test_a_deleted_tag_is_gone_with_its_life_closed_and_its_manifest_kept_for_th
     assert listed(backend) == ([], False)
     assert life["ended_at"] == edge["until"] == live_until(backend, manifest) <= backend.clock()
     assert garbage_due(backend, manifest) == life["ended_at"] + WINDOW_S
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     assert backend.services.registry.manifests.pull(actor, NAME, manifest.digest).digest == manifest.digest
     with pytest.raises(ManifestUnknown):
         delete(backend, "v1")
@@ -104,7 +105,7 @@ def test_a_deleted_tag_is_gone_with_its_life_closed_and_its_manifest_kept_for_th
 
 
 def test_a_delete_is_written_down_with_tag_and_digest(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     delete(backend, "v1")
     (event,) = events(backend, "delete_tag")
 
@@ -120,7 +121,7 @@ def test_a_delete_is_written_down_with_tag_and_digest(backend: Backend) -> None:
 
 
 def test_a_manifest_with_another_tag_lives_on_without_a_collector(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", "v2")
+    manifest = push_image(backend, "v1", "v2")
     armed = garbage_due(backend, manifest)
     delete(backend, "v1")
 
@@ -130,7 +131,7 @@ def test_a_manifest_with_another_tag_lives_on_without_a_collector(backend: Backe
 
 
 def test_a_manifest_lives_until_the_latest_end_of_its_tags_dead_ones_included(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", "v2")
+    manifest = push_image(backend, "v1", "v2")
     delete(backend, "v1")
     backend.clock.ahead_s = 500
     delete(backend, "v2")
@@ -144,7 +145,7 @@ def test_a_manifest_lives_until_the_latest_end_of_its_tags_dead_ones_included(ba
 
 @pytest.mark.parametrize("window_s", [0, 86400])
 def test_the_window_is_the_namespaces_own(backend: Backend, window_s: int) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     change(get(NamespaceRow, keys.namespace(repository_of(backend).namespace_id)), window_s=window_s)
     delete(backend, "v1")
 
@@ -152,7 +153,7 @@ def test_the_window_is_the_namespaces_own(backend: Backend, window_s: int) -> No
 
 
 def test_a_tag_with_an_end_that_is_deleted_before_it_ends_now(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", labels={"quay.expires-after": "2h"})
+    manifest = push_image(backend, "v1", labels={"quay.expires-after": "2h"})
     delete(backend, "v1")
 
     assert (live_until(backend, manifest) or 0) <= backend.clock()
@@ -160,9 +161,9 @@ def test_a_tag_with_an_end_that_is_deleted_before_it_ends_now(backend: Backend) 
 
 
 def test_a_deleted_tag_that_is_pushed_again_has_a_second_life(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     delete(backend, "v1")
-    a_bare_push(backend, manifest, "v1")
+    push_manifest(backend, manifest, "v1")
 
     assert live_until(backend, manifest) == FOREVER
     assert [row.get("ended_at") is None for row in rows_like(backend, "R#", "LIFE#v1#")] == [False, True]
@@ -170,9 +171,9 @@ def test_a_deleted_tag_that_is_pushed_again_has_a_second_life(backend: Backend) 
 
 
 def test_who_may_only_read_takes_no_tag_away(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     backend.user("bob")
-    reader = a_granted(backend, "bob", Role.READ)
+    reader = an_actor_with_role(backend, "bob", Role.READ)
 
     with pytest.raises(Unauthenticated):
         backend.services.registry.tags.delete_granted(reader, NAME, Tag("v1"))
@@ -180,9 +181,9 @@ def test_who_may_only_read_takes_no_tag_away(backend: Backend) -> None:
 
 
 def test_a_right_that_was_taken_back_after_the_token_was_given_takes_no_tag_away(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     bob = backend.user("bob")
-    writer = a_granted(backend, "bob", Role.WRITE)
+    writer = an_actor_with_role(backend, "bob", Role.WRITE)
     remove(PermissionRow, keys.permission(repository_of(backend).id, bob.id))
 
     with pytest.raises((Denied, NameUnknown)):
@@ -191,8 +192,8 @@ def test_a_right_that_was_taken_back_after_the_token_was_given_takes_no_tag_away
 
 
 def test_a_tag_that_moves_under_a_delete_is_deleted_where_it_is_then(backend: Backend) -> None:
-    old, new = a_push(backend, "v1"), a_manifest()
-    pushed = []
+    old, new = push_image(backend, "v1"), a_manifest()
+    pushed: list[object] = []
 
     def push_first(_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not pushed:
@@ -212,26 +213,26 @@ def test_a_tag_that_moves_under_a_delete_is_deleted_where_it_is_then(backend: Ba
 def a_bare_push_of(backend: Backend, manifest: Manifest, marks: list[object]) -> Manifest:
     """A push from within a call of another operation: its own calls shall not start it again."""
     marks.append(manifest)
-    return a_bare_push(backend, manifest, "v1")
+    return push_manifest(backend, manifest, "v1")
 
 
 def test_a_reader_is_told_of_the_time_machine_for_as_long_as_it_keeps_what_the_tag_named(backend: Backend) -> None:
-    a_push(backend, "v1", "v2")
+    push_image(backend, "v1", "v2")
     delete(backend, "v1")
-    actor, name = someone(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
+    actor, name = token_actor(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
 
     with pytest.raises(TagExpired, match=r"Tag v1 was deleted or has expired\. To pull, revive via time machine"):
         backend.services.registry.manifests.pull(actor, name, "v1")
     delete(backend, "v2")
-    outlive(backend)
+    expire_everything(backend)
     with pytest.raises(ManifestUnknown) as refused:
         backend.services.registry.manifests.pull(actor, name, "v1")
     assert not isinstance(refused.value, TagExpired)
 
 
 def test_what_a_reader_is_told_of_the_dead_costs_a_pull_of_the_living_nothing(backend: Backend) -> None:
-    a_push(backend, "v1")
-    actor, name = someone(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
+    push_image(backend, "v1")
+    actor, name = token_actor(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
     backend.calls.take()
 
     backend.services.registry.manifests.find(actor, name, "v1")

@@ -23,9 +23,9 @@ from chalicelib.storage.registry.blobs import BlobLinkRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend, secrets_of
-from tests.support.builders import a_blob, a_granted, a_repository, someone
+from tests.support.builders import a_blob, a_repository, an_actor_with_role, token_actor
 from tests.support.rows import object_keys, repository_of, rows_like
-from tests.support.uploading import APP, Client, leftovers, pulled, upload
+from tests.support.uploading import APP, Client, pulled, remaining_keys, upload
 
 NAME = RepositoryName.parse(APP)
 
@@ -42,20 +42,20 @@ def test_a_blob_in_one_request_is_there_with_its_bytes(backend: Backend) -> None
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 def test_a_blob_of_other_bytes_than_its_digest_is_refused_and_leaves_nothing(backend: Backend, algorithm: str) -> None:
     a_repository(backend)
-    actor, before = someone(backend, "admin", APP), rows_like(backend)
+    actor, before = token_actor(backend, "admin", APP), rows_like(backend)
 
     with pytest.raises(DigestInvalid):
         backend.services.registry.uploads.push(actor, NAME, Digest.of(b"other", algorithm), b"content")
 
     assert rows_like(backend) == before
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
 
 
 def test_a_blob_may_be_named_by_sha512_and_is_then_another_than_by_sha256(backend: Backend) -> None:
     content = os.urandom(1000)
     a_repository(backend)
     digest = Digest.of(content, "sha512")
-    backend.services.registry.uploads.push(someone(backend, "admin", APP), NAME, digest, content)
+    backend.services.registry.uploads.push(token_actor(backend, "admin", APP), NAME, digest, content)
 
     assert pulled(backend, digest) == content
     with pytest.raises(BlobUnknown):
@@ -92,7 +92,7 @@ def test_chunks_are_joined_into_parts_of_at_least_5_mebibytes(backend: Backend, 
     assert client.part_sizes
     assert min(client.part_sizes) >= SMALLEST_PART
     assert pulled(backend, Digest.of(b"".join(chunks))) == b"".join(chunks)
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
     invariants.check(backend)
 
 
@@ -105,7 +105,7 @@ def test_few_bytes_in_many_chunks_need_no_multipart_upload(backend: Backend) -> 
     assert "CreateMultipartUpload" not in backend.calls.take()
     assert client.part_sizes == []
     assert pulled(backend, Digest.of(b"".join(chunks) + b"the end")) == b"".join(chunks) + b"the end"
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
 
 
 def test_the_tail_of_an_upload_is_one_object_that_each_chunk_replaces(backend: Backend) -> None:
@@ -164,7 +164,7 @@ def test_a_cancelled_upload_is_over_and_its_bytes_are_gone(backend: Backend, siz
 
     client.cancel()
 
-    assert leftovers(backend) == set()
+    assert remaining_keys(backend) == set()
     for again in (client.status, client.cancel, lambda: client.append(b"more")):
         with pytest.raises(BlobUploadUnknown):
             again()
@@ -181,7 +181,7 @@ def test_the_upload_of_another_repository_is_unknown_here(backend: Backend, is_e
     elsewhere.append(b"chunk")
     if not is_early:
         a_repository(backend)
-    actor = someone(backend, "admin", APP)
+    actor = token_actor(backend, "admin", APP)
     uploads, token = backend.services.registry.uploads, elsewhere.token
 
     for attempt in (
@@ -211,7 +211,7 @@ def test_a_token_that_is_not_ours_or_too_old_is_unknown(backend: Backend, way: s
         backend.clock.ahead_s = backend.settings.upload_s + 1
 
     with pytest.raises(BlobUploadUnknown):
-        backend.services.registry.uploads.status(someone(backend, "admin", APP), NAME, token)
+        backend.services.registry.uploads.status(token_actor(backend, "admin", APP), NAME, token)
 
 
 def test_a_chunk_gives_a_token_for_chunks_that_is_good_for_a_whole_life_again(backend: Backend) -> None:
@@ -240,7 +240,7 @@ def test_a_reader_may_neither_begin_nor_go_on_with_an_upload(backend: Backend) -
     client = Client(backend)
     client.append(b"chunk")
     backend.user("bob")
-    reader = a_granted(backend, "bob", Role.READ)
+    reader = an_actor_with_role(backend, "bob", Role.READ)
 
     for attempt in (
         lambda: backend.services.registry.uploads.begin(reader, NAME),

@@ -18,7 +18,7 @@ from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNa
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_blob, a_granted, a_manifest, a_push, a_repository, someone
+from tests.support.builders import a_blob, a_manifest, a_repository, an_actor_with_role, push_image, token_actor
 from tests.support.rows import all_rows, change, remove, repository_of
 
 APP = RepositoryName.parse("admin/app")
@@ -27,7 +27,7 @@ REFUSED = (Denied, Unauthenticated)
 
 
 def make_public(backend: Backend, repository: str = "admin/app") -> None:
-    owner = someone(backend, "admin", repository)
+    owner = token_actor(backend, "admin", repository)
     backend.services.registry.repositories.change_visibility(owner, RepositoryName.parse(repository), Visibility.PUBLIC)
 
 
@@ -60,7 +60,7 @@ def test_an_owner_may_do_everything_with_their_repository(backend: Backend) -> N
 def test_a_granted_role_permits_its_actions_and_no_more(backend: Backend, role: Role, expected: set[str]) -> None:
     a_repository(backend)
     backend.user("bob")
-    a_granted(backend, "bob", role)
+    an_actor_with_role(backend, "bob", role)
 
     assert allowed(backend, backend.actor("bob", "admin/app", actions="*")) == expected
 
@@ -85,7 +85,7 @@ def test_a_role_on_a_public_repository_counts_beside_its_being_public(backend: B
     a_repository(backend)
     backend.user("bob")
     make_public(backend)
-    a_granted(backend, "bob", Role.WRITE)
+    an_actor_with_role(backend, "bob", Role.WRITE)
 
     assert allowed(backend, backend.actor("bob", "admin/app", actions="*")) == {PULL, PUSH, DELETE}
 
@@ -103,7 +103,7 @@ def test_a_repository_made_private_again_closes_to_the_anonymous_at_once(backend
     a_repository(backend)
     make_public(backend)
     backend.services.registry.repositories.change_visibility(
-        someone(backend, "admin", "admin/app"), APP, Visibility.PRIVATE
+        token_actor(backend, "admin", "admin/app"), APP, Visibility.PRIVATE
     )
 
     assert allowed(backend, ANONYMOUS) == set()
@@ -122,7 +122,7 @@ def test_a_robot_may_what_it_was_granted_with_its_token_as_password(backend: Bac
         .actions
     )
 
-    a_granted(backend, "admin+builder", Role.WRITE)
+    an_actor_with_role(backend, "admin+builder", Role.WRITE)
     robot = backend.services.identity.tokens.believe(
         backend.services.identity.tokens.issue(("admin+builder", secret), None, scope).token
     )
@@ -135,7 +135,7 @@ def test_a_robot_is_not_the_owner_of_its_namespace(backend: Backend) -> None:
     a_repository(backend)
     backend.robot("admin+builder")
 
-    robot = someone(backend, "admin+builder", "admin/app", "admin/new")
+    robot = token_actor(backend, "admin+builder", "admin/app", "admin/new")
 
     assert {grant.actions for grant in robot.grants.values()} == {frozenset()}
 
@@ -234,11 +234,11 @@ CONTENT = b"content that comes last"
 
 
 def a_scene(backend: Backend, repository: str) -> Scene:
-    tagged = a_push(backend, "v1", repository=repository)
+    tagged = push_image(backend, "v1", repository=repository)
     loose = a_blob(backend, repository=repository)
     elsewhere = a_blob(backend, repository="admin/elsewhere")
     begun = backend.services.registry.uploads.begin(
-        someone(backend, "admin", repository), RepositoryName.parse(repository)
+        token_actor(backend, "admin", repository), RepositoryName.parse(repository)
     )
     return Scene(backend, repository, tagged, loose, elsewhere, begun.token)
 
@@ -291,7 +291,7 @@ def revoke(backend: Backend, repository: str) -> None:
 
 
 def lower_to_read(backend: Backend, repository: str) -> None:
-    a_granted(backend, "bob", Role.READ, repository)
+    an_actor_with_role(backend, "bob", Role.READ, repository)
 
 
 def restore(backend: Backend) -> None:
@@ -307,9 +307,9 @@ def test_a_right_that_ended_after_the_token_was_made_refuses_the_write(backend: 
     a_repository(backend, "admin/elsewhere")
     for number, lose in enumerate(LOSSES):
         scene = a_scene(backend, f"admin/app{number}")
-        a_granted(backend, "bob", Role.ADMIN, scene.repository)
-        a_granted(backend, "bob", Role.READ, "admin/elsewhere")
-        actor = someone(backend, "bob", scene.repository, "admin/elsewhere")
+        an_actor_with_role(backend, "bob", Role.ADMIN, scene.repository)
+        an_actor_with_role(backend, "bob", Role.READ, "admin/elsewhere")
+        actor = token_actor(backend, "bob", scene.repository, "admin/elsewhere")
         lose(backend, scene.repository)
         before = all_rows(backend)
 
@@ -344,8 +344,8 @@ def test_an_owner_whose_account_was_disabled_or_revoked_creates_no_repository(
 def test_a_role_that_was_raised_to_another_still_writes_with_the_older_token(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
-    actor = a_granted(backend, "bob", Role.WRITE)
-    a_granted(backend, "bob", Role.ADMIN)
+    actor = an_actor_with_role(backend, "bob", Role.WRITE)
+    an_actor_with_role(backend, "bob", Role.ADMIN)
 
     backend.services.registry.uploads.push(actor, APP, Digest.of(CONTENT), CONTENT)
 
@@ -355,7 +355,7 @@ def test_a_role_that_was_raised_to_another_still_writes_with_the_older_token(bac
 @pytest.mark.parametrize("state", ["deleted", "purging"])
 def test_a_write_into_a_repository_that_is_no_longer_live_is_refused(backend: Backend, state: str) -> None:
     repository = a_repository(backend)
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     change(get(RepositoryNameRow, keys.repository_name(repository.namespace_id, "app")), state=state)
 
     with pytest.raises(NameUnknown):
@@ -364,7 +364,7 @@ def test_a_write_into_a_repository_that_is_no_longer_live_is_refused(backend: Ba
 
 def test_a_write_with_a_token_for_a_repository_whose_name_now_means_another_is_refused(backend: Backend) -> None:
     repository = a_repository(backend)
-    actor = someone(backend, "admin", "admin/app")
+    actor = token_actor(backend, "admin", "admin/app")
     other = a_repository(backend, "admin/other")
     row = get(RepositoryNameRow, keys.repository_name(repository.namespace_id, "app"))
     change(row, repository_id=other.id)

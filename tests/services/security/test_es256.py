@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from joserfc import jwt
@@ -19,7 +20,7 @@ def encoded(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def a_token(header: dict | None = None, key: Key = KEY) -> str:
+def a_token(header: dict[str, Any] | None = None, key: Key = KEY) -> str:
     return key.sign({"typ": "access", **(header or {})}, CLAIMS)
 
 
@@ -42,7 +43,8 @@ def test_the_key_is_the_one_that_the_token_names() -> None:
     assert read(a_token(), keys)[1] == CLAIMS
     with pytest.raises(ValueError, match="has not signed"):
         read(a_token({"kid": other.kid}), keys)
-    for kid in ("another", None, ["a"], {}):
+    kids: list[Any] = ["another", None, ["a"], {}]
+    for kid in kids:
         with pytest.raises(ValueError, match="no key of ours"):
             read(a_token({"kid": kid}), keys)
 
@@ -59,7 +61,7 @@ def test_no_bit_of_it_may_change(part: int) -> None:
 
 
 @pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": None}, {"crit": ["exp"]}])
-def test_it_is_signed_in_one_way_only(header: dict) -> None:
+def test_it_is_signed_in_one_way_only(header: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="another way"):
         read(a_token(header), RING)
 

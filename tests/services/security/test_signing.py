@@ -1,5 +1,7 @@
 """Our own tokens: each for one use, and for nobody else."""
 
+from typing import Any
+
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
@@ -13,7 +15,7 @@ KEY = ECKey.generate_key("P-256", {"use": "sig"}, private=True, auto_kid=True).a
 OTHER = ECKey.generate_key("P-256", {"use": "sig"}, private=True, auto_kid=True).as_dict(private=True)
 
 
-def signing(*keys: dict, issuer: str = "http://registry.test", audience: str = "registry.test") -> Signing:
+def signing(*keys: dict[str, Any], issuer: str = "http://registry.test", audience: str = "registry.test") -> Signing:
     return Signing(keys or (KEY,), issuer, audience, CLOCK)
 
 

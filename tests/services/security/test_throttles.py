@@ -55,12 +55,12 @@ def test_many_right_ones_at_once_all_pass(throttles: Throttles, backend: Backend
 
 
 def some_wrong(throttles: Throttles, account: str = "bob", address: str = HERE) -> None:
-    """As many as close the door."""
+    """As many as close a sign-in."""
     for _ in range(REGISTRY.free + 1):
         wrong(throttles, account, address)
 
 
-def test_a_few_wrong_ones_close_no_door(throttles: Throttles, backend: Backend) -> None:
+def test_a_few_wrong_passwords_close_no_sign_in(throttles: Throttles, backend: Backend) -> None:
     """Clients try the same password twice or thrice by themselves, and shall tell that it is wrong."""
     for _ in range(REGISTRY.free):
         wrong(throttles)
@@ -76,7 +76,7 @@ def test_a_right_one_makes_good(throttles: Throttles, backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("at", [REGISTRY, WEB])
-def test_after_more_the_door_is_closed_for_a_second_and_then_for_two(
+def test_after_more_the_sign_in_is_closed_for_a_second_and_then_for_two(
     throttles: Throttles, backend: Backend, at: SignInRoute
 ) -> None:
     for _ in range(at.free):
@@ -93,7 +93,7 @@ def test_after_more_the_door_is_closed_for_a_second_and_then_for_two(
     right(throttles, at=at)
 
 
-def test_on_the_web_the_first_wrong_one_closes_the_door(throttles: Throttles, backend: Backend) -> None:
+def test_on_the_web_the_first_wrong_password_closes_the_sign_in(throttles: Throttles, backend: Backend) -> None:
     """Nobody types another password within a second, a program does."""
     wrong(throttles, at=WEB)
 

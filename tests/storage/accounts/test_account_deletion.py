@@ -5,7 +5,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.account_deletion import AT_ONCE, AccountDeletionStore
 from chalicelib.storage.table import Row
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_repository
+from tests.support.builders import a_repository, an_actor_with_role
 from tests.support.rows import rows_like
 
 
@@ -29,7 +29,7 @@ def test_a_page_at_once_and_the_rest_later(backend: Backend) -> None:
 def test_a_role_goes_from_all_three_places(backend: Backend) -> None:
     row = backend.user("bob")
     a_repository(backend)
-    a_granted(backend, "bob", Role.READ)
+    an_actor_with_role(backend, "bob", Role.READ)
 
     store(backend).take_roles(row.id)
 

@@ -12,8 +12,7 @@ from tests.support.rows import rows_like
 
 
 def store_of(backend: Backend) -> NamespacePurgeStore:
-    store: NamespacePurgeStore = backend.services.accounts.namespace_purge._store
-    return store
+    return backend.services.stores.namespace_purge
 
 
 def rest(identifier: str, *names: str) -> list[Row]:

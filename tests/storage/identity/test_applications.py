@@ -1,5 +1,7 @@
 """Applications, tokens and codes as they are kept."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.storage import keys
@@ -30,7 +32,7 @@ def a_token(uuid: str = "uuid") -> TokenRow:
     return token
 
 
-def committed(change) -> None:
+def committed(change: Any) -> None:
     transaction = Transaction()
     change(transaction)
     transaction.commit()

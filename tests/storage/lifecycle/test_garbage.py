@@ -9,7 +9,7 @@ from chalicelib.storage.lifecycle.garbage import EDGES_AT_ONCE, Freed, GarbageSt
 from chalicelib.storage.registry.blobs import UsesRow
 from chalicelib.storage.table import WriteConflict, get, put_all
 from tests.support.backends import Backend
-from tests.support.builders import a_blob, a_push
+from tests.support.builders import a_blob, push_image
 from tests.support.rows import repository_of, rows_like
 
 STORE = GarbageStore()
@@ -42,7 +42,7 @@ def test_an_edge_that_was_written_anew_stays_and_the_others_go(backend: Backend)
 
 
 def test_a_manifest_changes_its_state_only_as_it_was_read(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     repository = repository_of(backend).id
     first = backend.services.stores.manifests.get_all(repository, [manifest.digest])[manifest.digest]
     second = backend.services.stores.manifests.get_all(repository, [manifest.digest, BLOB])[manifest.digest]

@@ -7,7 +7,7 @@ from chalicelib.storage.lifecycle.labels import LabelStore
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import Backend
-from tests.support.builders import a_push
+from tests.support.builders import push_image
 from tests.support.rows import repository_of
 
 STORE = LabelStore()
@@ -23,7 +23,7 @@ def pushed_at(row: ManifestRow, second: int) -> ManifestRow:
 
 
 def test_labels_are_a_manifest_s_while_it_is_that_push_s(backend: Backend) -> None:
-    digest = a_push(backend, "v1").digest
+    digest = push_image(backend, "v1").digest
     repository_id = repository_of(backend).id
     row = backend.services.stores.manifests.get(repository_id, digest)
     assert row is not None

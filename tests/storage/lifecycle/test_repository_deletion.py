@@ -6,12 +6,12 @@ from chalicelib.domain.permissions import Role
 from chalicelib.storage.accounts.permissions import PermissionStore
 from chalicelib.storage.lifecycle.repository_deletion import AT_ONCE, RepositoryDeletionStore
 from tests.support.backends import Backend
-from tests.support.builders import a_granted, a_push
+from tests.support.builders import an_actor_with_role, push_image
 from tests.support.rows import repository_of, rows_like
 
 
 def test_a_live_repository_is_none_that_was_deleted(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     store = RepositoryDeletionStore(PermissionStore(), backend.services.stores.objects)
 
     assert store.find(repository_of(backend).id) is None
@@ -19,7 +19,7 @@ def test_a_live_repository_is_none_that_was_deleted(backend: Backend) -> None:
 
 
 def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(backend: Backend) -> None:
-    a_push(backend, *(f"v{number}" for number in range(40)))
+    push_image(backend, *(f"v{number}" for number in range(40)))
     repository = repository_of(backend)
     backend.services.registry.repositories.delete(backend.signed_in("admin"), repository.name)
     store = RepositoryDeletionStore(PermissionStore(), backend.services.stores.objects)
@@ -38,8 +38,8 @@ def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(backend: B
 
 def test_what_has_other_ends_is_read_with_the_rest_at_once(backend: Backend) -> None:
     backend.user("bob")
-    a_push(backend, "v1", layers=3)
-    a_granted(backend, "bob", Role.READ)
+    push_image(backend, "v1", layers=3)
+    an_actor_with_role(backend, "bob", Role.READ)
     backend.services.registry.repositories.delete(backend.signed_in("admin"), repository_of(backend).name)
     store = RepositoryDeletionStore(PermissionStore(), backend.services.stores.objects)
     (gone,) = store.of_namespace(backend.account("admin").id)

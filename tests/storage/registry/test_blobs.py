@@ -1,5 +1,7 @@
 """Blobs: link, way back, sizes, bytes and timer are one; whoever read too early loses."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.digests import Digest
@@ -21,9 +23,7 @@ def a_repository(name: str = "admin/app") -> Repository:
     return Repository(ulid(), "n", RepositoryName.parse(name))
 
 
-def link(
-    repository: Repository, view: BlobView | None = None, key: str = "in/a", until: int = 50, **more: object
-) -> None:
+def link(repository: Repository, view: BlobView | None = None, key: str = "in/a", until: int = 50, **more: Any) -> None:
     transaction = Transaction()
     STORE.link(transaction, view or STORE.view(repository.id, DIGEST), repository, StoredContent(5, key, **more), until)
     transaction.commit()

@@ -7,7 +7,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.storage.registry.tags import HISTORY_S, TagRow, TagStore, tag_row
 from chalicelib.storage.table import Transaction, WriteConflict, put_all
 from tests.support.backends import Backend
-from tests.support.builders import a_bare_push, a_manifest, a_push
+from tests.support.builders import a_manifest, push_image, push_manifest
 from tests.support.rows import end_due_at, repository_of, rows_like
 
 STORE = TagStore()
@@ -102,7 +102,7 @@ def test_tags_that_are_alive_come_in_order_and_no_more_than_asked_for(backend: B
 
 
 def test_tags_are_read_together_and_what_is_not_there_is_left_out(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     identifier, store = repository_of(backend).id, TagStore()
     backend.calls.take()
 
@@ -113,18 +113,18 @@ def test_tags_are_read_together_and_what_is_not_there_is_left_out(backend: Backe
 
 
 def test_the_lives_of_what_is_named_after_a_manifest_are_found_by_one_look(backend: Backend) -> None:
-    image = a_push(backend, "v1").digest
+    image = push_image(backend, "v1").digest
     names = [f"sha256-{image.hex}.sig", f"sha256-{image.hex}.sig", f"sha256-{image.hex}.att"]
     for name in [*names, f"sha256-{image.hex}.txt", f"sha256-{'0' * 64}.sig"]:
-        a_bare_push(backend, a_manifest(), name)
+        push_manifest(backend, a_manifest(), name)
 
     found = TagStore().sibling_lives(repository_of(backend).id, image)
     assert sorted(row.name for row in found) == sorted(names)
 
 
 def test_the_last_life_is_that_which_began_last_be_it_over_or_not(backend: Backend) -> None:
-    a_push(backend, "v1")
-    last = a_push(backend, "v1", labels={"other": "1"})
+    push_image(backend, "v1")
+    last = push_image(backend, "v1", labels={"other": "1"})
     repository = repository_of(backend)
 
     found = TagStore().last_life(repository.id, "v1")

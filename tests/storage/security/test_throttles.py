@@ -8,7 +8,7 @@ from tests.support.backends import Backend
 STORE = ThrottleStore()
 
 
-def test_a_door_that_nobody_knocked_at_has_no_row(backend: Backend) -> None:
+def test_a_sign_in_that_nobody_failed_has_no_row(backend: Backend) -> None:
     assert STORE.read(["bob", "carol"]) == [None, None]
 
 
@@ -18,7 +18,7 @@ def test_attempts_are_counted_up_to_a_limit(backend: Backend) -> None:
     assert [row.tries if row else None for row in entered] == [1, 2, None]
 
 
-def test_a_door_that_is_opened_forgets_what_was_counted(backend: Backend) -> None:
+def test_a_sign_in_that_succeeds_forgets_what_was_counted(backend: Backend) -> None:
     STORE.enter("bob", 100, 1, 200)
     STORE.count("bob", 3, 200)
     STORE.close("bob", 150)
@@ -28,7 +28,7 @@ def test_a_door_that_is_opened_forgets_what_was_counted(backend: Backend) -> Non
 
 
 @pytest.mark.parametrize(("now", "is_open"), [(100.0, False), (100.4, False), (100.5, True), (101.0, True)])
-def test_a_closed_door_opens_at_its_time(backend: Backend, now: float, is_open: bool) -> None:
+def test_a_closed_sign_in_opens_at_its_time(backend: Backend, now: float, is_open: bool) -> None:
     STORE.enter("bob", 99, 9, 200)
     STORE.close("bob", 100.5)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 HELLO = {"content": "hello", "media_type": "text/markdown", "severity": "info"}
 

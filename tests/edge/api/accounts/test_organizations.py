@@ -1,10 +1,13 @@
 """Organizations over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.builders import a_team, an_organization_s_repository
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_team, an_organization_repository
 
 ACME, ALL = "/organization/acme", "/organization/"
 
@@ -101,14 +104,15 @@ def test_owners_change_an_organization(alice: Visitor) -> None:
     assert changed.json()["invoice_email_address"] == "x@example.com"
     assert alice.put(ACME, {"invoice_email_address": None}).json()["invoice_email_address"] is None
     assert "Invalid email address" in alice.put(ACME, {"email": "nonsense"}).json()["detail"]
-    for body in ({"tag_expiration_s": "soon"}, {"invoice_email": "yes"}, {"email": 5}, []):
+    bodies: list[object] = [{"tag_expiration_s": "soon"}, {"invoice_email": "yes"}, {"email": 5}, []]
+    for body in bodies:
         assert alice.put(ACME, body).status == 400
 
 
 def test_owners_list_members_and_collaborators(alice: Visitor, visit) -> None:
     visit("bob")
     visit("carol")
-    an_organization_s_repository(alice.backend, by="alice")
+    an_organization_repository(alice.backend, by="alice")
     alice.put("/repository/acme/app/permissions/user/carol", {"role": "read"})
 
     (member,) = alice.get(ACME + "/members").json()["members"]
@@ -167,8 +171,8 @@ def test_callers_who_do_not_administer_an_organization_are_refused(
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status == 401
-        for visitor in (bob, carol, admin):
-            assert visitor.ask(method, path, body).status == 403
+        for api_client in (bob, carol, admin):
+            assert api_client.ask(method, path, body).status == 403
         assert alice.ask(method, path.replace("acme", "none"), body).status == 404
 
 
@@ -185,7 +189,7 @@ def test_a_token_is_limited_to_its_scopes(
 ) -> None:
     client = alice.post(ACME + "/applications", {"name": "bot"}).json()["client_id"]
     path = f"{ACME}/applications/{client}/tokens"
-    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     assert bot.post(ALL, {"name": "other"}).status == makes
     assert bot.put(ACME, {"tag_expiration_s": 0}).status == changes

@@ -1,11 +1,13 @@
 """Roles on repositories over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_repository, a_team, an_organization, an_organization_s_repository
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_repository, a_team, an_organization, an_organization_repository
 
 APP = "/repository/acme/app/permissions"
 USERS, TEAMS = APP + "/user/", APP + "/team/"
@@ -18,12 +20,12 @@ def alice(door: Door, visit) -> Visitor:
     an_organization(door.backend, owner="alice")
     an_organization_s_repository(door.backend, by="alice")
     visit("bob")
-    a_team(door.backend, "devs", TeamRole.MEMBER, by="alice")
-    return visitor
+    a_team(app_client.backend, "devs", TeamRole.MEMBER, by="alice")
+    return api_client
 
 
-def names(visitor: Visitor, path: str) -> set[str]:
-    return set(visitor.get(path).json()["permissions"]) - {"alice"}
+def names(api_client: ApiClient, path: str) -> set[str]:
+    return set(api_client.get(path).json()["permissions"]) - {"alice"}
 
 
 def test_a_user_s_role_is_set_changed_listed_and_removed(alice: Visitor) -> None:
@@ -120,9 +122,9 @@ def test_callers_who_do_not_administer_the_repository_are_refused(
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status in (401, 403)
-        for visitor in (bob, carol, admin):
-            assert visitor.ask(method, path, body).status == 403
-            assert visitor.ask(method, path.replace("acme/app", "acme/none"), body).status == 403
+        for api_client in (bob, carol, admin):
+            assert api_client.ask(method, path, body).status == 403
+            assert api_client.ask(method, path.replace("acme/app", "acme/none"), body).status == 403
         assert alice.ask(method, path.replace("acme/app", "acme/none"), body).status == 404
 
 
@@ -130,7 +132,7 @@ def test_callers_who_do_not_administer_the_repository_are_refused(
 def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     assert bot.put(USERS + "bob", {"role": "read"}).status == status
     assert bot.get(USERS).status == status

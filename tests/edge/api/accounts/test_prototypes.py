@@ -1,10 +1,12 @@
 """Default permissions over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_team, an_organization
 
 ALL = "/organization/acme/prototypes"
@@ -18,8 +20,8 @@ def alice(door: Door, visit) -> Visitor:
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     visit("bob")
-    a_team(door.backend, "devs", TeamRole.MEMBER, by="alice")
-    return visitor
+    a_team(app_client.backend, "devs", TeamRole.MEMBER, by="alice")
+    return api_client
 
 
 def test_a_prototype_is_created_listed_changed_and_removed(alice: Visitor) -> None:
@@ -105,8 +107,8 @@ def test_callers_who_do_not_administer_the_organization_are_refused(
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status == 401
-        for visitor in (bob, carol, admin):
-            assert visitor.ask(method, path, body).status == 403
+        for api_client in (bob, carol, admin):
+            assert api_client.ask(method, path, body).status == 403
         assert alice.ask(method, path.replace("acme", "none"), body).status == 404
 
 
@@ -114,6 +116,6 @@ def test_callers_who_do_not_administer_the_organization_are_refused(
 def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     assert bot.post(ALL, FOR_BOB).status == bot.get(ALL).status == status

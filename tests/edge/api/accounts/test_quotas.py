@@ -1,9 +1,11 @@
 """Quotas over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_blob, an_organization
 
 THEIRS, SUPERUSER_PATH = "/organization/acme/quota", "/superuser/organization/acme/quota"
@@ -58,15 +60,15 @@ def test_the_organization_s_own_routes_refuse_every_change(admin: Visitor, alice
     (quota,) = alice.get(THEIRS).json()
     one = f"{THEIRS}/{quota['id']}"
 
-    for visitor in (alice, admin):
+    for api_client in (alice, admin):
         for body in (BYTES, {"limit_bytes": -1}):
-            assert visitor.post(THEIRS, body).status == 403
-        assert visitor.put(one, {"limit": "5 MiB"}).status == 403
-        assert visitor.post(f"{one}/limit", {"type": "Explode", "threshold_percent": 180}).status == 403
-        assert visitor.put(f"{one}/limit/1", {"threshold_percent": 70}).status == 403
-        assert visitor.delete(f"{one}/limit/1").status == 403
-        assert visitor.delete(f"{one}/limit/none").status == 403
-        assert visitor.delete(one).status == 403
+            assert api_client.post(THEIRS, body).status == 403
+        assert api_client.put(one, {"limit": "5 MiB"}).status == 403
+        assert api_client.post(f"{one}/limit", {"type": "Explode", "threshold_percent": 180}).status == 403
+        assert api_client.put(f"{one}/limit/1", {"threshold_percent": 70}).status == 403
+        assert api_client.delete(f"{one}/limit/1").status == 403
+        assert api_client.delete(f"{one}/limit/none").status == 403
+        assert api_client.delete(one).status == 403
     assert alice.get(THEIRS).json() == [quota]
 
 
@@ -89,13 +91,13 @@ def test_superusers_add_change_and_remove_limits(admin: Visitor, alice: Visitor)
     path, mine = f"{ALICE}/{quota['id']}/limit", f"/user/quota/{quota['id']}/limit"
     for body in ({"type": "Warning", "threshold_percent": 80}, {"type": "Reject", "threshold_percent": 100}):
         assert (admin.post(path, body).status, admin.post(path, body).status) == (201, 400)
-    for body in (
+    for refused in (
         {"type": "Explode", "threshold_percent": 80},
         {"type": "Warning", "threshold_percent": 180},
         {"type": "Warning"},
         {"threshold_percent": 5},
     ):
-        assert admin.post(path, body).status == 400
+        assert admin.post(path, refused).status == 400
 
     warning, reject = alice.get(mine).json()
     assert (warning["type"], warning["limit_percent"], reject["type"]) == ("Warning", 80, "Reject")
@@ -143,24 +145,24 @@ def test_an_unknown_namespace_is_not_found(admin: Visitor, alice: Visitor) -> No
 def test_a_token_is_limited_to_its_scopes(
     admin: Visitor, door: Door, scope: str, reads: list[str], gives: bool
 ) -> None:
-    an_organization(door.backend)
+    an_organization(app_client.backend)
     client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(door, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(app_client, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     for route in (THEIRS, SUPERUSER_PATH, "/user/quota"):
         assert bot.get(route).status == (200 if route in reads else 403), route
     assert bot.post(SUPERUSER_PATH, BYTES).status == (201 if gives else 403)
 
 
-def test_a_push_above_the_limit_is_denied_in_the_registry_s_words(admin: Visitor, door: Door) -> None:
-    a_blob(door.backend)
+def test_a_push_above_the_limit_is_denied_in_the_registry_s_words(admin: ApiClient, app_client: AppClient) -> None:
+    a_blob(app_client.backend)
     admin.post("/superuser/users/admin/quota", {"limit_bytes": 10})
     (quota,) = admin.get("/user/quota").json()
     admin.post(f"/superuser/users/admin/quota/{quota['id']}/limit", {"type": "Reject", "threshold_percent": 100})
     digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     target = f"/v2/admin/app/blobs/uploads/?digest={digest}"
-    refused = door.ask("POST", target, door.token("admin/app"), b"x")
+    refused = app_client.ask("POST", target, app_client.token("admin/app"), b"x")
 
     assert (refused.status, refused.code) == (403, "DENIED")
     assert "Quota has been exceeded" in refused.json()["errors"][0]["message"]

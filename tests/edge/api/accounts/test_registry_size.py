@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 from tests.support.builders import a_blob
 
 PATH = "/superuser/registrysize/"

@@ -1,10 +1,12 @@
 """Robots over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.permissions import Role
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door, basic
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient, basic
 from tests.support.builders import a_repository, an_organization
 
 THEIRS, MINE = "/organization/acme/robots", "/user/robots"
@@ -46,8 +48,8 @@ def test_a_robot_is_created_read_renewed_and_deleted(alice: Visitor, robots: str
     renewed = alice.post(f"{robots}/ci/regenerate").json()
     assert renewed == document | {"token": renewed["token"]}
     assert renewed["token"] != token
-    assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", token)).status == 401
-    assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 200
+    assert alice.app_client.ask("GET", "/v2/auth", basic(f"{owner}+ci", token)).status == 401
+    assert alice.app_client.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 200
     assert alice.delete(f"{robots}/ci").status == 204
     deletion = alice.delete(f"{robots}/ci")
     assert (deletion.status, deletion.json()["message"]) == (400, UNKNOWN)
@@ -64,7 +66,7 @@ def test_an_unknown_robot_is_reported_in_quays_words(alice: Visitor, robots: str
         assert [(answer.status, answer.json()["message"]) for answer in answers] == [(400, UNKNOWN)] * 4
 
 
-def test_a_bad_name_is_refused_in_quays_words(alice: Visitor) -> None:
+def test_a_bad_name_is_refused_in_quays_words(alice: ApiClient) -> None:
     assert alice.put(f"{THEIRS}/UPPER", {}).json()["detail"] == (
         "The name for the robot 'UPPER' is invalid: Namespace must match expression ^([a-z0-9]+(?:[._-][a-z0-9]+)*)$"
     )
@@ -76,12 +78,12 @@ def test_a_bad_name_is_refused_in_quays_words(alice: Visitor) -> None:
 @pytest.mark.parametrize(
     "body", [{"description": "x" * 256}, {"description": 5}, {"unstructured_metadata": []}, [], b"{"]
 )
-def test_a_bad_body_is_refused(alice: Visitor, body: object) -> None:
+def test_a_bad_body_is_refused(alice: ApiClient, body: object) -> None:
     assert alice.put(f"{MINE}/ci", body).status == 400
 
 
 @pytest.mark.parametrize("overlap_s", [-1, 10**9, "an hour", 1.5])
-def test_a_bad_overlap_is_refused_by_its_name(alice: Visitor, overlap_s: object) -> None:
+def test_a_bad_overlap_is_refused_by_its_name(alice: ApiClient, overlap_s: object) -> None:
     alice.put(f"{MINE}/ci")
 
     refused = alice.post(f"{MINE}/ci/regenerate", {"overlap_s": overlap_s})
@@ -95,18 +97,18 @@ def test_the_old_token_stays_valid_for_the_overlap(alice: Visitor) -> None:
     after = alice.post(f"{MINE}/ci/regenerate", {"overlap_s": 60}).json()["token"]
 
     for token in (before, after):
-        assert alice.door.ask("GET", "/v2/auth", basic("alice+ci", token)).status == 200
+        assert alice.app_client.ask("GET", "/v2/auth", basic("alice+ci", token)).status == 200
     alice.backend.clock.ahead_s += 61
-    assert alice.door.ask("GET", "/v2/auth", basic("alice+ci", before)).status == 401
+    assert alice.app_client.ask("GET", "/v2/auth", basic("alice+ci", before)).status == 401
 
 
 def test_a_list_has_the_fields_that_were_asked_for(alice: Visitor, door: Door) -> None:
     for name in ("ci", "plain", "a-b"):
         alice.put(f"{MINE}/{name}")
-        door.backend.clock.ahead_s += 1
-    repository = a_repository(door.backend, "alice/app")
-    alice_herself = door.backend.signed_in("alice")
-    door.backend.services.accounts.permissions.put(alice_herself, repository.name, "user", "alice+ci", Role.READ)
+        app_client.backend.clock.ahead_s += 1
+    repository = a_repository(app_client.backend, "alice/app")
+    alice_herself = app_client.backend.signed_in("alice")
+    app_client.backend.services.accounts.permissions.put(alice_herself, repository.name, "user", "alice+ci", Role.READ)
 
     listed = alice.get(f"{MINE}?permissions=true&token=true").json()["robots"]
     assert [robot["name"] for robot in listed] == ["alice+a-b", "alice+plain", "alice+ci"]

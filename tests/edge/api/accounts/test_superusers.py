@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 USERS = "/superuser/users/"
 
 
-def test_users_are_listed_as_quay_does(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_users_are_listed_as_quay_does(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
 
     document = admin.get(USERS).json()

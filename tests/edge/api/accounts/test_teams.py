@@ -1,11 +1,13 @@
 """Teams over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_team, an_organization, an_organization_s_repository
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_team, an_organization, an_organization_repository
 
 DEVS = "/organization/acme/team/devs"
 
@@ -16,7 +18,7 @@ def alice(door: Door, visit) -> Visitor:
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     visit("bob")
-    return visitor
+    return api_client
 
 
 def test_a_team_is_created_and_its_role_is_changed(alice: Visitor) -> None:
@@ -84,8 +86,8 @@ def test_a_robot_in_a_team_is_shown_as_a_user(alice: Visitor) -> None:
 def test_invitations_are_refused(alice: Visitor, stranger: Visitor) -> None:
     for visitor in (alice, stranger):
         for path in (DEVS + "/invite/guest@example.com", "/teaminvite/code"):
-            assert visitor.put(path, {}).status == 405
-            assert visitor.delete(path).status == 405
+            assert api_client.put(path, {}).status == 405
+            assert api_client.delete(path).status == 405
 
 
 def test_a_team_s_roles_on_repositories_are_listed(alice: Visitor) -> None:
@@ -135,8 +137,8 @@ def test_callers_who_do_not_administer_the_organization_are_refused(
 
     for method, path, body in ROUTES:
         assert stranger.ask(method, path, body).status == 401
-        for visitor in (bob, carol, admin):
-            assert visitor.ask(method, path, body).status == 403
+        for api_client in (bob, carol, admin):
+            assert api_client.ask(method, path, body).status == 403
         assert alice.ask(method, path.replace("acme", "none"), body).status == 404
 
 
@@ -144,7 +146,7 @@ def test_callers_who_do_not_administer_the_organization_are_refused(
 def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(alice.door, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     assert bot.put(DEVS, {"role": "member"}).status == status
     assert bot.get("/organization/acme/team/owners/members").status == status

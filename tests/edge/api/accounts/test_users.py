@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 from tests.support.builders import an_oauth_token, an_organization
 
 
@@ -17,7 +17,7 @@ def test_an_anonymous_caller_is_asked_to_sign_in(stranger: Visitor) -> None:
     assert answer.json()["message"] == "Requires authentication"
 
 
-def test_a_user_sees_themselves_with_and_without_a_slash(visit: Callable[[str], Visitor]) -> None:
+def test_a_user_sees_themselves_with_and_without_a_slash(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     seen = bob.get("/user").json()
@@ -62,7 +62,7 @@ def test_an_invalid_sign_up_is_refused_by_its_field(stranger: Visitor, body: obj
     assert answer.json()["error_type"] == "invalid_request"
 
 
-def test_a_change_without_the_csrf_token_is_refused(visit: Callable[[str], Visitor]) -> None:
+def test_a_change_without_the_csrf_token_is_refused(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     answer = bob.put("/user/", {"company": "Acme"}, X_CSRF_Token="other")
@@ -71,7 +71,7 @@ def test_a_change_without_the_csrf_token_is_refused(visit: Callable[[str], Visit
     assert answer.json()["error"] == "CSRF token was invalid or missing."
 
 
-def test_a_new_password_ends_every_other_session(visit: Callable[[str], Visitor]) -> None:
+def test_a_new_password_ends_every_other_session(visit: Callable[[str], ApiClient]) -> None:
     here, there = visit("bob"), visit("bob")
 
     assert here.put("/user/", {"password": "password-2"}).status == 200
@@ -138,10 +138,10 @@ def test_a_deletion_needs_a_session_with_a_fresh_password(admin: Visitor, visit:
     bob = visit("bob")
     token = an_oauth_token(bob.backend, "bob")
 
-    assert Visitor(bob.door, token).delete("/user/").status == 403
-    assert Visitor(bob.door, token).put("/user/", {"password": "password-2"}).status == 403
-    assert Visitor(bob.door, token).put("/user/", {"company": "Acme"}).status == 200
-    assert Visitor(bob.door).delete("/user/").status == 401
+    assert ApiClient(bob.app_client, token).delete("/user/").status == 403
+    assert ApiClient(bob.app_client, token).put("/user/", {"password": "password-2"}).status == 403
+    assert ApiClient(bob.app_client, token).put("/user/", {"company": "Acme"}).status == 200
+    assert ApiClient(bob.app_client).delete("/user/").status == 401
     assert admin.delete("/user/").json()["message"] == "Cannot delete a superuser"
     bob.backend.clock.ahead_s = bob.backend.settings.fresh_s + 1
     assert bob.delete("/user/").json()["error_type"] == "fresh_login_required"
@@ -153,16 +153,16 @@ def test_a_recovery_mail_is_refused(stranger: Visitor) -> None:
 
 @pytest.mark.parametrize(("organizations", "batches"), [(45, 1), (50, 2)])
 def test_a_user_with_many_organizations_costs_four_calls_or_five(
-    admin: Visitor, organizations: int, batches: int
+    admin: ApiClient, organizations: int, batches: int
 ) -> None:
     """A batch holds a hundred keys: two of each organization, the user's namespace and its eight counters."""
     for number in range(organizations):
         an_organization(admin.backend, f"org{number:02}")
-    script = Visitor(admin.door, an_oauth_token(admin.backend, "admin", "user:read"))
+    script = ApiClient(admin.app_client, an_oauth_token(admin.backend, "admin", "user:read"))
     script.get("/user/")
     rest = ["Query", *["BatchGetItem"] * batches]
-    for visitor, recognised in ((admin, ["BatchGetItem"]), (script, ["GetItem", "BatchGetItem"])):
+    for api_client, recognised in ((admin, ["BatchGetItem"]), (script, ["GetItem", "BatchGetItem"])):
         admin.backend.calls.take()
 
-        assert len(visitor.get("/user/").json()["organizations"]) == organizations
+        assert len(api_client.get("/user/").json()["organizations"]) == organizations
         assert admin.backend.calls.take() == recognised + rest

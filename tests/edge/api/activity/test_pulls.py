@@ -4,20 +4,23 @@ from collections.abc import Callable
 
 import pytest
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
 from chalicelib.edge.api.framework.shapes import date
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_push, someone
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import push_image, token_actor
 from tests.support.rows import events
 
 PLACE = "/repository/admin/app"
 NAME = RepositoryName.parse("admin/app")
 
 
-def pull(door: Door, reference: object) -> None:
-    door.backend.services.registry.manifests.pull(someone(door.backend, "admin", "admin/app"), NAME, reference)
+def pull(app_client: AppClient, reference: str | Digest) -> None:
+    app_client.backend.services.registry.manifests.pull(
+        token_actor(app_client.backend, "admin", "admin/app"), NAME, reference
+    )
 
 
 def test_zero_pulls_are_shown_as_quay_does(admin: Visitor, door: Door) -> None:
@@ -41,13 +44,13 @@ def test_zero_pulls_are_shown_as_quay_does(admin: Visitor, door: Door) -> None:
 def test_pulls_are_counted_at_once_with_the_time_of_the_last(admin: Visitor, door: Door) -> None:
     digest = a_push(door.backend, "v1", "v2").digest
     for reference in ("v1", "v2", digest):
-        pull(door, reference)
+        pull(app_client, reference)
     tag = admin.get(f"{PLACE}/tag/v1/pull_statistics").json()
     manifest = admin.get(f"{PLACE}/manifest/{digest}/pull_statistics").json()
 
     assert (tag["tag_pull_count"], tag["manifest_pull_count"], manifest["manifest_pull_count"]) == (1, 3, 3)
     assert tag["last_manifest_pull_date"] == manifest["last_manifest_pull_date"]
-    moments = {date(row["at"]) for row in events(door.backend, "pull_repo")}
+    moments = {date(row["at"]) for row in events(app_client.backend, "pull_repo")}
     assert {tag["last_tag_pull_date"], tag["last_manifest_pull_date"]} <= moments
 
 
@@ -64,9 +67,9 @@ def test_an_unknown_tag_or_manifest_is_not_found(admin: Visitor, door: Door, pat
 def test_a_public_repository_needs_a_role_as_well(
     admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], door: Door
 ) -> None:
-    digest = a_push(door.backend, "v1").digest
-    door.backend.services.registry.repositories.change_visibility(
-        door.backend.signed_in("admin"), NAME, Visibility.PUBLIC
+    digest = push_image(app_client.backend, "v1").digest
+    app_client.backend.services.registry.repositories.change_visibility(
+        app_client.backend.signed_in("admin"), NAME, Visibility.PUBLIC
     )
 
     for path in ("/tag/v1", f"/manifest/{digest}"):

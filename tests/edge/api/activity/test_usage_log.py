@@ -1,6 +1,7 @@
 """The usage log over the API."""
 
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -8,9 +9,9 @@ import pytest
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.storage.activity.usage_log import UsageLogStore
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_push, an_organization
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import an_organization, push_image
 
 OWNERS = ("/repository/admin/app", "/organization/acme", "/user", "/superuser")
 ROUTES = [f"{owner}/{what}" for owner in OWNERS for what in ("logs", "aggregatelogs")]
@@ -26,7 +27,7 @@ def _log(door: Door) -> None:
     )
 
 
-def test_a_record_has_the_shape_of_quay_s(admin: Visitor) -> None:
+def test_a_record_has_the_shape_of_quay_s(admin: ApiClient) -> None:
     answer = admin.get("/repository/admin/app/logs").json()
     pushed = next(entry for entry in answer["logs"] if entry["kind"] == "push_repo")
 
@@ -97,7 +98,7 @@ def test_an_export_can_be_read_by_its_id_alone(admin: Visitor, stranger: Visitor
     assert export.status == 200
     address = f"//exportedlogs/{export.json()['export_id']}"
     assert stranger.get(address).status == 404
-    admin.door.backend.services.lifecycle.timers.run(lambda: 60.0)
+    admin.app_client.backend.services.lifecycle.timers.run(lambda: 60.0)
     opened = stranger.get(address)
 
     assert opened.status == 302
@@ -141,7 +142,7 @@ def test_anonymous_and_other_callers_are_refused(stranger: Visitor, visit) -> No
 def test_a_token_is_limited_to_its_scopes(admin: Visitor, scope: str, allowed: list[str]) -> None:
     client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
-    bot = Visitor(admin.door, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
+    bot = ApiClient(admin.app_client, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])
 
     for route in ROUTES:
         assert bot.get(route).status == (200 if route in allowed else 403), route

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.permissions import Role
-from tests.support.api_client import Visitor
-from tests.support.builders import a_granted, a_repository
+from tests.support.api_client import ApiClient
+from tests.support.builders import a_repository, an_actor_with_role
 
 BUILD, TRIGGER = "/repository/admin/app/build/", "/repository/admin/app/trigger/"
 
 
 @pytest.fixture(autouse=True)
-def _repository(admin: Visitor) -> None:
+def _repository(admin: ApiClient) -> None:
     a_repository(admin.backend)
 
 
@@ -22,9 +22,9 @@ def test_there_are_no_builds(admin: Visitor) -> None:
     assert admin.get(BUILD + "6b4e").status == 404
 
 
-def test_a_reader_sees_builds_and_no_triggers(visit: Callable[[str], Visitor]) -> None:
+def test_a_reader_sees_builds_and_no_triggers(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
-    a_granted(bob.backend, "bob", Role.READ)
+    an_actor_with_role(bob.backend, "bob", Role.READ)
 
     assert [bob.get(path).status for path in (BUILD, TRIGGER)] == [200, 403]
 

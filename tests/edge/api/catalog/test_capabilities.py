@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.edge.api.catalog import capabilities
 from chalicelib.edge.api.framework import declared
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 
 def test_sparse_manifests_are_not_supported(stranger: Visitor) -> None:
@@ -24,7 +24,7 @@ def test_only_addresses_with_a_route_are_returned(stranger: Visitor) -> None:
     assert document["capabilities"].keys() == routed
 
 
-def test_an_address_appears_with_its_route(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_appears_with_its_route(stranger: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     here = ("io.quay.error", "rest-api-template", "/api/v1/error/{type}", "/api/v1/error/{anything}")
     monkeypatch.setattr(capabilities, "ADDRESSES", (here,))
 

@@ -7,8 +7,8 @@ import pytest
 from chalicelib import __version__
 from chalicelib.edge.api.catalog import features
 from chalicelib.edge.api.framework import declared
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 
 
 def test_the_configuration_names_the_host_and_the_features(stranger: Visitor) -> None:
@@ -38,7 +38,7 @@ def test_a_feature_is_on_where_its_route_is(stranger: Visitor) -> None:
     assert config["EXPORT_ACTION_LOGS"] is True
 
 
-def test_a_feature_without_its_route_is_off(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feature_without_its_route_is_off(stranger: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "FEATURES", {"FLYING": "/api/v1/fly"})
 
     assert stranger.get("//config").json()["features"]["FLYING"] is False
@@ -46,9 +46,9 @@ def test_a_feature_without_its_route_is_off(stranger: Visitor, monkeypatch: pyte
 
 def test_full_access_of_superusers_is_reported(new_door: Callable[..., Door]) -> None:
     for chosen in (True, False):
-        visitor = Visitor(new_door(superusers_full_access=chosen))
+        api_client = ApiClient(new_app_client(superusers_full_access=chosen))
 
-        assert visitor.get("//config").json()["features"]["SUPERUSERS_FULL_ACCESS"] is chosen
+        assert api_client.get("//config").json()["features"]["SUPERUSERS_FULL_ACCESS"] is chosen
 
 
 def test_the_configuration_contains_no_secret(stranger: Visitor) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.crashes import silence
 
 INSTANCE = {"auth", "database", "disk_space", "registry_gunicorn", "service_key", "storage", "web_gunicorn"}
@@ -25,7 +25,7 @@ def test_a_healthy_registry_says_so_without_a_token(door: Door, path: str) -> No
 def test_a_part_that_does_not_answer_is_named(door: Door, part: str, missing: set[str]) -> None:
     with silence(door.backend, part):
         for path in ("/health", "/status"):
-            answer = door.ask("GET", path)
+            answer = app_client.ask("GET", path)
 
             assert answer.status == answer.json()["status_code"] == 503
             parts = answer.json()["data"]["services"]
@@ -36,6 +36,6 @@ def test_a_part_that_does_not_answer_is_named(door: Door, part: str, missing: se
 def test_a_ping_calls_no_other_service(door: Door, path: str) -> None:
     door.backend.calls.take()
 
-    answer = door.ask("GET", path)
+    answer = app_client.ask("GET", path)
 
-    assert (answer.status, answer.body, door.backend.calls.take()) == (200, b"true", [])
+    assert (answer.status, answer.body, app_client.backend.calls.take()) == (200, b"true", [])

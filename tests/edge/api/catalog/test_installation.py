@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chalicelib.settings import Settings
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 from tests.support.crashes import silence
 
 

@@ -1,22 +1,24 @@
 """Search over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.domain.teams import TeamRole
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_repository, a_team, an_organization
 
 
 @pytest.fixture(autouse=True)
-def _there(door: Door, admin: Visitor) -> None:
-    door.backend.services.accounts.organizations.create(door.backend.signed_in("admin"), "acme")
+def _there(app_client: AppClient, admin: ApiClient) -> None:
+    app_client.backend.services.accounts.organizations.create(app_client.backend.signed_in("admin"), "acme")
     for name, visibility in (("web", "public"), ("web-back", "private")):
         body = {"namespace": "acme", "repository": name, "visibility": visibility, "description": "Of the web"}
         assert admin.post("/repository", body).status == 201
 
 
-def test_repositories_are_found_in_the_shape_of_quay_s(admin: Visitor, stranger: Visitor) -> None:
+def test_repositories_are_found_in_the_shape_of_quay_s(admin: ApiClient, stranger: ApiClient) -> None:
     answer = stranger.get("/find/repositories?query=web").json()
 
     (hit,) = answer.pop("results")
@@ -50,7 +52,7 @@ def test_everything_is_found_ordered_by_score(admin: Visitor, stranger: Visitor)
 
 def test_entities_have_the_kinds_of_quay_s(door: Door, admin: Visitor, stranger: Visitor, visit) -> None:
     admin.put("/organization/acme/robots/adder", {})
-    a_team(door.backend, "adders", TeamRole.MEMBER)
+    a_team(app_client.backend, "adders", TeamRole.MEMBER)
 
     results = admin.get("/entities/ad?namespace=acme&includeTeams=true").json()["results"]
     assert [(one["name"], one["kind"], one.get("is_robot"), one["is_org_member"]) for one in results] == [

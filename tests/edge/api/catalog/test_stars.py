@@ -1,9 +1,11 @@
 """Stars over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_repository
 
 STARRED = "/user/starred"
@@ -11,8 +13,8 @@ APP = {"namespace": "admin", "repository": "app"}
 
 
 @pytest.fixture(autouse=True)
-def _app(door: Door) -> None:
-    a_repository(door.backend)
+def _app(app_client: AppClient) -> None:
+    a_repository(app_client.backend)
 
 
 def test_a_repository_is_starred_listed_and_unstarred(admin: Visitor) -> None:

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.edge.api.framework.bodies import LARGEST, check_schema
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, a_list, an_object, one_of, or_null
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 SCHEMA = an_object({"name": TEXT}, age=NUMBER, tags=a_list(TEXT), nick=or_null(TEXT), size=one_of("s", "m"), on=FLAG)
 

@@ -1,12 +1,13 @@
 """The caller of the API: the owner of a token or of a cookie, never of both, never by password."""
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import an_organization
 
 
@@ -47,7 +48,7 @@ def test_a_password_is_not_accepted(stranger: Visitor) -> None:
 def test_a_robot_s_token_is_not_accepted(door: Door) -> None:
     _, secret = door.backend.robot("admin+ci")
 
-    assert Visitor(door, secret).get("/user").status == 401
+    assert ApiClient(app_client, secret).get("/user").status == 401
 
 
 def test_a_token_of_the_registry_is_not_accepted(door: Door) -> None:
@@ -64,7 +65,7 @@ def test_a_csrf_token_may_be_a_query_parameter(admin: Visitor) -> None:
 
     assert admin.put(f"/user/?_csrf_token={csrf}", {"company": "Acme"}).status == 403
     admin.csrf = ""
-    answer = admin.door.ask(
+    answer = admin.app_client.ask(
         "PUT",
         f"/api/v1/user/?_csrf_token={csrf}",
         {"Cookie": f"session={admin.cookie}", "Content-Type": "application/json"},
@@ -81,12 +82,12 @@ def test_behind_https_the_cookie_has_the_host_prefix(new_door) -> None:
     assert cookie.startswith("__Host-session=stranger.")
     assert cookie.endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
     assert (
-        door.ask("GET", "/csrf_token", {"Cookie": cookie.partition(";")[0].replace("__Host-", "")}).headers[
+        app_client.ask("GET", "/csrf_token", {"Cookie": cookie.partition(";")[0].replace("__Host-", "")}).headers[
             "set-cookie"
         ]
         != cookie
     )
 
 
-def test_over_plain_http_the_cookie_works_in_scripts(door: Door) -> None:
-    assert door.ask("GET", "/csrf_token").headers["set-cookie"].endswith("; Path=/; HttpOnly; SameSite=Lax")
+def test_over_plain_http_the_cookie_works_in_scripts(app_client: AppClient) -> None:
+    assert app_client.ask("GET", "/csrf_token").headers["set-cookie"].endswith("; Path=/; HttpOnly; SameSite=Lax")

@@ -1,7 +1,7 @@
 """Descriptions of the types of errors."""
 
 from chalicelib.edge.api.framework.errors import DESCRIPTIONS, TYPES
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 
 def test_every_type_of_error_is_described_at_its_address(stranger: Visitor) -> None:

@@ -6,7 +6,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV31SpecValidator
 
 from chalicelib.edge.api.framework import declared
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 INTERNAL = ["", "?internal=true"]
 
@@ -17,7 +17,7 @@ def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("query", INTERNAL)
-def test_discovery_is_valid_swagger(stranger: Visitor, query: str) -> None:
+def test_discovery_is_valid_swagger(stranger: ApiClient, query: str) -> None:
     answer = stranger.get("/discovery" + query)
 
     assert answer.status == 200
@@ -25,7 +25,7 @@ def test_discovery_is_valid_swagger(stranger: Visitor, query: str) -> None:
 
 
 @pytest.mark.parametrize("query", INTERNAL)
-def test_the_openapi_document_is_valid(stranger: Visitor, query: str) -> None:
+def test_the_openapi_document_is_valid(stranger: ApiClient, query: str) -> None:
     answer = stranger.get("//openapi.json" + query)
 
     assert answer.status == 200
@@ -42,7 +42,7 @@ def test_every_operation_is_listed_and_internal_ones_only_on_demand(stranger: Vi
     assert public < every
 
 
-def test_discovery_has_the_keys_of_quay(stranger: Visitor) -> None:
+def test_discovery_has_the_keys_of_quay(stranger: ApiClient) -> None:
     document = stranger.get("/discovery").json()
     path = document["paths"]["/api/v1/user/"]
 

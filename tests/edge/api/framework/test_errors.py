@@ -1,5 +1,7 @@
 """Domain errors in Quay's dialect, with the keys of all its shapes of errors."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain import errors
@@ -62,7 +64,7 @@ def test_a_csrf_error_has_the_fields_of_quay_s() -> None:
     assert _document(to_reply(errors.CsrfInvalid(), None))["error"] == "CSRF token was invalid or missing."
 
 
-def _document(reply) -> dict:
+def _document(reply: Any) -> Any:
     import json
 
     return json.loads(reply.body)

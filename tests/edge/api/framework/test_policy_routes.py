@@ -3,8 +3,8 @@
 import pytest
 
 from chalicelib.edge.api.lifecycle import autoprune, immutability
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_repository, an_organization
 
 KINDS = {autoprune: 3, immutability: 2}
@@ -12,9 +12,9 @@ PLACES = ("/organization/acme", "/repository/admin/app")
 
 
 @pytest.fixture(autouse=True)
-def _places(door: Door) -> None:
-    an_organization(door.backend)
-    a_repository(door.backend)
+def _places(app_client: AppClient) -> None:
+    an_organization(app_client.backend)
+    a_repository(app_client.backend)
 
 
 @pytest.mark.parametrize(("kind", "places"), KINDS.items())

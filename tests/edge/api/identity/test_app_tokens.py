@@ -1,23 +1,24 @@
 """App tokens over the API, in the order in which a running Quay was asked."""
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 MINE, ALL = "/user/apptoken", "/superuser/apptokens"
 
 
 @pytest.fixture
-def alice(visit) -> Visitor:
-    visitor: Visitor = visit("alice")
-    return visitor
+def alice(visit: Callable[[str], ApiClient]) -> ApiClient:
+    api_client: ApiClient = visit("alice")
+    return api_client
 
 
-def sign_in(visitor: Visitor, secret: str) -> int:
+def sign_in(api_client: ApiClient, secret: str) -> int:
     header = "Basic " + base64.b64encode(f"$app:{secret}".encode()).decode()
-    return visitor.door.ask("GET", "/v2/auth", {"Authorization": header}).status
+    return api_client.app_client.ask("GET", "/v2/auth", {"Authorization": header}).status
 
 
 def test_a_token_is_created_read_and_revoked(alice: Visitor, visit) -> None:
@@ -56,7 +57,7 @@ def test_a_token_may_expire(alice: Visitor) -> None:
     [({}, "the body"), ({"friendlyName": "laptop"}, "the body"), ({"title": 5}, "title"), ({"title": ""}, "title"),
      ({"title": "a", "expiration": 0}, "expiration"), ({"title": "a", "expiration": "x"}, "expiration")],
 )  # fmt: skip
-def test_a_bad_body_is_refused(alice: Visitor, body: dict[str, object], field: str) -> None:
+def test_a_bad_body_is_refused(alice: ApiClient, body: dict[str, object], field: str) -> None:
     refused = alice.post(MINE, body)
 
     assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)

@@ -1,9 +1,11 @@
 """OAuth applications over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import an_organization
 
 APPLICATIONS = "/organization/acme/applications"
@@ -11,8 +13,8 @@ BOT = {"name": "bot", "redirect_uri": "https://bot.example.com/back", "descripti
 
 
 @pytest.fixture(autouse=True)
-def _acme(door: Door) -> None:
-    an_organization(door.backend)
+def _acme(app_client: AppClient) -> None:
+    an_organization(app_client.backend)
 
 
 def test_an_application_is_created_read_changed_and_removed(admin: Visitor) -> None:
@@ -37,7 +39,7 @@ def test_everybody_sees_an_application_without_its_secret(admin: Visitor, strang
     assert creation["client_secret"] not in str(document)
 
 
-def test_a_token_is_shown_once_listed_and_revoked(admin: Visitor) -> None:
+def test_a_token_is_shown_once_listed_and_revoked(admin: ApiClient) -> None:
     path = f"{APPLICATIONS}/{admin.post(APPLICATIONS, BOT).json()['client_id']}/tokens"
 
     creation = admin.post(path, {"name": "ci", "scope": "repo:read user:read", "expiration": 60})

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import an_organization
 
 LIST = "/user/assignedauthorization"

@@ -1,11 +1,11 @@
 """Federation over the API, in the order in which a running Quay was asked, and the exchange of tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Answer, Door, basic
+from tests.support.api_client import ApiClient
+from tests.support.app_client import Answer, AppClient, basic
 from tests.support.builders import an_organization
 from tests.support.issuer import DISCOVERY, PERMITTED, Issuer
 
@@ -31,12 +31,12 @@ def alice(door: Door, visit) -> Visitor:
     visitor: Visitor = visit("alice")
     an_organization(door.backend, owner="alice")
     for robots in ROBOTS:
-        assert visitor.put(f"{robots}/ci").status == 201
-    return visitor
+        assert api_client.put(f"{robots}/ci").status == 201
+    return api_client
 
 
-def exchanged(visitor: Visitor, name: str, token: str) -> Answer:
-    return visitor.door.ask("GET", "/oauth2/federation/robot/token", basic(name, token))
+def exchanged(api_client: ApiClient, name: str, token: str) -> Answer:
+    return api_client.app_client.ask("GET", "/oauth2/federation/robot/token", basic(name, token))
 
 
 @pytest.mark.parametrize("robots", ROBOTS)
@@ -96,10 +96,10 @@ def test_a_job_signs_in_with_its_own_token_or_an_exchanged_one(alice: Visitor, i
     assert list(given.json()) == ["token"]
     assert given.headers["cache-control"] == "no-store"
     for secret in (token, given.json()["token"]):
-        assert alice.door.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 200
+        assert alice.app_client.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 200
     assert alice.delete("/organization/acme/robots/ci/federation").status == 204
     for secret in (token, given.json()["token"]):
-        assert alice.door.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 401
+        assert alice.app_client.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 401
 
 
 def test_a_refused_token_gets_no_details(alice: Visitor, issuer: Issuer) -> None:
@@ -109,9 +109,9 @@ def test_a_refused_token_gets_no_details(alice: Visitor, issuer: Issuer) -> None
     refusals = [
         exchanged(alice, "alice+ci", issuer.token(alice.backend)), exchanged(alice, "alice+none", "x"),
         exchanged(alice, "alice+ci", secret), exchanged(alice, "alice", "password"), exchanged(alice, "", ""),
-        alice.door.ask("GET", "/oauth2/federation/robot/token"),
-        alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Basic !"}),
-        alice.door.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Bearer x"}),
+        alice.app_client.ask("GET", "/oauth2/federation/robot/token"),
+        alice.app_client.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Basic !"}),
+        alice.app_client.ask("GET", "/oauth2/federation/robot/token", {"Authorization": "Bearer x"}),
     ]  # fmt: skip
     assert {(answer.status, answer.json()["error"]) for answer in refusals} == {(401, "Could not validate robot token")}
     assert refusals[0].headers["www-authenticate"].startswith("Basic ")
@@ -122,5 +122,5 @@ def test_an_issuer_that_does_not_answer_is_reported_as_temporary(alice: Visitor,
     issuer.pages[DISCOVERY] = (500, b"", {})
 
     assert exchanged(alice, "alice+ci", issuer.token(alice.backend)).status == 503
-    signing_in = alice.door.ask("GET", "/v2/auth", basic("alice+ci", issuer.token(alice.backend)))
+    signing_in = alice.app_client.ask("GET", "/v2/auth", basic("alice+ci", issuer.token(alice.backend)))
     assert (signing_in.status, signing_in.code) == (503, "UNAVAILABLE")

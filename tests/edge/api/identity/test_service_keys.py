@@ -1,6 +1,6 @@
 """Service keys over the API, of which there are none."""
 
-from tests.support.api_client import Visitor
+from tests.support.api_client import ApiClient
 
 
 def test_the_list_of_service_keys_is_empty(stranger: Visitor) -> None:

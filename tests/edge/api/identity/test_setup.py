@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.rows import all_rows
 
 PATH = "/user/initialize"

@@ -1,10 +1,10 @@
 """Signing in and out, and entering the password again."""
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door, basic
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient, basic
 
 
-def test_a_sign_in_gives_a_session_and_the_next_csrf_token(stranger: Visitor) -> None:
+def test_a_sign_in_gives_a_session_and_the_next_csrf_token(stranger: ApiClient) -> None:
     answer = stranger.post("/signin", {"username": "admin", "password": "password"})
 
     assert answer.json() == {"success": True}
@@ -37,8 +37,8 @@ def test_a_right_password_straight_after_a_wrong_one_must_wait(stranger: Visitor
 def test_an_unknown_user_must_wait_like_a_known_one(door: Door) -> None:
     answers = []
     for name in ("admin", "nobody"):
-        Visitor(door).post("/signin", {"username": name, "password": "wrong-password"})
-        answers.append(Visitor(door).post("/signin", {"username": name, "password": "password"}))
+        ApiClient(app_client).post("/signin", {"username": name, "password": "wrong-password"})
+        answers.append(ApiClient(app_client).post("/signin", {"username": name, "password": "password"}))
 
     assert [answer.status for answer in answers] == [429, 429]
     assert answers[0].json() == answers[1].json()
@@ -52,7 +52,7 @@ def test_a_failed_sign_in_on_a_page_leaves_the_registry_s_free_attempts(stranger
     assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
 
 
-def test_signing_out_ends_the_session(admin: Visitor) -> None:
+def test_signing_out_ends_the_session(admin: ApiClient) -> None:
     cookie = admin.cookie
 
     assert admin.post("/signout").json() == {"success": True}

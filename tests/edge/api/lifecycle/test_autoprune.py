@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import a_repository, an_organization
 
 TEN = {"method": "number_of_tags", "value": 10}
@@ -11,9 +11,9 @@ PLACES = ("/organization/acme/autoprunepolicy", "/repository/admin/app/autoprune
 
 
 @pytest.fixture(autouse=True)
-def _places(door: Door) -> None:
-    an_organization(door.backend)
-    a_repository(door.backend)
+def _places(app_client: AppClient) -> None:
+    an_organization(app_client.backend)
+    a_repository(app_client.backend)
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from tests.support.api_client import Visitor
-from tests.support.builders import a_push
-from tests.support.sweeping import delete_tag, outlive
+from tests.support.api_client import ApiClient
+from tests.support.builders import push_image
+from tests.support.sweeping import delete_tag, expire_everything
 
 PATH = "/superuser/garbage"
 
 
-def test_a_superuser_sees_what_was_freed(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
-    a_push(admin.backend, "v1")
+def test_a_superuser_sees_what_was_freed(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
+    push_image(admin.backend, "v1")
     assert admin.get(PATH).json() == {
         "queued": 0,
         "running": False,
@@ -21,7 +21,7 @@ def test_a_superuser_sees_what_was_freed(admin: Visitor, visit: Callable[[str], 
         "last_turn": None,
     }
     delete_tag(admin.backend, "v1")
-    outlive(admin.backend)
+    expire_everything(admin.backend)
 
     report = visit("admin").get(PATH).json()
 

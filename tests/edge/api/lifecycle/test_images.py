@@ -2,9 +2,9 @@
 
 import json
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_blob, a_manifest, push_image, push_manifest
 
 PLACE = "/repository/admin/app/image/"
 
@@ -33,8 +33,8 @@ def test_images_are_listed_with_their_ids(admin: Visitor, door: Door) -> None:
 def test_an_image_is_read_by_its_id(admin: Visitor, door: Door) -> None:
     step = {"created_by": "RUN x", "comment": "hello"}
     config = {"history": [step], "created": "2024-01-02T03:04:05Z"}
-    layers = [a_blob(door.backend)], a_blob(door.backend, json.dumps(config).encode())
-    manifest = a_bare_push(door.backend, a_manifest(*layers), "v1")
+    layers = [a_blob(app_client.backend)], a_blob(app_client.backend, json.dumps(config).encode())
+    manifest = push_manifest(app_client.backend, a_manifest(*layers), "v1")
     answer = admin.get(PLACE + manifest.digest.hex)
 
     assert answer.headers["deprecation"] == "true"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_manifest, a_repository, an_organization
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_manifest, a_repository, an_organization, push_manifest
 from tests.support.sweeping import sweep
 
 RELEASES = {"tagPattern": "release-.*"}
@@ -12,9 +12,9 @@ PLACES = ("/organization/acme/immutabilitypolicy", "/repository/admin/app/immuta
 
 
 @pytest.fixture(autouse=True)
-def _places(door: Door) -> None:
-    an_organization(door.backend)
-    a_repository(door.backend)
+def _places(app_client: AppClient) -> None:
+    an_organization(app_client.backend)
+    a_repository(app_client.backend)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -65,7 +65,7 @@ def test_invalid_input_is_refused_with_a_reason(admin: Visitor, place: str, body
 def test_tags_are_shown_as_immutable(admin: Visitor, door: Door) -> None:
     a_bare_push(door.backend, a_manifest(), "release-1", "latest")
     admin.post(PLACES[1], RELEASES)
-    sweep(door.backend)
+    sweep(app_client.backend)
 
     document = admin.get("/repository/admin/app/tag/").json()["tags"]
     assert {tag["name"]: tag["immutable"] for tag in document} == {"release-1": True, "latest": False}

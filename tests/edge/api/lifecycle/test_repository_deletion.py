@@ -1,14 +1,16 @@
 """Deleted repositories over the API."""
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_push
+from collections.abc import Callable
+
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import push_image
 
 DELETED = "/repository/deleted?namespace=admin"
 
 
-def test_a_repository_is_deleted_listed_and_restored(admin: Visitor, door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_a_repository_is_deleted_listed_and_restored(admin: ApiClient, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     assert admin.delete("/repository/admin/app").status == 204
     (listed,) = admin.get(DELETED).json()["repositories"]
 
@@ -24,7 +26,7 @@ def test_a_repository_is_deleted_listed_and_restored(admin: Visitor, door: Door)
 def test_a_taken_name_and_an_invalid_one_are_refused(admin: Visitor, door: Door) -> None:
     a_push(door.backend, "v1")
     admin.delete("/repository/admin/app")
-    a_push(door.backend, "v1")
+    push_image(app_client.backend, "v1")
     (listed,) = admin.get(DELETED).json()["repositories"]
     path = f"/repository/deleted/{listed['id']}/restore"
 

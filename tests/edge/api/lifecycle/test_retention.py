@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_manifest, a_push, an_organization
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_manifest, an_organization, push_image, push_manifest
 
 RETENTION = "/repository/admin/app/tag/v1/retention"
 PREVIEWS = ("/repository/admin/app/autoprunepolicy/preview", "/user/autoprunepolicy/preview")

@@ -6,9 +6,9 @@ import pytest
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_blob, a_manifest, a_push, an_index, someone
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_blob, a_manifest, an_index, push_image, push_manifest, token_actor
 from tests.support.rows import change, repository_of
 
 PLACE = "/repository/admin/app/manifest/"
@@ -17,8 +17,8 @@ LABEL = {"key": "team", "value": "web", "media_type": None}
 
 def test_a_manifest_is_shown_as_in_quay(admin: Visitor, door: Door) -> None:
     step = {"created_by": "RUN x", "created": "2024-01-02T03:04:05Z", "comment": "hello"}
-    layer, config = a_blob(door.backend), a_blob(door.backend, json.dumps({"history": [step]}).encode())
-    manifest = a_bare_push(door.backend, a_manifest([layer], config), "v1")
+    layer, config = a_blob(app_client.backend), a_blob(app_client.backend, json.dumps({"history": [step]}).encode())
+    manifest = push_manifest(app_client.backend, a_manifest([layer], config), "v1")
 
     assert admin.get(PLACE + str(manifest.digest)).json() == {
         "digest": str(manifest.digest),
@@ -113,8 +113,10 @@ def test_unknown_manifests_and_labels_are_not_found(admin: Visitor, door: Door) 
 def test_a_frozen_repository_refuses_labels(admin: Visitor, door: Door) -> None:
     digest = str(a_push(door.backend, "v1").digest)
     label = admin.post(f"{PLACE}{digest}/labels", LABEL).json()["label"]
-    repository = repository_of(door.backend)
-    change(door.backend.services.stores.repositories.find(repository.namespace_id, repository.name), mode="READ_ONLY")
+    repository = repository_of(app_client.backend)
+    change(
+        app_client.backend.services.stores.repositories.find(repository.namespace_id, repository.name), mode="READ_ONLY"
+    )
 
     assert admin.post(f"{PLACE}{digest}/labels", LABEL).status == 503
     assert admin.delete(f"{PLACE}{digest}/labels/{label['id']}").status == 503
@@ -125,8 +127,8 @@ def test_anonymous_callers_read_public_manifests_and_change_nothing(stranger: Vi
     digest = str(a_push(door.backend, "v1").digest)
     assert stranger.get(PLACE + digest).status == 403
     assert stranger.get(f"{PLACE}{digest}/labels").status == 403
-    owner, name = someone(door.backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
-    door.backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
+    owner, name = token_actor(app_client.backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
+    app_client.backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
 
     assert stranger.get(PLACE + digest).status == 200
     assert stranger.get(f"{PLACE}{digest}/labels").status == 200

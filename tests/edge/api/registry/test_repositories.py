@@ -1,14 +1,15 @@
 """Repositories over the API, in the order in which a running Quay was asked."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import LONGEST_DESCRIPTION
-from tests.support.api_client import Visitor
-from tests.support.app_client import Answer, Door
-from tests.support.builders import a_blob, a_granted, a_push, a_repository, an_organization
+from tests.support.api_client import ApiClient
+from tests.support.app_client import Answer, AppClient
+from tests.support.builders import a_blob, a_repository, an_actor_with_role, an_organization, push_image
 
 REPOSITORIES = "/repository"
 APP, SECRET = "/repository/acme/app", "/repository/acme/secret"
@@ -96,7 +97,7 @@ def test_a_repository_needs_an_existing_namespace_and_the_right_to_create(
 ) -> None:
     visit("bob")
 
-    for visitor, namespace in (
+    for api_client, namespace in (
         (alice, "none"),
         (alice, "bob"),
         (alice, "a#b"),
@@ -146,7 +147,7 @@ def test_a_private_repository_looks_unknown_to_callers_without_a_role(
     assert len(alice.get(SECRET).json()["status_token"]) == 36
     assert a_bot(alice, "repo:read").get(SECRET).status == 200
 
-    for visitor in (stranger, admin, visit("bob"), a_bot(alice, "user:read")):
+    for api_client in (stranger, admin, visit("bob"), a_bot(alice, "user:read")):
         for path in (SECRET, "/repository/acme/none", "/repository/none/none", "/repository/library/none"):
             assert refusal(visitor.get(path)) == (403, "Unauthorized")
     assert refusal(alice.get("/repository/acme/none")) == (404, "Not Found")
@@ -173,7 +174,7 @@ def test_a_list_needs_a_filter(alice: Visitor) -> None:
     assert refusal(refused) == (400, "namespace, starred or public are required for this API call")
 
 
-def test_a_list_has_the_shape_of_quay_s(alice: Visitor, stranger: Visitor) -> None:
+def test_a_list_has_the_shape_of_quay_s(alice: ApiClient, stranger: ApiClient) -> None:
     app, secret = alice.get("/repository?namespace=acme").json()["repositories"]
     more, _ = alice.get("/repository?namespace=acme&last_modified=true&popularity=1&quota=true").json()["repositories"]
 
@@ -191,13 +192,13 @@ def test_a_list_has_the_shape_of_quay_s(alice: Visitor, stranger: Visitor) -> No
     counted = {"quota_bytes": 0, "configured_quota": None}
     assert more == {**app, "last_modified": None, "popularity": 0.0, "quota_report": counted}
     assert stranger.get("/repository?namespace=acme&public=true").json() == {"repositories": [app]}
-    for visitor, query in ((stranger, "namespace=acme"), (alice, "starred=true"), (alice, "namespace=none")):
-        assert visitor.get(f"/repository?{query}").json() == {"repositories": []}
+    for api_client, query in ((stranger, "namespace=acme"), (alice, "starred=true"), (alice, "namespace=none")):
+        assert api_client.get(f"/repository?{query}").json() == {"repositories": []}
 
 
 def test_a_long_list_continues_on_the_next_page(door: Door, admin: Visitor) -> None:
     for number in range(101):
-        a_repository(door.backend, f"admin/r{number:03d}")
+        a_repository(app_client.backend, f"admin/r{number:03d}")
 
     first = admin.get("/repository?namespace=admin").json()
     second = admin.get(f"/repository?namespace=admin&next_page={first['next_page']}").json()
@@ -246,17 +247,17 @@ def test_a_read_only_repository_refuses_pushes(door: Door, admin: Visitor) -> No
     for mode in ("READ_ONLY", "MIRROR"):
         assert admin.put(state, {"state": mode}).json() == {"success": True}
         assert admin.get("/repository/admin/app").json()["state"] == mode
-        for token in (before, door.token("admin/app")):
-            assert push(door, token).status in (401, 403)
+        for token in (before, app_client.token("admin/app")):
+            assert push(app_client, token).status in (401, 403)
 
     assert admin.put(state, {"state": "NORMAL"}).status == 200
-    assert push(door, before).status == 201
+    assert push(app_client, before).status == 201
     assert admin.put(state, {"state": "UPSIDE_DOWN"}).json()["field"] == "state"
 
 
-def push(door: Door, token: dict[str, str]) -> Answer:
+def push(app_client: AppClient, token: dict[str, str]) -> Answer:
     digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-    return door.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={digest}", token, b"x")
+    return app_client.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={digest}", token, b"x")
 
 
 def test_a_deletion_may_be_repeated_and_frees_the_name(alice: Visitor, stranger: Visitor, visit) -> None:
@@ -276,7 +277,7 @@ def test_a_deletion_may_be_repeated_and_frees_the_name(alice: Visitor, stranger:
 def test_each_role_permits_its_operations(door: Door, visit, role: Role) -> None:
     a_repository(door.backend)
     bob, path = visit("bob"), "/repository/admin/app"
-    a_granted(door.backend, "bob", role)
+    an_actor_with_role(app_client.backend, "bob", role)
     expected = {
         ("GET", ""): Role.READ,
         ("PUT", ""): Role.WRITE,
@@ -292,9 +293,9 @@ def test_each_role_permits_its_operations(door: Door, visit, role: Role) -> None
 
 def test_a_robot_s_token_is_not_accepted(door: Door, alice: Visitor) -> None:
     alice.put("/organization/acme/robots/ci", {})
-    robot = door.backend.robot("alice+ci")[1]
+    robot = app_client.backend.robot("alice+ci")[1]
 
-    for visitor in (Visitor(door, robot), Visitor(door, "nonsense")):
-        assert visitor.get(APP).status == 200
-        assert visitor.get(SECRET).status == 403
-        assert visitor.delete(APP).status == 403
+    for api_client in (ApiClient(app_client, robot), ApiClient(app_client, "nonsense")):
+        assert api_client.get(APP).status == 200
+        assert api_client.get(SECRET).status == 403
+        assert api_client.delete(APP).status == 403

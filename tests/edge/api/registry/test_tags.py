@@ -1,18 +1,19 @@
 """Tags over the API."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_bare_push, a_push, an_index
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import an_index, push_image, push_manifest
 
 TAGS = "/repository/admin/app/tag"
 
 
-def listed(visitor: Visitor, query: str = "") -> list[dict[str, Any]]:
-    tags: list[dict[str, Any]] = visitor.get(f"{TAGS}/{query}").json()["tags"]
+def listed(api_client: ApiClient, query: str = "") -> list[dict[str, Any]]:
+    tags: list[dict[str, Any]] = api_client.get(f"{TAGS}/{query}").json()["tags"]
     return tags
 
 
@@ -36,9 +37,9 @@ def test_a_tag_is_listed_as_in_quay(admin: Visitor, door: Door) -> None:
     }
 
 
-def test_an_index_is_listed_with_its_children(admin: Visitor, door: Door) -> None:
-    child = a_push(door.backend)
-    a_bare_push(door.backend, an_index([child.digest]), "multi")
+def test_an_index_is_listed_with_its_children(admin: ApiClient, app_client: AppClient) -> None:
+    child = push_image(app_client.backend)
+    push_manifest(app_client.backend, an_index([child.digest]), "multi")
     (tag,) = listed(admin)
 
     assert (tag["is_manifest_list"], tag["size"], tag["is_sparse"]) == (True, None, False)
@@ -48,7 +49,7 @@ def test_an_index_is_listed_with_its_children(admin: Visitor, door: Door) -> Non
 
 def test_a_list_has_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
     for tag in ("a", "b", "c"):
-        a_push(door.backend, tag)
+        push_image(app_client.backend, tag)
 
     first = admin.get(TAGS + "/?limit=2").json()
     assert ([tag["name"] for tag in first["tags"]], first["has_additional"]) == (["c", "b"], True)
@@ -101,8 +102,8 @@ def test_a_tag_is_moved_deleted_restored_and_expired(admin: Visitor, door: Door)
     assert admin.put(f"{TAGS}/bad!tag", {"manifest_digest": digest}).status == 400
 
 
-def test_an_immutable_tag_is_a_conflict(admin: Visitor, door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_an_immutable_tag_is_a_conflict(admin: ApiClient, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     assert admin.put(f"{TAGS}/v1", {"immutable": True}).status == 201
     refused = admin.delete(f"{TAGS}/v1")
 

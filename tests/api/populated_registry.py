@@ -1,4 +1,4 @@
-"""A world for the whole API: people with every kind of right, and one of everything that a path may name."""
+"""A registry for tests of the whole API: people with every kind of right, and one of everything that paths name."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ PEOPLE = ("stranger", "reader", "writer", "owner", "admin")
 TEAMS = {"reader": ("readers", TeamRole.MEMBER, Role.READ), "writer": ("writers", TeamRole.CREATOR, Role.WRITE)}
 
 
-class World:
+class PopulatedRegistry:
     """`owner` owns `acme`, `reader` and `writer` are members of it.
     `admin` is a superuser who has nothing to do with it.
 
     `places` are the values by which a path names what is there.
     """
 
-    def __init__(self, door: Door) -> None:
-        self.door, self.backend = door, door.backend
+    def __init__(self, app_client: AppClient) -> None:
+        self.app_client, self.backend = app_client, app_client.backend
         self._numbers = count(1)
         for name in PEOPLE[:-1]:
             self.backend.user(name)
@@ -84,12 +84,12 @@ class World:
     def repository(self, name: str, visibility: Visibility = Visibility.PRIVATE) -> str:
         """A repository of an organization on which its teams have their roles; its name."""
         parsed, owner = RepositoryName.parse(name), self.actor("owner")
-        pusher = someone(self.backend, "owner", name)
+        pusher = token_actor(self.backend, "owner", name)
         self.backend.services.registry.manifests.push(pusher, parsed, a_manifest(), ["v1"])
         for team, _, role in TEAMS.values():
             self.backend.services.accounts.permissions.put(owner, parsed, HolderKind.TEAM, team, role)
         if visibility is Visibility.PUBLIC:
-            pusher = someone(self.backend, "owner", name)
+            pusher = token_actor(self.backend, "owner", name)
             self.backend.services.registry.repositories.change_visibility(pusher, parsed, visibility)
         return name
 
@@ -123,9 +123,9 @@ class World:
         authorizations = self.backend.services.identity.authorizations
         return authorizations.create(self.actor(name), "tools", self.tool, self.fresh_name, scopes, None)
 
-    def session(self, name: str) -> Visitor:
+    def session(self, name: str) -> ApiClient:
         """Somebody in a browser, signed in a moment ago."""
         session = self.backend.services.identity.sessions.begin(self.backend.account(name))
-        visitor = Visitor(self.door)
-        visitor.cookie, visitor.csrf = session.cookie, session.csrf
-        return visitor
+        api_client = ApiClient(self.app_client)
+        api_client.cookie, api_client.csrf = session.cookie, session.csrf
+        return api_client
