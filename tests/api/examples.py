@@ -57,7 +57,7 @@ def ask(
 def places_of(operation: Operation, populated: PopulatedRegistry, who: str) -> dict[str, str]:
     """What a path of the operation names."""
     recipe = recipes.PLACES.get(operation.id)
-    known = world.places | (recipe(world, who) if recipe else {})
+    known = populated.places | (recipe(populated, who) if recipe else {})
     return {name: known.get(name, name) for name in operation.path_parameters}
 
 

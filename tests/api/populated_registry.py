@@ -6,16 +6,16 @@ from itertools import count
 
 from chalicelib.domain.accounts import AccountKind, RobotName
 from chalicelib.domain.applications import Token
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import OFFERED, SUPER_USER
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
 from chalicelib.services.identity.applications import ApplicationFields
-from tests.support.api_client import Visitor
-from tests.support.app_client import Door
-from tests.support.builders import a_manifest, someone
+from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
+from tests.support.builders import a_manifest, token_actor
 
 SCOPES = " ".join(name for name in OFFERED if name != SUPER_USER)
 PEOPLE = ("stranger", "reader", "writer", "owner", "admin")
@@ -85,7 +85,7 @@ class PopulatedRegistry:
         """A repository of an organization on which its teams have their roles; its name."""
         parsed, owner = RepositoryName.parse(name), self.actor("owner")
         pusher = token_actor(self.backend, "owner", name)
-        self.backend.services.registry.manifests.push(pusher, parsed, a_manifest(), ["v1"])
+        self.backend.services.registry.manifests.push(pusher, parsed, a_manifest(), [Tag("v1")])
         for team, _, role in TEAMS.values():
             self.backend.services.accounts.permissions.put(owner, parsed, HolderKind.TEAM, team, role)
         if visibility is Visibility.PUBLIC:

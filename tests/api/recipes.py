@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.labels import NewLabel
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.teams import TeamRole
@@ -49,15 +49,17 @@ def a_team_of_the_reader(populated: PopulatedRegistry, who: str) -> dict[str, st
 
 def a_role_of_the_reader(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     name = RepositoryName.parse("acme/app")
-    populated.backend.services.accounts.permissions.put(populated.actor("owner"), name, "user", "reader", Role.READ)
+    populated.backend.services.accounts.permissions.put(
+        populated.actor("owner"), name, HolderKind.USER, "reader", Role.READ
+    )
     return {"username": "reader"}
 
 
 def a_prototype(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     """In an organization of its own: one has so many at most."""
-    name = world.bare_organization(world.fresh_name)
-    made = world.backend.services.accounts.prototypes.create(
-        world.actor("owner"), name, NewPrototype(Role.READ, "user", "reader")
+    name = populated.bare_organization(populated.fresh_name)
+    made = populated.backend.services.accounts.prototypes.create(
+        populated.actor("owner"), name, NewPrototype(Role.READ, HolderKind.USER, "reader")
     )
     return {"orgname": name, "prototypeid": made.uuid}
 
@@ -161,7 +163,7 @@ def a_tag(populated: PopulatedRegistry, _: str) -> dict[str, str]:
         populated.repository(f"acme/{populated.fresh_name}"),
     )
     pusher = token_actor(populated.backend, "owner", repository)
-    populated.backend.services.registry.manifests.push(pusher, RepositoryName.parse(repository), manifest, [name])
+    populated.backend.services.registry.manifests.push(pusher, RepositoryName.parse(repository), manifest, [Tag(name)])
     populated.places["digest"] = str(manifest.digest)
     return {"repository": repository, "tag": name}
 
@@ -172,19 +174,19 @@ def a_manifest_everywhere(populated: PopulatedRegistry, _: str) -> dict[str, str
     for name in ("acme/app", "acme/public"):
         services.registry.repositories.change_mode(populated.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
         services.registry.manifests.push(
-            token_actor(populated.backend, "owner", name), RepositoryName.parse(name), manifest, ["same"]
+            token_actor(populated.backend, "owner", name), RepositoryName.parse(name), manifest, [Tag("same")]
         )
     name = RepositoryName.parse("acme/app")
-    label = services.lifecycle.labels.all(world.actor("owner"), name, manifest.digest)[0]
+    label = services.lifecycle.labels.all(populated.actor("owner"), name, manifest.digest)[0]
     return {"digest": str(manifest.digest), "image_id": manifest.digest.hex, "labelid": label.id}
 
 
 def a_manifest_of_its_own(populated: PopulatedRegistry, who: str) -> dict[str, str]:
     """With a label that was added to it."""
-    repository = a_tag(world, who)["repository"]
-    digest, labels = world.places["digest"], world.backend.services.lifecycle.labels
+    repository = a_tag(populated, who)["repository"]
+    digest, labels = populated.places["digest"], populated.backend.services.lifecycle.labels
     label = labels.add(
-        world.actor("owner"), RepositoryName.parse(repository), Digest.parse(digest), NewLabel("team", "web")
+        populated.actor("owner"), RepositoryName.parse(repository), Digest.parse(digest), NewLabel("team", "web")
     )
     return {"repository": repository, "digest": digest, "labelid": label.id}
 

@@ -43,7 +43,7 @@ def test_an_odd_name_in_a_path_is_no_error_of_ours(
 ) -> None:
     who = asker(operation)
     answers = {
-        (place, odd[:5]): ask(operation, visitors[who], world, who, {place: odd})
+        (place, odd[:5]): ask(operation, api_clients[who], populated, who, {place: odd})
         for place in operation.path_parameters
         for odd in (LONG, DIVIDED, ACCENTED)
     }

@@ -87,7 +87,11 @@ def test_those_may_who_shall_and_nobody_else(name: str, populated: PopulatedRegi
     path_parameters = {"repository": "acme/public"} if name.endswith(PUBLIC) else {}
     answers = {
         heading: ask(
-            operation, actors.visitor(heading, operation), world, actors.name(heading, operation), path_parameters
+            operation,
+            actors.api_client(heading, operation),
+            populated,
+            actors.name(heading, operation),
+            path_parameters,
         )
         for heading in HEADINGS
     }

@@ -2,7 +2,6 @@
 
 import pytest
 
-from chalicelib.domain import events
 from chalicelib.domain.events import Event
 
 

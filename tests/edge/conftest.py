@@ -12,7 +12,9 @@ from tests.support.backends import Backend
 
 
 @pytest.fixture
-def new_door(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Door]]:
+def new_app_client(
+    new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., AppClient]]:
     """Returns a function that makes a client of the app over a backend with the given settings."""
 
     with ExitStack() as doors:
@@ -20,6 +22,6 @@ def new_door(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def door(new_door: Callable[..., Door]) -> Door:
+def app_client(new_app_client: Callable[..., AppClient]) -> AppClient:
     """Returns a client of the app over a backend with the default settings."""
-    return new_door()
+    return new_app_client()

@@ -75,7 +75,7 @@ def test_header_lines_of_one_name_are_joined() -> None:
 
 
 def test_an_event_without_multi_value_headers_is_understood() -> None:
-    event = Door.event("GET", "/things/a/end", {"Accept": "a/b"}) | {"multiValueHeaders": None}
+    event = AppClient.event("GET", "/things/a/end", {"Accept": "a/b"}) | {"multiValueHeaders": None}
 
     assert json.loads(app(event, None)["body"])["headers"]["accept"] == "a/b"
 

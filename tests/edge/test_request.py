@@ -29,7 +29,7 @@ def view() -> Reply:
 def within_request(what: Callable[[], Any], target: str = "/", headers: Lines | None = None, body: bytes = b"") -> Any:
     """Returns the result of a function that is called within a request."""
     functions.append(what)
-    app(Door.event("POST" if body else "GET", target, headers, body), None)
+    app(AppClient.event("POST" if body else "GET", target, headers, body), None)
     return results.pop()
 
 
@@ -83,8 +83,8 @@ def test_a_request_without_a_token_is_anonymous_with_an_address() -> None:
     assert actor.grants == {}
 
 
-def test_a_request_with_a_token_has_its_grants_and_an_address(door: Door) -> None:
-    actor: Actor = within_request(request.actor, "/", door.token("admin/app"))
+def test_a_request_with_a_token_has_its_grants_and_an_address(app_client: AppClient) -> None:
+    actor: Actor = within_request(request.actor, "/", app_client.token("admin/app"))
 
     assert (actor.name, actor.address) == ("admin", "127.0.0.9")
     assert set(actor.grants) == {"admin/app"}
@@ -96,19 +96,19 @@ def test_the_scheme_may_be_written_in_any_case(app_client: AppClient) -> None:
     assert within_request(request.actor, "/", {"Authorization": f"bEARER  {token}"}).name == "admin"
 
 
-def test_a_password_instead_of_a_token_is_challenged(door: Door) -> None:
+def test_a_password_instead_of_a_token_is_challenged(app_client: AppClient) -> None:
     assert "the challenge says where" in str(refused(Authorization="Basic YWRtaW46cGFzc3dvcmQ="))
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\u00e9", "." * 1000, "eyJhbGciOiJub25lIn0.e30."])
-def test_an_invalid_token_is_refused_with_oauth_s_error(door: Door, token: str) -> None:
+def test_an_invalid_token_is_refused_with_oauth_s_error(app_client: AppClient, token: str) -> None:
     assert refused(Authorization=f"Bearer {token}").why == "invalid_token"
 
 
-def test_an_expired_token_is_refused_even_if_it_was_accepted_before(door: Door) -> None:
-    token = door.token()
+def test_an_expired_token_is_refused_even_if_it_was_accepted_before(app_client: AppClient) -> None:
+    token = app_client.token()
     within_request(request.actor, "/", token)
-    door.backend.clock.ahead_s = door.backend.settings.token_s + 1
+    app_client.backend.clock.ahead_s = app_client.backend.settings.token_s + 1
 
     assert refused(**token).why == "invalid_token"
 

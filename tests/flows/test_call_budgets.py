@@ -24,7 +24,7 @@ def test_head_of_a_manifest_by_tag_is_one_read(backend: Backend) -> None:
     actor, name = backend.owner()
     backend.calls.take()
 
-    backend.services.registry.manifests.find(actor, name, "v1")
+    backend.services.registry.manifests.find(actor, name, Tag("v1"))
 
     assert backend.calls.take() == ["GetItem"]
 
@@ -65,12 +65,12 @@ def test_a_pull_by_tag_is_one_read_and_two_when_the_bytes_are_not_in_memory(
     backend = new_backend()
     push_image(backend, "v1")
     actor, name = backend.owner()
-    backend.services.registry.manifests.pull(actor, name, "v1")
+    backend.services.registry.manifests.pull(actor, name, Tag("v1"))
     forget_bodies(backend)
     backend.calls.take()
 
     for expected in (["GetItem", "GetItem"], ["GetItem"]):
-        pulled = backend.services.registry.manifests.pull(actor, name, "v1")
+        pulled = backend.services.registry.manifests.pull(actor, name, Tag("v1"))
         backend.services.registry.manifests.body(actor, name, pulled)
 
         assert backend.calls.take() == expected
@@ -94,8 +94,8 @@ def test_the_first_pull_of_an_hour_writes_one_record(backend: Backend) -> None:
     actor, name = backend.owner()
     backend.calls.take()
 
-    backend.services.registry.manifests.pull(actor, name, "v1")
-    backend.services.registry.manifests.pull(actor, name, "v1")
+    backend.services.registry.manifests.pull(actor, name, Tag("v1"))
+    backend.services.registry.manifests.pull(actor, name, Tag("v1"))
 
     assert backend.calls.take() == ["GetItem", "BatchWriteItem", "GetItem"]
 
@@ -106,8 +106,8 @@ def test_with_every_pull_logged_each_writes_one_record(new_backend: Callable[...
     actor, name = backend.owner()
     backend.calls.take()
 
-    backend.services.registry.manifests.pull(actor, name, "v1")
-    backend.services.registry.manifests.pull(actor, name, "v1")
+    backend.services.registry.manifests.pull(actor, name, Tag("v1"))
+    backend.services.registry.manifests.pull(actor, name, Tag("v1"))
 
     assert backend.calls.take() == ["GetItem", "BatchWriteItem", "GetItem", "BatchWriteItem"]
 
@@ -116,10 +116,10 @@ def test_how_often_a_tag_was_pulled_costs_three_reads_beside_the_right_to_ask(ba
     push_image(backend, "v1")
     actor, (puller, name) = backend.signed_in("admin"), backend.owner()
     for _ in range(2):
-        backend.services.registry.manifests.pull(puller, name, "v1")
+        backend.services.registry.manifests.pull(puller, name, Tag("v1"))
         backend.calls.take()
 
-        backend.services.activity.pulls.of_tag(actor, name, "v1")
+        backend.services.activity.pulls.of_tag(actor, name, Tag("v1"))
 
         assert backend.calls.take() == ["GetItem", "GetItem", "BatchGetItem", "BatchGetItem", "Query"]
 
@@ -140,7 +140,7 @@ def test_a_new_manifest_of_20_layers_is_one_batch_of_edges_one_of_reads_and_one_
     actor, name = backend.owner()
     backend.calls.take()
 
-    backend.services.registry.manifests.push(actor, name, manifest, ["v1"])
+    backend.services.registry.manifests.push(actor, name, manifest, [Tag("v1")])
 
     assert backend.calls.take() == ["BatchWriteItem", "BatchGetItem", "TransactWriteItems"]
 
@@ -151,7 +151,7 @@ def test_a_tag_that_moves_costs_one_query_and_one_batch_of_reads_more(backend: B
     actor, name = backend.owner()
     backend.calls.take()
 
-    backend.services.registry.manifests.push(actor, name, manifest, ["v1"])
+    backend.services.registry.manifests.push(actor, name, manifest, [Tag("v1")])
 
     expected = ["BatchWriteItem", "BatchGetItem", "Query", "BatchGetItem", "TransactWriteItems"]
     assert backend.calls.take() == expected
@@ -163,7 +163,7 @@ def test_a_manifest_above_32_kb_is_one_put_more(backend: Backend) -> None:
     actor, name = backend.owner()
     backend.calls.take()
 
-    backend.services.registry.manifests.push(actor, name, manifest, ["v1"])
+    backend.services.registry.manifests.push(actor, name, manifest, [Tag("v1")])
 
     assert backend.calls.take() == ["BatchWriteItem", "BatchGetItem", "PutObject", "TransactWriteItems"]
 

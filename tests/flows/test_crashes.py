@@ -143,8 +143,8 @@ def test_a_push_of_a_manifest_that_moves_a_tag(backend: Backend) -> None:
 def test_the_end_of_a_tag(backend: Backend) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
-        a_push(backend, "v1", "v2", repository=repository)
-        name, actor = RepositoryName.parse(repository), someone(backend, "admin", repository)
+        push_image(backend, "v1", "v2", repository=repository)
+        name, actor = RepositoryName.parse(repository), token_actor(backend, "admin", repository)
         return lambda: backend.services.registry.tags.delete_granted(actor, name, Tag("v1"))
 
     assert crash_everywhere(backend, prepare) >= 1

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUnknown, FieldInvalid, ManifestBlobUnknown, RegistryError, ResourceUnknown
 from chalicelib.domain.manifests import Manifest
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.timers import EXPIRY, GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
@@ -193,7 +193,7 @@ class Registry(RuleBasedStateMachine):
 
         def push() -> bool:
             try:
-                self.backend.services.registry.manifests.push(actor, name, manifest, tags)
+                self.backend.services.registry.manifests.push(actor, name, manifest, Tag(tags))
             except ManifestBlobUnknown as error:
                 missing.update(error.digests)
             return not missing
@@ -308,7 +308,7 @@ class Registry(RuleBasedStateMachine):
             self.backend.services.lifecycle.garbage.collect(keys.bytes_target(digest))
 
     @rule(death=deaths)
-    def outlive(self, death: int) -> None:
+    def expire_everything(self, death: int) -> None:
         """The TTL service takes rows whose time is over; who is told of it may die."""
         self.dying(death, self.ttl.turn)
 
@@ -345,7 +345,7 @@ class Registry(RuleBasedStateMachine):
         dead = [keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.held(self.restorable)]
         assert all(rows[key]["state"] != DELETING for key in [*pushed, *dead]), "a promise is being broken"
 
-    def held(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
+    def content_keys(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
         """The promises that hold at this moment."""
         return [promise for promise, until in promises.items() if until > self.now]
 

@@ -58,7 +58,9 @@ def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int, int]]:
 
 def tag_of(backend: Backend, tag: str = "v1") -> Digest | None:
     try:
-        return backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, tag).digest
+        return backend.services.registry.manifests.pull(
+            token_actor(backend, "admin", "admin/app"), NAME, Tag(tag)
+        ).digest
     except ManifestUnknown:
         return None
 
@@ -77,7 +79,7 @@ def check_history(backend: Backend, pushed: Sequence[Manifest], tag: str = "v1")
 
 def delete_tag(backend: Backend, tag: str = "v1") -> None:
     with suppress(ManifestUnknown):
-        backend.services.registry.tags.delete_granted(someone(backend, "admin", "admin/app"), NAME, Tag(tag))
+        backend.services.registry.tags.delete_granted(token_actor(backend, "admin", "admin/app"), NAME, Tag(tag))
 
 
 def an_image(backend: Backend) -> Manifest:

@@ -104,11 +104,11 @@ def an_elf(number: int, little: bool = True) -> bytes:
     return ident + struct.pack("<HH" if little else ">HH", 3, number) + bytes(44)
 
 
-def test_the_sealed_app_can_be_imported_without_other_packages(python: Path, tree: Path):
+def test_the_sealed_app_can_be_imported_without_other_packages(python: Path, tree: Path) -> None:
     assert ImportTime.of(python, tree).import_cpu_s > 0
 
 
-def test_modules_that_are_imported_late_are_inside_too(python: Path, tree: Path):
+def test_modules_that_are_imported_late_are_inside_too(python: Path, tree: Path) -> None:
     assert "chalicelib.services.identity.oauth" in run_sealed(python, ALL_OF_OURS, str(tree)).split()
 
 
@@ -137,7 +137,7 @@ def test_the_sealed_botocore_makes_a_client_of_every_service_that_we_call(python
     ]
 
 
-def test_the_sealed_botocore_finds_the_endpoint_of_a_bucket(python: Path, tree: Path):
+def test_the_sealed_botocore_finds_the_endpoint_of_a_bucket(python: Path, tree: Path) -> None:
     """botocore reads all data of an endpoint only for a call or a presigned URL."""
     address = run_sealed(python, ADDRESS, str(tree)).strip()
 
@@ -168,7 +168,7 @@ def test_the_same_input_gives_the_same_bytes_whatever_earlier_runs_left_behind(
     assert (tmp_path / "build" / "package.json").read_bytes() == first.path.with_name("package.json").read_bytes()
 
 
-def test_every_native_library_has_the_chosen_architecture(package: Package):
+def test_every_native_library_has_the_chosen_architecture(package: Package) -> None:
     with ZipFile(package.path) as archive:
         found = {name: machine(archive.read(name)) for name in archive.namelist() if name.endswith(".so")}
 
@@ -176,7 +176,7 @@ def test_every_native_library_has_the_chosen_architecture(package: Package):
     assert set(found.values()) == {package.architecture}
 
 
-def test_the_bytecode_is_the_runtimes_and_needs_no_source(package: Package, python: Path):
+def test_the_bytecode_is_the_runtimes_and_needs_no_source(package: Package, python: Path) -> None:
     with ZipFile(package.path) as archive:
         headers = {archive.read(name)[:8] for name in archive.namelist() if name.endswith(".pyc")}
 
@@ -226,7 +226,7 @@ def test_licences_and_what_scanners_read_stay(package: Package) -> None:
     assert [name for name in names(package) if "dist-info" in name and "LICENSE" in name]
 
 
-def test_the_zip_depends_on_neither_clock_nor_umask(package: Package):
+def test_the_zip_depends_on_neither_clock_nor_umask(package: Package) -> None:
     with ZipFile(package.path) as archive:
         entries = archive.infolist()
 
@@ -251,11 +251,11 @@ def test_chalices_answer_names_our_runtime_and_architecture_and_not_its_own_zip(
     assert not {"filename", "source_code_hash"} & set(function)
 
 
-def test_the_default_architecture_comes_from_chalices_configuration():
+def test_the_default_architecture_comes_from_chalices_configuration() -> None:
     assert functions.configured_architecture(functions.configuration(ROOT)) == "arm64"
 
 
-def test_terraform_gets_a_second_function_from_its_declaration_alone(project: Callable[..., Path]):
+def test_terraform_gets_a_second_function_from_its_declaration_alone(project: Callable[..., Path]) -> None:
     home = project(APP + SWEEP, api_handler=ENOUGH, sweep=ENOUGH)
     document = functions.declared(home, "arm64", RUNTIMES[0])
     functions.check(document, functions.configuration(home))
@@ -286,7 +286,7 @@ def test_an_app_that_needs_an_environment_to_be_imported_is_refused(project: Pro
     assert refusal(capsys, home) == "Chalice could not read the app: KeyError: 'CLOUDBERTH_TABLE'.\n"
 
 
-def test_a_directory_without_an_app_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_directory_without_an_app_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refusal(capsys, tmp_path) == (
         f"{tmp_path}/.chalice/config.json does not exist, so {tmp_path} holds no Chalice app.\n"
     )
@@ -312,7 +312,9 @@ def test_a_library_that_pip_does_not_find_is_named(
 
 
 @pytest.mark.parametrize(("target", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
-def test_a_package_for_the_other_architecture_is_refused(packages: Mapping[str, Package], target: str, other: str):
+def test_a_package_for_the_other_architecture_is_refused(
+    packages: Mapping[str, Package], target: str, other: str
+) -> None:
     with pytest.raises(PackageError) as refused:
         refuse_foreign_libraries(packages[other].path, target)
 
@@ -379,7 +381,7 @@ def test_a_runtime_whose_python_is_missing_is_named_with_the_remedy(
     assert str(refused.value).endswith("install it, or choose --runtime python3.13 or python3.12.")
 
 
-def test_the_description_has_size_hash_import_time_and_functions(packages: Mapping[str, Package]):
+def test_the_description_has_size_hash_import_time_and_functions(packages: Mapping[str, Package]) -> None:
     here = packages[host_architecture()]
     description = describe(here)
 

@@ -54,7 +54,7 @@ def requirement(directory: Path, name: str) -> str:
     return str(file)
 
 
-def test_an_old_python_prints_which_version_is_needed_and_how_to_name_it():
+def test_an_old_python_prints_which_version_is_needed_and_how_to_name_it() -> None:
     done = run("-c", AS_PYTHON_3_9)
 
     assert done.returncode == 1
@@ -63,18 +63,20 @@ def test_an_old_python_prints_which_version_is_needed_and_how_to_name_it():
     assert done.stderr.count("\n") == 1
 
 
-def test_every_python_3_can_compile_the_bootstrap():
+def test_every_python_3_can_compile_the_bootstrap() -> None:
     ast.parse(BOOTSTRAP.read_text(), feature_version=(3, 4))
 
 
-def test_an_unknown_mode_prints_the_known_ones():
+def test_an_unknown_mode_prints_the_known_ones() -> None:
     done = run(str(BOOTSTRAP), "deploy")
 
     assert done.returncode == 2
     assert "run | account | test | check" in done.stderr
 
 
-def test_a_refusal_of_the_npm_registry_is_reported_in_a_sentence_with_the_log(tmp_path, monkeypatch):
+def test_a_refusal_of_the_npm_registry_is_reported_in_a_sentence_with_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("npm_config_registry", DEAD)
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
 
@@ -87,7 +89,9 @@ def test_a_refusal_of_the_npm_registry_is_reported_in_a_sentence_with_the_log(tm
     assert not (tmp_path / "dynoxide" / "stamp").exists(), "the next run would not try again"
 
 
-def test_a_refusal_of_the_package_index_is_reported_in_a_sentence_with_the_log(tmp_path, monkeypatch):
+def test_a_refusal_of_the_package_index_is_reported_in_a_sentence_with_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", DEAD)
     monkeypatch.setenv("PIP_RETRIES", "1")
@@ -124,5 +128,5 @@ def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(
         ("", "it printed nothing"),
     ],
 )
-def test_the_output_of_pip_npm_and_venv_is_turned_into_a_reason(log, meaning):
+def test_the_output_of_pip_npm_and_venv_is_turned_into_a_reason(log: Any, meaning: str) -> None:
     assert meaning in reason(log)

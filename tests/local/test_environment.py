@@ -60,7 +60,7 @@ def test_a_bad_setting_is_refused_in_a_sentence_that_names_it_and_the_remedy(
     assert remedy in str(refused.value)
 
 
-def test_a_relative_data_directory_is_in_the_project_and_an_absolute_one_is_kept():
+def test_a_relative_data_directory_is_in_the_project_and_an_absolute_one_is_kept() -> None:
     assert settings_from({"CLOUDBERTH_DATA": "here"}).data == ROOT / "here"
     assert settings_from({"CLOUDBERTH_DATA": "/there"}).data == Path("/there")
 
@@ -75,16 +75,16 @@ def test_workers_see_no_account_of_the_operator() -> None:
     assert environment["HOME"] == "/root"
 
 
-def test_workers_reach_loopback_without_the_proxy():
+def test_workers_reach_loopback_without_the_proxy() -> None:
     assert worker(HTTP_PROXY="http://proxy", NO_PROXY="example.test")["no_proxy"] == "example.test,127.0.0.1,localhost"
 
 
-def test_the_ttl_service_has_the_delay_of_the_setting():
+def test_the_ttl_service_has_the_delay_of_the_setting() -> None:
     assert worker()["CLOUDBERTH_TTL_LATE_S"] == "60"
     assert worker(CLOUDBERTH_TTL_LATE_S="0")["CLOUDBERTH_TTL_LATE_S"] == "0"
 
 
-def test_workers_inherit_further_settings_of_the_registry():
+def test_workers_inherit_further_settings_of_the_registry() -> None:
     assert worker(CLOUDBERTH_LEASE_S="20")["CLOUDBERTH_LEASE_S"] == "20"
 
 

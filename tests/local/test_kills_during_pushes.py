@@ -81,7 +81,7 @@ class Pusher(threading.Thread):
 
 
 @pytest.fixture
-def pushed(tmp_path) -> Iterator[tuple[Stack, list[Pusher]]]:
+def pushed(tmp_path: Path) -> Iterator[tuple[Stack, list[Pusher]]]:
     """Starts a stack that receives pushes."""
     stack = Stack.start(tmp_path / "data")
     pushers = [Pusher(stack, number) for number in range(PUSHERS)]
@@ -95,7 +95,7 @@ def pushed(tmp_path) -> Iterator[tuple[Stack, list[Pusher]]]:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", KILLED)
-def test_acknowledged_pushes_survive_the_kill_of(pushed, name):
+def test_acknowledged_pushes_survive_the_kill_of(pushed: Any, name: Any) -> None:
     stack, pushers = pushed
     deadline = time.monotonic() + 30
     while any(len(pusher.tags) < 8 for pusher in pushers):

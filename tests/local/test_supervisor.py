@@ -19,7 +19,7 @@ from tests.support.stack import ROOT, Stack, free_port, is_alive, wait_for
 
 
 @pytest.fixture(scope="module")
-def local_stack(tmp_path_factory):
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Starts a stack whose processes the tests of this file may kill."""
     started = Stack(tmp_path_factory.mktemp("local") / "data")
     yield started
@@ -75,7 +75,7 @@ def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path: 
     assert "CLOUDBERTH_PORT" in message
 
 
-def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_the_process(local_stack):
+def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_the_process(local_stack: Stack) -> None:
     message = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(local_stack.data))
 
     assert str(local_stack.data) in message
@@ -97,14 +97,14 @@ def test_a_full_disk_is_refused_before_anything_is_started(tmp_path: Path) -> No
         check_space(tmp_path, total=10_000_000_000, free=199_999_999)
 
 
-def test_a_large_disk_needs_the_free_share_that_the_object_store_requires(tmp_path):
+def test_a_large_disk_needs_the_free_share_that_the_object_store_requires(tmp_path: Path) -> None:
     check_space(tmp_path, total=10**12, free=10**10)
 
     with pytest.raises(StackError, match=r"9999 MB are free and the stack needs 10000 MB"):
         check_space(tmp_path, total=10**12, free=10**10 - 1)
 
 
-def test_the_listening_socket_is_declared_as_tcp_so_that_answers_are_not_delayed():
+def test_the_listening_socket_is_declared_as_tcp_so_that_answers_are_not_delayed() -> None:
     with listen(free_port(), 1)[0] as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
@@ -115,7 +115,7 @@ def test_nothing_listens_beyond_loopback(local_stack: Stack) -> None:
     assert addresses == {"0100007F"}
 
 
-def test_only_their_owner_can_read_keys_and_data(local_stack):
+def test_only_their_owner_can_read_keys_and_data(local_stack: Stack) -> None:
     assert local_stack.data.stat().st_mode & 0o077 == 0
     for name in ("s3.json", "secrets.json"):
         assert (local_stack.data / name).stat().st_mode & 0o077 == 0
@@ -161,7 +161,7 @@ def test_a_stopped_stack_leaves_no_process_behind_and_the_next_one_finds_its_dat
     assert "password  as before" in again.output()
 
 
-def test_the_children_of_a_killed_supervisor_die_and_the_next_start_works(tmp_path):
+def test_the_children_of_a_killed_supervisor_die_and_the_next_start_works(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "data")
     pids = stack.pids()
 
@@ -184,7 +184,7 @@ def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_s
     assert not [name for name, pid in pids.items() if is_alive(pid)]
 
 
-def test_a_program_that_cannot_run_is_restarted_after_ever_longer_pauses(tmp_path):
+def test_a_program_that_cannot_run_is_restarted_after_ever_longer_pauses(tmp_path: Path) -> None:
     program = Program("broken", (sys.executable, "-c", "print('no table'); raise SystemExit(3)"), os.environ, tmp_path)
     child = ChildProcess(program, tmp_path / "broken.log")
     deaths = []

@@ -229,8 +229,8 @@ def test_a_tag_that_it_removes_expires_only_once_even_if_its_timer_runs_too(
 def test_a_tag_that_the_timer_ended_is_gone_before_the_service_looks(
     backend: Backend, dispatching: TimeToLiveService
 ) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, LIFE_S + 1)
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, LIFE_S + 1)
     dispatching.turn()
     assert events(backend, "tag_expired") == []
 
@@ -242,9 +242,9 @@ def test_a_tag_that_the_timer_ended_is_gone_before_the_service_looks(
 
 
 def test_a_tag_that_was_pushed_again_stays(backend: Backend, dispatching: TimeToLiveService) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, LIFE_S + LATE_S + 1)
-    manifest = a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, LIFE_S + LATE_S + 1)
+    manifest = push_image(backend, "v1", labels=TWO_HOURS)
 
     dispatching.turn()
 
@@ -259,8 +259,8 @@ def test_the_timer_does_the_work_if_a_record_is_lost_after_its_removal(backend: 
         raise SystemExit
 
     killed = over(backend, TableStream(dead, filters(), 100))
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, LIFE_S + LATE_S + 1)
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, LIFE_S + LATE_S + 1)
     with pytest.raises(SystemExit):
         killed.turn()
     assert rows_like(backend, "R#", "TAG#") == []

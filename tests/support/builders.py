@@ -111,9 +111,9 @@ def a_repository(backend: Backend, repository: str = "admin/app") -> Repository:
 def an_actor_with_role(backend: Backend, account: str, role: Role, repository: str = "admin/app") -> Actor:
     """An account with a role on a repository that is there, as its token speaks for it."""
     name = RepositoryName.parse(repository)
-    owner = someone(backend, name.namespace, repository)
+    owner = token_actor(backend, name.namespace, repository)
     backend.services.accounts.permissions.put(owner, name, HolderKind.USER, account, role)
-    return someone(backend, account, repository)
+    return token_actor(backend, account, repository)
 
 
 def push_manifest(backend: Backend, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:

@@ -45,7 +45,7 @@ def expire_everything(backend: Backend) -> None:
 
 def delete_tag(backend: Backend, tag: str, repository: str = "admin/app") -> None:
     backend.services.registry.tags.delete_granted(
-        someone(backend, "admin", repository), RepositoryName.parse(repository), Tag(tag)
+        token_actor(backend, "admin", repository), RepositoryName.parse(repository), Tag(tag)
     )
 
 

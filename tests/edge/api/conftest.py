@@ -10,19 +10,19 @@ from tests.support.app_client import AppClient
 
 
 @pytest.fixture
-def stranger(door: Door) -> Visitor:
+def stranger(app_client: AppClient) -> ApiClient:
     """Returns an anonymous caller with a browser's cookies."""
-    return Visitor(door)
+    return ApiClient(app_client)
 
 
 @pytest.fixture
-def admin(door: Door) -> Visitor:
+def admin(app_client: AppClient) -> ApiClient:
     """Returns the first user, a superuser, signed in."""
-    return Visitor(door).sign_in("admin")
+    return ApiClient(app_client).sign_in("admin")
 
 
 @pytest.fixture
-def visit(door: Door) -> Callable[[str], Visitor]:
+def visit(app_client: AppClient) -> Callable[[str], ApiClient]:
     """Returns a function that signs in the user of a name, after creating the user if there is none."""
 
     def visit(name: str) -> ApiClient:

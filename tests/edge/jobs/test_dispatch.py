@@ -59,8 +59,8 @@ def failed_numbers(*records: Any) -> list[str]:
 
 def a_removed_tag(backend: Backend) -> dict[str, Any]:
     """Returns the item of an expired tag that the TTL service has removed."""
-    a_push(backend, "v1", labels=TWO_HOURS)
-    later(backend, 7200 + 1)
+    push_image(backend, "v1", labels=TWO_HOURS)
+    advance_clock(backend, 7200 + 1)
     (row,) = rows_like(backend, "R#", "TAG#v1")
     remove(TagRow, keys.tag(repository_of(backend).id, "v1"))
     return dict(row)
@@ -101,7 +101,7 @@ def test_a_record_after_another_push_leaves_the_new_tag_alone(backend: Backend) 
 
 
 def test_a_record_before_the_tag_s_end_is_left_to_the_timer(backend: Backend) -> None:
-    a_push(backend, "v1", labels=TWO_HOURS)
+    push_image(backend, "v1", labels=TWO_HOURS)
     (row,) = rows_like(backend, "R#", "TAG#v1")
 
     assert failed_numbers(record(1, row)) == []

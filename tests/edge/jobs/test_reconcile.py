@@ -33,6 +33,6 @@ def test_a_run_removes_unreferenced_objects_and_reports_them(
 
 
 def test_a_run_ends_by_itself_when_its_time_is_up(backend: Backend, tick: dict[str, Any], context: type) -> None:
-    at_the_edge(backend, b"forgotten")
+    a_direct_upload(backend, b"forgotten")
 
     assert reconcile.reconcile(tick, context(29_000))["ended_round"] is False

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -22,20 +21,22 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 class Bot:
     """An application with a user who may give it an authorization."""
 
-    def __init__(self, door: Door) -> None:
-        an_organization(door.backend)
-        application = door.backend.services.identity.applications.create(
-            door.backend.signed_in("admin"), "acme", ApplicationFields("bot <b>", BACK, description="Builds & pushes.")
+    def __init__(self, app_client: AppClient) -> None:
+        an_organization(app_client.backend)
+        application = app_client.backend.services.identity.applications.create(
+            app_client.backend.signed_in("admin"),
+            "acme",
+            ApplicationFields("bot <b>", BACK, description="Builds & pushes."),
         )
-        self.id, self.secret, self.door = application.client_id, application.secret or "", door
-        self.user = Visitor(door).sign_in("admin")
+        self.id, self.secret, self.app_client = application.client_id, application.secret or "", app_client
+        self.user = ApiClient(app_client).sign_in("admin")
 
     def query_fields(self, **more: str) -> dict[str, str]:
         query = {"client_id": self.id, "redirect_uri": BACK, "scope": "repo:read", "response_type": "code"}
         return {name: value for name, value in (query | more).items() if value}
 
-    def requested(self, visitor: Visitor | None = None, **more: str) -> Answer:
-        return (visitor or self.user).get("//oauth/authorize?" + urlencode(self.query_fields(**more)))
+    def requested(self, api_client: ApiClient | None = None, **more: str) -> Answer:
+        return (api_client or self.user).get("//oauth/authorize?" + urlencode(self.query_fields(**more)))
 
     def decided(self, action: str = "authorizeapp", **more: str) -> Answer:
         form = {**self.query_fields(**more), "_csrf_token": self.user.csrf}
@@ -85,7 +86,7 @@ def test_a_dangerous_scope_is_marked(bot: Bot) -> None:
 
 
 def test_an_anonymous_user_signs_in_and_returns_to_the_authorization_request(bot: Bot) -> None:
-    stranger = Visitor(bot.door)
+    stranger = ApiClient(bot.app_client)
     page = bot.requested(stranger, state="s1")
     assert page.status == 401
     csrf = re.search(r'name="_csrf_token" value="([^"]+)"', page.body.decode())
@@ -99,7 +100,7 @@ def test_an_anonymous_user_signs_in_and_returns_to_the_authorization_request(bot
 
 
 def test_a_wrong_password_is_reported_on_the_sign_in_page(bot: Bot) -> None:
-    stranger = Visitor(bot.door)
+    stranger = ApiClient(bot.app_client)
     bot.requested(stranger)
     form = {**bot.query_fields(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
 
@@ -110,7 +111,7 @@ def test_a_wrong_password_is_reported_on_the_sign_in_page(bot: Bot) -> None:
 
 
 def test_the_sign_in_page_says_how_long_to_wait(bot: Bot) -> None:
-    stranger = Visitor(bot.door)
+    stranger = ApiClient(bot.app_client)
     bot.requested(stranger)
     form = {**bot.query_fields(), "_csrf_token": stranger.csrf, "username": "admin", "password": "wrong"}
     post(stranger, "//oauth/signin", form)
@@ -152,7 +153,7 @@ def test_a_token_of_the_implicit_flow_is_in_the_fragment(bot: Bot) -> None:
 
 
 def test_every_application_may_redirect_to_the_registry_s_own_page(bot: Bot) -> None:
-    local = f"{bot.door.backend.settings.url}/oauth/localapp"
+    local = f"{bot.app_client.backend.settings.url}/oauth/localapp"
 
     answer = bot.decided(response_type="token", redirect_uri=local)
 
@@ -236,8 +237,8 @@ def test_a_decision_without_the_csrf_token_is_refused(bot: Bot) -> None:
 
 
 def test_a_user_who_does_not_administer_the_organization_is_refused(bot: Bot) -> None:
-    bot.door.backend.user("bob")
-    bob = Visitor(bot.door).sign_in("bob")
+    bot.app_client.backend.user("bob")
+    bob = ApiClient(bot.app_client).sign_in("bob")
 
     assert bot.requested(bob).status == 403
 

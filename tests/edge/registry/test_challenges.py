@@ -27,7 +27,7 @@ def _url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def request_for(method: str, target: str) -> Request:
     """Returns a request as the application passes it to views."""
-    event = Door.event(method, target, {"Host": "evil.test"})
+    event = AppClient.event(method, target, {"Host": "evil.test"})
     pattern, values = app.router.match(event["path"])
     event["requestContext"]["resourcePath"] = pattern
     return Request(event | {"pathParameters": dict(values)}, None)

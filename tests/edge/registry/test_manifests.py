@@ -15,9 +15,9 @@ PATH = "/v2/admin/app/manifests"
 
 
 @pytest.mark.parametrize("by_digest", [False, True])
-def test_a_manifest_is_returned_byte_by_byte_with_digest_type_and_etag(door: Door, by_digest: bool) -> None:
-    manifest = a_push(door.backend, "v1")
-    answer = door.ask("GET", f"{PATH}/{manifest.digest if by_digest else 'v1'}", door.token("admin/app"))
+def test_a_manifest_is_returned_byte_by_byte_with_digest_type_and_etag(app_client: AppClient, by_digest: bool) -> None:
+    manifest = push_image(app_client.backend, "v1")
+    answer = app_client.ask("GET", f"{PATH}/{manifest.digest if by_digest else 'v1'}", app_client.token("admin/app"))
 
     assert (answer.status, answer.body) == (200, manifest.content)
     assert answer.headers["content-type"] == media_types.OCI_MANIFEST
@@ -26,9 +26,9 @@ def test_a_manifest_is_returned_byte_by_byte_with_digest_type_and_etag(door: Doo
     assert answer.headers["content-length"] == str(manifest.size)
 
 
-def test_head_has_the_headers_of_get(door: Door) -> None:
-    manifest, token = a_push(door.backend, "v1"), door.token("admin/app")
-    got, head = (door.ask(method, f"{PATH}/v1", token) for method in ("GET", "HEAD"))
+def test_head_has_the_headers_of_get(app_client: AppClient) -> None:
+    manifest, token = push_image(app_client.backend, "v1"), app_client.token("admin/app")
+    got, head = (app_client.ask(method, f"{PATH}/v1", token) for method in ("GET", "HEAD"))
 
     assert head.status == 200
     assert head.body == b""
@@ -37,19 +37,19 @@ def test_head_has_the_headers_of_get(door: Door) -> None:
 
 
 @pytest.mark.parametrize("form", ["{}", '"{}"', 'W/"{}"'])
-def test_a_client_with_the_manifest_gets_304_without_a_body(door: Door, form: str) -> None:
-    manifest = a_push(door.backend, "v1")
-    headers = door.token("admin/app") | {"If-None-Match": form.format(manifest.digest)}
-    answer = door.ask("GET", f"{PATH}/v1", headers)
+def test_a_client_with_the_manifest_gets_304_without_a_body(app_client: AppClient, form: str) -> None:
+    manifest = push_image(app_client.backend, "v1")
+    headers = app_client.token("admin/app") | {"If-None-Match": form.format(manifest.digest)}
+    answer = app_client.ask("GET", f"{PATH}/v1", headers)
 
     assert (answer.status, answer.body) == (304, b"")
     assert answer.headers["etag"] == f'"{manifest.digest}"'
     assert app_client.ask("GET", f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
 
 
-def test_a_push_answers_with_location_and_digest(door: Door) -> None:
-    manifest = a_manifest([a_blob(door.backend)], a_blob(door.backend, a_config()))
-    answer = door.ask("PUT", f"{PATH}/v1", door.token("admin/app"), manifest.content)
+def test_a_push_answers_with_location_and_digest(app_client: AppClient) -> None:
+    manifest = a_manifest([a_blob(app_client.backend)], a_blob(app_client.backend, a_config()))
+    answer = app_client.ask("PUT", f"{PATH}/v1", app_client.token("admin/app"), manifest.content)
 
     assert (answer.status, answer.body) == (201, b"")
     assert answer.headers["location"] == f"{PATH}/{manifest.digest}"
@@ -58,16 +58,16 @@ def test_a_push_answers_with_location_and_digest(door: Door) -> None:
     assert "oci-tag" not in answer.headers
 
 
-def test_several_tags_are_returned_once_each_on_their_own_line(door: Door) -> None:
-    a_blob(door.backend)
-    manifest, token = a_manifest(), door.token("admin/app")
-    answer = door.ask("PUT", f"{PATH}/{manifest.digest}?tag=a&tag=b&tag=a", token, manifest.content)
+def test_several_tags_are_returned_once_each_on_their_own_line(app_client: AppClient) -> None:
+    a_blob(app_client.backend)
+    manifest, token = a_manifest(), app_client.token("admin/app")
+    answer = app_client.ask("PUT", f"{PATH}/{manifest.digest}?tag=a&tag=b&tag=a", token, manifest.content)
 
     assert [value for name, value in answer.lines if name == "oci-tag"] == ["a", "b"]
     assert {app_client.ask("HEAD", f"{PATH}/{tag}", token).status for tag in "ab"} == {200}
 
 
-def test_a_push_with_a_subject_returns_it(door: Door) -> None:
+def test_a_push_with_a_subject_returns_it(app_client: AppClient) -> None:
     subject = Digest.of(b"to come")
     manifest = a_manifest(subject=subject)
     answer = app_client.ask("PUT", f"{PATH}/{manifest.digest}", app_client.token("admin/app"), manifest.content)
@@ -75,8 +75,8 @@ def test_a_push_with_a_subject_returns_it(door: Door) -> None:
     assert answer.headers["oci-subject"] == str(subject)
 
 
-def test_a_push_by_a_sha512_digest_is_stored_under_it(door: Door) -> None:
-    manifest, token = a_manifest(), door.token("admin/app")
+def test_a_push_by_a_sha512_digest_is_stored_under_it(app_client: AppClient) -> None:
+    manifest, token = a_manifest(), app_client.token("admin/app")
     digest = Digest.of(manifest.content, "sha512")
     answer = app_client.ask("PUT", f"{PATH}/{digest}", token, manifest.content)
 
@@ -92,26 +92,26 @@ def test_a_push_under_another_digest_is_refused_with_the_right_one(app_client: A
     assert str(manifest.digest) in answer.json()["errors"][0]["message"]
 
 
-def test_a_push_without_the_right_gets_no_details_of_its_manifest(door: Door) -> None:
-    a_push(door.backend, "v1")
-    for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
-        answer = door.ask("PUT", f"{PATH}/v1", token, b"no manifest at all")
+def test_a_push_without_the_right_gets_no_details_of_its_manifest(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    for token in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/other")):
+        answer = app_client.ask("PUT", f"{PATH}/v1", token, b"no manifest at all")
 
         assert answer.status in (401, 403)
         assert "MANIFEST" not in answer.code
 
 
 @pytest.mark.parametrize("tag", ["t" * 129, ".a", "a%20b", "a%2Fb", "%00"])
-def test_an_invalid_tag_is_refused_in_path_and_query(door: Door, tag: str) -> None:
-    manifest, token = a_manifest(), door.token("admin/app")
+def test_an_invalid_tag_is_refused_in_path_and_query(app_client: AppClient, tag: str) -> None:
+    manifest, token = a_manifest(), app_client.token("admin/app")
     for target in (f"{PATH}/{tag}", f"{PATH}/{manifest.digest}?tag={tag}"):
         answer = app_client.ask("PUT", target, token, manifest.content)
 
         assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
 
 
-def test_missing_blobs_are_named(door: Door) -> None:
-    a_blob(door.backend)
+def test_missing_blobs_are_named(app_client: AppClient) -> None:
+    a_blob(app_client.backend)
     missing = [Digest.of(b"a"), Digest.of(b"b")]
     answer = app_client.ask("PUT", f"{PATH}/v1", app_client.token("admin/app"), a_manifest(missing).content)
 
@@ -133,15 +133,15 @@ BAD = {
 
 
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
-def test_a_manifest_that_cannot_be_stored_is_refused(door: Door, content: str) -> None:
+def test_a_manifest_that_cannot_be_stored_is_refused(app_client: AppClient, content: str) -> None:
     """An item of DynamoDB has at most 400 KB, and a media type must fit a header line."""
-    answer = door.ask("PUT", f"{PATH}/bad", door.token("admin/app"), content.encode())
+    answer = app_client.ask("PUT", f"{PATH}/bad", app_client.token("admin/app"), content.encode())
 
     assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
 
 
-def test_annotations_of_any_text_are_returned_in_the_list_of_referrers(door: Door) -> None:
-    subject, token = a_push(door.backend, "v1"), door.token("admin/app")
+def test_annotations_of_any_text_are_returned_in_the_list_of_referrers(app_client: AppClient) -> None:
+    subject, token = push_image(app_client.backend, "v1"), app_client.token("admin/app")
     annotations = {"long": "x" * 500_000, "caf\u00e9": "\u0000\n"}
     content = json.dumps(
         {
@@ -159,8 +159,8 @@ def test_annotations_of_any_text_are_returned_in_the_list_of_referrers(door: Doo
     assert listed.json()["manifests"][0]["annotations"]["long"] == "x" * 500_000
 
 
-def test_a_label_with_an_enormous_expiration_does_not_prevent_push_and_pull(door: Door) -> None:
-    manifest, token = a_manifest(annotations={"quay.expires-after": "999999999w"}), door.token("admin/app")
+def test_a_label_with_an_enormous_expiration_does_not_prevent_push_and_pull(app_client: AppClient) -> None:
+    manifest, token = a_manifest(annotations={"quay.expires-after": "999999999w"}), app_client.token("admin/app")
 
     assert app_client.ask("PUT", f"{PATH}/v1", token, manifest.content).status == 201
     assert app_client.ask("GET", f"{PATH}/v1", token).status == 200
@@ -183,19 +183,19 @@ def test_a_manifest_is_deleted_by_digest_with_all_its_tags(app_client: AppClient
     assert {app_client.ask("HEAD", f"{PATH}/{name}", token).status for name in ("v1", "v2", manifest.digest)} == {404}
 
 
-def test_an_unknown_reference_differs_from_an_unknown_repository(door: Door) -> None:
-    a_push(door.backend, "v1")
-    token = door.token("admin/app", "admin/other")
+def test_an_unknown_reference_differs_from_an_unknown_repository(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    token = app_client.token("admin/app", "admin/other")
 
     assert app_client.ask("GET", f"{PATH}/v9", token).code == "MANIFEST_UNKNOWN"
     assert app_client.ask("GET", f"{PATH}/{Digest.of(b'other')}", token).code == "MANIFEST_UNKNOWN"
     assert app_client.ask("GET", "/v2/admin/other/manifests/v1", token).code == "NAME_UNKNOWN"
 
 
-def test_a_tag_that_the_time_machine_keeps_differs_from_one_that_never_existed(door: Door) -> None:
-    a_push(door.backend, "v1")
-    token = door.token("admin/app")
-    assert door.ask("DELETE", f"{PATH}/v1", token).status == 202
+def test_a_tag_that_the_time_machine_keeps_differs_from_one_that_never_existed(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    token = app_client.token("admin/app")
+    assert app_client.ask("DELETE", f"{PATH}/v1", token).status == 202
 
     for reference, words in (("v1", "To pull, revive via time machine"), ("v9", "no manifest v9 in admin/app")):
         refused = app_client.ask("GET", f"{PATH}/{reference}", token)

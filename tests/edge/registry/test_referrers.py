@@ -14,10 +14,10 @@ def path(digest: Digest) -> str:
     return f"/v2/admin/app/referrers/{digest}"
 
 
-def test_a_referrer_is_listed_in_an_index_with_all_its_fields(door: Door) -> None:
-    subject = a_push(door.backend, "v1").digest
-    referrer = a_referrer(door.backend, subject, artifactType=SIGNATURE, annotations={"a": "caf\u00e9"})
-    answer = door.ask("GET", path(subject), door.token("admin/app"))
+def test_a_referrer_is_listed_in_an_index_with_all_its_fields(app_client: AppClient) -> None:
+    subject = push_image(app_client.backend, "v1").digest
+    referrer = a_referrer(app_client.backend, subject, artifactType=SIGNATURE, annotations={"a": "caf\u00e9"})
+    answer = app_client.ask("GET", path(subject), app_client.token("admin/app"))
 
     assert answer.headers["content-type"] == media_types.OCI_INDEX
     assert "oci-filters-applied" not in answer.headers
@@ -36,7 +36,7 @@ def test_a_referrer_is_listed_in_an_index_with_all_its_fields(door: Door) -> Non
     }
 
 
-def test_the_filter_returns_one_type_and_names_itself(door: Door) -> None:
+def test_the_filter_returns_one_type_and_names_itself(app_client: AppClient) -> None:
     subject = Digest.of(b"to come")
     for kind in (SIGNATURE, BILL, BILL):
         a_referrer(app_client.backend, subject, artifactType=kind)
@@ -48,13 +48,15 @@ def test_the_filter_returns_one_type_and_names_itself(door: Door) -> None:
         assert answer.headers["oci-filters-applied"] == "artifactType"
 
 
-def test_a_long_list_has_links_that_keep_the_filter(door: Door) -> None:
+def test_a_long_list_has_links_that_keep_the_filter(app_client: AppClient) -> None:
     subject = Digest.of(b"to come")
     longs = [{"a": letter * 900_000} for letter in "xyz"]
-    pushed = {str(a_referrer(door.backend, subject, artifactType=BILL, annotations=long).digest) for long in longs}
-    token, target, pages = door.token("admin/app"), f"{path(subject)}?artifactType={BILL}", []
+    pushed = {
+        str(a_referrer(app_client.backend, subject, artifactType=BILL, annotations=long).digest) for long in longs
+    }
+    token, target, pages = app_client.token("admin/app"), f"{path(subject)}?artifactType={BILL}", []
     while target:
-        answer = door.ask("GET", target, token)
+        answer = app_client.ask("GET", target, token)
         pages.append([entry["digest"] for entry in answer.json()["manifests"]])
         assert len(answer.body) < 4 * 1024 * 1024
         target = answer.headers.get("link", "")[1:].partition(">")[0]
@@ -65,23 +67,23 @@ def test_a_long_list_has_links_that_keep_the_filter(door: Door) -> None:
     assert sum(map(len, pages)) == len(pushed)
 
 
-def test_a_manifest_without_referrers_has_an_empty_list(door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_a_manifest_without_referrers_has_an_empty_list(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     for repository in ("admin/app", "admin/missing"):
         answer = app_client.ask("GET", f"/v2/{repository}/referrers/{Digest.of(b'')}", app_client.token(repository))
 
         assert (answer.status, answer.json()["manifests"]) == (200, [])
 
 
-def test_an_invalid_digest_is_refused(door: Door) -> None:
-    token = door.token("admin/app")
+def test_an_invalid_digest_is_refused(app_client: AppClient) -> None:
+    token = app_client.token("admin/app")
     for wanted in ("latest", "sha256:abc", "%00", f"{Digest.of(b'')}?last=x"):
         answer = app_client.ask("GET", f"/v2/admin/app/referrers/{wanted}", token)
 
         assert (wanted, answer.status, answer.code) == (wanted, 400, "DIGEST_INVALID")
 
 
-def test_a_caller_who_may_not_pull_is_refused(door: Door) -> None:
-    subject = a_push(door.backend, "v1").digest
-    for token in ({}, door.token("admin/other")):
-        assert door.ask("GET", path(subject), token).status == 401
+def test_a_caller_who_may_not_pull_is_refused(app_client: AppClient) -> None:
+    subject = push_image(app_client.backend, "v1").digest
+    for token in ({}, app_client.token("admin/other")):
+        assert app_client.ask("GET", path(subject), token).status == 401

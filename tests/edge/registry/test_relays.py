@@ -25,33 +25,35 @@ from tests.support.builders import a_repository, an_actor_with_role
 MEBIBYTE = 1024 * 1024
 
 
-def begin(door: Door) -> str:
+def begin(app_client: AppClient) -> str:
     """Begins an upload and returns its location."""
-    location: str = door.ask("POST", "/v2/admin/app/blobs/uploads/", door.token("admin/app")).headers["location"]
+    location: str = app_client.ask("POST", "/v2/admin/app/blobs/uploads/", app_client.token("admin/app")).headers[
+        "location"
+    ]
     return location
 
 
 def as_relay(
-    door: Door, path: str, document: Any, token: dict[str, str] | None = None, signature: str | None = None
+    app_client: AppClient, path: str, document: Any, token: dict[str, str] | None = None, signature: str | None = None
 ) -> Answer:
     """Sends a relay's request, signed with the installation's key unless another signature is given."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    key = door.backend.services.stores.secrets.relay
+    key = app_client.backend.services.stores.secrets.relay
     genuine = hmac.new(key, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
     headers = {"Relay-Signature": genuine if signature is None else signature, "Content-Type": "application/json"}
     return app_client.ask("POST", path, headers | (token or {}), body)
 
 
-def granted(door: Door, location: str, first: int = 0, count: int = 2) -> dict[str, Any]:
-    answer = as_relay(door, f"{location}/grants", {"first": first, "count": count}, door.token("admin/app"))
+def granted(app_client: AppClient, location: str, first: int = 0, count: int = 2) -> dict[str, Any]:
+    answer = as_relay(app_client, f"{location}/grants", {"first": first, "count": count}, app_client.token("admin/app"))
     assert answer.status == 200
     document: dict[str, Any] = answer.json()
     return document
 
 
-def test_a_relay_uploads_a_blob_as_a_part_and_a_tail(door: Door) -> None:
-    content, token = os.urandom(6 * MEBIBYTE), door.token("admin/app")
-    grant = granted(door, begin(door))
+def test_a_relay_uploads_a_blob_as_a_part_and_a_tail(app_client: AppClient) -> None:
+    content, token = os.urandom(6 * MEBIBYTE), app_client.token("admin/app")
+    grant = granted(app_client, begin(app_client))
     first, rest = content[: 5 * MEBIBYTE], content[5 * MEBIBYTE :]
     etag = requests.put(grant["parts"][0]["address"], data=first, timeout=30).headers["ETag"]
     assert requests.put(grant["tail_address"], data=rest, timeout=30).ok
@@ -64,7 +66,7 @@ def test_a_relay_uploads_a_blob_as_a_part_and_a_tail(door: Door) -> None:
         "parts": [[1, etag, len(first)]],
         "tail": [grant["tail_key"], len(rest)],
     }
-    stored = as_relay(door, f"/v2/admin/app/blobs/uploads/{grant['upload']}/parts", report)
+    stored = as_relay(app_client, f"/v2/admin/app/blobs/uploads/{grant['upload']}/parts", report)
     digest = Digest.of(content)
 
     assert (stored.status, stored.json()["offset"]) == (200, len(content))
@@ -73,32 +75,32 @@ def test_a_relay_uploads_a_blob_as_a_part_and_a_tail(door: Door) -> None:
     assert requests.get(address, timeout=30).content == content
 
 
-def test_the_first_parts_of_a_body_need_the_pusher_s_right_beside_the_signature(door: Door) -> None:
-    path, body = f"{begin(door)}/grants", {"first": 0, "count": 1}
-    for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
-        assert as_relay(door, path, body, token).status in (401, 403)
+def test_the_first_parts_of_a_body_need_the_pusher_s_right_beside_the_signature(app_client: AppClient) -> None:
+    path, body = f"{begin(app_client)}/grants", {"first": 0, "count": 1}
+    for token in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/other")):
+        assert as_relay(app_client, path, body, token).status in (401, 403)
 
-    assert as_relay(door, path, body, door.token("admin/app")).status == 200
+    assert as_relay(app_client, path, body, app_client.token("admin/app")).status == 200
 
 
-def test_later_parts_need_only_the_signature_since_bodies_outlast_tokens(door: Door) -> None:
-    upload = granted(door, begin(door))["upload"]
-    answer = as_relay(door, f"/v2/admin/app/blobs/uploads/{upload}/grants", {"first": 3, "count": 2})
+def test_later_parts_need_only_the_signature_since_bodies_outlast_tokens(app_client: AppClient) -> None:
+    upload = granted(app_client, begin(app_client))["upload"]
+    answer = as_relay(app_client, f"/v2/admin/app/blobs/uploads/{upload}/grants", {"first": 3, "count": 2})
 
     assert [part["number"] for part in answer.json()["parts"]] == [3, 4]
 
 
-def test_only_the_relay_s_signature_is_accepted(door: Door) -> None:
-    location, token = begin(door), door.token("admin/app")
+def test_only_the_relay_s_signature_is_accepted(app_client: AppClient) -> None:
+    location, token = begin(app_client), app_client.token("admin/app")
     for end, signature in itertools.product(("grants", "parts"), ("x", "0" * 64, "\xe9")):
-        answer = as_relay(door, f"{location}/{end}", {"first": 0, "count": 1}, token, signature)
+        answer = as_relay(app_client, f"{location}/{end}", {"first": 0, "count": 1}, token, signature)
 
         assert (end, signature, answer.status, answer.code) == (end, signature, 403, "DENIED")
 
 
-def test_a_report_of_hashed_bytes_needs_a_signature(door: Door) -> None:
+def test_a_report_of_hashed_bytes_needs_a_signature(app_client: AppClient) -> None:
     report = {"before": 0, "after": 9, "state": "", "parts": [], "tail": None}
-    answer = as_relay(door, f"{begin(door)}/parts", report, door.token("admin/app"), "")
+    answer = as_relay(app_client, f"{begin(app_client)}/parts", report, app_client.token("admin/app"), "")
 
     assert (answer.status, answer.code) == (403, "DENIED")
 
@@ -109,60 +111,62 @@ def test_a_signature_holds_for_one_path_and_one_body(app_client: AppClient) -> N
     for path, signed in ((f"{location}/parts", body), (f"{location}/grants", body + b" ")):
         signature = hmac.new(key, path.encode() + b"\n" + signed, hashlib.sha256).hexdigest()
 
-        assert as_relay(door, f"{location}/grants", body, door.token("admin/app"), signature).code == "DENIED"
+        assert (
+            as_relay(app_client, f"{location}/grants", body, app_client.token("admin/app"), signature).code == "DENIED"
+        )
 
 
-def test_a_relay_s_body_that_is_not_json_is_refused(door: Door) -> None:
-    location = begin(door)
+def test_a_relay_s_body_that_is_not_json_is_refused(app_client: AppClient) -> None:
+    location = begin(app_client)
     for body in (b"", b"{", b"\xff"):
-        answer = as_relay(door, f"{location}/parts", body)
+        answer = as_relay(app_client, f"{location}/parts", body)
 
         assert (body, answer.status, answer.code) == (body, 400, "BLOB_UPLOAD_INVALID")
 
 
-def test_an_upload_that_never_existed_is_unknown_to_relays_too(door: Door) -> None:
-    begin(door)
+def test_an_upload_that_never_existed_is_unknown_to_relays_too(app_client: AppClient) -> None:
+    begin(app_client)
     body = {"first": 1, "count": 1, "before": 0, "after": 1, "state": "", "parts": [], "tail": None}
     for end in ("grants", "parts"):
-        answer = as_relay(door, f"/v2/admin/app/blobs/uploads/x.y.z/{end}", body)
+        answer = as_relay(app_client, f"/v2/admin/app/blobs/uploads/x.y.z/{end}", body)
 
         assert (end, answer.status, answer.code) == (end, 404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def test_a_report_from_a_stale_offset_is_out_of_order(door: Door) -> None:
-    grant = granted(door, begin(door))
+def test_a_report_from_a_stale_offset_is_out_of_order(app_client: AppClient) -> None:
+    grant = granted(app_client, begin(app_client))
     report = {"before": 5, "after": 9, "state": grant["state"], "parts": [], "tail": None}
-    answer = as_relay(door, f"/v2/admin/app/blobs/uploads/{grant['upload']}/parts", report)
+    answer = as_relay(app_client, f"/v2/admin/app/blobs/uploads/{grant['upload']}/parts", report)
 
     assert (answer.status, answer.code) == (416, "BLOB_UPLOAD_INVALID")
 
 
-def test_the_number_of_parts_in_one_request_is_limited(door: Door) -> None:
-    assert len(granted(door, begin(door), count=10_000)["parts"]) == 32
+def test_the_number_of_parts_in_one_request_is_limited(app_client: AppClient) -> None:
+    assert len(granted(app_client, begin(app_client), count=10_000)["parts"]) == 32
 
 
-def test_a_closed_upload_gets_no_presigned_urls(door: Door) -> None:
-    location, token = begin(door), door.token("admin/app")
-    door.ask("PUT", f"{location}?digest={Digest.of(b'x')}", token, b"x")
-    answer = as_relay(door, f"{location}/grants", {"first": 0, "count": 1}, token)
+def test_a_closed_upload_gets_no_presigned_urls(app_client: AppClient) -> None:
+    location, token = begin(app_client), app_client.token("admin/app")
+    app_client.ask("PUT", f"{location}?digest={Digest.of(b'x')}", token, b"x")
+    answer = as_relay(app_client, f"{location}/grants", {"first": 0, "count": 1}, token)
 
     assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def ask(door: Door, target: str, document: Any, token: dict[str, str] | None = None) -> Answer:
+def ask(app_client: AppClient, target: str, document: Any, token: dict[str, str] | None = None) -> Answer:
     """Sends the request of a client without the relay's key, with the admin's token unless another is given."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return door.ask("POST", target, door.token("admin/app") if token is None else token, body)
+    return app_client.ask("POST", target, app_client.token("admin/app") if token is None else token, body)
 
 
-def test_a_pusher_puts_a_blob_at_a_url_presigned_with_its_checksum(door: Door) -> None:
-    location, content = begin(door), os.urandom(100)
+def test_a_pusher_puts_a_blob_at_a_url_presigned_with_its_checksum(app_client: AppClient) -> None:
+    location, content = begin(app_client), os.urandom(100)
     body = {"digest": str(Digest.of(content)), "size": 100}
-    grant = ask(door, f"{location}/grants", body).json()
+    grant = ask(app_client, f"{location}/grants", body).json()
     wrong = requests.put(grant["address"], data=b"other bytes", headers=grant["headers"], timeout=10)
-    early = ask(door, f"{location}/complete", body)
+    early = ask(app_client, f"{location}/complete", body)
     right = requests.put(grant["address"], data=content, headers=grant["headers"], timeout=10)
-    done = ask(door, f"{location}/complete", body)
+    done = ask(app_client, f"{location}/complete", body)
 
     assert grant["way"] == "put"
     assert (wrong.status_code, early.status, early.code) == (400, 400, "BLOB_UPLOAD_INVALID")
@@ -173,26 +177,26 @@ def test_a_pusher_puts_a_blob_at_a_url_presigned_with_its_checksum(door: Door) -
 
 
 @pytest.mark.parametrize("genuine", [True, False])
-def test_a_blob_that_s3_cannot_verify_is_hashed_before_it_is_visible(door: Door, genuine: bool) -> None:
-    location, content = begin(door), os.urandom(100)
+def test_a_blob_that_s3_cannot_verify_is_hashed_before_it_is_visible(app_client: AppClient, genuine: bool) -> None:
+    location, content = begin(app_client), os.urandom(100)
     digest = Digest.of(content, "sha512")
     grant = ask(app_client, f"{location}/grants", {"digest": str(digest), "size": 100}).json()
     put = requests.put(grant["parts"][0]["address"], data=content if genuine else bytes(100), timeout=10)
     body = {"digest": str(digest), "size": 100, "parts": [[1, put.headers["ETag"]]]}
-    done = ask(door, f"{location}/complete", body)
+    done = ask(app_client, f"{location}/complete", body)
 
     assert grant["way"] == "parts"
     assert done.status == (201 if genuine else 400)
     assert genuine or done.code == "DIGEST_INVALID"
-    status = door.ask("HEAD", f"/v2/admin/app/blobs/{digest}", door.token("admin/app")).status
+    status = app_client.ask("HEAD", f"/v2/admin/app/blobs/{digest}", app_client.token("admin/app")).status
     assert status == (307 if genuine else 404)
 
 
-def test_a_caller_who_may_not_push_gets_no_presigned_urls(door: Door) -> None:
-    location, body = begin(door), {"digest": str(Digest.of(b"")), "size": 0}
-    for token in ({}, door.token("admin/app", actions="pull"), door.token("admin/other")):
+def test_a_caller_who_may_not_push_gets_no_presigned_urls(app_client: AppClient) -> None:
+    location, body = begin(app_client), {"digest": str(Digest.of(b"")), "size": 0}
+    for token in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/other")):
         for end in ("grants", "complete"):
-            assert ask(door, f"{location}/{end}", body, token).status in (401, 403)
+            assert ask(app_client, f"{location}/{end}", body, token).status in (401, 403)
 
 
 SAID = {"digest": str(Digest.of(b"", "sha512")), "size": 5, "parts": [[1, "x"]]}
@@ -212,7 +216,7 @@ WRONG = {
 }
 
 
-def test_an_invalid_body_of_a_pusher_is_refused(door: Door) -> None:
+def test_an_invalid_body_of_a_pusher_is_refused(app_client: AppClient) -> None:
     codes = ("BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID")
     token = app_client.token("admin/app")
     for name, body in WRONG.items():
@@ -224,9 +228,9 @@ def test_an_invalid_body_of_a_pusher_is_refused(door: Door) -> None:
         assert answer.code in codes, name
 
 
-def test_parts_are_presigned_from_the_first_to_the_largest_number(door: Door) -> None:
+def test_parts_are_presigned_from_the_first_to_the_largest_number(app_client: AppClient) -> None:
     """S3 accepts part numbers from 1 to 10,000."""
-    location, token = begin(door), door.token("admin/app")
+    location, token = begin(app_client), app_client.token("admin/app")
     for first in (0, -1, 10**6, "1", None, True, 1.5):
         answer = ask(app_client, f"{location}/grants", SAID | {"first": first}, token)
         granted_numbers = [part["number"] for part in answer.json()["parts"]] if answer.status == 200 else []
@@ -235,9 +239,9 @@ def test_parts_are_presigned_from_the_first_to_the_largest_number(door: Door) ->
         assert all(1 <= number <= 10_000 for number in granted_numbers), first
 
 
-def hours_later(door: Door, urls: dict[str, Any]) -> tuple[str, dict[str, str]]:
+def hours_later(app_client: AppClient, urls: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Moves the clock by two hours and returns the location and the token of the last answer."""
-    door.backend.clock.ahead_s += 7200
+    app_client.backend.clock.ahead_s += 7200
     return f"/v2/admin/app/blobs/uploads/{urls['upload']}", {"Authorization": f"Bearer {urls['bearer']}"}
 
 
@@ -246,58 +250,58 @@ def test_a_pusher_may_take_hours_for_one_blob(app_client: AppClient, algorithm: 
     location, content, own = begin(app_client), os.urandom(100), app_client.token("admin/app")
     digest = Digest.of(content, algorithm)
     body = {"digest": str(digest), "size": 100}
-    urls = ask(door, f"{location}/grants", body, own).json()
+    urls = ask(app_client, f"{location}/grants", body, own).json()
     address = urls["address"] if urls["way"] == "put" else urls["parts"][0]["address"]
     put = requests.put(address, data=content, headers=urls.get("headers", {}), timeout=10)
-    later, upload_token = hours_later(door, urls)
+    later, upload_token = hours_later(app_client, urls)
     done = body | {"parts": [[1, put.headers["ETag"]]]}
 
-    assert ask(door, f"{location}/complete", done, own).status == 401
-    assert ask(door, f"{location}/complete", done, upload_token).status == 404
-    assert ask(door, f"{later}/complete", done, upload_token).status == 201
+    assert ask(app_client, f"{location}/complete", done, own).status == 401
+    assert ask(app_client, f"{location}/complete", done, upload_token).status == 404
+    assert ask(app_client, f"{later}/complete", done, upload_token).status == 201
 
 
-def test_the_token_of_an_upload_is_valid_for_that_upload_only(door: Door) -> None:
-    location, body = begin(door), {"digest": str(Digest.of(b"x")), "size": 1}
-    upload_token = {"Authorization": f"Bearer {ask(door, f'{location}/grants', body).json()['bearer']}"}
+def test_the_token_of_an_upload_is_valid_for_that_upload_only(app_client: AppClient) -> None:
+    location, body = begin(app_client), {"digest": str(Digest.of(b"x")), "size": 1}
+    upload_token = {"Authorization": f"Bearer {ask(app_client, f'{location}/grants', body).json()['bearer']}"}
 
-    assert door.ask("GET", "/v2/admin/app/tags/list", upload_token).status == 401
-    assert door.ask("DELETE", "/v2/admin/app/manifests/1", upload_token).status in (401, 404)
+    assert app_client.ask("GET", "/v2/admin/app/tags/list", upload_token).status == 401
+    assert app_client.ask("DELETE", "/v2/admin/app/manifests/1", upload_token).status in (401, 404)
 
 
-def test_a_right_is_prolonged_for_at_most_a_day(door: Door) -> None:
-    location, body = begin(door), {"digest": str(Digest.of(b"x")), "size": 1}
-    urls = ask(door, f"{location}/grants", body).json()
+def test_a_right_is_prolonged_for_at_most_a_day(app_client: AppClient) -> None:
+    location, body = begin(app_client), {"digest": str(Digest.of(b"x")), "size": 1}
+    urls = ask(app_client, f"{location}/grants", body).json()
     for _ in range(11):
-        later, upload_token = hours_later(door, urls)
-        urls = ask(door, f"{later}/grants", body, upload_token).json()
-    later, upload_token = hours_later(door, urls)
-    door.backend.clock.ahead_s += 60
+        later, upload_token = hours_later(app_client, urls)
+        urls = ask(app_client, f"{later}/grants", body, upload_token).json()
+    later, upload_token = hours_later(app_client, urls)
+    app_client.backend.clock.ahead_s += 60
 
-    assert ask(door, f"{later}/grants", body, upload_token).status == 401
+    assert ask(app_client, f"{later}/grants", body, upload_token).status == 401
 
 
-def test_a_pusher_who_lost_the_right_gets_no_blob(door: Door) -> None:
-    door.backend.user("bob")
-    a_repository(door.backend)
-    a_granted(door.backend, "bob", Role.WRITE)
-    own = door.token("admin/app", name="bob")
-    location = door.ask("POST", "/v2/admin/app/blobs/uploads/", own).headers["location"]
+def test_a_pusher_who_lost_the_right_gets_no_blob(app_client: AppClient) -> None:
+    app_client.backend.user("bob")
+    a_repository(app_client.backend)
+    an_actor_with_role(app_client.backend, "bob", Role.WRITE)
+    own = app_client.token("admin/app", name="bob")
+    location = app_client.ask("POST", "/v2/admin/app/blobs/uploads/", own).headers["location"]
     content = os.urandom(100)
     body = {"digest": str(Digest.of(content)), "size": 100}
-    urls = ask(door, f"{location}/grants", body, own).json()
+    urls = ask(app_client, f"{location}/grants", body, own).json()
     requests.put(urls["address"], data=content, headers=urls["headers"], timeout=10)
-    later, upload_token = hours_later(door, urls)
-    a_granted(door.backend, "bob", Role.READ)
+    later, upload_token = hours_later(app_client, urls)
+    an_actor_with_role(app_client.backend, "bob", Role.READ)
 
-    assert ask(door, f"{later}/complete", body, upload_token).status in (401, 403)
-    reading = door.token("admin/app", name="bob", actions="pull")
-    assert door.ask("HEAD", f"/v2/admin/app/blobs/{Digest.of(content)}", reading).status == 404
+    assert ask(app_client, f"{later}/complete", body, upload_token).status in (401, 403)
+    reading = app_client.token("admin/app", name="bob", actions="pull")
+    assert app_client.ask("HEAD", f"/v2/admin/app/blobs/{Digest.of(content)}", reading).status == 404
 
 
-def test_two_first_requests_at_once_leave_one_multipart_upload(door: Door) -> None:
+def test_two_first_requests_at_once_leave_one_multipart_upload(app_client: AppClient) -> None:
     """The loser of the race aborts its own multipart upload, which would be orphaned."""
-    services, location = door.backend.services, begin(door)
+    services, location = app_client.backend.services, begin(app_client)
     token = services.security.upload_tokens.verify(location.rpartition("/")[2])
     rows = [services.registry.uploads.new_row(token) for _ in range(2)]
     services.registry.uploads.prepare_parts(rows[0], is_new=True)

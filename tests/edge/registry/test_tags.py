@@ -6,19 +6,19 @@ from tests.support.builders import a_manifest, push_image, push_manifest
 PATH = "/v2/admin/app/tags/list"
 
 
-def test_tags_are_listed_with_the_name_in_byte_order(door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), "b", "a", "B", "10", "9", "_")
-    answer = door.ask("GET", PATH, door.token("admin/app"))
+def test_tags_are_listed_with_the_name_in_byte_order(app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), "b", "a", "B", "10", "9", "_")
+    answer = app_client.ask("GET", PATH, app_client.token("admin/app"))
 
     assert answer.json() == {"name": "admin/app", "tags": ["10", "9", "B", "_", "a", "b"]}
     assert "link" not in answer.headers
 
 
-def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), *"abcde")
-    token, target, pages = door.token("admin/app"), f"{PATH}?n=2", []
+def test_pages_link_to_each_other_to_the_end(app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), *"abcde")
+    token, target, pages = app_client.token("admin/app"), f"{PATH}?n=2", []
     while target:
-        answer = door.ask("GET", target, token)
+        answer = app_client.ask("GET", target, token)
         pages.append(answer.json()["tags"])
         link = answer.headers.get("link", "")
         assert not link or link.endswith('>; rel="next"')
@@ -27,8 +27,8 @@ def test_pages_link_to_each_other_to_the_end(door: Door) -> None:
     assert pages == [["a", "b"], ["c", "d"], ["e"]]
 
 
-def test_a_page_of_exactly_all_tags_has_no_link(door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), *"ab")
+def test_a_page_of_exactly_all_tags_has_no_link(app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), *"ab")
 
     assert "link" not in app_client.ask("GET", f"{PATH}?n=2", app_client.token("admin/app")).headers
 
@@ -47,21 +47,21 @@ def test_a_repository_without_tags_lists_none(app_client: AppClient) -> None:
     assert app_client.ask("GET", PATH, app_client.token("admin/app")).json()["tags"] == []
 
 
-def test_an_invalid_page_is_refused(door: Door) -> None:
-    a_push(door.backend, "v1")
-    token = door.token("admin/app")
+def test_an_invalid_page_is_refused(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    token = app_client.token("admin/app")
     for query in ("n=-1", "n=x", "n=", "last=.a", "last=a%20b", "last=%00", "last=" + "t" * 129):
         assert (query, app_client.ask("GET", f"{PATH}?{query}", token).status) == (query, 400)
 
 
-def test_the_tags_of_an_unknown_repository_are_404(door: Door) -> None:
-    answer = door.ask("GET", PATH, door.token("admin/app"))
+def test_the_tags_of_an_unknown_repository_are_404(app_client: AppClient) -> None:
+    answer = app_client.ask("GET", PATH, app_client.token("admin/app"))
 
     assert (answer.status, answer.code) == (404, "NAME_UNKNOWN")
 
 
-def test_a_caller_who_may_not_pull_is_refused(door: Door) -> None:
-    a_push(door.backend, "v1")
-    door.backend.user("bob")
-    for token in ({}, door.token("admin/app", name="bob"), door.token("admin/other")):
-        assert door.ask("GET", PATH, token).status in (401, 403)
+def test_a_caller_who_may_not_pull_is_refused(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    app_client.backend.user("bob")
+    for token in ({}, app_client.token("admin/app", name="bob"), app_client.token("admin/other")):
+        assert app_client.ask("GET", PATH, token).status in (401, 403)

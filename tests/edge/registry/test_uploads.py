@@ -19,14 +19,14 @@ DIGEST = Digest.of(CONTENT)
 
 
 @pytest.fixture
-def token(door: Door) -> dict[str, str]:
+def token(app_client: AppClient) -> dict[str, str]:
     """Returns the admin's token for three repositories."""
-    return door.token("admin/app", "admin/other", "admin/a/b/c")
+    return app_client.token("admin/app", "admin/other", "admin/a/b/c")
 
 
-def begin(door: Door, token: dict[str, str], path: str = PATH) -> str:
+def begin(app_client: AppClient, token: dict[str, str], path: str = PATH) -> str:
     """Begins an upload and returns its location."""
-    answer = door.ask("POST", path, token)
+    answer = app_client.ask("POST", path, token)
     assert answer.status == 202
     return answer.headers["location"]
 
@@ -35,8 +35,8 @@ def blob_is(app_client: AppClient, token: dict[str, str], digest: Digest = DIGES
     return app_client.ask("HEAD", f"/v2/admin/app/blobs/{digest}", token).status == 307
 
 
-def test_an_upload_begins_empty_on_the_same_host(door: Door, token: dict[str, str]) -> None:
-    answer = door.ask("POST", PATH, token)
+def test_an_upload_begins_empty_on_the_same_host(app_client: AppClient, token: dict[str, str]) -> None:
+    answer = app_client.ask("POST", PATH, token)
     location = answer.headers["location"]
     upload = UploadToken.verify(
         location.rpartition("/")[2], list(app_client.backend.services.stores.secrets.upload), app_client.backend.clock()
@@ -80,16 +80,18 @@ def test_a_blob_in_chunks(app_client: AppClient, token: dict[str, str]) -> None:
         answer = app_client.ask("PATCH", location, headers, CONTENT[start:end])
         assert (answer.status, answer.headers["range"]) == (202, f"0-{end - 1}")
         location = answer.headers["location"]
-    status = door.ask("GET", location, token)
-    last = door.ask("PUT", f"{location}?digest={DIGEST}", token | {"Content-Range": "900-999"}, CONTENT[900:])
+    status = app_client.ask("GET", location, token)
+    last = app_client.ask("PUT", f"{location}?digest={DIGEST}", token | {"Content-Range": "900-999"}, CONTENT[900:])
 
     assert (status.status, status.body, status.headers["range"]) == (204, b"", "0-899")
     assert status.headers["docker-upload-uuid"] in status.headers["location"]
     assert (last.status, last.headers["location"]) == (201, f"/v2/admin/a/b/c/blobs/{DIGEST}")
 
 
-def test_a_chunk_out_of_order_is_416_with_the_range_that_is_stored(door: Door, token: dict[str, str]) -> None:
-    location = door.ask("PATCH", begin(door, token), token, CONTENT[:400]).headers["location"]
+def test_a_chunk_out_of_order_is_416_with_the_range_that_is_stored(
+    app_client: AppClient, token: dict[str, str]
+) -> None:
+    location = app_client.ask("PATCH", begin(app_client, token), token, CONTENT[:400]).headers["location"]
     for method, query in (("PATCH", ""), ("PUT", f"?digest={DIGEST}")):
         answer = app_client.ask(method, location + query, token | {"Content-Range": "500-999"}, CONTENT[500:])
 
@@ -98,22 +100,22 @@ def test_a_chunk_out_of_order_is_416_with_the_range_that_is_stored(door: Door, t
     assert app_client.ask("GET", location, token).headers["range"] == "0-399"
 
 
-def test_an_invalid_range_is_refused(door: Door, token: dict[str, str]) -> None:
-    location = begin(door, token)
+def test_an_invalid_range_is_refused(app_client: AppClient, token: dict[str, str]) -> None:
+    location = begin(app_client, token)
     for content_range in ("bytes 0-999/1000", "0-", "999-0", "x"):
         answer = app_client.ask("PATCH", location, token | {"Content-Range": content_range}, CONTENT)
 
         assert (content_range, answer.status, answer.code) == (content_range, 400, "BLOB_UPLOAD_INVALID")
 
 
-def cut(door: Door, token: dict[str, str], method: str, target: str) -> Answer:
+def cut(app_client: AppClient, token: dict[str, str], method: str, target: str) -> Answer:
     """Sends a request whose body was truncated between gateway and app."""
-    event = door.event(method, target, token, CONTENT)
+    event = app_client.event(method, target, token, CONTENT)
     event["multiValueHeaders"]["content-length"] = ["1001"]
     return app_client.send(event)
 
 
-def test_a_truncated_body_is_refused(door: Door, token: dict[str, str]) -> None:
+def test_a_truncated_body_is_refused(app_client: AppClient, token: dict[str, str]) -> None:
     targets = [
         ("POST", f"{PATH}?digest={DIGEST}"),
         ("PATCH", begin(app_client, token)),
@@ -155,8 +157,8 @@ def test_an_upload_of_another_repository_is_unknown_here(app_client: AppClient, 
         assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def test_an_upload_that_never_existed_is_unknown(door: Door, token: dict[str, str]) -> None:
-    a_blob(door.backend)
+def test_an_upload_that_never_existed_is_unknown(app_client: AppClient, token: dict[str, str]) -> None:
+    a_blob(app_client.backend)
     uploads = ("x", "a.b.c.d.e.f", "%00", "caf%C3%A9", "a.%C3%A9", "%FF", "....", "a" * 2000)
     for upload, method in itertools.product(uploads, ("GET", "PATCH", "PUT", "DELETE")):
         answer = app_client.ask(method, f"{PATH}{upload}?digest={DIGEST}", token, CONTENT if method[0] == "P" else b"")
@@ -164,16 +166,16 @@ def test_an_upload_that_never_existed_is_unknown(door: Door, token: dict[str, st
         assert (upload, answer.status, answer.code) == (upload, 404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def test_an_upload_expires_with_its_token(door: Door, token: dict[str, str]) -> None:
-    location = begin(door, token)
-    door.backend.clock.ahead_s = door.backend.settings.upload_s + 1
+def test_an_upload_expires_with_its_token(app_client: AppClient, token: dict[str, str]) -> None:
+    location = begin(app_client, token)
+    app_client.backend.clock.ahead_s = app_client.backend.settings.upload_s + 1
 
     assert app_client.ask("GET", location, app_client.token("admin/app")).code == "BLOB_UPLOAD_UNKNOWN"
 
 
-def test_a_caller_without_the_right_cannot_push(door: Door, token: dict[str, str]) -> None:
-    location = begin(door, token)
-    for headers in ({}, door.token("admin/app", actions="pull"), door.token("admin/app", name="")):
+def test_a_caller_without_the_right_cannot_push(app_client: AppClient, token: dict[str, str]) -> None:
+    location = begin(app_client, token)
+    for headers in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/app", name="")):
         for method, target in (
             ("POST", PATH),
             ("PATCH", location),
@@ -191,9 +193,9 @@ def mount(app_client: AppClient, token: dict[str, str], digest: Digest, **query:
     return app_client.ask("POST", f"{PATH}?{urlencode({'mount': str(digest), **query})}", token)
 
 
-def test_a_mount_creates_the_blob_without_an_upload(door: Door, token: dict[str, str]) -> None:
-    digest = a_blob(door.backend, repository="admin/other")
-    answer = mount(door, token, digest, **{"from": "admin/other"})
+def test_a_mount_creates_the_blob_without_an_upload(app_client: AppClient, token: dict[str, str]) -> None:
+    digest = a_blob(app_client.backend, repository="admin/other")
+    answer = mount(app_client, token, digest, **{"from": "admin/other"})
 
     assert (answer.status, answer.headers["location"]) == (201, f"/v2/admin/app/blobs/{digest}")
     assert blob_is(app_client, token, digest)
@@ -203,7 +205,7 @@ def test_a_mount_without_a_source_finds_one(app_client: AppClient, token: dict[s
     assert mount(app_client, token, a_blob(app_client.backend, repository="admin/other")).status == 201
 
 
-def test_an_impossible_mount_begins_an_upload_instead(door: Door, token: dict[str, str]) -> None:
+def test_an_impossible_mount_begins_an_upload_instead(app_client: AppClient, token: dict[str, str]) -> None:
     for source in ("admin/missing", "A/b", "caf\u00e9", "a\r\nb", '"', "", "x" * 300):
         answer = mount(app_client, token, DIGEST, **{"from": source})
 
@@ -212,13 +214,13 @@ def test_an_impossible_mount_begins_an_upload_instead(door: Door, token: dict[st
 
 
 def test_an_impossible_mount_of_a_sha512_begins_an_upload_with_that_algorithm(
-    door: Door, token: dict[str, str]
+    app_client: AppClient, token: dict[str, str]
 ) -> None:
-    assert ".sha512." in mount(door, token, Digest.of(b"", "sha512")).headers["location"]
+    assert ".sha512." in mount(app_client, token, Digest.of(b"", "sha512")).headers["location"]
 
 
-def test_a_mount_from_an_invalid_source_is_challenged_like_any_other(door: Door) -> None:
-    answer = mount(door, {}, DIGEST, **{"from": "a\r\nX-Evil: 1"})
+def test_a_mount_from_an_invalid_source_is_challenged_like_any_other(app_client: AppClient) -> None:
+    answer = mount(app_client, {}, DIGEST, **{"from": "a\r\nX-Evil: 1"})
 
     assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
     assert "Evil" not in answer.headers["www-authenticate"]

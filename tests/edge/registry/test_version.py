@@ -7,8 +7,8 @@ from tests.support.app_client import AppClient
 
 @pytest.mark.parametrize("path", ["/v2/", "/v2"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_request_without_a_token_is_challenged(door: Door, method: str, path: str) -> None:
-    answer = door.ask(method, path)
+def test_a_request_without_a_token_is_challenged(app_client: AppClient, method: str, path: str) -> None:
+    answer = app_client.ask(method, path)
 
     assert answer.status == 401
     assert answer.headers["www-authenticate"] == ('Bearer realm="http://registry.test/v2/auth",service="registry.test"')
@@ -16,19 +16,19 @@ def test_a_request_without_a_token_is_challenged(door: Door, method: str, path: 
     assert (answer.body == b"") is (method == "HEAD")
 
 
-def test_a_valid_token_is_accepted_without_a_call(door: Door) -> None:
-    token = door.token()
-    door.ask("GET", "/v2/", token)
-    door.backend.calls.take()
-    answer = door.ask("GET", "/v2/", token)
+def test_a_valid_token_is_accepted_without_a_call(app_client: AppClient) -> None:
+    token = app_client.token()
+    app_client.ask("GET", "/v2/", token)
+    app_client.backend.calls.take()
+    answer = app_client.ask("GET", "/v2/", token)
 
     assert (answer.status, answer.body) == (200, b"{}")
     assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
     assert app_client.backend.calls.take() == []
 
 
-def test_an_invalid_token_is_reported_as_such(door: Door) -> None:
-    answer = door.ask("GET", "/v2/", {"Authorization": "Bearer x"})
+def test_an_invalid_token_is_reported_as_such(app_client: AppClient) -> None:
+    answer = app_client.ask("GET", "/v2/", {"Authorization": "Bearer x"})
 
     assert answer.status == 401
     assert answer.headers["www-authenticate"].endswith(',error="invalid_token"')

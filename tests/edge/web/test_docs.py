@@ -9,8 +9,8 @@ from chalicelib.edge.web.docs import ASSETS, asset
 from tests.support.app_client import AppClient
 
 
-def test_the_page_has_no_inline_script_and_cannot_be_framed(door: Door) -> None:
-    answer = door.ask("GET", "/docs")
+def test_the_page_has_no_inline_script_and_cannot_be_framed(app_client: AppClient) -> None:
+    answer = app_client.ask("GET", "/docs")
     html, policy = answer.body.decode(), answer.headers["content-security-policy"]
 
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -23,8 +23,8 @@ def test_the_page_has_no_inline_script_and_cannot_be_framed(door: Door) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_every_file_of_the_page_is_cached_for_ever(door: Door) -> None:
-    named = re.findall(r'(?:src|href)="(/docs/[^"]+)"', door.ask("GET", "/docs").body.decode())
+def test_every_file_of_the_page_is_cached_for_ever(app_client: AppClient) -> None:
+    named = re.findall(r'(?:src|href)="(/docs/[^"]+)"', app_client.ask("GET", "/docs").body.decode())
 
     assert len(named) == len(ASSETS)
     for address in named:
@@ -34,15 +34,15 @@ def test_every_file_of_the_page_is_cached_for_ever(door: Door) -> None:
         assert answer.headers["content-type"].startswith("text/")
 
 
-def test_a_file_of_another_version_is_not_cached(door: Door) -> None:
-    assert door.ask("GET", "/docs/docs.js").headers["cache-control"] == "no-cache"
-    assert door.ask("GET", "/docs/docs.js?v=old").headers["cache-control"] == "no-cache"
+def test_a_file_of_another_version_is_not_cached(app_client: AppClient) -> None:
+    assert app_client.ask("GET", "/docs/docs.js").headers["cache-control"] == "no-cache"
+    assert app_client.ask("GET", "/docs/docs.js?v=old").headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_a_file_is_compressed_for_clients_that_accept_gzip(door: Door, name: str) -> None:
-    plain = door.ask("GET", f"/docs/{name}")
-    packed = door.ask("GET", f"/docs/{name}", {"Accept-Encoding": "gzip, deflate, br"})
+def test_a_file_is_compressed_for_clients_that_accept_gzip(app_client: AppClient, name: str) -> None:
+    plain = app_client.ask("GET", f"/docs/{name}")
+    packed = app_client.ask("GET", f"/docs/{name}", {"Accept-Encoding": "gzip, deflate, br"})
 
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"
@@ -50,9 +50,9 @@ def test_a_file_is_compressed_for_clients_that_accept_gzip(door: Door, name: str
     assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
 
 
-def test_other_files_are_not_found(door: Door) -> None:
-    assert door.ask("GET", "/docs/html.py").status == 404
-    assert door.ask("GET", "/docs/..%2Fhtml.py").status == 404
+def test_other_files_are_not_found(app_client: AppClient) -> None:
+    assert app_client.ask("GET", "/docs/html.py").status == 404
+    assert app_client.ask("GET", "/docs/..%2Fhtml.py").status == 404
 
 
 def test_the_page_sends_no_cookie_and_calls_no_validator() -> None:

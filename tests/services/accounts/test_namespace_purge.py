@@ -9,7 +9,7 @@ from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, NameTaken, NameUnknown
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE, SETTLED_S, Due, Later
 from chalicelib.services.accounts.namespace_purge import AGAIN_S
@@ -41,10 +41,10 @@ def a_full_organization(backend: Backend) -> str:
     assert robot.token
     a_team(backend, "devs", TeamRole.MEMBER, "carol", "acme+ci", by="bob")
     for kind, holder in (("user", "carol"), ("user", "acme+ci"), ("team", "devs")):
-        backend.services.accounts.permissions.put(bob, APP, kind, holder, Role.WRITE)
+        backend.services.accounts.permissions.put(bob, APP, HolderKind(kind), holder, Role.WRITE)
     client = backend.services.identity.applications.create(bob, "acme", ApplicationFields("bot")).client_id
     backend.services.identity.authorizations.create(bob, "acme", client, "ci", "repo:read", None)
-    backend.services.accounts.prototypes.create(bob, "acme", NewPrototype(Role.READ, "team", "devs"))
+    backend.services.accounts.prototypes.create(bob, "acme", NewPrototype(Role.READ, HolderKind.TEAM, "devs"))
     return identifier
 
 

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE, SETTLED_S
 from chalicelib.services.accounts.organizations import OrganizationChanges
@@ -121,7 +121,7 @@ def test_a_token_sees_what_its_scopes_let_through(acme: Backend, scope: str, rol
 def test_what_its_repositories_link_is_counted(acme: Backend) -> None:
     a_team(acme, "devs", TeamRole.MEMBER)
     an_organization_repository(acme)
-    acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.READ)
+    acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, HolderKind.TEAM, "devs", Role.READ)
     acme.services.registry.uploads.push(acme.actor("admin", "acme/app"), APP, Digest.of(b"12345"), b"12345")
 
     shown = acme.services.accounts.organizations.overview(acme.signed_in("admin"), "acme")
@@ -206,7 +206,9 @@ def test_members_have_teams_and_collaborators_have_none(acme: Backend) -> None:
     for name in ("acme/app", "acme/web"):
         an_organization_repository(acme, name)
         for holder in ("bob", "carol", "acme+ci"):
-            acme.services.accounts.permissions.put(admin, RepositoryName.parse(name), "user", holder, Role.READ)
+            acme.services.accounts.permissions.put(
+                admin, RepositoryName.parse(name), HolderKind.USER, holder, Role.READ
+            )
 
     members = [(one.name, list(one.teams), list(one.repositories)) for one in service.members(admin, "acme")]
     assert members == [("admin", ["owners"], []), ("bob", ["devs", "ops"], ["app", "web"])]

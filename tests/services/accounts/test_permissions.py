@@ -10,7 +10,7 @@ from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NotGiven, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.permissions import Permission
 from tests.support.backends import Backend
@@ -32,7 +32,7 @@ def acme(backend: Backend) -> Backend:
 
 
 def give(backend: Backend, holder: str, role: Role, kind: str = USER, name: RepositoryName = APP) -> Permission:
-    return backend.services.accounts.permissions.put(backend.signed_in("admin"), name, kind, holder, role)
+    return backend.services.accounts.permissions.put(backend.signed_in("admin"), name, HolderKind(kind), holder, role)
 
 
 def actions(backend: Backend, who: str) -> frozenset[str]:
@@ -42,11 +42,11 @@ def actions(backend: Backend, who: str) -> frozenset[str]:
 def test_a_role_is_given_changed_and_taken_back(acme: Backend) -> None:
     service, admin = acme.services.accounts.permissions, acme.signed_in("admin")
 
-    assert give(acme, "bob", Role.READ) == Permission("bob", "user", Role.READ, is_member=False)
+    assert give(acme, "bob", Role.READ) == Permission("bob", HolderKind.USER, Role.READ, is_member=False)
     assert actions(acme, "bob") == Role.READ.actions
-    assert give(acme, "bob", Role.WRITE) == service.get(admin, APP, USER, "bob")
+    assert give(acme, "bob", Role.WRITE) == service.get(admin, APP, HolderKind(USER), "bob")
     assert actions(acme, "bob") == Role.WRITE.actions
-    service.remove(admin, APP, USER, "bob")
+    service.remove(admin, APP, HolderKind(USER), "bob")
     assert actions(acme, "bob") == frozenset()
     kinds = [event["kind"] for event in events(acme) if event["kind"].endswith("repo_permission")]
     assert kinds == ["add_repo_permission", "change_repo_permission", "delete_repo_permission"]
@@ -57,7 +57,7 @@ def test_a_push_under_way_ends_with_the_role(acme: Backend) -> None:
     give(acme, "bob", Role.WRITE)
     early = acme.actor("bob", "acme/app")
 
-    acme.services.accounts.permissions.remove(acme.signed_in("admin"), APP, USER, "bob")
+    acme.services.accounts.permissions.remove(acme.signed_in("admin"), APP, HolderKind(USER), "bob")
 
     with pytest.raises((Denied, NameUnknown)):
         acme.services.registry.uploads.push(early, APP, Digest.of(b"1"), b"1")
@@ -71,21 +71,21 @@ def test_all_roles_are_listed_by_name_users_and_robots_apart_from_teams(acme: Ba
         give(acme, holder, role)
     give(acme, "devs", Role.WRITE, TEAM)
 
-    assert service.of_repository(admin, APP, USER) == [
-        Permission("acme+ci", "robot", Role.WRITE, is_member=True),
-        Permission("bob", "user", Role.READ, is_member=True),
-        Permission("carol", "user", Role.ADMIN, is_member=False),
+    assert service.of_repository(admin, APP, HolderKind(USER)) == [
+        Permission("acme+ci", HolderKind.ROBOT, Role.WRITE, is_member=True),
+        Permission("bob", HolderKind.USER, Role.READ, is_member=True),
+        Permission("carol", HolderKind.USER, Role.ADMIN, is_member=False),
     ]
-    assert service.of_repository(admin, APP, TEAM) == [Permission("devs", "team", Role.WRITE)]
-    assert service.get(admin, APP, USER, "acme+ci").is_robot
-    assert service.get(admin, APP, TEAM, "devs") == Permission("devs", "team", Role.WRITE)
+    assert service.of_repository(admin, APP, HolderKind(TEAM)) == [Permission("devs", HolderKind.TEAM, Role.WRITE)]
+    assert service.get(admin, APP, HolderKind(USER), "acme+ci").is_robot
+    assert service.get(admin, APP, HolderKind(TEAM), "devs") == Permission("devs", HolderKind.TEAM, Role.WRITE)
 
 
 def test_a_user_s_repository_knows_no_membership(acme: Backend) -> None:
     a_repository(acme)
 
     assert give(acme, "bob", Role.READ, name=OWN).is_member is None
-    (listed,) = acme.services.accounts.permissions.of_repository(acme.signed_in("admin"), OWN, USER)
+    (listed,) = acme.services.accounts.permissions.of_repository(acme.signed_in("admin"), OWN, HolderKind(USER))
     assert listed.is_member is None
 
 
@@ -96,10 +96,10 @@ def test_what_nobody_gave_is_told_in_quay_s_words(acme: Backend) -> None:
     for step in (service.get, service.remove):
         for holder in ("bob", "nobody", "acme", ""):
             with pytest.raises(NotGiven, match=r"^User does not have permission for repo\.$"):
-                step(admin, APP, USER, holder)
+                step(admin, APP, HolderKind(USER), holder)
         for holder in ("devs", "none"):
             with pytest.raises(NotGiven, match=r"^Team does not have permission for repo\.$"):
-                step(admin, APP, TEAM, holder)
+                step(admin, APP, HolderKind(TEAM), holder)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,17 @@ def test_roles_by_teams_and_by_oneself_are_told_together(acme: Backend) -> None:
 
 
 STEPS: dict[str, Callable[[Backend, Actor], object]] = {
-    "list": lambda backend, actor: backend.services.accounts.permissions.of_repository(actor, APP, USER),
-    "get": lambda backend, actor: backend.services.accounts.permissions.get(actor, APP, USER, "carol"),
-    "put": lambda backend, actor: backend.services.accounts.permissions.put(actor, APP, USER, "bob", Role.ADMIN),
-    "put a team": lambda backend, actor: backend.services.accounts.permissions.put(
-        actor, APP, TEAM, "devs", Role.ADMIN
+    "list": lambda backend, actor: backend.services.accounts.permissions.of_repository(actor, APP, HolderKind(USER)),
+    "get": lambda backend, actor: backend.services.accounts.permissions.get(actor, APP, HolderKind(USER), "carol"),
+    "put": lambda backend, actor: backend.services.accounts.permissions.put(
+        actor, APP, HolderKind(USER), "bob", Role.ADMIN
     ),
-    "remove": lambda backend, actor: backend.services.accounts.permissions.remove(actor, APP, USER, "carol"),
+    "put a team": lambda backend, actor: backend.services.accounts.permissions.put(
+        actor, APP, HolderKind(TEAM), "devs", Role.ADMIN
+    ),
+    "remove": lambda backend, actor: backend.services.accounts.permissions.remove(
+        actor, APP, HolderKind(USER), "carol"
+    ),
     "transitive": lambda backend, actor: backend.services.accounts.permissions.transitive(actor, APP, "carol"),
 }
 
@@ -194,7 +198,7 @@ def test_a_robot_made_again_and_a_team_made_again_inherit_nothing(acme: Backend)
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
 
     service = acme.services.accounts.permissions
-    assert service.of_repository(admin, APP, USER) == service.of_repository(admin, APP, TEAM) == []
+    assert service.of_repository(admin, APP, HolderKind(USER)) == service.of_repository(admin, APP, TEAM) == []
     assert actions(acme, "bob") == frozenset()
 
 
@@ -236,7 +240,7 @@ def test_a_crash_leaves_both_sides_of_a_role_or_none(acme: Backend, kind: str, h
             with crash_before(acme, number):
                 give(acme, holder, Role.READ, kind)
                 give(acme, holder, Role.WRITE, kind)
-                acme.services.accounts.permissions.remove(acme.signed_in("admin"), APP, kind, holder)
+                acme.services.accounts.permissions.remove(acme.signed_in("admin"), APP, HolderKind(kind), holder)
             break
         except Crash:
             given = [row["role"] for row in rows_like(acme, "R#", "PERM#")]

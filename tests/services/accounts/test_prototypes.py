@@ -9,7 +9,7 @@ from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unauthenticated
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.prototypes import MOST, NewPrototype, Prototype, PrototypeParty
@@ -20,7 +20,7 @@ from tests.support.builders import a_team, an_organization
 from tests.support.crashes import Crash, crash_before
 from tests.support.rows import events, rows_like
 
-BOB = NewPrototype(Role.READ, "user", "bob")
+BOB = NewPrototype(Role.READ, HolderKind.USER, "bob")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def given(backend: Backend, maker: str = "admin") -> dict[str, str]:
     namespace_id, account = backend.services.stores.accounts.find("acme").id, backend.account(maker)
     repository = Repository(ulid(), namespace_id, RepositoryName.parse("acme/app"))
     transaction, store = Transaction(), backend.services.stores.permissions
-    own = RoleHolder(account.id, maker, "user")
+    own = RoleHolder(account.id, maker, HolderKind.USER)
     store.put(transaction, (namespace_id, repository.id), own, Role.ADMIN, is_new=True)
     backend.services.accounts.prototypes.apply(transaction, repository, account.id)
     transaction.commit()
@@ -55,14 +55,14 @@ def test_one_is_made_listed_changed_and_removed(acme: Backend) -> None:
     service, admin = acme.services.accounts.prototypes, acme.signed_in("admin")
 
     made = created(acme, BOB)
-    assert made == Prototype(made.uuid, Role.READ, PrototypeParty("bob", "user", is_member=False), None)
-    team = created(acme, NewPrototype(Role.WRITE, "team", "devs", "carol"))
+    assert made == Prototype(made.uuid, Role.READ, PrototypeParty("bob", HolderKind.USER, is_member=False), None)
+    team = created(acme, NewPrototype(Role.WRITE, HolderKind.TEAM, "devs", "carol"))
     assert (team.delegate, team.maker) == (
-        PrototypeParty("devs", "team"),
-        PrototypeParty("carol", "user", is_member=True),
+        PrototypeParty("devs", HolderKind.TEAM),
+        PrototypeParty("carol", HolderKind.USER, is_member=True),
     )
-    robot = created(acme, NewPrototype(Role.WRITE, "user", "acme+ci"))
-    assert robot.delegate == PrototypeParty("acme+ci", "robot")
+    robot = created(acme, NewPrototype(Role.WRITE, HolderKind.USER, "acme+ci"))
+    assert robot.delegate == PrototypeParty("acme+ci", HolderKind.ROBOT)
     found = service.of_organization(admin, "acme")
     assert sorted(found, key=lambda one: one.uuid) == sorted([made, team, robot], key=lambda one: one.uuid)
     assert service.change(admin, "acme", made.uuid, Role.ADMIN) == replace(made, role=Role.ADMIN)
@@ -82,7 +82,7 @@ def test_one_is_made_listed_changed_and_removed(acme: Backend) -> None:
     [
         (replace(BOB, delegate="nobody"), "Missing delegate user or team"),
         (replace(BOB, delegate="acme"), "Missing delegate user or team"),
-        (replace(BOB, kind="team"), "Team does not exist: bob"),
+        (replace(BOB, kind=HolderKind.TEAM), "Team does not exist: bob"),
         (replace(BOB, maker="nobody"), "Unknown activating user"),
         (replace(BOB, maker="acme"), "Unknown activating user"),
         (replace(BOB, delegate="bob+ci"), "Cannot add robot bob+ci under namespace acme"),
@@ -98,8 +98,8 @@ def test_who_can_be_given_nothing_is_told_why(acme: Backend, wish: NewPrototype,
 
 def test_new_repositories_have_what_was_wanted(acme: Backend) -> None:
     created(acme, BOB)
-    created(acme, NewPrototype(Role.WRITE, "team", "devs"))
-    created(acme, NewPrototype(Role.ADMIN, "user", "acme+ci", "carol"))
+    created(acme, NewPrototype(Role.WRITE, HolderKind.TEAM, "devs"))
+    created(acme, NewPrototype(Role.ADMIN, HolderKind.USER, "acme+ci", "carol"))
 
     assert given(acme) == {"bob": "read", "devs": "write"}
     assert given(acme, "carol") == {"bob": "read", "devs": "write", "acme+ci": "admin"}
@@ -121,8 +121,8 @@ def test_the_maker_who_has_more_gets_nothing_by_a_rule(acme: Backend) -> None:
 
 def test_who_is_gone_is_given_nothing_and_a_successor_of_the_name_neither(acme: Backend) -> None:
     admin, robot = acme.signed_in("admin"), RobotName.parse("acme+ci")
-    created(acme, NewPrototype(Role.WRITE, "team", "devs"))
-    created(acme, NewPrototype(Role.WRITE, "user", "acme+ci"))
+    created(acme, NewPrototype(Role.WRITE, HolderKind.TEAM, "devs"))
+    created(acme, NewPrototype(Role.WRITE, HolderKind.USER, "acme+ci"))
     acme.services.accounts.teams.remove(admin, "acme", "devs")
     acme.services.accounts.robots.delete(admin, robot)
     a_team(acme, "devs", TeamRole.MEMBER)
@@ -145,7 +145,7 @@ def test_a_user_s_own_namespace_has_none(acme: Backend) -> None:
 def test_as_many_as_fit_one_transaction_are_taken(acme: Backend) -> None:
     for number in range(MOST):
         acme.services.accounts.robots.create(acme.signed_in("admin"), RobotName.parse(f"acme+r{number}"))
-        created(acme, NewPrototype(Role.WRITE, "user", f"acme+r{number}"))
+        created(acme, NewPrototype(Role.WRITE, HolderKind.USER, f"acme+r{number}"))
 
     with pytest.raises(FieldInvalid, match="at most"):
         created(acme, BOB)

@@ -200,8 +200,8 @@ def by_one_put(backend: Backend) -> None:
 
 def by_mount(backend: Backend) -> None:
     digest = a_blob(backend, b"z" * 64, str(BASE))
-    a_granted(backend, "admin", Role.READ, str(BASE))
-    registry, actor = backend.services.registry, someone(backend, "admin", "admin/app", str(BASE))
+    an_actor_with_role(backend, "admin", Role.READ, str(BASE))
+    registry, actor = backend.services.registry, token_actor(backend, "admin", "admin/app", str(BASE))
     assert registry.blobs.mount(actor, registry.repositories.for_push(actor, backend.owner()[1]), digest, BASE)
 
 

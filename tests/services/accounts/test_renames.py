@@ -10,7 +10,7 @@ from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, NameInvalid, NameTaken, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Role
+from chalicelib.domain.permissions import ANONYMOUS, HolderKind, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import RENAME, SETTLED_S, Due, Later
 from chalicelib.services.identity.applications import ApplicationFields
@@ -56,7 +56,9 @@ def a_full_organization(backend: Backend, repositories: int = 3) -> str:
         an_organization_repository(backend, f"acme/app{number}", by="bob")
     backend.services.accounts.robots.create(bob, RobotName.parse("acme+ci"))
     a_team(backend, "devs", TeamRole.MEMBER, "acme+ci", by="bob")
-    backend.services.accounts.permissions.put(bob, RepositoryName.parse("acme/app0"), "user", "acme+ci", Role.WRITE)
+    backend.services.accounts.permissions.put(
+        bob, RepositoryName.parse("acme/app0"), HolderKind.USER, "acme+ci", Role.WRITE
+    )
     backend.services.identity.applications.create(bob, "acme", ApplicationFields("bot"))
     return id_of(backend)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.accounts import RobotName
+from chalicelib.domain.accounts import AccountKind, RobotName
 from chalicelib.domain.errors import (
     AccountUnknown,
     Denied,
@@ -16,7 +16,7 @@ from chalicelib.domain.errors import (
     RobotUnknown,
     Unauthenticated,
 )
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.robots import LARGEST_METADATA, LONGEST_OVERLAP_S, RobotView
 from chalicelib.services.security.sealing import Envelope, hashed
@@ -46,7 +46,7 @@ def a_team_with(backend: Backend, organization_id: str, name: str, account_id: s
     transaction, teams = Transaction(), TeamStore()
     team = a_team_row(organization_id, name, TeamRole.MEMBER)
     teams.add(transaction, team)
-    teams.join(transaction, team, account_id, str(CI), "robot")
+    teams.join(transaction, team, account_id, str(CI), AccountKind.ROBOT)
     transaction.commit()
 
 
@@ -154,9 +154,9 @@ def test_teams_and_repositories_are_told_where_asked_for(backend: Backend) -> No
     a_team_with(backend, acme, "builders", ci.row.account_id)
     admin = backend.signed_in("admin")
     theirs, app = an_organization_repository(backend), a_repository(backend, "admin/app")
-    backend.services.accounts.permissions.put(admin, theirs.name, "user", "acme+ci", Role.WRITE)
+    backend.services.accounts.permissions.put(admin, theirs.name, HolderKind.USER, "acme+ci", Role.WRITE)
     backend.robot("admin+own")
-    backend.services.accounts.permissions.put(admin, app.name, "user", "admin+own", Role.READ)
+    backend.services.accounts.permissions.put(admin, app.name, HolderKind.USER, "admin+own", Role.READ)
 
     found = backend.services.accounts.robots.of_namespace(admin, "acme", with_rights=True)
     assert {view.name.robot: list(view.teams) for view in found} == {"ci": ["builders"], "idle": []}
@@ -229,7 +229,7 @@ def test_a_removed_robot_is_dead_at_once_and_made_again_inherits_nothing(backend
     before = made(backend, CI)
     a_team_with(backend, acme, "builders", before.row.account_id)
     name = an_organization_repository(backend).name
-    backend.services.accounts.permissions.put(admin, name, "user", str(CI), Role.WRITE)
+    backend.services.accounts.permissions.put(admin, name, HolderKind.USER, str(CI), Role.WRITE)
 
     robots.delete(admin, CI)
     assert not is_good(backend, before.token)
@@ -319,7 +319,7 @@ def test_a_crash_while_removing_one_is_mended_by_removing_it_again(backend: Back
     for number in range(1, 40):
         robot = made(backend, CI)
         a_team_with(backend, acme, f"team{number}", robot.row.account_id)
-        backend.services.accounts.permissions.put(admin, name, "user", str(CI), Role.WRITE)
+        backend.services.accounts.permissions.put(admin, name, HolderKind.USER, str(CI), Role.WRITE)
         try:
             with crash_before(backend, number):
                 backend.services.accounts.robots.delete(admin, CI)

@@ -17,8 +17,8 @@ from chalicelib.domain.errors import (
     Unauthenticated,
     WrongCredentials,
 )
-from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, PUSH, Actor, Role
+from chalicelib.domain.names import RepositoryName, Tag
+from chalicelib.domain.permissions import ANONYMOUS, PUSH, Actor, HolderKind, Role
 from chalicelib.services.accounts.superusers import SuperuserChanges, UserView
 from chalicelib.services.security.throttles import REGISTRY
 from tests.support.backends import Backend
@@ -190,7 +190,7 @@ def ways_in(backend: Backend) -> dict[str, Callable[[], object]]:
     return {
         "read a repository": lambda: services.security.access.require_role(admin, app, Role.READ),
         "write a repository": lambda: services.security.access.require_role(admin, app, Role.WRITE),
-        "administer it": lambda: services.accounts.permissions.of_repository(admin, app, "user"),
+        "administer it": lambda: services.accounts.permissions.of_repository(admin, app, HolderKind.USER),
         "read robots": lambda: services.accounts.robots.of_namespace(admin, "bob", with_tokens=True),
         "read a robot's token": lambda: services.accounts.robots.get(admin, RobotName.parse("bob+ci")),
         "make a robot": lambda: services.accounts.robots.create(admin, RobotName.parse("bob+mine")),
@@ -231,5 +231,7 @@ def test_a_superusers_registry_token_neither_pulls_nor_pushes(others: Backend) -
 
     assert grant.actions == frozenset()
     with pytest.raises(RegistryError):
-        others.services.registry.manifests.pull(others.actor("admin", "bob/app"), RepositoryName.parse("bob/app"), "v1")
+        others.services.registry.manifests.pull(
+            others.actor("admin", "bob/app"), RepositoryName.parse("bob/app"), Tag("v1")
+        )
     assert PUSH not in grant.actions

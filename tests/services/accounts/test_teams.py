@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE
 from chalicelib.storage import keys
@@ -192,7 +192,7 @@ def test_an_owner_by_another_team_may_leave_the_first(acme: Backend) -> None:
 def test_a_member_who_is_removed_loses_everything_from_that_second_on(acme: Backend) -> None:
     an_organization_repository(acme)
     team_id = a_team(acme, "devs", MEMBER, "bob")
-    acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, "team", "devs", Role.WRITE)
+    acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, HolderKind.TEAM, "devs", Role.WRITE)
     early = acme.actor("bob", "acme/app")
     acme.services.registry.uploads.push(early, APP, Digest.of(b"1"), b"1")
 
@@ -209,7 +209,7 @@ def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: B
     admin = acme.signed_in("admin")
     for number in range(25):
         a_team(acme, f"team{number}", MEMBER, "bob")
-    acme.services.accounts.permissions.put(admin, APP, "user", "bob", Role.WRITE)
+    acme.services.accounts.permissions.put(admin, APP, HolderKind.USER, "bob", Role.WRITE)
 
     acme.services.accounts.teams.leave_all(admin, "acme", "bob")
 
@@ -228,7 +228,7 @@ def test_a_deleted_team_gives_nothing_and_a_new_one_of_its_name_inherits_nothing
     an_organization_repository(acme)
     admin = acme.signed_in("admin")
     old = a_team(acme, "devs", MEMBER, "bob")
-    acme.services.accounts.permissions.put(admin, APP, "team", "devs", Role.WRITE)
+    acme.services.accounts.permissions.put(admin, APP, HolderKind.TEAM, "devs", Role.WRITE)
 
     acme.services.accounts.teams.remove(admin, "acme", "devs")
 
@@ -248,7 +248,7 @@ def test_what_a_team_was_given_is_listed_by_name(acme: Backend) -> None:
     a_team(acme, "devs", MEMBER)
     for name, role in (("acme/web", Role.READ), ("acme/app", Role.ADMIN)):
         an_organization_repository(acme, name)
-        acme.services.accounts.permissions.put(admin, RepositoryName.parse(name), "team", "devs", role)
+        acme.services.accounts.permissions.put(admin, RepositoryName.parse(name), HolderKind.TEAM, "devs", role)
 
     found = acme.services.accounts.teams.permissions(admin, "acme", "devs")
 

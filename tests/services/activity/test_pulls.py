@@ -5,13 +5,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.pulls import HOUR_S, SETTLED_S, SPREAD_S, Sum, due_at, hour_of
 from chalicelib.domain.repositories import Visibility
@@ -23,7 +22,7 @@ from tests.support.builders import a_manifest, an_actor_with_role, push_image, p
 from tests.support.crashes import crash_everywhere, just_before_commit, meanwhile
 from tests.support.rows import due_at as timer_due_at
 from tests.support.rows import repository_of, rows_like
-from tests.support.sweeping import delete_tag, later, outlive, sweep
+from tests.support.sweeping import advance_clock, delete_tag, expire_everything, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
@@ -43,7 +42,7 @@ def pull(backend: Backend, reference: str | Digest = "v1", times: int = 1) -> No
 
 
 def of_tag(backend: Backend, tag: str = "v1") -> int:
-    return backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, tag).of_tag.pulls
+    return backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, Tag(tag)).of_tag.pulls
 
 
 def of_manifest(backend: Backend, digest: object) -> int:
@@ -62,10 +61,10 @@ def sums(backend: Backend) -> dict[str, int]:
 
 def test_a_pull_shows_at_once_and_just_as_much_when_it_is_added_up(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
-    assert backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, "v1").of_tag == Sum()
+    assert backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, Tag("v1")).of_tag == Sum()
     pull(backend, times=3)
     pull(backend, digest)
-    shown = backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, "v1")
+    shown = backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, Tag("v1"))
     assert (shown.digest, shown.of_tag.pulls, shown.of_manifest.pulls) == (digest, 3, 4)
     assert shown.of_tag.last_at == pytest.approx(backend.clock(), abs=60)
     assert sums(backend) == {}
@@ -74,7 +73,7 @@ def test_a_pull_shows_at_once_and_just_as_much_when_it_is_added_up(backend: Back
     sweep(backend)
 
     assert sums(backend) == {"v1": 3, str(digest): 4}
-    assert backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, "v1") == shown
+    assert backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, Tag("v1")) == shown
     pull(backend)
     assert (of_tag(backend), of_manifest(backend, digest)) == (4, 5)
 
@@ -164,7 +163,7 @@ def test_what_an_answer_tells_is_right_between_any_two_calls_of_who_adds_up(back
     by_tag = by_digest = 0
 
     def check() -> None:
-        shown = backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, "v1")
+        shown = backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, Tag("v1"))
         assert (shown.of_tag.pulls, shown.of_manifest.pulls) == (by_tag, by_tag + by_digest)
         assert of_manifest(backend, digest) == by_tag + by_digest
 
@@ -229,7 +228,7 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
     actor, costs = backend.signed_in("admin"), []
     for _ in range(3):
         backend.calls.take()
-        backend.services.activity.pulls.of_tag(actor, NAME, "v1")
+        backend.services.activity.pulls.of_tag(actor, NAME, Tag("v1"))
         backend.services.activity.pulls.of_manifest(actor, NAME, digest)
         costs.append(backend.calls.take())
         pull(backend, times=4)
@@ -243,8 +242,8 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
 
 
 def test_records_from_before_digests_were_told_count_for_their_tags(backend: Backend) -> None:
-    a_push(backend, "v1")
-    actor = someone(backend, "admin", "admin/app")
+    push_image(backend, "v1")
+    actor = token_actor(backend, "admin", "admin/app")
     backend.services.activity.usage_log.pulled(actor, repository_of(backend), "v1", ("", "a/b"))
 
     assert of_tag(backend) == 1
@@ -348,7 +347,7 @@ def asked(backend: Backend, actor: Actor, name: RepositoryName = NAME) -> list[t
     found: list[type[Exception] | None] = []
     digest = backend.services.stores.tags.get(repository_of(backend).id, "v1").digest
     pulls = backend.services.activity.pulls
-    for ask in (lambda: pulls.of_tag(actor, name, "v1"), lambda: pulls.of_manifest(actor, name, digest)):
+    for ask in (lambda: pulls.of_tag(actor, name, Tag("v1")), lambda: pulls.of_manifest(actor, name, digest)):
         try:
             ask()
         except (Denied, NameUnknown) as error:
@@ -381,7 +380,7 @@ def test_superusers_with_full_access_may_and_others_may_not(new_backend: Callabl
     backend.services.registry.repositories.change_visibility(backend.signed_in("bob"), name, Visibility.PUBLIC)
 
     with nullcontext() if is_full else pytest.raises(Denied):
-        backend.services.activity.pulls.of_tag(backend.signed_in("admin"), name, "v1")
+        backend.services.activity.pulls.of_tag(backend.signed_in("admin"), name, Tag("v1"))
 
 
 def test_a_repository_that_is_not_there_is_denied_to_strangers_and_unknown_to_its_owner(backend: Backend) -> None:

@@ -49,12 +49,12 @@ def a_pull(
 
 
 def pull(backend: Backend, reference: str = "v1", name: str = "admin") -> None:
-    backend.services.registry.manifests.pull(token_actor(backend, name, "admin/app"), NAME, reference)
+    backend.services.registry.manifests.pull(token_actor(backend, name, "admin/app"), NAME, Tag(reference))
 
 
 def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backend: Backend) -> None:
-    manifest = a_push(backend, "v1", "v2")
-    actor = someone(backend, "admin", "admin/app")
+    manifest = push_image(backend, "v1", "v2")
+    actor = token_actor(backend, "admin", "admin/app")
     backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1"))
     backend.services.registry.manifests.delete(actor, NAME, manifest.digest)
     found = events(backend)[1:]
@@ -76,8 +76,8 @@ def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backe
 def test_a_push_and_a_pull_tell_of_what_kind_it_was_and_by_which_client(backend: Backend) -> None:
     actor = replace(token_actor(backend, "admin", "admin/app"), agent="docker/29.0")
     manifest = a_manifest()
-    backend.services.registry.manifests.push(actor, NAME, manifest, ["v1"])
-    backend.services.registry.manifests.pull(actor, NAME, "v1")
+    backend.services.registry.manifests.push(actor, NAME, manifest, [Tag("v1")])
+    backend.services.registry.manifests.pull(actor, NAME, Tag("v1"))
 
     for kind in ("push_repo", "pull_repo"):
         (row,) = events(backend, kind)
@@ -140,7 +140,7 @@ def test_every_pull_is_recorded_where_that_is_chosen(new_backend: Callable[..., 
 
 def test_a_head_is_no_pull(backend: Backend) -> None:
     push_image(backend, "v1")
-    backend.services.registry.manifests.find(token_actor(backend, "admin", "admin/app"), NAME, "v1")
+    backend.services.registry.manifests.find(token_actor(backend, "admin", "admin/app"), NAME, Tag("v1"))
 
     assert events(backend, PULL) == []
 

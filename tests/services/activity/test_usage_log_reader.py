@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unau
 from chalicelib.domain.events import PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import DAY_S, day_start
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.usage_log import UsageLogQuery
 from chalicelib.services.activity import usage_log_reader
@@ -60,7 +60,7 @@ def pages(backend: Backend, actor: Actor, whose: LogOwner, what: UsageLogQuery) 
 def test_what_happened_to_a_repository_is_told_newest_first_with_who_did_it(backend: Backend) -> None:
     push_image(backend, "v1")
     actor, name = backend.owner()
-    backend.services.registry.manifests.pull(actor, name, "v1")
+    backend.services.registry.manifests.pull(actor, name, Tag("v1"))
     found = backend.services.activity.usage_log_reader.page(backend.signed_in("admin"), APP, asked(backend))
 
     assert sorted(entry.kind for entry in found.entries) == ["create_repo", "pull_repo", "push_repo"]

@@ -7,8 +7,8 @@ import pytest
 
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.names import RepositoryName, Tag
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ
 from chalicelib.domain.teams import TeamRole
@@ -42,7 +42,7 @@ def of_acme(backend: Backend, *names: str, visibility: Visibility = Visibility.P
 
 def give(backend: Backend, repository: str, holder: str, kind: str = "team", role: Role = Role.READ) -> None:
     owner = backend.signed_in("admin")
-    backend.services.accounts.permissions.put(owner, RepositoryName.parse(repository), kind, holder, role)
+    backend.services.accounts.permissions.put(owner, RepositoryName.parse(repository), HolderKind(kind), holder, role)
 
 
 def pages(backend: Backend, actor: Actor, asked: RepositoryQuery) -> list[list[ListedRepository]]:
@@ -204,7 +204,7 @@ def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(backend: Backend) -> 
     push_image(backend, "v1")
     a_repository(backend, "admin/empty")
     actor, name = backend.owner()
-    backend.services.registry.manifests.pull(actor, name, "v1")
+    backend.services.registry.manifests.pull(actor, name, Tag("v1"))
     asked = RepositoryQuery("admin", last_modified=True, popularity=True, quota=True)
 
     ((app, empty),) = pages(backend, backend.signed_in("admin"), asked)
@@ -303,7 +303,7 @@ def test_the_anonymous_see_what_is_public(backend: Backend) -> None:
 
 def test_a_repository_made_private_again_leaves_the_catalog(backend: Backend) -> None:
     make_public(backend, "admin/open")
-    owner = someone(backend, "admin", "admin/open")
+    owner = token_actor(backend, "admin", "admin/open")
     name = RepositoryName.parse("admin/open")
     backend.services.registry.repositories.change_visibility(owner, name, Visibility.PRIVATE)
 

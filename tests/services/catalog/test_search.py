@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.catalog.search import MOST_PAGES, PAGE
@@ -59,7 +59,7 @@ def test_each_finds_what_they_may_see(acme: Backend) -> None:
 
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
     back = RepositoryName("acme", "web-back")
-    acme.services.accounts.permissions.put(acme.signed_in("admin"), back, "team", "devs", Role.READ)
+    acme.services.accounts.permissions.put(acme.signed_in("admin"), back, HolderKind.TEAM, "devs", Role.READ)
 
     assert sorted(found(acme, acme.signed_in("bob"), "web")) == ["acme/web-back", "acme/web-front"]
 

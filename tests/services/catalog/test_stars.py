@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import Denied, NameUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import REPO_READ, USER_ADMIN
 from chalicelib.services.catalog.repository_listing import PAGE, RepositoryQuery
@@ -54,7 +54,7 @@ def test_what_one_may_not_read_is_neither_starred_nor_listed(backend: Backend, b
     with pytest.raises(NameUnknown):
         backend.services.catalog.stars.add(backend.signed_in("admin"), RepositoryName.parse("admin/none"))
 
-    backend.services.accounts.permissions.remove(backend.signed_in("admin"), APP, "user", "bob")
+    backend.services.accounts.permissions.remove(backend.signed_in("admin"), APP, HolderKind.USER, "bob")
 
     assert starred(backend, bob) == []
     backend.services.catalog.stars.remove(bob, APP)

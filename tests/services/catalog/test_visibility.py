@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Role
+from chalicelib.domain.permissions import ANONYMOUS, HolderKind, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_READ
 from chalicelib.domain.teams import TeamRole
@@ -44,7 +44,7 @@ def test_the_highest_of_one_s_own_and_one_s_teams_roles_counts(backend: Backend,
         ("user", "bob", Role.READ, Role.WRITE),
         ("user", "bob", Role.ADMIN, Role.ADMIN),
     ):
-        permissions.put(owner, ONE, kind, holder, given)
+        permissions.put(owner, ONE, HolderKind(kind), holder, given)
         assert role(backend, "bob", one) is expected
     assert role(backend, "carol", one) is None
 

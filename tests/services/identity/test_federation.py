@@ -18,7 +18,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.federation import Rule
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Role
+from chalicelib.domain.permissions import ANONYMOUS, HolderKind, Role
 from chalicelib.services.identity.federation import LARGEST_TOKEN
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
@@ -98,7 +98,7 @@ def test_a_token_that_a_rule_names_is_the_robots_password(backend: Backend, issu
     let_in(backend, issuer)
     repository = a_repository(backend, "admin/app")
     backend.services.accounts.permissions.put(
-        backend.signed_in("admin"), repository.name, "user", "admin+ci", Role.WRITE
+        backend.signed_in("admin"), repository.name, HolderKind.USER, "admin+ci", Role.WRITE
     )
 
     issued = backend.services.identity.tokens.issue(
@@ -266,7 +266,7 @@ def test_a_relay_is_given_no_longer_than_the_token_lasts(backend: Backend, issue
     let_in(backend, issuer)
     name = RepositoryName.parse("admin/app")
     a_repository(backend, "admin/app")
-    backend.services.accounts.permissions.put(backend.signed_in("admin"), name, "user", "admin+ci", Role.WRITE)
+    backend.services.accounts.permissions.put(backend.signed_in("admin"), name, HolderKind.USER, "admin+ci", Role.WRITE)
     scope = ["repository:admin/app:push"]
     issued = backend.services.identity.tokens.issue(("admin+ci", issuer.token(backend)), None, scope)
 

@@ -21,7 +21,7 @@ from tests.support.builders import (
     token_actor,
 )
 from tests.support.rows import change, due_at, linked_bytes, object_keys, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, content_keys, delete_tag, expire_everything, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")

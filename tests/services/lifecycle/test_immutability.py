@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from chalicelib.domain.errors import TagImmutable
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.policies import PolicyKind
 from chalicelib.domain.timers import SETTLED_S, Due, Later
 from chalicelib.services.lifecycle import immutability
@@ -27,7 +27,7 @@ from tests.support.builders import (
 )
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import due_at, events, repository_of, rows_like
-from tests.support.sweeping import later, sweep
+from tests.support.sweeping import advance_clock, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
@@ -105,12 +105,14 @@ def test_an_organization_s_policy_is_for_all_its_repositories(backend: Backend) 
     for name in ("acme/app", "acme/web"):
         an_organization_repository(backend, name)
         pusher = token_actor(backend, "admin", name)
-        backend.services.registry.manifests.push(pusher, RepositoryName.parse(name), a_manifest(), [f"v-{name[-3:]}"])
+        backend.services.registry.manifests.push(
+            pusher, RepositoryName.parse(name), a_manifest(), [Tag(f"v-{name[-3:]}")]
+        )
     push_manifest(backend, a_manifest(), "v0")
     backend.services.lifecycle.policies.create(admin, PolicyHolder(organization="acme"), RELEASES)
     sweep(backend)
     pusher = token_actor(backend, "admin", "acme/app")
-    backend.services.registry.manifests.push(pusher, RepositoryName.parse("acme/app"), a_manifest(), ["v-new"])
+    backend.services.registry.manifests.push(pusher, RepositoryName.parse("acme/app"), a_manifest(), [Tag("v-new")])
 
     assert fixed(backend) == ["v-app", "v-new", "v-web"]
 

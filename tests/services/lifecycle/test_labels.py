@@ -15,7 +15,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_manifest, an_actor_with_role, an_index, push_image, push_manifest
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, end_due_at, events, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, delete_tag, expire_everything, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
@@ -65,7 +65,7 @@ def test_adding_and_taking_away_is_written_down(backend: Backend) -> None:
 
 
 def test_what_came_with_the_image_stays(backend: Backend) -> None:
-    digest = a_push(backend, "v1", labels={"a": "b"}).digest
+    digest = push_image(backend, "v1", labels={"a": "b"}).digest
     label = next(one for one in backend.services.lifecycle.labels.all(backend.signed_in("admin"), NAME, digest))
 
     with pytest.raises(FieldInvalid, match="Cannot delete immutable label"):
@@ -113,7 +113,7 @@ def test_a_life_that_cannot_be_changes_nothing(backend: Backend, value: str) -> 
 
 
 def test_a_tag_that_may_not_change_keeps_all_as_they_are(backend: Backend) -> None:
-    digest = a_push(backend, "v1", "v2").digest
+    digest = push_image(backend, "v1", "v2").digest
     TagActions(backend).set_immutable("v2", immutable=True)
     with pytest.raises(TagImmutable):
         add(backend, digest, EXPIRES, "2h")

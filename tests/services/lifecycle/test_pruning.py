@@ -17,7 +17,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_manifest, a_repository, push_manifest
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, due_at, events, repository_of, rows_like
-from tests.support.sweeping import later, sweep
+from tests.support.sweeping import advance_clock, sweep
 from tests.support.tag_actions import TagActions
 
 HOUR_S, DAY_S = 3600, 86400

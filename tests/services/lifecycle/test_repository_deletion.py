@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, ResourceUnknown, RestoreTaken, RestoreTooLate, Unauthenticated
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, Role
 from chalicelib.domain.timers import PURGE_REPOSITORY, Due, Later
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
@@ -59,7 +59,7 @@ def test_a_deleted_repository_is_listed_and_brought_back_with_all_it_had(backend
     sweep(backend)
     assert str(restore(backend, identifier)) == "admin/app"
     assert repository_of(backend).id == identifier
-    pulled = backend.services.registry.manifests.find(token_actor(backend, "bob", "admin/app"), NAME, "v1")
+    pulled = backend.services.registry.manifests.find(token_actor(backend, "bob", "admin/app"), NAME, Tag("v1"))
     assert pulled.digest == manifest.digest
     assert backend.services.lifecycle.repository_deletion.of_namespace(backend.signed_in("admin"), "admin") == []
     assert due_at(PURGE_REPOSITORY, identifier) is None

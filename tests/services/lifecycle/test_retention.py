@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Role
 from chalicelib.services.lifecycle import retention
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
@@ -11,7 +11,7 @@ from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePre
 from tests.support.backends import Backend
 from tests.support.builders import a_manifest, an_actor_with_role, push_image, push_manifest
 from tests.support.rows import change, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, later, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
@@ -22,7 +22,7 @@ WEEK = PolicyRequest(None, True, "creation_date", "1w")
 
 
 def fate(backend: Backend, tag: str, who: str = "admin") -> TagRetention:
-    return backend.services.lifecycle.retention.of(backend.signed_in(who), NAME, tag)
+    return backend.services.lifecycle.retention.of(backend.signed_in(who), NAME, Tag(tag))
 
 
 def preview(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = APP, page: str = "") -> PrunePreview:

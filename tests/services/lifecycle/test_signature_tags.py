@@ -16,7 +16,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_manifest, push_image, push_manifest
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import events, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, content_keys, delete_tag, expire_everything, sweep
 from tests.support.tag_actions import TagActions
 
 

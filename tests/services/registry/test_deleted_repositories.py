@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, ManifestUnknown, NameUnknown
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_WRITE
@@ -146,12 +146,12 @@ def test_a_push_during_the_delete_never_lands_in_the_new_repository(backend: Bac
     manifest = a_manifest([a_blob(backend)], a_blob(backend, a_config()))
 
     with just_before_commit(backend, lambda: recreate(backend) if again else delete(backend)):
-        backend.services.registry.manifests.push(pusher, NAME, manifest, ["v1"])
+        backend.services.registry.manifests.push(pusher, NAME, manifest, [Tag("v1")])
 
     (tag,) = rows_like(backend, "R#", "TAG#")
     assert tag["pk"] == f"R#{old.id}"
     with pytest.raises(NameUnknown):
-        backend.services.registry.manifests.push(pusher, NAME, manifest, ["v2"])
+        backend.services.registry.manifests.push(pusher, NAME, manifest, [Tag("v2")])
     with pytest.raises(NameUnknown):
         a_late_blob(backend, pusher)
     invariants.check(backend)

@@ -9,7 +9,7 @@ from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.table import Transaction
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_push
+from tests.support.builders import push_image
 from tests.support.rows import repository_of, rows_like
 from tests.support.tag_actions import TagActions
 
@@ -29,8 +29,8 @@ def row_of(backend: Backend, tag: str) -> TagRow:
 
 
 def test_several_tags_move_in_one_transaction_and_the_manifest_that_they_leave_ends_with_them(backend: Backend) -> None:
-    old = a_push(backend, "v1", "v2")
-    new = a_push(backend, "v3")
+    old = push_image(backend, "v1", "v2")
+    new = push_image(backend, "v3")
     transaction, changes = changes_of(backend)
     for tag in ("v1", "v2"):
         named = TaggedManifest(new.digest, new.media_type, new.size, new.layers_size)
@@ -46,7 +46,7 @@ def test_several_tags_move_in_one_transaction_and_the_manifest_that_they_leave_e
 
 
 def test_an_immutable_tag_is_removed_only_by_force(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     TagActions(backend).set_immutable("v1", immutable=True)
     transaction, changes = changes_of(backend)
     with pytest.raises(TagImmutable):
@@ -60,7 +60,7 @@ def test_an_immutable_tag_is_removed_only_by_force(backend: Backend) -> None:
 
 
 def test_a_tag_that_begins_under_a_policy_is_made_immutable_and_named(backend: Backend) -> None:
-    manifest = a_push(backend, "w1")
+    manifest = push_image(backend, "w1")
     transaction, changes = changes_of(backend, TagNames("v.*"))
     named = TaggedManifest(manifest.digest, manifest.media_type, manifest.size)
     for tag in ("v1", "x1"):
@@ -72,9 +72,9 @@ def test_a_tag_that_begins_under_a_policy_is_made_immutable_and_named(backend: B
 
 
 def test_an_immutable_tag_is_moved_where_the_change_makes_it_mutable(backend: Backend) -> None:
-    a_push(backend, "v1")
+    push_image(backend, "v1")
     TagActions(backend).set_immutable("v1", immutable=True)
-    other = a_push(backend, "v2")
+    other = push_image(backend, "v2")
     named = TaggedManifest(other.digest, other.media_type, other.size)
     _, changes = changes_of(backend)
     with pytest.raises(TagImmutable):

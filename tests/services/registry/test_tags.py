@@ -27,13 +27,13 @@ WINDOW_S = 14 * 86400
 
 def listed(backend: Backend, last: str = "", size: int = 1000) -> tuple[list[str], bool]:
     page = backend.services.registry.tags.list(
-        someone(backend, "admin", "admin/app"), NAME, Tag(last) if last else None, size
+        token_actor(backend, "admin", "admin/app"), NAME, Tag(last) if last else None, size
     )
     return list(page.items), page.more
 
 
 def delete(backend: Backend, tag: str) -> None:
-    backend.services.registry.tags.delete_granted(someone(backend, "admin", "admin/app"), NAME, Tag(tag))
+    backend.services.registry.tags.delete_granted(token_actor(backend, "admin", "admin/app"), NAME, Tag(tag))
 
 
 def live_until(backend: Backend, manifest: Manifest) -> int | None:
@@ -84,7 +84,7 @@ def test_who_may_not_pull_gets_no_list_and_what_is_not_there_has_none(backend: B
         backend.services.registry.tags.list(ANONYMOUS, NAME, None, 10)
     missing = RepositoryName.parse("admin/missing")
     with pytest.raises(NameUnknown):
-        backend.services.registry.tags.list(someone(backend, "admin", "admin/missing"), missing, None, 10)
+        backend.services.registry.tags.list(token_actor(backend, "admin", "admin/missing"), missing, None, 10)
 
 
 def test_a_deleted_tag_is_gone_with_its_life_closed_and_its_manifest_kept_for_the_window(backend: Backend) -> None:
@@ -222,11 +222,11 @@ def test_a_reader_is_told_of_the_time_machine_for_as_long_as_it_keeps_what_the_t
     actor, name = token_actor(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
 
     with pytest.raises(TagExpired, match=r"Tag v1 was deleted or has expired\. To pull, revive via time machine"):
-        backend.services.registry.manifests.pull(actor, name, "v1")
+        backend.services.registry.manifests.pull(actor, name, Tag("v1"))
     delete(backend, "v2")
     expire_everything(backend)
     with pytest.raises(ManifestUnknown) as refused:
-        backend.services.registry.manifests.pull(actor, name, "v1")
+        backend.services.registry.manifests.pull(actor, name, Tag("v1"))
     assert not isinstance(refused.value, TagExpired)
 
 
@@ -235,6 +235,6 @@ def test_what_a_reader_is_told_of_the_dead_costs_a_pull_of_the_living_nothing(ba
     actor, name = token_actor(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
     backend.calls.take()
 
-    backend.services.registry.manifests.find(actor, name, "v1")
+    backend.services.registry.manifests.find(actor, name, Tag("v1"))
 
     assert [call for call in backend.calls.take() if "Query" in str(call)] == []

@@ -26,7 +26,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_manifest, a_referrer, an_actor_with_role, push_image, push_manifest, token_actor
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, end_due_at, events, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, held, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, content_keys, expire_everything, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
@@ -216,7 +216,7 @@ def test_an_immutable_tag_is_neither_moved_nor_deleted_nor_given_an_end(backend:
         lambda: machine(backend, "delete", "v1"),
         lambda: machine(backend, "forget", "v1", str(manifest.digest), is_alive=True),
         lambda: machine(backend, "set_end", "v1", int(backend.clock()) + 2 * HOUR),
-        lambda: a_bare_push(backend, a_manifest(), "v1"),
+        lambda: push_manifest(backend, a_manifest(), "v1"),
         lambda: backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1")),
         lambda: backend.services.registry.manifests.delete(actor, NAME, manifest.digest),
     ]
@@ -240,7 +240,7 @@ def test_a_tag_with_an_end_is_not_made_immutable(backend: Backend) -> None:
 
 
 def test_an_update_changes_all_that_it_says_or_nothing(backend: Backend) -> None:
-    first, second = a_push(backend, "v1"), a_push(backend, "v2")
+    first, second = push_image(backend, "v1"), push_image(backend, "v2")
     end = int(backend.clock()) + 5 * HOUR
     missing = Digest.of(b"missing")
     tags, admin = backend.services.registry.tags, backend.signed_in("admin")
@@ -264,7 +264,7 @@ def test_an_update_changes_all_that_it_says_or_nothing(backend: Backend) -> None
 
 
 def test_an_update_that_sets_something_needs_the_tag(backend: Backend) -> None:
-    manifest = a_push(backend, "v1")
+    manifest = push_image(backend, "v1")
     for update in (TagUpdate(sets_end=True, digest=manifest.digest), TagUpdate(immutable=True)):
         with pytest.raises(ResourceUnknown):
             backend.services.registry.tags.update(backend.signed_in("admin"), NAME, Tag("new"), update)

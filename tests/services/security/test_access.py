@@ -255,10 +255,10 @@ WRITES: dict[str, Write] = {
         actor, repository_of(it.backend, it.repository), it.elsewhere, RepositoryName.parse("admin/elsewhere")
     ),
     "push a manifest": lambda it, actor: it.backend.services.registry.manifests.push(
-        actor, it.name, a_manifest([it.loose]), ["v2"]
+        actor, it.name, a_manifest([it.loose]), [Tag("v2")]
     ),
     "move a tag": lambda it, actor: it.backend.services.registry.manifests.push(
-        actor, it.name, a_manifest([it.loose]), ["v1"]
+        actor, it.name, a_manifest([it.loose]), [Tag("v1")]
     ),
     "delete a tag": lambda it, actor: it.backend.services.registry.tags.delete_granted(actor, it.name, Tag("v1")),
     "delete a manifest": lambda it, actor: it.backend.services.registry.manifests.delete(

@@ -4,14 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import Backend
 from tests.support.rows import rows_like
 
 STORE = PermissionStore()
-BOB, DEVS, CI = RoleHolder("a1", "bob", "user"), RoleHolder("t1", "devs", "team"), RoleHolder("a2", "acme+ci", "robot")
+BOB, DEVS, CI = (
+    RoleHolder("a1", "bob", HolderKind.USER),
+    RoleHolder("t1", "devs", "team"),
+    RoleHolder("a2", "acme+ci", "robot"),
+)
 APP, WEB, OTHER = ("n1", "r1"), ("n1", "r2"), ("n2", "r3")
 
 

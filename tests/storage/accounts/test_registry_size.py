@@ -1,5 +1,6 @@
 """The registry's size, a page of namespaces at a time."""
 
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.storage.accounts.registry_size import RegistrySizeStore
 from tests.support.backends import Backend
 from tests.support.builders import a_blob
@@ -11,9 +12,9 @@ def test_a_page_sums_what_its_namespaces_link(backend: Backend) -> None:
         backend.user(name)
         a_blob(backend, name.encode() * 10, f"{name}/app")
 
-    assert store.page("user", "", 2) == (30, "bob")
-    assert store.page("user", "bob", 2) == (50, "carol")
-    assert store.page("user", "carol", 2) == store.page("organization", "", 2) == (0, None)
+    assert store.page(AccountKind.USER, "", 2) == (30, "bob")
+    assert store.page(AccountKind.USER, "bob", 2) == (50, "carol")
+    assert store.page(AccountKind.USER, "carol", 2) == store.page("organization", "", 2) == (0, None)
 
 
 def test_what_was_counted_stays(backend: Backend) -> None:

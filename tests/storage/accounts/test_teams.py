@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
 from chalicelib.storage.table import Transaction, WriteConflict
@@ -21,7 +22,7 @@ def added(name: str, organization: str = "org") -> TeamRow:
 
 def joined(team: TeamRow, account_id: str) -> None:
     transaction = Transaction()
-    STORE.join(transaction, team, account_id, f"name-{account_id}", "user")
+    STORE.join(transaction, team, account_id, f"name-{account_id}", AccountKind.USER)
     transaction.commit()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage import keys
@@ -35,10 +36,10 @@ def a_namespace() -> Row:
 
 
 def test_an_account_s_grants_memberships_and_stars_are_one_query(backend: Backend) -> None:
-    bob, team = RoleHolder("bob", "bob", "user"), a_team_row("n", "devs", TeamRole.MEMBER)
+    bob, team = RoleHolder("bob", "bob", HolderKind.USER), a_team_row("n", "devs", TeamRole.MEMBER)
     transaction = Transaction()
     TeamStore().add(transaction, team)
-    TeamStore().join(transaction, team, "bob", "bob", "user")
+    TeamStore().join(transaction, team, "bob", "bob", AccountKind.USER)
     transaction.put(star_row("bob", "n", "r2", 7))
     transaction.commit()
     given(bob, "r1", Role.WRITE)
@@ -57,7 +58,7 @@ def test_a_team_comes_with_its_grants_and_without_its_members(backend: Backend) 
     team = a_team_row("n", "devs", TeamRole.ADMIN)
     transaction = Transaction()
     TeamStore().add(transaction, team)
-    TeamStore().join(transaction, team, "bob", "bob", "user")
+    TeamStore().join(transaction, team, "bob", "bob", AccountKind.USER)
     transaction.commit()
     given(RoleHolder(team.id, "devs", HolderKind.TEAM), "r1", Role.READ)
 

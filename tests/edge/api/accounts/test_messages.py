@@ -9,7 +9,7 @@ from tests.support.api_client import ApiClient
 HELLO = {"content": "hello", "media_type": "text/markdown", "severity": "info"}
 
 
-def test_everybody_reads_a_message_until_it_is_deleted(admin: Visitor, stranger: Visitor) -> None:
+def test_everybody_reads_a_message_until_it_is_deleted(admin: ApiClient, stranger: ApiClient) -> None:
     creation = admin.post("/messages", {"message": HELLO})
     assert (creation.status, creation.body) == (201, b"")
 
@@ -31,7 +31,7 @@ def test_everybody_reads_a_message_until_it_is_deleted(admin: Visitor, stranger:
         (None, "message"),
     ],
 )
-def test_an_invalid_message_is_refused_by_its_field(admin: Visitor, message: object, field: str) -> None:
+def test_an_invalid_message_is_refused_by_its_field(admin: ApiClient, message: object, field: str) -> None:
     answer = admin.post("/messages", {"message": message} if message is not None else {})
 
     assert answer.status == 400
@@ -39,7 +39,7 @@ def test_an_invalid_message_is_refused_by_its_field(admin: Visitor, message: obj
 
 
 def test_only_a_superuser_with_a_fresh_password_creates_a_message(
-    admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor]
+    admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     assert stranger.post("/messages", {"message": HELLO}).status == 401
     assert stranger.delete("/message/6b4e").status == 401

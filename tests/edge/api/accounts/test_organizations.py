@@ -13,14 +13,14 @@ ACME, ALL = "/organization/acme", "/organization/"
 
 
 @pytest.fixture
-def alice(visit) -> Visitor:
+def alice(visit: Callable[[str], ApiClient]) -> ApiClient:
     """Returns the owner of acme, who is not a superuser."""
-    visitor: Visitor = visit("alice")
-    assert visitor.post(ALL, {"name": "acme", "email": "acme@example.com"}).status == 201
-    return visitor
+    api_client: ApiClient = visit("alice")
+    assert api_client.post(ALL, {"name": "acme", "email": "acme@example.com"}).status == 201
+    return api_client
 
 
-def test_an_organization_is_created_and_its_name_is_taken(alice: Visitor, visit) -> None:
+def test_an_organization_is_created_and_its_name_is_taken(alice: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     creation = alice.post(ALL, {"name": "other"})
     assert (creation.status, creation.json()) == (201, "Created")
     visit("bob")
@@ -31,18 +31,18 @@ def test_an_organization_is_created_and_its_name_is_taken(alice: Visitor, visit)
 
 
 @pytest.mark.parametrize("body", [{"name": "Bad Name!"}, {"name": "a"}, {"email": "x@example.com"}, {"name": 7}, []])
-def test_an_invalid_organization_is_refused(alice: Visitor, body: object) -> None:
+def test_an_invalid_organization_is_refused(alice: ApiClient, body: object) -> None:
     refused = alice.post(ALL, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
 def test_everybody_sees_the_name_members_the_teams_and_owners_everything(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob = visit("bob")
-    for visitor in (bob, stranger, admin):
-        response = visitor.get(ACME)
+    for api_client in (bob, stranger, admin):
+        response = api_client.get(ACME)
         assert response.status == 200
         assert response.json() == {
             "name": "acme",
@@ -84,7 +84,7 @@ def test_everybody_sees_the_name_members_the_teams_and_owners_everything(
     assert stranger.get("/organization/none").status == stranger.get("/organization/bob").status == 404
 
 
-def test_a_quota_is_shown_with_its_usage(alice: Visitor, admin: Visitor) -> None:
+def test_a_quota_is_shown_with_its_usage(alice: ApiClient, admin: ApiClient) -> None:
     admin.post("/superuser/organization/acme/quota", {"limit_bytes": 2_000_000})
 
     response = alice.get(ACME).json()
@@ -92,7 +92,7 @@ def test_a_quota_is_shown_with_its_usage(alice: Visitor, admin: Visitor) -> None
     assert response["quota_report"]["configured_quota"] == 2_000_000
 
 
-def test_owners_change_an_organization(alice: Visitor) -> None:
+def test_owners_change_an_organization(alice: ApiClient) -> None:
     assert alice.put(ACME, {"tag_expiration_s": 86400}).json()["tag_expiration_s"] == 86400
     assert alice.put(ACME, b'{"tag_expiration_s": 864e2}').json()["tag_expiration_s"] == 86400
     refused = alice.put(ACME, {"tag_expiration_s": 5})
@@ -109,7 +109,7 @@ def test_owners_change_an_organization(alice: Visitor) -> None:
         assert alice.put(ACME, body).status == 400
 
 
-def test_owners_list_members_and_collaborators(alice: Visitor, visit) -> None:
+def test_owners_list_members_and_collaborators(alice: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
     visit("carol")
     an_organization_repository(alice.backend, by="alice")
@@ -134,8 +134,8 @@ def test_owners_list_members_and_collaborators(alice: Visitor, visit) -> None:
     assert alice.delete(ACME + "/members/alice").status == 400
 
 
-def test_the_name_of_a_deleted_organization_is_not_free_at_once(alice: Visitor) -> None:
-    an_organization_s_repository(alice.backend, by="alice")
+def test_the_name_of_a_deleted_organization_is_not_free_at_once(alice: ApiClient) -> None:
+    an_organization_repository(alice.backend, by="alice")
 
     assert alice.delete(ACME).status == 204
     assert alice.get(ACME).status == alice.delete(ACME).status == 404
@@ -145,7 +145,7 @@ def test_the_name_of_a_deleted_organization_is_not_free_at_once(alice: Visitor) 
     assert alice.get("/user").json()["organizations"] == []
 
 
-def test_a_deletion_needs_a_session_with_a_fresh_password(alice: Visitor) -> None:
+def test_a_deletion_needs_a_session_with_a_fresh_password(alice: ApiClient) -> None:
     alice.backend.clock.ahead_s = alice.backend.settings.fresh_s + 1
 
     refused = alice.delete(ACME)
@@ -164,7 +164,7 @@ ROUTES = [
 
 
 def test_callers_who_do_not_administer_an_organization_are_refused(
-    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
     a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")
@@ -176,7 +176,7 @@ def test_callers_who_do_not_administer_an_organization_are_refused(
         assert alice.ask(method, path.replace("acme", "none"), body).status == 404
 
 
-def test_an_anonymous_caller_cannot_create_an_organization(stranger: Visitor) -> None:
+def test_an_anonymous_caller_cannot_create_an_organization(stranger: ApiClient) -> None:
     assert stranger.post(ALL, {"name": "other"}).status == 401
 
 
@@ -185,7 +185,7 @@ def test_an_anonymous_caller_cannot_create_an_organization(stranger: Visitor) ->
     [("user:admin", 201, 403, False), ("org:admin", 403, 200, True), ("repo:admin", 403, 403, False)],
 )
 def test_a_token_is_limited_to_its_scopes(
-    alice: Visitor, scope: str, makes: int, changes: int, is_member: bool
+    alice: ApiClient, scope: str, makes: int, changes: int, is_member: bool
 ) -> None:
     client = alice.post(ACME + "/applications", {"name": "bot"}).json()["client_id"]
     path = f"{ACME}/applications/{client}/tokens"
@@ -196,7 +196,7 @@ def test_a_token_is_limited_to_its_scopes(
     assert bot.get(ACME).json()["is_member"] is is_member
 
 
-def test_superusers_list_rename_and_delete_organizations_of_others(alice: Visitor, admin: Visitor) -> None:
+def test_superusers_list_rename_and_delete_organizations_of_others(alice: ApiClient, admin: ApiClient) -> None:
     alice.post(ALL, {"name": "beta"})
     listed = admin.get("/superuser/organizations/").json()["organizations"]
     assert [one["name"] for one in listed] == ["acme", "beta"]
@@ -218,17 +218,19 @@ def test_superusers_list_rename_and_delete_organizations_of_others(alice: Visito
     assert admin.delete("/superuser/organizations/acme").status == 404
 
 
-def test_a_superuser_without_full_access_cannot_take_ownership(alice: Visitor, admin: Visitor) -> None:
+def test_a_superuser_without_full_access_cannot_take_ownership(alice: ApiClient, admin: ApiClient) -> None:
     for name in ("acme", "alice", "none"):
         assert admin.post(f"/superuser/takeownership/{name}").status == 403
     assert admin.get(ACME).json()["is_admin"] is False
 
 
-def test_a_superuser_with_full_access_takes_ownership_of_an_organization(new_door) -> None:
-    door = new_door(superusers_full_access=True)
-    door.backend.user("alice")
-    Visitor(door).sign_in("alice").post(ALL, {"name": "acme"})
-    admin = Visitor(door).sign_in("admin")
+def test_a_superuser_with_full_access_takes_ownership_of_an_organization(
+    new_app_client: Callable[..., AppClient],
+) -> None:
+    app_client = new_app_client(superusers_full_access=True)
+    app_client.backend.user("alice")
+    ApiClient(app_client).sign_in("alice").post(ALL, {"name": "acme"})
+    admin = ApiClient(app_client).sign_in("admin")
 
     taken = admin.post("/superuser/takeownership/acme")
     assert (taken.status, taken.json()) == (200, {"namespace": "acme"})
@@ -238,7 +240,7 @@ def test_a_superuser_with_full_access_takes_ownership_of_an_organization(new_doo
     assert admin.post("/superuser/takeownership/alice").status == 400
 
 
-def test_only_superusers_use_the_routes_of_superusers(alice: Visitor, stranger: Visitor) -> None:
+def test_only_superusers_use_the_routes_of_superusers(alice: ApiClient, stranger: ApiClient) -> None:
     for method, path, body in (
         ("GET", "/superuser/organizations/", None),
         ("PUT", "/superuser/organizations/acme", {"name": "moved"}),

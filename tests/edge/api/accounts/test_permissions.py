@@ -14,11 +14,11 @@ USERS, TEAMS = APP + "/user/", APP + "/team/"
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """Returns the owner of acme, who is not a superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
-    an_organization_s_repository(door.backend, by="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
+    an_organization_repository(app_client.backend, by="alice")
     visit("bob")
     a_team(app_client.backend, "devs", TeamRole.MEMBER, by="alice")
     return api_client
@@ -28,7 +28,7 @@ def names(api_client: ApiClient, path: str) -> set[str]:
     return set(api_client.get(path).json()["permissions"]) - {"alice"}
 
 
-def test_a_user_s_role_is_set_changed_listed_and_removed(alice: Visitor) -> None:
+def test_a_user_s_role_is_set_changed_listed_and_removed(alice: ApiClient) -> None:
     given = alice.put(USERS + "bob", {"role": "read"})
     assert given.status == 200
     assert given.json() == {
@@ -49,7 +49,7 @@ def test_a_user_s_role_is_set_changed_listed_and_removed(alice: Visitor) -> None
     assert alice.get(USERS + "nobody/transitive").status == 404
 
 
-def test_a_team_s_role_is_set_changed_listed_and_removed(alice: Visitor) -> None:
+def test_a_team_s_role_is_set_changed_listed_and_removed(alice: ApiClient) -> None:
     given = alice.put(TEAMS + "devs", {"role": "read"})
     assert given.status == 200
     assert given.json() == {"role": "read", "name": "devs", "avatar": given.json()["avatar"]}
@@ -59,7 +59,7 @@ def test_a_team_s_role_is_set_changed_listed_and_removed(alice: Visitor) -> None
     assert alice.get(TEAMS).json() == {"permissions": {}}
 
 
-def test_a_robot_is_listed_as_a_user_and_as_a_member_of_its_organization(alice: Visitor) -> None:
+def test_a_robot_is_listed_as_a_user_and_as_a_member_of_its_organization(alice: ApiClient) -> None:
     alice.put("/organization/acme/robots/ci", {})
 
     given = alice.put(USERS + "acme+ci", {"role": "write"}).json()
@@ -67,7 +67,7 @@ def test_a_robot_is_listed_as_a_user_and_as_a_member_of_its_organization(alice: 
     assert names(alice, USERS) == {"acme+ci"}
 
 
-def test_a_missing_role_is_reported_in_the_words_that_clients_match(alice: Visitor) -> None:
+def test_a_missing_role_is_reported_in_the_words_that_clients_match(alice: ApiClient) -> None:
     for path, kind in ((USERS + "bob", "User"), (USERS + "nobody", "User"), (TEAMS + "devs", "Team")):
         for answer in (alice.get(path), alice.delete(path)):
             assert answer.status == 400
@@ -86,14 +86,16 @@ def test_a_missing_role_is_reported_in_the_words_that_clients_match(alice: Visit
         (TEAMS + "devs", {"role": 5}, "role"),
     ],
 )
-def test_an_invalid_role_is_refused(alice: Visitor, path: str, body: object, why: str) -> None:
+def test_an_invalid_role_is_refused(alice: ApiClient, path: str, body: object, why: str) -> None:
     refused = alice.put(path, body)
 
     assert refused.status == 400
     assert why in refused.json()["message"]
 
 
-def test_permissions_on_a_user_s_repository_have_no_membership(alice: Visitor, visit) -> None:
+def test_permissions_on_a_user_s_repository_have_no_membership(
+    alice: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     a_repository(alice.backend, "alice/app")
 
     given = alice.put("/repository/alice/app/permissions/user/bob", {"role": "read"}).json()
@@ -115,7 +117,7 @@ ROUTES = [
 
 
 def test_callers_who_do_not_administer_the_repository_are_refused(
-    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
     alice.put(USERS + "bob", {"role": "write"})
@@ -129,7 +131,7 @@ def test_callers_who_do_not_administer_the_repository_are_refused(
 
 
 @pytest.mark.parametrize(("scope", "status"), [("repo:admin", 200), ("repo:write", 403), ("org:admin", 403)])
-def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_is_limited_to_its_scopes(alice: ApiClient, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])

@@ -15,16 +15,16 @@ FOR_BOB = {"role": "read", "delegate": {"kind": "user", "name": "bob"}}
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """Returns the owner of acme, who is not a superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
     visit("bob")
     a_team(app_client.backend, "devs", TeamRole.MEMBER, by="alice")
     return api_client
 
 
-def test_a_prototype_is_created_listed_changed_and_removed(alice: Visitor) -> None:
+def test_a_prototype_is_created_listed_changed_and_removed(alice: ApiClient) -> None:
     assert alice.get(ALL).json() == {"prototypes": []}
     creation = alice.post(ALL, FOR_BOB)
     assert creation.status == 200
@@ -48,7 +48,7 @@ def test_a_prototype_is_created_listed_changed_and_removed(alice: Visitor) -> No
     assert alice.delete(path).status == alice.put(path, {"role": "read"}).status == 404
 
 
-def test_a_prototype_for_a_team_may_apply_to_one_user_s_repositories(alice: Visitor) -> None:
+def test_a_prototype_for_a_team_may_apply_to_one_user_s_repositories(alice: ApiClient) -> None:
     delegate = {"kind": "team", "name": "devs"}
 
     one = alice.post(ALL, {"role": "write", "delegate": delegate, "activating_user": {"name": "alice"}}).json()
@@ -57,7 +57,7 @@ def test_a_prototype_for_a_team_may_apply_to_one_user_s_repositories(alice: Visi
     assert (one["activating_user"]["name"], one["activating_user"]["is_org_member"]) == ("alice", True)
 
 
-def test_a_robot_is_shown_as_a_user(alice: Visitor) -> None:
+def test_a_robot_is_shown_as_a_user(alice: ApiClient) -> None:
     alice.put("/organization/acme/robots/ci", {})
 
     one = alice.post(ALL, FOR_BOB | {"delegate": {"kind": "user", "name": "acme+ci"}}).json()
@@ -85,7 +85,7 @@ def test_a_robot_is_shown_as_a_user(alice: Visitor) -> None:
     ],
     ids=str,
 )
-def test_an_invalid_prototype_is_refused(alice: Visitor, change: dict[str, object]) -> None:
+def test_an_invalid_prototype_is_refused(alice: ApiClient, change: dict[str, object]) -> None:
     refused = alice.post(ALL, FOR_BOB | change)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
@@ -101,7 +101,7 @@ ROUTES = [
 
 
 def test_callers_who_do_not_administer_the_organization_are_refused(
-    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
 
@@ -113,7 +113,7 @@ def test_callers_who_do_not_administer_the_organization_are_refused(
 
 
 @pytest.mark.parametrize(("scope", "status"), [("org:admin", 200), ("repo:admin", 403), ("user:admin", 403)])
-def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_is_limited_to_its_scopes(alice: ApiClient, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])

@@ -14,14 +14,14 @@ BYTES = {"limit_bytes": 2_000_000}
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """Returns an owner of acme, who is not a superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
-    return visitor
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
+    return api_client
 
 
-def test_a_superuser_sets_a_quota_and_the_owner_reads_it(admin: Visitor, alice: Visitor) -> None:
+def test_a_superuser_sets_a_quota_and_the_owner_reads_it(admin: ApiClient, alice: ApiClient) -> None:
     assert alice.get(THEIRS).json() == []
     creation = admin.post(SUPERUSER_PATH, BYTES)
     assert (creation.status, creation.json()) == (201, "Created")
@@ -46,7 +46,7 @@ def test_a_superuser_sets_a_quota_and_the_owner_reads_it(admin: Visitor, alice: 
     assert alice.get(THEIRS).json() == []
 
 
-def test_a_whole_number_may_be_written_with_a_decimal_point(admin: Visitor, alice: Visitor) -> None:
+def test_a_whole_number_may_be_written_with_a_decimal_point(admin: ApiClient, alice: ApiClient) -> None:
     admin.post(ALICE, b'{"limit_bytes": 5.0}')
     (quota,) = alice.get("/user/quota").json()
     admin.post(f"{ALICE}/{quota['id']}/limit", b'{"type": "Warning", "threshold_percent": 8e1}')
@@ -55,7 +55,7 @@ def test_a_whole_number_may_be_written_with_a_decimal_point(admin: Visitor, alic
     assert '"limit_percent":80}' in alice.get("/user/quota").body.decode()
 
 
-def test_the_organization_s_own_routes_refuse_every_change(admin: Visitor, alice: Visitor) -> None:
+def test_the_organization_s_own_routes_refuse_every_change(admin: ApiClient, alice: ApiClient) -> None:
     admin.post(SUPERUSER_PATH, BYTES)
     (quota,) = alice.get(THEIRS).json()
     one = f"{THEIRS}/{quota['id']}"
@@ -73,19 +73,19 @@ def test_the_organization_s_own_routes_refuse_every_change(admin: Visitor, alice
 
 
 @pytest.mark.parametrize("body", [{}, {"limit": "5 parsecs"}, {"limit_bytes": "many"}, {"limit_bytes": -1}, []])
-def test_an_invalid_number_of_bytes_is_refused(admin: Visitor, alice: Visitor, body: object) -> None:
+def test_an_invalid_number_of_bytes_is_refused(admin: ApiClient, alice: ApiClient, body: object) -> None:
     refused = admin.post(SUPERUSER_PATH, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("identifier", ["999999", "abc", "-1", "9" * 30, "%D9%A5"])
-def test_an_unknown_quota_id_is_not_found(alice: Visitor, identifier: str) -> None:
+def test_an_unknown_quota_id_is_not_found(alice: ApiClient, identifier: str) -> None:
     assert alice.get(f"{THEIRS}/{identifier}").status == 404
     assert alice.get(f"/user/quota/{identifier}/limit").status == 404
 
 
-def test_superusers_add_change_and_remove_limits(admin: Visitor, alice: Visitor) -> None:
+def test_superusers_add_change_and_remove_limits(admin: ApiClient, alice: ApiClient) -> None:
     admin.post(ALICE, BYTES)
     (quota,) = alice.get("/user/quota").json()
     path, mine = f"{ALICE}/{quota['id']}/limit", f"/user/quota/{quota['id']}/limit"
@@ -112,7 +112,9 @@ def test_superusers_add_change_and_remove_limits(admin: Visitor, alice: Visitor)
     assert alice.get(f"{mine}/{reject['id']}").status == 404
 
 
-def test_anonymous_and_other_callers_are_refused(stranger: Visitor, alice: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(
+    stranger: ApiClient, alice: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     bob = visit("bob")
 
     for path in (THEIRS, SUPERUSER_PATH, BOB, "/user/quota"):
@@ -124,7 +126,7 @@ def test_anonymous_and_other_callers_are_refused(stranger: Visitor, alice: Visit
     assert stranger.post(SUPERUSER_PATH, BYTES).status in (401, 403)
 
 
-def test_an_unknown_namespace_is_not_found(admin: Visitor, alice: Visitor) -> None:
+def test_an_unknown_namespace_is_not_found(admin: ApiClient, alice: ApiClient) -> None:
     for path in (
         "/superuser/users/nobody/quota",
         "/superuser/users/acme/quota",
@@ -143,7 +145,7 @@ def test_an_unknown_namespace_is_not_found(admin: Visitor, alice: Visitor) -> No
     ],
 )
 def test_a_token_is_limited_to_its_scopes(
-    admin: Visitor, door: Door, scope: str, reads: list[str], gives: bool
+    admin: ApiClient, app_client: AppClient, scope: str, reads: list[str], gives: bool
 ) -> None:
     an_organization(app_client.backend)
     client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]

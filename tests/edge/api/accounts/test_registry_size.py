@@ -8,7 +8,7 @@ from tests.support.builders import a_blob
 PATH = "/superuser/registrysize/"
 
 
-def test_a_superuser_has_the_size_counted(admin: Visitor) -> None:
+def test_a_superuser_has_the_size_counted(admin: ApiClient) -> None:
     a_blob(admin.backend, b"x" * 100)
     assert admin.get(PATH).json() == {"size_bytes": 0, "last_ran": None, "queued": False, "running": False}
 
@@ -20,7 +20,7 @@ def test_a_superuser_has_the_size_counted(admin: Visitor) -> None:
     assert counted.json()["last_ran"] > 1_700_000_000_000
 
 
-def test_other_callers_are_refused(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_other_callers_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     for ask in ("GET", "POST"):
         assert stranger.ask(ask, PATH).status == 401
         assert visit("bob").ask(ask, PATH).status == 403

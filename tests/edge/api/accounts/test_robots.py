@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import HolderKind, Role
 from tests.support.api_client import ApiClient
 from tests.support.app_client import AppClient, basic
 from tests.support.builders import a_repository, an_organization
@@ -15,15 +15,15 @@ WORDS = {"description": "builds", "unstructured_metadata": {"a": "b"}}
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """Returns an owner of acme."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
-    return visitor
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
+    return api_client
 
 
 @pytest.mark.parametrize(("robots", "owner"), [(THEIRS, "acme"), (MINE, "alice")])
-def test_a_robot_is_created_read_renewed_and_deleted(alice: Visitor, robots: str, owner: str) -> None:
+def test_a_robot_is_created_read_renewed_and_deleted(alice: ApiClient, robots: str, owner: str) -> None:
     assert alice.get(robots).json() == {"robots": []}
     creation = alice.put(f"{robots}/ci", WORDS)
     assert creation.status == 201
@@ -53,11 +53,11 @@ def test_a_robot_is_created_read_renewed_and_deleted(alice: Visitor, robots: str
     assert alice.delete(f"{robots}/ci").status == 204
     deletion = alice.delete(f"{robots}/ci")
     assert (deletion.status, deletion.json()["message"]) == (400, UNKNOWN)
-    assert alice.door.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 401
+    assert alice.app_client.ask("GET", "/v2/auth", basic(f"{owner}+ci", renewed["token"])).status == 401
 
 
 @pytest.mark.parametrize("robots", [THEIRS, MINE])
-def test_an_unknown_robot_is_reported_in_quays_words(alice: Visitor, robots: str) -> None:
+def test_an_unknown_robot_is_reported_in_quays_words(alice: ApiClient, robots: str) -> None:
     for name in ("none", "UPPER", "a", "x" * 3000, "a%00b", "caf%C3%A9"):
         answers = (
             alice.get(f"{robots}/{name}"), alice.delete(f"{robots}/{name}"),
@@ -91,7 +91,7 @@ def test_a_bad_overlap_is_refused_by_its_name(alice: ApiClient, overlap_s: objec
     assert (refused.status, refused.json()["field"]) == (400, "overlap_s")
 
 
-def test_the_old_token_stays_valid_for_the_overlap(alice: Visitor) -> None:
+def test_the_old_token_stays_valid_for_the_overlap(alice: ApiClient) -> None:
     before = alice.put(f"{MINE}/ci").json()["token"]
 
     after = alice.post(f"{MINE}/ci/regenerate", {"overlap_s": 60}).json()["token"]
@@ -102,13 +102,15 @@ def test_the_old_token_stays_valid_for_the_overlap(alice: Visitor) -> None:
     assert alice.app_client.ask("GET", "/v2/auth", basic("alice+ci", before)).status == 401
 
 
-def test_a_list_has_the_fields_that_were_asked_for(alice: Visitor, door: Door) -> None:
+def test_a_list_has_the_fields_that_were_asked_for(alice: ApiClient, app_client: AppClient) -> None:
     for name in ("ci", "plain", "a-b"):
         alice.put(f"{MINE}/{name}")
         app_client.backend.clock.ahead_s += 1
     repository = a_repository(app_client.backend, "alice/app")
     alice_herself = app_client.backend.signed_in("alice")
-    app_client.backend.services.accounts.permissions.put(alice_herself, repository.name, "user", "alice+ci", Role.READ)
+    app_client.backend.services.accounts.permissions.put(
+        alice_herself, repository.name, HolderKind.USER, "alice+ci", Role.READ
+    )
 
     listed = alice.get(f"{MINE}?permissions=true&token=true").json()["robots"]
     assert [robot["name"] for robot in listed] == ["alice+a-b", "alice+plain", "alice+ci"]
@@ -124,15 +126,17 @@ def test_a_list_has_the_fields_that_were_asked_for(alice: Visitor, door: Door) -
     }
 
 
-def test_anonymous_and_other_callers_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(
+    alice: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     alice.put(f"{THEIRS}/ci")
     bob = visit("bob")
 
-    for visitor, status in ((stranger, 401), (bob, 403)):
+    for api_client, status in ((stranger, 401), (bob, 403)):
         answers = (
-            visitor.get(THEIRS), visitor.put(f"{THEIRS}/evil", {}), visitor.get(f"{THEIRS}/ci"),
-            visitor.delete(f"{THEIRS}/ci"), visitor.post(f"{THEIRS}/ci/regenerate"),
-            visitor.get(f"{THEIRS}/ci/permissions"),
+            api_client.get(THEIRS), api_client.put(f"{THEIRS}/evil", {}), api_client.get(f"{THEIRS}/ci"),
+            api_client.delete(f"{THEIRS}/ci"), api_client.post(f"{THEIRS}/ci/regenerate"),
+            api_client.get(f"{THEIRS}/ci/permissions"),
         )  # fmt: skip
         assert {answer.status for answer in answers} == {status}
     assert bob.get(THEIRS).json()["error_type"] == "insufficient_scope"
@@ -141,7 +145,7 @@ def test_anonymous_and_other_callers_are_refused(alice: Visitor, stranger: Visit
     assert bob.get("/organization/none/robots").status == 404
 
 
-def test_a_superuser_cannot_change_robots_of_others(alice: Visitor, admin: Visitor) -> None:
+def test_a_superuser_cannot_change_robots_of_others(alice: ApiClient, admin: ApiClient) -> None:
     alice.put(f"{THEIRS}/ci")
 
     assert admin.get(f"{THEIRS}/ci").status == 403

@@ -23,7 +23,7 @@ def test_users_are_listed_as_quay_does(admin: ApiClient, visit: Callable[[str], 
     assert bob["avatar"]["kind"] == "user"
 
 
-def test_a_list_has_pages_and_can_leave_out_disabled_users(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_list_has_pages_and_can_leave_out_disabled_users(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
     admin.put(USERS + "bob", {"enabled": False})
 
@@ -36,7 +36,7 @@ def test_a_list_has_pages_and_can_leave_out_disabled_users(admin: Visitor, visit
     assert admin.get(USERS + "?next_page=" + "z" * 2000).json() == {"users": []}
 
 
-def test_a_user_is_created_with_a_working_password(admin: Visitor, stranger: Visitor) -> None:
+def test_a_user_is_created_with_a_working_password(admin: ApiClient, stranger: ApiClient) -> None:
     creation = admin.post(USERS, {"username": "made", "email": "made@example.com"})
 
     assert creation.status == 200
@@ -54,14 +54,14 @@ def test_a_user_is_created_with_a_working_password(admin: Visitor, stranger: Vis
 @pytest.mark.parametrize(
     ("body", "why"), [({}, "username"), ({"username": "A B"}, "A B"), ({"username": "x1", "email": "n o"}, "email")]
 )
-def test_an_invalid_user_is_refused(admin: Visitor, body: dict[str, str], why: str) -> None:
+def test_an_invalid_user_is_refused(admin: ApiClient, body: dict[str, str], why: str) -> None:
     answer = admin.post(USERS, body)
 
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_a_user_is_changed_and_deleted(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_user_is_changed_and_deleted(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     assert admin.put(USERS + "bob", {"email": "bob@example.com"}).json()["email"] == "bob@example.com"
@@ -74,7 +74,7 @@ def test_a_user_is_changed_and_deleted(admin: Visitor, visit: Callable[[str], Vi
     assert (again.status, again.json()["message"]) == (400, "Username is not available")
 
 
-def test_an_invalid_change_is_refused_by_its_field(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_an_invalid_change_is_refused_by_its_field(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
 
     assert "enabled" in admin.put(USERS + "bob", {"enabled": "no"}).json()["message"]
@@ -82,14 +82,14 @@ def test_an_invalid_change_is_refused_by_its_field(admin: Visitor, visit: Callab
     assert admin.put(USERS + "nobody", {"enabled": False}).status == 404
 
 
-def test_superusers_cannot_be_changed(admin: Visitor) -> None:
+def test_superusers_cannot_be_changed(admin: ApiClient) -> None:
     changed, ended = admin.put(USERS + "admin", {"enabled": False}), admin.delete(USERS + "admin")
 
     assert (changed.status, changed.json()["message"]) == (400, "Cannot update a superuser")
     assert (ended.status, ended.json()["message"]) == (400, "Cannot delete a superuser")
 
 
-def test_a_recovery_mail_is_refused(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_recovery_mail_is_refused(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     visit("bob")
 
     assert admin.post("/superusers/users/bob/sendrecovery").status == 405
@@ -108,7 +108,7 @@ def test_a_recovery_mail_is_refused(admin: Visitor, visit: Callable[[str], Visit
     ],
 )
 def test_other_callers_are_refused(
-    admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], method: str, path: str
+    admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient], method: str, path: str
 ) -> None:
     body = {"username": "carol", "enabled": True} if method in ("POST", "PUT") else None
 

@@ -13,15 +13,15 @@ DEVS = "/organization/acme/team/devs"
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """Returns the owner of acme, who is not a superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
     visit("bob")
     return api_client
 
 
-def test_a_team_is_created_and_its_role_is_changed(alice: Visitor) -> None:
+def test_a_team_is_created_and_its_role_is_changed(alice: ApiClient) -> None:
     created = alice.put(DEVS, {"role": "member", "description": "developers"})
     assert created.status == 200
     assert created.json() == {
@@ -37,19 +37,19 @@ def test_a_team_is_created_and_its_role_is_changed(alice: Visitor) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"role": "king"}, {"role": 5}, {"role": "member", "description": 5}, []])
-def test_an_invalid_team_is_refused(alice: Visitor, body: object) -> None:
+def test_an_invalid_team_is_refused(alice: ApiClient, body: object) -> None:
     refused = alice.put(DEVS, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
 
 
-def test_an_invalid_name_is_refused(alice: Visitor) -> None:
+def test_an_invalid_name_is_refused(alice: ApiClient) -> None:
     refused = alice.put("/organization/acme/team/Bad-Team!", {"role": "member"})
 
     assert (refused.status, refused.json()["message"][:27]) == (400, "Invalid team name Bad-Team!")
 
 
-def test_members_are_added_listed_and_removed_in_quay_s_words(alice: Visitor) -> None:
+def test_members_are_added_listed_and_removed_in_quay_s_words(alice: ApiClient) -> None:
     alice.put(DEVS, {"role": "member"})
     assert alice.get(DEVS + "/members").json() == {"name": "devs", "members": [], "can_edit": True}
     added = alice.put(DEVS + "/members/bob", {})
@@ -73,7 +73,7 @@ def test_members_are_added_listed_and_removed_in_quay_s_words(alice: Visitor) ->
     assert alice.get("/organization/acme/team/none/members").status == 404
 
 
-def test_a_robot_in_a_team_is_shown_as_a_user(alice: Visitor) -> None:
+def test_a_robot_in_a_team_is_shown_as_a_user(alice: ApiClient) -> None:
     alice.put("/organization/acme/robots/ci", {})
     alice.put(DEVS, {"role": "member"})
 
@@ -83,15 +83,15 @@ def test_a_robot_in_a_team_is_shown_as_a_user(alice: Visitor) -> None:
     assert alice.delete(DEVS + "/members/acme+ci").status == 204
 
 
-def test_invitations_are_refused(alice: Visitor, stranger: Visitor) -> None:
-    for visitor in (alice, stranger):
+def test_invitations_are_refused(alice: ApiClient, stranger: ApiClient) -> None:
+    for api_client in (alice, stranger):
         for path in (DEVS + "/invite/guest@example.com", "/teaminvite/code"):
             assert api_client.put(path, {}).status == 405
             assert api_client.delete(path).status == 405
 
 
-def test_a_team_s_roles_on_repositories_are_listed(alice: Visitor) -> None:
-    an_organization_s_repository(alice.backend, by="alice")
+def test_a_team_s_roles_on_repositories_are_listed(alice: ApiClient) -> None:
+    an_organization_repository(alice.backend, by="alice")
     alice.put(DEVS, {"role": "member"})
     assert alice.get(DEVS + "/permissions").json() == {"permissions": []}
     alice.put("/repository/acme/app/permissions/team/devs", {"role": "write"})
@@ -101,7 +101,7 @@ def test_a_team_s_roles_on_repositories_are_listed(alice: Visitor) -> None:
     }
 
 
-def test_a_team_is_removed_unless_it_is_the_user_s_last_admin_team(alice: Visitor) -> None:
+def test_a_team_is_removed_unless_it_is_the_user_s_last_admin_team(alice: ApiClient) -> None:
     alice.put(DEVS, {"role": "admin"})
 
     assert alice.delete(DEVS).status == 204
@@ -130,7 +130,7 @@ ROUTES = [
 
 
 def test_callers_who_do_not_administer_the_organization_are_refused(
-    alice: Visitor, admin: Visitor, stranger: Visitor, visit
+    alice: ApiClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     bob, carol = visit("bob"), visit("carol")
     a_team(alice.backend, "devs", TeamRole.CREATOR, "carol", by="alice")
@@ -143,7 +143,7 @@ def test_callers_who_do_not_administer_the_organization_are_refused(
 
 
 @pytest.mark.parametrize(("scope", "status"), [("org:admin", 200), ("repo:admin", 403), ("user:admin", 403)])
-def test_a_token_is_limited_to_its_scopes(alice: Visitor, scope: str, status: int) -> None:
+def test_a_token_is_limited_to_its_scopes(alice: ApiClient, scope: str, status: int) -> None:
     client = alice.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = ApiClient(alice.app_client, alice.post(path, {"name": "ci", "scope": scope}).json()["token"])

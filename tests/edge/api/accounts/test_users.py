@@ -8,7 +8,7 @@ from tests.support.api_client import ApiClient
 from tests.support.builders import an_oauth_token, an_organization
 
 
-def test_an_anonymous_caller_is_asked_to_sign_in(stranger: Visitor) -> None:
+def test_an_anonymous_caller_is_asked_to_sign_in(stranger: ApiClient) -> None:
     answer = stranger.get("/user/")
 
     assert answer.status == 401
@@ -26,15 +26,15 @@ def test_a_user_sees_themselves_with_and_without_a_slash(visit: Callable[[str], 
     assert "super_user" not in seen
 
 
-def test_the_first_user_is_shown_as_a_superuser(admin: Visitor) -> None:
+def test_the_first_user_is_shown_as_a_superuser(admin: ApiClient) -> None:
     assert admin.get("/user").json()["super_user"] is True
 
 
-def test_a_missing_email_address_is_shown_as_an_empty_one(admin: Visitor) -> None:
+def test_a_missing_email_address_is_shown_as_an_empty_one(admin: ApiClient) -> None:
     assert admin.get("/user").json()["email"] == ""
 
 
-def test_signing_up_signs_in(stranger: Visitor) -> None:
+def test_signing_up_signs_in(stranger: ApiClient) -> None:
     sign_up = stranger.post("/user/", {"username": "carol", "password": "password-1", "email": "carol@example.com"})
 
     assert sign_up.status == 200
@@ -54,7 +54,7 @@ def test_signing_up_signs_in(stranger: Visitor) -> None:
         ([1, 2], "object"),
     ],
 )
-def test_an_invalid_sign_up_is_refused_by_its_field(stranger: Visitor, body: object, why: str) -> None:
+def test_an_invalid_sign_up_is_refused_by_its_field(stranger: ApiClient, body: object, why: str) -> None:
     answer = stranger.post("/user/", body)
 
     assert answer.status == 400
@@ -81,7 +81,7 @@ def test_a_new_password_ends_every_other_session(visit: Callable[[str], ApiClien
     assert there.post("/signin", {"username": "bob", "password": "password-2"}).status == 200
 
 
-def test_a_user_s_name_cannot_be_changed(visit: Callable[[str], Visitor]) -> None:
+def test_a_user_s_name_cannot_be_changed(visit: Callable[[str], ApiClient]) -> None:
     answer = visit("bob").put("/user/", {"username": "renamed"})
 
     assert (answer.status, answer.json()["username"]) == (200, "bob")
@@ -97,25 +97,25 @@ def test_a_user_s_name_cannot_be_changed(visit: Callable[[str], Visitor]) -> Non
         ({"invoice_email_address": "nonsense"}, "invoice_email_address"),
     ],
 )
-def test_an_invalid_change_is_refused_by_its_field(admin: Visitor, change: dict[str, object], why: str) -> None:
+def test_an_invalid_change_is_refused_by_its_field(admin: ApiClient, change: dict[str, object], why: str) -> None:
     answer = admin.put("/user/", change)
 
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_any_text_is_accepted_as_an_email_address(admin: Visitor) -> None:
+def test_any_text_is_accepted_as_an_email_address(admin: ApiClient) -> None:
     assert admin.put("/user/", {"email": "nonsense"}).json()["email"] == "nonsense"
 
 
-def test_changed_details_are_stored(admin: Visitor) -> None:
+def test_changed_details_are_stored(admin: ApiClient) -> None:
     changes = {"company": "Acme", "family_name": "A", "given_name": "B", "location": "Here", "invoice_email": True}
 
     assert admin.put("/user/", changes).json().items() >= changes.items()
     assert admin.get("/user/").json().items() >= changes.items()
 
 
-def test_a_user_deletes_themselves_and_is_anonymous_then(visit: Callable[[str], Visitor]) -> None:
+def test_a_user_deletes_themselves_and_is_anonymous_then(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     assert bob.delete("/user/").status == 204
@@ -125,7 +125,7 @@ def test_a_user_deletes_themselves_and_is_anonymous_then(visit: Callable[[str], 
     assert (again.status, again.json()["message"]) == (400, "Username is not available")
 
 
-def test_the_only_owner_of_organizations_cannot_be_deleted(visit: Callable[[str], Visitor]) -> None:
+def test_the_only_owner_of_organizations_cannot_be_deleted(visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
     an_organization(bob.backend, "acme", "bob")
 
@@ -134,7 +134,7 @@ def test_the_only_owner_of_organizations_cannot_be_deleted(visit: Callable[[str]
     assert "acme" in refused.json()["message"]
 
 
-def test_a_deletion_needs_a_session_with_a_fresh_password(admin: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_a_deletion_needs_a_session_with_a_fresh_password(admin: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
     token = an_oauth_token(bob.backend, "bob")
 
@@ -147,7 +147,7 @@ def test_a_deletion_needs_a_session_with_a_fresh_password(admin: Visitor, visit:
     assert bob.delete("/user/").json()["error_type"] == "fresh_login_required"
 
 
-def test_a_recovery_mail_is_refused(stranger: Visitor) -> None:
+def test_a_recovery_mail_is_refused(stranger: ApiClient) -> None:
     assert stranger.post("/recovery", {"email": "bob@example.com"}).status == 405
 
 

@@ -23,8 +23,8 @@ def pull(app_client: AppClient, reference: str | Digest) -> None:
     )
 
 
-def test_zero_pulls_are_shown_as_quay_does(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_zero_pulls_are_shown_as_quay_does(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
 
     assert admin.get(f"{PLACE}/tag/v1/pull_statistics").json() == {
         "tag_name": "v1",
@@ -41,8 +41,8 @@ def test_zero_pulls_are_shown_as_quay_does(admin: Visitor, door: Door) -> None:
     }
 
 
-def test_pulls_are_counted_at_once_with_the_time_of_the_last(admin: Visitor, door: Door) -> None:
-    digest = a_push(door.backend, "v1", "v2").digest
+def test_pulls_are_counted_at_once_with_the_time_of_the_last(admin: ApiClient, app_client: AppClient) -> None:
+    digest = push_image(app_client.backend, "v1", "v2").digest
     for reference in ("v1", "v2", digest):
         pull(app_client, reference)
     tag = admin.get(f"{PLACE}/tag/v1/pull_statistics").json()
@@ -57,15 +57,15 @@ def test_pulls_are_counted_at_once_with_the_time_of_the_last(admin: Visitor, doo
 @pytest.mark.parametrize(
     "path", ["/tag/v2", "/tag/" + "x" * 2000, f"/manifest/sha256:{'0' * 64}", "/manifest/v1", "/manifest/sha256:x"]
 )
-def test_an_unknown_tag_or_manifest_is_not_found(admin: Visitor, door: Door, path: str) -> None:
-    a_push(door.backend, "v1")
+def test_an_unknown_tag_or_manifest_is_not_found(admin: ApiClient, app_client: AppClient, path: str) -> None:
+    push_image(app_client.backend, "v1")
     answer = admin.get(f"{PLACE}{path}/pull_statistics")
 
     assert (answer.status, answer.json()["error_type"]) == (404, "not_found")
 
 
 def test_a_public_repository_needs_a_role_as_well(
-    admin: Visitor, stranger: Visitor, visit: Callable[[str], Visitor], door: Door
+    admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient], app_client: AppClient
 ) -> None:
     digest = push_image(app_client.backend, "v1").digest
     app_client.backend.services.registry.repositories.change_visibility(
@@ -80,5 +80,5 @@ def test_a_public_repository_needs_a_role_as_well(
         ]
 
 
-def test_the_feature_is_reported_as_on(stranger: Visitor) -> None:
+def test_the_feature_is_reported_as_on(stranger: ApiClient) -> None:
     assert stranger.get("//config").json()["features"]["IMAGE_PULL_STATS"] is True

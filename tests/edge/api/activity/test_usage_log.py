@@ -19,9 +19,9 @@ EXPORTS = [f"{owner}/exportlogs" for owner in OWNERS[:-1]]
 
 
 @pytest.fixture(autouse=True)
-def _log(door: Door) -> None:
-    acme, now = an_organization(door.backend), door.backend.clock()
-    a_push(door.backend, "v1")
+def _log(app_client: AppClient) -> None:
+    acme, now = an_organization(app_client.backend), app_client.backend.clock()
+    push_image(app_client.backend, "v1")
     UsageLogStore(10**6).write_pulls(
         [Event(ulid(now), now, PULL, acme, None, "acme+ci", "10.0.0.1", {"reference": "v1"}) for _ in range(45)]
     )
@@ -41,7 +41,7 @@ def test_a_record_has_the_shape_of_quay_s(admin: ApiClient) -> None:
     assert abs(parsedate_to_datetime(pushed["datetime"]).timestamp() - time.time()) < 86400
 
 
-def test_a_page_has_twenty_records_and_links_to_the_next(admin: Visitor) -> None:
+def test_a_page_has_twenty_records_and_links_to_the_next(admin: ApiClient) -> None:
     path, sizes, token = "/organization/acme/logs", [], ""
     while True:
         answer = admin.get(f"{path}?next_page={token}").json()
@@ -54,13 +54,13 @@ def test_a_page_has_twenty_records_and_links_to_the_next(admin: Visitor) -> None
     assert answer["logs"][0]["performer"]["is_robot"]
 
 
-def test_an_invalid_page_token_begins_again(admin: Visitor) -> None:
+def test_an_invalid_page_token_begins_again(admin: ApiClient) -> None:
     path = "/organization/acme/logs"
 
     assert admin.get(path + "?next_page=%F0%9F%92%A3").json() == admin.get(path).json()
 
 
-def test_days_are_written_month_first_and_the_last_is_included(admin: Visitor) -> None:
+def test_days_are_written_month_first_and_the_last_is_included(admin: ApiClient) -> None:
     answer = admin.get("/user/logs?starttime=02/01/2024&endtime=02/02/2024").json()
 
     assert answer["start_time"] == "Thu, 01 Feb 2024 00:00:00 -0000"
@@ -71,7 +71,7 @@ def test_days_are_written_month_first_and_the_last_is_included(admin: Visitor) -
         assert admin.get(f"{path}?starttime=02/03/2024&endtime=02/02/2024").status == 400
 
 
-def test_records_are_counted_by_day_and_kind(admin: Visitor) -> None:
+def test_records_are_counted_by_day_and_kind(admin: ApiClient) -> None:
     (count,) = admin.get("/organization/acme/aggregatelogs").json()["aggregated"]
 
     assert (count["kind"], count["count"]) == ("pull_repo", 45)
@@ -79,7 +79,7 @@ def test_records_are_counted_by_day_and_kind(admin: Visitor) -> None:
     assert admin.get("/user/aggregatelogs?starttime=01/01/2024&endtime=03/01/2024").status == 400
 
 
-def test_the_log_of_the_registry_names_each_record_s_namespace(admin: Visitor) -> None:
+def test_the_log_of_the_registry_names_each_record_s_namespace(admin: ApiClient) -> None:
     entries = admin.get("/superuser/logs").json()["logs"]
 
     assert {entry["namespace"]["name"] for entry in entries} <= {"acme", "admin"}
@@ -87,13 +87,13 @@ def test_the_log_of_the_registry_names_each_record_s_namespace(admin: Visitor) -
     assert admin.get("/superuser/aggregatelogs").json()["aggregated"]
 
 
-def test_the_log_is_filtered_by_performer(admin: Visitor) -> None:
+def test_the_log_is_filtered_by_performer(admin: ApiClient) -> None:
     assert admin.get("/organization/acme/logs?performer=admin").json()["logs"] == []
     assert len(admin.get("/organization/acme/logs?performer=acme%2Bci&kind=pull_repo").json()["logs"]) == 20
     assert admin.get("/organization/acme/logs?performer=nobody").status == 400
 
 
-def test_an_export_can_be_read_by_its_id_alone(admin: Visitor, stranger: Visitor) -> None:
+def test_an_export_can_be_read_by_its_id_alone(admin: ApiClient, stranger: ApiClient) -> None:
     export = admin.post("/organization/acme/exportlogs")
     assert export.status == 200
     address = f"//exportedlogs/{export.json()['export_id']}"
@@ -108,7 +108,7 @@ def test_an_export_can_be_read_by_its_id_alone(admin: Visitor, stranger: Visitor
 
 
 @pytest.mark.parametrize("path", EXPORTS)
-def test_an_export_is_reported_to_public_https_addresses_only(admin: Visitor, path: str) -> None:
+def test_an_export_is_reported_to_public_https_addresses_only(admin: ApiClient, path: str) -> None:
     assert admin.post(path, {"callback_url": "https://hooks.example.com/x"}).status == 200
     refused = admin.post(path, {"callback_url": "http://169.254.169.254/"})
     assert (refused.status, refused.json()["field"]) == (400, "callback_url")
@@ -117,7 +117,7 @@ def test_an_export_is_reported_to_public_https_addresses_only(admin: Visitor, pa
     assert admin.post(path, {"callback_url": 5}).status == 400
 
 
-def test_anonymous_and_other_callers_are_refused(stranger: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     for path in ROUTES:
@@ -139,7 +139,7 @@ def test_anonymous_and_other_callers_are_refused(stranger: Visitor, visit) -> No
         ("repo:write user:read", []),
     ],
 )
-def test_a_token_is_limited_to_its_scopes(admin: Visitor, scope: str, allowed: list[str]) -> None:
+def test_a_token_is_limited_to_its_scopes(admin: ApiClient, scope: str, allowed: list[str]) -> None:
     client = admin.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
     path = f"/organization/acme/applications/{client}/tokens"
     bot = ApiClient(admin.app_client, admin.post(path, {"name": "ci", "scope": scope}).json()["token"])

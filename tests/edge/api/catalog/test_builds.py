@@ -16,7 +16,7 @@ def _repository(admin: ApiClient) -> None:
     a_repository(admin.backend)
 
 
-def test_there_are_no_builds(admin: Visitor) -> None:
+def test_there_are_no_builds(admin: ApiClient) -> None:
     assert admin.get(BUILD).json() == {"builds": []}
     assert admin.get(TRIGGER).json() == {"triggers": []}
     assert admin.get(BUILD + "6b4e").status == 404
@@ -29,7 +29,7 @@ def test_a_reader_sees_builds_and_no_triggers(visit: Callable[[str], ApiClient])
     assert [bob.get(path).status for path in (BUILD, TRIGGER)] == [200, 403]
 
 
-def test_other_callers_are_refused(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_other_callers_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     for path in (BUILD, TRIGGER, BUILD + "6b4e"):

@@ -7,7 +7,7 @@ from chalicelib.edge.api.framework import declared
 from tests.support.api_client import ApiClient
 
 
-def test_sparse_manifests_are_not_supported(stranger: Visitor) -> None:
+def test_sparse_manifests_are_not_supported(stranger: ApiClient) -> None:
     document = stranger.get("/registry/capabilities").json()
 
     assert document["sparse_manifests"] == {
@@ -16,7 +16,7 @@ def test_sparse_manifests_are_not_supported(stranger: Visitor) -> None:
     assert document["mirror_architectures"] == ["amd64", "arm64", "ppc64le", "s390x"]
 
 
-def test_only_addresses_with_a_route_are_returned(stranger: Visitor) -> None:
+def test_only_addresses_with_a_route_are_returned(stranger: ApiClient) -> None:
     document = stranger.get("//.well-known/app-capabilities").json()
 
     routed = {name for name, _, _, route in capabilities.ADDRESSES if declared.unnamed(route) in declared.paths()}
@@ -35,7 +35,7 @@ def test_an_address_appears_with_its_route(stranger: ApiClient, monkeypatch: pyt
     }
 
 
-def test_a_deprecated_capability_is_marked(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deprecated_capability_is_marked(stranger: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     here = ("io.quay.image-security", "rest-api-template", "/api/v1/error/{type}", "/api/v1/error/{anything}")
     monkeypatch.setattr(capabilities, "ADDRESSES", (here,))
 

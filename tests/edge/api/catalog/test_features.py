@@ -11,7 +11,7 @@ from tests.support.api_client import ApiClient
 from tests.support.app_client import AppClient
 
 
-def test_the_configuration_names_the_host_and_the_features(stranger: Visitor) -> None:
+def test_the_configuration_names_the_host_and_the_features(stranger: ApiClient) -> None:
     config = stranger.get("//config").json()
 
     assert (config["config"]["SERVER_HOSTNAME"], config["config"]["PREFERRED_URL_SCHEME"]) == ("registry.test", "http")
@@ -27,11 +27,11 @@ def test_the_configuration_names_the_host_and_the_features(stranger: Visitor) ->
     )
 
 
-def test_the_configuration_names_the_version(stranger: Visitor) -> None:
+def test_the_configuration_names_the_version(stranger: ApiClient) -> None:
     assert stranger.get("//config").json()["version_number"] == __version__
 
 
-def test_a_feature_is_on_where_its_route_is(stranger: Visitor) -> None:
+def test_a_feature_is_on_where_its_route_is(stranger: ApiClient) -> None:
     config = stranger.get("//config").json()["features"]
 
     assert config["EXPORT_ACTION_LOGS"] is ("/api/v1/user/exportlogs" in declared.paths())
@@ -44,14 +44,14 @@ def test_a_feature_without_its_route_is_off(stranger: ApiClient, monkeypatch: py
     assert stranger.get("//config").json()["features"]["FLYING"] is False
 
 
-def test_full_access_of_superusers_is_reported(new_door: Callable[..., Door]) -> None:
+def test_full_access_of_superusers_is_reported(new_app_client: Callable[..., AppClient]) -> None:
     for chosen in (True, False):
         api_client = ApiClient(new_app_client(superusers_full_access=chosen))
 
         assert api_client.get("//config").json()["features"]["SUPERUSERS_FULL_ACCESS"] is chosen
 
 
-def test_the_configuration_contains_no_secret(stranger: Visitor) -> None:
+def test_the_configuration_contains_no_secret(stranger: ApiClient) -> None:
     config = stranger.get("//config").body.decode()
 
     assert stranger.backend.settings.secrets not in config

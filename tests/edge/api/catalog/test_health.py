@@ -9,8 +9,8 @@ INSTANCE = {"auth", "database", "disk_space", "registry_gunicorn", "service_key"
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/instance", "/health/endtoend", "/status"])
-def test_a_healthy_registry_says_so_without_a_token(door: Door, path: str) -> None:
-    answer = door.ask("GET", path)
+def test_a_healthy_registry_says_so_without_a_token(app_client: AppClient, path: str) -> None:
+    answer = app_client.ask("GET", path)
 
     assert answer.status == answer.json()["status_code"] == 200
     parts = answer.json()["data"]["services"]
@@ -22,8 +22,8 @@ def test_a_healthy_registry_says_so_without_a_token(door: Door, path: str) -> No
 
 
 @pytest.mark.parametrize(("part", "missing"), [("table", {"auth", "database"}), ("bucket", {"storage"})])
-def test_a_part_that_does_not_answer_is_named(door: Door, part: str, missing: set[str]) -> None:
-    with silence(door.backend, part):
+def test_a_part_that_does_not_answer_is_named(app_client: AppClient, part: str, missing: set[str]) -> None:
+    with silence(app_client.backend, part):
         for path in ("/health", "/status"):
             answer = app_client.ask("GET", path)
 
@@ -33,8 +33,8 @@ def test_a_part_that_does_not_answer_is_named(door: Door, part: str, missing: se
 
 
 @pytest.mark.parametrize("path", ["/_internal_ping", "/v1/_ping"])
-def test_a_ping_calls_no_other_service(door: Door, path: str) -> None:
-    door.backend.calls.take()
+def test_a_ping_calls_no_other_service(app_client: AppClient, path: str) -> None:
+    app_client.backend.calls.take()
 
     answer = app_client.ask("GET", path)
 

@@ -7,7 +7,7 @@ from tests.support.api_client import ApiClient
 from tests.support.crashes import silence
 
 
-def test_a_superuser_reads_every_setting_but_the_location_of_the_keys(admin: Visitor) -> None:
+def test_a_superuser_reads_every_setting_but_the_location_of_the_keys(admin: ApiClient) -> None:
     document = admin.get("/superuser/config").json()
 
     names = {f"CLOUDBERTH_{name.upper()}" for name in Settings.__dataclass_fields__}
@@ -17,13 +17,13 @@ def test_a_superuser_reads_every_setting_but_the_location_of_the_keys(admin: Vis
     assert admin.backend.settings.secrets not in str(document)
 
 
-def test_the_registry_is_ready_or_names_what_is_missing(admin: Visitor) -> None:
+def test_the_registry_is_ready_or_names_what_is_missing(admin: ApiClient) -> None:
     assert admin.get("/superuser/registrystatus").json() == {"status": "ready"}
     with silence(admin.backend, "bucket"):
         assert admin.get("/superuser/registrystatus").json() == {"status": "without bucket"}
 
 
-def test_other_callers_are_refused(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_other_callers_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     for path in ("/superuser/config", "/superuser/registrystatus"):
         assert stranger.get(path).status == 401
         assert visit("bob").get(path).status == 403

@@ -41,7 +41,7 @@ def test_repositories_are_found_in_the_shape_of_quay_s(admin: ApiClient, strange
     assert admin.get("/find/repositories?query=web&page=x").status == 400
 
 
-def test_everything_is_found_ordered_by_score(admin: Visitor, stranger: Visitor) -> None:
+def test_everything_is_found_ordered_by_score(admin: ApiClient, stranger: ApiClient) -> None:
     results = admin.get("/find/all?query=acme").json()["results"]
 
     assert [(one["kind"], one["name"]) for one in results] == [("organization", "acme")]
@@ -50,7 +50,9 @@ def test_everything_is_found_ordered_by_score(admin: Visitor, stranger: Visitor)
     assert admin.get("/find/all").json() == {"results": []}
 
 
-def test_entities_have_the_kinds_of_quay_s(door: Door, admin: Visitor, stranger: Visitor, visit) -> None:
+def test_entities_have_the_kinds_of_quay_s(
+    app_client: AppClient, admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     admin.put("/organization/acme/robots/adder", {})
     a_team(app_client.backend, "adders", TeamRole.MEMBER)
 
@@ -68,9 +70,9 @@ def test_entities_have_the_kinds_of_quay_s(door: Door, admin: Visitor, stranger:
 
 
 @pytest.mark.parametrize("text", ["%23", "a%2Bb", "%E2%98%83", "x" * 3000])
-def test_any_text_may_be_searched_for(admin: Visitor, door: Door, text: str) -> None:
-    an_organization(door.backend, "other")
-    a_repository(door.backend)
+def test_any_text_may_be_searched_for(admin: ApiClient, app_client: AppClient, text: str) -> None:
+    an_organization(app_client.backend, "other")
+    a_repository(app_client.backend)
 
     for path in (f"/find/all?query={text}", f"/find/repositories?query={text}", f"/entities/{text}?namespace={text}"):
         assert admin.get(path).status == 200

@@ -17,7 +17,7 @@ def _app(app_client: AppClient) -> None:
     a_repository(app_client.backend)
 
 
-def test_a_repository_is_starred_listed_and_unstarred(admin: Visitor) -> None:
+def test_a_repository_is_starred_listed_and_unstarred(admin: ApiClient) -> None:
     assert admin.get(STARRED).json() == {"repositories": []}
     for _ in range(2):
         creation = admin.post(STARRED, APP)
@@ -39,11 +39,13 @@ def test_a_repository_is_starred_listed_and_unstarred(admin: Visitor) -> None:
     [({}, 400), ({"namespace": "admin"}, 400), ({**APP, "repository": 7}, 400), ({**APP, "repository": "UP"}, 400),
      ({**APP, "repository": "none"}, 404), ({**APP, "namespace": "nobody"}, 403)],
 )  # fmt: skip
-def test_a_star_for_an_unknown_repository_is_refused(admin: Visitor, body: dict[str, object], status: int) -> None:
+def test_a_star_for_an_unknown_repository_is_refused(admin: ApiClient, body: dict[str, object], status: int) -> None:
     assert admin.post(STARRED, body).status == status
 
 
-def test_callers_who_may_not_read_the_repository_are_refused(stranger: Visitor, visit) -> None:
+def test_callers_who_may_not_read_the_repository_are_refused(
+    stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     assert stranger.get(STARRED).status == 401
     for refused in (stranger.post(STARRED, APP), stranger.delete(f"{STARRED}/admin/app")):
         assert refused.status in (401, 403)

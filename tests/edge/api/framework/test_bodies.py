@@ -58,20 +58,20 @@ def test_an_invalid_field_is_refused_by_its_name(document: object, field: str) -
     ],
     ids=["no json", "empty", "no utf-8", "half a character", "too deep", "a form", "no type", "too large"],
 )
-def test_an_unreadable_body_is_refused(stranger: Visitor, content: bytes, kind: str, status: int) -> None:
+def test_an_unreadable_body_is_refused(stranger: ApiClient, content: bytes, kind: str, status: int) -> None:
     answer = stranger.post("/user/", content, Content_Type=kind)
 
     assert answer.status == status
     assert answer.json()["status"] == status
 
 
-def test_a_pair_of_surrogates_is_one_character(admin: Visitor) -> None:
+def test_a_pair_of_surrogates_is_one_character(admin: ApiClient) -> None:
     answer = admin.put("/user/", b'{"company": "\\ud83d\\ude80"}')
 
     assert answer.json()["company"] == "\U0001f680"
 
 
-def test_a_content_type_that_ends_in_json_is_accepted(stranger: Visitor) -> None:
+def test_a_content_type_that_ends_in_json_is_accepted(stranger: ApiClient) -> None:
     content = b'{"username": "carol", "password": "password-1"}'
 
     assert stranger.post("/user/", content, Content_Type="application/vnd.api+json; charset=utf-8").status == 200

@@ -12,26 +12,26 @@ from tests.support.builders import an_organization
 
 
 @pytest.fixture
-def token(door: Door) -> str:
-    an_organization(door.backend)
-    admin = door.backend.signed_in("admin")
-    application = door.backend.services.identity.applications.create(admin, "acme", ApplicationFields("bot"))
+def token(app_client: AppClient) -> str:
+    an_organization(app_client.backend)
+    admin = app_client.backend.signed_in("admin")
+    application = app_client.backend.services.identity.applications.create(admin, "acme", ApplicationFields("bot"))
     return (
-        door.backend.services.identity.authorizations.create(
+        app_client.backend.services.identity.authorizations.create(
             admin, "acme", application.client_id, "ci", "user:admin", None
         ).secret
         or ""
     )
 
 
-def test_a_bearer_token_identifies_its_user_and_needs_no_csrf_token(door: Door, token: str) -> None:
-    script = Visitor(door, token)
+def test_a_bearer_token_identifies_its_user_and_needs_no_csrf_token(app_client: AppClient, token: str) -> None:
+    script = ApiClient(app_client, token)
 
     assert script.get("/user").json()["username"] == "admin"
     assert script.put("/user/", {"company": "Acme"}).status == 200
 
 
-def test_an_invalid_bearer_token_is_anonymous_whatever_the_cookie(admin: Visitor) -> None:
+def test_an_invalid_bearer_token_is_anonymous_whatever_the_cookie(admin: ApiClient) -> None:
     for shown in ("nonsense", "cbo_" + "x" * 43, ""):
         answer = admin.get("/user", Authorization=f"Bearer {shown}")
         assert answer.status == 401
@@ -39,28 +39,28 @@ def test_an_invalid_bearer_token_is_anonymous_whatever_the_cookie(admin: Visitor
         assert changed.status in (401, 403)
 
 
-def test_a_password_is_not_accepted(stranger: Visitor) -> None:
+def test_a_password_is_not_accepted(stranger: ApiClient) -> None:
     basic = base64.b64encode(b"admin:password").decode()
 
     assert stranger.get("/user", Authorization=f"Basic {basic}").status == 401
 
 
-def test_a_robot_s_token_is_not_accepted(door: Door) -> None:
-    _, secret = door.backend.robot("admin+ci")
+def test_a_robot_s_token_is_not_accepted(app_client: AppClient) -> None:
+    _, secret = app_client.backend.robot("admin+ci")
 
     assert ApiClient(app_client, secret).get("/user").status == 401
 
 
-def test_a_token_of_the_registry_is_not_accepted(door: Door) -> None:
-    assert Visitor(door, door.backend.token("admin", "admin/app")).get("/user").status == 401
+def test_a_token_of_the_registry_is_not_accepted(app_client: AppClient) -> None:
+    assert ApiClient(app_client, app_client.backend.token("admin", "admin/app")).get("/user").status == 401
 
 
 @pytest.mark.parametrize("cookie", ["session=nonsense", "session", "=;;", "a=b; session=cbs_" + "x" * 43])
-def test_an_invalid_cookie_is_anonymous(stranger: Visitor, cookie: str) -> None:
+def test_an_invalid_cookie_is_anonymous(stranger: ApiClient, cookie: str) -> None:
     assert stranger.get("/user", Cookie=cookie).status == 401
 
 
-def test_a_csrf_token_may_be_a_query_parameter(admin: Visitor) -> None:
+def test_a_csrf_token_may_be_a_query_parameter(admin: ApiClient) -> None:
     csrf, admin.csrf = admin.csrf, "other"
 
     assert admin.put(f"/user/?_csrf_token={csrf}", {"company": "Acme"}).status == 403
@@ -74,9 +74,9 @@ def test_a_csrf_token_may_be_a_query_parameter(admin: Visitor) -> None:
     assert answer.status == 200
 
 
-def test_behind_https_the_cookie_has_the_host_prefix(new_door) -> None:
-    door = new_door(url="https://registry.example.com")
-    answer = door.ask("GET", "/csrf_token")
+def test_behind_https_the_cookie_has_the_host_prefix(new_app_client: Callable[..., AppClient]) -> None:
+    app_client = new_app_client(url="https://registry.example.com")
+    answer = app_client.ask("GET", "/csrf_token")
 
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("__Host-session=stranger.")

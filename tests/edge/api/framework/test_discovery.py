@@ -33,7 +33,7 @@ def test_the_openapi_document_is_valid(stranger: ApiClient, query: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/discovery", "//openapi.json"])
-def test_every_operation_is_listed_and_internal_ones_only_on_demand(stranger: Visitor, path: str) -> None:
+def test_every_operation_is_listed_and_internal_ones_only_on_demand(stranger: ApiClient, path: str) -> None:
     every = {one.id for one in declared.operations()}
     public = {one.id for one in declared.operations() if not one.is_internal}
 
@@ -57,10 +57,10 @@ def test_discovery_has_the_keys_of_quay(stranger: ApiClient) -> None:
     assert [tag["name"] for tag in document["tags"]] == sorted(tag["name"] for tag in document["tags"])
 
 
-def test_pages_of_other_origins_may_read_the_documents(stranger: Visitor) -> None:
+def test_pages_of_other_origins_may_read_the_documents(stranger: ApiClient) -> None:
     for path in ("/discovery", "//openapi.json"):
         assert stranger.get(path, Origin="https://elsewhere.example.com").headers["access-control-allow-origin"] == "*"
 
 
-def test_the_documents_need_no_authentication(stranger: Visitor) -> None:
-    assert stranger.door.ask("GET", "/api/v1/discovery/").status == 200
+def test_the_documents_need_no_authentication(stranger: ApiClient) -> None:
+    assert stranger.app_client.ask("GET", "/api/v1/discovery/").status == 200

@@ -29,7 +29,7 @@ def test_every_operation_has_a_description_and_answers(operation: Operation) -> 
     [one for one in DECLARED if one.method != "GET" and one.path.startswith("/api/") and not one.is_csrf_free],
     ids=lambda operation: operation.id,
 )
-def test_every_change_needs_a_csrf_token(stranger: Visitor, operation: Operation) -> None:
+def test_every_change_needs_a_csrf_token(stranger: ApiClient, operation: Operation) -> None:
     path = operation.path.replace("{", "").replace("}", "")
     answer = stranger.app_client.ask(operation.method, path, {"Content-Type": "application/json"}, b"{}")
     return answer.status, answer.json().get("error", "") if answer.body else ""

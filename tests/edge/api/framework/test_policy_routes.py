@@ -31,7 +31,7 @@ def test_each_place_has_five_described_routes_with_one_scope(kind: object, place
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_policy_of_one_kind_is_not_found_as_another_kind(admin: Visitor, place: str) -> None:
+def test_a_policy_of_one_kind_is_not_found_as_another_kind(admin: ApiClient, place: str) -> None:
     fixed, pruned = f"{place}/immutabilitypolicy", f"{place}/autoprunepolicy"
     uuid = admin.post(pruned, {"method": "number_of_tags", "value": 3}).json()["uuid"]
 
@@ -42,6 +42,6 @@ def test_a_policy_of_one_kind_is_not_found_as_another_kind(admin: Visitor, place
     assert admin.get(f"{pruned}/{uuid}").json()["value"] == 3
 
 
-def test_an_unknown_holder_is_refused(admin: Visitor) -> None:
+def test_an_unknown_holder_is_refused(admin: ApiClient) -> None:
     for place in ("/organization/nowhere", "/repository/admin/nothing"):
         assert admin.get(f"{place}/autoprunepolicy").status in (403, 404)

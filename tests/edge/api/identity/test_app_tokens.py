@@ -21,7 +21,7 @@ def sign_in(api_client: ApiClient, secret: str) -> int:
     return api_client.app_client.ask("GET", "/v2/auth", {"Authorization": header}).status
 
 
-def test_a_token_is_created_read_and_revoked(alice: Visitor, visit) -> None:
+def test_a_token_is_created_read_and_revoked(alice: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     assert alice.get(MINE).json() == {"tokens": [], "only_expiring": None}
     creation = alice.post(MINE, {"title": "laptop"})
     assert creation.status == 200
@@ -43,7 +43,7 @@ def test_a_token_is_created_read_and_revoked(alice: Visitor, visit) -> None:
     assert sign_in(alice, token["token_code"]) == 401
 
 
-def test_a_token_may_expire(alice: Visitor) -> None:
+def test_a_token_may_expire(alice: ApiClient) -> None:
     token = alice.post(MINE, {"title": "ci", "expiration": 60}).json()["token"]
 
     assert token["expiration"].endswith(" -0000")
@@ -63,7 +63,7 @@ def test_a_bad_body_is_refused(alice: ApiClient, body: dict[str, object], field:
     assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)
 
 
-def test_a_session_without_a_fresh_password_only_lists(alice: Visitor, admin: Visitor) -> None:
+def test_a_session_without_a_fresh_password_only_lists(alice: ApiClient, admin: ApiClient) -> None:
     uuid = alice.post(MINE, {"title": "laptop"}).json()["token"]["uuid"]
     alice.backend.clock.ahead_s += alice.backend.settings.fresh_s + 1
 
@@ -73,7 +73,7 @@ def test_a_session_without_a_fresh_password_only_lists(alice: Visitor, admin: Vi
     assert alice.get(MINE).status == 200
 
 
-def test_a_superuser_lists_the_tokens_of_all_users(alice: Visitor, admin: Visitor) -> None:
+def test_a_superuser_lists_the_tokens_of_all_users(alice: ApiClient, admin: ApiClient) -> None:
     token = alice.post(MINE, {"title": "laptop"}).json()["token"]
 
     answer = admin.get(ALL).json()
@@ -85,7 +85,7 @@ def test_a_superuser_lists_the_tokens_of_all_users(alice: Visitor, admin: Visito
     assert admin.get(f"{ALL}?expiring=true&next_page=x").json() == {"tokens": [], "only_expiring": True}
 
 
-def test_anonymous_and_other_callers_are_refused(alice: Visitor, stranger: Visitor) -> None:
+def test_anonymous_and_other_callers_are_refused(alice: ApiClient, stranger: ApiClient) -> None:
     answers = (
         stranger.get(MINE), stranger.post(MINE, {"title": "x"}), stranger.get(f"{MINE}/x"),
         stranger.delete(f"{MINE}/x"), stranger.get(ALL),

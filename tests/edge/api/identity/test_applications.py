@@ -17,7 +17,7 @@ def _acme(app_client: AppClient) -> None:
     an_organization(app_client.backend)
 
 
-def test_an_application_is_created_read_changed_and_removed(admin: Visitor) -> None:
+def test_an_application_is_created_read_changed_and_removed(admin: ApiClient) -> None:
     creation = admin.post(APPLICATIONS, BOT)
     assert creation.status == 200
     path = f"{APPLICATIONS}/{creation.json()['client_id']}"
@@ -31,7 +31,7 @@ def test_an_application_is_created_read_changed_and_removed(admin: Visitor) -> N
     assert admin.get(path).status == 404
 
 
-def test_everybody_sees_an_application_without_its_secret(admin: Visitor, stranger: Visitor) -> None:
+def test_everybody_sees_an_application_without_its_secret(admin: ApiClient, stranger: ApiClient) -> None:
     creation = admin.post(APPLICATIONS, BOT).json()
 
     document = stranger.get(f"/app/{creation['client_id']}").json()
@@ -44,26 +44,26 @@ def test_a_token_is_shown_once_listed_and_revoked(admin: ApiClient) -> None:
 
     creation = admin.post(path, {"name": "ci", "scope": "repo:read user:read", "expiration": 60})
     assert creation.status == 200
-    assert Visitor(admin.door, creation.json()["token"]).get("/user").json()["username"] == "admin"
+    assert ApiClient(admin.app_client, creation.json()["token"]).get("/user").json()["username"] == "admin"
     (listed,) = admin.get(path).json()["tokens"]
     assert "token" not in listed
     assert listed["scope"] == "repo:read user:read"
     assert admin.delete(f"{path}/{listed['uuid']}").status == 204
     assert admin.delete(f"{path}/{listed['uuid']}").status == 404
-    assert Visitor(admin.door, creation.json()["token"]).get("/user").status == 401
+    assert ApiClient(admin.app_client, creation.json()["token"]).get("/user").status == 401
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"name": "ci"}, {"name": "ci", "scope": "fly"}, {"name": "", "scope": "repo:read"},
              {"name": "ci", "scope": "repo:read", "expiration": 0}, {"name": "ci", "scope": 5}]
 )  # fmt: skip
-def test_an_invalid_token_request_is_refused(admin: Visitor, body: dict[str, object]) -> None:
+def test_an_invalid_token_request_is_refused(admin: ApiClient, body: dict[str, object]) -> None:
     path = f"{APPLICATIONS}/{admin.post(APPLICATIONS, BOT).json()['client_id']}/tokens"
 
     assert admin.post(path, body).status == 400
 
 
-def test_a_user_lists_and_revokes_authorizations(admin: Visitor) -> None:
+def test_a_user_lists_and_revokes_authorizations(admin: ApiClient) -> None:
     client = admin.post(APPLICATIONS, BOT).json()["client_id"]
     admin.post(f"{APPLICATIONS}/{client}/tokens", {"name": "ci", "scope": "repo:read"})
 
@@ -77,7 +77,7 @@ def test_a_user_lists_and_revokes_authorizations(admin: Visitor) -> None:
     assert admin.get("/user/authorizations").json() == {"authorizations": []}
 
 
-def test_anonymous_and_other_callers_are_refused(stranger: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
 
     assert stranger.get(APPLICATIONS).status == 401

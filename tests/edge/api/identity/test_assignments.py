@@ -15,20 +15,20 @@ LOCAL = "http://registry.test/oauth/localapp"
 
 
 @pytest.fixture
-def query(door: Door) -> dict[str, str]:
-    an_organization(door.backend)
-    creation = door.backend.services.identity.applications.create(
-        door.backend.signed_in("admin"), "acme", ApplicationFields("bot")
+def query(app_client: AppClient) -> dict[str, str]:
+    an_organization(app_client.backend)
+    creation = app_client.backend.services.identity.applications.create(
+        app_client.backend.signed_in("admin"), "acme", ApplicationFields("bot")
     )
     return {"client_id": creation.client_id, "redirect_uri": LOCAL, "scope": "repo:read"}
 
 
-def offer(visitor: Visitor, query: dict[str, str]) -> str:
+def offer(api_client: ApiClient, query: dict[str, str]) -> str:
     return "//oauth/authorize/assignuser?" + urlencode({**query, "format": "json"})
 
 
 def test_a_user_sees_an_offered_token_and_accepts_it(
-    admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]
+    admin: ApiClient, query: dict[str, str], visit: Callable[[str], ApiClient]
 ) -> None:
     bob = visit("bob")
     creation = admin.post(offer(admin, {**query, "username": "bob"}))
@@ -48,7 +48,7 @@ def test_a_user_sees_an_offered_token_and_accepts_it(
     assert bob.get(LIST).json() == {"authorizations": []}
 
 
-def test_an_offer_is_declined(admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]) -> None:
+def test_an_offer_is_declined(admin: ApiClient, query: dict[str, str], visit: Callable[[str], ApiClient]) -> None:
     bob = visit("bob")
     admin.post(offer(admin, {**query, "username": "bob"}))
     (assignment,) = bob.get(LIST).json()["authorizations"]
@@ -57,7 +57,7 @@ def test_an_offer_is_declined(admin: Visitor, query: dict[str, str], visit: Call
 
 
 def test_only_administrators_offer_valid_tokens(
-    stranger: Visitor, admin: Visitor, query: dict[str, str], visit: Callable[[str], Visitor]
+    stranger: ApiClient, admin: ApiClient, query: dict[str, str], visit: Callable[[str], ApiClient]
 ) -> None:
     offered = {**query, "username": "admin"}
 

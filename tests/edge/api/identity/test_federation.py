@@ -14,8 +14,8 @@ ROBOTS = ("/organization/acme/robots", "/user/robots")
 
 
 @pytest.fixture
-def door(new_door) -> Door:
-    creation: Door = new_door(outgoing_allow=PERMITTED)
+def app_client(new_app_client: Callable[..., AppClient]) -> AppClient:
+    creation: AppClient = new_app_client(outgoing_allow=PERMITTED)
     return creation
 
 
@@ -26,10 +26,10 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """Returns an owner of acme, who has a robot of her own and one of acme."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
     for robots in ROBOTS:
         assert api_client.put(f"{robots}/ci").status == 201
     return api_client
@@ -40,7 +40,7 @@ def exchanged(api_client: ApiClient, name: str, token: str) -> Answer:
 
 
 @pytest.mark.parametrize("robots", ROBOTS)
-def test_rules_are_created_listed_and_removed(alice: Visitor, robots: str) -> None:
+def test_rules_are_created_listed_and_removed(alice: ApiClient, robots: str) -> None:
     path = f"{robots}/ci/federation"
 
     assert alice.get(path).json() == []
@@ -67,26 +67,28 @@ def test_rules_are_created_listed_and_removed(alice: Visitor, robots: str) -> No
         ([5], ""),
     ],
 )
-def test_invalid_rules_are_refused(alice: Visitor, body: object, message: str) -> None:
+def test_invalid_rules_are_refused(alice: ApiClient, body: object, message: str) -> None:
     refused = alice.post("/user/robots/ci/federation", body)
 
     assert refused.status == 400
     assert message in refused.json()["message"]
 
 
-def test_anonymous_and_other_callers_are_refused(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_anonymous_and_other_callers_are_refused(
+    alice: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     bob = visit("bob")
     path = "/organization/acme/robots/ci/federation"
 
-    for visitor, status in ((stranger, 401), (bob, 403)):
-        answers = (visitor.get(path), visitor.post(path, [RULE]), visitor.delete(path))
+    for api_client, status in ((stranger, 401), (bob, 403)):
+        answers = (api_client.get(path), api_client.post(path, [RULE]), api_client.delete(path))
         assert {answer.status for answer in answers} == {status}
     assert stranger.get("/user/robots/ci/federation").status == 401
     for answer in (alice.get("/user/robots/none/federation"), alice.delete("/user/robots/UPPER/federation")):
         assert (answer.status, answer.json()["message"]) == (400, "Could not find robot with specified username")
 
 
-def test_a_job_signs_in_with_its_own_token_or_an_exchanged_one(alice: Visitor, issuer: Issuer) -> None:
+def test_a_job_signs_in_with_its_own_token_or_an_exchanged_one(alice: ApiClient, issuer: Issuer) -> None:
     alice.post("/organization/acme/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
     token = issuer.token(alice.backend)
 
@@ -102,7 +104,7 @@ def test_a_job_signs_in_with_its_own_token_or_an_exchanged_one(alice: Visitor, i
         assert alice.app_client.ask("GET", "/v2/auth", basic("acme+ci", secret)).status == 401
 
 
-def test_a_refused_token_gets_no_details(alice: Visitor, issuer: Issuer) -> None:
+def test_a_refused_token_gets_no_details(alice: ApiClient, issuer: Issuer) -> None:
     alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "other"}])
     secret = alice.get("/user/robots/ci").json()["token"]
 
@@ -117,7 +119,7 @@ def test_a_refused_token_gets_no_details(alice: Visitor, issuer: Issuer) -> None
     assert refusals[0].headers["www-authenticate"].startswith("Basic ")
 
 
-def test_an_issuer_that_does_not_answer_is_reported_as_temporary(alice: Visitor, issuer: Issuer) -> None:
+def test_an_issuer_that_does_not_answer_is_reported_as_temporary(alice: ApiClient, issuer: Issuer) -> None:
     alice.post("/user/robots/ci/federation", [{"issuer": issuer.url, "subject": "job"}])
     issuer.pages[DISCOVERY] = (500, b"", {})
 

@@ -3,7 +3,7 @@
 from tests.support.api_client import ApiClient
 
 
-def test_the_list_of_service_keys_is_empty(stranger: Visitor) -> None:
+def test_the_list_of_service_keys_is_empty(stranger: ApiClient) -> None:
     answer = stranger.get("//keys/services/clair/keys")
 
     assert (answer.status, answer.json()) == (200, {"keys": []})

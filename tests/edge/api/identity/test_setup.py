@@ -13,18 +13,18 @@ FIRST = {"username": "first", "password": "password-1", "email": "first@example.
 
 
 @pytest.fixture
-def empty(new_door: Callable[..., Door]) -> Visitor:
+def empty(new_app_client: Callable[..., AppClient]) -> ApiClient:
     """Returns an anonymous caller of a backend without users."""
-    door = new_door()
-    for row in all_rows(door.backend):
-        door.backend.services.stores.table.delete_item(row["pk"], row["sk"])
-    return Visitor(door)
+    app_client = new_app_client()
+    for row in all_rows(app_client.backend):
+        app_client.backend.services.stores.table.delete_item(row["pk"], row["sk"])
+    return ApiClient(app_client)
 
 
-def test_a_caller_with_the_secret_creates_the_first_user_once(empty: Visitor) -> None:
+def test_a_caller_with_the_secret_creates_the_first_user_once(empty: ApiClient) -> None:
     secret = {"setup_secret": empty.backend.services.stores.secrets.setup}
     # Scripts have no session and no CSRF token.
-    made = empty.door.ask("POST", "/api/v1" + PATH, {"Content-Type": "application/json"}, b'{"x": 1}')
+    made = empty.app_client.ask("POST", "/api/v1" + PATH, {"Content-Type": "application/json"}, b'{"x": 1}')
     assert made.status == 400
 
     made = empty.post(PATH, {**FIRST, **secret, "access_token": True})
@@ -35,12 +35,12 @@ def test_a_caller_with_the_secret_creates_the_first_user_once(empty: Visitor) ->
         "first@example.com",
         None,
     )
-    assert Visitor(empty.door, document["access_token"]).get("/user").json()["super_user"] is True
+    assert ApiClient(empty.app_client, document["access_token"]).get("/user").json()["super_user"] is True
     again = empty.post(PATH, {**FIRST, **secret})
     assert (again.status, again.json()["message"]) == (400, "Cannot initialize user in a non-empty database")
 
 
-def test_a_caller_without_the_secret_creates_no_user(empty: Visitor) -> None:
+def test_a_caller_without_the_secret_creates_no_user(empty: ApiClient) -> None:
     for body in (FIRST, {**FIRST, "setup_secret": "guess"}):
         assert empty.post(PATH, body).status == 403
     assert all_rows(empty.backend) == []
@@ -55,14 +55,14 @@ def test_a_caller_without_the_secret_creates_no_user(empty: Visitor) -> None:
         ({"access_token": "yes"}, "access_token"),
     ],
 )
-def test_an_invalid_field_is_named(empty: Visitor, change: dict[str, object], why: str) -> None:
+def test_an_invalid_field_is_named(empty: ApiClient, change: dict[str, object], why: str) -> None:
     answer = empty.post(PATH, {**FIRST, "setup_secret": empty.backend.services.stores.secrets.setup, **change})
 
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_an_installation_with_users_is_refused_before_the_secret_is_checked(stranger: Visitor) -> None:
+def test_an_installation_with_users_is_refused_before_the_secret_is_checked(stranger: ApiClient) -> None:
     answer = stranger.post(PATH, FIRST)
 
     assert (answer.status, answer.json()["message"]) == (400, "Cannot initialize user in a non-empty database")

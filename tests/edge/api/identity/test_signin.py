@@ -13,9 +13,9 @@ def test_a_sign_in_gives_a_session_and_the_next_csrf_token(stranger: ApiClient) 
     assert stranger.get("/user").json()["username"] == "admin"
 
 
-def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(door: Door) -> None:
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(app_client: AppClient) -> None:
     refusals = [
-        Visitor(door).post("/signin", {"username": name, "password": "wrong-password"}).json()
+        ApiClient(app_client).post("/signin", {"username": name, "password": "wrong-password"}).json()
         for name in ("admin", "nobody")
     ]
 
@@ -24,7 +24,7 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(door: Door) ->
     assert refusals[0]["message"] == "Invalid Username or Password"
 
 
-def test_a_right_password_straight_after_a_wrong_one_must_wait(stranger: Visitor) -> None:
+def test_a_right_password_straight_after_a_wrong_one_must_wait(stranger: ApiClient) -> None:
     assert stranger.post("/signin", {"username": "admin", "password": "wrong-password"}).status == 403
 
     refused = stranger.post("/signin", {"username": "admin", "password": "password"})
@@ -34,7 +34,7 @@ def test_a_right_password_straight_after_a_wrong_one_must_wait(stranger: Visitor
     assert stranger.post("/signin", {"username": "admin", "password": "password"}).status == 200
 
 
-def test_an_unknown_user_must_wait_like_a_known_one(door: Door) -> None:
+def test_an_unknown_user_must_wait_like_a_known_one(app_client: AppClient) -> None:
     answers = []
     for name in ("admin", "nobody"):
         ApiClient(app_client).post("/signin", {"username": name, "password": "wrong-password"})
@@ -44,7 +44,7 @@ def test_an_unknown_user_must_wait_like_a_known_one(door: Door) -> None:
     assert answers[0].json() == answers[1].json()
 
 
-def test_a_failed_sign_in_on_a_page_leaves_the_registry_s_free_attempts(stranger: Visitor) -> None:
+def test_a_failed_sign_in_on_a_page_leaves_the_registry_s_free_attempts(stranger: ApiClient) -> None:
     stranger.post("/signin", {"username": "admin", "password": "wrong-password"})
 
     assert stranger.ask("GET", "//v2/auth", **basic("admin", "password")).status == 200
@@ -60,7 +60,7 @@ def test_signing_out_ends_the_session(admin: ApiClient) -> None:
     assert admin.get("/user", Cookie=f"session={cookie}").status == 401
 
 
-def test_a_dangerous_operation_needs_a_fresh_password(admin: Visitor) -> None:
+def test_a_dangerous_operation_needs_a_fresh_password(admin: ApiClient) -> None:
     admin.backend.clock.ahead_s = admin.backend.settings.fresh_s + 1
 
     refused = admin.put("/user/", {"company": "Acme"})
@@ -70,11 +70,11 @@ def test_a_dangerous_operation_needs_a_fresh_password(admin: Visitor) -> None:
     assert admin.put("/user/", {"company": "Acme"}).status == 200
 
 
-def test_a_wrong_password_does_not_refresh_the_session(admin: Visitor) -> None:
+def test_a_wrong_password_does_not_refresh_the_session(admin: ApiClient) -> None:
     assert admin.post("/signin/verify", {"password": "wrong-password"}).status == 403
 
 
-def test_verifying_straight_after_a_wrong_password_must_wait(admin: Visitor) -> None:
+def test_verifying_straight_after_a_wrong_password_must_wait(admin: ApiClient) -> None:
     admin.post("/signin/verify", {"password": "wrong-password"})
 
     assert admin.post("/signin/verify", {"password": "password"}).status == 429
@@ -82,7 +82,7 @@ def test_verifying_straight_after_a_wrong_password_must_wait(admin: Visitor) -> 
     assert admin.post("/signin/verify", {"password": "password"}).status == 200
 
 
-def test_a_missing_field_is_named(stranger: Visitor) -> None:
+def test_a_missing_field_is_named(stranger: ApiClient) -> None:
     answer = stranger.post("/signin", {"username": "admin"})
 
     assert answer.status == 400

@@ -17,7 +17,7 @@ def _places(app_client: AppClient) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_policies_are_created_read_changed_and_removed_as_in_quay(admin: Visitor, place: str) -> None:
+def test_policies_are_created_read_changed_and_removed_as_in_quay(admin: ApiClient, place: str) -> None:
     assert admin.get(f"{place}/").json() == {"policies": []}
     creation = admin.post(f"{place}/", TEN)
     assert (creation.status, list(creation.json())) == (201, ["uuid"])
@@ -64,14 +64,14 @@ def test_policies_are_created_read_changed_and_removed_as_in_quay(admin: Visitor
         ({**TEN, "tagPattern": "x" * 257}, "tag_pattern must be 256 characters or less"),
     ],
 )
-def test_invalid_input_is_refused_with_a_reason(admin: Visitor, place: str, body: object, why: str) -> None:
+def test_invalid_input_is_refused_with_a_reason(admin: ApiClient, place: str, body: object, why: str) -> None:
     refused = admin.post(place, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert why in refused.json()["detail"]
 
 
-def test_null_counts_as_left_out(admin: Visitor) -> None:
+def test_null_counts_as_left_out(admin: ApiClient) -> None:
     creation = admin.post(PLACES[0], {**TEN, "tagPattern": None, "tagPatternMatches": None})
 
     document = admin.get(f"{PLACES[0]}/{creation.json()['uuid']}").json()

@@ -31,6 +31,6 @@ def test_a_superuser_sees_what_was_freed(admin: ApiClient, visit: Callable[[str]
     assert set(report["last_turn"]) == {"began_at", "ended_at", "done", "later", "failed", "late_s"}
 
 
-def test_other_callers_are_refused(stranger: Visitor, visit: Callable[[str], Visitor]) -> None:
+def test_other_callers_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
     assert stranger.get(PATH).status == 401
     assert visit("bob").get(PATH).status == 403

@@ -9,8 +9,8 @@ from tests.support.builders import a_blob, a_manifest, push_image, push_manifest
 PLACE = "/repository/admin/app/image/"
 
 
-def test_images_are_listed_with_their_ids(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1")
+def test_images_are_listed_with_their_ids(admin: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1")
     answer = admin.get(PLACE)
     (image,) = answer.json()["images"]
 
@@ -30,7 +30,7 @@ def test_images_are_listed_with_their_ids(admin: Visitor, door: Door) -> None:
     assert admin.get(PLACE + tag["image_id"]).json()["id"] == tag["docker_image_id"]
 
 
-def test_an_image_is_read_by_its_id(admin: Visitor, door: Door) -> None:
+def test_an_image_is_read_by_its_id(admin: ApiClient, app_client: AppClient) -> None:
     step = {"created_by": "RUN x", "comment": "hello"}
     config = {"history": [step], "created": "2024-01-02T03:04:05Z"}
     layers = [a_blob(app_client.backend)], a_blob(app_client.backend, json.dumps(config).encode())
@@ -51,8 +51,8 @@ def test_an_image_is_read_by_its_id(admin: Visitor, door: Door) -> None:
     }
 
 
-def test_private_and_unknown_images_are_refused(admin: Visitor, stranger: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1")
+def test_private_and_unknown_images_are_refused(admin: ApiClient, stranger: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1")
 
     assert admin.get(PLACE + "0" * 64).status == 404
     assert admin.get(PLACE + "nonsense").status == 404

@@ -19,7 +19,7 @@ def _places(app_client: AppClient) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_policies_are_created_read_changed_and_removed_as_in_quay(
-    admin: Visitor, stranger: Visitor, place: str
+    admin: ApiClient, stranger: ApiClient, place: str
 ) -> None:
     assert admin.get(f"{place}/").json() == {"policies": []}
     creation = admin.post(f"{place}/", RELEASES)
@@ -55,15 +55,15 @@ def test_policies_are_created_read_changed_and_removed_as_in_quay(
         ({"tagPattern": "v", "tagPatternMatches": 1}, "tagPatternMatches"),
     ],
 )
-def test_invalid_input_is_refused_with_a_reason(admin: Visitor, place: str, body: object, why: str) -> None:
+def test_invalid_input_is_refused_with_a_reason(admin: ApiClient, place: str, body: object, why: str) -> None:
     refused = admin.post(place, body)
 
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert why in refused.json()["detail"]
 
 
-def test_tags_are_shown_as_immutable(admin: Visitor, door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), "release-1", "latest")
+def test_tags_are_shown_as_immutable(admin: ApiClient, app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), "release-1", "latest")
     admin.post(PLACES[1], RELEASES)
     sweep(app_client.backend)
 

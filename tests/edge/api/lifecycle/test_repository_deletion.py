@@ -23,8 +23,8 @@ def test_a_repository_is_deleted_listed_and_restored(admin: ApiClient, app_clien
     assert admin.get("/repository/admin/app").status == 200
 
 
-def test_a_taken_name_and_an_invalid_one_are_refused(admin: Visitor, door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_a_taken_name_and_an_invalid_one_are_refused(admin: ApiClient, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
     admin.delete("/repository/admin/app")
     push_image(app_client.backend, "v1")
     (listed,) = admin.get(DELETED).json()["repositories"]
@@ -35,7 +35,9 @@ def test_a_taken_name_and_an_invalid_one_are_refused(admin: Visitor, door: Door)
     assert admin.post(path, {"name": "other"}).json()["name"] == "other"
 
 
-def test_a_missing_or_unknown_namespace_is_refused(admin: Visitor, stranger: Visitor, visit) -> None:
+def test_a_missing_or_unknown_namespace_is_refused(
+    admin: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     assert admin.get("/repository/deleted").status == 400
     assert admin.get("/repository/deleted?namespace=none").status == 404
     assert stranger.get(DELETED).status == 401

@@ -10,8 +10,8 @@ RETENTION = "/repository/admin/app/tag/v1/retention"
 PREVIEWS = ("/repository/admin/app/autoprunepolicy/preview", "/user/autoprunepolicy/preview")
 
 
-def test_a_tag_that_ends_shows_when_and_what_it_frees(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1", labels={"quay.expires-after": "2h"})
+def test_a_tag_that_ends_shows_when_and_what_it_frees(admin: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1", labels={"quay.expires-after": "2h"})
     admin.post("/user/autoprunepolicy", {"method": "creation_date", "value": "1h"})
     document = admin.get(RETENTION).json()
 
@@ -27,8 +27,8 @@ def test_a_tag_that_ends_shows_when_and_what_it_frees(admin: Visitor, door: Door
     assert (policy["level"], policy["value"], policy["prunes_at"]) == ("namespace", "1h", document["ends_at"])
 
 
-def test_a_tag_that_stays_shows_what_its_deletion_would_free(admin: Visitor, door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), "v1")
+def test_a_tag_that_stays_shows_what_its_deletion_would_free(admin: ApiClient, app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), "v1")
     document = admin.get(RETENTION).json()
 
     assert [document[name] for name in ("expires_at", "ends_at", "cause", "freed_at")] == [None] * 4
@@ -36,9 +36,11 @@ def test_a_tag_that_stays_shows_what_its_deletion_would_free(admin: Visitor, doo
 
 
 @pytest.mark.parametrize("place", PREVIEWS)
-def test_a_preview_lists_the_tags_that_a_policy_would_prune(admin: Visitor, door: Door, place: str) -> None:
+def test_a_preview_lists_the_tags_that_a_policy_would_prune(
+    admin: ApiClient, app_client: AppClient, place: str
+) -> None:
     for tag in ("v1", "latest", "v2"):
-        a_push(door.backend, tag)
+        push_image(app_client.backend, tag)
     document = admin.get(f"{place}?method=number_of_tags&value=1&tagPattern=v.*").json()
     assert [(tag["repository"], tag["name"]) for tag in document["tags"]] == [("admin/app", "v1")]
     assert (document["manifests"], document["blobs"], document["is_whole"]) == (1, 2, True)
@@ -50,8 +52,8 @@ def test_a_preview_lists_the_tags_that_a_policy_would_prune(admin: Visitor, door
     assert admin.get("/user/autoprunepolicy").json() == {"policies": []}
 
 
-def test_a_preview_covers_the_repositories_of_an_organization(admin: Visitor, door: Door) -> None:
-    an_organization(door.backend)
+def test_a_preview_covers_the_repositories_of_an_organization(admin: ApiClient, app_client: AppClient) -> None:
+    an_organization(app_client.backend)
 
     assert admin.get("/organization/acme/autoprunepolicy/preview?method=number_of_tags&value=1").json()["tags"] == []
 
@@ -68,16 +70,18 @@ def test_a_preview_covers_the_repositories_of_an_organization(admin: Visitor, do
     ],
 )
 @pytest.mark.parametrize("place", PREVIEWS)
-def test_invalid_input_is_refused_with_a_reason(admin: Visitor, door: Door, place: str, query: str, why: str) -> None:
-    a_bare_push(door.backend, a_manifest(), "v1")
+def test_invalid_input_is_refused_with_a_reason(
+    admin: ApiClient, app_client: AppClient, place: str, query: str, why: str
+) -> None:
+    push_manifest(app_client.backend, a_manifest(), "v1")
     refused = admin.get(place + query)
 
     assert refused.status == 400
     assert why in refused.json()["detail"]
 
 
-def test_anonymous_callers_are_refused(stranger: Visitor, door: Door) -> None:
-    a_bare_push(door.backend, a_manifest(), "v1")
+def test_anonymous_callers_are_refused(stranger: ApiClient, app_client: AppClient) -> None:
+    push_manifest(app_client.backend, a_manifest(), "v1")
 
     assert stranger.get(RETENTION).status == 403
     assert stranger.get("/repository/admin/none/tag/v1/retention").status == 403

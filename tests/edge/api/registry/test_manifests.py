@@ -15,7 +15,7 @@ PLACE = "/repository/admin/app/manifest/"
 LABEL = {"key": "team", "value": "web", "media_type": None}
 
 
-def test_a_manifest_is_shown_as_in_quay(admin: Visitor, door: Door) -> None:
+def test_a_manifest_is_shown_as_in_quay(admin: ApiClient, app_client: AppClient) -> None:
     step = {"created_by": "RUN x", "created": "2024-01-02T03:04:05Z", "comment": "hello"}
     layer, config = a_blob(app_client.backend), a_blob(app_client.backend, json.dumps({"history": [step]}).encode())
     manifest = push_manifest(app_client.backend, a_manifest([layer], config), "v1")
@@ -42,8 +42,8 @@ def test_a_manifest_is_shown_as_in_quay(admin: Visitor, door: Door) -> None:
     }
 
 
-def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
-    index = a_bare_push(door.backend, an_index([a_push(door.backend).digest]), "v1")
+def test_an_index_has_no_layers(admin: ApiClient, app_client: AppClient) -> None:
+    index = push_manifest(app_client.backend, an_index([push_image(app_client.backend).digest]), "v1")
     document = admin.get(PLACE + str(index.digest)).json()
 
     assert [
@@ -56,8 +56,8 @@ def test_an_index_has_no_layers(admin: Visitor, door: Door) -> None:
     ]
 
 
-def test_labels_are_added_listed_and_removed(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1", labels={"maker": "me"}).digest)
+def test_labels_are_added_listed_and_removed(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1", labels={"maker": "me"}).digest)
     creation = admin.post(f"{PLACE}{digest}/labels", LABEL)
     label = creation.json()["label"]
 
@@ -74,8 +74,8 @@ def test_labels_are_added_listed_and_removed(admin: Visitor, door: Door) -> None
     assert admin.delete(creation.headers["location"]).status == 404
 
 
-def test_a_label_sets_the_expiration_of_tags(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_a_label_sets_the_expiration_of_tags(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
     admin.post(f"{PLACE}{digest}/labels", {"key": "quay.expires-after", "value": "2h", "media_type": "text/plain"})
 
     (tag,) = admin.get("/repository/admin/app/tag/").json()["tags"]
@@ -94,14 +94,14 @@ def test_a_label_sets_the_expiration_of_tags(admin: Visitor, door: Door) -> None
         {**LABEL, "key": "quay.expires-after", "value": "soon"},
     ],
 )
-def test_an_invalid_label_is_refused(admin: Visitor, door: Door, body: object) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_an_invalid_label_is_refused(admin: ApiClient, app_client: AppClient, body: object) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
 
     assert admin.post(f"{PLACE}{digest}/labels", body).status == 400
 
 
-def test_unknown_manifests_and_labels_are_not_found(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_unknown_manifests_and_labels_are_not_found(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
     nowhere = "sha256:" + "0" * 64
 
     for path in (PLACE + nowhere, f"{PLACE}{nowhere}/labels", f"{PLACE}nonsense", f"{PLACE}{digest}/labels/none"):
@@ -110,8 +110,8 @@ def test_unknown_manifests_and_labels_are_not_found(admin: Visitor, door: Door) 
     assert admin.delete(f"{PLACE}{digest}/labels/none").status == 404
 
 
-def test_a_frozen_repository_refuses_labels(admin: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_a_frozen_repository_refuses_labels(admin: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
     label = admin.post(f"{PLACE}{digest}/labels", LABEL).json()["label"]
     repository = repository_of(app_client.backend)
     change(
@@ -123,8 +123,8 @@ def test_a_frozen_repository_refuses_labels(admin: Visitor, door: Door) -> None:
     assert admin.get(f"{PLACE}{digest}/labels").status == 200
 
 
-def test_anonymous_callers_read_public_manifests_and_change_nothing(stranger: Visitor, door: Door) -> None:
-    digest = str(a_push(door.backend, "v1").digest)
+def test_anonymous_callers_read_public_manifests_and_change_nothing(stranger: ApiClient, app_client: AppClient) -> None:
+    digest = str(push_image(app_client.backend, "v1").digest)
     assert stranger.get(PLACE + digest).status == 403
     assert stranger.get(f"{PLACE}{digest}/labels").status == 403
     owner, name = token_actor(app_client.backend, "admin", "admin/app"), RepositoryName.parse("admin/app")

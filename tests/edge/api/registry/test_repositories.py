@@ -25,27 +25,27 @@ def refusal(answer: Answer) -> tuple[int, str]:
 
 
 @pytest.fixture
-def alice(door: Door, visit) -> Visitor:
+def alice(app_client: AppClient, visit: Callable[[str], ApiClient]) -> ApiClient:
     """Returns an owner of acme, which has a public and a private repository; she is not a superuser."""
-    visitor: Visitor = visit("alice")
-    an_organization(door.backend, owner="alice")
+    api_client: ApiClient = visit("alice")
+    an_organization(app_client.backend, owner="alice")
     assert (
-        visitor.post(REPOSITORIES, new_repository("app", "public", description="An app", repo_kind="image")).status
+        api_client.post(REPOSITORIES, new_repository("app", "public", description="An app", repo_kind="image")).status
         == 201
     )
-    assert visitor.post(REPOSITORIES, new_repository("secret")).status == 201
-    return visitor
+    assert api_client.post(REPOSITORIES, new_repository("secret")).status == 201
+    return api_client
 
 
-def a_bot(visitor: Visitor, scope: str) -> Visitor:
-    """Returns a program with an OAuth token of a visitor's."""
-    client = visitor.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
-    creation = visitor.post(f"/organization/acme/applications/{client}/tokens", {"name": "ci", "scope": scope})
-    return Visitor(visitor.door, creation.json()["token"])
+def a_bot(api_client: ApiClient, scope: str) -> ApiClient:
+    """Returns a program with an OAuth token of a api_client's."""
+    client = api_client.post("/organization/acme/applications", {"name": "bot"}).json()["client_id"]
+    creation = api_client.post(f"/organization/acme/applications/{client}/tokens", {"name": "ci", "scope": scope})
+    return ApiClient(api_client.app_client, creation.json()["token"])
 
 
 def test_a_repository_is_created_in_an_organization_in_the_user_s_namespace_and_with_a_nested_name(
-    alice: Visitor,
+    alice: ApiClient,
 ) -> None:
     for body, expected in (
         (new_repository("more", "public"), {"namespace": "acme", "name": "more", "kind": "image"}),
@@ -60,7 +60,7 @@ def test_a_repository_is_created_in_an_organization_in_the_user_s_namespace_and_
 
 
 @pytest.mark.parametrize("name", ["UPPER", "bad name", "x" * 300, "", "/a", "a//b", "../a", "a/", "a#b", "ключ"])
-def test_an_invalid_name_is_refused_in_quay_s_words(alice: Visitor, name: str) -> None:
+def test_an_invalid_name_is_refused_in_quay_s_words(alice: ApiClient, name: str) -> None:
     refused = alice.post(REPOSITORIES, new_repository(name))
 
     assert refusal(refused) == (400, "Invalid repository name")
@@ -79,13 +79,13 @@ def test_an_invalid_name_is_refused_in_quay_s_words(alice: Visitor, name: str) -
         ([], "the body"),
     ],
 )
-def test_an_invalid_body_is_refused_by_its_field(alice: Visitor, body: object, field: str) -> None:
+def test_an_invalid_body_is_refused_by_its_field(alice: ApiClient, body: object, field: str) -> None:
     refused = alice.post(REPOSITORIES, body)
 
     assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)
 
 
-def test_a_taken_name_is_refused_in_the_words_that_clients_match(alice: Visitor) -> None:
+def test_a_taken_name_is_refused_in_the_words_that_clients_match(alice: ApiClient) -> None:
     refused = alice.post(REPOSITORIES, new_repository("app", "public"))
 
     assert refusal(refused) == (400, "Repository already exists")
@@ -93,7 +93,7 @@ def test_a_taken_name_is_refused_in_the_words_that_clients_match(alice: Visitor)
 
 
 def test_a_repository_needs_an_existing_namespace_and_the_right_to_create(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     visit("bob")
 
@@ -105,15 +105,16 @@ def test_a_repository_needs_an_existing_namespace_and_the_right_to_create(
         (stranger, "acme"),
         (admin, "acme"),
     ):
-        assert refusal(visitor.post(REPOSITORIES, new_repository("v", namespace=namespace))) == (403, "Unauthorized"), (
-            namespace
-        )
+        assert refusal(api_client.post(REPOSITORIES, new_repository("v", namespace=namespace))) == (
+            403,
+            "Unauthorized",
+        ), namespace
     assert a_bot(alice, "repo:create").post(REPOSITORIES, new_repository("bytoken")).status == 201
     assert a_bot(alice, "repo:admin").post(REPOSITORIES, new_repository("bytoken2")).status == 403
 
 
 def test_a_public_repository_is_shown_to_everybody_with_their_rights(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     response = alice.get(APP)
 
@@ -136,26 +137,26 @@ def test_a_public_repository_is_shown_to_everybody_with_their_rights(
         "can_admin": True,
         "quota_report": {"quota_bytes": 0, "configured_quota": None},
     }
-    for visitor in (stranger, admin, visit("bob")):
-        assert visitor.get(APP).json() == {**response.json(), "can_write": False, "can_admin": False}
+    for api_client in (stranger, admin, visit("bob")):
+        assert api_client.get(APP).json() == {**response.json(), "can_write": False, "can_admin": False}
     assert a_bot(alice, "repo:admin").get(APP).json()["can_admin"]
 
 
 def test_a_private_repository_looks_unknown_to_callers_without_a_role(
-    alice: Visitor, stranger: Visitor, admin: Visitor, visit
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient]
 ) -> None:
     assert len(alice.get(SECRET).json()["status_token"]) == 36
     assert a_bot(alice, "repo:read").get(SECRET).status == 200
 
     for api_client in (stranger, admin, visit("bob"), a_bot(alice, "user:read")):
         for path in (SECRET, "/repository/acme/none", "/repository/none/none", "/repository/library/none"):
-            assert refusal(visitor.get(path)) == (403, "Unauthorized")
+            assert refusal(api_client.get(path)) == (403, "Unauthorized")
     assert refusal(alice.get("/repository/acme/none")) == (404, "Not Found")
     assert alice.get("/repository/acme").status == 404
 
 
-def test_tags_and_statistics_are_included_on_demand(door: Door, admin: Visitor) -> None:
-    manifest = a_push(door.backend, "v1", labels={"quay.expires-after": "1h"})
+def test_tags_and_statistics_are_included_on_demand(app_client: AppClient, admin: ApiClient) -> None:
+    manifest = push_image(app_client.backend, "v1", labels={"quay.expires-after": "1h"})
 
     tags = admin.get("/repository/admin/app").json()["tags"]
     lean = admin.get("/repository/admin/app?includeTags=false&includeStats=true").json()
@@ -168,7 +169,7 @@ def test_tags_and_statistics_are_included_on_demand(door: Door, admin: Visitor) 
     assert lean["stats"][0]["count"] == 2
 
 
-def test_a_list_needs_a_filter(alice: Visitor) -> None:
+def test_a_list_needs_a_filter(alice: ApiClient) -> None:
     refused = alice.get(REPOSITORIES)
 
     assert refusal(refused) == (400, "namespace, starred or public are required for this API call")
@@ -196,7 +197,7 @@ def test_a_list_has_the_shape_of_quay_s(alice: ApiClient, stranger: ApiClient) -
         assert api_client.get(f"/repository?{query}").json() == {"repositories": []}
 
 
-def test_a_long_list_continues_on_the_next_page(door: Door, admin: Visitor) -> None:
+def test_a_long_list_continues_on_the_next_page(app_client: AppClient, admin: ApiClient) -> None:
     for number in range(101):
         a_repository(app_client.backend, f"admin/r{number:03d}")
 
@@ -208,7 +209,9 @@ def test_a_long_list_continues_on_the_next_page(door: Door, admin: Visitor) -> N
     assert "next_page" not in second
 
 
-def test_writers_change_the_description(alice: Visitor, stranger: Visitor, admin: Visitor, visit, door: Door) -> None:
+def test_writers_change_the_description(
+    alice: ApiClient, stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient], app_client: AppClient
+) -> None:
     changed = alice.put(APP, {"description": "New *text*"})
     assert (changed.status, changed.json()) == (200, {"success": True})
     assert alice.get(APP).json()["description"] == "New *text*"
@@ -216,33 +219,35 @@ def test_writers_change_the_description(alice: Visitor, stranger: Visitor, admin
     refused = alice.put(APP, {})
     assert (refused.status, refused.json()["error_type"]) == (400, "invalid_request")
     assert "description" in refused.json()["detail"]
-    for visitor in (visit("bob"), admin, stranger, a_bot(alice, "repo:read")):
-        assert refusal(visitor.put(APP, {"description": "x"})) == (403, "Unauthorized")
+    for api_client in (visit("bob"), admin, stranger, a_bot(alice, "repo:read")):
+        assert refusal(api_client.put(APP, {"description": "x"})) == (403, "Unauthorized")
     assert a_bot(alice, "repo:write").put(APP, {"description": "by token"}).status == 200
 
 
 @pytest.mark.parametrize("body", [b"{not json", b'{"description": "\xff"}', b""])
-def test_a_body_that_is_not_json_is_refused(alice: Visitor, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(alice: ApiClient, body: bytes) -> None:
     refused = alice.ask("PUT", APP, body, Content_Type="application/json")
 
     assert refused.status == 400
     assert refused.json()["message"]
 
 
-def test_administrators_change_the_visibility(alice: Visitor, stranger: Visitor, visit) -> None:
+def test_administrators_change_the_visibility(
+    alice: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     path = SECRET + "/changevisibility"
     for visibility in ("public", "private"):
         assert alice.post(path, {"visibility": visibility}).json() == {"success": True}
         assert stranger.get(SECRET).status == (200 if visibility == "public" else 403)
 
     assert alice.post(path, {"visibility": "x"}).json()["field"] == "visibility"
-    for visitor in (visit("bob"), a_bot(alice, "repo:write")):
-        assert refusal(visitor.post(path, {"visibility": "public"})) == (403, "Unauthorized")
+    for api_client in (visit("bob"), a_bot(alice, "repo:write")):
+        assert refusal(api_client.post(path, {"visibility": "public"})) == (403, "Unauthorized")
 
 
-def test_a_read_only_repository_refuses_pushes(door: Door, admin: Visitor) -> None:
-    a_blob(door.backend)
-    before = door.token("admin/app")
+def test_a_read_only_repository_refuses_pushes(app_client: AppClient, admin: ApiClient) -> None:
+    a_blob(app_client.backend)
+    before = app_client.token("admin/app")
     state = "/repository/admin/app/changestate"
     for mode in ("READ_ONLY", "MIRROR"):
         assert admin.put(state, {"state": mode}).json() == {"success": True}
@@ -260,9 +265,11 @@ def push(app_client: AppClient, token: dict[str, str]) -> Answer:
     return app_client.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={digest}", token, b"x")
 
 
-def test_a_deletion_may_be_repeated_and_frees_the_name(alice: Visitor, stranger: Visitor, visit) -> None:
-    for visitor in (visit("bob"), stranger, a_bot(alice, "repo:write")):
-        assert refusal(visitor.delete(APP)) == (403, "Unauthorized")
+def test_a_deletion_may_be_repeated_and_frees_the_name(
+    alice: ApiClient, stranger: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
+    for api_client in (visit("bob"), stranger, a_bot(alice, "repo:write")):
+        assert refusal(api_client.delete(APP)) == (403, "Unauthorized")
 
     for _ in range(2):
         deletion = alice.delete(APP)
@@ -274,8 +281,8 @@ def test_a_deletion_may_be_repeated_and_frees_the_name(alice: Visitor, stranger:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_each_role_permits_its_operations(door: Door, visit, role: Role) -> None:
-    a_repository(door.backend)
+def test_each_role_permits_its_operations(app_client: AppClient, visit: Callable[[str], ApiClient], role: Role) -> None:
+    a_repository(app_client.backend)
     bob, path = visit("bob"), "/repository/admin/app"
     an_actor_with_role(app_client.backend, "bob", role)
     expected = {
@@ -291,7 +298,7 @@ def test_each_role_permits_its_operations(door: Door, visit, role: Role) -> None
         assert (status < 300) is (role.rank >= needed.rank), (method, rest)
 
 
-def test_a_robot_s_token_is_not_accepted(door: Door, alice: Visitor) -> None:
+def test_a_robot_s_token_is_not_accepted(app_client: AppClient, alice: ApiClient) -> None:
     alice.put("/organization/acme/robots/ci", {})
     robot = app_client.backend.robot("alice+ci")[1]
 

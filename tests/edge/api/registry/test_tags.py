@@ -17,8 +17,8 @@ def listed(api_client: ApiClient, query: str = "") -> list[dict[str, Any]]:
     return tags
 
 
-def test_a_tag_is_listed_as_in_quay(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1")
+def test_a_tag_is_listed_as_in_quay(admin: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1")
     answer = admin.get(TAGS + "/").json()
     (tag,) = answer["tags"]
 
@@ -47,7 +47,7 @@ def test_an_index_is_listed_with_its_children(admin: ApiClient, app_client: AppC
     assert tag["child_manifests_presence"] == {str(child.digest): True}
 
 
-def test_a_list_has_pages_limits_and_filters(admin: Visitor, door: Door) -> None:
+def test_a_list_has_pages_limits_and_filters(admin: ApiClient, app_client: AppClient) -> None:
     for tag in ("a", "b", "c"):
         push_image(app_client.backend, tag)
 
@@ -63,9 +63,9 @@ def test_a_list_has_pages_limits_and_filters(admin: Visitor, door: Door) -> None
         assert admin.get(f"{TAGS}/{query}").status == 400
 
 
-def test_a_tag_s_expiration_is_set_and_listed(admin: Visitor, door: Door) -> None:
-    a_push(door.backend, "v1")
-    end = int(door.backend.clock()) + 7200
+def test_a_tag_s_expiration_is_set_and_listed(admin: ApiClient, app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    end = int(app_client.backend.clock()) + 7200
 
     assert admin.put(f"{TAGS}/v1", {"expiration": end}).status == 201
     (tag,) = listed(admin)
@@ -78,14 +78,14 @@ def test_a_tag_s_expiration_is_set_and_listed(admin: Visitor, door: Door) -> Non
 @pytest.mark.parametrize(
     "body", [{"expiration": 5}, {"expiration": "soon"}, {"expiration": -1}, {"immutable": 1}, [], 7]
 )
-def test_an_invalid_change_is_refused(admin: Visitor, door: Door, body: object) -> None:
-    a_push(door.backend, "v1")
+def test_an_invalid_change_is_refused(admin: ApiClient, app_client: AppClient, body: object) -> None:
+    push_image(app_client.backend, "v1")
 
     assert admin.put(f"{TAGS}/v1", body).status == 400
 
 
-def test_a_tag_is_moved_deleted_restored_and_expired(admin: Visitor, door: Door) -> None:
-    manifest = a_push(door.backend, "v1")
+def test_a_tag_is_moved_deleted_restored_and_expired(admin: ApiClient, app_client: AppClient) -> None:
+    manifest = push_image(app_client.backend, "v1")
     digest = str(manifest.digest)
 
     assert admin.put(f"{TAGS}/copy", {"manifest_digest": digest}).status == 201
@@ -111,8 +111,10 @@ def test_an_immutable_tag_is_a_conflict(admin: ApiClient, app_client: AppClient)
     assert listed(admin)[0]["immutable"] is True
 
 
-def test_other_callers_are_refused(stranger: Visitor, visit, door: Door) -> None:
-    a_push(door.backend, "v1")
+def test_other_callers_are_refused(
+    stranger: ApiClient, visit: Callable[[str], ApiClient], app_client: AppClient
+) -> None:
+    push_image(app_client.backend, "v1")
     bob = visit("bob")
 
     assert stranger.get(TAGS).status == 403
