@@ -94,7 +94,7 @@ class NamespacePurgeStore:
         members = list(query(MemberRow, keys.team_member(team_id), limit=AT_ONCE))
         for row in members:
             retry_on_conflict(partial(self._teams.forget, namespace_id, team_id, row.account_id))
-        grants = list(query(RoleRow, keys.team_grants(team_id), limit=AT_ONCE))
+        grants = list(query(RoleRow, keys.team_roles(team_id), limit=AT_ONCE))
         holder = RoleHolder(team_id, "", TEAM)
         for grant in grants:
             retry_on_conflict(partial(self._permissions.forget, (namespace_id, grant.repository_id), holder))

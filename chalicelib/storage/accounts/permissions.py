@@ -24,7 +24,7 @@ class RoleHolder:
 
     def found(self, namespace_id: str, repository_id: str) -> Key:
         """The key under which its role is found by itself."""
-        draw = keys.team_grant if self.kind == TEAM else keys.grant
+        draw = keys.team_role if self.kind == TEAM else keys.role
         return draw(self.id, namespace_id, repository_id)
 
 
@@ -84,7 +84,7 @@ class PermissionStore:
 
     def held(self, holder: RoleHolder, namespace_id: str = "") -> list[tuple[str, str, str]]:
         """What a holder was given: ids of namespace and repository, and the role; in one namespace or in all."""
-        everywhere = keys.team_grants if holder.kind == TEAM else keys.grants
+        everywhere = keys.team_roles if holder.kind == TEAM else keys.roles
         rows = query(RoleRow, holder.found(namespace_id, "") if namespace_id else everywhere(holder.id))
         return [(row.sk.split("#")[1], row.repository_id, row.role) for row in rows]
 

@@ -47,7 +47,7 @@ def test_a_team_s_role_is_found_by_the_team_and_makes_nobody_a_collaborator(back
     given(DEVS, role=Role.ADMIN)
 
     assert STORE.held(DEVS) == [("n1", "r1", "admin")]
-    assert rows_like(backend, "T#t1", "GRANT#")
+    assert rows_like(backend, "T#t1", "ROLE#")
     assert STORE.accounts_in("n1") == {}
 
 
@@ -59,7 +59,7 @@ def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(bac
         given(BOB)
     given(BOB, role=Role.WRITE, is_new=False)
 
-    assert [row["role"] for row in rows_like(backend, "", "GRANT#") + rows_like(backend, "R#", "PERM#")] == [
+    assert [row["role"] for row in rows_like(backend, "", "ROLE#") + rows_like(backend, "R#", "PERM#")] == [
         "write"
     ] * 2
 
@@ -70,7 +70,7 @@ def test_a_role_is_taken_back_from_every_side_and_once(backend: Backend, holder:
 
     done(lambda transaction: STORE.remove(transaction, APP, holder))
 
-    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "GRANT#") == []
+    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "ROLE#") == []
     with pytest.raises(WriteConflict):
         done(lambda transaction: STORE.remove(transaction, APP, holder))
 
@@ -82,4 +82,4 @@ def test_what_a_holder_leaves_is_forgotten_as_often_as_one_likes(backend: Backen
     STORE.forget(APP, holder)
     STORE.forget(APP, holder)
 
-    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "GRANT#") == []
+    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "ROLE#") == []
