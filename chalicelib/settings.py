@@ -50,8 +50,8 @@ class Settings:
     # From when a label `quay.expires-after` counts: the push, or the moment at which the image was built.
     tag_expiration_from: str = "push"
     # How near to its beginning, and how far from it, an end lies at least and at most that somebody gives a tag.
-    tag_expiration_least_s: int = 3600
-    tag_expiration_most_s: int = 104 * 7 * 86400
+    tag_expiration_min_s: int = 3600
+    tag_expiration_max_s: int = 104 * 7 * 86400
     lease_s: int = 3600
     grace_s: int = 3600
     presign_s: int = 900

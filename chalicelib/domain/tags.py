@@ -26,9 +26,9 @@ def expiry(label: str | None, start: int) -> int | None:
     return start + seconds if seconds else None
 
 
-def clamped(end: int | None, start: int, least_s: int, most_s: int) -> int | None:
+def clamped(end: int | None, start: int, min_s: int, max_s: int) -> int | None:
     """An end that somebody chose, no nearer to the beginning and no farther from it than may be; None stays None."""
-    return None if end is None else start + min(max(end - start, least_s), most_s)
+    return None if end is None else start + min(max(end - start, min_s), max_s)
 
 
 def is_alive(expires_at: int | None, now: float) -> bool:

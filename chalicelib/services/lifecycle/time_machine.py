@@ -44,8 +44,8 @@ MODES = {Mode.READ_ONLY: 1, Mode.MIRROR: 2}
 class ExpirationBounds:
     """How long at least, and at most, an end that somebody chooses lies behind a tag's beginning, in seconds."""
 
-    least_s: int
-    most_s: int
+    min_s: int
+    max_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class TimeMachine:
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._tags, self._manifests = access, usage, stores.tags, stores.manifests
         self._repositories, self._accounts = stores.repositories, stores.accounts
-        self._bounds = ExpirationBounds(stores.settings.tag_expiration_least_s, stores.settings.tag_expiration_most_s)
+        self._bounds = ExpirationBounds(stores.settings.tag_expiration_min_s, stores.settings.tag_expiration_max_s)
         self._clock = stores.clock
 
     def check(self, actor: Actor, name: RepositoryName, tag: str) -> None:
@@ -86,7 +86,7 @@ class TimeMachine:
 
         def change(made: _TagChange) -> None:
             row = self._alive(made, tag)
-            end = clamped(expires_at, row.started_at, self._bounds.least_s, self._bounds.most_s)
+            end = clamped(expires_at, row.started_at, self._bounds.min_s, self._bounds.max_s)
             if end is not None:
                 made.moves.check_mutable(row)
             before = row.expires_at
