@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.search_words import MOST_OF_NAME, asked_for, matches, words_of
+from chalicelib.domain.search_words import MOST_OF_NAME, matches, query_words, words_of
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_long_name_is_found_by_its_first_segments() -> None:
     ],
 )
 def test_a_question_is_heard_longest_word_first(text: str, words: list[str]) -> None:
-    assert asked_for(text) == words
+    assert query_words(text) == words
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_a_question_is_heard_longest_word_first(text: str, words: list[str]) -> 
     ],
 )
 def test_every_word_must_begin_some_segment(name: str, text: str, found: bool) -> None:
-    assert matches(name, asked_for(text)) is found
+    assert matches(name, query_words(text)) is found

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
-from chalicelib.remote.outgoing import Answer, Outgoing
+from chalicelib.remote.outgoing import Outgoing, Response
 from tests.support.fake_server import Answering, Outside, say
 
 LOOPBACK = Outgoing(Permitted.parse("127.0.0.0/8", "allow"))
@@ -49,7 +49,7 @@ def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
 def test_an_answer_comes_back_as_it_is(outside: Callable[..., Outside]) -> None:
     server = outside(lambda handler: say(handler, b'{"a":1}', 418, X_Word="tea"))
 
-    answer = LOOPBACK.ask("POST", server.url + "/x?y=1", {"X-Own": "1"}, b"body")
+    answer = LOOPBACK.request("POST", server.url + "/x?y=1", {"X-Own": "1"}, b"body")
 
     assert (answer.status, answer.headers["x-word"], answer.json()) == (418, "tea", {"a": 1})
     ((line, headers),) = server.asked
@@ -82,7 +82,7 @@ def test_our_own_network_is_refused_however_it_is_written(url: str) -> None:
 def test_what_is_no_address_of_ours_is_refused_without_a_look(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = names(monkeypatch, "8.8.8.8")
 
-    for ask in (STRICT.check, STRICT.get):
+    for ask in (STRICT.check_url, STRICT.get):
         with pytest.raises(OutgoingRefused):
             ask(url)
     assert asked == []
@@ -255,8 +255,8 @@ def test_no_proxy_and_no_password_of_the_environment_is_used(
 
 def test_what_is_no_json_has_failed() -> None:
     for content in (b"", b"{", b"\xff", b"[" * 100_000):
-        with pytest.raises(OutgoingFailed, match="no JSON"):
-            Answer(200, {}, content).json()
+        with pytest.raises(OutgoingFailed, match="not JSON"):
+            Response(200, {}, content).json()
 
 
 def test_the_library_is_imported_by_who_calls_out() -> None:
