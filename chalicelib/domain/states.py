@@ -1,10 +1,10 @@
-"""The states of what a collector may take: live, then condemned, then deleting."""
+"""The states of content that the garbage collector may remove: live, then condemned, then deleting."""
 
 from enum import Enum
 
 
 class State(Enum):
-    """Condemned content is served as live; a reader never sees the difference."""
+    """The state of a manifest or a blob. Condemned content is served like live content."""
 
     LIVE = "live"
     CONDEMNED = "condemned"
@@ -12,5 +12,5 @@ class State(Enum):
 
     @property
     def is_living(self) -> bool:
-        """Whether it still counts for readers and for what it names."""
+        """Whether it is still served and still keeps what it names."""
         return self is not State.DELETING

@@ -164,7 +164,7 @@ def test_schema_1_is_refused_with_the_remedy(document: object, content_type: str
 @pytest.mark.parametrize("version", [None, 3, "2", [2], 0])
 def test_a_type_that_has_a_schema_version_is_refused_with_another(version: object) -> None:
     for media_type in (media_types.OCI_MANIFEST, media_types.OCI_INDEX, media_types.DOCKER_MANIFEST):
-        with pytest.raises(ManifestInvalid, match=r"'schemaVersion' of .* is 2"):
+        with pytest.raises(ManifestInvalid, match=r"'schemaVersion' of .* must be 2"):
             parse({"mediaType": media_type, "schemaVersion": version})
 
 

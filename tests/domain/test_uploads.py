@@ -133,7 +133,7 @@ def test_a_chunk_has_as_many_bytes_as_lie_between_its_ends(first: int, size: int
     ],
 )
 def test_what_is_no_range_of_the_specification_is_refused(text: str) -> None:
-    with pytest.raises(BlobUploadInvalid, match="say FIRST-LAST, both inclusive, without a unit"):
+    with pytest.raises(BlobUploadInvalid, match="use FIRST-LAST, both inclusive, without a unit"):
         Chunk.parse(text)
 
 
