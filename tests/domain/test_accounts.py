@@ -1,4 +1,4 @@
-"""Users' and robots' names."""
+"""Names of users and robots."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from chalicelib.domain.accounts import Account, AccountKind, RobotName
 from chalicelib.domain.errors import NameInvalid, RobotInvalid
 
 
-def test_a_robot_is_named_by_its_namespace_and_its_own_name() -> None:
+def test_a_robots_full_name_is_its_namespace_and_its_short_name() -> None:
     name = RobotName.parse("acme+ci-bot")
 
     assert (name.namespace, name.robot) == ("acme", "ci-bot")
@@ -16,12 +16,12 @@ def test_a_robot_is_named_by_its_namespace_and_its_own_name() -> None:
 @pytest.mark.parametrize(
     "text", ["", "+", "acme", "acme+", "+ci", "acme+c", "a+ci", "acme+ci+two", "Acme+ci", "acme+CI", "acme+ci\n"]
 )
-def test_what_is_not_two_names_with_a_plus_between_is_no_robot(text: str) -> None:
+def test_a_text_that_is_not_two_names_joined_by_a_plus_is_refused(text: str) -> None:
     with pytest.raises(NameInvalid):
         RobotName.parse(text)
 
 
-def test_a_short_name_within_a_namespace_is_refused_in_quays_words() -> None:
+def test_an_invalid_short_name_is_refused_with_quays_message() -> None:
     assert str(RobotName.within("acme", "ci")) == "acme+ci"
     with pytest.raises(RobotInvalid, match=r"^The name for the robot 'UPPER' is invalid: Namespace must match express"):
         RobotName.within("acme", "UPPER")
@@ -30,7 +30,7 @@ def test_a_short_name_within_a_namespace_is_refused_in_quays_words() -> None:
             RobotName.within("acme", name)
 
 
-def test_an_account_is_an_enabled_mortal_unless_it_says_otherwise() -> None:
+def test_an_account_is_enabled_and_no_superuser_by_default() -> None:
     account = Account("id", "alice", AccountKind.USER)
 
     assert account.enabled

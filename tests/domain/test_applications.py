@@ -1,9 +1,9 @@
-"""Applications and tokens as they are shown."""
+"""Applications and tokens as the API describes them."""
 
 from chalicelib.domain.applications import Application, Authorization, Token
 
 
-def test_what_is_not_told_has_no_secret() -> None:
+def test_an_application_has_no_secret_by_default() -> None:
     assert Application("id", "acme", "bot").secret is None
     assert Token("uuid", "repo:read").secret is None
 

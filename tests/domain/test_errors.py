@@ -1,4 +1,4 @@
-"""Refusals: a sentence for people, fields for programs, and never a page of what was sent."""
+"""Errors: each has a short sentence for people and fields for programs."""
 
 import json
 
@@ -71,11 +71,11 @@ def leaves(kind: type[errors.RegistryError]) -> set[type[errors.RegistryError]]:
     return {leaf for child in below for leaf in leaves(child)} if below else {kind}
 
 
-def test_every_leaf_has_a_sample_here() -> None:
+def test_every_leaf_class_has_a_sample_in_this_file() -> None:
     assert leaves(errors.RegistryError) <= {type(sample) for sample in SAMPLES}
 
 
-def test_the_tree_at_the_top_names_every_class() -> None:
+def test_the_tree_in_the_modules_docstring_names_every_class() -> None:
     drawn = set((errors.__doc__ or "").replace("─", " ").split())
     kinds = [
         kind
@@ -87,18 +87,18 @@ def test_the_tree_at_the_top_names_every_class() -> None:
 
 
 @pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
-def test_a_refusal_is_a_short_sentence_with_json_ready_fields(error: errors.RegistryError) -> None:
+def test_an_error_is_a_short_sentence_with_fields_that_json_can_hold(error: errors.RegistryError) -> None:
     assert 0 < len(str(error)) < 400
     assert len(json.dumps(error.detail)) < 1000
 
 
-def test_fields_that_programs_read_bear_the_fields_names() -> None:
+def test_details_are_named_after_the_errors_fields() -> None:
     assert errors.SizeInvalid(3, 4).detail == {"expected": 3, "received": 4}
     assert errors.ManifestUnknown("a/b", "v1").detail == {"name": "a/b", "reference": "v1"}
     assert errors.MethodUnsupported("PUT", ["GET"]).detail == {"allowed": ["GET"]}
 
 
-def test_oauths_word_is_told_apart_and_not_as_a_detail() -> None:
+def test_oauths_error_code_is_not_among_the_details() -> None:
     error = errors.Unauthenticated("no", "invalid_token")
 
     assert error.why == "invalid_token"
@@ -106,14 +106,14 @@ def test_oauths_word_is_told_apart_and_not_as_a_detail() -> None:
     assert errors.Unauthenticated().why == ""
 
 
-def test_some_of_many_organizations_are_told_in_a_sentence_and_all_as_a_detail() -> None:
+def test_a_sole_owners_error_names_some_organizations_in_its_sentence_and_all_in_its_detail() -> None:
     error = errors.SoleOwner([f"org{number}" for number in range(9)])
 
     assert "org4 and 4 more" in str(error)
     assert len(error.organizations) == 9
 
 
-def test_a_refusal_names_the_remedy() -> None:
+def test_an_error_names_the_remedy() -> None:
     assert "must begin at 7" in str(errors.OutOfOrder(7))
     assert "begin a new one" in str(errors.BlobUploadUnknown())
     assert "sha256:a, sha256:b" in str(errors.ManifestBlobUnknown(["sha256:a", "sha256:b"]))

@@ -1,4 +1,4 @@
-"""Event records."""
+"""Events of the usage log."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 
 
-def test_a_push_is_called_by_another_name_where_people_subscribe() -> None:
+def test_a_push_has_another_name_among_notifications() -> None:
     assert events.NOTIFIED[events.PUSH] == "repo_push"
 
 
-def test_an_event_of_a_kind_that_nobody_could_look_up_is_none() -> None:
+def test_an_event_of_an_unlisted_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="push_rep"):
         Event("1", 0.0, "push_rep", "n", None, "alice", "")
 

@@ -9,7 +9,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import LONGEST_DESCRIPTION, Repository, Visibility, parse_description
 
 
-def test_a_repository_does_not_change_under_its_holder() -> None:
+def test_a_repository_is_immutable() -> None:
     repository = Repository("01R", "01N", RepositoryName.parse("admin/app"))
 
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -24,11 +24,11 @@ def test_a_renamed_repository_keeps_its_id() -> None:
     assert before != after
 
 
-def test_visibilities_read_back_from_what_is_stored() -> None:
+def test_visibilities_are_read_back_from_their_stored_values() -> None:
     assert [Visibility(text) for text in ("public", "private")] == [Visibility.PUBLIC, Visibility.PRIVATE]
 
 
-def test_a_description_has_an_end() -> None:
+def test_a_description_has_a_greatest_length() -> None:
     assert parse_description("x" * LONGEST_DESCRIPTION) == "x" * LONGEST_DESCRIPTION
     with pytest.raises(FieldInvalid) as refused:
         parse_description("x" * (LONGEST_DESCRIPTION + 1))

@@ -1,4 +1,4 @@
-"""The way out: what may be called, once looked up, and how much may come back."""
+"""Outgoing requests: which addresses may be called, and the limits of bytes and time."""
 
 import socket
 import subprocess
@@ -28,12 +28,12 @@ def outside() -> Iterator[Callable[..., Outside]]:
 
 
 def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
-    """Lets every host have these addresses, one of them each time it is looked up; gives what was looked up."""
-    asked: list[str] = []
+    """Makes every host resolve to these addresses, the next ones each time; returns the resolved hosts."""
+    resolved: list[str] = []
 
     def look_up(host: str, port: int, *_: object, **__: object) -> list[tuple]:
-        asked.append(host)
-        address = answers[min(len(asked), len(answers)) - 1]
+        resolved.append(host)
+        address = answers[min(len(resolved), len(answers)) - 1]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in address.split()]
 
     real = socket.getaddrinfo
@@ -43,10 +43,10 @@ def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
         return real(host, port, *more, **others) if literal else look_up(host, port)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return asked
+    return resolved
 
 
-def test_an_answer_comes_back_as_it_is(outside: Callable[..., Outside]) -> None:
+def test_a_response_is_returned_unchanged(outside: Callable[..., Outside]) -> None:
     server = outside(lambda handler: say(handler, b'{"a":1}', 418, X_Word="tea"))
 
     answer = LOOPBACK.request("POST", server.url + "/x?y=1", {"X-Own": "1"}, b"body")
@@ -65,7 +65,7 @@ def test_an_answer_comes_back_as_it_is(outside: Callable[..., Outside]) -> None:
      "https://169.254.169.254/latest/meta-data/", "https://[fd00:ec2::254]/", "https://10.0.0.1/",
      "https://[64:ff9b::7f00:1]/", "https://[fe80::1]/", "https://[fe80::1%25lo]/"],
 )  # fmt: skip
-def test_our_own_network_is_refused_however_it_is_written(url: str) -> None:
+def test_our_own_network_is_refused_in_any_notation(url: str) -> None:
     with pytest.raises((OutgoingRefused, OutgoingFailed)) as caught:
         STRICT.get(url)
 
@@ -79,16 +79,16 @@ def test_our_own_network_is_refused_however_it_is_written(url: str) -> None:
      "https://exa mple.com/", "https://example.com/\r\nX: 1", "https://example.com:99999/", "https://ex\u00e4mple.com/",
      "https://[::1/", "https://example.com/" + "x" * 2000],
 )  # fmt: skip
-def test_what_is_no_address_of_ours_is_refused_without_a_look(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = names(monkeypatch, "8.8.8.8")
+def test_an_invalid_url_is_refused_without_resolving_its_host(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = names(monkeypatch, "8.8.8.8")
 
     for ask in (STRICT.check_url, STRICT.get):
         with pytest.raises(OutgoingRefused):
             ask(url)
-    assert asked == []
+    assert resolved == []
 
 
-def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_resolves_to_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for inside in ("10.0.0.1", "8.8.8.8 10.0.0.1", "169.254.169.254"):
         names(monkeypatch, inside)
 
@@ -96,27 +96,27 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) ->
             STRICT.get("https://rebound.example/")
 
 
-def test_a_name_is_looked_up_once_and_leads_nowhere_else(
+def test_a_name_is_resolved_once_and_connected_to_that_address(
     outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = outside(host="127.0.0.2")
-    asked = names(monkeypatch, "127.0.0.2", "127.0.0.1")
+    resolved = names(monkeypatch, "127.0.0.2", "127.0.0.1")
     outgoing = Outgoing(Permitted.parse("127.0.0.2/32 rebound.example", "allow"))
 
     answer = outgoing.get(f"http://rebound.example:{first.port}/")
 
-    assert (answer.content, asked) == (b"hello", ["rebound.example"])
+    assert (answer.content, resolved) == (b"hello", ["rebound.example"])
     assert first.asked[0][1]["host"] == f"rebound.example:{first.port}"
 
 
-def test_a_network_that_is_permitted_lets_no_other_host_speak_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_permitted_network_does_not_allow_http_to_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, "127.0.0.1")
 
     with pytest.raises(OutgoingRefused, match="https"):
         LOOPBACK.get("http://public.example/")
 
 
-def test_the_next_address_is_tried_where_one_does_not_answer(
+def test_the_next_address_is_tried_if_one_does_not_answer(
     outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = outside(host="127.0.0.3")
@@ -126,7 +126,7 @@ def test_the_next_address_is_tried_where_one_does_not_answer(
     assert outgoing.get(f"http://two.example:{server.port}/").content == b"hello"
 
 
-def test_a_redirect_is_an_answer_and_not_followed(outside: Callable[..., Outside]) -> None:
+def test_a_redirect_is_returned_and_not_followed(outside: Callable[..., Outside]) -> None:
     secret = outside()
     server = outside(lambda handler: say(handler, b"", 302, Location=secret.url))
 
@@ -136,7 +136,7 @@ def test_a_redirect_is_an_answer_and_not_followed(outside: Callable[..., Outside
     assert secret.asked == []
 
 
-def test_no_more_comes_back_than_was_asked_for(outside: Callable[..., Outside]) -> None:
+def test_a_response_has_a_limit_of_bytes(outside: Callable[..., Outside]) -> None:
     server = outside(lambda handler: say(handler, b"x" * 1001))
 
     assert len(LOOPBACK.get(server.url, largest=1001).content) == 1001
@@ -153,7 +153,7 @@ def chunked(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"0\r\n\r\n")
 
 
-def test_an_answer_in_chunks_has_the_same_limit(outside: Callable[..., Outside]) -> None:
+def test_a_chunked_response_has_the_same_limit(outside: Callable[..., Outside]) -> None:
     server = outside(chunked)
 
     assert LOOPBACK.get(server.url).content == b"x" * 50 * 1024
@@ -161,7 +161,7 @@ def test_an_answer_in_chunks_has_the_same_limit(outside: Callable[..., Outside])
         LOOPBACK.get(server.url, largest=1000)
 
 
-def test_an_encoded_answer_is_none(outside: Callable[..., Outside]) -> None:
+def test_an_encoded_response_is_refused(outside: Callable[..., Outside]) -> None:
     server = outside(lambda handler: say(handler, b"\x1f\x8b", Content_Encoding="gzip"))
 
     with pytest.raises(OutgoingFailed, match="encoded"):
@@ -192,7 +192,7 @@ def slow(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("answering", [dripping, slow])
-def test_time_is_limited_over_all_and_nothing_runs_on(outside: Callable[..., Outside], answering: Answering) -> None:
+def test_the_total_time_is_limited_and_the_thread_ends(outside: Callable[..., Outside], answering: Answering) -> None:
     server = outside(answering)
 
     with pytest.raises(OutgoingFailed, match=r"no answer within 0\.3 seconds"):
@@ -204,7 +204,7 @@ def test_time_is_limited_over_all_and_nothing_runs_on(outside: Callable[..., Out
         time.sleep(0.02)
 
 
-def test_a_slow_name_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_name_server_does_not_delay_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(10) and [])
 
@@ -213,7 +213,7 @@ def test_a_slow_name_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     released.set()
 
 
-def test_who_does_not_answer_or_answers_nonsense_has_failed(outside: Callable[..., Outside]) -> None:
+def test_a_server_without_a_valid_response_has_failed(outside: Callable[..., Outside]) -> None:
     nonsense = outside(lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"))
     cut = outside(lambda handler: say(handler, b"short", Content_Length="100"))
     with socket.socket() as closed:
@@ -235,7 +235,7 @@ def test_a_name_without_an_address_has_failed(monkeypatch: pytest.MonkeyPatch) -
         STRICT.get("https://nobody.example/")
 
 
-def test_no_proxy_and_no_password_of_the_environment_is_used(
+def test_the_environments_proxies_and_passwords_are_not_used(
     outside: Callable[..., Outside], monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     proxy, server = outside(), outside()
@@ -253,13 +253,13 @@ def test_no_proxy_and_no_password_of_the_environment_is_used(
     assert "authorization" not in server.asked[0][1]
 
 
-def test_what_is_no_json_has_failed() -> None:
+def test_content_that_is_not_json_has_failed() -> None:
     for content in (b"", b"{", b"\xff", b"[" * 100_000):
         with pytest.raises(OutgoingFailed, match="not JSON"):
             Response(200, {}, content).json()
 
 
-def test_the_library_is_imported_by_who_calls_out() -> None:
+def test_requests_is_imported_only_for_an_outgoing_request() -> None:
     program = "import chalicelib.remote.outgoing, sys; print('requests' in sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
