@@ -1,4 +1,4 @@
-"""What single operations need beyond the world as it stands: other places in their paths, and bodies that make sense.
+"""What single operations need beyond the shared world: their own values for paths, and valid bodies.
 
 A recipe of places is asked for each request, with who asks: it makes anew what the request takes away, or what may be
 there only once, and what is each one's own.
@@ -34,7 +34,7 @@ def an_organization(world: World, _: str) -> dict[str, str]:
 
 
 def a_team(world: World, _: str) -> dict[str, str]:
-    """With nobody in it, and a role on the repository."""
+    """A team without members that has a role on the repository."""
     team, owner, services = world.fresh_name, world.actor("owner"), world.backend.services
     services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, "")
     services.accounts.permissions.put(owner, RepositoryName.parse("acme/app"), TEAM, team, Role.READ)
@@ -54,12 +54,12 @@ def a_role_of_the_reader(world: World, _: str) -> dict[str, str]:
 
 
 def a_prototype(world: World, _: str) -> dict[str, str]:
-    """In an organization of its own: one has so many at most."""
+    """A prototype in an organization of its own, since the number in one is limited."""
     name = world.bare_organization(world.fresh_name)
-    made = world.backend.services.accounts.prototypes.create(
+    prototype = world.backend.services.accounts.prototypes.create(
         world.actor("owner"), name, Wish(Role.READ, "user", "reader")
     )
-    return {"orgname": name, "prototypeid": made.uuid}
+    return {"orgname": name, "prototypeid": prototype.uuid}
 
 
 def an_application(world: World, _: str) -> dict[str, str]:
@@ -79,13 +79,13 @@ def a_new_robot(world: World, _: str) -> dict[str, str]:
 
 
 def my_authorization(world: World, who: str) -> dict[str, str]:
-    """Only who is in `tools` can have one of their own."""
+    """An authorization of the user, who must be in `tools`."""
     return {"access_token_uuid": world.tool_token(who if who == "admin" else "owner", "repo:read").uuid}
 
 
 def my_app_token(world: World, who: str) -> dict[str, str]:
-    made = world.session(who).post("/user/apptoken", {"title": "laptop"})
-    return {"token_uuid": made.json()["token"]["uuid"]}
+    created = world.session(who).post("/user/apptoken", {"title": "laptop"})
+    return {"token_uuid": created.json()["token"]["uuid"]}
 
 
 def a_message(world: World, _: str) -> dict[str, str]:
@@ -102,8 +102,8 @@ def a_user(world: World, _: str) -> dict[str, str]:
 
 
 def my_offer(world: World, who: str) -> dict[str, str]:
-    asked = {"client_id": world.tool, "redirect_uri": LOCAL, "scope": "repo:read", "response_type": "token"}
-    world.backend.services.identity.assignments.assign(world.actor("admin"), asked, who)
+    request = {"client_id": world.tool, "redirect_uri": LOCAL, "scope": "repo:read", "response_type": "token"}
+    world.backend.services.identity.assignments.assign(world.actor("admin"), request, who)
     found = world.backend.services.identity.assignments.of_oneself(world.actor(who))
     return {"assigned_authorization_uuid": found[0].uuid}
 
@@ -116,7 +116,7 @@ def my_notice(world: World, who: str) -> dict[str, str]:
 
 
 def a_quota(world: World, _: str) -> dict[str, str]:
-    """Of an organization of its own: each has one at most."""
+    """A quota of an organization of its own, since each has at most one."""
     name = world.fresh_name
     world.bare_organization(name)
     return {"namespace": name, "orgname": name} | world.quota(name)
@@ -143,7 +143,7 @@ def the_owners_quota(world: World, _: str) -> dict[str, str]:
 
 
 def a_deleted_repository(world: World, _: str) -> dict[str, str]:
-    """One that was the owner's organization's."""
+    """A deleted repository of the owner's organization."""
     name = RepositoryName.parse(world.repository(f"acme/{world.fresh_name}"))
     world.backend.services.registry.repositories.delete(world.actor("owner"), name)
     return {
@@ -154,7 +154,7 @@ def a_deleted_repository(world: World, _: str) -> dict[str, str]:
 
 
 def a_tag(world: World, _: str) -> dict[str, str]:
-    """Of a manifest of its own, whose digest bodies name."""
+    """A tag of a manifest of its own, whose digest the bodies name."""
     name, manifest, repository = world.fresh_name, a_manifest(), world.repository(f"acme/{world.fresh_name}")
     pusher = someone(world.backend, "owner", repository)
     world.backend.services.registry.manifests.push(pusher, RepositoryName.parse(repository), manifest, [name])
@@ -163,7 +163,7 @@ def a_tag(world: World, _: str) -> dict[str, str]:
 
 
 def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
-    """The same in what is private and in what is public: by its digest, by the id of old, and with what it says."""
+    """The same manifest in the private and the public repository: its digest, its old image id, and its label."""
     manifest, services = a_manifest(), world.backend.services
     for name in ("acme/app", "acme/public"):
         services.registry.repositories.change_mode(world.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
@@ -176,7 +176,7 @@ def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
 
 
 def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
-    """With a label that was added to it."""
+    """A manifest with an added label."""
     repository = a_tag(world, who)["repository"]
     digest, labels = world.places["digest"], world.backend.services.lifecycle.labels
     label = labels.add(world.actor("owner"), RepositoryName.parse(repository), digest, Label("team", "web"))
@@ -187,23 +187,23 @@ def a_repository(world: World, _: str) -> dict[str, str]:
     return {"repository": world.repository(f"acme/{world.fresh_name}")}
 
 
-# By these everybody ends themselves: somebody new does it in their place.
+# Operations with which a user deletes their own account: a new user does it instead.
 ENDS_ONESELF = ("deleteCurrentUser",)
 
 
-def a_policy_of(holder: Callable[[World, str], PolicyHolder], asked: Callable[[str], PolicyRequest]) -> Places:
-    """A policy of its own for each request, which may change it or take it away."""
+def a_policy_of(holder: Callable[[World, str], PolicyHolder], request: Callable[[str], PolicyRequest]) -> Places:
+    """Returns a recipe that creates a policy for each request, which may change or delete it."""
 
-    def made(world: World, who: str) -> dict[str, str]:
+    def recipe(world: World, who: str) -> dict[str, str]:
         maker = who if holder(world, who) == PolicyHolder() else "owner"
         policies = world.backend.services.lifecycle.policies
-        kept = policies.list(world.actor(maker), holder(world, who), asked("x").kind)
-        for policy in kept[:-3]:
+        existing = policies.list(world.actor(maker), holder(world, who), request("x").kind)
+        for policy in existing[:-3]:
             policies.delete(world.actor(maker), holder(world, who), policy.kind, policy.uuid)
-        policy = policies.create(world.actor(maker), holder(world, who), asked(world.fresh_name))
+        policy = policies.create(world.actor(maker), holder(world, who), request(world.fresh_name))
         return {"policy_uuid": policy.uuid}
 
-    return made
+    return recipe
 
 
 ACME: Callable[[World, str], PolicyHolder] = lambda *_: PolicyHolder(organization="acme")  # noqa: E731

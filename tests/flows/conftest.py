@@ -1,4 +1,4 @@
-"""Doors to backends, as the edge's tests have them."""
+"""Fixtures of the app over a backend, as the tests of the edge have them."""
 
 from tests.edge.conftest import door, new_door
 

@@ -1,4 +1,4 @@
-"""How many AWS calls an operation makes: what it costs on AWS, and the only speed a test may hold."""
+"""How many AWS calls an operation makes. It is the cost on AWS, and the only measure of speed that a test can check."""
 
 import os
 
@@ -51,7 +51,7 @@ def test_head_by_a_pusher_renews_a_short_lease_with_one_more_write(backend: Back
     assert backend.calls.take() == ["GetItem", "GetItem", "TransactWriteItems"]
 
 
-def test_a_pull_by_tag_is_one_read_and_two_when_the_bytes_are_not_in_memory(new_backend) -> None:
+def test_a_pull_by_tag_is_one_read_or_two_if_the_bytes_are_not_in_memory(new_backend) -> None:
     backend = new_backend()
     a_push(backend, "v1")
     actor, name = backend.owner()
@@ -102,7 +102,7 @@ def test_with_every_pull_logged_each_writes_one_record(new_backend) -> None:
     assert backend.calls.take() == ["GetItem", "BatchWriteItem", "GetItem", "BatchWriteItem"]
 
 
-def test_how_often_a_tag_was_pulled_costs_three_reads_beside_the_right_to_ask(backend: Backend) -> None:
+def test_pull_statistics_of_a_tag_cost_three_reads_beside_the_check_of_rights(backend: Backend) -> None:
     a_push(backend, "v1")
     actor, (puller, name) = backend.signed_in("admin"), backend.owner()
     for _ in range(2):
@@ -147,7 +147,7 @@ def test_a_tag_that_moves_costs_one_query_and_one_batch_of_reads_more(backend: B
     assert backend.calls.take() == expected
 
 
-def test_a_manifest_above_32_kb_is_one_put_more(backend: Backend) -> None:
+def test_a_manifest_above_32_kb_costs_one_put_more(backend: Backend) -> None:
     a_blob(backend)
     manifest = a_manifest(annotations={"filler": "x" * 40_000})
     actor, name = backend.owner()
@@ -180,7 +180,7 @@ def test_a_blob_in_one_request_is_one_batch_of_reads_one_put_and_one_transaction
     assert backend.calls.take() == ["BatchGetItem", "PutObject", "TransactWriteItems"]
 
 
-def test_beginning_an_upload_costs_nothing_and_ending_it_with_its_bytes_as_much_as_one_request(
+def test_starting_an_upload_costs_nothing_and_closing_it_with_its_bytes_costs_one_request(
     backend: Backend,
 ) -> None:
     a_blob(backend)
@@ -195,7 +195,7 @@ def test_beginning_an_upload_costs_nothing_and_ending_it_with_its_bytes_as_much_
     assert backend.calls.take() == ["BatchGetItem", "PutObject", "TransactWriteItems"]
 
 
-def test_a_blob_that_the_registry_has_elsewhere_is_not_written_again(backend: Backend) -> None:
+def test_a_blob_that_another_repository_has_is_not_written_again(backend: Backend) -> None:
     content = os.urandom(1000)
     a_blob(backend, content, "admin/one")
     a_blob(backend, repository="admin/two")
@@ -207,7 +207,7 @@ def test_a_blob_that_the_registry_has_elsewhere_is_not_written_again(backend: Ba
     assert backend.calls.take() == ["BatchGetItem", "TransactWriteItems"]
 
 
-def test_a_blob_that_only_the_edge_knows_costs_one_list_and_one_transaction_more(backend: Backend) -> None:
+def test_a_blob_that_only_the_upload_edge_has_costs_one_list_and_one_transaction_more(backend: Backend) -> None:
     a_blob(backend)
     content = os.urandom(1000)
     digest = Digest.of(content)
