@@ -1,7 +1,7 @@
 """What single operations need beyond the shared world: their own values for paths, and valid bodies.
 
-A recipe of places is asked for each request, with who asks: it makes anew what the request takes away, or what may be
-there only once, and what is each one's own.
+A recipe of places is called before each request, with the caller's name: it creates what the request deletes, what may
+exist only once, and what belongs to the caller.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.accounts import AccountKind
-from chalicelib.domain.labels import Wish as Label
+from chalicelib.domain.labels import NewLabel
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.accounts.prototypes import Wish
+from chalicelib.services.accounts.prototypes import NewPrototype
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage.accounts.permissions import TEAM
 from chalicelib.storage.accounts.user_notifications import UserNotificationStore
@@ -57,7 +57,7 @@ def a_prototype(world: World, _: str) -> dict[str, str]:
     """A prototype in an organization of its own, since the number in one is limited."""
     name = world.bare_organization(world.fresh_name)
     prototype = world.backend.services.accounts.prototypes.create(
-        world.actor("owner"), name, Wish(Role.READ, "user", "reader")
+        world.actor("owner"), name, NewPrototype(Role.READ, "user", "reader")
     )
     return {"orgname": name, "prototypeid": prototype.uuid}
 
@@ -179,7 +179,7 @@ def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
     """A manifest with an added label."""
     repository = a_tag(world, who)["repository"]
     digest, labels = world.places["digest"], world.backend.services.lifecycle.labels
-    label = labels.add(world.actor("owner"), RepositoryName.parse(repository), digest, Label("team", "web"))
+    label = labels.add(world.actor("owner"), RepositoryName.parse(repository), digest, NewLabel("team", "web"))
     return {"repository": repository, "digest": digest, "labelid": label.id}
 
 

@@ -22,8 +22,10 @@ TABLE = {name: [int(status) for status in statuses] for name, *statuses in LINES
 
 
 class Actors:
-    """The callers, by the heading of a column. `scoped` has a token with only the required scope, `unscoped`
-    one with an insufficient scope. It is the owner's token, or the superuser's where nobody else has the right.
+    """The callers, by the heading of a column.
+
+    `scoped` has a token with only the required scope, `unscoped` one with an insufficient scope. It is the owner's
+    token, or the superuser's where nobody else has the right.
     """
 
     def __init__(self, world: World) -> None:

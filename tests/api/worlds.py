@@ -25,8 +25,9 @@ TEAMS = {"reader": ("readers", TeamRole.MEMBER, Role.READ), "writer": ("writers"
 
 
 class World:
-    """`owner` owns `acme`, `reader` and `writer` are members of it.
-    `admin` is a superuser who has nothing to do with it.
+    """A backend with users and their resources.
+
+    `owner` owns `acme`, `reader` and `writer` are members of it; `admin` is a superuser without any role in it.
 
     `places` are the values of the parameters in paths.
     """

@@ -47,17 +47,17 @@ def test_the_challenge_names_realm_and_service(stack, stranger):
     ],
 )
 def test_the_challenge_names_the_scope_that_is_needed(stranger, repository, method, path, actions):
-    kind, name, asked = stranger.challenge(f"/v2/{repository.name}/{path}", method)["scope"].split(":")
+    kind, name, requested = stranger.challenge(f"/v2/{repository.name}/{path}", method)["scope"].split(":")
 
     assert (kind, name) == ("repository", repository.name)
-    assert set(asked.split(",")) == actions
+    assert set(requested.split(",")) == actions
 
 
-def test_the_challenge_of_a_delete_asks_for_delete(stranger, repository):
+def test_the_challenge_of_a_delete_names_delete(stranger, repository):
     assert "delete" in stranger.challenge(f"/v2/{repository.name}/manifests/latest", "DELETE")["scope"]
 
 
-def test_the_challenge_of_the_catalog_asks_for_the_catalog(stranger):
+def test_the_challenge_of_the_catalog_names_the_catalog(stranger):
     assert stranger.challenge("/v2/_catalog")["scope"] == "registry:catalog:*"
 
 
@@ -109,14 +109,14 @@ def test_a_post_with_a_wrong_password_is_refused(registry):
     assert_refused(registry.send("POST", "/v2/auth", data=form), 401, "UNAUTHORIZED")
 
 
-def test_a_token_for_nobody(stranger):
+def test_an_anonymous_token(stranger):
     token = assert_token(stranger.ask_for_token())
 
     assert stranger.send("GET", "/v2/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def test_login_without_any_scope(registry):
-    """`docker login` asks for no scope and shows the token at the version check."""
+    """`docker login` requests no scope and sends the token to the version check."""
     token = assert_token(registry.ask_for_token(account=registry.user, client_id="docker", offline_token="true"))
 
     assert registry.send("GET", "/v2/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
@@ -131,13 +131,13 @@ def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack, user):
 
 
 @pytest.mark.parametrize("given", ["Basic", "Basic !!!", "Basic " + base64.b64encode(b"nocolon").decode()])
-def test_credentials_of_no_form_are_refused(stranger, given):
+def test_malformed_credentials_are_refused(stranger, given):
     assert_refused(stranger.send("GET", "/v2/auth", headers={"Authorization": given}), (400, 401), "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize("form", ["repeated", "spaced"])
 def test_several_scopes_in_one_token(registry, repository, another_repository, form):
-    """The parameter again and again, or one value with spaces: clients send both."""
+    """Clients send both a repeated parameter and one value with spaces."""
     blob = a_blob()
     repository.push_blob(blob)
     scopes = [f"repository:{repository.name}:pull", f"repository:{another_repository.name}:push,pull"]
@@ -160,13 +160,13 @@ def test_actions_in_every_form_that_clients_send(registry, repository, actions):
 
 
 @pytest.mark.parametrize("scope", ["nonsense", "repository:x", "repository:UPPER/x:pull", "repository::pull", ":::::"])
-def test_a_scope_of_no_form_gives_no_right_and_no_failure(registry, scope):
+def test_a_malformed_scope_gives_no_right_and_no_server_error(registry, scope):
     answer = registry.ask_for_token(scope)
 
     assert answer.status_code == 200 or assert_refused(answer, 400)
 
 
-def test_a_token_holds_only_what_it_was_asked_for(registry, repository, image):
+def test_a_token_allows_only_what_was_requested(registry, repository, image):
     puller = seen_by(registry, repository, "pull")
     assert puller.get_manifest("latest").status_code == 200
 
@@ -175,8 +175,8 @@ def test_a_token_holds_only_what_it_was_asked_for(registry, repository, image):
     assert repository.get_manifest("latest").status_code == 200
 
 
-def test_a_token_too_weak_is_told_the_scope_to_ask_for(registry, repository, image):
-    """crane and docker ask again with the scope of this challenge."""
+def test_an_insufficient_token_receives_a_challenge_with_the_required_scope(registry, repository, image):
+    """crane and docker request a new token with the scope of this challenge."""
     answer = seen_by(registry, repository, "pull").send("POST", "blobs/uploads/")
 
     assert answer.status_code == 401
@@ -184,13 +184,13 @@ def test_a_token_too_weak_is_told_the_scope_to_ask_for(registry, repository, ima
     assert "push" in answer.headers["WWW-Authenticate"]
 
 
-def test_a_token_for_one_repository_is_none_for_another(registry, repository, another_repository, image):
+def test_a_token_for_one_repository_is_not_valid_for_another(registry, repository, another_repository, image):
     stray = registry.send("GET", f"/v2/{repository.name}/manifests/latest", headers=another_repository.authorization())
 
     assert_refused(stray, (401, 403), "UNAUTHORIZED", "DENIED")
 
 
-# Tokens that are none
+# Invalid tokens
 
 
 def parts_of(registry, repository):
@@ -226,8 +226,8 @@ def test_a_forged_token_is_refused_by_a_challenge(registry, repository, image, k
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-def test_a_forged_token_is_no_anonymous_token(stack, registry, repository, image):
-    """Falling back to nobody's rights would hide from a user that the token has died."""
+def test_a_forged_token_does_not_count_as_anonymous(stack, registry, repository, image):
+    """Falling back to anonymous rights would hide from a user that the token is invalid."""
     stack.account("visibility", repository.name, "public")
     answer = registry.send(
         "GET", f"/v2/{repository.name}/manifests/latest", headers={"Authorization": f"Bearer {FORGED}"}
@@ -236,11 +236,11 @@ def test_a_forged_token_is_no_anonymous_token(stack, registry, repository, image
     assert_refused(answer, 401, "UNAUTHORIZED")
 
 
-# Who may
+# Rights
 
 
 def everything(repository, digest):
-    """One request of each kind."""
+    """Returns one request of each kind."""
     return [
         repository.get_manifest("latest"),
         repository.head_manifest("latest"),
@@ -256,7 +256,7 @@ def everything(repository, digest):
 
 
 @pytest.mark.parametrize("who", ["neighbour", "stranger"])
-def test_a_private_repository_looks_like_one_that_is_not_there(request, repository, another_repository, image, who):
+def test_a_private_repository_looks_like_one_that_does_not_exist(request, repository, another_repository, image, who):
     account = request.getfixturevalue(who)
     digest = image.layers[0].digest
     private = everything(account.repository(repository.name), digest)
@@ -269,14 +269,14 @@ def test_a_private_repository_looks_like_one_that_is_not_there(request, reposito
         assert sorted(one.headers) == sorted(other.headers)
 
 
-def test_nobody_pushes_into_a_namespace_of_another(neighbour, registry, repository):
+def test_nobody_pushes_into_another_users_namespace(neighbour, registry, repository):
     theirs = neighbour.repository(repository.name)
 
     assert_refused(theirs.send("POST", "blobs/uploads/"), (401, 403), "UNAUTHORIZED", "DENIED")
     assert repository.tags().status_code == 404
 
 
-def test_everybody_pushes_into_the_own_namespace(neighbour):
+def test_every_user_pushes_into_their_own_namespace(neighbour):
     own = neighbour.repository(f"{neighbour.user}/first-app")
     image = an_image()
     own.push_image(image, "latest")
@@ -312,7 +312,7 @@ def test_a_writer_pushes(stack, neighbour, repository, image):
     assert repository.get_manifest("latest").content == newer.manifest.content
 
 
-def test_a_robot_pulls_what_it_is_granted(stack, registry, repository, another_repository, image):
+def test_a_robot_pulls_where_it_has_a_role(stack, registry, repository, another_repository, image):
     another_repository.push_image(an_image(), "latest")
     name = f"ci{time.time_ns()}"
     secret = stack.account("robot", registry.user, name).split()[-1]
@@ -323,8 +323,8 @@ def test_a_robot_pulls_what_it_is_granted(stack, registry, repository, another_r
     assert_refused(robot.repository(another_repository.name).get_manifest("latest"), (401, 403, 404))
 
 
-def test_too_many_wrong_passwords_are_told_when_to_come_back(stack):
-    """Where the registry answers 429, it says so in the specification's code and names the time to wait."""
+def test_too_many_wrong_passwords_receive_429_with_the_time_to_wait(stack):
+    """An answer 429 has the specification's code and the time to wait."""
     guesser = Registry(stack.url, "guessed-at", "wrong")
     for _ in range(12):
         answer = guesser.ask_for_token()
@@ -336,7 +336,7 @@ def test_too_many_wrong_passwords_are_told_when_to_come_back(stack):
 
 
 def test_one_repository_in_two_scopes_has_the_actions_of_both(registry, repository):
-    """A mount within one repository, or a pull before a push: clients add scopes and do not merge them."""
+    """For a mount within one repository, or a pull before a push, clients add scopes and do not merge them."""
     pull, push = f"repository:{repository.name}:pull", f"repository:{repository.name}:push"
     for scopes in ([pull, push], [push, pull], [f"{push} {pull}"]):
         headers = registry.authorization(*scopes)

@@ -10,7 +10,7 @@ from tests.protocol.registry import assert_refused, next_page
 
 @pytest.fixture
 def family(registry):
-    """Three repositories whose names stand together in the catalog: the prefix and the names."""
+    """Three repositories whose names are adjacent in the catalog: the prefix and the names."""
     prefix = f"{registry.user}/catalog-{secrets.token_hex(4)}"
     names = [f"{prefix}-{letter}" for letter in "abc"]
     for name in names:
@@ -37,7 +37,7 @@ def test_the_catalog_begins_after_last(registry, family):
     assert listed(registry.catalog(n=2, last=names[0])) == names[1:]
 
 
-def test_the_catalog_s_link_leads_from_page_to_page(registry, family):
+def test_the_catalogs_link_leads_from_page_to_page(registry, family):
     prefix, names = family
     answer = registry.catalog(n=1, last=prefix)
     found = listed(answer)
@@ -62,7 +62,7 @@ def test_a_bad_n_is_refused(registry, n):
     assert_refused(registry.catalog(n=n), 400)
 
 
-def test_the_catalog_shows_a_private_repository_to_nobody_without_a_right(neighbour, family):
+def test_the_catalog_hides_a_private_repository_from_users_without_a_right(neighbour, family):
     _, names = family
 
     assert not set(names) & set(listed(neighbour.catalog(n=1000, last=names[0][:-1])))
@@ -75,7 +75,7 @@ def test_the_catalog_shows_a_public_repository_to_another_user(stack, neighbour,
     assert listed(neighbour.catalog(n=1, last=names[0])) == [names[1]]
 
 
-def test_the_catalog_shows_a_repository_to_whom_it_is_granted(stack, neighbour, family):
+def test_the_catalog_shows_a_repository_to_users_with_a_role(stack, neighbour, family):
     _, names = family
     stack.account("grant", names[2], neighbour.user, "read")
 

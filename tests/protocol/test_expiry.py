@@ -1,6 +1,6 @@
-"""Tokens that the registry itself might have signed: too old, or for somebody else.
+"""Tokens with a valid signature that are expired or meant for somebody else.
 
-The keys of the local stack lie in its data directory, so these differ from a good token in one field only.
+The local stack's keys are in its data directory, so these tokens differ from a valid one in one field only.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def decoded(part):
 
 
 def signed_again(token, key, **claims):
-    """The token with these claims changed and a good signature."""
+    """Returns the token with changed claims and a valid signature."""
     header, payload, _ = token.split(".")
     signed = jwt.encode(decoded(header), decoded(payload) | claims, ECKey.import_key(key), algorithms=["ES256"])
     return signed if isinstance(signed, str) else signed.decode()
@@ -40,8 +40,8 @@ def pulled_with(registry, repository, token):
     return registry.send("GET", f"/v2/{repository.name}/manifests/latest", headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_token_signed_again_unchanged_is_good(registry, repository, keys):
-    """Without this the tests below would prove nothing."""
+def test_a_token_that_is_signed_again_unchanged_is_valid(registry, repository, keys):
+    """Without this test the ones below would prove nothing."""
     repository.push_image(an_image(), "latest")
     token = signed_again(registry.token(repository.scope), keys["signing"][0])
 
@@ -58,11 +58,11 @@ def test_a_token_signed_again_unchanged_is_good(registry, repository, keys):
     ],
     ids=["expired", "audience", "issuer", "not yet"],
 )
-def test_a_token_too_old_or_for_another_is_refused(registry, repository, keys, claims):
+def test_a_token_that_is_expired_or_for_somebody_else_is_refused(registry, repository, keys, claims):
     repository.push_image(an_image(), "latest")
     now = int(time.time())
-    told = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
-    token = signed_again(registry.token(repository.scope), keys["signing"][0], **told)
+    changed = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
+    token = signed_again(registry.token(repository.scope), keys["signing"][0], **changed)
     answer = pulled_with(registry, repository, token)
 
     assert_refused(answer, 401, "UNAUTHORIZED")
@@ -78,7 +78,7 @@ def test_a_token_signed_with_another_key_is_refused(registry, repository):
 
 
 def upload_token(location, key, expires_at):
-    """The location with its token's third field changed, signed as the registry signs it."""
+    """Returns the location with its token's third field changed, signed as the registry signs it."""
     path, _, token = location.rpartition("/")
     fields = token.split(".")[:-1]
     fields[2] = str(expires_at)
@@ -87,7 +87,7 @@ def upload_token(location, key, expires_at):
 
 
 def test_an_upload_ends_with_its_token(repository, keys):
-    """An unfinished upload does not stay open for ever; a token signed in the same way but for later goes on."""
+    """An unfinished upload ends; an equally signed token with a later end continues it."""
     blob = a_blob()
     upload = repository.start_upload()
     good = upload_token(upload.location, keys["upload"][0], int(time.time()) + 600)

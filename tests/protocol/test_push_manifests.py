@@ -20,7 +20,7 @@ from tests.protocol.registry import assert_refused
 
 
 def assert_kept(repository, manifest, reference=None):
-    """The manifest comes back byte by byte, with its type and its digest."""
+    """Checks that the manifest is served unchanged, with its type and its digest."""
     answer = repository.get_manifest(reference or manifest.digest)
     assert (answer.status_code, answer.content) == (200, manifest.content)
     assert answer.headers["Content-Type"] == manifest.media_type
@@ -40,7 +40,7 @@ def test_a_push_answers_with_location_and_digest(repository):
         assert (located.status_code, located.content) == (200, image.manifest.content)
 
 
-def test_the_first_push_makes_the_repository(repository):
+def test_the_first_push_creates_the_repository(repository):
     assert repository.tags().status_code == 404
     repository.push_image(an_image(), "latest")
 
@@ -116,7 +116,7 @@ def test_an_artifact_index(repository):
     assert_kept(repository, index, "sboms")
 
 
-def test_a_media_type_of_somebody_s_own(repository, blobs):
+def test_a_custom_media_type(repository, blobs):
     config, layer = blobs
     manifest = a_manifest(config, [layer], artifactType="application/x.made-up", mediaType=content.OCI_MANIFEST)
     repository.push_manifest(manifest, "own")
@@ -181,7 +181,7 @@ def test_parameters_of_the_content_type_are_ignored(repository):
 
 @pytest.mark.parametrize("size", [31_000, 33_000, 700_000, 3_920_000, 4 * 2**20], ids=lambda size: f"{size}-bytes")
 def test_a_manifest_of_every_size_up_to_4_mib(repository, blobs, size):
-    """The conformance suite pushes 390 annotations of 10,000 characters; clients cap at 4 MiB."""
+    """The conformance suite pushes 390 annotations of 10,000 characters; clients have a limit of 4 MiB."""
     config, layer = blobs
     bare = len(a_manifest(config, [layer], annotations={"fill": ""}).content)
     manifest = a_manifest(config, [layer], annotations={"fill": "x" * (size - bare)})
@@ -221,14 +221,14 @@ def test_an_image_of_130_different_layers(repository):
 # Digests and several tags
 
 
-def test_a_push_by_digest_makes_no_tag(repository):
+def test_a_push_by_digest_creates_no_tag(repository):
     image = an_image()
     repository.push_image(image)
 
     assert repository.tags().json()["tags"] == []
 
 
-def test_a_push_under_another_manifest_s_digest_is_refused(repository):
+def test_a_push_under_another_manifests_digest_is_refused(repository):
     image, other = an_image(), an_image()
     repository.push_image(image)
     answer = repository.put_manifest(image.manifest.content, other.manifest.digest, content.OCI_MANIFEST)
@@ -238,7 +238,7 @@ def test_a_push_under_another_manifest_s_digest_is_refused(repository):
 
 
 @pytest.mark.parametrize("reference", ["sha256:baddigeststring", "md5:" + "a" * 32, "sha256:" + "A" * 64])
-def test_a_push_under_what_is_no_digest_is_refused(repository, reference):
+def test_a_push_under_an_invalid_digest_is_refused(repository, reference):
     image = an_image()
     repository.push_image(image)
     answer = repository.put_manifest(image.manifest.content, reference, content.OCI_MANIFEST)
@@ -246,7 +246,7 @@ def test_a_push_under_what_is_no_digest_is_refused(repository, reference):
     assert_refused(answer, 400, "DIGEST_INVALID", "MANIFEST_INVALID", "UNSUPPORTED")
 
 
-def test_twelve_tags_in_one_push_are_each_named_in_oci_tag(repository):
+def test_oci_tag_names_each_of_twelve_tags_in_one_push(repository):
     image = an_image()
     repository.push_image(image)
     tags = [f"v1.{number}" for number in range(12)]
@@ -259,7 +259,7 @@ def test_twelve_tags_in_one_push_are_each_named_in_oci_tag(repository):
         assert repository.head_manifest(tag).headers["Docker-Content-Digest"] == image.manifest.digest
 
 
-def test_a_push_without_tags_names_none(repository):
+def test_a_push_without_tags_has_no_oci_tag(repository):
     assert "OCI-Tag" not in repository.push_image(an_image()).headers
 
 
@@ -274,7 +274,7 @@ def test_several_tags_under_a_sha512_digest(repository):
     assert_kept(repository, manifest, "a")
 
 
-def test_a_tag_that_is_none_among_several_changes_nothing(repository):
+def test_an_invalid_tag_among_several_changes_nothing(repository):
     image = an_image()
     repository.push_image(image)
     answer = repository.put_manifest(
@@ -295,10 +295,10 @@ def test_sha256_and_sha512_of_one_manifest_live_side_by_side(repository):
     assert_kept(repository, image.manifest, "small")
 
 
-# What is named must be there
+# Named content must exist
 
 
-def test_unknown_blobs_are_refused_by_name(repository):
+def test_unknown_blobs_are_refused_and_named(repository):
     image = an_image(layers=2)
     repository.push_blob(image.layers[0])
     answer = repository.put_manifest(image.manifest.content, "latest", content.OCI_MANIFEST)
@@ -310,7 +310,7 @@ def test_unknown_blobs_are_refused_by_name(repository):
     assert repository.head_manifest("latest").status_code == 404
 
 
-def test_unknown_children_are_refused_by_name(repository):
+def test_unknown_children_are_refused_and_named(repository):
     here, absent = an_image(), an_image()
     repository.push_image(here)
     index = an_index(here.manifest, absent.manifest)
@@ -332,7 +332,7 @@ def test_a_blob_of_another_repository_is_unknown_here(repository, another_reposi
 
 
 @pytest.mark.parametrize("media_type", [content.OCI_NONDISTRIBUTABLE, content.DOCKER_FOREIGN_LAYER])
-def test_layers_that_may_not_be_distributed_are_not_asked_for(repository, media_type):
+def test_non_distributable_layers_are_not_required(repository, media_type):
     config, foreign = a_config(), a_blob(media_type=media_type)
     repository.push_blob(config)
     manifest = a_manifest(config, [], layers=[foreign.descriptor(urls=["https://example.com/layer"])])

@@ -7,7 +7,7 @@ from tests.protocol.registry import assert_refused, next_page
 
 
 def tagged(repository, *tags):
-    """One image under all these tags."""
+    """Pushes one image under all these tags."""
     image = an_image()
     repository.push_image(image)
     for tag in tags:
@@ -21,7 +21,7 @@ def listed(answer):
 
 
 def pages(repository, **query):
-    """Every page that following Link gives."""
+    """Returns all pages that following Link gives."""
     answer = repository.tags(**query)
     collected = [listed(answer)]
     while address := next_page(answer):
@@ -30,7 +30,7 @@ def pages(repository, **query):
     return collected
 
 
-def test_tags_are_listed_with_the_repository_s_name(repository):
+def test_tags_are_listed_with_the_repositorys_name(repository):
     tagged(repository, "one", "two")
     answer = repository.tags()
 
@@ -52,7 +52,7 @@ def test_tags_come_in_the_order_of_their_bytes(repository):
     assert listed(repository.tags()) == sorted(names)
 
 
-def test_n_limits_the_page_and_link_leads_on_to_the_end(repository):
+def test_n_limits_the_page_and_link_leads_to_the_end(repository):
     names = [f"v{number}" for number in range(5)]
     tagged(repository, *names)
 
@@ -84,7 +84,7 @@ def test_n_of_zero_gives_no_tags_and_no_link(repository):
     assert "Link" not in answer.headers
 
 
-def test_last_begins_after_the_tag_it_names(repository):
+def test_a_page_begins_after_the_tag_named_by_last(repository):
     tagged(repository, "a", "b", "c")
 
     assert listed(repository.tags(last="a")) == ["b", "c"]
@@ -92,7 +92,7 @@ def test_last_begins_after_the_tag_it_names(repository):
     assert listed(repository.tags(last="c")) == []
 
 
-def test_last_may_name_a_tag_that_is_not_there(repository):
+def test_last_may_name_an_unknown_tag(repository):
     tagged(repository, "a", "c")
 
     assert listed(repository.tags(last="b")) == ["c"]
@@ -113,13 +113,13 @@ def test_n_larger_than_any_page_still_gives_every_tag_by_link(repository):
 
 
 @pytest.mark.parametrize("n", ["-1", "many", "1.5"])
-def test_an_n_that_is_no_number_of_tags_is_refused(repository, n):
+def test_an_invalid_n_is_refused(repository, n):
     tagged(repository, "a")
 
     assert_refused(repository.tags(n=n), 400)
 
 
-def test_the_tags_of_a_repository_that_is_not_there_are_not_found(repository):
+def test_the_tags_of_an_unknown_repository_are_not_found(repository):
     assert_refused(repository.tags(), 404, "NAME_UNKNOWN")
 
 
