@@ -24,11 +24,11 @@ from urllib.parse import urljoin
 import requests
 
 from benchmarks.report import table
-from infra.local.deployment.account import REGION, Account
-from infra.local.deployment.deployment import Deployment
-from infra.local.deployment.module import MODULE
+from infra.emulator.account import REGION, EmulatedAccount
+from infra.emulator.deployment import Deployment
+from infra.emulator.emulator import Emulator
+from infra.emulator.module import MODULE
 from infra.local.errors import StackError
-from infra.local.ministack.emulator import Emulator
 from infra.package import ROOT, host_architecture
 from infra.packaging.build import build
 from infra.packaging.errors import PackageError
@@ -81,7 +81,7 @@ def _soak(directory: Path, steps: Steps) -> list[str]:
         build(ROOT, directory / "build", RUNTIMES[0], architecture)
     with ExitStack() as stack:
         emulator = stack.enter_context(Emulator(directory / "aws", auth=True))
-        settings = _what_must_be_there(Account(emulator.url))
+        settings = _what_must_be_there(EmulatedAccount(emulator.url))
         with steps("terraform init"):
             made = stack.enter_context(
                 Deployment(
@@ -109,7 +109,7 @@ def _soak(directory: Path, steps: Steps) -> list[str]:
     return complaints
 
 
-def _what_must_be_there(account: Account) -> dict[str, Any]:
+def _what_must_be_there(account: EmulatedAccount) -> dict[str, Any]:
     """Makes what the examples' variables name; those variables with the names of what was made."""
     ec2 = account.client("ec2")
     network = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]

@@ -17,7 +17,7 @@ from zipfile import ZipFile
 from benchmarks.report import machine, table
 from infra.package import ROOT, host_architecture
 from infra.packaging.errors import PackageError
-from infra.packaging.imports import Start
+from infra.packaging.imports import ImportTime
 from infra.packaging.interpreters import RUNTIMES, interpreter
 from infra.packaging.native import ARCHITECTURES
 from infra.packaging.seal import pack, seal
@@ -49,8 +49,8 @@ def measure(python: Path, rounds: int) -> str:
         zips = make(python, Path(scratch))
         trees = {name: unpacked(path) for name, path in zips.items()}
         for tree in trees.values():
-            Start.of(python, tree)  # the files are read once before they are measured
-        turns = [{name: Start.of(python, tree) for name, tree in trees.items()} for _ in range(rounds)]
+            ImportTime.of(python, tree)  # the files are read once before they are measured
+        turns = [{name: ImportTime.of(python, tree) for name, tree in trees.items()} for _ in range(rounds)]
         lines = [
             line(name, zips[name].stat().st_size, trees[name], [turn[name] for turn in turns])
             for name in reversed(zips)
@@ -78,9 +78,9 @@ def unpacked(package: Path) -> Path:
     return tree
 
 
-def line(name: str, size_bytes: int, tree: Path, starts: Sequence[Start]) -> list[str]:
+def line(name: str, size_bytes: int, tree: Path, starts: Sequence[ImportTime]) -> list[str]:
     """A row of the table."""
-    middle = Start.median(starts)
+    middle = ImportTime.median(starts)
     return [
         name,
         f"{size_bytes / 1e6:.2f}",

@@ -1,1 +1,1 @@
-"""Two ways to stand the house up: on AWS (terraform) and on a laptop (local)."""
+"""Runs the registry on AWS (terraform, packaging, smoke), on a laptop (local) and on an emulated AWS (emulator)."""

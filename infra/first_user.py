@@ -1,9 +1,9 @@
-"""The first user of an installation on AWS, a superuser: made once, by somebody who may write to its table.
+"""Makes the first user of an installation on AWS, a superuser; this needs the right to write to its table.
 
     python -m infra.first_user TABLE KEYS [--name admin]
 
-Terraform's output `first_user` is this line with the ARNs of an installation. The password is taken from
-CLOUDBERTH_ADMIN_PASSWORD; without it a random one is made and printed, once.
+Terraform's output `first_user` is this command line with the ARNs of an installation. The password comes from
+CLOUDBERTH_ADMIN_PASSWORD; without it a random password is made and printed once.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from infra.arns import arn_of
 
 
 def make_first_user(accounts: Accounts, environment: Mapping[str, str]) -> dict[str, object]:
-    """Makes the first user unless there is one; a password that nobody chose is told once. Raises NameInvalid."""
+    """Makes the first user unless there is one, and returns it with its new password. Raises NameInvalid."""
     name = environment.get("CLOUDBERTH_ADMIN", "admin")
     if accounts.has_first_user():
         return {"created": False, "user": name, "password": None}
@@ -33,29 +33,29 @@ def make_first_user(accounts: Accounts, environment: Mapping[str, str]) -> dict[
 
 
 def main(words: Sequence[str]) -> int:
-    """Does as asked; 1 with a sentence when it cannot."""
-    asked = _parser().parse_args(words)
-    os.environ["AWS_DEFAULT_REGION"] = asked.table.split(":")[3]
-    chosen = Settings(table=asked.table.rpartition("/")[2], secrets=asked.keys)
+    """Makes the first user; prints a sentence and returns 1 if that fails."""
+    parsed = _parser().parse_args(words)
+    os.environ["AWS_DEFAULT_REGION"] = parsed.table.split(":")[3]
+    chosen = Settings(table=parsed.table.rpartition("/")[2], secrets=parsed.keys)
     try:
-        made = make_first_user(Services(chosen).accounts.accounts, os.environ | {"CLOUDBERTH_ADMIN": asked.name})
+        report = make_first_user(Services(chosen).accounts.accounts, os.environ | {"CLOUDBERTH_ADMIN": parsed.name})
     except RegistryError as error:
         print(error, file=sys.stderr)
         return 1
     except (ClientError, BotoCoreError, PynamoDBException) as error:
         print(f"AWS refused: {error}", file=sys.stderr)
         return 1
-    print(sentence(made))
+    print(sentence(report))
     return 0
 
 
-def sentence(made: Mapping[str, object]) -> str:
-    """What was done, with the password where nobody else knows it."""
-    if not made["created"]:
+def sentence(report: Mapping[str, object]) -> str:
+    """Says what was done, with the password if it is random."""
+    if not report["created"]:
         return "There is a first user already; nothing was changed."
     if os.environ.get("CLOUDBERTH_ADMIN_PASSWORD"):
-        return f"Made {made['user']}, a superuser, with the password of CLOUDBERTH_ADMIN_PASSWORD."
-    return f"Made {made['user']}, a superuser. The password, shown this once: {made['password']}"
+        return f"Made {report['user']}, a superuser, with the password of CLOUDBERTH_ADMIN_PASSWORD."
+    return f"Made {report['user']}, a superuser. The password, shown only once: {report['password']}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
-"""`python -m infra.package`: the sealed zip that Lambda runs, and what Terraform reads of it.
+"""`python -m infra.package` makes the sealed zip that Lambda runs, and the files about it that Terraform reads.
 
-Writes deployment-<architecture>.zip, chalice.tf.json (the functions as Chalice declares them) and package.json (the
+It writes deployment-<architecture>.zip, chalice.tf.json (the functions as Chalice declares them) and package.json (the
 zip's name, architecture, runtime, functions and SHA-256).
 """
 
@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 from infra.packaging.build import Package, build
 from infra.packaging.errors import PackageError
-from infra.packaging.imports import ROUNDS, Start
+from infra.packaging.imports import ROUNDS, ImportTime
 from infra.packaging.interpreters import RUNTIMES
 from infra.packaging.native import ARCHITECTURES
 
@@ -23,10 +23,10 @@ MB = 1_000_000
 
 
 def main(arguments: list[str]) -> int:
-    """Packages as asked; the exit status."""
-    asked = _parser().parse_args(arguments)
+    """Packages as the arguments say and returns the exit status."""
+    parsed = _parser().parse_args(arguments)
     try:
-        package = build(asked.project, asked.output or asked.project / OUTPUT, asked.runtime, asked.arch)
+        package = build(parsed.project, parsed.output or parsed.project / OUTPUT, parsed.runtime, parsed.arch)
         print(describe(package))
     except PackageError as error:
         print(error, file=sys.stderr)
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
 
 def describe(package: Package) -> str:
-    """What was built, for a person to read."""
+    """Describes the package for a person."""
     facts = [
         ("version", package.version),
         ("size", f"{package.size_bytes / MB:.2f} MB, {package.unpacked_bytes / MB:.1f} MB unpacked"),
@@ -48,7 +48,7 @@ def describe(package: Package) -> str:
 
 
 def host_architecture() -> str:
-    """This machine's processor, in Lambda's words; empty where Lambda's libraries would not load at all."""
+    """Returns this machine's architecture by Lambda's name, or an empty string if its libraries cannot load here."""
     if sys.platform != "linux":
         return ""
     return {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -56,11 +56,11 @@ def host_architecture() -> str:
 
 def _cold_import(package: Package) -> str:
     if package.architecture != host_architecture():
-        return f"not measured: {package.architecture} libraries of Linux do not load on this machine"
+        return f"not measured, since {package.architecture} libraries of Linux do not load on this machine"
     with tempfile.TemporaryDirectory(prefix="cloudberth-import-") as tree:
         with ZipFile(package.path) as archive:
             archive.extractall(tree)
-        start = Start.median([Start.of(package.python, Path(tree)) for _ in range(ROUNDS)])
+        start = ImportTime.median([ImportTime.of(package.python, Path(tree)) for _ in range(ROUNDS)])
     return (
         f"{start.import_cpu_s * 1000:.0f} ms of one core, {start.import_s * 1000:.0f} ms by the clock "
         f"(medians of {ROUNDS})"
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--arch", choices=ARCHITECTURES, help="default: lambda_architecture of .chalice/config.json")
     parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="default: %(default)s")
     parser.add_argument("--output", type=Path, help=f"default: {OUTPUT}")
-    parser.add_argument("--project", type=Path, default=ROOT, help="where app.py stands; default: this checkout")
+    parser.add_argument("--project", type=Path, default=ROOT, help="the directory of app.py; default: this checkout")
     return parser
 
 

@@ -1,6 +1,6 @@
-"""AWS's signature 4A, which CloudFront's key value store asks for: ECDSA over P-256 in place of HMAC, for any region.
+"""AWS's signature 4A, which CloudFront's key value store requires: ECDSA over P-256 instead of HMAC, for any region.
 
-botocore leaves it to awscrt, whose import takes longer than botocore's own and would slow every process of the house.
+botocore needs awscrt for it, whose import takes longer than botocore's own and would slow every process here.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
 
@@ -18,14 +18,14 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def signing_key(access_key: str, secret_key: str) -> EllipticCurvePrivateKey:
-    """The private key that stands for a pair of AWS's keys (NIST SP 800-108, counter mode)."""
+    """Derives the private key from a pair of AWS keys (NIST SP 800-108, counter mode)."""
     for counter in range(1, 255):
         fixed = ALGORITHM.encode() + b"\0" + access_key.encode() + bytes([counter]) + (256).to_bytes(4, "big")
         block = hmac.new(b"AWS4A" + secret_key.encode(), (1).to_bytes(4, "big") + fixed, hashlib.sha256).digest()
         candidate = int.from_bytes(block, "big")
         if candidate <= ORDER - 2:
             return derive_private_key(candidate + 1, SECP256R1())
-    raise ValueError("these AWS keys stand for no private key")
+    raise ValueError("no private key can be derived from these AWS keys")
 
 
 class SigV4A(SigV4Auth):
@@ -36,20 +36,20 @@ class SigV4A(SigV4Auth):
     _region_name: str
 
     def credential_scope(self, request: Any) -> str:
-        """Like its parent's, without a region."""
+        """Returns the parent's scope without the region."""
         return f"{request.context['timestamp'][:8]}/{self._service_name}/aws4_request"
 
     def scope(self, request: Any) -> str:
-        """Like its parent's, without a region."""
+        """Returns the parent's scope without the region."""
         return f"{self.credentials.access_key}/{self.credential_scope(request)}"
 
     def string_to_sign(self, request: Any, canonical_request: str) -> str:
-        """Like its parent's, by the other algorithm's name."""
+        """Returns the parent's string with the name of this algorithm."""
         digest = hashlib.sha256(canonical_request.encode()).hexdigest()
         return "\n".join((ALGORITHM, request.context["timestamp"], self.credential_scope(request), digest))
 
     def signature(self, string_to_sign: str, request: Any) -> str:  # noqa: ARG002  (its parent's signature)
-        """ECDSA, as DER in hexadecimal."""
+        """Returns the ECDSA signature as DER in hexadecimal."""
         key = signing_key(self.credentials.access_key, self.credentials.secret_key)
         return key.sign(string_to_sign.encode(), ECDSA(SHA256())).hex()
 
@@ -66,5 +66,5 @@ class SigV4A(SigV4Auth):
 
 
 def install() -> None:
-    """Lets botocore sign by it in this process."""
+    """Lets botocore use this signature in this process."""
     AUTH_TYPE_MAPS["v4a"] = SigV4A

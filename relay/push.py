@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from chalicelib.domain.errors import RegistryError
-from chalicelib.domain.names import RepositoryName, parse_tag
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.uploads import LARGEST_BODY
 from relay.auth import RepositoryClient
 from relay.errors import Refused, RelayError
@@ -62,7 +62,7 @@ def _target(text: str) -> tuple[str, str]:
     """Returns the repository and the tag, which may be empty. Raises RelayError."""
     name, _, tag = text.partition(":")
     try:
-        return str(RepositoryName.parse(name)), parse_tag(tag) if tag else ""
+        return str(RepositoryName.parse(name)), Tag.parse(tag) if tag else ""
     except RegistryError as error:
         raise RelayError(str(error)) from error
 

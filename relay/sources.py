@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import RegistryError
 from chalicelib.domain.media_types import DOCKER_CONFIG, DOCKER_MANIFEST, INDEXES, OCI_INDEX, OCI_MANIFEST, is_foreign
-from chalicelib.domain.names import parse_tag
+from chalicelib.domain.names import Tag
 from relay.errors import RelayError
 from relay.slices import FileSlice, SliceReader
 
@@ -196,7 +196,7 @@ def tags_in(name: Any) -> list[str]:
     _, colon, tail = text.rpartition(":")
     tag = tail if colon and "/" not in tail else "" if "/" in text else text
     try:
-        return [parse_tag(tag)] if tag else []
+        return [Tag.parse(tag)] if tag else []
     except RegistryError as error:
         raise RelayError(str(error)) from error
 

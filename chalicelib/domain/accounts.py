@@ -1,7 +1,7 @@
 """Users and robots."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from chalicelib.domain.errors import NameInvalid, RobotInvalid
 from chalicelib.domain.names import MAXIMUM_LENGTH, parse_account, parse_robot
@@ -13,7 +13,7 @@ APP_TOKEN_PREFIX, OAUTH_TOKEN_PREFIX, SESSION_PREFIX = "cba_", "cbo_", "cbs_"
 APP_TOKEN_USER, OAUTH_TOKEN_USER = "$app", "$oauthtoken"
 
 
-class AccountKind(Enum):
+class AccountKind(StrEnum):
     """The kind of an account."""
 
     USER = "user"

@@ -6,7 +6,7 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import DigestInvalid
+from chalicelib.domain.errors import DigestInvalid, ResourceUnknown
 
 HEX_LENGTH = {"sha256": 64, "sha512": 128}
 GRAMMAR = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
@@ -32,6 +32,14 @@ class Digest:
         return cls(algorithm, value)
 
     @classmethod
+    def existing(cls, text: str, kind: str = "manifest") -> "Digest":
+        """Parses the digest of content that must exist. Raises ResourceUnknown if it is malformed."""
+        try:
+            return cls.parse(text)
+        except DigestInvalid:
+            raise ResourceUnknown(kind, text) from None
+
+    @classmethod
     def of(cls, content: bytes, algorithm: str = "sha256") -> "Digest":
         """Returns the digest of `content`."""
         return cls(algorithm, hashlib.new(algorithm, content).hexdigest())
@@ -47,14 +55,6 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
-
-
-def digest_or_none(text: str) -> Digest | None:
-    """Parses a digest; returns None if it is invalid, since no content can have it."""
-    try:
-        return Digest.parse(text)
-    except DigestInvalid:
-        return None
 
 
 def parse_algorithm(text: str) -> str:

@@ -67,9 +67,6 @@ NAMING = frozenset(
     {PUSH, PULL, "create_tag", MOVE_TAG, DELETE_TAG, "revert_tag", "change_tag_expiration", "change_tag_immutability"}
 )
 
-# Log kind -> the event that notifications subscribe to.
-NOTIFIED = {PUSH: "repo_push"}
-
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestInvalid, ManifestTooLarge
+from chalicelib.domain.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge
 
 MAXIMUM_BYTES = 4 * 1024 * 1024
 # Lone surrogates: JSON can escape them, UTF-8 cannot encode them.
@@ -187,3 +187,9 @@ def children_of(index: bytes) -> list[Digest]:
     """Returns the digests of the manifests that a stored index names, in order and without duplicates."""
     digests = [Digest.parse(entry["digest"]) for entry in json.loads(index).get("manifests") or []]
     return list(dict.fromkeys(digests))
+
+
+def check_digest(manifest: Manifest, digest: Digest) -> None:
+    """Raises DigestInvalid if a manifest that is pushed by digest has another digest."""
+    if manifest.digest != digest:
+        raise DigestInvalid(str(digest), f"the manifest that came has {manifest.digest}")

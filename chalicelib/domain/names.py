@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, RepositoryNameInvalid, TagInvalid
+from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, RepositoryNameInvalid, ResourceUnknown, TagInvalid
 
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -56,16 +56,29 @@ class RepositoryName:
         return f"{self.namespace}/{self.repository}"
 
 
-def parse_tag(text: str) -> str:
-    """Returns the text if it is a tag. Raises TagInvalid."""
-    if not TAG.fullmatch(text):
-        raise TagInvalid(text)
-    return text
+class Tag(str):
+    """A tag that has been checked against the specification's grammar."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Tag":
+        """Parses a tag. Raises TagInvalid."""
+        if not TAG.fullmatch(text):
+            raise TagInvalid(text)
+        return cls(text)
+
+    @classmethod
+    def existing(cls, text: str) -> "Tag":
+        """Parses a tag that must exist. Raises ResourceUnknown if it is malformed."""
+        if not TAG.fullmatch(text):
+            raise ResourceUnknown("tag", text)
+        return cls(text)
 
 
-def parse_reference(text: str) -> "str | Digest":
+def parse_reference(text: str) -> "Tag | Digest":
     """Parses a tag or a digest: a tag cannot contain ':'. Raises TagInvalid, DigestInvalid."""
-    return Digest.parse(text) if ":" in text else parse_tag(text)
+    return Digest.parse(text) if ":" in text else Tag.parse(text)
 
 
 def parse_account(text: str) -> str:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import ScopeInvalid
 
 # https://distribution.github.io/distribution/spec/auth/scope/
@@ -13,7 +14,7 @@ SCOPE = re.compile(
 )
 
 
-class Role(Enum):
+class Role(StrEnum):
     """A role on a repository; each includes those before it."""
 
     READ = "read"
@@ -40,7 +41,15 @@ ROLE_ACTIONS = {
 }
 
 
-class Source(Enum):
+class HolderKind(StrEnum):
+    """The kind of the account or team that has a role on a repository."""
+
+    USER = "user"
+    ROBOT = "robot"
+    TEAM = "team"
+
+
+class Source(StrEnum):
     """The kind of row that a right comes from, so that a write can check that row again."""
 
     PUBLIC = "public"
@@ -75,7 +84,7 @@ class Actor:
 
     account_id: str | None
     name: str
-    kind: str = "user"
+    kind: str = AccountKind.USER
     epoch: int = 0
     grants: Mapping[str, Grant] = field(default_factory=dict)
     address: str = ""

@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 
 from chalicelib.domain.errors import AlreadyThere, FieldInvalid, ResourceUnknown
 
@@ -17,7 +17,7 @@ LETTERS = "KMGTPEZY"
 MOST_LIMITS = 20
 
 
-class Severity(Enum):
+class Severity(StrEnum):
     """What a limit does once it is exceeded: `Warning` warns the owners, `Reject` refuses pushes."""
 
     WARNING = "Warning"
@@ -80,7 +80,7 @@ class Quota:
 
     def to_text(self) -> str:
         """Writes the quota into the text that is stored with its namespace."""
-        limits = [[limit.id, limit.severity.value, limit.percent] for limit in self.limits]
+        limits = [[limit.id, limit.severity, limit.percent] for limit in self.limits]
         return json.dumps([self.id, self.limit_bytes, limits])
 
     @classmethod

@@ -1,7 +1,7 @@
 """Repositories: each has an id that never changes and a name that may."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.names import RepositoryName
@@ -10,14 +10,14 @@ from chalicelib.domain.names import RepositoryName
 LONGEST_DESCRIPTION = 10_000
 
 
-class Visibility(Enum):
+class Visibility(StrEnum):
     """Who may pull: everybody, or only accounts with a role."""
 
     PUBLIC = "public"
     PRIVATE = "private"
 
 
-class Mode(Enum):
+class Mode(StrEnum):
     """Quay's `state`: whether a repository takes pushes."""
 
     NORMAL = "NORMAL"

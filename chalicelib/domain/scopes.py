@@ -110,5 +110,5 @@ def capped(role: Role | None, scopes: frozenset[str] | None) -> Role | None:
     """Returns the smaller of a role on a repository and the role that the scopes allow."""
     if role is None or scopes is None:
         return role
-    fits = [one for one in Role if allows(scopes, f"repo:{one.value}") and one.rank <= role.rank]
+    fits = [one for one in Role if allows(scopes, f"repo:{one}") and one.rank <= role.rank]
     return max(fits, key=lambda one: one.rank, default=None)

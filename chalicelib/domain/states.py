@@ -1,10 +1,10 @@
-"""The states of content that the garbage collector may remove: live, then condemned, then deleting."""
+"""The states of content that the garbage collector may remove, of repositories and of namespaces."""
 
-from enum import Enum
+from enum import StrEnum
 
 
-class State(Enum):
-    """The state of a manifest or a blob. Condemned content is served like live content."""
+class State(StrEnum):
+    """Live, then condemned, then deleting. Condemned content is served like live content."""
 
     LIVE = "live"
     CONDEMNED = "condemned"
@@ -14,3 +14,21 @@ class State(Enum):
     def is_living(self) -> bool:
         """Whether it is still served and still keeps what it names."""
         return self is not State.DELETING
+
+
+class RepositoryState(StrEnum):
+    """The state of a repository."""
+
+    LIVE = "live"
+    DELETED = "deleted"
+    # Some of its content may be gone, so it can no longer be restored.
+    PURGING = "purging"
+
+
+class NamespaceState(StrEnum):
+    """The state of a namespace."""
+
+    LIVE = "live"
+    DELETED = "deleted"
+    # Its content is removed and its name is free.
+    PURGED = "purged"

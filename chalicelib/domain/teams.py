@@ -1,6 +1,6 @@
 """Teams of an organization, and their roles in it."""
 
-from enum import Enum
+from enum import StrEnum
 
 from chalicelib.domain.errors import TeamInvalid
 from chalicelib.domain.names import ACCOUNT
@@ -9,7 +9,7 @@ from chalicelib.domain.names import ACCOUNT
 OWNERS = "owners"
 
 
-class TeamRole(Enum):
+class TeamRole(StrEnum):
     """The role of a team's members in the organization as a whole; each includes those before it."""
 
     MEMBER = "member"

@@ -1,11 +1,14 @@
-"""Kinds of attributes beyond pynamodb's own: whole numbers, digests, and what may be missing."""
+"""Kinds of attributes beyond pynamodb's own: whole numbers, digests, enums, and what may be missing."""
 
-from typing import Any
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
 from pynamodb.attributes import Attribute
 from pynamodb.constants import BINARY, NUMBER, STRING
 
 from chalicelib.domain.digests import Digest
+
+E = TypeVar("E", bound=StrEnum)
 
 
 class Integer(Attribute[int]):
@@ -93,3 +96,35 @@ class OptionalDigest(Attribute[Digest | None]):
 
     def deserialize(self, value: str) -> Digest:
         return Digest.parse(value)
+
+
+class EnumText(Attribute[E], Generic[E]):
+    """A member of an enum, stored as its value. Raises ValueError for what is no member, on writing and on reading."""
+
+    attr_type = STRING
+
+    def __init__(self, kind: type[E], **options: Any) -> None:
+        super().__init__(**options)
+        self._kind = kind
+
+    def serialize(self, value: E) -> str:
+        return self._kind(value).value
+
+    def deserialize(self, value: str) -> E:
+        return self._kind(value)
+
+
+class OptionalEnumText(Attribute[E | None], Generic[E]):
+    """A member of an enum that may be missing."""
+
+    attr_type = STRING
+
+    def __init__(self, kind: type[E], **options: Any) -> None:
+        super().__init__(null=True, **options)
+        self._kind = kind
+
+    def serialize(self, value: E | None) -> str | None:
+        return None if value is None else self._kind(value).value
+
+    def deserialize(self, value: str) -> E:
+        return self._kind(value)

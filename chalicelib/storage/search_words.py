@@ -1,16 +1,17 @@
 """Words by which repositories, users and organizations are found, as they are kept: written with what they name."""
 
 from collections.abc import Collection, Iterator
-from enum import Enum
+from enum import StrEnum
 
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.domain.search_words import words_of
 from chalicelib.storage import keys
+from chalicelib.storage.attributes import EnumText
 from chalicelib.storage.table import Row, Transaction, query
 
 
-class SearchKind(Enum):
+class SearchKind(StrEnum):
     """What a word leads to."""
 
     REPOSITORY = "repository"
@@ -21,7 +22,7 @@ class SearchKind(Enum):
 class SearchWordRow(Row):
     """One word of a name: of what kind, with its id, and the name itself, a repository's without its namespace."""
 
-    kind = UnicodeAttribute()
+    kind = EnumText(SearchKind)
     id = UnicodeAttribute()
     namespace_id = UnicodeAttribute()
     name = UnicodeAttribute()
@@ -29,7 +30,7 @@ class SearchWordRow(Row):
 
 def put_words(transaction: Transaction, kind: SearchKind, name: str, identifier: str, namespace_id: str) -> None:
     """Lets something be found by the words of its name; a namespace's own id is `namespace_id` too."""
-    shown = {"kind": kind.value, "id": identifier, "namespace_id": namespace_id, "name": name}
+    shown = {"kind": kind, "id": identifier, "namespace_id": namespace_id, "name": name}
     for word in words_of(name):
         transaction.put(SearchWordRow.under(_key(word, identifier), **shown))
 

@@ -202,18 +202,8 @@ def query(
 def query_kinds(key: Key, kinds: Mapping[str, type[Row]]) -> list[Row]:
     """Rows of several kinds that lie together: those of `query`, each of the kind that its sort key begins with."""
     pk, prefix = key
-    found: list[Row] = []
-    start: Any = None
-    while True:
-        answer = Row._get_connection().query(
-            pk, Row.sk.startswith(prefix), consistent_read=True, exclusive_start_key=start
-        )
-        for raw in answer["Items"]:
-            model = next(model for beginning, model in kinds.items() if raw["sk"]["S"].startswith(beginning))
-            found.append(model.from_raw_data(raw))
-        start = answer.get("LastEvaluatedKey")
-        if not start:
-            return found
+    pages = read_pages(pk, Row.sk.startswith(prefix), consistent_read=True)
+    return [_of_kind(raw, kinds) for items, _ in pages for raw in items]
 
 
 def query_run(
@@ -226,54 +216,48 @@ def query_run(
     """
     pk, first, last = run
     found: list[Row] = []
-    start: Any = None
-    while True:
-        answer = Row._get_connection().query(
-            pk, Row.sk.between(first, last), consistent_read=True, exclusive_start_key=start, limit=limit
-        )
-        for raw in answer["Items"]:
-            model = next((kinds[beginning] for beginning in kinds if raw["sk"]["S"].startswith(beginning)), None)
-            found += [model.from_raw_data(raw)] if model else []
-        start = answer.get("LastEvaluatedKey")
-        if limit is not None:
-            limit -= len(answer["Items"])
-        if not start or limit == 0:
-            return found, not start
+    is_whole = True
+    for items, is_last in read_pages(pk, Row.sk.between(first, last), limit=limit, consistent_read=True):
+        found += [_of_kind(raw, kinds) for raw in items if any(map(raw["sk"]["S"].startswith, kinds))]
+        is_whole = is_last
+    return found, is_whole
+
+
+def _of_kind(raw: dict[str, Any], kinds: Mapping[str, type[Row]]) -> Row:
+    return next(kinds[beginning] for beginning in kinds if raw["sk"]["S"].startswith(beginning)).from_raw_data(raw)
 
 
 def view(model: type[R], value: str, after: str, limit: int) -> Iterator[R]:
     """Rows of a partition of index `view` past `after`, in order; the index lags behind the table."""
-    connection, name = Row._get_connection().connection, Row.Meta.table_name
     condition = UnicodeAttribute(attr_name="view_at") > after if after else None
-    start: Any = None
-    while limit > 0:
-        answer = connection.query(name, value, condition, index_name="view", limit=limit, exclusive_start_key=start)
-        yield from (model.from_raw_data(raw) for raw in answer["Items"])
-        limit -= len(answer["Items"])
-        start = answer.get("LastEvaluatedKey")
-        if not start:
-            return
+    for items, _ in read_pages(value, condition, limit=limit, index_name="view"):
+        yield from (model.from_raw_data(raw) for raw in items)
 
 
 def newest(model: type[R], value: str, before: str, page: int) -> Iterator[R]:
     """Rows of a partition of index `view`, the last first, before one of them (all, without), `page` at a time."""
-    connection, name = Row._get_connection().connection, Row.Meta.table_name
     condition = UnicodeAttribute(attr_name="view_at") < before if before else None
+    for items, _ in read_pages(value, condition, page=page, index_name="view", scan_index_forward=False):
+        yield from (model.from_raw_data(raw) for raw in items)
+
+
+def read_pages(
+    partition: str, condition: Condition | None, *, limit: int | None = None, page: int | None = None, **options: Any
+) -> Iterator[tuple[list[dict[str, Any]], bool]]:
+    """Raw rows of a partition, a list for each call, and whether it is the last; the next call is made when asked for.
+
+    At most `limit` rows in all, `page` in a call; `options` are further ones of pynamodb's `Connection.query`.
+    """
+    connection, name = Row._get_connection().connection, Row.Meta.table_name
     start: Any = None
-    while True:
-        answer = connection.query(
-            name,
-            value,
-            condition,
-            index_name="view",
-            limit=page,
-            exclusive_start_key=start,
-            scan_index_forward=False,
-        )
-        yield from (model.from_raw_data(raw) for raw in answer["Items"])
+    while limit is None or limit > 0:
+        answer = connection.query(name, partition, condition, limit=page or limit, exclusive_start_key=start, **options)
         start = answer.get("LastEvaluatedKey")
+        yield answer["Items"], not start
         if not start:
             return
+        if limit is not None:
+            limit -= len(answer["Items"])
 
 
 def put_all(rows: Iterable[Row]) -> None:

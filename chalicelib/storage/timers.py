@@ -11,7 +11,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.timers import GARBAGE, Due
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalText
-from chalicelib.storage.table import Row, get, view
+from chalicelib.storage.table import Row, get, read_pages, view
 
 LOST = "ConditionalCheckFailedException"
 
@@ -76,23 +76,8 @@ class TimerStore:
 
     def due(self, partition: str, now: int, limit: int) -> Iterator[TimerRow]:
         """What is due in a partition of the index, the oldest first. The index lags: some may be gone, or moved."""
-        table = TimerRow._get_connection()
-        condition = TimerRow.due_at <= now
-        start = None
-        while limit > 0:
-            answer = table.connection.query(
-                table.table_name,
-                partition,
-                condition,
-                index_name="due",
-                limit=limit,
-                exclusive_start_key=start,
-            )
-            yield from (TimerRow.from_raw_data(raw) for raw in answer["Items"])
-            limit -= len(answer["Items"])
-            start = answer.get("LastEvaluatedKey")
-            if not start:
-                return
+        for items, _ in read_pages(partition, TimerRow.due_at <= now, limit=limit, index_name="due"):
+            yield from (TimerRow.from_raw_data(raw) for raw in items)
 
     def dead(self, namespace_id: str, after: str, limit: int) -> list[TimerRow]:
         """Timers of what a namespace's Time Machine keeps, past a place, the oldest dead first; the index lags."""

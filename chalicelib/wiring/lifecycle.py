@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from chalicelib.services.lifecycle.retention import Retention
     from chalicelib.services.lifecycle.tag_expiry import TagExpiry
     from chalicelib.services.lifecycle.tag_history import TagHistory
-    from chalicelib.services.lifecycle.time_machine import TimeMachine
     from chalicelib.services.lifecycle.timers import Timers
     from chalicelib.services.lifecycle.window_changes import WindowChanges
 
@@ -77,7 +76,7 @@ class LifecycleRoom:
     def labels(self) -> "Labels":
         from chalicelib.services.lifecycle.labels import Labels
 
-        return Labels(self._security.access, self._activity.usage_log, self._stores, self.images, self.time_machine)
+        return Labels(self._security.access, self._activity.usage_log, self._stores, self.images, self._registry.tags)
 
     @cached_property
     def policies(self) -> "Policies":
@@ -123,12 +122,6 @@ class LifecycleRoom:
         from chalicelib.services.lifecycle.tag_history import TagHistory
 
         return TagHistory(self._security.access, self._stores)
-
-    @cached_property
-    def time_machine(self) -> "TimeMachine":
-        from chalicelib.services.lifecycle.time_machine import TimeMachine
-
-        return TimeMachine(self._security.access, self._activity.usage_log, self._stores)
 
     @cached_property
     def window_changes(self) -> "WindowChanges":

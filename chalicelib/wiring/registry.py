@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from chalicelib.services.registry.blobs import Blobs
 from chalicelib.services.registry.direct_uploads import DirectUploads
-from chalicelib.services.registry.expiry_labels import ExpiryLabels
 from chalicelib.services.registry.manifests import Manifests
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tags import Tags
@@ -37,7 +36,6 @@ class RegistryRoom:
             self._stores,
             self.repositories,
             self.blobs,
-            ExpiryLabels(self._stores),
         )
         self.tags = Tags(self._security.access, self._activity.usage_log, self._stores)
 

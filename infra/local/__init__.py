@@ -1,1 +1,1 @@
-"""The house on a laptop: bootstrap -> installation, then supervisor -> servers, seed and gateway workers."""
+"""The local stack: bootstrap runs installation, and supervisor runs the servers, the seed and the gateway workers."""

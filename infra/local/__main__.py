@@ -1,4 +1,4 @@
-"""`python -m infra.local`: the stack until Ctrl-C, its accounts, every check of the house, new lock files."""
+"""`python -m infra.local` runs the stack until Ctrl-C, changes its accounts, runs all checks, or writes lock files."""
 
 import errno
 import os
@@ -6,10 +6,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib import __version__
 from infra.local import ports
 from infra.local.checks import check
-from infra.local.environment import ROOT, Settings, settings_from, worker_environment
+from infra.local.environment import ROOT, StackSettings, settings_from, worker_environment
 from infra.local.errors import StackError
 from infra.local.locks import lock
 from infra.local.servers import DYNOXIDE, answers, credentials, endpoints
@@ -19,7 +18,7 @@ USAGE = "Usage: python -m infra.local run | account … | check [pytest argument
 
 
 def main(arguments: list[str]) -> int:
-    """Runs a command; its exit status."""
+    """Runs a command and returns its exit status."""
     try:
         match arguments:
             case ["run"]:
@@ -45,58 +44,62 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
-def run(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Runs a stack until a signal ends it."""
-    say(f"Starting Cloudberth {__version__} over {settings.data} …")
+def run(settings: StackSettings, environ: Mapping[str, str]) -> None:
+    """Runs a stack until a signal stops it."""
+    say(f"Starting Cloudberth over {settings.data} …")
     if settings.tables == "ministack":
         say(
-            f"ministack keeps the tables{'' if DYNOXIDE.exists() else ', for want of a dynoxide binary here'}: it saves"
-            " them every 20 s and when it is stopped, so a kill -9 may lose what came between."
+            f"ministack keeps the tables{'' if DYNOXIDE.exists() else ', since dynoxide is not here'}. It saves"
+            " them every 20 s and when it is stopped, so a kill -9 may lose the writes since then."
         )
-    Supervisor(settings, environ, say).run(lambda made: tell_user(made, settings), lambda s: tell_ready(s, settings))
+    Supervisor(settings, environ, say).run(
+        lambda seeded: show_user(seeded, settings), lambda s: show_ready(s, settings)
+    )
     say("Stopped.")
 
 
-def tell_user(made: Mapping[str, Any], settings: Settings) -> None:
-    """Told before anything else can fail, since a random password is told only once."""
-    say(f"\n  user      {made['user']}")
-    say(f"  password  {password(made, settings)}\n")
+def show_user(seeded: Mapping[str, Any], settings: StackSettings) -> None:
+    """Prints the first user before anything else can fail, since a random password is printed only once."""
+    say(f"\n  user      {seeded['user']}")
+    say(f"  password  {password(seeded, settings)}\n")
 
 
-def tell_ready(seconds: float, settings: Settings) -> None:
-    """Where it is, and how a first image is pushed."""
+def show_ready(seconds: float, settings: StackSettings) -> None:
+    """Prints the address and the commands that push a first image."""
     user, host = settings.admin, settings.host
     say(f"Cloudberth is ready at {settings.url} after {seconds:.1f} s. Ctrl-C stops it.\n")
     say("Push a first image:\n")
     say(f"  docker login {host} --username {user}")
     say(f"  docker pull busybox && docker tag busybox {host}/{user}/busybox")
     say(f"  docker push {host}/{user}/busybox\n")
-    say("podman, buildah and skopeo want to be told that this is plain HTTP:\n")
+    say("podman, buildah and skopeo need an option for plain HTTP:\n")
     source, target = "docker://docker.io/library/busybox", f"docker://{host}/{user}/busybox"
     say(f"  skopeo copy --dest-tls-verify=false --dest-creds {user}:PASSWORD {source} {target}\n")
 
 
-def password(made: Mapping[str, Any], settings: Settings) -> str:
-    """The words behind `password`: a random one is shown at the start that made it, and never again."""
-    if not made["created"]:
+def password(seeded: Mapping[str, Any], settings: StackSettings) -> str:
+    """Returns the text after `password`; a random password is shown only at the start that made it."""
+    if not seeded["created"]:
         return "as before"
     if settings.admin_password is not None:
         return "as in CLOUDBERTH_ADMIN_PASSWORD"
-    return f"{made['password']}   (shown this once; keep it)"
+    return f"{seeded['password']}   (shown only once; keep it)"
 
 
-def become_account(settings: Settings, arguments: list[str]) -> None:
-    """Becomes `infra.local.account` in the environment of the stack that runs over this data directory."""
+def become_account(settings: StackSettings, arguments: list[str]) -> None:
+    """Replaces this process by `infra.local.account` in the environment of the stack with this data directory."""
     base_port = ports.read(settings.data / ports.FILE)
     if base_port is None or not answers(base_port + 1, "/healthz"):
-        raise StackError(f"No stack runs over {settings.data}; start it with `make run` and try again.")
+        raise StackError(
+            f"No stack runs with the data directory {settings.data}; start it with `make run` and try again."
+        )
     environment = worker_environment(settings, endpoints(base_port), credentials(settings.data), os.environ)
     os.chdir(ROOT)
     os.execve(sys.executable, [sys.executable, "-m", "infra.local.account", *arguments], environment)
 
 
 def say(line: str) -> None:
-    """One line to the operator, at once even through a pipe."""
+    """Prints a line for the operator, at once even through a pipe."""
     print(line, flush=True)
 
 

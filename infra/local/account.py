@@ -1,11 +1,11 @@
-"""Accounts of a running local stack, from the command line: users, robots, grants, visibility.
+"""Changes accounts of a running local stack from the command line: users, robots, permissions, visibility.
 
     python -m infra.local.account user NAME PASSWORD
     python -m infra.local.account robot NAMESPACE NAME              prints the robot's token
     python -m infra.local.account grant NAMESPACE/REPOSITORY ACCOUNT read|write|admin
     python -m infra.local.account visibility NAMESPACE/REPOSITORY public|private
 
-It speaks to the table itself, with the environment of a worker; `make account ARGUMENTS="…"` brings that along.
+It writes to the table directly and needs the environment of a worker, which `make account ARGUMENTS="…"` provides.
 """
 
 import argparse
@@ -14,14 +14,13 @@ import sys
 from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.errors import NameUnknown, RegistryError
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
-from chalicelib.services.accounts.permissions import USER
 from chalicelib.wiring import Services, services
 
 
 def main() -> int:
-    """Runs one command; what is refused is one sentence and exit code 1."""
+    """Runs one command; prints a sentence and returns 1 if it is refused."""
     arguments = _parser().parse_args()
     try:
         print(arguments.run(services(), arguments))
@@ -62,10 +61,10 @@ def _robot(container: Services, arguments: argparse.Namespace) -> str:
 
 def _grant(container: Services, arguments: argparse.Namespace) -> str:
     name = RepositoryName.parse(arguments.repository)
-    given = container.accounts.permissions.put(
-        _owner(container, name), name, USER, arguments.account, Role(arguments.role)
+    permission = container.accounts.permissions.put(
+        _owner(container, name), name, HolderKind.USER, arguments.account, Role(arguments.role)
     )
-    return f"{given.name} has {given.role.value} on {name}"
+    return f"{permission.name} has {permission.role} on {name}"
 
 
 def _visibility(container: Services, arguments: argparse.Namespace) -> str:
@@ -75,7 +74,7 @@ def _visibility(container: Services, arguments: argparse.Namespace) -> str:
 
 
 def _owner(container: Services, name: RepositoryName) -> Actor:
-    """The owner of a repository's namespace, in whose name the operator of the stack acts."""
+    """Returns the owner of a repository's namespace; the operator of the stack acts as this account."""
     owner = container.accounts.accounts.find(name.namespace)
     grant = container.security.access.walk(owner, name)
     if grant.repository_id is None:

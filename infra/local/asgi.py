@@ -1,4 +1,4 @@
-"""What the ways of the gateway share: reading a body as it comes, and answering."""
+"""Reads bodies and sends answers over ASGI, for the gateway, the edge and the relay."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
@@ -13,11 +13,11 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Disconnected(Exception):
-    """The client went away before its body was whole."""
+    """The client disconnected before it had sent its whole body."""
 
 
 async def chunks(receive: Receive) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises Disconnected."""
+    """Yields the body piece by piece as it arrives. Raises Disconnected."""
     more = True
     while more:
         message = await receive()
@@ -29,25 +29,25 @@ async def chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> str:
-    """A request header, the last where it stands several times."""
+    """Returns a request header, the last of several with this name, or an empty string."""
     values = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
     return values[-1] if values else ""
 
 
 def length(scope: Mapping[str, Any]) -> int | None:
-    """The body's length in bytes, None where it comes chunked."""
+    """Returns the body's length in bytes, or None if the body is chunked."""
     text = header(scope, b"content-length")
     return int(text) if text.isdigit() else None if header(scope, b"transfer-encoding") else 0
 
 
 async def reply(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
-    """A whole answer."""
+    """Sends a complete answer."""
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 async def refuse(send: Send, status: int, code: str, message: str) -> None:
-    """An answer in the specification's error format. The rest of the body is not read, so the connection ends."""
+    """Sends an error in the specification's format and closes the connection, since the body is not read to its end."""
     body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
     headers = [
         (b"content-type", b"application/json"),

@@ -1,6 +1,6 @@
-"""EventBridge on a laptop: calls the app's scheduled functions as their rules would, one thread a rule.
+"""Plays EventBridge on a laptop: it calls the app's scheduled functions, in one thread for each rule.
 
-One more thread is DynamoDB's TTL service (infra/local/timetolive.py), which calls the function of the table's stream.
+One more thread plays DynamoDB's TTL service (infra/local/timetolive.py) and calls the function of the table's stream.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
 """
@@ -23,16 +23,16 @@ from chalice.app import ScheduledEventConfig
 from infra.local import timetolive
 
 UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
-# How long a turn may take, in seconds; on AWS the function's own timeout says.
+# The longest that a call may take, in seconds; on AWS the function's own timeout limits it.
 TURN_S = 300.0
-# Who sits before it does not wait a minute; and a turn that was killed holds its timers for no longer than its time.
+# A person at a laptop does not want to wait a minute for a timer. A killed call holds its timers until its limit ends.
 QUICK = {"timers": (1.0, 15.0)}
 log = logging.getLogger("clockwork")
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A scheduled function: its name, the function, how often it is called, and how long a turn may take."""
+class ScheduleRule:
+    """A scheduled function: its name, the function, the seconds between calls and the longest that a call may take."""
 
     name: str
     function: Callable[[dict[str, Any], Any], object]
@@ -40,25 +40,25 @@ class Rule:
     turn_s: float
 
 
-class Context:
-    """What Lambda gives beside the event. Once the clockwork stops, no time is left."""
+class LambdaContext:
+    """The context that Lambda passes beside the event. It has no time left once the clockwork stops."""
 
     def __init__(self, turn_s: float, stopped: threading.Event) -> None:
         self._ends, self._stopped = time.monotonic() + turn_s, stopped
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the turn must have ended."""
+        """Returns the milliseconds until the call must have ended."""
         return 0 if self._stopped.is_set() else max(int((self._ends - time.monotonic()) * 1000), 0)
 
 
 class Clockwork:
-    """Runs every rule, at once and then as often as it says. A turn that fails is logged, and the next one comes."""
+    """Runs every rule at once and then at its rate. It logs a call that fails and goes on with the next."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[ScheduleRule]) -> None:
         self._rules, self._stopped = rules, threading.Event()
 
     def run(self) -> None:
-        """Until `stop`, and then until the turns that run have ended."""
+        """Runs until `stop`, and then until the running calls have ended."""
         threads = [threading.Thread(target=self._repeat, args=(rule,), name=rule.name) for rule in self._rules]
         for thread in threads:
             thread.start()
@@ -66,21 +66,21 @@ class Clockwork:
             thread.join()
 
     def stop(self) -> None:
-        """Lets the turns that run end by themselves, and begins no other."""
+        """Lets the running calls end by themselves and starts no other."""
         self._stopped.set()
 
-    def _repeat(self, rule: Rule) -> None:
+    def _repeat(self, rule: ScheduleRule) -> None:
         while not self._stopped.is_set():
             begun = time.monotonic()
             try:
-                rule.function(event(rule.name), Context(rule.turn_s, self._stopped))
+                rule.function(event(rule.name), LambdaContext(rule.turn_s, self._stopped))
             except Exception:
-                log.exception("a turn of %s failed", rule.name)
+                log.exception("a call of %s failed", rule.name)
             self._stopped.wait(max(begun + rule.every_s - time.monotonic(), 0))
 
 
 def event(name: str) -> dict[str, Any]:
-    """What a rule sends."""
+    """Returns the event that a rule sends."""
     return {
         "version": "0",
         "id": str(uuid4()),
@@ -94,8 +94,8 @@ def event(name: str) -> dict[str, Any]:
     }
 
 
-def rules() -> list[Rule]:
-    """The schedules that the app declares."""
+def rules() -> list[ScheduleRule]:
+    """Returns the schedules that the app declares."""
     from app import app
 
     found = [source for source in app.event_sources if isinstance(source, ScheduledEventConfig)]
@@ -107,27 +107,27 @@ def _expression(source: ScheduledEventConfig) -> str:
     return expression if isinstance(expression, str) else expression.to_string()
 
 
-def _rule(name: str, handler: str, expression: str) -> Rule:
+def _rule(name: str, handler: str, expression: str) -> ScheduleRule:
     every_s, turn_s = QUICK.get(name, (seconds(expression), TURN_S))
-    return Rule(name, pkgutil.resolve_name(handler), every_s, turn_s)
+    return ScheduleRule(name, pkgutil.resolve_name(handler), every_s, turn_s)
 
 
 def seconds(expression: str) -> float:
-    """How often `rate(5 minutes)` comes. ValueError for anything else: this clock knows no calendar."""
+    """Returns the seconds of a rate such as `rate(5 minutes)`. Raises ValueError for cron expressions."""
     match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if match is None:
         raise ValueError(f"{expression} is not rate(NUMBER minutes|hours|days)")
     return float(int(match[1]) * UNITS_S[match[2]])
 
 
-def time_to_live() -> Rule:
-    """The TTL service's turns, as late as the environment says."""
+def time_to_live() -> ScheduleRule:
+    """Returns the rule of the TTL service, with the delay of the environment."""
     service = timetolive.service(float(os.environ["CLOUDBERTH_TTL_LATE_S"]))
-    return Rule("ttl", service.turn, timetolive.EVERY_S, TURN_S)
+    return ScheduleRule("ttl", service.turn, timetolive.EVERY_S, TURN_S)
 
 
 def main() -> None:
-    """Until SIGTERM."""
+    """Runs until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     clockwork = Clockwork([*rules(), time_to_live()])

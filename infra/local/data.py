@@ -1,4 +1,4 @@
-"""The data directory of one stack: made, measured, and held by one stack at a time."""
+"""Makes the data directory of a stack, checks its free space, and locks it for one stack at a time."""
 
 import fcntl
 import os
@@ -9,14 +9,14 @@ from pathlib import Path
 from infra.local.errors import StackError
 
 LEAST_FREE_BYTES = 200_000_000
-# SeaweedFS takes no more bytes once less than this share of the disk is free.
+# SeaweedFS refuses writes when less than this share of the disk is free.
 LEAST_FREE_SHARE = 0.01
-# A supervisor that was killed takes its children with it, but they need a moment to go.
+# The children of a killed supervisor die with it, but only after a moment.
 PATIENCE_S = 3.0
 
 
 def prepare(data: Path) -> None:
-    """Makes the directory, readable by its owner only. StackError when it cannot be written or its disk is full."""
+    """Makes the directory, readable by its owner only. Raises StackError if it cannot be made or its disk is full."""
     if "," in str(data):
         raise StackError(f"{data} has a comma in its name, which SeaweedFS takes for two directories; choose another.")
     try:
@@ -31,7 +31,7 @@ def prepare(data: Path) -> None:
 
 
 def check_space(data: Path, *, total: int, free: int) -> None:
-    """StackError when so few bytes of the disk are free that a push would fail half-way."""
+    """Raises StackError if so few bytes of the disk are free that a push would fail half-way."""
     needed = max(LEAST_FREE_BYTES, int(total * LEAST_FREE_SHARE))
     if free < needed:
         raise StackError(
@@ -41,7 +41,7 @@ def check_space(data: Path, *, total: int, free: int) -> None:
 
 
 def hold(data: Path) -> int:
-    """Takes the directory for this stack; the lock lives as long as any process that holds the returned descriptor."""
+    """Locks the directory for this stack. The lock lasts as long as any process has the returned descriptor open."""
     descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + PATIENCE_S
     while True:

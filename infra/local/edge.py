@@ -1,4 +1,4 @@
-"""The edge on a laptop: what CloudFront does in front of S3 on AWS, with its body limits and its checks."""
+"""Plays the edge on a laptop: it does what CloudFront does in front of S3, with the same body limits and checks."""
 
 import time
 from collections.abc import AsyncIterator
@@ -12,16 +12,16 @@ from chalicelib.domain.uploads import UploadToken
 from chalicelib.storage import bucket_keys
 from chalicelib.wiring import Services
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, refuse, reply
-from infra.local.ways import Target
+from infra.local.upload_routes import UploadRequest
 
-# S3 itself may be slow to finish a large object; a client that sends nothing for this long is gone.
+# S3 may need long to finish a large object; a client that sends nothing for this long has gone.
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=300)
 READ_BYTES = 256 * 1024
 PASSED_ON = ("content-type", "content-range", "accept-ranges", "etag", "last-modified", "content-length")
 
 
-class Edge:
-    """Uploads by one PUT and downloads, streamed between client and S3."""
+class LocalEdge:
+    """Streams uploads by one PUT, and downloads, between client and S3."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -30,7 +30,7 @@ class Edge:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The connections to S3, opened in the running loop."""
+        """Returns the connections to S3, which are opened in the running event loop."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0)
             self._session = aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, auto_decompress=False)
@@ -41,8 +41,8 @@ class Edge:
         if self._session:
             await self._session.close()
 
-    async def upload(self, receive: Receive, send: Send, target: Target, size: int) -> None:
-        """One PUT straight into S3, which refuses bytes that are not those of the digest."""
+    async def upload(self, receive: Receive, send: Send, target: UploadRequest, size: int) -> None:
+        """Streams one PUT into S3, which refuses bytes that do not match the digest."""
         try:
             token = UploadToken.verify(target.upload, self._keys, time.time())
         except BlobUploadUnknown as error:
@@ -57,7 +57,7 @@ class Edge:
             headers = [(b"location", location), (b"docker-content-digest", str(digest).encode())]
             return await reply(send, 201, [*headers, (b"content-length", b"0")])
         if status == 400:
-            return await refuse(send, 400, "DIGEST_INVALID", f"the bytes that came are not those of {digest}")
+            return await refuse(send, 400, "DIGEST_INVALID", f"the bytes that were sent do not match {digest}")
         return await refuse(send, 503, "UNAVAILABLE", f"S3 answered {status}: try again in a moment")
 
     async def _put(self, token: UploadToken, digest: Digest, size: int, receive: Receive) -> int:
@@ -69,7 +69,7 @@ class Edge:
             return answer.status
 
     async def download(self, scope: Scope, send: Send) -> None:
-        """A blob by its signed path, with the digest that S3 alone could not tell."""
+        """Sends a blob by its signed path, and adds the digest, which S3 does not know."""
         method = scope["method"]
         try:
             download = Download.verify(scope["path"], self._keys, time.time())
@@ -89,7 +89,7 @@ class Edge:
 
 
 async def _whole(receive: Receive) -> AsyncIterator[bytes]:
-    """The body; a client that leaves takes the connection to S3 with it, so no half object stays."""
+    """Yields the body; if the client leaves, the connection to S3 breaks too, so that no half object stays."""
     try:
         async for content in chunks(receive):
             yield content

@@ -1,4 +1,4 @@
-"""What the environment may tell the local stack, and what the stack tells its workers (docs/settings.md)."""
+"""Reads the local stack's settings from the environment and makes the environment of its workers (docs/settings.md)."""
 
 import platform
 import sys
@@ -14,7 +14,7 @@ TABLE = "cloudberth"
 BUCKET = "cloudberth"
 REGION = "us-east-1"
 LOOPBACK = "127.0.0.1"
-# "Within a few days", AWS says of its TTL service.
+# AWS documents that its TTL service deletes rows "within a few days".
 LATEST_S = 7 * 86_400
 CHOICES = {
     "CLOUDBERTH_DOWNLOADS": ("redirect", "edge"),
@@ -24,8 +24,8 @@ CHOICES = {
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One stack, as its operator wants it."""
+class StackSettings:
+    """The settings that an operator chose for one stack."""
 
     port: int
     data: Path
@@ -39,7 +39,7 @@ class Settings:
 
     @property
     def host(self) -> str:
-        """The registry's name in front of every image: `localhost:5000`."""
+        """Returns the registry part of an image's name: `localhost:5000`."""
         return f"localhost:{self.port}"
 
     @property
@@ -48,24 +48,24 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """The one key pair of this stack's S3 and DynamoDB."""
+class StackCredentials:
+    """The key pair of this stack's S3 and DynamoDB."""
 
     access_key: str
     secret_key: str = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Endpoints:
-    """Where the servers of this start listen, as URLs."""
+class ServerEndpoints:
+    """The URLs of the servers of one start."""
 
     tables: str
     objects: str
 
 
-def settings_from(environ: Mapping[str, str]) -> Settings:
-    """Parse every CLOUDBERTH_* variable of the stack; StackError names the first bad one."""
-    return Settings(
+def settings_from(environ: Mapping[str, str]) -> StackSettings:
+    """Parses every CLOUDBERTH_* variable of the stack. Raises StackError, which names the first bad one."""
+    return StackSettings(
         port=_number(environ, "CLOUDBERTH_PORT", default=5000, highest=65535),
         data=ROOT / Path(_text(environ, "CLOUDBERTH_DATA", ".local")).expanduser(),
         admin=_text(environ, "CLOUDBERTH_ADMIN", "admin"),
@@ -79,16 +79,16 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
 
 
 def tables_server(environ: Mapping[str, str]) -> str:
-    """Who keeps the tables: dynoxide where it has a binary, else ministack."""
+    """Returns the server of the tables: by default dynoxide if it has a binary for this machine, else ministack."""
     has_binary = sys.platform == "linux" and platform.machine() == "x86_64"
     return _choice(environ, "CLOUDBERTH_TABLES", "dynoxide" if has_binary else "ministack")
 
 
 def worker_environment(
-    settings: Settings, endpoints: Endpoints, credentials: Credentials, base: Mapping[str, str]
+    settings: StackSettings, endpoints: ServerEndpoints, credentials: StackCredentials, base: Mapping[str, str]
 ) -> dict[str, str]:
-    """The whole environment of a gateway worker and of the seed: `base` without anybody's AWS account, plus ours."""
-    # A developer's AWS_PROFILE or session token must never reach a stack that thinks it talks to loopback.
+    """Returns the environment of gateway workers and the seed: `base` without its AWS account, plus the stack's."""
+    # A developer's AWS_PROFILE or session token must never reach a stack whose servers are on loopback.
     inherited = {
         name: value
         for name, value in base.items()
@@ -109,7 +109,7 @@ def worker_environment(
         "CLOUDBERTH_SECRETS": str(settings.data / "secrets.json"),
         "CLOUDBERTH_ADMIN": settings.admin,
         "CLOUDBERTH_DOWNLOADS": settings.downloads,
-        # This gateway plays the upload edge, and outlives its replies.
+        # The gateway plays the upload edge, and its process goes on after an answer.
         "CLOUDBERTH_EDGE": "on",
         "CLOUDBERTH_PULL_BATCH_S": "0.1",
         "CLOUDBERTH_PULL_LOG": settings.pull_log,
@@ -118,21 +118,21 @@ def worker_environment(
         "CLOUDBERTH_PORT": str(settings.port),
         "CLOUDBERTH_WORKERS": str(settings.workers),
         "PYTHONUNBUFFERED": "1",
-        # glibc would keep a layer's buffers in the arena of each thread that once held one.
+        # Otherwise glibc keeps a layer's buffers in the arena of every thread that has used one.
         "MALLOC_MMAP_THRESHOLD_": "131072",
         **_without_proxy(base),
     }
 
 
-def seed_environment(settings: Settings, worker: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment, and the first user's password when the operator chose one."""
+def seed_environment(settings: StackSettings, worker: Mapping[str, str]) -> dict[str, str]:
+    """Returns the worker's environment, and the first user's password if the operator chose one."""
     if settings.admin_password is None:
         return dict(worker)
     return dict(worker) | {"CLOUDBERTH_ADMIN_PASSWORD": settings.admin_password}
 
 
 def _without_proxy(base: Mapping[str, str]) -> dict[str, str]:
-    """botocore and requests would send even loopback addresses to HTTP_PROXY; both spellings are read."""
+    """Exempts loopback from HTTP_PROXY, which botocore and requests would use otherwise; they read both spellings."""
     exempt = base.get("no_proxy") or base.get("NO_PROXY") or ""
     value = ",".join(part for part in (exempt, LOOPBACK, "localhost") if part)
     return {"NO_PROXY": value, "no_proxy": value}

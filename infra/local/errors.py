@@ -1,5 +1,5 @@
-"""The one error of the local stack that a person is meant to read."""
+"""The one error of the local stack whose message is written for its operator."""
 
 
 class StackError(Exception):
-    """Why the stack cannot start or go on: one sentence that names the thing and the remedy."""
+    """The stack cannot start or go on; the message is one sentence that names the cause and the remedy."""

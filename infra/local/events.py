@@ -1,4 +1,4 @@
-"""HTTP to events of payload format 1.0 and back, as API Gateway's HTTP API makes them, its limits included.
+"""Turns HTTP requests into events of payload format 1.0 and answers into HTTP, with the limits of an HTTP API.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -11,16 +11,16 @@ from urllib.parse import parse_qsl
 from uuid import uuid4
 
 Headers = list[tuple[bytes, bytes]]
-# What API Gateway takes of request line and headers, and Lambda of an event in JSON, in bytes.
+# The most bytes of request line and headers that API Gateway accepts, and of an event in JSON that Lambda accepts.
 LARGEST_HEADERS, LARGEST_EVENT = 10_240, 6_291_556
 TEXTS = ("text/", "application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded")
-# What a gateway ends itself.
+# Headers that concern one connection and that a gateway does not pass on.
 HOP_BY_HOP = {b"transfer-encoding", b"connection", b"keep-alive", b"expect", b"te", b"upgrade", b"trailer"}
 WITHOUT_BODY = {204, 304}
 
 
 def to_event(scope: Mapping[str, Any], body: bytes) -> dict[str, Any]:
-    """The event of a request whose body has come."""
+    """Returns the event of a request whose body has arrived."""
     lines: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
         if name not in HOP_BY_HOP:
@@ -76,21 +76,21 @@ def _body(body: bytes, is_text: bool) -> dict[str, Any]:
 
 
 def fits(event: Mapping[str, Any]) -> bool:
-    """Whether Lambda would take the event. Everything beside the body has less than three times the headers' limit."""
+    """Tells whether Lambda accepts the event. All but the body is smaller than three times the limit of headers."""
     return len(event["body"] or "") + 3 * LARGEST_HEADERS < LARGEST_EVENT
 
 
 def headers_size(scope: Mapping[str, Any]) -> int:
-    """Bytes of request line and headers."""
+    """Returns the bytes of request line and headers."""
     line = len(scope["raw_path"]) + len(scope["query_string"]) + len(scope["method"]) + 12
     return line + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
 
 
 def from_answer(answer: Mapping[str, Any], method: str) -> tuple[int, Headers, bytes]:
-    """Status, headers and body of an app's answer.
+    """Returns status, headers and body of an app's answer.
 
-    The length is always that of the answer's body, on HEAD too, where the body itself is dropped: the least that a
-    gateway does, so what works here works there.
+    Content-Length is always the length of the app's body, even on HEAD, where the body is dropped. No gateway does
+    less, so what works here works on AWS.
     """
     text = answer.get("body") or ""
     content = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode("utf-8")

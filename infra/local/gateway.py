@@ -1,6 +1,6 @@
-"""API Gateway and the edge on a laptop: one worker process of the local stack.
+"""Plays API Gateway and the edge on a laptop; it is one worker process of the local stack.
 
-Small bodies become events of the same chalice app that runs on Lambda; larger ones take the edge or the relay.
+Small bodies become events of the same chalice app that runs on Lambda; larger bodies go to the edge or the relay.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from chalicelib.domain.downloads import PREFIX
 from chalicelib.domain.uploads import LARGEST_BODY
 from chalicelib.wiring import Services, services
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
-from infra.local.edge import Edge
+from infra.local.edge import LocalEdge
 from infra.local.events import LARGEST_HEADERS, fits, from_answer, headers_size, to_event
 from infra.local.relaying import Relaying
-from infra.local.ways import Target, Way
+from infra.local.upload_routes import UploadRequest, UploadRoute
 
 INTEGRATION_S = 30
-# Bodies above this size take a place while they are held in memory, so that a thousand clients cannot fill it.
+# A body above this size occupies one of a few places while it is in memory, so that many clients cannot fill it.
 LIGHT_BYTES, HEAVY_PLACES = 64 * 1024, 24
 READERS, WRITERS = 4, 8
 log = logging.getLogger("gateway")
@@ -34,14 +34,14 @@ class Gateway:
 
     def __init__(self, container: Services) -> None:
         self._container = container
-        self._edge = Edge(container)
+        self._edge = LocalEdge(container)
         port = container.settings.url.rpartition(":")[2]
         self._relaying = Relaying(f"http://127.0.0.1:{port}", container.stores.secrets.relay)
         self._readers, self._writers = ThreadPoolExecutor(READERS, "read"), ThreadPoolExecutor(WRITERS, "write")
         self._heavy = asyncio.Semaphore(HEAVY_PLACES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request, or the server's start and end."""
+        """Serves one request, or acknowledges the server's start and end."""
         if scope["type"] == "lifespan":
             return await self._live(receive, send)
         try:
@@ -63,17 +63,17 @@ class Gateway:
         if scope["path"].startswith(PREFIX) and scope["method"] in ("GET", "HEAD"):
             return await self._edge.download(scope, send)
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
-        target = Target.of(scope["method"], path, query, header(scope, b"content-range"))
+        target = UploadRequest.of(scope["method"], path, query, header(scope, b"content-range"))
         size = length(scope)
-        way = Way.APP if size is None else target.way(size)
-        if way is Way.EDGE:
+        route = UploadRoute.APP if size is None else target.route(size)
+        if route is UploadRoute.EDGE:
             return await self._edge.upload(receive, send, target, size or 0)
-        if way is Way.APP:
+        if route is UploadRoute.APP:
             return await self._small(scope, receive, send, target)
-        return await self._large(scope, receive, send, target, b"", way)
+        return await self._large(scope, receive, send, target, b"", route)
 
-    async def _small(self, scope: Scope, receive: Receive, send: Send, target: Target) -> None:
-        """A body for the app; one that comes chunked shows only now whether it is."""
+    async def _small(self, scope: Scope, receive: Receive, send: Send, target: UploadRequest) -> None:
+        """Reads a body for the app; a chunked body shows only here that it is too large for it."""
         body, place = bytearray(), False
         try:
             async with asyncio.timeout(INTEGRATION_S):
@@ -87,16 +87,18 @@ class Gateway:
             if len(body) <= LARGEST_BODY:
                 return await self._ask(scope, send, bytes(body))
         except TimeoutError:
-            return await refuse(send, 408, "UNSUPPORTED", f"the body did not come within {INTEGRATION_S} seconds")
+            return await refuse(send, 408, "UNSUPPORTED", f"the body did not arrive within {INTEGRATION_S} seconds")
         finally:
             if place:
                 self._heavy.release()
         begun = bytes(body)
         del body
-        return await self._large(scope, receive, send, target, begun, target.way(None))
+        return await self._large(scope, receive, send, target, begun, target.route(None))
 
-    async def _large(self, scope: Scope, receive: Receive, send: Send, target: Target, begun: bytes, way: Way) -> None:
-        if way is Way.RELAY:
+    async def _large(
+        self, scope: Scope, receive: Receive, send: Send, target: UploadRequest, begun: bytes, route: UploadRoute
+    ) -> None:
+        if route is UploadRoute.RELAY:
             return await self._relaying.relay(scope, receive, send, target, begun)
         return await refuse(send, 413, "SIZE_INVALID", f"a body has at most {LARGEST_BODY} bytes here")
 
@@ -114,16 +116,16 @@ class Gateway:
 
 
 def main() -> None:
-    """Serves on a socket that the supervisor has opened."""
+    """Serves on a socket that the supervisor opened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="file descriptor of the listening socket")
     listener = socket.socket(fileno=parser.parse_args().fd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    # docker and skopeo try TLS first, which uvicorn warns of as an invalid request.
+    # docker and skopeo try TLS first, and uvicorn would log that as an invalid request.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     container = services()
-    # Both clients before the first request: threads that come together would each make their own.
+    # This makes both clients before the first request; concurrent threads would each make their own.
     container.accounts.accounts.has_first_user()
     container.stores.objects.exists("none")
     config = uvicorn.Config(

@@ -1,4 +1,4 @@
-"""Makes .venv and fetches what no wheel carries; everything is pinned by a hash in a committed lock file."""
+"""Makes .venv and fetches the programs that no wheel contains; lock files pin everything by a hash."""
 
 import errno
 import fcntl
@@ -21,11 +21,11 @@ LOGS = VENV / "logs"
 RUN_REQUIREMENTS = ("requirements.txt", "requirements/local.txt")
 TEST_REQUIREMENTS = (*RUN_REQUIREMENTS, "requirements/test.txt")
 MINISTACK_REQUIREMENTS = ("requirements/ministack.txt",)
-# This Python as Lambda would call it: bytecode and compiled packages are of one minor version.
+# Lambda's name for this Python; bytecode and compiled packages belong to one minor version.
 OWN_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 DYNOXIDE_LOCK = ROOT / "infra" / "local" / "dynoxide"
 
-# What each mode runs in .venv, and what it needs there.
+# The command that each mode runs in .venv, and the requirement files that it needs.
 MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "run": (("-m", "infra.local", "run"), RUN_REQUIREMENTS),
     "account": (("-m", "infra.local", "account"), RUN_REQUIREMENTS),
@@ -46,30 +46,30 @@ NO_NETWORK = (
     *("ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "ETIMEDOUT", "EAI_AGAIN", r"npm error code E[45]\d\d"),
 )
 
-# What pip, npm and venv write when they fail, and what it means to a person; the first that fits is told.
+# Patterns in the output of pip, npm and venv, and the reasons that they show; the first match is printed.
 REASONS = (
     (r"No space left on device|ENOSPC", "the disk is full; free about 1 GB and run it again"),
     (
         r"DO NOT MATCH THE HASHES|EINTEGRITY",
-        "what was downloaded is not what the lock file names (its hash differs), so it was not installed",
+        "the hash of a download differs from the one in the lock file, so it was not installed",
     ),
     (
         r"ensurepip is not\s+available|No module named '?(venv|ensurepip)",
-        "this Python came without venv; on Debian and Ubuntu: apt install python3-venv",
+        "this Python has no venv; on Debian and Ubuntu: apt install python3-venv",
     ),
     (
         "|".join(NO_NETWORK),
-        "the download was refused or the network is not there; check network and proxy, and run it again",
+        "the download was refused or there is no network; check network and proxy, and run it again",
     ),
     (
         r"No matching distribution found for (?P<what>\S+)",
-        "{what} is not to be had: the download was refused, or there is no build for this Python and machine",
+        "{what} is not available: the download was refused, or there is no build for this Python and machine",
     ),
 )
 
 
 def main(arguments: list[str]) -> int:
-    """Installs what a mode needs and becomes it; returns only when that fails, with the exit status."""
+    """Installs what a mode needs and replaces this process by it. Returns an exit status only if that fails."""
     if not arguments or arguments[0] not in MODES:
         print(f"Usage: python3 infra/local/bootstrap.py {' | '.join(MODES)} [arguments]", file=sys.stderr)
         return 2
@@ -94,13 +94,13 @@ def main(arguments: list[str]) -> int:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One installation at a time: a second one waits here and then finds everything done."""
-    with (ROOT / RUN_REQUIREMENTS[0]).open() as held:
+    """Allows one installation at a time; a second one waits here and then finds everything installed."""
+    with (ROOT / RUN_REQUIREMENTS[0]).open() as lock:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             _say("Another run is installing; waiting for it …")
-            fcntl.flock(held, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -116,7 +116,7 @@ def _install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
 
 
 def _is_sound() -> bool:
-    """There is a .venv, of this very Python's minor version, that came as far as having pip."""
+    """Tells whether there is a complete .venv of this Python's minor version; pip is installed last."""
     return PYTHON.exists() and (VENV / "lib" / OWN_RUNTIME / "site-packages" / "pip").is_dir()
 
 
@@ -128,12 +128,12 @@ def _make_venv() -> None:
 
 
 def _base_python() -> Path:
-    """From inside some other virtual environment, the Python below it: that one may go away."""
+    """Returns the Python below the virtual environment that runs this, since that environment may be deleted."""
     return Path(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 def pip_install(python: Path, requirements: Sequence[str], stamp: Path) -> None:
-    """Installs requirement files unless `stamp` says that it was done; StackError names the reason and the log."""
+    """Installs requirement files unless `stamp` shows that they are. Raises StackError with the reason and the log."""
     if _is_done(requirements, stamp):
         return
     names = " and ".join(requirements) if len(requirements) < 3 else ", ".join(requirements)
@@ -153,14 +153,14 @@ def pip_install(python: Path, requirements: Sequence[str], stamp: Path) -> None:
 
 
 def ministack_home(runtime: str = OWN_RUNTIME) -> Path:
-    """Where ministack lives: it pins a botocore, so apart, and runs functions with its own Python, so once for each."""
+    """Returns the virtual environment of ministack, which pins a botocore and runs functions with its own Python."""
     return VENV / f"ministack-{runtime}"
 
 
 def ministack_python(runtime: str, base: Path) -> Path:
-    """The Python of an environment with ministack, made of `base`, a Python of that runtime, unless it stands.
+    """Returns the Python of an environment with ministack, and makes it with `base`, a Python of `runtime`, if needed.
 
-    Who asks while another makes it waits. StackError names the reason and the log.
+    It waits while another process makes the environment. Raises StackError with the reason and the log.
     """
     python = ministack_home(runtime) / "bin" / "python"
     if not _is_filled(python):
@@ -171,7 +171,7 @@ def ministack_python(runtime: str, base: Path) -> Path:
 
 
 def _install_ministack(runtime: str, base: Path) -> None:
-    """Anew when the lock file changed: nothing of the old one stays."""
+    """Makes the environment from scratch unless it agrees with the lock file."""
     home = ministack_home(runtime)
     python = home / "bin" / "python"
     if _is_filled(python):
@@ -186,9 +186,9 @@ def _is_filled(python: Path) -> bool:
 
 
 def fetch_dynoxide(home: Path) -> None:
-    """A static binary that only npm carries; `npm ci` checks it against the lock file's integrity hash.
+    """Fetches dynoxide, a static binary that only npm has; `npm ci` checks it against the hash in the lock file.
 
-    StackError names the reason and the log.
+    Raises StackError with the reason and the log.
     """
     lock = DYNOXIDE_LOCK / "package-lock.json"
     stamp, digest = home / "stamp", hashlib.sha256(lock.read_bytes()).hexdigest()
@@ -208,7 +208,7 @@ def fetch_dynoxide(home: Path) -> None:
 
 @contextmanager
 def _npm() -> Iterator[list[str]]:
-    """The machine's npm, or for as long as it is needed the one inside a wheel (200 MB unpacked)."""
+    """Yields the machine's npm, or a temporary one from a wheel (200 MB unpacked)."""
     if (found := shutil.which("npm")) and shutil.which("node"):
         yield [found]
         return
@@ -232,7 +232,7 @@ def _npm() -> Iterator[list[str]]:
 
 
 def _run(command: Sequence[str], failure: str, log: Path, directory: Path = ROOT) -> None:
-    """Runs a command quietly; StackError with one sentence, and where the log lies, when it fails."""
+    """Runs a command quietly. If it fails, raises StackError with one sentence and the path of the log."""
     with log.open("wb") as stream:
         status = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, cwd=directory, check=False
@@ -242,12 +242,12 @@ def _run(command: Sequence[str], failure: str, log: Path, directory: Path = ROOT
 
 
 def reason(log: str) -> str:
-    """What a failed pip, npm or venv wanted to say."""
+    """Returns the reason why pip, npm or venv failed, from its output."""
     for pattern, meaning in REASONS:
         if found := re.search(pattern, log):
             return meaning.format(**found.groupdict())
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"
 
 
 def _is_done(requirements: Sequence[str], stamp: Path) -> bool:
@@ -255,7 +255,7 @@ def _is_done(requirements: Sequence[str], stamp: Path) -> bool:
 
 
 def _digest(requirements: Sequence[str]) -> str:
-    """Changes with any of the files; another minor version of Python makes a new .venv anyway."""
+    """Returns a digest of the files; another minor version of Python makes a new .venv anyway."""
     return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in requirements)).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""`make lock`: the requirement files, each with the hash of every wheel, from the short lists in requirements/."""
+"""`make lock` writes the requirement files, with the hash of every wheel, from the short lists in requirements/."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.local.environment import ROOT
 from infra.local.errors import StackError
 
-# (list, lock file). The lists name the lock files that they must agree with, so the order matters.
+# Pairs of list and lock file. A list names the lock files that it must agree with, so the order matters.
 LOCKS = (
     ("runtime.in", "requirements.txt"),
     ("local.in", "requirements/local.txt"),
@@ -30,4 +30,4 @@ def lock(uv_arguments: Sequence[str] = ()) -> None:
         command = [uv, "pip", "compile", "--quiet", *OPTIONS, "--custom-compile-command", "make lock"]
         files = [f"requirements/{source}", "--output-file", target]
         if subprocess.run([*command, *uv_arguments, *files], cwd=ROOT, check=False).returncode != 0:
-            raise StackError(f"uv could not compile requirements/{source}; what it wrote above says why.")
+            raise StackError(f"uv could not compile requirements/{source}; its output above says why.")

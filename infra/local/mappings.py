@@ -1,8 +1,8 @@
-"""How a mapping of a stream to a function goes: partial batches, attempts, bisection.
+"""The rules of an event source mapping of a stream: partial batches, retries, bisection.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
-AWS does not say what becomes of a reported failure of a batch's first record where bisection is on; here the batch is
-split then, as after an error of the function. Splitting is no attempt.
+AWS does not document what happens if a function reports the first record of a batch as failed and bisection is on;
+here the batch is split, as after an error of the function. A split does not count as a retry.
 """
 
 import json
@@ -19,40 +19,40 @@ Result = dict[str, Any]
 
 
 @dataclass
-class Part:
-    """Neighbouring records that go to the function together, and how often they failed."""
+class BatchPart:
+    """Neighbouring records that are sent to the function together, and how often they failed."""
 
     records: Records
     failures: int = 0
 
 
 @dataclass
-class Work:
-    """What a mapping has not done of the batch at which its stream stands, and every record that it has seen of it."""
+class PendingWork:
+    """The records of the current batch that a mapping has not processed, and the numbers of all that it has seen."""
 
-    parts: deque[Part] = field(default_factory=deque)
+    parts: deque[BatchPart] = field(default_factory=deque)
     seen: set[str] = field(default_factory=set)
 
     def meet(self, records: Records) -> None:
-        """Takes up what is new in a batch, and lets go of what has left the stream."""
+        """Adds the new records of a batch and drops records that have left the stream."""
         still = {_number(record) for record in records}
-        kept = (Part([r for r in part.records if _number(r) in still], part.failures) for part in self.parts)
+        kept = (BatchPart([r for r in part.records if _number(r) in still], part.failures) for part in self.parts)
         self.parts = deque(part for part in kept if part.records)
         if fresh := [record for record in records if _number(record) not in self.seen]:
-            self.parts.append(Part(fresh))
+            self.parts.append(BatchPart(fresh))
         self.seen |= still
 
 
 @dataclass(frozen=True)
-class Rules:
-    """A mapping's settings, and its two ways out: the function, and the destination of what is given up."""
+class MappingRules:
+    """A mapping's settings, its function, and the destination of records that it gives up."""
 
     settings: Mapping[str, Any]
     invoke: Callable[[Records], Result]
     give_up: Callable[[Records, Result], None]
 
-    def run(self, work: Work) -> Result:
-        """Works until all is done or a part is to be tried again later; that one's result is an error then."""
+    def run(self, work: PendingWork) -> Result:
+        """Processes parts until all are done or one must be retried later; then the result is an error."""
         result: Result = {"body": None}
         while work.parts:
             part = work.parts.popleft()
@@ -60,7 +60,7 @@ class Rules:
             failed = self._first_failed(part.records, result)
             if failed is None:
                 continue
-            rest = Part(part.records[failed:], part.failures)
+            rest = BatchPart(part.records[failed:], part.failures)
             if self.settings.get("BisectBatchOnFunctionError") and len(part.records) > 1:
                 work.parts.extendleft(reversed([rest] if failed else _halves(rest)))
                 continue
@@ -72,13 +72,13 @@ class Rules:
             return result | {"error": True}
         return {name: value for name, value in result.items() if name != "error"}
 
-    def _is_exhausted(self, part: Part) -> bool:
-        """-1 and nothing stand for ever."""
+    def _is_exhausted(self, part: BatchPart) -> bool:
+        """Tells whether no retry is left; -1 and a missing limit mean unlimited retries."""
         limit = self.settings.get("MaximumRetryAttempts")
         return limit is not None and 0 <= int(limit) < part.failures
 
     def _first_failed(self, records: Records, result: Result) -> int | None:
-        """The place of the first failed record; None where all went well."""
+        """Returns the index of the first failed record, or None if all succeeded."""
         if result.get("error"):
             return 0
         if PARTIAL not in (self.settings.get("FunctionResponseTypes") or []):
@@ -87,12 +87,12 @@ class Rules:
         if not reported:
             return None
         numbers = [_number(record) for record in records]
-        # A number that is not in the batch, or none, fails all of it.
+        # A number that is missing or not in the batch fails the whole batch.
         return min(numbers.index(number) for number in reported) if set(reported) <= set(numbers) else 0
 
 
 def _reported(body: Any) -> list[str]:
-    """The sequence numbers that an answer reports as failed; an empty one for an entry that names none."""
+    """Returns the sequence numbers that an answer reports as failed; an entry without one gives an empty string."""
     if isinstance(body, bytes | str):
         try:
             body = json.loads(body)
@@ -102,9 +102,9 @@ def _reported(body: Any) -> list[str]:
     return [str(failure.get("itemIdentifier") or "") for failure in failures or []]
 
 
-def _halves(part: Part) -> list[Part]:
+def _halves(part: BatchPart) -> list[BatchPart]:
     middle = len(part.records) // 2
-    return [Part(part.records[:middle], part.failures), Part(part.records[middle:], part.failures)]
+    return [BatchPart(part.records[:middle], part.failures), BatchPart(part.records[middle:], part.failures)]
 
 
 def _number(record: Record) -> str:

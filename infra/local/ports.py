@@ -1,4 +1,4 @@
-"""Sixteen neighbouring ports for the servers of one stack, remembered in its data directory."""
+"""Chooses sixteen neighbouring ports for the servers of a stack and remembers them in its data directory."""
 
 import random
 import socket
@@ -6,17 +6,17 @@ from pathlib import Path
 
 FILE = "ports"
 SIZE = 16
-# SeaweedFS's admin server is found by its worker at its port + 10000, whatever else is asked for.
+# The worker of SeaweedFS finds the admin server only at its port + 10000, whatever the options say.
 OFFSET = 10_000
-# Below the ports that Linux and macOS hand out by themselves, so that no outgoing connection takes one of ours.
+# These lie below the ports that Linux and macOS give to outgoing connections, so that none takes one of the stack's.
 LOWEST, HIGHEST = 12_000, 22_000
 ATTEMPTS = 200
 
 
 def choose(remembered: Path, *, fresh: bool = False) -> int:
-    """The first port of a free block: the remembered one (SeaweedFS names its raft state after a port), or a new one.
+    """Returns the first port of a free block: the remembered one if it is free, else a new one.
 
-    Presigned addresses, too, outlive a restart when the port stays.
+    SeaweedFS names its raft state after a port, and presigned URLs survive a restart only on the same port.
     """
     if not fresh and (base := read(remembered)) and is_free(base):
         return base
@@ -29,12 +29,12 @@ def choose(remembered: Path, *, fresh: bool = False) -> int:
 
 
 def is_free(base: int) -> bool:
-    """Nobody listens on any port of the block."""
+    """Tells whether no program listens on any port of the block."""
     return all(_is_free(port) for port in block(base))
 
 
 def block(base: int) -> list[int]:
-    """The sixteen ports, and the sixteen that lie 10000 higher."""
+    """Returns the sixteen ports, and the sixteen ports that are 10000 higher."""
     return [port for first in (base, base + OFFSET) for port in range(first, first + SIZE)]
 
 
@@ -42,7 +42,7 @@ def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            # On every address, as SeaweedFS looks; bound and never listened on.
+            # It binds every address, as SeaweedFS checks, and never listens.
             probe.bind(("", port))
         except OSError:
             return False
@@ -50,7 +50,7 @@ def _is_free(port: int) -> bool:
 
 
 def read(remembered: Path) -> int | None:
-    """The block of the last start; None for a file that is missing or not ours."""
+    """Returns the first port of the last start, or None if the file is missing or holds no port of ours."""
     text = remembered.read_text("ascii", errors="replace").strip() if remembered.exists() else ""
     if text.isascii() and text.isdigit() and LOWEST <= int(text) < HIGHEST:
         return int(text)

@@ -1,4 +1,4 @@
-"""One program of the stack: how it is started so that it never outlives the supervisor, watched, and stopped."""
+"""Starts, watches and stops one program of the stack, which never outlives the supervisor."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ LONGEST_PAUSE_S = 2.0
 
 @dataclass(frozen=True)
 class Program:
-    """What to run, where, and under which environment; `inherited` descriptors stay open in it."""
+    """A command with its directory and environment; it inherits the open descriptors in `inherited`."""
 
     name: str
     command: Sequence[str]
@@ -29,8 +29,8 @@ class Program:
     inherited: tuple[int, ...] = ()
 
 
-class Child:
-    """A running program. It is started again when it dies, unless it dies too often."""
+class ChildProcess:
+    """A running program, which is restarted when it dies, unless it dies too often."""
 
     def __init__(self, program: Program, log: Path) -> None:
         self.program = program
@@ -46,11 +46,11 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """Returns the process id while it runs, else None."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def watch(self) -> str | None:
-        """Starts it again when its pause is over. Returns how it ended, once for each death."""
+        """Restarts it when its pause is over. Returns how it ended, once for each death."""
         if self._process is None:
             if time.monotonic() >= self._due:
                 self.start()
@@ -60,12 +60,12 @@ class Child:
             return None
         self._process = None
         self._deaths.append(time.monotonic())
-        # 0.1, 0.2, 0.4 … s: the first restart is at once, a program that cannot start does not burn the processor.
+        # 0.1, 0.2, 0.4 … s: the first restart is nearly at once, and a program that cannot start uses little CPU time.
         self._due = time.monotonic() + min(0.05 * 2 ** len(self._recent_deaths()), LONGEST_PAUSE_S)
         return in_words(status)
 
     def is_hopeless(self) -> bool:
-        """It died five times within thirty seconds."""
+        """Tells whether it died five times within thirty seconds."""
         return len(self._recent_deaths()) >= DEATHS
 
     def signal(self, number: signal.Signals) -> None:
@@ -73,7 +73,7 @@ class Child:
             self._process.send_signal(number)
 
     def tail(self, lines: int = 12) -> str:
-        """The end of its log, to be shown to a person."""
+        """Returns the end of its log for an error message."""
         text = self.log.read_text("utf-8", errors="replace") if self.log.exists() else ""
         return "\n".join(f"  | {line}" for line in text.splitlines()[-lines:])
 
@@ -83,7 +83,7 @@ class Child:
 
 
 def spawn(program: Program, stdout: IO[bytes] | int, stderr: IO[bytes] | int) -> subprocess.Popen[bytes]:
-    """Starts a program in a session of its own: a Ctrl-C reaches only the supervisor, which stops all in order."""
+    """Starts a program in a session of its own, so that Ctrl-C reaches only the supervisor, which stops it."""
     return subprocess.Popen(
         program.command,
         stdin=subprocess.DEVNULL,
@@ -98,14 +98,14 @@ def spawn(program: Program, stdout: IO[bytes] | int, stderr: IO[bytes] | int) ->
 
 
 def in_words(status: int) -> str:
-    """How a process ended, from its return code."""
+    """Says how a process ended, from its return code."""
     if status >= 0:
         return f"ended with status {status}"
     return f"was killed by {signal.Signals(-status).name}"
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """Linux kills the child when the supervisor dies, even by kill -9; elsewhere the data directory's lock tells."""
+    """Lets Linux kill the child when the supervisor dies, even by kill -9; elsewhere a lock detects the child."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
@@ -113,13 +113,13 @@ def _die_with_parent() -> Callable[[], None] | None:
 
     def before_exec() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before prctl was called
+        if os.getppid() != parent:  # the supervisor died before prctl was called
             os._exit(1)
 
     return before_exec
 
 
 def rotate(log: Path) -> None:
-    """Keeps the log of the start before as `<name>.1`."""
+    """Keeps the log of the previous start as `<name>.1`."""
     if log.exists():
         log.replace(log.with_name(f"{log.name}.1"))

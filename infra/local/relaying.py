@@ -11,7 +11,7 @@ from chalicelib.domain.errors import BlobUploadInvalid, OutOfOrder, RegistryErro
 from chalicelib.domain.uploads import Chunk
 from chalicelib.edge.registry.errors import to_reply
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
-from infra.local.ways import Target
+from infra.local.upload_routes import UploadRequest
 from relay.auth import Credentials
 from relay.errors import Refused
 from relay.parts import PartCutter
@@ -40,7 +40,9 @@ class Relaying:
         self._threads = ThreadPoolExecutor(STREAMS, "relay")
         self._streams = asyncio.Semaphore(STREAMS)
 
-    async def relay(self, scope: Scope, receive: Receive, send: Send, target: Target, first_bytes: bytes) -> None:
+    async def relay(
+        self, scope: Scope, receive: Receive, send: Send, target: UploadRequest, first_bytes: bytes
+    ) -> None:
         """Receives a body, whose `first_bytes` have been read already, and sends the registry's response."""
         credentials = Credentials.from_authorization(header(scope, b"authorization"))
         async with self._streams:
@@ -58,7 +60,7 @@ class Relaying:
         return await reply(send, response.status, forwarded, response.body)
 
     async def _respond(
-        self, scope: Scope, receive: Receive, target: Target, first_bytes: bytes, credentials: Credentials
+        self, scope: Scope, receive: Receive, target: UploadRequest, first_bytes: bytes, credentials: Credentials
     ) -> Response:
         path = scope["raw_path"].decode("latin-1").rstrip("/")
         if target.method == "POST":

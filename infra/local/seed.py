@@ -1,4 +1,4 @@
-"""What a new house needs before its first request: table, bucket, keys, and the first user."""
+"""Makes what a new stack needs before its first request: table, bucket, keys and the first user."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from infra.secrets import new_keys
 
 
 def main() -> int:
-    """Makes what is missing, and says in one line of JSON whether the first user is new."""
+    """Makes what is missing and prints in one line of JSON whether the first user is new."""
     try:
         chosen = settings()
         make_keys(Path(chosen.secrets))
@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def make_keys(place: Path) -> None:
-    """Writes signing, upload, envelope and relay keys, unless they are there; nobody else may read them."""
+    """Writes signing, upload, envelope and relay keys unless the file exists; only its owner may read it."""
     if place.exists():
         return
     unfinished = place.with_suffix(".new")
@@ -46,9 +46,9 @@ def make_keys(place: Path) -> None:
 
 
 def make_table(name: str, client: Any) -> None:
-    """Makes the table, unless it is there, without what infra/local/timetolive.py plays."""
+    """Makes the table unless it exists, without the TTL and the stream, which infra/local/timetolive.py plays."""
     table = description(name)
-    # dynoxide looks through all of a stream at every write, and the TTL service of neither server tells of anything.
+    # dynoxide scans its whole stream at every write, and no server's TTL service writes stream records.
     del table["StreamSpecification"]
     try:
         client.create_table(**table)
@@ -60,7 +60,7 @@ def make_table(name: str, client: Any) -> None:
 
 
 def make_bucket(name: str, client: Any) -> None:
-    """Makes the bucket, unless it is there."""
+    """Makes the bucket unless it exists."""
     try:
         client.create_bucket(Bucket=name)
     except ClientError as error:

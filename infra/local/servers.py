@@ -1,4 +1,4 @@
-"""The well-kept servers below the gateway: DynamoDB by dynoxide or ministack, S3 by SeaweedFS."""
+"""The servers behind the gateway: dynoxide or ministack as DynamoDB, SeaweedFS as S3."""
 
 import http.client
 import json
@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local import ports
-from infra.local.environment import LOOPBACK, VENV, Credentials, Endpoints, Settings
+from infra.local.environment import LOOPBACK, VENV, ServerEndpoints, StackCredentials, StackSettings
 from infra.local.errors import StackError
 from infra.local.installation import ministack_home
-from infra.local.ministack.program import HEALTH, program
+from infra.local.ministack import HEALTH, program
 from infra.local.processes import Program
 
 DYNOXIDE = VENV / "dynoxide/node_modules/@dynoxide/linux-x64/dynoxide"
 MINISTACK = ministack_home() / "bin/python"
 SNAPSHOT_S = 20
 ACCESS_KEY = "cloudberth"
-# Go's collector would let SeaweedFS grow to 3 GB under four large downloads; it is no hard limit.
+# Without this soft limit Go's garbage collector lets SeaweedFS grow to 3 GB during four large downloads.
 MEMORY_LIMIT = "512MiB"
 
 
 @dataclass(frozen=True)
-class Server:
-    """A program, and the addresses (port, path) that answer 200 once it serves."""
+class BackendServer:
+    """A program, and the addresses (port, path) that answer 200 when it is ready."""
 
     program: Program
     checks: tuple[tuple[int, str], ...]
@@ -34,40 +34,40 @@ class Server:
         return all(answers(port, path) for port, path in self.checks)
 
 
-def servers(settings: Settings, base_port: int, lock: int) -> list[Server]:
-    """All servers of a stack; `lock` is the data directory's, held by each of them."""
+def servers(settings: StackSettings, base_port: int, lock: int) -> list[BackendServer]:
+    """Returns all servers of a stack; each inherits `lock`, the lock of the data directory."""
     tables = _dynoxide if settings.tables == "dynoxide" else _ministack
     return [tables(settings, base_port, lock), _seaweed(settings, base_port + 1, lock)]
 
 
-def endpoints(base_port: int) -> Endpoints:
-    """Where the servers of a stack listen for its workers."""
-    return Endpoints(tables=f"http://{LOOPBACK}:{base_port}", objects=f"http://{LOOPBACK}:{base_port + 1}")
+def endpoints(base_port: int) -> ServerEndpoints:
+    """Returns the URLs at which the workers reach the servers."""
+    return ServerEndpoints(tables=f"http://{LOOPBACK}:{base_port}", objects=f"http://{LOOPBACK}:{base_port + 1}")
 
 
-def credentials(data: Path) -> Credentials:
-    """The key pair in `s3.json`, SeaweedFS's own format; made at the first start, for its owner's eyes only."""
+def credentials(data: Path) -> StackCredentials:
+    """Returns the key pair in `s3.json` (SeaweedFS's format), which the first start makes, readable by its owner."""
     file = data / "s3.json"
     if not file.exists():
         _write_privately(file, json.dumps(_identities(ACCESS_KEY, secrets.token_urlsafe(30))))
     try:
         key = json.loads(file.read_text("utf-8"))["identities"][0]["credentials"][0]
-        return Credentials(key["accessKey"], key["secretKey"])
+        return StackCredentials(key["accessKey"], key["secretKey"])
     except (ValueError, LookupError, TypeError):
         raise StackError(
-            f"{file} is not the key file that this stack wrote; delete it and the next start makes new keys."
+            f"{file} is not a key file of this stack; delete it, and the next start makes new keys."
         ) from None
 
 
 def tidy(base_port: int) -> None:
-    """Removes the sockets that SeaweedFS leaves in /tmp, named after its ports, when it is stopped or killed."""
+    """Removes the sockets that SeaweedFS leaves in /tmp, which are named after its ports."""
     for port in ports.block(base_port):
         for leftover in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
             leftover.unlink(missing_ok=True)
 
 
 def answers(port: int, path: str) -> bool:
-    """Something on loopback answers GET with 200."""
+    """Tells whether a server on loopback answers GET with 200."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
     try:
         connection.request("GET", path)
@@ -78,7 +78,7 @@ def answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def _dynoxide(settings: Settings, port: int, lock: int) -> Server:
+def _dynoxide(settings: StackSettings, port: int, lock: int) -> BackendServer:
     if not DYNOXIDE.exists():
         raise StackError(f"{DYNOXIDE} is missing; `make run` or `make test` fetches it.")
     command = (str(DYNOXIDE), "serve", "--host", LOOPBACK, "--port", str(port))
@@ -89,20 +89,20 @@ def _dynoxide(settings: Settings, port: int, lock: int) -> Server:
         settings.data,
         (lock,),
     )
-    return Server(program, ((port, "/"),))
+    return BackendServer(program, ((port, "/"),))
 
 
-def _ministack(settings: Settings, port: int, lock: int) -> Server:
+def _ministack(settings: StackSettings, port: int, lock: int) -> BackendServer:
     if not MINISTACK.exists():
         raise StackError(f"{MINISTACK} is missing; `make run CLOUDBERTH_TABLES=ministack` installs it.")
     state = settings.data / "ministack"
     state.mkdir(exist_ok=True)
     options = ("--snapshot-every", str(SNAPSHOT_S))
     started = program(MINISTACK, port, state, options, {"SERVICES": "dynamodb", "STATE_DIR": str(state)}, lock)
-    return Server(started, ((port, HEALTH),))
+    return BackendServer(started, ((port, HEALTH),))
 
 
-def _seaweed(settings: Settings, port: int, lock: int) -> Server:
+def _seaweed(settings: StackSettings, port: int, lock: int) -> BackendServer:
     weed = Path(sysconfig.get_path("scripts")) / "weed"
     if not weed.exists():
         raise StackError(f"{weed} is missing; `make run` or `make test` installs it.")
@@ -117,7 +117,7 @@ def _seaweed(settings: Settings, port: int, lock: int) -> Server:
         "s3.port": s3,
         "master.port": master,
         "admin.port": admin,
-        # Its worker, which reclaims the space of deleted objects, looks there and nowhere else.
+        # The worker that reclaims the space of deleted objects looks only there.
         "admin.port.grpc": admin + ports.OFFSET,
         "s3.port.grpc": port + 3,
         "master.port.grpc": port + 4,
@@ -129,7 +129,7 @@ def _seaweed(settings: Settings, port: int, lock: int) -> Server:
         "s3.port.lance": 0,
         "webdav": "false",
         "admin.ui": "false",
-        # It would report statistics to its makers.
+        # Otherwise SeaweedFS reports statistics to its makers.
         "master.telemetry": "false",
         "volume.preStopSeconds": 0,
     }
@@ -140,12 +140,12 @@ def _seaweed(settings: Settings, port: int, lock: int) -> Server:
         blobs,
         (lock,),
     )
-    # The S3 side answers before a volume can be written to: the second address assigns a place for a file.
-    return Server(program, ((s3, "/healthz"), (master, "/dir/assign")))
+    # S3 answers before a volume can be written to; the second address assigns a file to a volume.
+    return BackendServer(program, ((s3, "/healthz"), (master, "/dir/assign")))
 
 
 def _bare_environment(home: Path) -> dict[str, str]:
-    """Nothing of the operator's: SeaweedFS would make users from AWS_* and read ~/.seaweedfs."""
+    """Returns an environment without the operator's, since SeaweedFS makes users from AWS_* and reads ~/.seaweedfs."""
     return {"PATH": os.defpath, "HOME": str(home)}
 
 

@@ -1,4 +1,4 @@
-"""The table's stream on a laptop, as far as the app listens: what passes its filters comes in batches, in order.
+"""Plays the table's stream on a laptop: records that pass the filters reach the app in batches and in order.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
@@ -14,11 +14,11 @@ from typing import Any
 from chalice.app import DynamoDBEventConfig
 
 from infra.local.environment import ROOT
-from infra.local.mappings import PARTIAL, Part, Record, Records, Result, Rules, Work
+from infra.local.mappings import PARTIAL, BatchPart, MappingRules, PendingWork, Record, Records, Result
 
 # The filters are those of Terraform.
 FILTERS = ROOT / "infra" / "terraform" / "stream.json"
-# The rest of what infra/terraform/stream.tf says of the mapping; tests/architecture compares them.
+# The other settings of the mapping in infra/terraform/stream.tf; a test compares them.
 MAPPING = {
     "FunctionResponseTypes": [PARTIAL],
     "BisectBatchOnFunctionError": True,
@@ -27,33 +27,33 @@ MAPPING = {
 log = logging.getLogger("stream")
 
 
-class Stream:
-    """One listener, and what it has not taken yet. A record is tried ten times more, and then given up with a line."""
+class TableStream:
+    """A function and the records that it has not processed. A record that fails ten retries is logged and given up."""
 
     def __init__(
         self, function: Callable[[dict[str, Any], Any], Any], filters: Sequence[Mapping[str, Any]], batch_size: int
     ) -> None:
         self._function, self._filters, self._batch_size = function, filters, batch_size
         self._waiting: deque[Record] = deque()
-        self._work = Work()
-        self._rules = Rules(MAPPING, self._invoke, _give_up)
+        self._work = PendingWork()
+        self._rules = MappingRules(MAPPING, self._invoke, _give_up)
 
     @property
     def is_done(self) -> bool:
-        """Whether everything that was told has been taken or given up."""
+        """Tells whether all records have been processed or given up."""
         return not self._waiting and not self._work.parts
 
-    def tell(self, record: Record) -> None:
-        """Puts a record at the end, if it passes a filter."""
+    def add(self, record: Record) -> None:
+        """Appends a record if it passes a filter."""
         if any(passes(record, pattern) for pattern in self._filters):
             self._waiting.append(record)
 
     def deliver(self) -> None:
-        """Hands over what waits, batch by batch, until all is done or something failed, which comes first next time."""
+        """Sends the waiting records batch by batch until all are done or one fails; that one comes first next time."""
         while not self.is_done:
             if not self._work.parts:
                 count = min(self._batch_size, len(self._waiting))
-                self._work.parts.append(Part([self._waiting.popleft() for _ in range(count)]))
+                self._work.parts.append(BatchPart([self._waiting.popleft() for _ in range(count)]))
             if self._rules.run(self._work).get("error"):
                 return
 
@@ -65,42 +65,42 @@ class Stream:
             return {"body": None, "error": True}
 
 
-def listener() -> Stream:
-    """The stream to the function of the app that listens to it."""
+def listener() -> TableStream:
+    """Returns the stream of the app's own function."""
     from app import app
 
     (source,) = (source for source in app.event_sources if isinstance(source, DynamoDBEventConfig))
-    return Stream(pkgutil.resolve_name(source.handler_string), filters(), source.batch_size)
+    return TableStream(pkgutil.resolve_name(source.handler_string), filters(), source.batch_size)
 
 
 def filters() -> list[dict[str, Any]]:
-    """What wakes the function."""
+    """Returns the filter patterns that wake the function."""
     found: list[dict[str, Any]] = json.loads(FILTERS.read_text("utf-8"))
     return found
 
 
-def passes(told: object, pattern: Mapping[str, Any] | Sequence[Any]) -> bool:
-    """Whether what is told has all that a pattern names. ValueError for a rule other than a value and a prefix.
+def passes(value: object, pattern: Mapping[str, Any] | Sequence[Any]) -> bool:
+    """Tells whether a value matches a pattern. Raises ValueError for a rule that is neither a value nor a prefix.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax
     """
     if not isinstance(pattern, Mapping):
-        return any(_fits(told, rule) for rule in pattern)
-    names = told if isinstance(told, Mapping) else {}
+        return any(_fits(value, rule) for rule in pattern)
+    names = value if isinstance(value, Mapping) else {}
     return all(name in names and passes(names[name], below) for name, below in pattern.items())
 
 
-def _fits(told: object, rule: object) -> bool:
+def _fits(value: object, rule: object) -> bool:
     match rule:
         case str():
-            return told == rule
+            return value == rule
         case {"prefix": str(beginning), **others} if not others:
-            return isinstance(told, str) and told.startswith(beginning)
-    raise ValueError(f"the local stream knows values and prefixes, and not {rule}")
+            return isinstance(value, str) and value.startswith(beginning)
+    raise ValueError(f"the local stream knows only values and prefixes, not {rule}")
 
 
 def as_sent(records: Records) -> dict[str, Any]:
-    """The event of a batch, which travels as JSON: bytes are base64 in it."""
+    """Returns the event of a batch as Lambda sends it: JSON, with bytes in base64."""
     sent: dict[str, Any] = json.loads(json.dumps({"Records": records}, default=_base64))
     return sent
 

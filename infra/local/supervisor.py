@@ -1,4 +1,4 @@
-"""Starts the servers, the seed, the gateway workers and the clockwork, keeps them running, and stops them in order."""
+"""Starts the servers, the seed, the gateway workers and the clockwork, restarts them, and stops them in order."""
 
 import errno
 import json
@@ -16,41 +16,41 @@ from infra.local import data, ports
 from infra.local.environment import (
     LOOPBACK,
     ROOT,
-    Settings,
+    StackSettings,
     seed_environment,
     worker_environment,
 )
 from infra.local.errors import StackError
-from infra.local.processes import Child, Program, in_words, rotate, spawn
-from infra.local.servers import Server, answers, credentials, endpoints, servers, tidy
+from infra.local.processes import ChildProcess, Program, in_words, rotate, spawn
+from infra.local.servers import BackendServer, answers, credentials, endpoints, servers, tidy
 
 READY_S = 60.0
-# Longer than the gateway's own limit of 30 s would make Ctrl-C feel broken; whoever is cut off retries.
+# Waiting for the gateway's own limit of 30 s would make Ctrl-C seem broken; clients that are cut off retry.
 STOP_S = 10.0
 TICK_S = 0.1
 START_ATTEMPTS = 3
 CLOCKWORK = "clockwork"
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """Ctrl-C, SIGTERM or SIGHUP arrived."""
 
 
 class Supervisor:
-    """One stack, from its first process to its last. `say` gets one line at a time."""
+    """Runs one stack. `say` gets one line for the operator at a time."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(self, settings: StackSettings, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         self.settings = settings
         self.environ = environ
         self.say = say
-        self.children: list[Child] = []
+        self.children: list[ChildProcess] = []
         self._signals = 0
         self._base_port = 0
 
     def run(self, seeded: Callable[[Mapping[str, Any]], None], ready: Callable[[float], None]) -> None:
-        """Runs until a signal; `seeded` hears at once what the seed made, `ready` after how many seconds all was up.
+        """Runs until a signal. Calls `seeded` with the seed's report, and `ready` with the seconds that the start took.
 
-        StackError when the stack cannot start or a program of it keeps dying. Nothing of it runs afterwards.
+        Raises StackError if the stack cannot start or one of its programs keeps dying. No program runs afterwards.
         """
         begun = time.monotonic()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -67,7 +67,7 @@ class Supervisor:
             ready(time.monotonic() - begun)
             while True:
                 self._pause()
-        except Stopped:
+        except StopRequested:
             self.say("Stopping …")
         finally:
             self._stop()
@@ -91,9 +91,9 @@ class Supervisor:
             self._pause()
 
     def _start_servers(self, lock: int) -> dict[str, str]:
-        """All at once; returns the environment in which workers find them.
+        """Starts all servers at once and returns the environment of the workers.
 
-        Somebody else may take a port between our look and their bind: then they start again on other ports.
+        If another program takes a port before a server binds it, all start again on other ports.
         """
         keys, remembered = credentials(self.settings.data), self.settings.data / ports.FILE
         for attempt in range(START_ATTEMPTS):
@@ -107,8 +107,8 @@ class Supervisor:
             self.children.clear()
         raise StackError(f"{dead.name} does not start; the end of its log ({dead.log}):\n{dead.tail()}")
 
-    def _becomes_ready(self, server: Server, child: Child) -> bool:
-        """False when it died first."""
+    def _becomes_ready(self, server: BackendServer, child: ChildProcess) -> bool:
+        """Waits until a server is ready; returns False if it died first."""
         deadline = time.monotonic() + READY_S
         while child.pid is not None:
             if server.is_ready():
@@ -118,17 +118,17 @@ class Supervisor:
             self._rest()
         return False
 
-    def _start_child(self, program: Program) -> Child:
+    def _start_child(self, program: Program) -> ChildProcess:
         log = self.settings.data / "logs" / f"{program.name}.log"
         rotate(log)
-        child = Child(program, log)
+        child = ChildProcess(program, log)
         child.start()
         self.children.append(child)
         self._note_processes()
         return child
 
     def _seed(self, worker: Mapping[str, str]) -> Mapping[str, Any]:
-        """Makes table, bucket, keys and first user, or finds them made; returns what it reports."""
+        """Makes table, bucket, keys and first user unless they exist, and returns the seed's report."""
         command = (sys.executable, "-m", "infra.local.seed")
         program = Program("seed", command, seed_environment(self.settings, worker), ROOT)
         log = self.settings.data / "logs" / "seed.log"
@@ -143,16 +143,16 @@ class Supervisor:
                 if self._signals or time.monotonic() > deadline:
                     process.kill()
         if self._signals:
-            raise Stopped
+            raise StopRequested
         if process.returncode != 0:
-            said = log.read_text("utf-8", "replace").split("\n")
-            why = next((line for line in reversed(said) if line.strip()), in_words(process.returncode))
+            lines = log.read_text("utf-8", "replace").split("\n")
+            why = next((line for line in reversed(lines) if line.strip()), in_words(process.returncode))
             raise StackError(f"The tables and the first user could not be made: {why} (the whole log: {log})")
         report: Mapping[str, Any] = json.loads(output)
         return report
 
     def _pause(self) -> None:
-        """A tick: restarts who died. Raises Stopped on a signal, StackError for a program that keeps dying."""
+        """Waits a tick and restarts dead programs. Raises StopRequested on a signal, StackError if one keeps dying."""
         self._rest()
         for child in self.children:
             running = child.pid
@@ -169,20 +169,20 @@ class Supervisor:
 
     def _rest(self) -> None:
         if self._signals:
-            raise Stopped
+            raise StopRequested
         time.sleep(TICK_S)
 
     def _stop(self) -> None:
-        """Workers first, so that they finish what they do with the servers still there; a second signal kills."""
+        """Stops the workers before the servers that they need; a second signal kills them."""
         workers = [child for child in self.children if child.name.startswith(("gateway-", CLOCKWORK))]
         others = [child for child in self.children if child not in workers]
-        asked = self._signals
+        signals = self._signals
         for group in (workers, others):
             for child in group:
                 child.signal(signal.SIGTERM)
             deadline = time.monotonic() + STOP_S
             while any(child.pid for child in group):
-                if time.monotonic() > deadline or self._signals > asked:
+                if time.monotonic() > deadline or self._signals > signals:
                     for child in group:
                         child.signal(signal.SIGKILL)
                 time.sleep(TICK_S)
@@ -191,7 +191,7 @@ class Supervisor:
             tidy(self._base_port)
 
     def _note_processes(self) -> None:
-        """Who is who, for people and tests: name -> process id in `processes.json`."""
+        """Writes the process id of each program by its name into `processes.json`, for people and tests."""
         pids = {"supervisor": os.getpid()} | {child.name: child.pid for child in self.children if child.pid}
         file = self.settings.data / "processes.json"
         draft = file.with_suffix(".draft")
@@ -206,10 +206,10 @@ class Supervisor:
 
 
 def listen(port: int, count: int) -> list[socket.socket]:
-    """A socket for each worker, all on one port. StackError when another program has it.
+    """Opens a socket for each worker, all on one port. Raises StackError if another program has the port.
 
-    Linux shares connections evenly among sockets of one port, where workers on one socket would race for them: the
-    first to wake took all 32 of a burst. What a dead worker was sent waits in its socket for the next one.
+    Linux distributes connections evenly among sockets of one port; workers on one socket would race for them, and the
+    first to wake took all 32 of a burst. Connections of a dead worker wait in its socket for the next one.
     """
     _bound(port, shared=False).close()
     shared = sys.platform == "linux"
@@ -221,10 +221,10 @@ def listen(port: int, count: int) -> list[socket.socket]:
 
 
 def _bound(port: int, *, shared: bool) -> socket.socket:
-    """A socket on the port.
+    """Binds a socket to the port.
 
-    With IPPROTO_TCP rather than 0 asyncio and uvloop see a TCP socket and set TCP_NODELAY, without which a reply
-    in two writes waits 40 ms for an acknowledgement.
+    Only with IPPROTO_TCP instead of 0 do asyncio and uvloop set TCP_NODELAY; without that an answer in two writes waits
+    40 ms for an acknowledgement.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,8 +1,9 @@
-"""DynamoDB's TTL service on a laptop: it removes rows some time after their time, and says so in the table's stream.
+"""Plays DynamoDB's TTL service on a laptop: it removes expired rows with a delay and writes a stream record for each.
 
-It goes round the table, a page at each turn, so that a large table costs no more than a small one: a page takes 6 ms of
-dynoxide, which goes round 50,000 rows in 100 seconds. Killed between a removal and its record, or turned away by the
-server in between, it tells nobody: what must happen then has a timer (docs/adr/0010-timers.md).
+Each call scans one page of the table and the next call goes on after it, so that a large table costs no more than a
+small one: a page takes 6 ms of dynoxide, and a round over 50,000 rows takes 100 seconds. If the service is killed, or
+the server fails, between a removal and its record, the record is lost; a timer does the work instead
+(docs/adr/0010-timers.md).
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
@@ -23,12 +24,12 @@ from botocore.session import get_session
 from chalicelib.settings import settings
 from chalicelib.storage.table import TIME_TO_LIVE
 from infra.local.environment import REGION
-from infra.local.stream import Stream, listener
+from infra.local.stream import TableStream, listener
 
 EVERY_S = 1.0
-# How many rows a turn looks at, and how many it removes at most: nobody else's write waits long for it.
+# The rows that a call scans, and the most that it removes, so that no other write waits long.
 PAGE, MOST = 500, 100
-# What is older was hardly meant, and stays there.
+# The service keeps rows whose time is older than this, as AWS does.
 FIVE_YEARS_S = 5 * 365 * 86_400
 SERVICE = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 log = logging.getLogger("timetolive")
@@ -36,33 +37,33 @@ log = logging.getLogger("timetolive")
 Row = Mapping[str, Mapping[str, Any]]
 
 
-class TimeToLive:
-    """The service over a table. It comes to a row `late_s` seconds after its time at the earliest."""
+class TimeToLiveService:
+    """The service of one table. It removes a row `late_s` seconds after its time at the earliest."""
 
     def __init__(
-        self, client: Any, table: str, stream: Stream, late_s: float, clock: Callable[[], float] = time.time
+        self, client: Any, table: str, stream: TableStream, late_s: float, clock: Callable[[], float] = time.time
     ) -> None:
         self._client, self._table, self._stream = client, table, stream
         self._late_s, self._clock = late_s, clock
-        # Where the round goes on; the key needs no row.
+        # The key after which the next scan begins; no row needs to have it.
         self._start: Row | None = None
         self._numbers = count(time.time_ns())
         label = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
         self._arn = f"arn:aws:dynamodb:{REGION}:000000000000:table/{table}/stream/{label}"
 
     def turn(self, _event: object = None, _context: object = None) -> None:
-        """Removes what is over on the next page; first the stream's function must have taken all of the last one."""
+        """Removes the expired rows of the next page, once the stream's function has processed those of the last."""
         if self._stream.is_done:
             removed = 0
             for row in self._removed():
                 removed += 1
-                self._stream.tell(self._record(row))
+                self._stream.add(self._record(row))
             if removed:
                 log.info("removed %d rows", removed)
         self._stream.deliver()
 
     def _removed(self) -> Iterator[Row]:
-        """Removes some rows whose time is over, and gives each as it was."""
+        """Removes expired rows and yields each as it was."""
         found, following = self._page()
         if len(found) > MOST:
             found, following = found[:MOST], _key(found[MOST - 1])
@@ -72,7 +73,7 @@ class TimeToLive:
         self._start = following
 
     def _page(self) -> tuple[list[Row], Row | None]:
-        """Rows of the next page whose time is over, and where the one after it begins."""
+        """Returns the expired rows of the next page and the key after which the following page begins."""
         over = int(self._clock() - self._late_s)
         answer = self._client.scan(
             TableName=self._table,
@@ -85,7 +86,7 @@ class TimeToLive:
         return answer["Items"], answer.get("LastEvaluatedKey")
 
     def _remove(self, row: Row) -> Row | None:
-        """Removes a row and gives it; None where somebody has changed its time since it was read."""
+        """Removes a row and returns it, or None if its time has changed since it was read."""
         try:
             answer = self._client.delete_item(
                 TableName=self._table,
@@ -103,7 +104,7 @@ class TimeToLive:
         return removed
 
     def _record(self, row: Row) -> dict[str, Any]:
-        """What the stream tells of a removal."""
+        """Returns the stream record of a removal."""
         return {
             "eventID": uuid4().hex,
             "eventName": "REMOVE",
@@ -127,6 +128,6 @@ def _key(row: Row) -> Row:
     return {name: row[name] for name in ("pk", "sk")}
 
 
-def service(late_s: float) -> TimeToLive:
-    """The service over the table of the settings, which the app's own function listens to."""
-    return TimeToLive(get_session().create_client("dynamodb"), settings().table, listener(), late_s)
+def service(late_s: float) -> TimeToLiveService:
+    """Returns the service of the app's table; the app's own function gets its records."""
+    return TimeToLiveService(get_session().create_client("dynamodb"), settings().table, listener(), late_s)

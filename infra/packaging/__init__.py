@@ -1,1 +1,1 @@
-"""What Lambda runs: one zip of bytecode for one architecture, the functions it declares, and what is said of both."""
+"""Builds what Lambda runs: one zip of bytecode for one architecture, and the description of its functions."""

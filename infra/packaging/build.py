@@ -1,4 +1,4 @@
-"""Builds a package: collected, sealed, looked through, and described for Terraform."""
+"""Builds a package: collects its files, seals them, checks the libraries, and describes the result for Terraform."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ class Package:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What Terraform asks before it uploads anything; no clock and no machine shows in it."""
+        """Returns what Terraform checks before it uploads anything; it depends on neither clock nor machine."""
         return {
             "architecture": self.architecture,
             "file": self.path.name,
@@ -86,7 +86,7 @@ def _json(content: Any) -> bytes:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Whoever reads meanwhile sees the old file or the new one."""
+    """Replaces a file atomically, so that a reader sees the old file or the new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_bytes(content)
     draft.replace(path)

@@ -1,5 +1,5 @@
-"""The one error of the packager that a person is meant to read."""
+"""The one error of the packager whose message is written for its user."""
 
 
 class PackageError(Exception):
-    """Why there is no package: one sentence that names the thing and the remedy."""
+    """There is no package; the message is one sentence that names the cause and the remedy."""

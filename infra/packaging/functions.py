@@ -1,4 +1,4 @@
-"""The functions that app.py declares, as Chalice tells them to Terraform. Only its JSON is used, never its zip."""
+"""Reads the functions that app.py declares from Chalice's JSON for Terraform. It never uses Chalice's zip."""
 
 import json
 import os
@@ -16,31 +16,31 @@ from infra.packaging.sources import CONFIG, copy_sources
 
 STAGE = "prod"
 CHALICE_MEMORY_MB = 128
-# Any region serves: Chalice asks for one and uses it for nothing that we read.
+# Chalice requires a region, but nothing that is read here depends on it.
 REGION = "us-east-1"
 
 
 def configuration(project: Path) -> dict[str, Any]:
-    """What .chalice/config.json says. Raises PackageError."""
+    """Reads .chalice/config.json. Raises PackageError."""
     try:
         found: dict[str, Any] = json.loads((project / CONFIG).read_text("utf-8"))
     except FileNotFoundError:
-        raise PackageError(f"{project / CONFIG} is not there, so {project} holds no Chalice app.") from None
+        raise PackageError(f"{project / CONFIG} does not exist, so {project} holds no Chalice app.") from None
     except ValueError as error:
         raise PackageError(f"{project / CONFIG} is not JSON: {error}.") from None
     return found
 
 
 def configured_architecture(config: dict[str, Any]) -> str:
-    """What the package is built for when nothing else is asked."""
+    """Returns the default architecture of the package."""
     return Config(chalice_stage=STAGE, config_from_disk=config).lambda_architecture
 
 
 def declared(project: Path, architecture: str, runtime: str) -> dict[str, Any]:
-    """`chalice package` of a project, made for an architecture and a runtime. Raises PackageError.
+    """Returns the JSON of `chalice package` for an architecture and a runtime. Raises PackageError.
 
-    Chalice sees a clean copy without requirements: it then neither downloads nor finds what an earlier run left in
-    .chalice/deployments. Its environment is empty, which proves that importing the app needs none.
+    Chalice runs on a clean copy without requirements, so that it downloads nothing and finds no files of an earlier run
+    in .chalice/deployments. Its environment is empty, which proves that importing the app needs no variables.
     """
     with tempfile.TemporaryDirectory(prefix="cloudberth-chalice-") as scratch:
         copy = Path(scratch) / "project"
@@ -51,26 +51,26 @@ def declared(project: Path, architecture: str, runtime: str) -> dict[str, Any]:
         document = _package(copy, Path(scratch) / "out")
     for function in _functions(document).values():
         function["runtime"], function["architectures"] = runtime, [architecture]
-        # They name Chalice's own zip.
+        # These name Chalice's own zip.
         del function["filename"], function["source_code_hash"]
     return document
 
 
 def check(document: dict[str, Any], config: dict[str, Any]) -> None:
-    """Raises PackageError for a function that would run with what Chalice assumes when nobody has thought about it."""
+    """Raises PackageError for a function that would run with Chalice's default memory or timeout."""
     for name, function in sorted(_functions(document).items()):
         where = f"declare it in {CONFIG}, under stages.{STAGE}.lambda_functions.{name}"
         if function["memory_size"] == CHALICE_MEMORY_MB:
             raise PackageError(
                 f"The function {name} has Chalice's default memory of {CHALICE_MEMORY_MB} MB, "
-                f"which is too slow to be of use: {where}.lambda_memory_size."
+                f"which is too slow: {where}.lambda_memory_size."
             )
         if Config(chalice_stage=STAGE, function_name=name, config_from_disk=config).lambda_timeout is None:
             raise PackageError(f"The function {name} has no timeout of its own: {where}.lambda_timeout.")
 
 
 def summary(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Handler, memory in MB and timeout in seconds by function."""
+    """Returns handler, memory in MB and timeout in seconds of each function."""
     kept = ("handler", "memory_size", "timeout")
     return {name: {key: function[key] for key in kept} for name, function in sorted(_functions(document).items())}
 
@@ -93,7 +93,7 @@ def _package(project: Path, out: Path) -> dict[str, Any]:
     environment = {"AWS_DEFAULT_REGION": REGION, "HOME": str(project), "PATH": os.defpath}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=project)
     if done.returncode != 0:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["it printed nothing"]
         raise PackageError(f"Chalice could not read the app: {lines[-1]}.")
     document: dict[str, Any] = json.loads((out / "chalice.tf.json").read_text("utf-8"))
     return document

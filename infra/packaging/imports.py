@@ -1,4 +1,4 @@
-"""How long Python takes to import the app from an unpacked package and to make a first client: most of a cold start."""
+"""Measures most of a cold start: importing the app from an unpacked package and making a client."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from typing import Self
 from infra.packaging.errors import PackageError
 
 ROUNDS = 5
-# One core, as a function of 1,769 MB has, and nothing but the package and the standard library to import from.
+# It has one core, as a function of 1,769 MB has, and imports only from the package and the standard library.
 IMPORT = """
 import json, os, sys, time
 if hasattr(os, "sched_setaffinity"):
@@ -29,8 +29,8 @@ print(json.dumps(marks))
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """Seconds. On a machine with other work the CPU's are the steadier; on an idle one both are the same."""
+class ImportTime:
+    """Seconds of CPU and of the clock. CPU seconds vary less on a busy machine; on an idle one both agree."""
 
     import_cpu_s: float
     import_s: float
@@ -38,18 +38,18 @@ class Start:
 
     @classmethod
     def of(cls, python: Path, tree: Path) -> Self:
-        """One start in a new process that writes no bytecode, as on Lambda. Raises PackageError."""
+        """Measures a start in a new process that writes no bytecode, as on Lambda. Raises PackageError."""
         command = [str(python), "-ISB", "-c", IMPORT, str(tree)]
         done = subprocess.run(command, capture_output=True, text=True, env={}, cwd=tree, check=False)
         if done.returncode != 0:
-            said = done.stderr.strip().splitlines() or ["it said nothing"]
-            raise PackageError(f"The package does not start: {said[-1]}.")
+            lines = done.stderr.strip().splitlines() or ["it printed nothing"]
+            raise PackageError(f"The package does not start: {lines[-1]}.")
         begun, imported, ready = json.loads(done.stdout)
         return cls(imported[0] - begun[0], imported[1] - begun[1], ready[0] - imported[0])
 
     @classmethod
     def median(cls, starts: Sequence[Self]) -> Self:
-        """The median of each."""
+        """Returns the median of each duration."""
         return cls(
             median(start.import_cpu_s for start in starts),
             median(start.import_s for start in starts),

@@ -1,4 +1,4 @@
-"""The Python of Lambda's runtime on this machine: bytecode is of one minor version, and only that one writes it."""
+"""Finds the Python of Lambda's runtime on this machine, since only that minor version writes its bytecode."""
 
 import os
 import shutil
@@ -9,17 +9,17 @@ from pathlib import Path
 
 from infra.packaging.errors import PackageError
 
-# The first is the default: the newest that the AWS provider 5 for Terraform knows.
+# The first is the default, and the newest that the AWS provider 5 for Terraform knows.
 RUNTIMES = ("python3.13", "python3.12")
-# Before its final release a version's bytecode still changes.
+# A version's bytecode may change until its final release.
 ASK = "import sys; print('python%d.%d' % sys.version_info[:2], sys.version_info.releaselevel)"
 
 
 def interpreter(runtime: str) -> Path:
-    """A final release of `runtime` (as in python3.13). Raises PackageError."""
+    """Returns the path of a final release of `runtime` (python3.13). Raises PackageError."""
     for candidate in _candidates(runtime):
-        asked = subprocess.run([candidate, "-ISc", ASK], capture_output=True, text=True, check=False)
-        if asked.stdout.split() == [runtime, "final"]:
+        version = subprocess.run([candidate, "-ISc", ASK], capture_output=True, text=True, check=False)
+        if version.stdout.split() == [runtime, "final"]:
             return candidate
     others = " or ".join(other for other in RUNTIMES if other != runtime)
     raise PackageError(

@@ -1,4 +1,4 @@
-"""Which processor a package's native libraries were built for, read from their ELF headers."""
+"""Reads from ELF headers which architecture a package's native libraries were built for."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,20 +15,20 @@ MACHINES: Mapping[int, str] = {0xB7: "arm64", 0x3E: "x86_64", 0x03: "i386", 0x28
 
 
 def refuse_foreign_libraries(package: Path, architecture: str) -> None:
-    """Raises PackageError when a library in a zip could not be loaded by Lambda's `architecture`."""
+    """Raises PackageError if `architecture` cannot load a library in the zip."""
     with ZipFile(package) as archive:
         for name in sorted(archive.namelist()):
             with archive.open(name) as member:
                 built_for = machine(member.read(HEADER_BYTES))
             if built_for not in (None, architecture):
                 raise PackageError(
-                    f"{package.name} is to run on {architecture}, but its {name} was built for {built_for}: "
+                    f"{package.name} is for {architecture}, but its {name} was built for {built_for}: "
                     f"package it again with --arch {architecture}, or change lambda_architecture in {CONFIG}."
                 )
 
 
 def machine(header: bytes) -> str | None:
-    """The processor that an ELF header names, in Lambda's words; None for what is no ELF file."""
+    """Returns the architecture in an ELF header by Lambda's name, or None if the file is no ELF file."""
     if len(header) < HEADER_BYTES or not header.startswith(ELF):
         return None
     number = int.from_bytes(header[18:20], "little" if header[5] == 1 else "big")

@@ -1,4 +1,4 @@
-"""Our own code, as it stands in the project: app.py and chalicelib, and nothing that a Python left behind."""
+"""Copies the project's own code: app.py and chalicelib, without caches."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ LEFTOVERS = ("__pycache__", "*.pyc", ".*")
 
 
 def copy_sources(project: Path, destination: Path) -> None:
-    """Copies app.py and chalicelib into a directory that it makes if need be."""
+    """Copies app.py and chalicelib into a directory, which it makes if needed."""
     destination.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(project / "app.py", destination / "app.py")
     shutil.copytree(

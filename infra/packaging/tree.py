@@ -1,4 +1,4 @@
-"""The files that Lambda needs, not yet sealed: our sources, Chalice's runtime, the wheels of requirements.txt."""
+"""Collects the files that Lambda needs: the sources, Chalice's runtime and the wheels of requirements.txt."""
 
 import shutil
 import subprocess
@@ -11,15 +11,15 @@ from infra.local.installation import reason
 from infra.packaging.errors import PackageError
 from infra.packaging.sources import copy_sources
 
-# Of Chalice only what runs; all other modules belong to its command line (`chalice package` draws the same line).
+# The modules of Chalice that run on Lambda; the others belong to its command line (`chalice package` omits them too).
 CHALICE_RUNTIME = ("__init__.py", "app.py")
-# Amazon Linux 2023, on which both runtimes stand, has this glibc; wheels for any older one run there, too.
+# Amazon Linux 2023, the system of both runtimes, has this glibc; wheels for older ones run there too.
 GLIBC_MINOR, OLDEST_GLIBC_MINOR = 34, 17
 WHEEL_ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 
 def collect(project: Path, python: Path, architecture: str, destination: Path) -> None:
-    """Fills a new directory with what `architecture` would run under `python`'s version. Raises PackageError."""
+    """Fills a new directory with the files for `architecture` and the version of `python`. Raises PackageError."""
     _install_wheels(project / "requirements.txt", python, architecture, destination)
     copy_sources(project, destination)
     (destination / "chalice").mkdir()
@@ -28,7 +28,7 @@ def collect(project: Path, python: Path, architecture: str, destination: Path) -
 
 
 def _install_wheels(requirements: Path, python: Path, architecture: str, destination: Path) -> None:
-    """Our pip, run by the runtime's Python, so that tags and markers are the runtime's; hashes are checked."""
+    """Installs wheels with this pip run by the runtime's Python, so that tags and markers are the runtime's."""
     command = [sys.executable, "-m", "pip", "--python", str(python)]
     command += ["--disable-pip-version-check", "--no-input", "install", "--root-user-action", "ignore"]
     command += ["--require-hashes", "--only-binary", ":all:", "--no-deps", "--no-compile", "--progress-bar", "off"]
@@ -41,7 +41,7 @@ def _install_wheels(requirements: Path, python: Path, architecture: str, destina
 
 
 def _platforms(architecture: str) -> list[str]:
-    """pip takes each tag literally, so every glibc is named, the newest first: it prefers those."""
+    """Returns the tags of every glibc, the newest first, since pip compares tags literally and prefers the first."""
     machine = WHEEL_ARCHITECTURES[architecture]
     minors = range(GLIBC_MINOR, OLDEST_GLIBC_MINOR - 1, -1)
     return [*(f"manylinux_2_{minor}_{machine}" for minor in minors), f"manylinux2014_{machine}"]

@@ -1,5 +1,5 @@
-"""The first checks against a registry that was just deployed: what could not be known before there was one.
+"""Checks of a registry that was just deployed, for questions that only a real deployment can answer.
 
-`python -m infra.smoke URL` pushes and pulls small things, holds each claim against what came back, and takes everything
-away again. One module for each theme; `suite.py` names them all.
+`python -m infra.smoke URL` pushes and pulls small images, compares the answers with claims, and deletes everything
+again. Each subject has a module; `suite.py` lists them all.
 """

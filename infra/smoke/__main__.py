@@ -1,4 +1,4 @@
-"""`python -m infra.smoke URL`. Exit status: 0 nothing fails, 1 something does, 2 the words make no sense."""
+"""`python -m infra.smoke URL`. The exit status is 0 if no claim fails, 1 if one does, 2 if the arguments are wrong."""
 
 import argparse
 import getpass
@@ -12,91 +12,91 @@ from urllib.parse import urlsplit
 
 from infra.smoke import report
 from infra.smoke.claims import Check, Verdict
-from infra.smoke.suite import Row, chosen, printable, run
+from infra.smoke.client import SmokeClient, SmokeOptions
+from infra.smoke.suite import CheckResult, chosen, printable, run
 from infra.smoke.tokens import LOOPBACK
-from infra.smoke.visit import Options, Visit
 from infra.smoke.wire import NoAnswer
 
 PASSWORD = "CLOUDBERTH_PASSWORD"  # the name of a variable
 REPOSITORY = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)+")
-ABOUT = """The first checks against a registry that was just deployed: about 100 MB go up, small images go in and out of
-one repository, and everything is deleted again; the repository itself stays, empty. Each claim holds, fails or is
-unknown; unknown never counts as holds. Proxies are not used: what answers has to be the registry itself."""
+ABOUT = """Checks a registry that was just deployed. It uploads about 100 MB, pushes small images to one repository and
+pulls them, and deletes everything again; the empty repository stays. Each claim holds, fails or is unknown; unknown
+never counts as holds. It uses no proxy, since the registry itself has to answer."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the checks; the exit status."""
+    """Runs the checks and returns the exit status."""
     parser = _parser()
-    asked = parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
     try:
-        checks = chosen((asked.only or "").split(","))
-        if asked.list:
+        checks = chosen((parsed.only or "").split(","))
+        if parsed.list:
             print(report.listed(checks))
             return 0
-        visit = Visit(_address(asked.url), _options(asked))
+        client = SmokeClient(_address(parsed.url), _options(parsed))
     except ValueError as error:
         parser.error(str(error))
-    # A job that is cancelled cleans up as one that is interrupted.
+    # A cancelled job cleans up like an interrupted one.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        visit.knock()
+        client.connect()
     except NoAnswer as error:
-        print(f"{visit.url} does not answer: {printable(str(error))}", file=sys.stderr)
+        print(f"{client.url} does not answer: {printable(str(error))}", file=sys.stderr)
         return 1
-    return _go(visit, checks, is_json=asked.json)
+    return _go(client, checks, is_json=parsed.json)
 
 
-def _go(visit: Visit, checks: Sequence[Check], *, is_json: bool) -> int:
-    rows: list[Row] = []
+def _go(client: SmokeClient, checks: Sequence[Check], *, is_json: bool) -> int:
+    rows: list[CheckResult] = []
     if not is_json:
         print(report.head(), flush=True)
     is_whole = False
     try:
         for check in checks:
-            rows.append(run(visit, check))
+            rows.append(run(client, check))
             if not is_json:
                 print(report.lines_of(rows[-1]), flush=True)
         is_whole = True
     except KeyboardInterrupt:
-        print("Interrupted; taking away what was pushed …", file=sys.stderr)
+        print("Interrupted; deleting what was pushed …", file=sys.stderr)
     finally:
-        left = [printable(visit.tokens.hidden(line)) for line in visit.clear()]
-    print(report.as_json(visit.url, rows, left) if is_json else report.summary(rows, left))
+        left = [printable(client.tokens.hidden(line)) for line in client.clear()]
+    print(report.as_json(client.url, rows, left) if is_json else report.summary(rows, left))
     return 130 if not is_whole else int(report.count(rows, Verdict.FAILS) > 0)
 
 
 def _address(url: str | None) -> str:
-    """Scheme and host of the registry. Raises ValueError."""
+    """Returns scheme and host of the registry. Raises ValueError."""
     parts = urlsplit(url or "")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
-        raise ValueError(f"URL is scheme and host of a registry, as in https://registry.example.com, and not {url!r}")
+        raise ValueError(f"URL must be scheme and host of a registry, as in https://registry.example.com, not {url!r}")
     if parts.username or parts.password:
         raise ValueError("URL holds a name or password: use --user and --password-file")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError(f"{url} has no TLS, and the password would be read by anybody on the way: say https://")
+        raise ValueError(f"{url} has no TLS, so that anybody on the network could read the password: use https://")
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _options(asked: argparse.Namespace) -> Options:
-    """What was asked for. Raises ValueError."""
-    repository = asked.repository or f"{asked.user.partition('+')[0]}/smoke"
+def _options(parsed: argparse.Namespace) -> SmokeOptions:
+    """Returns the options of the client. Raises ValueError."""
+    repository = parsed.repository or f"{parsed.user.partition('+')[0]}/smoke"
     if not REPOSITORY.fullmatch(repository):
         raise ValueError(f"--repository: {repository!r} is not NAMESPACE/NAME in lower case")
-    return Options(
-        user=asked.user,
-        password=_password(asked.password_file),
+    return SmokeOptions(
+        user=parsed.user,
+        password=_password(parsed.password_file),
         repository=repository,
-        gateway=asked.gateway_host,
-        log_group=asked.log_group,
-        upload_proof=asked.upload_proof,
-        slow_s=asked.slow,
-        put_gb=asked.put_gb,
-        relay_gb=asked.relay_gb,
+        gateway=parsed.gateway_host,
+        log_group=parsed.log_group,
+        upload_proof=parsed.upload_proof,
+        slow_s=parsed.slow,
+        put_gb=parsed.put_gb,
+        relay_gb=parsed.relay_gb,
     )
 
 
 def _password(file: str | None) -> str:
-    """From the file, the environment, or whoever sits there. Raises ValueError."""
+    """Reads the password from the file, the environment or the terminal. Raises ValueError."""
     if file:
         try:
             password = Path(file).read_text("utf-8").rstrip("\r\n")
@@ -107,7 +107,7 @@ def _password(file: str | None) -> str:
     if not password and not file and sys.stdin.isatty():
         password = getpass.getpass("Password: ")
     if not password:
-        raise ValueError(f"there is no password: set {PASSWORD}, or say --password-file FILE")
+        raise ValueError(f"there is no password: set {PASSWORD} or use --password-file FILE")
     return password
 
 
@@ -124,17 +124,25 @@ def _at_least(least: float) -> "argparse._ActionType":
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.smoke", description=ABOUT)
     parser.add_argument("url", nargs="?", metavar="URL", help="https://HOST; http:// on this machine only")
-    parser.add_argument("--user", default="admin", help="who pushes: a user, or a robot as namespace+robot (admin)")
-    parser.add_argument("--password-file", metavar="FILE", help=f"holds the password; else ${PASSWORD}, else asked for")
-    parser.add_argument("--repository", metavar="NAME", help="where to push (USER/smoke); made if it is not there")
-    parser.add_argument("--only", metavar="U2,U4", help="only these checks")
-    parser.add_argument("--list", action="store_true", help="tell all claims and what to do when they fail, and stop")
-    parser.add_argument("--json", action="store_true", help="JSON in place of the table")
-    more = parser.add_argument_group("what some checks need")
+    parser.add_argument(
+        "--user", default="admin", help="the account that pushes: a user, or a robot as namespace+robot (admin)"
+    )
+    parser.add_argument(
+        "--password-file", metavar="FILE", help=f"a file with the password; default: ${PASSWORD}, or a prompt"
+    )
+    parser.add_argument(
+        "--repository", metavar="NAME", help="the repository to push to (USER/smoke); it is made if needed"
+    )
+    parser.add_argument("--only", metavar="U2,U4", help="run only these checks")
+    parser.add_argument("--list", action="store_true", help="list all claims and their remedies, and stop")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    more = parser.add_argument_group("options for some checks")
     more.add_argument("--gateway-host", metavar="HOST", default="", help="B3: API Gateway's own host behind CloudFront")
     more.add_argument("--log-group", metavar="NAME", default="", help="C6: the function's log group; AWS credentials")
     proofs = ("checksum", "payload", "staging")
-    more.add_argument("--upload-proof", choices=proofs, default="checksum", help="U1, U3: as the installation has it")
+    more.add_argument(
+        "--upload-proof", choices=proofs, default="checksum", help="U1, U3: the setting of the installation"
+    )
     more.add_argument("--put-gb", type=_at_least(0.005), default=0, metavar="GB", help="U3: size of one PUT to staging")
     more.add_argument("--slow", type=_at_least(0), default=0, metavar="S", help="U7: seconds a body takes, above 30")
     more.add_argument("--relay-gb", type=_at_least(0.02), default=0, metavar="GB", help="U12: size of one PATCH")

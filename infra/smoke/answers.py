@@ -1,4 +1,4 @@
-"""Who gave an answer, as far as it shows: the app, the edge function, API Gateway, S3, or CloudFront itself."""
+"""Tells which part wrote an answer: the app, the edge function, API Gateway, S3 or CloudFront itself."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ SHOWN = 70
 
 
 def errors_of(answer: Answer) -> list[dict[str, Any]]:
-    """The errors of an answer in the specification's format; none where it has another.
+    """Returns the errors of an answer in the specification's format, or none if it has another format.
 
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
     """
@@ -27,12 +27,12 @@ def _document(answer: Answer) -> Any:
 
 
 def is_cloudfront(answer: Answer) -> bool:
-    """Whether it came through CloudFront."""
+    """Tells whether the answer came through CloudFront."""
     return bool(answer.header("X-Amz-Cf-Id")) or "cloudfront" in answer.header("Via").lower()
 
 
 def author(answer: Answer) -> str:
-    """Who wrote it; empty where nothing tells. Local stacks have no names of their own."""
+    """Returns the part that wrote the answer, or an empty string if nothing shows it, as on local stacks."""
     if answer.header("X-Cache").startswith("FunctionGenerated"):
         return "edge function"
     if b"<Error>" in answer.body[:500]:
@@ -47,14 +47,14 @@ def author(answer: Answer) -> str:
     return "edge or relay" if errors_of(answer) else ""
 
 
-def told(answer: Answer) -> str:
-    """An answer in a few words: status, author, and what it says when it refuses."""
+def summary_of(answer: Answer) -> str:
+    """Summarises an answer: status, author, and the message of a refusal."""
     by = f" by {name}" if (name := author(answer)) else ""
     if answer.status < 400:
         return f"{answer.status}{by}"
     errors = errors_of(answer)
     if errors:
-        said = f"{errors[0]['code']} {errors[0].get('message', '')}"
+        text = f"{errors[0]['code']} {errors[0].get('message', '')}"
     else:
-        said = answer.body[:400].decode("utf-8", "replace")
-    return f"{answer.status}{by}: {' '.join(said.split())[:SHOWN]}" if said else f"{answer.status}{by}"
+        text = answer.body[:400].decode("utf-8", "replace")
+    return f"{answer.status}{by}: {' '.join(text.split())[:SHOWN]}" if text else f"{answer.status}{by}"

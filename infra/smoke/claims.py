@@ -1,4 +1,4 @@
-"""What is claimed of a registry, what was found of it, and what to do about it."""
+"""Claims about a registry, what a check found, and the remedy if a claim fails."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from infra.smoke.visit import Visit
+    from infra.smoke.client import SmokeClient
 
 
 class Verdict(Enum):
-    """How a claim stands. UNKNOWN says neither: nobody could look, or what was seen does not decide it."""
+    """The result of a check. UNKNOWN means that the check could not run or did not decide the claim."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -19,7 +19,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict with the facts that it rests on, in a few words."""
+    """A verdict and its evidence in a few words."""
 
     verdict: Verdict
     evidence: str
@@ -27,39 +27,39 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A claim of one sentence, how it is looked at, and what to switch or tell people when it fails.
+    """A claim of one sentence, the function that checks it, and the remedy if it fails.
 
-    `also` are other names for it: U1 to U12 and C1 to C6 are the open questions that the design left to the first real
-    deployment, B1 and on what any registry must do.
+    `also` are other names of the check. U1 to U12 and C1 to C6 are the open questions that the design left to the first
+    real deployment; B1 and its followers are the duties of any registry.
     """
 
     id: str
     claim: str
     remedy: str
-    run: Callable[["Visit"], Finding]
+    run: Callable[["SmokeClient"], Finding]
     also: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All its names."""
+        """Returns all names of the check."""
         return (self.id, *self.also)
 
 
 def holds(evidence: str) -> Finding:
-    """The claim was seen to be true."""
+    """Returns the finding that the claim is true."""
     return Finding(Verdict.HOLDS, evidence)
 
 
 def fails(evidence: str) -> Finding:
-    """The claim was seen to be false."""
+    """Returns the finding that the claim is false."""
     return Finding(Verdict.FAILS, evidence)
 
 
 def unknown(evidence: str) -> Finding:
-    """Nobody could see; `evidence` says why, and what would show it."""
+    """Returns the finding that nothing is known; `evidence` says why, and what would decide the claim."""
     return Finding(Verdict.UNKNOWN, evidence)
 
 
 def decided(is_true: object, evidence: str) -> Finding:
-    """Holds or fails."""
+    """Returns `holds` or `fails`."""
     return holds(evidence) if is_true else fails(evidence)

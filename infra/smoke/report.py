@@ -1,11 +1,11 @@
-"""What is told of a run: a table of at most 120 columns, or JSON."""
+"""Prints the results of a run as a table of at most 120 columns, or as JSON."""
 
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
 
 from infra.smoke.claims import Check, Verdict
-from infra.smoke.suite import Row
+from infra.smoke.suite import CheckResult
 
 WIDTH = 120
 NAME, RESULT = 10, 9
@@ -13,13 +13,13 @@ GAP = " " * (NAME + RESULT)
 
 
 def head() -> str:
-    """The table's head."""
-    title = "What is claimed, what was found, and what to do where it fails"
+    """Returns the head of the table."""
+    title = "The claim, what was found, and what to do if it fails"
     return f"{'Claim':{NAME}}{'Result':{RESULT}}{title}\n{'-' * WIDTH}"
 
 
-def lines_of(row: Row) -> str:
-    """A row of the table."""
+def lines_of(row: CheckResult) -> str:
+    """Returns a row of the table."""
     words = [row.check.claim, row.finding.evidence]
     if row.finding.verdict is Verdict.FAILS:
         words.append(f"What to do: {row.check.remedy}")
@@ -27,9 +27,9 @@ def lines_of(row: Row) -> str:
 
 
 def listed(checks: Iterable[Check]) -> str:
-    """All claims with what to do when they fail."""
+    """Returns all claims with their remedies."""
     entries = [_entry(check, "", [check.claim, f"If it fails: {check.remedy}"]) for check in checks]
-    title = f"{'Claim':{NAME + RESULT}}What is claimed, and what to do where it fails\n{'-' * WIDTH}"
+    title = f"{'Claim':{NAME + RESULT}}The claim, and what to do if it fails\n{'-' * WIDTH}"
     return "\n".join([title, *entries])
 
 
@@ -41,20 +41,20 @@ def _entry(check: Check, result: str, words: Sequence[str]) -> str:
     return beginning + "\n".join(wrapped)[len(GAP) :]
 
 
-def count(rows: Iterable[Row], verdict: Verdict) -> int:
-    """How many have a verdict."""
+def count(rows: Iterable[CheckResult], verdict: Verdict) -> int:
+    """Counts the results with a verdict."""
     return sum(row.finding.verdict is verdict for row in rows)
 
 
-def summary(rows: Sequence[Row], left: Sequence[str]) -> str:
-    """The last lines: how many of each, and what could not be taken away again."""
+def summary(rows: Sequence[CheckResult], left: Sequence[str]) -> str:
+    """Returns the last lines: the count of each verdict, and what could not be deleted."""
     counts = ", ".join(f"{count(rows, verdict)} {verdict.value}" for verdict in Verdict)
     remains = [f"Left behind: {line}" for line in left]
     return "\n".join(["-" * WIDTH, counts, *remains])
 
 
-def as_json(url: str, rows: Sequence[Row], left: Sequence[str]) -> str:
-    """The same for programs."""
+def as_json(url: str, rows: Sequence[CheckResult], left: Sequence[str]) -> str:
+    """Returns the results as JSON."""
     checks = [
         {
             "names": row.check.names,

@@ -1,4 +1,4 @@
-"""All checks in their order, and how one is run."""
+"""Lists all checks in their order, and runs one."""
 
 import time
 from collections.abc import Iterable
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from infra.smoke import bodies, challenges, edge, lengths, pulls, relaying, runtime
 from infra.smoke.claims import Check, Finding, unknown
-from infra.smoke.visit import Visit
+from infra.smoke.client import SmokeClient
 
-# What everything rests on first; what moves gigabytes last.
+# The checks that all others depend on come first, and those that move gigabytes last.
 CHECKS: tuple[Check, ...] = (
     *challenges.CHECKS,
     *pulls.CHECKS,
@@ -21,8 +21,8 @@ CHECKS: tuple[Check, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A check with what was found, in how many seconds."""
+class CheckResult:
+    """A check, its finding and the seconds that it took."""
 
     check: Check
     finding: Finding
@@ -30,25 +30,25 @@ class Row:
 
 
 def chosen(names: Iterable[str]) -> tuple[Check, ...]:
-    """The checks of these names, all where there are none. Raises ValueError for a name that nobody has."""
+    """Returns the checks with these names, or all if there are no names. Raises ValueError for an unknown name."""
     wanted = {name.strip().upper() for name in names if name.strip()}
     known = {name for check in CHECKS for name in check.names}
     if strange := sorted(wanted - known):
-        raise ValueError(f"there is no check {', '.join(strange)}; `--list` tells all")
+        raise ValueError(f"there is no check {', '.join(strange)}; `--list` shows all")
     return tuple(check for check in CHECKS if not wanted or wanted & set(check.names))
 
 
-def run(visit: Visit, check: Check) -> Row:
-    """One check. One that breaks off proves nothing: it is unknown, with the reason."""
+def run(client: SmokeClient, check: Check) -> CheckResult:
+    """Runs one check. If it raises an exception, the finding is unknown, with the reason."""
     begun = time.monotonic()
     try:
-        finding = check.run(visit)
+        finding = check.run(client)
     except Exception as error:
-        finding = unknown(f"could not be looked at: {str(error) or type(error).__name__}")
-    shown = Finding(finding.verdict, printable(visit.tokens.hidden(finding.evidence)))
-    return Row(check, shown, time.monotonic() - begun)
+        finding = unknown(f"could not be checked: {str(error) or type(error).__name__}")
+    shown = Finding(finding.verdict, printable(client.tokens.hidden(finding.evidence)))
+    return CheckResult(check, shown, time.monotonic() - begun)
 
 
 def printable(text: str) -> str:
-    """The text with nothing in it that a terminal obeys: some of it was written by whoever answered."""
+    """Returns the text without control characters, since the answering server wrote parts of it."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

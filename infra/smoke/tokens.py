@@ -1,4 +1,4 @@
-"""Signing in as a client does, but never to another host than the one that was named."""
+"""Signs in as a client does, but sends the password only to the host of the URL."""
 
 import base64
 import json
@@ -6,23 +6,23 @@ import re
 import time
 from urllib.parse import urlencode, urlsplit
 
-from infra.smoke.answers import told
+from infra.smoke.answers import summary_of
 from infra.smoke.wire import Answer, exchange
 
 WORD = re.compile(r'(\w+)="([^"]*)"')
-# A challenge by any of the names that a gateway leaves it, the right one first.
+# The header names that a gateway may give the challenge, the right one first.
 NAMES = ("WWW-Authenticate", "Registry-Challenge", "X-Amzn-Remapped-WWW-Authenticate")
-# How often, and how long, a door that was closed for wrong passwords is waited for.
-DOORS, LONGEST_WAIT_S, TOO_MANY = 4, 20, 429
+# The attempts after 429, and the longest wait in seconds for each; 429 follows wrong passwords.
+ATTEMPTS, LONGEST_WAIT_S, TOO_MANY = 4, 20, 429
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class SignInRefused(Exception):
-    """No token was to be had, and why."""
+    """The registry gave no token; the message says why."""
 
 
 class Tokens:
-    """Tokens of one account for one repository."""
+    """Requests tokens of one account for one repository."""
 
     def __init__(self, url: str, user: str, password: str, repository: str) -> None:
         self.url, self._user, self._password = url, user, password
@@ -31,7 +31,7 @@ class Tokens:
         self._token, self._until = "", 0.0
 
     def realm(self) -> dict[str, str]:
-        """The words of the challenge, asked for once; none where there is no challenge."""
+        """Returns the parameters of the challenge, which it requests once; they are empty without a challenge."""
         if self._realm is None:
             answer = exchange("GET", f"{self.url}/v2/")
             challenge = next((answer.header(name) for name in NAMES if answer.header(name)), "")
@@ -39,27 +39,27 @@ class Tokens:
         return self._realm
 
     def leads_here(self) -> bool:
-        """Whether the realm is on the host that was named; on this machine all names of it are one."""
+        """Tells whether the realm is on the host of the URL; all names of loopback count as one host."""
         there, here = urlsplit(self.realm().get("realm", "")), urlsplit(self.url)
         same_host = there.hostname == here.hostname or {there.hostname, here.hostname} <= LOOPBACK
         return same_host and (there.scheme, there.port) == (here.scheme, here.port)
 
-    def ask(self, password: str | None = None, method: str = "GET") -> Answer:
-        """One question to the token endpoint, with the account's password or another one.
+    def request_token(self, password: str | None = None, method: str = "GET") -> Answer:
+        """Sends one request to the token endpoint, with the account's password or another one.
 
-        The realm's path, always on the host that was named: a password goes nowhere else. After a wrong one the door is
-        closed for a moment, which is waited for.
+        It uses the realm's path, but always the host of the URL, so that a password goes nowhere else. After a wrong
+        password the registry answers 429 for a moment, and this waits for its end.
         """
-        answer = self._ask(password, method)
-        for _ in range(DOORS):
+        answer = self._request_token(password, method)
+        for _ in range(ATTEMPTS):
             seconds = answer.header("Retry-After")
             if answer.status != TOO_MANY or not seconds.isdecimal() or int(seconds) > LONGEST_WAIT_S:
                 break
             time.sleep(int(seconds))
-            answer = self._ask(password, method)
+            answer = self._request_token(password, method)
         return answer
 
-    def _ask(self, password: str | None, method: str) -> Answer:
+    def _request_token(self, password: str | None, method: str) -> Answer:
         path = urlsplit(self.realm().get("realm", "")).path or "/v2/auth"
         secret = self._password if password is None else password
         fields = {"service": self.realm().get("service", ""), "scope": self.scope}
@@ -71,17 +71,17 @@ class Tokens:
         return exchange("GET", f"{self.url}{path}?{urlencode(fields)}", [("Authorization", f"Basic {basic}")])
 
     def authorization(self) -> tuple[str, str]:
-        """The header of the moment. Raises SignInRefused."""
+        """Returns the Authorization header with a valid token. Raises SignInRefused."""
         if time.monotonic() > self._until:
-            answer = self.ask()
+            answer = self.request_token()
             if answer.status != 200:
-                raise SignInRefused(f"no token: the registry answered {told(answer)}")
+                raise SignInRefused(f"no token: the registry answered {summary_of(answer)}")
             self._token, seconds = read_token(answer)
             self._until = time.monotonic() + seconds * 0.6
         return "Authorization", f"Bearer {self._token}"
 
     def hidden(self, text: str) -> str:
-        """The text without any secret of ours that an answer might have repeated."""
+        """Returns the text without the account's secrets, which an answer might have repeated."""
         basic = base64.b64encode(f"{self._user}:{self._password}".encode()).decode("ascii")
         for secret in filter(None, (self._password, basic, self._token)):
             text = text.replace(secret, "[hidden]")
@@ -89,7 +89,7 @@ class Tokens:
 
 
 def read_token(answer: Answer) -> tuple[str, float]:
-    """Token and seconds of its life. Raises SignInRefused.
+    """Returns the token and the seconds until it expires. Raises SignInRefused.
 
     https://distribution.github.io/distribution/spec/auth/token/
     """
@@ -97,4 +97,4 @@ def read_token(answer: Answer) -> tuple[str, float]:
         document = json.loads(answer.body)
         return str(document.get("token") or document["access_token"]), float(document.get("expires_in", 60))
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise SignInRefused("no token: the answer of the token endpoint holds none") from None
+        raise SignInRefused("no token: the answer of the token endpoint contains none") from None

@@ -1,6 +1,6 @@
-"""HTTP/1.1 as it stands on the wire: exactly these header lines, this path and this framing, and how the answer came.
+"""Sends HTTP/1.1 with exactly the given header lines, path and framing, and records how the answer came.
 
-Every library would repair what is to be seen here: repeated headers, escapes, framing, connections closed early.
+Every library would change what the checks look at: repeated headers, escapes, framing, connections closed early.
 """
 
 import http.client
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-# Seconds without a byte after which a connection is given up: more than any gateway takes.
+# The connection is given up after this many seconds without a byte; no gateway takes longer.
 TIMEOUT_S = 90
 PIECE = 64 * 1024
 LARGEST_ANSWER = 16 * 1024 * 1024
@@ -23,12 +23,12 @@ CONNECTIONS: dict[str, Callable[..., http.client.HTTPConnection]] = {
 
 
 class NoAnswer(Exception):
-    """A connection that failed, or ended without an answer; says how."""
+    """The connection failed or ended without an answer; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `seconds` go from connecting to the last byte; `sent` are bytes of the body that went out."""
+    """An answer. `seconds` are from connecting to the last byte; `sent` are the bytes of the body that were sent."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -37,16 +37,16 @@ class Answer:
     sent: int
 
     def header(self, name: str) -> str:
-        """A header's value, several lines joined; empty where it is missing."""
+        """Returns a header's value, with several lines joined, or an empty string if it is missing."""
         return ", ".join(self.headers.get_all(name, []))
 
 
 def exchange(
     method: str, url: str, headers: Headers = (), body: bytes | Iterable[bytes] = b"", length: int | None = None
 ) -> Answer:
-    """One request on a connection of its own, and its answer. Redirects are not followed. Raises NoAnswer.
+    """Sends one request on a new connection and returns the answer; follows no redirect. Raises NoAnswer.
 
-    A body that is no bytes goes out piece by piece: with Content-Length where `length` is given, else in chunks.
+    An iterable body is sent piece by piece: with Content-Length if `length` is given, else chunked.
     """
     parts = urlsplit(url)
     if parts.scheme not in CONNECTIONS or not parts.hostname:
@@ -81,7 +81,7 @@ def _framed(method: str, body: bytes | Iterable[bytes], length: int | None) -> t
 
 
 def _send(connection: http.client.HTTPConnection, pieces: Iterable[bytes], *, is_chunked: bool) -> int:
-    """Sends a body; how much of it went before the other side closed: its answer may be here already."""
+    """Sends a body and returns the bytes sent before the server closed; its answer may be here already."""
     sent = 0
     try:
         for piece in pieces:
@@ -90,7 +90,7 @@ def _send(connection: http.client.HTTPConnection, pieces: Iterable[bytes], *, is
         if is_chunked:
             connection.send(b"0\r\n\r\n")
     except (ConnectionError, ssl.SSLError):
-        pass  # What was lost shows when the answer is read.
+        pass  # Reading the answer shows whether it was lost.
     return sent
 
 

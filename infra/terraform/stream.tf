@@ -11,7 +11,7 @@ locals {
   }
 
   # What wakes it; all else costs nothing. Today that is one thing: tags that the TTL service removed. To have it woken by
-  # more (say, by what is written into the outbox), add a pattern to stream.json, with the beginning of a key of
+  # more, add a pattern to stream.json, with the beginning of a key of
   # chalicelib/storage/keys, and look at such records in chalicelib/edge/jobs/dispatch.py. The local stack goes by the same
   # file (infra/local/stream.py), but tells of nothing except what its TTL service removes.
   stream_filters = jsondecode(file("${path.module}/stream.json"))

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.labels import NewLabel
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.prototypes import NewPrototype
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
-from chalicelib.storage.accounts.permissions import TEAM
 from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 from chalicelib.storage.table import Transaction
 from tests.api.worlds import World
@@ -37,7 +37,7 @@ def a_team(world: World, _: str) -> dict[str, str]:
     """A team without members that has a role on the repository."""
     team, owner, services = world.fresh_name, world.actor("owner"), world.backend.services
     services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, "")
-    services.accounts.permissions.put(owner, RepositoryName.parse("acme/app"), TEAM, team, Role.READ)
+    services.accounts.permissions.put(owner, RepositoryName.parse("acme/app"), HolderKind.TEAM, team, Role.READ)
     return {"teamname": team}
 
 
@@ -170,16 +170,18 @@ def a_manifest_everywhere(world: World, _: str) -> dict[str, str]:
         services.registry.manifests.push(
             someone(world.backend, "owner", name), RepositoryName.parse(name), manifest, ["same"]
         )
-    digest = str(manifest.digest)
-    label = services.lifecycle.labels.all(world.actor("owner"), RepositoryName.parse("acme/app"), digest)[0]
-    return {"digest": digest, "image_id": manifest.digest.hex, "labelid": label.id}
+    name = RepositoryName.parse("acme/app")
+    label = services.lifecycle.labels.all(world.actor("owner"), name, manifest.digest)[0]
+    return {"digest": str(manifest.digest), "image_id": manifest.digest.hex, "labelid": label.id}
 
 
 def a_manifest_of_its_own(world: World, who: str) -> dict[str, str]:
     """A manifest with an added label."""
     repository = a_tag(world, who)["repository"]
     digest, labels = world.places["digest"], world.backend.services.lifecycle.labels
-    label = labels.add(world.actor("owner"), RepositoryName.parse(repository), digest, NewLabel("team", "web"))
+    label = labels.add(
+        world.actor("owner"), RepositoryName.parse(repository), Digest.parse(digest), NewLabel("team", "web")
+    )
     return {"repository": repository, "digest": digest, "labelid": label.id}
 
 

@@ -7,13 +7,12 @@ from itertools import count
 from chalicelib.domain.accounts import AccountKind, RobotName
 from chalicelib.domain.applications import Token
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import OFFERED, SUPER_USER
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
 from chalicelib.services.identity.applications import ApplicationFields
-from chalicelib.storage.accounts.permissions import TEAM
 from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 from tests.support.builders import a_manifest, someone
@@ -89,7 +88,7 @@ class World:
         pusher = someone(self.backend, "owner", name)
         self.backend.services.registry.manifests.push(pusher, parsed, a_manifest(), ["v1"])
         for team, _, role in TEAMS.values():
-            self.backend.services.accounts.permissions.put(owner, parsed, TEAM, team, role)
+            self.backend.services.accounts.permissions.put(owner, parsed, HolderKind.TEAM, team, role)
         if visibility is Visibility.PUBLIC:
             pusher = someone(self.backend, "owner", name)
             self.backend.services.registry.repositories.change_visibility(pusher, parsed, visibility)

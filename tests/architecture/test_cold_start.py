@@ -20,10 +20,12 @@ SERVICES = {
     "identity.authentication",
     "identity.tokens",
     "registry.blobs",
+    "registry.body_cache",
     "registry.direct_uploads",
     "registry.expiry_labels",
     "registry.manifests",
     "registry.repositories",
+    "registry.tag_changes",
     "registry.tags",
 }
 LATE = (

@@ -38,7 +38,3 @@ def test_a_kind_of_our_own_is_none_of_quay_s_and_says_why_it_is_there() -> None:
     assert events.QUAYS & events.OURS.keys() == set()
     assert all(events.OURS.values())
     assert len(events.QUAYS) == 145
-
-
-def test_what_subscribers_are_told_of_can_happen() -> None:
-    assert events.NOTIFIED.keys() <= events.KINDS

@@ -131,7 +131,7 @@ def test_who_writes_pulls_and_who_adds_them_up_reach_the_rows_of_their_sums(
 
 
 def test_the_stream_is_filtered_by_the_keys_that_the_code_writes() -> None:
-    others = [keys.life("R", "v1", "U"), keys.tagged("R", DIGEST, "v1"), keys.log("N", "R", "c", "U"), keys.outbox("U")]
+    others = [keys.life("R", "v1", "U"), keys.tagged("R", DIGEST, "v1"), keys.log("N", "R", "c", "U")]
 
     assert wakes(keys.tag("R", "v1"), eventName="REMOVE", userIdentity=SERVICE)
     assert not any(wakes(key, eventName="REMOVE", userIdentity=SERVICE) for key in others)

@@ -43,7 +43,6 @@ SAMPLES = [
     errors.RobotTaken("a+b"),
     errors.AlreadyThere("a team"),
     errors.LastOwner("why"),
-    errors.InUse("why"),
     errors.SoleOwner(["acme"] * 90),
     errors.SuperuserKept("delete"),
     errors.AlreadyInitialized(),

@@ -6,10 +6,6 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 
 
-def test_a_push_has_another_name_among_notifications() -> None:
-    assert events.NOTIFIED[events.PUSH] == "repo_push"
-
-
 def test_an_event_of_an_unlisted_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="push_rep"):
         Event("1", 0.0, "push_rep", "n", None, "alice", "")

@@ -74,7 +74,7 @@ def test_non_distributable_layers_are_not_among_the_blobs() -> None:
 
 
 def test_blobs_of_the_old_artifact_manifest_are_blobs() -> None:
-    manifest = parse({"mediaType": media_types.OCI_ARTIFACT, "blobs": [a_descriptor(ONE)]})
+    manifest = parse({"mediaType": "application/vnd.oci.artifact.manifest.v1+json", "blobs": [a_descriptor(ONE)]})
 
     assert [blob.digest for blob in manifest.blobs] == [ONE]
 

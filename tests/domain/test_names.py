@@ -12,10 +12,10 @@ from chalicelib.domain.errors import DigestInvalid, NameInvalid, RepositoryNameI
 from chalicelib.domain.names import (
     REPOSITORY,
     RepositoryName,
+    Tag,
     parse_account,
     parse_reference,
     parse_robot,
-    parse_tag,
 )
 
 DIGEST = Digest.of(b"")
@@ -115,17 +115,17 @@ def test_any_text_is_either_a_name_or_refused(text: str) -> None:
 
 
 def test_a_tag_of_128_characters_is_accepted() -> None:
-    assert parse_tag("t" * 128) == "t" * 128
+    assert Tag.parse("t" * 128) == "t" * 128
 
 
 def test_a_tag_of_129_characters_is_refused() -> None:
     with pytest.raises(TagInvalid, match="1 to 128 letters"):
-        parse_tag("t" * 129)
+        Tag.parse("t" * 129)
 
 
 @pytest.mark.parametrize("tag", ["latest", "v1.2.3", "_", "A", "0", "a-.", "sha256-abc.sig", "_.-"])
 def test_tags_of_the_grammar_are_accepted(tag: str) -> None:
-    assert parse_tag(tag) == tag
+    assert Tag.parse(tag) == tag
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_tags_of_the_grammar_are_accepted(tag: str) -> None:
 )
 def test_tags_outside_the_grammar_are_refused(tag: str) -> None:
     with pytest.raises(TagInvalid):
-        parse_tag(tag)
+        Tag.parse(tag)
 
 
 @given(st.text())
@@ -141,7 +141,7 @@ def test_any_text_is_either_a_tag_or_refused(text: str) -> None:
     letters = string.ascii_letters + string.digits + "_"
     is_tag = 0 < len(text) <= 128 and text[0] in letters and all(character in letters + ".-" for character in text)
     try:
-        found = parse_tag(text)
+        found = Tag.parse(text)
     except TagInvalid:
         found = None
 

@@ -3,6 +3,7 @@
 import os
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import Tag
 from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_config, a_manifest, a_push
 
@@ -228,6 +229,6 @@ def test_a_page_of_tags_is_one_query_however_many_there_are(backend: Backend) ->
     actor, name = backend.owner()
     backend.calls.take()
 
-    backend.services.registry.tags.list(actor, name, "v10", 5)
+    backend.services.registry.tags.list(actor, name, Tag("v10"), 5)
 
     assert backend.calls.take() == ["Query"]

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import OutOfOrder
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.uploads import SMALLEST_PART, Chunk
 from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, at_the_edge, someone
@@ -136,7 +136,7 @@ def test_deleting_a_tag_survives_a_crash(backend: Backend) -> None:
         repository = named(number)
         a_push(backend, "v1", "v2", repository=repository)
         name, actor = RepositoryName.parse(repository), someone(backend, "admin", repository)
-        return lambda: backend.services.registry.tags.delete(actor, name, "v1")
+        return lambda: backend.services.registry.tags.delete_granted(actor, name, Tag("v1"))
 
     assert crash_everywhere(backend, prepare) >= 1
     assert len(events(backend, "delete_tag")) == len({row["repository_id"] for row in events(backend, "delete_tag")})

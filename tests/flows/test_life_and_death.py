@@ -25,14 +25,15 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.table import get
-from infra.local.stream import Stream, filters
-from infra.local.timetolive import TimeToLive
+from infra.local.stream import TableStream, filters
+from infra.local.timetolive import TimeToLiveService
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import a_manifest, a_repository, an_index, at_the_edge, someone
 from tests.support.crashes import Crash, crash_before, meanwhile
 from tests.support.rows import DELETING, change, object_keys, repository_of, rows_like
 from tests.support.sweeping import sweep
+from tests.support.tag_actions import TagActions
 
 REPOSITORIES = ("admin/one", "admin/two")
 TAGS = ("v1", "v2", "v3")
@@ -82,7 +83,9 @@ class Registry(RuleBasedStateMachine):
         self.written: dict[str, float] = {}
         backend.services.stores.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
         client = backend.services.stores.table.connection.client
-        self.ttl = TimeToLive(client, backend.settings.table, Stream(self.hear, filters(), 100), 0, backend.clock)
+        self.ttl = TimeToLiveService(
+            client, backend.settings.table, TableStream(self.hear, filters(), 100), 0, backend.clock
+        )
         for repository in REPOSITORIES:
             a_repository(backend, repository)
         self.set_window(self.window_s)
@@ -212,13 +215,13 @@ class Registry(RuleBasedStateMachine):
 
     @rule(data=st.data(), repository=repositories, death=deaths)
     def delete_tag(self, data: Any, repository: str, death: int) -> None:
-        identifier, name = repository_of(self.backend, repository).id, RepositoryName.parse(repository)
+        identifier = repository_of(self.backend, repository).id
         there = [row["sk"].removeprefix("TAG#") for row in rows_like(self.backend, f"R#{identifier}", "TAG#")]
         tag = data.draw(st.sampled_from(there or TAGS))
         row = get(TagRow, keys.tag(identifier, tag))
 
         def delete() -> bool:
-            self.backend.services.lifecycle.time_machine.delete(self.backend.signed_in("admin"), name, tag)
+            TagActions(self.backend, repository=repository).delete(tag)
             return True
 
         if self.dying(death, delete) and row is not None:
@@ -244,12 +247,12 @@ class Registry(RuleBasedStateMachine):
     def restore(self, data: Any, repository: str, tag: str, death: int) -> None:
         kept = [digest for where, digest in self.valid(self.restorable) if where == repository]
         known = kept or [str(manifest.digest) for manifest in self.manifests[-12:]]
-        digest, name = data.draw(st.sampled_from(known)), RepositoryName.parse(repository)
-        machine, refused = self.backend.services.lifecycle.time_machine, list[RegistryError]()
+        digest = data.draw(st.sampled_from(known))
+        tags, refused = TagActions(self.backend, repository=repository), list[RegistryError]()
 
         def restore() -> None:
             try:
-                machine.restore(self.backend.signed_in("admin"), name, tag, digest)
+                tags.restore(tag, digest)
             except ResourceUnknown as error:
                 refused.append(error)
 
@@ -259,17 +262,17 @@ class Registry(RuleBasedStateMachine):
     @rule(repository=repositories, tag=tags, hours=st.sampled_from((1, 30, None)), death=deaths)
     def set_end(self, repository: str, tag: str, hours: int | None, death: int) -> None:
         end = None if hours is None else int(self.now) + hours * 3600
-        machine, name = self.backend.services.lifecycle.time_machine, RepositoryName.parse(repository)
-        self.dying(death, lambda: machine.set_end(self.backend.signed_in("admin"), name, tag, end))
+        tags = TagActions(self.backend, repository=repository)
+        self.dying(death, lambda: tags.set_end(tag, end))
 
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, is_alive=st.booleans(), death=deaths)
     def forget(self, data: Any, repository: str, tag: str, is_alive: bool, death: int) -> None:
-        digest, name = str(data.draw(st.sampled_from(self.manifests[-12:])).digest), RepositoryName.parse(repository)
-        machine, actor = self.backend.services.lifecycle.time_machine, self.backend.signed_in("admin")
+        digest = str(data.draw(st.sampled_from(self.manifests[-12:])).digest)
+        tags = TagActions(self.backend, repository=repository)
         self.restorable.pop((repository, digest), None)
         with suppress(ResourceUnknown, FieldInvalid):
-            self.dying(death, lambda: machine.expire(actor, name, tag, digest, is_alive=is_alive))
+            self.dying(death, lambda: tags.forget(tag, digest, is_alive=is_alive))
 
     @rule(seconds=st.sampled_from(WINDOWS_S))
     def change_window(self, seconds: int) -> None:

@@ -25,7 +25,7 @@ def owners(backend: Backend) -> set[str]:
     """Returns the names of acme's administrators."""
     teams = backend.services.stores.teams
     found = teams.of_organization(backend.services.stores.accounts.find("acme").id)
-    return {row.name for team in found if team.team_role is OWNER for row in teams.members(team.id)}
+    return {row.name for team in found if team.role is OWNER for row in teams.members(team.id)}
 
 
 def names(backend: Backend, team: str, by: str = "admin") -> list[str]:

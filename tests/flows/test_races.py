@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import ManifestUnknown
 from chalicelib.domain.manifests import Manifest
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.tags import FOREVER
 from tests.support import invariants
 from tests.support.backends import Backend
@@ -77,7 +77,7 @@ def check_history(backend: Backend, pushed: Sequence[Manifest], tag: str = "v1")
 
 def delete_tag(backend: Backend, tag: str = "v1") -> None:
     with suppress(ManifestUnknown):
-        backend.services.registry.tags.delete(someone(backend, "admin", "admin/app"), NAME, tag)
+        backend.services.registry.tags.delete_granted(someone(backend, "admin", "admin/app"), NAME, Tag(tag))
 
 
 def an_image(backend: Backend) -> Manifest:

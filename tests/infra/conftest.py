@@ -1,4 +1,4 @@
-"""What the tests of the package share: the sources as they stood, and a package of them for each architecture."""
+"""Fixtures of the package's tests: a copy of the sources, and a package of them for each architecture."""
 
 import json
 import os
@@ -23,7 +23,7 @@ MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    """The Python that Lambda runs; skipped by name where it is not here, and failed where nothing may be skipped."""
+    """Returns the Python of Lambda's runtime; without it the test is skipped, or fails if nothing may be skipped."""
     try:
         return interpreter(RUNTIMES[0])
     except PackageError as error:
@@ -32,7 +32,7 @@ def python() -> Path:
 
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What there is to package, as it stood when the tests began."""
+    """Copies the sources when the tests begin."""
     home = tmp_path_factory.mktemp("backend")
     for name in ("app.py", "requirements.txt", ".chalice/config.json"):
         (home / name).parent.mkdir(exist_ok=True)
@@ -43,7 +43,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def packages(python: Path, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Package]:
-    """A package for each architecture."""
+    """Builds a package for each architecture."""
     output = tmp_path_factory.mktemp("build")
     return {name: build(sources, output / name, RUNTIMES[0], name) for name in MACHINES}
 
@@ -55,7 +55,7 @@ def package(request: pytest.FixtureRequest, packages: Mapping[str, Package]) -> 
 
 @pytest.fixture(scope="session")
 def tree(packages: Mapping[str, Package], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package that this machine can run, unpacked."""
+    """Unpacks the package that this machine can run."""
     unpacked = tmp_path_factory.mktemp("task")
     with ZipFile(packages[host_architecture()].path) as archive:
         archive.extractall(unpacked)

@@ -18,9 +18,9 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from infra.local.deployment.account import REGION
-from infra.local.deployment.deployment import Deployment
-from infra.local.ministack.emulator import Emulator
+from infra.emulator.account import REGION
+from infra.emulator.deployment import Deployment
+from infra.emulator.emulator import Emulator
 from infra.package import host_architecture
 from infra.packaging.build import build
 from infra.packaging.interpreters import RUNTIMES
@@ -34,30 +34,30 @@ from tests.support.emulation import emulators_python
 from tests.support.stack import wait_for
 from tests.support.terraforming import program
 
-# Whoever comes first waits for all of it to be applied, which takes minutes where others use the machine.
+# The first test waits until everything is applied, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(900)
-# What the emulator forgets of what it was told, so that a second plan would tell it again: address -> why.
+# The settings that the emulator forgets, so that a second plan sets them again, by address, with the reason.
 KNOWN_DRIFTS: dict[str, str] = {}
-# The largest layer that our limit of a body takes, with what a tar and gzip put around it.
+# The largest layer within the limit of a body, less what tar and gzip add.
 LARGEST_NOISE = 4 * MIB - 12 * 1024
 API = "api_handler"
-# What the table's stream calls, and no clock.
+# The table's stream calls this function, and no schedule does.
 STREAM = "dispatch"
 
 
 @pytest.fixture(scope="module")
 def deployment(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The module with the fewest variables, applied; its keys and its first user."""
+    """Applies the module with the fewest variables and makes its keys and its first user."""
     program()
     python = emulators_python()
     directory = tmp_path_factory.mktemp("deployment")
     build(sources, directory / "build", RUNTIMES[0], host_architecture())
     with (
         Emulator(directory / "aws", auth=True, python=python) as emulator,
-        Deployment(emulator.url, directory / "terraform", directory / "build", host_architecture()) as made,
+        Deployment(emulator.url, directory / "terraform", directory / "build", host_architecture()) as applied,
     ):
-        made.deploy()
-        yield made
+        applied.deploy()
+        yield applied
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def oras(deployment: Deployment, environment: dict[str, str], monkeypatch: pytes
     require("oras")
     monkeypatch.setenv("HOME", environment["HOME"])
     library = importlib.import_module("oras.client")
-    # It waits two minutes in all before it believes a refusal.
+    # oras retries a refusal for two minutes.
     monkeypatch.setattr("oras.decorator.time", types.SimpleNamespace(sleep=lambda _: None))
     client = library.OrasClient(hostname=deployment.host, insecure=True)
     client.auth.set_basic_auth(deployment.admin, deployment.password)
@@ -105,7 +105,7 @@ def test_a_second_plan_changes_nothing_but_what_the_emulator_forgets(deployment:
     assert {change.address for change in deployment.changes()} == set(KNOWN_DRIFTS)
 
 
-def test_whoever_does_not_say_who_they_are_is_told_where_to(deployment: Deployment) -> None:
+def test_an_anonymous_request_gets_a_challenge(deployment: Deployment) -> None:
     answer = requests.get(f"{deployment.url}/v2/", timeout=30)
 
     assert answer.status_code == 401
@@ -161,7 +161,7 @@ def test_a_layer_above_the_limit_is_refused(skopeo: Program, layout: Layout, tar
     assert "request entity too large" in refusal
 
 
-def test_what_comes_by_the_clock_does_its_work_with_its_own_role(deployment: Deployment) -> None:
+def test_scheduled_functions_work_with_their_own_roles(deployment: Deployment) -> None:
     events, functions = deployment.account.client("events"), deployment.account.client("lambda")
     targets = [
         target["Arn"]
@@ -207,7 +207,7 @@ FORBIDDEN: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
 
 @pytest.fixture
 def another(deployment: Deployment) -> Iterator[None]:
-    """A bucket of somebody else's, called `another`."""
+    """Makes a bucket of another owner, called `another`."""
     objects = deployment.account.client("s3")
     objects.create_bucket(Bucket="another", CreateBucketConfiguration={"LocationConstraint": REGION})
     yield
@@ -216,7 +216,7 @@ def another(deployment: Deployment) -> Iterator[None]:
 
 @pytest.mark.usefixtures("another")
 @pytest.mark.parametrize("what", FORBIDDEN)
-def test_no_function_may_do_what_is_not_its_work(deployment: Deployment, what: str) -> None:
+def test_no_function_may_do_another_functions_work(deployment: Deployment, what: str) -> None:
     service, call = FORBIDDEN[what]
     settings = deployment.outputs["environment"]
     names = {
@@ -231,7 +231,7 @@ def test_no_function_may_do_what_is_not_its_work(deployment: Deployment, what: s
         assert refused.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"), function
 
 
-def test_the_sweep_reads_and_writes_no_row_but_its_own(deployment: Deployment) -> None:
+def test_the_sweep_can_reach_only_its_own_rows(deployment: Deployment) -> None:
     table = deployment.outputs["environment"]["CLOUDBERTH_TABLE"]
     sweep = acting_as(deployment, "reconcile", "dynamodb")
     places = [{"pk": {"S": partition}, "sk": {"S": "a-test"}} for partition in ("SYSTEM", "NAME#admin", "A#1")]
@@ -260,7 +260,7 @@ def token(deployment: Deployment, repository: str) -> requests.Response:
 
 
 def upload(deployment: Deployment, repository: str) -> requests.Response:
-    """A small blob by one POST."""
+    """Pushes a small blob by one POST."""
     content = Noise(uuid4().hex, 1000).read(1000)
     digest = hashlib.sha256(content).hexdigest()
     who = {"Authorization": f"Bearer {token(deployment, repository).json()['token']}"}
@@ -283,7 +283,7 @@ ASKING: dict[str, tuple[str, Callable[[Deployment, str], requests.Response], int
 
 
 @pytest.mark.parametrize("action", ASKING)
-def test_a_permission_that_is_taken_away_is_missed_and_works_again_when_it_is_back(
+def test_a_function_fails_without_a_permission_and_works_again_with_it(
     deployment: Deployment, repository: str, action: str
 ) -> None:
     operation, ask, status = ASKING[action]
@@ -294,7 +294,7 @@ def test_a_permission_that_is_taken_away_is_missed_and_works_again_when_it_is_ba
         refused = ask(deployment, repository)
 
         def is_told() -> bool:
-            # The emulator reads what a function wrote late with its next invocation.
+            # The emulator reads a function's late output with its next invocation.
             ask(deployment, repository)
             lines = log_of(deployment, API).splitlines()
             return any("AccessDenied" in line and operation in line for line in lines)
@@ -306,7 +306,7 @@ def test_a_permission_that_is_taken_away_is_missed_and_works_again_when_it_is_ba
     assert ask(deployment, repository).status_code == status
 
 
-def test_a_tag_that_the_ttl_service_removed_has_expired_by_the_streams_function_and_once(
+def test_the_streams_function_records_the_expiry_of_a_removed_tag_once(
     deployment: Deployment, layout: Layout, repository: str
 ) -> None:
     image = an_image(layout, repository, (70_000,), labels={"quay.expires-after": "2s"})
@@ -325,19 +325,19 @@ def test_a_tag_that_the_ttl_service_removed_has_expired_by_the_streams_function_
 
 
 def ends(deployment: Deployment, repository: str) -> list[str]:
-    """Tags of whose end the usage log tells."""
+    """Returns the tags that expired by the usage log."""
     who = Person(deployment, deployment.admin, deployment.password).sign_in()
     entries = who.get(f"/api/v1/repository/{repository}/logs").json()["logs"]
     return [entry["metadata"]["tag"] for entry in entries if entry["kind"] == "tag_expired"]
 
 
 def timers(deployment: Deployment) -> list[dict[str, Any]]:
-    """Timers of ends of tags, which only the clock's function takes away."""
+    """Returns the timers of tags that expire; only the scheduled function removes them."""
     rows = deployment.account.client("dynamodb").scan(TableName=deployment.outputs["environment"]["CLOUDBERTH_TABLE"])
     return [row for row in rows["Items"] if row.get("kind") == {"S": "expiry"}]
 
 
-def test_a_job_that_lacks_a_permission_fails_and_works_again_when_it_is_back(deployment: Deployment) -> None:
+def test_a_job_fails_without_a_permission_and_works_again_with_it(deployment: Deployment) -> None:
     with without(deployment, "reconcile", "dynamodb:GetItem"):
         assert called(deployment, "reconcile")
 

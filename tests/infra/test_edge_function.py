@@ -1,4 +1,4 @@
-"""CloudFront's functions: small enough, in the JavaScript that CloudFront reads, and tried by node."""
+"""CloudFront's functions are small enough, use only CloudFront's JavaScript, and pass their tests in node."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = ["viewer_request.js", "viewer_response.js"]
 LARGEST = 10_240
 OLDEST_NODE = 18
 
-# ES 5.1 and what is named beside it, as far as the functions need it; no class, for-of, spread, destructuring or `?.`:
+# ES 5.1 and the documented additions that the functions use; no class, for-of, spread, destructuring or `?.`:
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
 SYNTAX = """
     Program ImportDeclaration ImportDefaultSpecifier FunctionDeclaration ArrowFunctionExpression CallExpression
@@ -27,12 +27,12 @@ SYNTAX = """
     UnaryExpression BinaryExpression LogicalExpression ConditionalExpression AssignmentExpression UpdateExpression
     AwaitExpression
 """
-# The operators of ES 5.1 that newer ones are written like.
+# The operators of ES 5.1 that look like newer ones.
 OPERATORS = {"LogicalExpression": {"&&", "||"}, "AssignmentExpression": {"=", "|=", "+="}}
 
 
 def node() -> str:
-    """The node of this machine; without one the test is skipped by name, or fails where nothing may be skipped."""
+    """Returns node; without it the test is skipped, or fails if nothing may be skipped."""
     found = shutil.which("node")
     version = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout if found else ""
     if found and int(re.match(r"v(\d+)", version)[1]) >= OLDEST_NODE:
@@ -44,7 +44,7 @@ def node() -> str:
 
 
 def unreadable(source: str) -> list[str]:
-    """What CloudFront would not read in a function, by line."""
+    """Returns the lines with syntax that CloudFront does not support."""
     found: list[str] = []
     _look(esprima.parseModule(source, {"loc": True}), None, 0, found)
     return found
@@ -88,7 +88,7 @@ def _is_log(call) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_is_as_small_as_cloudfront_wants_it(name: str) -> None:
+def test_a_function_is_within_cloudfronts_size_limit(name: str) -> None:
     content = (FUNCTIONS / name).read_bytes()
 
     assert len(content) <= LARGEST
@@ -96,7 +96,7 @@ def test_a_function_is_as_small_as_cloudfront_wants_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_uses_no_syntax_that_cloudfront_does_not_name(name: str) -> None:
+def test_a_function_uses_only_syntax_that_cloudfront_documents(name: str) -> None:
     assert unreadable((FUNCTIONS / name).read_text()) == []
 
 
@@ -127,14 +127,14 @@ def test_a_function_uses_no_syntax_that_cloudfront_does_not_name(name: str) -> N
         "console.log(a, b);",
     ],
 )
-def test_syntax_that_only_node_reads_is_found(source: str) -> None:
+def test_syntax_that_only_node_supports_is_found(source: str) -> None:
     assert unreadable(source)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.js")))
 def test_a_function_does_what_its_vectors_say(name: str) -> None:
     command = [node(), "--test", "--test-reporter=tap", name]
-    # Without the runner's own variable, which makes node believe that it is a test of another node.
+    # Without this variable of the runner, since node would take itself for a subtest.
     environment = {key: value for key, value in os.environ.items() if key != "NODE_TEST_CONTEXT"}
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=120, env=environment, check=False)
     counted = dict(re.findall(r"^# (pass|fail) (\d+)$", done.stdout, re.MULTILINE))

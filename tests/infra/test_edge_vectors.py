@@ -1,4 +1,4 @@
-"""The twins of CloudFront's functions in Python, on the same vectors as the functions themselves."""
+"""The Python versions of CloudFront's functions pass the functions' own vectors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.domain.downloads import Download
 from chalicelib.domain.errors import BlobUploadUnknown, RouteUnknown
 from chalicelib.domain.uploads import UploadToken
 from chalicelib.storage import bucket_keys
-from infra.local.ways import Target, Way
+from infra.local.upload_routes import UploadRequest, UploadRoute
 
 VECTORS = json.loads((Path(__file__).parent / "edge/vectors.json").read_text())
 SIGNERS = {name: bytes.fromhex(key) for name, key in VECTORS["keys"].items()}
@@ -24,7 +24,7 @@ NOW = VECTORS["now"]
 
 
 def filled(vector: Any) -> Any:
-    """A vector with its {words}."""
+    """Fills the {words} of a vector."""
     if isinstance(vector, str):
         return re.sub(r"\{([^{}]+)\}", lambda match: VECTORS["words"].get(match[1], match[0]), vector)
     return {name: filled(value) for name, value in vector.items()} if isinstance(vector, dict) else vector
@@ -38,13 +38,13 @@ def named(vectors: list[dict[str, Any]]) -> Any:
     return pytest.mark.parametrize("vector", vectors, ids=[vector["name"] for vector in vectors])
 
 
-def target_of(vector: dict[str, Any]) -> Target:
+def target_of(vector: dict[str, Any]) -> UploadRequest:
     content_range = vector.get("headers", {}).get("content-range", "")
-    return Target.of(vector["method"], vector["uri"], vector["query"], content_range)
+    return UploadRequest.of(vector["method"], vector["uri"], vector["query"], content_range)
 
 
 @pytest.mark.parametrize("name", VECTORS["tokens"])
-def test_a_token_is_signed_as_the_vectors_have_it(name: str) -> None:
+def test_a_token_is_signed_as_in_the_vectors(name: str) -> None:
     fields = dict(VECTORS["tokens"][name])
     key = SIGNERS[fields.pop("key")]
 
@@ -52,20 +52,20 @@ def test_a_token_is_signed_as_the_vectors_have_it(name: str) -> None:
 
 
 @named([vector for vector in REQUESTS if "chunked" not in vector])
-def test_a_body_takes_its_way(vector: dict[str, Any]) -> None:
-    expected = Way.EDGE if vector["way"] == "unknown" else Way(vector["way"])
+def test_a_body_takes_its_route(vector: dict[str, Any]) -> None:
+    expected = UploadRoute.EDGE if vector["way"] == "unknown" else UploadRoute(vector["way"])
 
-    assert target_of(vector).way(vector.get("size", 0)) is expected
+    assert target_of(vector).route(vector.get("size", 0)) is expected
 
 
 @named([vector for vector in REQUESTS if "chunked" in vector])
-def test_a_body_without_a_length_that_proves_too_long_takes_its_way(vector: dict[str, Any]) -> None:
+def test_a_chunked_body_that_is_too_long_takes_its_route(vector: dict[str, Any]) -> None:
     assert vector["way"] == "app"
-    assert target_of(vector).way(None) is Way(vector["then"])
+    assert target_of(vector).route(None) is UploadRoute(vector["then"])
 
 
 @named([vector for vector in REQUESTS if vector["way"] == "edge"])
-def test_a_layer_comes_to_lie_where_the_function_puts_it(vector: dict[str, Any]) -> None:
+def test_a_layer_has_the_key_that_the_function_gives_it(vector: dict[str, Any]) -> None:
     target = target_of(vector)
     token, digest = UploadToken.verify(target.upload, BELIEVED, NOW), Digest.parse(target.digest)
 
@@ -75,7 +75,7 @@ def test_a_layer_comes_to_lie_where_the_function_puts_it(vector: dict[str, Any])
 
 
 @named([vector for vector in REQUESTS if vector["way"] == "unknown"])
-def test_a_token_that_is_not_good_is_unknown(vector: dict[str, Any]) -> None:
+def test_an_invalid_token_is_unknown(vector: dict[str, Any]) -> None:
     with pytest.raises(BlobUploadUnknown):
         UploadToken.verify(target_of(vector).upload, BELIEVED, NOW)
 
@@ -88,6 +88,6 @@ def test_a_signed_path_leads_to_its_blob(vector: dict[str, Any]) -> None:
 
 
 @named([vector for vector in DOWNLOADS if "key" not in vector])
-def test_a_path_that_is_not_good_leads_nowhere(vector: dict[str, Any]) -> None:
+def test_an_invalid_path_is_unknown(vector: dict[str, Any]) -> None:
     with pytest.raises(RouteUnknown):
         Download.verify(unquote(vector["uri"]), BELIEVED, NOW)

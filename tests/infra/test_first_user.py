@@ -1,4 +1,4 @@
-"""The first user of an installation, made from the outside by somebody who may write to its table."""
+"""`python -m infra.first_user` makes the first user of an installation."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ KEYS = "arn:aws:secretsmanager:us-east-1:123456789012:secret:registry-keys-AbCdE
 
 @pytest.fixture
 def empty(new_backend: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch) -> Backend:
-    """A backend that nobody lives in."""
+    """Makes a registry without users."""
     backend = new_backend()
     table = backend.services.stores.table
     for row in table.scan()["Items"]:
@@ -26,19 +26,19 @@ def arguments(backend: Backend, *more: str) -> list[str]:
     return [f"arn:aws:dynamodb:us-east-1:123456789012:table/{backend.settings.table}", KEYS, *more]
 
 
-def test_the_first_user_is_a_superuser_whose_random_password_is_told_once(
+def test_the_first_user_is_a_superuser_whose_random_password_is_printed_once(
     empty: Backend, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert first_user.main(arguments(empty)) == 0
 
-    told = capsys.readouterr().out
-    password = told.rpartition(" ")[2].strip()
-    assert told.startswith("Made admin, a superuser. The password, shown this once: ")
+    printed = capsys.readouterr().out
+    password = printed.rpartition(" ")[2].strip()
+    assert printed.startswith("Made admin, a superuser. The password, shown only once: ")
     assert empty.account().superuser
     assert empty.services.identity.tokens.issue(("admin", password), None, []).token
 
 
-def test_a_chosen_password_is_not_told(
+def test_a_chosen_password_is_not_printed(
     empty: Backend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CLOUDBERTH_ADMIN_PASSWORD", "correct-horse")

@@ -1,4 +1,4 @@
-"""The package that Lambda runs: what is in it, what is not, and what is refused before anything is uploaded."""
+"""The package has what Lambda runs and nothing else, and the packager refuses what would not run."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from infra.package import describe, host_architecture, main
 from infra.packaging import functions
 from infra.packaging.build import Package, build
 from infra.packaging.errors import PackageError
-from infra.packaging.imports import Start
+from infra.packaging.imports import ImportTime
 from infra.packaging.interpreters import RUNTIMES, interpreter
 from infra.packaging.native import machine, refuse_foreign_libraries
 from infra.packaging.seal import AWS_SERVICES
@@ -66,7 +66,7 @@ def names(package: Package) -> list[str]:
 
 
 def run_sealed(python: Path, code: str, *arguments: str, stdin: str = "") -> str:
-    """Runs code with the standard library alone, in an environment that says nothing."""
+    """Runs code with only the standard library, in an empty environment."""
     command = [str(python), "-ISB", "-c", code, *arguments]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, env={}, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -74,17 +74,17 @@ def run_sealed(python: Path, code: str, *arguments: str, stdin: str = "") -> str
 
 
 def refusal(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str) -> str:
-    """What `python -m infra.package` says when it makes nothing."""
+    """Returns the error message of `python -m infra.package`."""
     status = main(["--project", str(home), "--output", str(home / "build"), *arguments])
 
-    told = capsys.readouterr()
-    assert (status, told.out) == (1, "")
+    printed = capsys.readouterr()
+    assert (status, printed.out) == (1, "")
     assert not (home / "build").exists() or not list((home / "build").iterdir())
-    return told.err
+    return printed.err
 
 
 def a_wheel(directory: Path, content: Mapping[str, bytes | str]) -> str:
-    """A wheel that says it runs anywhere, and the line of a requirement file that asks for it."""
+    """Makes a wheel that claims to run anywhere, and returns its line in a requirement file."""
     info = "cuckoo-1.0.dist-info"
     with ZipFile(directory / "cuckoo-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: cuckoo\nVersion: 1.0\n")
@@ -101,11 +101,11 @@ def an_elf(number: int, little: bool = True) -> bytes:
     return ident + struct.pack("<HH" if little else ">HH", 3, number) + bytes(44)
 
 
-def test_the_sealed_app_is_imported_with_nothing_but_itself(python: Path, tree: Path):
-    assert Start.of(python, tree).import_cpu_s > 0
+def test_the_sealed_app_can_be_imported_without_other_packages(python: Path, tree: Path):
+    assert ImportTime.of(python, tree).import_cpu_s > 0
 
 
-def test_what_is_imported_only_when_it_is_asked_for_is_inside_too(python: Path, tree: Path):
+def test_modules_that_are_imported_late_are_inside_too(python: Path, tree: Path):
     assert "chalicelib.services.identity.oauth" in run_sealed(python, ALL_OF_OURS, str(tree)).split()
 
 
@@ -135,7 +135,7 @@ def test_the_sealed_botocore_makes_a_client_of_every_service_that_we_call(python
 
 
 def test_the_sealed_botocore_finds_the_endpoint_of_a_bucket(python: Path, tree: Path):
-    """Only a call, or an address for one, reads all that an endpoint is found by."""
+    """botocore reads all data of an endpoint only for a call or a presigned URL."""
     address = run_sealed(python, ADDRESS, str(tree)).strip()
 
     assert address.startswith("https://a-bucket.s3.eu-central-1.amazonaws.com/in/key?")
@@ -165,7 +165,7 @@ def test_the_same_input_gives_the_same_bytes_whatever_earlier_runs_left_behind(
     assert (tmp_path / "build" / "package.json").read_bytes() == first.path.with_name("package.json").read_bytes()
 
 
-def test_every_native_library_is_of_the_asked_architecture(package: Package):
+def test_every_native_library_has_the_chosen_architecture(package: Package):
     with ZipFile(package.path) as archive:
         found = {name: machine(archive.read(name)) for name in archive.namelist() if name.endswith(".so")}
 
@@ -173,7 +173,7 @@ def test_every_native_library_is_of_the_asked_architecture(package: Package):
     assert set(found.values()) == {package.architecture}
 
 
-def test_there_is_bytecode_of_the_runtime_that_no_source_is_asked_about(package: Package, python: Path):
+def test_the_bytecode_is_the_runtimes_and_needs_no_source(package: Package, python: Path):
     with ZipFile(package.path) as archive:
         headers = {archive.read(name)[:8] for name in archive.namelist() if name.endswith(".pyc")}
 
@@ -223,7 +223,7 @@ def test_licences_and_what_scanners_read_stay(package: Package):
     assert [name for name in names(package) if "dist-info" in name and "LICENSE" in name]
 
 
-def test_no_clock_and_no_umask_shows_in_the_zip(package: Package):
+def test_the_zip_depends_on_neither_clock_nor_umask(package: Package):
     with ZipFile(package.path) as archive:
         entries = archive.infolist()
 
@@ -248,11 +248,11 @@ def test_chalices_answer_names_our_runtime_and_architecture_and_not_its_own_zip(
     assert not {"filename", "source_code_hash"} & set(function)
 
 
-def test_the_architecture_comes_from_chalices_configuration_when_none_is_asked_for():
+def test_the_default_architecture_comes_from_chalices_configuration():
     assert functions.configured_architecture(functions.configuration(ROOT)) == "arm64"
 
 
-def test_a_second_function_is_told_to_terraform_by_its_declaration_alone(project: Callable[..., Path]):
+def test_terraform_gets_a_second_function_from_its_declaration_alone(project: Callable[..., Path]):
     home = project(APP + SWEEP, api_handler=ENOUGH, sweep=ENOUGH)
     document = functions.declared(home, "arm64", RUNTIMES[0])
     functions.check(document, functions.configuration(home))
@@ -265,7 +265,7 @@ def test_chalices_default_memory_is_refused(project: Callable[..., Path], capsys
     home = project(APP + SWEEP, api_handler=ENOUGH, sweep={"lambda_timeout": 60})
 
     assert refusal(capsys, home) == (
-        "The function sweep has Chalice's default memory of 128 MB, which is too slow to be of use: declare it in "
+        "The function sweep has Chalice's default memory of 128 MB, which is too slow: declare it in "
         ".chalice/config.json, under stages.prod.lambda_functions.sweep.lambda_memory_size.\n"
     )
 
@@ -287,7 +287,7 @@ def test_an_app_that_needs_an_environment_to_be_imported_is_refused(
 
 def test_a_directory_without_an_app_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert refusal(capsys, tmp_path) == (
-        f"{tmp_path}/.chalice/config.json is not there, so {tmp_path} holds no Chalice app.\n"
+        f"{tmp_path}/.chalice/config.json does not exist, so {tmp_path} holds no Chalice app.\n"
     )
 
 
@@ -305,20 +305,20 @@ def test_a_library_that_pip_does_not_find_is_named(
     home = project(requirements=f"nowhere==1.0 --hash=sha256:{'0' * 64}\n", api_handler=ENOUGH)
 
     assert refusal(capsys, home, "--arch", "arm64") == (
-        "pip could not install requirements.txt for arm64: nowhere==1.0 is not to be had: the download was refused, or "
+        "pip could not install requirements.txt for arm64: nowhere==1.0 is not available: the download was refused, or "
         "there is no build for this Python and machine.\n"
     )
 
 
-@pytest.mark.parametrize(("asked", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
-def test_a_package_for_the_other_architecture_is_refused(packages: Mapping[str, Package], asked: str, other: str):
+@pytest.mark.parametrize(("target", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
+def test_a_package_for_the_other_architecture_is_refused(packages: Mapping[str, Package], target: str, other: str):
     with pytest.raises(PackageError) as refused:
-        refuse_foreign_libraries(packages[other].path, asked)
+        refuse_foreign_libraries(packages[other].path, target)
 
-    told = str(refused.value)
-    assert told.startswith(f"deployment-{other}.zip is to run on {asked}, but its ")
-    assert told.endswith(
-        f".so was built for {other}: package it again with --arch {asked}, or change lambda_architecture in "
+    message = str(refused.value)
+    assert message.startswith(f"deployment-{other}.zip is for {target}, but its ")
+    assert message.endswith(
+        f".so was built for {other}: package it again with --arch {target}, or change lambda_architecture in "
         ".chalice/config.json."
     )
 
@@ -345,7 +345,7 @@ def test_a_wheel_that_lies_about_its_architecture_stops_the_packager(
     home = project(requirements=lie, api_handler=ENOUGH)
 
     assert refusal(capsys, home, "--arch", "arm64") == (
-        "deployment-arm64.zip is to run on arm64, but its cuckoo/_native.abi3.so was built for x86_64: package it "
+        "deployment-arm64.zip is for arm64, but its cuckoo/_native.abi3.so was built for x86_64: package it "
         "again with --arch arm64, or change lambda_architecture in .chalice/config.json.\n"
     )
 
@@ -379,11 +379,11 @@ def test_a_runtime_whose_python_is_missing_is_named_with_the_remedy(monkeypatch:
     assert str(refused.value).endswith("install it, or choose --runtime python3.13 or python3.12.")
 
 
-def test_a_person_is_told_size_hash_import_time_and_functions(packages: Mapping[str, Package]):
+def test_the_description_has_size_hash_import_time_and_functions(packages: Mapping[str, Package]):
     here = packages[host_architecture()]
-    told = describe(here)
+    description = describe(here)
 
-    assert told.splitlines()[0] == str(here.path)
+    assert description.splitlines()[0] == str(here.path)
     for fact in (
         f"{here.size_bytes / 1e6:.2f} MB, ",
         here.sha256,
@@ -391,10 +391,10 @@ def test_a_person_is_told_size_hash_import_time_and_functions(packages: Mapping[
         " ms of one core, ",
         "app.app, 1769 MB, 29 s",
     ):
-        assert fact in told
+        assert fact in description
 
 
 def test_a_package_that_cannot_run_here_says_why_it_was_not_measured(packages: Mapping[str, Package]):
     (other,) = (package for name, package in packages.items() if name != host_architecture())
 
-    assert f"not measured: {other.architecture} libraries of Linux do not load on this machine" in describe(other)
+    assert f"not measured, since {other.architecture} libraries of Linux do not load on this machine" in describe(other)

@@ -1,4 +1,4 @@
-"""`python -m infra.secrets`: what it makes, in which order it tells whom, and what it refuses."""
+"""`python -m infra.secrets` makes the keys, writes them in the right order, and refuses incomplete ones."""
 
 import json
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from chalicelib.storage.secrets import Secrets
 from infra import sigv4a
 from infra.secrets import (
     Document,
-    Edge,
-    Functions,
+    EdgeKeyStore,
+    KeySecret,
+    SecretReaders,
     SecretsError,
-    Vault,
-    believing,
+    accepting,
     main,
     new_keys,
     put,
@@ -30,17 +30,17 @@ STORE = "arn:aws:cloudfront::123456789012:key-value-store/01234567-89ab-cdef-012
 
 
 class Aws:
-    """One secret, one store and one function. botocore builds the calls, and refuses what its models do not have."""
+    """Plays AWS with one secret, one store and one function; botocore checks the calls against its models."""
 
     def __init__(self, document: Document | None) -> None:
         self.document = document
-        self.told: list[tuple[str, Any]] = []
+        self.writes: list[tuple[str, Any]] = []
         sigv4a.install()
         session = get_session()
         session.set_credentials("key", "secret")
-        self.vault = Vault(self._client(session, "secretsmanager"), SECRET)
-        self.edge = Edge(self._client(session, "cloudfront-keyvaluestore"), STORE)
-        self.functions = Functions(self._client(session, "lambda"), ["registry-api"])
+        self.vault = KeySecret(self._client(session, "secretsmanager"), SECRET)
+        self.edge = EdgeKeyStore(self._client(session, "cloudfront-keyvaluestore"), STORE)
+        self.functions = SecretReaders(self._client(session, "lambda"), ["registry-api"])
 
     def _client(self, session: Any, service: str) -> Any:
         client = session.create_client(service, region_name="eu-central-1")
@@ -52,12 +52,12 @@ class Aws:
         match model.name:
             case "PutSecretValue":
                 self.document = json.loads(params["SecretString"])
-                self.told.append(("secret", self.document))
+                self.writes.append(("secret", self.document))
             case "UpdateKeys":
                 assert params["IfMatch"] == "E1"
-                self.told.append(("edge", {entry["Key"]: json.loads(entry["Value"]) for entry in params["Puts"]}))
+                self.writes.append(("edge", {entry["Key"]: json.loads(entry["Value"]) for entry in params["Puts"]}))
             case "UpdateFunctionConfiguration":
-                self.told.append(("function", params["Description"]))
+                self.writes.append(("function", params["Description"]))
 
     def _answer(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
         running = {"Description": "Cloudberth: answers every request; keys of 2030", "LastUpdateStatus": "Successful"}
@@ -99,15 +99,15 @@ def test_an_empty_secret_gets_every_key_and_the_edge_its_two() -> None:
     assert put(aws.vault, aws.edge) == "Made new keys: envelope, origin, relay, setup, signing, upload."
     assert aws.document
     edge = {"upload": aws.document["upload"], "origin": aws.document["origin"]}
-    assert aws.told == [("secret", aws.document), ("edge", edge)]
+    assert aws.writes == [("secret", aws.document), ("edge", edge)]
 
 
 def test_keys_that_are_there_stay() -> None:
     document = new_keys()
     aws = Aws(document)
 
-    assert put(aws.vault, aws.edge) == "All keys were there already."
-    assert [whom for whom, _ in aws.told] == ["edge"]
+    assert put(aws.vault, aws.edge) == "All keys exist already."
+    assert [target for target, _ in aws.writes] == ["edge"]
 
 
 def test_a_key_that_a_newer_version_needs_is_added() -> None:
@@ -121,28 +121,28 @@ def test_a_key_that_a_newer_version_needs_is_added() -> None:
     assert len(bytes.fromhex(aws.document["origin"][0])) == 32
 
 
-def test_new_keys_are_believed_by_all_before_anybody_uses_them() -> None:
+def test_every_part_accepts_new_keys_before_any_part_uses_them() -> None:
     old = new_keys()
     aws = Aws(old)
 
     rotate(aws.vault, aws.edge, aws.functions)
 
-    assert [whom for whom, _ in aws.told] == ["edge", "secret", "function", "edge", "secret", "function", "edge"]
-    (_, first_edge), (_, believed), _, (_, second_edge), (_, used), _, (_, last_edge) = aws.told
-    assert believed["signing"][0] == old["signing"][0]
-    assert used["signing"] == believed["signing"][::-1]
-    assert first_edge == {"upload": believed["upload"], "origin": believed["origin"]}
-    assert second_edge == {"upload": believed["upload"], "origin": used["origin"]}
+    assert [target for target, _ in aws.writes] == ["edge", "secret", "function", "edge", "secret", "function", "edge"]
+    (_, first_edge), (_, accepted), _, (_, second_edge), (_, used), _, (_, last_edge) = aws.writes
+    assert accepted["signing"][0] == old["signing"][0]
+    assert used["signing"] == accepted["signing"][::-1]
+    assert first_edge == {"upload": accepted["upload"], "origin": accepted["origin"]}
+    assert second_edge == {"upload": accepted["upload"], "origin": used["origin"]}
     assert last_edge == {"upload": used["upload"], "origin": used["origin"]}
     assert used["relay"] == old["relay"]
 
 
-def test_a_function_that_starts_anew_says_since_when() -> None:
+def test_a_restarted_function_has_the_time_in_its_description() -> None:
     aws = Aws(new_keys())
 
     aws.functions.restart()
 
-    ((_, text),) = aws.told
+    ((_, text),) = aws.writes
     assert text.startswith("Cloudberth: answers every request; keys of 20")
     assert text.count("; keys of ") == 1
 
@@ -152,14 +152,14 @@ def test_the_envelope_key_in_use_is_the_last_and_none_is_ever_dropped() -> None:
     first = document["envelope"]["1"]
     for _ in range(5):
         fresh = new_keys()
-        assert list(believing(document, fresh)["envelope"])[-1] == list(document["envelope"])[-1]
+        assert list(accepting(document, fresh)["envelope"])[-1] == list(document["envelope"])[-1]
         document = using(document, fresh)
 
     assert list(document["envelope"]) == ["1", "2", "3", "4", "5", "6"]
     assert document["envelope"]["1"] == first
 
 
-def test_the_keys_of_two_turns_before_are_still_believed() -> None:
+def test_the_keys_of_the_last_two_rotations_are_still_accepted() -> None:
     first = new_keys()
     document = first
     for turn in range(3):
@@ -169,36 +169,36 @@ def test_the_keys_of_two_turns_before_are_still_believed() -> None:
     assert first["upload"][0] not in document["upload"]
 
 
-def test_stolen_keys_are_believed_no_longer() -> None:
+def test_stolen_keys_are_no_longer_accepted() -> None:
     old = new_keys()
     aws = Aws(old)
 
-    said = rotate(aws.vault, aws.edge, aws.functions, kept=1)
+    sentence = rotate(aws.vault, aws.edge, aws.functions, kept=1)
 
-    assert "believed no longer" in said
+    assert "no longer accepted" in sentence
     assert aws.document
     assert not any(old[name][0] in aws.document[name] for name in ("signing", "upload", "origin"))
     assert aws.document["envelope"]["1"] == old["envelope"]["1"]
 
 
-def test_what_is_not_whole_is_not_rotated() -> None:
+def test_an_incomplete_secret_is_not_rotated() -> None:
     aws = Aws(None)
 
     with pytest.raises(SecretsError, match=r"lacks envelope, origin, relay, setup, signing, upload: run .* put"):
         rotate(aws.vault, None, aws.functions)
-    assert aws.told == []
+    assert aws.writes == []
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["put", "registry-keys"], "'registry-keys' is no ARN of secretsmanager: `terraform output` says it"),
+        (["put", "registry-keys"], "'registry-keys' is no ARN of secretsmanager: `terraform output` shows it"),
         (["put", STORE], f"'{STORE}' is no ARN of secretsmanager"),
         (["put", SECRET, "--edge", SECRET], f"'{SECRET}' is no ARN of cloudfront"),
         (["rotate", SECRET], "the following arguments are required: --function"),
     ],
 )
-def test_wrong_words_are_refused(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_refused(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(words)
 
@@ -206,11 +206,11 @@ def test_wrong_words_are_refused(words: list[str], sentence: str, capsys: pytest
     assert sentence in capsys.readouterr().err
 
 
-def test_the_set_up_secret_is_told_and_nothing_is_changed() -> None:
+def test_the_set_up_secret_is_printed_and_nothing_is_changed() -> None:
     document = new_keys()
     aws = Aws(document)
 
     assert setup(aws.vault) == document["setup"]
-    assert aws.told == []
+    assert aws.writes == []
     with pytest.raises(SecretsError, match="put"):
         setup(Aws({**document, "setup": ""}).vault)

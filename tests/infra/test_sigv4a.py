@@ -1,4 +1,4 @@
-"""AWS's signature 4A: what awscrt signed is genuine to us, and what we sign is genuine."""
+"""Signatures 4A agree with those of awscrt."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from infra.sigv4a import SigV4A, signing_key
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "token")
 HOST = "https://123456789012.cloudfront-kvs.global.api.aws"
 PATH = "/key-value-stores/arn%3Aaws%3Acloudfront%3A%3A123456789012%3Akey-value-store%2F01234567"
-# What awscrt 0.38.0 made of `request` at TIME.
+# The signature that awscrt 0.38.0 made for `request` at TIME.
 TIME = "20300102T030405Z"
 SIGNATURE = (
     "3046022100aaae68f4417fd26dbae895ee539762dd3bbfcb4e41bf97b96b9f27a01c7043a9"
@@ -27,22 +27,22 @@ def request(body: bytes = b'{"Puts":[]}') -> Any:
     return AWSRequest("POST", HOST + PATH, headers=headers, data=body)
 
 
-def verify(signature: str, asked: Any) -> None:
+def verify(signature: str, signed: Any) -> None:
     auth = SigV4A(KEYS, "cloudfront-keyvaluestore", "*")
-    text = auth.string_to_sign(asked, auth.canonical_request(asked))
+    text = auth.string_to_sign(signed, auth.canonical_request(signed))
     key = signing_key(KEYS.access_key, KEYS.secret_key).public_key()
     key.verify(bytes.fromhex(signature), text.encode(), ECDSA(SHA256()))
 
 
-def as_signed_by_awscrt(asked: Any) -> Any:
-    asked.context["timestamp"] = TIME
-    asked.headers["X-Amz-Date"] = TIME
-    asked.headers["X-Amz-Security-Token"] = "token"
-    asked.headers["X-Amz-Region-Set"] = "*"
-    return asked
+def as_signed_by_awscrt(signed: Any) -> Any:
+    signed.context["timestamp"] = TIME
+    signed.headers["X-Amz-Date"] = TIME
+    signed.headers["X-Amz-Security-Token"] = "token"
+    signed.headers["X-Amz-Region-Set"] = "*"
+    return signed
 
 
-def test_a_pair_of_keys_stands_for_the_private_key_that_aws_publishes_for_it() -> None:
+def test_a_pair_of_keys_gives_the_private_key_that_aws_publishes_for_it() -> None:
     numbers = (
         signing_key("AKISORANDOMAASORANDOM", "q+jcrXGc+0zWN6uzclKVhvMmUsIfRPa4rlRandom").public_key().public_numbers()
     )
@@ -51,37 +51,37 @@ def test_a_pair_of_keys_stands_for_the_private_key_that_aws_publishes_for_it() -
     assert numbers.y == 0x0515242CEDD82E94799482E4C0514B505AFCCF2C0C98D6A553BF539F424C5EC0
 
 
-def test_what_awscrt_signed_is_genuine() -> None:
+def test_a_signature_of_awscrt_is_valid() -> None:
     verify(SIGNATURE, as_signed_by_awscrt(request()))
 
 
-def test_another_body_is_not_what_was_signed() -> None:
+def test_a_signature_is_invalid_for_another_body() -> None:
     with pytest.raises(InvalidSignature):
         verify(SIGNATURE, as_signed_by_awscrt(request(b'{"Puts":[1]}')))
 
 
-def test_what_is_signed_here_is_genuine_and_names_its_parts_as_awscrt_does() -> None:
-    asked = request()
+def test_a_signature_made_here_is_valid_and_has_the_parts_of_awscrts() -> None:
+    signed = request()
 
-    SigV4A(KEYS, "cloudfront-keyvaluestore", "*").add_auth(asked)
+    SigV4A(KEYS, "cloudfront-keyvaluestore", "*").add_auth(signed)
 
-    told = asked.headers["Authorization"]
-    day = asked.context["timestamp"][:8]
-    assert told.startswith(
+    header = signed.headers["Authorization"]
+    day = signed.context["timestamp"][:8]
+    assert header.startswith(
         f"AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE/{day}/cloudfront-keyvaluestore/aws4_request, "
         "SignedHeaders=content-type;host;if-match;x-amz-date;x-amz-region-set;x-amz-security-token, Signature=30"
     )
-    assert asked.headers["X-Amz-Region-Set"] == "*"
-    del asked.headers["Authorization"]
-    verify(told.rpartition("=")[2], asked)
+    assert signed.headers["X-Amz-Region-Set"] == "*"
+    del signed.headers["Authorization"]
+    verify(header.rpartition("=")[2], signed)
 
 
-def test_a_request_that_is_sent_again_is_signed_anew() -> None:
-    asked = request()
+def test_a_retried_request_is_signed_again() -> None:
+    signed = request()
     auth = SigV4A(KEYS, "cloudfront-keyvaluestore", "*")
 
-    auth.add_auth(asked)
-    auth.add_auth(asked)
+    auth.add_auth(signed)
+    auth.add_auth(signed)
 
-    assert asked.headers.get_all("X-Amz-Region-Set") == ["*"]
-    assert len(asked.headers.get_all("Authorization")) == 1
+    assert signed.headers.get_all("X-Amz-Region-Set") == ["*"]
+    assert len(signed.headers.get_all("Authorization")) == 1

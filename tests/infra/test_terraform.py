@@ -1,4 +1,4 @@
-"""infra/terraform: well formed, valid, proven by its own tests, refusing what AWS would refuse, safe by checkov."""
+"""infra/terraform is formatted and valid, passes its own tests and checkov, and refuses what AWS would refuse."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_terraform_test(file: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.tfvars")), ids=lambda path: path.stem)
-def test_every_example_is_taken(example: Path) -> None:
+def test_every_example_is_accepted(example: Path) -> None:
     done = accepts(example)
 
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", ["r2d", "a-registry-of-24-letters", "registry-test"])
-def test_a_good_name_is_taken(name: str) -> None:
+def test_a_good_name_is_accepted(name: str) -> None:
     assert refusals(GOOD | {"name": name}) == []
 
 
@@ -149,14 +149,14 @@ def test_another_processor_than_lambda_has_is_refused() -> None:
 
 
 def package(place: Path, **changes: Any) -> str:
-    """A package like the one of the module's tests, with another package.json."""
+    """Copies the package of the module's tests with another package.json."""
     shutil.copytree(API, place)
     manifest = json.loads((place / "package.json").read_text("utf-8"))
     (place / "package.json").write_text(json.dumps(manifest | changes), "utf-8")
     return str(place)
 
 
-def test_a_package_that_is_not_there_is_missed(tmp_path: Path) -> None:
+def test_a_missing_package_is_refused(tmp_path: Path) -> None:
     sentences = refusals(GOOD | {"build": str(tmp_path)})
 
     assert (
@@ -192,14 +192,14 @@ def test_an_api_too_small_or_too_slow_is_refused(tmp_path: Path, memory: int, ti
 
 
 def test_terraform_makes_no_key_that_its_state_would_hold() -> None:
-    made = {
+    types = {
         word
         for path in MODULE.glob("*.tf")
         for word in re.findall(r'^(?:resource|data) "(\w+)"', path.read_text("utf-8"), re.MULTILINE)
     }
 
-    assert "aws_secretsmanager_secret" in made
-    assert {word for word in made if re.search("secret_version|random|password|access_key|tls_", word)} == set()
+    assert "aws_secretsmanager_secret" in types
+    assert {word for word in types if re.search("secret_version|random|password|access_key|tls_", word)} == set()
 
 
 def test_checkov_finds_nothing_without_a_written_reason() -> None:

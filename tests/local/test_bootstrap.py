@@ -1,4 +1,4 @@
-"""What a newcomer is told when the virtual environment cannot be made or filled."""
+"""The bootstrap explains why the virtual environment cannot be made or filled."""
 
 import ast
 import subprocess
@@ -13,7 +13,7 @@ from infra.local.installation import fetch_dynoxide, pip_install, reason
 from tests.support.stack import ROOT
 
 BOOTSTRAP = ROOT / "infra" / "local" / "bootstrap.py"
-# A port on which nobody listens: reserved for the discard protocol.
+# No program listens on this port, which is reserved for the discard protocol.
 DEAD = "http://127.0.0.1:9/"
 AS_PYTHON_3_9 = f"""
 import runpy, sys
@@ -38,7 +38,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def a_wheel(directory: Path, name: str) -> None:
-    """The smallest package that pip would install."""
+    """Makes the smallest package that pip can install."""
     metadata = f"{name}-1.0.dist-info"
     with zipfile.ZipFile(directory / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{metadata}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
@@ -47,46 +47,46 @@ def a_wheel(directory: Path, name: str) -> None:
 
 
 def requirement(directory: Path, name: str) -> str:
-    """A requirement file that asks for a package by a hash that nothing has."""
+    """Writes a requirement file with a hash that no package has."""
     file = directory / "requirements.txt"
     file.write_text(f"{name}==1.0 --hash=sha256:{'0' * 64}\n")
     return str(file)
 
 
-def test_an_old_python_is_told_which_one_is_needed_and_how_to_name_it():
-    told = run("-c", AS_PYTHON_3_9)
+def test_an_old_python_prints_which_version_is_needed_and_how_to_name_it():
+    done = run("-c", AS_PYTHON_3_9)
 
-    assert told.returncode == 1
-    assert told.stderr.startswith("Cloudberth needs Python 3.11 or newer and this is 3.9.2 (")
-    assert "make run PYTHON=" in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert done.returncode == 1
+    assert done.stderr.startswith("Cloudberth needs Python 3.11 or newer and this is 3.9.2 (")
+    assert "make run PYTHON=" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
-def test_every_python_3_gets_as_far_as_being_told():
+def test_every_python_3_can_compile_the_bootstrap():
     ast.parse(BOOTSTRAP.read_text(), feature_version=(3, 4))
 
 
-def test_an_unknown_mode_is_told_the_known_ones():
-    told = run(str(BOOTSTRAP), "deploy")
+def test_an_unknown_mode_prints_the_known_ones():
+    done = run(str(BOOTSTRAP), "deploy")
 
-    assert told.returncode == 2
-    assert "run | account | test | check" in told.stderr
+    assert done.returncode == 2
+    assert "run | account | test | check" in done.stderr
 
 
-def test_an_npm_registry_that_refuses_is_told_in_a_sentence_with_the_log(tmp_path, monkeypatch):
+def test_a_refusal_of_the_npm_registry_is_reported_in_a_sentence_with_the_log(tmp_path, monkeypatch):
     monkeypatch.setenv("npm_config_registry", DEAD)
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
 
     with pytest.raises(
         StackError, match=r"npm could not fetch dynoxide: the download was refused .* The whole log: "
-    ) as told:
+    ) as refused:
         fetch_dynoxide(tmp_path / "dynoxide")
 
-    assert Path(str(told.value).rpartition(": ")[2]).exists()
+    assert Path(str(refused.value).rpartition(": ")[2]).exists()
     assert not (tmp_path / "dynoxide" / "stamp").exists(), "the next run would not try again"
 
 
-def test_a_package_index_that_refuses_is_told_in_a_sentence_with_the_log(tmp_path, monkeypatch):
+def test_a_refusal_of_the_package_index_is_reported_in_a_sentence_with_the_log(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", DEAD)
     monkeypatch.setenv("PIP_RETRIES", "1")
@@ -104,7 +104,7 @@ def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(tmp_pa
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
 
-    with pytest.raises(StackError, match=r"its hash differs"):
+    with pytest.raises(StackError, match=r"the hash of a download differs"):
         pip_install(Path(sys.executable), [requirement(tmp_path, "cloudberth-forged")], tmp_path / "stamp")
 
 
@@ -115,11 +115,11 @@ def test_a_package_with_another_hash_than_the_locked_one_is_not_installed(tmp_pa
         (NPM_DISK_FULL, "the disk is full"),
         (DEBIAN_WITHOUT_VENV, "apt install python3-venv"),
         (NPM_FORBIDDEN, "the download was refused"),
-        (PIP_TIMEOUT, "the download was refused or the network is not there"),
-        (PIP_NO_BUILD, "uvloop==0.23.0 is not to be had"),
+        (PIP_TIMEOUT, "the download was refused or there is no network"),
+        (PIP_NO_BUILD, "uvloop==0.23.0 is not available"),
         ("something new\n", "something new"),
-        ("", "it said nothing"),
+        ("", "it printed nothing"),
     ],
 )
-def test_what_pip_npm_and_venv_complain_about_is_told_in_words(log, meaning):
+def test_the_output_of_pip_npm_and_venv_is_turned_into_a_reason(log, meaning):
     assert meaning in reason(log)

@@ -1,4 +1,4 @@
-"""The clockwork: EventBridge as the local stack plays it."""
+"""The clockwork plays EventBridge."""
 
 import threading
 import time
@@ -8,11 +8,11 @@ import pytest
 import requests
 
 from infra.local import clockwork
-from infra.local.clockwork import Clockwork, Context, Rule, event, rules, seconds
+from infra.local.clockwork import Clockwork, LambdaContext, ScheduleRule, event, rules, seconds
 from tests.support.stack import Stack, wait_for
 
 
-def test_the_schedules_of_the_app_are_played_as_often_as_they_say_and_timers_every_second() -> None:
+def test_the_schedules_of_the_app_run_at_their_rates_and_timers_every_second() -> None:
     found = {rule.name: rule for rule in rules()}
 
     assert found["reconcile"].every_s == 3600
@@ -24,26 +24,26 @@ def test_the_schedules_of_the_app_are_played_as_often_as_they_say_and_timers_eve
     ("expression", "expected"),
     [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(2 hours)", 7200), ("rate(1 day)", 86400)],
 )
-def test_a_rate_is_so_many_seconds(expression: str, expected: int) -> None:
+def test_a_rate_is_turned_into_seconds(expression: str, expected: int) -> None:
     assert seconds(expression) == expected
 
 
-def test_a_calendar_is_refused_rather_than_misread() -> None:
+def test_a_cron_expression_is_refused() -> None:
     with pytest.raises(ValueError, match="cron"):
         seconds("cron(0 12 * * ? *)")
 
 
-def test_an_event_has_the_shape_of_eventbridges() -> None:
-    told = event("timers")
+def test_an_event_has_the_fields_of_eventbridge() -> None:
+    sent = event("timers")
 
-    assert set(told) == {
+    assert set(sent) == {
         "version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail",
     }  # fmt: skip
-    assert told["source"] == "aws.events"
-    assert told["resources"][0].endswith("rule/cloudberth-timers")
+    assert sent["source"] == "aws.events"
+    assert sent["resources"][0].endswith("rule/cloudberth-timers")
 
 
-def test_every_rule_goes_on_while_another_fails_or_takes_its_time() -> None:
+def test_every_rule_goes_on_while_another_fails_or_is_slow() -> None:
     calls = {"broken": 0, "slow": 0, "quick": 0}
     enough, release = threading.Event(), threading.Event()
 
@@ -60,7 +60,7 @@ def test_every_rule_goes_on_while_another_fails_or_takes_its_time() -> None:
         if calls["quick"] >= 5 and calls["broken"] >= 5:
             enough.set()
 
-    clock = Clockwork([Rule(function.__name__, function, 0.01, 5) for function in (broken, slow, quick)])
+    clock = Clockwork([ScheduleRule(function.__name__, function, 0.01, 5) for function in (broken, slow, quick)])
     thread = threading.Thread(target=clock.run)
     thread.start()
     assert enough.wait(10)
@@ -72,18 +72,18 @@ def test_every_rule_goes_on_while_another_fails_or_takes_its_time() -> None:
     assert calls["slow"] == 1
 
 
-def test_a_turn_is_told_its_time_is_up_when_the_clockwork_stops() -> None:
+def test_a_call_has_no_time_left_when_the_clockwork_stops() -> None:
     left: list[int] = []
     started = threading.Event()
 
-    def turn(_event: object, context: Context) -> None:
+    def turn(_event: object, context: LambdaContext) -> None:
         left.append(context.get_remaining_time_in_millis())
         started.set()
         while context.get_remaining_time_in_millis() > 0:
             time.sleep(0.01)
         left.append(context.get_remaining_time_in_millis())
 
-    clock = Clockwork([Rule("turn", turn, 60, 30)])
+    clock = Clockwork([ScheduleRule("turn", turn, 60, 30)])
     thread = threading.Thread(target=clock.run)
     thread.start()
     assert started.wait(10)
@@ -96,16 +96,16 @@ def test_a_turn_is_told_its_time_is_up_when_the_clockwork_stops() -> None:
 
 
 @pytest.mark.timeout(180)
-def test_what_is_due_is_done_though_the_clockwork_is_killed_in_the_middle(tmp_path: Path) -> None:
+def test_due_timers_are_done_even_if_the_clockwork_is_killed_in_the_middle(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "data")
     try:
         with requests.Session() as admin:
             sign_in(admin, stack)
             exports, killed = [], 0
             for number in range(12):
-                exports.append(asked(admin, stack, "POST", "/api/v1/user/exportlogs", json={})["export_id"])
+                exports.append(answer_of(admin, stack, "POST", "/api/v1/user/exportlogs", json={})["export_id"])
                 if number % 4 == 3:
-                    # The supervisor tells of the next one when it has seen the end of the last.
+                    # The supervisor reports the next process only after it has seen the last one end.
                     wait_for(lambda last=killed: stack.pids().get("clockwork", last) != last, "a clockwork that runs")
                     killed = stack.kill("clockwork")
             for identifier in exports:
@@ -123,13 +123,13 @@ def sign_in(session: requests.Session, stack: Stack) -> None:
     session.headers["X-CSRF-Token"] = answer.headers["X-Next-CSRF-Token"]
 
 
-def asked(session: requests.Session, stack: Stack, method: str, path: str, **options: object) -> dict[str, str]:
+def answer_of(session: requests.Session, stack: Stack, method: str, path: str, **options: object) -> dict[str, str]:
     answer = session.request(method, stack.url + path, timeout=20, **options)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
 def is_open(stack: Stack, identifier: str) -> bool:
-    """The file of an export is there, and whole."""
+    """Tells whether the file of an export exists and is complete."""
     answer = requests.get(f"{stack.url}/exportedlogs/{identifier}", timeout=20)
     return answer.status_code == 200 and answer.json()["logs"][-1] == {"terminator": True}

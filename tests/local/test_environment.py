@@ -1,4 +1,4 @@
-"""The settings of the local stack, and the environment that it hands to its workers."""
+"""The local stack reads its settings and makes the environment of its workers."""
 
 from pathlib import Path
 
@@ -6,16 +6,16 @@ import pytest
 
 from infra.local.environment import (
     ROOT,
-    Credentials,
-    Endpoints,
+    ServerEndpoints,
+    StackCredentials,
     seed_environment,
     settings_from,
     worker_environment,
 )
 from infra.local.errors import StackError
 
-KEYS = Credentials("cloudberth", "secret")
-ENDPOINTS = Endpoints(tables="http://127.0.0.1:12000", objects="http://127.0.0.1:12001")
+KEYS = StackCredentials("cloudberth", "secret")
+ENDPOINTS = ServerEndpoints(tables="http://127.0.0.1:12000", objects="http://127.0.0.1:12001")
 
 
 def worker(**environ: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def test_a_bad_setting_is_refused_in_a_sentence_that_names_it_and_the_remedy(nam
     assert remedy in str(refused.value)
 
 
-def test_a_relative_data_directory_lies_in_the_project_and_an_absolute_one_where_it_says():
+def test_a_relative_data_directory_is_in_the_project_and_an_absolute_one_is_kept():
     assert settings_from({"CLOUDBERTH_DATA": "here"}).data == ROOT / "here"
     assert settings_from({"CLOUDBERTH_DATA": "/there"}).data == Path("/there")
 
@@ -73,16 +73,16 @@ def test_workers_see_no_account_of_the_operator():
     assert environment["HOME"] == "/root"
 
 
-def test_workers_reach_loopback_past_a_proxy():
+def test_workers_reach_loopback_without_the_proxy():
     assert worker(HTTP_PROXY="http://proxy", NO_PROXY="example.test")["no_proxy"] == "example.test,127.0.0.1,localhost"
 
 
-def test_the_ttl_service_is_as_late_as_it_is_told():
+def test_the_ttl_service_has_the_delay_of_the_setting():
     assert worker()["CLOUDBERTH_TTL_LATE_S"] == "60"
     assert worker(CLOUDBERTH_TTL_LATE_S="0")["CLOUDBERTH_TTL_LATE_S"] == "0"
 
 
-def test_workers_keep_further_settings_of_the_registry():
+def test_workers_inherit_further_settings_of_the_registry():
     assert worker(CLOUDBERTH_LEASE_S="20")["CLOUDBERTH_LEASE_S"] == "20"
 
 

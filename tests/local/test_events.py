@@ -1,4 +1,4 @@
-"""HTTP to events of payload format 1.0 and back."""
+"""HTTP requests become events of payload format 1.0, and answers become HTTP."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def body_of(event: dict[str, Any]) -> bytes:
     return base64.b64decode(text) if event["isBase64Encoded"] else text.encode()
 
 
-def test_an_event_says_what_was_asked() -> None:
+def test_an_event_has_method_path_and_query_of_the_request() -> None:
     event = to_event(scope("PUT", b"/v2/a%2Fb/", b"n=1&last=a%2Fb&n=2&empty=", (b"host", b"x")), b"")
 
     assert (event["version"], event["httpMethod"], event["path"]) == ("1.0", "PUT", "/v2/a%2Fb/")
@@ -43,7 +43,7 @@ def test_an_event_says_what_was_asked() -> None:
     assert event["requestContext"]["requestId"] != to_event(scope(), b"")["requestContext"]["requestId"]
 
 
-def test_what_is_not_there_is_null_as_api_gateway_has_it() -> None:
+def test_missing_parts_are_null_as_in_api_gateway() -> None:
     event = to_event(scope(), b"")
 
     assert event["body"] is None
@@ -51,7 +51,7 @@ def test_what_is_not_there_is_null_as_api_gateway_has_it() -> None:
     assert event["multiValueQueryStringParameters"] is None
 
 
-def test_header_lines_are_kept_each_and_the_last_stands_alone() -> None:
+def test_an_event_has_all_header_lines_and_the_last_of_each_name() -> None:
     lines = [(b"accept", b"a/b"), (b"x-other", b"1"), (b"accept", b"c/d")]
     event = to_event(scope("GET", b"/", b"", *lines), b"")
 
@@ -59,7 +59,7 @@ def test_header_lines_are_kept_each_and_the_last_stands_alone() -> None:
     assert event["multiValueHeaders"] == {"accept": ["a/b", "c/d"], "x-other": ["1"]}
 
 
-def test_what_concerns_the_connection_ends_at_the_gateway() -> None:
+def test_hop_by_hop_headers_do_not_reach_the_app() -> None:
     lines = [(b"transfer-encoding", b"chunked"), (b"connection", b"close"), (b"expect", b"100-continue"), (b"te", b"x")]
     event = to_event(scope("PUT", b"/", b"", *lines), b"body")
 
@@ -77,7 +77,7 @@ def test_what_concerns_the_connection_ends_at_the_gateway() -> None:
         (b"", b"text", True),
     ],
 )
-def test_only_text_that_says_so_travels_as_text(content_type: bytes, body: bytes, encoded: bool) -> None:
+def test_only_a_body_with_a_text_type_is_sent_as_text(content_type: bytes, body: bytes, encoded: bool) -> None:
     event = to_event(scope("PUT", b"/", b"", (b"content-type", content_type)), body)
 
     assert event["isBase64Encoded"] is encoded
@@ -92,7 +92,7 @@ def test_any_body_reaches_the_app_byte_by_byte_within_an_event_of_json(body: byt
     assert body_of(json.loads(json.dumps(event))) == body
 
 
-def test_the_largest_body_of_the_app_fits_an_event_with_all_the_headers_there_may_be() -> None:
+def test_the_largest_body_of_the_app_fits_an_event_with_the_largest_headers() -> None:
     header = (b"x", b"\xff" * (LARGEST_HEADERS - 100))
     event = to_event(scope("PUT", b"/", b"", header), bytes(LARGEST_BODY))
 
@@ -101,17 +101,17 @@ def test_the_largest_body_of_the_app_fits_an_event_with_all_the_headers_there_ma
     assert len(json.dumps(event, ensure_ascii=False).encode()) < LARGEST_EVENT
 
 
-def test_what_lambda_would_not_take_does_not_fit() -> None:
+def test_an_event_above_lambdas_limit_does_not_fit() -> None:
     assert not fits(to_event(scope("PUT"), bytes(5 * 1024 * 1024)))
 
 
-def test_request_line_and_headers_are_counted_as_they_were_sent() -> None:
+def test_request_line_and_headers_are_counted_in_bytes() -> None:
     sent = b"GET /v2/?n=1 HTTP/1.1\r\nhost: x\r\naccept: a/b\r\n"
 
     assert abs(headers_size(scope("GET", b"/v2/", b"n=1", (b"host", b"x"), (b"accept", b"a/b"))) - len(sent)) <= 2
 
 
-def test_an_answer_of_text_and_one_of_bytes() -> None:
+def test_an_answer_may_have_text_or_bytes() -> None:
     text = from_answer({"statusCode": 200, "headers": {"X-Y": "z"}, "body": "caf\u00e9"}, "GET")
     data = from_answer({"statusCode": 200, "body": base64.b64encode(b"\xff").decode(), "isBase64Encoded": True}, "GET")
 
@@ -119,14 +119,14 @@ def test_an_answer_of_text_and_one_of_bytes() -> None:
     assert data == (200, [(b"content-length", b"1")], b"\xff")
 
 
-def test_head_has_the_length_of_the_body_that_is_dropped() -> None:
+def test_head_has_the_length_of_the_dropped_body() -> None:
     answer = {"statusCode": 200, "headers": {"Content-Length": "999"}, "body": " " * 10}
 
     assert from_answer(answer, "HEAD") == (200, [(b"content-length", b"10")], b"")
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_answers_that_have_no_body_have_no_length_either(status: int) -> None:
+def test_answers_without_a_body_have_no_length(status: int) -> None:
     assert from_answer({"statusCode": status, "headers": {}, "body": "x"}, "GET") == (status, [], b"")
 
 

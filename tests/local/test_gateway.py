@@ -1,4 +1,4 @@
-"""API Gateway and the edge on a laptop: limits, framing, and clients that leave."""
+"""The gateway has the limits and the framing of API Gateway, and survives clients that leave."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ app = RegistryApp("echo")
 
 @app.route("/echo/{repository}/end", methods=["GET", "HEAD", "PUT", "PATCH"])
 def echo(repository: str) -> Reply:
-    """Tells what reached the app."""
+    """Returns what reached the app."""
     request = app.current_request
     assert request
     return as_json({"headers": dict(request.headers), "bytes": len(request.raw_body), "repository": repository})
@@ -42,20 +42,20 @@ def echo(repository: str) -> Reply:
 
 @app.route("/slow", methods=["GET"])
 def slow() -> Reply:
-    """Answers when a test has seen enough."""
+    """Answers when the test lets it."""
     waiting.wait(10)
     return as_json({})
 
 
 @pytest.fixture
 def gateway(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    """A gateway in this process, in front of an app that tells what reaches it."""
+    """Makes a gateway in this process, in front of an app that returns what reaches it."""
     monkeypatch.setattr(module, "app", app)
     return Gateway(backend.services)
 
 
 async def exchange(gateway: Gateway, method: str, path: str, headers: Any = (), *, body: Messages | None = None) -> Any:
-    """Status and body of the answer, None where there was none; a body without an end waits for ever."""
+    """Returns status, body and headers of the answer, or None without one; a body without an end waits for ever."""
     messages, sent = list(body if body is not None else [{"type": "http.request"}]), []
     lines = [(name.encode(), value.encode()) for name, value in headers]
     scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
@@ -72,7 +72,7 @@ async def exchange(gateway: Gateway, method: str, path: str, headers: Any = (), 
 
 
 def body(*chunks: bytes) -> Messages:
-    """A body as a server hands it on, whole."""
+    """Returns the ASGI message of a complete body."""
     return [*({"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks), {"type": "http.request"}]
 
 
@@ -85,7 +85,7 @@ def run(what: Coroutine[Any, Any, Any]) -> Any:
 def test_accepted_connections_do_not_wait_for_acknowledgements(
     new_loop: Callable[[], asyncio.AbstractEventLoop], is_inherited: bool
 ) -> None:
-    """A reply in two writes would otherwise wait 40 ms for the client's delayed acknowledgement."""
+    """Otherwise an answer in two writes waits 40 ms for the client's delayed acknowledgement."""
     listener = listen(port := free_port(), 1)[0]
     served = socket.socket(fileno=os.dup(listener.fileno())) if is_inherited else listener
     loop, accepted = new_loop(), []
@@ -112,41 +112,41 @@ def test_accepted_connections_do_not_wait_for_acknowledgements(
 
 def test_header_lines_of_one_name_reach_the_app_joined(gateway: Gateway) -> None:
     lines = [("accept", "a/b"), ("accept", "c/d"), ("host", "x"), ("accept", "e/f;q=0.1")]
-    status, told, _ = run(exchange(gateway, "GET", "/echo/a/b/end", lines))
+    status, document, _ = run(exchange(gateway, "GET", "/echo/a/b/end", lines))
 
-    assert (status, told["repository"]) == (200, "a/b")
-    assert told["headers"]["accept"] == "a/b, c/d, e/f;q=0.1"
+    assert (status, document["repository"]) == (200, "a/b")
+    assert document["headers"]["accept"] == "a/b, c/d, e/f;q=0.1"
 
 
 def test_a_chunked_body_reaches_the_app_whole_with_its_length(gateway: Gateway) -> None:
     chunks = [os.urandom(1000) for _ in range(300)]
-    status, told, _ = run(
+    status, document, _ = run(
         exchange(gateway, "PUT", "/echo/a/end", [("transfer-encoding", "chunked")], body=body(*chunks))
     )
 
-    assert (status, told["bytes"]) == (200, 300_000)
-    assert told["headers"]["content-length"] == "300000"
-    assert "transfer-encoding" not in told["headers"]
+    assert (status, document["bytes"]) == (200, 300_000)
+    assert document["headers"]["content-length"] == "300000"
+    assert "transfer-encoding" not in document["headers"]
 
 
 @pytest.mark.parametrize("lines", [[("transfer-encoding", "chunked")], [("content-length", str(LARGEST_BODY))]])
 def test_a_body_of_4_mib_reaches_the_app(gateway: Gateway, lines: Iterable[tuple[str, str]]) -> None:
-    status, told, _ = run(exchange(gateway, "PUT", "/echo/a/end", lines, body=body(bytes(LARGEST_BODY))))
+    status, document, _ = run(exchange(gateway, "PUT", "/echo/a/end", lines, body=body(bytes(LARGEST_BODY))))
 
-    assert (status, told["bytes"]) == (200, LARGEST_BODY)
+    assert (status, document["bytes"]) == (200, LARGEST_BODY)
 
 
 @pytest.mark.parametrize("lines", [[("transfer-encoding", "chunked")], [("content-length", str(LARGEST_BODY + 1))]])
-def test_a_larger_body_that_has_no_other_way_is_413(gateway: Gateway, lines: Iterable[tuple[str, str]]) -> None:
+def test_a_larger_body_without_another_route_is_413(gateway: Gateway, lines: Iterable[tuple[str, str]]) -> None:
     chunks = body(bytes(LARGEST_BODY), b"x")[:-1]
-    status, told, headers = run(exchange(gateway, "PUT", "/echo/a/end", lines, body=chunks))
+    status, document, headers = run(exchange(gateway, "PUT", "/echo/a/end", lines, body=chunks))
 
-    assert (status, told["errors"][0]["code"]) == (413, "SIZE_INVALID")
+    assert (status, document["errors"][0]["code"]) == (413, "SIZE_INVALID")
     assert headers[b"connection"] == b"close"
 
 
 @pytest.mark.parametrize("sent", [[], [b"x"], [bytes(100_000)], [bytes(3_000_000)]])
-def test_a_client_that_leaves_before_its_body_is_whole_gets_no_answer_and_nothing_happens(
+def test_a_client_that_leaves_before_its_body_is_complete_gets_no_answer_and_changes_nothing(
     gateway: Gateway, sent: list[bytes]
 ) -> None:
     left = [*body(*sent)[:-1], LEAVES]
@@ -155,7 +155,7 @@ def test_a_client_that_leaves_before_its_body_is_whole_gets_no_answer_and_nothin
     assert run(exchange(gateway, "PUT", path, [("content-length", "4000000")], body=left)) is None
 
 
-def test_clients_that_leave_take_no_place_with_them(gateway: Gateway) -> None:
+def test_clients_that_leave_release_their_places(gateway: Gateway) -> None:
     async def many() -> Any:
         left = [*body(bytes(200_000))[:-1], LEAVES]
         for _ in range(2 * HEAVY_PLACES):
@@ -165,21 +165,21 @@ def test_clients_that_leave_take_no_place_with_them(gateway: Gateway) -> None:
     assert run(many())[0] == 200
 
 
-def test_a_body_that_does_not_come_is_408(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_does_not_arrive_is_408(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTEGRATION_S", 0.05)
     begun = body(b"the first bytes")[:-1]
-    status, told, headers = run(exchange(gateway, "PUT", "/echo/a/end", [("content-length", "99")], body=begun))
+    status, document, headers = run(exchange(gateway, "PUT", "/echo/a/end", [("content-length", "99")], body=begun))
 
     assert (status, headers[b"connection"]) == (408, b"close")
-    assert "did not come within" in told["errors"][0]["message"]
+    assert "did not arrive within" in document["errors"][0]["message"]
 
 
 def test_an_app_that_does_not_answer_in_time_is_503(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTEGRATION_S", 0.05)
     waiting.clear()
-    status, told, _ = asyncio.run(_then_release(exchange(gateway, "GET", "/slow")))
+    status, document, _ = asyncio.run(_then_release(exchange(gateway, "GET", "/slow")))
 
-    assert (status, told["errors"][0]["code"]) == (503, "UNAVAILABLE")
+    assert (status, document["errors"][0]["code"]) == (503, "UNAVAILABLE")
 
 
 async def _then_release(what: Coroutine[Any, Any, Any]) -> Any:
@@ -213,7 +213,7 @@ def token(stack: Stack, repository: str) -> dict[str, str]:
 
 
 def get_of(size: int) -> bytes:
-    """A GET of /health whose request line and headers have that many bytes."""
+    """Returns a GET of /health whose request line and headers have this many bytes."""
     start = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: "
     return start + b"x" * (size - len(start) - 2) + b"\r\n\r\n"
 
@@ -224,14 +224,14 @@ def test_request_line_and_headers_have_10240_bytes_at_most(stack: Stack, size: i
         connection.sendall(get_of(size))
         answer = http.client.HTTPResponse(connection)
         answer.begin()
-        said = json.loads(answer.read())
+        document = json.loads(answer.read())
 
     assert answer.status == status
-    assert status == 200 or said["errors"][0]["code"] == "SIZE_INVALID"
+    assert status == 200 or document["errors"][0]["code"] == "SIZE_INVALID"
 
 
 def test_head_sends_the_length_of_the_body_and_no_byte_of_it(stack: Stack) -> None:
-    """The next answer on the same connection begins right behind the headers."""
+    """The next answer on the same connection follows the headers directly."""
     with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as connection:
         request = b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n"
         connection.sendall(request + request.replace(b"HEAD", b"GET").replace(b"Host", b"Connection: close\r\nHost"))
@@ -247,7 +247,7 @@ def test_head_sends_the_length_of_the_body_and_no_byte_of_it(stack: Stack) -> No
 @pytest.mark.parametrize(
     "path", ["/content/9999999999.%C3%A9/x/y", "/content/9999999999.x/sha256:zz/y", "/content/%C2%B2.x/y/z"]
 )
-def test_a_download_that_was_never_granted_is_404_for_anybody(stack: Stack, path: str) -> None:
+def test_a_download_with_a_bad_signature_is_404(stack: Stack, path: str) -> None:
     answer = requests.get(stack.url + path, timeout=30)
 
     assert answer.status_code == 404
@@ -256,7 +256,7 @@ def test_a_download_that_was_never_granted_is_404_for_anybody(stack: Stack, path
 
 @pytest.mark.parametrize("content_range", ["0-99", "0-99999999"])
 @pytest.mark.parametrize("size", [1000, LARGEST_BODY + 1000])
-def test_a_chunk_of_any_size_must_have_the_length_of_its_range(stack: Stack, size: int, content_range: str) -> None:
+def test_a_chunk_of_any_size_must_match_its_range(stack: Stack, size: int, content_range: str) -> None:
     headers = token(stack, "admin/ranges")
     place = (
         stack.url
@@ -268,7 +268,7 @@ def test_a_chunk_of_any_size_must_have_the_length_of_its_range(stack: Stack, siz
     assert answer.json()["errors"][0]["code"] == "SIZE_INVALID"
 
 
-def test_what_a_client_sent_before_it_left_waits_for_it_to_go_on(stack: Stack) -> None:
+def test_an_upload_can_be_resumed_after_the_client_left(stack: Stack) -> None:
     content, headers = os.urandom(6 * 1024 * 1024), token(stack, "admin/left")
     place = requests.post(f"{stack.url}/v2/admin/left/blobs/uploads/", headers=headers, timeout=30).headers["Location"]
     connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
@@ -280,13 +280,13 @@ def test_what_a_client_sent_before_it_left_waits_for_it_to_go_on(stack: Stack) -
     connection.close()
     offset = 0
     while not offset:
-        told = requests.get(stack.url + place, headers=headers, timeout=30)
-        offset = int(told.headers["Range"].rpartition("-")[2])
-    place, offset = told.headers["Location"], offset + 1
+        answer = requests.get(stack.url + place, headers=headers, timeout=30)
+        offset = int(answer.headers["Range"].rpartition("-")[2])
+    place, offset = answer.headers["Location"], offset + 1
     rest = headers | {"Content-Range": f"{offset}-{len(content) - 1}"}
     closing = requests.put(
         f"{stack.url}{place}?digest={Digest.of(content)}", content[offset:], headers=rest, timeout=30
     )
 
-    assert told.status_code == 204
+    assert answer.status_code == 204
     assert closing.status_code == 201

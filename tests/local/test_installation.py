@@ -1,4 +1,4 @@
-"""The emulator's environment: made once, by one at a time, and anew when its lock file changes."""
+"""The emulator's environment is made once, by one process at a time, and again when its lock file changes."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ RUNTIME = "python3.13"
 
 
 class Installer:
-    """Plays venv and pip: notes what it ran, and leaves what they would."""
+    """Plays venv and pip: records the commands and makes the files that they would make."""
 
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
@@ -37,14 +37,14 @@ class Installer:
 
 @pytest.fixture
 def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
-    made = Installer()
+    fake = Installer()
     monkeypatch.setattr(installation, "VENV", tmp_path / "venv")
     monkeypatch.setattr(installation, "LOGS", tmp_path / "venv" / "logs")
-    monkeypatch.setattr(installation, "_run", made)
-    return made
+    monkeypatch.setattr(installation, "_run", fake)
+    return fake
 
 
-def test_an_environment_is_made_once_though_several_ask_for_it(installer: Installer) -> None:
+def test_an_environment_is_made_once_even_if_several_processes_need_it(installer: Installer) -> None:
     found: list[Path] = []
     threads = [
         threading.Thread(target=lambda: found.append(ministack_python(RUNTIME, Path("/usr/bin/python3"))))
@@ -60,14 +60,16 @@ def test_an_environment_is_made_once_though_several_ask_for_it(installer: Instal
     assert found[0].is_relative_to(installation.VENV / f"ministack-{RUNTIME}")
 
 
-def test_each_runtime_has_its_own(installer: Installer) -> None:
+def test_each_runtime_has_an_environment_of_its_own(installer: Installer) -> None:
     first = ministack_python("python3.12", Path("/usr/bin/python3.12"))
 
     assert first != ministack_python(RUNTIME, Path("/usr/bin/python3.13"))
     assert [command[0] for command in installer.commands[::2]] == ["/usr/bin/python3.12", "/usr/bin/python3.13"]
 
 
-def test_another_lock_file_makes_it_anew(installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_lock_file_makes_a_new_environment(
+    installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ministack_python(RUNTIME, Path("/usr/bin/python3"))
     (tmp_path / "other.txt").write_text("ministack==2")
     monkeypatch.setattr(installation, "MINISTACK_REQUIREMENTS", (str(tmp_path / "other.txt"),))
@@ -78,7 +80,7 @@ def test_another_lock_file_makes_it_anew(installer: Installer, tmp_path: Path, m
     assert "--clear" in installer.commands[2]
 
 
-def test_one_that_could_not_be_made_is_tried_again(installer: Installer) -> None:
+def test_a_failed_environment_is_made_again(installer: Installer) -> None:
     installer.fails = True
     with pytest.raises(StackError, match="The virtual environment of ministack could not be made"):
         ministack_python(RUNTIME, Path("/usr/bin/python3"))

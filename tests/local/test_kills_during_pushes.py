@@ -1,4 +1,4 @@
-"""kill -9 of any process of the stack in the middle of pushes: after the restart everything acknowledged is there."""
+"""A kill -9 of any process during pushes loses nothing that was acknowledged."""
 
 import hashlib
 import itertools
@@ -17,7 +17,7 @@ PUSHERS = 3
 
 
 class Pusher(threading.Thread):
-    """Pushes blobs and tags, one after the other, and writes down what was acknowledged."""
+    """Pushes blobs and tags one after the other and records what was acknowledged."""
 
     def __init__(self, stack: Stack, number: int) -> None:
         super().__init__(daemon=True)
@@ -39,7 +39,7 @@ class Pusher(threading.Thread):
                 time.sleep(0.05)
 
     def _push(self, number: int) -> None:
-        # Every fifth blob is large enough for the edge, every seventh comes in chunks by the relay.
+        # Every fifth blob is large enough for the edge, and every seventh is sent in chunks through the relay.
         content = os.urandom(5 * 1024 * 1024 if number % 5 == 4 or number % 7 == 6 else 2000)
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         headers = self._headers()
@@ -69,7 +69,7 @@ class Pusher(threading.Thread):
         return answer
 
     def check(self) -> None:
-        """Everything that was acknowledged is there, byte for byte."""
+        """Checks that everything acknowledged exists, byte for byte."""
         headers = self._headers()
         for tag, manifest in self.tags.items():
             assert self._sent("GET", f"manifests/{tag}", 200, headers=headers).text == manifest
@@ -80,7 +80,7 @@ class Pusher(threading.Thread):
 
 @pytest.fixture
 def pushed(tmp_path) -> Iterator[tuple[Stack, list[Pusher]]]:
-    """A stack under pushes."""
+    """Starts a stack that receives pushes."""
     stack = Stack.start(tmp_path / "data")
     pushers = [Pusher(stack, number) for number in range(PUSHERS)]
     for pusher in pushers:
@@ -93,7 +93,7 @@ def pushed(tmp_path) -> Iterator[tuple[Stack, list[Pusher]]]:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", KILLED)
-def test_what_was_acknowledged_survives_the_kill_of(pushed, name):
+def test_acknowledged_pushes_survive_the_kill_of(pushed, name):
     stack, pushers = pushed
     deadline = time.monotonic() + 30
     while any(len(pusher.tags) < 8 for pusher in pushers):

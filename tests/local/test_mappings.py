@@ -1,11 +1,11 @@
-"""How a mapping of a stream goes on when its function fails."""
+"""The rules of a mapping apply when its function fails."""
 
 import json
 from typing import Any
 
 import pytest
 
-from infra.local.mappings import Records, Result, Rules, Work
+from infra.local.mappings import MappingRules, PendingWork, Records, Result
 
 
 def records(*numbers: int) -> Records:
@@ -13,7 +13,7 @@ def records(*numbers: int) -> Records:
 
 
 class Function:
-    """What a function got, and what it answers: an error for a batch with one of the bad numbers."""
+    """A function that records its batches and fails for a batch with one of the bad numbers."""
 
     def __init__(self, *bad: int) -> None:
         self.bad = {str(number) for number in bad}
@@ -27,17 +27,17 @@ class Function:
     def give_up(self, batch: Records, _result: Result) -> None:
         self.lost.append(numbers(batch))
 
-    def run(self, work: Work, **settings: Any) -> bool:
-        """Whether all is done."""
-        return not Rules(settings, self.invoke, self.give_up).run(work).get("error")
+    def run(self, work: PendingWork, **settings: Any) -> bool:
+        """Tells whether all records are processed."""
+        return not MappingRules(settings, self.invoke, self.give_up).run(work).get("error")
 
 
 def numbers(batch: Records) -> list[str]:
     return [record["dynamodb"]["SequenceNumber"] for record in batch]
 
 
-def test_what_joins_a_batch_that_failed_goes_apart_and_once() -> None:
-    function, work = Function(2), Work()
+def test_records_that_join_a_failed_batch_are_sent_separately_and_once() -> None:
+    function, work = Function(2), PendingWork()
 
     work.meet(records(1, 2))
     done = [function.run(work)]
@@ -49,8 +49,8 @@ def test_what_joins_a_batch_that_failed_goes_apart_and_once() -> None:
     assert function.batches == [["1", "2"], ["1", "2"], ["3"]]
 
 
-def test_what_left_the_stream_is_tried_no_more() -> None:
-    function, work = Function(1), Work()
+def test_records_that_left_the_stream_are_not_retried() -> None:
+    function, work = Function(1), PendingWork()
 
     work.meet(records(1, 2))
     function.run(work)
@@ -62,7 +62,7 @@ def test_what_left_the_stream_is_tried_no_more() -> None:
 
 @pytest.mark.parametrize("limit", [None, -1])
 def test_without_a_limit_nothing_is_given_up(limit: int | None) -> None:
-    function, work = Function(1), Work()
+    function, work = Function(1), PendingWork()
     work.meet(records(1))
 
     assert not any(function.run(work, MaximumRetryAttempts=limit) for _ in range(5))
@@ -70,7 +70,7 @@ def test_without_a_limit_nothing_is_given_up(limit: int | None) -> None:
 
 
 def test_without_a_retry_the_first_failure_is_the_last() -> None:
-    function, work = Function(1), Work()
+    function, work = Function(1), PendingWork()
     work.meet(records(1, 2))
 
     assert function.run(work, MaximumRetryAttempts=0)
@@ -78,24 +78,24 @@ def test_without_a_retry_the_first_failure_is_the_last() -> None:
 
 
 @pytest.mark.parametrize("identifier", ["", None, "of another batch"])
-def test_a_report_of_no_record_of_the_batch_fails_all_of_it(identifier: str | None) -> None:
+def test_a_report_of_an_unknown_record_fails_the_whole_batch(identifier: str | None) -> None:
     body = json.dumps({"batchItemFailures": [{"itemIdentifier": identifier}]})
     lost: list[list[str]] = []
     settings = {"FunctionResponseTypes": ["ReportBatchItemFailures"], "MaximumRetryAttempts": 0}
-    work = Work()
+    work = PendingWork()
     work.meet(records(1, 2))
 
-    Rules(settings, lambda _: {"body": body}, lambda batch, _: lost.append(numbers(batch))).run(work)
+    MappingRules(settings, lambda _: {"body": body}, lambda batch, _: lost.append(numbers(batch))).run(work)
 
     assert lost == [["1", "2"]]
 
 
 @pytest.mark.parametrize("body", [None, b"", "null", "{}", '{"batchItemFailures": null}', '{"batchItemFailures": []}'])
 def test_an_answer_that_reports_nothing_is_success(body: Any) -> None:
-    work = Work()
+    work = PendingWork()
     work.meet(records(1, 2))
 
-    result = Rules(
+    result = MappingRules(
         {"FunctionResponseTypes": ["ReportBatchItemFailures"]}, lambda _: {"body": body}, lambda *_: pytest.fail("lost")
     ).run(work)
 

@@ -1,4 +1,4 @@
-"""The table's stream as the local stack plays it: filters, batches, and what becomes of failures."""
+"""The local stack plays the table's stream, with filters, batches and retries."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from infra.local.mappings import Record, Records
-from infra.local.stream import MAPPING, Stream, as_sent, filters, listener, passes
+from infra.local.stream import MAPPING, TableStream, as_sent, filters, listener, passes
 from infra.local.timetolive import SERVICE
 
 EVERYTHING: list[dict[str, Any]] = [{}]
 
 
 class Function:
-    """What a stream's function got, and what it answers: records that it names as failed, or an error."""
+    """A function that records its batches and reports records as failed, or raises an error."""
 
     def __init__(self, bad: Iterable[str] = (), *, breaks: bool = False) -> None:
         self.bad, self.breaks = set(bad), breaks
@@ -29,25 +29,25 @@ class Function:
 
 
 def a_record(number: str = "1", **changes: Any) -> Record:
-    """A record of a tag that the TTL service removed."""
+    """Returns the record of a tag that the TTL service removed."""
     keys = {"pk": {"S": "R#1"}, "sk": {"S": "TAG#v1"}}
-    told = {"Keys": keys, "SequenceNumber": number}
-    return {"eventName": "REMOVE", "userIdentity": SERVICE, "dynamodb": told} | changes
+    change = {"Keys": keys, "SequenceNumber": number}
+    return {"eventName": "REMOVE", "userIdentity": SERVICE, "dynamodb": change} | changes
 
 
 def records(numbers: str) -> Records:
     return [a_record(number) for number in numbers]
 
 
-def a_stream(function: Function, numbers: str, batch_size: int = 100) -> Stream:
-    """A stream in which these records wait."""
-    stream = Stream(function, EVERYTHING, batch_size)
+def a_stream(function: Function, numbers: str, batch_size: int = 100) -> TableStream:
+    """Makes a stream in which these records wait."""
+    stream = TableStream(function, EVERYTHING, batch_size)
     for record in records(numbers):
-        stream.tell(record)
+        stream.add(record)
     return stream
 
 
-def test_records_come_in_order_and_in_batches_of_the_functions_size() -> None:
+def test_records_arrive_in_order_and_in_batches_of_the_configured_size() -> None:
     function = Function()
     stream = a_stream(function, "abcde", batch_size=2)
 
@@ -58,7 +58,7 @@ def test_records_come_in_order_and_in_batches_of_the_functions_size() -> None:
     assert function.batches == [["a", "b"], ["c", "d"], ["e"]]
 
 
-def test_what_is_reported_comes_again_next_time_and_nothing_goes_past_it() -> None:
+def test_a_reported_record_is_retried_before_the_records_behind_it() -> None:
     function = Function("b")
     stream = a_stream(function, "abcd", batch_size=2)
 
@@ -73,7 +73,7 @@ def test_what_is_reported_comes_again_next_time_and_nothing_goes_past_it() -> No
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["by report", "by exception"])
-def test_what_fails_for_ever_is_given_up_with_a_line_and_all_others_are_taken(
+def test_a_record_that_always_fails_is_logged_and_given_up_and_all_others_are_processed(
     breaks: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     function = Function("b", breaks=breaks)
@@ -92,13 +92,13 @@ def test_what_fails_for_ever_is_given_up_with_a_line_and_all_others_are_taken(
     assert "TAG#v1" in line
 
 
-def test_what_passes_no_filter_is_not_told() -> None:
+def test_a_record_that_passes_no_filter_is_dropped() -> None:
     function = Function()
-    stream = Stream(function, filters(), 100)
+    stream = TableStream(function, filters(), 100)
 
     for record in WAKES_NOBODY.values():
-        stream.tell(record)
-    stream.tell(a_record())
+        stream.add(record)
+    stream.add(a_record())
     stream.deliver()
 
     assert function.batches == [["1"]]
@@ -131,18 +131,18 @@ def test_a_pattern_is_read_as_lambda_reads_it(pattern: dict[str, Any], expected:
 
 
 @pytest.mark.parametrize("rule", [{"exists": True}, {"prefix": "y", "suffix": "z"}, {"prefix": 1}, 5])
-def test_a_rule_that_the_stream_does_not_know_is_refused_rather_than_misread(rule: object) -> None:
+def test_an_unknown_rule_is_refused(rule: object) -> None:
     with pytest.raises(ValueError, match="values and prefixes"):
         passes({"a": "b"}, {"a": [rule]})
 
 
-def test_an_event_travels_as_json() -> None:
+def test_an_event_is_sent_as_json() -> None:
     sent = as_sent([a_record(dynamodb={"OldImage": {"sealed": {"B": b"\xff\x00"}}})])
 
     assert sent["Records"][0]["dynamodb"] == {"OldImage": {"sealed": {"B": "/wA="}}}
 
 
-def test_the_apps_own_function_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_apps_own_function_gets_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     from chalicelib.edge.jobs import dispatch
 
     stream = listener()

@@ -1,4 +1,4 @@
-"""The local stack's supervisor: what it refuses, what it keeps running, and what it leaves behind."""
+"""The supervisor refuses bad settings, restarts dead programs, and leaves nothing behind."""
 
 import os
 import re
@@ -12,21 +12,21 @@ import pytest
 
 from infra.local.data import check_space
 from infra.local.errors import StackError
-from infra.local.processes import Child, Program
+from infra.local.processes import ChildProcess, Program
 from infra.local.supervisor import listen
 from tests.support.stack import ROOT, Stack, free_port, is_alive, wait_for
 
 
 @pytest.fixture(scope="module")
 def local_stack(tmp_path_factory):
-    """A stack that the tests of this file may hurt."""
+    """Starts a stack whose processes the tests of this file may kill."""
     started = Stack(tmp_path_factory.mktemp("local") / "data")
     yield started
     started.stop()
 
 
 def refusal(**settings: str) -> str:
-    """What a start says that must not succeed."""
+    """Returns the error message of a start that must fail."""
     done = subprocess.run(
         [sys.executable, "-m", "infra.local", "run"],
         cwd=ROOT,
@@ -43,7 +43,7 @@ def refusal(**settings: str) -> str:
 
 
 def kill_again(stack: Stack, name: str) -> None:
-    """Kills a process and waits until it is back, or the stack has given up."""
+    """Kills a process and waits until it is restarted or the stack has given up."""
     killed = stack.kill(name)
     wait_for(
         lambda: stack.process.poll() is not None or stack.pids().get(name, killed) != killed,
@@ -52,7 +52,7 @@ def kill_again(stack: Stack, name: str) -> None:
 
 
 def listening_addresses(pid: int) -> set[str]:
-    """Local addresses in hexadecimal, as /proc/net/tcp has them, on which a process accepts connections."""
+    """Returns the local addresses on which a process listens, in hexadecimal as in /proc/net/tcp."""
     inodes = {
         match[1]
         for link in Path(f"/proc/{pid}/fd").iterdir()
@@ -68,27 +68,27 @@ def test_a_taken_port_is_refused_in_a_sentence_that_names_the_setting(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
 
-        said = refusal(CLOUDBERTH_PORT=str(port), CLOUDBERTH_DATA=str(tmp_path))
+        message = refusal(CLOUDBERTH_PORT=str(port), CLOUDBERTH_DATA=str(tmp_path))
 
-    assert f"Port {port} is taken" in said
-    assert "CLOUDBERTH_PORT" in said
+    assert f"Port {port} is taken" in message
+    assert "CLOUDBERTH_PORT" in message
 
 
-def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_who_holds_it(local_stack):
-    said = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(local_stack.data))
+def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_the_process(local_stack):
+    message = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(local_stack.data))
 
-    assert str(local_stack.data) in said
-    assert f"(process {local_stack.process.pid})" in said
-    assert "CLOUDBERTH_DATA" in said
+    assert str(local_stack.data) in message
+    assert f"(process {local_stack.process.pid})" in message
+    assert "CLOUDBERTH_DATA" in message
 
 
 def test_a_data_directory_that_cannot_be_made_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "file").touch()
 
-    said = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(tmp_path / "file" / "data"))
+    message = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(tmp_path / "file" / "data"))
 
-    assert "cannot be made" in said
-    assert "CLOUDBERTH_DATA" in said
+    assert "cannot be made" in message
+    assert "CLOUDBERTH_DATA" in message
 
 
 def test_a_full_disk_is_refused_before_anything_is_started(tmp_path):
@@ -96,14 +96,14 @@ def test_a_full_disk_is_refused_before_anything_is_started(tmp_path):
         check_space(tmp_path, total=10_000_000_000, free=199_999_999)
 
 
-def test_a_large_disk_needs_the_share_below_which_the_object_store_takes_no_bytes(tmp_path):
+def test_a_large_disk_needs_the_free_share_that_the_object_store_requires(tmp_path):
     check_space(tmp_path, total=10**12, free=10**10)
 
     with pytest.raises(StackError, match=r"9999 MB are free and the stack needs 10000 MB"):
         check_space(tmp_path, total=10**12, free=10**10 - 1)
 
 
-def test_the_listening_socket_says_that_it_is_tcp_so_that_replies_are_not_delayed():
+def test_the_listening_socket_is_declared_as_tcp_so_that_answers_are_not_delayed():
     with listen(free_port(), 1)[0] as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
@@ -114,7 +114,7 @@ def test_nothing_listens_beyond_loopback(local_stack):
     assert addresses == {"0100007F"}
 
 
-def test_keys_and_data_are_for_their_owner_only(local_stack):
+def test_only_their_owner_can_read_keys_and_data(local_stack):
     assert local_stack.data.stat().st_mode & 0o077 == 0
     for name in ("s3.json", "secrets.json"):
         assert (local_stack.data / name).stat().st_mode & 0o077 == 0
@@ -160,7 +160,7 @@ def test_a_stopped_stack_leaves_no_process_behind_and_the_next_one_finds_its_dat
     assert "password  as before" in again.output()
 
 
-def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_finds_nothing_in_its_way(tmp_path):
+def test_the_children_of_a_killed_supervisor_die_and_the_next_start_works(tmp_path):
     stack = Stack(tmp_path / "data")
     pids = stack.pids()
 
@@ -183,9 +183,9 @@ def test_a_process_that_dies_five_times_in_half_a_minute_ends_the_stack_with_a_s
     assert not [name for name, pid in pids.items() if is_alive(pid)]
 
 
-def test_a_program_that_cannot_run_is_tried_again_after_ever_longer_pauses(tmp_path):
+def test_a_program_that_cannot_run_is_restarted_after_ever_longer_pauses(tmp_path):
     program = Program("broken", (sys.executable, "-c", "print('no table'); raise SystemExit(3)"), os.environ, tmp_path)
-    child = Child(program, tmp_path / "broken.log")
+    child = ChildProcess(program, tmp_path / "broken.log")
     deaths = []
 
     wait_for(lambda: deaths.append(child.watch()) or child.is_hopeless(), "five deaths")

@@ -1,4 +1,4 @@
-"""DynamoDB's TTL service as the local stack plays it."""
+"""The local stack plays DynamoDB's TTL service."""
 
 import time
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from chalicelib.storage.table import get
 from infra.local import ports
 from infra.local.environment import REGION, TABLE
 from infra.local.servers import credentials, endpoints
-from infra.local.stream import Stream, filters
-from infra.local.timetolive import FIVE_YEARS_S, MOST, PAGE, TimeToLive
+from infra.local.stream import TableStream, filters
+from infra.local.timetolive import FIVE_YEARS_S, MOST, PAGE, TimeToLiveService
 from tests.clients.callers import Person
 from tests.clients.images import Layout, an_image
 from tests.clients.registry import Registry
@@ -32,7 +32,7 @@ TWO_HOURS = {"quay.expires-after": "2h"}
 
 
 class Ear:
-    """A function that hears every record."""
+    """A function that records every stream record."""
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
@@ -48,25 +48,25 @@ def ear() -> Ear:
 
 
 @pytest.fixture
-def service(backend: Backend, ear: Ear) -> TimeToLive:
-    """The service over a backend, with somebody who hears of every row."""
-    return over(backend, Stream(ear, [{}], 100))
+def service(backend: Backend, ear: Ear) -> TimeToLiveService:
+    """Makes the service of a registry, with a function that gets every record."""
+    return over(backend, TableStream(ear, [{}], 100))
 
 
 @pytest.fixture
-def dispatching(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> TimeToLive:
-    """The service over a backend, with the app's own function behind its filters."""
+def dispatching(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> TimeToLiveService:
+    """Makes the service of a registry, with the app's own function behind its filters."""
     monkeypatch.setattr(dispatch, "services", lambda: backend.services)
-    return over(backend, Stream(dispatch.dispatch, filters(), 100))
+    return over(backend, TableStream(dispatch.dispatch, filters(), 100))
 
 
-def over(backend: Backend, stream: Stream) -> TimeToLive:
+def over(backend: Backend, stream: TableStream) -> TimeToLiveService:
     client = backend.services.stores.table.connection.client
-    return TimeToLive(client, backend.settings.table, stream, LATE_S, backend.clock)
+    return TimeToLiveService(client, backend.settings.table, stream, LATE_S, backend.clock)
 
 
 def put(backend: Backend, *rows: tuple[str, dict[str, str] | None]) -> None:
-    """Rows by their sort keys, with such times."""
+    """Writes rows with these sort keys and times."""
     client = backend.services.stores.table.connection.client
     for sk, at in rows:
         item = {"pk": {"S": "R#test"}, "sk": {"S": sk}} | ({"expires_at": at} if at else {})
@@ -81,7 +81,9 @@ def at(seconds: float) -> dict[str, str]:
     return {"N": str(int(seconds))}
 
 
-def test_what_is_over_for_long_enough_goes_and_all_else_stays(backend: Backend, service: TimeToLive, ear: Ear) -> None:
+def test_rows_that_expired_long_enough_ago_are_removed_and_all_others_stay(
+    backend: Backend, service: TimeToLiveService, ear: Ear
+) -> None:
     now = backend.clock()
     put(
         backend,
@@ -99,7 +101,9 @@ def test_what_is_over_for_long_enough_goes_and_all_else_stays(backend: Backend, 
     assert [record["dynamodb"]["Keys"]["sk"]["S"] for record in ear.records] == ["over"]
 
 
-def test_a_record_has_the_shape_of_the_services_own(backend: Backend, service: TimeToLive, ear: Ear) -> None:
+def test_a_record_has_the_fields_of_the_real_services_records(
+    backend: Backend, service: TimeToLiveService, ear: Ear
+) -> None:
     before = int(backend.clock())
     put(backend, ("a", at(before - 1000)), ("b", at(before - 1000)))
 
@@ -113,16 +117,18 @@ def test_a_record_has_the_shape_of_the_services_own(backend: Backend, service: T
     assert (first["eventName"], first["eventSource"]) == ("REMOVE", "aws:dynamodb")
     assert first["userIdentity"] == {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     assert f":table/{backend.settings.table}/stream/" in first["eventSourceARN"]
-    told = first["dynamodb"]
-    assert told["Keys"] == {"pk": {"S": "R#test"}, "sk": {"S": "a"}}
-    assert told["OldImage"] == told["Keys"] | {"expires_at": at(before - 1000)}
-    assert "NewImage" not in told
-    assert before <= told["ApproximateCreationDateTime"] <= time.time()
-    assert told["SequenceNumber"] < second["dynamodb"]["SequenceNumber"]
+    change = first["dynamodb"]
+    assert change["Keys"] == {"pk": {"S": "R#test"}, "sk": {"S": "a"}}
+    assert change["OldImage"] == change["Keys"] | {"expires_at": at(before - 1000)}
+    assert "NewImage" not in change
+    assert before <= change["ApproximateCreationDateTime"] <= time.time()
+    assert change["SequenceNumber"] < second["dynamodb"]["SequenceNumber"]
     assert first["eventID"] != second["eventID"]
 
 
-def test_a_row_that_was_renewed_since_it_was_read_stays(backend: Backend, service: TimeToLive, ear: Ear) -> None:
+def test_a_row_whose_time_changed_since_it_was_read_stays(
+    backend: Backend, service: TimeToLiveService, ear: Ear
+) -> None:
     now = backend.clock()
     put(backend, ("renewed", at(now - 1000)))
     (row,), _ = service._page()
@@ -133,7 +139,7 @@ def test_a_row_that_was_renewed_since_it_was_read_stays(backend: Backend, servic
     assert ear.records == []
 
 
-def test_a_row_that_somebody_else_removed_is_told_by_nobody(backend: Backend, service: TimeToLive) -> None:
+def test_a_row_that_somebody_else_removed_gets_no_record(backend: Backend, service: TimeToLiveService) -> None:
     put(backend, ("gone", at(backend.clock() - 1000)))
     (row,), _ = service._page()
 
@@ -141,8 +147,8 @@ def test_a_row_that_somebody_else_removed_is_told_by_nobody(backend: Backend, se
     assert service._remove(row) is None
 
 
-def test_a_turn_looks_at_a_page_and_removes_so_many_and_turns_go_round(
-    backend: Backend, service: TimeToLive, ear: Ear
+def test_a_call_scans_one_page_and_removes_a_limited_number_and_calls_go_round_the_table(
+    backend: Backend, service: TimeToLiveService, ear: Ear
 ) -> None:
     over_at = backend.clock() - 1000
     fill(backend, PAGE + MOST, over_at)
@@ -160,7 +166,7 @@ def test_a_turn_looks_at_a_page_and_removes_so_many_and_turns_go_round(
 
 
 def fill(backend: Backend, count: int, over_at: float) -> None:
-    """So many rows that are over."""
+    """Writes this many expired rows."""
     client = backend.services.stores.table.connection.client
     rows = [{"pk": {"S": "R#test"}, "sk": {"S": f"{n:05d}"}, "expires_at": at(over_at)} for n in range(count)]
     for start in range(0, count, 25):
@@ -168,9 +174,9 @@ def fill(backend: Backend, count: int, over_at: float) -> None:
         client.batch_write_item(RequestItems={backend.settings.table: some})
 
 
-def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(backend: Backend) -> None:
+def test_nothing_more_is_removed_until_the_function_has_processed_the_last_records(backend: Backend) -> None:
     failing = {"batchItemFailures": [{"itemIdentifier": ""}]}
-    service = over(backend, Stream(lambda *_: failing, [{}], 100))
+    service = over(backend, TableStream(lambda *_: failing, [{}], 100))
     put(backend, ("first", at(backend.clock() - 1000)))
     service.turn()
     put(backend, ("second", at(backend.clock() - 1000)))
@@ -180,8 +186,8 @@ def test_nothing_more_is_removed_while_the_function_has_not_taken_what_was(backe
     assert left(backend) == ["second"]
 
 
-def test_what_was_removed_before_the_server_failed_is_told(
-    backend: Backend, service: TimeToLive, ear: Ear, monkeypatch: pytest.MonkeyPatch
+def test_rows_removed_before_the_server_failed_get_their_records(
+    backend: Backend, service: TimeToLiveService, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(backend, ("a", at(backend.clock() - 1000)), ("b", at(backend.clock() - 1000)))
     remove = service._remove
@@ -202,8 +208,8 @@ def test_what_was_removed_before_the_server_failed_is_told(
     assert left(backend) == []
 
 
-def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
-    backend: Backend, dispatching: TimeToLive
+def test_a_tag_that_it_removes_expires_only_once_even_if_its_timer_runs_too(
+    backend: Backend, dispatching: TimeToLiveService
 ) -> None:
     a_push(backend, "v1", labels=TWO_HOURS)
     (row,) = rows_like(backend, "R#", "TAG#")
@@ -219,7 +225,9 @@ def test_a_tag_that_it_removes_has_expired_once_though_its_timer_comes_too(
     invariants.check(backend)
 
 
-def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(backend: Backend, dispatching: TimeToLive) -> None:
+def test_a_tag_that_the_timer_ended_is_gone_before_the_service_looks(
+    backend: Backend, dispatching: TimeToLiveService
+) -> None:
     a_push(backend, "v1", labels=TWO_HOURS)
     later(backend, LIFE_S + 1)
     dispatching.turn()
@@ -232,7 +240,7 @@ def test_a_tag_that_the_timer_ended_on_time_is_gone_before_it_comes(backend: Bac
     assert len(events(backend, "tag_expired")) == 1
 
 
-def test_a_tag_that_was_pushed_anew_is_left_alone(backend: Backend, dispatching: TimeToLive) -> None:
+def test_a_tag_that_was_pushed_again_stays(backend: Backend, dispatching: TimeToLiveService) -> None:
     a_push(backend, "v1", labels=TWO_HOURS)
     later(backend, LIFE_S + LATE_S + 1)
     manifest = a_push(backend, "v1", labels=TWO_HOURS)
@@ -245,11 +253,11 @@ def test_a_tag_that_was_pushed_anew_is_left_alone(backend: Backend, dispatching:
     invariants.check(backend)
 
 
-def test_what_is_lost_between_a_removal_and_its_record_the_timer_makes_good(backend: Backend) -> None:
+def test_the_timer_does_the_work_if_a_record_is_lost_after_its_removal(backend: Backend) -> None:
     def dead(*_: object) -> None:
         raise SystemExit
 
-    killed = over(backend, Stream(dead, filters(), 100))
+    killed = over(backend, TableStream(dead, filters(), 100))
     a_push(backend, "v1", labels=TWO_HOURS)
     later(backend, LIFE_S + LATE_S + 1)
     with pytest.raises(SystemExit):
@@ -265,14 +273,14 @@ def test_what_is_lost_between_a_removal_and_its_record_the_timer_makes_good(back
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose TTL service is as early as can be."""
+    """Starts a stack whose TTL service has no delay."""
     started = Stack.start(tmp_path_factory.mktemp("quick") / "data", CLOUDBERTH_TTL_LATE_S="0")
     yield started
     started.stop()
 
 
-class Told:
-    """The admin of a stack, with a repository whose tags live for three seconds."""
+class ExpiringTags:
+    """The admin of a stack, who pushes tags that expire after three seconds."""
 
     def __init__(self, stack: Stack, directory: Path, name: str) -> None:
         self.stack, self.repository = stack, f"{stack.admin}/{name}"
@@ -295,51 +303,51 @@ class Told:
         self.registry.push(self.layout, self.image, self.repository, tag)
 
     def expired(self) -> list[str]:
-        """Tags whose end the log tells, a name for each time."""
+        """Returns the tags that expired by the usage log, once for each entry."""
         found: list[dict[str, Any]] = []
         page: str | None = ""
         while page is not None:
-            asked = {"next_page": page} if page else {}
-            answer = self.admin.get(f"/api/v1/repository/{self.repository}/logs", params=asked)
+            parameters = {"next_page": page} if page else {}
+            answer = self.admin.get(f"/api/v1/repository/{self.repository}/logs", params=parameters)
             assert answer.status_code == 200, answer.text
             found += answer.json()["logs"]
             page = answer.json().get("next_page")
         return [one["metadata"]["tag"] for one in found if one["kind"] == "tag_expired"]
 
     def timers(self) -> list[dict[str, Any]]:
-        """Timers of ends of tags."""
+        """Returns the timers of tags that expire."""
         rows = self.table.scan(TableName=TABLE)["Items"]
         return [row for row in rows if row.get("kind") == {"S": "expiry"}]
 
 
-def test_a_tag_that_the_stacks_service_removes_has_expired_once_though_its_timer_comes_too(
+def test_a_tag_that_the_stacks_service_removes_expires_only_once_even_if_its_timer_runs_too(
     quick: Stack, tmp_path: Path
 ) -> None:
-    told = Told(quick, tmp_path, "once")
-    told.push("v1")
-    # Whoever takes the timer away and puts it back makes it late, whatever the clock does.
-    (timer,) = told.timers()
-    told.table.delete_item(TableName=TABLE, Key={name: timer[name] for name in ("pk", "sk")})
+    tags = ExpiringTags(quick, tmp_path, "once")
+    tags.push("v1")
+    # Removing the timer and writing it again delays it, whatever the clock does.
+    (timer,) = tags.timers()
+    tags.table.delete_item(TableName=TABLE, Key={name: timer[name] for name in ("pk", "sk")})
 
-    wait_for(lambda: told.expired() == ["v1"], "word of the end")
-    told.table.put_item(TableName=TABLE, Item=timer)
-    wait_for(lambda: not told.timers(), "the timer's turn")
+    wait_for(lambda: tags.expired() == ["v1"], "word of the end")
+    tags.table.put_item(TableName=TABLE, Item=timer)
+    wait_for(lambda: not tags.timers(), "the timer's turn")
 
-    assert told.expired() == ["v1"]
+    assert tags.expired() == ["v1"]
     assert "timetolive removed" in (quick.data / "logs" / "clockwork.log").read_text()
 
 
 @pytest.mark.timeout(180)
-def test_no_end_is_lost_though_the_clockwork_is_killed_while_tags_end(quick: Stack, tmp_path: Path) -> None:
-    told = Told(quick, tmp_path, "killed")
+def test_no_expiry_is_lost_if_the_clockwork_is_killed_while_tags_expire(quick: Stack, tmp_path: Path) -> None:
+    tags = ExpiringTags(quick, tmp_path, "killed")
     names = [f"v{number}" for number in range(20)]
     for name in names:
-        told.push(name)
+        tags.push(name)
     killed = 0
     for _ in range(4):
         wait_for(lambda last=killed: quick.pids().get("clockwork", last) != last, "a clockwork that runs")
         time.sleep(1.5)
         killed = quick.kill("clockwork")
 
-    wait_for(lambda: set(told.expired()) == set(names), "word of every end", 60)
-    assert sorted(told.expired()) == sorted(names)
+    wait_for(lambda: set(tags.expired()) == set(names), "word of every end", 60)
+    assert sorted(tags.expired()) == sorted(names)

@@ -1,14 +1,14 @@
-"""What tests ask of a deployment on an emulated AWS: its functions' roles, clocks and logs."""
+"""Roles, schedules and logs of the functions of a deployment on an emulated AWS, for tests."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from infra.local.deployment.account import REGION
-from infra.local.deployment.deployment import Deployment
+from infra.emulator.account import REGION
+from infra.emulator.deployment import Deployment
 
-# What a clock sends.
+# The event that a schedule sends.
 TURN = {
     "version": "0",
     "id": "a-turn",
@@ -23,7 +23,7 @@ TURN = {
 
 
 def acting_as(deployment: Deployment, function: str, service: str) -> Any:
-    """A client with a function's role. The emulator's root may take any role, whomever the role trusts."""
+    """Makes a client with a function's role; the emulator's root may assume any role."""
     arn = deployment.account.client("iam").get_role(RoleName=deployment.outputs["functions"][function])["Role"]["Arn"]
     taken = deployment.account.client("sts").assume_role(RoleArn=arn, RoleSessionName="a-test")
     return deployment.account.client(service, taken["Credentials"])
@@ -31,7 +31,7 @@ def acting_as(deployment: Deployment, function: str, service: str) -> Any:
 
 @contextmanager
 def without(deployment: Deployment, function: str, action: str) -> Iterator[None]:
-    """While it lasts a function's role lacks one action."""
+    """Removes one action from a function's role until the end of the block."""
     iam, name = deployment.account.client("iam"), deployment.outputs["functions"][function]
     place = {"RoleName": name, "PolicyName": "permissions"}
     policy = iam.get_role_policy(**place)["PolicyDocument"]
@@ -46,7 +46,7 @@ def without(deployment: Deployment, function: str, action: str) -> Iterator[None
 
 
 def log_of(deployment: Deployment, function: str) -> str:
-    """All that a function has logged."""
+    """Returns everything that a function has logged."""
     name = f"/aws/lambda/{deployment.outputs['functions'][function]}"
     pages = deployment.account.client("logs").get_paginator("filter_log_events").paginate(logGroupName=name)
     return "\n".join(event["message"] for page in pages for event in page["events"])
@@ -54,7 +54,7 @@ def log_of(deployment: Deployment, function: str) -> str:
 
 @contextmanager
 def unclocked(deployment: Deployment, function: str) -> Iterator[None]:
-    """While it lasts no clock calls a function."""
+    """Stops the schedules of a function until the end of the block."""
     events, name = deployment.account.client("events"), deployment.outputs["functions"][function]
     arn = deployment.account.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     rules = events.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
@@ -69,7 +69,7 @@ def unclocked(deployment: Deployment, function: str) -> Iterator[None]:
 
 
 def called(deployment: Deployment, function: str) -> str:
-    """Calls a function as its clock does; the words of its failure, empty for none."""
+    """Calls a function as its schedule does; returns the text of its failure, or an empty string."""
     name = deployment.outputs["functions"][function]
     answer = deployment.account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(TURN))
     return answer["Payload"].read().decode() if "FunctionError" in answer else ""

@@ -27,7 +27,7 @@ from chalicelib.storage.table import description
 from chalicelib.wiring import Services
 from infra.local import ports, seed
 from infra.local.environment import settings_from, worker_environment
-from infra.local.processes import Child
+from infra.local.processes import ChildProcess
 from infra.local.servers import credentials, endpoints, servers
 
 BUCKET = "tests"
@@ -43,7 +43,8 @@ def backing(data: Path) -> Iterator[Mapping[str, str]]:
     base, keys = ports.choose(data / ports.FILE), credentials(data)
     lock = os.open(data / "lock", os.O_CREAT | os.O_RDWR)
     started = [
-        (server, Child(server.program, data / f"{server.program.name}.log")) for server in servers(chosen, base, lock)
+        (server, ChildProcess(server.program, data / f"{server.program.name}.log"))
+        for server in servers(chosen, base, lock)
     ]
     for _, child in started:
         child.start()

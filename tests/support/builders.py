@@ -11,16 +11,15 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.accounts.permissions import USER
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, NamespaceRow
 from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
-from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction
 from tests.support.backends import Backend
 
@@ -110,7 +109,7 @@ def a_granted(backend: Backend, account: str, role: Role, repository: str = "adm
     """An account with a role on a repository that is there, as its token speaks for it."""
     name = RepositoryName.parse(repository)
     owner = someone(backend, name.namespace, repository)
-    backend.services.accounts.permissions.put(owner, name, USER, account, role)
+    backend.services.accounts.permissions.put(owner, name, HolderKind.USER, account, role)
     return someone(backend, account, repository)
 
 
@@ -152,10 +151,16 @@ def an_organization(backend: Backend, name: str = "acme", owner: str = "admin") 
 def an_oauth_token(backend: Backend, account: str, scope: str = "user:admin") -> str:
     """The secret of a token that speaks for a user within scopes."""
     row, secret = backend.account(account), random_secret(OAUTH_TOKEN_PREFIX)
-    shown = {"kind": OAUTH, "owner_id": row.id, "uuid": str(uuid4()), "epoch": row.epoch, "sha256": hashed(secret)}
+    shown = {
+        "kind": TokenKind.OAUTH,
+        "owner_id": row.id,
+        "uuid": str(uuid4()),
+        "epoch": row.epoch,
+        "sha256": hashed(secret),
+    }
     token = TokenRow.under(keys.token(hashed(secret)), **shown, scopes=scope)
     transaction = Transaction()
-    TokenStore().add(transaction, token, keys.account_token(row.id, OAUTH, token.uuid))
+    TokenStore().add(transaction, token, keys.account_token(row.id, TokenKind.OAUTH, token.uuid))
     transaction.commit()
     return secret
 

@@ -1,4 +1,4 @@
-"""What tests need of an emulated AWS: its clients, functions made of a few lines, and what these saw."""
+"""Clients of an emulated AWS for tests, functions made of a few lines, and a file of what they saw."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from infra.local.ministack.emulator import Emulator, python_of
+from infra.emulator.emulator import Emulator, python_of
 from infra.packaging.errors import PackageError
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-# Policies of CloudFront that every account has: CachingDisabled, AllViewerExceptHostHeader.
+# CloudFront's managed policies CachingDisabled and AllViewerExceptHostHeader.
 NEVER_CACHE, ALL_BUT_HOST = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 
 
 def emulators_python() -> Path:
-    """The Python of the emulator; skipped by name where it cannot be, and failed where nothing may be skipped."""
+    """Returns the emulator's Python; without it the test is skipped, or fails if nothing may be skipped."""
     try:
         return python_of()
     except PackageError as error:
@@ -37,7 +37,7 @@ def emulators_python() -> Path:
 
 @cache
 def client(url: str, service: str, key: str = "test", secret: str = "test") -> Any:
-    """A boto3 client of a service; making one takes a tenth of a second."""
+    """Returns a cached boto3 client of a service, since making one takes a tenth of a second."""
     return boto3.client(
         service,
         endpoint_url=url,
@@ -49,22 +49,22 @@ def client(url: str, service: str, key: str = "test", secret: str = "test") -> A
 
 
 class Cloud:
-    """One emulator, and what a test makes there under names of its own."""
+    """An emulator in which a test makes resources with unique names."""
 
     def __init__(self, emulator: Emulator, *key: str) -> None:
         self.emulator = emulator
         self.key = key
 
     def __getattr__(self, service: str) -> Any:
-        """A client by the name that boto3 has for its service; `lambda_` for the one that Python keeps for itself."""
+        """Returns a client by boto3's name of the service; `lambda_` is Lambda, since `lambda` is a keyword."""
         return client(self.emulator.url, service.strip("_"), *self.key)
 
     def with_key(self, key: str, secret: str) -> Cloud:
-        """The same one, for whom this key belongs to."""
+        """Returns the same emulator for the owner of this key."""
         return Cloud(self.emulator, key, secret)
 
     def function(self, code: str, **environment: str) -> str:
-        """A function of Python source, whose handler is called `handler`; its name."""
+        """Makes a function from Python source with a handler called `handler`, and returns its name."""
         name = unique("function")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
@@ -81,7 +81,7 @@ class Cloud:
         return name
 
     def table(self) -> tuple[str, str]:
-        """A table with the keys `pk` and `sk` and a stream of new and old images: its name, and the stream's ARN."""
+        """Makes a table with the keys `pk` and `sk` and a stream; returns its name and the stream's ARN."""
         name = unique("table")
         made = self.dynamodb.create_table(
             TableName=name,
@@ -93,12 +93,12 @@ class Cloud:
         return name, made["TableDescription"]["LatestStreamArn"]
 
     def put(self, table: str, *keys: str, **attributes: Any) -> None:
-        """A row for each sort key, in one partition and in this order."""
+        """Writes a row for each sort key, in one partition and in this order."""
         for key in keys:
             self.dynamodb.put_item(TableName=table, Item={"pk": {"S": "p"}, "sk": {"S": key}, **attributes})
 
     def http_api(self, function: str, payload: str = "2.0") -> str:
-        """An HTTP API, all of whose requests go to a function in a payload format; the host that it answers for."""
+        """Makes an HTTP API that sends all requests to a function in a payload format, and returns its host."""
         api = self.apigatewayv2.create_api(Name=unique("api"), ProtocolType="HTTP")["ApiId"]
         integration = self.apigatewayv2.create_integration(
             ApiId=api,
@@ -113,7 +113,7 @@ class Cloud:
     def ask(
         self, host: str, path: str, method: str = "GET", body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
-        """A request to one of the emulator's hosts: status, headers in lower case, body."""
+        """Sends a request to one of the emulator's hosts; returns status, headers in lower case, and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.emulator.port, timeout=20)
         try:
             connection.request(method, path, body or None, {"Host": host, **(headers or {})})
@@ -160,13 +160,13 @@ class Cloud:
         return made["DomainName"], made["ARN"]
 
     def bucket(self) -> str:
-        """A bucket that belongs to nobody but its owner; its name."""
+        """Makes a private bucket and returns its name."""
         name = unique("bucket")
         self.s3.create_bucket(Bucket=name)
         return name
 
     def let_edge(self, bucket: str, distribution: str, *actions: str, over_tls: bool = False) -> None:
-        """Lets a distribution do this in a bucket below `in/`; `over_tls` lets nobody do anything without TLS."""
+        """Lets a distribution do this in a bucket below `in/`; `over_tls` denies every request without TLS."""
         place = f"arn:aws:s3:::{bucket}"
         allowed = {
             "Effect": "Allow",
@@ -186,7 +186,7 @@ class Cloud:
         self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
     def edge_function(self, code: str, store: str | None = None) -> str:
-        """A published CloudFront function, with a key value store where one is given; its ARN."""
+        """Publishes a CloudFront function, with a key value store if one is given, and returns its ARN."""
         name = unique("edge")
         stores = [{"KeyValueStoreARN": store}] if store else []
         config = {
@@ -199,22 +199,22 @@ class Cloud:
         return str(made["FunctionSummary"]["FunctionMetadata"]["FunctionARN"])
 
     def store(self, **entries: str) -> str:
-        """A key value store of CloudFront with these entries; its ARN."""
+        """Makes a key value store of CloudFront with these entries and returns its ARN."""
         arn = str(self.cloudfront.create_key_value_store(Name=unique("store"))["KeyValueStore"]["ARN"])
         self.write(arn, **entries)
         return arn
 
     def write(self, store: str, **entries: str) -> None:
-        """Writes entries of a key value store; boto3 could sign for it only with a library in C."""
+        """Writes entries of a key value store; boto3 needs a library in C to sign such a request."""
         place = f"/key-value-stores/{store}"
         for key, value in entries.items():
             headers = {"If-Match": self.ask("localhost", place)[1]["etag"], "Content-Type": "application/json"}
-            status, _, told = self.ask("localhost", f"{place}/keys/{key}", "PUT", _json({"Value": value}), headers)
-            assert status == 200, told
+            status, _, answer = self.ask("localhost", f"{place}/keys/{key}", "PUT", _json({"Value": value}), headers)
+            assert status == 200, answer
 
 
 class Ledger:
-    """A file in which functions write what they see, a line of JSON at a time; functions run on this machine."""
+    """A file in which functions, which run on this machine, write lines of JSON."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -224,7 +224,7 @@ class Ledger:
 
 
 def _origin(key: str, domain: str, signing: str) -> dict[str, Any]:
-    """A bucket by its regional domain, or anything else that speaks https."""
+    """Returns an origin: a bucket for a regional S3 domain, else any HTTPS server."""
     if ".s3." in domain:
         bucket = {"S3OriginConfig": {"OriginAccessIdentity": ""}, "OriginAccessControlId": signing}
         return {"Id": key, "DomainName": domain, **bucket}
@@ -233,7 +233,7 @@ def _origin(key: str, domain: str, signing: str) -> dict[str, Any]:
 
 
 def _listed(items: Sequence[Any]) -> dict[str, Any]:
-    """A list as CloudFront writes it."""
+    """Returns a list in CloudFront's format."""
     return {"Quantity": len(items), "Items": list(items)}
 
 
@@ -242,12 +242,12 @@ def _json(value: object) -> bytes:
 
 
 def node() -> None:
-    """CloudFront's functions run with node; without it a test is skipped by name, or fails where nothing may be."""
+    """Requires node for CloudFront's functions; without it a test is skipped, or fails if nothing may be skipped."""
     if shutil.which("node") is None:
         missing = "node is not installed: apt-get install nodejs"
         (pytest.fail if os.environ.get("CLOUDBERTH_NO_SKIPS") else pytest.skip)(missing)
 
 
 def unique(kind: str) -> str:
-    """A name that nobody has."""
+    """Returns a unique name."""
     return f"{kind}-{uuid4().hex[:12]}"

@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest, parse_manifest
+from chalicelib.domain.states import RepositoryState
 from chalicelib.domain.tags import end_of, is_alive
-from chalicelib.storage.registry.repositories import PURGING
 from tests.support.backends import Backend
 from tests.support.rows import DELETING, Plain, all_rows
 
@@ -23,7 +23,7 @@ def check(backend: Backend) -> None:
     purged = {
         "R#" + row["repository_id"]
         for (_, sk), row in table.items()
-        if sk.startswith("GONE#") and row["state"] == PURGING
+        if sk.startswith("GONE#") and row["state"] == RepositoryState.PURGING
     }
     reachable = {key: row for key, row in table.items() if key[0] not in purged}
     check_manifests(backend, reachable)

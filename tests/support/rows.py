@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
+from chalicelib.domain.states import State
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow
 from chalicelib.storage.registry.repositories import change_size
@@ -14,7 +15,7 @@ from chalicelib.storage.timers import TimerRow
 from tests.support.backends import BUCKET, Backend
 
 Plain = dict[str, Any]
-LIVE, CONDEMNED, DELETING, ABSENT = "live", "condemned", "deleting", "absent"
+LIVE, CONDEMNED, DELETING, ABSENT = State.LIVE, State.CONDEMNED, State.DELETING, "absent"
 STATES = (LIVE, CONDEMNED, DELETING, ABSENT)
 
 

@@ -1,6 +1,6 @@
 """The clock's work, done at once: every timer that is due, again and again until none is."""
 
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.timers import EXPIRY, GARBAGE, Work
 from chalicelib.services.lifecycle.timers import LEFT_S, Timers
 from chalicelib.storage.lifecycle.garbage import GarbageStore
@@ -44,7 +44,9 @@ def outlive(backend: Backend) -> None:
 
 
 def delete_tag(backend: Backend, tag: str, repository: str = "admin/app") -> None:
-    backend.services.registry.tags.delete(someone(backend, "admin", repository), RepositoryName.parse(repository), tag)
+    backend.services.registry.tags.delete_granted(
+        someone(backend, "admin", repository), RepositoryName.parse(repository), Tag(tag)
+    )
 
 
 def held(backend: Backend, repository: str = "admin/app") -> list[str]:

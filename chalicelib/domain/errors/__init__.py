@@ -14,7 +14,7 @@ RegistryError
 ├── TooManyAttempts    (too many failed sign-ins)
 ├── WrongEndpoint      (a request that bypassed CloudFront)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
-├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner InUse
+├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
 │                      RestoreTaken
 ├── RepositoryFrozen   (a repository that is read-only or a mirror)

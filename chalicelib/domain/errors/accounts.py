@@ -154,13 +154,6 @@ class LastOwner(Conflict):
         super().__init__(why)
 
 
-class InUse(Conflict):
-    """What something else still needs."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-
-
 class SoleOwner(Conflict):
     """The user cannot be deleted, since nobody else administers some organizations."""
 

@@ -3,11 +3,11 @@
 from chalice.app import Blueprint
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.manifests import parse_manifest
-from chalicelib.domain.names import RepositoryName, parse_reference, parse_tag
+from chalicelib.domain.manifests import check_digest, parse_manifest
+from chalicelib.domain.names import RepositoryName, Tag, parse_reference
 from chalicelib.edge import request
 from chalicelib.edge.response import Headers, Reply, empty
-from chalicelib.services.registry.manifests import Pulled, check_digest
+from chalicelib.services.registry.manifests import Pulled
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -39,7 +39,7 @@ def push(repository: str, reference: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests"""
     name, parsed = RepositoryName.parse(repository), parse_reference(reference)
     actor = request.actor()
-    tags = [parse_tag(tag) for tag in request.parameters("tag")]
+    tags = [Tag.parse(tag) for tag in request.parameters("tag")]
     algorithm = parsed.algorithm if isinstance(parsed, Digest) else "sha256"
     services().security.access.granted(actor, name, "push")
     manifest = parse_manifest(request.body(), request.header("content-type"), algorithm)
@@ -68,7 +68,7 @@ def delete(repository: str, reference: str) -> Reply:
     if isinstance(parsed, Digest):
         services().registry.manifests.delete(actor, name, parsed)
     else:
-        services().registry.tags.delete(actor, name, parsed)
+        services().registry.tags.delete_granted(actor, name, parsed)
     return empty(202, {})
 
 

@@ -2,7 +2,7 @@
 
 from chalice.app import Blueprint
 
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.pages import parse_page_size
 from chalicelib.edge import request
 from chalicelib.edge.response import Reply, as_json, next_link
@@ -16,7 +16,8 @@ def list_tags(repository: str) -> Reply:
     """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags"""
     size = parse_page_size(request.parameter("n"))
     name = RepositoryName.parse(repository)
-    page = services().registry.tags.list(request.actor(), name, request.parameter("last") or "", size)
+    last = request.parameter("last")
+    page = services().registry.tags.list(request.actor(), name, Tag.parse(last) if last else None, size)
     path = f"/v2/{repository}/tags/list"
     link = next_link(path, {"last": page.items[-1], "n": size}) if page.more else {}
     return as_json({"name": repository, "tags": list(page.items)}, headers=link)

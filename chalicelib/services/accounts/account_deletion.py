@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import AccountUnknown, Denied, FieldInvalid, SoleOwner, SuperuserKept
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.teams import TeamRole
 from chalicelib.domain.timers import PURGE, SETTLED_S, HasTime
 from chalicelib.services.activity.usage_log import UsageLog
@@ -45,14 +46,14 @@ class AccountDeletion:
         """Ends somebody else, as a superuser. Raises AccountUnknown, SoleOwner, SuperuserKept, Denied."""
         self._access.superuser(actor)
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind != AccountKind.USER.value:
+        if pointer is None or pointer.kind != AccountKind.USER:
             raise AccountUnknown(name)
         retry_on_conflict(lambda: self._end(actor, pointer.id))
 
     def _end(self, actor: Actor, account_id: str) -> None:
         account, memberships = self._accounts.with_memberships(account_id)
         namespace = self._accounts.namespace(account_id)
-        if account is None or namespace is None or namespace.state != "live":
+        if account is None or namespace is None or namespace.state != NamespaceState.LIVE:
             raise AccountUnknown(actor.name)
         if account.superuser:
             raise SuperuserKept("delete")
@@ -72,10 +73,10 @@ class AccountDeletion:
         Each is read before who is in its teams, so that whoever leaves them meanwhile wins.
         """
         teams = self._teams.get_all([row.team_id for row in memberships])
-        ids = sorted({team.namespace_id for team in teams if team.team_role is TeamRole.ADMIN})
+        ids = sorted({team.namespace_id for team in teams if team.role is TeamRole.ADMIN})
         if len(ids) > MOST_OWNED:
             raise FieldInvalid("", f"leave some of your {len(ids)} organizations first: at most {MOST_OWNED} at once")
-        live = [row for row in self._accounts.namespaces(ids).values() if row.state == "live"]
+        live = [row for row in self._accounts.namespaces(ids).values() if row.state == NamespaceState.LIVE]
         alone = [row.name for row in live if not self._others(row, account.id)]
         if alone:
             raise SoleOwner(sorted(alone))
@@ -85,9 +86,9 @@ class AccountDeletion:
         """Whether somebody else administers an organization."""
         found: set[str] = set()
         for team in self._teams.of_organization(keys.namespace_id(organization.pk)):
-            if team.team_role is TeamRole.ADMIN:
+            if team.role is TeamRole.ADMIN:
                 members = self._teams.members(team.id)
-                found |= {row.account_id for row in members if row.kind == AccountKind.USER.value}
+                found |= {row.account_id for row in members if row.kind == AccountKind.USER}
         others = self._accounts.get_all(sorted(found - {account_id}))
         return any(row.enabled for row in others.values())
 

@@ -10,6 +10,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import USER_READ
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.time_machine import parse_window
 from chalicelib.domain.timers import WINDOW
 from chalicelib.services.activity.usage_log import UsageLog
@@ -70,7 +71,7 @@ class Accounts:
             keys.account(identifier),
             id=identifier,
             name=parse_account(name),
-            kind=AccountKind.USER.value,
+            kind=AccountKind.USER,
             superuser=first,
             password_hash=hash_password(password),
             email=parse_any_email(email) if email else None,
@@ -120,7 +121,7 @@ class Accounts:
     def public_name(self, name: str) -> str:
         """The name of a user, whoever asks; robots and organizations are no users. Raises AccountUnknown."""
         pointer = self._store.find(name)
-        if pointer is None or pointer.kind != AccountKind.USER.value:
+        if pointer is None or pointer.kind != AccountKind.USER:
             raise AccountUnknown(name)
         return name
 
@@ -137,7 +138,7 @@ class Accounts:
         batch.read()
         if account is None or own.row is None:
             raise AccountUnknown(actor.name)
-        rows = [read.row for read in namespaces.values() if read.row and read.row.state == "live"]
+        rows = [read.row for read in namespaces.values() if read.row and read.row.state == NamespaceState.LIVE]
         places = [_place(row, [read.row for read in teams if read.row]) for row in rows]
         organizations = sorted((place for place in places if place.teams), key=lambda place: place.name)
         return Profile(account, own.row, organizations, sum(read.row.bytes for read in sizes if read.row))
@@ -212,5 +213,5 @@ def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> NamespaceAccess
     """An organization as a member of some teams stands in it."""
     identifier = keys.namespace_id(namespace.pk)
     held = tuple(team for team in teams if team.namespace_id == identifier)
-    role = max((team.team_role for team in held), key=lambda one: one.rank, default=None)
+    role = max((team.role for team in held), key=lambda one: one.rank, default=None)
     return NamespaceAccess(identifier, namespace.name, AccountKind.ORGANIZATION, role, held)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.accounts.account_deletion import AccountDeletion
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.namespace_purge import PURGED
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import retry_on_conflict
 
@@ -39,7 +39,7 @@ class NamespacePurge:
     def _steps(self, namespace_id: str, has_time: HasTime) -> Iterator[Callable[[], bool]]:
         """All there is to do in a deleted namespace: each takes some away, and says whether there may be more."""
         namespace = self._accounts.namespace(namespace_id)
-        if namespace is None or namespace.state == "live":
+        if namespace is None or namespace.state == NamespaceState.LIVE:
             return
         store, now = self._store, int(self._clock())
         yield lambda: store.bury_repositories(namespace_id, now, now + self._settled_s)
@@ -52,7 +52,7 @@ class NamespacePurge:
             store.drop_rest,
         ):
             yield partial(step, namespace_id)
-        if namespace.kind == AccountKind.USER.value:
+        if namespace.kind == AccountKind.USER:
             yield lambda: not self._departures.sweep(namespace_id, has_time)
 
     def _end_robots(self, namespace_id: str, has_time: HasTime) -> bool:
@@ -69,9 +69,9 @@ class NamespacePurge:
     def _end(self, namespace_id: str) -> Later | None:
         """Frees the name; the namespace itself stays until nothing that was deleted in it lies with it any more."""
         namespace = self._accounts.namespace(namespace_id)
-        if namespace is None or namespace.state == "live":
+        if namespace is None or namespace.state == NamespaceState.LIVE:
             return None
-        if namespace.state != PURGED:
+        if namespace.state != NamespaceState.PURGED:
             retry_on_conflict(partial(self._store.free_name, namespace))
         if self._store.keeps_repositories(namespace_id):
             return Later(int(self._clock()) + AGAIN_S)

@@ -8,9 +8,10 @@ from chalicelib.domain.emails import parse_email
 from chalicelib.domain.errors import NameTaken, ResourceUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
-from chalicelib.domain.permissions import Actor
+from chalicelib.domain.permissions import Actor, HolderKind
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, allows
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.teams import OWNERS, TeamRole
 from chalicelib.domain.time_machine import parse_window
 from chalicelib.domain.timers import PURGE, SETTLED_S, WINDOW
@@ -19,7 +20,7 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
-from chalicelib.storage.accounts.permissions import TEAM, RoleHolder
+from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.accounts.teams import MemberRow, TeamRow
 from chalicelib.storage.registry.repositories import SizeRow
@@ -69,7 +70,7 @@ class Member:
     """Somebody who belongs to an organization, by teams or by roles on its repositories, of which these are names."""
 
     name: str
-    kind: str
+    kind: AccountKind
     teams: Sequence[str]
     repositories: Sequence[str]
 
@@ -110,14 +111,14 @@ class Organizations:
             id=team_id,
             namespace_id=identifier,
             name=OWNERS,
-            role=TeamRole.ADMIN.value,
+            role=TeamRole.ADMIN,
             created_at=int(now),
         )
         transaction = Transaction()
         self._store.add_organization(transaction, namespace)
         self._store.still_there(transaction, account_id)
         self._teams.add(transaction, team)
-        self._teams.join(transaction, team, account_id, actor.name, actor.kind)
+        self._teams.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
         self._usage.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
         transaction.commit()
 
@@ -138,7 +139,7 @@ class Organizations:
         can_view = place.is_admin or any(held.id == team.id for held in place.teams)
         if not can_view:
             return TeamView(team, can_view)
-        given = self._permissions.held(RoleHolder(team.id, team.name, TEAM))
+        given = self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
         return TeamView(team, can_view, len(given), len(self._teams.members(team.id)))
 
     def change(self, actor: Actor, name: str, wishes: OrganizationChanges) -> OrganizationView:
@@ -175,7 +176,7 @@ class Organizations:
 
     def _live(self, place: NamespaceAccess) -> NamespaceRow:
         namespace = self._store.namespace(place.id)
-        if namespace is None or namespace.state != "live":
+        if namespace is None or namespace.state != NamespaceState.LIVE:
             raise ResourceUnknown("organization", place.name)
         return namespace
 
@@ -197,7 +198,7 @@ class Organizations:
         pointer = self._store.find(name)
         namespace = self._store.namespace(pointer.id) if pointer else None
         place, now = allowed(actor, name), self._clock()
-        if namespace is None or namespace.state != "live" or keys.namespace(place.id) != namespace.key:
+        if namespace is None or namespace.state != NamespaceState.LIVE or keys.namespace(place.id) != namespace.key:
             raise ResourceUnknown("organization", name)
         transaction = Transaction()
         self._store.mark_deleted(transaction, namespace, now)
@@ -212,9 +213,9 @@ class Organizations:
         """
         self._access.superuser(actor)
         size = max(1, min(size, LARGEST_PAGE))
-        found = self._store.of_kind(AccountKind.ORGANIZATION.value, after[:LONGEST_NAME], size + 1)
+        found = self._store.of_kind(AccountKind.ORGANIZATION, after[:LONGEST_NAME], size + 1)
         following = found[size - 1].name if len(found) > size else None
-        return [_listed(row) for row in found[:size] if row.state == "live"], following
+        return [_listed(row) for row in found[:size] if row.state == NamespaceState.LIVE], following
 
     def listed(self, actor: Actor, name: str) -> ListedMembership:
         """One of them. Raises NothingThere, Unauthenticated, Denied."""
@@ -227,7 +228,7 @@ class Organizations:
         found: dict[str, tuple[MemberRow, list[str]]] = {}
         for team in self._teams.of_organization(place.id):
             for row in self._teams.members(team.id):
-                if row.kind == AccountKind.USER.value:
+                if row.kind == AccountKind.USER:
                     found.setdefault(row.account_id, (row, []))[1].append(team.name)
         given = self._permissions.accounts_in(place.id)
         named = self._names(where for identifier in found for where in given.get(identifier, []))
@@ -261,7 +262,7 @@ class Organizations:
             for account, where in self._permissions.accounts_in(place.id).items()
             if account not in inside
         }
-        outside = [row for row in self._store.get_all(list(given)).values() if row.kind == AccountKind.USER.value]
+        outside = [row for row in self._store.get_all(list(given)).values() if row.kind == AccountKind.USER]
         named = self._names(where for row in outside for where in given[row.id])
         found = [Member(row.name, row.kind, [], _sorted_names(given[row.id], named)) for row in outside]
         return sorted((one for one in found if one.repositories), key=lambda one: one.name)

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
-from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.permissions import TEAM, RoleHolder
+from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.accounts.prototypes import PrototypeRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
@@ -25,17 +25,17 @@ class NewPrototype:
     """A default permission as it is asked for: a delegate of a kind, `user` or `team`, and whose repositories for."""
 
     role: Role
-    kind: str
+    kind: HolderKind
     delegate: str
     maker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PrototypeParty:
-    """Somebody in a default permission. `kind` is user, robot or team; `is_member` whether they belong to it."""
+    """Somebody in a default permission. `is_member` says whether they belong to it."""
 
     name: str
-    kind: str
+    kind: HolderKind
     is_member: bool = True
 
 
@@ -67,32 +67,26 @@ class Prototypes:
         """Those of the rows whose delegate and maker are still there."""
         parties = self._parties(place, rows)
         return [
-            Prototype(
-                row.uuid, Role(row.role), parties[row.delegate_id], parties[row.maker_id] if row.maker_id else None
-            )
+            Prototype(row.uuid, row.role, parties[row.delegate_id], parties[row.maker_id] if row.maker_id else None)
             for row in rows
             if row.delegate_id in parties and (not row.maker_id or row.maker_id in parties)
         ]
 
     def _parties(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> Mapping[str, PrototypeParty]:
         holders = self._holders(rows)
-        members = (
-            self._teams.everybody(place.id) if any(holder.kind == AccountKind.USER.value for holder in holders) else ()
-        )
+        members = self._teams.everybody(place.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
         return {
-            holder.id: PrototypeParty(
-                holder.name, holder.kind, holder.kind != AccountKind.USER.value or holder.id in members
-            )
+            holder.id: PrototypeParty(holder.name, holder.kind, holder.kind != HolderKind.USER or holder.id in members)
             for holder in holders
         }
 
     def _holders(self, rows: Sequence[PrototypeRow]) -> list[RoleHolder]:
         """All who stand in the rows and are still there."""
-        teams = {row.delegate_id for row in rows if row.delegate_kind == TEAM}
+        teams = {row.delegate_id for row in rows if row.delegate_kind == HolderKind.TEAM}
         accounts = {row.delegate_id for row in rows} - teams | {row.maker_id for row in rows if row.maker_id}
-        found = [RoleHolder(team.id, team.name, TEAM) for team in self._teams.get_all(sorted(teams))]
+        found = [RoleHolder(team.id, team.name, HolderKind.TEAM) for team in self._teams.get_all(sorted(teams))]
         alive = self._accounts.get_all(sorted(accounts)).values()
-        return found + [RoleHolder(account.id, account.name, account.kind) for account in alive]
+        return found + [RoleHolder(account.id, account.name, HolderKind(account.kind)) for account in alive]
 
     def create(self, actor: Actor, organization: str, wish: NewPrototype) -> Prototype:
         """A new default permission. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
@@ -108,7 +102,7 @@ class Prototypes:
                 keys.prototype(place.id, uuid),
                 uuid=uuid,
                 namespace_id=place.id,
-                role=wish.role.value,
+                role=wish.role,
                 delegate_id=delegate.id,
                 delegate_kind=delegate.kind,
                 maker_id=maker_id,
@@ -117,28 +111,28 @@ class Prototypes:
             transaction = Transaction()
             self._store.add(transaction, row)
             self._accounts.check_live(transaction, place.id)
-            return self._written(actor, transaction, place, row, "create_prototype_permission")
+            return self._written(actor, transaction, place, row)
 
         return retry_on_conflict(attempt)
 
     def _maker(self, name: str) -> str:
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind == AccountKind.ORGANIZATION.value:
+        if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise FieldInvalid("", "Unknown activating user")
         return pointer.id
 
     def _delegate(self, place: NamespaceAccess, wish: NewPrototype) -> RoleHolder:
-        if wish.kind == TEAM:
+        if wish.kind == HolderKind.TEAM:
             team = self._teams.find(place.id, wish.delegate)
             if team is None:
                 raise FieldInvalid("", f"Team does not exist: {wish.delegate[:80]}")
-            return RoleHolder(team.id, team.name, TEAM)
+            return RoleHolder(team.id, team.name, HolderKind.TEAM)
         pointer = self._accounts.find(wish.delegate)
-        if pointer is None or pointer.kind == AccountKind.ORGANIZATION.value:
+        if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise FieldInvalid("", "Missing delegate user or team")
-        if pointer.kind == AccountKind.ROBOT.value and wish.delegate.partition("+")[0] != place.name:
+        if pointer.kind == AccountKind.ROBOT and wish.delegate.partition("+")[0] != place.name:
             raise FieldInvalid("", f"Cannot add robot {wish.delegate} under namespace {place.name}")
-        return RoleHolder(pointer.id, wish.delegate, pointer.kind)
+        return RoleHolder(pointer.id, wish.delegate, HolderKind(pointer.kind))
 
     def _written(
         self,
@@ -146,20 +140,20 @@ class Prototypes:
         transaction: Transaction,
         place: NamespaceAccess,
         row: PrototypeRow,
-        kind: str,
-        before: str = "",
+        before: Role | None = None,
     ) -> Prototype:
-        """Commits a change of a default permission with its record; `before` is the role it had."""
+        """Commits a new default permission, or a change of one that had the role `before`, with its record."""
         shown = self._shown(place, [row])
         if not shown:
             raise ResourceUnknown("prototype", row.uuid)
         (told,) = shown
-        delegate = {"delegate_team" if told.delegate.kind == TEAM else "delegate_user": told.delegate.name}
+        delegate = {"delegate_team" if told.delegate.kind == HolderKind.TEAM else "delegate_user": told.delegate.name}
         metadata = {"prototypeid": row.uuid, "role": row.role, **delegate, "namespace": place.name}
         if told.maker:
             metadata["activating_username"] = told.maker.name
         if before:
             metadata["original_role"] = before
+        kind = "modify_prototype_permission" if before else "create_prototype_permission"
         self._usage.note(actor, transaction, kind, place.id, metadata)
         transaction.commit()
         return told
@@ -169,10 +163,10 @@ class Prototypes:
 
         def attempt() -> Prototype:
             place, row = self._found(actor, organization, uuid)
-            before, row.role = row.role, role.value
+            before, row.role = row.role, role
             transaction = Transaction()
             self._store.change(transaction, row)
-            return self._written(actor, transaction, place, row, "modify_prototype_permission", before)
+            return self._written(actor, transaction, place, row, before)
 
         return retry_on_conflict(attempt)
 
@@ -222,7 +216,7 @@ def _wanted(rows: Sequence[PrototypeRow], maker_id: str) -> dict[str, Role]:
     found: dict[str, tuple[bool, int, Role]] = {}
     for row in rows:
         if row.maker_id in (None, maker_id) and row.delegate_id != maker_id:
-            role = Role(row.role)
+            role = row.role
             rule = (row.maker_id is not None, role.rank, role)
             found[row.delegate_id] = max(found.get(row.delegate_id, rule), rule, key=lambda one: one[:2])
     return {delegate: role for delegate, (_, _, role) in found.items()}

@@ -9,6 +9,7 @@ from chalicelib.domain.events import QUOTA_WARNING
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.domain.quotas import Limit, Quota, new_id, parse_bytes, parse_percent, parse_severity
 from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, allows
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, refusal
@@ -158,7 +159,7 @@ class Quotas:
 
         def attempt() -> Quota | None:
             row = self._accounts.namespace(namespace_id)
-            if row is None or row.state != "live":
+            if row is None or row.state != NamespaceState.LIVE:
                 raise ResourceUnknown("namespace", holder.name or actor.name)
             before = quota_of(row)
             after = alter(before)
@@ -191,7 +192,7 @@ class Quotas:
             raise refusal(actor, name, "change the quota of")
         place = self._access.place(actor, name)
         if place is None or place.kind is not holder.kind:
-            raise ResourceUnknown(holder.kind.value, name)
+            raise ResourceUnknown(holder.kind, name)
         return place.id
 
     @staticmethod

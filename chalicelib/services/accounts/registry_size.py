@@ -13,7 +13,7 @@ from chalicelib.storage.accounts.registry_size import RegistrySizeRow
 from chalicelib.storage.stores import Stores
 
 PAGE, LONGEST_S = 50, 15.0
-KINDS = (AccountKind.USER.value, AccountKind.ORGANIZATION.value)
+KINDS = (AccountKind.USER, AccountKind.ORGANIZATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,17 @@ class RegistrySizes:
         row, until = self._store.get(), self._clock() + LONGEST_S
         row.kind, row.after = row.kind or KINDS[0], row.after or ""
         while row.kind is not None:
-            self._step(row)
+            self._step(row, row.kind)
             if self._clock() >= until:
                 break
         self._store.put(row)
         return _shown(row)
 
-    def _step(self, row: RegistrySizeRow) -> None:
-        found, last = self._store.page(row.kind or "", row.after or "", PAGE)
+    def _step(self, row: RegistrySizeRow, kind: AccountKind) -> None:
+        found, last = self._store.page(kind, row.after or "", PAGE)
         row.so_far, row.after = row.so_far + found, last
         if last is None:
-            following = KINDS.index(row.kind or "") + 1
+            following = KINDS.index(kind) + 1
             row.kind = KINDS[following] if following < len(KINDS) else None
         if row.kind is None:
             row.bytes, row.so_far, row.counted_at = row.so_far, 0, int(self._clock())

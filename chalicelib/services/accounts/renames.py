@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.domain.errors import NameTaken, ResourceUnknown
 from chalicelib.domain.names import parse_account
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import RENAME, SETTLED_S, Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
@@ -42,7 +43,7 @@ class Renames:
         def attempt() -> None:
             place, now = self._access.organization(actor, name), int(self._clock())
             namespace = self._accounts.namespace(place.id)
-            if namespace is None or namespace.state != "live":
+            if namespace is None or namespace.state != NamespaceState.LIVE:
                 raise ResourceUnknown("organization", name)
             if wanted == namespace.name:
                 return
@@ -74,7 +75,7 @@ class Renames:
         It goes on where the time was up; done again, it changes nothing.
         """
         namespace = self._accounts.namespace(due.target)
-        if namespace is None or namespace.state != "live":
+        if namespace is None or namespace.state != NamespaceState.LIVE:
             # What is deleted is purged, former names and all.
             return None
         phase, _, after = due.place.partition(":")

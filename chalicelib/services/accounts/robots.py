@@ -9,8 +9,7 @@ from uuid import uuid4
 from chalicelib.domain.accounts import ROBOT_TOKEN_PREFIX, AccountKind, RobotName
 from chalicelib.domain.errors import AccountUnknown, FieldInvalid, RobotTaken, RobotUnknown
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.permissions import Actor, Role
-from chalicelib.domain.repositories import Visibility
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.scopes import ORG_ADMIN, USER_ADMIN, allows
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
@@ -18,7 +17,7 @@ from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, RobotRow
 from chalicelib.storage.accounts.permissions import RoleHolder
-from chalicelib.storage.identity.tokens import ROBOT, TokenRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
@@ -97,7 +96,7 @@ class Robots:
         now = self._clock()
         account_id = ulid(now)
         account = AccountRow.under(
-            keys.account(account_id), id=account_id, name=str(name), kind=AccountKind.ROBOT.value, created_at=int(now)
+            keys.account(account_id), id=account_id, name=str(name), kind=AccountKind.ROBOT, created_at=int(now)
         )
         robot = RobotRow.under(
             keys.robot(place.id, name.robot),
@@ -157,7 +156,7 @@ class Robots:
         rights, given = NamespaceRoles(), self._permissions.accounts_in(place.id)
         rows = self._repositories.get_all(sorted({one for held in given.values() for one in held}))
         for account_id, held in given.items():
-            live = [rows[one].name for one in held if one in rows and rows[one].state == "live"]
+            live = [rows[one].name for one in held if one in rows and rows[one].is_live]
             rights.repositories[account_id] = live
         for team in self._teams.of_organization(place.id) if place.is_organization else []:
             for member in self._teams.members(team.id):
@@ -176,11 +175,9 @@ class Robots:
         held = {where: role for _, where, role in self._permissions.held(_holder(row))}
         rows = self._repositories.get_all(list(held))
         found = [
-            RobotRepositoryRole(
-                f"{one.namespace}/{one.name}", one.visibility == Visibility.PUBLIC.value, Role(held[key])
-            )
+            RobotRepositoryRole(f"{one.namespace}/{one.name}", one.is_public, held[key])
             for key, one in rows.items()
-            if one.state == "live"
+            if one.is_live
         ]
         return sorted(found, key=lambda given: given.repository)
 
@@ -211,7 +208,7 @@ class Robots:
         if account is None:
             raise RobotUnknown(str(name))
         transaction, version = Transaction(), account.version
-        for listed in self._tokens.listed(row.account_id, ROBOT):
+        for listed in self._tokens.listed(row.account_id, TokenKind.ROBOT):
             if overlap_s and listed.uuid == row.token_uuid:
                 self._tokens.expire(transaction, listed, int(self._clock()) + overlap_s)
             else:
@@ -244,7 +241,7 @@ class Robots:
         def attempt() -> RobotRow:
             place, row = self.administered(actor, name)
             transaction = Transaction()
-            for listed in self._tokens.listed(row.account_id, ROBOT):
+            for listed in self._tokens.listed(row.account_id, TokenKind.ROBOT):
                 self._tokens.revoke(transaction, listed)
             self._store.remove_robot(transaction, str(name), row)
             self._usage.note(actor, transaction, "delete_robot", place.id, {"robot": name.robot})
@@ -283,7 +280,7 @@ class Robots:
         secret, uuid = random_secret(ROBOT_TOKEN_PREFIX), str(uuid4())
         token = TokenRow.under(
             keys.token(hashed(secret)),
-            kind=ROBOT,
+            kind=TokenKind.ROBOT,
             owner_id=account.id,
             namespace_id=place.id,
             uuid=uuid,
@@ -291,7 +288,7 @@ class Robots:
             sha256=hashed(secret),
             created_at=int(self._clock()),
         )
-        self._tokens.add(transaction, token, keys.account_token(account.id, ROBOT, uuid))
+        self._tokens.add(transaction, token, keys.account_token(account.id, TokenKind.ROBOT, uuid))
         robot.token_uuid = uuid
         robot.key_id, robot.sealed_token = self._envelope.seal(_about(account.id), secret)
 
@@ -302,4 +299,4 @@ def _about(account_id: str) -> str:
 
 
 def _holder(row: RobotRow) -> RoleHolder:
-    return RoleHolder(row.account_id, "", AccountKind.ROBOT.value)
+    return RoleHolder(row.account_id, "", HolderKind.ROBOT)

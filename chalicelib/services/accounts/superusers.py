@@ -65,7 +65,7 @@ class Superusers:
         """A page of users by name, past `after`. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
         size = max(1, min(size, LARGEST_PAGE))
-        namespaces = self._store.of_kind(AccountKind.USER.value, after[:LONGEST_NAME], size + 1)
+        namespaces = self._store.of_kind(AccountKind.USER, after[:LONGEST_NAME], size + 1)
         rows = self._store.get_all([keys.namespace_id(row.pk) for row in namespaces[:size]])
         found = [_shown(row) for row in rows.values() if row.enabled or with_disabled]
         following = namespaces[size - 1].name if len(namespaces) > size else None
@@ -78,7 +78,7 @@ class Superusers:
 
     def _found(self, name: str) -> AccountRow:
         row = self._accounts.find(name)
-        if row.kind != AccountKind.USER.value:
+        if row.kind != AccountKind.USER:
             raise AccountUnknown(name)
         return row
 

@@ -11,15 +11,16 @@ from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import AlreadyThere, FieldInvalid, LastOwner, ResourceUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Actor, Role
-from chalicelib.domain.repositories import Repository, Visibility
+from chalicelib.domain.permissions import Actor, HolderKind, Role
+from chalicelib.domain.repositories import Repository
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.teams import OWNERS, TeamRole, parse_team
 from chalicelib.domain.timers import PURGE
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow
-from chalicelib.storage.accounts.permissions import TEAM, RoleHolder
+from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.accounts.teams import TeamRow
 from chalicelib.storage.registry.repositories import RepositoryRow
 from chalicelib.storage.stores import Stores
@@ -44,15 +45,15 @@ class TeamView:
 
 @dataclass(frozen=True, slots=True)
 class TeamMember:
-    """Somebody in a team. `kind` is user or robot."""
+    """Somebody in a team."""
 
     name: str
-    kind: str
+    kind: AccountKind
 
     @property
     def is_robot(self) -> bool:
         """Whether it is a robot."""
-        return self.kind == AccountKind.ROBOT.value
+        return self.kind == AccountKind.ROBOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Teams:
             id=identifier,
             namespace_id=place.id,
             name=name,
-            role=role.value,
+            role=role,
             description=description,
             created_at=int(now),
         )
@@ -118,7 +119,7 @@ class Teams:
         return team
 
     def _change(self, actor: Actor, place: NamespaceAccess, team: TeamRow, role: TeamRole, description: str) -> None:
-        transaction, before = Transaction(), team.team_role
+        transaction, before = Transaction(), team.role
         if TeamRole.ADMIN in (before, role) and role is not before:
             why = (
                 f"Cannot remove admin from team '{team.name}' because calling user would no longer have admin on"
@@ -130,11 +131,11 @@ class Teams:
             described = {**told, "description": description}
             self._usage.note(actor, transaction, "org_set_team_description", place.id, described)
         if role is not before:
-            given = {**told, "role": role.value}
+            given = {**told, "role": role}
             self._usage.note(actor, transaction, "org_set_team_role", place.id, given)
         self._store.change(transaction, team, role, description)
         transaction.commit()
-        team.role, team.description = role.value, description
+        team.role, team.description = role, description
 
     def remove(self, actor: Actor, organization: str, name: str) -> None:
         """Removes a team: its members have none of its rights from then on. What it leaves is removed behind.
@@ -148,7 +149,7 @@ class Teams:
             if team is None:
                 raise FieldInvalid("", f"Team '{name[:80]}' is not a team in org '{place.name}'")
             transaction = Transaction()
-            if team.team_role is TeamRole.ADMIN:
+            if team.role is TeamRole.ADMIN:
                 why = (
                     f"Deleting team '{name}' would remove admin ability for user '{actor.name}' in organization"
                     f" '{place.name}'"
@@ -171,15 +172,15 @@ class Teams:
         has happened, LastOwner when by this change the actor, or everybody, would administer it no longer.
         """
         namespace = self._accounts.namespace(place.id)
-        if namespace is None or namespace.state != "live":
+        if namespace is None or namespace.state != NamespaceState.LIVE:
             raise ResourceUnknown("organization", place.name)
         before: set[str] = set()
         after: set[str] = set()
         for team in self._store.of_organization(place.id):
-            if team.team_role is TeamRole.ADMIN:
-                found = {row.account_id for row in self._store.members(team.id) if row.kind == AccountKind.USER.value}
+            if team.role is TeamRole.ADMIN:
+                found = {row.account_id for row in self._store.members(team.id) if row.kind == AccountKind.USER}
                 before, after = before | found, after | change(team, found)
-        acts_as_owner = any(team.team_role is TeamRole.ADMIN for team in place.teams)
+        acts_as_owner = any(team.role is TeamRole.ADMIN for team in place.teams)
         if acts_as_owner and actor.account_id not in before:
             raise refusal(actor, place.name, "administer")
         if before - after:
@@ -215,7 +216,7 @@ class Teams:
             self._store.join(transaction, team, pointer.id, member, pointer.kind)
             self._store.still(transaction, team)
             self._accounts.still_there(transaction, pointer.id)
-            if team.team_role is TeamRole.ADMIN:
+            if team.role is TeamRole.ADMIN:
                 self._guard(transaction, actor, place, lambda _, members: members, "")
             else:
                 self._accounts.check_live(transaction, place.id)
@@ -236,9 +237,9 @@ class Teams:
     def _member(self, place: NamespaceAccess, name: str) -> AccountNameRow:
         """Who may be in a team: any user, and the organization's own robots. Raises FieldInvalid."""
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind == AccountKind.ORGANIZATION.value:
+        if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise FieldInvalid("", "Unknown user")
-        if pointer.kind == AccountKind.ROBOT.value and name.partition("+")[0] != place.name:
+        if pointer.kind == AccountKind.ROBOT and name.partition("+")[0] != place.name:
             why = "Cannot add the specified robot to this team, as it is not a member of the organization"
             raise FieldInvalid("", why)
         return pointer
@@ -270,7 +271,7 @@ class Teams:
         """Adds to a transaction that somebody, told by id and name, leaves teams that they are in."""
         account_id, name = who
         left = {team.id for team in teams}
-        if any(team.team_role is TeamRole.ADMIN for team in teams):
+        if any(team.role is TeamRole.ADMIN for team in teams):
             why = "User cannot remove themselves from their only admin team."
             self._guard(
                 transaction, actor, place, lambda one, found: found - {account_id} if one.id in left else found, why
@@ -290,7 +291,7 @@ class Teams:
         def attempt() -> bool:
             place = self._access.administered(actor, organization)
             pointer = self._accounts.find(member)
-            if pointer is None or pointer.kind != AccountKind.USER.value:
+            if pointer is None or pointer.kind != AccountKind.USER:
                 raise ResourceUnknown("member", member)
             return self._leave_some(actor, place, pointer.id, member)
 
@@ -300,7 +301,7 @@ class Teams:
     def _leave_some(self, actor: Actor, place: NamespaceAccess, account_id: str, name: str) -> bool:
         """Takes back as much as fits one transaction, teams first; whether there may be more."""
         teams = self._store.get_all(self._store.of_account(account_id, place.id)[:AT_ONCE])
-        holder = RoleHolder(account_id, name, AccountKind.USER.value)
+        holder = RoleHolder(account_id, name, HolderKind.USER)
         held = [where for _, where, _ in self._permissions.held(holder, place.id)][: AT_ONCE - len(teams)]
         if not teams and not held:
             return False
@@ -332,12 +333,12 @@ class Teams:
                 raise ResourceUnknown("namespace", organization)
             if not place.is_organization:
                 raise FieldInvalid("namespace", "a user's namespace is taken over by nobody")
-            owning = [team for team in self._store.of_organization(place.id) if team.team_role is TeamRole.ADMIN]
+            owning = [team for team in self._store.of_organization(place.id) if team.role is TeamRole.ADMIN]
             if any(self._store.member(team.id, account_id) for team in owning):
                 return
             team = min(owning, key=lambda one: (one.name != OWNERS, one.id))
             transaction = Transaction()
-            self._store.join(transaction, team, account_id, actor.name, actor.kind)
+            self._store.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
             self._store.still(transaction, team)
             self._guard(transaction, actor, place, lambda _, members: members, "")
             told = {"namespace": place.name, "superuser": actor.name, "was_user": False, "team": team.name}
@@ -349,12 +350,12 @@ class Teams:
     def permissions(self, actor: Actor, organization: str, name: str) -> list[TeamRepositoryRole]:
         """What a team was given on repositories, by their names. Raises NothingThere, Unauthenticated, Denied."""
         _, team = self._team(actor, organization, name)
-        held = {where: role for _, where, role in self._permissions.held(RoleHolder(team.id, team.name, TEAM))}
-        found = [
-            _given(row, Role(held[key])) for key, row in self._repositories.get_all(list(held)).items() if row.is_live
-        ]
+        held = {
+            where: role for _, where, role in self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
+        }
+        found = [_given(row, held[key]) for key, row in self._repositories.get_all(list(held)).items() if row.is_live]
         return sorted(found, key=lambda one: one.repository)
 
 
 def _given(row: RepositoryRow, role: Role) -> TeamRepositoryRole:
-    return TeamRepositoryRole(row.name, row.visibility == Visibility.PUBLIC.value, role)
+    return TeamRepositoryRole(row.name, row.is_public, role)

@@ -21,7 +21,7 @@ from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.activity.usage_log_reader import LogOwner, UsageLogReader
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.activity.exports import KEPT, TELLING, WRITING, ExportRow
+from chalicelib.storage.activity.exports import ExportRow, ExportState
 from chalicelib.storage.activity.usage_log import LogRow, runs_of_namespace, runs_of_repository
 from chalicelib.storage.objects import ObjectGone
 from chalicelib.storage.stores import Stores
@@ -101,7 +101,7 @@ class Exports:
     def address(self, actor: Actor, identifier: str) -> str:
         """The address of a file, good for minutes, for whoever has its id. Raises NothingThere."""
         row = self._store.find(hashed(identifier))
-        if row is None or row.state == WRITING or row.is_lost or row.ends_at <= self._clock():
+        if row is None or row.state == ExportState.WRITING or row.is_lost or row.ends_at <= self._clock():
             raise ResourceUnknown("export", actor.name)
         key = bucket_keys.export(row.target)
         return self._objects.address("get_object", key, self._presign_s, ResponseContentType="application/json")
@@ -112,9 +112,9 @@ class Exports:
         if row is None:
             return None
         try:
-            if row.state == WRITING:
+            if row.state == ExportState.WRITING:
                 return self._write(row, due, has_time)
-            return self._tell(row) if row.state == TELLING else self._end(row)
+            return self._tell(row) if row.state == ExportState.TELLING else self._end(row)
         except WriteConflict:
             # Another turn, whose own timer we hold no longer, is ahead.
             return Later(int(self._clock()) + pause_s(1))
@@ -186,12 +186,12 @@ class Exports:
 
     def _settle(self, row: ExportRow, kind: str, told: dict[str, object]) -> Later | None:
         """Records how it went, in the transaction that goes on to the next state."""
-        row.state = TELLING if row.callback_url and row.state == WRITING else KEPT
+        row.state = ExportState.TELLING if row.callback_url and row.state == ExportState.WRITING else ExportState.KEPT
         transaction = Transaction()
         self._store.put(transaction, row)
         self._usage.record(transaction, self._event(row, kind, told))
         transaction.commit()
-        return Later(int(self._clock()) if row.state == TELLING else row.ends_at)
+        return Later(int(self._clock()) if row.state == ExportState.TELLING else row.ends_at)
 
     def _event(self, row: ExportRow, kind: str, told: dict[str, object]) -> Event:
         now = self._clock()
@@ -215,7 +215,7 @@ class Exports:
                 return self._settle(row, FAILURE, {"error": f"the callback was not taken in {row.calls} calls"})
             self._store.save(row)
             return Later(int(self._clock()) + pause_s(row.calls))
-        row.state = KEPT
+        row.state = ExportState.KEPT
         self._store.save(row)
         return Later(row.ends_at)
 

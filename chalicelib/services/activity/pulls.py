@@ -7,10 +7,10 @@ pull shows at once.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.digests import Digest, digest_or_none
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.domain.log_cursors import before, earliest, past
-from chalicelib.domain.names import TAG, RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.pulls import HOUR_S, Sum, parts, settled_at, sums
 from chalicelib.domain.timers import Due, HasTime, Later
@@ -44,14 +44,12 @@ class Pulls:
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._store, self._usage, self._clock = access, stores.pulls, stores.usage_log, stores.clock
 
-    def of_tag(self, actor: Actor, name: RepositoryName, tag: str) -> TagPulls:
+    def of_tag(self, actor: Actor, name: RepositoryName, tag: Tag) -> TagPulls:
         """The pulls of a tag that is alive, for those with a right of their own, be the repository public or not.
 
         Raises NothingThere, NameUnknown, Denied.
         """
         repository = self._access.require_own_role(actor, name, Role.READ).repository
-        if not TAG.fullmatch(tag):
-            raise ResourceUnknown("tag", tag)
         batch = Batch()
         read = batch.add(TagRow, keys.tag(repository.id, tag))
         cursor = batch.add(PullCursorRow, keys.pulls_upto(repository.id))
@@ -62,18 +60,16 @@ class Pulls:
         of_tag, of_manifest = self._told(repository.id, cursor.row, (tag, str(digest)))
         return TagPulls(digest, of_tag, of_manifest)
 
-    def of_manifest(self, actor: Actor, name: RepositoryName, digest: str) -> Sum:
+    def of_manifest(self, actor: Actor, name: RepositoryName, digest: Digest) -> Sum:
         """The pulls of a manifest that is kept, for the same. Raises NothingThere, NameUnknown, Denied."""
-        repository, found = self._access.require_own_role(actor, name, Role.READ).repository, digest_or_none(digest)
-        if found is None:
-            raise ResourceUnknown("manifest", digest)
+        repository = self._access.require_own_role(actor, name, Role.READ).repository
         batch = Batch()
-        read = batch.add(ManifestRow, keys.manifest(repository.id, found))
+        read = batch.add(ManifestRow, keys.manifest(repository.id, digest))
         cursor = batch.add(PullCursorRow, keys.pulls_upto(repository.id))
         batch.read()
         if read.row is None or not read.row.is_living:
-            raise ResourceUnknown("manifest", digest)
-        return self._told(repository.id, cursor.row, (str(found),))[0]
+            raise ResourceUnknown("manifest", str(digest))
+        return self._told(repository.id, cursor.row, (str(digest),))[0]
 
     def _told(self, repository_id: str, cursor: PullCursorRow | None, references: Sequence[str]) -> list[Sum]:
         """Sums with what lies behind them. They are read after the cursor, and may be ahead of it."""

@@ -34,14 +34,13 @@ class UsageLog:
         kind: str,
         repository: Repository,
         metadata: Mapping[str, object],
-        waits: set[str] | None = None,
     ) -> None:
         """Adds what happens to a repository to the transaction that lets it happen."""
         now = self._clock()
         told = {"repository": str(repository.name), **actor.application, **metadata}
         told |= _agent(actor) if kind == PUSH else {}
         event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, told)
-        self._store.record(transaction, event, waits)
+        self._store.record(transaction, event)
 
     def note(
         self, actor: Actor, transaction: Transaction, kind: str, namespace_id: str, metadata: Mapping[str, object]

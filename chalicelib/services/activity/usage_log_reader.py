@@ -99,7 +99,7 @@ class UsageLogReader:
         names: Mapping[str, tuple[str, AccountKind]] = {}
         if whose.everybody:
             rows = self._accounts.namespaces(sorted({row.namespace_id for row in found}))
-            names = {identifier: (row.name, AccountKind(row.kind)) for identifier, row in rows.items()}
+            names = {identifier: (row.name, row.kind) for identifier, row in rows.items()}
         return LogPage(period, [_entry(row, names.get(row.namespace_id)) for row in found], following)
 
     def _page(

@@ -13,6 +13,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.repositories import Repository
+from chalicelib.domain.states import NamespaceState
 from chalicelib.services.catalog.visibility import RepositoryVisibility, VisibleRepositories
 from chalicelib.services.security.sealing import PageTokens
 from chalicelib.storage import keys
@@ -20,7 +21,7 @@ from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.activity.usage_log import pulls_of_namespace
 from chalicelib.storage.catalog.visibility import ViewRange
-from chalicelib.storage.registry.repositories import LIVE, RepositoryNameRow, RepositoryRow
+from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryRow
 from chalicelib.storage.stores import Stores
 
 # Quay's page; and how many rows a page may read to find so many that the actor may see: it may be short.
@@ -130,7 +131,7 @@ class RepositoryListing:
     def _read(self, namespace_id: str, name: str, after: str) -> tuple[NamespaceRow, ViewRange] | None:
         stretch = self._sight_store.of_namespace(namespace_id, after, MOST_READ)
         namespace = self._accounts.namespace(namespace_id) if after else stretch.namespace
-        is_it = namespace is not None and namespace.state == LIVE and namespace.name == name
+        is_it = namespace is not None and namespace.state == NamespaceState.LIVE and namespace.name == name
         return (namespace, stretch) if namespace is not None and is_it else None
 
     def _starred(self, actor: Actor, after: str) -> tuple[list[ListedRepository], str]:
@@ -158,7 +159,7 @@ class RepositoryListing:
         found = []
         for identifier, row in rows.items():
             namespace = namespaces.get(row.namespace_id)
-            if namespace is None or namespace.state != LIVE:
+            if namespace is None or namespace.state != NamespaceState.LIVE:
                 continue
             repository = Repository(identifier, row.namespace_id, RepositoryName(namespace.name, row.name))
             if sight.sees(repository, is_public=row.is_public):
@@ -202,7 +203,7 @@ class RepositoryListing:
         lists += [
             self._store.owned(identifier, row.name, last, size + 1)
             for identifier, row in namespaces.items()
-            if row.state == LIVE
+            if row.state == NamespaceState.LIVE
         ]
         lists.append(self._granted(sight.roles, last))
         names = list(_first(heapq.merge(*lists), size + 1))

@@ -13,10 +13,11 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.scopes import REPO_READ, allows
 from chalicelib.domain.search_words import matches, query_words
+from chalicelib.domain.states import NamespaceState
 from chalicelib.services.catalog.visibility import RepositoryVisibility, VisibleRepositories
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.registry.repositories import LIVE, RepositoryRow
+from chalicelib.storage.registry.repositories import RepositoryRow
 from chalicelib.storage.search_words import SearchKind, SearchWordRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import BATCH_READ
@@ -91,7 +92,7 @@ class Search:
 
     def _found(self, asked: Sequence[str], kinds: Sequence[SearchKind]) -> list[SearchWordRow]:
         """What any of the words leads to, each once, in the order of the words."""
-        wanted = {kind.value for kind in kinds}
+        wanted = set(kinds)
         rows = {row.id: row for word in asked for row in self._words.beginning(word, MOST_READ) if row.kind in wanted}
         return list(rows.values())
 
@@ -112,7 +113,7 @@ class Search:
         return [
             Entity(team.name, TEAM, namespaces[team.namespace_id].name)
             for team in named
-            if team.namespace_id in namespaces and namespaces[team.namespace_id].state == LIVE
+            if team.namespace_id in namespaces and namespaces[team.namespace_id].state == NamespaceState.LIVE
         ]
 
     def _own_robots(self, actor: Actor, text: str) -> list[Entity]:
@@ -122,12 +123,10 @@ class Search:
         names = [
             RobotName(namespace.name, robot.name or "")
             for identifier, namespace in namespaces.items()
-            if namespace.state == LIVE
+            if namespace.state == NamespaceState.LIVE
             for robot in self._accounts.robots(identifier)
         ]
-        return [Entity(str(name), AccountKind.ROBOT.value) for name in names if matches(name.robot, query_words(text))][
-            :PAGE
-        ]
+        return [Entity(str(name), AccountKind.ROBOT) for name in names if matches(name.robot, query_words(text))][:PAGE]
 
     def _accounts_named(
         self, text: str, kinds: Sequence[SearchKind] = (SearchKind.USER, SearchKind.ORGANIZATION)
@@ -136,7 +135,7 @@ class Search:
         asked = query_words(text)
         rows = [row for row in self._found(asked, kinds) if matches(row.name, asked)][: PAGE * PAGE]
         namespaces = self._accounts.namespaces([row.namespace_id for row in rows])
-        living = [row for row in namespaces.values() if row.state == LIVE]
+        living = [row for row in namespaces.values() if row.state == NamespaceState.LIVE]
         return [Entity(row.name, row.kind) for row in living[:PAGE]]
 
     def entities(
@@ -161,7 +160,7 @@ class Search:
         members = self._teams.everybody(place.id) if place.is_organization else None
         found += [self._as_member(user, members) for user in self._accounts_named(text, (SearchKind.USER,))]
         if with_organizations and place.is_organization and place.is_admin and matches(place.name, query_words(text)):
-            found.append(Entity(place.name, AccountKind.ORGANIZATION.value, is_member=True))
+            found.append(Entity(place.name, AccountKind.ORGANIZATION, is_member=True))
         return found
 
     def _as_member(self, user: Entity, members: set[str] | None) -> Entity:
@@ -178,7 +177,7 @@ class Search:
         is_member = True if place.is_organization else None
         return [
             *[Entity(team.name, TEAM, place.name, is_member) for team in teams if matches(team.name, asked)][:PAGE],
-            *[Entity(str(name), AccountKind.ROBOT.value, is_member=is_member) for name in robots][:PAGE],
+            *[Entity(str(name), AccountKind.ROBOT, is_member=is_member) for name in robots][:PAGE],
         ]
 
 
@@ -187,7 +186,7 @@ def _hit(
 ) -> RepositoryHit | None:
     """A repository that is found by its full name, if it may be seen."""
     repository = Repository(identifier, row.namespace_id, RepositoryName(namespace.name, row.name))
-    is_found = namespace.state == LIVE and matches(str(repository.name), asked)
+    is_found = namespace.state == NamespaceState.LIVE and matches(str(repository.name), asked)
     if not is_found or not sight.sees(repository, is_public=row.is_public):
         return None
-    return RepositoryHit(repository, AccountKind(namespace.kind), row.description, row.is_public)
+    return RepositoryHit(repository, namespace.kind, row.description, row.is_public)

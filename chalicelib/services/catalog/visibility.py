@@ -56,9 +56,7 @@ class RepositoryVisibility:
         rows = [row for row in own.memberships if namespace_id in (None, row.namespace_id)]
         teams = [self._store.of_team(row.team_id) for row in rows]
         living = [held for held in teams if held.team is not None]
-        administered = {
-            held.team.namespace_id for held in living if held.team and held.team.team_role is TeamRole.ADMIN
-        }
+        administered = {held.team.namespace_id for held in living if held.team and held.team.role is TeamRole.ADMIN}
         stars = {row.repository_id: row for row in own.stars}
         return VisibleRepositories(
             _best([own, *living]),

@@ -18,7 +18,7 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, refusal
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import keys
-from chalicelib.storage.identity.tokens import APP, OAUTH, TokenRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
@@ -72,7 +72,7 @@ class AppTokens:
         ends = [expires_at, maker.expires_at if maker else None]
         return TokenRow.under(
             keys.token(hashed(secret)),
-            kind=APP,
+            kind=TokenKind.APP,
             owner_id=account_id,
             uuid=uuid,
             epoch=actor.epoch,
@@ -88,7 +88,7 @@ class AppTokens:
 
     def _add(self, actor: Actor, token: TokenRow) -> None:
         """Writes a token, and takes away some of those that a new password has ended."""
-        rows = self._tokens.listed(token.owner_id, APP)
+        rows = self._tokens.listed(token.owner_id, TokenKind.APP)
         if len([row for row in rows if self._is_good(row, actor.epoch)]) >= MOST_TOKENS:
             raise FieldInvalid("", f"a user has at most {MOST_TOKENS} app tokens: revoke some")
         transaction = Transaction()
@@ -102,7 +102,7 @@ class AppTokens:
         """The OAuth token that somebody makes a token with; None for a session, which has all its user has."""
         if actor.scopes is None:
             return None
-        maker = self._tokens.of_account(account_id, OAUTH, actor.token)
+        maker = self._tokens.of_account(account_id, TokenKind.OAUTH, actor.token)
         if maker is None:
             raise refusal(actor, actor.name, "do this as")
         return maker
@@ -111,7 +111,7 @@ class AppTokens:
         """One's own tokens, newest first, or those alone that end soon. Raises Unauthenticated, Denied."""
         account_id = self._access.require_user(actor)
         used = self._tokens.uses(account_id)
-        rows = [row for row in self._tokens.listed(account_id, APP) if self._is_good(row, actor.epoch)]
+        rows = [row for row in self._tokens.listed(account_id, TokenKind.APP) if self._is_good(row, actor.epoch)]
         found = [row for row in rows if not only_expiring or self._ends_soon(row)]
         newest = sorted(found, key=lambda row: (row.created_at or 0, row.uuid), reverse=True)
         return [_shown(row, used) for row in newest]
@@ -153,7 +153,7 @@ class AppTokens:
             raise ResourceUnknown("token", uuid) from None
 
     def _one(self, actor: Actor, uuid: str) -> TokenRow:
-        row = self._tokens.of_account(self._access.require_user(actor), APP, uuid)
+        row = self._tokens.of_account(self._access.require_user(actor), TokenKind.APP, uuid)
         if row is None or not self._is_good(row, actor.epoch):
             raise ResourceUnknown("token", uuid)
         return row

@@ -71,7 +71,7 @@ class Assignments:
             raise FieldInvalid("response_type", f"say one of {', '.join(KINDS)}")
         parse_scopes(asked.get("scope", ""))
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind != AccountKind.USER.value:
+        if pointer is None or pointer.kind != AccountKind.USER:
             raise FieldInvalid("username", "Unknown user")
         if len(self._store.of_user(pointer.id)) >= MOST:
             raise FieldInvalid("username", f"{MOST} tokens wait for this user already")

@@ -21,6 +21,7 @@ from chalicelib.domain.errors import WrongCredentials
 from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import parse_scopes
+from chalicelib.domain.states import NamespaceState
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.passwords import verify_password
 from chalicelib.services.security.sealing import hashed
@@ -28,7 +29,7 @@ from chalicelib.services.security.throttles import REGISTRY, SignInRoute, Thrott
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
 from chalicelib.storage.identity.applications import ClientRow
-from chalicelib.storage.identity.tokens import APP, OAUTH, ROBOT, SESSION, TokenRow, UsedRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow, UsedRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 512
 # An id that no account has, looked up for a name that nobody has: both take as long.
 NOBODY = "nobody"
-PREFIXES = {ROBOT: ROBOT_TOKEN_PREFIX, APP: APP_TOKEN_PREFIX, OAUTH: OAUTH_TOKEN_PREFIX}
+PREFIXES = {TokenKind.ROBOT: ROBOT_TOKEN_PREFIX, TokenKind.APP: APP_TOKEN_PREFIX, TokenKind.OAUTH: OAUTH_TOKEN_PREFIX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Identity:
     @property
     def scopes(self) -> frozenset[str] | None:
         """What an OAuth token, or an app token made with one, lets through; None for all that the account may."""
-        is_narrowed = self.token is not None and (self.token.kind == OAUTH or self.token.scopes)
+        is_narrowed = self.token is not None and (self.token.kind == TokenKind.OAUTH or self.token.scopes)
         return parse_scopes((self.token.scopes if self.token else None) or "") if is_narrowed else None
 
     def actor(self, address: str) -> Actor:
@@ -74,7 +75,7 @@ class Identity:
             scopes=self.scopes,
             is_superuser=row.superuser,
             token=token.uuid if token else "",
-            is_session=token is not None and token.kind == SESSION,
+            is_session=token is not None and token.kind == TokenKind.SESSION,
             fresh_until=(token.fresh_until if token else None) or 0,
             application=application,
         )
@@ -95,12 +96,12 @@ class TokenContext:
         self._token, batch = token, Batch()
         self._owner = batch.add(AccountRow, keys.account(token.owner_id))
         self._client = batch.add(ClientRow, keys.client(token.client_id)) if token.client_id else None
-        home = token.namespace_id if token.kind in (ROBOT, OAUTH) else None
+        home = token.namespace_id if token.kind in (TokenKind.ROBOT, TokenKind.OAUTH) else None
         self._namespace = batch.add(NamespaceRow, keys.namespace(home)) if home else None
-        self._user = batch.add(AccountRow, keys.account(home)) if home and token.kind == ROBOT else None
-        made_with = keys.account_token(token.owner_id, OAUTH, token.made_with) if token.made_with else None
+        self._user = batch.add(AccountRow, keys.account(home)) if home and token.kind == TokenKind.ROBOT else None
+        made_with = keys.account_token(token.owner_id, TokenKind.OAUTH, token.made_with) if token.made_with else None
         self._maker = batch.add(TokenRow, made_with) if made_with else None
-        is_noted = token.kind in (ROBOT, APP, OAUTH)
+        is_noted = token.kind in (TokenKind.ROBOT, TokenKind.APP, TokenKind.OAUTH)
         self._used = batch.add(UsedRow, keys.used(token.owner_id, token.uuid)) if is_noted else None
         batch.read()
 
@@ -116,7 +117,7 @@ class TokenContext:
         if self._namespace is None:
             return True
         namespace, user = self._namespace.row, self._user.row if self._user else None
-        return namespace is not None and namespace.state == "live" and (user is None or user.enabled)
+        return namespace is not None and namespace.state == NamespaceState.LIVE and (user is None or user.enabled)
 
     @property
     def client(self) -> ClientRow | None:
@@ -147,13 +148,13 @@ class Authentication:
         if "+" in name and looks_signed(secret):
             stranger = self._federation().believe(name, secret)
             return Identity(stranger.account, ends_at=stranger.ends_at)
-        kind = {APP_TOKEN_USER: APP, OAUTH_TOKEN_USER: OAUTH}.get(name)
+        kind = {APP_TOKEN_USER: TokenKind.APP, OAUTH_TOKEN_USER: TokenKind.OAUTH}.get(name)
         if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
-            kind = ROBOT
+            kind = TokenKind.ROBOT
         if kind is None:
             return Identity(self.by_password(REGISTRY, name, secret, address))
         found = self.by_token(secret, kind)
-        if found is None or (kind == ROBOT and found.account.name != name):
+        if found is None or (kind == TokenKind.ROBOT and found.account.name != name):
             raise WrongCredentials
         return found
 
@@ -162,7 +163,7 @@ class Authentication:
         with self._throttles.attempt(entrance, name, address):
             pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
             row = self._accounts.get(pointer.id if pointer else NOBODY)
-            is_user = row is not None and row.kind == AccountKind.USER.value
+            is_user = row is not None and row.kind == AccountKind.USER
             is_right = verify_password(password, row.password_hash if row and is_user else None)
             if row is None or not is_right or not row.enabled:
                 self._usage.refused(name, row.id if row and is_user else None, address)
@@ -171,7 +172,7 @@ class Authentication:
 
     def by_bearer(self, secret: str) -> Identity | None:
         """Who an OAuth token speaks for; None for anything else."""
-        return self.by_token(secret, OAUTH)
+        return self.by_token(secret, TokenKind.OAUTH)
 
     def by_session(self, cookie: str) -> Identity | None:
         """Who a session's cookie speaks for, by one read, as the cookie names its owner; None when it is over."""
@@ -183,12 +184,12 @@ class Authentication:
         owner = batch.add(AccountRow, keys.account(owner_id))
         batch.read()
         found, row = token.row, owner.row
-        if found is None or row is None or found.kind != SESSION or found.owner_id != row.id:
+        if found is None or row is None or found.kind != TokenKind.SESSION or found.owner_id != row.id:
             return None
         is_over = self._has_ended(found) or not row.enabled or row.epoch != found.epoch
         return None if is_over else Identity(row, found)
 
-    def by_token(self, secret: str, kind: str) -> Identity | None:
+    def by_token(self, secret: str, kind: TokenKind) -> Identity | None:
         """Who a random token of a kind speaks for;
 
         None where it is none, has ended, or its owner or application has.

@@ -19,7 +19,7 @@ from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.identity.applications import ClientRow
-from chalicelib.storage.identity.tokens import OAUTH, TokenRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
@@ -54,7 +54,7 @@ class Authorizations:
         now, secret = int(self._clock()), random_secret(OAUTH_TOKEN_PREFIX)
         token = TokenRow.under(
             keys.token(hashed(secret)),
-            kind=OAUTH,
+            kind=TokenKind.OAUTH,
             owner_id=user.id,
             uuid=str(uuid4()),
             epoch=user.epoch,
@@ -139,7 +139,7 @@ class Authorizations:
 
     def revoke_stolen(self, account_id: str, uuid: str) -> None:
         """Ends a token whose code was shown twice: one of the two was a thief."""
-        token = self._tokens.of_account(account_id, OAUTH, uuid)
+        token = self._tokens.of_account(account_id, TokenKind.OAUTH, uuid)
         if token is not None:
             transaction = Transaction()
             self._store.revoke(transaction, token)

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.federation import Rule, check_claims, matching, parse_rules
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.states import NamespaceState
 from chalicelib.services.accounts.robots import Robots
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.identity.issuers import Issuers
@@ -153,8 +154,8 @@ class Federation:
         namespace = batch.add(NamespaceRow, keys.namespace(pointer.id))
         owner = batch.add(AccountRow, keys.account(pointer.id))
         batch.read()
-        is_live = namespace.row is not None and namespace.row.state == "live"
-        is_owned = pointer.kind == AccountKind.ORGANIZATION.value or (owner.row is not None and owner.row.enabled)
+        is_live = namespace.row is not None and namespace.row.state == NamespaceState.LIVE
+        is_owned = pointer.kind == AccountKind.ORGANIZATION or (owner.row is not None and owner.row.enabled)
         if account.row is None or not account.row.enabled or not is_live or not is_owned:
             return None
         return FederatedRobot(account.row, pointer.id, _rules(robot))

@@ -21,7 +21,7 @@ from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.services.security.throttles import WEB
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
-from chalicelib.storage.identity.tokens import SESSION, TokenRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
@@ -68,7 +68,7 @@ class Sessions:
         now, secret = int(self._clock()), random_secret(f"{SESSION_PREFIX}{account.id}.")
         token = TokenRow.under(
             keys.token(hashed(secret)),
-            kind=SESSION,
+            kind=TokenKind.SESSION,
             owner_id=account.id,
             uuid=str(uuid4()),
             epoch=account.epoch,
@@ -78,7 +78,7 @@ class Sessions:
             fresh_until=now + self._fresh_s,
         )
         transaction = Transaction()
-        self._tokens.add(transaction, token, keys.account_token(account.id, SESSION, token.uuid))
+        self._tokens.add(transaction, token, keys.account_token(account.id, TokenKind.SESSION, token.uuid))
         if address is not None:
             actor = Actor(account.id, account.name, account.kind, address=address)
             self._usage.note(actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name})
@@ -94,7 +94,7 @@ class Sessions:
         token = self._tokens.find(hashed(cookie)) if cookie.startswith(SESSION_PREFIX) else None
         if token is None:
             return
-        listed = self._tokens.of_account(token.owner_id, SESSION, token.uuid)
+        listed = self._tokens.of_account(token.owner_id, TokenKind.SESSION, token.uuid)
         transaction = Transaction()
         if listed is not None:
             self._tokens.revoke(transaction, listed)

@@ -126,7 +126,7 @@ class Tokens:
 
 
 def _ids(grant: Grant) -> dict[str, str | None]:
-    source = grant.source.value if grant.source else None
+    source = grant.source or None
     ids = {"id": grant.repository_id, "namespace": grant.namespace_id, "source": source}
     return ids | {"team": grant.team_id} if grant.team_id else ids
 

@@ -99,12 +99,8 @@ class Garbage:
         row = self._manifests.get(repository_id, digest)
         if row is None:
             return DONE
-        if row.is_living:
-            held = _condemned(row, lambda: self._keeper(repository_id, digest, row), self._store.move_manifest)
-            if held is not None:
-                return CollectionResult(held.until)
-            self._store.move_manifest(row, State.DELETING)
-        return self._take_apart(repository_id, digest, row)
+        held = _end(row, lambda: self._keeper(repository_id, digest, row), self._store.move_manifest)
+        return CollectionResult(held.until) if held else self._take_apart(repository_id, digest, row)
 
     def _keeper(self, repository_id: str, digest: Digest, row: ManifestRow) -> KeptUntil | None:
         """What keeps a manifest: a tag, dead ones inside the window too, a lease, a living parent, a living subject."""
@@ -189,11 +185,9 @@ class Garbage:
         row = self._store.link(repository_id, digest)
         if row is None:
             return DONE
-        if row.is_living:
-            held = _condemned(row, lambda: self._link_keeper(repository_id, digest, row), self._store.move_link)
-            if held is not None:
-                return CollectionResult(held.until)
-            self._store.move_link(row, State.DELETING)
+        held = _end(row, lambda: self._link_keeper(repository_id, digest, row), self._store.move_link)
+        if held:
+            return CollectionResult(held.until)
         repository = self._repositories.get(repository_id)
         if repository is None:
             raise LookupError(f"repository {repository_id} went before what it holds")
@@ -208,13 +202,13 @@ class Garbage:
     def _bytes(self, digest: Digest) -> CollectionResult:
         """A blob that no repository has: condemned, and after the grace, should nobody have linked it, deleted."""
         row, now = self._blobs.get(digest), int(self._clock())
-        if row is None or row.state == State.DELETING.value:
+        if row is None or row.state == State.DELETING:
             return DONE
         if self._store.is_linked(digest):
-            if row.state == State.CONDEMNED.value:
+            if row.state == State.CONDEMNED:
                 self._store.revive_blob(row)
             return DONE
-        if row.state == State.LIVE.value:
+        if row.state == State.LIVE:
             self._store.condemn_blob(row, now)
         end = (row.condemned_at or now) + self._grace_s
         if end > now:
@@ -239,14 +233,19 @@ class Garbage:
         return CollectionResult(None, Freed(blobs=1, bytes=row.size))
 
 
-def _condemned(row: R, keeper: Callable[[], KeptUntil | None], move: Callable[[R, State], None]) -> KeptUntil | None:
-    """Looks, condemns, and looks once more; what is kept after all is live again before its timer goes."""
+def _end(row: R, keeper: Callable[[], KeptUntil | None], move: Callable[[R, State], None]) -> KeptUntil | None:
+    """Moves a row from live to condemned to deleting, and returns what keeps it, None where it is deleting.
+
+    It looks, condemns, and looks once more; what is kept after all is live again before its timer goes.
+    """
+    if not row.is_living:
+        return None
     if held := keeper():
-        if row.state != State.LIVE.value:
+        if row.state != State.LIVE:
             move(row, State.LIVE)
         return held
-    if row.state == State.LIVE.value:
+    if row.state == State.LIVE:
         move(row, State.CONDEMNED)
-    if held := keeper():
-        move(row, State.LIVE)
+    held = keeper()
+    move(row, State.LIVE if held else State.DELETING)
     return held

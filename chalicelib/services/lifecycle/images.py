@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from chalicelib.domain import media_types
-from chalicelib.domain.digests import HEX_LENGTH, Digest, digest_or_none
+from chalicelib.domain.digests import HEX_LENGTH, Digest
 from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.images import Image, read_image
@@ -67,17 +67,16 @@ class Images:
         self._access, self._manifests, self._tags = access, stores.manifests, stores.tags
         self._blobs, self._objects, self._clock = stores.blobs, stores.objects, stores.clock
 
-    def get(self, actor: Actor, name: RepositoryName, digest: str, role: Role = Role.READ) -> ManifestView:
+    def get(self, actor: Actor, name: RepositoryName, digest: Digest, role: Role = Role.READ) -> ManifestView:
         """A manifest by its digest, for whom has a role. Raises NothingThere, NameUnknown, Denied."""
         repository_access = self._access.require_role(actor, name, role)
-        found = digest_or_none(digest)
         try:
-            row, content = self._manifests.get_whole(repository_access.repository.id, found) if found else (None, None)
+            row, content = self._manifests.get_whole(repository_access.repository.id, digest)
         except ObjectGone:
             row, content = None, None
-        if found is None or row is None or content is None or not row.is_living:
-            raise ResourceUnknown("manifest", digest)
-        manifest = parse_manifest(content, row.media_type, found.algorithm)
+        if row is None or content is None or not row.is_living:
+            raise ResourceUnknown("manifest", str(digest))
+        manifest = parse_manifest(content, row.media_type, digest.algorithm)
         config = self._config(repository_access.repository.id, manifest)
         return ManifestView(repository_access, manifest, row, read_image(content, config))
 
@@ -98,7 +97,7 @@ class Images:
         """An image by what clients of old know it by: its digest without the algorithm. Raises as `get` does."""
         algorithm = next((name for name, length in HEX_LENGTH.items() if length == len(image_id)), "")
         try:
-            found = self.get(actor, name, f"{algorithm}:{image_id}")
+            found = self.get(actor, name, Digest.existing(f"{algorithm}:{image_id}"))
         except ResourceUnknown:
             raise ResourceUnknown("image", image_id) from None
         return replace(found, tags=self._tags_on(found.repository_access.repository.id, found.manifest.digest))

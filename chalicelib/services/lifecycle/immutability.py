@@ -13,6 +13,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Repository
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import SETTLED_S, Due, HasTime, Later
 from chalicelib.services.security import patterns
 from chalicelib.storage.keys.timer_targets import NamespaceTarget, RepositoryTarget, Target, read_target
@@ -89,7 +90,7 @@ class Immutability:
         match target:
             case NamespaceTarget(namespace_id):
                 namespace = self._accounts.namespace(namespace_id)
-                if namespace is not None and namespace.state == "live":
+                if namespace is not None and namespace.state == NamespaceState.LIVE:
                     for row in self._repositories.in_namespace(namespace_id, after, REPOSITORIES):
                         name = RepositoryName(namespace.name, row.name)
                         yield Repository(row.repository_id, namespace_id, name)

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
 from chalicelib.domain.events import ADD_LABEL, DELETE_LABEL
 from chalicelib.domain.labels import API, MANIFEST, Label, NewLabel, of_image
@@ -9,7 +10,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.lifecycle.images import Images, ManifestView
-from chalicelib.services.lifecycle.time_machine import TimeMachine, check_open
+from chalicelib.services.registry.tags import Tags, check_open
 from chalicelib.services.security.access import Access
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
@@ -21,23 +22,21 @@ MOST = 100
 class Labels:
     """Labels."""
 
-    def __init__(
-        self, access: Access, usage: UsageLog, stores: Stores, images: Images, time_machine: TimeMachine
-    ) -> None:
-        self._access, self._usage, self._images, self._time_machine = access, usage, images, time_machine
+    def __init__(self, access: Access, usage: UsageLog, stores: Stores, images: Images, tags: Tags) -> None:
+        self._access, self._usage, self._images, self._tags = access, usage, images, tags
         self._store, self._manifests, self._repositories = stores.labels, stores.manifests, stores.repositories
         self._clock = stores.clock
 
-    def all(self, actor: Actor, name: RepositoryName, digest: str, prefix: str = "") -> list[Label]:
+    def all(self, actor: Actor, name: RepositoryName, digest: Digest, prefix: str = "") -> list[Label]:
         """Labels whose keys begin so, those of the image first. Raises NothingThere, NameUnknown, Denied."""
         found = self._all(self._images.get(actor, name, digest))
         return [label for label in found if label.key.startswith(prefix)]
 
-    def get(self, actor: Actor, name: RepositoryName, digest: str, identifier: str) -> Label:
+    def get(self, actor: Actor, name: RepositoryName, digest: Digest, identifier: str) -> Label:
         """One of them. Raises as `all` does."""
         return self._one(self._images.get(actor, name, digest), identifier)
 
-    def add(self, actor: Actor, name: RepositoryName, digest: str, wish: NewLabel) -> Label:
+    def add(self, actor: Actor, name: RepositoryName, digest: Digest, wish: NewLabel) -> Label:
         """Adds a label; one that says how long tags live gives those that name the manifest their ends first.
 
         Cut off between the two, it is asked for again: the ends stay the same. Raises FieldInvalid, TagImmutable,
@@ -47,7 +46,7 @@ class Labels:
         wish.check()
         seconds = wish.life_s(int(self._clock()))
         if seconds is not None:
-            self._time_machine.end_after(actor, name, shown.manifest.digest, seconds)
+            self._tags.end_after(actor, name, shown.manifest.digest, seconds)
         label = Label(str(uuid4()), wish.key, wish.value, API, wish.kind)
         retry_on_conflict(lambda: self._add(actor, self._writable(actor, name, digest), label))
         return label
@@ -62,7 +61,7 @@ class Labels:
         self._manifests.put(transaction, shown.row, shown.row)
         self._commit(actor, transaction, ADD_LABEL, shown, label)
 
-    def delete(self, actor: Actor, name: RepositoryName, digest: str, identifier: str) -> None:
+    def delete(self, actor: Actor, name: RepositoryName, digest: Digest, identifier: str) -> None:
         """Takes a label away that was added; the ends that it gave to tags stay. Raises as `add` does."""
         retry_on_conflict(lambda: self._delete(actor, self._writable(actor, name, digest), identifier))
 
@@ -89,7 +88,7 @@ class Labels:
         self._repositories.still_normal(transaction, repository)
         transaction.commit()
 
-    def _writable(self, actor: Actor, name: RepositoryName, digest: str) -> ManifestView:
+    def _writable(self, actor: Actor, name: RepositoryName, digest: Digest) -> ManifestView:
         shown = self._images.get(actor, name, digest, Role.WRITE)
         check_open(shown.repository_access)
         return shown

@@ -8,6 +8,7 @@ from chalicelib.domain.errors import AlreadyThere, Denied, FieldInvalid, Resourc
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.policies import MOST, Policy, PolicyKind, Prune, TagNames
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import IMMUTABILITY, PRUNE
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security import patterns
@@ -114,7 +115,7 @@ class Policies:
         else:
             namespace_id = self._access.require_user(actor)
         row = self._accounts.namespace(namespace_id)
-        if row is None or row.state != "live":
+        if row is None or row.state != NamespaceState.LIVE:
             raise ResourceUnknown("namespace", holder.organization or actor.name)
         return PolicyOwner(row)
 
@@ -149,7 +150,7 @@ class Policies:
             "tag_pattern_matches": policy.names.matches,
         }
         if policy.prune is not None:
-            told |= {"method": policy.prune.method.value, "value": policy.prune.value}
+            told |= {"method": policy.prune.method, "value": policy.prune.value}
         if owner.repository is None:
             self._usage.note(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **told})
             return

@@ -15,8 +15,9 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.signature_tags import is_signature_tag
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import Due, HasTime, Later
-from chalicelib.services.registry.tags import TagChanges
+from chalicelib.services.registry.tag_changes import TagChanges
 from chalicelib.services.security import patterns
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
@@ -117,7 +118,7 @@ class Pruning:
     """Follows policies that prune."""
 
     def __init__(self, stores: Stores) -> None:
-        self._store, self._tags, self._manifests = stores.policies, stores.tags, stores.manifests
+        self._stores, self._store, self._tags = stores, stores.policies, stores.tags
         self._repositories, self._accounts, self._usage = stores.repositories, stores.accounts, stores.usage_log
         self._clock, self._candidates = stores.clock, PruneCandidates(stores.tags, stores.clock)
 
@@ -139,7 +140,7 @@ class Pruning:
         match target:
             case NamespaceTarget(namespace_id):
                 namespace = self._accounts.namespace(namespace_id)
-                if namespace is None or namespace.state != "live":
+                if namespace is None or namespace.state != NamespaceState.LIVE:
                     return None
                 return PruneRound(
                     lambda: self._store.of_namespace(namespace_id, PolicyKind.PRUNE),
@@ -159,7 +160,7 @@ class Pruning:
 
     def _all(self, namespace_id: str, namespace: NamespaceRow, spot: PruneCursor) -> Iterator[Repository]:
         for row in self._repositories.in_namespace(namespace_id, spot.after, REPOSITORIES):
-            if row.mode == Mode.NORMAL.value:
+            if row.mode == Mode.NORMAL:
                 yield Repository(row.repository_id, namespace_id, RepositoryName(namespace.name, row.name))
 
     def _run(
@@ -206,7 +207,7 @@ class Pruning:
             namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
             reads = [(row.life, batch.add(TagRow, keys.tag(repository.id, row.name))) for row in going]
             batch.read()
-            is_open = name.row is not None and name.row.mode == Mode.NORMAL.value
+            is_open = name.row is not None and name.row.mode == Mode.NORMAL
             is_same = name.row is not None and name.row.repository_id == repository.id
             if namespace.row is None or not is_open or not is_same or policy not in found.policies():
                 return False
@@ -220,7 +221,7 @@ class Pruning:
         if not rows:
             return
         transaction, now = Transaction(), self._clock()
-        moves = TagChanges(transaction, repository, (self._manifests, self._tags), int(now))
+        moves = TagChanges(transaction, repository, self._stores, int(now))
         for row in rows:
             moves.end(row)
             self._usage.record(transaction, _event(repository, policy, row, now))

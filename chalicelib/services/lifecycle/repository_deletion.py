@@ -6,12 +6,13 @@ from chalicelib.domain.errors import ResourceUnknown, RestoreTaken, RestoreTooLa
 from chalicelib.domain.events import RESTORE_REPOSITORY
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.repositories import Repository
+from chalicelib.domain.repositories import Repository, Visibility
 from chalicelib.domain.scopes import REPO_ADMIN, allows
+from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
-from chalicelib.storage.registry.repositories import DELETED, DeletedRepositoryRow, RepositoryRow
+from chalicelib.storage.registry.repositories import DeletedRepositoryRow, RepositoryRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
@@ -43,7 +44,7 @@ class RepositoryDeletion:
         Raises NothingThere, Unauthenticated, Denied.
         """
         place = self._administered(actor, namespace)
-        rows = [row for row in self._store.of_namespace(place.id) if row.state == DELETED]
+        rows = [row for row in self._store.of_namespace(place.id) if row.state == RepositoryState.DELETED]
         window_s = self._window_s(place.id)
         found = [_deleted(row, place.name, window_s) for row in rows if self._clock() < row.deleted_at + window_s]
         return sorted(found, key=lambda one: (-one.deleted_at, one.name))
@@ -64,7 +65,7 @@ class RepositoryDeletion:
         namespace = self._accounts.namespace(back.namespace_id)
         place = self._administered(actor, namespace.name if namespace else back.namespace)
         full = RepositoryName.parse(f"{place.name}/{name or gone.name}")
-        if gone.state != DELETED or self._clock() >= gone.deleted_at + self._window_s(place.id):
+        if gone.state != RepositoryState.DELETED or self._clock() >= gone.deleted_at + self._window_s(place.id):
             raise RestoreTooLate(str(full))
         restored = Repository(repository_id, place.id, full)
         transaction = Transaction()
@@ -89,7 +90,7 @@ class RepositoryDeletion:
 
     def _window_s(self, namespace_id: str) -> int:
         namespace = self._accounts.namespace(namespace_id)
-        return namespace.window_s if namespace and namespace.state == "live" else 0
+        return namespace.window_s if namespace and namespace.state == NamespaceState.LIVE else 0
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Takes a deleted repository apart when nobody can bring it back and no push from before can still write.
@@ -120,7 +121,7 @@ def _deleted(row: DeletedRepositoryRow, namespace: str, window_s: int) -> Delete
         row.repository_id,
         namespace,
         row.name,
-        row.visibility == "public",
+        row.visibility == Visibility.PUBLIC,
         row.description,
         row.deleted_at,
         row.deleted_at + window_s,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import ResourceUnknown
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.policies import Policy, PolicyKind
 from chalicelib.domain.repositories import Mode, Repository
@@ -72,7 +72,7 @@ class Retention:
         self._repositories, self._accounts, self._losses = stores.repositories, stores.accounts, losses
         self._pages, self._clock, self._candidates = pages, stores.clock, PruneCandidates(stores.tags, stores.clock)
 
-    def of(self, actor: Actor, name: RepositoryName, tag: str, after: str = "") -> TagRetention:
+    def of(self, actor: Actor, name: RepositoryName, tag: Tag, after: str = "") -> TagRetention:
         """The fate of a tag; `after` is the blob past which its loss is told.
 
         Raises NothingThere, NameUnknown, Denied.
@@ -95,7 +95,7 @@ class Retention:
     def _pruners(self, repository_access: RepositoryAccess, row: TagRow) -> Iterator[PruningPolicy]:
         """The policies that are about a tag."""
         repository = repository_access.repository
-        if repository_access.row.mode != Mode.NORMAL.value:
+        if repository_access.row.mode != Mode.NORMAL:
             return
         places = (
             (self._store.of_namespace(repository.namespace_id, PolicyKind.PRUNE), repository.namespace_id),
@@ -166,11 +166,11 @@ class Retention:
     def _all(self, owner: PolicyOwner, after: str) -> Iterator[Repository]:
         """The repositories that are pruned."""
         if owner.repository is not None:
-            if isinstance(owner.row, RepositoryNameRow) and owner.row.mode == Mode.NORMAL.value:
+            if isinstance(owner.row, RepositoryNameRow) and owner.row.mode == Mode.NORMAL:
                 yield owner.repository
             return
         for row in self._repositories.in_namespace(owner.id, after, REPOSITORIES):
-            if row.mode == Mode.NORMAL.value:
+            if row.mode == Mode.NORMAL:
                 yield Repository(row.repository_id, owner.id, RepositoryName(owner.row.name, row.name))
 
 

@@ -5,7 +5,7 @@ from chalicelib.domain.events import EXPIRE_FOR_GOOD, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
-from chalicelib.services.registry.tags import TagChanges
+from chalicelib.services.registry.tag_changes import TagChanges
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction
@@ -15,7 +15,8 @@ class SignatureTags:
     """The tags that are named after a manifest."""
 
     def __init__(self, stores: Stores) -> None:
-        self._tags, self._manifests, self._repositories = stores.tags, stores.manifests, stores.repositories
+        self._stores, self._tags, self._manifests = stores, stores.tags, stores.manifests
+        self._repositories = stores.repositories
         self._usage, self._clock = stores.usage_log, stores.clock
 
     def end(self, repository_id: str, subject: Digest, row: ManifestRow) -> None:
@@ -38,7 +39,7 @@ class SignatureTags:
         if not is_here and self._manifests.edge(repository.id, digest, name) is None:
             return
         transaction = Transaction()
-        moves = TagChanges(transaction, repository, (self._manifests, self._tags), int(now))
+        moves = TagChanges(transaction, repository, self._stores, int(now))
         if tag is not None and is_here:
             moves.force_remove(tag)
         moves.forget(digest, name)

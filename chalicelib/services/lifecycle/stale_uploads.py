@@ -1,6 +1,6 @@
 """Leftovers: uploads that nobody finished, with the bytes that they brought."""
 
-from chalicelib.storage.registry.uploads import CANCELLED, LINKED, UploadRow
+from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction
 
@@ -22,9 +22,9 @@ class StaleUploads:
             return None
         if row.until is not None and row.until > self._clock():
             return row.until
-        if row.status not in (LINKED, CANCELLED):
+        if row.status not in (UploadStatus.LINKED, UploadStatus.CANCELLED):
             # From here on nobody can make a blob of it: who would, finds it cancelled.
-            row.status = CANCELLED
+            row.status = UploadStatus.CANCELLED
             transaction = Transaction()
             self._store.put(transaction, row, row.version)
             transaction.commit()

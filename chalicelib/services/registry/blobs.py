@@ -8,14 +8,14 @@ from chalicelib.domain.errors import BlobInUse, BlobUnknown
 from chalicelib.domain.ids import made_at
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
-from chalicelib.domain.repositories import Repository, Visibility
+from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.direct_uploads import DirectUploads
 from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.registry.blobs import BlobView, FenceRow
+from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow
 from chalicelib.storage.stores import Stores
@@ -78,7 +78,7 @@ class Blobs:
         link, blob = view.link, view.blob
         if link is None or blob is None:
             return
-        is_live = link.state == State.LIVE.value and link.deleted_at is None
+        is_live = link.state == State.LIVE and link.deleted_at is None
         if is_live and not self._lease.is_short(link.leased_until, self._clock()):
             return
         retry_on_conflict(lambda: self._link_again(repository, view.digest))
@@ -141,7 +141,7 @@ class Blobs:
     ) -> None:
         transaction = transaction or Transaction()
         until = self._lease.until(self._clock())
-        self._store.link(transaction, view, repository, size, s3_key, until)
+        self._store.link(transaction, view, repository, StoredContent(size, s3_key), until)
         transaction.commit()
 
     def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
@@ -180,7 +180,8 @@ class Blobs:
         if view.stored_link is None:
             view.room = check_room(rights.namespace, size, self._clock())
         transaction = Transaction()
-        self._store.link(transaction, view, target, size, origin.blob.s3_key, until, origin.link.seen)
+        content = StoredContent(size, origin.blob.s3_key, origin.link.seen)
+        self._store.link(transaction, view, target, content, until)
         transaction.commit()
         return True
 
@@ -205,7 +206,7 @@ class Blobs:
 
 
 def _may_read(actor: Actor, row: RepositoryRow, permission: Read[PermissionRow] | None) -> bool:
-    if row.state != "live":
+    if not row.is_live:
         return False
     owned = actor.account_id is not None and row.namespace_id == actor.account_id
-    return owned or row.visibility == Visibility.PUBLIC.value or (permission is not None and permission.row is not None)
+    return owned or row.is_public or (permission is not None and permission.row is not None)

@@ -4,34 +4,36 @@ A push writes the edges first, then checks what they point to, then writes the m
 then looks for edges. Whoever comes second sees the other.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from threading import Lock
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown
+from chalicelib.domain.errors import ManifestBlobUnknown, ManifestUnknown
 from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG, TAG_EXPIRATION_WARNED, TAG_FIXED
 from chalicelib.domain.events import PUSH as PUSHED
+from chalicelib.domain.expiry_labels import Expiration
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.leases import Lease
+from chalicelib.domain.manifest_changes import after_deletion, after_push
 from chalicelib.domain.manifests import Manifest
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import DELETE, PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
+from chalicelib.domain.tag_changes import begins_again
 from chalicelib.domain.tags import end_of
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.registry.blobs import Blobs
+from chalicelib.services.registry.body_cache import BodyCache
 from chalicelib.services.registry.expiry_labels import ExpiryLabels
 from chalicelib.services.registry.repositories import Repositories
-from chalicelib.services.registry.tags import TagChanges, TaggedManifest, absence
+from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest, tag_unknown
 from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
-from chalicelib.storage.registry.tags import TagRow, same
+from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, retry_on_conflict
 
@@ -47,33 +49,6 @@ class Pulled:
     media_type: str
     size: int
     content: bytes | None = None
-
-
-class BodyCache:
-    """Bytes of manifests, which never change, by repository and digest; at most `limit` bytes a process."""
-
-    def __init__(self, limit: int = 32 * 1024 * 1024) -> None:
-        self._bodies: OrderedDict[tuple[str, Digest], bytes] = OrderedDict()
-        self._limit, self._bytes, self._lock = limit, 0, Lock()
-
-    def get(self, repository_id: str, digest: Digest) -> bytes | None:
-        """The bytes, when they are here."""
-        with self._lock:
-            body = self._bodies.get((repository_id, digest))
-            if body is not None:
-                self._bodies.move_to_end((repository_id, digest))
-            return body
-
-    def put(self, repository_id: str, digest: Digest, body: bytes) -> None:
-        """Keeps the bytes; the longest unused go."""
-        with self._lock:
-            if (repository_id, digest) in self._bodies:
-                return
-            self._bodies[repository_id, digest] = body
-            self._bytes += len(body)
-            while self._bytes > self._limit:
-                _, gone = self._bodies.popitem(last=False)
-                self._bytes -= len(gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +92,23 @@ class PushEdges:
         return self._ulid
 
 
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """A manifest on its way in, with the tags that one transaction points to it."""
+
+    actor: Actor
+    edges: PushEdges
+    tags: list[Tag]
+
+    @property
+    def repository(self) -> Repository:
+        return self.edges.repository
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.edges.manifest
+
+
 class Manifests:
     """Manifests of repositories."""
 
@@ -127,13 +119,13 @@ class Manifests:
         stores: Stores,
         repositories: Repositories,
         blobs: Blobs,
-        expirations: ExpiryLabels,
     ) -> None:
         self._access, self._usage, self._repositories, self._blobs = access, usage, repositories, blobs
-        self._store, self._tags, self._expirations = stores.manifests, stores.tags, expirations
-        self._lease, self._clock, self._bodies = stores.lease, stores.clock, BodyCache()
+        self._stores, self._store, self._tags = stores, stores.manifests, stores.tags
+        self._expirations, self._bodies = ExpiryLabels(stores), BodyCache()
+        self._lease, self._clock = stores.lease, stores.clock
 
-    def find(self, actor: Actor, name: RepositoryName, reference: "str | Digest") -> Pulled:
+    def find(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
         """Whether a manifest is there (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
 
         By digest, from an actor who may push, it renews a short lease: clients skip a push when the answer is yes.
@@ -148,7 +140,7 @@ class Manifests:
             self._renew(repository, reference, row)
         return Pulled(reference, row.media_type, row.size)
 
-    def pull(self, actor: Actor, name: RepositoryName, reference: "str | Digest") -> Pulled:
+    def pull(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
         """A manifest with its bytes. Raises as `find` does."""
         repository = self._access.repository(actor, name)
         pulled = (
@@ -163,7 +155,7 @@ class Manifests:
         """A live tag proves a live manifest. Raises TagExpired, ManifestUnknown."""
         row = self._tags.get(repository.id, tag)
         if row is None or not row.is_alive(self._clock()):
-            raise absence(repository, tag, (self._store, self._tags))
+            raise tag_unknown(repository, tag, self._stores)
         return Pulled(row.digest, row.media_type, row.size)
 
     def _by_digest(self, repository: Repository, digest: Digest) -> Pulled:
@@ -191,7 +183,7 @@ class Manifests:
     def _renew(self, repository: Repository, digest: Digest, row: ManifestRow) -> None:
         now = self._clock()
         is_held = row.live_until is not None and row.live_until > now + self._lease.seconds
-        if row.state == State.LIVE.value and (is_held or not self._lease.is_short(row.leased_until or 0, now)):
+        if row.state == State.LIVE and (is_held or not self._lease.is_short(row.leased_until or 0, now)):
             return
 
         def attempt() -> None:
@@ -202,7 +194,7 @@ class Manifests:
 
         retry_on_conflict(attempt)
 
-    def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[str]) -> str:
+    def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[Tag]) -> str:
         """Takes a manifest in and points tags to it; gives what the pusher is to be told, empty for nothing.
 
         Raises Unauthenticated, NameUnknown, and ManifestBlobUnknown naming all that is missing.
@@ -211,32 +203,31 @@ class Manifests:
         names, edges = list(dict.fromkeys(tags)), PushEdges(self._store, self._lease, self._clock, repository, manifest)
         warning = ""
         for start in range(0, max(len(names), 1), TAGS_AT_ONCE):
-            warning = self._push(actor, edges, names[start : start + TAGS_AT_ONCE])
+            warning = self._push(_Push(actor, edges, names[start : start + TAGS_AT_ONCE]))
         self._bodies.put(repository.id, manifest.digest, manifest.content)
         return warning
 
-    def _push(self, actor: Actor, edges: "PushEdges", tags: list[str]) -> str:
-        repository, manifest = edges.repository, edges.manifest
+    def _push(self, push: _Push) -> str:
         overtaken = False
 
         def attempt() -> str:
             nonlocal overtaken
             # Whoever was first may have written the same edges under a ULID of its own.
-            push_ulid, overtaken = edges.fresh(overtaken=overtaken), True
-            seen = self._look(actor, repository, manifest, tags)
-            seen.rights.check(PUSH)
-            check_room(seen.rights.namespace, 0, self._clock())
-            self._check_named(repository, seen)
-            return self._write(actor, repository, manifest, tags, seen, push_ulid)
+            push_ulid, overtaken = push.edges.fresh(overtaken=overtaken), True
+            reads = self._read(push)
+            reads.rights.check(PUSH)
+            check_room(reads.rights.namespace, 0, self._clock())
+            self._check_named(push.repository, reads)
+            return self._write(push, reads, push_ulid)
 
         return retry_on_conflict(attempt)
 
-    def _look(self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str]) -> PushReads:
-        batch = Batch()
-        seen = PushReads(
-            rights=self._access.recheck(batch, actor, repository),
+    def _read(self, push: _Push) -> PushReads:
+        batch, repository, manifest = Batch(), push.repository, push.manifest
+        reads = PushReads(
+            rights=self._access.recheck(batch, push.actor, repository),
             manifest=batch.add(ManifestRow, keys.manifest(repository.id, manifest.digest)),
-            tags={tag: batch.add(TagRow, keys.tag(repository.id, tag)) for tag in tags},
+            tags={tag: batch.add(TagRow, keys.tag(repository.id, tag)) for tag in push.tags},
             blobs={blob.digest: BlobView(batch, repository.id, blob.digest) for blob in manifest.blobs},
             children={
                 child.digest: batch.add(ManifestRow, keys.manifest(repository.id, child.digest))
@@ -244,85 +235,89 @@ class Manifests:
             },
         )
         batch.read()
-        return seen
+        return reads
 
-    def _check_named(self, repository: Repository, seen: PushReads) -> None:
+    def _check_named(self, repository: Repository, reads: PushReads) -> None:
         """Refuses what is absent, adopts what only the edge knows, makes live what is condemned."""
-        missing = [str(digest) for digest, view in seen.blobs.items() if not self._has_blob(repository, view)]
+        missing = [str(digest) for digest, view in reads.blobs.items() if not self._has_blob(repository, view)]
         missing += [
-            str(digest) for digest, read in seen.children.items() if read.row is None or not read.row.is_pullable
+            str(digest) for digest, read in reads.children.items() if read.row is None or not read.row.is_pullable
         ]
         if missing:
             raise ManifestBlobUnknown(missing)
-        for digest, child in seen.children.items():
-            if child.row is not None and child.row.state != State.LIVE.value:
+        for digest, child in reads.children.items():
+            if child.row is not None and child.row.state != State.LIVE:
                 target = keys.manifest_target(repository.id, digest)
                 self._store.renew(child.row, target, self._lease.until(self._clock()))
 
     def _has_blob(self, repository: Repository, view: BlobView) -> bool:
         if view.link is None or view.link.deleted_at is not None:
             return self._blobs.adopt(repository, view.digest)
-        return view.link.state == State.LIVE.value or self._blobs.hold(repository, view.digest)
+        return view.link.state == State.LIVE or self._blobs.hold(repository, view.digest)
 
-    def _write(
-        self, actor: Actor, repository: Repository, manifest: Manifest, tags: list[str], seen: PushReads, push_ulid: str
-    ) -> str:
-        now = int(self._clock())
-        stored = seen.manifest.row
-        transaction = Transaction()
-        moves = TagChanges(transaction, repository, (self._store, self._tags), now, seen.rights.rules)
-        said = self._expirations.said(repository, manifest, seen.blobs, [read.row for read in seen.children.values()])
-        expiration = self._expirations.at(said, now)
-        expires_at = expiration.end
-        named = TaggedManifest(manifest.digest, manifest.media_type, manifest.size, manifest.layers_size)
-        changed = {tag: row for tag, row in seen.stored_tags if not same(row, manifest.digest, expires_at, now)}
-        for tag, row_before in changed.items():
-            moves.begin(tag, named, expires_at, row_before, warning=expiration.warning)
-        row = self._row(repository, manifest, stored, push_ulid, now)
-        row.expires_after, row.built_at = said.label, said.built_at
-        again = {tag for tag, row_before in changed.items() if row_before and row_before.digest == manifest.digest}
-        row.live_until = moves.remaining(manifest.digest, dict.fromkeys(again, now)) if again else row.live_until
-        if tags:
-            row.live_until = max(row.live_until or 0, end_of(expires_at))
-        if not tags:
-            row.leased_until = self._lease.until(now)
-        moves.settle(seen.rights.window_s, beside=manifest.digest)
-        if stored is None or not stored.is_living:
-            transaction.put(self._store.put_body(repository.id, manifest, push_ulid))
-        elif stored.ulid != push_ulid:
-            self._store.move_body(transaction, repository.id, manifest.digest, push_ulid)
-        self._store.put(transaction, row, stored)
-        self._store.put_referrer(transaction, repository.id, manifest, push_ulid)
-        told = {"tags": tags, "manifest_digest": str(manifest.digest), "mediaType": manifest.media_type}
-        self._usage.record(actor, transaction, PUSHED, repository, told, seen.rights.waits)
-        for tag in moves.fixed:
-            fixed = {"tag": tag, "manifest_digest": str(manifest.digest)}
-            self._usage.record(actor, transaction, TAG_FIXED, repository, fixed)
-        if expiration.warning and tags:
-            warned = {"tags": tags, "manifest_digest": str(manifest.digest), "message": expiration.warning}
-            self._usage.record(actor, transaction, TAG_EXPIRATION_WARNED, repository, warned)
-        transaction.commit()
-        return expiration.warning if tags else ""
-
-    def _row(
-        self, repository: Repository, manifest: Manifest, stored: ManifestRow | None, push_ulid: str, now: int
-    ) -> ManifestRow:
-        """The manifest's state after the push, under whose ULID its edges and its body are now."""
-        living = stored if stored and stored.is_living else None
-        return ManifestRow.under(
-            keys.manifest(repository.id, manifest.digest),
-            media_type=manifest.media_type,
-            size=manifest.size,
-            layers_size=manifest.layers_size,
-            subject=manifest.subject,
-            artifact_type=manifest.artifact_type,
-            ulid=push_ulid,
-            pushed_at=living.pushed_at if living else now,
-            live_until=living.live_until if living else None,
-            # A lease is somebody's, whoever points a tag to the manifest meanwhile.
-            leased_until=living.leased_until if living else None,
-            labeled=stored.labeled if stored else None,
+    def _write(self, push: _Push, reads: PushReads, push_ulid: str) -> str:
+        repository, manifest, stored = push.repository, push.manifest, reads.manifest.row
+        now, transaction = int(self._clock()), Transaction()
+        labels = self._expirations.said(
+            repository, manifest, reads.blobs, [read.row for read in reads.children.values()]
         )
+        expiration = self._expirations.at(labels, now)
+        changes = TagChanges(transaction, repository, self._stores, now, reads.rights.rules)
+        begun_again = self._begin_tags(changes, manifest, expiration, reads, now)
+        living = stored.retained if stored and stored.is_living else None
+        if living is not None and begun_again:
+            # A tag that named this manifest begins anew: its former end does not keep the manifest.
+            live_until = changes.remaining(manifest.digest, dict.fromkeys(begun_again, now))
+            living = replace(living, live_until=live_until)
+        tag_end = end_of(expiration.end) if push.tags else None
+        row = _manifest_row(repository, manifest, stored, push_ulid)
+        row.expires_after, row.built_at = labels.label, labels.built_at
+        row.retain(after_push(living, now, tag_end, self._lease.until(now)), State.LIVE)
+        changes.settle(reads.rights.window_s, beside=manifest.digest)
+        self._put(transaction, repository, manifest, (row, stored))
+        warning = expiration.warning if push.tags else ""
+        self._record_push(push, transaction, changes.made_immutable, warning)
+        transaction.commit()
+        return warning
+
+    def _begin_tags(
+        self, changes: TagChanges, manifest: Manifest, expiration: Expiration, reads: PushReads, now: int
+    ) -> list[str]:
+        """Points the tags of the push that do not name the manifest so already; returns those that named it before."""
+        named = TaggedManifest(manifest.digest, manifest.media_type, manifest.size, manifest.layers_size)
+        begun_again = []
+        for tag, row in reads.stored_tags:
+            if begins_again(row.state if row else None, manifest.digest, expiration.end, now):
+                changes.begin(tag, named, NewLife(expiration.end, expiration.warning), row)
+                begun_again += [tag] if row and row.digest == manifest.digest else []
+        return begun_again
+
+    def _put(
+        self,
+        transaction: Transaction,
+        repository: Repository,
+        manifest: Manifest,
+        rows: tuple[ManifestRow, ManifestRow | None],
+    ) -> None:
+        """Writes a manifest's row over the one that was read, its bytes, and the referrer that it is."""
+        row, stored = rows
+        if stored is None or not stored.is_living:
+            transaction.put(self._store.put_body(repository.id, manifest, row.ulid))
+        elif stored.ulid != row.ulid:
+            self._store.move_body(transaction, repository.id, manifest.digest, row.ulid)
+        self._store.put(transaction, row, stored)
+        self._store.put_referrer(transaction, repository.id, manifest, row.ulid)
+
+    def _record_push(self, push: _Push, transaction: Transaction, made_immutable: Sequence[str], warning: str) -> None:
+        def record(kind: str, **metadata: object) -> None:
+            digest = {"manifest_digest": str(push.manifest.digest)}
+            self._usage.record(push.actor, transaction, kind, push.repository, {**metadata, **digest})
+
+        record(PUSHED, tags=push.tags, mediaType=push.manifest.media_type)
+        for tag in made_immutable:
+            record(TAG_FIXED, tag=tag)
+        if warning:
+            record(TAG_EXPIRATION_WARNED, tags=push.tags, message=warning)
 
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
         """Ends a manifest's tags and its lease: it is gone for readers, and stays for the Time Machine.
@@ -353,7 +348,7 @@ class Manifests:
             if not rows:
                 return
             transaction = Transaction()
-            moves = TagChanges(transaction, repository, (self._store, self._tags), int(self._clock()))
+            moves = TagChanges(transaction, repository, self._stores, int(self._clock()))
             for row in rows:
                 moves.end(row)
                 told = {"tag": row.name, "manifest_digest": str(digest)}
@@ -378,17 +373,27 @@ class Manifests:
             self._end_tags(actor, repository, digest, late[:TAGS_AT_ONCE])
             raise WriteConflict
         transaction = Transaction()
-        moves = TagChanges(transaction, repository, (self._store, self._tags), now)
-        row.deleted_at, row.leased_until = now, now
-        row.live_until = min(row.live_until, now) if row.live_until is not None else now
+        moves = TagChanges(transaction, repository, self._stores, now)
+        retained = after_deletion(row.retained, now)
+        row.retain(retained, row.state)
         self._store.put(transaction, row, row)
-        moves.wake(digest, row.live_until, rights.window_s)
+        moves.wake(digest, retained.live_until or now, rights.window_s)
         self._store.hide_referrer(transaction, repository.id, row, digest, now)
         self._usage.record(actor, transaction, DELETE_MANIFEST, repository, {"manifest_digest": str(digest)})
         transaction.commit()
 
 
-def check_digest(manifest: Manifest, digest: Digest) -> None:
-    """Raises DigestInvalid when a manifest pushed by digest is another one."""
-    if manifest.digest != digest:
-        raise DigestInvalid(str(digest), f"the manifest that came has {manifest.digest}")
+def _manifest_row(
+    repository: Repository, manifest: Manifest, stored: ManifestRow | None, push_ulid: str
+) -> ManifestRow:
+    """Returns the row of a pushed manifest, under whose ULID its edges and its body are now."""
+    return ManifestRow.under(
+        keys.manifest(repository.id, manifest.digest),
+        media_type=manifest.media_type,
+        size=manifest.size,
+        layers_size=manifest.layers_size,
+        subject=manifest.subject,
+        artifact_type=manifest.artifact_type,
+        ulid=push_ulid,
+        labeled=stored.labeled if stored else None,
+    )

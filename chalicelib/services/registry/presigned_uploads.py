@@ -17,7 +17,7 @@ from chalicelib.services.registry.uploads import Uploads
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys
 from chalicelib.storage.objects import ObjectGone
-from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, HASHING, OPEN, UploadRow
+from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import WriteConflict
 
@@ -49,7 +49,7 @@ class PresignedUploads:
         _check_size(size)
         row = self._store.get(token.upload_id)
         # What has begun to come another way has bytes that are proven already: none of those may be replaced.
-        if row is not None and row.status != GRANTED:
+        if row is not None and row.status != UploadStatus.GRANTED:
             raise BlobUploadUnknown
         following = self._tokens.granted(token)
         if not 1 <= first <= _part_count(size):
@@ -61,7 +61,7 @@ class PresignedUploads:
             return {"way": "put", "address": address, "headers": headers, "upload": following}
         is_new = row is None
         row = row or self._uploads.new_row(token)
-        row.status = GRANTED
+        row.status = UploadStatus.GRANTED
         self._uploads.prepare_parts(row, is_new=is_new)
         numbers = range(first, min(first + ADDRESSES, _part_count(size) + 1))
         return {
@@ -95,11 +95,11 @@ class PresignedUploads:
                 raise BlobUploadInvalid(f"nothing of {digest} was put under the address that was granted")
             return None
         row = self._store.get(token.upload_id)
-        if row is None or row.status in (OPEN, CANCELLED) or row.digest not in (None, digest):
+        if row is None or row.status in (UploadStatus.OPEN, UploadStatus.CANCELLED) or row.digest not in (None, digest):
             raise BlobUploadUnknown
-        if row.status == GRANTED:
+        if row.status == UploadStatus.GRANTED:
             self._begin_hashing(row, digest, parts)
-        if row.status == HASHING and not self._proven(row, digest, size, parts):
+        if row.status == UploadStatus.HASHING and not self._proven(row, digest, size, parts):
             return row.offset
         self._uploads.finish(actor, repository, row, digest)
         return None
@@ -114,7 +114,7 @@ class PresignedUploads:
             return False
         if hashing.resume(row.algorithm, row.hash_state or b"").hexdigest() != digest.hex:
             self._refuse(row, digest)
-        row.status = CLOSED
+        row.status = UploadStatus.CLOSED
         self._commit(row)
         return True
 
@@ -124,7 +124,7 @@ class PresignedUploads:
         if not parts or not fits:
             raise BlobUploadInvalid("say the number and the ETag of every part")
         self._store.put_parts(row, parts)
-        row.status, row.digest, row.algorithm, row.offset = HASHING, digest, digest.algorithm, 0
+        row.status, row.digest, row.algorithm, row.offset = UploadStatus.HASHING, digest, digest.algorithm, 0
         row.hash_state, row.other_state = hashing.begin(digest.algorithm).state(), None
         self._commit(row)
 
@@ -143,7 +143,7 @@ class PresignedUploads:
 
     def _refuse(self, row: UploadRow, digest: Digest) -> None:
         received = hashing.resume(row.algorithm, row.hash_state or b"").hexdigest()
-        row.status = CANCELLED
+        row.status = UploadStatus.CANCELLED
         self._commit(row)
         self._objects.delete(row.s3_key or "")
         raise DigestInvalid(str(digest), f"the {row.offset} bytes that came have {row.algorithm}:{received}")

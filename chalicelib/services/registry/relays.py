@@ -12,7 +12,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.services.registry.uploads import UploadProgress, Uploads
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys
-from chalicelib.storage.registry.uploads import OPEN, UploadRow
+from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
@@ -44,7 +44,7 @@ class Relays:
         """
         token = self._tokens.verify(text)
         row = self._store.get(token.upload_id)
-        if row is not None and row.status != OPEN:
+        if row is not None and row.status != UploadStatus.OPEN:
             raise BlobUploadUnknown
         is_new = row is None
         row = row or self._uploads.new_row(token)
@@ -83,7 +83,7 @@ class Relays:
         """
         token = self._tokens.verify(text)
         row = self._store.get(token.upload_id)
-        if row is None or row.status != OPEN:
+        if row is None or row.status != UploadStatus.OPEN:
             raise BlobUploadUnknown
         if row.offset != before:
             raise OutOfOrder(row.offset)

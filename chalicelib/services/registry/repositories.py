@@ -8,9 +8,10 @@ from chalicelib.domain.errors import Denied, NameUnknown, RepositoryTaken
 from chalicelib.domain.events import CHANGE_STATE, CHANGE_VISIBILITY, CREATE_REPOSITORY, DELETE_REPOSITORY, DESCRIBE
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor, Role
+from chalicelib.domain.permissions import PUSH, Actor, HolderKind, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility, parse_description
 from chalicelib.domain.scopes import REPO_ADMIN, allows
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, permits
@@ -76,7 +77,7 @@ class Repositories:
         if row is not None:
             return Repository(row.repository_id, namespace_id, name)
         namespace = self._accounts.namespace(namespace_id)
-        if namespace is None or namespace.state != "live":
+        if namespace is None or namespace.state != NamespaceState.LIVE:
             raise NameUnknown(str(name))
         raise WriteConflict
 
@@ -103,7 +104,7 @@ class Repositories:
         self._store.add(transaction, created, wish.visibility, wish.description, int(now))
         self._accounts.check_live(transaction, namespace_id)
         if actor.account_id and actor.account_id != namespace_id:
-            maker = RoleHolder(actor.account_id, actor.name, actor.kind)
+            maker = RoleHolder(actor.account_id, actor.name, HolderKind(actor.kind))
             self._permissions.put(transaction, (namespace_id, created.id), maker, Role.ADMIN, is_new=True)
             self._prototypes().apply(transaction, created, maker.id)
         self._usage.record(actor, transaction, CREATE_REPOSITORY, created, {"repository": str(wish.name)})
@@ -117,11 +118,11 @@ class Repositories:
 
     def change_visibility(self, actor: Actor, name: RepositoryName, visibility: Visibility) -> None:
         """Makes a repository public or private. Raises NameUnknown, Denied."""
-        self._change(actor, name, Role.ADMIN, (CHANGE_VISIBILITY, "visibility"), visibility=visibility.value)
+        self._change(actor, name, Role.ADMIN, (CHANGE_VISIBILITY, "visibility"), visibility=visibility)
 
     def change_mode(self, actor: Actor, name: RepositoryName, mode: Mode) -> None:
         """Lets a repository take pushes, or none. Raises NameUnknown, Denied."""
-        self._change(actor, name, Role.ADMIN, (CHANGE_STATE, "state_changed"), mode=mode.value)
+        self._change(actor, name, Role.ADMIN, (CHANGE_STATE, "state_changed"), mode=mode)
 
     def _change(self, actor: Actor, name: RepositoryName, role: Role, kind: tuple[str, str], **changed: str) -> None:
         """Changes a repository's name; `kind` is what the usage log calls it, and its word for what is new."""
@@ -145,7 +146,7 @@ class Repositories:
             retry_on_conflict(lambda: self._delete(actor, name))
         except NameUnknown:
             if not allows(actor.scopes, REPO_ADMIN):
-                raise Denied(str(name), Role.ADMIN.value) from None
+                raise Denied(str(name), Role.ADMIN) from None
 
     def _delete(self, actor: Actor, name: RepositoryName) -> None:
         repository_access = self._access.require_role(actor, name, Role.ADMIN)

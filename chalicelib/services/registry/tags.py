@@ -1,227 +1,325 @@
-"""Tags: listed, and moved from one manifest to another with everything that follows from it."""
+"""Tags: listed, changed, deleted, restored from the Time Machine, and forgotten by it.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+What a tag named stays for the namespace's window and can be named again. Every change is one transaction with its
+record; it holds only while the repository is still the one whose rights were read.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestUnknown, TagExpired, TagImmutable
-from chalicelib.domain.events import DELETE_TAG
-from chalicelib.domain.ids import ulid
-from chalicelib.domain.names import RepositoryName, parse_tag
+from chalicelib.domain.errors import ManifestUnknown, RegistryError, RepositoryFrozen, ResourceUnknown, TagImmutable
+from chalicelib.domain.events import (
+    CHANGE_EXPIRATION,
+    CHANGE_IMMUTABILITY,
+    CREATE_TAG,
+    DELETE_TAG,
+    EXPIRE_FOR_GOOD,
+    MOVE_TAG,
+    REVERT_TAG,
+    TAG_FIXED,
+)
+from chalicelib.domain.manifest_changes import after_tag
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.pages import Page
-from chalicelib.domain.permissions import DELETE, Actor
-from chalicelib.domain.policies import TagNames
-from chalicelib.domain.repositories import Repository
-from chalicelib.domain.tags import FOREVER, end_of
+from chalicelib.domain.permissions import DELETE, Actor, Role
+from chalicelib.domain.policies import from_text
+from chalicelib.domain.repositories import Mode, Repository
+from chalicelib.domain.states import NamespaceState, State
+from chalicelib.domain.tag_changes import ExpirationBounds, TagState, TagUpdate, immutability
+from chalicelib.domain.tags import end_of, expiry
 from chalicelib.services.activity.usage_log import UsageLog
-from chalicelib.services.security import patterns
-from chalicelib.services.security.access import Access
+from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest
+from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.storage import keys
-from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore, tagged_row
-from chalicelib.storage.registry.repositories import pushed_row
-from chalicelib.storage.registry.tags import TagRow, TagStore, tag_row
+from chalicelib.storage.registry.manifests import ManifestRow
+from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
-from chalicelib.storage.timers import garbage_timer
+
+# How many tags one transaction changes: each takes up to six of its hundred items.
+TAGS_AT_ONCE = 10
+FROZEN_MODES = {Mode.READ_ONLY: 1, Mode.MIRROR: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class TaggedManifest:
-    """What a tag names. Sizes are in bytes: the manifest's own, and its layers' where it is an image."""
+class _Change:
+    """One transaction that is being filled: where, by whom, at which second."""
 
-    digest: Digest
-    media_type: str
-    size: int
-    layers_size: int | None = None
-
-
-class TagChanges:
-    """The changes of tags within one transaction.
-
-    Every tag that leaves a manifest has the manifest's `live_until` found anew: the latest end among its edges.
-    `rules` say which tags may not change once they are there; those that begin under them are `fixed`.
-    """
-
-    def __init__(
-        self,
-        transaction: Transaction,
-        repository: Repository,
-        stores: tuple[ManifestStore, TagStore],
-        now: int,
-        rules: Sequence[TagNames] = (),
-    ) -> None:
-        self._transaction, self._repository, self._now, self._rules = transaction, repository, now, rules
-        self.fixed: list[str] = []
-        self._manifests, self._tags = stores
-        self._left: dict[Digest, dict[str, int]] = {}
-        self._forgotten: set[tuple[Digest, str]] = set()
-        self._has_begun = False
-
-    def end(self, row: TagRow) -> None:
-        """Takes a tag away. Raises TagImmutable where it may not change."""
-        self.check_mutable(row)
-        self.force_remove(row)
-
-    def force_remove(self, row: TagRow) -> None:
-        """Takes a tag away, be it one that may not change."""
-        self._close(row)
-        self._tags.remove(self._transaction, row)
-
-    def begin(
-        self,
-        name: str,
-        named: TaggedManifest,
-        expires_at: int | None,
-        stored: TagRow | None,
-        *,
-        reversion: bool = False,
-        warning: str = "",
-    ) -> None:
-        """Points a tag to a manifest; `reversion` is for one that it had lost, `warning` what its label was warned of.
-
-        Raises TagImmutable where it names another one and may not change.
-        """
-        if stored is not None:
-            if stored.digest != named.digest:
-                self.check_mutable(stored)
-            self._close(stored, keep_edge=stored.digest == named.digest)
-        row = tag_row(self._repository.id, name, ulid())
-        row.digest, row.media_type = named.digest, named.media_type
-        row.size, row.layers_size = named.size, named.layers_size
-        row.started_at, row.expires_at, row.reversion = self._now, expires_at, int(reversion)
-        row.warning = warning or None
-        if stored is not None and stored.digest == named.digest and stored.is_alive(self._now):
-            row.immutable = stored.immutable
-        if not row.immutable and expires_at is None and patterns.takes(self._rules, name):
-            row.immutable = 1
-            self.fixed.append(name)
-        self._tags.begin(self._transaction, row, stored, self._repository.id)
-        self._transaction.put(tagged_row(self._repository.id, named.digest, name, end_of(expires_at)))
-        if not self._has_begun:
-            self._has_begun = True
-            self._transaction.put(pushed_row(self._repository.id, self._now))
-
-    def check_mutable(self, row: TagRow) -> None:
-        """Raises TagImmutable for a tag that may not change."""
-        if row.immutable and row.is_alive(self._now):
-            raise TagImmutable(str(self._repository.name), row.name)
-
-    def _close(self, row: TagRow, *, keep_edge: bool = False) -> None:
-        self._tags.end(self._transaction, row, self._repository.id, self._now)
-        if not keep_edge:
-            self._left.setdefault(row.digest, {})[row.name] = min(self._now, end_of(row.expires_at))
-
-    def change(self, row: TagRow, window_s: int) -> None:
-        """Writes a tag's new end, or whether it may change, and what follows from it for its manifest."""
-        self.note(row)
-        self.settle(window_s)
-
-    def note(self, row: TagRow) -> None:
-        """Writes a tag's new end, or whether it may change; several may be noted before all is settled."""
-        self._tags.change(self._transaction, row, self._repository.id)
-        self._left.setdefault(row.digest, {})[row.name] = end_of(row.expires_at)
-
-    def forget(self, digest: Digest, name: str) -> None:
-        """Removes the edge by which a tag that has left a manifest keeps it for the window."""
-        self._forgotten.add((digest, name))
-        self._left.setdefault(digest, {})[name] = 0
-
-    def settle(self, window_s: int, *, beside: Digest | None = None) -> None:
-        """Finds anew how long the manifests live that tags have left; `beside` is written by the caller itself."""
-        self._write_edges()
-        ends = {digest: self.remaining(digest, names) for digest, names in self._left.items() if digest != beside}
-        batch = Batch()
-        reads = {digest: batch.add(ManifestRow, keys.manifest(self._repository.id, digest)) for digest in ends}
-        if reads:
-            batch.read()
-        for digest, read in reads.items():
-            if read.row is not None:
-                end = ends[digest]
-                read.row.live_until = end
-                self._manifests.put(self._transaction, read.row, read.row)
-                self.wake(digest, self._now if end is None else end, 0 if end is None else window_s)
-
-    def remaining(self, digest: Digest, leaving: Mapping[str, int]) -> int | None:
-        """The latest end among a manifest's tags, dead ones included, None without any; `leaving` has new ends."""
-        edges = {edge.tag: edge.until for edge in self._manifests.tagged(self._repository.id, digest)}
-        ends = (end for tag, end in {**edges, **leaving}.items() if (digest, tag) not in self._forgotten)
-        return max(ends, default=None)
-
-    def _write_edges(self) -> None:
-        """Writes until when the tags that left keep what they named. An item stands but once in a transaction."""
-        for digest, names in self._left.items():
-            for name, until in names.items():
-                row = tagged_row(self._repository.id, digest, name, until)
-                if (digest, name) in self._forgotten:
-                    self._transaction.delete(row)
-                else:
-                    self._transaction.put(row)
-
-    def wake(self, digest: Digest, live_until: int, window_s: int) -> None:
-        """Wakes the collector when the Time Machine's window over a manifest closes."""
-        if live_until < FOREVER:
-            target = keys.manifest_target(self._repository.id, digest)
-            self._transaction.put(garbage_timer(self._repository.namespace_id, target, live_until, window_s))
-
-
-def absence(repository: Repository, tag: str, stores: tuple[ManifestStore, TagStore]) -> ManifestUnknown:
-    """What a reader is told of a tag that is not there: whether the Time Machine still keeps what it named."""
-    manifests, tags = stores
-    life = tags.last_life(repository.id, tag)
-    if life is not None and manifests.edge(repository.id, life.digest, tag) is not None:
-        row = manifests.get(repository.id, life.digest)
-        if row is not None and row.is_living:
-            return TagExpired(str(repository.name), tag)
-    return ManifestUnknown(str(repository.name), tag)
+    actor: Actor
+    repository: Repository
+    transaction: Transaction
+    tags: TagChanges
+    now: int
+    window_s: int
 
 
 class Tags:
     """Tags of repositories."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store, self._manifests = access, usage, stores.tags, stores.manifests
-        self._clock = stores.clock
+        self._access, self._usage, self._stores = access, usage, stores
+        self._tags, self._manifests, self._clock = stores.tags, stores.manifests, stores.clock
+        settings = stores.settings
+        self._bounds = ExpirationBounds(settings.tag_expiration_min_s, settings.tag_expiration_max_s)
 
-    def list(self, actor: Actor, name: RepositoryName, last: str, size: int) -> Page[str]:
-        """Names of tags past `last`, in order of their bytes.
+    def list(self, actor: Actor, name: RepositoryName, last: Tag | None, size: int) -> Page[str]:
+        """Returns the names of at most `size` tags past `last`, in order of their bytes.
 
-        Raises Unauthenticated, NameUnknown, TagInvalid.
+        Raises Unauthenticated, NameUnknown.
         """
         repository = self._access.repository(actor, name)
-        if last:
-            parse_tag(last)
         if size == 0:
             return Page([])
         names: list[str] = []
-        for tag in self._store.list(repository.id, last, size + 1, self._clock()):
+        for tag in self._tags.list(repository.id, last or "", size + 1, self._clock()):
             names.append(tag)
             if len(names) > size:
                 break
         return Page(names[:size], more=len(names) > size)
 
-    def delete(self, actor: Actor, name: RepositoryName, tag: str) -> None:
-        """Takes a tag away; its manifest stays for the Time Machine. Raises ManifestUnknown where there is no tag."""
+    def delete_granted(self, actor: Actor, name: RepositoryName, tag: Tag) -> None:
+        """Deletes a tag by the grant of a registry token.
+
+        Raises Unauthenticated, Denied, NameUnknown, TagImmutable; ManifestUnknown where there is no such tag.
+        """
         repository = self._access.repository(actor, name, DELETE)
 
         def attempt() -> None:
-            now = self._clock()
-            batch = Batch()
+            batch, now = Batch(), int(self._clock())
             rights = self._access.recheck(batch, actor, repository)
             read = batch.add(TagRow, keys.tag(repository.id, tag))
             batch.read()
             rights.check(DELETE)
-            if read.row is None or not read.row.is_alive(now):
-                raise ManifestUnknown(str(name), tag)
             transaction = Transaction()
-            moves = TagChanges(transaction, repository, (self._manifests, self._store), int(now))
-            moves.end(read.row)
-            moves.settle(rights.window_s)
-            metadata: Mapping[str, object] = {
-                "tag": tag,
-                "manifest_digest": str(read.row.digest),
-                "repository": str(name),
-            }
-            self._usage.record(actor, transaction, DELETE_TAG, repository, metadata)
+            changes = TagChanges(transaction, repository, self._stores, now)
+            change = _Change(actor, repository, transaction, changes, now, rights.window_s)
+            self._delete(change, _alive(read.row, now, ManifestUnknown(str(name), tag)))
             transaction.commit()
 
         retry_on_conflict(attempt)
+
+    def delete(self, actor: Actor, name: RepositoryName, tag: Tag) -> None:
+        """Deletes a tag by a role; what it named stays for the window. Raises as `update` does."""
+        self._change(actor, name, lambda change: self._delete(change, self._row(change, tag)))
+
+    def _delete(self, change: _Change, row: TagRow) -> None:
+        change.tags.end(row)
+        change.tags.settle(change.window_s)
+        self._record(change, DELETE_TAG, row.name, row.digest)
+
+    def update(self, actor: Actor, name: RepositoryName, tag: Tag, update: TagUpdate) -> None:
+        """Gives a tag an end, makes it immutable or mutable, points it to a manifest: all of it or nothing.
+
+        Only an update with a digest may name a tag that is not there. Raises FieldInvalid, TagImmutable,
+        ResourceUnknown for the tag or the manifest, RepositoryFrozen, Unauthenticated, Denied, NameUnknown.
+        """
+        update.check(self._clock())
+        self._change(actor, name, partial(self._update, tag, update))
+
+    def _update(self, tag: Tag, update: TagUpdate, change: _Change) -> None:
+        stored = self._tags.get(change.repository.id, tag)
+        if update.sets_end or update.immutable is not None:
+            stored = self._row(change, tag, stored)
+        if update.digest is not None:
+            self._point(change, tag, update, stored)
+        elif stored is not None:
+            self._set(change, update, stored)
+
+    def _set(self, change: _Change, update: TagUpdate, row: TagRow) -> None:
+        """Writes another end, another immutability, or both."""
+        before = row.state
+        if update.sets_end:
+            row.expires_at = self._new_end(change, update, row)
+        row.immutable = int(immutability(before, update, row.expires_at, row.name))
+        if row.state != before:
+            change.tags.change(row, change.window_s)
+        self._record_differences(change, row.name, before, row.state)
+
+    def _record_differences(self, change: _Change, tag: str, before: TagState, after: TagState) -> None:
+        if after.expires_at != before.expires_at:
+            ends = {"expiration_date": after.expires_at, "old_expiration_date": before.expires_at}
+            self._record(change, CHANGE_EXPIRATION, tag, before.digest, **ends)
+        if after.immutable is not before.immutable:
+            self._record(change, CHANGE_IMMUTABILITY, tag, before.digest, immutable=after.immutable)
+
+    def _new_end(self, change: _Change, update: TagUpdate, row: TagRow) -> int | None:
+        end = self._bounds.end(update.expires_at, row.started_at)
+        if end is not None:
+            change.tags.check_mutable(row)
+        return end
+
+    def _point(self, change: _Change, tag: Tag, update: TagUpdate, stored: TagRow | None) -> None:
+        """Points a tag to a manifest that can be pulled; a requested end counts before that of the manifest's label."""
+        digest = update.digest
+        manifest = self._manifest(change.repository, digest)
+        if digest is None or not manifest.is_pullable:
+            raise ResourceUnknown("manifest", str(digest))
+        original = stored.digest if stored and stored.is_alive(change.now) else None
+        end = self._bounds.end(update.expires_at, change.now) if update.sets_end else _labelled_end(manifest, change)
+        if stored is not None and (update.sets_end or update.immutable is not None):
+            before = stored.state
+            after = replace(before, expires_at=end, immutable=immutability(before, update, end, tag))
+            self._record_differences(change, tag, before, after)
+        self._begin(change, tag, manifest, NewLife(end), stored, immutable=update.immutable)
+        moved = {"original_manifest_digest": str(original)} if original else {}
+        self._record(change, MOVE_TAG if original else CREATE_TAG, tag, digest, **moved)
+
+    def end_after(self, actor: Actor, name: RepositoryName, digest: Digest, seconds: int) -> None:
+        """Ends each tag that names a manifest so long after the tag's beginning, at once where that has passed.
+
+        Raises TagImmutable, before any is changed, where one may not have an end; RepositoryFrozen, Denied,
+        NameUnknown.
+        """
+        repository, now = self._writable(actor, name).repository, self._clock()
+        names = [edge.tag for edge in self._manifests.tagged(repository.id, digest) if edge.until > now]
+        for row in self._tags.get_all(repository.id, names).values():
+            if row.digest == digest and not row.state.may_change(now):
+                raise TagImmutable(str(name), row.name)
+        for start in range(0, len(names), TAGS_AT_ONCE):
+            self._change(actor, name, partial(self._end_some, names[start : start + TAGS_AT_ONCE], digest, seconds))
+
+    def _end_some(self, names: Sequence[str], digest: Digest, seconds: int, change: _Change) -> None:
+        for row in self._tags.get_all(change.repository.id, names).values():
+            # A tag in the Time Machine stays there for the whole window, which begins now.
+            end = max(row.started_at + seconds, change.now)
+            if row.digest != digest or not row.is_alive(change.now) or end == row.expires_at:
+                continue
+            change.tags.check_mutable(row)
+            before = row.state
+            row.expires_at = end
+            change.tags.note(row)
+            self._record_differences(change, row.name, before, row.state)
+        change.tags.settle(change.window_s)
+
+    def restore(self, actor: Actor, name: RepositoryName, tag: Tag, digest: Digest) -> None:
+        """Points a tag to a manifest that is still kept, even if it is deleted or expired, whatever tag named it.
+
+        Raises as `update` does.
+        """
+
+        def change_tag(change: _Change) -> None:
+            manifest = self._manifest(change.repository, digest)
+            stored = self._tags.get(change.repository.id, tag)
+            life = NewLife(_labelled_end(manifest, change), is_reversion=True)
+            self._begin(change, tag, manifest, life, stored)
+            self._record(change, REVERT_TAG, tag, digest)
+
+        self._change(actor, name, change_tag)
+
+    def forget(self, actor: Actor, name: RepositoryName, tag: Tag, digest: Digest, *, is_alive: bool) -> None:
+        """Makes the Time Machine forget that a tag named a manifest, which goes at once if no other tag keeps it.
+
+        `is_alive` is for a tag that names the manifest still; it is deleted first. Raises as `update` does, but not
+        RepositoryFrozen: the past of a frozen repository may be forgotten.
+        """
+
+        def change_tag(change: _Change) -> None:
+            row = self._tags.get(change.repository.id, tag)
+            names_it = row is not None and row.is_alive(change.now) and row.digest == digest
+            edge = self._manifests.edge(change.repository.id, digest, tag)
+            if edge is None or names_it is not is_alive:
+                raise ResourceUnknown("tag", tag)
+            if row is not None and names_it:
+                change.tags.end(row)
+            change.tags.forget(digest, tag)
+            change.tags.settle(change.window_s)
+            self._record(change, EXPIRE_FOR_GOOD, tag, digest)
+
+        self._change(actor, name, change_tag, is_frozen_too=True)
+
+    def _change(
+        self, actor: Actor, name: RepositoryName, change_tags: Callable[[_Change], None], *, is_frozen_too: bool = False
+    ) -> None:
+        """Lets `change_tags` fill a transaction; commits it while the repository is the one whose rights were read.
+
+        `is_frozen_too` lets it change a repository whose tags do not change now.
+        """
+
+        def attempt() -> None:
+            access = self._writable(actor, name, is_frozen_too=is_frozen_too)
+            repository = access.repository
+            namespace = self._stores.accounts.namespace(repository.namespace_id)
+            if namespace is None or namespace.state != NamespaceState.LIVE:
+                raise ResourceUnknown("repository", str(repository.name))
+            transaction, now = Transaction(), int(self._clock())
+            rules = from_text(namespace.immutability) + from_text(access.row.immutability)
+            tags = TagChanges(transaction, repository, self._stores, now, rules)
+            change_tags(_Change(actor, repository, transaction, tags, now, namespace.window_s))
+            if not transaction.is_empty:
+                self._stores.repositories.still(transaction, repository)
+                transaction.commit()
+
+        retry_on_conflict(attempt)
+
+    def _writable(self, actor: Actor, name: RepositoryName, *, is_frozen_too: bool = False) -> RepositoryAccess:
+        access = self._access.require_role(actor, name, Role.WRITE)
+        if not is_frozen_too:
+            check_open(access)
+        return access
+
+    def _row(self, change: _Change, tag: Tag, stored: TagRow | None = None) -> TagRow:
+        """Returns the row of a tag that is alive, read unless it is given. Raises ResourceUnknown."""
+        row = stored or self._tags.get(change.repository.id, tag)
+        return _alive(row, change.now, ResourceUnknown("tag", tag))
+
+    def _manifest(self, repository: Repository, digest: Digest | None) -> ManifestRow:
+        """Returns a manifest that is kept. Raises ResourceUnknown."""
+        row = self._manifests.get(repository.id, digest) if digest else None
+        if row is None or not row.is_living:
+            raise ResourceUnknown("manifest", str(digest))
+        return row
+
+    def _begin(
+        self,
+        change: _Change,
+        tag: Tag,
+        row: ManifestRow,
+        life: NewLife,
+        stored: TagRow | None,
+        *,
+        immutable: bool | None = None,
+    ) -> None:
+        """Points a tag to a manifest, and makes the manifest live with it."""
+        digest = keys.manifest_digest(row.sk)
+        named = TaggedManifest(digest, row.media_type, row.size, row.layers_size)
+        change.tags.begin(tag, named, life, stored, immutable=immutable)
+        for name in change.tags.made_immutable:
+            self._record(change, TAG_FIXED, name, digest)
+        if row.deleted_at is not None:
+            self._manifests.show_referrer(change.transaction, change.repository.id, row, digest)
+        live_until = change.tags.remaining(digest, {tag: end_of(life.expires_at)})
+        row.retain(after_tag(row.retained, live_until), State.LIVE)
+        change.tags.settle(change.window_s, beside=digest)
+        self._manifests.put(change.transaction, row, row)
+
+    def _record(self, change: _Change, kind: str, tag: str, digest: Digest, **details: object) -> None:
+        name = change.repository.name
+        metadata: Mapping[str, object] = {
+            "username": change.actor.name,
+            "repo": name.repository,
+            "namespace": name.namespace,
+            "tag": tag,
+            "manifest_digest": str(digest),
+            **details,
+        }
+        self._usage.record(change.actor, change.transaction, kind, change.repository, metadata)
+
+
+def check_open(access: RepositoryAccess) -> None:
+    """Raises RepositoryFrozen where nothing may change what a repository holds."""
+    if number := FROZEN_MODES.get(access.row.mode):
+        raise RepositoryFrozen(number)
+
+
+def _alive(row: TagRow | None, now: int, error: RegistryError) -> TagRow:
+    """Returns the row of a tag that is alive; raises the error for any other."""
+    if row is None or not row.is_alive(now):
+        raise error
+    return row
+
+
+def _labelled_end(manifest: ManifestRow, change: _Change) -> int | None:
+    """Returns the end that the manifest's label `quay.expires-after` gives a tag that begins now."""
+    return expiry(manifest.expires_after, change.now)

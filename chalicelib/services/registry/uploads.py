@@ -22,8 +22,8 @@ from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.objects import ObjectGone
-from chalicelib.storage.registry.blobs import BlobView, FenceRow
-from chalicelib.storage.registry.uploads import CANCELLED, CLOSED, GRANTED, LINKED, OPEN, UploadRow
+from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
+from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, absent, retry_on_conflict
 
@@ -78,10 +78,10 @@ class Uploads:
 
         def attempt() -> UploadRow:
             stored = self._store.get(token.upload_id)
-            if stored is not None and stored.status != GRANTED:
+            if stored is not None and stored.status != UploadStatus.GRANTED:
                 _check_open(stored)
             row = stored or self.new_row(token)
-            row.status = CANCELLED
+            row.status = UploadStatus.CANCELLED
             self.keep(row, is_new=stored is None)
             return row
 
@@ -187,7 +187,7 @@ class Uploads:
 
         def attempt() -> UploadRow | None:
             row = self._store.get(token.upload_id)
-            if row is not None and row.status == OPEN:
+            if row is not None and row.status == UploadStatus.OPEN:
                 if chunk:
                     chunk.check(row.offset, len(content))
                 self._close(row, digest, content)
@@ -200,7 +200,7 @@ class Uploads:
                 chunk.check(0, len(content))
             self._push_whole(actor, repository, digest, content, token)
             return
-        if row.status not in (CLOSED, LINKED) or row.digest != digest:
+        if row.status not in (UploadStatus.CLOSED, UploadStatus.LINKED) or row.digest != digest:
             raise BlobUploadUnknown
         self.finish(actor, repository, row, digest)
 
@@ -223,7 +223,7 @@ class Uploads:
             if token:
                 self._close_whole(transaction, token, upload, (digest, kept, len(content)))
             until = self._lease.until(self._clock())
-            self._blobs.link(transaction, view, repository, len(content), kept, until, seen)
+            self._blobs.link(transaction, view, repository, StoredContent(len(content), kept, seen), until)
             transaction.commit()
             return kept
 
@@ -262,11 +262,15 @@ class Uploads:
         """Closes an upload whose bytes came at once, in the transaction that links them."""
         row = self.new_row(token)
         row.digest, row.s3_key, row.offset = became
-        if stored and stored.status == OPEN and stored.offset:
+        if stored and stored.status == UploadStatus.OPEN and stored.offset:
             raise OutOfOrder(stored.offset)
-        if stored and stored.status != OPEN and (stored.status != LINKED or stored.digest != row.digest):
+        if (
+            stored
+            and stored.status != UploadStatus.OPEN
+            and (stored.status != UploadStatus.LINKED or stored.digest != row.digest)
+        ):
             raise BlobUploadUnknown
-        row.status, row.expires_at = LINKED, self._until()
+        row.status, row.expires_at = UploadStatus.LINKED, self._until()
         self._store.put(transaction, row, stored.version if stored else None)
 
     def _close(self, row: UploadRow, digest: Digest, content: bytes) -> None:
@@ -279,7 +283,7 @@ class Uploads:
         transaction, old_tail = Transaction(), row.tail_key
         if content:
             self._take(transaction, row, content)
-        row.status, row.digest = CLOSED, digest
+        row.status, row.digest = UploadStatus.CLOSED, digest
         row.s3_key = row.s3_key or row.tail_key or bucket_keys.incoming(row.repository_id, ulid(self._clock()))
         self.keep(row, is_new=False, transaction=transaction)
         if old_tail and old_tail != row.tail_key:
@@ -295,9 +299,9 @@ class Uploads:
         def attempt() -> bool:
             view, row, fence = self._look(actor, repository, digest, closed.offset, closed.upload_id, s3_key)
             until = self._lease.until(self._clock())
-            if row is None or row.status == CANCELLED:
+            if row is None or row.status == UploadStatus.CANCELLED:
                 raise BlobUploadUnknown
-            if row.status == LINKED or (view.blob and view.blob.s3_key == s3_key):
+            if row.status == UploadStatus.LINKED or (view.blob and view.blob.s3_key == s3_key):
                 self._renew(view, repository, until)
                 return True
             if fence or (view.stored_blob and view.stored_blob.s3_key == s3_key):
@@ -309,7 +313,7 @@ class Uploads:
             transaction = Transaction()
             transaction.check(FenceRow, keys.fence(s3_key), absent())
             seen = _sniff(content) if content is not None else None
-            self._blobs.link(transaction, view, repository, row.offset, s3_key, until, seen)
+            self._blobs.link(transaction, view, repository, StoredContent(row.offset, s3_key, seen), until)
             linked = self._store.linked(row, s3_key if is_ours else view.blob.s3_key if view.blob else s3_key)
             self._store.put(transaction, linked, row.version)
             transaction.commit()
@@ -326,7 +330,7 @@ class Uploads:
         if view.link is None or view.blob is None:
             raise BlobUploadUnknown
         transaction = Transaction()
-        self._blobs.link(transaction, view, repository, view.link.size, view.blob.s3_key, until)
+        self._blobs.link(transaction, view, repository, StoredContent(view.link.size, view.blob.s3_key), until)
         transaction.commit()
 
     def _drop(self, row: UploadRow) -> None:
@@ -360,7 +364,7 @@ class Uploads:
         for content in self._objects.read(s3_key):
             hasher.update(content)
         if hasher.hexdigest() != digest.hex:
-            row.status = CANCELLED
+            row.status = UploadStatus.CANCELLED
             self.keep(row, is_new=False)
             self._objects.delete(s3_key)
             raise DigestInvalid(str(digest), f"the bytes that came have {digest.algorithm}:{hasher.hexdigest()}")
@@ -380,7 +384,7 @@ def _keep_state(row: UploadRow, algorithm: str, state: bytes) -> None:
 
 
 def _check_open(row: UploadRow | None) -> None:
-    if row is not None and row.status != OPEN:
+    if row is not None and row.status != UploadStatus.OPEN:
         raise BlobUploadUnknown
 
 

@@ -12,8 +12,9 @@ from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown, Unaut
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
 from chalicelib.domain.policies import TagNames, from_text
-from chalicelib.domain.repositories import Mode, Repository, Visibility
+from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
+from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import (
@@ -158,13 +159,13 @@ class Access:
             found = self._held(account, pointer, row)
             if found.role is not None:
                 return found
-        if row is not None and row.visibility == Visibility.PUBLIC.value:
+        if row is not None and row.is_public:
             return RepositoryRight(Source.PUBLIC, Role.READ)
         return RepositoryRight()
 
     def _held(self, account: AccountRow, pointer: AccountNameRow, row: RepositoryNameRow | None) -> RepositoryRight:
         """What permissions and teams give an account, by one query and one batch."""
-        is_organization = pointer.kind == AccountKind.ORGANIZATION.value
+        is_organization = pointer.kind == AccountKind.ORGANIZATION
         teams = self._teams.of_account(account.id, pointer.id) if is_organization else []
         batch = Batch()
         held = [account.id, *teams] if row else []
@@ -180,24 +181,24 @@ class Access:
             if permission.row and (holder not in rows or rows[holder].row):
                 is_team = holder in rows
                 source = Source.TEAM if is_team else Source.PERMISSION
-                rights.append(RepositoryRight(source, Role(permission.row.role), holder if is_team else None))
+                rights.append(RepositoryRight(source, permission.row.role, holder if is_team else None))
         return max(rights, key=lambda right: right.role.rank if right.role else -1, default=RepositoryRight())
 
     def place(self, actor: Actor, name: str) -> NamespaceAccess | None:
         """A namespace by its name, and how the actor stands in it; None where there is none."""
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.kind == AccountKind.ROBOT.value:
+        if pointer is None or pointer.kind == AccountKind.ROBOT:
             return None
         return self._stand(actor, pointer, name)
 
     def _stand(self, actor: Actor, pointer: AccountNameRow, name: str) -> NamespaceAccess:
-        kind = AccountKind(pointer.kind)
+        kind = pointer.kind
         if kind is AccountKind.USER:
             role = TeamRole.ADMIN if actor.account_id == pointer.id else None
             return NamespaceAccess(pointer.id, name, kind, role or self._superuser_role(actor))
         ids = self._teams.of_account(actor.account_id, pointer.id) if actor.account_id else []
         teams = tuple(self._teams.get_all(ids))
-        role = max((team.team_role for team in teams), key=lambda one: one.rank, default=None)
+        role = max((team.role for team in teams), key=lambda one: one.rank, default=None)
         return NamespaceAccess(pointer.id, name, kind, self._superuser_role(actor) or role, teams)
 
     def has_all(self, actor: Actor) -> bool:
@@ -242,23 +243,23 @@ class Access:
         """
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
-            raise Denied(str(name), role.value)
+            raise Denied(str(name), role)
         found = self._repositories.find(pointer.id, name)
         if found is None:
             place = self._stand(actor, pointer, name.namespace)
             if place.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
-            raise Denied(str(name), role.value)
+            raise Denied(str(name), role)
         repository_access = self._repository_access(actor, pointer, found, name)
         if not repository_access.has(role):
-            raise Denied(str(name), role.value)
+            raise Denied(str(name), role)
         return repository_access
 
     def require_own_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
         """The same, where what everybody may of a public repository is not enough. Raises Denied, NameUnknown."""
         repository_access = self.require_role(actor, name, role)
         if not repository_access.is_own:
-            raise Denied(str(name), role.value)
+            raise Denied(str(name), role)
         return repository_access
 
     def _repository_access(
@@ -269,15 +270,15 @@ class Access:
         is_superuser = self._superuser_role(actor) is not None
         capped_role = capped(Role.ADMIN if is_superuser else right.role, actor.scopes)
         is_own = capped_role is not None and (is_superuser or right.source is not Source.PUBLIC)
-        if capped_role is None and row.visibility == Visibility.PUBLIC.value:
+        if capped_role is None and row.is_public:
             # What everybody may, a token may that was asked for something else.
             capped_role = Role.READ
-        place = NamespaceAccess(pointer.id, name.namespace, AccountKind(pointer.kind), None)
+        place = NamespaceAccess(pointer.id, name.namespace, pointer.kind, None)
         return RepositoryAccess(Repository(row.repository_id, pointer.id, name), row, place, capped_role, is_own)
 
     def require_user(self, actor: Actor, scope: str = USER_ADMIN) -> str:
         """The account id of an actor who is a user. Raises Unauthenticated, Denied."""
-        if actor.account_id is None or actor.kind != AccountKind.USER.value or not allows(actor.scopes, scope):
+        if actor.account_id is None or actor.kind != AccountKind.USER or not allows(actor.scopes, scope):
             raise refusal(actor, actor.name, "do this as")
         return actor.account_id
 
@@ -309,8 +310,8 @@ class WriteAccess:
     def check(self, action: str = PUSH) -> None:
         """Raises NameUnknown when the repository is no longer this one, Denied when the right is gone."""
         name, namespace = self._name.row, self._namespace.row
-        alive = name is not None and name.state == "live" and name.repository_id == self._repository.id
-        if not alive or namespace is None or namespace.state != "live":
+        alive = name is not None and name.state == RepositoryState.LIVE and name.repository_id == self._repository.id
+        if not alive or namespace is None or namespace.state != NamespaceState.LIVE:
             raise NameUnknown(str(self._repository.name))
         is_closed = action in (PUSH, DELETE) and not _in_mode(frozenset({action}), name)
         if not holds(self._account, self._actor.epoch) or is_closed:
@@ -324,12 +325,12 @@ class WriteAccess:
         if self._grant.source is Source.OWNER:
             return self._actor.account_id == self._repository.namespace_id
         row = self._permission.row if self._permission else None
-        role = Role(row.role) if row else None
+        role = row.role if row else None
         if self._grant.source is Source.TEAM:
             team = self._team.row if self._team else None
             if team is None or self._membership is None or self._membership.row is None:
                 return False
-            role = Role.ADMIN if team.team_role is TeamRole.ADMIN else role
+            role = Role.ADMIN if team.role is TeamRole.ADMIN else role
         return role is not None and permits(role.actions, action)
 
     @property
@@ -348,11 +349,6 @@ class WriteAccess:
         rows = self._namespace.row, self._name.row
         return [rule for row in rows if row is not None for rule in from_text(row.immutability)]
 
-    @property
-    def waits(self) -> set[str]:
-        """The kinds of event that someone waits for."""
-        return set(self._name.row.waits or ()) if self._name.row else set()
-
 
 def permits(actions: frozenset[str], action: str) -> bool:
     """Whether granted actions include one; whoever may push may delete."""
@@ -368,11 +364,11 @@ def _of_team(team: TeamRow | None, repository: RepositoryNameRow | None) -> Role
     """What a team gives by its own role: everything to admins, and to creators what they make."""
     if team is None:
         return None
-    if team.team_role is TeamRole.ADMIN or (repository is None and team.team_role is TeamRole.CREATOR):
+    if team.role is TeamRole.ADMIN or (repository is None and team.role is TeamRole.CREATOR):
         return Role.ADMIN
     return None
 
 
 def _in_mode(actions: frozenset[str], row: RepositoryNameRow | None) -> frozenset[str]:
     """Of actions, those that the repository's mode lets through: one that is not NORMAL takes no push."""
-    return actions if row is None or row.mode == Mode.NORMAL.value else actions & {PULL}
+    return actions if row is None or row.mode == Mode.NORMAL else actions & {PULL}

@@ -5,11 +5,12 @@ Each step removes some and says whether there may be more; done again, it change
 
 from functools import partial
 
+from chalicelib.domain.permissions import HolderKind
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import MembershipRow, TeamStore
 from chalicelib.storage.identity.applications import ApplicationStore
-from chalicelib.storage.identity.tokens import OAUTH, TokenRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.table import Row, Transaction, query, retry_on_conflict
 
 AT_ONCE = 50
@@ -32,7 +33,7 @@ class AccountDeletionStore:
         transaction = Transaction()
         transaction.delete(TokenRow.under(keys.token(token.sha256 or "")))
         transaction.delete(TokenRow.under(token.key))
-        if token.kind == OAUTH:
+        if token.kind == TokenKind.OAUTH:
             self._applications.unlist(transaction, token)
         transaction.commit()
 
@@ -45,7 +46,7 @@ class AccountDeletionStore:
 
     def take_roles(self, account_id: str) -> bool:
         """Removes roles on repositories, found by the account, the repository and its namespace."""
-        holder = RoleHolder(account_id, "", "user")
+        holder = RoleHolder(account_id, "", HolderKind.USER)
         for namespace_id, repository_id, _ in self._permissions.held(holder):
             retry_on_conflict(partial(self._permissions.forget, (namespace_id, repository_id), holder))
         return False

@@ -6,9 +6,10 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from chalicelib.domain.accounts import Account, AccountKind
 from chalicelib.domain.names import MAXIMUM_LENGTH
+from chalicelib.domain.states import NamespaceState
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.teams import MembershipRow
-from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import EnumText, Integer, OptionalBytes, OptionalInteger, OptionalText
 from chalicelib.storage.search_words import SearchKind, delete_words, put_words
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query, query_kinds, view
 
@@ -17,7 +18,7 @@ class AccountNameRow(Row):
     """A name, pointing to an account or namespace; a tombstone stays while the purge walks."""
 
     id = UnicodeAttribute()
-    kind = UnicodeAttribute()
+    kind = EnumText(AccountKind)
     deleted_at = OptionalInteger()
 
 
@@ -25,8 +26,8 @@ class NamespaceRow(Row):
     """A user's or organization's namespace."""
 
     name = UnicodeAttribute()
-    kind = UnicodeAttribute()
-    state = UnicodeAttribute(default="live")
+    kind = EnumText(AccountKind)
+    state = EnumText(NamespaceState, default=NamespaceState.LIVE)
     # The Time Machine's window in seconds: how long a dead tag can be restored.
     window_s = Integer(default=14 * 86400)
     # JSON; None for none.
@@ -48,7 +49,7 @@ class AccountRow(Row):
 
     id = UnicodeAttribute()
     name = UnicodeAttribute()
-    kind = UnicodeAttribute()
+    kind = EnumText(AccountKind)
     enabled = BooleanAttribute(default=True)
     # Raised by whatever ends all that was derived from the account: a new password, "revoke all".
     epoch = Integer(default=0)
@@ -64,7 +65,7 @@ class AccountRow(Row):
 
     def to_account(self) -> Account:
         """The account in the domain's words."""
-        return Account(self.id, self.name, AccountKind(self.kind), self.enabled, self.epoch, self.superuser)
+        return Account(self.id, self.name, self.kind, self.enabled, self.epoch, self.superuser)
 
 
 class RobotRow(Row):
@@ -150,7 +151,7 @@ class AccountStore:
 
     def add_user(self, transaction: Transaction, account: AccountRow, first: bool) -> None:
         """Writes a user with name, namespace and e-mail, on condition that name, e-mail and first user are free."""
-        kind = AccountKind.USER.value
+        kind = AccountKind.USER
         namespace = NamespaceRow.under(
             keys.namespace(account.id),
             name=account.name,
@@ -191,7 +192,7 @@ class AccountStore:
 
     def add_organization(self, transaction: Transaction, namespace: NamespaceRow) -> None:
         """Writes an organization with its name, on condition that the name is free."""
-        kind, identifier = AccountKind.ORGANIZATION.value, keys.namespace_id(namespace.pk)
+        kind, identifier = AccountKind.ORGANIZATION, keys.namespace_id(namespace.pk)
         namespace.kind, namespace.view, namespace.view_at = kind, keys.view_accounts(kind), namespace.name
         transaction.put(AccountNameRow.under(keys.account_name(namespace.name), id=identifier, kind=kind), absent())
         transaction.put(namespace, absent())
@@ -202,12 +203,12 @@ class AccountStore:
         name = AccountNameRow.under(keys.account_name(namespace.name))
         transaction.update(name, AccountNameRow.deleted_at.set(int(now)), condition=AccountNameRow.pk.exists())
         delete_words(transaction, namespace.name, keys.namespace_id(namespace.pk))
-        namespace.state = "deleted"
+        namespace.state = NamespaceState.DELETED
         self.put_namespace(transaction, namespace)
 
     def check_live(self, transaction: Transaction, namespace_id: str) -> None:
         """Lets a transaction fail where a namespace is gone."""
-        transaction.check(NamespaceRow, keys.namespace(namespace_id), NamespaceRow.state == "live")
+        transaction.check(NamespaceRow, keys.namespace(namespace_id), NamespaceRow.state == NamespaceState.LIVE)
 
     def remove_account(self, transaction: Transaction, row: AccountRow) -> None:
         """Removes a user's account with its e-mail address, over the version that was read."""
@@ -215,7 +216,7 @@ class AccountStore:
         if row.email:
             transaction.delete(EmailRow.under(keys.email(row.email)))
 
-    def of_kind(self, kind: str, after: str, limit: int) -> list[NamespaceRow]:
+    def of_kind(self, kind: AccountKind, after: str, limit: int) -> list[NamespaceRow]:
         """Namespaces of a kind by name, past `after`; the index lags, and has those that were deleted, too."""
         return list(view(NamespaceRow, keys.view_accounts(kind), after, limit))
 

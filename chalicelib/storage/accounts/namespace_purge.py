@@ -6,10 +6,12 @@ Each step takes some away and says whether there may be more; done again, it cha
 from functools import partial
 
 from chalicelib.domain.ids import ulid
+from chalicelib.domain.permissions import HolderKind
+from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow, NamespaceRow, RobotRow
-from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder, RoleHolderRow
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder, RoleHolderRow
 from chalicelib.storage.accounts.renames import RenameStore
 from chalicelib.storage.accounts.teams import MemberRow, TeamNameRow, TeamRow, TeamStore
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore
@@ -25,8 +27,6 @@ from chalicelib.storage.table import Row, Transaction, get, query, retry_on_conf
 from chalicelib.storage.timers import timer
 
 AT_ONCE = 25
-# The state of a namespace whose name is free.
-PURGED = "purged"
 
 
 class NamespacePurgeStore:
@@ -94,11 +94,11 @@ class NamespacePurgeStore:
         members = list(query(MemberRow, keys.team_member(team_id), limit=AT_ONCE))
         for row in members:
             retry_on_conflict(partial(self._teams.forget, namespace_id, team_id, row.account_id))
-        grants = list(query(RoleRow, keys.team_roles(team_id), limit=AT_ONCE))
-        holder = RoleHolder(team_id, "", TEAM)
-        for grant in grants:
-            retry_on_conflict(partial(self._permissions.forget, (namespace_id, grant.repository_id), holder))
-        return AT_ONCE in (len(members), len(grants))
+        roles = list(query(RoleRow, keys.team_roles(team_id), limit=AT_ONCE))
+        holder = RoleHolder(team_id, "", HolderKind.TEAM)
+        for role in roles:
+            retry_on_conflict(partial(self._permissions.forget, (namespace_id, role.repository_id), holder))
+        return AT_ONCE in (len(members), len(roles))
 
     def end_applications(self, namespace_id: str) -> bool:
         """Takes applications away, and their tokens, of which none is believed any more."""
@@ -127,7 +127,7 @@ class NamespacePurgeStore:
         found = list(query(RoleHolderRow, keys.given(namespace_id), limit=AT_ONCE))
         for row in found:
             _, account_id, repository_id = row.sk.split("#")
-            holder = RoleHolder(account_id, "", "user")
+            holder = RoleHolder(account_id, "", HolderKind.USER)
             retry_on_conflict(partial(self._permissions.forget, (namespace_id, repository_id), holder))
         return len(found) == AT_ONCE
 
@@ -154,7 +154,7 @@ class NamespacePurgeStore:
         transaction, identifier = Transaction(), keys.namespace_id(namespace.pk)
         self._free(transaction, namespace.name, identifier)
         is_same = NamespaceRow.state == namespace.state
-        transaction.update(namespace, NamespaceRow.state.set(PURGED), condition=is_same)
+        transaction.update(namespace, NamespaceRow.state.set(NamespaceState.PURGED), condition=is_same)
         transaction.commit()
 
     def keeps_repositories(self, namespace_id: str) -> bool:

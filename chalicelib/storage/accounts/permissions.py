@@ -3,28 +3,27 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.storage import keys
 from chalicelib.storage.keys import Key
 from chalicelib.storage.registry.repositories import PermissionRow, RoleRow
 from chalicelib.storage.table import Batch, Row, Transaction, absent, query
 
-TEAM = "team"
 # Where a role holds: ids of namespace and repository.
 Where = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class RoleHolder:
-    """An account or a team that has a role. `kind` is user, robot or team."""
+    """An account or a team that has a role."""
 
     id: str
     name: str
-    kind: str
+    kind: HolderKind
 
     def found(self, namespace_id: str, repository_id: str) -> Key:
         """The key under which its role is found by itself."""
-        draw = keys.team_role if self.kind == TEAM else keys.role
+        draw = keys.team_role if self.kind == HolderKind.TEAM else keys.role
         return draw(self.id, namespace_id, repository_id)
 
 
@@ -45,7 +44,7 @@ class PermissionStore:
         reads = [batch.add(PermissionRow, keys.permission(repository_id, identifier)) for identifier in holder_ids]
         if reads:
             batch.read()
-        return [Role(read.row.role) for read in reads if read.row]
+        return [read.row.role for read in reads if read.row]
 
     def holder_id(self, row: PermissionRow) -> str:
         """The account or team whose role this is."""
@@ -54,12 +53,12 @@ class PermissionStore:
     def put(self, transaction: Transaction, where: Where, holder: RoleHolder, role: Role, *, is_new: bool) -> None:
         """Gives a role, on condition that the holder has none yet, or that it has one."""
         namespace_id, repository_id = where
-        shown = {"role": role.value, "holder_id": holder.id, "name": holder.name, "kind": holder.kind}
+        shown = {"role": role, "holder_id": holder.id, "name": holder.name, "kind": holder.kind}
         row = PermissionRow.under(keys.permission(repository_id, holder.id), **shown)
         transaction.put(row, absent() if is_new else PermissionRow.pk.exists())
         found = holder.found(namespace_id, repository_id)
-        transaction.put(RoleRow.under(found, role=role.value, repository_id=repository_id))
-        if holder.kind != TEAM:
+        transaction.put(RoleRow.under(found, role=role, repository_id=repository_id))
+        if holder.kind != HolderKind.TEAM:
             transaction.put(RoleHolderRow.under(keys.given(namespace_id, holder.id, repository_id)))
 
     def remove(self, transaction: Transaction, where: Where, holder: RoleHolder) -> None:
@@ -82,9 +81,9 @@ class PermissionStore:
         self.take(transaction, where, holder)
         transaction.commit()
 
-    def held(self, holder: RoleHolder, namespace_id: str = "") -> list[tuple[str, str, str]]:
+    def held(self, holder: RoleHolder, namespace_id: str = "") -> list[tuple[str, str, Role]]:
         """What a holder was given: ids of namespace and repository, and the role; in one namespace or in all."""
-        everywhere = keys.team_roles if holder.kind == TEAM else keys.roles
+        everywhere = keys.team_roles if holder.kind == HolderKind.TEAM else keys.roles
         rows = query(RoleRow, holder.found(namespace_id, "") if namespace_id else everywhere(holder.id))
         return [(row.sk.split("#")[1], row.repository_id, row.role) for row in rows]
 

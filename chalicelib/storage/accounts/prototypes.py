@@ -2,22 +2,23 @@
 
 from pynamodb.attributes import UnicodeAttribute
 
+from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import Integer, OptionalText
+from chalicelib.storage.attributes import EnumText, Integer, OptionalText
 from chalicelib.storage.table import Row, Transaction, absent, at_version, get, query
 
 
 class PrototypeRow(Row):
     """A role that a delegate gets on new repositories, of one maker or of everybody.
 
-    `delegate_id` is an account's or a team's, by `delegate_kind`: user, robot or team.
+    `delegate_id` is an account's or a team's, by `delegate_kind`.
     """
 
     uuid = UnicodeAttribute()
     namespace_id = UnicodeAttribute()
-    role = UnicodeAttribute()
+    role = EnumText(Role)
     delegate_id = UnicodeAttribute()
-    delegate_kind = UnicodeAttribute()
+    delegate_kind = EnumText(HolderKind)
     maker_id = OptionalText()
     created_at = Integer(default=0)
     version = Integer(default=0)

@@ -1,8 +1,9 @@
 """The registry's size as it was last counted: bytes that all namespaces link, a page of namespaces at a time."""
 
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
-from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import Integer, OptionalEnumText, OptionalInteger, OptionalText
 from chalicelib.storage.registry.repositories import SizeRow
 from chalicelib.storage.table import Batch, Row, get
 
@@ -15,7 +16,7 @@ class RegistrySizeRow(Row):
 
     bytes = Integer(default=0)
     counted_at = OptionalInteger()
-    kind = OptionalText()
+    kind = OptionalEnumText(AccountKind)
     after = OptionalText()
     so_far = Integer(default=0)
 
@@ -34,7 +35,7 @@ class RegistrySizeStore:
         """Writes down what is known. Whoever counts at the same time knows as much."""
         row.save()
 
-    def page(self, kind: str, after: str, limit: int) -> tuple[int, str | None]:
+    def page(self, kind: AccountKind, after: str, limit: int) -> tuple[int, str | None]:
         """Bytes that some namespaces of a kind link, past a name, and the last one's name: None for none."""
         namespaces: list[NamespaceRow] = self._accounts.of_kind(kind, after, limit)
         batch = Batch()

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pynamodb.attributes import UnicodeAttribute
 
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import Integer
+from chalicelib.storage.attributes import EnumText, Integer
 from chalicelib.storage.table import Batch, Row, Transaction, absent, get, query
 
 
@@ -22,14 +23,10 @@ class TeamRow(Row):
     id = UnicodeAttribute()
     namespace_id = UnicodeAttribute()
     name = UnicodeAttribute()
-    role = UnicodeAttribute()
+    # What its members may do in all of the organization.
+    role = EnumText(TeamRole)
     description = UnicodeAttribute(default="")
     created_at = Integer(default=0)
-
-    @property
-    def team_role(self) -> TeamRole:
-        """What its members may do in all of the organization."""
-        return TeamRole(self.role)
 
 
 class MembershipRow(Row):
@@ -44,7 +41,7 @@ class MemberRow(Row):
 
     account_id = UnicodeAttribute()
     name = UnicodeAttribute()
-    kind = UnicodeAttribute()
+    kind = EnumText(AccountKind)
 
 
 class TeamStore:
@@ -109,7 +106,7 @@ class TeamStore:
         transaction.delete(MemberRow.under(keys.team_member(team_id, account_id)))
         transaction.commit()
 
-    def join(self, transaction: Transaction, team: TeamRow, account_id: str, name: str, kind: str) -> None:
+    def join(self, transaction: Transaction, team: TeamRow, account_id: str, name: str, kind: AccountKind) -> None:
         """Adds an account to a team, on condition that it is not in it."""
         membership = MembershipRow.under(
             keys.membership(account_id, team.namespace_id, team.id), namespace_id=team.namespace_id, team_id=team.id
@@ -128,7 +125,7 @@ class TeamStore:
 
     def change(self, transaction: Transaction, team: TeamRow, role: TeamRole, description: str) -> None:
         """Writes role and description of a team, on condition that its role is as it was read."""
-        actions = [TeamRow.role.set(role.value), TeamRow.description.set(description)]
+        actions = [TeamRow.role.set(role), TeamRow.description.set(description)]
         transaction.update(team, *actions, condition=TeamRow.role == team.role)
 
     def leave(self, transaction: Transaction, team: TeamRow, account_id: str) -> None:

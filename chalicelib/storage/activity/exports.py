@@ -1,15 +1,21 @@
 """Files of the usage log while they are written and kept."""
 
 import json
+from enum import StrEnum
 
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalText
+from chalicelib.storage.attributes import EnumText, Integer, OptionalBytes, OptionalText
 from chalicelib.storage.table import Row, Transaction, absent, get
 
-# Being written, being told to whom it was made for, and kept until its end.
-WRITING, TELLING, KEPT = "writing", "telling", "kept"
+
+class ExportState(StrEnum):
+    """Being written, being told to whom it was made for, and kept until its end."""
+
+    WRITING = "writing"
+    TELLING = "telling"
+    KEPT = "kept"
 
 
 class ExportRow(Row):
@@ -20,7 +26,7 @@ class ExportRow(Row):
     it is told to. No TTL: its timer ends it.
     """
 
-    state = UnicodeAttribute(default=WRITING)
+    state = EnumText(ExportState, default=ExportState.WRITING)
     namespace_id = UnicodeAttribute()
     namespace = UnicodeAttribute()
     repository_id = OptionalText()

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.domain.pulls import Sum
+from chalicelib.domain.states import RepositoryState
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer
-from chalicelib.storage.registry.repositories import PURGING, RepositoryRow
+from chalicelib.storage.registry.repositories import RepositoryRow
 from chalicelib.storage.table import Batch, Row, Transaction, absent
 
 
@@ -46,7 +47,7 @@ class PullStore:
         back = batch.add(RepositoryRow, keys.repository(repository_id))
         cursor = batch.add(PullCursorRow, keys.pulls_upto(repository_id))
         batch.read()
-        if back.row is None or back.row.state == PURGING:
+        if back.row is None or back.row.state == RepositoryState.PURGING:
             return None
         return cursor.row.upto if cursor.row else ""
 
@@ -65,7 +66,7 @@ class PullStore:
         before, upto = cursor
         found = self.sums(repository_id, more)
         transaction = Transaction()
-        is_there = RepositoryRow.pk.exists() & (RepositoryRow.state != PURGING)
+        is_there = RepositoryRow.pk.exists() & (RepositoryRow.state != RepositoryState.PURGING)
         transaction.check(RepositoryRow, keys.repository(repository_id), is_there)
         is_same = PullCursorRow.upto == before if before else absent()
         transaction.put(PullCursorRow.under(keys.pulls_upto(repository_id), upto=upto), is_same)

@@ -1,4 +1,4 @@
-"""The usage log and the outbox as they are kept.
+"""The usage log as it is kept.
 
 Records of changes and of pulls lie in partitions of their own, so that a storm of pulls slows no push; by repository
 (or by namespace, where none is concerned) in the table, by namespace in index `view`, and of everybody in index `due`.
@@ -12,14 +12,13 @@ from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 
-from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.log_cursors import DAY_S, day_start, number_of
 from chalicelib.domain.pulls import Pull, due_at
 from chalicelib.domain.timers import PULLS as COUNTING
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalText
-from chalicelib.storage.table import Row, Transaction, put_all
+from chalicelib.storage.table import Row, Transaction, put_all, read_pages
 from chalicelib.storage.timers import timer
 
 CHANGES, PULLS = "c", "p"
@@ -50,15 +49,6 @@ class CountRow(Row):
     counts = UnicodeAttribute()
     upto = UnicodeAttribute()
     expires_at = OptionalInteger()
-
-
-class OutboxRow(Row):
-    """An event that someone waits for. No TTL: it goes when it has been handed on."""
-
-    kind = UnicodeAttribute()
-    event = UnicodeAttribute()
-    due = UnicodeAttribute()
-    due_at = Integer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +85,13 @@ class UsageLogStore:
     def __init__(self, retention_s: int) -> None:
         self._retention_s = retention_s
 
-    def record(self, transaction: Transaction, event: Event, waits: set[str] | None = None) -> None:
-        """Writes what happened in the transaction that lets it happen, and for whom waits once more."""
+    def record(self, transaction: Transaction, event: Event) -> None:
+        """Writes what happened in the transaction that lets it happen."""
         transaction.put(self._log_row(event, CHANGES))
-        notified = events.NOTIFIED.get(event.kind)
-        if notified and waits and notified in waits:
-            self.promise(transaction, event, notified)
 
     def write(self, event: Event) -> None:
         """Writes what happened and changed nothing."""
         self._log_row(event, CHANGES).save()
-
-    def promise(self, transaction: Transaction, event: Event, kind: str) -> None:
-        """Writes an event into the outbox, to be handed on."""
-        transaction.put(_outbox_row(event, kind))
 
     def write_pulls(self, pulls: list[Event], hours: Iterable[tuple[str, int]] = ()) -> None:
         """Writes records of pulls, 25 a call, and before them the timers by which they are counted.
@@ -180,43 +163,21 @@ class UsageLogStore:
 
 
 def _read(run: LogPartition, first: str, last: str, *, page: int | None, forward: bool) -> Iterable[dict[str, Any]]:
-    connection, name = Row._get_connection().connection, Row.Meta.table_name
     condition = {
         None: LogRow.sk.between(first, last),
         "view": LogRow.view_at.between(first, last),
         "due": LogRow.due_at.between(number_of(first), number_of(last)),
     }[run.index]
-    start: Any = None
-    while True:
-        answer = connection.query(
-            name,
-            run.partition,
-            condition,
-            index_name=run.index,
-            limit=page,
-            exclusive_start_key=start,
-            scan_index_forward=forward,
-            consistent_read=run.index is None,
-        )
-        yield from answer["Items"]
-        start = answer.get("LastEvaluatedKey")
-        if not start:
-            return
+    options: dict[str, Any] = {
+        "index_name": run.index,
+        "scan_index_forward": forward,
+        "consistent_read": run.index is None,
+    }
+    for items, _ in read_pages(run.partition, condition, page=page, **options):
+        yield from items
 
 
 def _pull(raw: Mapping[str, Any]) -> Pull:
     told = json.loads(raw["metadata"]["S"])
     named = [told.get("reference"), told.get("manifest_digest")]
     return Pull(raw["sk"]["S"], int(raw["at"]["N"]), tuple(one for one in named if one))
-
-
-def _outbox_row(event: Event, notified: str) -> OutboxRow:
-    body = {"id": event.id, "at": event.at, "kind": event.kind, "metadata": event.metadata}
-    body |= {"namespace": event.namespace_id, "repository": event.repository_id, "performer": event.performer}
-    return OutboxRow.under(
-        keys.outbox(event.id),
-        kind=notified,
-        event=json.dumps(body),
-        due=keys.due("outbox", event.id),
-        due_at=int(event.at),
-    )

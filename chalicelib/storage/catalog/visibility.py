@@ -72,4 +72,4 @@ class VisibilityStore:
 
 
 def _roles(found: Sequence[Row]) -> dict[str, Role]:
-    return {row.repository_id: Role(row.role) for row in found if isinstance(row, RoleRow)}
+    return {row.repository_id: row.role for row in found if isinstance(row, RoleRow)}

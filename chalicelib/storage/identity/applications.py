@@ -6,7 +6,7 @@ from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
-from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow, TokenStore
 from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query
 
 
@@ -113,11 +113,11 @@ class ApplicationStore:
 
     def tokens_of_user(self, account_id: str) -> list[TokenRow]:
         """The tokens that speak for a user, as the user lists them."""
-        return self._tokens.listed(account_id, OAUTH)
+        return self._tokens.listed(account_id, TokenKind.OAUTH)
 
     def add_token(self, transaction: Transaction, token: TokenRow) -> None:
         """Writes a token, found by its hash, and listed by its user and its application's organization."""
-        self._tokens.add(transaction, token, keys.account_token(token.owner_id, OAUTH, token.uuid))
+        self._tokens.add(transaction, token, keys.account_token(token.owner_id, TokenKind.OAUTH, token.uuid))
         listed = TokenRow.from_raw_data(token.serialize())
         listed.pk, listed.sk = self._listed_under(token)
         transaction.put(listed)
@@ -125,7 +125,7 @@ class ApplicationStore:
     def revoke(self, transaction: Transaction, token: TokenRow) -> None:
         """Removes a token from everywhere, on condition that it is there; `token` is its row in any of the lists."""
         transaction.delete(TokenRow.under(keys.token(token.sha256 or "")), TokenRow.pk.exists())
-        transaction.delete(TokenRow.under(keys.account_token(token.owner_id, OAUTH, token.uuid)))
+        transaction.delete(TokenRow.under(keys.account_token(token.owner_id, TokenKind.OAUTH, token.uuid)))
         transaction.delete(TokenRow.under(self._listed_under(token)))
 
     def unlist(self, transaction: Transaction, token: TokenRow) -> None:

@@ -2,20 +2,28 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from enum import StrEnum
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import PutError
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import EnumText, Integer, OptionalBytes, OptionalInteger, OptionalText
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_if, query, view
 
-# Kinds of token. Each names the list it stands in.
-ROBOT, APP, OAUTH, SESSION = "robot", "app", "oauth", "session"
 HOUR_S = 3600
 LONGEST_UUID = 64
+
+
+class TokenKind(StrEnum):
+    """Kinds of token. Each names the list it stands in."""
+
+    ROBOT = "robot"
+    APP = "app"
+    OAUTH = "oauth"
+    SESSION = "session"
 
 
 class TokenRow(Row):
@@ -26,7 +34,7 @@ class TokenRow(Row):
     the OAuth token that an app token was made with, and ends with; `view` lists app tokens of everybody.
     """
 
-    kind = UnicodeAttribute()
+    kind = EnumText(TokenKind)
     owner_id = UnicodeAttribute()
     uuid = UnicodeAttribute()
     epoch = Integer()
@@ -70,7 +78,7 @@ class TokenStore:
 
     def add_app(self, transaction: Transaction, token: TokenRow, position: str) -> None:
         """Writes an app token, which everybody's list has at a position."""
-        listed = _listed(token, keys.account_token(token.owner_id, APP, token.uuid))
+        listed = _listed(token, keys.account_token(token.owner_id, TokenKind.APP, token.uuid))
         listed.view, listed.view_at = keys.view_app_tokens(), position
         transaction.put(token, absent())
         transaction.put(listed)
@@ -79,11 +87,11 @@ class TokenStore:
         """Everybody's app tokens past a position, oldest first, from an index, which lags."""
         return view(TokenRow, keys.view_app_tokens(), after, limit)
 
-    def listed(self, account_id: str, kind: str) -> list[TokenRow]:
+    def listed(self, account_id: str, kind: TokenKind) -> list[TokenRow]:
         """An account's tokens of a kind."""
         return list(query(TokenRow, keys.account_token(account_id, kind, "")))
 
-    def of_account(self, account_id: str, kind: str, uuid: str) -> TokenRow | None:
+    def of_account(self, account_id: str, kind: TokenKind, uuid: str) -> TokenRow | None:
         """One of an account's tokens."""
         return get(TokenRow, keys.account_token(account_id, kind, uuid)) if 0 < len(uuid) <= LONGEST_UUID else None
 

@@ -61,13 +61,12 @@ UP#<upload>              META, PART#<number>     upload
 LOG#R#<repository>#c, …#p  <ulid>                usage log: changes, pulls (LOG#N#<namespace>#… without repository)
 PULLS#R#<repository>     UPTO                    up to where pulls are counted
                          OF#<tag or digest>      how often it was pulled, and when last
-OUT#<ulid>               META                    event that someone waits for
 EXPORT#<sha256>          META                    file of the usage log, by the hash of what opens it
 TIMER#<kind>#<target>    META                    work that is due at a time; targets are R#<repo>#MAN|BLOB#<digest>,
                                                  R#<repo>#TAG#<tag>#<life>, BLOB#<digest>, KEY#<digest>#<S3 key>,
                                                  R#<repo>, R#<repo>#HOUR#<seconds>, UP#<upload>, N#<namespace> …
 
-Index `due`  (due, due_at):   <kind>#<shard> / seconds        tags with an end, timers, outbox
+Index `due`  (due, due_at):   <kind>#<shard> / seconds        tags with an end, timers
                               LOG#c|p#<shard> / ULID, a number  usage log of everybody
 Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<repository> / ULID, LOG#N#…#c|p / ULID,
                               CATALOG#public|private / full name, ACCOUNTS#user|organization / name,

@@ -156,11 +156,6 @@ def all_pulls(repository_id: str) -> Key:
     return f"PULLS#R#{repository_id}", ""
 
 
-def outbox(ulid: str) -> Key:
-    """An event that someone waits for."""
-    return f"OUT#{ulid}", META
-
-
 def export(sha256: str) -> Key:
     """A file of the usage log, found by the hash of what opens it."""
     return f"EXPORT#{sha256}", META

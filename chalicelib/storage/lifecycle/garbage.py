@@ -90,10 +90,10 @@ class GarbageStore:
     def move_manifest(self, row: ManifestRow, state: State) -> None:
         """Gives a manifest another state. Raises LostRace when it changed meanwhile."""
         transaction = Transaction()
-        actions = [ManifestRow.state.set(state.value), ManifestRow.version.set(row.version + 1)]
+        actions = [ManifestRow.state.set(state), ManifestRow.version.set(row.version + 1)]
         transaction.update(row, *actions, condition=manifest_unchanged(row))
         transaction.commit()
-        row.state, row.version = state.value, row.version + 1
+        row.state, row.version = state, row.version + 1
 
     def wake(self, targets: Iterable[str], at: int) -> None:
         """Wakes the collector for what has lost one that kept it."""
@@ -155,9 +155,9 @@ class GarbageStore:
     def move_link(self, row: BlobLinkRow, state: State) -> None:
         """Gives a link another state. Raises LostRace when it changed meanwhile."""
         transaction = Transaction()
-        transaction.update(row, BlobLinkRow.state.set(state.value), condition=_link_unchanged(row))
+        transaction.update(row, BlobLinkRow.state.set(state), condition=_link_unchanged(row))
         transaction.commit()
-        row.state = state.value
+        row.state = state
 
     def remove_link(self, where: tuple[str, str], row: BlobLinkRow, digest: Digest, now: int) -> None:
         """Removes a link with its way back and its size, and wakes the collector for the blob.
@@ -194,17 +194,17 @@ class GarbageStore:
         condition = (BlobRow.state == row.state) & (BlobRow.s3_key == row.s3_key)
         transaction.update(
             row,
-            BlobRow.state.set(state.value),
+            BlobRow.state.set(state),
             BlobRow.condemned_at.set(condemned_at) if condemned_at is not None else BlobRow.condemned_at.remove(),
             condition=condition,
         )
         transaction.commit()
-        row.state, row.condemned_at = state.value, condemned_at
+        row.state, row.condemned_at = state, condemned_at
 
     def remove_blob(self, row: BlobRow) -> None:
         """Removes a blob whose key has gone. Raises LostRace when a push has given it another key."""
         transaction = Transaction()
-        condition = (BlobRow.s3_key == row.s3_key) & (BlobRow.state == State.DELETING.value)
+        condition = (BlobRow.s3_key == row.s3_key) & (BlobRow.state == State.DELETING)
         transaction.delete(row, condition)
         transaction.commit()
 

@@ -11,9 +11,10 @@ from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.domain.policies import Method, Policy, PolicyKind, Prune, TagNames, to_text
 from chalicelib.domain.repositories import Repository
+from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.attributes import Integer, OptionalText
+from chalicelib.storage.attributes import EnumText, Integer, OptionalEnumText, OptionalText
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import Row, Transaction, absent, at_version, query
 
@@ -22,8 +23,8 @@ class PolicyRow(Row):
     """A policy. `value` is JSON: a number, or a text as it was written."""
 
     uuid = UnicodeAttribute()
-    kind = UnicodeAttribute()
-    method = OptionalText()
+    kind = EnumText(PolicyKind)
+    method = OptionalEnumText(Method)
     value = OptionalText()
     pattern = OptionalText()
     matches = Integer(default=1)
@@ -32,7 +33,7 @@ class PolicyRow(Row):
     @property
     def policy(self) -> Policy:
         """The policy in the domain's words."""
-        prune = Prune(Method(self.method), json.loads(self.value)) if self.method and self.value else None
+        prune = Prune(self.method, json.loads(self.value)) if self.method and self.value else None
         return Policy(self.uuid, TagNames(self.pattern, bool(self.matches)), prune)
 
 
@@ -84,8 +85,8 @@ class PolicyStore:
         row = PolicyRow.under(
             owner.key(policy.uuid),
             uuid=policy.uuid,
-            kind=policy.kind.value,
-            method=prune.method.value if prune else None,
+            kind=policy.kind,
+            method=prune.method if prune else None,
             value=json.dumps(prune.value) if prune else None,
             pattern=policy.names.pattern,
             matches=int(policy.names.matches),
@@ -115,7 +116,8 @@ class PolicyStore:
         if rules is not None:
             text = to_text(rules)
             actions.append(kind.immutability.set(text) if text else kind.immutability.remove())
-        is_same = at_version(kind.version, row.version) & (kind.state == "live")
+        live = RepositoryState.LIVE if isinstance(row, RepositoryNameRow) else NamespaceState.LIVE
+        is_same = at_version(kind.version, row.version) & (kind.state == live)
         if isinstance(row, RepositoryNameRow):
             is_same &= RepositoryNameRow.repository_id == row.repository_id
         transaction.update(kind.under(row.key), *actions, condition=is_same)
@@ -123,4 +125,4 @@ class PolicyStore:
 
 def _policies(place: keys.Key, kind: PolicyKind) -> list[Policy]:
     rows = sorted(query(PolicyRow, place), key=lambda row: (row.created_at, row.uuid))
-    return [row.policy for row in rows if row.kind == kind.value]
+    return [row.policy for row in rows if row.kind == kind]

@@ -3,6 +3,8 @@
 from typing import Any
 
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import HolderKind
+from chalicelib.domain.states import RepositoryState
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
@@ -11,10 +13,7 @@ from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.registry.blobs import BlobLinkRow
 from chalicelib.storage.registry.manifests import BodyRow
 from chalicelib.storage.registry.repositories import (
-    DELETED,
     KEPT,
-    LIVE,
-    PURGING,
     DeletedRepositoryRow,
     PermissionRow,
     RepositoryNameRow,
@@ -62,8 +61,12 @@ class RepositoryDeletionStore:
             **kept,
         )
         transaction.put(row, absent())
-        transaction.delete(gone, DeletedRepositoryRow.state == DELETED)
-        actions = [RepositoryRow.state.set(LIVE), RepositoryRow.gone.remove(), RepositoryRow.name.set(name.repository)]
+        transaction.delete(gone, DeletedRepositoryRow.state == RepositoryState.DELETED)
+        actions = [
+            RepositoryRow.state.set(RepositoryState.LIVE),
+            RepositoryRow.gone.remove(),
+            RepositoryRow.name.set(name.repository),
+        ]
         transaction.update(back, *actions, condition=RepositoryRow.gone == back.gone)
         transaction.delete(TimerRow.under(keys.timer(PURGE_REPOSITORY, repository_id)))
         put_words(transaction, SearchKind.REPOSITORY, name.repository, repository_id, namespace_id)
@@ -71,9 +74,13 @@ class RepositoryDeletionStore:
     def begin(self, back: RepositoryRow, gone: DeletedRepositoryRow) -> None:
         """From here on nobody brings it back, or adds to it. Raises LostRace when somebody was faster."""
         transaction = Transaction()
-        state = (DeletedRepositoryRow.state == DELETED) | (DeletedRepositoryRow.state == PURGING)
-        transaction.update(gone, DeletedRepositoryRow.state.set(PURGING), condition=state)
-        transaction.update(back, RepositoryRow.state.set(PURGING), condition=RepositoryRow.gone == back.gone)
+        state = (DeletedRepositoryRow.state == RepositoryState.DELETED) | (
+            DeletedRepositoryRow.state == RepositoryState.PURGING
+        )
+        transaction.update(gone, DeletedRepositoryRow.state.set(RepositoryState.PURGING), condition=state)
+        transaction.update(
+            back, RepositoryRow.state.set(RepositoryState.PURGING), condition=RepositoryRow.gone == back.gone
+        )
         transaction.commit()
 
     def take(self, back: RepositoryRow, now: int) -> bool:
@@ -86,7 +93,8 @@ class RepositoryDeletionStore:
         bodies = [row for row in found if isinstance(row, BodyRow)]
         self._objects.delete_all([row.s3_key for row in bodies if row.s3_key])
         for row in (row for row in found if isinstance(row, PermissionRow)):
-            self._permissions.forget(where, RoleHolder(keys.holder_id(row.sk), row.name or "", row.kind or "user"))
+            holder = RoleHolder(keys.holder_id(row.sk), row.name or "", row.kind or HolderKind.USER)
+            self._permissions.forget(where, holder)
         remove_all([row.key for row in found if not isinstance(row, BlobLinkRow)])
         return bool(found) or self._take_pulls(back)
 

@@ -1,6 +1,7 @@
 """Blobs, who has them, and what holds them, as they are kept."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -12,7 +13,7 @@ from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.quotas import RoomRow
-from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalNumber, OptionalText
+from chalicelib.storage.attributes import EnumText, Integer, OptionalInteger, OptionalNumber, OptionalText
 from chalicelib.storage.registry.repositories import change_size
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
@@ -22,7 +23,7 @@ class BlobLinkRow(Row):
     """That a repository has a blob. `sniffed` is 1 where its bytes were looked at for `expires_after`."""
 
     size = Integer()
-    state = UnicodeAttribute(default=State.LIVE.value)
+    state = EnumText(State, default=State.LIVE)
     leased_until = Integer()
     # To the millisecond, as what was pushed after it is told by its ULID.
     deleted_at = OptionalNumber()
@@ -33,7 +34,7 @@ class BlobLinkRow(Row):
     @property
     def is_living(self) -> bool:
         """Whether it still counts."""
-        return State(self.state).is_living
+        return self.state.is_living
 
     @property
     def seen(self) -> Lifetime | None:
@@ -46,13 +47,13 @@ class BlobRow(Row):
 
     s3_key = UnicodeAttribute()
     size = Integer()
-    state = UnicodeAttribute(default=State.LIVE.value)
+    state = EnumText(State, default=State.LIVE)
     condemned_at = OptionalInteger()
 
     @property
     def is_living(self) -> bool:
         """Whether its bytes may still be linked to."""
-        return State(self.state).is_living
+        return self.state.is_living
 
 
 class LinkRow(Row):
@@ -72,6 +73,15 @@ class UsesRow(Row):
 
     manifest = UnicodeAttribute()
     ulid = UnicodeAttribute()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """The bytes of a blob: how many, under which S3 key, and what was seen in them, None where nobody looked."""
+
+    size: int
+    s3_key: str
+    seen: Lifetime | None = None
 
 
 class BlobView:
@@ -129,21 +139,19 @@ class BlobStore:
         transaction: Transaction,
         view: BlobView,
         repository: Repository,
-        size: int,
-        s3_key: str,
+        content: StoredContent,
         leased_until: int,
-        seen: Lifetime | None = None,
     ) -> None:
-        """Links a blob that lies under `s3_key`, or renews what is there: lease, timer, sizes, blob and way back.
+        """Links a blob, or renews what is there: lease, timer, sizes, blob and way back.
 
         `view` is what was read; the transaction is lost when any of it changed. A blob that lives keeps its own key.
         """
-        self._put_blob(transaction, view, size, s3_key)
+        self._put_blob(transaction, view, content.size, content.s3_key)
         stored = view.stored_link
-        seen = seen or (stored.seen if stored else None)
+        seen = content.seen or (stored.seen if stored else None)
         row = BlobLinkRow.under(
             keys.blob_link(repository.id, view.digest),
-            size=size,
+            size=content.size,
             leased_until=leased_until,
             expires_after=seen.label if seen else None,
             built_at=seen.built_at if seen else None,
@@ -153,15 +161,15 @@ class BlobStore:
         if stored is None:
             way_back = LinkRow.under(keys.link(view.digest, repository.id), repository_id=repository.id)
             transaction.put(way_back)
-            change_size(transaction, repository.namespace_id, repository.id, view.digest, size)
+            change_size(transaction, repository.namespace_id, repository.id, view.digest, content.size)
             if view.room is not None:
                 view.room.take(transaction)
         transaction.put(timer(GARBAGE, keys.blob_target(repository.id, view.digest), leased_until))
 
     def _put_blob(self, transaction: Transaction, view: BlobView, size: int, s3_key: str) -> None:
         stored = view.stored_blob
-        if view.blob and view.blob.state == State.LIVE.value:
-            transaction.check(BlobRow, keys.blob(view.digest), BlobRow.state == State.LIVE.value)
+        if view.blob and view.blob.state == State.LIVE:
+            transaction.check(BlobRow, keys.blob(view.digest), BlobRow.state == State.LIVE)
             return
         kept = view.blob.s3_key if view.blob else s3_key
         transaction.put(BlobRow.under(keys.blob(view.digest), s3_key=kept, size=size), _unchanged(stored))

@@ -7,11 +7,19 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.manifest_changes import Retained
 from chalicelib.domain.manifests import Manifest, children_of
 from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import (
+    EnumText,
+    Integer,
+    OptionalBytes,
+    OptionalDigest,
+    OptionalInteger,
+    OptionalText,
+)
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.registry.blobs import UsesRow
 from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_all, query
@@ -33,7 +41,7 @@ class ManifestRow(Row):
     size = Integer()
     subject = OptionalDigest()
     artifact_type = OptionalText()
-    state = UnicodeAttribute(default=State.LIVE.value)
+    state = EnumText(State, default=State.LIVE)
     version = Integer(default=0)
     ulid = UnicodeAttribute()
     pushed_at = Integer()
@@ -50,12 +58,23 @@ class ManifestRow(Row):
     @property
     def is_living(self) -> bool:
         """Whether it counts for what it names."""
-        return State(self.state).is_living
+        return self.state.is_living
 
     @property
     def is_pullable(self) -> bool:
         """Whether a reader may have it by digest."""
         return self.is_living and self.deleted_at is None
+
+    @property
+    def retained(self) -> Retained:
+        """What keeps it."""
+        return Retained(self.pushed_at, self.live_until, self.leased_until, self.deleted_at)
+
+    def retain(self, retained: Retained, state: State) -> None:
+        """Writes down what keeps it from now on, and its state."""
+        self.pushed_at, self.live_until = retained.pushed_at, retained.live_until
+        self.leased_until, self.deleted_at = retained.leased_until, retained.deleted_at
+        self.state = state
 
 
 class BodyRow(Row):
@@ -232,7 +251,7 @@ class ManifestStore:
         transaction = Transaction()
         actions = [
             ManifestRow.leased_until.set(leased_until),
-            ManifestRow.state.set(State.LIVE.value),
+            ManifestRow.state.set(State.LIVE),
             ManifestRow.version.set(row.version + 1),
         ]
         transaction.update(row, *actions, condition=unchanged(row))

@@ -3,21 +3,20 @@
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import uuid4
 
-from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility
+from chalicelib.domain.states import RepositoryState
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.attributes import Integer, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import EnumText, Integer, OptionalEnumText, OptionalInteger, OptionalText
 from chalicelib.storage.search_words import SearchKind, delete_words, put_words
 from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, view
 
-LIVE, DELETED = "live", "deleted"
-# A deleted repository of which something may be gone already: nobody brings it back.
-PURGING = "purging"
 # What a deleted repository keeps of its name.
 KEPT = (
     "name",
@@ -25,7 +24,6 @@ KEPT = (
     "mode",
     "visibility",
     "description",
-    "waits",
     "immutability",
     "created_at",
     "status_token",
@@ -33,18 +31,14 @@ KEPT = (
 
 
 class RepositoryNameRow(Row):
-    """A repository's name, pointing to its id. `waits` holds the kinds of event that a notification waits for.
-
-    `status_token` opens the badge of a private repository.
-    """
+    """A repository's name, pointing to its id. `status_token` opens the badge of a private repository."""
 
     name = UnicodeAttribute()
     repository_id = UnicodeAttribute()
-    state = UnicodeAttribute(default=LIVE)
-    mode = UnicodeAttribute(default=Mode.NORMAL.value)
-    visibility = UnicodeAttribute()
+    state = EnumText(RepositoryState, default=RepositoryState.LIVE)
+    mode = EnumText(Mode, default=Mode.NORMAL)
+    visibility = EnumText(Visibility)
     description = UnicodeAttribute(default="")
-    waits = UnicodeSetAttribute(null=True)
     # Which tags may not change, by the repository's policies (domain/policies.py); None for none.
     immutability = OptionalText()
     created_at = OptionalInteger()
@@ -56,12 +50,12 @@ class RepositoryNameRow(Row):
     @property
     def is_public(self) -> bool:
         """Whether everybody may pull."""
-        return self.visibility == Visibility.PUBLIC.value
+        return self.visibility == Visibility.PUBLIC
 
     @property
     def is_normal(self) -> bool:
         """Whether it takes pushes."""
-        return self.mode == Mode.NORMAL.value
+        return self.mode == Mode.NORMAL
 
 
 class RepositoryRow(Row):
@@ -70,21 +64,21 @@ class RepositoryRow(Row):
     namespace_id = UnicodeAttribute()
     namespace = UnicodeAttribute()
     name = UnicodeAttribute()
-    state = UnicodeAttribute(default=LIVE)
-    mode = UnicodeAttribute(default=Mode.NORMAL.value)
-    visibility = UnicodeAttribute()
+    state = EnumText(RepositoryState, default=RepositoryState.LIVE)
+    mode = EnumText(Mode, default=Mode.NORMAL)
+    visibility = EnumText(Visibility)
     description = UnicodeAttribute(default="")
     gone = OptionalText()
 
     @property
     def is_live(self) -> bool:
         """Whether the repository is there, not deleted."""
-        return self.state == LIVE
+        return self.state == RepositoryState.LIVE
 
     @property
     def is_public(self) -> bool:
         """Whether everybody may pull."""
-        return self.visibility == Visibility.PUBLIC.value
+        return self.visibility == Visibility.PUBLIC
 
 
 class DeletedRepositoryRow(Row):
@@ -92,11 +86,10 @@ class DeletedRepositoryRow(Row):
 
     name = UnicodeAttribute()
     repository_id = UnicodeAttribute()
-    state = UnicodeAttribute(default=DELETED)
-    mode = UnicodeAttribute()
-    visibility = UnicodeAttribute()
+    state = EnumText(RepositoryState, default=RepositoryState.DELETED)
+    mode = EnumText(Mode)
+    visibility = EnumText(Visibility)
     description = UnicodeAttribute(default="")
-    waits = UnicodeSetAttribute(null=True)
     immutability = OptionalText()
     created_at = OptionalInteger()
     status_token = OptionalText()
@@ -107,16 +100,16 @@ class DeletedRepositoryRow(Row):
 class PermissionRow(Row):
     """The role of an account or a team on a repository; `name` and `kind` (user, robot, team) are the holder's."""
 
-    role = UnicodeAttribute()
+    role = EnumText(Role)
     holder_id = OptionalText()
     name = OptionalText()
-    kind = OptionalText()
+    kind = OptionalEnumText(HolderKind)
 
 
 class RoleRow(Row):
     """The same, found by the holder."""
 
-    role = UnicodeAttribute()
+    role = EnumText(Role)
     repository_id = UnicodeAttribute()
 
 
@@ -138,7 +131,7 @@ class RepositoryStore:
     def find(self, namespace_id: str, name: RepositoryName) -> RepositoryNameRow | None:
         """The row of a live name."""
         row = get(RepositoryNameRow, keys.repository_name(namespace_id, name.repository))
-        return row if row and row.state == LIVE else None
+        return row if row and row.state == RepositoryState.LIVE else None
 
     def get(self, repository_id: str) -> RepositoryRow | None:
         """A repository by its id."""
@@ -154,11 +147,11 @@ class RepositoryStore:
 
     def still(self, transaction: Transaction, repository: Repository) -> None:
         """Lets a transaction fail where a name does not lead to this repository any more."""
-        self._check(transaction, repository, RepositoryNameRow.state == "live")
+        self._check(transaction, repository, RepositoryNameRow.state == RepositoryState.LIVE)
 
     def still_normal(self, transaction: Transaction, repository: Repository) -> None:
         """The same, where its tags do not change now either."""
-        is_open = (RepositoryNameRow.state == "live") & (RepositoryNameRow.mode == Mode.NORMAL.value)
+        is_open = (RepositoryNameRow.state == RepositoryState.LIVE) & (RepositoryNameRow.mode == Mode.NORMAL)
         self._check(transaction, repository, is_open)
 
     def _check(self, transaction: Transaction, repository: Repository, condition: Condition) -> None:
@@ -182,7 +175,7 @@ class RepositoryStore:
         """Names of a namespace's live repositories past `after`, in order, read `page` at a time."""
         past = keys.repository_name(namespace_id, after)[1] if after else ""
         rows = query(RepositoryNameRow, keys.repository_name(namespace_id, ""), after=past, page=page)
-        return (row for row in rows if row.state == LIVE)
+        return (row for row in rows if row.state == RepositoryState.LIVE)
 
     def add(
         self,
@@ -193,13 +186,13 @@ class RepositoryStore:
         created_at: int | None = None,
     ) -> None:
         """Writes a repository's name, and the way back, on condition that the name is free."""
-        shared = {"name": repository.name.repository, "visibility": visibility.value, "description": description}
+        shared = {"name": repository.name.repository, "visibility": visibility, "description": description}
         name = RepositoryNameRow.under(
             keys.repository_name(repository.namespace_id, repository.name.repository),
             repository_id=repository.id,
             created_at=created_at,
             status_token=str(uuid4()),
-            view=keys.view_catalog(visibility.value),
+            view=keys.view_catalog(visibility),
             view_at=str(repository.name),
             **shared,
         )
@@ -250,14 +243,14 @@ class RepositoryStore:
         transaction.delete(row, is_same)
         transaction.put(gone)
         back = RepositoryRow.under(keys.repository(row.repository_id))
-        actions = [RepositoryRow.state.set(DELETED), RepositoryRow.gone.set(identifier)]
+        actions = [RepositoryRow.state.set(RepositoryState.DELETED), RepositoryRow.gone.set(identifier)]
         transaction.update(back, *actions, condition=RepositoryRow.pk.exists())
         delete_words(transaction, row.name, row.repository_id)
 
     def public(self, after: str, limit: int) -> Iterator[RepositoryNameRow]:
         """Public repositories whose full names are past `after`, in order (from an index, which may lag)."""
-        rows = view(RepositoryNameRow, keys.view_catalog(Visibility.PUBLIC.value), after, limit)
-        return (row for row in rows if row.state == LIVE)
+        rows = view(RepositoryNameRow, keys.view_catalog(Visibility.PUBLIC), after, limit)
+        return (row for row in rows if row.state == RepositoryState.LIVE)
 
     def pushed(self, repository_ids: Sequence[str]) -> dict[str, int]:
         """When something was last pushed into repositories, for those where something was."""
@@ -286,7 +279,7 @@ class RepositoryStore:
         partition, first = keys.repository_name(namespace_id, "")
         past = keys.repository_name(namespace_id, after.removeprefix(prefix))[1] if after else ""
         for row in query(RepositoryNameRow, (partition, first), after=past, page=limit):
-            if row.state == LIVE:
+            if row.state == RepositoryState.LIVE:
                 yield prefix + row.name
 
 

@@ -10,6 +10,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.signature_tags import is_signature_tag
+from chalicelib.domain.tag_changes import TagState
 from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
@@ -43,6 +44,11 @@ class TagRow(Row):
     def is_alive(self, now: float) -> bool:
         """Whether readers see it."""
         return is_alive(self.expires_at, now)
+
+    @property
+    def state(self) -> TagState:
+        """What the rules of the domain ask about."""
+        return TagState(self.digest, self.started_at, self.expires_at, bool(self.immutable))
 
 
 class LifeRow(Row):
@@ -220,8 +226,3 @@ def tag_row(repository_id: str, name: str, life: str) -> TagRow:
 def unchanged(stored: TagRow | None) -> Condition:
     """The condition that a tag is as it was read."""
     return absent() if stored is None else TagRow.life == stored.life
-
-
-def same(stored: TagRow | None, digest: Digest, expires_at: int | None, now: float) -> bool:
-    """Whether a push changes nothing about a tag."""
-    return stored is not None and stored.is_alive(now) and stored.digest == digest and stored.expires_at == expires_at

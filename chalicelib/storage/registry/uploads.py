@@ -1,23 +1,42 @@
 """Uploads that came in pieces, as they are kept."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import Integer, OptionalBytes, OptionalDigest, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import (
+    EnumText,
+    Integer,
+    OptionalBytes,
+    OptionalDigest,
+    OptionalInteger,
+    OptionalText,
+)
 from chalicelib.storage.objects import ObjectGone
 from chalicelib.storage.table import Row, Transaction, absent, get, put_all, query, remove_all
 from chalicelib.storage.timers import timer
 
-# Open: bytes come through us or our relay. Granted: they come past us; hashing: they are being proven. Closed: digest
-# and key are proven and written, the bytes may still lie in parts. Linked: they are a blob. Cancelled: nothing.
-OPEN, GRANTED, HASHING, CLOSED, LINKED, CANCELLED = "open", "granted", "hashing", "closed", "linked", "cancelled"
-
 # How long after its last second TTL may take an upload's row, in seconds: long after its timer has been served.
 SPARE_S = 7 * 86400
+
+
+class UploadStatus(StrEnum):
+    """How far an upload is.
+
+    Open: bytes come through us or our relay. Granted: they come past us; hashing: they are being proven. Closed: digest
+    and key are proven and written, the bytes may still lie in parts. Linked: they are a blob. Cancelled: nothing.
+    """
+
+    OPEN = "open"
+    GRANTED = "granted"
+    HASHING = "hashing"
+    CLOSED = "closed"
+    LINKED = "linked"
+    CANCELLED = "cancelled"
 
 
 class UploadRow(Row):
@@ -27,7 +46,7 @@ class UploadRow(Row):
     """
 
     repository_id = UnicodeAttribute()
-    status = UnicodeAttribute(default=OPEN)
+    status = EnumText(UploadStatus, default=UploadStatus.OPEN)
     algorithm = UnicodeAttribute()
     offset = Integer(default=0)
     hash_state = OptionalBytes()
@@ -73,7 +92,7 @@ class UploadStore:
     def linked(self, row: UploadRow, s3_key: str) -> UploadRow:
         """A closed upload's row as it stands once its bytes are a blob under a key."""
         linked = UploadRow.from_raw_data(row.serialize())
-        linked.status, linked.s3_key, linked.tail_key, linked.tail_size = LINKED, s3_key, None, 0
+        linked.status, linked.s3_key, linked.tail_key, linked.tail_size = UploadStatus.LINKED, s3_key, None, 0
         return linked
 
     def keep(self, transaction: Transaction, row: UploadRow, until: int) -> None:

@@ -1,7 +1,7 @@
 import cf from 'cloudfront';
 
 // Which way a body takes, and which blob a signed path stands for: before CloudFront looks into its cache (ADR 0008).
-// The same rules in Python: infra/local/ways.py, chalicelib/domain/uploads.py and downloads.py; one file of vectors
+// The same rules in Python: infra/local/upload_routes.py, chalicelib/domain/uploads.py and downloads.py; one file of vectors
 // drives both. The runtime (cloudfront-js-2.0) has no spread, destructuring, for-of, ?. and ??, and no async closures.
 //
 // The key value store holds `upload`, the list of upload keys in hex with the current one first, and `switches`,

@@ -1,4 +1,4 @@
-"""Sealing: what stands in the place of a library's own modules has what others ask these for."""
+"""The replacements of a library's modules have the names that others import."""
 
 import ast
 import importlib.util
@@ -15,7 +15,7 @@ MODULES = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."):
 
 
 def asked_for(library: str) -> set[tuple[str, str]]:
-    """Module and name of all that a library imports from a replaced module, but for what lies in its package."""
+    """Returns module and name of every import from a replaced module, except within its package."""
     found: set[tuple[str, str]] = set()
     for path in (SITE / library).rglob("*.py"):
         where = ".".join(path.relative_to(SITE).with_suffix("").parts)
@@ -25,7 +25,7 @@ def asked_for(library: str) -> set[tuple[str, str]]:
     return found
 
 
-def test_whoever_imports_from_a_replaced_module_finds_what_it_wants() -> None:
+def test_every_import_from_a_replaced_module_works() -> None:
     given: dict[str, dict[str, object]] = {module: {} for module in MODULES}
     for module, name in MODULES.items():
         exec(REPLACED[name], given[module])
@@ -36,7 +36,7 @@ def test_whoever_imports_from_a_replaced_module_finds_what_it_wants() -> None:
     assert [(module, name) for module, name in sorted(wanted) if name not in given[module]] == []
 
 
-def test_a_docstring_that_nobody_makes_is_a_text_without_words() -> None:
+def test_a_replaced_docstring_is_an_empty_text() -> None:
     given: dict[str, type] = {}
     exec(REPLACED["botocore/docs/docstring.py"], given)
 
@@ -52,5 +52,5 @@ def test_the_certificates_are_found_where_certifi_finds_them() -> None:
 
 
 @pytest.mark.parametrize("name", REPLACED)
-def test_what_is_replaced_is_where_it_is_looked_for(name: str) -> None:
+def test_every_replaced_module_exists_in_its_library(name: str) -> None:
     assert (SITE / name).is_file()

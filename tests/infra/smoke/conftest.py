@@ -1,4 +1,4 @@
-"""Visits to a local stack, as it is and behind a server with one fault."""
+"""Clients of a local stack, directly and behind a server with one fault."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from infra.smoke.claims import Finding, Verdict
+from infra.smoke.client import SmokeClient, SmokeOptions
 from infra.smoke.suite import chosen, run
-from infra.smoke.visit import Options, Visit
 from tests.infra.smoke.faults import Fault, Front, front, no_fault
 from tests.support.stack import Stack
 
@@ -23,24 +23,24 @@ def fronted(stack: Stack) -> Iterator[Callable[..., Front]]:
 
 
 @pytest.fixture
-def visiting(stack: Stack) -> Callable[..., Visit]:
-    """A visit to an address, the stack's unless told otherwise, with these options."""
+def make_client(stack: Stack) -> Callable[..., SmokeClient]:
+    """Makes a client of an address, by default the stack's, with these options."""
 
-    def visit(url: str = "", **options: Any) -> Visit:
+    def client(url: str = "", **options: Any) -> SmokeClient:
         mine = {"user": stack.admin, "password": stack.password, "repository": REPOSITORY}
-        return Visit(url or stack.url, Options(**mine | options))
+        return SmokeClient(url or stack.url, SmokeOptions(**mine | options))
 
-    return visit
+    return client
 
 
 @pytest.fixture
-def look(visiting: Callable[..., Visit], fronted: Callable[..., Front]) -> Callable[..., Finding]:
-    """What a check, the first of its name, finds at the stack, or behind a server with a fault; nothing stays."""
+def look(make_client: Callable[..., SmokeClient], fronted: Callable[..., Front]) -> Callable[..., Finding]:
+    """Runs the first check of a name on the stack, or behind a server with a fault, and deletes what it pushed."""
 
     def found(name: str, fault: Fault | None = None, **options: Any) -> Finding:
-        visit = visiting(fronted(fault).url if fault else "", **options)
-        row = run(visit, chosen([name])[0])
-        visit.clear()
+        client = make_client(fronted(fault).url if fault else "", **options)
+        row = run(client, chosen([name])[0])
+        client.clear()
         return row.finding
 
     return found
@@ -48,7 +48,7 @@ def look(visiting: Callable[..., Visit], fronted: Callable[..., Front]) -> Calla
 
 @pytest.fixture
 def assert_fails(look: Callable[..., Finding]) -> Callable[..., None]:
-    """The check fails behind the fault, and says these words."""
+    """Asserts that the check fails behind the fault with these words in its evidence."""
 
     def failing(name: str, fault: Fault, *words: str, **options: Any) -> None:
         finding = look(name, fault, **options)

@@ -1,4 +1,4 @@
-"""A server in front of a real registry that passes everything on, but for one fault: what AWS might do to us."""
+"""A server in front of a real registry that passes everything on with one fault, as AWS might."""
 
 import http.client
 import socket
@@ -11,16 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 Pairs = list[tuple[str, str]]
-# What the server writes itself.
+# Headers that the server writes itself.
 FRAMING = {"content-length", "transfer-encoding", "connection", "date", "server", "host"}
 
 
 class Reset(Exception):
-    """The connection ends here, without an answer."""
+    """The server resets the connection without an answer."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     method: str
     path: str
     headers: Pairs
@@ -34,7 +34,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Told:
+class Response:
     status: int
     headers: Pairs = field(default_factory=list)
     body: bytes = b""
@@ -42,51 +42,51 @@ class Told:
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
 
-    def without(self, *names: str) -> "Told":
+    def without(self, *names: str) -> "Response":
         lowered = {name.lower() for name in names}
         return replace(self, headers=[pair for pair in self.headers if pair[0].lower() not in lowered])
 
-    def with_header(self, name: str, value: str) -> "Told":
+    def with_header(self, name: str, value: str) -> "Response":
         return replace(self, headers=[*self.without(name).headers, (name, value)])
 
 
-PassOn = Callable[[Asked], Told]
-Fault = Callable[[Asked, PassOn], Told]
+PassOn = Callable[[Request], Response]
+Fault = Callable[[Request, PassOn], Response]
 
 
-def no_fault(asked: Asked, pass_on: PassOn) -> Told:
-    return pass_on(asked)
+def no_fault(request: Request, pass_on: PassOn) -> Response:
+    return pass_on(request)
 
 
 class Front(ThreadingHTTPServer):
-    """The server. `seen` is every request that came, in order."""
+    """The server. `seen` has every request, in order."""
 
     daemon_threads = True
 
     def __init__(self, upstream: str, fault: Fault) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.upstream, self.fault = upstream, fault
-        self.seen: list[Asked] = []
+        self.seen: list[Request] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
-    def pass_on(self, asked: Asked) -> Told:
+    def pass_on(self, request: Request) -> Response:
         parts = urlsplit(self.upstream)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         try:
-            connection.putrequest(asked.method, asked.path, skip_host=True, skip_accept_encoding=True)
-            kept = [pair for pair in asked.headers if pair[0].lower() not in FRAMING]
-            length = [("Content-Length", str(len(asked.body)))] if asked.method in ("PUT", "POST", "PATCH") else []
+            connection.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
+            kept = [pair for pair in request.headers if pair[0].lower() not in FRAMING]
+            length = [("Content-Length", str(len(request.body)))] if request.method in ("PUT", "POST", "PATCH") else []
             for name, value in [("Host", parts.netloc), *kept, *length]:
                 connection.putheader(name, value)
             connection.endheaders()
-            # Who refuses a body may close before it has come.
+            # A registry that refuses a body may close the connection before it has arrived.
             with suppress(ConnectionError):
-                for start in range(0, len(asked.body), 65536):
-                    connection.send(asked.body[start : start + 65536])
+                for start in range(0, len(request.body), 65536):
+                    connection.send(request.body[start : start + 65536])
             answer = connection.getresponse()
-            # The registry's own address would lead round this server; its `service` stays, for it is in the tokens.
+            # The registry's own address would bypass this server; `service` stays, since the tokens contain it.
             headers = [(name, value.replace(self.upstream, self.url)) for name, value in answer.getheaders()]
-            return Told(answer.status, headers, answer.read())
+            return Response(answer.status, headers, answer.read())
         finally:
             connection.close()
 
@@ -96,11 +96,11 @@ class Handler(BaseHTTPRequestHandler):
     server: Front
 
     def do_any(self) -> None:
-        asked = Asked(self.command, self.path, list(self.headers.items()), self.read_body())
-        self.server.seen.append(asked)
+        request = Request(self.command, self.path, list(self.headers.items()), self.read_body())
+        self.server.seen.append(request)
         self.close_connection = True
         try:
-            self.answer(self.server.fault(asked, self.server.pass_on))
+            self.answer(self.server.fault(request, self.server.pass_on))
         except Reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
@@ -117,25 +117,25 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    def answer(self, told: Told) -> None:
-        self.send_response(told.status)
-        length = told.header("Content-Length") if self.command == "HEAD" else str(len(told.body))
-        for name, value in told.headers:
+    def answer(self, response: Response) -> None:
+        self.send_response(response.status)
+        length = response.header("Content-Length") if self.command == "HEAD" else str(len(response.body))
+        for name, value in response.headers:
             if name.lower() not in FRAMING:
                 self.send_header(name, value)
         if length:
             self.send_header("Content-Length", length)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(told.body)
+            self.wfile.write(response.body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager
 def front(upstream: str, fault: Fault) -> Iterator[Front]:
-    """A running server, until the end of the block."""
+    """Runs the server until the end of the block."""
     server = Front(upstream, fault)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -1,11 +1,11 @@
-"""Who gave an answer."""
+"""The author of an answer is recognised."""
 
 from email.message import Message
 from http.client import HTTPMessage
 
 import pytest
 
-from infra.smoke.answers import author, errors_of, is_cloudfront, told
+from infra.smoke.answers import author, errors_of, is_cloudfront, summary_of
 from infra.smoke.wire import Answer
 
 OCI = b'{"errors":[{"code":"SIZE_INVALID","message":"too   large"}]}'
@@ -33,7 +33,7 @@ def an_answer(status: int, body: bytes = b"", **headers: str) -> Answer:
         (an_answer(500, b"[1]"), ""),
     ],
 )
-def test_an_answer_is_known_by_what_its_author_leaves_on_it(answer: Answer, name: str) -> None:
+def test_the_author_of_an_answer_is_recognised(answer: Answer, name: str) -> None:
     assert author(answer) == name
 
 
@@ -42,14 +42,14 @@ def test_anything_else_is_no_error_of_the_specification(body: bytes) -> None:
     assert errors_of(an_answer(413, body)) == []
 
 
-def test_cloudfront_is_known_by_either_of_its_headers() -> None:
+def test_cloudfront_is_recognised_by_either_of_its_headers() -> None:
     assert is_cloudfront(an_answer(200, X_Amz_Cf_Id="x"))
     assert is_cloudfront(an_answer(200, Via="1.1 x.cloudfront.net (CloudFront)"))
     assert not is_cloudfront(an_answer(200, Via="1.1 proxy"))
 
 
-def test_an_answer_is_told_in_a_few_words() -> None:
-    assert told(an_answer(413, OCI)) == "413 by edge or relay: SIZE_INVALID too large"
-    assert told(an_answer(201, b"ignored")) == "201"
-    assert told(an_answer(502)) == "502"
-    assert len(told(an_answer(502, b"x" * 5000))) < 100
+def test_an_answer_is_summarised_in_a_few_words() -> None:
+    assert summary_of(an_answer(413, OCI)) == "413 by edge or relay: SIZE_INVALID too large"
+    assert summary_of(an_answer(201, b"ignored")) == "201"
+    assert summary_of(an_answer(502)) == "502"
+    assert len(summary_of(an_answer(502, b"x" * 5000))) < 100

@@ -1,4 +1,4 @@
-"""Bodies that somebody in front does not take as he should."""
+"""Checks of bodies fail behind a proxy that refuses or loses them."""
 
 from collections.abc import Callable
 
@@ -6,18 +6,18 @@ import pytest
 
 from infra.smoke.claims import Finding, Verdict
 from infra.smoke.content import MEBIBYTE
-from tests.infra.smoke.faults import Asked, Fault, PassOn, Reset, Told
+from tests.infra.smoke.faults import Fault, PassOn, Request, Reset, Response
 
-BARE = Told(413, [("Content-Type", "application/json")], b'{"message":"Request Too Long"}')
-BROKEN = Told(500, [("Content-Type", "application/json")], b'{"message":"Internal Server Error"}')
+BARE = Response(413, [("Content-Type", "application/json")], b'{"message":"Request Too Long"}')
+BROKEN = Response(500, [("Content-Type", "application/json")], b'{"message":"Internal Server Error"}')
 
 
-def above(size: int, answer: Told | None, method: str = "") -> Fault:
-    """Bodies above a size get this answer; None: the connection ends."""
+def above(size: int, answer: Response | None, method: str = "") -> Fault:
+    """Gives bodies above a size this answer, or closes the connection for None."""
 
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        if len(asked.body) <= size or method not in ("", asked.method):
-            return pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        if len(request.body) <= size or method not in ("", request.method):
+            return pass_on(request)
         if answer is None:
             raise Reset
         return answer
@@ -37,18 +37,18 @@ def test_api_gateway_alone_holds_its_sizes_and_is_named(look: Callable[..., Find
     assert 'PATCH of 9 MB: 413 by gateway: {"message":"Request Too Long"}' in finding.evidence
 
 
-def test_a_manifest_of_4_mib_that_is_not_taken_fails(assert_fails: Callable[..., None]) -> None:
+def test_a_refused_manifest_of_4_mib_fails(assert_fails: Callable[..., None]) -> None:
     assert_fails("C3", above(4 * MEBIBYTE - 1, BARE), "manifest of 4 MiB: 413")
 
 
 @pytest.mark.parametrize(("answer", "word"), [(BROKEN, "500 by gateway"), (None, "no answer")])
 def test_anything_but_413_for_a_large_patch_fails(
-    answer: Told | None, word: str, assert_fails: Callable[..., None]
+    answer: Response | None, word: str, assert_fails: Callable[..., None]
 ) -> None:
     assert_fails("C3", above(10 * MEBIBYTE, answer, "PATCH"), f"of 11 MB: {word}")
 
 
-def test_a_refusal_in_the_gateways_own_words_fails(assert_fails: Callable[..., None]) -> None:
+def test_a_refusal_in_the_gateways_own_format_fails(assert_fails: Callable[..., None]) -> None:
     assert_fails("U5", above(10 * MEBIBYTE, BARE), "413 by gateway")
 
 
@@ -61,16 +61,16 @@ def test_a_refusal_with_another_status_fails(assert_fails: Callable[..., None]) 
 
 
 def test_chunks_that_are_refused_fail(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(411) if asked.header("Transfer-Encoding") else pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return Response(411) if request.header("Transfer-Encoding") else pass_on(request)
 
     assert_fails("U6", fault, "4 MiB in chunks: 411")
 
 
 def test_chunks_that_are_lost_fail(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        body = b"" if asked.header("Transfer-Encoding") else asked.body
-        return pass_on(Asked(asked.method, asked.path, asked.headers, body))
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        body = b"" if request.header("Transfer-Encoding") else request.body
+        return pass_on(Request(request.method, request.path, request.headers, body))
 
     assert_fails("U6", fault, "Range '0-0'")
 

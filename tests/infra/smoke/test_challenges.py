@@ -1,4 +1,4 @@
-"""The challenge, signing in, and the door past CloudFront."""
+"""Checks of the challenge, of signing in, and of the gateway's own host."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,24 +6,24 @@ from dataclasses import replace
 import pytest
 
 from infra.smoke.claims import Finding, Verdict
+from infra.smoke.client import SmokeClient
 from infra.smoke.suite import chosen, run
-from infra.smoke.visit import Visit
-from tests.infra.smoke.faults import Asked, Fault, Front, PassOn, Told
+from tests.infra.smoke.faults import Fault, Front, PassOn, Request, Response
 
 
-def changed(change: Callable[[Told], Told], status: int = 401) -> Fault:
-    """Changes all answers of a status."""
+def changed(change: Callable[[Response], Response], status: int = 401) -> Fault:
+    """Changes all answers with a status."""
 
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        told = pass_on(asked)
-        return change(told) if told.status == status else told
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        response = pass_on(request)
+        return change(response) if response.status == status else response
 
     return fault
 
 
-def renamed(told: Told) -> Told:
-    value = told.header("WWW-Authenticate")
-    return told.without("WWW-Authenticate").with_header("x-amzn-remapped-www-authenticate", value)
+def renamed(response: Response) -> Response:
+    value = response.header("WWW-Authenticate")
+    return response.without("WWW-Authenticate").with_header("x-amzn-remapped-www-authenticate", value)
 
 
 @pytest.mark.parametrize("name", ["U2", "B1", "B2"])
@@ -35,22 +35,24 @@ def test_a_gateway_that_renames_the_challenge_fails(assert_fails: Callable[..., 
     assert_fails("U2", changed(renamed), "there is no WWW-Authenticate", "Registry-Challenge and the renamed one")
 
 
-def test_a_challenge_that_arrives_by_no_name_fails(assert_fails: Callable[..., None]) -> None:
-    gone = changed(lambda told: told.without("WWW-Authenticate", "Registry-Challenge"))
+def test_a_missing_challenge_fails(assert_fails: Callable[..., None]) -> None:
+    gone = changed(lambda response: response.without("WWW-Authenticate", "Registry-Challenge"))
 
-    assert_fails("U2", gone, "no challenge by any name")
-
-
-def test_another_scheme_is_no_challenge_of_ours(assert_fails: Callable[..., None]) -> None:
-    assert_fails("U2", changed(lambda told: told.with_header("WWW-Authenticate", 'Basic realm="x"')), "'Basic realm")
+    assert_fails("U2", gone, "no header at all")
 
 
-def test_a_registry_that_asks_for_no_token_fails(assert_fails: Callable[..., None]) -> None:
-    assert_fails("U2", changed(lambda told: replace(told, status=200)), "GET /v2/ without a token: 200")
+def test_a_challenge_of_another_scheme_fails(assert_fails: Callable[..., None]) -> None:
+    assert_fails(
+        "U2", changed(lambda response: response.with_header("WWW-Authenticate", 'Basic realm="x"')), "'Basic realm"
+    )
+
+
+def test_a_registry_that_requires_no_token_fails(assert_fails: Callable[..., None]) -> None:
+    assert_fails("U2", changed(lambda response: replace(response, status=200)), "GET /v2/ without a token: 200")
 
 
 def test_a_challenge_that_the_mapping_restored_holds_and_says_so(look: Callable[..., Finding]) -> None:
-    both = changed(lambda told: told.with_header("x-amzn-remapped-www-authenticate", "Bearer"))
+    both = changed(lambda response: response.with_header("x-amzn-remapped-www-authenticate", "Bearer"))
 
     finding = look("U2", both)
 
@@ -59,36 +61,38 @@ def test_a_challenge_that_the_mapping_restored_holds_and_says_so(look: Callable[
 
 
 def test_a_realm_on_another_host_fails_and_gets_no_password(
-    fronted: Callable[..., Front], visiting: Callable[..., Visit]
+    fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     thief = fronted()
     realm = f'Bearer realm="{thief.url}/v2/auth",service="x"'
-    visit = visiting(fronted(changed(lambda told: told.with_header("WWW-Authenticate", realm))).url)
+    client = make_client(fronted(changed(lambda response: response.with_header("WWW-Authenticate", realm))).url)
 
-    row = run(visit, chosen(["B1"])[0])
+    row = run(client, chosen(["B1"])[0])
 
     assert row.finding.verdict is Verdict.FAILS
     assert "another host" in row.finding.evidence
     assert thief.seen == []
 
 
-def test_a_token_that_is_not_believed_fails(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(401) if asked.header("Authorization").startswith("Bearer") else pass_on(asked)
+def test_a_token_that_is_not_accepted_fails(assert_fails: Callable[..., None]) -> None:
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return Response(401) if request.header("Authorization").startswith("Bearer") else pass_on(request)
 
     assert_fails("B1", fault, "GET /v2/ with it: 401")
 
 
 def test_a_token_endpoint_that_is_down_fails(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(503, body=b'{"message":"Service Unavailable"}') if "/v2/auth" in asked.path else pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return (
+            Response(503, body=b'{"message":"Service Unavailable"}') if "/v2/auth" in request.path else pass_on(request)
+        )
 
     assert_fails("B1", fault, "503 by gateway")
 
 
 def test_a_token_for_any_password_fails(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(200, body=b'{"token":"t"}') if "/v2/auth" in asked.path else pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return Response(200, body=b'{"token":"t"}') if "/v2/auth" in request.path else pass_on(request)
 
     assert_fails("B2", fault, "200")
 
@@ -104,7 +108,7 @@ def test_the_gateways_host_is_unknown_until_it_is_named(look: Callable[..., Find
 def test_the_gateways_host_must_refuse_everyone_and_sees_no_secret(
     status: int, verdict: Verdict, fronted: Callable[..., Front], look: Callable[..., Finding]
 ) -> None:
-    gateway = fronted(lambda asked, pass_on: Told(status))
+    gateway = fronted(lambda request, pass_on: Response(status))
 
     assert look("B3", gateway=gateway.url).verdict is verdict
-    assert [asked.header("Authorization") for asked in gateway.seen] == [""]
+    assert [request.header("Authorization") for request in gateway.seen] == [""]

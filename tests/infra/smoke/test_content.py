@@ -1,11 +1,11 @@
-"""What is pushed."""
+"""Images and streams have the right sizes and digests."""
 
 import hashlib
 import json
 
 import pytest
 
-from infra.smoke.content import LARGEST_BODY, MEBIBYTE, Stream, an_image, digest_of, padded
+from infra.smoke.content import LARGEST_BODY, MEBIBYTE, RandomStream, an_image, digest_of, padded
 
 
 def test_two_images_share_nothing() -> None:
@@ -31,8 +31,8 @@ def test_a_padded_manifest_has_the_size_to_the_byte(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, MEBIBYTE, 3 * MEBIBYTE + 7])
-def test_a_stream_is_as_long_as_it_says_and_the_same_each_time(size: int) -> None:
-    stream = Stream(size)
+def test_a_stream_has_its_size_and_the_same_bytes_each_time(size: int) -> None:
+    stream = RandomStream(size)
     content = b"".join(stream.pieces())
 
     assert len(content) == size

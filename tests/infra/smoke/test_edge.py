@@ -1,4 +1,4 @@
-"""Large PUTs, as CloudFront and S3 may treat them."""
+"""Checks of large PUTs find the faults of CloudFront and S3."""
 
 from collections.abc import Callable
 
@@ -7,33 +7,33 @@ import pytest
 from infra.smoke import edge
 from infra.smoke.claims import Finding, Verdict
 from infra.smoke.content import LARGEST_BODY
-from tests.infra.smoke.faults import Asked, Fault, PassOn, Reset, Told
+from tests.infra.smoke.faults import Fault, PassOn, Request, Reset, Response
 
 VIA = ("Via", "1.1 abc.cloudfront.net (CloudFront)")
 UNSIGNED = b"<?xml version='1.0'?><Error><Code>SignatureDoesNotMatch</Code></Error>"
 
 
-def on_edge(answer: Callable[[Asked, PassOn], Told]) -> Fault:
-    """Treats PUTs that are too large for the app."""
+def on_edge(answer: Callable[[Request, PassOn], Response]) -> Fault:
+    """Changes the answers to PUTs that are too large for the app."""
 
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return answer(asked, pass_on) if asked.is_put("uploads", LARGEST_BODY) else pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return answer(request, pass_on) if request.is_put("uploads", LARGEST_BODY) else pass_on(request)
 
     return fault
 
 
-def taken_as_it_comes(asked: Asked, pass_on: PassOn) -> Told:
-    """The edge takes any bytes, and the registry then finds what was never proven."""
-    if asked.is_put("uploads", LARGEST_BODY):
-        digest = asked.path.rpartition("digest=")[2].replace("%3A", ":")
-        return Told(201, [("Location", f"/v2/admin/smoke/blobs/{digest}"), ("Docker-Content-Digest", digest)])
-    return Told(307) if asked.method == "HEAD" else pass_on(asked)
+def taken_as_it_comes(request: Request, pass_on: PassOn) -> Response:
+    """Plays an edge that accepts any bytes and a registry that finds the unverified blob."""
+    if request.is_put("uploads", LARGEST_BODY):
+        digest = request.path.rpartition("digest=")[2].replace("%3A", ":")
+        return Response(201, [("Location", f"/v2/admin/smoke/blobs/{digest}"), ("Docker-Content-Digest", digest)])
+    return Response(307) if request.method == "HEAD" else pass_on(request)
 
 
-def unproven_but_not_believed(asked: Asked, pass_on: PassOn) -> Told:
-    """What staging does with wrong bytes: 201, and then nothing is there."""
-    told = pass_on(asked)
-    return Told(201) if told.status == 400 else told
+def unproven_but_not_believed(request: Request, pass_on: PassOn) -> Response:
+    """Answers wrong bytes as staging does: 201, and the blob does not exist."""
+    response = pass_on(request)
+    return Response(201) if response.status == 400 else response
 
 
 @pytest.mark.parametrize("name", ["U1", "U9"])
@@ -43,22 +43,24 @@ def test_a_sound_edge_holds(name: str, look: Callable[..., Finding]) -> None:
 
 @pytest.mark.parametrize("name", ["U1", "U9", "U7"])
 def test_without_an_edge_nothing_is_known(name: str, look: Callable[..., Finding]) -> None:
-    finding = look(name, on_edge(lambda asked, pass_on: Told(413)), slow_s=0.1)
+    finding = look(name, on_edge(lambda request, pass_on: Response(413)), slow_s=0.1)
 
     assert finding.verdict is Verdict.UNKNOWN
     assert "cloudfront = true" in finding.evidence
 
 
-def test_an_edge_that_refuses_by_413_is_no_missing_edge(assert_fails: Callable[..., None]) -> None:
-    assert_fails("U1", on_edge(lambda asked, pass_on: Told(413, [VIA])), "right bytes: 413")
+def test_a_413_of_the_edge_fails(assert_fails: Callable[..., None]) -> None:
+    assert_fails("U1", on_edge(lambda request, pass_on: Response(413, [VIA])), "right bytes: 413")
 
 
 def test_right_bytes_that_s3_refuses_fail(assert_fails: Callable[..., None]) -> None:
-    assert_fails("U1", on_edge(lambda asked, pass_on: Told(403, [VIA], UNSIGNED)), "403 by S3", "SignatureDoesNotMatch")
+    assert_fails(
+        "U1", on_edge(lambda request, pass_on: Response(403, [VIA], UNSIGNED)), "403 by S3", "SignatureDoesNotMatch"
+    )
 
 
 def test_right_bytes_that_are_not_found_fail(assert_fails: Callable[..., None]) -> None:
-    assert_fails("U1", on_edge(lambda asked, pass_on: Told(201)), "HEAD 404")
+    assert_fails("U1", on_edge(lambda request, pass_on: Response(201)), "HEAD 404")
 
 
 def test_wrong_bytes_that_become_a_blob_fail(assert_fails: Callable[..., None]) -> None:
@@ -66,7 +68,7 @@ def test_wrong_bytes_that_become_a_blob_fail(assert_fails: Callable[..., None]) 
     assert_fails("U1", taken_as_it_comes, "wrong ones 201, HEAD 307", upload_proof="staging")
 
 
-def test_wrong_bytes_that_are_taken_and_not_believed_hold_in_staging_only(
+def test_wrong_bytes_that_are_accepted_and_not_found_hold_only_in_staging(
     look: Callable[..., Finding], assert_fails: Callable[..., None]
 ) -> None:
     fault = on_edge(unproven_but_not_believed)
@@ -76,20 +78,20 @@ def test_wrong_bytes_that_are_taken_and_not_believed_hold_in_staging_only(
 
 
 def test_s3s_own_200_fails(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        told = pass_on(asked)
-        return Told(200, told.headers)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        response = pass_on(request)
+        return Response(200, response.headers)
 
     assert_fails("U9", on_edge(fault), "200, Location right")
 
 
 @pytest.mark.parametrize("header", ["Location", "Docker-Content-Digest"])
 def test_a_201_without_a_header_fails(header: str, assert_fails: Callable[..., None]) -> None:
-    assert_fails("U9", on_edge(lambda asked, pass_on: pass_on(asked).without(header)), f"{header} missing")
+    assert_fails("U9", on_edge(lambda request, pass_on: pass_on(request).without(header)), f"{header} missing")
 
 
-def test_what_a_refused_put_would_have_said_is_unknown(look: Callable[..., Finding]) -> None:
-    finding = look("U9", on_edge(lambda asked, pass_on: Told(403, [VIA], UNSIGNED)))
+def test_the_answer_of_a_refused_put_is_unknown(look: Callable[..., Finding]) -> None:
+    finding = look("U9", on_edge(lambda request, pass_on: Response(403, [VIA], UNSIGNED)))
 
     assert finding.verdict is Verdict.UNKNOWN
     assert "see U1" in finding.evidence
@@ -107,12 +109,12 @@ def test_a_copy_within_the_time_of_a_request_holds(look: Callable[..., Finding])
 def test_a_copy_that_takes_too_long_fails(monkeypatch: pytest.MonkeyPatch, assert_fails: Callable[..., None]) -> None:
     monkeypatch.setattr(edge, "GATEWAY_S", 0)
 
-    assert_fails("U3", lambda asked, pass_on: pass_on(asked), "HEAD 307", upload_proof="staging", put_gb=0.006)
+    assert_fails("U3", lambda request, pass_on: pass_on(request), "HEAD 307", upload_proof="staging", put_gb=0.006)
 
 
 def test_a_copy_that_never_ends_fails(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(503) if asked.method == "HEAD" else pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return Response(503) if request.method == "HEAD" else pass_on(request)
 
     assert_fails("U3", fault, "HEAD 503", upload_proof="staging", put_gb=0.006)
 
@@ -128,15 +130,15 @@ def test_a_body_that_was_not_slow_proves_nothing(look: Callable[..., Finding]) -
     assert "proves nothing below 30 s" in finding.evidence
 
 
-def test_a_slow_body_that_is_taken_holds(monkeypatch: pytest.MonkeyPatch, look: Callable[..., Finding]) -> None:
+def test_a_slow_body_that_is_accepted_holds(monkeypatch: pytest.MonkeyPatch, look: Callable[..., Finding]) -> None:
     monkeypatch.setattr(edge, "PATIENCE_S", 0.5)
 
     assert look("U7", slow_s=0.6).verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("answer", [Told(504, [VIA]), None])
-def test_a_slow_body_that_is_given_up_fails(answer: Told | None, assert_fails: Callable[..., None]) -> None:
-    def given_up(asked: Asked, pass_on: PassOn) -> Told:
+@pytest.mark.parametrize("answer", [Response(504, [VIA]), None])
+def test_a_slow_body_that_is_given_up_fails(answer: Response | None, assert_fails: Callable[..., None]) -> None:
+    def given_up(request: Request, pass_on: PassOn) -> Response:
         if answer is None:
             raise Reset
         return answer

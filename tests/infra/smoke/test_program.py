@@ -1,4 +1,4 @@
-"""The whole program: against a sound registry, a broken one, none, and with words that make no sense."""
+"""The program handles a sound registry, a broken one, none, and wrong arguments."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from infra.smoke.client import SmokeClient
 from infra.smoke.content import LARGEST_BODY
-from infra.smoke.visit import Visit
-from tests.infra.smoke.faults import Asked, Front, PassOn, Reset, Told
+from tests.infra.smoke.faults import Front, PassOn, Request, Reset, Response
 from tests.support.stack import ROOT, Stack, wait_for
 
 PASSWORD = "a-password-for-tests"
@@ -39,18 +39,18 @@ def smoke(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def pushed(front: Front) -> list[str]:
-    """What of the repository was put, as paths below it."""
-    puts = [unquote(asked.path) for asked in front.seen if asked.method == "PUT"]
+    """Returns the paths in the repository that were pushed."""
+    puts = [unquote(request.path) for request in front.seen if request.method == "PUT"]
     blobs = {f"blobs/{found[1]}" for path in puts if (found := re.search(r"digest=(sha256:\w+)", path))}
     return sorted(blobs | {path.partition("admin/smoke/")[2] for path in puts if "/manifests/" in path})
 
 
-def left_of(front: Front, visit: Visit) -> list[str]:
-    return [path for path in pushed(front) if visit.ask("GET", visit.path(path)).status != 404]
+def left_of(front: Front, client: SmokeClient) -> list[str]:
+    return [path for path in pushed(front) if client.request("GET", client.path(path)).status != 404]
 
 
 def test_a_sound_registry_fails_nothing_and_keeps_nothing(
-    fronted: Callable[..., Front], visiting: Callable[..., Visit], tmp_path: Path
+    fronted: Callable[..., Front], make_client: Callable[..., SmokeClient], tmp_path: Path
 ) -> None:
     front = fronted()
     file = tmp_path / "password"
@@ -63,12 +63,12 @@ def test_a_sound_registry_fails_nothing_and_keeps_nothing(
     assert max(map(len, done.stdout.splitlines())) <= 120
     assert PASSWORD not in done.stdout + done.stderr
     assert len(pushed(front)) > 30
-    assert left_of(front, visiting()) == []
+    assert left_of(front, make_client()) == []
 
 
-def test_a_broken_registry_fails_and_is_told_the_remedy(fronted: Callable[..., Front]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(403) if asked.is_put("uploads", LARGEST_BODY) else pass_on(asked)
+def test_a_broken_registry_fails_with_the_remedy(fronted: Callable[..., Front]) -> None:
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return Response(403) if request.is_put("uploads", LARGEST_BODY) else pass_on(request)
 
     done = smoke(fronted(fault).url, "--only", "U1,U2", CLOUDBERTH_PASSWORD=PASSWORD)
 
@@ -77,25 +77,27 @@ def test_a_broken_registry_fails_and_is_told_the_remedy(fronted: Callable[..., F
     assert "1 holds, 1 fails, 0 unknown" in done.stdout
 
 
-def test_a_crash_in_the_middle_leaves_nothing(fronted: Callable[..., Front], visiting: Callable[..., Visit]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        if asked.method == "GET" and "/manifests/" in asked.path:
+def test_a_crash_in_the_middle_leaves_nothing(
+    fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
+) -> None:
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        if request.method == "GET" and "/manifests/" in request.path:
             raise Reset
-        return pass_on(asked)
+        return pass_on(request)
 
     front = fronted(fault)
     done = smoke(front.url, "--only", "B5", "--json", CLOUDBERTH_PASSWORD=PASSWORD)
 
-    told = json.loads(done.stdout)
-    assert told["checks"][0]["evidence"].startswith("could not be looked at: GET 127.0.0.1:")
-    assert (told["counts"]["unknown"], told["left_behind"]) == (1, [])
+    document = json.loads(done.stdout)
+    assert document["checks"][0]["evidence"].startswith("could not be checked: GET 127.0.0.1:")
+    assert (document["counts"]["unknown"], document["left_behind"]) == (1, [])
     assert pushed(front)
-    assert left_of(front, visiting()) == []
+    assert left_of(front, make_client()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_who_is_interrupted_takes_away_what_was_pushed(
-    number: signal.Signals, fronted: Callable[..., Front], visiting: Callable[..., Visit]
+def test_an_interrupted_run_deletes_what_was_pushed(
+    number: signal.Signals, fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     front = fronted()
     process = subprocess.Popen(
@@ -113,15 +115,15 @@ def test_who_is_interrupted_takes_away_what_was_pushed(
     assert process.returncode == 130
     assert "Interrupted" in errors
     assert "Left behind" not in out
-    assert left_of(front, visiting()) == []
+    assert left_of(front, make_client()) == []
 
 
-def test_json_tells_the_same(stack: Stack) -> None:
+def test_json_has_the_same_results(stack: Stack) -> None:
     done = smoke(stack.url, "--only", "U2,U10", "--json", CLOUDBERTH_PASSWORD=PASSWORD)
 
-    told = json.loads(done.stdout)
-    assert [check["result"] for check in told["checks"]] == ["holds", "unknown"]
-    assert (told["url"], done.returncode) == (stack.url, 0)
+    document = json.loads(done.stdout)
+    assert [check["result"] for check in document["checks"]] == ["holds", "unknown"]
+    assert (document["url"], done.returncode) == (stack.url, 0)
 
 
 def test_a_wrong_password_fails_once_and_leaves_the_rest_unknown(stack: Stack) -> None:
@@ -132,7 +134,7 @@ def test_a_wrong_password_fails_once_and_leaves_the_rest_unknown(stack: Stack) -
     assert "not-this-one" not in done.stdout + done.stderr
 
 
-def test_nobody_who_answers_is_a_failure_of_one_sentence() -> None:
+def test_a_registry_that_does_not_answer_is_reported_in_one_sentence() -> None:
     done = smoke("http://127.0.0.1:1", CLOUDBERTH_PASSWORD=PASSWORD)
 
     assert (done.returncode, done.stdout) == (1, "")
@@ -151,9 +153,9 @@ def test_the_list_needs_neither_address_nor_password() -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ([], "URL is scheme and host of a registry"),
-        (["registry.example"], "URL is scheme and host of a registry"),
-        (["https://registry.example/v2/"], "URL is scheme and host of a registry"),
+        ([], "URL must be scheme and host of a registry"),
+        (["registry.example"], "URL must be scheme and host of a registry"),
+        (["https://registry.example/v2/"], "URL must be scheme and host of a registry"),
         (["https://me:secret@registry.example"], "URL holds a name or password"),
         (["http://registry.example"], "has no TLS"),
         (["http://localhost:1", "--only", "U99"], "there is no check U99"),
@@ -164,7 +166,7 @@ def test_the_list_needs_neither_address_nor_password() -> None:
         (["http://localhost:1", "--upload-proof", "trust"], "invalid choice"),
     ],
 )
-def test_words_that_make_no_sense_are_refused_with_the_reason(words: list[str], reason: str) -> None:
+def test_wrong_arguments_are_refused_with_the_reason(words: list[str], reason: str) -> None:
     done = smoke(*words, CLOUDBERTH_PASSWORD=PASSWORD)
 
     assert done.returncode == 2
@@ -172,11 +174,11 @@ def test_words_that_make_no_sense_are_refused_with_the_reason(words: list[str], 
     assert "Traceback" not in done.stderr
 
 
-def test_no_password_is_refused_with_where_to_say_it() -> None:
+def test_a_missing_password_is_refused_with_the_ways_to_give_it() -> None:
     done = smoke("http://localhost:1")
 
     assert done.returncode == 2
-    assert "set CLOUDBERTH_PASSWORD, or say --password-file FILE" in done.stderr
+    assert "set CLOUDBERTH_PASSWORD or use --password-file FILE" in done.stderr
 
 
 def test_the_password_is_no_argument() -> None:
@@ -188,4 +190,4 @@ def test_a_robot_pushes_into_its_users_namespace(fronted: Callable[..., Front]) 
 
     smoke(front.url, "--user", "admin+builder", "--only", "B5", CLOUDBERTH_PASSWORD="wrong")
 
-    assert any("repository%3Aadmin%2Fsmoke%3A" in asked.path for asked in front.seen)
+    assert any("repository%3Aadmin%2Fsmoke%3A" in request.path for request in front.seen)

@@ -1,4 +1,4 @@
-"""The table, and the same for programs."""
+"""Results are printed as a table and as JSON."""
 
 import json
 
@@ -6,10 +6,14 @@ import pytest
 
 from infra.smoke import report
 from infra.smoke.claims import Finding, Verdict, decided, fails, holds, unknown
-from infra.smoke.suite import CHECKS, Row
+from infra.smoke.suite import CHECKS, CheckResult
 
 LONG = "a fact, and another one; " * 30
-ROWS = [Row(CHECKS[0], holds(LONG), 0.5), Row(CHECKS[1], fails(LONG), 1.25), Row(CHECKS[2], unknown("nobody saw"), 0)]
+ROWS = [
+    CheckResult(CHECKS[0], holds(LONG), 0.5),
+    CheckResult(CHECKS[1], fails(LONG), 1.25),
+    CheckResult(CHECKS[2], unknown("nobody saw"), 0),
+]
 
 
 @pytest.mark.parametrize("text", [report.listed(CHECKS), *map(report.lines_of, ROWS), report.head()])
@@ -19,7 +23,7 @@ def test_nothing_is_wider_than_120_columns(text: str) -> None:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_names_fit_their_column(check: object) -> None:
-    line = report.lines_of(Row(check, holds("x"), 0)).splitlines()[0]  # type: ignore[arg-type]
+    line = report.lines_of(CheckResult(check, holds("x"), 0)).splitlines()[0]  # type: ignore[arg-type]
 
     assert line[9] == " "
     assert line[10:19] == "holds    "
@@ -33,11 +37,11 @@ def test_only_what_fails_says_what_to_do() -> None:
     assert ["What to do: " in report.lines_of(row) for row in ROWS] == [False, True, False]
 
 
-def test_unknown_counts_for_itself() -> None:
+def test_unknown_is_counted_separately() -> None:
     assert report.summary(ROWS, []).splitlines()[1] == "1 holds, 1 fails, 1 unknown"
 
 
-def test_what_was_left_behind_is_told() -> None:
+def test_what_was_left_behind_is_reported() -> None:
     assert report.summary(ROWS, ["/v2/x: 405"]).splitlines()[-1] == "Left behind: /v2/x: 405"
 
 
@@ -48,12 +52,12 @@ def test_the_list_has_every_claim_with_its_remedy() -> None:
         assert f"{check.claim} If it fails: {check.remedy}" in words
 
 
-def test_json_has_all_of_it() -> None:
-    told = json.loads(report.as_json("https://registry.example", ROWS, ["x"]))
+def test_json_has_all_fields() -> None:
+    document = json.loads(report.as_json("https://registry.example", ROWS, ["x"]))
 
-    assert told["counts"] == {"holds": 1, "fails": 1, "unknown": 1}
-    assert told["left_behind"] == ["x"]
-    assert told["checks"][0] == {
+    assert document["counts"] == {"holds": 1, "fails": 1, "unknown": 1}
+    assert document["left_behind"] == ["x"]
+    assert document["checks"][0] == {
         "names": ["U2", "C1"],
         "claim": CHECKS[0].claim,
         "result": "holds",

@@ -1,4 +1,4 @@
-"""Cold starts out of a log, the hash between chunks, and what only the bill tells."""
+"""Checks of cold starts, of the hash between chunks, and of the cost."""
 
 import json
 import time
@@ -9,7 +9,7 @@ import pytest
 from infra.smoke import runtime
 from infra.smoke.claims import Finding, Verdict
 from infra.smoke.runtime import init_duration
-from tests.infra.smoke.faults import Asked, Fault, Front, PassOn, Told
+from tests.infra.smoke.faults import Fault, Front, PassOn, Request, Response
 
 GROUP = "/aws/lambda/registry-api"
 TEXT = "REPORT RequestId: 1 Duration: 12.00 ms Billed Duration: 400 ms Memory Size: 1769 MB Init Duration: {} ms\t\n"
@@ -22,11 +22,11 @@ def as_json(milliseconds: float) -> str:
 
 @pytest.fixture
 def logging(monkeypatch: pytest.MonkeyPatch, fronted: Callable[..., Front]) -> Callable[..., Front]:
-    """CloudWatch, which tells these lines."""
+    """Plays CloudWatch Logs with these lines."""
 
     def start(*lines: str) -> Front:
         body = json.dumps({"events": [{"message": line} for line in lines]}).encode()
-        front = fronted(lambda asked, pass_on: Told(200, [("Content-Type", "application/x-amz-json-1.1")], body))
+        front = fronted(lambda request, pass_on: Response(200, [("Content-Type", "application/x-amz-json-1.1")], body))
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", front.url)
@@ -39,10 +39,10 @@ def logging(monkeypatch: pytest.MonkeyPatch, fronted: Callable[..., Front]) -> C
 
 
 def slow(method: str, seconds: float) -> Fault:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        told = pass_on(asked)
-        time.sleep(seconds if asked.method == method else 0)
-        return told
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        response = pass_on(request)
+        time.sleep(seconds if request.method == method else 0)
+        return response
 
     return fault
 
@@ -70,7 +70,7 @@ def test_long_cold_starts_in_the_log_fail(logging: Callable[..., Front], look: C
     assert look("C6", log_group=GROUP).verdict is Verdict.FAILS
 
 
-def test_a_log_without_cold_starts_tells_nothing(logging: Callable[..., Front], look: Callable[..., Finding]) -> None:
+def test_a_log_without_cold_starts_is_unknown(logging: Callable[..., Front], look: Callable[..., Finding]) -> None:
     logging()
 
     assert look("C6", log_group=GROUP).verdict is Verdict.UNKNOWN
@@ -86,11 +86,11 @@ def test_a_log_without_cold_starts_tells_nothing(logging: Callable[..., Front], 
         ('{"record":{}}', None),
     ],
 )
-def test_a_line_of_the_log_is_read_in_both_formats(line: str, milliseconds: float | None) -> None:
+def test_a_line_of_the_log_is_parsed_in_both_formats(line: str, milliseconds: float | None) -> None:
     assert init_duration(line) == milliseconds
 
 
-def test_a_hash_that_is_taken_up_quickly_holds(look: Callable[..., Finding]) -> None:
+def test_a_hash_that_is_resumed_quickly_holds(look: Callable[..., Finding]) -> None:
     finding = look("U8")
 
     assert finding.verdict is Verdict.HOLDS
@@ -101,24 +101,24 @@ def test_chunks_that_take_seconds_fail(monkeypatch: pytest.MonkeyPatch, assert_f
     monkeypatch.setattr(runtime, "SLOW_S", 0.3)
     monkeypatch.setattr(runtime, "QUICK_S", 0.2)
 
-    assert_fails("U8", slow("PATCH", 0.6), "longer than at once")
+    assert_fails("U8", slow("PATCH", 0.6), "longer than in one PUT")
 
 
 def test_chunks_that_are_a_little_slower_decide_nothing(look: Callable[..., Finding]) -> None:
     assert look("U8", slow("PATCH", 1.4)).verdict is Verdict.UNKNOWN
 
 
-def test_a_slow_line_alone_is_not_held_against_the_hash(look: Callable[..., Finding]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        time.sleep(1.2 if len(asked.body) > 1000 else 0)
-        return pass_on(asked)
+def test_a_slow_network_alone_does_not_fail(look: Callable[..., Finding]) -> None:
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        time.sleep(1.2 if len(request.body) > 1000 else 0)
+        return pass_on(request)
 
     assert look("U8", fault).verdict is Verdict.HOLDS
 
 
 def test_a_hash_that_went_wrong_fails(assert_fails: Callable[..., None]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        return Told(400) if asked.is_put("uploads") and not asked.body else pass_on(asked)
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return Response(400) if request.is_put("uploads") and not request.body else pass_on(request)
 
     assert_fails("U8", fault, "two chunks end with 400")
 

@@ -1,4 +1,4 @@
-"""The list of checks, and one that breaks off."""
+"""The list of checks is complete, and a failing check is reported."""
 
 import re
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from infra.smoke.claims import Check, Finding, Verdict, holds
+from infra.smoke.client import SmokeClient
 from infra.smoke.suite import CHECKS, chosen, printable, run
-from infra.smoke.visit import Visit
 from tests.support.stack import ROOT
 
 VARIABLES = (ROOT / "infra" / "terraform" / "variables.tf").read_text("utf-8")
@@ -48,30 +48,32 @@ def test_checks_are_chosen_by_any_of_their_names() -> None:
     assert chosen([""]) == CHECKS
 
 
-def test_a_name_that_nobody_has_is_refused() -> None:
+def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no check U99, X"):
         chosen(["U1", "x", "u99"])
 
 
-def a_check(look: Callable[[Visit], Finding]) -> Check:
+def a_check(look: Callable[[SmokeClient], Finding]) -> Check:
     return Check("X", "It is so.", "Nothing.", look)
 
 
 @pytest.mark.parametrize("error", [ValueError("what went wrong"), KeyError("what went wrong"), AssertionError()])
-def test_a_check_that_breaks_off_is_unknown_with_its_reason(error: Exception, visiting: Callable[..., Visit]) -> None:
-    def broken(visit: Visit) -> Finding:
+def test_a_check_that_raises_is_unknown_with_the_reason(
+    error: Exception, make_client: Callable[..., SmokeClient]
+) -> None:
+    def broken(client: SmokeClient) -> Finding:
         raise error
 
-    finding = run(visiting(), a_check(broken)).finding
+    finding = run(make_client(), a_check(broken)).finding
 
     assert finding.verdict is Verdict.UNKNOWN
     assert ("what went wrong" if error.args else "AssertionError") in finding.evidence
 
 
-def test_evidence_shows_no_password_and_moves_no_terminal(visiting: Callable[..., Visit]) -> None:
-    visit = visiting()
+def test_evidence_has_no_password_and_no_control_characters(make_client: Callable[..., SmokeClient]) -> None:
+    client = make_client()
 
-    row = run(visit, a_check(lambda visit: holds(f"\x1b[2J{visit.options.password}\r\n")))
+    row = run(client, a_check(lambda client: holds(f"\x1b[2J{client.options.password}\r\n")))
 
     assert row.finding.evidence == "?[2J[hidden]??"
     assert printable("Grüße, 7 ± 8") == "Grüße, 7 ± 8"

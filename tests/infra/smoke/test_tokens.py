@@ -1,19 +1,19 @@
-"""Tokens, and where a password goes."""
+"""Tokens are requested once, and the password goes only to the named host."""
 
 import json
 from collections.abc import Callable
 
 import pytest
 
+from infra.smoke.client import SmokeClient
 from infra.smoke.tokens import SignInRefused, Tokens, read_token
-from infra.smoke.visit import Visit
 from infra.smoke.wire import exchange
-from tests.infra.smoke.faults import Asked, Front, PassOn, Told
+from tests.infra.smoke.faults import Front, PassOn, Request, Response
 
 
-def challenged(realm: str) -> Callable[[Asked, PassOn], Told]:
+def challenged(realm: str) -> Callable[[Request, PassOn], Response]:
     value = f'Bearer realm="{realm}",service="registry"'
-    return lambda asked, pass_on: Told(401, [("Www-Authenticate", value)], b'{"token":"t","expires_in":300}')
+    return lambda request, pass_on: Response(401, [("Www-Authenticate", value)], b'{"token":"t","expires_in":300}')
 
 
 @pytest.mark.parametrize(
@@ -38,58 +38,58 @@ def test_a_password_goes_to_the_named_host_only(fronted: Callable[..., Front]) -
     thief = fronted()
     front = fronted(challenged(f"{thief.url}/steal"))
 
-    Tokens(front.url, "admin", "secret", "admin/smoke").ask()
+    Tokens(front.url, "admin", "secret", "admin/smoke").request_token()
 
-    assert [asked.path.partition("?")[0] for asked in front.seen] == ["/v2/", "/steal"]
+    assert [request.path.partition("?")[0] for request in front.seen] == ["/v2/", "/steal"]
     assert thief.seen == []
 
 
-def test_a_token_is_asked_for_once_while_it_is_good(
-    fronted: Callable[..., Front], visiting: Callable[..., Visit]
+def test_a_token_is_requested_once_while_it_is_valid(
+    fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
 ) -> None:
     front = fronted()
-    visit = visiting(front.url)
+    client = make_client(front.url)
 
     for _ in range(3):
-        visit.ask("GET", visit.path("tags/list"))
+        client.request("GET", client.path("tags/list"))
 
-    assert sum("/v2/auth" in asked.path for asked in front.seen) == 1
+    assert sum("/v2/auth" in request.path for request in front.seen) == 1
 
 
-def test_a_token_that_grows_old_is_replaced(fronted: Callable[..., Front], visiting: Callable[..., Visit]) -> None:
-    def fault(asked: Asked, pass_on: PassOn) -> Told:
-        told = pass_on(asked)
-        if "/v2/auth" in asked.path:
-            return Told(200, told.headers, json.dumps({**json.loads(told.body), "expires_in": 0}).encode())
-        return told
+def test_an_expired_token_is_replaced(fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]) -> None:
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        response = pass_on(request)
+        if "/v2/auth" in request.path:
+            return Response(200, response.headers, json.dumps({**json.loads(response.body), "expires_in": 0}).encode())
+        return response
 
     front = fronted(fault)
-    visit = visiting(front.url)
+    client = make_client(front.url)
     for _ in range(2):
-        visit.ask("GET", visit.path("tags/list"))
+        client.request("GET", client.path("tags/list"))
 
-    assert sum("/v2/auth" in asked.path for asked in front.seen) == 2
+    assert sum("/v2/auth" in request.path for request in front.seen) == 2
 
 
-def test_a_refused_password_says_the_registrys_words(visiting: Callable[..., Visit]) -> None:
+def test_a_refused_password_shows_the_registrys_message(make_client: Callable[..., SmokeClient]) -> None:
     with pytest.raises(SignInRefused, match="401 by app: UNAUTHORIZED"):
-        visiting(password="wrong").tokens.authorization()
+        make_client(password="wrong").tokens.authorization()
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token":"t","expires_in":"soon"}'])
 def test_an_answer_without_a_token_is_refused(body: bytes, fronted: Callable[..., Front]) -> None:
-    answer = exchange("GET", fronted(lambda asked, pass_on: Told(200, body=body)).url)
+    answer = exchange("GET", fronted(lambda request, pass_on: Response(200, body=body)).url)
 
-    with pytest.raises(SignInRefused, match="holds none"):
+    with pytest.raises(SignInRefused, match="contains none"):
         read_token(answer)
 
 
-def test_no_secret_is_in_what_is_shown(visiting: Callable[..., Visit]) -> None:
-    visit = visiting()
-    token = visit.tokens.authorization()[1].removeprefix("Bearer ")
+def test_no_secret_is_in_what_is_shown(make_client: Callable[..., SmokeClient]) -> None:
+    client = make_client()
+    token = client.tokens.authorization()[1].removeprefix("Bearer ")
     basic = "YWRtaW46YS1wYXNzd29yZC1mb3ItdGVzdHM="
 
-    shown = visit.tokens.hidden(f"1 {visit.options.password} 2 {token} 3 {basic} 4")
+    shown = client.tokens.hidden(f"1 {client.options.password} 2 {token} 3 {basic} 4")
 
     assert shown == "1 [hidden] 2 [hidden] 3 [hidden] 4"
-    assert visit.options.password not in repr(visit.options)
+    assert client.options.password not in repr(client.options)

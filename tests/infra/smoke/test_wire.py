@@ -1,4 +1,4 @@
-"""What goes out, byte by byte, and answers that come early or not at all."""
+"""Requests are sent byte by byte as given, and early or missing answers are handled."""
 
 import socket
 import threading
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 import pytest
 
 from infra.smoke.wire import NoAnswer, exchange
-from tests.infra.smoke.faults import Front, Told
+from tests.infra.smoke.faults import Front, Response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nLink: a\r\nLink: b\r\n\r\nok"
 
 
 @contextmanager
 def answering(answer: bytes, until: bytes = b"\r\n\r\n") -> Iterator[tuple[str, list[bytes]]]:
-    """A server for one connection: reads until these bytes have come, answers, closes; its address and what it read."""
+    """Serves one connection: reads until these bytes, answers and closes. Yields its URL and what it read."""
     read: list[bytes] = [b""]
 
     def serve() -> None:
@@ -32,7 +32,7 @@ def answering(answer: bytes, until: bytes = b"\r\n\r\n") -> Iterator[tuple[str, 
         thread.join(10)
 
 
-def test_header_lines_and_the_path_go_out_as_they_stand() -> None:
+def test_header_lines_and_the_path_are_sent_unchanged() -> None:
     with answering(OK) as (url, read):
         exchange("GET", f"{url}/v2/a%2Fb//c/?x=%3A", [("Accept", "one"), ("Accept", "two")])
 
@@ -42,7 +42,7 @@ def test_header_lines_and_the_path_go_out_as_they_stand() -> None:
     assert "Content-Length: 0" not in lines
 
 
-def test_bytes_go_out_with_their_length() -> None:
+def test_bytes_are_sent_with_their_length() -> None:
     with answering(OK, b"body") as (url, read):
         answer = exchange("PUT", url, body=b"body")
 
@@ -57,7 +57,7 @@ def test_an_empty_body_has_a_length_too() -> None:
     assert b"Content-Length: 0\r\n" in read[0]
 
 
-def test_pieces_go_out_as_chunks() -> None:
+def test_pieces_are_sent_as_chunks() -> None:
     with answering(OK, b"0\r\n\r\n") as (url, read):
         exchange("PATCH", url, body=iter([b"abc", b"d" * 17]))
 
@@ -65,7 +65,7 @@ def test_pieces_go_out_as_chunks() -> None:
     assert read[0].endswith(b"3\r\nabc\r\n11\r\n" + b"d" * 17 + b"\r\n0\r\n\r\n")
 
 
-def test_pieces_with_a_known_length_go_out_plainly() -> None:
+def test_pieces_with_a_known_length_are_not_chunked() -> None:
     with answering(OK, b"cde") as (url, read):
         exchange("PUT", url, body=iter([b"ab", b"cde"]), length=5)
 
@@ -81,24 +81,24 @@ def test_an_answer_has_its_headers_joined_and_its_bytes() -> None:
     assert answer.seconds > 0
 
 
-def test_an_answer_that_came_before_the_body_was_read_is_read(fronted: Callable[..., Front]) -> None:
+def test_an_answer_that_came_before_the_body_was_sent_is_read(fronted: Callable[..., Front]) -> None:
     with answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n") as (url, _):
         try:
             status = exchange("PUT", url, body=bytes(20_000_000)).status
         except NoAnswer as error:
-            # The kernel may drop an answer that was there when the reset came: then it says so.
+            # The kernel may drop an answer when a reset follows; then NoAnswer is right.
             status, words = 413, str(error)
             assert "Reset" in words
 
     assert status == 413
 
 
-def test_a_connection_that_ends_without_an_answer_says_so() -> None:
+def test_a_connection_that_ends_without_an_answer_is_reported() -> None:
     with answering(b"") as (url, _), pytest.raises(NoAnswer, match=r"GET 127\.0\.0\.1:\d+/v2/: RemoteDisconnected"):
         exchange("GET", f"{url}/v2/?secret=x")
 
 
-def test_nobody_who_listens_says_so(fronted: Callable[..., Front]) -> None:
+def test_a_refused_connection_is_reported(fronted: Callable[..., Front]) -> None:
     with pytest.raises(NoAnswer, match="ConnectionRefusedError"):
         exchange("GET", "http://127.0.0.1:1/")
 
@@ -110,8 +110,8 @@ def test_another_scheme_is_no_address(url: str) -> None:
 
 
 def test_redirects_are_not_followed(fronted: Callable[..., Front]) -> None:
-    elsewhere = fronted(lambda asked, pass_on: Told(200))
-    here = fronted(lambda asked, pass_on: Told(307, [("Location", elsewhere.url)]))
+    elsewhere = fronted(lambda request, pass_on: Response(200))
+    here = fronted(lambda request, pass_on: Response(307, [("Location", elsewhere.url)]))
 
     assert exchange("GET", here.url).status == 307
     assert elsewhere.seen == []

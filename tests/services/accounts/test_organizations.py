@@ -48,9 +48,7 @@ def test_whoever_makes_an_organization_owns_it(backend: Backend) -> None:
 
     shown = backend.services.accounts.organizations.overview(backend.signed_in("admin"), "acme")
     assert (shown.place.is_admin, shown.namespace.name, shown.namespace.email) == (True, "acme", "acme@example.com")
-    assert [(view.team.name, view.team.team_role, view.members) for view in shown.teams] == [
-        ("owners", TeamRole.ADMIN, 1)
-    ]
+    assert [(view.team.name, view.team.role, view.members) for view in shown.teams] == [("owners", TeamRole.ADMIN, 1)]
     (event,) = events(backend, "org_create")
     assert (event["namespace_id"], event["performer"]) == (id_of(backend), "admin")
 

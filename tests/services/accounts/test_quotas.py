@@ -200,10 +200,8 @@ def by_one_put(backend: Backend) -> None:
 def by_mount(backend: Backend) -> None:
     digest = a_blob(backend, b"z" * 64, str(BASE))
     a_granted(backend, "admin", Role.READ, str(BASE))
-    target = backend.services.registry.repositories.for_push(someone(backend, "admin", "admin/app"), backend.owner()[1])
-    assert backend.services.registry.blobs.mount(
-        someone(backend, "admin", "admin/app", str(BASE)), target, digest, BASE
-    )
+    registry, actor = backend.services.registry, someone(backend, "admin", "admin/app", str(BASE))
+    assert registry.blobs.mount(actor, registry.repositories.for_push(actor, backend.owner()[1]), digest, BASE)
 
 
 def by_adoption(backend: Backend) -> None:

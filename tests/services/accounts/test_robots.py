@@ -22,7 +22,7 @@ from chalicelib.services.security.sealing import Envelope, hashed
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow, RobotRow
 from chalicelib.storage.accounts.teams import TeamStore
-from chalicelib.storage.identity.tokens import ROBOT, TokenRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.table import Transaction, get
 from tests.support.backends import Backend
 from tests.support.builders import a_repository, a_team_row, an_organization, an_organization_s_repository
@@ -38,7 +38,7 @@ def made(backend: Backend, name: RobotName = BUILDER) -> RobotView:
 
 
 def is_good(backend: Backend, secret: str | None) -> bool:
-    return backend.services.identity.authentication.by_token(secret or "", ROBOT) is not None
+    return backend.services.identity.authentication.by_token(secret or "", TokenKind.ROBOT) is not None
 
 
 def a_team_with(backend: Backend, organization_id: str, name: str, account_id: str) -> None:

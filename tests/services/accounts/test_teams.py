@@ -44,7 +44,7 @@ def owners(backend: Backend) -> set[str]:
     """Who administers acme."""
     teams = backend.services.stores.teams
     found = teams.of_organization(backend.services.stores.accounts.find("acme").id)
-    return {row.name for team in found if team.team_role is OWNER for row in teams.members(team.id)}
+    return {row.name for team in found if team.role is OWNER for row in teams.members(team.id)}
 
 
 def names(backend: Backend, team: str, by: str = "admin") -> list[str]:
@@ -55,9 +55,9 @@ def test_a_team_is_made_and_made_otherwise(acme: Backend) -> None:
     service, admin = acme.services.accounts.teams, acme.signed_in("admin")
 
     (made, is_new) = service.put(admin, "acme", "devs", MEMBER, "developers")
-    assert (made.team.name, made.team.team_role, made.team.description, is_new) == ("devs", MEMBER, "developers", True)
+    assert (made.team.name, made.team.role, made.team.description, is_new) == ("devs", MEMBER, "developers", True)
     (again, is_new) = service.put(admin, "acme", "devs", CREATOR, None)
-    assert (again.team.id, again.team.team_role, again.team.description, is_new) == (
+    assert (again.team.id, again.team.role, again.team.description, is_new) == (
         made.team.id, CREATOR, "developers", False,
     )  # fmt: skip
     service.put(admin, "acme", "devs", CREATOR, "")

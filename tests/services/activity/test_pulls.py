@@ -22,6 +22,7 @@ from tests.support.crashes import crash_everywhere, just_before_commit, meanwhil
 from tests.support.rows import due_at as timer_due_at
 from tests.support.rows import repository_of, rows_like
 from tests.support.sweeping import delete_tag, later, outlive, sweep
+from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
 # From a pull on, however late in its hour: all of that hour are to be added up.
@@ -44,7 +45,7 @@ def of_tag(backend: Backend, tag: str = "v1") -> int:
 
 
 def of_manifest(backend: Backend, digest: object) -> int:
-    return backend.services.activity.pulls.of_manifest(backend.signed_in("admin"), NAME, str(digest)).pulls
+    return backend.services.activity.pulls.of_manifest(backend.signed_in("admin"), NAME, digest).pulls
 
 
 def count(backend: Backend, *, has_time: bool = True) -> Later | None:
@@ -229,7 +230,7 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
     for _ in range(3):
         backend.calls.take()
         backend.services.activity.pulls.of_tag(actor, NAME, "v1")
-        backend.services.activity.pulls.of_manifest(actor, NAME, str(digest))
+        backend.services.activity.pulls.of_manifest(actor, NAME, digest)
         costs.append(backend.calls.take())
         pull(backend, times=4)
 
@@ -243,9 +244,8 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
 
 def test_records_from_before_digests_were_told_count_for_their_tags(backend: Backend) -> None:
     a_push(backend, "v1")
-    backend.services.activity.usage_log.pulled(
-        someone(backend, "admin", "admin/app"), repository_of(backend), "v1", ("", "a/b")
-    )
+    actor = someone(backend, "admin", "admin/app")
+    backend.services.activity.usage_log.pulled(actor, repository_of(backend), "v1", ("", "a/b"))
 
     assert of_tag(backend) == 1
 
@@ -339,18 +339,16 @@ def test_a_tag_that_has_ended_is_not_there_and_comes_back_with_its_counts(backen
         of_tag(backend)
     assert of_manifest(backend, digest) == 1
 
-    backend.services.lifecycle.time_machine.restore(backend.signed_in("admin"), NAME, "v1", str(digest))
+    TagActions(backend).restore("v1", str(digest))
     assert of_tag(backend) == 1
 
 
 def asked(backend: Backend, actor: Actor, name: RepositoryName = NAME) -> list[type[Exception] | None]:
     """What refuses the two questions, None where they are answered."""
     found: list[type[Exception] | None] = []
-    digest = str(backend.services.stores.tags.get(repository_of(backend).id, "v1").digest)
-    for ask in (
-        lambda: backend.services.activity.pulls.of_tag(actor, name, "v1"),
-        lambda: backend.services.activity.pulls.of_manifest(actor, name, digest),
-    ):
+    digest = backend.services.stores.tags.get(repository_of(backend).id, "v1").digest
+    pulls = backend.services.activity.pulls
+    for ask in (lambda: pulls.of_tag(actor, name, "v1"), lambda: pulls.of_manifest(actor, name, digest)):
         try:
             ask()
         except (Denied, NameUnknown) as error:

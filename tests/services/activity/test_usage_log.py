@@ -11,18 +11,15 @@ import pytest
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.events import PULL, Event
 from chalicelib.domain.ids import is_ulid, ulid
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Role
 from chalicelib.domain.pulls import HOUR_S
 from chalicelib.services.activity.usage_log import LARGEST_BATCH, PullLog, RecentlySeen, hour_key
-from chalicelib.storage import keys
 from chalicelib.storage.activity.usage_log import UsageLogStore
-from chalicelib.storage.registry.repositories import RepositoryNameRow
-from chalicelib.storage.table import get
 from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a_repository, someone
 from tests.support.crashes import Crash, crash_before
-from tests.support.rows import change, events, repository_of, rows_like
+from tests.support.rows import events, repository_of, rows_like
 
 NAME = RepositoryName.parse("admin/app")
 
@@ -58,7 +55,7 @@ def pull(backend: Backend, reference: str = "v1", name: str = "admin") -> None:
 def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backend: Backend) -> None:
     manifest = a_push(backend, "v1", "v2")
     actor = someone(backend, "admin", "admin/app")
-    backend.services.registry.tags.delete(actor, NAME, "v1")
+    backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1"))
     backend.services.registry.manifests.delete(actor, NAME, manifest.digest)
     found = events(backend)[1:]
 
@@ -100,22 +97,6 @@ def test_a_change_and_its_record_are_one_write(backend: Backend) -> None:
     a_bare_push(backend, a_manifest(), "v1")
 
     assert len(events(backend, "push_repo")) == len(rows_like(backend, "R#", "TAG#")) == 1
-
-
-@pytest.mark.parametrize(("waits", "expected"), [({"repo_push"}, 1), ({"repo_image_expiry"}, 0), (None, 0)], ids=str)
-def test_the_outbox_gets_a_push_only_when_someone_waits_for_it(
-    backend: Backend, waits: set[str] | None, expected: int
-) -> None:
-    repository = a_repository(backend)
-    change(get(RepositoryNameRow, keys.repository_name(repository.namespace_id, "app")), waits=waits)
-    a_bare_push(backend, a_manifest(), "v1")
-    found = rows_like(backend, "OUT#")
-
-    assert len(found) == expected
-    assert len(events(backend, "push_repo")) == 1
-    for row in found:
-        assert row["pk"] == f"OUT#{events(backend, 'push_repo')[0]['sk']}"
-        assert json.loads(row["event"])["metadata"]["tags"] == ["v1"]
 
 
 def test_a_pull_is_recorded_once_an_hour(backend: Backend) -> None:

@@ -28,19 +28,15 @@ def catalog(backend: Backend, actor: Actor, last: str = "", size: int = 1000) ->
 
 
 def make_public(backend: Backend, *repositories: str) -> None:
-    for repository in repositories:
-        a_repository(backend, repository)
-        name = RepositoryName.parse(repository)
-        backend.services.registry.repositories.change_visibility(
-            backend.signed_in(name.namespace), name, Visibility.PUBLIC
-        )
+    for name in map(RepositoryName.parse, repositories):
+        a_repository(backend, str(name))
+        owner = backend.signed_in(name.namespace)
+        backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
 
 
 def of_acme(backend: Backend, *names: str, visibility: Visibility = Visibility.PRIVATE) -> None:
-    for name in names:
-        backend.services.registry.repositories.create(
-            backend.signed_in("admin"), NewRepository(RepositoryName("acme", name), visibility)
-        )
+    for wanted in [NewRepository(RepositoryName("acme", name), visibility) for name in names]:
+        backend.services.registry.repositories.create(backend.signed_in("admin"), wanted)
 
 
 def give(backend: Backend, repository: str, holder: str, kind: str = "team", role: Role = Role.READ) -> None:
@@ -166,20 +162,18 @@ def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(backend: 
     namespace_id, private = backend.account().id, {"visibility": "private", "view": "CATALOG#private"}
     put_all(
         RepositoryNameRow.under(
-            keys.repository_name(namespace_id, f"hidden{number:04d}"),
-            name=f"hidden{number:04d}",
+            keys.repository_name(namespace_id, name),
+            name=name,
             repository_id=ulid(),
-            view_at=f"admin/hidden{number:04d}",
+            view_at=f"admin/{name}",
             **private,
         )
-        for number in range(MOST_READ)
+        for name in [f"hidden{number:04d}" for number in range(MOST_READ)]
     )
 
     first, second = pages(backend, ANONYMOUS, RepositoryQuery("admin", public=True))
-    token = (
-        backend.services.catalog.repository_listing.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following
-        or ""
-    )
+    listing = backend.services.catalog.repository_listing
+    token = listing.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following or ""
 
     assert (len(first), [str(one.repository.name) for one in second]) == (0, ["admin/zoo"])
     assert b"hidden" not in base64.urlsafe_b64decode(token + "===")
@@ -318,9 +312,8 @@ def test_the_anonymous_see_what_is_public(backend: Backend) -> None:
 def test_a_repository_made_private_again_leaves_the_catalog(backend: Backend) -> None:
     make_public(backend, "admin/open")
     owner = someone(backend, "admin", "admin/open")
-    backend.services.registry.repositories.change_visibility(
-        owner, RepositoryName.parse("admin/open"), Visibility.PRIVATE
-    )
+    name = RepositoryName.parse("admin/open")
+    backend.services.registry.repositories.change_visibility(owner, name, Visibility.PRIVATE)
 
     assert catalog(backend, ANONYMOUS) == []
     assert catalog(backend, someone(backend, "admin")) == ["admin/open"]

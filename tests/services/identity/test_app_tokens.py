@@ -10,7 +10,7 @@ from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.services.identity.app_tokens import LONGEST_LIFE_S, LONGEST_TITLE, MOST_TOKENS, SOON_S, AppToken
 from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.storage import keys
-from chalicelib.storage.identity.tokens import APP, TokenRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from tests.support.backends import Backend
 from tests.support.builders import an_organization
 from tests.support.crashes import Crash, crash_before
@@ -30,7 +30,7 @@ def made(backend: Backend, actor: Actor, title: str = "laptop", life_s: int | No
 
 
 def is_good(backend: Backend, token: AppToken) -> bool:
-    return backend.services.identity.authentication.by_token(token.secret or "", APP) is not None
+    return backend.services.identity.authentication.by_token(token.secret or "", TokenKind.APP) is not None
 
 
 def by_token(backend: Backend, name: str, scope: str, life_s: int = DAY_S) -> tuple[Actor, str]:
@@ -148,8 +148,10 @@ def test_a_life_has_its_limits(backend: Backend, bob: Actor, life_s: int) -> Non
 
 def test_a_user_has_so_many_and_no_more(backend: Backend, bob: Actor) -> None:
     for number in range(MOST_TOKENS):
-        key = keys.account_token(bob.account_id, APP, f"uuid{number}")
-        TokenRow.under(key, kind=APP, owner_id=bob.account_id, uuid=f"uuid{number}", epoch=0, sha256="x").save()
+        key = keys.account_token(bob.account_id, TokenKind.APP, f"uuid{number}")
+        TokenRow.under(
+            key, kind=TokenKind.APP, owner_id=bob.account_id, uuid=f"uuid{number}", epoch=0, sha256="x"
+        ).save()
 
     with pytest.raises(FieldInvalid, match="at most 100 app tokens"):
         made(backend, bob)

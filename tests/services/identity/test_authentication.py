@@ -12,7 +12,7 @@ from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.services.security.sealing import hashed
 from chalicelib.storage import keys
 from chalicelib.storage.activity.usage_log import UsageLogStore
-from chalicelib.storage.identity.tokens import ROBOT, TokenRow, UsedRow
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow, UsedRow
 from chalicelib.storage.table import get
 from tests.support.backends import Backend
 from tests.support.builders import an_organization
@@ -91,16 +91,16 @@ def test_a_token_ends_with_its_time_its_kind_and_its_owners_epoch(backend: Backe
     token = get(TokenRow, keys.token(hashed(secret)))
     broken = (
         (token, {"expires_at": int(backend.clock()) - 1}, {"expires_at": None}),
-        (token, {"kind": "other"}, {"kind": ROBOT}),
+        (token, {"kind": TokenKind.APP}, {"kind": TokenKind.ROBOT}),
         (row, {"epoch": 7}, {"epoch": 0}),
         (row, {"enabled": False}, {"enabled": True}),
     )
     for what, fault, mended in broken:
         change(what, **fault)
-        assert backend.services.identity.authentication.by_token(secret, ROBOT) is None
+        assert backend.services.identity.authentication.by_token(secret, TokenKind.ROBOT) is None
         change(what, **mended)
 
-    assert backend.services.identity.authentication.by_token(secret, ROBOT) is not None
+    assert backend.services.identity.authentication.by_token(secret, TokenKind.ROBOT) is not None
 
 
 def test_a_token_of_one_kind_is_no_other(backend: Backend) -> None:

@@ -13,6 +13,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_referrer, an_index, someone
 from tests.support.rows import change, due_at, linked_bytes, object_keys, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
+from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
 
@@ -41,7 +42,7 @@ def test_a_lease_outlives_a_tag_that_somebody_else_gave_and_took(backend: Backen
     if how == "push":
         a_bare_push(backend, child, "v1")
     else:
-        backend.services.lifecycle.time_machine.point(backend.signed_in("admin"), NAME, "v1", str(child.digest))
+        TagActions(backend).point("v1", str(child.digest))
     delete_tag(backend, "v1")
 
     sweep(backend)

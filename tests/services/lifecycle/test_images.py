@@ -18,7 +18,7 @@ NAME = RepositoryName.parse("admin/app")
 
 
 def shown(backend: Backend, digest: Digest | str, who: str = "admin") -> ManifestView:
-    return backend.services.lifecycle.images.get(backend.signed_in(who), NAME, str(digest))
+    return backend.services.lifecycle.images.get(backend.signed_in(who), NAME, digest)
 
 
 def test_an_image_tells_what_its_config_says(backend: Backend) -> None:

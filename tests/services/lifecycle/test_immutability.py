@@ -28,6 +28,7 @@ from tests.support.builders import (
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import due_at, events, repository_of, rows_like
 from tests.support.sweeping import later, sweep
+from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
 APP = PolicyHolder(repository=NAME)
@@ -91,9 +92,8 @@ def test_one_with_an_end_is_not_fixed(backend: Backend) -> None:
 def test_a_tag_that_is_made_or_restored_by_the_api_is_fixed_too(backend: Backend) -> None:
     digest = str(a_bare_push(backend, a_manifest(), "w1").digest)
     rule(backend)
-    admin, machine = backend.signed_in("admin"), backend.services.lifecycle.time_machine
-    machine.point(admin, NAME, "v1", digest)
-    machine.restore(admin, NAME, "v2", digest)
+    TagActions(backend).point("v1", digest)
+    TagActions(backend).restore("v2", digest)
 
     assert fixed(backend) == ["v1", "v2"]
     assert [record["tag"] for record in told(backend, "tag_made_immutable_by_policy")] == ["v1", "v2"]

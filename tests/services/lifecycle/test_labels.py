@@ -16,17 +16,18 @@ from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, end_due_at, events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, delete_tag, later, outlive, sweep
+from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
 EXPIRES = "quay.expires-after"
 
 
 def add(backend: Backend, digest: Digest, key: str = "a", value: str = "b", who: str = "admin") -> Label:
-    return backend.services.lifecycle.labels.add(backend.signed_in(who), NAME, str(digest), NewLabel(key, value))
+    return backend.services.lifecycle.labels.add(backend.signed_in(who), NAME, digest, NewLabel(key, value))
 
 
 def all_of(backend: Backend, digest: Digest, prefix: str = "", who: str = "admin") -> list[tuple[str, str, str]]:
-    found = backend.services.lifecycle.labels.all(backend.signed_in(who), NAME, str(digest), prefix)
+    found = backend.services.lifecycle.labels.all(backend.signed_in(who), NAME, digest, prefix)
     return [(one.key, one.value, one.source) for one in found]
 
 
@@ -45,32 +46,30 @@ def test_labels_of_config_annotations_and_people_stand_together(backend: Backend
     assert found[-1] == ("made", "7", API)
     assert [key for key, _, _ in all_of(backend, pushed.digest, "ma")] == ["maker", "made"]
     assert all_of(backend, index.digest) == [("title", "x", MANIFEST)]
-    assert (
-        backend.services.lifecycle.labels.get(backend.signed_in("admin"), NAME, str(pushed.digest), label.id) == label
-    )
+    assert backend.services.lifecycle.labels.get(backend.signed_in("admin"), NAME, pushed.digest, label.id) == label
 
 
 def test_adding_and_taking_away_is_written_down(backend: Backend) -> None:
     digest = a_push(backend, "v1").digest
     label = add(backend, digest)
-    backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, str(digest), label.id)
+    backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
 
     (added,), (deleted,) = events(backend, "manifest_label_add"), events(backend, "manifest_label_delete")
     for event in (added, deleted):
         assert label.id in str(event)
         assert str(digest) in str(event)
     with pytest.raises(ResourceUnknown):
-        backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, str(digest), label.id)
+        backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
     with pytest.raises(ResourceUnknown):
-        backend.services.lifecycle.labels.get(backend.signed_in("admin"), NAME, str(digest), label.id)
+        backend.services.lifecycle.labels.get(backend.signed_in("admin"), NAME, digest, label.id)
 
 
 def test_what_came_with_the_image_stays(backend: Backend) -> None:
     digest = a_push(backend, "v1", labels={"a": "b"}).digest
-    label = next(one for one in backend.services.lifecycle.labels.all(backend.signed_in("admin"), NAME, str(digest)))
+    label = next(one for one in backend.services.lifecycle.labels.all(backend.signed_in("admin"), NAME, digest))
 
     with pytest.raises(FieldInvalid, match="Cannot delete immutable label"):
-        backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, str(digest), label.id)
+        backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
 
 
 def test_a_label_gives_every_tag_an_end_from_its_beginning(backend: Backend) -> None:
@@ -84,7 +83,7 @@ def test_a_label_gives_every_tag_an_end_from_its_beginning(backend: Backend) -> 
     assert end_due_at(backend, "v11") == started["v11"] + 7200
     assert len(events(backend, "change_tag_expiration")) == 12
     invariants.check(backend)
-    backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, str(digest), label.id)
+    backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
     assert ends(backend)["v1"] == started["v1"] + 7200
     later(backend, 7200)
     sweep(backend)
@@ -99,7 +98,7 @@ def test_an_end_that_has_passed_is_now_and_the_window_begins(backend: Backend) -
     sweep(backend)
 
     assert ends(backend) == {}
-    backend.services.lifecycle.time_machine.restore(backend.signed_in("admin"), NAME, "v1", str(digest))
+    TagActions(backend).restore("v1", str(digest))
     invariants.check(backend)
 
 
@@ -115,7 +114,7 @@ def test_a_life_that_cannot_be_changes_nothing(backend: Backend, value: str) -> 
 
 def test_a_tag_that_may_not_change_keeps_all_as_they_are(backend: Backend) -> None:
     digest = a_push(backend, "v1", "v2").digest
-    backend.services.lifecycle.time_machine.set_immutable(backend.signed_in("admin"), NAME, "v2", immutable=True)
+    TagActions(backend).set_immutable("v2", immutable=True)
     with pytest.raises(TagImmutable):
         add(backend, digest, EXPIRES, "2h")
 
@@ -166,7 +165,7 @@ def test_only_writers_change_labels_and_only_where_something_may_change(backend:
         with pytest.raises(Denied):
             add(backend, digest, who=name)
         with pytest.raises(Denied):
-            backend.services.lifecycle.labels.delete(backend.signed_in(name), NAME, str(digest), label.id)
+            backend.services.lifecycle.labels.delete(backend.signed_in(name), NAME, digest, label.id)
     with pytest.raises(Denied):
         all_of(backend, digest, who="eve")
     add(backend, digest, who="wendy")
@@ -175,7 +174,7 @@ def test_only_writers_change_labels_and_only_where_something_may_change(backend:
     with pytest.raises(RepositoryFrozen):
         add(backend, digest)
     with pytest.raises(RepositoryFrozen):
-        backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, str(digest), label.id)
+        backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
 
 
 def test_cut_off_anywhere_it_is_done_when_it_is_asked_for_again(backend: Backend) -> None:
@@ -183,6 +182,6 @@ def test_cut_off_anywhere_it_is_done_when_it_is_asked_for_again(backend: Backend
         repository = f"admin/app{number}"
         digest = a_bare_push(backend, a_manifest(), "v1", "v2", repository=repository).digest
         name, actor = RepositoryName.parse(repository), backend.signed_in("admin")
-        return lambda: backend.services.lifecycle.labels.add(actor, name, str(digest), NewLabel(EXPIRES, "2h"))
+        return lambda: backend.services.lifecycle.labels.add(actor, name, digest, NewLabel(EXPIRES, "2h"))
 
     assert crash_everywhere(backend, prepare) >= 2

@@ -18,6 +18,7 @@ from tests.support.builders import a_bare_push, a_manifest, a_repository
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, due_at, events, repository_of, rows_like
 from tests.support.sweeping import later, sweep
+from tests.support.tag_actions import TagActions
 
 HOUR_S, DAY_S = 3600, 86400
 MINE = PolicyHolder()
@@ -64,7 +65,7 @@ def test_what_was_pruned_can_be_restored(backend: Backend) -> None:
     pushed(backend, "v2", "v3")
     follow(backend, TWO)
     name = RepositoryName.parse("admin/app")
-    backend.services.lifecycle.time_machine.restore(backend.signed_in("admin"), name, "v1", str(manifest.digest))
+    TagActions(backend, repository=str(name)).restore("v1", str(manifest.digest))
 
     assert tags(backend) == ["v1", "v2", "v3"]
 
@@ -102,8 +103,7 @@ def test_several_policies_are_followed_each_by_itself(backend: Backend) -> None:
 def test_what_may_not_change_and_signatures_stay_and_do_not_count(backend: Backend) -> None:
     signature = f"sha256-{'0' * 64}.sig"
     pushed(backend, "v1", "v2", signature, "v3", "v4")
-    name, admin = RepositoryName.parse("admin/app"), backend.signed_in("admin")
-    backend.services.lifecycle.time_machine.set_immutable(admin, name, "v4", immutable=True)
+    TagActions(backend).set_immutable("v4", immutable=True)
     follow(backend, PolicyRequest(None, True, "number_of_tags", 1))
 
     assert tags(backend) == [signature, "v3", "v4"]

@@ -12,6 +12,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push
 from tests.support.rows import change, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, later, sweep
+from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
 APP, MINE = PolicyHolder(repository=NAME), PolicyHolder()
@@ -98,9 +99,9 @@ def test_what_is_not_pruned_is_not_told_to_be(backend: Backend, mode: str) -> No
     policy(backend, PolicyRequest("w", True, "creation_date", "1d"))
     assert fate(backend, "v1").pruners == ()
     policy(backend, WEEK)
-    backend.services.lifecycle.time_machine.set_immutable(backend.signed_in("admin"), NAME, "v1", immutable=True)
+    TagActions(backend).set_immutable("v1", immutable=True)
     assert fate(backend, "v1").cause is None
-    backend.services.lifecycle.time_machine.set_immutable(backend.signed_in("admin"), NAME, "v1", immutable=False)
+    TagActions(backend).set_immutable("v1", immutable=False)
     assert fate(backend, "v1").cause == POLICY
     repository = repository_of(backend)
     change(backend.services.stores.repositories.find(repository.namespace_id, NAME), mode=mode)

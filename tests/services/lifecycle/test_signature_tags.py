@@ -7,7 +7,6 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import Manifest
-from chalicelib.domain.names import RepositoryName
 from chalicelib.services.lifecycle.signature_tags import SignatureTags
 from chalicelib.storage import keys
 from chalicelib.storage.registry.manifests import ManifestRow
@@ -18,6 +17,7 @@ from tests.support.builders import a_bare_push, a_manifest, a_push
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
+from tests.support.tag_actions import TagActions
 
 
 def name_of(subject: Digest, ending: str = "sig") -> str:
@@ -83,8 +83,7 @@ def test_one_that_was_deleted_before_is_not_kept_by_the_window(backend: Backend)
 
 def test_one_that_may_not_change_goes_too(backend: Backend) -> None:
     image, _ = a_signed(backend)
-    name, admin = RepositoryName.parse("admin/app"), backend.signed_in("admin")
-    backend.services.lifecycle.time_machine.set_immutable(admin, name, name_of(image.digest), immutable=True)
+    TagActions(backend).set_immutable(name_of(image.digest), immutable=True)
     delete_tag(backend, "v1")
     outlive(backend)
 

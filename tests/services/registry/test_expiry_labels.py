@@ -15,6 +15,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_repository, an_index, someone
 from tests.support.rows import events
 from tests.support.sweeping import sweep
+from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
 BUILT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -93,12 +94,12 @@ def test_an_image_past_its_end_is_in_the_time_machine_at_once_and_can_be_restore
     warning = push(backend, manifest, "v1")
 
     assert "had run out" in warning
-    assert list(backend.services.registry.tags.list(someone(backend, "admin", "admin/app"), NAME, "", 5).items) == []
+    assert list(backend.services.registry.tags.list(someone(backend, "admin", "admin/app"), NAME, None, 5).items) == []
     invariants.check(backend)
     backend.clock.ahead_s += 1
     sweep(backend)
-    backend.services.lifecycle.time_machine.restore(backend.signed_in("admin"), NAME, "v1", str(manifest.digest))
-    assert list(backend.services.registry.tags.list(someone(backend, "admin", "admin/app"), NAME, "", 5).items) == [
+    TagActions(backend).restore("v1", str(manifest.digest))
+    assert list(backend.services.registry.tags.list(someone(backend, "admin", "admin/app"), NAME, None, 5).items) == [
         "v1"
     ]
 

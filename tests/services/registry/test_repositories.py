@@ -11,12 +11,11 @@ import pytest
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, RepositoryTaken, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.repositories import LONGEST_DESCRIPTION, Mode, Repository, Visibility
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_CREATE, REPO_READ, USER_ADMIN
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.accounts import prototypes
-from chalicelib.services.accounts.permissions import USER
 from chalicelib.services.registry.repositories import NewRepository
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import RepositoryNameRow
@@ -125,7 +124,7 @@ def test_only_an_admin_of_a_repository_grants_or_makes_it_public(backend: Backen
     actor = a_granted(backend, "bob", role)
 
     with pytest.raises((Denied, Unauthenticated)):
-        backend.services.accounts.permissions.put(actor, NAME, USER, "bob", Role.ADMIN)
+        backend.services.accounts.permissions.put(actor, NAME, HolderKind.USER, "bob", Role.ADMIN)
     with pytest.raises((Denied, Unauthenticated)):
         backend.services.registry.repositories.change_visibility(actor, NAME, Visibility.PUBLIC)
 
@@ -351,7 +350,7 @@ def test_default_permissions_come_with_what_is_made_by_hand_or_by_a_push(backend
     an_organization(backend)
     backend.user("bob")
     owner = backend.signed_in("admin")
-    backend.services.accounts.prototypes.create(owner, "acme", prototypes.NewRepository(Role.WRITE, "user", "bob"))
+    backend.services.accounts.prototypes.create(owner, "acme", prototypes.NewPrototype(Role.WRITE, "user", "bob"))
     pushed = RepositoryName("acme", "push")
     for made in (
         make(backend, RepositoryName("acme", "hand")),

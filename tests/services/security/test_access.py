@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, NameUnknown, RegistryError, Unauthenticated
 from chalicelib.domain.manifests import Manifest
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, ANY, DELETE, PULL, PUSH, Actor, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.services.security.access import permits
@@ -260,7 +260,7 @@ WRITES: dict[str, Write] = {
     "move a tag": lambda it, actor: it.backend.services.registry.manifests.push(
         actor, it.name, a_manifest([it.loose]), ["v1"]
     ),
-    "delete a tag": lambda it, actor: it.backend.services.registry.tags.delete(actor, it.name, "v1"),
+    "delete a tag": lambda it, actor: it.backend.services.registry.tags.delete_granted(actor, it.name, Tag("v1")),
     "delete a manifest": lambda it, actor: it.backend.services.registry.manifests.delete(
         actor, it.name, it.tagged.digest
     ),

@@ -1,8 +1,9 @@
 """What a deleted namespace leaves, step by step: in pages, each done again without harm."""
 
+from chalicelib.domain.states import NamespaceState
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.accounts.namespace_purge import AT_ONCE, PURGED, NamespacePurgeStore
+from chalicelib.storage.accounts.namespace_purge import AT_ONCE, NamespacePurgeStore
 from chalicelib.storage.registry.repositories import SizeRow
 from chalicelib.storage.table import Row, get, put_all
 from tests.support.backends import Backend
@@ -45,7 +46,7 @@ def test_a_name_is_freed_for_others_and_a_successor_keeps_it(backend: Backend) -
     namespace = get(NamespaceRow, keys.namespace(identifier))
 
     store_of(backend).free_name(namespace)
-    assert get(NamespaceRow, keys.namespace(identifier)).state == PURGED
+    assert get(NamespaceRow, keys.namespace(identifier)).state == NamespaceState.PURGED
     assert backend.services.stores.accounts.holder_of("acme") is None
 
 

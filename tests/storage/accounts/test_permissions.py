@@ -59,9 +59,7 @@ def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(bac
         given(BOB)
     given(BOB, role=Role.WRITE, is_new=False)
 
-    assert [row["role"] for row in rows_like(backend, "", "ROLE#") + rows_like(backend, "R#", "PERM#")] == [
-        "write"
-    ] * 2
+    assert [row["role"] for row in rows_like(backend, "", "ROLE#") + rows_like(backend, "R#", "PERM#")] == ["write"] * 2
 
 
 @pytest.mark.parametrize("holder", [BOB, DEVS, CI])

@@ -36,7 +36,7 @@ def test_a_team_is_found_by_name_in_its_organization(backend: Backend) -> None:
 
     found = STORE.find("org", "devs")
     assert found is not None
-    assert (found.id, found.team_role) == (team.id, TeamRole.MEMBER)
+    assert (found.id, found.role) == (team.id, TeamRole.MEMBER)
     assert STORE.find("other", "devs") is None
     assert STORE.find("org", "") is None
 

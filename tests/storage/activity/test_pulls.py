@@ -3,9 +3,10 @@
 import pytest
 
 from chalicelib.domain.pulls import Sum
+from chalicelib.domain.states import RepositoryState
 from chalicelib.storage import keys
 from chalicelib.storage.activity.pulls import PullStore
-from chalicelib.storage.registry.repositories import PURGING, RepositoryRow
+from chalicelib.storage.registry.repositories import RepositoryRow
 from chalicelib.storage.table import WriteConflict, get
 from tests.support.backends import Backend
 from tests.support.builders import a_repository
@@ -48,7 +49,7 @@ def test_whoever_saw_another_cursor_adds_nothing(backend: Backend, before: str) 
 
 def test_nothing_is_added_to_a_repository_that_is_taken_apart_or_gone(backend: Backend) -> None:
     identifier = a_repository(backend).id
-    change(get(RepositoryRow, keys.repository(identifier)), state=PURGING)
+    change(get(RepositoryRow, keys.repository(identifier)), state=RepositoryState.PURGING)
 
     for one in (identifier, "nowhere"):
         assert STORE.upto(one) is None

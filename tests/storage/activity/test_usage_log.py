@@ -1,10 +1,10 @@
-"""The usage log and the outbox: in the transaction of what happened, and twice is once."""
+"""The usage log: in the transaction of what happened, and twice is once."""
 
 import json
 
 import pytest
 
-from chalicelib.domain.events import DELETE_TAG, PULL, PUSH, Event
+from chalicelib.domain.events import PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import day_of, earliest, number_of, past, position_of
 from chalicelib.domain.pulls import due_at
@@ -30,9 +30,9 @@ def an_event(kind: str = PUSH, repository_id: str | None = "r") -> Event:
     return Event(ulid(AT), AT, kind, "n", repository_id, "admin", "10.0.0.1", {"tags": ["v1", "\u00e4"]})
 
 
-def record(event: Event, waits: set[str] | None = None) -> None:
+def record(event: Event) -> None:
     transaction = Transaction()
-    STORE.record(transaction, event, waits)
+    STORE.record(transaction, event)
     transaction.commit()
 
 
@@ -61,38 +61,12 @@ def test_a_record_without_a_repository_lies_under_its_namespace(backend: Backend
 def test_what_did_not_happen_is_not_recorded(backend: Backend) -> None:
     timer("garbage", "x", 1).save()
     transaction = Transaction()
-    STORE.record(transaction, an_event(), {"repo_push"})
+    STORE.record(transaction, an_event())
     transaction.put(timer("garbage", "x", 2), absent())
 
     with pytest.raises(WriteConflict):
         transaction.commit()
-    assert rows_like(backend, "LOG#R#") == rows_like(backend, "OUT#") == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "waits", "expected"),
-    [
-        (PUSH, {"repo_push", "other"}, 1),
-        (PUSH, {"other"}, 0),
-        (PUSH, set(), 0),
-        (PUSH, None, 0),
-        (DELETE_TAG, {"repo_push"}, 0),
-    ],
-    ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else str(value),
-)
-def test_the_outbox_gets_an_event_only_when_someone_waits_for_it(
-    backend: Backend, kind: str, waits: set[str] | None, expected: int
-) -> None:
-    event = an_event(kind)
-    record(event, waits)
-    found = rows_like(backend, "OUT#")
-
-    assert len(found) == expected
-    for row in found:
-        assert (row["pk"], row["kind"], row["due_at"]) == (f"OUT#{event.id}", "repo_push", int(AT))
-        assert row["due"].startswith("outbox#")
-        assert "expires_at" not in row
-        assert json.loads(row["event"])["metadata"] == {"tags": ["v1", "\u00e4"]}
+    assert rows_like(backend, "LOG#R#") == []
 
 
 def test_pulls_lie_apart_from_changes_and_one_written_twice_is_one(backend: Backend) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.teams import TeamRole
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
-from chalicelib.storage.accounts.permissions import TEAM, PermissionStore, RoleHolder
+from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.accounts.teams import TeamStore
 from chalicelib.storage.catalog.stars import star_row
 from chalicelib.storage.catalog.visibility import VisibilityStore
@@ -59,7 +59,7 @@ def test_a_team_comes_with_its_grants_and_without_its_members(backend: Backend) 
     TeamStore().add(transaction, team)
     TeamStore().join(transaction, team, "bob", "bob", "user")
     transaction.commit()
-    given(RoleHolder(team.id, "devs", TEAM), "r1", Role.READ)
+    given(RoleHolder(team.id, "devs", HolderKind.TEAM), "r1", Role.READ)
 
     held = STORE.of_team(team.id)
 

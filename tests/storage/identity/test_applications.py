@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore, CodeRow
-from chalicelib.storage.identity.tokens import OAUTH, TokenRow, TokenStore
+from chalicelib.storage.identity.tokens import TokenKind, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import Backend
 
@@ -21,7 +21,7 @@ def added(client_id: str = "C1", name: str = "bot") -> ApplicationRow:
 
 def a_token(uuid: str = "uuid") -> TokenRow:
     token = TokenRow.under(
-        keys.token(f"hash-{uuid}"), kind=OAUTH, owner_id="o", uuid=uuid, epoch=0, sha256=f"hash-{uuid}",
+        keys.token(f"hash-{uuid}"), kind=TokenKind.OAUTH, owner_id="o", uuid=uuid, epoch=0, sha256=f"hash-{uuid}",
         client_id="C1", namespace_id="org",
     )  # fmt: skip
     transaction = Transaction()

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.storage import keys
-from chalicelib.storage.identity.tokens import APP, HOUR_S, TokenRow, TokenStore
+from chalicelib.storage.identity.tokens import HOUR_S, TokenKind, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import Backend
 
@@ -11,9 +11,9 @@ STORE = TokenStore()
 
 
 def added(sha256: str, uuid: str, owner: str = "o") -> None:
-    token = TokenRow.under(keys.token(sha256), kind=APP, owner_id=owner, uuid=uuid, epoch=0, sha256=sha256)
+    token = TokenRow.under(keys.token(sha256), kind=TokenKind.APP, owner_id=owner, uuid=uuid, epoch=0, sha256=sha256)
     transaction = Transaction()
-    STORE.add(transaction, token, keys.account_token(owner, APP, uuid))
+    STORE.add(transaction, token, keys.account_token(owner, TokenKind.APP, uuid))
     transaction.commit()
 
 
@@ -29,10 +29,10 @@ def test_a_token_is_found_by_its_hash_and_listed_by_its_owner(backend: Backend) 
     found = STORE.find("hash")
     assert found is not None
     assert (found.owner_id, found.uuid) == ("o", "uuid")
-    assert [row.sha256 for row in STORE.listed("o", APP)] == ["hash"]
-    assert STORE.of_account("o", APP, "uuid") is not None
-    assert STORE.of_account("o", APP, "") is None
-    assert STORE.listed("other", APP) == []
+    assert [row.sha256 for row in STORE.listed("o", TokenKind.APP)] == ["hash"]
+    assert STORE.of_account("o", TokenKind.APP, "uuid") is not None
+    assert STORE.of_account("o", TokenKind.APP, "") is None
+    assert STORE.listed("other", TokenKind.APP) == []
 
 
 def test_a_hash_is_taken_once(backend: Backend) -> None:
@@ -44,12 +44,12 @@ def test_a_hash_is_taken_once(backend: Backend) -> None:
 
 def test_a_revoked_token_is_gone_and_revoked_once(backend: Backend) -> None:
     added("hash", "uuid")
-    (listed,) = STORE.listed("o", APP)
+    (listed,) = STORE.listed("o", TokenKind.APP)
 
     revoked(listed)
 
     assert STORE.find("hash") is None
-    assert STORE.listed("o", APP) == []
+    assert STORE.listed("o", TokenKind.APP) == []
     with pytest.raises(WriteConflict):
         revoked(listed)
 
@@ -71,27 +71,29 @@ def test_last_uses_of_many_tokens_are_read_at_once(backend: Backend) -> None:
 
 def test_a_token_can_be_given_an_end(backend: Backend) -> None:
     added("hash", "uuid")
-    (listed,) = STORE.listed("o", APP)
+    (listed,) = STORE.listed("o", TokenKind.APP)
 
     transaction = Transaction()
     STORE.expire(transaction, listed, 5000)
     transaction.commit()
 
-    assert [STORE.find("hash").expires_at, STORE.listed("o", APP)[0].expires_at] == [5000, 5000]
+    assert [STORE.find("hash").expires_at, STORE.listed("o", TokenKind.APP)[0].expires_at] == [5000, 5000]
 
 
 def test_app_tokens_stand_in_everybodys_list_in_the_order_of_their_positions(backend: Backend) -> None:
     for position in ("1", "2", "3"):
         sha256 = f"hash{position}"
-        token = TokenRow.under(keys.token(sha256), kind=APP, owner_id="o", uuid=position, epoch=0, sha256=sha256)
+        token = TokenRow.under(
+            keys.token(sha256), kind=TokenKind.APP, owner_id="o", uuid=position, epoch=0, sha256=sha256
+        )
         transaction = Transaction()
         STORE.add_app(transaction, token, position)
         transaction.commit()
 
     assert [row.uuid for row in STORE.all_apps("", 10)] == ["1", "2", "3"]
     assert [row.uuid for row in STORE.all_apps("1", 1)] == ["2"]
-    assert [row.uuid for row in STORE.listed("o", APP)] == ["1", "2", "3"]
+    assert [row.uuid for row in STORE.listed("o", TokenKind.APP)] == ["1", "2", "3"]
 
 
 def test_an_id_that_is_none_is_not_asked_for(backend: Backend) -> None:
-    assert STORE.of_account("o", APP, "x" * 3000) is None
+    assert STORE.of_account("o", TokenKind.APP, "x" * 3000) is None

@@ -8,7 +8,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
 from chalicelib.storage import keys
-from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, BlobStore, BlobView, UsesRow
+from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, BlobStore, BlobView, StoredContent, UsesRow
 from chalicelib.storage.table import Transaction, WriteConflict, get
 from tests.support.backends import Backend
 from tests.support.rows import CONDEMNED, DELETING, change, due_at, linked_bytes, rows_like
@@ -25,7 +25,7 @@ def link(
     repository: Repository, view: BlobView | None = None, key: str = "in/a", until: int = 50, **more: object
 ) -> None:
     transaction = Transaction()
-    STORE.link(transaction, view or STORE.view(repository.id, DIGEST), repository, 5, key, until, **more)
+    STORE.link(transaction, view or STORE.view(repository.id, DIGEST), repository, StoredContent(5, key, **more), until)
     transaction.commit()
 
 

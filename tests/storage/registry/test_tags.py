@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
-from chalicelib.storage.registry.tags import HISTORY_S, TagRow, TagStore, same, tag_row
+from chalicelib.storage.registry.tags import HISTORY_S, TagRow, TagStore, tag_row
 from chalicelib.storage.table import Transaction, WriteConflict, put_all
 from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_manifest, a_push
@@ -92,17 +92,6 @@ def test_names_come_in_the_order_of_their_bytes_past_the_dead_and_past_a_name(ba
         assert list(STORE.list("r", "a", limit, now=50)) == ["b.1", "b_1", "z"]
     assert "m3" in list(STORE.list("r", "", 100, now=49.9))
     assert list(STORE.list("other", "", 100, now=0)) == []
-
-
-def test_a_push_changes_nothing_only_where_digest_and_end_are_the_same_and_the_tag_lives() -> None:
-    row = a_tag(expires_at=99)
-
-    assert same(row, DIGEST, 99, 50)
-    assert not same(row, DIGEST, 98, 50)
-    assert not same(row, DIGEST, None, 50)
-    assert not same(row, Digest.of(b"other"), 99, 50)
-    assert not same(row, DIGEST, 99, 99), "it is past its end"
-    assert not same(None, DIGEST, 99, 50)
 
 
 def test_tags_that_are_alive_come_in_order_and_no_more_than_asked_for(backend: Backend) -> None:

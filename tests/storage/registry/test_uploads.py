@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.storage import keys
-from chalicelib.storage.registry.uploads import CLOSED, LINKED, UploadRow, UploadStore
+from chalicelib.storage.registry.uploads import UploadRow, UploadStatus, UploadStore
 from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import Backend
 
@@ -62,9 +62,11 @@ def test_parts_come_in_their_order_however_they_were_written(backend: Backend) -
 
 
 def test_an_upload_whose_bytes_are_a_blob_keeps_digest_and_key_and_forgets_its_tail(backend: Backend) -> None:
-    row = an_upload(status=CLOSED, tail_key="in/tail", tail_size=5, s3_key="in/old", digest=Digest.of(b"x"), offset=5)
+    row = an_upload(
+        status=UploadStatus.CLOSED, tail_key="in/tail", tail_size=5, s3_key="in/old", digest=Digest.of(b"x"), offset=5
+    )
     linked = STORE.linked(row, "in/new")
 
-    assert (linked.status, linked.s3_key, linked.tail_key, linked.tail_size) == (LINKED, "in/new", None, 0)
+    assert (linked.status, linked.s3_key, linked.tail_key, linked.tail_size) == (UploadStatus.LINKED, "in/new", None, 0)
     assert (linked.key, linked.digest, linked.offset, linked.version) == (row.key, row.digest, 5, row.version)
-    assert (row.status, row.tail_key) == (CLOSED, "in/tail"), "what was read stays as it was"
+    assert (row.status, row.tail_key) == (UploadStatus.CLOSED, "in/tail"), "what was read stays as it was"

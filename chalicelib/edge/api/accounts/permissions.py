@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.scopes import REPO_ADMIN
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, a_list, an_object, one_of
@@ -14,10 +14,10 @@ from chalicelib.wiring import services
 operations = Operations(__name__, "permission")
 USERS = paths.REPOSITORY + "/permissions/user"
 TEAMS = paths.REPOSITORY + "/permissions/team"
-USER, TEAM = "user", "team"
+USER, TEAM = HolderKind.USER, HolderKind.TEAM
 ONE_USER, ONE_TEAM = USERS + "/{username}", TEAMS + "/{teamname}"
 
-ROLE = one_of(*(role.value for role in Role))
+ROLE = one_of(*Role)
 OF_TEAM = an_object({"role": ROLE, "name": TEXT, "avatar": AVATAR})
 OF_USER = an_object({**OF_TEAM["properties"], "is_robot": FLAG}, is_org_member=FLAG)
 CHANGE = an_object({"role": {**ROLE, "description": "Role to use for the holder"}})
@@ -44,7 +44,7 @@ def list_users(actor: Actor, repository: str) -> dict[str, Any]:
 def get_transitive(actor: Actor, repository: str, username: str) -> dict[str, Any]:
     """All roles that a user has, of their own and by teams."""
     found = services().accounts.permissions.transitive(actor, RepositoryName.parse(repository), username)
-    return {"permissions": [{"role": role.value} for role in found]}
+    return {"permissions": [{"role": role} for role in found]}
 
 
 @operations.get(ONE_USER, "getUserPermissions", scope=REPO_ADMIN, answers={200: OF_USER})
@@ -83,12 +83,12 @@ def delete_team(actor: Actor, repository: str, teamname: str) -> None:
     services().accounts.permissions.remove(actor, RepositoryName.parse(repository), TEAM, teamname)
 
 
-def _listed(actor: Actor, repository: str, kind: str) -> dict[str, Any]:
+def _listed(actor: Actor, repository: str, kind: HolderKind) -> dict[str, Any]:
     found = services().accounts.permissions.of_repository(actor, RepositoryName.parse(repository), kind)
     return {"permissions": {permission.name: shape(permission) for permission in found}}
 
 
-def _put(actor: Actor, repository: str, kind: str, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+def _put(actor: Actor, repository: str, kind: HolderKind, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     name, role = RepositoryName.parse(repository), Role(body["role"])
     return shape(services().accounts.permissions.put(actor, name, kind, holder, role))
 
@@ -96,7 +96,7 @@ def _put(actor: Actor, repository: str, kind: str, holder: str, body: dict[str, 
 def shape(permission: Permission) -> dict[str, Any]:
     """A role with who has it."""
     shown: dict[str, Any] = {
-        "role": permission.role.value,
+        "role": permission.role,
         "name": permission.name,
         "avatar": avatar(permission.name, permission.kind),
     }

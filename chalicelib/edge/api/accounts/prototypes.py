@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.scopes import ORG_ADMIN
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, a_list, an_object, one_of, or_null, text
@@ -14,7 +14,7 @@ operations = Operations(__name__, "prototype")
 ALL = paths.ORGANIZATION + "/prototypes"
 ONE = ALL + "/{prototypeid}"
 
-ROLE = {**one_of(*(role.value for role in Role)), "description": "Role that should be applied to the delegate"}
+ROLE = {**one_of(*Role), "description": "Role that should be applied to the delegate"}
 PARTY = an_object({"name": TEXT, "kind": TEXT, "avatar": AVATAR}, is_robot=FLAG, is_org_member=FLAG)
 PROTOTYPE = an_object({"id": TEXT, "role": ROLE, "delegate": PARTY, "activating_user": or_null(PARTY)})
 DELEGATE = an_object({"name": text("The name of the delegate"), "kind": one_of("user", "team")})
@@ -38,7 +38,7 @@ def list_prototypes(actor: Actor, orgname: str) -> dict[str, Any]:
 def create(actor: Actor, orgname: str, body: dict[str, Any]) -> dict[str, Any]:
     """Has a delegate given a role on every new repository, of one maker or of everybody."""
     delegate, maker = body["delegate"], body.get("activating_user") or {}
-    wish = NewPrototype(Role(body["role"]), delegate["kind"], delegate["name"], maker.get("name"))
+    wish = NewPrototype(Role(body["role"]), HolderKind(delegate["kind"]), delegate["name"], maker.get("name"))
     return shape(services().accounts.prototypes.create(actor, orgname, wish))
 
 
@@ -58,7 +58,7 @@ def shape(one: Prototype) -> dict[str, Any]:
     """A default permission."""
     return {
         "id": one.uuid,
-        "role": one.role.value,
+        "role": one.role,
         "delegate": party_shape(one.delegate),
         "activating_user": party_shape(one.maker) if one.maker else None,
     }
@@ -67,6 +67,6 @@ def shape(one: Prototype) -> dict[str, Any]:
 def party_shape(party: PrototypeParty) -> dict[str, Any]:
     """Somebody in a default permission; robots are users of a kind."""
     shown = {"name": party.name, "kind": "user", "avatar": avatar(party.name, party.kind)}
-    if party.kind == "team":
+    if party.kind is HolderKind.TEAM:
         return shown | {"kind": "team"}
-    return shown | {"is_robot": party.kind == "robot", "is_org_member": party.is_member}
+    return shown | {"is_robot": party.kind is HolderKind.ROBOT, "is_org_member": party.is_member}

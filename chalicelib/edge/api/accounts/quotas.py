@@ -235,4 +235,4 @@ def shape(quota: Quota) -> dict[str, Any]:
 
 def limit_shape(limit: Limit) -> dict[str, Any]:
     """A limit of a quota."""
-    return {"id": limit.id, "type": limit.severity.value, "limit_percent": limit.percent}
+    return {"id": limit.id, "type": limit.severity, "limit_percent": limit.percent}

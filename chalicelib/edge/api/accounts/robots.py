@@ -207,4 +207,4 @@ def listed_shape(view: RobotView) -> dict[str, Any]:
 def permission_shape(given: RobotRepositoryRole) -> dict[str, Any]:
     """A role on a repository."""
     name = given.repository.partition("/")[2]
-    return {"repository": {"name": name, "is_public": given.is_public}, "role": given.role.value}
+    return {"repository": {"name": name, "is_public": given.is_public}, "role": given.role}

@@ -27,7 +27,7 @@ ONE = paths.ORGANIZATION + "/team/{teamname}"
 MEMBER_OF, INVITE = ONE + "/members/{membername}", ONE + "/invite/{email}"
 CODE = "/api/v1/teaminvite/{code}"
 
-ROLE = one_of(*(role.value for role in TeamRole))
+ROLE = one_of(*TeamRole)
 TEAM = an_object({"name": TEXT, "description": TEXT, "can_view": FLAG, "role": ROLE, "avatar": AVATAR})
 PUT = an_object({**TEAM["properties"], "new_team": FLAG})
 SHOWN = an_object({**TEAM["properties"], "repo_count": NUMBER, "member_count": NUMBER, "is_synced": FLAG})
@@ -147,4 +147,4 @@ def member_shape(one: TeamMember) -> dict[str, Any]:
 
 def permission_shape(given: TeamRepositoryRole) -> dict[str, Any]:
     """A role on a repository."""
-    return {"repository": {"name": given.repository, "is_public": given.is_public}, "role": given.role.value}
+    return {"repository": {"name": given.repository, "is_public": given.is_public}, "role": given.role}

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_READ
 from chalicelib.edge.api.framework import paths
@@ -31,7 +32,7 @@ def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
 
     It needs a role on the repository, be it public or not. Where pulls are recorded once an hour, they count once.
     """
-    found = services().activity.pulls.of_tag(actor, RepositoryName.parse(repository), tag)
+    found = services().activity.pulls.of_tag(actor, RepositoryName.parse(repository), Tag.existing(tag))
     return {
         "tag_name": tag,
         "tag_pull_count": found.of_tag.pulls,
@@ -47,7 +48,7 @@ def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
 )
 def of_manifest(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
     """How often a manifest was pulled, by whatever tag or by its digest, and when last. It needs such a role, too."""
-    found = services().activity.pulls.of_manifest(actor, RepositoryName.parse(repository), digest)
+    found = services().activity.pulls.of_manifest(actor, RepositoryName.parse(repository), Digest.existing(digest))
     return {
         "manifest_digest": digest,
         "manifest_pull_count": found.pulls,

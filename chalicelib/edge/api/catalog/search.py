@@ -40,7 +40,7 @@ PAGED = an_object(
 # How much each counts beside the others, as in Quay.
 SCORES = {"repository": 4.0, "team": 2.0}
 # Quay's words for what an entity is.
-SHORT = {AccountKind.ORGANIZATION.value: "org"}
+SHORT: dict[str, str] = {AccountKind.ORGANIZATION: "org"}
 
 
 @operations.get(
@@ -105,7 +105,7 @@ def hit_shape(hit: RepositoryHit) -> dict[str, Any]:
     return {
         "kind": "repository",
         "title": "repo",
-        "namespace": named_shape(Entity(name.namespace, hit.kind.value)),
+        "namespace": named_shape(Entity(name.namespace, hit.kind)),
         "name": name.repository,
         "description": hit.description,
         "is_public": hit.is_public,
@@ -127,24 +127,24 @@ def named_shape(entity: Entity) -> dict[str, Any]:
         "avatar": avatar(entity.name, kind),
     }
     if entity.organization:
-        shown["organization"] = named_shape(Entity(entity.organization, AccountKind.ORGANIZATION.value))
+        shown["organization"] = named_shape(Entity(entity.organization, AccountKind.ORGANIZATION))
     return shown
 
 
 def _address(entity: Entity) -> str:
     """Where its page is."""
-    if entity.kind == AccountKind.ORGANIZATION.value:
+    if entity.kind == AccountKind.ORGANIZATION:
         return f"/organization/{entity.name}"
     if entity.organization:
         return f"/organization/{entity.organization}/teams/{entity.name}"
-    if entity.kind == AccountKind.ROBOT.value:
+    if entity.kind == AccountKind.ROBOT:
         return f"/user/{entity.name.partition('+')[0]}?tab=robots&showRobot={entity.name}"
     return f"/user/{entity.name}"
 
 
 def entity_shape(entity: Entity) -> dict[str, Any]:
     """Whom something may be given, in Quay's words: a robot is a user that is one."""
-    is_robot = entity.kind == AccountKind.ROBOT.value
+    is_robot = entity.kind == AccountKind.ROBOT
     kind = "user" if is_robot else SHORT.get(entity.kind, entity.kind)
     shown: dict[str, Any] = {
         "name": entity.name,

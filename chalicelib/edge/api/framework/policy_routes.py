@@ -107,9 +107,8 @@ def declare(operations: Operations, manner: PolicyOperations, place: PolicyRoute
         about=manner.does.format(place.reach),
     )
     def create(actor: Actor, body: dict[str, Any], **where: str) -> Reply:
-        return as_json(
-            {"uuid": services().lifecycle.policies.create(actor, holder(**where), manner.asked(body)).uuid}, 201
-        )
+        policy = services().lifecycle.policies.create(actor, holder(**where), manner.asked(body))
+        return as_json({"uuid": policy.uuid}, 201)
 
     @operations.get(
         below + ONE,

@@ -41,7 +41,7 @@ def shape(policy: Policy) -> dict[str, Any]:
     prune = policy.prune
     return {
         "uuid": policy.uuid,
-        "method": prune.method.value if prune else "",
+        "method": prune.method if prune else "",
         "value": prune.value if prune else 0,
         "tagPattern": policy.names.pattern,
         "tagPatternMatches": policy.names.matches,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_READ
 from chalicelib.edge import request
@@ -86,7 +86,7 @@ def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
     Where it stays, it is what would go if it were deleted now. The policies are told to administrators.
     """
     after = request.parameter("next_page") or ""
-    return shape(services().lifecycle.retention.of(actor, RepositoryName.parse(repository), tag, after))
+    return shape(services().lifecycle.retention.of(actor, RepositoryName.parse(repository), Tag.existing(tag), after))
 
 
 def _declare_preview(place: policy_routes.PolicyRoutes, word: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.images import Layer
 from chalicelib.domain.labels import LONGEST_KEY, LONGEST_VALUE, MEDIA_TYPES, Label, NewLabel
 from chalicelib.domain.names import RepositoryName
@@ -64,7 +65,7 @@ LABELS = paths.MANIFEST + "/labels"
 @operations.get(paths.MANIFEST, "getRepoManifest", scope=REPO_READ, answers={200: MANIFEST})
 def get(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
     """A manifest, and how its image was made."""
-    return shape(services().lifecycle.images.get(actor, RepositoryName.parse(repository), digest))
+    return shape(services().lifecycle.images.get(actor, RepositoryName.parse(repository), Digest.existing(digest)))
 
 
 @operations.get(
@@ -77,7 +78,7 @@ def get(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
 def labels(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
     """The labels of a manifest: those that came with it, then those that were added."""
     prefix = request.parameter("filter") or ""
-    found = services().lifecycle.labels.all(actor, RepositoryName.parse(repository), digest, prefix)
+    found = services().lifecycle.labels.all(actor, RepositoryName.parse(repository), Digest.existing(digest), prefix)
     return {"labels": [_label(label) for label in found]}
 
 
@@ -96,7 +97,7 @@ def add(actor: Actor, repository: str, digest: str, body: dict[str, Any]) -> Rep
     """
     name = RepositoryName.parse(repository)
     label = services().lifecycle.labels.add(
-        actor, name, digest, NewLabel(body["key"], body["value"], body["media_type"])
+        actor, name, Digest.existing(digest), NewLabel(body["key"], body["value"], body["media_type"])
     )
     place = LABELS.format(repository=name, digest=digest) + f"/{label.id}"
     return as_json({"label": _label(label)}, 201, {"Location": place})
@@ -105,13 +106,15 @@ def add(actor: Actor, repository: str, digest: str, body: dict[str, Any]) -> Rep
 @operations.get(LABELS + "/{labelid}", "getManifestLabel", scope=REPO_READ, answers={200: LABEL})
 def label(actor: Actor, repository: str, digest: str, labelid: str) -> dict[str, Any]:
     """One label of a manifest."""
-    return _label(services().lifecycle.labels.get(actor, RepositoryName.parse(repository), digest, labelid))
+    return _label(
+        services().lifecycle.labels.get(actor, RepositoryName.parse(repository), Digest.existing(digest), labelid)
+    )
 
 
 @operations.delete(LABELS + "/{labelid}", "deleteManifestLabel", scope=REPO_WRITE, answers={204: None}, errors=(503,))
 def delete(actor: Actor, repository: str, digest: str, labelid: str) -> None:
     """Takes a label away that was added; the ends that it gave to tags stay."""
-    services().lifecycle.labels.delete(actor, RepositoryName.parse(repository), digest, labelid)
+    services().lifecycle.labels.delete(actor, RepositoryName.parse(repository), Digest.existing(digest), labelid)
 
 
 def shape(shown: ManifestView) -> dict[str, Any]:

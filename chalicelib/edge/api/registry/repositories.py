@@ -36,8 +36,8 @@ KIND = "image"
 FLAGS = ("public", "starred", "last_modified", "popularity", "quota")
 
 DESCRIPTION = text("What people read of it, in Markdown")
-VISIBILITY = one_of(*(visibility.value for visibility in Visibility))
-MODE = one_of(*(mode.value for mode in Mode))
+VISIBILITY = one_of(*Visibility)
+MODE = one_of(*Mode)
 NEW = an_object(
     {"repository": text("Its name"), "visibility": VISIBILITY, "description": DESCRIPTION},
     namespace=text("Where it shall be; one's own namespace without it"),

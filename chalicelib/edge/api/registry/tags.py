@@ -3,10 +3,12 @@
 from typing import Any
 
 from chalicelib.domain import media_types
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import FieldInvalid
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_READ, REPO_WRITE
+from chalicelib.domain.tag_changes import TagUpdate
 from chalicelib.domain.tags import TagFilter
 from chalicelib.edge import request
 from chalicelib.edge.api.framework import paths
@@ -107,22 +109,21 @@ def list_tags(actor: Actor, repository: str) -> dict[str, Any]:
 @operations.put(paths.TAG, "changeTag", scope=REPO_WRITE, body=CHANGE, answers={201: TEXT}, errors=FROZEN)
 def change(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
     """Gives a tag an end, lets it change no more, or points it to a manifest; what is not said stays."""
-    name, machine = RepositoryName.parse(repository), services().lifecycle.time_machine
-    machine.check(actor, name, tag)
-    if "expiration" in body:
-        end = body["expiration"]
-        machine.set_end(actor, name, tag, None if end is None else int(end))
-    if "immutable" in body:
-        machine.set_immutable(actor, name, tag, immutable=body["immutable"])
-    if body.get("manifest_digest") is not None:
-        machine.point(actor, name, tag, body["manifest_digest"])
+    name, end, digest = RepositoryName.parse(repository), body.get("expiration"), body.get("manifest_digest")
+    update = TagUpdate(
+        sets_end="expiration" in body,
+        expires_at=None if end is None else int(end),
+        immutable=body.get("immutable"),
+        digest=None if digest is None else Digest.existing(digest),
+    )
+    services().registry.tags.update(actor, name, Tag.parse(tag), update)
     return as_json("Updated", 201)
 
 
 @operations.delete(paths.TAG, "deleteFullTag", scope=REPO_WRITE, answers={204: None}, errors=FROZEN)
 def delete(actor: Actor, repository: str, tag: str) -> None:
     """Takes a tag away; for the Time Machine's window it can be restored."""
-    services().lifecycle.time_machine.delete(actor, RepositoryName.parse(repository), tag)
+    services().registry.tags.delete(actor, RepositoryName.parse(repository), Tag.existing(tag))
 
 
 @operations.post(
@@ -132,7 +133,8 @@ def restore(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> di
     """Points a tag to a manifest that is still kept."""
     if not body.get("manifest_digest"):
         raise FieldInvalid("", "Missing manifest_digest")
-    services().lifecycle.time_machine.restore(actor, RepositoryName.parse(repository), tag, body["manifest_digest"])
+    name, digest = RepositoryName.parse(repository), Digest.existing(body["manifest_digest"])
+    services().registry.tags.restore(actor, name, Tag.parse(tag), digest)
     return {}
 
 
@@ -142,8 +144,8 @@ def restore(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> di
 def expire(actor: Actor, repository: str, tag: str, body: dict[str, Any]) -> Reply:
     """Lets the Time Machine forget that a tag named a manifest."""
     is_alive = body.get("is_alive", False)
-    name = RepositoryName.parse(repository)
-    services().lifecycle.time_machine.expire(actor, name, tag, body["manifest_digest"], is_alive=is_alive)
+    name, digest = RepositoryName.parse(repository), Digest.existing(body["manifest_digest"], "tag")
+    services().registry.tags.forget(actor, name, Tag.existing(tag), digest, is_alive=is_alive)
     return as_json("")
 
 

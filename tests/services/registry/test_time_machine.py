@@ -1,0 +1,319 @@
+"""The Time Machine: tags pointed, given an end, deleted, restored, and deleted for good."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import (
+    Denied,
+    FieldInvalid,
+    ManifestUnknown,
+    RepositoryFrozen,
+    ResourceUnknown,
+    TagImmutable,
+    TagInvalid,
+)
+from chalicelib.domain.manifests import Manifest
+from chalicelib.domain.names import RepositoryName, Tag
+from chalicelib.domain.permissions import ANONYMOUS, Role
+from chalicelib.domain.tag_changes import TagUpdate
+from chalicelib.storage import keys
+from chalicelib.storage.registry.repositories import RepositoryNameRow
+from chalicelib.storage.table import get
+from tests.support import invariants
+from tests.support.backends import Backend
+from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a_referrer, someone
+from tests.support.crashes import crash_everywhere
+from tests.support.rows import change, end_due_at, events, repository_of, rows_like
+from tests.support.sweeping import WINDOW_S, held, later, outlive, sweep
+from tests.support.tag_actions import TagActions
+
+NAME = RepositoryName.parse("admin/app")
+HOUR = 3600
+
+
+def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
+    try:
+        return backend.services.registry.manifests.find(someone(backend, "admin", "admin/app"), NAME, reference).digest
+    except ManifestUnknown:
+        return None
+
+
+def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int | None, int]]:
+    """Digest, end and reversion of each life of a tag, oldest first."""
+    rows = rows_like(backend, f"R#{repository_of(backend).id}", f"LIFE#{tag}#")
+    return [(row["digest"], row.get("ended_at"), row["reversion"]) for row in rows]
+
+
+def machine(backend: Backend, action: str, *arguments: object, who: str = "admin", **options: object) -> None:
+    getattr(TagActions(backend, who), action)(*arguments, **options)
+
+
+def test_a_tag_is_given_an_end_another_and_none(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    now = int(backend.clock())
+    for end in (now + 2 * HOUR, now + 5 * HOUR):
+        machine(backend, "set_end", "v1", end)
+        assert lives(backend) == [(str(manifest.digest), end, 0)]
+        assert end_due_at(backend) == end
+        invariants.check(backend)
+
+    machine(backend, "set_end", "v1", None)
+    assert lives(backend) == [(str(manifest.digest), None, 0)]
+    assert end_due_at(backend) is None
+    invariants.check(backend)
+    assert len(events(backend, "change_tag_expiration")) == 3
+
+
+def test_an_end_lies_within_an_hour_and_two_years_of_the_beginning(backend: Backend) -> None:
+    a_push(backend, "v1")
+    (start,) = [row["started_at"] for row in rows_like(backend, "R#", "TAG#v1")]
+    machine(backend, "set_end", "v1", int(backend.clock()) + 60)
+    assert lives(backend)[0][1] == start + HOUR
+
+    machine(backend, "set_end", "v1", start + 10 * 365 * 86400)
+    assert lives(backend)[0][1] == start + 104 * 7 * 86400
+
+
+def test_an_end_that_has_passed_is_refused(backend: Backend) -> None:
+    a_push(backend, "v1")
+    with pytest.raises(FieldInvalid, match="expiration"):
+        machine(backend, "set_end", "v1", int(backend.clock()) - 1)
+
+
+def test_the_same_end_again_is_no_change(backend: Backend) -> None:
+    a_push(backend, "v1")
+    end = int(backend.clock()) + 2 * HOUR
+    machine(backend, "set_end", "v1", end)
+    machine(backend, "set_end", "v1", end)
+    machine(backend, "set_end", "v1", None)
+    machine(backend, "set_end", "v1", None)
+
+    assert len(events(backend, "change_tag_expiration")) == 2
+
+
+def test_a_tag_is_pointed_to_what_can_be_pulled(backend: Backend) -> None:
+    first, second = a_push(backend, "v1"), a_push(backend, "v2", labels={"quay.expires-after": "3h"})
+    machine(backend, "point", "copy", str(first.digest))
+    assert pulled(backend, "copy") == first.digest
+    machine(backend, "point", "copy", str(second.digest))
+    assert pulled(backend, "copy") == second.digest
+
+    assert [digest for digest, _, _ in lives(backend, "copy")] == [str(first.digest), str(second.digest)]
+    assert end_due_at(backend, "copy") is not None, "the label of what it names counts again"
+    assert (len(events(backend, "create_tag")), len(events(backend, "move_tag"))) == (1, 1)
+    assert str(first.digest) in events(backend, "move_tag")[0]["metadata"]
+    invariants.check(backend)
+
+
+@pytest.mark.parametrize("digest", ["nonsense", "", "sha256:" + "0" * 64])
+def test_what_is_not_there_is_pointed_to_by_none(backend: Backend, digest: str) -> None:
+    a_push(backend, "v1")
+    for action in ("point", "restore"):
+        with pytest.raises(ResourceUnknown):
+            machine(backend, action, "v1", digest)
+
+
+def test_a_deleted_tag_is_restored_with_its_history(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    machine(backend, "delete", "v1")
+    later(backend, WINDOW_S - HOUR)
+    sweep(backend)
+    assert pulled(backend, "v1") is None
+    with pytest.raises(ResourceUnknown):
+        machine(backend, "delete", "v1")
+
+    machine(backend, "restore", "v1", str(manifest.digest))
+    assert pulled(backend, "v1") == manifest.digest
+    assert [reversion for _, _, reversion in lives(backend)] == [0, 1]
+    outlive(backend)
+    assert pulled(backend, "v1") == manifest.digest
+    assert len(events(backend, "revert_tag")) == 1
+    invariants.check(backend)
+
+
+def test_a_tag_is_restored_to_what_it_named_before_and_to_what_another_did(backend: Backend) -> None:
+    first, second = a_push(backend, "v1"), a_push(backend, "v1")
+    other = a_push(backend, "other")
+    for manifest in (first, other, second):
+        machine(backend, "restore", "v1", str(manifest.digest))
+        assert pulled(backend, "v1") == manifest.digest
+        invariants.check(backend)
+
+
+def test_a_manifest_deleted_by_digest_comes_back_with_its_place_among_the_referrers(backend: Backend) -> None:
+    subject = a_push(backend, "v1")
+    signature = a_referrer(backend, subject.digest)
+    backend.services.registry.manifests.delete(someone(backend, "admin", "admin/app"), NAME, signature.digest)
+    machine(backend, "restore", "signature", str(signature.digest))
+
+    listed = backend.services.registry.referrers.list(
+        someone(backend, "admin", "admin/app"), NAME, subject.digest, None, None
+    )
+    assert [entry.digest for entry in listed.items] == [signature.digest]
+    assert pulled(backend, signature.digest) == signature.digest
+    invariants.check(backend)
+
+
+def test_what_was_collected_cannot_be_restored(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    machine(backend, "delete", "v1")
+    outlive(backend)
+
+    with pytest.raises(ResourceUnknown):
+        machine(backend, "restore", "v1", str(manifest.digest))
+
+
+@pytest.mark.parametrize("is_alive", [True, False], ids=["while it lives", "when it is dead"])
+def test_a_tag_deleted_for_good_frees_its_bytes_without_the_window(backend: Backend, is_alive: bool) -> None:
+    manifest = a_push(backend, "v1")
+    if not is_alive:
+        machine(backend, "delete", "v1")
+    machine(backend, "forget", "v1", str(manifest.digest), is_alive=is_alive)
+    for _ in range(2):
+        later(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
+        sweep(backend)
+
+    assert pulled(backend, "v1") is None
+    assert held(backend) == []
+    assert rows_like(backend, "BLOB#") == []
+    assert len(events(backend, "permanently_delete_tag")) == 1
+    with pytest.raises(ResourceUnknown):
+        machine(backend, "forget", "v1", str(manifest.digest), is_alive=False)
+
+
+def test_another_tag_keeps_what_one_was_deleted_for_good_from(backend: Backend) -> None:
+    manifest = a_push(backend, "v1", "v2")
+    machine(backend, "delete", "v2")
+    machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
+    invariants.check(backend)
+    later(backend, WINDOW_S - HOUR)
+    sweep(backend)
+    machine(backend, "restore", "v2", str(manifest.digest))
+
+    assert pulled(backend, "v2") == manifest.digest
+
+
+@pytest.mark.parametrize(("tag", "is_alive"), [("v1", False), ("none", False), ("none", True)])
+def test_only_what_is_so_can_be_deleted_for_good(backend: Backend, tag: str, is_alive: bool) -> None:
+    manifest = a_push(backend, "v1")
+    with pytest.raises(ResourceUnknown):
+        machine(backend, "forget", tag, str(manifest.digest), is_alive=is_alive)
+    with pytest.raises(ResourceUnknown):
+        machine(backend, "forget", "v1", "nonsense", is_alive=True)
+
+
+def test_an_immutable_tag_is_neither_moved_nor_deleted_nor_given_an_end(backend: Backend) -> None:
+    manifest, other = a_push(backend, "v1"), a_push(backend, "v2")
+    machine(backend, "set_immutable", "v1", immutable=True)
+    actor = someone(backend, "admin", "admin/app")
+    attempts: list[Callable[[], object]] = [
+        lambda: machine(backend, "point", "v1", str(other.digest)),
+        lambda: machine(backend, "restore", "v1", str(other.digest)),
+        lambda: machine(backend, "delete", "v1"),
+        lambda: machine(backend, "forget", "v1", str(manifest.digest), is_alive=True),
+        lambda: machine(backend, "set_end", "v1", int(backend.clock()) + 2 * HOUR),
+        lambda: a_bare_push(backend, a_manifest(), "v1"),
+        lambda: backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1")),
+        lambda: backend.services.registry.manifests.delete(actor, NAME, manifest.digest),
+    ]
+    for attempt in attempts:
+        with pytest.raises(TagImmutable):
+            attempt()
+    a_bare_push(backend, manifest, "v1")
+    with pytest.raises(TagImmutable):
+        a_bare_push(backend, other, "v1")
+
+    assert pulled(backend, "v1") == manifest.digest
+    machine(backend, "set_immutable", "v1", immutable=False)
+    machine(backend, "delete", "v1")
+    invariants.check(backend)
+
+
+def test_a_tag_with_an_end_is_not_made_immutable(backend: Backend) -> None:
+    a_push(backend, "v1", labels={"quay.expires-after": "3h"})
+    with pytest.raises(FieldInvalid, match="Clear expiration first"):
+        machine(backend, "set_immutable", "v1", immutable=True)
+
+
+def test_an_update_changes_all_that_it_says_or_nothing(backend: Backend) -> None:
+    first, second = a_push(backend, "v1"), a_push(backend, "v2")
+    end = int(backend.clock()) + 5 * HOUR
+    missing = Digest.of(b"missing")
+    tags, admin = backend.services.registry.tags, backend.signed_in("admin")
+    with pytest.raises(ResourceUnknown):
+        tags.update(admin, NAME, Tag("v1"), TagUpdate(sets_end=True, expires_at=end, digest=missing))
+    assert lives(backend) == [(str(first.digest), None, 0)], "the end was not set either"
+
+    tags.update(admin, NAME, Tag("v1"), TagUpdate(sets_end=True, expires_at=end, digest=second.digest))
+    assert lives(backend)[-1] == (str(second.digest), end, 0)
+    assert len(events(backend, "change_tag_expiration")) == len(events(backend, "move_tag")) == 1
+    with pytest.raises(FieldInvalid, match="Clear expiration first"):
+        tags.update(
+            admin, NAME, Tag("v1"), TagUpdate(immutable=True, digest=first.digest, sets_end=True, expires_at=end)
+        )
+
+    tags.update(admin, NAME, Tag("v1"), TagUpdate(sets_end=True, immutable=True, digest=first.digest))
+    assert lives(backend)[-1] == (str(first.digest), None, 0)
+    tags.update(admin, NAME, Tag("v1"), TagUpdate(immutable=False, digest=second.digest))
+    assert pulled(backend, "v1") == second.digest
+    invariants.check(backend)
+
+
+def test_an_update_that_sets_something_needs_the_tag(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    for update in (TagUpdate(sets_end=True, digest=manifest.digest), TagUpdate(immutable=True)):
+        with pytest.raises(ResourceUnknown):
+            backend.services.registry.tags.update(backend.signed_in("admin"), NAME, Tag("new"), update)
+
+
+def test_tags_of_a_frozen_repository_stay_as_they_are(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    key = keys.repository_name(repository_of(backend).namespace_id, "app")
+    change(get(RepositoryNameRow, key), mode="READ_ONLY")
+
+    with pytest.raises(RepositoryFrozen, match="mode: 1"):
+        machine(backend, "delete", "v1")
+    machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
+
+
+@pytest.mark.parametrize("tag", ["-x", "bad!tag", "x" * 129])
+def test_a_name_outside_the_grammar_is_refused(backend: Backend, tag: str) -> None:
+    manifest = a_push(backend, "v1")
+    with pytest.raises(TagInvalid):
+        machine(backend, "point", tag, str(manifest.digest))
+
+
+def test_readers_and_strangers_change_nothing(backend: Backend) -> None:
+    manifest = a_push(backend, "v1")
+    backend.user("bob")
+    backend.user("eve")
+    a_granted(backend, "bob", Role.READ)
+    for who in ("bob", "eve"):
+        with pytest.raises(Denied):
+            machine(backend, "delete", "v1", who=who)
+        with pytest.raises(Denied):
+            machine(backend, "restore", "v1", str(manifest.digest), who=who)
+    with pytest.raises(Denied):
+        backend.services.registry.tags.delete(ANONYMOUS, NAME, Tag("v1"))
+
+
+CHANGES: dict[str, Callable[[Backend, RepositoryName, Manifest], object]] = {
+    "end": lambda backend, name, _: TagActions(backend, repository=str(name)).set_end(
+        "v1", int(backend.clock()) + 3 * HOUR
+    ),
+    "point": lambda backend, name, old: TagActions(backend, repository=str(name)).point("v1", str(old.digest)),
+    "restore": lambda backend, name, old: TagActions(backend, repository=str(name)).restore("v1", str(old.digest)),
+}
+
+
+@pytest.mark.parametrize("action", CHANGES)
+def test_a_crash_anywhere_leaves_all_or_nothing(backend: Backend, action: str) -> None:
+    def prepare(number: int) -> Callable[[], object]:
+        repository = f"admin/round{number}"
+        old = a_push(backend, "v1", "kept", repository=repository)
+        a_push(backend, "v1", repository=repository)
+        return lambda: CHANGES[action](backend, RepositoryName.parse(repository), old)
+
+    assert crash_everywhere(backend, prepare) >= 1
