@@ -1,4 +1,4 @@
-"""What an operator may choose."""
+"""The operator's settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.errors import SettingInvalid
 from chalicelib.settings import Settings, settings
 
-# A good value of each kind that is not the default.
+# A valid value of each kind that is not the default.
 OTHERS = {"str": "other", "int": "4000", "float": "0.5", "bool": "on"}
 CHOICES = {
     "tag_expiration_from": "build",
@@ -27,12 +27,12 @@ def test_an_empty_environment_has_every_default() -> None:
     assert Settings.read({"CLOUDBERTH_TABLE": "", "PATH": "/bin", "CLOUDBERTH_OTHER": "x"}) == Settings()
 
 
-def test_the_defaults_are_good() -> None:
+def test_the_defaults_are_valid() -> None:
     Settings()._check()
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
-def test_every_setting_can_be_chosen(field: dataclasses.Field[object]) -> None:
+def test_every_setting_can_be_set(field: dataclasses.Field[object]) -> None:
     text = CHOICES.get(field.name) or OTHERS[field.type.__name__]  # type: ignore[union-attr]
     chosen = getattr(Settings.read({f"CLOUDBERTH_{field.name.upper()}": text}), field.name)
 
@@ -61,7 +61,7 @@ def test_every_setting_can_be_chosen(field: dataclasses.Field[object]) -> None:
         ("CLOUDBERTH_GRACE_S", "900", "must exceed CLOUDBERTH_PRESIGN_S (900)"),
     ],
 )
-def test_a_bad_setting_is_refused_in_a_sentence_that_names_it(name: str, value: str, why: str) -> None:
+def test_an_invalid_setting_is_refused_and_named(name: str, value: str, why: str) -> None:
     with pytest.raises(SettingInvalid) as caught:
         Settings.read({name: value})
 
@@ -69,7 +69,7 @@ def test_a_bad_setting_is_refused_in_a_sentence_that_names_it(name: str, value: 
     assert why in str(caught.value)
 
 
-def test_bytes_outlive_every_address_that_leads_to_them() -> None:
+def test_the_grace_must_exceed_the_life_of_a_presigned_address() -> None:
     assert Settings.read({"CLOUDBERTH_GRACE_S": "20", "CLOUDBERTH_PRESIGN_S": "15"}).grace_s == 20
     with pytest.raises(SettingInvalid):
         Settings.read({"CLOUDBERTH_GRACE_S": "15", "CLOUDBERTH_PRESIGN_S": "15"})
@@ -101,7 +101,7 @@ def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     settings.cache_clear()
 
 
-def test_what_may_be_called_is_hosts_and_networks() -> None:
+def test_the_addresses_that_may_be_called_are_hosts_and_networks() -> None:
     permitted = Settings.read({"CLOUDBERTH_OUTGOING_ALLOW": "issuer.corp.example, 10.0.0.0/8"})
 
     assert permitted.outgoing_allow == "issuer.corp.example, 10.0.0.0/8"

@@ -1,4 +1,4 @@
-"""Leases: how long the registry keeps content that it told a client it has, and that no manifest names yet.
+"""Leases: how long the registry keeps content that a client may rely on although no manifest names it yet.
 
 Times are in seconds since the epoch, lengths in seconds.
 """

@@ -398,11 +398,5 @@ def reachable(backend: Backend) -> set[str]:
 
 
 def test_live_content_loses_no_byte_and_dead_content_keeps_none(new_backend: Callable[..., Backend]) -> None:
-    settings = {
-        "lease_s": LEASE_S,
-        "grace_s": GRACE_S,
-        "presign_s": PRESIGN_S,
-        "upload_s": UPLOAD_S,
-        "grant_s": UPLOAD_S,
-    }
-    run_state_machine_as_test(lambda: Registry(new_backend(**settings)), settings=SETTINGS)
+    times = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
+    run_state_machine_as_test(lambda: Registry(new_backend(**times)), settings=SETTINGS)

@@ -165,7 +165,7 @@ class SoleOwner(Conflict):
 
 
 class SuperuserKept(Conflict):
-    """A superuser's account cannot be changed by somebody else, nor deleted."""
+    """Other users cannot change a superuser's account, and nobody can delete it."""
 
     def __init__(self, action: str) -> None:
         super().__init__(f"Cannot {action} a superuser")
