@@ -83,7 +83,13 @@ class IdentityRoom:
     def setup(self) -> "Setup":
         from chalicelib.services.identity.setup import Setup
 
-        return Setup(self._activity.usage_log, self._stores, self._accounts.accounts, self.authorizations)
+        return Setup(
+            self._activity.usage_log,
+            self._stores,
+            self._accounts.accounts,
+            self.authorizations,
+            self._stores.secrets.setup,
+        )
 
     @cached_property
     def tokens(self) -> "Tokens":

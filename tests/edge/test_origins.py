@@ -18,6 +18,7 @@ class Keys:
     """A backend of which only the keys matter here."""
 
     def __init__(self, secrets: Secrets) -> None:
+        self.stores = self
         self.secrets = secrets
 
 

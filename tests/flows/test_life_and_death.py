@@ -82,10 +82,8 @@ class Registry(RuleBasedStateMachine):
         # The keys of the bucket, and when each was first seen by the backend's clock.
         self.written: dict[str, float] = {}
         backend.services.stores.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
-        client = backend.services.stores.table.connection.client
-        self.ttl = TimeToLiveService(
-            client, backend.settings.table, TableStream(self.hear, filters(), 100), 0, backend.clock
-        )
+        client, stream = backend.services.stores.table.connection.client, TableStream(self.hear, filters(), 100)
+        self.ttl = TimeToLiveService(client, backend.settings.table, stream, 0, backend.clock)
         for repository in REPOSITORIES:
             a_repository(backend, repository)
         self.set_window(self.window_s)

@@ -34,9 +34,11 @@ class FirstUser:
 class Setup:
     """Makes the first user. `secret` is what proves that an operator asks; without one nobody can."""
 
-    def __init__(self, usage: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations) -> None:
+    def __init__(
+        self, usage: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations, secret: str
+    ) -> None:
         self._usage, self._accounts, self._authorizations = usage, accounts, authorizations
-        self._applications, self._secret, self._clock = stores.applications, stores.secrets.setup, stores.clock
+        self._applications, self._secret, self._clock = stores.applications, secret, stores.clock
 
     def initialize(self, shown: str, name: str, password: str, email: str | None, *, wants_token: bool) -> FirstUser:
         """The first user. Raises AlreadyInitialized, Denied, NameInvalid, FieldInvalid, NameTaken."""

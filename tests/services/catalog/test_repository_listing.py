@@ -160,16 +160,11 @@ def test_exactly_a_hundred_are_one_page(backend: Backend) -> None:
 def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(backend: Backend) -> None:
     make_public(backend, "admin/zoo")
     namespace_id, private = backend.account().id, {"visibility": "private", "view": "CATALOG#private"}
-    put_all(
-        RepositoryNameRow.under(
-            keys.repository_name(namespace_id, name),
-            name=name,
-            repository_id=ulid(),
-            view_at=f"admin/{name}",
-            **private,
-        )
-        for name in [f"hidden{number:04d}" for number in range(MOST_READ)]
-    )
+    hidden = []
+    for name in [f"hidden{number:04d}" for number in range(MOST_READ)]:
+        shown = {"name": name, "repository_id": ulid(), "view_at": f"admin/{name}", **private}
+        hidden.append(RepositoryNameRow.under(keys.repository_name(namespace_id, name), **shown))
+    put_all(hidden)
 
     first, second = pages(backend, ANONYMOUS, RepositoryQuery("admin", public=True))
     listing = backend.services.catalog.repository_listing

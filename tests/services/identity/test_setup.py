@@ -45,9 +45,9 @@ def test_an_installation_without_the_secret_is_closed(empty: Backend) -> None:
     services = empty.services
     closed = Setup(
         services.activity.usage_log,
+        services.stores,
         services.accounts.accounts,
         services.identity.authorizations,
-        services.stores.applications,
         "",
     )
 
