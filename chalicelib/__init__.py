@@ -1,4 +1,4 @@
-"""The house: edge -> wiring -> services -> storage | remote -> domain. ARCHITECTURE.md has the picture."""
+"""The registry: edge -> wiring -> services -> storage | remote -> domain. ARCHITECTURE.md describes the layers."""
 
-# The one place of the version: shown by `make run`, `/config`, the relay and the package; pyproject.toml reads it here.
+# The version is defined only here. `make run`, `/config`, the relay and the package show it; pyproject.toml reads it.
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What an operator may choose: the environment, read once."""
+"""The operator's settings, read once from the environment."""
 
 import math
 import os
@@ -20,59 +20,60 @@ PULL_LOGS = ("hourly", "all")
 class Settings:
     """Every setting, named `CLOUDBERTH_<NAME>` in the environment; names ending in `_s` are seconds."""
 
-    # Where clients reach us: the only source of realms and absolute addresses, never the Host header.
+    # The address that clients use: realms and absolute addresses come from it only, never from the Host header.
     url: str = "http://localhost:5000"
     table: str = "cloudberth"
     bucket: str = "cloudberth"
-    # Signing and envelope keys: a file of the local stack, or the ARN of a secret.
+    # Where the signing and envelope keys are: a file of the local stack, or the ARN of a secret.
     secrets: str = ""
-    # Where a blob's bytes come from: `redirect` to presigned S3, or the `edge` in front of it.
+    # Where a blob is downloaded from: `redirect` leads to a presigned S3 address, `edge` to the servers in front of S3.
     downloads: str = "redirect"
-    # Whether an upload edge writes to the bucket by itself, so that blobs are looked for there: `on` where S3 proves
-    # what it takes, `staging` where the registry has it proven.
+    # Whether an upload edge writes to the bucket, so that blobs are looked for there: `on` if S3 verifies checksums
+    # itself, `staging` if the registry has S3 verify them.
     edge: str = "off"
-    # Whether only CloudFront may ask, which proves itself with the origin secret and tells the viewer's address.
+    # Whether only CloudFront may call us. It authenticates with the origin secret and sends the client's address.
     origin: bool = False
-    # `hourly`: a pull is recorded once an hour by actor, address, repository and reference; `all`: each one.
+    # `hourly` records a pull once an hour for each actor, address, repository and reference; `all` records each pull.
     pull_log: str = "hourly"
-    # How long a written pull may wait for others, where the process outlives its replies; 0 writes before the reply.
+    # How long a pull's record may wait to be written with others, in a process that outlives its responses; 0 writes
+    # each before the response.
     pull_batch_s: float = 0.0
     token_s: int = 300
-    # How long a session lasts, and how long its password counts as just shown.
+    # How long a session lasts, and how long it counts as fresh after its password was given.
     session_s: int = 14 * 86400
     fresh_s: int = 600
-    # How long an OAuth token lasts when nobody says: Quay's ten years are too long to forget one in.
+    # How long an OAuth token lasts by default. Quay's ten years are too long for a token that is forgotten.
     oauth_token_s: int = 90 * 86400
-    # Whether a superuser has every right on what others own, as Quay's FEATURE_SUPERUSERS_FULL_ACCESS gives.
+    # Whether superusers have all rights on everything, like Quay's FEATURE_SUPERUSERS_FULL_ACCESS.
     superusers_full_access: bool = False
-    # Hosts and networks that we may call although they are not public, over http too.
+    # Hosts and networks that outgoing requests may reach although they are not public, also over http.
     outgoing_allow: str = ""
-    # From when a label `quay.expires-after` counts: the push, or the moment at which the image was built.
+    # The moment from which a label `quay.expires-after` counts: the push, or the build of the image.
     tag_expiration_from: str = "push"
-    # How near to its beginning, and how far from it, an end lies at least and at most that somebody gives a tag.
-    tag_expiration_least_s: int = 3600
-    tag_expiration_most_s: int = 104 * 7 * 86400
+    # The shortest and the longest life that a user can give a tag.
+    tag_expiration_min_s: int = 3600
+    tag_expiration_max_s: int = 104 * 7 * 86400
     lease_s: int = 3600
     grace_s: int = 3600
     presign_s: int = 900
     upload_s: int = 3600
-    # How long a relay may take to bring one blob, on a slow line.
+    # How long a relay may take to upload one blob over a slow line.
     grant_s: int = 86400
     log_s: int = 90 * 86400
-    # Connections kept to DynamoDB and S3: as many as there are threads.
+    # Connections kept open to DynamoDB and S3: as many as there are threads.
     connections: int = 12
-    # Reads of the table past botocore, which takes longer around a read than DynamoDB over it.
+    # Whether the table is read without botocore, whose overhead for a read exceeds DynamoDB's own time.
     fast_reads: bool = True
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
-        """The settings of an environment. Raises SettingInvalid, naming the variable and the remedy."""
-        found: dict[str, Any] = {}
+        """Reads the settings from an environment. Raises SettingInvalid, naming the variable and the remedy."""
+        values: dict[str, Any] = {}
         for name, field in cls.__dataclass_fields__.items():
             text = environment.get(f"CLOUDBERTH_{name.upper()}", "")
             if text:
-                found[name] = _parsed(f"CLOUDBERTH_{name.upper()}", text, field.type)
-        settings = cls(**found)
+                values[name] = _parsed(f"CLOUDBERTH_{name.upper()}", text, field.type)
+        settings = cls(**values)
         settings._check()
         return settings
 
@@ -99,17 +100,17 @@ class Settings:
 
     @property
     def settled_s(self) -> int:
-        """Seconds after which nobody can still want a key that was written and not named."""
+        """Seconds after which no upload can still link an S3 key that was written and is not linked."""
         return self.grant_s + self.upload_s + self.lease_s
 
     @property
     def drained_s(self) -> int:
-        """Seconds after a deletion at which no token of before it works, and no lease of before it holds."""
+        """Seconds after a deletion when all tokens and leases from before it have ended."""
         return self.token_s + self.lease_s
 
     @property
     def service(self) -> str:
-        """The registry's host and port: audience of tokens, `service` of challenges."""
+        """The registry's host and port: the audience of tokens and the `service` of challenges."""
         return self.url.partition("//")[2]
 
 

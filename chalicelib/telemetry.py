@@ -1,4 +1,4 @@
-"""What the house tells its operators: log lines as JSON, read in CloudWatch by field. No secret is ever a field."""
+"""The logger: log lines in JSON, whose fields CloudWatch can query. No field ever holds a secret."""
 
 import time
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ logger = Logger(service="cloudberth")
 
 
 def measured(installation: str, units: Mapping[str, str], **values: int) -> dict[str, Any]:
-    """Fields that make a log line a measurement, too: CloudWatch reads metrics out of it, by installation.
+    """Returns fields by which CloudWatch extracts metrics from a log line, with the installation as their dimension.
 
-    `units` has the unit of each metric, `values` what it is now.
+    `units` has the unit of each metric, `values` its value.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
     metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
     directive = {"Namespace": NAMESPACE, "Dimensions": [["Installation"]], "Metrics": metrics}
-    marks = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    return {"_aws": marks, "Installation": installation, **values}
+    metadata = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return {"_aws": metadata, "Installation": installation, **values}

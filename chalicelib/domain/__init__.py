@@ -1,1 +1,1 @@
-"""Values and rules: standard library only, no I/O."""
+"""Values and rules. This package imports the standard library only and does no I/O."""

@@ -6,15 +6,15 @@ from enum import StrEnum
 from chalicelib.domain.errors import NameInvalid, RobotInvalid
 from chalicelib.domain.names import MAXIMUM_LENGTH, parse_account, parse_robot
 
-# What our random secrets begin with, so that a scanner of leaked secrets and the sign-in door know them.
+# Prefixes of our random secrets, by which secret scanners and the sign-in recognise them.
 ROBOT_TOKEN_PREFIX = "cbr_"  # noqa: S105 - a prefix, no secret
 APP_TOKEN_PREFIX, OAUTH_TOKEN_PREFIX, SESSION_PREFIX = "cba_", "cbo_", "cbs_"
-# The names that clients of the registry sign in with beside such a token (Quay's).
+# The user names that a client signs in with when its password is such a token (Quay's).
 APP_TOKEN_USER, OAUTH_TOKEN_USER = "$app", "$oauthtoken"
 
 
 class AccountKind(StrEnum):
-    """What an account is."""
+    """The kind of an account."""
 
     USER = "user"
     ROBOT = "robot"
@@ -23,7 +23,7 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Someone who can sign in."""
+    """An account that can sign in. A new password raises `epoch`, which ends all tokens of before."""
 
     id: str
     name: str
@@ -35,14 +35,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class RobotName:
-    """`namespace+robot`."""
+    """A robot's full name, `namespace+robot`."""
 
     namespace: str
     robot: str
 
     @classmethod
     def parse(cls, text: str) -> "RobotName":
-        """Reads a robot's full name. Raises NameInvalid."""
+        """Parses a robot's full name. Raises NameInvalid."""
         namespace, _, robot = text.partition("+")
         if len(text) > MAXIMUM_LENGTH:
             raise NameInvalid(text, f"it has {len(text)} characters, at most {MAXIMUM_LENGTH} are allowed")
@@ -50,7 +50,7 @@ class RobotName:
 
     @classmethod
     def within(cls, namespace: str, robot: str) -> "RobotName":
-        """A robot's name by its short one, in a namespace that is taken as it is. Raises RobotInvalid."""
+        """Returns the name of a robot in a namespace, which is not checked. Raises RobotInvalid for the short name."""
         name = cls(namespace, robot)
         if not 2 <= len(robot) <= MAXIMUM_LENGTH or len(str(name)) > MAXIMUM_LENGTH:
             raise RobotInvalid(robot, f"be between 2 and {MAXIMUM_LENGTH} characters in length, its owner's included")

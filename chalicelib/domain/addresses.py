@@ -1,6 +1,6 @@
-"""Internet addresses that may be called: public ones, and what an operator permits besides.
+"""Internet addresses that the registry may call: public ones, and those that the operator permits.
 
-The ranges are written down here, because Python's own list differs from version to version:
+The ranges are listed here because Python's own list differs from version to version:
 https://www.iana.org/assignments/iana-ipv4-special-registry/ and .../iana-ipv6-special-registry/
 """
 
@@ -13,8 +13,8 @@ from chalicelib.domain.errors import FieldInvalid
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Private, shared, loopback, link-local (where clouds keep their credentials), documentation, benchmarks, multicast,
-# reserved; and Azure's 168.63.129.16, which is public by its looks alone.
+# Private, shared, loopback, link-local (where clouds serve their credentials), documentation, benchmarks, multicast and
+# reserved ranges; and Azure's 168.63.129.16, a virtual address of the host in a public range.
 SPECIAL_V4 = [
     ipaddress.IPv4Network(text)
     for text in (
@@ -23,23 +23,23 @@ SPECIAL_V4 = [
         "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
     )
 ]  # fmt: skip
-# Of version 6 only global unicast is public, but for protocols (Teredo among them), documentation and 6to4.
+# In IPv6 only global unicast is public, without the ranges of protocols (such as Teredo), documentation and 6to4.
 GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
 SPECIAL_V6 = [ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
-# Addresses of version 4 in other clothes: their last 32 bits are what is called.
-CLOTHED = [ipaddress.IPv6Network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96")]
+# IPv6 ranges that embed an IPv4 address: a connection goes to their last 32 bits.
+EMBEDDED_V4 = [ipaddress.IPv6Network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96")]
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
 
 def bare(address: Address) -> Address:
-    """The address that is called: one of version 4 where it is dressed as one of version 6."""
-    if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in CLOTHED):
+    """Returns the address that a connection goes to: the IPv4 address that an IPv6 address embeds, or the same."""
+    if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in EMBEDDED_V4):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 
 
 def is_public(address: Address) -> bool:
-    """Whether everybody may call an address: it is on the internet, and of no special use."""
+    """Whether an address is on the public internet and has no special use."""
     address = bare(address)
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in SPECIAL_V4)
@@ -48,14 +48,14 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
-    """What an operator lets us call although it is not public: hosts by their names, and networks."""
+    """Hosts and networks that the operator lets the registry call although they are not public."""
 
     hosts: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
 
     @classmethod
     def parse(cls, text: str, field: str) -> "Permitted":
-        """Reads hosts, addresses and networks, separated by commas or spaces. Raises FieldInvalid."""
+        """Parses hosts, addresses and networks, separated by commas or spaces. Raises FieldInvalid."""
         hosts: set[str] = set()
         networks: list[Network] = []
         for word in re.split(r"[,\s]+", text.strip().lower()):
@@ -70,7 +70,7 @@ class Permitted:
         return cls(frozenset(hosts), tuple(networks))
 
     def has_host(self, host: str) -> bool:
-        """Whether a host is permitted by its name, or by the address that it is written as."""
+        """Whether a host is permitted by its name or, if it is written as an address, by its network."""
         name = host.lower().rstrip(".").strip("[]")
         if name in self.hosts:
             return True
@@ -80,7 +80,7 @@ class Permitted:
             return False
 
     def may_call(self, address: Address) -> bool:
-        """Whether an address is public, or permitted by its network."""
+        """Whether an address is public or lies in a permitted network."""
         return is_public(address) or self.has_address(address)
 
     def has_address(self, address: Address) -> bool:

@@ -1,11 +1,11 @@
-"""OAuth applications and their tokens, as those who may look at them see them."""
+"""OAuth applications and their tokens, as the API describes them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application of an organization. `secret` is there for those who administer it."""
+    """An application of an organization. `secret` is set only for those who administer it."""
 
     client_id: str
     organization: str
@@ -19,7 +19,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of an application. Times are in seconds since the epoch; `secret` is there once, when it is made."""
+    """A token of an application. Times are in seconds since the epoch; `secret` is set only when it is created."""
 
     uuid: str
     scope: str
@@ -33,7 +33,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What a user let an application do in their name."""
+    """A user's authorization of an application, with the scopes that it may use."""
 
     uuid: str
     application: Application

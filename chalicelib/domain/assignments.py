@@ -1,4 +1,4 @@
-"""Tokens of applications that somebody is offered: whoever takes one says yes to it as to any other."""
+"""Assignments: an application's tokens that a user is offered. The user accepts one on the usual consent page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ KINDS = ("token", "code")
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """An offer to a user."""
+    """A token that a user is offered."""
 
     uuid: str
     application: Application
@@ -20,15 +20,15 @@ class Assignment:
     scopes: tuple[str, ...]
     response_type: str
 
-    def answers(self, asked: Mapping[str, str]) -> bool:
-        """Whether it is this that an application asks for, and nothing more."""
+    def answers(self, query: Mapping[str, str]) -> bool:
+        """Whether an authorization request (its query parameters) asks for exactly this token."""
         try:
-            scopes = parse_scopes(asked.get("scope", ""))
+            scopes = parse_scopes(query.get("scope", ""))
         except ScopeInvalid:
             return False
         return (
-            asked.get("client_id") == self.application.client_id
-            and asked.get("redirect_uri") == self.redirect_uri
-            and asked.get("response_type") == self.response_type
+            query.get("client_id") == self.application.client_id
+            and query.get("redirect_uri") == self.redirect_uri
+            and query.get("response_type") == self.response_type
             and scopes == frozenset(self.scopes)
         )

@@ -1,4 +1,4 @@
-"""What OAuth's endpoints ask and answer."""
+"""Consents, and the responses of OAuth's endpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from chalicelib.domain.applications import Application
 
 @dataclass(frozen=True, slots=True)
 class ConsentAnswer:
-    """What an endpoint answers: a redirect, or a document."""
+    """The response of an OAuth endpoint: a redirect to `location`, or a document."""
 
     status: int
     document: Mapping[str, object]
@@ -17,9 +17,9 @@ class ConsentAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a user is asked: may this application do that?
+    """The question whether an application may have some scopes.
 
-    `is_given` where the same was allowed before and is harmless.
+    `is_given` is true if the user allowed the same before and it is harmless.
     """
 
     application: Application

@@ -1,4 +1,4 @@
-"""Digests: what content is called by (https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests)."""
+"""Digests, which identify content (https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests)."""
 
 import base64
 import hashlib
@@ -15,14 +15,14 @@ HEX = re.compile(r"[a-f0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """An algorithm that we know and its hexadecimal result."""
+    """A supported algorithm and its result in hexadecimal."""
 
     algorithm: str
     hex: str
 
     @classmethod
     def parse(cls, text: str) -> "Digest":
-        """Reads `algorithm:hex`. Raises DigestInvalid when malformed, or when the algorithm is not one of ours."""
+        """Parses `algorithm:hex`. Raises DigestInvalid if it is malformed or its algorithm is not supported."""
         if not GRAMMAR.fullmatch(text):
             raise DigestInvalid(text, "a digest is an algorithm, ':' and lower-case hexadecimal digits")
         algorithm, _, value = text.partition(":")
@@ -33,7 +33,7 @@ class Digest:
 
     @classmethod
     def existing(cls, text: str, kind: str = "manifest") -> "Digest":
-        """Reads the digest of what has to be there. Raises ResourceUnknown for what nothing can be called."""
+        """Parses the digest of content that must exist. Raises ResourceUnknown if it is malformed."""
         try:
             return cls.parse(text)
         except DigestInvalid:
@@ -41,7 +41,7 @@ class Digest:
 
     @classmethod
     def of(cls, content: bytes, algorithm: str = "sha256") -> "Digest":
-        """The digest of `content`."""
+        """Returns the digest of `content`."""
         return cls(algorithm, hashlib.new(algorithm, content).hexdigest())
 
     def matches(self, content: bytes) -> bool:
@@ -50,7 +50,7 @@ class Digest:
 
     @property
     def base64(self) -> str:
-        """The result in base 64, as S3's checksum headers have it."""
+        """The result in base64, as in S3's checksum headers."""
         return base64.b64encode(bytes.fromhex(self.hex)).decode("ascii")
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Digest:
 
 
 def parse_algorithm(text: str) -> str:
-    """The algorithm, if it is one of ours. Raises DigestInvalid."""
+    """Returns the algorithm if it is supported. Raises DigestInvalid."""
     if text not in HEX_LENGTH:
         raise DigestInvalid(text, f"algorithm {text[:40]!r} is not supported, use sha256 or sha512")
     return text

@@ -1,4 +1,4 @@
-"""Downloads through the edge: a signed path that says which blob lies where, and until when it may be had."""
+"""Downloads through the download edge: a signed path with a blob's digest, its S3 key and the end of the permission."""
 
 import base64
 import hashlib
@@ -10,14 +10,14 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid, RouteUnknown
 
 PREFIX = "/content/"
-# Ends are rounded up to this many seconds, so that the same blob has the same path for a while.
+# Ends are rounded up to a multiple of this, so that a blob keeps the same path for a while and caches can serve it.
 ROUND_S = 600
 EXPIRY = re.compile("[1-9][0-9]{0,11}")
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What a path under `/content/` stands for. `expires_at` is in seconds since the epoch."""
+    """The content of a path under `/content/`. `expires_at` is in seconds since the epoch."""
 
     digest: Digest
     s3_key: str
@@ -25,16 +25,16 @@ class Download:
 
     @classmethod
     def until(cls, digest: Digest, s3_key: str, now: float, seconds: int) -> "Download":
-        """A download that is good for at least `seconds`."""
+        """Returns a download that is valid for at least `seconds`."""
         return cls(digest, s3_key, -(-(int(now) + seconds) // ROUND_S) * ROUND_S)
 
     def path(self, key: bytes) -> str:
-        """The signed path."""
+        """Returns the path, signed with `key`."""
         return f"{PREFIX}{self.expires_at}.{self._signature(key)}/{self.digest}/{self.s3_key}"
 
     @classmethod
     def verify(cls, path: str, keys: list[bytes], now: float) -> "Download":
-        """Reads a path. Raises RouteUnknown when it is forged, malformed or too old."""
+        """Parses a path. Raises RouteUnknown if it is forged, malformed or expired."""
         token, _, rest = path.removeprefix(PREFIX).partition("/")
         digest, _, s3_key = rest.partition("/")
         expires_at, _, signature = token.partition(".")
@@ -44,8 +44,8 @@ class Download:
             download = cls(Digest.parse(digest), s3_key, int(expires_at))
         except DigestInvalid:
             raise RouteUnknown(path) from None
-        shown = signature.encode("utf-8", "replace")
-        if not any(hmac.compare_digest(download._signature(key).encode(), shown) for key in keys):
+        received = signature.encode("utf-8", "replace")
+        if not any(hmac.compare_digest(download._signature(key).encode(), received) for key in keys):
             raise RouteUnknown(path)
         return download
 

@@ -4,15 +4,15 @@ import re
 
 from chalicelib.domain.errors import FieldInvalid
 
-# Enough to catch a slip; whether it exists only a mail can tell.
+# This catches typing errors; only a mail can prove that an address exists.
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
 LONGEST = 254
 
 
-def parse_told(text: str) -> str:
-    """The address that somebody tells of a user, one word of any look, as Quay takes it where no mail is sent.
+def parse_any_email(text: str) -> str:
+    """Returns the address without checking its form, as Quay does where no mail is sent.
 
-    Raises FieldInvalid for what a mail's header could not bear: blanks, control characters, too many of any.
+    Raises FieldInvalid for what a mail's header cannot hold: blanks, control characters, or too many characters.
     """
     if not 0 < len(text) <= LONGEST or not text.isprintable() or " " in text:
         raise FieldInvalid("email", "Invalid email address")
@@ -20,7 +20,7 @@ def parse_told(text: str) -> str:
 
 
 def parse_email(text: str, field: str = "email") -> str:
-    """The address, if it looks like one. Raises FieldInvalid, naming the field that it stands in."""
+    """Returns the address if it has the form of one. Raises FieldInvalid, naming `field`."""
     if len(text) > LONGEST or not EMAIL.fullmatch(text):
         raise FieldInvalid(field, "Invalid email address")
     return text

@@ -1,4 +1,4 @@
-"""What can happen: a table of all kinds that a usage log may hold, and what notifications call some of them."""
+"""Events: all kinds that a usage log may hold, and the names that notifications have for some of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ ADD_LABEL, DELETE_LABEL = "manifest_label_add", "manifest_label_delete"
 TAG_EXPIRED, TAG_PRUNED = "tag_expired", "autoprune_tag_delete"
 RESTORE_REPOSITORY = "restore_repo"
 TAG_FIXED, TAGS_FIXED = "tag_made_immutable_by_policy", "tags_made_immutable_by_policy"
-# A label that grants a tag no life that anybody could have meant.
+# A label `quay.expires-after` that cannot be read, or that ends a tag at once.
 TAG_EXPIRATION_WARNED = "tag_expiration_warned"
 QUOTA_WARNING = "quota_warning"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 
-# Every kind that Quay's log has.
+# Every kind of Quay's log.
 QUAYS_WORDS = """
 user_create user_delete user_disable user_enable user_change_email user_change_password user_change_name
 user_change_invoicing user_change_tag_expiration user_change_metadata user_generate_client_key account_change_plan
@@ -51,18 +51,18 @@ org_delete_quota org_create_quota_limit org_change_quota_limit org_delete_quota_
 revoke_oauth_api_token
 """
 QUAYS = frozenset(QUAYS_WORDS.split())
-# What happens here and has no word there.
+# Our kinds that Quay does not have, with the reason for each.
 OURS = {
-    DELETE_MANIFEST: "a manifest deleted by its digest; its tags have their delete_tag, as there",
-    RESTORE_REPOSITORY: "a repository brought back: Quay has no Time Machine for them",
-    TAG_EXPIRED: "a tag whose time was up: Quay records none",
-    TAG_EXPIRATION_WARNED: "a label that grants no life that anybody could have meant: Quay says nothing",
-    QUOTA_WARNING: "Quay has a notification of this name, and no record",
-    "create_global_message": "Quay records no messages",
-    "delete_global_message": "Quay records no messages",
+    DELETE_MANIFEST: "a manifest was deleted by its digest; each of its tags has a delete_tag, as in Quay",
+    RESTORE_REPOSITORY: "a deleted repository was restored: Quay's Time Machine keeps tags only",
+    TAG_EXPIRED: "a tag reached its expiration: Quay does not record it",
+    TAG_EXPIRATION_WARNED: "a label quay.expires-after cannot be read or has run out: Quay does not record it",
+    QUOTA_WARNING: "Quay sends a notification of this name and does not record it",
+    "create_global_message": "Quay does not record messages",
+    "delete_global_message": "Quay does not record messages",
 }
 KINDS = QUAYS | OURS.keys()
-# Of these Quay tells the performer's name among the metadata too.
+# For these kinds Quay repeats the performer's name in the metadata.
 NAMING = frozenset(
     {PUSH, PULL, "create_tag", MOVE_TAG, DELETE_TAG, "revert_tag", "change_tag_expiration", "change_tag_immutability"}
 )
@@ -70,9 +70,9 @@ NAMING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. `at` is in seconds since the epoch; `repository_id` is None where none is concerned.
+    """An event of the usage log. `at` is in seconds since the epoch; `repository_id` is None if it concerns none.
 
-    Raises ValueError for a kind that is not in the table: people filter by kinds, and must find them written down.
+    Raises ValueError for a kind that is not listed here: users filter by kind and must find every kind documented.
     """
 
     id: str

@@ -1,7 +1,6 @@
-"""What an image says of how long its tags live, and the end that follows from it.
+"""The label `quay.expires-after` of an image, and the expiration that it gives to the image's tags.
 
-`quay.expires-after` is a label of an image's config, or an annotation of a manifest or an index. Times are in seconds
-since the epoch.
+It is a label in an image's config, or an annotation of a manifest or an index. Times are in seconds since the epoch.
 """
 
 import datetime
@@ -13,16 +12,16 @@ from dataclasses import dataclass
 from chalicelib.domain.tags import FOREVER, parse_expiry
 
 EXPIRES_AFTER = "quay.expires-after"
-# From when a label counts: the push, or the moment at which the image was built.
+# The moment from which a label counts: the push, or the build of the image.
 SOURCES = PUSH, BUILD = ("push", "build")
-# RFC 3339, with whatever fraction of a second: https://github.com/opencontainers/image-spec/blob/main/config.md
+# RFC 3339 with any fraction of a second: https://github.com/opencontainers/image-spec/blob/main/config.md
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
 LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """The label as it was written, and when the image was built; None for what is not said."""
+    """The label as it was written, and when the image was built; None for what is missing."""
 
     label: str | None = None
     built_at: int | None = None
@@ -30,14 +29,14 @@ class Lifetime:
 
 @dataclass(frozen=True, slots=True)
 class Expiration:
-    """The end of a tag, None for none; and what its pusher is to be told, empty for nothing."""
+    """The end of a tag, None if it never ends; and a warning for the pusher, or an empty text."""
 
     end: int | None = None
     warning: str = ""
 
 
 def of_config(config: bytes) -> Lifetime:
-    """What an image's config says; nothing where it is no config."""
+    """Returns the lifetime that an image's config states; an empty one if the content is no config."""
     try:
         document = json.loads(config)
     except (ValueError, RecursionError):
@@ -54,44 +53,47 @@ def of_config(config: bytes) -> Lifetime:
 
 
 def of_image(annotations: Mapping[str, str], config: Lifetime) -> Lifetime:
-    """What an image says: its manifest's annotation before the label of its config."""
+    """Returns the lifetime of an image: the manifest's annotation, or else the label of its config."""
     return Lifetime(annotations.get(EXPIRES_AFTER, config.label), config.built_at)
 
 
 def of_index(annotations: Mapping[str, str], children: Iterable[Lifetime]) -> Lifetime:
-    """What an index says: by its annotation, or by its children, when those that say anything agree.
+    """Returns the lifetime of an index: its annotation, or else the label of its children if all have the same.
 
-    Attestations among them carry no label, and do not count.
+    Children without a label, such as attestations, do not count.
     """
-    said = [child for child in children if child.label is not None]
-    built_at = max((child.built_at for child in said if child.built_at is not None), default=None)
-    labels = {child.label for child in said}
+    labelled = [child for child in children if child.label is not None]
+    built_at = max((child.built_at for child in labelled if child.built_at is not None), default=None)
+    labels = {child.label for child in labelled}
     return Lifetime(annotations.get(EXPIRES_AFTER, labels.pop() if len(labels) == 1 else None), built_at)
 
 
-def expiration(said: Lifetime, now: int, source: str = PUSH) -> Expiration:
-    """The end of a tag that is pushed now. A label that cannot be read, or has run out, warns and fails nothing."""
-    if said.label is None:
+def expiration(lifetime: Lifetime, now: int, source: str = PUSH) -> Expiration:
+    """Returns the end of a tag that is pushed now. A label that cannot be read or has run out gives a warning only."""
+    if lifetime.label is None:
         return Expiration()
-    seconds = parse_expiry(said.label)
+    seconds = parse_expiry(lifetime.label)
     if seconds is None or now + seconds >= FOREVER:
         return Expiration(
-            None, f"{_shown(said.label)} is ignored: say a number from 1 up and s, m, h, d, w or y, as in 2w"
+            None, f"{_header_text(lifetime.label)} is ignored: use a number from 1 up and s, m, h, d, w or y, as in 2w"
         )
-    start = said.built_at if source == BUILD and said.built_at and 0 < said.built_at <= now else now
+    built_at = lifetime.built_at
+    start = built_at if source == BUILD and built_at and 0 < built_at <= now else now
     if start + seconds <= now:
-        return Expiration(now, f"{_shown(said.label)} had run out when this was pushed: the Time Machine has it")
+        return Expiration(
+            now, f"{_header_text(lifetime.label)} had run out when this was pushed: the tag is in the Time Machine"
+        )
     return Expiration(start + seconds)
 
 
-def _shown(label: str) -> str:
-    """The label as a header can hold it."""
+def _header_text(label: str) -> str:
+    """Returns the label in a form that an HTTP header can hold."""
     text = "".join(sign for sign in json.dumps(label[:LONGEST_SHOWN]) if sign not in '\\"')
     return f"{EXPIRES_AFTER}={text}"
 
 
 def moment(text: object) -> int | None:
-    """The second that a text names; None for one that names none."""
+    """Returns the seconds since the epoch of an RFC 3339 text; None if it is not one."""
     found = MOMENT.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return None

@@ -1,6 +1,6 @@
-"""Federation: which tokens of other issuers stand for a robot, and what such a token must say.
+"""Federation: which tokens of other issuers authenticate a robot, and the claims that such a token must have.
 
-https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation, held more tightly than there.
+The checks are those of https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation and stricter.
 """
 
 import math
@@ -10,27 +10,30 @@ from dataclasses import dataclass
 from chalicelib.domain.errors import FieldInvalid, WrongCredentials
 
 ALGORITHMS = ("RS256", "ES256")
-# How old a token may be, and how far two clocks may differ, in seconds.
+# The greatest age of a token and the greatest difference between two clocks, in seconds.
 OLDEST_S, LEEWAY_S = 3600, 30
 MOST_RULES, LONGEST_ISSUER, LONGEST_TEXT = 20, 255, 512
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A token of this issuer about this subject is the robot. `audience` is whom it must be for, None for us."""
+    """A token of this issuer for this subject authenticates the robot.
+
+    `audience` is the audience that the token must have, None for this registry's.
+    """
 
     issuer: str
     subject: str
     audience: str | None = None
 
     def to_document(self) -> dict[str, str]:
-        """The rule as the API writes it."""
-        shown = {"issuer": self.issuer, "subject": self.subject}
-        return shown | ({"audience": self.audience} if self.audience else {})
+        """Returns the rule as the API writes it."""
+        document = {"issuer": self.issuer, "subject": self.subject}
+        return document | ({"audience": self.audience} if self.audience else {})
 
 
 def parse_rules(documents: Iterable[Mapping[str, object]]) -> tuple[Rule, ...]:
-    """Reads rules as the API takes them. Raises FieldInvalid, in Quay's words where it has some."""
+    """Parses rules as the API accepts them. Raises FieldInvalid, with Quay's messages where Quay has one."""
     rules: list[Rule] = []
     for document in documents:
         issuer, subject, audience = (document.get(name) for name in ("issuer", "subject", "audience"))
@@ -40,7 +43,7 @@ def parse_rules(documents: Iterable[Mapping[str, object]]) -> tuple[Rule, ...]:
         _check_length("subject", subject, LONGEST_TEXT)
         if audience is not None:
             if not isinstance(audience, str) or not audience:
-                raise FieldInvalid("audience", "say whom the token is for, or leave it out")
+                raise FieldInvalid("audience", "give the token's audience, or leave the field out")
             _check_length("audience", audience, LONGEST_TEXT)
         if any((rule.issuer, rule.subject) == (issuer, subject) for rule in rules):
             raise FieldInvalid("", f"Duplicate config (issuer: {issuer}, subject: {subject})")
@@ -56,19 +59,19 @@ def _check_length(field: str, text: str, longest: int) -> None:
 
 
 def matching(rules: Iterable[Rule], issuer: object, subject: object) -> Rule | None:
-    """The rule for a token of this issuer about this subject, both to the letter."""
+    """Returns the rule whose issuer and subject are exactly these, or None."""
     return next((rule for rule in rules if rule.issuer == issuer and rule.subject == subject), None)
 
 
 def check_claims(claims: Mapping[str, object], audience: str, now: float) -> tuple[int, int]:
-    """When a token ends, and when whatever is given for it does, if it is for an audience and good now.
+    """Returns when a token ends and when whatever is issued for it must end, if it is for `audience` and valid now.
 
-    Both in seconds since the epoch; the second is an hour after it was issued, however often it is shown.
+    Both are in seconds since the epoch; the second is an hour after the token was issued, however often it is used.
 
-    Raises WrongCredentials, whose sentence is for the log of the operator alone.
+    Raises WrongCredentials, whose message is for the operator's log only.
     """
-    said = claims.get("aud")
-    audiences = said if isinstance(said, list) else [said]
+    claim = claims.get("aud")
+    audiences = claim if isinstance(claim, list) else [claim]
     if audience not in audiences:
         raise WrongCredentials(f"it is not for {audience}")
     issued, begins, ends = (_moment(claims, name) for name in ("iat", "nbf", "exp"))

@@ -1,7 +1,7 @@
-"""SHA-2 whose state can be put away and taken up again by another process.
+"""SHA-2 whose state can be saved and resumed by another process.
 
-hashlib keeps its state to itself, so the state of an upload between two requests is taken from OpenSSL's public
-SHA256_CTX and SHA512_CTX through ctypes, and computed in Python where libcrypto is not to be had (about 0.5 MB/s). Both
+hashlib does not expose its state, so the state of an upload between two requests is read from OpenSSL's public
+SHA256_CTX and SHA512_CTX through ctypes, or computed in Python where libcrypto is not available (about 0.5 MB/s). Both
 write the same portable state: the chaining words, big-endian, the count of bytes, and the bytes of the open block.
 """
 
@@ -26,29 +26,29 @@ ALGORITHMS = {"sha256": Algorithm("sha256", 4, 64, "I"), "sha512": Algorithm("sh
 
 
 class Hasher(Protocol):
-    """What both implementations do."""
+    """The interface of both implementations."""
 
     algorithm: Algorithm
     count: int
 
     def update(self, data: bytes) -> None:
-        """Takes in more content."""
+        """Adds content."""
 
     def hexdigest(self) -> str:
-        """The digest of all content so far; more may follow."""
+        """Returns the digest of all content so far; more may follow."""
 
     def state(self) -> bytes:
-        """The portable state, for `resume`."""
+        """Returns the portable state, for `resume`."""
 
 
 def begin(algorithm: str) -> Hasher:
-    """A hasher that has seen nothing."""
+    """Returns a hasher without content."""
     initial = _initial_words(ALGORITHMS[algorithm])
     return _hasher(ALGORITHMS[algorithm], initial, 0, b"")
 
 
 def resume(algorithm: str, state: bytes) -> Hasher:
-    """The hasher whose `state()` this is."""
+    """Returns the hasher whose `state()` this is."""
     shape = ALGORITHMS[algorithm]
     words = struct.unpack(f">8{shape.code}", state[: shape.state_bytes])
     (count,) = struct.unpack(">Q", state[shape.state_bytes : shape.state_bytes + 8])
@@ -115,7 +115,7 @@ def _context_type(algorithm: Algorithm) -> type[ctypes.Structure]:
 
 @functools.cache
 def _libcrypto() -> ctypes.CDLL | None:
-    """The libcrypto that hashlib has loaded, or one the system finds; None when neither passes its test."""
+    """Returns the libcrypto that hashlib has loaded, or the system's; None if neither passes the test."""
     for path in (*_loaded_libraries(), "libcrypto.so.3", "libcrypto.3.dylib"):
         try:
             library = ctypes.CDLL(path)
@@ -135,7 +135,7 @@ def _loaded_libraries() -> list[str]:
 
 
 def _passes(library: ctypes.CDLL, shape: Algorithm) -> bool:
-    """Whether the library, interrupted and resumed off a block's edge, computes what hashlib does."""
+    """Whether the library computes the same as hashlib when it is interrupted within a block and resumed."""
     content = bytes(range(256)) * 2
     first = OpenSSLHasher(library, shape, _initial_words(shape), 0, b"")
     first.update(content[:300])
@@ -147,7 +147,7 @@ def _passes(library: ctypes.CDLL, shape: Algorithm) -> bool:
 
 
 class PythonHasher:
-    """FIPS 180-4 word by word, for hosts without a usable libcrypto."""
+    """FIPS 180-4 in plain Python, for hosts without a usable libcrypto."""
 
     def __init__(self, algorithm: Algorithm, words: Sequence[int], count: int, tail: bytes) -> None:
         self.algorithm, self.count = algorithm, count
@@ -182,7 +182,7 @@ ROTATIONS = {
 
 
 def _compress(shape: Algorithm, words: list[int], block: bytes) -> list[int]:
-    """One block into the chaining words (FIPS 180-4 sections 6.2.2 and 6.4.2)."""
+    """Returns the chaining words after one more block (FIPS 180-4 sections 6.2.2 and 6.4.2)."""
     mask, width = shape.mask, 8 * shape.word
     low, high, big_one, big_zero = ROTATIONS[shape.word]
     constants = _constants(shape)
@@ -208,30 +208,30 @@ def _compress(shape: Algorithm, words: list[int], block: bytes) -> list[int]:
 
 @functools.cache
 def _constants(shape: Algorithm) -> tuple[int, ...]:
-    """The first bits of the fractional parts of the primes' cube roots."""
+    """Returns the first bits of the fractional parts of the primes' cube roots (FIPS 180-4 section 4.2)."""
     rounds, bits = (64, 32) if shape.word == 4 else (80, 64)
     return tuple(_root(prime << (3 * bits), 3) & shape.mask for prime in _primes(rounds))
 
 
 @functools.cache
 def _initial_words(shape: Algorithm) -> tuple[int, ...]:
-    """The first bits of the fractional parts of the primes' square roots."""
+    """Returns the first bits of the fractional parts of the primes' square roots (FIPS 180-4 section 5.3)."""
     bits = 8 * shape.word
     return tuple(_root(prime << (2 * bits), 2) & shape.mask for prime in _primes(8))
 
 
 def _primes(count: int) -> list[int]:
-    found: list[int] = []
+    primes: list[int] = []
     candidate = 2
-    while len(found) < count:
-        if all(candidate % prime for prime in found):
-            found.append(candidate)
+    while len(primes) < count:
+        if all(candidate % prime for prime in primes):
+            primes.append(candidate)
         candidate += 1
-    return found
+    return primes
 
 
 def _root(number: int, degree: int) -> int:
-    """The integer root, rounded down."""
+    """Returns the integer root, rounded down."""
     low, high = 0, 1 << (number.bit_length() // degree + 1)
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""ULIDs: identifiers that never change, never return, and sort by the time they were made."""
+"""ULIDs: identifiers that never change, are never reused, and sort by their time of creation."""
 
 import secrets
 import time
@@ -8,7 +8,7 @@ LENGTH = 26
 
 
 def ulid(at: float | None = None) -> str:
-    """A new ULID: 48 bits of milliseconds and 80 random bits, in Crockford's base 32 (https://github.com/ulid/spec)."""
+    """Returns a new ULID: 48 bits of milliseconds and 80 random bits, in Crockford's base 32 (https://github.com/ulid/spec)."""
     milliseconds = int((time.time() if at is None else at) * 1000)
     number = milliseconds << 80 | secrets.randbits(80)
     return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
@@ -20,7 +20,7 @@ def is_ulid(text: str) -> bool:
 
 
 def made_at(identifier: str) -> float:
-    """Seconds since the epoch at which the ULID was made."""
+    """Returns when a ULID was made, in seconds since the epoch."""
     number = 0
     for character in identifier[:10]:
         number = number << 5 | ALPHABET.index(character)

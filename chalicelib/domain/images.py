@@ -1,4 +1,4 @@
-"""Images: what a manifest and its config say of how one was made. Neither is believed to be well-formed."""
+"""Images: how one was built, according to its manifest and config. Neither is assumed to be well-formed."""
 
 import json
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from chalicelib.domain.expiry_labels import moment
 from chalicelib.domain.manifests import SURROGATE
 from chalicelib.domain.tags import FOREVER
 
-# The layer that changes no file, as tools of all kinds write it: 32 bytes, which no image here has to keep.
+# The digest that build tools write for a layer that changes no file. Its 32 bytes need not be in the registry.
 EMPTY_LAYER = "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One step of how an image was made; `size` is in bytes as stored, 0 where it changed no file.
+    """A build step of an image; `size` is in bytes as stored, 0 if the step changed no file.
 
-    `created_at` is in seconds since the epoch; None for what is not said. `urls` are where the bytes of a layer lie
-    that no registry is asked to keep.
+    `created_at` is in seconds since the epoch; None stands for what is missing. `urls` are the sources of a
+    non-distributable layer.
     """
 
     digest: str
@@ -34,7 +34,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image: its layers from the first to the last, when it was made, and its config's labels."""
+    """An image: its layers from first to last, its creation in seconds since the epoch, and its config's labels."""
 
     layers: tuple[Layer, ...] = ()
     created_at: int | None = None
@@ -42,16 +42,16 @@ class Image:
 
 
 def read_image(content: bytes, config: bytes | None) -> Image:
-    """What an accepted manifest and its config say; without a config that can be read, what the manifest does."""
-    described = _objects(json.loads(content).get("layers"))
-    told = _config(config)
-    history = _objects(told.get("history"))
-    if sum(not step.get("empty_layer") for step in history) != len(described):
-        # Somebody else's history, or none.
-        history = [{} for _ in described]
-    layers = iter(described)
+    """Reads an image from an accepted manifest and its config; an unreadable config counts as none."""
+    descriptors = _objects(json.loads(content).get("layers"))
+    document = _config(config)
+    history = _objects(document.get("history"))
+    if sum(not step.get("empty_layer") for step in history) != len(descriptors):
+        # The history is missing or does not belong to these layers.
+        history = [{} for _ in descriptors]
+    layers = iter(descriptors)
     steps = tuple(_layer({} if step.get("empty_layer") else next(layers), step) for step in history)
-    return Image(steps, _moment(told.get("created")), _labels(told))
+    return Image(steps, _moment(document.get("created")), _labels(document))
 
 
 def _config(config: bytes | None) -> dict[str, Any]:
@@ -62,13 +62,13 @@ def _config(config: bytes | None) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _layer(described: Mapping[str, Any], step: Mapping[str, Any]) -> Layer:
-    urls = described.get("urls")
+def _layer(descriptor: Mapping[str, Any], step: Mapping[str, Any]) -> Layer:
+    urls = descriptor.get("urls")
     return Layer(
-        described.get("digest", EMPTY_LAYER),
-        described.get("size", 0),
+        descriptor.get("digest", EMPTY_LAYER),
+        descriptor.get("size", 0),
         tuple(text for url in urls if (text := _text(url))) if isinstance(urls, list) else (),
-        media_types.is_foreign(described.get("mediaType", "")),
+        media_types.is_foreign(descriptor.get("mediaType", "")),
         _text(step.get("created_by")),
         _text(step.get("comment")),
         _text(step.get("author")),
@@ -91,11 +91,11 @@ def _objects(listed: object) -> list[dict[str, Any]]:
 
 
 def _text(value: object) -> str | None:
-    """A text that UTF-8 can hold; None for what is none."""
+    """Returns a text that UTF-8 can encode; None if the value is no text."""
     return SURROGATE.sub("\ufffd", value) if isinstance(value, str) else None
 
 
 def _moment(text: object) -> int | None:
-    """Seconds since the epoch; None for what lies before it, as the year 1 that stands for none, or past all dates."""
-    found = moment(text)
-    return found if found is not None and 0 <= found <= FOREVER else None
+    """Returns seconds since the epoch; None before it (the year 1 stands for no date) and after the year 9999."""
+    second = moment(text)
+    return second if second is not None and 0 <= second <= FOREVER else None

@@ -1,4 +1,4 @@
-"""Labels of manifests: those that came with the image, which stay as they are, and those that somebody added."""
+"""Labels of manifests: those that came with the image, which never change, and those that a user added."""
 
 import json
 import re
@@ -17,7 +17,7 @@ PLAIN, JSON = "text/plain", "application/json"
 MEDIA_TYPES = (PLAIN, JSON)
 KEY = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 LONGEST_KEY, LONGEST_VALUE = 255, 4096
-# What registries, runtimes and orchestrators say in their own name; one of them is ours to take.
+# Prefixes reserved for registries, runtimes and orchestrators. Users may add only the keys in TAKEN among them.
 RESERVED = (
     "com.docker.", "io.docker.", "org.dockerproject.", "org.opencontainers.", "io.cncf.", "io.kubernetes.", "io.k8s.",
     "io.quay", "com.coreos", "com.tectonic", "internal", "quay",
@@ -38,7 +38,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class NewLabel:
-    """A label that somebody wants to add; without a media type it is what its value looks like."""
+    """A label that a user wants to add; without a media type, its value decides."""
 
     key: str
     value: str
@@ -46,41 +46,41 @@ class NewLabel:
 
     @property
     def kind(self) -> str:
-        """The media type that it gets."""
+        """The media type of the label."""
         return self.media_type or kind_of(self.value)
 
     def check(self) -> None:
-        """Raises FieldInvalid naming what cannot be accepted."""
+        """Raises FieldInvalid, naming the field, if the label cannot be accepted."""
         if len(self.key) > LONGEST_KEY or not KEY.fullmatch(self.key):
-            raise FieldInvalid("key", f"say up to {LONGEST_KEY} of a-z and 0-9, with single '-' and '.' between them")
+            raise FieldInvalid("key", f"use up to {LONGEST_KEY} of a-z and 0-9, with single '-' and '.' between them")
         if self.key.startswith(RESERVED) and self.key not in TAKEN:
             raise FieldInvalid("key", "Label has a reserved prefix")
         if len(self.value) > LONGEST_VALUE:
-            raise FieldInvalid("value", f"say at most {LONGEST_VALUE} characters")
+            raise FieldInvalid("value", f"it has at most {LONGEST_VALUE} characters")
         if self.kind not in MEDIA_TYPES:
-            raise FieldInvalid("media_type", f"say one of {', '.join(MEDIA_TYPES)}")
+            raise FieldInvalid("media_type", f"use one of {', '.join(MEDIA_TYPES)}")
 
     def life_s(self, now: int) -> int | None:
-        """Seconds that tags live by this label, None where it is about something else. Raises FieldInvalid."""
+        """Returns the seconds that tags live by this label, None if it is not about expiry. Raises FieldInvalid."""
         if self.key != EXPIRES_AFTER:
             return None
         seconds = parse_expiry(self.value)
         if seconds is None or now + seconds >= FOREVER:
-            raise FieldInvalid("value", "say a number from 1 up and s, m, h, d, w or y, as in 2w")
+            raise FieldInvalid("value", "use a number from 1 up and s, m, h, d, w or y, as in 2w")
         return seconds
 
 
 def of_image(digest: Digest, labels: Mapping[str, str], annotations: Mapping[str, str]) -> list[Label]:
-    """The labels that came with an image: an annotation stands before its config's label. Their ids never change."""
-    found = {**labels, **annotations}
+    """Returns the labels that came with an image. Annotations take precedence; the ids never change."""
+    texts = {**labels, **annotations}
     return [
         Label(str(uuid5(NAMESPACE_URL, f"{digest}#{key}")), key, value, MANIFEST, kind_of(value))
-        for key, value in found.items()
+        for key, value in texts.items()
     ]
 
 
 def kind_of(value: str) -> str:
-    """The media type of a value that says none: JSON for an object or a list, else plain text."""
+    """Returns the media type of a value that comes without one: JSON for an object or a list, else plain text."""
     if value[:1] not in ("{", "["):
         return PLAIN
     try:

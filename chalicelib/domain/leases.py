@@ -1,6 +1,6 @@
-"""Leases: how long the registry keeps what nothing names yet, because it has promised a client to.
+"""Leases: how long the registry keeps content that a client may rely on although no manifest names it yet.
 
-Times are seconds since the epoch, lengths seconds.
+Times are in seconds since the epoch, lengths in seconds.
 """
 
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The length of every promise."""
+    """The length of every lease."""
 
     seconds: int
 
     def until(self, now: float) -> int:
-        """The end of a lease that begins now."""
+        """Returns the end of a lease that begins now."""
         return int(now) + self.seconds
 
     def is_short(self, leased_until: int, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Positions in what lies in the order of time: ULIDs, the numbers and the days that they are of."""
+"""Positions in the usage log: ULIDs, which sort by time, their numbers and their days."""
 
 import datetime
 
@@ -9,7 +9,7 @@ RANDOM_BITS = 80
 
 
 def number_of(position: str) -> int:
-    """A ULID as a number, which sorts as it does."""
+    """Returns a ULID as a number, which sorts in the same order."""
     number = 0
     for character in position:
         number = number << 5 | ALPHABET.index(character)
@@ -17,35 +17,35 @@ def number_of(position: str) -> int:
 
 
 def position_of(number: int) -> str:
-    """The ULID of a number."""
+    """Returns the ULID of a number."""
     return "".join(ALPHABET[number >> 5 * place & 31] for place in range(LENGTH - 1, -1, -1))
 
 
 def earliest(at: float) -> str:
-    """The lowest ULID of a moment, in seconds since the epoch."""
+    """Returns the lowest ULID of a moment, which is in seconds since the epoch."""
     return position_of(int(at * 1000) << RANDOM_BITS)
 
 
 def before(position: str) -> str:
-    """The ULID just before one."""
+    """Returns the ULID just before one."""
     return position_of(number_of(position) - 1)
 
 
 def past(position: str) -> str:
-    """The ULID just after one."""
+    """Returns the ULID just after one."""
     return position_of(number_of(position) + 1)
 
 
 def day_of(position: str) -> str:
-    """The day in UTC, `2026-08-31`, of a ULID."""
+    """Returns the day of a ULID in UTC, as `2026-08-31`."""
     return day_text(number_of(position[:10]) // 1000)
 
 
 def day_start(day: str) -> int:
-    """Seconds since the epoch at which a day in UTC begins."""
+    """Returns when a day begins in UTC, in seconds since the epoch."""
     return int(datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.UTC).timestamp())
 
 
 def day_text(at: float) -> str:
-    """The day in UTC, `2026-08-31`, of a second since the epoch."""
+    """Returns the day in UTC, as `2026-08-31`, of a time in seconds since the epoch."""
     return datetime.datetime.fromtimestamp(at, datetime.UTC).date().isoformat()

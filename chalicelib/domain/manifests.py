@@ -1,4 +1,4 @@
-"""Manifests: what a pushed document names, and whether it can be accepted at all."""
+"""Manifests: what a pushed document names, and whether it is acceptable."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge
 
 MAXIMUM_BYTES = 4 * 1024 * 1024
-# Half of a character, as JSON can escape it and UTF-8 cannot hold it.
+# Lone surrogates: JSON can escape them, UTF-8 cannot encode them.
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What a manifest says of something it names (https://github.com/opencontainers/image-spec/blob/main/descriptor.md)."""
+    """A reference to content in a manifest (https://github.com/opencontainers/image-spec/blob/main/descriptor.md)."""
 
     media_type: str
     digest: Digest
@@ -25,7 +25,7 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A parsed manifest beside its exact bytes."""
+    """A parsed manifest with its exact bytes."""
 
     content: bytes
     digest: Digest
@@ -39,22 +39,22 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of the document itself."""
+        """The size of the document itself, in bytes."""
         return len(self.content)
 
     @property
     def layers_size(self) -> int | None:
-        """Bytes of an image's layers as they are stored; None for what is no image."""
+        """The size of an image's layers as stored, in bytes; None if the manifest is no image."""
         if self.media_type not in media_types.IMAGES or self.config is None:
             return None
         return sum(blob.size for blob in self.blobs if blob != self.config)
 
 
 def parse_manifest(content: bytes, content_type: str, algorithm: str = "sha256") -> Manifest:
-    """Reads a pushed manifest; unknown fields are kept, since only the bytes are.
+    """Parses a pushed manifest. Unknown fields are kept, since the exact bytes are stored.
 
-    `content_type` is the header, perhaps empty. Raises ManifestTooLarge over 4 MiB, ManifestInvalid for what is
-    no JSON object of a type kept here, DigestInvalid when a digest in it is malformed.
+    `content_type` is the header, or an empty text. Raises ManifestTooLarge over 4 MiB, ManifestInvalid if the content
+    is not a valid manifest in JSON, DigestInvalid if a digest in it is malformed.
     """
     if len(content) > MAXIMUM_BYTES:
         raise ManifestTooLarge(MAXIMUM_BYTES)
@@ -64,7 +64,7 @@ def parse_manifest(content: bytes, content_type: str, algorithm: str = "sha256")
     if not isinstance(annotations, dict) or not all(isinstance(value, str) for value in annotations.values()):
         raise ManifestInvalid("'annotations' maps strings to strings")
     if any(SURROGATE.search(text) for pair in annotations.items() for text in pair):
-        raise ManifestInvalid("'annotations' holds half a character")
+        raise ManifestInvalid("'annotations' holds a lone surrogate, which UTF-8 cannot encode")
     config = _descriptor(document.get("config"), "config")
     if config is None and media_type in media_types.IMAGES:
         raise ManifestInvalid(f"'config' is missing, which {media_type} requires")
@@ -91,20 +91,20 @@ def _object(content: bytes) -> dict[str, object]:
     except ValueError as error:
         raise ManifestInvalid(f"not JSON in UTF-8: {error}") from error
     except RecursionError as error:
-        raise ManifestInvalid("nested too deep") from error
+        raise ManifestInvalid("nested too deeply") from error
     if not isinstance(document, dict):
         raise ManifestInvalid("not a JSON object")
     return document
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object whose keys stand once: readers disagree on which of two counts, so neither is safe to believe."""
-    found: dict[str, object] = {}
+    """Builds an object and refuses duplicate keys, since parsers disagree on which of two counts."""
+    document: dict[str, object] = {}
     for key, value in pairs:
-        if key in found:
+        if key in document:
             raise ManifestInvalid(f"duplicate key {key[:80]!r}")
-        found[key] = value
-    return found
+        document[key] = value
+    return document
 
 
 def _no_constant(text: str) -> object:
@@ -117,13 +117,13 @@ def _media_type(document: Mapping[str, object], content_type: str) -> str:
         raise ManifestInvalid("'mediaType' is not a string")
     if document.get("schemaVersion") == 1 or written in media_types.DOCKER_SCHEMA_1:
         raise ManifestInvalid("docker schema 1 is not supported: push with a client newer than docker 1.10")
-    # Generic types say nothing; curl and old scripts send them.
-    given = "" if content_type in ("application/json", "application/octet-stream", "text/plain") else content_type
-    if written and given and written != given:
-        raise ManifestInvalid(f"'mediaType' is {written!r} but Content-Type is {given!r}")
-    media_type = _grammatical(written or given or _guess(document), "mediaType")
+    # curl and old scripts send generic types, which do not tell a manifest's type.
+    header = "" if content_type in ("application/json", "application/octet-stream", "text/plain") else content_type
+    if written and header and written != header:
+        raise ManifestInvalid(f"'mediaType' is {written!r} but Content-Type is {header!r}")
+    media_type = _grammatical(written or header or _guess(document), "mediaType")
     if media_type in media_types.VERSIONED and document.get("schemaVersion") != 2:
-        raise ManifestInvalid(f"'schemaVersion' of {media_type} is 2")
+        raise ManifestInvalid(f"'schemaVersion' of {media_type} must be 2")
     return media_type
 
 
@@ -132,35 +132,38 @@ def _guess(document: Mapping[str, object]) -> str:
         return media_types.OCI_INDEX
     if "config" in document or "layers" in document:
         return media_types.OCI_MANIFEST
-    raise ManifestInvalid("neither 'mediaType' nor Content-Type says what it is")
+    raise ManifestInvalid("neither 'mediaType' nor Content-Type names its type")
 
 
 def _artifact_type(document: Mapping[str, object], media_type: str, config: Descriptor | None) -> str | None:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers"""
+    """Returns the artifact type that referrers are listed with.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+    """
     written = document.get("artifactType")
     if written is not None and not isinstance(written, str):
         raise ManifestInvalid("'artifactType' is not a string")
-    found = written if written or media_type in media_types.INDEXES else config.media_type if config else None
-    return _grammatical(found, "artifactType") if found else None
+    artifact_type = written if written or media_type in media_types.INDEXES else config.media_type if config else None
+    return _grammatical(artifact_type, "artifactType") if artifact_type else None
 
 
 def _grammatical(media_type: str, name: str) -> str:
     if not media_types.GRAMMAR.fullmatch(media_type):
-        raise ManifestInvalid(f"'{name}' is no media type: {media_type[:80]!r}")
+        raise ManifestInvalid(f"'{name}' is not a media type: {media_type[:80]!r}")
     return media_type
 
 
 def _descriptors(document: Mapping[str, object], name: str) -> tuple[Descriptor, ...]:
-    listed = document.get(name)
-    if listed is None:
+    entries = document.get(name)
+    if entries is None:
         return ()
-    if not isinstance(listed, list):
+    if not isinstance(entries, list):
         raise ManifestInvalid(f"'{name}' is not a list")
-    return tuple(_present(listed, name))
+    return tuple(_present(entries, name))
 
 
-def _present(listed: list[object], name: str) -> Iterator[Descriptor]:
-    for index, entry in enumerate(listed):
+def _present(entries: list[object], name: str) -> Iterator[Descriptor]:
+    for index, entry in enumerate(entries):
         descriptor = _descriptor(entry, f"{name}[{index}]")
         if descriptor is None:
             raise ManifestInvalid(f"'{name}[{index}]' is not a descriptor")
@@ -181,12 +184,12 @@ def _descriptor(value: object, name: str) -> Descriptor | None:
 
 
 def children_of(index: bytes) -> list[Digest]:
-    """The manifests that a kept index names, in their order."""
-    named = [Digest.parse(entry["digest"]) for entry in json.loads(index).get("manifests") or []]
-    return list(dict.fromkeys(named))
+    """Returns the digests of the manifests that a stored index names, in order and without duplicates."""
+    digests = [Digest.parse(entry["digest"]) for entry in json.loads(index).get("manifests") or []]
+    return list(dict.fromkeys(digests))
 
 
 def check_digest(manifest: Manifest, digest: Digest) -> None:
-    """Raises DigestInvalid when a manifest pushed by digest is another one."""
+    """Raises DigestInvalid if a manifest that is pushed by digest has another digest."""
     if manifest.digest != digest:
         raise DigestInvalid(str(digest), f"the manifest that came has {manifest.digest}")

@@ -15,10 +15,10 @@ DOCKER_SCHEMA_1 = (
 
 IMAGES = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
-# Types whose documents say `schemaVersion: 2`.
+# Types whose documents must have `schemaVersion: 2`.
 VERSIONED = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
-# Layers whose bytes the registry is not asked to keep.
+# Prefixes of non-distributable layers, whose bytes clients do not push.
 FOREIGN = ("application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign.")
 
 
@@ -28,10 +28,10 @@ GRAMMAR = re.compile(f"{_NAME}/{_NAME}")
 
 
 def bare(media_type: str) -> str:
-    """The media type without parameters, in lower case where the type itself is."""
+    """Returns the media type without its parameters; letters keep their case."""
     return media_type.partition(";")[0].strip()
 
 
 def is_foreign(media_type: str) -> bool:
-    """Whether content of that type is non-distributable."""
+    """Whether content of this type is non-distributable."""
     return media_type.startswith(FOREIGN)

@@ -1,4 +1,4 @@
-"""Messages to everybody who comes here."""
+"""Global messages, which everybody sees."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,13 @@ from chalicelib.domain.errors import FieldInvalid
 
 SEVERITIES = ("info", "warning", "error")
 MEDIA_TYPES = ("text/plain", "text/markdown")
-# Every page shows all of them.
+# Every page shows all messages, so they stay short.
 LONGEST = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a superuser tells everybody."""
+    """A superuser's message to everybody."""
 
     uuid: str
     content: str
@@ -21,10 +21,10 @@ class Message:
 
 
 def check_message(content: str, severity: str, media_type: str) -> None:
-    """Raises FieldInvalid, naming the field, for a message that cannot be told."""
+    """Raises FieldInvalid, naming the field, if a message is not valid."""
     if not 1 <= len(content) <= LONGEST:
         raise FieldInvalid("content", f"a message has 1 to {LONGEST} characters")
     if severity not in SEVERITIES:
-        raise FieldInvalid("severity", f"say one of {', '.join(SEVERITIES)}")
+        raise FieldInvalid("severity", f"use one of {', '.join(SEVERITIES)}")
     if media_type not in MEDIA_TYPES:
-        raise FieldInvalid("media_type", f"say one of {', '.join(MEDIA_TYPES)}")
+        raise FieldInvalid("media_type", f"use one of {', '.join(MEDIA_TYPES)}")

@@ -1,4 +1,4 @@
-"""Names of repositories, namespaces, tags and robots, parsed once and trusted from then on."""
+"""Names of repositories, namespaces, tags and robots. They are parsed once and trusted from then on."""
 
 import re
 from dataclasses import dataclass
@@ -10,27 +10,27 @@ from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, RepositoryNa
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REPOSITORY = re.compile(rf"{COMPONENT}(?:/{COMPONENT})*")
 TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-# Two characters at least and 255 at most, as Quay's accounts.
+# At least two characters and at most 255, as in Quay.
 ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9]|[._-](?=[a-z0-9])){1,254}")
 ROBOT = re.compile(r"[a-z0-9](?:[a-z0-9]|[._-](?=[a-z0-9])){1,253}")
 
 MAXIMUM_LENGTH = 255
-# Where `docker push host/name` goes: Quay's and Docker Hub's word for a name without a namespace.
+# The namespace of a name without one, as in `docker push host/name`; Quay and Docker Hub use the same.
 LIBRARY = "library"
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryName:
-    """`namespace/repository`, where the repository's own name may have several components."""
+    """A full name `namespace/repository`; the repository's own name may have several components."""
 
     namespace: str
     repository: str
 
     @classmethod
     def parse(cls, text: str) -> "RepositoryName":
-        """Reads a name as it stands in a path.
+        """Parses the name in a path.
 
-        Raises NameInvalid outside the specification's grammar or over 255 characters.
+        Raises NameInvalid if it is outside the specification's grammar or over 255 characters.
         """
         if len(text) > MAXIMUM_LENGTH:
             raise NameInvalid(text, f"it has {len(text)} characters, at most {MAXIMUM_LENGTH} are allowed")
@@ -43,46 +43,46 @@ class RepositoryName:
 
     @classmethod
     def within(cls, namespace: str, repository: str) -> "RepositoryName":
-        """A repository's own name with that of the namespace it is to be in, which is looked up.
+        """Returns the full name of a repository in a namespace, whose own name is not checked.
 
-        Raises RepositoryNameInvalid outside the grammar or, with the namespace, over 255 characters.
+        Raises RepositoryNameInvalid if it is outside the grammar or, with the namespace, over 255 characters.
         """
-        made = cls(namespace, repository)
-        if len(str(made)) > MAXIMUM_LENGTH or not REPOSITORY.fullmatch(repository):
+        name = cls(namespace, repository)
+        if len(str(name)) > MAXIMUM_LENGTH or not REPOSITORY.fullmatch(repository):
             raise RepositoryNameInvalid(repository)
-        return made
+        return name
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.repository}"
 
 
 class Tag(str):
-    """A tag's name that has been checked against the specification's grammar."""
+    """A tag that has been checked against the specification's grammar."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> "Tag":
-        """Reads a tag. Raises TagInvalid."""
+        """Parses a tag. Raises TagInvalid."""
         if not TAG.fullmatch(text):
             raise TagInvalid(text)
         return cls(text)
 
     @classmethod
     def existing(cls, text: str) -> "Tag":
-        """Reads the name of a tag that has to be there. Raises ResourceUnknown for what no tag can be called."""
+        """Parses a tag that must exist. Raises ResourceUnknown if it is malformed."""
         if not TAG.fullmatch(text):
             raise ResourceUnknown("tag", text)
         return cls(text)
 
 
 def parse_reference(text: str) -> "Tag | Digest":
-    """Reads a tag or a digest; what contains ':' can only be a digest. Raises TagInvalid, DigestInvalid."""
+    """Parses a tag or a digest: a tag cannot contain ':'. Raises TagInvalid, DigestInvalid."""
     return Digest.parse(text) if ":" in text else Tag.parse(text)
 
 
 def parse_account(text: str) -> str:
-    """A user's or organization's name. Raises NamespaceInvalid."""
+    """Returns the text if it can be the name of a user or an organization. Raises NamespaceInvalid."""
     if not 2 <= len(text) <= MAXIMUM_LENGTH:
         raise NamespaceInvalid(text, f"be between 2 and {MAXIMUM_LENGTH} characters in length")
     if not ACCOUNT.fullmatch(text):
@@ -91,7 +91,7 @@ def parse_account(text: str) -> str:
 
 
 def parse_robot(text: str) -> str:
-    """A robot's short name, without its namespace. Raises NameInvalid."""
+    """Returns the text if it can be a robot's short name, without the namespace. Raises NameInvalid."""
     if not ROBOT.fullmatch(text):
         raise NameInvalid(text, "a robot has 2 to 254 lower-case letters and digits, joined by '.', '_' or '-'")
     return text

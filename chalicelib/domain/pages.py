@@ -19,7 +19,7 @@ class Page(Generic[T]):
 
 
 def parse_page_size(text: str | None) -> int:
-    """How many items a page shall have; at most 1000 come, with a link to the rest. Raises PageInvalid."""
+    """Returns how many items a page has: what `n` asks for, at most 1000. Raises PageInvalid."""
     if text is None:
         return LARGEST_PAGE
     if not text.isascii() or not text.isdigit():

@@ -1,4 +1,4 @@
-"""Who asks, what they may, and the words of a token's scope."""
+"""Actors, their roles and grants, and the scopes of a registry token."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ SCOPE = re.compile(
 
 
 class Role(StrEnum):
-    """What is granted on a repository; each includes those before it."""
+    """A role on a repository; each includes those before it."""
 
     READ = "read"
     WRITE = "write"
@@ -23,12 +23,12 @@ class Role(StrEnum):
 
     @property
     def actions(self) -> frozenset[str]:
-        """The registry's actions that this role permits."""
+        """The actions under `/v2` that this role permits."""
         return ROLE_ACTIONS[self]
 
     @property
     def rank(self) -> int:
-        """Where it stands among them."""
+        """The place of this role in the order of roles, from 0."""
         return list(Role).index(self)
 
 
@@ -42,7 +42,7 @@ ROLE_ACTIONS = {
 
 
 class HolderKind(StrEnum):
-    """Who has a role on a repository."""
+    """The kind of the account or team that has a role on a repository."""
 
     USER = "user"
     ROBOT = "robot"
@@ -50,7 +50,7 @@ class HolderKind(StrEnum):
 
 
 class Source(StrEnum):
-    """The row that gave a right, so that a write can look at it again."""
+    """The kind of row that a right comes from, so that a write can check that row again."""
 
     PUBLIC = "public"
     OWNER = "owner"
@@ -60,9 +60,9 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token says of one repository. `repository_id` is None until the repository is made.
+    """A token's right on one repository. `repository_id` is None until the repository exists.
 
-    `team_id` is the team that gave the right, where one did.
+    `team_id` is the team that the right comes from, if any.
     """
 
     name: str
@@ -75,11 +75,11 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is asking, now. `account_id` is None for the anonymous; `grants` are what their registry token carries.
+    """Who makes a request. `account_id` is None for anonymous requests; `grants` are those of the registry token.
 
-    `scopes` are those of an OAuth token, None where nothing narrows what the account may do; `token` is the uuid of the
-    random token or session that was shown, `is_session` whether it was a session; `fresh_until`, in seconds since the
-    epoch, is when a session must show its password again.
+    `scopes` are those of an OAuth token, None if nothing limits the account's rights; `token` is the uuid of the random
+    token or session that authenticated the request, `is_session` whether it was a session; `fresh_until`, in seconds
+    since the epoch, is when a session must give its password again.
     """
 
     account_id: str | None
@@ -88,19 +88,19 @@ class Actor:
     epoch: int = 0
     grants: Mapping[str, Grant] = field(default_factory=dict)
     address: str = ""
-    # What their client calls itself.
+    # The client's `User-Agent`.
     agent: str = ""
     has_token: bool = False
-    # When that token was issued to them, in seconds since the epoch.
+    # When that token was issued, in seconds since the epoch.
     issued_at: int = 0
-    # When what they signed in with ends, in seconds since the epoch; 0 for never.
+    # When the token or session ends, in seconds since the epoch; 0 for never.
     until: int = 0
     scopes: frozenset[str] | None = None
     is_superuser: bool = False
     token: str = ""
     is_session: bool = False
     fresh_until: int = 0
-    # What the usage log tells of the token: its application.
+    # The application of the token, as the usage log records it.
     application: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -114,7 +114,7 @@ ANONYMOUS = Actor(None, "", "anonymous")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One thing a token is asked for."""
+    """One scope of a request for a registry token."""
 
     type: str
     name: str
@@ -122,15 +122,15 @@ class Scope:
 
     @classmethod
     def parse_all(cls, texts: Iterable[str]) -> "list[Scope]":
-        """Reads the `scope` parameters of a token request; each may hold several, separated by spaces.
+        """Parses the `scope` parameters of a token request; each may hold several scopes, separated by spaces.
 
-        Raises ScopeInvalid where one cannot be read.
+        Raises ScopeInvalid if one is malformed.
         """
         return [cls._parse(word) for text in texts for word in text.split()]
 
     @classmethod
     def merge(cls, scopes: "Iterable[Scope]") -> "list[Scope]":
-        """The same scopes, each name once with all actions that were asked for it."""
+        """Returns the scopes with each name once, with all actions that are requested for it."""
         actions: dict[tuple[str, str], dict[str, None]] = {}
         for scope in scopes:
             actions.setdefault((scope.type, scope.name), {}).update(dict.fromkeys(scope.actions))

@@ -1,4 +1,4 @@
-"""Policies: which tags are pruned, and which may not change once they are there."""
+"""Policies: which tags are pruned, and which are immutable."""
 
 import json
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.tags import PERIOD, SECONDS
 
 LONGEST_PATTERN = 256
-# A place has no more of a kind: what a push looks at stands in one item.
+# How many policies of a kind a namespace or a repository may have: all that a push checks must fit into one item.
 MOST = 20
 MOST_TAGS = 10**9
 
 
 class Method(StrEnum):
-    """What pruning goes by: how many tags there are, or how long each has been there."""
+    """The criterion of pruning: the number of tags, or the age of each."""
 
     NUMBER = "number_of_tags"
     AGE = "creation_date"
@@ -23,7 +23,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TagNames:
-    """Which tags: those whose names a pattern takes, or, with `matches` off, all others; without a pattern all."""
+    """Tags whose names match the pattern or, if `matches` is false, all others; without a pattern, all tags."""
 
     pattern: str | None = None
     matches: bool = True
@@ -31,9 +31,9 @@ class TagNames:
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """What is pruned of the tags that are named: all but the `most` latest, or those older than `age_s` seconds.
+    """A rule of pruning: all but the `most` latest tags go, or those older than `age_s` seconds.
 
-    `value` is what was asked for, as it was written.
+    `value` is the number or age as it was written.
     """
 
     method: Method
@@ -41,7 +41,7 @@ class Prune:
 
     @classmethod
     def parse(cls, method: str, value: object) -> "Prune":
-        """What somebody asks for. Raises FieldInvalid in Quay's words."""
+        """Parses a rule of the API. Raises FieldInvalid with Quay's messages."""
         if method not in list(Method):
             raise FieldInvalid("", "Invalid method provided")
         if isinstance(value, float) and value.is_integer():
@@ -53,17 +53,17 @@ class Prune:
 
     @property
     def most(self) -> int | None:
-        """How many tags stay, None where it goes by age."""
+        """How many tags stay; None if the rule goes by age."""
         return int(self.value) if self.method is Method.NUMBER else None
 
     @property
     def age_s(self) -> int | None:
-        """After how many seconds a tag goes, None where it goes by number."""
-        found = PERIOD.fullmatch(str(self.value)) if self.method is Method.AGE else None
-        return int(found[1]) * SECONDS[found[2]] if found else None
+        """After how many seconds a tag goes; None if the rule goes by number."""
+        match = PERIOD.fullmatch(str(self.value)) if self.method is Method.AGE else None
+        return int(match[1]) * SECONDS[match[2]] if match else None
 
     def takes(self, rank: int, started_at: int, now: float) -> bool:
-        """Whether a tag goes that is the `rank`th of those named, the latest being the first."""
+        """Whether the rule prunes the tag that is number `rank` of the policy's tags, counted from 1 for the latest."""
         if self.most is not None:
             return rank > self.most
         return started_at + (self.age_s or 0) <= now
@@ -74,12 +74,12 @@ def _is_number(value: object) -> bool:
 
 
 def _is_age(value: object) -> bool:
-    found = PERIOD.fullmatch(value) if isinstance(value, str) else None
-    return found is not None and int(found[1]) > 0
+    match = PERIOD.fullmatch(value) if isinstance(value, str) else None
+    return match is not None and int(match[1]) > 0
 
 
 class PolicyKind(StrEnum):
-    """What a policy is for."""
+    """What a policy does."""
 
     PRUNE = "prune"
     IMMUTABILITY = "immutability"
@@ -87,7 +87,7 @@ class PolicyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy: what is pruned of the tags that are named, or, with `prune` None, that these may not change."""
+    """A policy for a set of tags: they are pruned or, if `prune` is None, immutable."""
 
     uuid: str
     names: TagNames
@@ -95,21 +95,21 @@ class Policy:
 
     @property
     def kind(self) -> PolicyKind:
-        """What it is for."""
+        """What the policy does."""
         return PolicyKind.PRUNE if self.prune else PolicyKind.IMMUTABILITY
 
     def is_like(self, other: "Policy") -> bool:
-        """Whether another one says the same. Of two for the same pattern neither may be about all other tags."""
+        """Whether another policy duplicates this one. Immutability policies do so if their patterns are equal."""
         if self.prune is None:
             return other.prune is None and self.names.pattern == other.names.pattern
         return (self.prune, self.names) == (other.prune, other.names)
 
 
 def to_text(rules: Sequence[TagNames]) -> str | None:
-    """Rules in one text, so that they lie where a push looks anyway; None for none."""
+    """Writes sets of tags into one text, which is stored in a row that a push reads anyway; None for none."""
     return json.dumps([[rule.pattern, rule.matches] for rule in rules], ensure_ascii=False) if rules else None
 
 
 def from_text(text: str | None) -> list[TagNames]:
-    """The rules of such a text."""
+    """Reads the sets of tags of a text that `to_text` wrote."""
     return [TagNames(pattern, matches) for pattern, matches in json.loads(text)] if text else []

@@ -1,4 +1,4 @@
-"""Quotas: how many bytes a namespace may link, and what happens on the way there."""
+"""Quotas: how many bytes a namespace may link, and the limits at which the registry warns or refuses."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from chalicelib.domain.errors import AlreadyThere, FieldInvalid, ResourceUnknown
 
-# What a number of the table, and of Quay's database, holds.
+# The largest number that Quay's database holds; the table holds more.
 LARGEST = 2**63 - 1
 PATTERN = (
     r"^(\d+\s?(B|KiB|MiB|GiB|TiB|PiB|EiB|ZiB|YiB|Ki|Mi|Gi|Ti|Pi|Ei|Zi|Yi|KB|MB|GB|TB|PB|EB|ZB|YB|K|M|G|T|P|E|Z|Y)?)$"
@@ -18,7 +18,7 @@ MOST_LIMITS = 20
 
 
 class Severity(StrEnum):
-    """What a limit does once it is passed: `Warning` tells, `Reject` refuses pushes."""
+    """What a limit does once it is exceeded: `Warning` warns the owners, `Reject` refuses pushes."""
 
     WARNING = "Warning"
     REJECT = "Reject"
@@ -26,7 +26,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What happens above a part of a quota, in percent."""
+    """A limit: what happens above a percentage of the quota."""
 
     id: int
     severity: Severity
@@ -35,7 +35,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The bytes that a namespace may link, and its limits."""
+    """How many bytes a namespace may link, and its limits."""
 
     id: int
     limit_bytes: int
@@ -43,26 +43,26 @@ class Quota:
 
     @property
     def reject_bytes(self) -> int | None:
-        """The bytes above which pushes are refused, None where none ever is."""
+        """The bytes above which pushes are refused; None if no limit refuses."""
         percents = [limit.percent for limit in self.limits if limit.severity is Severity.REJECT]
         return self.limit_bytes * min(percents) // 100 if percents else None
 
     def passed(self, linked: int) -> int:
-        """The highest percent that warns and that so many bytes have passed, 0 where they have passed none."""
+        """Returns the highest percentage with a warning that `linked` bytes exceed, 0 if they exceed none."""
         percents = [limit.percent for limit in self.limits if limit.severity is Severity.WARNING]
         return max((percent for percent in percents if linked > self.limit_bytes * percent // 100), default=0)
 
     def limit(self, identifier: int) -> Limit:
-        """One of its limits. Raises NothingThere."""
-        found = next((limit for limit in self.limits if limit.id == identifier), None)
-        if found is None:
-            raise ResourceUnknown("limit", str(identifier))
-        return found
+        """Returns one of its limits. Raises ResourceUnknown."""
+        for limit in self.limits:
+            if limit.id == identifier:
+                return limit
+        raise ResourceUnknown("limit", str(identifier))
 
     def with_limit(self, limit: Limit) -> "Quota":
-        """The same with a limit, in the place of the one with its id.
+        """Returns the quota with a limit added, or replaced if one has its id.
 
-        Raises AlreadyThere for a second one that refuses, or one that is there already.
+        Raises AlreadyThere for a duplicate, a second limit that refuses, or too many limits.
         """
         others = [other for other in self.limits if other.id != limit.id]
         if any((other.severity, other.percent) == (limit.severity, limit.percent) for other in others):
@@ -74,42 +74,42 @@ class Quota:
         return replace(self, limits=tuple(sorted([*others, limit], key=lambda one: (one.percent, one.id))))
 
     def without_limit(self, identifier: int) -> "Quota":
-        """The same without one of its limits. Raises NothingThere."""
-        gone = self.limit(identifier)
-        return replace(self, limits=tuple(limit for limit in self.limits if limit is not gone))
+        """Returns the quota without one of its limits. Raises ResourceUnknown."""
+        removed = self.limit(identifier)
+        return replace(self, limits=tuple(limit for limit in self.limits if limit is not removed))
 
     def to_text(self) -> str:
-        """The quota as it is kept with its namespace."""
+        """Writes the quota into the text that is stored with its namespace."""
         limits = [[limit.id, limit.severity, limit.percent] for limit in self.limits]
         return json.dumps([self.id, self.limit_bytes, limits])
 
     @classmethod
     def from_text(cls, text: str) -> "Quota":
-        """The quota that was kept."""
+        """Reads a quota that `to_text` wrote."""
         identifier, limit_bytes, limits = json.loads(text)
         return cls(identifier, limit_bytes, tuple(Limit(one, Severity(kind), part) for one, kind, part in limits))
 
 
 def new_id() -> int:
-    """An id of a quota or a limit: Quay's are whole numbers. One that is used again inherits nothing."""
+    """Returns a random id for a quota or a limit, a whole number as in Quay. Nothing depends on it being unique."""
     return secrets.randbelow(2**31 - 1) + 1
 
 
 def parse_bytes(limit_bytes: int | None, limit: str | None) -> int:
-    """Bytes, given as they are or in words (`5 MiB`, `10G`). Raises FieldInvalid."""
+    """Returns bytes that are given as a number or with a unit (`5 MiB`, `10G`). Raises FieldInvalid."""
     if limit_bytes is None and limit is None:
-        raise FieldInvalid("limit_bytes", "say limit_bytes, or limit in words like 5 MiB")
+        raise FieldInvalid("limit_bytes", "give limit_bytes, or limit with a unit like 5 MiB")
     field = "limit" if limit_bytes is None else "limit_bytes"
-    # JSON's 5.0 is a whole number too, and comes as a float.
+    # JSON's 5.0 is a whole number too, but is parsed as a float.
     number = _in_words(limit or "") if limit_bytes is None else int(limit_bytes)
     if not 0 <= number <= LARGEST:
-        raise FieldInvalid(field, f"a quota has 0 to {LARGEST} bytes")
+        raise FieldInvalid(field, f"a quota has from 0 to {LARGEST} bytes")
     return number
 
 
 def _in_words(text: str) -> int:
     if not re.match(PATTERN, text, re.ASCII) or len(text) > 40:
-        raise FieldInvalid("limit", "say a number of bytes, KiB, MiB, GiB …, like 5 MiB")
+        raise FieldInvalid("limit", "give a number of bytes, KiB, MiB, GiB …, like 5 MiB")
     digits = re.match(r"\d+", text)
     number = int(digits[0]) if digits else 0
     unit = text.lstrip("0123456789").strip()
@@ -122,7 +122,7 @@ def _in_words(text: str) -> int:
 
 
 def in_words(number: int) -> str:
-    """Bytes as Quay writes them: `1000.0 Byte`, `1.9 MiB`."""
+    """Returns bytes as Quay writes them: `1000.0 Byte`, `1.9 MiB`."""
     amount, unit = float(number), "Byte"
     for letter in LETTERS:
         if amount < 1024:
@@ -132,7 +132,7 @@ def in_words(number: int) -> str:
 
 
 def parse_severity(text: str) -> Severity:
-    """What a limit does. Raises FieldInvalid."""
+    """Parses the severity of a limit. Raises FieldInvalid."""
     try:
         return Severity(text)
     except ValueError:
@@ -140,7 +140,7 @@ def parse_severity(text: str) -> Severity:
 
 
 def parse_percent(number: int) -> int:
-    """The part of a quota at which a limit is, in percent. Raises FieldInvalid."""
+    """Checks the percentage of a quota at which a limit takes effect. Raises FieldInvalid."""
     if not 1 <= number <= 100:
         raise FieldInvalid("threshold_percent", "say 1 to 100")
     return int(number)

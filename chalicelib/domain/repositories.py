@@ -1,4 +1,4 @@
-"""Repositories: an id that never changes behind a name that may."""
+"""Repositories: each has an id that never changes and a name that may."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,12 +6,12 @@ from enum import StrEnum
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.names import RepositoryName
 
-# A list of a hundred must fit into one answer.
+# A list of a hundred repositories must fit into one response.
 LONGEST_DESCRIPTION = 10_000
 
 
 class Visibility(StrEnum):
-    """Who may pull without a grant."""
+    """Who may pull: everybody, or only accounts with a role."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -27,7 +27,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Where content hangs."""
+    """A repository."""
 
     id: str
     namespace_id: str
@@ -35,7 +35,7 @@ class Repository:
 
 
 def parse_description(text: str) -> str:
-    """What people read of a repository, in Markdown. Raises FieldInvalid where it is too long."""
+    """Returns a repository's description, which is Markdown. Raises FieldInvalid if it is too long."""
     if len(text) > LONGEST_DESCRIPTION:
-        raise FieldInvalid("description", f"at most {LONGEST_DESCRIPTION} characters")
+        raise FieldInvalid("description", f"it has at most {LONGEST_DESCRIPTION} characters")
     return text

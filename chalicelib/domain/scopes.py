@@ -1,6 +1,6 @@
-"""What an OAuth token may do for its user: Quay's eight scopes, and what each lets through.
+"""OAuth scopes: Quay's eight, and what each of them lets a token do.
 
-A token's right is the smaller of its user's and its scopes'. A session has no scopes: it has all its user has.
+A token has the smaller of its user's rights and its scopes'. A session has no scopes and all rights of its user.
 """
 
 import re
@@ -16,7 +16,7 @@ USER_READ, USER_ADMIN, ORG_ADMIN, SUPER_USER = "user:read", "user:admin", "org:a
 
 @dataclass(frozen=True, slots=True)
 class OAuthScope:
-    """One scope in the words of the consent page. `includes` are the scopes it stands for besides itself."""
+    """A scope with the texts of the consent page. `includes` are the other scopes that it implies."""
 
     name: str
     title: str
@@ -88,7 +88,7 @@ OFFERED = {
 
 
 def parse_scopes(text: str) -> frozenset[str]:
-    """Reads scopes separated by spaces or commas. Raises ScopeInvalid where one of them is none of ours, or none is."""
+    """Parses scopes, separated by spaces or commas. Raises ScopeInvalid if one is unknown or there is none."""
     words = frozenset(word for word in re.split(r"[ ,]+", text.strip()) if word)
     unknown = sorted(words - OFFERED.keys())
     if unknown or not words:
@@ -97,17 +97,17 @@ def parse_scopes(text: str) -> frozenset[str]:
 
 
 def implied(scopes: Iterable[str]) -> frozenset[str]:
-    """The scopes with all they stand for."""
+    """Returns the scopes and all that they include."""
     return frozenset(name for scope in scopes for name in (scope, *OFFERED[scope].includes))
 
 
 def allows(scopes: frozenset[str] | None, scope: str) -> bool:
-    """Whether scopes let something through that asks for one; None, a session's, let everything through."""
+    """Whether scopes include the one that an operation requires; None, as for a session, includes all."""
     return scopes is None or scope in implied(scopes)
 
 
 def capped(role: Role | None, scopes: frozenset[str] | None) -> Role | None:
-    """The smaller of a role on a repository and what scopes let through."""
+    """Returns the smaller of a role on a repository and the role that the scopes allow."""
     if role is None or scopes is None:
         return role
     fits = [one for one in Role if allows(scopes, f"repo:{one}") and one.rank <= role.rank]

@@ -1,25 +1,25 @@
-"""Words by which names are found: a name's segments, and those of what somebody looks for."""
+"""Words of the search: the segments of a name, and those of a query."""
 
 import re
 from collections.abc import Iterable
 
 SEGMENTS = re.compile(r"[a-z0-9]+")
-# A name is found by so many of its segments, a question is heard for so many: each costs an item or a query.
-MOST_OF_NAME, MOST_ASKED = 12, 3
+# How many segments of a name are indexed, and how many words of a query are used: each costs an item or a read.
+MOST_OF_NAME, MOST_OF_QUERY = 12, 3
 
 
 def words_of(name: str) -> list[str]:
-    """A name's segments, each once, in order; the first twelve."""
+    """Returns the first twelve different segments of a name, in order."""
     return list(dict.fromkeys(SEGMENTS.findall(name)))[:MOST_OF_NAME]
 
 
-def asked_for(text: str) -> list[str]:
-    """The words of a question, in lower case, the longest first; the first three."""
-    found = dict.fromkeys(SEGMENTS.findall(text.lower()))
-    return sorted(found, key=len, reverse=True)[:MOST_ASKED]
+def query_words(text: str) -> list[str]:
+    """Returns the three longest words of a query in lower case, the longest first."""
+    words = dict.fromkeys(SEGMENTS.findall(text.lower()))
+    return sorted(words, key=len, reverse=True)[:MOST_OF_QUERY]
 
 
-def matches(name: str, asked: Iterable[str]) -> bool:
-    """Whether every word that is asked for begins one of the name's segments."""
+def matches(name: str, words: Iterable[str]) -> bool:
+    """Whether every word of a query begins one of the name's segments."""
     segments = SEGMENTS.findall(name)
-    return all(any(segment.startswith(word) for segment in segments) for word in asked)
+    return all(any(segment.startswith(word) for segment in segments) for word in words)

@@ -1,4 +1,4 @@
-"""Siblings: tags that hold what was signed or said of a manifest, under its digest, as cosign writes them."""
+"""Signature tags: cosign stores a manifest's signature, attestation or SBOM under a tag named after its digest."""
 
 import re
 
@@ -6,5 +6,5 @@ SIGNATURE_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(sig|att|sbom)")
 
 
 def is_signature_tag(tag: str) -> bool:
-    """Whether a tag is there for the sake of a manifest that its name tells."""
+    """Whether a tag is named after a manifest in cosign's way."""
     return SIGNATURE_TAG.fullmatch(tag) is not None

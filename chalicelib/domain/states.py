@@ -1,10 +1,10 @@
-"""The states of what a collector may take, of repositories and of namespaces."""
+"""The states of content that the garbage collector may remove, of repositories and of namespaces."""
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """Live, then condemned, then deleting. Condemned content is served as live; a reader never sees the difference."""
+    """Live, then condemned, then deleting. Condemned content is served like live content."""
 
     LIVE = "live"
     CONDEMNED = "condemned"
@@ -12,23 +12,23 @@ class State(StrEnum):
 
     @property
     def is_living(self) -> bool:
-        """Whether it still counts for readers and for what it names."""
+        """Whether it is still served and still keeps what it names."""
         return self is not State.DELETING
 
 
 class RepositoryState(StrEnum):
-    """Whether a repository is there."""
+    """The state of a repository."""
 
     LIVE = "live"
     DELETED = "deleted"
-    # Something of it may be gone already: nobody brings it back.
+    # Some of its content may be gone, so it can no longer be restored.
     PURGING = "purging"
 
 
 class NamespaceState(StrEnum):
-    """Whether a namespace is there."""
+    """The state of a namespace."""
 
     LIVE = "live"
     DELETED = "deleted"
-    # Its name is free.
+    # Its content is removed and its name is free.
     PURGED = "purged"

@@ -1,56 +1,56 @@
-"""Tags: their life, and how long it lasts."""
+"""Tags: when they end, and filters of their names."""
 
 import re
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import FieldInvalid
 
-# The end of what has no end, in seconds since the epoch: the last second of the year 9999.
+# Stands for no end, in seconds since the epoch: the last second of the year 9999.
 FOREVER = 253402300799
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 365 * 86400}
 PERIOD = re.compile(r"([0-9]{1,9})([smhdwy])")
 
 
 def parse_expiry(label: str | None) -> int | None:
-    """Seconds that a `quay.expires-after` label grants, None where it says nothing that can be read.
+    """Returns the seconds that a `quay.expires-after` label states, None if it is missing or malformed.
 
-    As Quay does: a label outside `<number><s|m|h|d|w|y>` is as good as none, the push succeeds.
+    As in Quay, a label that is not `<number><s|m|h|d|w|y>` counts as none and the push succeeds.
     """
     match = PERIOD.fullmatch(label.strip().lower()) if label else None
     return int(match[1]) * SECONDS[match[2]] if match and int(match[1]) else None
 
 
 def expiry(label: str | None, start: int) -> int | None:
-    """The end that a label gives a tag which begins at a second; None for none."""
+    """Returns when a tag ends that has a label and begins at `start`; None for never."""
     seconds = parse_expiry(label)
     return start + seconds if seconds else None
 
 
-def clamped(end: int | None, start: int, least_s: int, most_s: int) -> int | None:
-    """An end that somebody chose, no nearer to the beginning and no farther from it than may be; None stays None."""
-    return None if end is None else start + min(max(end - start, least_s), most_s)
+def clamped(end: int | None, start: int, min_s: int, max_s: int) -> int | None:
+    """Returns a chosen end, moved to at least `min_s` and at most `max_s` seconds after the start; None stays None."""
+    return None if end is None else start + min(max(end - start, min_s), max_s)
 
 
 def is_alive(expires_at: int | None, now: float) -> bool:
-    """Whether a tag with this end is there for readers at `now`: the clock decides, not whether TTL has removed it."""
+    """Whether a tag with this end exists at `now`. The clock decides, since TTL may remove its row later."""
     return expires_at is None or expires_at > now
 
 
 def end_of(expires_at: int | None) -> int:
-    """The end of a life, as a number that can be compared."""
+    """Returns the end of a tag's life as a number, so that ends can be compared."""
     return FOREVER if expires_at is None else expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """Which names are asked for: those that hold a text, or the one that is it."""
+    """A filter of tag names: those that contain a text or, if `is_whole`, the one that equals it."""
 
     text: str
     is_whole: bool
 
     @classmethod
     def parse(cls, text: str) -> "TagFilter | None":
-        """A filter as Quay writes it: `like:` or `eq:` and a text, another word for all. Raises FieldInvalid."""
+        """Parses Quay's `like:TEXT` or `eq:TEXT`; another operation filters nothing (None). Raises FieldInvalid."""
         operation, colon, rest = text.partition(":")
         if not colon:
             raise FieldInvalid(
@@ -61,5 +61,5 @@ class TagFilter:
         return cls(rest, operation == "eq") if operation in ("like", "eq") else None
 
     def takes(self, name: str) -> bool:
-        """Whether a name is asked for."""
+        """Whether a name passes the filter."""
         return name == self.text if self.is_whole else self.text in name

@@ -1,16 +1,16 @@
-"""Teams of an organization: what their members may do in all of it."""
+"""Teams of an organization, and their roles in it."""
 
 from enum import StrEnum
 
 from chalicelib.domain.errors import TeamInvalid
 from chalicelib.domain.names import ACCOUNT
 
-# The team that a new organization begins with.
+# The first team of a new organization.
 OWNERS = "owners"
 
 
 class TeamRole(StrEnum):
-    """What a team gives on the organization as a whole; each includes those before it."""
+    """The role of a team's members in the organization as a whole; each includes those before it."""
 
     MEMBER = "member"
     CREATOR = "creator"
@@ -18,12 +18,12 @@ class TeamRole(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Where it stands among them."""
+        """The place of this role in the order of roles, from 0."""
         return list(TeamRole).index(self)
 
 
 def parse_team(text: str) -> str:
-    """A team's name. Raises TeamInvalid."""
+    """Returns the text if it can be a team's name. Raises TeamInvalid."""
     if not ACCOUNT.fullmatch(text):
         raise TeamInvalid(text)
     return text

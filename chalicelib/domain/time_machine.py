@@ -1,4 +1,4 @@
-"""The Time Machine's window: how long what is dead can be brought back."""
+"""The Time Machine's window: how long a deleted tag can be restored."""
 
 from chalicelib.domain.errors import FieldInvalid
 
@@ -8,7 +8,7 @@ OPTIONS = {"0s": 0, "1d": DAY_S, "1w": 7 * DAY_S, "2w": 14 * DAY_S, "4w": 28 * D
 
 
 def parse_window(seconds: int) -> int:
-    """The window, if it is one of the options. Raises FieldInvalid in the words that Quay's clients match."""
+    """Returns the window if it is an option. Raises FieldInvalid with the message that Quay's clients match."""
     if seconds not in OPTIONS.values():
         raise FieldInvalid("", "Invalid tag expiration option")
     return seconds

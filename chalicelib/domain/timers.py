@@ -1,33 +1,33 @@
-"""Timers: what kinds of work fall due, and what a worker says of it."""
+"""Timers: the kinds of work that fall due, and what the code that does it returns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 GARBAGE, EXPIRY = "garbage", "expiry"
-# What a deleted namespace leaves, what a new name is still to be written to, and a usage log to be written into a file.
+# PURGE removes what a deleted namespace leaves, RENAME writes a new name into all rows, EXPORT writes a log's file.
 PURGE, RENAME, EXPORT = "purge", "rename", "export"
-# Limits of a namespace that warn; the target is its id.
+# Checks the warning limits of a namespace; the target is its id.
 QUOTA = "quota"
-# Tags that policies take away, every hour, and those that they let change no more, once.
+# PRUNE prunes tags by policy every hour; IMMUTABILITY makes existing tags immutable once.
 PRUNE, IMMUTABILITY = "prune", "immutability"
-# A Time Machine's window was made shorter: what died before ends sooner. The target is the namespace.
+# After a Time Machine's window became shorter, moves the ends of deleted content; the target is the namespace.
 WINDOW = "window"
-# Pulls that are counted; the target is their repository and hour.
+# Counts pulls; the target is a repository and an hour.
 PULLS = "pulls"
-# Every request that began before something is over so many seconds after it.
+# Every request that began before a change has ended so many seconds after the change.
 SETTLED_S = 60
-# What a deleted repository holds is taken away; the target is its id.
+# Removes the content of a deleted repository; the target is its id.
 PURGE_REPOSITORY = "purge_repository"
-# Work that failed is tried again after so many seconds, twice as many each time, and at least once an hour.
+# Work that failed is retried after so many seconds, twice as many each time, and at least once an hour.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Work that is due: of what kind, on what, since when.
+    """Work that is due since `due_at`, in seconds since the epoch.
 
-    `place` is where an earlier turn said to go on, in its owner's own words, empty at first. `tries` counts the turns
-    since then that came to nothing.
+    `place` is where to continue, as an earlier turn returned it in a format of its own; it is empty at first. `tries`
+    counts the failed turns since then.
     """
 
     kind: str
@@ -39,18 +39,18 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What a worker answers whose work is not finished: go on at a time, in seconds since the epoch, from a place."""
+    """Returned for unfinished work: continue at a time, in seconds since the epoch, from a place."""
 
     at: int
     place: str = ""
 
 
-# Whether there is still time to go on with a piece of work.
+# Whether there is still time to continue the work.
 HasTime = Callable[[], bool]
-# Does a piece of work, or some of it; None when it is finished. It may be called again for work that was done.
+# Does the work or a part of it; returns None when it is finished. It may be called again for work that is done.
 Work = Callable[[Due, HasTime], Later | None]
 
 
 def pause_s(tries: int) -> int:
-    """Seconds from a failure to the next turn; `tries` counts from 1."""
+    """Returns the seconds from a failure to the next turn; `tries` counts from 1."""
     return min(FIRST_PAUSE_S << min(tries - 1, 16), LONGEST_PAUSE_S)

@@ -1,8 +1,8 @@
-"""Uploads: the token in `Location`, the ranges of chunks, and which way a body takes.
+"""Uploads: the token in `Location`, the ranges of chunks, and the sizes of parts.
 
-A token says which upload, into which repository, until when, and whether its bytes come in one PUT (`one`) or in chunks
-(`many`); the edge lets only a `one` write straight to S3. It is signed with HMAC-SHA-256 over its readable fields, so
-that the edge's JavaScript can check it too, and stands in the path, where every client leaves it alone.
+A token states the upload, its repository, its end, and whether the bytes come in one PUT (`one`) or in chunks (`many`);
+the upload edge lets only a `one` write straight to S3. It is signed with HMAC-SHA-256 over its readable fields, so that
+the upload edge's JavaScript can check it too, and stands in the path, which every client leaves unchanged.
 """
 
 import base64
@@ -17,11 +17,11 @@ from chalicelib.domain.ids import is_ulid
 MEBIBYTE = 1024 * 1024
 # The smallest part S3 takes in a multipart upload, except the last.
 SMALLEST_PART = 5 * MEBIBYTE
-# What fits a Lambda invocation in base 64 beside its headers (6,291,556 bytes of JSON).
+# The largest body that fits, in base64 and beside its headers, into a Lambda invocation (6,291,556 bytes of JSON).
 LARGEST_BODY = 4 * MEBIBYTE
-# What S3 keeps in one object, in the 9,000 parts that are granted: 50 TB.
+# The largest object of S3, 50 TB, in the 9,000 parts that we presign.
 LARGEST_OBJECT = 50 * 1024**4
-# What S3 takes in one PUT.
+# The largest body of one PUT to S3.
 LARGEST_PUT = 5 * 1024**3
 RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 ONE, MANY = "one", "many"
@@ -29,7 +29,7 @@ ONE, MANY = "one", "many"
 
 @dataclass(frozen=True, slots=True)
 class UploadToken:
-    """What `Location` carries of an upload. `expires_at` is in seconds since the epoch."""
+    """The token of an upload in `Location`. `expires_at` is in seconds since the epoch."""
 
     upload_id: str
     repository_id: str
@@ -38,17 +38,17 @@ class UploadToken:
     kind: str = ONE
 
     def signed(self, key: bytes) -> str:
-        """The token as it stands in a path."""
+        """Returns the token as it stands in a path, signed with `key`."""
         fields = f"{self.upload_id}.{self.repository_id}.{self.expires_at}.{self.algorithm}.{self.kind}"
         return f"{fields}.{_signature(key, fields)}"
 
     @classmethod
     def verify(cls, text: str, keys: list[bytes], now: float) -> "UploadToken":
-        """Reads a token. Raises BlobUploadUnknown when it is forged, malformed or expired: nobody is told which."""
+        """Parses a token. Raises BlobUploadUnknown, without a reason, if it is forged, malformed or expired."""
         fields, _, signature = text.rpartition(".")
         words = fields.split(".")
-        shown = signature.encode("utf-8", "replace")
-        genuine = any(hmac.compare_digest(_signature(key, fields).encode(), shown) for key in keys)
+        received = signature.encode("utf-8", "replace")
+        genuine = any(hmac.compare_digest(_signature(key, fields).encode(), received) for key in keys)
         if not genuine or len(words) != 5 or not (is_ulid(words[0]) and is_ulid(words[1])) or int(words[2]) <= now:
             raise BlobUploadUnknown
         return cls(words[0], words[1], int(words[2]), words[3], words[4])
@@ -61,23 +61,23 @@ def _signature(key: bytes, fields: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A range of an upload, as the distribution specification writes it: first and last byte, no unit."""
+    """A range of an upload as the distribution specification writes it: first and last byte, without a unit."""
 
     first: int
     last: int
 
     @classmethod
     def parse(cls, text: str) -> "Chunk":
-        """Reads `Content-Range: <first>-<last>`. Raises BlobUploadInvalid."""
+        """Parses `Content-Range: <first>-<last>`. Raises BlobUploadInvalid."""
         match = RANGE.fullmatch(text.strip())
         if not match or int(match[1]) > int(match[2]):
             raise BlobUploadInvalid(
-                f"invalid Content-Range {text[:80]!r}: say FIRST-LAST, both inclusive, without a unit"
+                f"invalid Content-Range {text[:80]!r}: use FIRST-LAST, both inclusive, without a unit"
             )
         return cls(int(match[1]), int(match[2]))
 
     def check(self, offset: int, received: int) -> None:
-        """Raises OutOfOrder where it does not follow `offset` bytes, SizeInvalid where it has not the bytes `received`.
+        """Raises OutOfOrder if the chunk does not begin at `offset`, SizeInvalid if it does not have `received` bytes.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
         """
@@ -88,14 +88,14 @@ class Chunk:
 
     @property
     def size(self) -> int:
-        """Bytes in the range."""
+        """The number of bytes in the range."""
         return self.last - self.first + 1
 
 
 def part_size(offset: int) -> int:
-    """Bytes of the next part of a streamed upload, of which S3 joins 10,000: small at first, as it is held in memory.
+    """Returns the bytes of the next part of a streamed upload. Parts are held in memory, so the first ones are small.
 
-    A thousand parts each of 8, 16 and 32 MiB, then 64 MiB: 500 GB in all.
+    A thousand parts each have 8, 16 and 32 MiB, the others 64 MiB: S3's 10,000 parts hold 500 GB.
     """
     steps = ((8000, 8), (24_000, 16), (56_000, 32))
     return next((size for until, size in steps if offset < until * MEBIBYTE), 64) * MEBIBYTE

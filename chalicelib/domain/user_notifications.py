@@ -1,15 +1,15 @@
-"""What users are told in the application."""
+"""Notifications of a user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Somebody else gave the user a password, or an e-mail address.
+# A superuser set the user's password or e-mail address.
 PASSWORD_SET, EMAIL_SET = "password_changed_by_superuser", "email_changed_by_superuser"
 
 
 @dataclass(frozen=True, slots=True)
 class UserNotification:
-    """One thing that a user is told; `created_at` is in seconds since the epoch."""
+    """A notification of a user; `created_at` is in seconds since the epoch."""
 
     uuid: str
     kind: str

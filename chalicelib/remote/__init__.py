@@ -1,1 +1,1 @@
-"""Whom we call: other registries, webhooks, issuers of tokens, all under one guard."""
+"""Outgoing requests to other registries, webhooks and issuers of tokens, all through one guard."""

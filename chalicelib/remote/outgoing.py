@@ -1,9 +1,9 @@
-"""The one way out: requests to hosts that somebody else named, guarded against being turned on our own network.
+"""Outgoing requests to hosts that a user named. The guard here keeps them away from our own network (SSRF).
 
-https only; a host is resolved once, every address that it has is looked at, and one of exactly these is connected to,
-so that a name cannot lead elsewhere the second time; no redirects, no proxies and no netrc of the environment, a limit
-of bytes, and one of time over all of it. What an operator permits (CLOUDBERTH_OUTGOING_ALLOW) may be
-private, and plain.
+Only https is allowed. A host is resolved once, all its addresses are checked, and the connection goes to one of them,
+so that a second resolution cannot lead elsewhere. Redirects are not followed, the environment's proxies and netrc are
+not used, and both the bytes of the response and the total time are limited. Hosts and networks that the operator
+permits (CLOUDBERTH_OUTGOING_ALLOW) may be private and use http.
 """
 
 import json
@@ -23,45 +23,45 @@ MOST_ADDRESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; the names of headers are in lower case."""
+class Response:
+    """The response to an outgoing request; the names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
 
     def json(self) -> Any:
-        """The content, read as JSON. Raises OutgoingFailed."""
+        """Parses the content as JSON. Raises OutgoingFailed."""
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
-            raise OutgoingFailed("the answer is no JSON") from None
+            raise OutgoingFailed("the response is not JSON") from None
 
 
 class Outgoing:
-    """Calls others. `permitted` is what may be called besides public hosts."""
+    """Makes outgoing requests. `permitted` has what may be called besides public hosts."""
 
     def __init__(self, permitted: Permitted) -> None:
         self._permitted = permitted
 
-    def check(self, url: str) -> None:
-        """Raises OutgoingRefused for an address that could never be called, without looking its host up."""
+    def check_url(self, url: str) -> None:
+        """Raises OutgoingRefused for a URL that can never be called, without resolving its host."""
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname or "", parts.port
         except ValueError:
-            raise OutgoingRefused("it is no address") from None
+            raise OutgoingRefused("it is not a valid address") from None
         if not host or len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
-            raise OutgoingRefused("it is no address")
+            raise OutgoingRefused("it is not a valid address")
         if "@" in parts.netloc or "\\" in url:
-            raise OutgoingRefused("an address has no user and no password in it")
+            raise OutgoingRefused("an address may not contain a user or a password")
         if parts.scheme not in ("https", "http"):
             raise OutgoingRefused("say https://HOST/PATH")
         self._check_scheme(host, is_plain=parts.scheme == "http")
         self._check_literal(host)
 
     def _check_literal(self, host: str) -> None:
-        """Refuses a host that is an address itself, and none that may be called."""
+        """Raises OutgoingRefused for a host that is an IP address and may not be called."""
         try:
             address = ip_address(host)
         except ValueError:
@@ -74,24 +74,24 @@ class Outgoing:
             raise OutgoingRefused("say https://, unless the operator permits this host")
 
     def addresses(self, host: str, port: int, *, is_plain: bool) -> list[str]:
-        """The addresses of a host that may be connected to. Raises OutgoingRefused where one may not."""
+        """Resolves a host. Raises OutgoingFailed if it has no address, OutgoingRefused if one may not be called."""
         self._check_scheme(host, is_plain=is_plain)
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             raise OutgoingFailed(f"{host} has no address") from None
-        texts = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        texts = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
         by_name = host.lower().rstrip(".") in self._permitted.hosts
         for text in texts:
             if not (by_name or self._permitted.may_call(ip_address(text.partition("%")[0]))):
                 raise OutgoingRefused(f"{host} is not on the public internet, and the operator does not permit it")
         return texts[:MOST_ADDRESSES]
 
-    def get(self, url: str, *, largest: int = LARGEST, timeout_s: float = TIMEOUT_S) -> Answer:
-        """Reads an address. Raises as `ask` does."""
-        return self.ask("GET", url, largest=largest, timeout_s=timeout_s)
+    def get(self, url: str, *, largest: int = LARGEST, timeout_s: float = TIMEOUT_S) -> Response:
+        """Makes a GET request. Raises as `request` does."""
+        return self.request("GET", url, largest=largest, timeout_s=timeout_s)
 
-    def ask(
+    def request(
         self,
         method: str,
         url: str,
@@ -100,49 +100,50 @@ class Outgoing:
         *,
         largest: int = LARGEST,
         timeout_s: float = TIMEOUT_S,
-    ) -> Answer:
-        """Asks, and gives back whatever status comes, a redirect's too.
+    ) -> Response:
+        """Makes a request and returns the response with any status; redirects are not followed.
 
-        At most `largest` bytes come, within `timeout_s` seconds. Raises OutgoingRefused for what may not be called,
-        OutgoingFailed for what does not answer as it should.
+        The response may have at most `largest` bytes and take `timeout_s` seconds. Raises OutgoingRefused if the
+        address may not be called, OutgoingFailed if there is no valid response.
         """
-        self.check(url)
+        self.check_url(url)
         call = Call(self, largest, timeout_s)
         worker = Thread(target=call.run, args=(method, url, headers or {}, content), name="outgoing", daemon=True)
         worker.start()
         if not call.done.wait(timeout_s):
             call.give_up()
             raise OutgoingFailed(f"no answer within {timeout_s:g} seconds")
-        if isinstance(call.result, Answer):
+        if isinstance(call.result, Response):
             return call.result
         raise call.result
 
 
 class Call:
-    """One request, in a thread of its own: neither a slow name server nor a dripping answer can hold whoever asked."""
+    """One request in a thread of its own, so that neither a slow name server nor a slow response delays the caller."""
 
     def __init__(self, outgoing: Outgoing, largest: int, timeout_s: float) -> None:
         self._outgoing, self._largest, self._timeout_s = outgoing, largest, timeout_s
         self._lock, self._is_over = Lock(), False
         self._socket: socket.socket | None = None
         self.done = Event()
-        self.result: Answer | Exception = OutgoingFailed("no answer")
+        self.result: Response | Exception = OutgoingFailed("no answer")
 
     def run(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> None:
-        """Asks, and keeps the answer or what went wrong."""
-        # requests takes 60 ms to import, which only who calls out shall pay.
-        from chalicelib.remote.pinned import ask
+        """Makes the request and keeps the response or the error in `result`."""
+        # Importing requests takes 60 ms, which only an outgoing request should cost.
+        from chalicelib.remote.pinned import request
 
         try:
-            self.result = Answer(*ask(self.connect, method, url, headers, content, self._largest, self._timeout_s))
-        except Exception as error:  # noqa: BLE001 - it is raised by whoever waits
+            parts = request(self.connect, method, url, headers, content, self._largest, self._timeout_s)
+            self.result = Response(*parts)
+        except Exception as error:  # noqa: BLE001 - the waiting caller raises it
             self.result = error
         finally:
             self._release()
             self.done.set()
 
     def connect(self, host: str, port: int, *, is_plain: bool) -> socket.socket:
-        """A connection to one of a host's addresses. Raises OutgoingRefused, OutgoingFailed."""
+        """Connects to one of a host's addresses. Raises OutgoingRefused, OutgoingFailed."""
         for address in self._outgoing.addresses(host.strip("[]"), port, is_plain=is_plain):
             if self._is_over:
                 break
@@ -153,7 +154,7 @@ class Call:
         raise OutgoingFailed(f"{host} does not answer")
 
     def _watched(self, connection: socket.socket) -> socket.socket:
-        """The connection, which `give_up` can end from outside through a second handle of its own."""
+        """Keeps a second handle of the connection, by which `give_up` can end it from the caller's thread."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             if self._is_over:
@@ -163,7 +164,7 @@ class Call:
         return connection
 
     def give_up(self) -> None:
-        """Ends the connection under whoever reads from it."""
+        """Ends the connection while the thread reads from it."""
         with self._lock:
             self._is_over = True
             if self._socket is not None:

@@ -1,7 +1,7 @@
-"""requests over connections that somebody else makes: the guard, which has looked at the address.
+"""Requests over connections to pinned addresses: the guard opens the connection to an address that it has checked.
 
-The names stay in the request, its `Host` and its certificate; only the way there is ours. As urllib3's own way through
-SOCKS does it: connections of another kind, in pools of another kind.
+The URL's host stays in the `Host` header and is the name that the certificate must have. The structure follows
+urllib3's `contrib.socks`: connection classes of our own, in pools of our own.
 """
 
 import socket
@@ -22,14 +22,14 @@ CHUNK = 16 * 1024
 
 
 class Connect(Protocol):
-    """Makes a connection to a host."""
+    """Opens a connection to a host."""
 
     def __call__(self, host: str, port: int, *, is_plain: bool) -> socket.socket:
-        """A connection to one of a host's addresses."""
+        """Returns a connection to one of the host's addresses."""
 
 
 class PlainConnection(HTTPConnection):
-    """http over a connection that `connect` makes."""
+    """http over a connection that `connect` opens."""
 
     def __init__(self, *places: Any, connect: Connect, **options: Any) -> None:
         super().__init__(*places, **options)
@@ -40,7 +40,7 @@ class PlainConnection(HTTPConnection):
 
 
 class SecureConnection(HTTPSConnection):
-    """https over a connection that `connect` makes."""
+    """https over a connection that `connect` opens."""
 
     def __init__(self, *places: Any, connect: Connect, **options: Any) -> None:
         super().__init__(*places, **options)
@@ -53,8 +53,8 @@ class SecureConnection(HTTPSConnection):
 CONNECTIONS: dict[str, Any] = {"http": PlainConnection, "https": SecureConnection}
 
 
-class Pools(PoolManager):
-    """Pools of such connections."""
+class PinnedPools(PoolManager):
+    """Pools of connections that `connect` opens."""
 
     def __init__(self, connect: Connect, **options: Any) -> None:
         super().__init__(**options)
@@ -66,19 +66,19 @@ class Pools(PoolManager):
         return pool
 
 
-class Pinned(HTTPAdapter):
-    """What hangs such pools into requests."""
+class PinnedAdapter(HTTPAdapter):
+    """The adapter by which requests uses these pools."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        """Makes the pools."""
-        self.poolmanager = Pools(self._connect, num_pools=connections, maxsize=maxsize, block=block, **options)
+        """Creates the pools."""
+        self.poolmanager = PinnedPools(self._connect, num_pools=connections, maxsize=maxsize, block=block, **options)
 
 
-def ask(
+def request(
     connect: Connect,
     method: str,
     url: str,
@@ -87,39 +87,42 @@ def ask(
     largest: int,
     timeout_s: float,
 ) -> tuple[int, dict[str, str], bytes]:
-    """Asks over one connection; status, headers in lower case, and the content. Raises OutgoingFailed."""
-    told = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
+    """Makes a request; returns the status, the headers with names in lower case, and the content.
+
+    Raises OutgoingFailed if there is no valid response, or one of more than `largest` bytes.
+    """
+    all_headers = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
     with requests.Session() as session:
-        # No proxies, no netrc, no certificates of the environment.
+        # The environment's proxies, netrc and certificates are not used.
         session.trust_env = False
-        session.mount("https://", Pinned(connect))
-        session.mount("http://", Pinned(connect))
+        session.mount("https://", PinnedAdapter(connect))
+        session.mount("http://", PinnedAdapter(connect))
         try:
-            answer = session.request(
-                method, url, headers=told, data=content, timeout=timeout_s, allow_redirects=False, stream=True
+            response = session.request(
+                method, url, headers=all_headers, data=content, timeout=timeout_s, allow_redirects=False, stream=True
             )
-            return answer.status_code, _lower(answer.headers), _content(answer, largest)
+            return response.status_code, _lower(response.headers), _content(response, largest)
         except requests.exceptions.SSLError:
-            raise OutgoingFailed("its certificate is not to be trusted") from None
+            raise OutgoingFailed("its certificate is not trusted") from None
         except (requests.RequestException, HTTPError, OSError, ValueError):
-            raise OutgoingFailed("it does not answer as it should") from None
+            raise OutgoingFailed("it did not answer with valid HTTP") from None
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _content(answer: requests.Response, largest: int) -> bytes:
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        raise OutgoingFailed("the answer is encoded, which nobody asked for")
-    found = bytearray()
-    for chunk in _chunks(answer):
-        found += chunk
-        if len(found) > largest:
-            raise OutgoingFailed(f"the answer has more than {largest} bytes")
-    return bytes(found)
+def _content(response: requests.Response, largest: int) -> bytes:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise OutgoingFailed("the response is encoded, which was not requested")
+    content = bytearray()
+    for chunk in _chunks(response):
+        content += chunk
+        if len(content) > largest:
+            raise OutgoingFailed(f"the response has more than {largest} bytes")
+    return bytes(content)
 
 
-def _chunks(answer: requests.Response) -> Iterator[bytes]:
-    while chunk := answer.raw.read1(CHUNK, decode_content=False):
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    while chunk := response.raw.read1(CHUNK, decode_content=False):
         yield chunk

@@ -1,6 +1,6 @@
-"""Every store of a process, over one table and one bucket, with the settings, the clock and the keys.
+"""All stores of a process over one table and one bucket, with the settings, the clock and the keys.
 
-A store that no pull needs is imported on first use: each module costs every cold start a millisecond or two.
+Stores that no pull needs are imported on first use, since each module costs a cold start a millisecond or two.
 """
 
 import time
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 class Stores:
-    """What every service is given: stores by concept, `objects` (the bucket), `lease`, `clock`, `settings`."""
+    """What every service receives: the stores by concept, `objects` (the bucket), `lease`, `clock` and `settings`."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings, self.clock, self.lease = settings, clock, Lease(settings.lease_s)
@@ -67,7 +67,7 @@ class Stores:
 
     @cached_property
     def secrets(self) -> Secrets:
-        """The keys that sign and seal."""
+        """The keys for signing and encryption."""
         return Secrets.load(self.settings.secrets)
 
     @cached_property

@@ -1,6 +1,6 @@
-"""Which store serves which service: built once per cold start, on first use, in one container for each room.
+"""Builds the services from the stores: once per cold start, on first use, in one container for each room.
 
-What a pull does not need is imported where it is built: each module costs every cold start a millisecond or two.
+Modules that no pull needs are imported when their service is built, since each costs a cold start a millisecond or two.
 """
 
 import time
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Services:
     """All services of a process over one table, one bucket and one set of keys, by room."""
 
-    def __init__(self, chosen: Settings, clock: Callable[[], float] = time.time) -> None:
-        self.settings, self.stores = chosen, Stores(chosen, clock)
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.settings, self.stores = settings, Stores(settings, clock)
         self.security = SecurityRoom(self.stores)
         self.activity = ActivityRoom(self.stores, self.security)
         self.accounts = AccountsRoom(self.stores, self.security, self.activity)
@@ -34,7 +34,7 @@ class Services:
 
     @cached_property
     def lifecycle(self) -> "LifecycleRoom":
-        """How tags end, come back and go for good."""
+        """How tags and repositories expire, are deleted, restored and collected."""
         from chalicelib.wiring.lifecycle import LifecycleRoom
 
         return LifecycleRoom(self.stores, self.security, self.activity, self.accounts, self.registry)
@@ -49,5 +49,5 @@ class Services:
 
 @cache
 def services() -> Services:
-    """The services of this process, by its settings."""
+    """Returns the services of this process, built with its settings."""
     return Services(settings())

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class AccountsRoom:
-    """Accounts and what belongs to them."""
+    """Users, organizations, teams and robots, their permissions, quotas and messages."""
 
     def __init__(self, stores: Stores, security: SecurityRoom, activity: ActivityRoom) -> None:
         self._stores, self._security, self._activity = stores, security, activity

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ActivityRoom:
-    """The usage log, what is read of it, and pulls."""
+    """The usage log, its readers and exports, and the counting of pulls."""
 
     def __init__(self, stores: Stores, security: SecurityRoom) -> None:
         self._stores, self._security = stores, security

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class IdentityRoom:
-    """Who a caller is, and the tokens that say so."""
+    """Authentication, sessions and tokens."""
 
     def __init__(self, stores: Stores, security: SecurityRoom, activity: ActivityRoom, accounts: AccountsRoom) -> None:
         self._stores, self._security, self._activity, self._accounts = stores, security, activity, accounts

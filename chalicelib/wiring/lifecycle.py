@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class LifecycleRoom:
-    """How tags end, come back and go for good."""
+    """How tags and repositories expire, are deleted, restored and collected."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class LifecycleRoom:
 
     @cached_property
     def timers(self) -> "Timers":
-        """The runner of due timers. A kind without an owner here stays in the table and is not read."""
+        """The runner of due timers. Timers of a kind that is not listed here are not read and stay in the table."""
         from chalicelib.domain import timers
         from chalicelib.services.lifecycle.timers import Timers
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RegistryRoom:
-    """What `/v2` serves."""
+    """The services of `/v2`: repositories, blobs, manifests, tags, referrers and uploads."""
 
     def __init__(self, stores: Stores, security: SecurityRoom, activity: ActivityRoom, accounts: AccountsRoom) -> None:
         self._stores, self._security, self._activity, self._accounts = stores, security, activity, accounts

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SecurityRoom:
-    """Rights, keys and throttles, and the one guarded way out (`outgoing`)."""
+    """Access control, keys, throttles and guarded outgoing requests."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores, self.access, self.throttles = stores, Access(stores), Throttles(stores.throttles, stores.clock)

@@ -1,1 +1,1 @@
-"""All operations of the API at once: who may what, and whether each does what its document says."""
+"""Tests of all operations of the API: who may use each, and whether each follows its document."""

@@ -1,4 +1,4 @@
-"""One populated registry for each file of tests: what it holds is asked for, never relied on twice."""
+"""One world for each test file. Tests share it, so none relies on content that another may change."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.backends import Backend
 
 @pytest.fixture(scope="module")
 def populated(aws: tuple[Mapping[str, str], Path]) -> Iterator[PopulatedRegistry]:
-    """A backend with people, an organization, and one of everything that a path may name."""
+    """A backend with users, an organization, and one of each resource that a path may name."""
     environment, data = aws
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():

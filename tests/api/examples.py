@@ -1,4 +1,4 @@
-"""A request for every operation: one that would succeed, were it not for who asks."""
+"""A request for every operation, which succeeds for a user with the right."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def ask(
     fields: Mapping[str, object] | None = None,
     parameters: Mapping[str, str] | None = None,
 ) -> Answer:
-    """What a api_client is answered, who is `who` or would like to be.
+    """Sends the operation's request and returns the answer; `who` is the user that the request is made for.
 
-    `places`, `fields` of the body and `parameters` of the query are told instead of what else would be.
+    `places` of the path, `fields` of the body and `parameters` of the query replace the usual ones.
     """
-    told = places_of(operation, populated, who) | dict(places or {})
-    path = operation.path.format(**{name: quote(value) for name, value in told.items()})
+    values = places_of(operation, populated, who) | (places or {})
+    path = operation.path.format(**{name: quote(value) for name, value in values.items()})
     path = path if path.startswith(API) else "/" + path
     query = {one.name: "x" for one in operation.parameters if one.required} | _given(
         recipes.QUERIES, operation, populated
@@ -55,7 +55,7 @@ def ask(
 
 
 def places_of(operation: Operation, populated: PopulatedRegistry, who: str) -> dict[str, str]:
-    """What a path of the operation names."""
+    """Returns the values for the path of the operation, by parameter."""
     recipe = recipes.PLACES.get(operation.id)
     known = populated.places | (recipe(populated, who) if recipe else {})
     return {name: known.get(name, name) for name in operation.path_parameters}
@@ -67,7 +67,7 @@ def _given(recipes_of: dict[str, recipes.Fields], operation: Operation, populate
 
 
 def misfit(operation: Operation, answer: Answer) -> str:
-    """In what an answer is not what the operation declares; empty where it is."""
+    """Returns how an answer differs from the operation's declaration; an empty text if it does not."""
     if answer.status not in {*operation.answers, *operation.refusals}:
         return f"{answer.status} is not declared"
     schema = operation.answers.get(answer.status, ERROR_SCHEMA)
@@ -83,7 +83,7 @@ def misfit(operation: Operation, answer: Answer) -> str:
 
 
 def example(schema: Schema) -> Any:
-    """The smallest value that fits a schema."""
+    """Returns the smallest value that fits a schema."""
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type", "string")

@@ -1,4 +1,4 @@
-"""A registry for tests of the whole API: people with every kind of right, and one of everything that paths name."""
+"""A world for the whole API: users with every kind of right, and one of each resource that a path may name."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from tests.support.builders import a_manifest, token_actor
 
 SCOPES = " ".join(name for name in OFFERED if name != SUPER_USER)
 PEOPLE = ("stranger", "reader", "writer", "owner", "admin")
-# Who is in which team of the organization, and what the team may do to its repositories.
+# The members of the organization's teams, and the teams' roles on its repositories.
 TEAMS = {"reader": ("readers", TeamRole.MEMBER, Role.READ), "writer": ("writers", TeamRole.CREATOR, Role.WRITE)}
 
 
 class PopulatedRegistry:
-    """`owner` owns `acme`, `reader` and `writer` are members of it.
-    `admin` is a superuser who has nothing to do with it.
+    """A backend with users and their resources.
 
-    `places` are the values by which a path names what is there.
+    `owner` owns `acme`, `reader` and `writer` are members of it; `admin` is a superuser without any role in it.
+
+    `places` are the values of the parameters in paths.
     """
 
     def __init__(self, app_client: AppClient) -> None:
@@ -45,19 +46,19 @@ class PopulatedRegistry:
 
     @property
     def fresh_name(self) -> str:
-        """A name that nobody has."""
+        """Returns a name that nobody has."""
         return f"new{next(self._numbers)}"
 
     def actor(self, name: str) -> Actor:
-        """Somebody as the services see them."""
+        """Returns the actor of a user."""
         return self.backend.signed_in(name)
 
     def person(self) -> str:
-        """A user who has nothing; their name."""
+        """Creates a user without any resources; returns the name."""
         return self.backend.user(self.fresh_name).name
 
     def organization(self, name: str = "") -> dict[str, str]:
-        """An organization with one of everything, its name unless one is given a fresh one; what paths call it all."""
+        """Creates an organization with one of each resource; returns the values that paths name them by."""
         name, owner, services = name or self.fresh_name, self.actor("owner"), self.backend.services
         self.bare_organization(name)
         for member, (team, role, _) in TEAMS.items():
@@ -68,21 +69,21 @@ class PopulatedRegistry:
         return places | self.robot(name) | self.application(name) | self.quota(name)
 
     def bare_organization(self, name: str) -> str:
-        """An organization of the owner, and nothing in it; its name."""
+        """Creates an empty organization of the owner; returns its name."""
         self.backend.services.accounts.organizations.create(self.actor("owner"), name)
         return name
 
     def robot(self, namespace: str) -> dict[str, str]:
-        """A robot of the organization or of somebody; its token is the `robot_token` of the last one made."""
+        """Creates a robot in a namespace; `robot_token` is the token of the last one."""
         who = namespace if namespace in PEOPLE else "owner"
-        made = self.backend.services.accounts.robots.create(
+        robot = self.backend.services.accounts.robots.create(
             self.actor(who), RobotName.parse(f"{namespace}+{self.fresh_name}")
         )
-        self.robot_token = made.token or ""
-        return {"robot_shortname": made.name.robot}
+        self.robot_token = robot.token or ""
+        return {"robot_shortname": robot.name.robot}
 
     def repository(self, name: str, visibility: Visibility = Visibility.PRIVATE) -> str:
-        """A repository of an organization on which its teams have their roles; its name."""
+        """Creates a repository of an organization, on which its teams have roles; returns its name."""
         parsed, owner = RepositoryName.parse(name), self.actor("owner")
         pusher = token_actor(self.backend, "owner", name)
         self.backend.services.registry.manifests.push(pusher, parsed, a_manifest(), [Tag("v1")])
@@ -94,16 +95,18 @@ class PopulatedRegistry:
         return name
 
     def application(self, organization: str) -> dict[str, str]:
-        """An application with a token."""
+        """Creates an application with a token."""
         owner, services = self.actor("owner"), self.backend.services
-        made = services.identity.applications.create(
+        application = services.identity.applications.create(
             owner, organization, ApplicationFields("bot", "https://bot.example.com/back")
         )
-        token = services.identity.authorizations.create(owner, organization, made.client_id, "ci", "repo:read", None)
-        return {"client_id": made.client_id, "token_uuid": token.uuid, "access_token_uuid": token.uuid}
+        token = services.identity.authorizations.create(
+            owner, organization, application.client_id, "ci", "repo:read", None
+        )
+        return {"client_id": application.client_id, "token_uuid": token.uuid, "access_token_uuid": token.uuid}
 
     def quota(self, namespace: str, kind: AccountKind = AccountKind.ORGANIZATION) -> dict[str, str]:
-        """A quota with a limit."""
+        """Creates a quota with a limit."""
         admin, quotas = self.actor("admin"), self.backend.services.accounts.quotas
         holder = QuotaHolder(namespace, kind, by_superuser=True)
         quotas.create(admin, holder, QuotaLimit(10**9, None))
@@ -114,17 +117,17 @@ class PopulatedRegistry:
         return {"quota_id": str(quota.id), "limit_id": str(limit.id)}
 
     def token(self, name: str, scopes: str = SCOPES, *, superuser: bool = False) -> str:
-        """An OAuth token of an owner of `tools`, of an application there."""
+        """Returns an OAuth token of an owner of `tools`, for an application there."""
         scopes = f"{scopes} {SUPER_USER}" if superuser else scopes
         return self.tool_token(name, scopes).secret or ""
 
     def tool_token(self, name: str, scopes: str) -> Token:
-        """The same, with its id."""
+        """Returns such a token with its id."""
         authorizations = self.backend.services.identity.authorizations
         return authorizations.create(self.actor(name), "tools", self.tool, self.fresh_name, scopes, None)
 
     def session(self, name: str) -> ApiClient:
-        """Somebody in a browser, signed in a moment ago."""
+        """Returns a user's browser with a fresh session."""
         session = self.backend.services.identity.sessions.begin(self.backend.account(name))
         api_client = ApiClient(self.app_client)
         api_client.cookie, api_client.csrf = session.cookie, session.csrf

@@ -1,7 +1,7 @@
-"""What single operations need beyond the populated registry: other places in their paths, and bodies that make sense.
+"""What single operations need beyond the shared world: their own values for paths, and valid bodies.
 
-A recipe of places is asked for each request, with who asks: it makes anew what the request takes away, or what may be
-there only once, and what is each one's own.
+A recipe of places is called before each request, with the caller's name: it creates what the request deletes, what may
+exist only once, and what belongs to the caller.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def an_organization(populated: PopulatedRegistry, _: str) -> dict[str, str]:
 
 
 def a_team(populated: PopulatedRegistry, _: str) -> dict[str, str]:
-    """With nobody in it, and a role on the repository."""
+    """A team without members that has a role on the repository."""
     team, owner, services = populated.fresh_name, populated.actor("owner"), populated.backend.services
     services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, "")
     services.accounts.permissions.put(owner, RepositoryName.parse("acme/app"), HolderKind.TEAM, team, Role.READ)
@@ -56,12 +56,12 @@ def a_role_of_the_reader(populated: PopulatedRegistry, _: str) -> dict[str, str]
 
 
 def a_prototype(populated: PopulatedRegistry, _: str) -> dict[str, str]:
-    """In an organization of its own: one has so many at most."""
+    """A prototype in an organization of its own, since the number in one is limited."""
     name = populated.bare_organization(populated.fresh_name)
-    made = populated.backend.services.accounts.prototypes.create(
+    prototype = populated.backend.services.accounts.prototypes.create(
         populated.actor("owner"), name, NewPrototype(Role.READ, HolderKind.USER, "reader")
     )
-    return {"orgname": name, "prototypeid": made.uuid}
+    return {"orgname": name, "prototypeid": prototype.uuid}
 
 
 def an_application(populated: PopulatedRegistry, _: str) -> dict[str, str]:
@@ -81,13 +81,13 @@ def a_new_robot(populated: PopulatedRegistry, _: str) -> dict[str, str]:
 
 
 def my_authorization(populated: PopulatedRegistry, who: str) -> dict[str, str]:
-    """Only who is in `tools` can have one of their own."""
+    """An authorization of the user, who must be in `tools`."""
     return {"access_token_uuid": populated.tool_token(who if who == "admin" else "owner", "repo:read").uuid}
 
 
 def my_app_token(populated: PopulatedRegistry, who: str) -> dict[str, str]:
-    made = populated.session(who).post("/user/apptoken", {"title": "laptop"})
-    return {"token_uuid": made.json()["token"]["uuid"]}
+    created = populated.session(who).post("/user/apptoken", {"title": "laptop"})
+    return {"token_uuid": created.json()["token"]["uuid"]}
 
 
 def a_message(populated: PopulatedRegistry, _: str) -> dict[str, str]:
@@ -104,8 +104,8 @@ def a_user(populated: PopulatedRegistry, _: str) -> dict[str, str]:
 
 
 def my_offer(populated: PopulatedRegistry, who: str) -> dict[str, str]:
-    asked = {"client_id": populated.tool, "redirect_uri": LOCAL, "scope": "repo:read", "response_type": "token"}
-    populated.backend.services.identity.assignments.assign(populated.actor("admin"), asked, who)
+    request = {"client_id": populated.tool, "redirect_uri": LOCAL, "scope": "repo:read", "response_type": "token"}
+    populated.backend.services.identity.assignments.assign(populated.actor("admin"), request, who)
     found = populated.backend.services.identity.assignments.of_oneself(populated.actor(who))
     return {"assigned_authorization_uuid": found[0].uuid}
 
@@ -118,7 +118,7 @@ def my_notice(populated: PopulatedRegistry, who: str) -> dict[str, str]:
 
 
 def a_quota(populated: PopulatedRegistry, _: str) -> dict[str, str]:
-    """Of an organization of its own: each has one at most."""
+    """A quota of an organization of its own, since each has at most one."""
     name = populated.fresh_name
     populated.bare_organization(name)
     return {"namespace": name, "orgname": name} | populated.quota(name)
@@ -145,7 +145,7 @@ def the_owners_quota(populated: PopulatedRegistry, _: str) -> dict[str, str]:
 
 
 def a_deleted_repository(populated: PopulatedRegistry, _: str) -> dict[str, str]:
-    """One that was the owner's organization's."""
+    """A deleted repository of the owner's organization."""
     name = RepositoryName.parse(populated.repository(f"acme/{populated.fresh_name}"))
     populated.backend.services.registry.repositories.delete(populated.actor("owner"), name)
     return {
@@ -156,7 +156,7 @@ def a_deleted_repository(populated: PopulatedRegistry, _: str) -> dict[str, str]
 
 
 def a_tag(populated: PopulatedRegistry, _: str) -> dict[str, str]:
-    """Of a manifest of its own, whose digest bodies name."""
+    """A tag of a manifest of its own, whose digest the bodies name."""
     name, manifest, repository = (
         populated.fresh_name,
         a_manifest(),
@@ -169,7 +169,7 @@ def a_tag(populated: PopulatedRegistry, _: str) -> dict[str, str]:
 
 
 def a_manifest_everywhere(populated: PopulatedRegistry, _: str) -> dict[str, str]:
-    """The same in what is private and in what is public: by its digest, by the id of old, and with what it says."""
+    """The same manifest in the private and the public repository: its digest, its old image id, and its label."""
     manifest, services = a_manifest(), populated.backend.services
     for name in ("acme/app", "acme/public"):
         services.registry.repositories.change_mode(populated.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
@@ -182,7 +182,7 @@ def a_manifest_everywhere(populated: PopulatedRegistry, _: str) -> dict[str, str
 
 
 def a_manifest_of_its_own(populated: PopulatedRegistry, who: str) -> dict[str, str]:
-    """With a label that was added to it."""
+    """A manifest with an added label."""
     repository = a_tag(populated, who)["repository"]
     digest, labels = populated.places["digest"], populated.backend.services.lifecycle.labels
     label = labels.add(
@@ -195,25 +195,25 @@ def a_repository(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     return {"repository": populated.repository(f"acme/{populated.fresh_name}")}
 
 
-# By these everybody ends themselves: somebody new does it in their place.
+# Operations with which a user deletes their own account: a new user does it instead.
 ENDS_ONESELF = ("deleteCurrentUser",)
 
 
 def a_policy_of(
-    holder: Callable[[PopulatedRegistry, str], PolicyHolder], asked: Callable[[str], PolicyRequest]
+    holder: Callable[[PopulatedRegistry, str], PolicyHolder], request: Callable[[str], PolicyRequest]
 ) -> Places:
-    """A policy of its own for each request, which may change it or take it away."""
+    """Returns a recipe that creates a policy for each request, which may change or delete it."""
 
-    def made(populated: PopulatedRegistry, who: str) -> dict[str, str]:
+    def recipe(populated: PopulatedRegistry, who: str) -> dict[str, str]:
         maker = who if holder(populated, who) == PolicyHolder() else "owner"
         policies = populated.backend.services.lifecycle.policies
-        kept = policies.list(populated.actor(maker), holder(populated, who), asked("x").kind)
-        for policy in kept[:-3]:
+        existing = policies.list(populated.actor(maker), holder(populated, who), request("x").kind)
+        for policy in existing[:-3]:
             policies.delete(populated.actor(maker), holder(populated, who), policy.kind, policy.uuid)
-        policy = policies.create(populated.actor(maker), holder(populated, who), asked(populated.fresh_name))
+        policy = policies.create(populated.actor(maker), holder(populated, who), request(populated.fresh_name))
         return {"policy_uuid": policy.uuid}
 
-    return made
+    return recipe
 
 
 ACME: Callable[[PopulatedRegistry, str], PolicyHolder] = lambda *_: PolicyHolder(organization="acme")  # noqa: E731

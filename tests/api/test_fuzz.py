@@ -1,10 +1,10 @@
-"""Every operation asked with what its document lets through and with what it does not: never a bug, and as declared.
+"""Every operation with valid and invalid requests by its document: no server error, and responses as declared.
 
 `CLOUDBERTH_FUZZ` is how many examples an operation gets: few in a check, many in `make soak`.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3 import HTTPResponse
 
 from chalicelib.edge.api.concepts import CONCEPTS
 from chalicelib.edge.api.framework.discovery import openapi_of
@@ -33,7 +33,7 @@ from tests.support.app_client import AppClient
 
 EXAMPLES = int(os.environ.get("CLOUDBERTH_FUZZ", "3"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-# Removals come last and the largest last of all, so that most operations meet what they name.
+# Deletions come last, the largest at the very end, so that most operations find what they name.
 OPERATIONS = sorted(
     (one for concept in CONCEPTS for one in concept.operations.declared),
     key=lambda one: (one.method == "DELETE", -len(one.path), one.path, one.method),
@@ -43,7 +43,7 @@ SCHEMA = schemathesis.openapi.from_dict(openapi_of(is_internal=True, url=URL))
 
 
 class AppAdapter(HTTPAdapter):
-    """Lets `requests` ask the app without a socket."""
+    """Lets `requests` call the app without a socket."""
 
     def __init__(self, app_client: AppClient) -> None:
         super().__init__()
@@ -51,16 +51,16 @@ class AppAdapter(HTTPAdapter):
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         content = request.body.encode() if isinstance(request.body, str) else request.body or b""
-        told: Iterable[tuple[str, str | bytes]] = request.headers.items()
-        headers = [(name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in told]
+        items = request.headers.items()
+        headers = [(name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in items]
         answer = self._app_client.ask(request.method or "", request.path_url, headers, content)
-        raw = HTTPResponse(BytesIO(answer.body), HTTPHeaderDict(answer.lines), answer.status, preload_content=False)
+        raw = HTTPResponse(BytesIO(answer.body), answer.lines, answer.status, preload_content=False)
         return self.build_response(request, raw)
 
 
 @pytest.fixture(scope="module")
 def session(populated: PopulatedRegistry) -> Iterator[Session]:
-    """Where `requests` meets the app."""
+    """A session of `requests` that calls the app."""
     with Session() as session:
         session.mount(URL, AppAdapter(populated.app_client))
         yield session
@@ -68,7 +68,7 @@ def session(populated: PopulatedRegistry) -> Iterator[Session]:
 
 @pytest.fixture(scope="module")
 def everybody(populated: PopulatedRegistry) -> list[tuple[str, dict[str, str]]]:
-    """An owner and a superuser with the headers of a token of all scopes, and nobody."""
+    """An owner and a superuser with the headers of a token of all scopes, and an anonymous caller."""
     tokens = {"owner": populated.token("owner"), "admin": populated.token("admin", superuser=True)}
     return [*((name, {"Authorization": f"Bearer {token}"}) for name, token in tokens.items()), ("owner", {})]
 
@@ -77,8 +77,8 @@ def everybody(populated: PopulatedRegistry) -> list[tuple[str, dict[str, str]]]:
 def test_an_operation_answers_as_its_document_says(
     operation: Operation, populated: PopulatedRegistry, session: Session, everybody: list[tuple[str, dict[str, str]]]
 ) -> None:
-    told = SCHEMA[operation.path + "/" * operation.slash][operation.method]
-    cases = st.one_of(*(told.as_strategy(generation_mode=mode) for mode in GenerationMode))
+    declaration = SCHEMA[operation.path + "/" * operation.slash][operation.method]
+    cases = st.one_of(*(declaration.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
     @seed(20261125)
     @settings(

@@ -1,4 +1,4 @@
-"""What no name can be, in the path, the body or the query: told so, and never an error of ours."""
+"""Impossible names in the path, the body or the query are refused and cause no server error."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ HALF = "\ud800"
 
 
 def texts(operation: Operation) -> list[str]:
-    """The fields of a body that may be text."""
+    """Returns the fields of the body that may be text."""
     fields = (operation.body or {}).get("properties", {})
     return [name for name, schema in fields.items() if "string" in schema.get("type", ())]
 
@@ -33,12 +33,12 @@ def api_clients(populated: PopulatedRegistry) -> dict[str, ApiClient]:
 
 
 def named(operations: list[Operation]) -> pytest.MarkDecorator:
-    """Asks each of some operations."""
+    """Parametrizes a test over operations."""
     return pytest.mark.parametrize("operation", operations, ids=lambda one: one.id)
 
 
-@named([one for one in OPERATIONS if one.path_parameters])
-def test_an_odd_name_in_a_path_is_no_error_of_ours(
+@named([one for one in OPERATIONS if one.places])
+def test_an_odd_name_in_a_path_causes_no_server_error(
     operation: Operation, populated: PopulatedRegistry, api_clients: dict[str, ApiClient]
 ) -> None:
     who = asker(operation)
@@ -52,7 +52,7 @@ def test_an_odd_name_in_a_path_is_no_error_of_ours(
 
 
 @named([one for one in OPERATIONS if texts(one)])
-def test_an_odd_text_in_a_body_is_no_error_of_ours(
+def test_an_odd_text_in_a_body_causes_no_server_error(
     operation: Operation, populated: PopulatedRegistry, api_clients: dict[str, ApiClient]
 ) -> None:
     who = asker(operation)
@@ -66,7 +66,7 @@ def test_an_odd_text_in_a_body_is_no_error_of_ours(
 
 
 @named([one for one in OPERATIONS if one.parameters])
-def test_an_odd_text_in_a_query_is_no_error_of_ours(
+def test_an_odd_text_in_a_query_causes_no_server_error(
     operation: Operation, populated: PopulatedRegistry, api_clients: dict[str, ApiClient]
 ) -> None:
     who = asker(operation)
@@ -83,5 +83,5 @@ def asker(operation: Operation) -> str:
 
 
 def faults(operation: Operation, answers: Mapping[tuple[str, str], Answer]) -> dict[tuple[str, str], str]:
-    """Answers that are errors of ours, or not what the operation declares."""
+    """Returns the answers that are server errors or differ from the operation's declaration."""
     return {key: wrong for key, answer in answers.items() if (wrong := misfit(operation, answer))}

@@ -1,4 +1,4 @@
-"""Who may what: one table over all operations, `rights.txt`, and a request for each of its fields."""
+"""Who may use which operation: the table `rights.txt` over all operations, and a request for each of its fields."""
 
 from pathlib import Path
 
@@ -22,8 +22,10 @@ TABLE = {name: [int(status) for status in statuses] for name, *statuses in LINES
 
 
 class Actors:
-    """Who asks, by the heading of a column. `scoped` has a token with the scope that is needed and no other, `unscoped`
-    one with a scope that is not enough: the owner has it, or the superuser where nobody else could.
+    """The callers, by the heading of a column.
+
+    `scoped` has a token with only the required scope, `unscoped` one with an insufficient scope. It is the owner's
+    token, or the superuser's where nobody else has the right.
     """
 
     def __init__(self, populated: PopulatedRegistry) -> None:
@@ -31,13 +33,13 @@ class Actors:
         self._tokens: dict[tuple[str, str], str] = {}
 
     def name(self, heading: str, operation: Operation) -> str:
-        """Whose account it is; for those who are nobody, whose it would be."""
+        """The name of the caller's account; for anonymous callers, that of the account that the path names."""
         if heading in PEOPLE:
             return heading
         return "admin" if heading == "superuser" or operation.scope == SUPER_USER else "owner"
 
     def api_client(self, heading: str, operation: Operation) -> ApiClient:
-        """The browser or the program."""
+        """The browser or the program that makes the request."""
         if heading in ("scoped", "unscoped"):
             return ApiClient(
                 self._world.app_client, self._token(self.name(heading, operation), _scope(heading, operation))
@@ -63,7 +65,7 @@ def _scope(heading: str, operation: Operation) -> str:
 
 @pytest.fixture(scope="module")
 def actors(populated: PopulatedRegistry) -> Actors:
-    """Who asks."""
+    """The callers."""
     return Actors(populated)
 
 
@@ -77,12 +79,14 @@ def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
 
 
 def is_for_all_of_a_public(operation: Operation) -> bool:
-    """Whether a public repository's visibility may be enough: its row says."""
-    return operation.scope == REPO_READ and "repository" in operation.path_parameters
+    """Whether the operation has a row of its own for public repositories."""
+    return operation.scope == REPO_READ and "repository" in operation.places
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_those_may_who_shall_and_nobody_else(name: str, populated: PopulatedRegistry, actors: Actors) -> None:
+def test_exactly_the_callers_in_the_table_may_use_an_operation(
+    name: str, populated: PopulatedRegistry, actors: Actors
+) -> None:
     operation = OPERATIONS[name.removesuffix(PUBLIC)]
     path_parameters = {"repository": "acme/public"} if name.endswith(PUBLIC) else {}
     answers = {
@@ -96,7 +100,7 @@ def test_those_may_who_shall_and_nobody_else(name: str, populated: PopulatedRegi
         for heading in HEADINGS
     }
 
-    shown = {heading: answer.status for heading, answer in answers.items()}
-    told = {heading: answer.body[:300] for heading, answer in answers.items()}
-    assert shown == dict(zip(HEADINGS, TABLE[name], strict=True)), told
+    statuses = {heading: answer.status for heading, answer in answers.items()}
+    bodies = {heading: answer.body[:300] for heading, answer in answers.items()}
+    assert statuses == dict(zip(HEADINGS, TABLE[name], strict=True)), bodies
     assert [wrong for answer in answers.values() if (wrong := misfit(operation, answer))] == []

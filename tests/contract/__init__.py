@@ -1,5 +1,5 @@
-"""One long conversation with the API, written down: what is asked, and the status, shape and words of each answer.
+"""A recorded conversation with the API: the requests, and the status, shape and messages of each answer.
 
-The answers were held against what a running Quay said to the same questions; where ours differ on purpose,
-docs/compatibility.md says why. `python -m tests.contract` writes the answers down anew.
+The answers were compared with those of a running Quay to the same requests; where ours differ on purpose,
+docs/compatibility.md says why. `python -m tests.contract` records the answers again.
 """

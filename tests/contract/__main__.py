@@ -1,4 +1,4 @@
-"""Writes the answers of the conversation down anew: `python -m tests.contract`. Look at the difference first."""
+"""Records the conversation's answers again: `python -m tests.contract`. Review the difference before committing it."""
 
 import os
 import tempfile
@@ -12,7 +12,7 @@ from tests.support.backends import Backend, backing
 
 
 def main() -> None:
-    """Holds the conversation in a backend of its own."""
+    """Runs the conversation in a backend of its own."""
     with (
         tempfile.TemporaryDirectory() as place,
         backing(Path(place)) as environment,

@@ -1,4 +1,4 @@
-"""Holds the conversation: asks step by step, as whom the step says, with what earlier answers gave."""
+"""Runs the conversation step by step, as the caller that each step names, with values from earlier answers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.contract.shapes import address, place, told
+from tests.contract.shapes import address, recorded, redirect_parameters
 from tests.support.api_client import ApiClient
 from tests.support.app_client import Answer, AppClient
 
 FOLDER = Path(__file__).parent / "conversation"
-# In the order in which they are held: what one makes, those behind it use.
+# The order matters: later groups use what earlier ones create.
 GROUPS = (
     "user", "org", "team", "robot", "application", "grant", "apptoken", "repository", "permission", "prototype", "star",
     "search", "quota", "message", "log", "superuser", "misc", "autoprune",
@@ -27,14 +27,14 @@ Step = dict[str, Any]
 
 @dataclass
 class Talk:
-    """One conversation with the app. `kept` are ids and secrets of earlier answers, by the names that steps give."""
+    """A conversation. `kept` are ids and secrets of earlier answers, by the names that steps give them."""
 
     app_client: AppClient
     kept: dict[str, str] = field(default_factory=dict)
     api_clients: dict[str, ApiClient] = field(default_factory=dict)
 
     def hold(self, steps: list[Step]) -> list[Step]:
-        """Asks all steps; the same with the answers that came."""
+        """Sends all steps; returns them with their answers."""
         return [{**step, **self._answered(step)} for step in steps]
 
     def _answered(self, step: Step) -> Step:
@@ -46,8 +46,8 @@ class Talk:
         )
         for name, key in step.get("keep", {}).items():
             self.kept[name] = _found(answer, key)
-        said: Step = {"status": answer.status, "answer": told(answer)}
-        return said | ({"location": address(answer)} if address(answer) else {})
+        result: Step = {"status": answer.status, "answer": recorded(answer)}
+        return result | ({"location": address(answer)} if address(answer) else {})
 
     def _api_client(self, who: str) -> ApiClient:
         if who == NOBODY:
@@ -75,9 +75,9 @@ class Talk:
 
 
 def _found(answer: Answer, key: str) -> str:
-    """A value of an answer: by the keys that lead there, or by its name in the address of a redirect."""
+    """Returns a value of an answer by its path of keys, or by its name in the address of a redirect."""
     if key.startswith("?"):
-        return place(answer)[key[1:]]
+        return redirect_parameters(answer)[key[1:]]
     value: Any = answer.json()
     for part in key.split("."):
         value = value[int(part)] if isinstance(value, list) else value[part]
@@ -85,12 +85,12 @@ def _found(answer: Answer, key: str) -> str:
 
 
 def load() -> dict[str, list[Step]]:
-    """The conversation as it is written down, by group."""
+    """Reads the recorded conversation, by group."""
     return {group: json.loads((FOLDER / f"{group}.json").read_text("utf-8")) for group in GROUPS}
 
 
 def save(conversation: Mapping[str, list[Step]]) -> None:
-    """Writes it down, a step a line."""
+    """Writes the conversation, one step a line."""
     for group, steps in conversation.items():
         lines = ",\n".join(json.dumps(step, ensure_ascii=False) for step in steps)
         (FOLDER / f"{group}.json").write_text(f"[\n{lines}\n]\n", "utf-8")

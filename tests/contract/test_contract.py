@@ -1,4 +1,4 @@
-"""The conversation is held, and every answer is the one that is written down."""
+"""Every answer of the conversation equals the recorded one."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,8 +13,8 @@ WRITTEN = load()
 
 
 @pytest.fixture(scope="module")
-def held(aws: tuple[Mapping[str, str], Path]) -> Iterator[dict[str, list[Step]]]:
-    """The whole conversation with the answers of now, in a backend of its own."""
+def answered(aws: tuple[Mapping[str, str], Path]) -> Iterator[dict[str, list[Step]]]:
+    """The whole conversation with current answers, in a backend of its own."""
     environment, data = aws
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
@@ -25,28 +25,28 @@ def held(aws: tuple[Mapping[str, str], Path]) -> Iterator[dict[str, list[Step]]]
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_every_answer_is_the_one_that_is_written_down(held: dict[str, list[Step]], group: str) -> None:
+def test_every_answer_equals_the_recorded_one(answered: dict[str, list[Step]], group: str) -> None:
     differences = [
-        {"ask": f"{now['who']} {now['ask']}", "written": told(before), "now": told(now)}
-        for before, now in zip(WRITTEN[group], held[group], strict=True)
-        if told(before) != told(now)
+        {"ask": f"{now['who']} {now['ask']}", "recorded": result(before), "now": result(now)}
+        for before, now in zip(WRITTEN[group], answered[group], strict=True)
+        if result(before) != result(now)
     ]
 
-    assert differences == [], "mend it, or write it down by `python -m tests.contract` and tell why it changed"
+    assert differences == [], "fix it, or record it with `python -m tests.contract` and say why it changed"
 
 
-def told(step: Step) -> Step:
-    """What was answered."""
+def result(step: Step) -> Step:
+    """Returns the answer of a step."""
     return {name: step.get(name) for name in ("status", "answer", "location")}
 
 
-def test_no_answer_is_an_error_of_ours() -> None:
+def test_no_recorded_answer_is_a_server_error() -> None:
     assert [
         step for steps in WRITTEN.values() for step in steps if step["status"] >= 500 and step["status"] != 503
     ] == []
 
 
-def test_no_secret_is_written_down() -> None:
+def test_no_secret_is_recorded() -> None:
     text = str(WRITTEN)
 
     assert not [word for word in ("cbo_", "cba_", "eyJ") if word in text]

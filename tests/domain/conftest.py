@@ -1,4 +1,4 @@
-"""Hypothesis on machines that are busy: no example fails for being slow, and none is remembered on disk."""
+"""Settings of Hypothesis: examples have no deadline, since machines may be busy, and are not stored on disk."""
 
 from hypothesis import settings
 

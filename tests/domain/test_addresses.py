@@ -1,4 +1,4 @@
-"""Addresses that may be called: public ones, and what an operator permits."""
+"""Addresses that may be called: public ones, and those that the operator permits."""
 
 from ipaddress import ip_address
 
@@ -13,7 +13,7 @@ from chalicelib.domain.errors import FieldInvalid
     ["8.8.8.8", "1.1.1.1", "192.88.99.1", "100.63.255.255", "172.32.0.1", "198.17.0.1", "223.255.255.255",
      "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"],
 )  # fmt: skip
-def test_what_is_on_the_internet_is_public(text: str) -> None:
+def test_an_address_on_the_internet_is_public(text: str) -> None:
     assert is_public(ip_address(text))
 
 
@@ -26,17 +26,17 @@ def test_what_is_on_the_internet_is_public(text: str) -> None:
      "100::1", "2001::1", "2001:10::1", "2001:db8::1", "2002:7f00:1::1", "3fff::1", "5f00::1", "fc00::1",
      "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "4000::1"],
 )  # fmt: skip
-def test_what_is_of_special_use_is_not(text: str) -> None:
+def test_an_address_of_special_use_is_not_public(text: str) -> None:
     assert not is_public(ip_address(text))
 
 
-def test_an_address_is_known_in_other_clothes() -> None:
+def test_an_embedded_ipv4_address_is_recognised() -> None:
     assert str(bare(ip_address("::ffff:10.0.0.1"))) == "10.0.0.1"
     assert str(bare(ip_address("64:ff9b::10.0.0.1"))) == "10.0.0.1"
     assert str(bare(ip_address("2606:4700::1111"))) == "2606:4700::1111"
 
 
-def test_an_operator_permits_hosts_addresses_and_networks() -> None:
+def test_an_operator_can_permit_hosts_addresses_and_networks() -> None:
     permitted = Permitted.parse("Issuer.Example, 10.0.0.0/8 127.0.0.1,fd00::/8", "allow")
 
     assert permitted.has_host("issuer.example")
@@ -51,7 +51,7 @@ def test_an_operator_permits_hosts_addresses_and_networks() -> None:
     assert Permitted.parse("  ", "allow") == Permitted()
 
 
-def test_what_is_public_or_in_a_permitted_network_may_be_called() -> None:
+def test_an_address_that_is_public_or_permitted_may_be_called() -> None:
     permitted = Permitted.parse("10.0.0.0/8", "allow")
 
     assert permitted.may_call(ip_address("8.8.8.8"))
@@ -61,6 +61,6 @@ def test_what_is_public_or_in_a_permitted_network_may_be_called() -> None:
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "https://issuer.example", "a..b", "-a", "*.example", "10.0.0.0/33"])
-def test_what_is_neither_is_refused(text: str) -> None:
+def test_a_text_that_is_neither_a_host_nor_a_network_is_refused(text: str) -> None:
     with pytest.raises(FieldInvalid, match="allow"):
         Permitted.parse(text, "allow")

@@ -1,4 +1,4 @@
-"""An offer is for one question, and no more."""
+"""An assignment answers exactly one authorization request."""
 
 import pytest
 
@@ -16,7 +16,7 @@ ASKED = {
 }
 
 
-def test_it_answers_what_was_offered() -> None:
+def test_an_assignment_answers_the_request_that_it_was_made_for() -> None:
     assert OFFER.answers(ASKED)
 
 
@@ -32,5 +32,5 @@ def test_it_answers_what_was_offered() -> None:
         {"scope": ""},
     ],
 )
-def test_it_answers_nothing_else(change: dict[str, str]) -> None:
+def test_an_assignment_answers_no_other_request(change: dict[str, str]) -> None:
     assert not OFFER.answers(ASKED | change)

@@ -1,4 +1,4 @@
-"""Signed paths of downloads through the edge."""
+"""Signed paths of downloads through the download edge."""
 
 import pytest
 from hypothesis import given
@@ -15,22 +15,22 @@ DOWNLOAD = Download.until(DIGEST, "in/01R/01U", NOW, 900)
 PATH = DOWNLOAD.path(KEY)
 
 
-def test_a_path_says_which_blob_lies_where() -> None:
+def test_a_path_names_the_blob_and_its_s3_key() -> None:
     assert Download.verify(PATH, [KEY], NOW) == DOWNLOAD
 
 
-def test_a_key_with_slashes_and_colons_comes_back_whole() -> None:
+def test_an_s3_key_with_slashes_and_colons_parses_back_unchanged() -> None:
     download = Download.until(DIGEST, f"in/01R/{DIGEST}/01U", NOW, 900)
 
     assert Download.verify(download.path(KEY), [KEY], NOW) == download
 
 
-def test_a_path_under_a_key_that_was_current_before_is_still_good() -> None:
+def test_a_path_signed_with_an_earlier_key_is_still_valid() -> None:
     assert Download.verify(DOWNLOAD.path(OTHER), [KEY, OTHER], NOW) == DOWNLOAD
 
 
 @given(st.floats(0, 4e9), st.integers(1, 100_000))
-def test_a_path_lasts_as_long_as_promised_and_one_round_more_at_most(now: float, seconds: int) -> None:
+def test_a_path_lasts_at_least_the_given_seconds_and_at_most_one_rounding_more(now: float, seconds: int) -> None:
     left = Download.until(DIGEST, "in/a/b", now, seconds).expires_at - int(now)
 
     assert seconds <= left < seconds + ROUND_S
@@ -42,19 +42,19 @@ def test_the_same_blob_has_the_same_path_for_a_while() -> None:
     assert len(paths) <= 2
 
 
-def test_a_path_ends_at_its_very_second() -> None:
+def test_a_path_ends_exactly_at_its_end() -> None:
     Download.verify(PATH, [KEY], DOWNLOAD.expires_at - 0.1)
 
     with pytest.raises(RouteUnknown):
         Download.verify(PATH, [KEY], DOWNLOAD.expires_at)
 
 
-def test_a_path_signed_with_another_key_leads_nowhere() -> None:
+def test_a_path_signed_with_another_key_is_refused() -> None:
     with pytest.raises(RouteUnknown):
         Download.verify(PATH, [OTHER], NOW)
 
 
-def test_the_signature_of_one_place_end_or_digest_is_none_for_another() -> None:
+def test_a_signature_is_valid_for_one_s3_key_end_and_digest_only() -> None:
     other = Digest.of(b"other")
     for fields in ((DIGEST, "in/01R/01V", 900), (other, "in/01R/01U", 900), (DIGEST, "in/01R/01U", 9000)):
         digest, s3_key, seconds = fields
@@ -66,7 +66,7 @@ def test_the_signature_of_one_place_end_or_digest_is_none_for_another() -> None:
 
 
 @given(st.integers(0, len(PATH) - 1), st.characters())
-def test_a_path_with_any_other_character_leads_nowhere(place: int, character: str) -> None:
+def test_a_path_with_any_changed_character_is_refused(place: int, character: str) -> None:
     forged = PATH[:place] + character + PATH[place + 1 :]
     if forged != PATH:
         with pytest.raises(RouteUnknown):
@@ -90,6 +90,6 @@ def test_a_path_with_any_other_character_leads_nowhere(place: int, character: st
         PREFIX + "-1.x/" + str(DIGEST) + "/in/a/b",
     ],
 )
-def test_what_is_no_path_of_ours_leads_nowhere(path: str) -> None:
+def test_a_text_that_is_not_a_signed_path_is_refused(path: str) -> None:
     with pytest.raises(RouteUnknown):
         Download.verify(path, [KEY], NOW)

@@ -1,4 +1,4 @@
-"""What an image says of how long its tags live, and the end that follows."""
+"""The label `quay.expires-after` of an image, and the end that it gives a tag."""
 
 import datetime
 import json
@@ -19,7 +19,7 @@ def test_the_expiry_label_of_a_config_is_found(holder: str) -> None:
     assert of_config(json.dumps({holder: {"Labels": {"quay.expires-after": "2w"}}}).encode()).label == "2w"
 
 
-def test_the_images_own_label_counts_before_that_of_the_container_it_was_made_in() -> None:
+def test_the_images_own_label_precedes_that_of_the_container_it_was_built_in() -> None:
     both = {
         name: {"Labels": {"quay.expires-after": label}}
         for name, label in (("container_config", "1d"), ("config", "2d"))
@@ -45,7 +45,7 @@ def test_the_images_own_label_counts_before_that_of_the_container_it_was_made_in
         {"Labels": {"quay.expires-after": "1d"}},
     ],
 )
-def test_a_config_without_the_label_has_none(document: object) -> None:
+def test_a_config_without_the_label_has_no_lifetime(document: object) -> None:
     assert of_config(json.dumps(document).encode()) == Lifetime()
 
 
@@ -53,8 +53,8 @@ def test_a_config_without_the_label_has_none(document: object) -> None:
     "content",
     [b"", b"\xff\xfe", b"{", b"[" * 100_000, b'{"quay.expires-after": ' + b"1" * 5000 + b"}", b"\x1f\x8b" + bytes(99)],
 )
-def test_a_blob_that_is_no_config_has_none(content: bytes) -> None:
-    """Every blob that contains the label's name is looked at, whatever it is."""
+def test_a_blob_that_is_no_config_has_no_label(content: bytes) -> None:
+    """Every blob that contains the label's name is parsed, whatever it is."""
     assert of_config(content) == Lifetime()
 
 
@@ -71,13 +71,13 @@ def test_a_blob_that_is_no_config_has_none(content: bytes) -> None:
         (None, None),
     ],
 )
-def test_when_an_image_was_built_is_told_by_its_config(created: object, seconds: int | None) -> None:
+def test_the_config_says_when_an_image_was_built(created: object, seconds: int | None) -> None:
     config = {"created": created, "config": {"Labels": {"quay.expires-after": "2w"}}}
 
     assert of_config(json.dumps(config).encode()) == Lifetime("2w", seconds)
 
 
-def test_a_manifests_annotation_counts_before_the_label_of_its_config() -> None:
+def test_a_manifests_annotation_precedes_the_label_of_its_config() -> None:
     assert of_image({"quay.expires-after": "1d"}, Lifetime("2d", 5)) == Lifetime("1d", 5)
     assert of_image({}, Lifetime("2d", 5)) == Lifetime("2d", 5)
     assert of_image({"other": "1d"}, Lifetime()) == Lifetime()
@@ -94,14 +94,14 @@ def test_a_manifests_annotation_counts_before_the_label_of_its_config() -> None:
     ],
     ids=["agreed", "an attestation says nothing", "they differ", "none says anything", "no children"],
 )
-def test_an_index_ends_when_those_of_its_children_that_say_anything_agree(
+def test_an_index_has_the_label_on_which_its_labelled_children_agree(
     children: list[Lifetime], label: str | None
 ) -> None:
     assert of_index({}, children).label == label
     assert of_index({"quay.expires-after": "5h"}, children).label == "5h"
 
 
-def test_an_index_was_built_when_its_last_child_was() -> None:
+def test_an_index_was_built_when_its_last_child_was_built() -> None:
     assert of_index({}, [Lifetime("1d", 5), Lifetime("1d", 9), Lifetime(None, 99)]).built_at == 9
 
 
@@ -120,7 +120,7 @@ def test_a_label_counts_from_the_push_or_from_the_build(built_at: int | None, so
     assert expiration(Lifetime("1d", built_at), NOW, source) == Expiration(end)
 
 
-def test_an_image_whose_time_was_up_ends_at_once_and_says_so() -> None:
+def test_an_image_whose_label_has_run_out_ends_at_once_with_a_warning() -> None:
     found = expiration(Lifetime("1d", NOW - 2 * DAY), NOW, BUILD)
 
     assert found.end == NOW
@@ -130,7 +130,7 @@ def test_an_image_whose_time_was_up_ends_at_once_and_says_so() -> None:
 @pytest.mark.parametrize(
     "label", ["never", "", "0d", "1.5h", "-1h", "+2d", "1_0h", "2 days", "999999999y", "9" * 99 + "d"]
 )
-def test_a_label_that_cannot_be_read_warns_by_its_value_and_ends_nothing(label: str) -> None:
+def test_a_malformed_label_warns_with_its_value_and_ends_nothing(label: str) -> None:
     found = expiration(Lifetime(label), NOW)
 
     assert found.end is None
@@ -138,7 +138,7 @@ def test_a_label_that_cannot_be_read_warns_by_its_value_and_ends_nothing(label: 
 
 
 @given(st.text(max_size=90))
-def test_a_warning_is_fit_for_a_header(label: str) -> None:
+def test_a_warning_fits_into_a_header(label: str) -> None:
     found = expiration(Lifetime(label, None), NOW)
 
     assert found.warning.isascii()

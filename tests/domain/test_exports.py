@@ -1,4 +1,4 @@
-"""Files of the usage log, and what is told of them."""
+"""Exports of the usage log and their announcements."""
 
 import json
 
@@ -8,7 +8,7 @@ from chalicelib.domain.exports import END, Export, record
 DAYS = Export(1_699_920_000, 1_700_092_800, "acme", "app")
 
 
-def test_a_file_is_json_whatever_is_in_it() -> None:
+def test_a_file_is_valid_json_whatever_its_records_are() -> None:
     records = [record("push_repo", 1_699_920_000, "10.0.0.1", "acme+ci", {"tag": "v1"}), record("x", 0, "", "", {})]
 
     assert json.loads(DAYS.head() + b"".join(records) + END) == {
@@ -31,13 +31,13 @@ def test_a_file_is_json_whatever_is_in_it() -> None:
     assert json.loads(DAYS.head() + END)["logs"] == [{"terminator": True}]
 
 
-def test_an_announcement_has_quay_s_words() -> None:
-    told = {"export_id": "1", "start_time": "11/14/2023", "end_time": "11/15/2023", "namespace": "acme"}
+def test_an_announcement_has_quays_fields() -> None:
+    fields = {"export_id": "1", "start_time": "11/14/2023", "end_time": "11/15/2023", "namespace": "acme"}
     whole = Export(DAYS.start, DAYS.end, "acme")
 
     assert json.loads(whole.announcement("1", "https://x/y")) == {
-        **told,
+        **fields,
         "exported_data_url": "https://x/y",
         "status": "success",
     }
-    assert json.loads(DAYS.announcement("1", None)) == {**told, "repository": "app", "status": "failed"}
+    assert json.loads(DAYS.announcement("1", None)) == {**fields, "repository": "app", "status": "failed"}

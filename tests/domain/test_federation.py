@@ -1,4 +1,4 @@
-"""Which tokens of others are a robot, and what they must say."""
+"""Which tokens of other issuers authenticate a robot, and the claims that they must have."""
 
 import pytest
 
@@ -10,7 +10,7 @@ NOW = 1_000_000
 CLAIMS = {"aud": "us", "iat": NOW, "nbf": NOW, "exp": NOW + 300}
 
 
-def test_rules_are_read_and_written_as_they_are() -> None:
+def test_rules_parse_and_write_back_unchanged() -> None:
     documents = [GOOD, GOOD | {"subject": "other", "audience": "them"}]
 
     rules = parse_rules(documents)
@@ -35,12 +35,12 @@ def test_rules_are_read_and_written_as_they_are() -> None:
         ([GOOD | {"subject": str(number)} for number in range(MOST_RULES + 1)], "at most 20 rules"),
     ],
 )
-def test_rules_that_cannot_be_are_refused(documents: list[dict[str, object]], why: str) -> None:
+def test_invalid_rules_are_refused(documents: list[dict[str, object]], why: str) -> None:
     with pytest.raises(FieldInvalid, match=why):
         parse_rules(documents)
 
 
-def test_issuer_and_subject_match_to_the_letter() -> None:
+def test_issuer_and_subject_must_match_exactly() -> None:
     rules = parse_rules([GOOD])
 
     assert matching(rules, GOOD["issuer"], "job") == rules[0]
@@ -51,7 +51,7 @@ def test_issuer_and_subject_match_to_the_letter() -> None:
         assert matching(rules, issuer, subject) is None
 
 
-def test_a_token_ends_when_it_says_or_an_hour_after_it_was_issued() -> None:
+def test_a_token_ends_at_its_expiration_or_an_hour_after_it_was_issued() -> None:
     hour = NOW + OLDEST_S
     assert check_claims(CLAIMS, "us", NOW) == (NOW + 300, hour)
     assert check_claims(CLAIMS | {"aud": ["them", "us"], "exp": NOW + 10**6}, "us", NOW) == (hour, hour)
@@ -59,12 +59,12 @@ def test_a_token_ends_when_it_says_or_an_hour_after_it_was_issued() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "claims",
     [{"aud": "them"}, {"aud": None}, {"aud": []}, {"aud": {"us": 1}}, {"aud": [["us"]]}, {"aud": "us2"},
      {"exp": NOW}, {"exp": NOW - 1}, {"nbf": NOW + LEEWAY_S + 1}, {"iat": NOW + LEEWAY_S + 1},
      {"iat": NOW - OLDEST_S - 1, "exp": NOW + 9}, {"iat": None}, {"nbf": None}, {"exp": None}, {"exp": True},
      {"exp": "9999999999"}, {"exp": float("inf")}, {"iat": float("nan")}],
 )  # fmt: skip
-def test_a_token_that_is_not_for_us_or_not_for_now_is_refused(said: dict[str, object]) -> None:
+def test_a_token_for_another_audience_or_another_time_is_refused(claims: dict[str, object]) -> None:
     with pytest.raises(WrongCredentials):
-        check_claims(CLAIMS | said, "us", NOW)
+        check_claims(CLAIMS | claims, "us", NOW)

@@ -32,13 +32,13 @@ def expected(name: str, content: bytes) -> str:
     return hashlib.new(name, content).hexdigest()
 
 
-def test_this_machine_hashes_with_openssl() -> None:
-    """Without it, large layers would take minutes: a machine that lacks it shall be noticed."""
+def test_this_machine_uses_openssl() -> None:
+    """Without OpenSSL large layers would take minutes, so a machine that lacks it must be noticed."""
     assert all(isinstance(hashing.begin(name), OpenSSLHasher) for name in ALGORITHMS)
 
 
 @given(names, st.lists(st.integers(0, len(CONTENT)), max_size=5))
-def test_a_state_taken_up_again_after_any_byte_hashes_as_hashlib_does(name: str, cuts: list[int]) -> None:
+def test_a_state_resumed_after_any_byte_hashes_as_hashlib_does(name: str, cuts: list[int]) -> None:
     hasher, places = hashing.begin(name), [0, *sorted(cuts), len(CONTENT)]
     for start, end in itertools.pairwise(places):
         hasher = hashing.resume(name, hasher.state())
@@ -50,7 +50,7 @@ def test_a_state_taken_up_again_after_any_byte_hashes_as_hashlib_does(name: str,
 
 @settings(max_examples=60)
 @given(names, st.binary(max_size=400), st.integers(0, 400))
-def test_both_implementations_agree_and_take_up_each_others_state(name: str, content: bytes, cut: int) -> None:
+def test_both_implementations_agree_and_resume_each_others_state(name: str, content: bytes, cut: int) -> None:
     python, openssl = in_python(name), hashing.begin(name)
     for hasher in (python, openssl):
         hasher.update(content[:cut])
@@ -65,7 +65,7 @@ def test_both_implementations_agree_and_take_up_each_others_state(name: str, con
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 @pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 111, 112, 119, 120, 127, 128, 129, 255, 256, 257])
-def test_the_edges_of_blocks_and_of_padding_hash_as_hashlib_does(name: str, size: int) -> None:
+def test_the_boundaries_of_blocks_and_of_padding_hash_as_hashlib_does(name: str, size: int) -> None:
     for hasher in (in_python(name), hashing.begin(name)):
         hasher.update(CONTENT[:size])
 
@@ -73,7 +73,7 @@ def test_the_edges_of_blocks_and_of_padding_hash_as_hashlib_does(name: str, size
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_a_digest_may_be_looked_at_while_more_follows(name: str) -> None:
+def test_a_digest_can_be_read_before_more_content_follows(name: str) -> None:
     for hasher in (in_python(name), hashing.begin(name)):
         hasher.update(CONTENT[:100])
         hasher.hexdigest()
@@ -86,7 +86,7 @@ def test_a_digest_may_be_looked_at_while_more_follows(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_a_state_is_small_enough_to_be_kept_in_an_item(name: str) -> None:
+def test_a_state_fits_into_an_item(name: str) -> None:
     shape = ALGORITHMS[name]
     hasher = hashing.begin(name)
     hasher.update(CONTENT[: shape.block - 1])
@@ -96,7 +96,7 @@ def test_a_state_is_small_enough_to_be_kept_in_an_item(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_counts_beyond_32_bits_are_kept(name: str) -> None:
-    """A blob of 5 GB: the state says so, since nobody wants to hash one here; both must pad it alike."""
+    """The state claims 5 GB, which would take too long to hash here; both implementations must pad it alike."""
     shape = ALGORITHMS[name]
     far = hashing.begin(name).state()[: shape.state_bytes] + struct.pack(">Q", 5 * 1024**3)
     python, openssl = resumed_in_python(name, far), hashing.resume(name, far)
@@ -108,7 +108,7 @@ def test_counts_beyond_32_bits_are_kept(name: str) -> None:
     assert openssl.count == 5 * 1024**3 + 4
 
 
-def test_the_computed_constants_are_those_of_the_standard() -> None:
+def test_the_computed_constants_equal_the_standards() -> None:
     """FIPS 180-4 sections 4.2.2, 4.2.3, 5.3.3 and 5.3.5."""
     short, long = ALGORITHMS["sha256"], ALGORITHMS["sha512"]
 

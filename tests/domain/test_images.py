@@ -1,4 +1,4 @@
-"""What a manifest and its config say of how an image was made."""
+"""How an image was built, according to its manifest and config."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def image(config: Any, layers: list[dict[str, Any]] | None = None) -> Image:
     return read_image(content, config if isinstance(config, bytes | None) else json.dumps(config).encode())
 
 
-def test_layers_stand_beside_the_history_that_made_them() -> None:
+def test_layers_are_paired_with_their_steps_of_the_history() -> None:
     steps = [
         {"created_by": "ADD x", "created": "2024-01-02T03:04:05.678Z", "author": "me", "comment": "hello"},
         {"created_by": "ENV a=b", "empty_layer": True},
@@ -47,7 +47,7 @@ def test_layers_stand_beside_the_history_that_made_them() -> None:
         {"history": [{}, 7], "config": {"Labels": ["x"]}},
     ],
 )
-def test_a_config_that_does_not_fit_takes_nothing_away(config: object) -> None:
+def test_a_config_that_does_not_fit_leaves_the_manifests_layers(config: object) -> None:
     found = image(config)
 
     assert [one.digest for one in found.layers] == [FIRST, SECOND]
@@ -56,17 +56,17 @@ def test_a_config_that_does_not_fit_takes_nothing_away(config: object) -> None:
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon", 7, None])
-def test_a_moment_that_cannot_be_is_none(moment: object) -> None:
+def test_an_impossible_moment_is_none(moment: object) -> None:
     assert image({"created": moment}).created_at is None
 
 
-def test_texts_are_such_that_an_answer_can_hold_them() -> None:
+def test_texts_can_be_encoded_in_a_response() -> None:
     config = b'{"config": {"Labels": {"half": "\\ud800", "number": 7, "": "x"}}}'
 
     assert image(config).labels == {"half": "\ufffd"}
 
 
-def test_layers_that_lie_elsewhere_say_where() -> None:
+def test_layers_that_are_stored_elsewhere_have_urls() -> None:
     kind = "application/vnd.oci.image.layer.nondistributable.v1.tar"
     (layer,) = image(
         None, [{"digest": FIRST, "size": 7, "mediaType": kind, "urls": ["https://x.example.com", 7]}]

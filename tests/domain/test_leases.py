@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.leases import Lease
 
 
-def test_a_lease_ends_its_length_from_now_in_whole_seconds() -> None:
+def test_a_lease_ends_its_length_after_now_in_whole_seconds() -> None:
     assert Lease(3600).until(1000.9) == 4600
 
 
@@ -17,7 +17,7 @@ def test_a_lease_is_short_when_less_than_half_is_left() -> None:
     assert lease.is_short(1049, 1000)
 
 
-def test_a_lease_that_is_over_is_short() -> None:
+def test_an_ended_lease_is_short() -> None:
     assert Lease(100).is_short(900, 1000)
 
 

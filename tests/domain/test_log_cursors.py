@@ -1,4 +1,4 @@
-"""ULIDs as positions."""
+"""ULIDs as positions in the usage log."""
 
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.log_cursors import DAY_S, before, day_of, day_start, earliest, number_of, position_of
@@ -8,16 +8,16 @@ NOW = 1_700_000_000
 MIDNIGHT = NOW // DAY_S * DAY_S
 
 
-def test_a_ulid_and_its_number_are_one_and_sort_alike() -> None:
-    made = sorted(ulid(NOW + number / 1000) for number in range(50))
+def test_a_ulid_and_its_number_convert_both_ways_and_sort_alike() -> None:
+    positions = sorted(ulid(NOW + number / 1000) for number in range(50))
 
-    assert [position_of(number_of(one)) for one in made] == made
-    assert sorted(made, key=number_of) == made
-    assert before(made[3]) < made[3]
-    assert number_of(made[3]) - number_of(before(made[3])) == 1
+    assert [position_of(number_of(one)) for one in positions] == positions
+    assert sorted(positions, key=number_of) == positions
+    assert before(positions[3]) < positions[3]
+    assert number_of(positions[3]) - number_of(before(positions[3])) == 1
 
 
-def test_a_day_is_one_in_greenwich() -> None:
+def test_a_day_is_a_day_in_utc() -> None:
     assert [day_of(ulid(MIDNIGHT + seconds)) for seconds in (-0.001, 0, 86399.9, 86400)] == [
         "2023-11-13", "2023-11-14", "2023-11-14", "2023-11-15",
     ]  # fmt: skip

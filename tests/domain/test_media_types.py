@@ -28,7 +28,7 @@ def test_parameters_are_dropped(given: str, bare: str) -> None:
         "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     ],
 )
-def test_what_need_not_be_pushed_is_foreign(media_type: str) -> None:
+def test_a_non_distributable_layer_is_foreign(media_type: str) -> None:
     assert media_types.is_foreign(media_type)
 
 
@@ -42,5 +42,5 @@ def test_what_need_not_be_pushed_is_foreign(media_type: str) -> None:
         media_types.OCI_CONFIG,
     ],
 )
-def test_everything_else_is_ours_to_keep(media_type: str) -> None:
+def test_every_other_media_type_is_not_foreign(media_type: str) -> None:
     assert not media_types.is_foreign(media_type)

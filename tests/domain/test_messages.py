@@ -1,4 +1,4 @@
-"""What a message to everybody is made of."""
+"""Global messages: their fields."""
 
 import pytest
 
@@ -21,6 +21,6 @@ def test_a_message_has_a_severity_and_a_type(severity: str, media_type: str) -> 
         ("x", "info", "text/html", "media_type"),
     ],
 )
-def test_what_is_wrong_is_named(content: str, severity: str, media_type: str, field: str) -> None:
+def test_an_invalid_field_is_named(content: str, severity: str, media_type: str, field: str) -> None:
     with pytest.raises(FieldInvalid, match=field):
         check_message(content, severity, media_type)

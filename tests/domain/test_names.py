@@ -38,11 +38,11 @@ def test_the_first_component_is_the_namespace(text: str, namespace: str, reposit
     assert str(name) == text
 
 
-def test_a_name_without_a_namespace_is_the_librarys() -> None:
+def test_a_name_without_a_namespace_belongs_to_library() -> None:
     assert str(RepositoryName.parse("ubuntu")) == "library/ubuntu"
 
 
-def test_a_name_of_255_characters_is_taken_and_one_of_256_is_not() -> None:
+def test_a_name_of_255_characters_is_accepted_and_one_of_256_is_refused() -> None:
     RepositoryName.parse("a/" + "b" * 253)
 
     with pytest.raises(NameInvalid, match="it has 256 characters, at most 255"):
@@ -83,12 +83,12 @@ def test_a_name_of_255_characters_is_taken_and_one_of_256_is_not() -> None:
         "_catalog",
     ],
 )
-def test_what_is_no_repository_name_is_refused(text: str) -> None:
+def test_an_invalid_repository_name_is_refused(text: str) -> None:
     with pytest.raises(NameInvalid, match="lower-case letters and digits"):
         RepositoryName.parse(text)
 
 
-def test_a_name_made_to_try_the_grammars_patience_is_refused_at_once() -> None:
+def test_a_name_made_to_cause_backtracking_is_refused_quickly() -> None:
     with pytest.raises(NameInvalid):
         RepositoryName.parse("a-" * 127)
     with pytest.raises(NameInvalid):
@@ -97,15 +97,15 @@ def test_a_name_made_to_try_the_grammars_patience_is_refused_at_once() -> None:
 
 @settings(max_examples=30)
 @given(st.from_regex(REPOSITORY, fullmatch=True))
-def test_every_name_of_the_grammar_is_taken_and_shown_as_it_was(text: str) -> None:
+def test_every_name_of_the_grammar_is_accepted_and_written_back_unchanged(text: str) -> None:
     if len(text) <= 255:
-        shown = str(RepositoryName.parse(text))
+        written = str(RepositoryName.parse(text))
 
-        assert shown == text or shown == "library/" + text
+        assert written == text or written == "library/" + text
 
 
 @given(st.text(alphabet=string.printable + "\u00e9\u0660", max_size=40))
-def test_any_text_is_a_name_or_refused(text: str) -> None:
+def test_any_text_is_either_a_name_or_refused(text: str) -> None:
     try:
         name = RepositoryName.parse(text)
     except NameInvalid:
@@ -114,7 +114,7 @@ def test_any_text_is_a_name_or_refused(text: str) -> None:
     assert RepositoryName.parse(str(name)) == name
 
 
-def test_a_tag_of_128_characters_is_taken() -> None:
+def test_a_tag_of_128_characters_is_accepted() -> None:
     assert Tag.parse("t" * 128) == "t" * 128
 
 
@@ -124,7 +124,7 @@ def test_a_tag_of_129_characters_is_refused() -> None:
 
 
 @pytest.mark.parametrize("tag", ["latest", "v1.2.3", "_", "A", "0", "a-.", "sha256-abc.sig", "_.-"])
-def test_tags_of_the_grammar_are_taken(tag: str) -> None:
+def test_tags_of_the_grammar_are_accepted(tag: str) -> None:
     assert Tag.parse(tag) == tag
 
 
@@ -137,7 +137,7 @@ def test_tags_outside_the_grammar_are_refused(tag: str) -> None:
 
 
 @given(st.text())
-def test_any_text_is_a_tag_or_refused(text: str) -> None:
+def test_any_text_is_either_a_tag_or_refused(text: str) -> None:
     letters = string.ascii_letters + string.digits + "_"
     is_tag = 0 < len(text) <= 128 and text[0] in letters and all(character in letters + ".-" for character in text)
     try:
@@ -153,7 +153,7 @@ def test_a_reference_is_a_tag_or_a_digest() -> None:
     assert parse_reference(str(DIGEST)) == DIGEST
 
 
-def test_what_has_a_colon_can_only_be_a_digest() -> None:
+def test_a_text_with_a_colon_can_only_be_a_digest() -> None:
     with pytest.raises(DigestInvalid):
         parse_reference("latest:1")
     with pytest.raises(TagInvalid):
@@ -161,7 +161,7 @@ def test_what_has_a_colon_can_only_be_a_digest() -> None:
 
 
 @pytest.mark.parametrize(("parse", "longest"), [(parse_account, 255), (parse_robot, 254)])
-def test_accounts_and_robots_have_two_characters_at_least_and_an_upper_limit(
+def test_names_of_accounts_and_robots_have_at_least_two_characters_and_an_upper_limit(
     parse: Callable[[str], str], longest: int
 ) -> None:
     assert parse("ab") == "ab"
@@ -175,14 +175,14 @@ def test_accounts_and_robots_have_two_characters_at_least_and_an_upper_limit(
 @pytest.mark.parametrize(
     "text", ["Ab", "a_", "_a", "a.", ".a", "-a", "a-", "a..b", "a__b", "a b", "a/b", "a+b", "a#b", "ab\n", "a\u00e9b"]
 )
-def test_what_is_no_account_is_no_robot_either(parse: Callable[[str], str], text: str) -> None:
+def test_an_invalid_name_is_refused_for_accounts_and_robots(parse: Callable[[str], str], text: str) -> None:
     with pytest.raises(NameInvalid):
         parse(text)
 
 
 @given(st.text(alphabet="ab0._-", min_size=2, max_size=12))
-def test_every_account_is_a_namespace_for_repositories(text: str) -> None:
-    """Whoever has an account can push: no account may have a name that no repository can begin with."""
+def test_every_account_name_is_a_valid_namespace(text: str) -> None:
+    """Every user can push, so every account's name must be valid as the first part of a repository's name."""
     try:
         account = parse_account(text)
     except NameInvalid:
@@ -192,12 +192,12 @@ def test_every_account_is_a_namespace_for_repositories(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["app", "a/b/c", "a__b", "x" * 250])
-def test_a_repository_s_own_name_is_read_beside_its_namespace_s(name: str) -> None:
+def test_a_repositorys_own_name_is_parsed_within_its_namespace(name: str) -> None:
     assert RepositoryName.within("acme", name) == RepositoryName("acme", name)
 
 
 @pytest.mark.parametrize("name", ["", "UPPER", "bad name", "/a", "a/", "a//b", "-a", "x" * 251])
-def test_a_name_that_no_repository_can_have_is_refused_in_quay_s_words(name: str) -> None:
+def test_an_invalid_repository_name_is_refused_with_quays_message(name: str) -> None:
     with pytest.raises(RepositoryNameInvalid) as refused:
         RepositoryName.within("acme", name)
     assert (str(refused.value), refused.value.field) == ("Invalid repository name", "repository")

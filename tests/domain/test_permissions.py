@@ -21,7 +21,7 @@ def test_every_role_has_actions() -> None:
     assert all(role.actions for role in Role)
 
 
-def test_the_anonymous_have_no_account_and_no_grants() -> None:
+def test_the_anonymous_actor_has_no_account_and_no_grants() -> None:
     assert ANONYMOUS.is_anonymous
     assert ANONYMOUS.grants == {}
     assert not Actor("id", "alice").is_anonymous
@@ -50,8 +50,8 @@ def test_one_parameter_may_hold_several_scopes() -> None:
     assert [scope.name for scope in scopes] == ["a/b", "c/d", "catalog"]
 
 
-def test_scopes_of_one_name_are_one_with_all_their_actions() -> None:
-    """docker asks for pull and for pull,push side by side: the token has one entry for each name."""
+def test_scopes_of_the_same_name_are_merged_with_all_their_actions() -> None:
+    """docker requests pull and pull,push side by side; the token has one entry for each name."""
     scopes = Scope.parse_all(["repository:a/b:pull registry:a/b:*", "repository:c/d:pull repository:a/b:push,pull"])
 
     assert Scope.merge(scopes) == [
@@ -79,13 +79,13 @@ def test_scopes_of_one_name_are_one_with_all_their_actions() -> None:
         "rep\u00f6sitory:a/b:pull",
     ],
 )
-def test_a_scope_that_cannot_be_read_is_refused_with_the_form_of_one(text: str) -> None:
+def test_a_malformed_scope_is_refused_and_the_form_is_named(text: str) -> None:
     with pytest.raises(ScopeInvalid, match="say repository:NAMESPACE/NAME:pull,push"):
         Scope.parse_all([text])
 
 
 @pytest.mark.parametrize("text", ["repository:" + ":a" * 30_000 + "!", "a" * 60_000, "repository:x:" + "a," * 30_000])
-def test_a_scope_made_to_try_the_grammars_patience_is_refused_at_once(text: str) -> None:
+def test_a_scope_made_to_cause_backtracking_is_refused_quickly(text: str) -> None:
     with pytest.raises(ScopeInvalid) as caught:
         Scope.parse_all([text])
 
@@ -93,7 +93,7 @@ def test_a_scope_made_to_try_the_grammars_patience_is_refused_at_once(text: str)
 
 
 @given(st.lists(st.text(max_size=30), max_size=4))
-def test_any_texts_are_scopes_or_refused(texts: list[str]) -> None:
+def test_any_texts_are_either_scopes_or_refused(texts: list[str]) -> None:
     try:
         scopes = Scope.parse_all(texts)
     except ScopeInvalid:

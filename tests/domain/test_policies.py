@@ -1,4 +1,4 @@
-"""Policies: what may be asked of them, and which tags they take."""
+"""Policies: which are valid, and which tags they prune."""
 
 import pytest
 
@@ -25,28 +25,28 @@ DAY_S = 86400
         ("creation_date", None, "Invalid value given for method type"),
     ],
 )
-def test_what_cannot_be_is_refused_in_quays_words(method: str, value: object, why: str) -> None:
+def test_an_invalid_rule_is_refused_with_quays_message(method: str, value: object, why: str) -> None:
     with pytest.raises(FieldInvalid) as refused:
         Prune.parse(method, value)
 
     assert str(refused.value) == why
 
 
-def test_a_number_keeps_the_latest() -> None:
+def test_a_rule_by_number_keeps_the_latest_tags() -> None:
     prune = Prune.parse("number_of_tags", 2.0)
 
     assert (prune.method, prune.value, prune.most, prune.age_s) == (Method.NUMBER, 2, 2, None)
     assert [prune.takes(rank, 0, DAY_S) for rank in (1, 2, 3)] == [False, False, True]
 
 
-def test_an_age_takes_what_is_as_old_and_older() -> None:
+def test_a_rule_by_age_prunes_tags_of_that_age_and_older() -> None:
     prune = Prune.parse("creation_date", "1w")
 
     assert (prune.value, prune.most, prune.age_s) == ("1w", None, 7 * DAY_S)
     assert [prune.takes(1, 100, 100 + 7 * DAY_S + second) for second in (-1, 0, 1)] == [False, True, True]
 
 
-def test_two_that_prune_are_alike_when_all_they_say_is() -> None:
+def test_two_pruning_policies_are_duplicates_if_all_their_fields_are_equal() -> None:
     one = Policy("a", TagNames("v.*"), Prune(Method.NUMBER, 5))
 
     assert one.is_like(Policy("b", TagNames("v.*"), Prune(Method.NUMBER, 5)))
@@ -55,7 +55,7 @@ def test_two_that_prune_are_alike_when_all_they_say_is() -> None:
     assert not one.is_like(Policy("b", TagNames("v.*")))
 
 
-def test_two_of_immutability_are_alike_when_their_patterns_are() -> None:
+def test_two_immutability_policies_are_duplicates_if_their_patterns_are_equal() -> None:
     one = Policy("a", TagNames("v.*"))
 
     assert one.is_like(Policy("b", TagNames("v.*", matches=False)))
@@ -63,7 +63,7 @@ def test_two_of_immutability_are_alike_when_their_patterns_are() -> None:
     assert not one.is_like(Policy("b", TagNames("v.*"), Prune(Method.NUMBER, 5)))
 
 
-def test_rules_travel_as_a_text() -> None:
+def test_rules_are_written_to_a_text_and_read_back() -> None:
     rules = [TagNames("é.*"), TagNames("v[0-9]+", matches=False)]
 
     assert from_text(to_text(rules)) == rules

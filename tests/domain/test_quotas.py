@@ -1,4 +1,4 @@
-"""Quotas: their words, their limits, and what refuses."""
+"""Quotas: bytes with units, limits, and refusals."""
 
 import pytest
 
@@ -26,7 +26,7 @@ WARN, REJECT = Limit(1, Severity.WARNING, 80), Limit(2, Severity.REJECT, 90)
         ("10G", 10**10), ("1 KiB", 1024), ("1K", 1000), ("2TiB", 2 * 1024**4), ("0", 0), ("7 EiB", 7 * 1024**6),
     ],
 )  # fmt: skip
-def test_bytes_are_read_from_words(words: str, expected: int) -> None:
+def test_bytes_are_parsed_with_their_unit(words: str, expected: int) -> None:
     assert parse_bytes(None, words) == expected
 
 
@@ -38,7 +38,7 @@ def test_bytes_are_read_from_words(words: str, expected: int) -> None:
         (None, "8 EiB", "limit"), (None, "5  MiB", "limit"), (None, "9" * 50, "limit"), (None, "\u0665 MiB", "limit"),
     ],
 )  # fmt: skip
-def test_bytes_that_cannot_be_are_refused_by_their_field(number: int | None, words: str | None, field: str) -> None:
+def test_invalid_bytes_are_refused_and_the_field_is_named(number: int | None, words: str | None, field: str) -> None:
     with pytest.raises(FieldInvalid) as raised:
         parse_bytes(number, words)
     assert raised.value.field == field
@@ -52,7 +52,7 @@ def test_bytes_are_written_as_quay_does(number: int, words: str) -> None:
     assert in_words(number) == words
 
 
-def test_a_quota_refuses_above_the_part_that_its_limit_says() -> None:
+def test_a_quota_refuses_above_the_percentage_of_its_limit() -> None:
     quota = Quota(7, 1000)
 
     assert quota.reject_bytes is None
@@ -60,7 +60,7 @@ def test_a_quota_refuses_above_the_part_that_its_limit_says() -> None:
     assert quota.with_limit(WARN).with_limit(REJECT).reject_bytes == 900
 
 
-def test_limits_are_added_changed_and_taken_away() -> None:
+def test_limits_are_added_changed_and_removed() -> None:
     quota = Quota(7, 1000).with_limit(REJECT).with_limit(WARN)
 
     assert quota.limits == (WARN, REJECT)
@@ -72,7 +72,7 @@ def test_limits_are_added_changed_and_taken_away() -> None:
             ask()
 
 
-def test_there_is_one_limit_that_refuses_and_none_twice() -> None:
+def test_there_is_at_most_one_limit_that_refuses_and_no_duplicate() -> None:
     quota = Quota(7, 1000).with_limit(REJECT).with_limit(WARN)
 
     with pytest.raises(AlreadyThere, match="Only one"):
@@ -84,7 +84,7 @@ def test_there_is_one_limit_that_refuses_and_none_twice() -> None:
     assert quota.with_limit(WARN) == quota
 
 
-def test_limits_are_few() -> None:
+def test_the_number_of_limits_is_bounded() -> None:
     quota = Quota(7, 1000)
     for number in range(MOST_LIMITS):
         quota = quota.with_limit(Limit(number, Severity.WARNING, number + 1))
@@ -93,7 +93,7 @@ def test_limits_are_few() -> None:
         quota.with_limit(Limit(99, Severity.WARNING, 99))
 
 
-def test_a_quota_is_kept_as_it_is() -> None:
+def test_a_quota_is_written_to_a_text_and_read_back() -> None:
     quota = Quota(7, LARGEST).with_limit(REJECT).with_limit(WARN)
 
     assert Quota.from_text(quota.to_text()) == quota
@@ -101,7 +101,7 @@ def test_a_quota_is_kept_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 101])
-def test_a_part_is_between_one_and_a_hundred_percent(number: int) -> None:
+def test_a_percentage_is_between_one_and_a_hundred(number: int) -> None:
     assert (parse_percent(1), parse_percent(100)) == (1, 100)
     with pytest.raises(FieldInvalid, match="threshold_percent"):
         parse_percent(number)
@@ -115,7 +115,7 @@ def test_a_limit_warns_or_refuses(text: str) -> None:
 
 
 def test_ids_are_whole_numbers_that_differ() -> None:
-    made = {new_id() for _ in range(100)}
+    ids = {new_id() for _ in range(100)}
 
-    assert len(made) > 95
-    assert all(0 < one < 2**31 for one in made)
+    assert len(ids) > 95
+    assert all(0 < one < 2**31 for one in ids)

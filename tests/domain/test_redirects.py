@@ -1,4 +1,4 @@
-"""Where an application's users may be sent back to."""
+"""Redirect addresses of applications."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from chalicelib.domain.redirects import parse_redirect
     ["https://a.example/back", "https://a.example", "https://a.example:8443/x?y=z", "http://localhost:9000/back",
      "http://127.0.0.1/back", "http://[::1]:80/back"],
 )  # fmt: skip
-def test_https_and_this_machine_are_safe(address: str) -> None:
+def test_https_and_the_users_own_machine_are_accepted(address: str) -> None:
     assert parse_redirect(address) == address
 
 
@@ -21,12 +21,12 @@ def test_https_and_this_machine_are_safe(address: str) -> None:
      "https://a.example/#token", "https://a.example\\@evil", "javascript:alert(1)", "https://a.example:port",
      "https://" + "a" * 2000, "http://localhost.evil.example"],
 )  # fmt: skip
-def test_anything_else_is_refused_with_what_to_say(address: str) -> None:
+def test_any_other_address_is_refused_and_the_form_is_named(address: str) -> None:
     with pytest.raises(FieldInvalid, match="redirect_uri"):
         parse_redirect(address)
 
 
-def test_a_registry_without_https_sends_anywhere_without_https() -> None:
+def test_a_registry_without_https_accepts_http_to_any_host() -> None:
     assert parse_redirect("http://a.example/back", is_plain=True) == "http://a.example/back"
     for address in ("ftp://a.example", "http://user@a.example", "http://a.example/#token"):
         with pytest.raises(FieldInvalid, match="redirect_uri"):

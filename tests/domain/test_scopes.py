@@ -1,4 +1,4 @@
-"""OAuth scopes: read from a text, each with what it stands for, never more than the user's role."""
+"""OAuth scopes: parsing, inclusion, and the limit that the user's role sets."""
 
 import pytest
 
@@ -13,22 +13,22 @@ def test_scopes_are_separated_by_spaces_or_commas(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "repo:fly", "repo:read repo:fly", "REPO:READ"])
-def test_one_unknown_scope_spoils_the_text(text: str) -> None:
+def test_one_unknown_scope_makes_the_text_invalid(text: str) -> None:
     with pytest.raises(ScopeInvalid):
         parse_scopes(text)
 
 
-def test_there_are_eight_and_three_are_dangerous() -> None:
+def test_there_are_eight_scopes_and_three_are_dangerous() -> None:
     assert len(OFFERED) == 8
     assert {name for name, scope in OFFERED.items() if scope.dangerous} == {"user:admin", "org:admin", "super:user"}
 
 
-def test_a_larger_scope_stands_for_the_smaller_ones() -> None:
+def test_a_larger_scope_includes_the_smaller_ones() -> None:
     assert implied({"repo:admin"}) == {"repo:admin", "repo:write", "repo:read"}
     assert implied({"user:admin"}) == {"user:admin", "user:read"}
 
 
-def test_a_session_has_no_scopes_and_is_let_through() -> None:
+def test_a_session_has_no_scopes_and_may_do_everything() -> None:
     assert allows(None, "super:user")
     assert allows(frozenset({"repo:write"}), "repo:read")
     assert not allows(frozenset({"repo:read"}), "repo:write")
@@ -45,7 +45,7 @@ def test_a_session_has_no_scopes_and_is_let_through() -> None:
         (None, {"repo:admin"}, None),
     ],
 )
-def test_a_tokens_role_is_the_smaller_of_its_users_and_its_scopes(
+def test_a_tokens_role_is_the_smaller_of_its_users_and_its_scopes_roles(
     role: Role | None, scopes: set[str] | None, expected: Role | None
 ) -> None:
     assert capped(role, None if scopes is None else frozenset(scopes)) is expected

@@ -1,8 +1,8 @@
-"""Words by which names are found."""
+"""Words of the search."""
 
 import pytest
 
-from chalicelib.domain.search_words import MOST_OF_NAME, asked_for, matches, words_of
+from chalicelib.domain.search_words import MOST_OF_NAME, matches, query_words, words_of
 
 
 @pytest.mark.parametrize(
@@ -15,11 +15,11 @@ from chalicelib.domain.search_words import MOST_OF_NAME, asked_for, matches, wor
         ("---", []),
     ],
 )
-def test_a_name_is_found_by_its_segments_each_once(name: str, words: list[str]) -> None:
+def test_a_name_is_indexed_by_its_different_segments(name: str, words: list[str]) -> None:
     assert words_of(name) == words
 
 
-def test_a_long_name_is_found_by_its_first_segments() -> None:
+def test_a_long_name_is_indexed_by_its_first_segments() -> None:
     assert words_of("/".join(f"w{number}" for number in range(50))) == [f"w{n}" for n in range(MOST_OF_NAME)]
 
 
@@ -34,8 +34,8 @@ def test_a_long_name_is_found_by_its_first_segments() -> None:
         ("#~'", []),
     ],
 )
-def test_a_question_is_heard_longest_word_first(text: str, words: list[str]) -> None:
-    assert asked_for(text) == words
+def test_a_querys_words_come_longest_first(text: str, words: list[str]) -> None:
+    assert query_words(text) == words
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_a_question_is_heard_longest_word_first(text: str, words: list[str]) -> 
         ("acme/web-front", "", True),
     ],
 )
-def test_every_word_must_begin_some_segment(name: str, text: str, found: bool) -> None:
-    assert matches(name, asked_for(text)) is found
+def test_every_word_must_begin_a_segment(name: str, text: str, found: bool) -> None:
+    assert matches(name, query_words(text)) is found

@@ -24,7 +24,7 @@ from chalicelib.domain.tags import FOREVER, SECONDS, end_of, is_alive, parse_exp
         ("1y", 31536000),
     ],
 )
-def test_a_label_of_number_and_unit_grants_that_long(label: str, seconds: int) -> None:
+def test_a_label_of_number_and_unit_states_that_many_seconds(label: str, seconds: int) -> None:
     assert parse_expiry(label) == seconds
 
 
@@ -52,28 +52,28 @@ def test_a_label_of_number_and_unit_grants_that_long(label: str, seconds: int) -
         "9" * 5000 + "d",
     ],
 )
-def test_a_label_that_cannot_be_read_is_as_good_as_none(label: str | None) -> None:
+def test_a_malformed_label_counts_as_none(label: str | None) -> None:
     assert parse_expiry(label) is None
 
 
 @given(st.text(max_size=14))
-def test_no_label_ever_raises_or_grants_nothing(label: str) -> None:
+def test_no_label_raises_an_error_or_states_zero_seconds(label: str) -> None:
     seconds = parse_expiry(label)
 
     assert seconds is None or seconds > 0
 
 
 @given(st.integers(1, 999_999_999), st.sampled_from(sorted(SECONDS)))
-def test_every_period_is_its_number_of_units(number: int, unit: str) -> None:
+def test_every_period_is_its_number_times_its_unit(number: int, unit: str) -> None:
     assert parse_expiry(f"{number}{unit}") == number * SECONDS[unit]
 
 
-def test_a_tag_without_end_is_alive_always() -> None:
+def test_a_tag_without_an_end_is_always_alive() -> None:
     assert is_alive(None, 1e12)
     assert end_of(None) == FOREVER
 
 
-def test_a_tag_is_gone_at_the_very_second_of_its_end() -> None:
+def test_a_tag_is_not_alive_exactly_at_its_end() -> None:
     assert is_alive(100, 99.9)
     assert not is_alive(100, 100)
 

@@ -19,28 +19,28 @@ SIGNED = TOKEN.signed(KEY)
 
 
 def signed(fields: str) -> str:
-    """A token of such fields, with a signature that is right."""
+    """Returns a token of such fields with a valid signature."""
     signature = hmac.new(KEY, b"upload." + fields.encode(), hashlib.sha256).digest()
     return f"{fields}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
 @pytest.mark.parametrize("kind", [ONE, MANY])
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_a_token_reads_back_as_it_was_signed(algorithm: str, kind: str) -> None:
+def test_a_token_parses_back_as_it_was_signed(algorithm: str, kind: str) -> None:
     token = UploadToken(TOKEN.upload_id, TOKEN.repository_id, TOKEN.expires_at, algorithm, kind)
 
     assert UploadToken.verify(token.signed(KEY), [KEY], NOW) == token
 
 
-def test_a_token_stands_in_a_path_as_it_is() -> None:
+def test_a_token_needs_no_escaping_in_a_path() -> None:
     assert all(character.isalnum() or character in "-_." for character in SIGNED)
 
 
-def test_a_token_under_a_key_that_was_current_before_is_still_good() -> None:
+def test_a_token_signed_with_an_earlier_key_is_still_valid() -> None:
     assert UploadToken.verify(TOKEN.signed(OTHER), [KEY, OTHER], NOW) == TOKEN
 
 
-def test_a_token_ends_at_its_very_second() -> None:
+def test_a_token_ends_exactly_at_its_end() -> None:
     UploadToken.verify(SIGNED, [KEY], TOKEN.expires_at - 0.1)
 
     with pytest.raises(BlobUploadUnknown):
@@ -56,7 +56,7 @@ def test_a_token_signed_with_another_key_is_unknown(keys: list[bytes]) -> None:
 @given(st.integers(0, len(SIGNED) - 1), st.characters())
 @example(len(SIGNED) - 1, "\u00e9")
 @example(0, "\ud800")
-def test_a_token_with_any_other_character_is_unknown(place: int, character: str) -> None:
+def test_a_token_with_any_changed_character_is_unknown(place: int, character: str) -> None:
     forged = SIGNED[:place] + character + SIGNED[place + 1 :]
     if forged != SIGNED:
         with pytest.raises(BlobUploadUnknown):
@@ -64,18 +64,18 @@ def test_a_token_with_any_other_character_is_unknown(place: int, character: str)
 
 
 @given(st.text())
-def test_no_text_of_chance_is_a_token(text: str) -> None:
+def test_no_random_text_is_a_token(text: str) -> None:
     with pytest.raises(BlobUploadUnknown):
         UploadToken.verify(text, [KEY], NOW)
 
 
 @pytest.mark.parametrize("length", range(0, len(SIGNED), 7))
-def test_a_token_cut_short_is_unknown(length: int) -> None:
+def test_a_truncated_token_is_unknown(length: int) -> None:
     with pytest.raises(BlobUploadUnknown):
         UploadToken.verify(SIGNED[:length], [KEY], NOW)
 
 
-def test_the_fields_of_one_token_under_the_signature_of_another_are_unknown() -> None:
+def test_the_fields_of_one_token_with_the_signature_of_another_are_unknown() -> None:
     longer = UploadToken(TOKEN.upload_id, TOKEN.repository_id, TOKEN.expires_at + 9999).signed(KEY)
     fields, signature = longer.rpartition(".")[0], SIGNED.rpartition(".")[2]
 
@@ -88,12 +88,12 @@ def test_the_fields_of_one_token_under_the_signature_of_another_are_unknown() ->
     ["", "a.b.c.d.e", f"{ulid()}.{ulid()}.9999999999.sha256", f"../x.{ulid()}.9999999999.a.b"],
     ids=["nothing", "no ULIDs", "too few", "a path"],
 )
-def test_even_a_good_signature_lets_no_other_fields_pass(fields: str) -> None:
+def test_malformed_fields_with_a_valid_signature_are_unknown(fields: str) -> None:
     with pytest.raises(BlobUploadUnknown):
         UploadToken.verify(signed(fields), [KEY], NOW)
 
 
-def test_the_signature_is_plain_hmac_so_that_the_edge_can_check_it() -> None:
+def test_the_signature_is_plain_hmac_so_that_the_upload_edge_can_check_it() -> None:
     assert signed(SIGNED.rpartition(".")[0]) == SIGNED
 
 
@@ -132,13 +132,13 @@ def test_a_chunk_has_as_many_bytes_as_lie_between_its_ends(first: int, size: int
         "0-5\x00",
     ],
 )
-def test_what_is_no_range_of_the_specification_is_refused(text: str) -> None:
-    with pytest.raises(BlobUploadInvalid, match="say FIRST-LAST, both inclusive, without a unit"):
+def test_a_text_that_is_not_a_range_of_the_specification_is_refused(text: str) -> None:
+    with pytest.raises(BlobUploadInvalid, match="use FIRST-LAST, both inclusive, without a unit"):
         Chunk.parse(text)
 
 
 @given(st.text(alphabet="0123456789- b/", max_size=12))
-def test_any_text_is_a_chunk_that_reads_back_or_refused(text: str) -> None:
+def test_any_text_is_either_a_chunk_that_parses_back_or_refused(text: str) -> None:
     try:
         chunk = Chunk.parse(text)
     except BlobUploadInvalid:
@@ -148,7 +148,7 @@ def test_any_text_is_a_chunk_that_reads_back_or_refused(text: str) -> None:
     assert Chunk.parse(f"{chunk.first}-{chunk.last}") == chunk
 
 
-def test_a_chunk_follows_what_is_there_and_has_the_bytes_that_came() -> None:
+def test_a_chunk_must_follow_the_upload_and_have_the_received_bytes() -> None:
     chunk = Chunk.parse("5-9")
     chunk.check(5, 5)
     with pytest.raises(OutOfOrder):
@@ -157,7 +157,7 @@ def test_a_chunk_follows_what_is_there_and_has_the_bytes_that_came() -> None:
         chunk.check(5, 6)
 
 
-def test_parts_grow_so_that_the_ten_thousand_that_s3_joins_hold_500_gb() -> None:
+def test_parts_grow_so_that_s3s_ten_thousand_hold_500_gb() -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
     offset = parts = 0
     while offset < 500 * 10**9:

@@ -1,4 +1,4 @@
-"""The usage log's days, positions and words."""
+"""The usage log's days, positions and fields."""
 
 import pytest
 
@@ -14,7 +14,7 @@ MIDNIGHT = NOW // DAY_S * DAY_S
 
 @pytest.mark.parametrize("start", [None, "", "yesterday", "2023-11-14", "13/13/2023"])
 @pytest.mark.parametrize("end", [None, "", "11-14-2023"])
-def test_without_days_it_is_yesterday_and_today(start: str | None, end: str | None) -> None:
+def test_without_days_the_period_is_yesterday_and_today(start: str | None, end: str | None) -> None:
     assert Period.parse(start, end, NOW) == Period(MIDNIGHT - DAY_S, MIDNIGHT + DAY_S)
 
 
@@ -32,11 +32,11 @@ def test_a_last_day_before_the_first_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("start", "end"), [("01/01/1900", "01/01/1950"), ("01/01/0001", None), (None, "12/31/9998")])
-def test_days_that_no_record_can_be_of_are_no_fault(start: str | None, end: str | None) -> None:
+def test_days_outside_all_records_are_accepted(start: str | None, end: str | None) -> None:
     assert Period.parse(start, end, NOW).oldest
 
 
-def test_a_page_begins_past_the_one_before_and_at_the_top_when_nobody_knows_where_that_was() -> None:
+def test_a_page_begins_after_the_one_before_it_or_at_the_newest_record() -> None:
     period = Period.parse("11/01/2023", "11/03/2023", NOW)
     inside = ulid(day_start("2023-11-02"))
 
@@ -45,7 +45,7 @@ def test_a_page_begins_past_the_one_before_and_at_the_top_when_nobody_knows_wher
         assert period.newest_before(position) == period.newest
 
 
-def test_counts_are_told_of_a_month_at_most() -> None:
+def test_counts_cover_at_most_a_month() -> None:
     check_countable(Period(0, 31 * DAY_S))
     with pytest.raises(FieldInvalid, match="31 days"):
         check_countable(Period(0, 32 * DAY_S))
@@ -72,17 +72,17 @@ def test_counts_are_told_of_a_month_at_most() -> None:
         ("create_robot", {"robot": "a+ci", "username": "own"}, "a", {}),
     ],
 )
-def test_records_have_quay_s_words_beside_ours(
+def test_records_have_quays_fields_beside_ours(
     kind: str, metadata: dict[str, object], performer: str, expected: dict[str, object]
 ) -> None:
     assert with_quays_words(kind, metadata, performer) == {**expected, **metadata}
 
 
-def test_what_is_asked_for_is_all_unless_it_is_narrowed() -> None:
+def test_a_query_matches_all_records_unless_it_filters() -> None:
     assert UsageLogQuery().period(NOW) == Period.parse(None, None, NOW)
     assert UsageLogQuery().takes("a", "b")
     assert not UsageLogQuery().is_narrowed
-    for asked in (UsageLogQuery(performer="a"), UsageLogQuery(kind="b"), UsageLogQuery(performer="a", kind="b")):
-        assert asked.is_narrowed
-        assert asked.takes("a", "b")
-        assert not asked.takes("x", "y")
+    for query in (UsageLogQuery(performer="a"), UsageLogQuery(kind="b"), UsageLogQuery(performer="a", kind="b")):
+        assert query.is_narrowed
+        assert query.takes("a", "b")
+        assert not query.takes("x", "y")

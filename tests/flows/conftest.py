@@ -1,4 +1,4 @@
-"""Clients of the app over backends, as the edge's tests have them."""
+"""Fixtures of the app over a backend, as the tests of the edge have them."""
 
 from tests.edge.conftest import app_client, new_app_client
 

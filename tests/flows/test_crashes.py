@@ -1,4 +1,4 @@
-"""A process dies before any of its AWS calls: nothing half-written shows, and the same request again succeeds."""
+"""A process dies before each of its AWS calls: no partial change is visible, and repeating the request succeeds."""
 
 import contextlib
 import os
@@ -29,12 +29,12 @@ Operation = Callable[[], object]
 
 
 def named(number: int) -> str:
-    """A repository for each round, so that rounds leave each other alone."""
+    """Returns a repository for each round, so that rounds do not affect each other."""
     return f"admin/round{number}"
 
 
 @pytest.mark.parametrize("is_known", [False, True], ids=["new bytes", "known bytes"])
-def test_a_push_of_a_blob_in_one_request(backend: Backend, is_known: bool) -> None:
+def test_pushing_a_blob_in_one_request_survives_a_crash(backend: Backend, is_known: bool) -> None:
     def prepare(number: int) -> Operation:
         repository, content = named(number), os.urandom(100)
         a_repository(backend, repository)
@@ -46,8 +46,8 @@ def test_a_push_of_a_blob_in_one_request(backend: Backend, is_known: bool) -> No
 
 
 @pytest.mark.parametrize("sizes", [(100, 200), (SMALLEST_PART, 10), (10, SMALLEST_PART)], ids=str)
-def test_a_chunk(backend: Backend, sizes: tuple[int, int]) -> None:
-    """Sent again after it was taken, it is told where the upload stands: the specification's way to go on."""
+def test_pushing_a_chunk_survives_a_crash(backend: Backend, sizes: tuple[int, int]) -> None:
+    """A chunk that is sent again receives the upload's offset, from which the specification lets a client continue."""
     clients, content = [], os.urandom(sum(sizes))
 
     def prepare(number: int) -> Operation:
@@ -80,18 +80,18 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_the_close_of_an_upload(backend: Backend, end: str, algorithm: str) -> None:
+def test_closing_an_upload_survives_a_crash(backend: Backend, end: str, algorithm: str) -> None:
     close_everywhere(backend, end, algorithm)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_the_close_of_an_upload_whose_last_bytes_say_where_they_belong(backend: Backend, algorithm: str) -> None:
+def test_closing_an_upload_with_a_ranged_last_chunk_survives_a_crash(backend: Backend, algorithm: str) -> None:
     close_everywhere(backend, "tail and last", algorithm, has_range=True)
 
 
 @pytest.mark.parametrize("end", ["tail", "part"])
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_the_close_of_an_upload_of_bytes_that_are_there(backend: Backend, end: str, algorithm: str) -> None:
+def test_closing_an_upload_of_a_known_blob_survives_a_crash(backend: Backend, end: str, algorithm: str) -> None:
     close_everywhere(backend, end, algorithm, is_known=True)
 
 
@@ -119,7 +119,7 @@ def close_everywhere(
 
 
 @pytest.mark.parametrize("padding", [0, 40_000], ids=["inline", "in S3"])
-def test_a_push_of_a_manifest_with_new_tags(backend: Backend, padding: int) -> None:
+def test_pushing_a_manifest_with_new_tags_survives_a_crash(backend: Backend, padding: int) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
         blobs = [a_blob(backend, repository=repository) for _ in range(2)]
@@ -130,7 +130,7 @@ def test_a_push_of_a_manifest_with_new_tags(backend: Backend, padding: int) -> N
     assert crash_everywhere(backend, prepare) >= 3
 
 
-def test_a_push_of_a_manifest_that_moves_a_tag(backend: Backend) -> None:
+def test_pushing_a_manifest_that_moves_a_tag_survives_a_crash(backend: Backend) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
         push_image(backend, "v1", "v2", repository=repository)
@@ -140,7 +140,7 @@ def test_a_push_of_a_manifest_that_moves_a_tag(backend: Backend) -> None:
     assert crash_everywhere(backend, prepare) >= 2
 
 
-def test_the_end_of_a_tag(backend: Backend) -> None:
+def test_deleting_a_tag_survives_a_crash(backend: Backend) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
         push_image(backend, "v1", "v2", repository=repository)
@@ -151,7 +151,7 @@ def test_the_end_of_a_tag(backend: Backend) -> None:
     assert len(events(backend, "delete_tag")) == len({row["repository_id"] for row in events(backend, "delete_tag")})
 
 
-def test_the_end_of_a_manifest_with_a_dozen_tags_and_a_subject(backend: Backend) -> None:
+def test_deleting_a_manifest_with_a_dozen_tags_and_a_subject_survives_a_crash(backend: Backend) -> None:
     def prepare(number: int) -> Operation:
         repository = named(number)
         a_repository(backend, repository)
@@ -163,7 +163,7 @@ def test_the_end_of_a_manifest_with_a_dozen_tags_and_a_subject(backend: Backend)
     assert crash_everywhere(backend, prepare) >= 3
 
 
-def test_a_mount(backend: Backend) -> None:
+def test_mounting_a_blob_survives_a_crash(backend: Backend) -> None:
     digest = a_blob(backend, repository="admin/base")
 
     def prepare(number: int) -> Operation:
@@ -177,7 +177,7 @@ def test_a_mount(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("way", ["by a head", "by a manifest"])
-def test_the_adoption_of_a_blob_from_the_edge(backend: Backend, way: str) -> None:
+def test_adopting_a_blob_from_the_upload_edge_survives_a_crash(backend: Backend, way: str) -> None:
     def prepare(number: int) -> Operation:
         content, repository = os.urandom(100), named(number)
         a_direct_upload(backend, content, repository=repository)
@@ -192,17 +192,17 @@ def test_the_adoption_of_a_blob_from_the_edge(backend: Backend, way: str) -> Non
     assert crash_everywhere(backend, prepare) >= 2
 
 
-def test_the_first_push_into_a_repository(backend: Backend) -> None:
-    made = []
+def test_creating_a_repository_by_a_push_survives_a_crash(backend: Backend) -> None:
+    created = []
 
     def prepare(number: int) -> Operation:
         name = RepositoryName.parse(named(number))
         actor = token_actor(backend, "admin", named(number))
-        made.append(named(number))
+        created.append(named(number))
         return lambda: backend.services.registry.uploads.push(actor, name, Digest.of(b"bytes"), b"bytes")
 
     assert crash_everywhere(backend, prepare) >= 2
-    assert len(events(backend, "create_repo")) == len(made)
-    for repository in made:
+    assert len(events(backend, "create_repo")) == len(created)
+    for repository in created:
         assert linked_bytes(backend, repository_of(backend, repository))[:2] == (5, 5)
         assert remaining_keys(backend, repository) == set()

@@ -1,4 +1,4 @@
-"""Life and death at random: pushers, owners, the clock, crashes and the collector, in whatever order.
+"""Random sequences of pushes, deletions, the clock, crashes and the garbage collector.
 
 No pullable manifest ever loses a byte, and nothing unreferenced outlives the longer of window and lease, plus the
 grace, plus one sweep. At least 500 steps in every run of the tests; `make soak` takes thousands.
@@ -40,7 +40,7 @@ TAGS = ("v1", "v2", "v3")
 CONTENTS = tuple(b"layer %d" % number for number in range(5))
 LEASE_S, GRACE_S, PRESIGN_S, UPLOAD_S = 600, 900, 600, 600
 WINDOWS_S = (0, 86_400)
-# How far the clock goes in a step: within a lease, past one, past the grace, past a window.
+# How far the clock advances in a step: within a lease, past one, past the grace, past a window.
 STEPS_S = (5, 5, LEASE_S // 3, LEASE_S // 2, LEASE_S + 5, GRACE_S + 5, 86_400 + 5)
 T = TypeVar("T")
 IS_SOAK = os.environ.get("CLOUDBERTH_SOAK") == "1"
@@ -49,37 +49,37 @@ SETTINGS = settings(
     stateful_step_count=150 if IS_SOAK else 85,
     deadline=None,
     derandomize=not IS_SOAK,
-    # To make an example smaller takes longer than a test may; whoever looks for the cause lets it be shrunk by hand.
+    # Shrinking an example takes longer than a test may; enable it by hand to find a cause.
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
     print_blob=False,
 )
 repositories, tags, contents = st.sampled_from(REPOSITORIES), st.sampled_from(TAGS), st.sampled_from(CONTENTS)
 some_layers = st.lists(contents, min_size=1, max_size=3, unique=True)
-# Before which call of a push the collector comes; 0 for none.
+# Before which call of a push the collector runs; 0 for none.
 moments = st.sampled_from((0, 0, 0, 1, 2, 3, 4))
 # Before which of its calls an operation dies; 0 for none.
 deaths = st.sampled_from((*[0] * 10, 1, 2, 3, 4, 5, 6, 8, 11))
 
 
 class Registry(RuleBasedStateMachine):
-    """A backend with two repositories and everybody who comes to it."""
+    """A backend with two repositories, their clients, owners and jobs."""
 
     def __init__(self, backend: Backend) -> None:
         super().__init__()
         self.backend = backend
         self.manifests: list[Manifest] = []
-        # What a pusher was promised to find: repository and digest, and until when.
+        # Blobs that a pusher was told are there: repository and digest, and until when they must be.
         self.promised: dict[tuple[str, Digest], float] = {}
-        # What an owner may bring back: repository and digest, and until when.
+        # Manifests that an owner may restore: repository and digest, and until when.
         self.restorable: dict[tuple[str, str], float] = {}
-        # What a pusher has brought without a tag: repository and manifest, and until when.
+        # Manifests that were pushed without a tag: repository and manifest, and until when their lease lasts.
         self.leased: dict[tuple[str, Digest], float] = {}
-        # Where a puller was sent: the key, and until when the address holds.
+        # Keys whose presigned addresses a puller received, and until when they are valid.
         self.given: dict[str, float] = {}
         self.window_s = max(WINDOWS_S)
         self.deleted: set[str] = set()
-        # The keys of the bucket, and when by the backend's clock each was first seen.
+        # The keys of the bucket, and when each was first seen by the backend's clock.
         self.written: dict[str, float] = {}
         backend.services.stores.objects.client.meta.events.register("after-call.s3.ListObjectsV2", self.date)
         client, stream = backend.services.stores.table.connection.client, TableStream(self.hear, filters(), 100)
@@ -93,13 +93,13 @@ class Registry(RuleBasedStateMachine):
         return self.backend.clock()
 
     def date(self, parsed: dict[str, Any], **_: object) -> None:
-        """Lets the bucket go by the backend's clock."""
+        """Replaces the bucket's dates by the backend's clock."""
         for entry in parsed.get("Contents", ()):
             at = self.written.get(entry["Key"])
             entry["LastModified"] = datetime.fromtimestamp(at, UTC) if at else entry["LastModified"]
 
     def dying(self, death: int, operation: Callable[[], Any]) -> Any:
-        """Does something, and dies before one of its calls where that is asked for; a refusal is an answer."""
+        """Runs an operation, which dies before a call if one is given; a refusal by the registry is a valid result."""
         try:
             with suppress(RegistryError), crash_before(self.backend, death):
                 return operation()
@@ -126,7 +126,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(repository=repositories, content=contents)
     def ask_for_a_blob(self, repository: str, content: bytes) -> None:
-        """A client that skips its upload when it is told that the blob is there."""
+        """A client that skips its upload if the registry says that it has the blob."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
             actor = token_actor(self.backend, "admin", repository)
@@ -135,7 +135,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(repository=repositories, content=contents)
     def pull_a_blob(self, repository: str, content: bytes) -> None:
-        """A client that is given an address and takes its time."""
+        """A client that receives an address and uses it later."""
         name, digest = RepositoryName.parse(repository), Digest.of(content)
         with suppress(BlobUnknown):
             actor = token_actor(self.backend, "admin", repository)
@@ -161,7 +161,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(repository=repositories, tag=tags, layers=some_layers, death=deaths, between=moments)
     def push_index(self, repository: str, tag: str, layers: list[bytes], death: int, between: int) -> None:
-        """Its children first, as every client does."""
+        """Pushes an index after its children, as every client does."""
         children = [self.image(repository, layers), self.image(repository, layers[:1])]
         for child in children:
             self.push(repository, child, [])
@@ -179,14 +179,14 @@ class Registry(RuleBasedStateMachine):
         self.push(repository, a_manifest(subject=subject.digest), [], death)
 
     def image(self, repository: str, layers: list[bytes]) -> Manifest:
-        """An image whose layers its pusher has brought, unless they were found there."""
+        """Returns an image whose layers are pushed unless the registry has them."""
         for layer in layers:
             if self.promised.get((repository, Digest.of(layer)), 0) <= self.now:
                 self.push_blob(repository, layer, 0)
         return a_manifest([Digest.of(layer) for layer in layers], annotations=self.padding(len(layers)))
 
     def push(self, repository: str, manifest: Manifest, tags: list[str], death: int = 0, between: int = 0) -> None:
-        """Pushes a manifest, the collector between two of its calls; what its pusher was promised must be found."""
+        """Pushes a manifest, with the collector between two calls; blobs that the pusher was promised must exist."""
         name, missing = RepositoryName.parse(repository), set[str]()
         self.manifests.append(manifest)
         actor = token_actor(self.backend, "admin", repository)
@@ -201,12 +201,12 @@ class Registry(RuleBasedStateMachine):
         with meanwhile(self.backend, between, lambda: sweep(self.backend, EXPIRY, GARBAGE)):
             if self.dying(death, push) and not tags:
                 self.leased[repository, manifest.digest] = self.now + LEASE_S - 1
-        kept = {str(digest) for where, digest in self.held(self.promised) if where == repository}
+        kept = {str(digest) for where, digest in self.valid(self.promised) if where == repository}
         assert not missing & kept, "a promise was broken"
 
     @staticmethod
     def padding(number: int) -> dict[str, str]:
-        """Makes some manifests too long for an item."""
+        """Returns annotations that make some manifests too long for an item."""
         return {"nonce": os.urandom(4).hex()} | ({"padding": "x" * 40_000} if number == 3 else {})
 
     # Owners
@@ -243,7 +243,7 @@ class Registry(RuleBasedStateMachine):
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
     def restore(self, data: Any, repository: str, tag: str, death: int) -> None:
-        kept = [digest for where, digest in self.held(self.restorable) if where == repository]
+        kept = [digest for where, digest in self.valid(self.restorable) if where == repository]
         known = kept or [str(manifest.digest) for manifest in self.manifests[-12:]]
         digest = data.draw(st.sampled_from(known))
         tags, refused = TagActions(self.backend, repository=repository), list[RegistryError]()
@@ -294,12 +294,12 @@ class Registry(RuleBasedStateMachine):
     @rule(death=st.integers(1, 40))
     def collect_and_die(self, death: int) -> None:
         self.dying(death, lambda: sweep(self.backend, EXPIRY, GARBAGE))
-        # Whoever claimed a timer holds it for the rest of its turn.
+        # A claimed timer stays claimed for the rest of the turn.
         self.backend.clock.ahead_s += 20
 
     @rule()
     def collect_again(self) -> None:
-        """Turns that were given up go on, long after others have served what they were told to look at."""
+        """Resumes abandoned turns, long after other turns have done their work."""
         dead = {(where, Digest.parse(text)) for where, text in self.restorable}
         for repository, digest in sorted(dead | self.promised.keys() | self.leased.keys(), key=str):
             identifier = repository_of(self.backend, repository).id
@@ -309,7 +309,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(death=deaths)
     def expire_everything(self, death: int) -> None:
-        """The TTL service takes rows whose time is over; who is told of it may die."""
+        """The TTL service removes expired rows; the stream's consumer may die."""
         self.dying(death, self.ttl.turn)
 
     def hear(self, event: dict[str, Any], _: object) -> None:
@@ -323,7 +323,7 @@ class Registry(RuleBasedStateMachine):
     @precondition(lambda self: self.deleted)
     @rule(data=st.data())
     def delete_late(self, data: Any) -> None:
-        """S3 does again what it was told long ago."""
+        """S3 repeats an old deletion late."""
         self.backend.services.stores.objects.delete(data.draw(st.sampled_from(sorted(self.deleted))))
 
     @invariant()
@@ -340,17 +340,17 @@ class Registry(RuleBasedStateMachine):
     def nothing_that_was_promised_is_on_its_way_out(self) -> None:
         rows = {(row["pk"], row["sk"]): row for row in rows_like(self.backend, "R#")}
         identifiers = {repository: repository_of(self.backend, repository).id for repository in REPOSITORIES}
-        pushed = [keys.blob_link(identifiers[where], digest) for where, digest in self.held(self.promised)]
-        pushed += [keys.manifest(identifiers[where], digest) for where, digest in self.held(self.leased)]
-        dead = [keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.held(self.restorable)]
+        pushed = [keys.blob_link(identifiers[where], digest) for where, digest in self.valid(self.promised)]
+        pushed += [keys.manifest(identifiers[where], digest) for where, digest in self.valid(self.leased)]
+        dead = [keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.valid(self.restorable)]
         assert all(rows[key]["state"] != DELETING for key in [*pushed, *dead]), "a promise is being broken"
 
-    def content_keys(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
-        """The promises that hold at this moment."""
+    def valid(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
+        """Returns the promises that are still valid."""
         return [promise for promise, until in promises.items() if until > self.now]
 
     def teardown(self) -> None:
-        """Lets everything have its time; what is left is what somebody can reach."""
+        """Lets all timers finish, then checks that exactly the reachable content is left."""
         for _ in range(4):
             self.backend.clock.ahead_s += max(WINDOWS_S) + LEASE_S + GRACE_S + 5
             sweep(self.backend, EXPIRY, GARBAGE)
@@ -363,7 +363,7 @@ class Registry(RuleBasedStateMachine):
 
 
 def bucket(backend: Backend) -> set[str]:
-    """All keys of the backend's repositories."""
+    """Returns all keys of the backend's repositories in the bucket."""
     found: set[str] = set()
     for repository in REPOSITORIES:
         identifier = repository_of(backend, repository).id
@@ -372,7 +372,7 @@ def bucket(backend: Backend) -> set[str]:
 
 
 def reachable(backend: Backend) -> set[str]:
-    """The keys that tags which live lead to: by manifests, their children, referrers and blobs."""
+    """Returns the keys that live tags reach through manifests, their children, referrers and blobs."""
     blobs = {row["pk"].removeprefix("BLOB#"): row["s3_key"] for row in rows_like(backend, "BLOB#", "META")}
     found: set[str] = set()
     for repository in REPOSITORIES:
@@ -395,7 +395,6 @@ def reachable(backend: Backend) -> set[str]:
     return found
 
 
-def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_backend: Callable[..., Backend]) -> None:
-    chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
-    machine: Any = lambda: Registry(new_backend(**chosen))  # noqa: E731 - hypothesis takes any maker of a machine
-    run_state_machine_as_test(machine, settings=SETTINGS)
+def test_live_content_loses_no_byte_and_dead_content_keeps_none(new_backend: Callable[..., Backend]) -> None:
+    times = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
+    run_state_machine_as_test(lambda: Registry(new_backend(**times)), settings=SETTINGS)

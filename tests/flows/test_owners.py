@@ -1,4 +1,4 @@
-"""Owners who act against each other at the same moment: whatever the order of their calls, one whole winner."""
+"""Owners who act against each other at the same moment: in any order of their calls, exactly one succeeds."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def acme(backend: Backend) -> Backend:
 
 
 def owners(backend: Backend) -> set[str]:
-    """Who administers acme."""
+    """Returns the names of acme's administrators."""
     teams = backend.services.stores.teams
     found = teams.of_organization(backend.services.stores.accounts.find("acme").id)
     return {row.name for team in found if team.role is OWNER for row in teams.members(team.id)}
@@ -44,7 +44,7 @@ REMOVALS: dict[str, Callable[[Backend, str, str], object]] = {
 
 @pytest.mark.parametrize("removal", REMOVALS)
 def test_of_two_owners_who_remove_each_other_exactly_one_wins(acme: Backend, removal: str) -> None:
-    """Whatever call of the first the second comes before."""
+    """The second removal happens before each of the first one's calls in turn."""
     service, remove = acme.services.accounts.teams, REMOVALS[removal]
     number = was_done = 1
     while was_done:
@@ -77,8 +77,8 @@ SEIZING: dict[str, Callable[[Backend], object]] = {
 
 
 @pytest.mark.parametrize("seizing", SEIZING)
-def test_an_owner_removed_under_way_seizes_nothing(acme: Backend, seizing: str) -> None:
-    """From the removal on they change nothing that matters: what they do happens before it whole, or not at all."""
+def test_an_owner_who_is_removed_during_an_operation_gains_nothing(acme: Backend, seizing: str) -> None:
+    """The operation happens completely before the removal or not at all."""
     service = acme.services.accounts.teams
     a_team(acme, "friends", MEMBER, "carol")
     service.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
@@ -106,8 +106,8 @@ def is_refused(operation: Callable[[], object]) -> bool:
     return False
 
 
-def test_a_team_that_becomes_one_of_owners_under_way_is_emptied_by_nobody(acme: Backend) -> None:
-    """devs are made owners and the old owners are left, while bob, who was about to be removed, is the last."""
+def test_a_team_that_becomes_the_only_owners_is_not_emptied(acme: Backend) -> None:
+    """devs become owners and the old owners leave while bob, who is being removed from devs, is the last owner."""
     service, admin = acme.services.accounts.teams, acme.signed_in("admin")
     number = was_done = 1
     while was_done:

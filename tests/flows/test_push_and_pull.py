@@ -1,4 +1,4 @@
-"""From sign-in to pull through the chalice app, as clients do it: try, be challenged, fetch a token, try again."""
+"""From sign-in to pull through the chalice app, as clients do it: request, challenge, token, repeated request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ URL = "http://registry.test"
 
 @dataclass
 class Client:
-    """Docker in small: it knows a name and a secret, or neither, and keeps the token of the last challenge."""
+    """A small Docker client: it has a name and a secret, or neither, and keeps the token of the last challenge."""
 
     app_client: AppClient
     name: str = ""
@@ -52,14 +52,14 @@ class Client:
 
     def _token(self, challenge: dict[str, str]) -> str:
         assert challenge["realm"] == f"{URL}/v2/auth"
-        asked: dict[str, str] = {name: challenge[name] for name in ("service", "scope") if name in challenge}
+        query = {name: challenge[name] for name in ("service", "scope") if name in challenge}
         pair = base64.b64encode(f"{self.name}:{self.secret}".encode()).decode()
         headers = {"Authorization": f"Basic {pair}"} if self.name else {}
-        answer = self.app_client.ask("GET", "/v2/auth?" + urlencode(asked), headers)
+        answer = self.app_client.ask("GET", "/v2/auth?" + urlencode(query), headers)
         return str(answer.json()["token"]) if answer.status == 200 else ""
 
     def push_blob(self, content: bytes, repository: str = "admin/app", chunks: int = 0) -> Digest:
-        """In one PUT, or in so many chunks before it; only when a HEAD does not find it."""
+        """Pushes a blob that a HEAD does not find, in one PUT or in so many chunks before it."""
         digest, path = Digest.of(content), f"/v2/{repository}/blobs"
         if self.ask("HEAD", f"{path}/{digest}").status == 307:
             return digest
@@ -85,7 +85,7 @@ class Client:
         return manifest
 
     def pull(self, reference: str = "v1", repository: str = "admin/app") -> list[bytes] | int:
-        """The bytes of all blobs of an image, verified; the status of what was refused."""
+        """Returns the verified bytes of all blobs of an image, or the status of a refusal."""
         found = self.ask("GET", f"/v2/{repository}/manifests/{reference}")
         if found.status != 200:
             return found.status
@@ -112,15 +112,13 @@ def make_public(app_client: AppClient, repository: str = "admin/app") -> None:
     app_client.backend.services.registry.repositories.change_visibility(actor, name, Visibility.PUBLIC)
 
 
-def test_a_login_is_a_challenge_a_token_and_a_yes(app_client: AppClient, admin: Client) -> None:
+def test_a_login_is_a_challenge_a_token_and_a_success(app_client: AppClient, admin: Client) -> None:
     assert admin.ask("GET", "/v2/").status == 200
     assert admin.challenges == [{"realm": f"{URL}/v2/auth", "service": "registry.test"}]
     assert Client(app_client, "admin", "wrong").ask("GET", "/v2/").status == 401
 
 
-def test_an_image_is_pushed_into_a_repository_that_was_not_there_and_pulled_byte_by_byte(
-    app_client: AppClient, admin: Client
-) -> None:
+def test_an_image_is_pushed_into_a_new_repository_and_pulled_unchanged(app_client: AppClient, admin: Client) -> None:
     manifest = admin.push_image("v1", "latest")
     by_tag, by_digest = admin.pull("latest"), admin.pull(str(manifest.digest))
 
@@ -134,7 +132,7 @@ def test_an_image_is_pushed_into_a_repository_that_was_not_there_and_pulled_byte
     invariants.check_edges(app_client.backend)
 
 
-def test_a_second_push_finds_what_the_first_one_left(app_client: AppClient, admin: Client) -> None:
+def test_a_second_push_finds_the_blobs_of_the_first(app_client: AppClient, admin: Client) -> None:
     content = os.urandom(2000)
     admin.push_blob(content)
     app_client.backend.calls.take()
@@ -157,7 +155,9 @@ def test_an_index_of_two_platforms_is_pulled_platform_by_platform(app_client: Ap
     invariants.check(app_client.backend)
 
 
-def test_a_private_image_is_nobody_s_but_a_public_one_everybody_s(app_client: AppClient, admin: Client) -> None:
+def test_only_its_owner_pulls_a_private_image_and_everybody_pulls_a_public_one(
+    app_client: AppClient, admin: Client
+) -> None:
     app_client.backend.user("bob")
     admin.push_image("v1")
     bob, nobody = Client(app_client, "bob"), Client(app_client)
@@ -174,7 +174,7 @@ def test_a_private_image_is_nobody_s_but_a_public_one_everybody_s(app_client: Ap
     assert nobody.push(a_manifest()).status in (401, 403)
 
 
-def test_a_robot_pushes_where_it_was_granted_to_and_nowhere_else(app_client: AppClient, admin: Client) -> None:
+def test_a_robot_pushes_only_where_it_has_a_role(app_client: AppClient, admin: Client) -> None:
     admin.push_image("v1")
     admin.push_image("v1", repository="admin/other")
     _, secret = app_client.backend.robot("admin+ci")
@@ -191,7 +191,7 @@ def test_a_robot_pushes_where_it_was_granted_to_and_nowhere_else(app_client: App
     assert Client(app_client, "admin+ci", secret[:-1]).ask("GET", "/v2/").status == 401
 
 
-def test_a_robot_that_may_read_pulls_and_does_not_push(app_client: AppClient, admin: Client) -> None:
+def test_a_robot_with_the_role_read_pulls_and_cannot_push(app_client: AppClient, admin: Client) -> None:
     admin.push_image("v1")
     _, secret = app_client.backend.robot("admin+reader")
     an_actor_with_role(app_client.backend, "admin+reader", Role.READ)
@@ -204,7 +204,7 @@ def test_a_robot_that_may_read_pulls_and_does_not_push(app_client: AppClient, ad
     assert isinstance(admin.pull(), list)
 
 
-def test_nobody_pushes_into_another_s_namespace(app_client: AppClient, admin: Client) -> None:
+def test_nobody_pushes_into_another_users_namespace(app_client: AppClient, admin: Client) -> None:
     app_client.backend.user("bob")
     bob = Client(app_client, "bob")
 
@@ -213,7 +213,7 @@ def test_nobody_pushes_into_another_s_namespace(app_client: AppClient, admin: Cl
     assert admin.pull(repository="bob/new") in (401, 403, 404)
 
 
-def test_a_signature_is_attached_found_and_taken_away(app_client: AppClient, admin: Client) -> None:
+def test_a_signature_is_attached_listed_and_deleted(app_client: AppClient, admin: Client) -> None:
     manifest = admin.push_image("v1")
     signature = a_manifest([admin.push_blob(b"signature")], subject=manifest.digest, artifactType="application/x.sig")
     answer = admin.push(signature, str(signature.digest))
@@ -226,7 +226,7 @@ def test_a_signature_is_attached_found_and_taken_away(app_client: AppClient, adm
     assert admin.ask("GET", path).json()["manifests"] == []
 
 
-def test_a_deleted_image_is_gone_and_comes_back_when_it_is_pushed_again(app_client: AppClient, admin: Client) -> None:
+def test_a_deleted_image_is_gone_until_it_is_pushed_again(app_client: AppClient, admin: Client) -> None:
     manifest = admin.push_image("v1", "v2")
     assert admin.ask("DELETE", f"/v2/admin/app/manifests/{manifest.digest}").status == 202
     assert [admin.pull(reference) for reference in ("v1", "v2", str(manifest.digest))] == [404] * 3
@@ -243,7 +243,7 @@ def test_a_layer_is_mounted_from_one_repository_into_another(app_client: AppClie
     digest = admin.push_blob(b"base layer", "admin/base")
     answer = admin.ask("POST", f"/v2/admin/app/blobs/uploads/?mount={digest}&from=admin/base")
     if answer.status == 202:
-        # The token of the challenge speaks for the target alone; clients ask for both.
+        # The challenge's scope names the target only; clients request both repositories.
         admin.token = app_client.backend.token("admin", "admin/app", "admin/base")
         answer = admin.ask("POST", f"/v2/admin/app/blobs/uploads/?mount={digest}&from=admin/base")
 

@@ -1,4 +1,4 @@
-"""Several at once: one whole winner, a history without gaps, and nothing counted or kept twice."""
+"""Concurrent requests: exactly one succeeds, the history has no gaps, and nothing is counted or kept twice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Operation = Callable[[], object]
 
 
 def at_once(operations: Sequence[Operation]) -> list[object]:
-    """Runs all at the same moment, each in a thread; raises what any of them raises."""
+    """Runs all operations at the same moment, each in a thread; raises the error of any."""
     barrier = Barrier(len(operations))
 
     def run(operation: Operation) -> object:
@@ -51,7 +51,7 @@ def at_once(operations: Sequence[Operation]) -> list[object]:
 
 
 def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int, int]]:
-    """A tag's history: digest, start and end of each life, in their order."""
+    """Returns a tag's history: digest, start and end of each life, in order."""
     rows = rows_like(backend, f"R#{repository_of(backend).id}", f"LIFE#{tag}#")
     return [(row["digest"], row["started_at"], row.get("ended_at", FOREVER)) for row in rows]
 
@@ -66,7 +66,7 @@ def tag_of(backend: Backend, tag: str = "v1") -> Digest | None:
 
 
 def check_history(backend: Backend, pushed: Sequence[Manifest], tag: str = "v1") -> None:
-    """Each push has one life, only the winner's is open, and none begins before it could."""
+    """Checks that each push has one life, that only the winner's is open, and that none begins too early."""
     history, winner = lives(backend, tag), tag_of(backend, tag)
     opened = [digest for digest, _, end in history if end == FOREVER]
 
@@ -86,7 +86,7 @@ def an_image(backend: Backend) -> Manifest:
     return a_manifest([a_blob(backend)], a_blob(backend, a_config()))
 
 
-def test_of_two_pushes_of_one_tag_at_once_one_wins_whole(backend: Backend) -> None:
+def test_of_two_concurrent_pushes_of_a_tag_one_wins_completely(backend: Backend) -> None:
     pushed: list[Manifest] = []
     for _ in range(4):
         pair = [an_image(backend), an_image(backend)]
@@ -96,7 +96,7 @@ def test_of_two_pushes_of_one_tag_at_once_one_wins_whole(backend: Backend) -> No
         check_history(backend, pushed)
 
 
-def test_a_push_that_is_overtaken_reads_again_and_wins_after_the_other(backend: Backend) -> None:
+def test_a_push_with_a_conflict_reads_again_and_wins_after_the_other(backend: Backend) -> None:
     first, second = an_image(backend), an_image(backend)
     with just_before_commit(backend, lambda: push_manifest(backend, second, "v1")):
         push_manifest(backend, first, "v1")
@@ -106,7 +106,7 @@ def test_a_push_that_is_overtaken_reads_again_and_wins_after_the_other(backend: 
     check_history(backend, [first, second])
 
 
-def test_a_push_of_several_tags_that_is_overtaken_on_one_moves_them_all(backend: Backend) -> None:
+def test_a_push_of_several_tags_with_a_conflict_on_one_moves_them_all(backend: Backend) -> None:
     first, second = an_image(backend), an_image(backend)
     with just_before_commit(backend, lambda: push_manifest(backend, second, "v2")):
         push_manifest(backend, first, "v1", "v2", "v3")
@@ -115,7 +115,7 @@ def test_a_push_of_several_tags_that_is_overtaken_on_one_moves_them_all(backend:
     check_history(backend, [second, first], "v2")
 
 
-def test_the_same_manifest_pushed_at_once_under_six_tags_has_them_all(backend: Backend) -> None:
+def test_a_manifest_pushed_concurrently_under_six_tags_has_them_all(backend: Backend) -> None:
     manifest = an_image(backend)
     at_once([partial(push_manifest, backend, manifest, f"v{tag}") for tag in range(6)])
 
@@ -124,15 +124,15 @@ def test_the_same_manifest_pushed_at_once_under_six_tags_has_them_all(backend: B
     invariants.check_edges(backend)
 
 
-def test_the_same_push_five_times_at_once_has_one_life(backend: Backend) -> None:
+def test_five_concurrent_equal_pushes_make_one_life(backend: Backend) -> None:
     manifest = an_image(backend)
     at_once([lambda: push_manifest(backend, manifest, "v1")] * 5)
 
     check_history(backend, [manifest])
 
 
-def test_a_push_that_the_same_push_overtakes_keeps_edges_of_its_own_ulid(backend: Backend) -> None:
-    """An edge of another push counts for a lease only: then the collector would take what a pullable manifest names."""
+def test_a_push_with_a_conflict_with_an_equal_one_keeps_edges_of_its_own_ulid(backend: Backend) -> None:
+    """Another push's edges count for a lease only; then the collector would remove what the manifest names."""
     manifest = an_image(backend)
     with just_before_commit(backend, lambda: push_manifest(backend, manifest, "v2")):
         push_manifest(backend, manifest, "v1")
@@ -141,8 +141,8 @@ def test_a_push_that_the_same_push_overtakes_keeps_edges_of_its_own_ulid(backend
     invariants.check_edges(backend)
 
 
-def test_a_push_again_that_dies_halfway_leaves_every_edge_of_what_stands(backend: Backend) -> None:
-    """Nobody may come to mend them: they count while the manifest lives, under whatever ULID (ADR 2)."""
+def test_a_repeated_push_that_crashes_leaves_all_edges_of_the_manifest(backend: Backend) -> None:
+    """Nobody may repair the edges, so they count while the manifest lives, under any ULID (ADR 2)."""
     manifest = an_image(backend)
     push_manifest(backend, manifest, "v1")
 
@@ -189,7 +189,7 @@ def check_one_blob(backend: Backend, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("way", ["in one request", "in chunks"])
-def test_the_same_blob_from_ten_at_once_is_linked_and_counted_once_and_leaves_no_orphan(
+def test_a_blob_from_ten_concurrent_pushes_is_linked_and_counted_once_and_leaves_no_orphan(
     backend: Backend, way: str
 ) -> None:
     a_repository(backend)
@@ -201,8 +201,8 @@ def test_the_same_blob_from_ten_at_once_is_linked_and_counted_once_and_leaves_no
     assert remaining_keys(backend) == set()
 
 
-def test_the_same_blob_by_all_ways_at_once_is_linked_and_counted_once(backend: Backend) -> None:
-    """What the edge wrote beside the winner is for the reconcile to find: only there nobody calls us back."""
+def test_a_blob_from_concurrent_pushes_by_all_ways_is_linked_and_counted_once(backend: Backend) -> None:
+    """The reconcile finds a copy that the upload edge wrote beside the winner, since no other code learns of it."""
     a_repository(backend)
     content = os.urandom(1000)
     at_once([lambda way=way: way(backend, content) for way in WAYS.values()] * 3)
@@ -211,7 +211,7 @@ def test_the_same_blob_by_all_ways_at_once_is_linked_and_counted_once(backend: B
     assert all(f"/{Digest.of(content)}/" in key for key in remaining_keys(backend))
 
 
-def test_the_same_blob_into_two_repositories_at_once_is_stored_once(backend: Backend) -> None:
+def test_a_blob_pushed_concurrently_into_two_repositories_is_stored_once(backend: Backend) -> None:
     for repository in ("admin/app", "admin/other"):
         a_repository(backend, repository)
     for _ in range(3):
@@ -223,7 +223,7 @@ def test_the_same_blob_into_two_repositories_at_once_is_stored_once(backend: Bac
     invariants.check(backend)
 
 
-def test_a_blob_deleted_while_it_is_pushed_again_is_either_there_or_not(backend: Backend) -> None:
+def test_a_blob_that_is_deleted_during_a_push_is_either_there_or_not(backend: Backend) -> None:
     content = os.urandom(300)
     digest = a_blob(backend, content)
     actor = token_actor(backend, "admin", "admin/app")
@@ -237,7 +237,7 @@ def test_a_blob_deleted_while_it_is_pushed_again_is_either_there_or_not(backend:
     assert remaining_keys(backend) == set()
 
 
-def test_a_delete_that_a_push_overtakes_takes_away_what_was_pushed(backend: Backend) -> None:
+def test_a_delete_with_a_conflict_with_a_push_deletes_the_pushed_tag(backend: Backend) -> None:
     first, second = push_image(backend, "v1"), an_image(backend)
     with just_before_commit(backend, lambda: push_manifest(backend, second, "v1")):
         delete_tag(backend)
@@ -246,7 +246,7 @@ def test_a_delete_that_a_push_overtakes_takes_away_what_was_pushed(backend: Back
     check_history(backend, [first, second])
 
 
-def test_a_push_that_a_delete_overtakes_makes_the_tag_anew(backend: Backend) -> None:
+def test_a_push_with_a_conflict_with_a_delete_creates_the_tag_again(backend: Backend) -> None:
     first, second = push_image(backend, "v1"), an_image(backend)
     with just_before_commit(backend, lambda: delete_tag(backend)):
         push_manifest(backend, second, "v1")
@@ -255,7 +255,7 @@ def test_a_push_that_a_delete_overtakes_makes_the_tag_anew(backend: Backend) -> 
     check_history(backend, [first, second])
 
 
-def test_tags_deleted_and_pushed_at_once_leave_a_history_without_gaps(backend: Backend) -> None:
+def test_concurrent_deletes_and_pushes_of_a_tag_leave_a_history_without_gaps(backend: Backend) -> None:
     pushed = [push_image(backend, "v1")]
     for _ in range(4):
         pushed.append(an_image(backend))
@@ -276,7 +276,9 @@ def delete_manifest(backend: Backend, manifest: Manifest) -> None:
         backend.services.registry.manifests.delete(token_actor(backend, "admin", "admin/app"), NAME, manifest.digest)
 
 
-def test_a_manifest_deleted_while_it_is_tagged_is_either_gone_with_its_tag_or_whole(backend: Backend) -> None:
+def test_a_manifest_deleted_while_it_is_tagged_is_either_gone_with_its_tag_or_complete(
+    backend: Backend,
+) -> None:
     for _ in range(4):
         manifest = push_image(backend, "v1")
         at_once([partial(push_manifest, backend, manifest, "v2"), partial(delete_manifest, backend, manifest)])
@@ -284,7 +286,7 @@ def test_a_manifest_deleted_while_it_is_tagged_is_either_gone_with_its_tag_or_wh
         assert tag_of(backend, "v2") in (None, manifest.digest)
 
 
-def test_a_tag_that_comes_to_a_manifest_while_it_is_deleted_goes_with_it(backend: Backend) -> None:
+def test_a_tag_that_is_added_to_a_manifest_during_its_deletion_is_deleted_with_it(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     with just_before_commit(backend, lambda: push_manifest(backend, manifest, "late")):
         delete_manifest(backend, manifest)
@@ -293,7 +295,7 @@ def test_a_tag_that_comes_to_a_manifest_while_it_is_deleted_goes_with_it(backend
     invariants.check(backend)
 
 
-def test_an_index_pushed_while_its_child_is_deleted_never_names_what_cannot_come_back(backend: Backend) -> None:
+def test_an_index_that_is_pushed_during_its_childs_deletion_never_names_lost_content(backend: Backend) -> None:
     child = push_image(backend, "v1")
     index = an_index([child.digest])
     with just_before_commit(backend, lambda: delete_manifest(backend, child)):
@@ -304,7 +306,7 @@ def test_an_index_pushed_while_its_child_is_deleted_never_names_what_cannot_come
     invariants.check_edges(backend)
 
 
-def test_referrers_pushed_at_once_are_all_listed(backend: Backend) -> None:
+def test_concurrently_pushed_referrers_are_all_listed(backend: Backend) -> None:
     subject = push_image(backend, "v1")
     pushed = at_once([lambda: a_referrer(backend, subject.digest)] * 5)
     page = backend.services.registry.referrers.list(

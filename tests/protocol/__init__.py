@@ -1,1 +1,1 @@
-"""The registry seen from outside: HTTP and nothing else."""
+"""Tests of the registry as a black box, over HTTP only."""

@@ -1,4 +1,4 @@
-"""What the tests of every way in say about a blob."""
+"""Checks of a blob that the tests of all ways of uploading share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MIB = 2**20
 
 
 def assert_pushed(repository: Repository, answer: Answer, blob: Blob) -> None:
-    """201, a Location that gives the blob, and the blob in the repository."""
+    """Checks for 201, a Location that leads to the blob, and the blob in the repository."""
     assert answer.status_code == 201, answer.text
     assert answer.headers["Docker-Content-Digest"] == blob.digest
     located = repository.send("GET", answer.headers["Location"], allow_redirects=True)
@@ -22,5 +22,5 @@ def assert_absent(repository: Repository, blob: Blob) -> None:
 
 
 def chunks(blob: Blob, size: int) -> list[tuple[int, bytes]]:
-    """The blob in pieces of `size` bytes, each with its offset."""
+    """Returns the blob in pieces of `size` bytes, each with its offset."""
     return [(at, blob.content[at : at + size]) for at in range(0, len(blob.content), size)]

@@ -13,13 +13,13 @@ from tests.support.stack import Stack
 
 @pytest.fixture(scope="session")
 def registry(stack: Stack) -> Registry:
-    """The registry, seen by its first user."""
+    """The registry as its first user sees it."""
     return Registry(stack.url, stack.admin, stack.password)
 
 
 @pytest.fixture(scope="session")
 def edge_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A second stack, whose blobs come from the edge instead of presigned S3."""
+    """A second stack that serves blobs through the download edge instead of presigned S3."""
     started = Stack.start(tmp_path_factory.mktemp("edge"), CLOUDBERTH_DOWNLOADS="edge")
     yield started
     started.stop()
@@ -27,13 +27,13 @@ def edge_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def stranger(stack: Stack) -> Registry:
-    """The registry, seen by nobody in particular."""
+    """The registry as an anonymous caller sees it."""
     return Registry(stack.url)
 
 
 @pytest.fixture(scope="session")
 def neighbour(stack: Stack) -> Registry:
-    """The registry, seen by a second user without any right in the first one's namespace."""
+    """The registry as a second user sees it, who has no right in the first one's namespace."""
     name, password = f"neighbour-{secrets.token_hex(4)}", secrets.token_hex(12)
     stack.account("user", name, password)
     return Registry(stack.url, name, password)
@@ -41,19 +41,19 @@ def neighbour(stack: Stack) -> Registry:
 
 @pytest.fixture
 def repository(registry: Registry, request: pytest.FixtureRequest) -> Repository:
-    """A repository of this test's own, not yet made."""
+    """A repository of this test's own, which does not exist yet."""
     return registry.repository(unique_name(registry.user, request.node.name))
 
 
 @pytest.fixture
 def another_repository(registry: Registry, request: pytest.FixtureRequest) -> Repository:
-    """A second one in the same namespace."""
+    """A second repository in the same namespace."""
     return registry.repository(unique_name(registry.user, f"other-{request.node.name}"))
 
 
 @pytest.fixture
 def blobs(repository: Repository) -> tuple[Blob, Blob]:
-    """A config and a layer that are there, for manifests made by hand."""
+    """A pushed config and a pushed layer, for manifests that a test builds itself."""
     config, layer = a_config(), a_blob()
     repository.push_blob(config)
     repository.push_blob(layer)

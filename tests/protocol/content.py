@@ -1,6 +1,6 @@
 """Content to push: blobs, manifests, indexes and artifacts, valid unless a test says otherwise.
 
-Bytes are random, so no two tests share a blob by accident and nothing is answered from another test's upload.
+Bytes are random, so that no test finds a blob that another test has uploaded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def digest_of(content: bytes, algorithm: str = "sha256") -> str:
 
 @dataclass(frozen=True)
 class Blob:
-    """Bytes and the media type a descriptor gives them."""
+    """Bytes and the media type of their descriptor."""
 
     content: bytes
     media_type: str = OCI_LAYER_GZIP
@@ -51,7 +51,7 @@ class Blob:
 
 
 class Manifest(Blob):
-    """A manifest or an index as the bytes that are pushed; its descriptor is what an index says of it."""
+    """A manifest or an index as the bytes that are pushed; its descriptor is the one that an index has of it."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def a_config(media_type: str = OCI_CONFIG, algorithm: str = "sha256", **fields: 
 def a_manifest(
     config: Blob, layers: list[Blob], /, *, media_type: str = OCI_MANIFEST, algorithm: str = "sha256", **fields: Any
 ) -> Manifest:
-    """An image manifest over these blobs. A field given as None is left out."""
+    """Returns an image manifest of these blobs. A field given as None is left out."""
     document: Document = {
         "schemaVersion": 2,
         "mediaType": media_type,
@@ -93,7 +93,7 @@ def a_manifest(
 
 
 def an_image(layers: int = 1, layer_size: int = 1000, **fields: Any) -> Image:
-    """An OCI image of fresh random layers; other fields go into its manifest."""
+    """Returns an OCI image of new random layers; other fields go into its manifest."""
     blobs = [a_blob(layer_size) for _ in range(layers)]
     config = a_config()
     return Image(a_manifest(config, blobs, **fields), config, blobs)
@@ -116,7 +116,7 @@ def an_index(*children: Manifest, media_type: str = OCI_INDEX, algorithm: str = 
 
 
 def an_artifact(subject: Blob | None = None, artifact_type: str | None = SBOM, **fields: Any) -> Image:
-    """An artifact with the empty config, one layer and, perhaps, a subject."""
+    """Returns an artifact with the empty config, one layer and, if given, a subject."""
     layer = a_blob(200, artifact_type or SBOM)
     manifest = a_manifest(
         EMPTY,

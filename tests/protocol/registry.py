@@ -1,4 +1,4 @@
-"""A thin registry client for tests: it does what it is told and hands back the raw answer."""
+"""A thin registry client for tests, which returns the unprocessed answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Answer = requests.Response
 
 
 def assert_refused(answer: Answer, status: int | tuple[int, ...], *codes: str) -> list[dict[str, Any]]:
-    """The answer is an error as the specification shapes it, with one of these codes; returns its errors."""
+    """Checks that the answer is an error in the specification's form with one of these codes; returns its errors."""
     statuses = (status,) if isinstance(status, int) else status
     assert answer.status_code in statuses, f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}"
     assert answer.headers["Content-Type"].split(";")[0] == "application/json"
@@ -53,7 +53,7 @@ def assert_refused(answer: Answer, status: int | tuple[int, ...], *codes: str) -
 
 @dataclass
 class Registry:
-    """A registry seen by one account, or by nobody when there is no user."""
+    """A registry as one account sees it, or as an anonymous caller if there is no user."""
 
     url: str
     user: str | None = None
@@ -62,18 +62,18 @@ class Registry:
     def __post_init__(self) -> None:
         self.session = requests.Session()
         self.session.trust_env = False
-        # By scopes: a token, and until when it is shown again. A stack outlives a token's five minutes.
+        # By scopes, a token and until when it is reused. A stack lives longer than a token's five minutes.
         self.tokens: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def challenge(self, path: str = "/v2/", method: str = "GET") -> dict[str, str]:
-        """The fields of the Bearer challenge that this path answers to a stranger."""
+        """Returns the fields of the Bearer challenge that an anonymous caller receives for a path."""
         answer = self.send(method, path)
         scheme, _, fields = answer.headers["WWW-Authenticate"].partition(" ")
         assert (answer.status_code, scheme) == (401, "Bearer"), f"{answer.status_code} {answer.headers}"
         return dict(CHALLENGE.findall(fields))
 
     def ask_for_token(self, *scopes: str, **fields: str) -> Answer:
-        """One GET to the token endpoint."""
+        """Sends one GET to the token endpoint."""
         realm = self.challenge()
         auth = (self.user, self.password or "") if self.user else None
         query = {"service": realm["service"], "scope": list(scopes), **fields}
@@ -92,7 +92,7 @@ class Registry:
         return {"Authorization": f"Bearer {self.token(*scopes)}"}
 
     def send(self, method: str, path: str, **options: Any) -> Answer:
-        """One request and its answer; redirects are not followed unless asked for."""
+        """Sends one request and returns its answer; redirects are not followed by default."""
         options = {"allow_redirects": False, "timeout": TIMEOUT_S} | options
         return self.session.request(method, urljoin(self.url, path), **options)
 
@@ -105,7 +105,7 @@ class Registry:
 
 @dataclass
 class Repository:
-    """One repository of a registry, with a token for these actions on it."""
+    """A repository of a registry, with a token for these actions on it."""
 
     registry: Registry
     name: str
@@ -119,7 +119,7 @@ class Repository:
         return self.registry.authorization(self.scope)
 
     def send(self, method: str, path: str, headers: dict[str, str] | None = None, **options: Any) -> Answer:
-        """A request below this repository, or to a location the registry gave, with the repository's token."""
+        """Sends a request below this repository, or to a location from the registry, with the repository's token."""
         target = path if path.startswith(("/", "http")) else f"/v2/{self.name}/{path}"
         return self.registry.send(method, target, headers=self.authorization() | (headers or {}), **options)
 
@@ -131,21 +131,21 @@ class Repository:
         return Upload(self, answer)
 
     def push_blob(self, blob: Blob) -> Answer:
-        """POST, then one PUT."""
+        """Pushes a blob by a POST and one PUT."""
         query = {} if blob.algorithm == "sha256" else {"digest-algorithm": blob.algorithm}
         answer = self.start_upload(**query).put(blob.digest, blob.content)
         assert answer.status_code == 201, f"{answer.status_code} {answer.text}"
         return answer
 
     def get_blob(self, digest: str, **headers: str) -> Answer:
-        """GET with redirects followed; requests leaves the token behind when the host changes."""
+        """Sends a GET and follows redirects; requests drops the token when the host changes."""
         return self.send("GET", f"blobs/{digest}", headers=headers, allow_redirects=True)
 
     def head_blob(self, digest: str) -> Answer:
         return self.send("HEAD", f"blobs/{digest}", allow_redirects=True)
 
     def mount(self, digest: str, source: str | None = None) -> Answer:
-        """POST with `mount`; the token is good for pulling from the source too, as clients ask for it."""
+        """Sends a POST with `mount`; the token also allows a pull from the source, as clients request it."""
         query = {"mount": digest} | ({"from": source} if source else {})
         scopes = [self.scope, *([f"repository:{source}:pull"] if source else [])]
         return self.send("POST", "blobs/uploads/", headers=self.registry.authorization(*scopes), params=query)
@@ -187,7 +187,7 @@ class Repository:
 
 
 class Upload:
-    """An upload session: always the newest Location, as the specification asks of clients."""
+    """An upload session, which always uses the newest Location, as the specification requires of clients."""
 
     def __init__(self, repository: Repository, started: Answer) -> None:
         self.repository = repository
@@ -195,7 +195,7 @@ class Upload:
         self.location = started.headers["Location"]
 
     def patch(self, content: Any, start: int | None = None, **headers: str) -> Answer:
-        """A chunk from `start`, or a stream when there is none; an iterator is sent with chunked framing."""
+        """Sends a chunk from `start`, or a stream without it; an iterator is sent with chunked framing."""
         if start is not None:
             headers = {"Content-Range": f"{start}-{start + len(content) - 1}"} | headers
         return self.follow(self.repository.send("PATCH", self.location, headers=OCTETS | headers, data=content))
@@ -222,6 +222,6 @@ class Upload:
 
 
 def next_page(answer: Answer) -> str | None:
-    """The address in `Link: <…>; rel="next"`, made absolute."""
+    """Returns the absolute address in `Link: <…>; rel="next"`, or None."""
     link = answer.links.get("next")
     return urljoin(answer.url, link["url"]) if link else None

@@ -1,4 +1,4 @@
-"""Clients that cannot be installed here, on the wire as their sources and recordings have them.
+"""Replays of clients that the tests do not install, according to their sources and recordings.
 
 Each replay sends its client's headers, framing and query, treats `Location` as that client does, and fails on an answer
 that the client would not accept. Over plain HTTP all of them speak HTTP/1.1 (Go offers HTTP/2 only over TLS).
@@ -24,28 +24,28 @@ IMAGE_TYPES = [content.DOCKER_MANIFEST, content.DOCKER_LIST, content.OCI_MANIFES
 
 
 class Client:
-    """What they have in common: challenges answered once, redirects followed without the token."""
+    """The common base: it answers challenges once and follows redirects without the token."""
 
     agent = ""
-    # How many blobs go up side by side, each on a connection of its own.
+    # How many blobs are uploaded in parallel, each on its own connection.
     side_by_side = 3
     accept_on_manifests: Headers = (("Accept", ", ".join(IMAGE_TYPES)),)
-    # What goes with every request.
+    # Headers of every request.
     always: Headers = ()
-    # What a push asks for, in this client's order.
+    # The actions that a push requests, in this client's order.
     push_actions = "pull,push"
 
     def __init__(self, url: str, user: str, password: str, name: str) -> None:
         self.url, self.user, self.password, self.name = url, user, password, name
         self.host = urlsplit(url).netloc
         self.token = ""
-        # What to ask a token for instead of what the challenge says.
+        # The scopes to request instead of the challenge's.
         self.scopes: list[str] = []
 
-    # The client's own ways
+    # Overridden by single clients
 
     def ask_for_token(self, challenge: dict[str, str]) -> Reply:
-        """GET with Basic, the older way and the common one."""
+        """Requests a token by GET with Basic credentials, which is the older and more common way."""
         query = self.token_query(challenge)
         basic = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         path = f"{urlsplit(challenge['realm']).path}?{urlencode(query)}"
@@ -63,7 +63,7 @@ class Client:
     # Requests
 
     def send(self, method: str, target: str, headers: Headers, body: Body = None, wire: Wire | None = None) -> Reply:
-        """One request in Go's order of headers, the target as it stands."""
+        """Sends one request with headers in Go's order and the unchanged target."""
         lines = [("Host", self.host), ("User-Agent", self.agent), *self.always, *headers]
         if not any(name == "Accept-Encoding" for name, _ in headers):
             lines.append(("Accept-Encoding", "gzip"))
@@ -73,7 +73,7 @@ class Client:
             return fresh.exchange(method, target, lines, body)
 
     def request(self, method: str, path: str, headers: Headers, body: Body = None, wire: Wire | None = None) -> Reply:
-        """The same with the token, asking for one when the registry challenges. Bodies are never sent twice."""
+        """Sends a request with the token, or requests one after a challenge. Bodies are never sent twice."""
         target = path if path.startswith("/") else f"/v2/{self.name}/{path}"
         reply = self.send(method, target, [*headers, *self.authorization()], body, wire)
         if reply.status == 401 and body is None:
@@ -96,7 +96,7 @@ class Client:
         assert self.send("GET", "/v2/", []).status in (200, 401)
 
     def follow(self, method: str, path: str, headers: Headers) -> Reply:
-        """Redirects as Go follows them: the token stays behind when the host changes."""
+        """Follows redirects as Go does: the token is dropped when the host changes."""
         reply = self.request(method, path, headers)
         if reply.status not in (301, 302, 307, 308):
             return reply
@@ -118,7 +118,7 @@ class Client:
         self.push_manifest(image.manifest, reference)
 
     def ask_to_push(self) -> None:
-        """A push asks for all its actions at once, whatever the first challenge says."""
+        """Requests all actions of a push at once, whatever the first challenge names."""
         self.scopes = [f"repository:{self.name}:{self.push_actions}"]
 
     def push_blob(self, blob: Blob) -> None:
@@ -134,7 +134,7 @@ class Client:
         return reply.status == 200
 
     def start(self, wire: Wire, query: str = "", headers: Headers = ()) -> str:
-        """POST; the Location as a path with its query, made absolute against the request."""
+        """Sends the POST; returns the Location as a path with its query, resolved against the request."""
         path = f"/v2/{self.name}/blobs/uploads/{query}"
         reply = self.request("POST", path, [("Content-Length", "0"), *headers], wire=wire)
         assert reply.status == 202, (reply.status, reply.body)
@@ -152,7 +152,7 @@ class Client:
     # Pulling
 
     def resolve(self, reference: str) -> tuple[str, int, str]:
-        """HEAD: digest, length and type, all of which the manifest's descriptor is made from."""
+        """Sends a HEAD; returns digest, length and type, from which the manifest's descriptor is made."""
         reply = self.request("HEAD", f"manifests/{reference}", self.accept_on_manifests)
         assert reply.status == 200
         return (
@@ -162,7 +162,7 @@ class Client:
         )
 
     def pull(self, reference: str) -> dict[str, bytes]:
-        """Everything below the reference, by digest, verified as it comes."""
+        """Returns everything below the reference, by digest, verified on arrival."""
         digest, size, media_type = self.resolve(reference)
         found: dict[str, bytes] = {}
         self.descend({"digest": digest, "size": size, "mediaType": media_type}, found)
@@ -198,7 +198,7 @@ class Containerd(Client):
     accept_on_manifests: Headers = (("Accept", ", ".join([*IMAGE_TYPES, "*/*"])),)
 
     def ask_for_token(self, challenge: dict[str, str]) -> Reply:
-        """OAuth 2 by POST first, the password in the form."""
+        """Requests a token by POST first (OAuth 2), with the password in the form."""
         form = urlencode(
             sorted(
                 {
@@ -221,7 +221,7 @@ class Containerd(Client):
         self.put(wire, self.start(wire), blob)
 
     def put(self, wire: Wire, location: str, blob: Blob) -> None:
-        """The path is decoded and escaped anew, `digest` is added and the query sorted."""
+        """Sends the PUT; the path is decoded and escaped again, `digest` is added and the query sorted."""
         parts = urlsplit(location)
         path = quote(unquote(parts.path), safe="/:@!$&'()*+,;=~-._")
         query = sorted([*parse_qsl(parts.query), ("digest", blob.digest)])
@@ -231,7 +231,7 @@ class Containerd(Client):
         assert reply.headers.get("Docker-Content-Digest", blob.digest) == blob.digest
 
     def mount(self, blob: Blob, source: str) -> bool:
-        """A source label is known: one POST, 201 when it worked."""
+        """Mounts a blob from a known source by one POST; returns whether the answer was 201."""
         self.scopes = [f"repository:{source}:pull", f"repository:{self.name}:{self.push_actions}"]
         query = urlencode({"from": source, "mount": blob.digest})
         path = f"/v2/{self.name}/blobs/uploads/?{query}"
@@ -240,7 +240,7 @@ class Containerd(Client):
         return reply.status == 201
 
     def push_manifest(self, manifest: Manifest, reference: str, accepted: tuple[int, ...] = (200, 201, 204)) -> Reply:
-        """HEAD first: what is there already is not sent again."""
+        """Sends a HEAD first and does not push a manifest that is there."""
         head = self.request("HEAD", f"manifests/{reference}", [("Accept", f"{manifest.media_type}, */*")])
         assert head.status in (200, 404)
         return super().push_manifest(manifest, reference, accepted)
@@ -284,7 +284,7 @@ class Oras(Client):
         assert reply.status == 201, (reply.status, reply.body)
 
     def push_manifest(self, manifest: Manifest, reference: str, accepted: tuple[int, ...] = (201,)) -> Reply:
-        """By digest, then once more as the tag."""
+        """Pushes by digest, then again by tag."""
         assert self.request("HEAD", f"manifests/{manifest.digest}", self.accept_on_manifests).status in (200, 404)
         first = super().push_manifest(manifest, manifest.digest, accepted)
         assert first.headers.get("Docker-Content-Digest", manifest.digest) == manifest.digest
@@ -298,6 +298,6 @@ class Helm(Oras):
 
 
 def pieces(blob: Blob) -> Iterator[bytes]:
-    """The content as Go copies it."""
+    """Returns the content in the pieces that Go copies."""
     view = memoryview(blob.content)
     return (bytes(view[at : at + PIECE]) for at in range(0, len(view), PIECE))

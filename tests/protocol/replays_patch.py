@@ -1,4 +1,4 @@
-"""The clients that push a layer by PATCH, and regctl, which does when one PUT will not go through."""
+"""Replays of the clients that push a layer by PATCH, and of regctl, which does so after a failed PUT."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIB = 2**20
 
 
 def with_digest(location: str, digest: str) -> str:
-    """`digest` set in the query, which url.Values then writes in the order of its keys."""
+    """Returns the location with `digest` in the query, which url.Values sorts by key."""
     parts = urlsplit(location)
     query = dict(parse_qsl(parts.query)) | {"digest": digest}
     return f"{parts.path}?{urlencode(sorted(query.items()))}"
@@ -28,12 +28,12 @@ def kept(location: str) -> str:
 
 
 def in_lines(*media_types: str) -> Headers:
-    """One Accept line for each type, where others join them by commas."""
+    """Returns one Accept line for each type, where other clients join them by commas."""
     return tuple(("Accept", media_type) for media_type in media_types)
 
 
 class DockerClassic(Client):
-    """Docker without containerd's image store: the digest is known when the last byte has gone. blob_writer.go"""
+    """Docker without containerd's image store: the digest is known after the last byte. blob_writer.go"""
 
     agent = "docker/28.5.1 go/go1.24.8 kernel/6.8.0 os/linux arch/amd64 UpstreamClient(Docker-Client/28.5.1 (linux))"
     side_by_side = 5
@@ -63,7 +63,7 @@ class DockerClassic(Client):
         return reply
 
     def resolve(self, reference: str) -> tuple[str, int, str]:
-        """docker pulls a tag by one GET."""
+        """Pulls a tag by one GET, as docker does."""
         reply = self.request("GET", f"manifests/{reference}", self.accept_on_manifests)
         assert reply.status == 200
         return reply.header("Docker-Content-Digest"), len(reply.body), reply.header("Content-Type")
@@ -74,11 +74,11 @@ class Podman(Client):
 
     agent = "containers/5.40.0 (github.com/containers/image)"
     side_by_side = 6
-    # A blob copied as it is has a length; one compressed on the way has none.
+    # A blob that is copied unchanged has a length; one that is compressed during the upload has none.
     compresses = True
     always: Headers = (("Docker-Distribution-Api-Version", "registry/2.0"),)
     accept_on_manifests: Headers = in_lines(*IMAGE_TYPES)
-    # The repository a mount is tried from.
+    # The repository from which a mount is tried.
     mounts_from = "admin/never-was"
 
     def token_query(self, challenge: dict[str, str]) -> list[tuple[str, str]]:
@@ -103,7 +103,7 @@ class Podman(Client):
 
 
 class Skopeo(Podman):
-    """skopeo copy: the blob as it is, its length known."""
+    """skopeo copy: the blob is copied unchanged, with a known length."""
 
     agent = "skopeo/1.20.0"
     compresses = False
@@ -131,12 +131,12 @@ class Crane(Client):
         return super().push_manifest(manifest, reference, accepted)
 
     def referrers(self, digest: str) -> Reply:
-        """200 means that the registry keeps the list; 404 and 400 that the client must."""
+        """Lists referrers: 200 means that the registry keeps the list, 404 and 400 that the client must."""
         return self.request("GET", f"referrers/{digest}", [("Accept", content.OCI_INDEX)])
 
 
 class CraneStream(Crane):
-    """A `stream.Layer`, whose length nobody knows before its end."""
+    """A `stream.Layer`, whose length is unknown before its end."""
 
     streams = True
 
@@ -160,7 +160,7 @@ class Regctl(Client):
             self.put(wire, location, blob)
 
     def open_upload(self, wire: Wire, blob: Blob) -> str | None:
-        """None when the anonymous mount has already given the blob."""
+        """Returns the upload's location, or None if the anonymous mount has found the blob."""
         path = f"/v2/{self.name}/blobs/uploads/?{urlencode({'mount': blob.digest})}"
         reply = self.request("POST", path, [EMPTY_BODY], wire=wire)
         assert reply.status in (201, 202), (reply.status, reply.body)
@@ -173,7 +173,7 @@ class Regctl(Client):
         assert reply.status in (201, 204), (reply.status, reply.body)
 
     def put_in_chunks(self, wire: Wire, location: str, blob: Blob, start: int = 0) -> None:
-        """After a failed PUT; its `digest` is still in the address of the first PATCH."""
+        """Uploads in chunks after a failed PUT, whose `digest` is still in the address of the first PATCH."""
         target = appended(location, blob.digest)
         while start < len(blob.content):
             part = blob.content[start : start + self.chunk]
@@ -189,13 +189,13 @@ class Regctl(Client):
         assert reply.status in (201, 204), (reply.status, reply.body)
 
     def reached(self, wire: Wire, location: str) -> int:
-        """GET on the upload: 204 and Range, or the client begins anew."""
+        """Sends a GET to the upload; without 204 and Range the client starts again."""
         reply = self.request("GET", kept(location), [], wire=wire)
         assert reply.status == 204
         return int(reply.header("Range").removeprefix("0-"))
 
     def push_tagged(self, manifest: Manifest, tags: list[str]) -> None:
-        """One PUT by digest with every tag in the query; tags that OCI-Tag does not echo would be put one by one."""
+        """Sends one PUT by digest with every tag in the query; tags missing in OCI-Tag would be pushed one by one."""
         query = urlencode([("tag", tag) for tag in tags])
         reply = self.push_manifest(manifest, f"{manifest.digest}?{query}")
         echoed = {tag.strip() for line in reply.headers.get_all("OCI-Tag", []) for tag in line.split(",")}
@@ -203,6 +203,6 @@ class Regctl(Client):
 
 
 def appended(location: str, digest: str) -> str:
-    """The raw query with `digest` put after it."""
+    """Returns the location with `digest` appended to the raw query."""
     target = kept(location)
     return f"{target}{'&' if '?' in target else '?'}{urlencode({'digest': digest})}"

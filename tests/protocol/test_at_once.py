@@ -1,4 +1,4 @@
-"""Many clients at the same moment, slow ones among them."""
+"""Many concurrent clients, some of them slow."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.support.stack import Stack
 
 SLOW_CLIENTS = 1000
 PATIENCE_S = 8
-# What a process of ours may weigh while a thousand clients dribble, in KiB: 400 MiB.
+# The most resident memory of a process while a thousand slow clients send, in KiB: 400 MiB.
 MOST_KIB = 400 * 1024
 SERVERS_OF_OTHERS = ("weed", "dynoxide")
 
 
-def test_of_two_pushes_of_one_tag_one_wins_whole(repository: Repository) -> None:
+def test_of_two_concurrent_pushes_of_one_tag_one_wins_completely(repository: Repository) -> None:
     images = [an_image(), an_image()]
     for image in images:
         repository.push_image(image)
@@ -53,7 +53,7 @@ def test_ten_clients_push_the_same_blob(repository: Repository, size: int) -> No
     assert repository.get_blob(blob.digest).content == blob.content
 
 
-def test_ten_clients_make_one_repository(repository: Repository) -> None:
+def test_ten_concurrent_clients_create_one_repository(repository: Repository) -> None:
     images = [an_image() for _ in range(10)]
     repository.authorization()
     with ThreadPoolExecutor(10) as clients:
@@ -65,7 +65,7 @@ def test_ten_clients_make_one_repository(repository: Repository) -> None:
 
 
 def test_two_clients_on_one_upload_never_mix_their_bytes(repository: Repository) -> None:
-    """Both send the same range at once: one is taken, the other is told where the upload stands."""
+    """Both send the same range at once: one is accepted, the other receives the upload's offset."""
     first, second = a_blob(50_000), a_blob(50_000)
     upload = repository.start_upload()
     location = upload.location
@@ -84,8 +84,8 @@ def test_two_clients_on_one_upload_never_mix_their_bytes(repository: Repository)
     assert repository.get_blob(taken.digest).content == taken.content
 
 
-def test_a_thousand_slow_clients_keep_nobody_waiting(stack: Stack, registry: Registry, repository: Repository) -> None:
-    """Each holds a PATCH open and sends a byte now and then; others ask and push as before, and no process grows."""
+def test_a_thousand_slow_clients_do_not_delay_others(stack: Stack, registry: Registry, repository: Repository) -> None:
+    """Each keeps a PATCH open and sends a byte now and then; others pull and push as before, and no process grows."""
     upload = repository.start_upload()
     token = repository.authorization()["Authorization"]
     request = (
@@ -108,7 +108,7 @@ def test_a_thousand_slow_clients_keep_nobody_waiting(stack: Stack, registry: Reg
 
 
 def dribble(slow: Any, registry: Registry, repository: Repository) -> Any:
-    """Send a byte on every socket, again and again, and work meanwhile; the slowest of each work in seconds."""
+    """Sends bytes on every socket and works meanwhile; returns the slowest of each kind of work in seconds."""
     slowest, end = {"check": 0.0, "push": 0.0}, time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         for client in slow:
@@ -124,7 +124,7 @@ def dribble(slow: Any, registry: Registry, repository: Repository) -> Any:
 
 
 def send_if_open(client: socket.socket) -> None:
-    """One more byte, unless the registry has given up on this client."""
+    """Sends one more byte, unless the registry has closed the connection."""
     with selectors.DefaultSelector() as selector:
         selector.register(client, selectors.EVENT_READ)
         if not selector.select(0):
@@ -132,6 +132,6 @@ def send_if_open(client: socket.socket) -> None:
 
 
 def weight(pid: int) -> int:
-    """Resident memory of a process in KiB."""
-    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], check=True, capture_output=True, text=True)
-    return int(shown.stdout)
+    """Returns the resident memory of a process in KiB."""
+    listing = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], check=True, capture_output=True, text=True)
+    return int(listing.stdout)

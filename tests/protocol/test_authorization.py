@@ -51,17 +51,17 @@ def test_the_challenge_names_realm_and_service(stack: Stack, stranger: Registry)
 def test_the_challenge_names_the_scope_that_is_needed(
     stranger: Registry, repository: Repository, method: str, path: str, actions: Any
 ) -> None:
-    kind, name, asked = stranger.challenge(f"/v2/{repository.name}/{path}", method)["scope"].split(":")
+    kind, name, requested = stranger.challenge(f"/v2/{repository.name}/{path}", method)["scope"].split(":")
 
     assert (kind, name) == ("repository", repository.name)
-    assert set(asked.split(",")) == actions
+    assert set(requested.split(",")) == actions
 
 
-def test_the_challenge_of_a_delete_asks_for_delete(stranger: Registry, repository: Repository) -> None:
+def test_the_challenge_of_a_delete_names_delete(stranger: Registry, repository: Repository) -> None:
     assert "delete" in stranger.challenge(f"/v2/{repository.name}/manifests/latest", "DELETE")["scope"]
 
 
-def test_the_challenge_of_the_catalog_asks_for_the_catalog(stranger: Registry) -> None:
+def test_the_challenge_of_the_catalog_names_the_catalog(stranger: Registry) -> None:
     assert stranger.challenge("/v2/_catalog")["scope"] == "registry:catalog:*"
 
 
@@ -113,14 +113,14 @@ def test_a_post_with_a_wrong_password_is_refused(registry: Registry) -> None:
     assert_refused(registry.send("POST", "/v2/auth", data=form), 401, "UNAUTHORIZED")
 
 
-def test_a_token_for_nobody(stranger: Registry) -> None:
+def test_an_anonymous_token(stranger: Registry) -> None:
     token = assert_token(stranger.ask_for_token())
 
     assert stranger.send("GET", "/v2/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def test_login_without_any_scope(registry: Registry) -> None:
-    """`docker login` asks for no scope and shows the token at the version check."""
+    """`docker login` requests no scope and sends the token to the version check."""
     token = assert_token(registry.ask_for_token(account=registry.user, client_id="docker", offline_token="true"))
 
     assert registry.send("GET", "/v2/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
@@ -135,7 +135,7 @@ def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack: Stack, us
 
 
 @pytest.mark.parametrize("given", ["Basic", "Basic !!!", "Basic " + base64.b64encode(b"nocolon").decode()])
-def test_credentials_of_no_form_are_refused(stranger: Registry, given: str) -> None:
+def test_malformed_credentials_are_refused(stranger: Registry, given: str) -> None:
     assert_refused(stranger.send("GET", "/v2/auth", headers={"Authorization": given}), (400, 401), "UNAUTHORIZED")
 
 
@@ -143,7 +143,7 @@ def test_credentials_of_no_form_are_refused(stranger: Registry, given: str) -> N
 def test_several_scopes_in_one_token(
     registry: Registry, repository: Repository, another_repository: Repository, form: str
 ) -> None:
-    """The parameter again and again, or one value with spaces: clients send both."""
+    """Clients send both a repeated parameter and one value with spaces."""
     blob = a_blob()
     repository.push_blob(blob)
     scopes = [f"repository:{repository.name}:pull", f"repository:{another_repository.name}:push,pull"]
@@ -166,13 +166,13 @@ def test_actions_in_every_form_that_clients_send(registry: Registry, repository:
 
 
 @pytest.mark.parametrize("scope", ["nonsense", "repository:x", "repository:UPPER/x:pull", "repository::pull", ":::::"])
-def test_a_scope_of_no_form_gives_no_right_and_no_failure(registry: Registry, scope: str) -> None:
+def test_a_malformed_scope_gives_no_right_and_no_server_error(registry: Registry, scope: str) -> None:
     answer = registry.ask_for_token(scope)
 
     assert answer.status_code == 200 or assert_refused(answer, 400)
 
 
-def test_a_token_holds_only_what_it_was_asked_for(registry: Registry, repository: Repository, image: Image) -> None:
+def test_a_token_allows_only_what_was_requested(registry: Registry, repository: Repository, image: Image) -> None:
     puller = seen_by(registry, repository, "pull")
     assert puller.get_manifest("latest").status_code == 200
 
@@ -181,10 +181,10 @@ def test_a_token_holds_only_what_it_was_asked_for(registry: Registry, repository
     assert repository.get_manifest("latest").status_code == 200
 
 
-def test_a_token_too_weak_is_told_the_scope_to_ask_for(
+def test_an_insufficient_token_receives_a_challenge_with_the_required_scope(
     registry: Registry, repository: Repository, image: Image
 ) -> None:
-    """crane and docker ask again with the scope of this challenge."""
+    """crane and docker request a new token with the scope of this challenge."""
     answer = seen_by(registry, repository, "pull").send("POST", "blobs/uploads/")
 
     assert answer.status_code == 401
@@ -192,7 +192,7 @@ def test_a_token_too_weak_is_told_the_scope_to_ask_for(
     assert "push" in answer.headers["WWW-Authenticate"]
 
 
-def test_a_token_for_one_repository_is_none_for_another(
+def test_a_token_for_one_repository_is_not_valid_for_another(
     registry: Registry, repository: Repository, another_repository: Repository, image: Image
 ) -> None:
     stray = registry.send("GET", f"/v2/{repository.name}/manifests/latest", headers=another_repository.authorization())
@@ -200,7 +200,7 @@ def test_a_token_for_one_repository_is_none_for_another(
     assert_refused(stray, (401, 403), "UNAUTHORIZED", "DENIED")
 
 
-# Tokens that are none
+# Invalid tokens
 
 
 def parts_of(registry: Registry, repository: Repository) -> Any:
@@ -238,10 +238,10 @@ def test_a_forged_token_is_refused_by_a_challenge(
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-def test_a_forged_token_is_no_anonymous_token(
+def test_a_forged_token_does_not_count_as_anonymous(
     stack: Stack, registry: Registry, repository: Repository, image: Image
 ) -> None:
-    """Falling back to nobody's rights would hide from a user that the token has died."""
+    """Falling back to anonymous rights would hide from a user that the token is invalid."""
     stack.account("visibility", repository.name, "public")
     answer = registry.send(
         "GET", f"/v2/{repository.name}/manifests/latest", headers={"Authorization": f"Bearer {FORGED}"}
@@ -250,11 +250,11 @@ def test_a_forged_token_is_no_anonymous_token(
     assert_refused(answer, 401, "UNAUTHORIZED")
 
 
-# Who may
+# Rights
 
 
 def everything(repository: Repository, digest: str) -> Any:
-    """One request of each kind."""
+    """Returns one request of each kind."""
     return [
         repository.get_manifest("latest"),
         repository.head_manifest("latest"),
@@ -270,7 +270,7 @@ def everything(repository: Repository, digest: str) -> Any:
 
 
 @pytest.mark.parametrize("who", ["neighbour", "stranger"])
-def test_a_private_repository_looks_like_one_that_is_not_there(
+def test_a_private_repository_looks_like_one_that_does_not_exist(
     request: pytest.FixtureRequest, repository: Repository, another_repository: Repository, image: Image, who: str
 ) -> None:
     account = request.getfixturevalue(who)
@@ -285,7 +285,7 @@ def test_a_private_repository_looks_like_one_that_is_not_there(
         assert sorted(one.headers) == sorted(other.headers)
 
 
-def test_nobody_pushes_into_a_namespace_of_another(
+def test_nobody_pushes_into_another_users_namespace(
     neighbour: Registry, registry: Registry, repository: Repository
 ) -> None:
     theirs = neighbour.repository(repository.name)
@@ -294,7 +294,7 @@ def test_nobody_pushes_into_a_namespace_of_another(
     assert repository.tags().status_code == 404
 
 
-def test_everybody_pushes_into_the_own_namespace(neighbour: Registry) -> None:
+def test_every_user_pushes_into_their_own_namespace(neighbour: Registry) -> None:
     own = neighbour.repository(f"{neighbour.user}/first-app")
     image = an_image()
     own.push_image(image, "latest")
@@ -334,7 +334,7 @@ def test_a_writer_pushes(stack: Stack, neighbour: Registry, repository: Reposito
     assert repository.get_manifest("latest").content == newer.manifest.content
 
 
-def test_a_robot_pulls_what_it_is_granted(
+def test_a_robot_pulls_where_it_has_a_role(
     stack: Stack, registry: Registry, repository: Repository, another_repository: Repository, image: Image
 ) -> None:
     another_repository.push_image(an_image(), "latest")
@@ -347,8 +347,8 @@ def test_a_robot_pulls_what_it_is_granted(
     assert_refused(robot.repository(another_repository.name).get_manifest("latest"), (401, 403, 404))
 
 
-def test_too_many_wrong_passwords_are_told_when_to_come_back(stack: Stack) -> None:
-    """Where the registry answers 429, it says so in the specification's code and names the time to wait."""
+def test_too_many_wrong_passwords_receive_429_with_the_time_to_wait(stack: Stack) -> None:
+    """An answer 429 has the specification's code and the time to wait."""
     guesser = Registry(stack.url, "guessed-at", "wrong")
     for _ in range(12):
         answer = guesser.ask_for_token()
@@ -360,7 +360,7 @@ def test_too_many_wrong_passwords_are_told_when_to_come_back(stack: Stack) -> No
 
 
 def test_one_repository_in_two_scopes_has_the_actions_of_both(registry: Registry, repository: Repository) -> None:
-    """A mount within one repository, or a pull before a push: clients add scopes and do not merge them."""
+    """For a mount within one repository, or a pull before a push, clients add scopes and do not merge them."""
     pull, push = f"repository:{repository.name}:pull", f"repository:{repository.name}:push"
     for scopes in ([pull, push], [push, pull], [f"{push} {pull}"]):
         headers = registry.authorization(*scopes)

@@ -1,4 +1,4 @@
-"""Names, tags, lengths and tokens that are wrong; each is refused in the specification's words."""
+"""Invalid names, tags, lengths and tokens. Each is refused with the specification's error code."""
 
 from __future__ import annotations
 
@@ -40,10 +40,8 @@ NAMES = {
 }
 
 
-def requested(
-    stack: Stack, registry: Registry, method: str, target: Any, headers: Any = (), body: bytes | None = None
-) -> Any:
-    """One request with a token that is good for the version check, its target untouched by any library."""
+def requested(stack: Stack, registry: Registry, method: str, target: Any, headers: Any = (), body: bytes = None) -> Any:
+    """Sends a request with a token for the version check; no library changes its target."""
     lines = [("Host", stack.host), *registry.authorization().items(), *headers]
     with Wire(stack.url) as wire:
         return wire.exchange(method, target, lines, body)
@@ -62,7 +60,7 @@ def assert_reply_refused(reply: Any, statuses: Any, *codes: Any) -> None:
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_a_name_of_no_form_is_refused(stack: Stack, registry: Registry, name: Any, method: str) -> None:
+def test_an_invalid_name_is_refused(stack: Stack, registry: Registry, name: Any, method: str) -> None:
     headers = [("Content-Type", "application/json"), ("Content-Length", "2")] if method == "PUT" else []
     reply = requested(
         stack, registry, method, f"/v2/{name}/manifests/latest", headers, b"{}" if method == "PUT" else None
@@ -71,7 +69,7 @@ def test_a_name_of_no_form_is_refused(stack: Stack, registry: Registry, name: An
     assert_reply_refused(reply, (400, 404), "NAME_INVALID", "NAME_UNKNOWN")
 
 
-def test_an_invalid_name_is_called_so(stack: Stack, registry: Registry) -> None:
+def test_an_invalid_name_has_the_code_name_invalid(stack: Stack, registry: Registry) -> None:
     reply = requested(stack, registry, "GET", "/v2/admin/App/tags/list")
 
     assert_reply_refused(reply, (400,), "NAME_INVALID")
@@ -88,8 +86,8 @@ def test_raw_bytes_in_the_path_are_refused(stack: Stack, registry: Registry) -> 
     assert raw(stack.url, request).status in (400, 404)
 
 
-def test_an_escaped_slash_is_no_way_round_the_rights(stack: Stack, repository: Repository, stranger: Registry) -> None:
-    """`%2f` means the same repository or none; it never means more rights."""
+def test_an_escaped_slash_does_not_bypass_rights(stack: Stack, repository: Repository, stranger: Registry) -> None:
+    """`%2f` names the same repository or none; it never gives more rights."""
     repository.push_image(an_image(), "latest")
     namespace, _, name = repository.name.partition("/")
     with Wire(stack.url) as wire:
@@ -98,7 +96,7 @@ def test_an_escaped_slash_is_no_way_round_the_rights(stack: Stack, repository: R
     assert_reply_refused(reply, (400, 401, 404))
 
 
-def test_a_name_of_255_characters_is_taken_and_one_of_256_is_not(registry: Registry) -> None:
+def test_a_name_of_255_characters_is_accepted_and_one_of_256_is_refused(registry: Registry) -> None:
     filler = "x" * 255
     longest = registry.repository(f"{registry.user}/{secrets.token_hex(8)}-{filler}"[:255])
     longest.push_image(an_image(), "latest")
@@ -122,7 +120,7 @@ TAGS = {
 
 
 @pytest.mark.parametrize("tag", TAGS.values(), ids=TAGS.keys())
-def test_a_tag_of_no_form_is_refused(repository: Repository, tag: Any) -> None:
+def test_an_invalid_tag_is_refused(repository: Repository, tag: Any) -> None:
     image = an_image()
     repository.push_image(image)
 
@@ -146,7 +144,7 @@ def put_lines(stack: Stack, repository: Repository, length: int | str) -> Any:
 
 @pytest.mark.parametrize("size", [3000, 6_000_000], ids=["small", "large"])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_a_body_that_breaks_off_leaves_nothing_visible(
+def test_a_body_that_breaks_off_leaves_no_visible_blob(
     stack: Stack, repository: Repository, method: str, size: int
 ) -> None:
     blob = a_blob(size)
@@ -163,9 +161,9 @@ def test_a_body_that_breaks_off_leaves_nothing_visible(
 
 
 def resumed(upload: Any, blob: Blob) -> Any:
-    """Whether the rest was taken; the upload may also have died, but it may not hang between the two.
+    """Returns whether the rest was accepted; the upload may also have ended, but nothing in between.
 
-    The registry may still be putting away what came, so where it says 416 the client asks again.
+    The registry may still be storing what arrived, so the client repeats the request after a 416.
     """
     for _ in range(20):
         status = upload.status()
@@ -180,8 +178,8 @@ def resumed(upload: Any, blob: Blob) -> Any:
 
 
 @pytest.mark.parametrize("length", ["-1", "many", "1e3", "99999999999999999999999"])
-def test_a_content_length_that_is_none_is_refused(stack: Stack, repository: Repository, length: str) -> None:
-    """uvicorn's own parser answers some of these; whoever does, nothing is stored and nothing hangs."""
+def test_an_invalid_content_length_is_refused(stack: Stack, repository: Repository, length: str) -> None:
+    """uvicorn's parser answers some of these. In any case nothing is stored and nothing hangs."""
     upload = repository.start_upload()
     head = "".join(f"{name}: {value}\r\n" for name, value in put_lines(stack, repository, length))
     with connect(stack.url) as connection:
@@ -204,7 +202,7 @@ def test_a_body_shorter_than_its_range_is_refused(repository: Repository) -> Non
     assert_refused(upload.patch(b"x" * 10, None, **{"Content-Range": "0-99"}), (400, 416), "SIZE_INVALID")
 
 
-def test_a_body_sent_with_chunks_of_no_form_is_refused(stack: Stack, repository: Repository) -> None:
+def test_a_body_with_malformed_chunks_is_refused(stack: Stack, repository: Repository) -> None:
     upload = repository.start_upload()
     lines = [line for line in put_lines(stack, repository, 0) if line[0] != "Content-Length"]
     head = "".join(f"{name}: {value}\r\n" for name, value in [*lines, ("Transfer-Encoding", "chunked")])
@@ -231,7 +229,7 @@ def test_an_upload_of_another_repository_is_unknown_here(
     assert_absent(another_repository, blob)
 
 
-def test_an_upload_of_another_user_is_no_way_in(repository: Repository, neighbour: Registry) -> None:
+def test_an_upload_of_another_user_gives_no_access(repository: Repository, neighbour: Registry) -> None:
     blob = a_blob()
     upload = repository.start_upload()
     upload.repository = neighbour.repository(repository.name)
@@ -241,10 +239,8 @@ def test_an_upload_of_another_user_is_no_way_in(repository: Repository, neighbou
     assert_absent(repository, blob)
 
 
-def test_an_upload_carried_into_a_namespace_of_one_s_own_is_unknown(
-    repository: Repository, neighbour: Registry
-) -> None:
-    """Whoever has seen the address, say in a log, has rights in a repository of theirs and none in this one."""
+def test_an_upload_address_used_in_ones_own_namespace_is_unknown(repository: Repository, neighbour: Registry) -> None:
+    """A user who has seen the address, for example in a log, has rights in an own repository and none in this one."""
     blob = a_blob()
     upload = repository.start_upload()
     own = neighbour.repository(f"{neighbour.user}/carried-{secrets.token_hex(4)}")
@@ -258,7 +254,7 @@ def test_an_upload_carried_into_a_namespace_of_one_s_own_is_unknown(
 
 
 def tampered(location: str) -> Any:
-    """The location with one character of its token changed, at each of several places."""
+    """Returns the location with one character of its token changed, at several positions."""
     start = location.rindex("/") + 1
     token = location[start:]
     for place in (0, len(token) // 2, len(token) - 1):
@@ -278,7 +274,7 @@ def test_a_tampered_upload_token_is_unknown(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize("token", ["nonsense", "..", "%2e%2e", "a" * 4000, "eyJ.eyJ.x"], ids=range(5))
-def test_an_upload_token_of_no_form_is_unknown(
+def test_a_malformed_upload_token_is_unknown(
     stack: Stack, registry: Registry, repository: Repository, token: str
 ) -> None:
     repository.push_blob(a_blob())
@@ -289,7 +285,7 @@ def test_an_upload_token_of_no_form_is_unknown(
     assert_reply_refused(reply, (400, 404, 405, 414))
 
 
-def test_a_closed_upload_takes_nothing_more(repository: Repository) -> None:
+def test_a_closed_upload_accepts_no_more_bytes(repository: Repository) -> None:
     blob = a_blob()
     upload = repository.start_upload()
     upload.patch(blob.content)
@@ -302,8 +298,8 @@ def test_a_closed_upload_takes_nothing_more(repository: Repository) -> None:
 # Mounts across rights
 
 
-def test_a_mount_from_a_repository_one_may_not_read_tells_nothing(neighbour: Registry, repository: Repository) -> None:
-    """The answer is that of a repository that is not there: an upload begins."""
+def test_a_mount_from_an_unreadable_repository_reveals_nothing(neighbour: Registry, repository: Repository) -> None:
+    """The answer is the same as for a repository that does not exist: an upload starts."""
     blob = a_blob()
     repository.push_blob(blob)
     own = neighbour.repository(f"{neighbour.user}/mounts-{secrets.token_hex(4)}")
@@ -320,8 +316,8 @@ def test_a_mount_from_a_repository_one_may_not_read_tells_nothing(neighbour: Reg
     assert own.head_blob(blob.digest).status_code == 404
 
 
-def test_a_pull_of_what_exists_elsewhere_tells_nothing(neighbour: Registry, repository: Repository) -> None:
-    """Bytes are kept once for everybody; that they are kept is told to those who may know."""
+def test_a_pull_of_another_repositorys_content_reveals_nothing(neighbour: Registry, repository: Repository) -> None:
+    """Bytes are stored once for all repositories; only those with the right learn that they are there."""
     blob = a_blob()
     repository.push_blob(blob)
     own = neighbour.repository(f"{neighbour.user}/pulls-{secrets.token_hex(4)}")
@@ -334,7 +330,7 @@ def test_a_pull_of_what_exists_elsewhere_tells_nothing(neighbour: Registry, repo
     )
 
 
-# Requests that are none
+# Malformed requests
 
 
 @pytest.mark.parametrize(
@@ -342,7 +338,7 @@ def test_a_pull_of_what_exists_elsewhere_tells_nothing(neighbour: Registry, repo
     [b"GET", b"BREW /v2/ HTTP/1.1", b"GET /v2/ HTTP/9.9", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"],
     ids=["half", "method", "version", "tls"],
 )
-def test_what_is_no_request_of_ours_is_answered_or_closed_at_once(stack: Stack, line: bytes) -> None:
+def test_a_malformed_request_is_answered_or_closed_at_once(stack: Stack, line: bytes) -> None:
     with connect(stack.url) as connection:
         connection.settimeout(10)
         connection.sendall(line + b"\r\nHost: x\r\n\r\n")
@@ -352,7 +348,7 @@ def test_what_is_no_request_of_ours_is_answered_or_closed_at_once(stack: Stack, 
 
 
 def test_headers_of_more_than_10_kib_are_refused(stack: Stack) -> None:
-    """API Gateway's limit; the local gateway keeps to it."""
+    """This is API Gateway's limit; the local gateway has the same."""
     with Wire(stack.url) as wire:
         reply = wire.exchange("GET", "/v2/", [("Host", stack.host), ("X-Large", "x" * 20_000)])
 

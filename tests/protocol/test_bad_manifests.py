@@ -1,4 +1,4 @@
-"""What is pushed as a manifest and is none."""
+"""Pushes of invalid manifests."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_no_json_object_is_refused(repository: Repository, body: Any) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(repository: Repository, body: Any) -> None:
     assert_refused(put(repository, body), 400, "MANIFEST_INVALID")
     assert repository.head_manifest("bad").status_code == 404
 
 
-def test_nesting_without_end_is_refused(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
+def test_endless_nesting_is_refused(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     deep = b"[" * 100_000 + b"]" * 100_000
     body = a_manifest(config, [layer]).content[:-1] + b',"deep":' + deep + b"}"
@@ -46,8 +46,8 @@ def test_nesting_without_end_is_refused(repository: Repository, blobs: tuple[Blo
 
 
 @pytest.mark.parametrize("twin", [b'"schemaVersion":2,', b'"layers":[],'], ids=["schemaVersion", "layers"])
-def test_a_key_given_twice_is_refused(repository: Repository, blobs: tuple[Blob, Blob], twin: bytes) -> None:
-    """Two readers would see two manifests under one digest."""
+def test_a_duplicate_key_is_refused(repository: Repository, blobs: tuple[Blob, Blob], twin: bytes) -> None:
+    """Two parsers would see two different manifests under one digest."""
     config, layer = blobs
     body = a_manifest(config, [layer]).content
 
@@ -93,7 +93,7 @@ def test_fields_of_another_type_are_refused(repository: Repository, blobs: tuple
 
 
 @pytest.mark.parametrize("media_type", [content.DOCKER_SCHEMA1, "text/html"])
-def test_what_is_no_manifest_of_today_is_refused(repository: Repository, media_type: Any) -> None:
+def test_an_outdated_manifest_type_is_refused(repository: Repository, media_type: Any) -> None:
     body = b'{"schemaVersion":1,"name":"a/b","tag":"old","fsLayers":[],"history":[],"signatures":[]}'
 
     assert_refused(put(repository, body, media_type), (400, 415), "MANIFEST_INVALID", "UNSUPPORTED")

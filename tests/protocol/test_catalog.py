@@ -12,7 +12,7 @@ from tests.support.stack import Stack
 
 @pytest.fixture
 def family(registry: Registry) -> Any:
-    """Three repositories whose names stand together in the catalog: the prefix and the names."""
+    """Three repositories whose names are adjacent in the catalog: the prefix and the names."""
     prefix = f"{registry.user}/catalog-{secrets.token_hex(4)}"
     names = [f"{prefix}-{letter}" for letter in "abc"]
     for name in names:
@@ -39,7 +39,7 @@ def test_the_catalog_begins_after_last(registry: Registry, family: Any) -> None:
     assert listed(registry.catalog(n=2, last=names[0])) == names[1:]
 
 
-def test_the_catalog_s_link_leads_from_page_to_page(registry: Registry, family: Any) -> None:
+def test_the_catalogs_link_leads_from_page_to_page(registry: Registry, family: Any) -> None:
     prefix, names = family
     answer = registry.catalog(n=1, last=prefix)
     found = listed(answer)
@@ -64,7 +64,7 @@ def test_a_bad_n_is_refused(registry: Registry, n: str) -> None:
     assert_refused(registry.catalog(n=n), 400)
 
 
-def test_the_catalog_shows_a_private_repository_to_nobody_without_a_right(neighbour: Registry, family: Any) -> None:
+def test_the_catalog_hides_a_private_repository_from_users_without_a_right(neighbour: Registry, family: Any) -> None:
     _, names = family
 
     assert not set(names) & set(listed(neighbour.catalog(n=1000, last=names[0][:-1])))
@@ -77,7 +77,7 @@ def test_the_catalog_shows_a_public_repository_to_another_user(stack: Stack, nei
     assert listed(neighbour.catalog(n=1, last=names[0])) == [names[1]]
 
 
-def test_the_catalog_shows_a_repository_to_whom_it_is_granted(stack: Stack, neighbour: Registry, family: Any) -> None:
+def test_the_catalog_shows_a_repository_to_users_with_a_role(stack: Stack, neighbour: Registry, family: Any) -> None:
     _, names = family
     stack.account("grant", names[2], neighbour.user, "read")
 

@@ -25,7 +25,7 @@ def test_deleting_the_only_tag_keeps_the_manifest_by_digest(repository: Reposito
     assert repository.get_manifest(image.manifest.digest).status_code == 200
 
 
-def test_a_manifest_deleted_by_digest_takes_all_its_tags_with_it(repository: Repository) -> None:
+def test_deleting_a_manifest_by_digest_deletes_all_its_tags(repository: Repository) -> None:
     image, other = an_image(), an_image()
     repository.push_image(image, "one")
     repository.push_manifest(image.manifest, "two")
@@ -38,7 +38,7 @@ def test_a_manifest_deleted_by_digest_takes_all_its_tags_with_it(repository: Rep
     assert repository.tags().json()["tags"] == ["three"]
 
 
-def test_a_manifest_pushed_again_after_its_delete_is_back(repository: Repository) -> None:
+def test_a_manifest_that_is_pushed_again_after_its_delete_is_back(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "one")
     repository.delete(f"manifests/{image.manifest.digest}")
@@ -48,8 +48,8 @@ def test_a_manifest_pushed_again_after_its_delete_is_back(repository: Repository
     assert repository.get_blob(image.layers[0].digest).content == image.layers[0].content
 
 
-def test_an_index_and_its_children_are_deleted_each_on_its_own(repository: Repository) -> None:
-    """The order of the conformance suite: the parent first, then what it named."""
+def test_an_index_and_its_children_are_deleted_separately(repository: Repository) -> None:
+    """The order is that of the conformance suite: the parent first, then its children."""
     children = [an_image(), an_image()]
     for child in children:
         repository.push_image(child)
@@ -92,8 +92,8 @@ def test_the_blobs_of_a_deleted_image_can_be_deleted(repository: Repository) -> 
         assert repository.head_blob(blob.digest).status_code == 404
 
 
-def test_no_delete_takes_a_blob_from_a_manifest_that_can_be_pulled(repository: Repository) -> None:
-    """Deleting may be refused (400 or 405 by the specification); an image that can be pulled is whole."""
+def test_no_delete_removes_a_blob_of_a_manifest_that_can_be_pulled(repository: Repository) -> None:
+    """Deleting may be refused (400 or 405 by the specification); an image that can be pulled is complete."""
     image = an_image()
     repository.push_image(image, "one")
     answer = repository.delete(f"blobs/{image.layers[0].digest}")
@@ -117,7 +117,7 @@ def test_a_blob_deleted_here_stays_in_the_other_repository(
     assert another_repository.head_blob(blob.digest).status_code == 404
 
 
-def test_a_blob_pushed_again_after_its_delete_is_back(repository: Repository) -> None:
+def test_a_blob_that_is_pushed_again_after_its_delete_is_back(repository: Repository) -> None:
     blob = a_blob()
     repository.push_blob(blob)
     repository.delete(f"blobs/{blob.digest}")
@@ -126,7 +126,7 @@ def test_a_blob_pushed_again_after_its_delete_is_back(repository: Repository) ->
     assert repository.get_blob(blob.digest).content == blob.content
 
 
-def test_deleting_what_is_not_there_is_not_found(repository: Repository) -> None:
+def test_deleting_unknown_content_is_not_found(repository: Repository) -> None:
     absent = a_blob().digest
     repository.push_image(an_image(), "here")
 
@@ -135,7 +135,7 @@ def test_deleting_what_is_not_there_is_not_found(repository: Repository) -> None
     assert_refused(repository.delete(f"blobs/{absent}"), 404, "BLOB_UNKNOWN")
 
 
-def test_deleting_in_a_repository_that_is_not_there_is_not_found(repository: Repository) -> None:
+def test_deleting_in_an_unknown_repository_is_not_found(repository: Repository) -> None:
     absent = a_blob().digest
 
     assert_refused(repository.delete("manifests/latest"), 404, "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
@@ -143,7 +143,7 @@ def test_deleting_in_a_repository_that_is_not_there_is_not_found(repository: Rep
     assert_refused(repository.delete(f"blobs/{absent}"), 404, "NAME_UNKNOWN", "BLOB_UNKNOWN")
 
 
-def test_a_second_delete_finds_nothing(repository: Repository) -> None:
+def test_a_second_delete_is_not_found(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image, "one")
 

@@ -1,4 +1,4 @@
-"""Blobs from the edge on the registry's own host (`CLOUDBERTH_DOWNLOADS=edge`), as CloudFront serves them."""
+"""Blobs through the download edge on the registry's host (`CLOUDBERTH_DOWNLOADS=edge`), as CloudFront serves them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_redirect_stays_on_the_host_and_needs_no_token(edge_stack: Stack, pu
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_digest_stands_in_the_answer_after_the_redirect(pushed: Any, method: str) -> None:
+def test_the_answer_after_the_redirect_has_the_digest(pushed: Any, method: str) -> None:
     repository, blob = pushed
     answer = repository.send(method, f"blobs/{blob.digest}", allow_redirects=True)
 
@@ -45,18 +45,18 @@ def test_the_digest_stands_in_the_answer_after_the_redirect(pushed: Any, method:
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"), [("500-1499", 500, 1499), ("-500", 1548, 2047), ("2000-", 2000, 2047)]
+    ("requested", "first", "last"), [("500-1499", 500, 1499), ("-500", 1548, 2047), ("2000-", 2000, 2047)]
 )
-def test_ranges_work_after_the_redirect(pushed: Any, asked: str, first: int, last: int) -> None:
+def test_ranges_work_after_the_redirect(pushed: Any, requested: str, first: int, last: int) -> None:
     repository, blob = pushed
-    answer = repository.get_blob(blob.digest, Range=f"bytes={asked}")
+    answer = repository.get_blob(blob.digest, Range=f"bytes={requested}")
 
     assert (answer.status_code, answer.content) == (206, blob.content[first : last + 1])
     assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{SIZE}"
     assert repository.get_blob(blob.digest, Range="bytes=5000-6000").status_code == 416
 
 
-def test_an_altered_edge_address_gives_nothing(pushed: Any) -> None:
+def test_an_altered_download_address_is_refused(pushed: Any) -> None:
     repository, blob = pushed
     other = a_blob(SIZE)
     repository.push_blob(other)

@@ -1,6 +1,6 @@
-"""Tokens that the registry itself might have signed: too old, or for somebody else.
+"""Tokens with a valid signature that are expired or meant for somebody else.
 
-The keys of the local stack lie in its data directory, so these differ from a good token in one field only.
+The local stack's keys are in its data directory, so these tokens differ from a valid one in one field only.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def decoded(part: Any) -> Any:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def signed_again(token: str, key: Any, **claims: Any) -> str:
-    """The token with these claims changed and a good signature."""
+def signed_again(token: str, key: Any, **claims: Any) -> Any:
+    """Returns the token with changed claims and a valid signature."""
     header, payload, _ = token.split(".")
     return jwt.encode(decoded(header), decoded(payload) | claims, ECKey.import_key(key), algorithms=["ES256"])
 
@@ -41,10 +41,10 @@ def pulled_with(registry: Registry, repository: Repository, token: str) -> Any:
     return registry.send("GET", f"/v2/{repository.name}/manifests/latest", headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_token_signed_again_unchanged_is_good(
+def test_a_token_that_is_signed_again_unchanged_is_valid(
     registry: Registry, repository: Repository, keys: dict[str, Any]
 ) -> None:
-    """Without this the tests below would prove nothing."""
+    """Without this test the ones below would prove nothing."""
     repository.push_image(an_image(), "latest")
     token = signed_again(registry.token(repository.scope), keys["signing"][0])
 
@@ -61,13 +61,13 @@ def test_a_token_signed_again_unchanged_is_good(
     ],
     ids=["expired", "audience", "issuer", "not yet"],
 )
-def test_a_token_too_old_or_for_another_is_refused(
+def test_a_token_that_is_expired_or_for_somebody_else_is_refused(
     registry: Registry, repository: Repository, keys: dict[str, Any], claims: dict[str, Any]
 ) -> None:
     repository.push_image(an_image(), "latest")
     now = int(time.time())
-    told = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
-    token = signed_again(registry.token(repository.scope), keys["signing"][0], **told)
+    changed = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
+    token = signed_again(registry.token(repository.scope), keys["signing"][0], **changed)
     answer = pulled_with(registry, repository, token)
 
     assert_refused(answer, 401, "UNAUTHORIZED")
@@ -83,7 +83,7 @@ def test_a_token_signed_with_another_key_is_refused(registry: Registry, reposito
 
 
 def upload_token(location: str, key: Any, expires_at: Any) -> Any:
-    """The location with its token's third field changed, signed as the registry signs it."""
+    """Returns the location with its token's third field changed, signed as the registry signs it."""
     path, _, token = location.rpartition("/")
     fields = token.split(".")[:-1]
     fields[2] = str(expires_at)
@@ -92,7 +92,7 @@ def upload_token(location: str, key: Any, expires_at: Any) -> Any:
 
 
 def test_an_upload_ends_with_its_token(repository: Repository, keys: dict[str, Any]) -> None:
-    """An unfinished upload does not stay open for ever; a token signed in the same way but for later goes on."""
+    """An unfinished upload ends; an equally signed token with a later end continues it."""
     blob = a_blob()
     upload = repository.start_upload()
     good = upload_token(upload.location, keys["upload"][0], int(time.time()) + 600)

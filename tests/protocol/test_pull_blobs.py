@@ -20,14 +20,14 @@ def blob(repository: Repository) -> Any:
     return blob
 
 
-def test_a_blob_is_pulled_byte_by_byte_the_same(repository: Repository, blob: Blob) -> None:
+def test_a_blob_is_pulled_unchanged(repository: Repository, blob: Blob) -> None:
     answer = repository.get_blob(blob.digest)
 
     assert (answer.status_code, answer.content) == (200, blob.content)
     assert answer.headers["Content-Length"] == str(SIZE)
 
 
-def test_head_tells_the_length_and_sends_no_body(repository: Repository, blob: Blob) -> None:
+def test_head_has_the_length_and_no_body(repository: Repository, blob: Blob) -> None:
     answer = repository.head_blob(blob.digest)
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -35,8 +35,8 @@ def test_head_tells_the_length_and_sends_no_body(repository: Repository, blob: B
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_registry_s_own_answer_carries_the_digest(repository: Repository, blob: Blob, method: str) -> None:
-    """Also where it is a redirect: a presigned address cannot carry the header any more."""
+def test_the_registrys_own_answer_has_the_digest(repository: Repository, blob: Blob, method: str) -> None:
+    """This includes a redirect, since the answer from a presigned address cannot have the header."""
     answer = repository.send(method, f"blobs/{blob.digest}")
 
     assert answer.status_code in (200, 307)
@@ -45,7 +45,7 @@ def test_the_registry_s_own_answer_carries_the_digest(repository: Repository, bl
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_redirect_is_temporary_and_needs_no_token(repository: Repository, blob: Blob, method: str) -> None:
-    """Clients drop their token when the host changes, and S3 refuses two kinds of authorization at once."""
+    """Clients drop their token when the host changes, and S3 refuses two kinds of authorization in one request."""
     answer = repository.send(method, f"blobs/{blob.digest}")
     assert answer.status_code == 307
 
@@ -66,11 +66,13 @@ def test_head_sends_no_body_on_a_connection_that_is_kept(stack: Stack, repositor
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("requested", "first", "last"),
     [("500-1499", 500, 1499), ("500-", 500, 2047), ("-500", 1548, 2047), ("2000-5000", 2000, 2047), ("0-0", 0, 0)],
 )
-def test_a_range_gives_just_these_bytes(repository: Repository, blob: Blob, asked: str, first: int, last: int) -> None:
-    answer = repository.get_blob(blob.digest, Range=f"bytes={asked}")
+def test_a_range_gives_just_these_bytes(
+    repository: Repository, blob: Blob, requested: str, first: int, last: int
+) -> None:
+    answer = repository.get_blob(blob.digest, Range=f"bytes={requested}")
 
     assert answer.status_code == 206
     assert answer.content == blob.content[first : last + 1]
@@ -78,34 +80,34 @@ def test_a_range_gives_just_these_bytes(repository: Repository, blob: Blob, aske
     assert answer.headers["Content-Range"] in (f"bytes {first}-{last}/{SIZE}", f"bytes {first}-{last}/*")
 
 
-@pytest.mark.parametrize("asked", ["5000-10000", "2048-"])
-def test_a_range_beyond_the_end_is_416(repository: Repository, blob: Blob, asked: str) -> None:
-    assert repository.get_blob(blob.digest, Range=f"bytes={asked}").status_code == 416
+@pytest.mark.parametrize("requested", ["5000-10000", "2048-"])
+def test_a_range_beyond_the_end_is_416(repository: Repository, blob: Blob, requested: str) -> None:
+    assert repository.get_blob(blob.digest, Range=f"bytes={requested}").status_code == 416
 
 
-@pytest.mark.parametrize("asked", ["bytes=500-0", "bytes=a-b", "lines=1-2", "bytes=", "500-600"])
-def test_a_range_that_is_none_is_ignored_or_416(repository: Repository, blob: Blob, asked: str) -> None:
-    """RFC 9110, 14.2: an invalid Range is ignored, or refused as not satisfiable; never a part by chance."""
-    answer = repository.get_blob(blob.digest, Range=asked)
+@pytest.mark.parametrize("requested", ["bytes=500-0", "bytes=a-b", "lines=1-2", "bytes=", "500-600"])
+def test_an_invalid_range_is_ignored_or_416(repository: Repository, blob: Blob, requested: str) -> None:
+    """RFC 9110, 14.2: an invalid Range is ignored or refused as not satisfiable; it never selects a part."""
+    answer = repository.get_blob(blob.digest, Range=requested)
 
     assert answer.status_code in (200, 416)
     assert answer.status_code == 416 or answer.content == blob.content
 
 
 def test_the_full_answer_offers_ranges(repository: Repository, blob: Blob) -> None:
-    """oras seeks in a blob only where this header stands."""
+    """oras seeks in a blob only if the answer has this header."""
     assert repository.get_blob(blob.digest).headers["Accept-Ranges"] == "bytes"
 
 
-def test_a_pull_that_broke_off_is_resumed_by_range(repository: Repository, blob: Blob) -> None:
+def test_an_interrupted_pull_is_resumed_by_range(repository: Repository, blob: Blob) -> None:
     begun = blob.content[:700]
     rest = repository.get_blob(blob.digest, Range=f"bytes={len(begun)}-")
 
     assert begun + rest.content == blob.content
 
 
-def test_a_blob_is_never_compressed_on_the_way(repository: Repository) -> None:
-    """containerd asks for zstd, gzip and deflate, and would undo what nobody had done."""
+def test_a_blob_is_never_compressed_in_transit(repository: Repository) -> None:
+    """containerd accepts zstd, gzip and deflate, and would decompress the answer."""
     blob = Blob(b"so easy to compress " * 1000)
     repository.push_blob(blob)
     answer = repository.send(
@@ -134,14 +136,14 @@ def test_a_sha512_blob_is_pulled_under_its_digest(repository: Repository) -> Non
     assert repository.send("HEAD", f"blobs/{blob.digest}").headers["Docker-Content-Digest"] == blob.digest
 
 
-def test_a_blob_that_is_not_there_is_not_found(repository: Repository, blob: Blob) -> None:
+def test_an_unknown_blob_is_not_found(repository: Repository, blob: Blob) -> None:
     absent = a_blob().digest
 
     assert_refused(repository.get_blob(absent), 404, "BLOB_UNKNOWN")
     assert repository.head_blob(absent).status_code == 404
 
 
-def test_a_blob_in_a_repository_that_is_not_there_is_not_found(repository: Repository) -> None:
+def test_a_blob_in_an_unknown_repository_is_not_found(repository: Repository) -> None:
     absent = a_blob().digest
 
     assert_refused(repository.get_blob(absent), 404, "NAME_UNKNOWN", "BLOB_UNKNOWN")
@@ -157,5 +159,5 @@ def test_a_blob_of_another_repository_is_not_found_here(
 
 
 @pytest.mark.parametrize("digest", ["sha256:short", "sha256:" + "G" * 64, "md5:" + "a" * 32, "nodigest"])
-def test_what_is_no_digest_is_refused(repository: Repository, blob: Blob, digest: str) -> None:
+def test_an_invalid_digest_is_refused(repository: Repository, blob: Blob, digest: str) -> None:
     assert_refused(repository.get_blob(digest), (400, 404), "DIGEST_INVALID", "BLOB_UNKNOWN")

@@ -42,7 +42,7 @@ def test_the_content_type_is_the_pushed_one_without_parameters(repository: Repos
     assert repository.get_manifest("list").headers["Content-Type"] == content.DOCKER_LIST
 
 
-def test_head_tells_digest_type_and_length(repository: Repository, image: Image) -> None:
+def test_head_has_digest_type_and_length(repository: Repository, image: Image) -> None:
     for reference in ("latest", image.manifest.digest):
         answer = repository.head_manifest(reference)
 
@@ -52,8 +52,8 @@ def test_head_tells_digest_type_and_length(repository: Repository, image: Image)
         assert answer.headers["Content-Length"] == str(len(image.manifest.content))
 
 
-def test_head_sends_no_body_on_a_connection_that_is_kept(stack: Stack, repository: Repository, image: Image) -> None:
-    """A body after HEAD would be read as the start of the next answer."""
+def test_head_sends_no_body_on_a_kept_connection(stack: Stack, repository: Repository, image: Image) -> None:
+    """The client would read a body after HEAD as the start of the next answer."""
     target = f"/v2/{repository.name}/manifests/latest"
     headers = [("Host", stack.host), *repository.authorization().items()]
     with Wire(stack.url) as wire:
@@ -87,14 +87,14 @@ def test_accept_in_many_lines_is_understood(stack: Stack, repository: Repository
     assert reply.header("Content-Type") == content.OCI_MANIFEST
 
 
-def test_a_manifest_that_is_not_there_is_not_found(repository: Repository, image: Image) -> None:
+def test_an_unknown_manifest_is_not_found(repository: Repository, image: Image) -> None:
     assert_refused(repository.get_manifest("absent"), 404, "MANIFEST_UNKNOWN")
     assert_refused(repository.get_manifest(a_blob().digest), 404, "MANIFEST_UNKNOWN")
     assert repository.head_manifest("absent").status_code == 404
     assert repository.head_manifest(a_blob().digest).status_code == 404
 
 
-def test_a_repository_that_is_not_there_is_not_found(repository: Repository) -> None:
+def test_an_unknown_repository_is_not_found(repository: Repository) -> None:
     for reference in ("latest", a_blob().digest):
         assert_refused(repository.get_manifest(reference), 404, "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
         assert repository.head_manifest(reference).status_code == 404
@@ -113,7 +113,7 @@ def test_a_blob_is_not_served_as_a_manifest_nor_a_manifest_as_a_blob(repository:
 
 
 @pytest.mark.parametrize("reference", ["sha256:short", "sha256:" + "Z" * 64, "md5:" + "a" * 32, "-leading"])
-def test_a_reference_of_no_known_form_is_refused(repository: Repository, image: Image, reference: str) -> None:
+def test_a_malformed_reference_is_refused(repository: Repository, image: Image, reference: str) -> None:
     assert_refused(repository.get_manifest(reference), (400, 404))
 
 
@@ -139,7 +139,7 @@ def test_every_form_of_name_that_the_specification_allows_works(
     assert named.tags().json()["name"] == named.name
 
 
-def test_a_moved_tag_is_pulled_at_once_and_the_old_manifest_stays_by_digest(
+def test_a_moved_tag_is_pulled_at_once_and_the_old_manifest_remains_by_digest(
     repository: Repository, image: Image
 ) -> None:
     newer = an_image()
@@ -161,7 +161,7 @@ def test_a_manifest_pushed_under_sha512_is_served_under_it(repository: Repositor
 
 
 def test_the_ns_parameter_of_proxies_is_ignored(repository: Repository, image: Image) -> None:
-    """containerd adds it where a mirror is configured; this registry is no proxy, so it names no OCI-Namespace."""
+    """containerd adds it if a mirror is configured; this registry is no proxy, so it sends no OCI-Namespace."""
     answer = repository.send("GET", "manifests/latest", params={"ns": "docker.io"})
 
     assert (answer.status_code, answer.content) == (200, image.manifest.content)

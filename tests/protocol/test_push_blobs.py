@@ -25,12 +25,12 @@ def test_post_opens_a_session_at_the_same_host(stack: Stack, repository: Reposit
     assert answer.headers["Content-Length"] == "0"
 
 
-def test_the_least_length_of_a_chunk_is_told_at_post(repository: Repository) -> None:
+def test_the_post_has_the_least_length_of_a_chunk(repository: Repository) -> None:
     assert int(repository.start_upload().started.headers["OCI-Chunk-Min-Length"]) > 0
 
 
 def test_the_token_in_the_location_survives_every_client(repository: Repository) -> None:
-    """containerd decodes escapes in the path, docker sorts the query: so the token is base64url, in the path."""
+    """containerd decodes escapes in the path and docker sorts the query, so the token is in the path, in base64url."""
     parts = urlsplit(repository.start_upload().location)
 
     assert re.fullmatch(r"[A-Za-z0-9._~/-]+", parts.path)
@@ -63,20 +63,20 @@ def test_a_single_post_with_the_digest(repository: Repository, size: int) -> Non
     )
 
     if size > 4 * MIB and answer.status_code == 202:
-        # Larger than one POST may carry: the session it opened takes the blob, as the specification says.
+        # It is too large for one POST: the session that the POST opened takes the blob, as the specification says.
         answer = repository.send(
             "PUT", answer.headers["Location"], params={"digest": blob.digest}, headers=OCTETS, data=blob.content
         )
     assert_pushed(repository, answer, blob)
 
 
-def test_a_put_of_chunked_framing_is_taken(repository: Repository) -> None:
+def test_a_put_with_chunked_framing_is_accepted(repository: Repository) -> None:
     blob = a_blob(3000)
 
     assert_pushed(repository, repository.start_upload().put(blob.digest, iter([blob.content])), blob)
 
 
-def test_a_put_without_content_type_is_taken(stack: Stack, repository: Repository) -> None:
+def test_a_put_without_content_type_is_accepted(stack: Stack, repository: Repository) -> None:
     blob = a_blob(3000)
     headers = [("Host", stack.host), *repository.authorization().items(), ("Content-Length", "3000")]
     with Wire(stack.url) as wire:
@@ -87,7 +87,7 @@ def test_a_put_without_content_type_is_taken(stack: Stack, repository: Repositor
 
 
 @pytest.mark.parametrize("size", [1000, 5 * MIB], ids=lambda size: f"{size}-bytes")
-def test_a_put_that_disagrees_with_its_digest_is_refused(repository: Repository, size: int) -> None:
+def test_a_put_that_does_not_match_its_digest_is_refused(repository: Repository, size: int) -> None:
     blob, other = a_blob(size), a_blob(size)
 
     assert_refused(repository.start_upload().put(blob.digest, other.content), 400, "DIGEST_INVALID")
@@ -95,7 +95,7 @@ def test_a_put_that_disagrees_with_its_digest_is_refused(repository: Repository,
     assert_absent(repository, other)
 
 
-def test_a_single_post_that_disagrees_with_its_digest_is_refused(repository: Repository) -> None:
+def test_a_single_post_that_does_not_match_its_digest_is_refused(repository: Repository) -> None:
     blob = a_blob()
     answer = repository.send("POST", "blobs/uploads/", params={"digest": blob.digest}, headers=OCTETS, data=b"other")
 
@@ -119,8 +119,8 @@ def test_the_same_blob_pushed_again_is_accepted(repository: Repository) -> None:
     assert_pushed(repository, repository.push_blob(blob), blob)
 
 
-def test_a_closing_put_sent_twice_is_answered_alike(repository: Repository) -> None:
-    """A client that lost the answer repeats the request."""
+def test_a_closing_put_that_is_sent_twice_has_the_same_answer(repository: Repository) -> None:
+    """A client repeats the request if it lost the answer."""
     blob = a_blob()
     upload = repository.start_upload()
     assert upload.put(blob.digest, blob.content).status_code == 201
@@ -154,7 +154,7 @@ def test_sha512_on_every_way(repository: Repository, way: str, size: int) -> Non
     assert_pushed(repository, answer, blob)
 
 
-def test_a_put_with_sha512_needs_no_word_at_post(repository: Repository) -> None:
+def test_a_put_with_sha512_needs_no_announcement_in_the_post(repository: Repository) -> None:
     """`digest-algorithm` is a SHOULD for clients."""
     blob = a_blob(algorithm="sha512")
 
@@ -181,18 +181,18 @@ def test_a_wrong_sha512_is_refused(repository: Repository) -> None:
     assert_refused(upload.put(blob.digest, b"other"), 400, "DIGEST_INVALID")
 
 
-def test_an_announced_algorithm_that_nobody_knows_is_refused(repository: Repository) -> None:
+def test_an_unknown_announced_algorithm_is_refused(repository: Repository) -> None:
     answer = repository.send("POST", "blobs/uploads/", params={"digest-algorithm": "md5"})
 
     assert_refused(answer, 400, "DIGEST_INVALID", "UNSUPPORTED")
 
 
-# What a digest that cannot be read may be called.
+# The codes for a malformed digest.
 MALFORMED = ("DIGEST_INVALID", "UNSUPPORTED", "BLOB_UPLOAD_INVALID")
 
 
 @pytest.mark.parametrize("digest", ["md5:" + "a" * 32, "sha256:short", "sha256:" + "A" * 64, "nonsense", ""])
-def test_a_closing_digest_that_is_none_is_refused(repository: Repository, digest: str) -> None:
+def test_an_invalid_closing_digest_is_refused(repository: Repository, digest: str) -> None:
     assert_refused(repository.start_upload().put(digest, b"content"), 400, *MALFORMED)
 
 
@@ -205,7 +205,7 @@ def test_a_closing_put_without_a_digest_is_refused(repository: Repository) -> No
 # Mounts
 
 
-def test_a_mount_gives_the_blob_without_a_byte(repository: Repository, another_repository: Repository) -> None:
+def test_a_mount_gives_the_blob_without_an_upload(repository: Repository, another_repository: Repository) -> None:
     blob = a_blob()
     repository.push_blob(blob)
 
@@ -215,7 +215,7 @@ def test_a_mount_gives_the_blob_without_a_byte(repository: Repository, another_r
 def test_an_anonymous_mount_finds_the_blob_where_the_pusher_may_read_it(
     repository: Repository, another_repository: Repository
 ) -> None:
-    """`from` is optional by the specification; finding the blob is a MAY, so 202 is right too."""
+    """`from` is optional in the specification and finding the blob is a MAY, so 202 is right too."""
     blob = a_blob()
     repository.push_blob(blob)
     answer = another_repository.mount(blob.digest)
@@ -230,7 +230,7 @@ def test_an_anonymous_mount_finds_the_blob_where_the_pusher_may_read_it(
         assert_pushed(another_repository, closed, blob)
 
 
-def test_a_mount_of_what_this_repository_has_already(repository: Repository) -> None:
+def test_a_mount_of_a_blob_that_the_repository_has(repository: Repository) -> None:
     blob = a_blob()
     repository.push_blob(blob)
 
@@ -239,9 +239,7 @@ def test_a_mount_of_what_this_repository_has_already(repository: Repository) -> 
 
 
 @pytest.mark.parametrize("source", ["absent", "Not A Name", ""], ids=["absent", "no-name", "empty"])
-def test_a_mount_that_cannot_be_falls_back_to_an_upload(
-    registry: Registry, repository: Repository, source: str
-) -> None:
+def test_an_impossible_mount_falls_back_to_an_upload(registry: Registry, repository: Repository, source: str) -> None:
     blob = a_blob()
     name = f"{registry.user}/{source}" if source == "absent" else source
     answer = repository.send("POST", "blobs/uploads/", params={"mount": blob.digest, "from": name})
@@ -253,13 +251,13 @@ def test_a_mount_that_cannot_be_falls_back_to_an_upload(
     assert_pushed(repository, closed, blob)
 
 
-def test_a_mount_of_what_is_no_digest_is_refused_or_falls_back(repository: Repository) -> None:
+def test_a_mount_of_an_invalid_digest_is_refused_or_falls_back(repository: Repository) -> None:
     answer = repository.mount("sha256:short", repository.name)
 
     assert answer.status_code == 202 or assert_refused(answer, 400, "DIGEST_INVALID")
 
 
-def test_ten_clients_push_ten_blobs_side_by_side(repository: Repository) -> None:
+def test_ten_clients_push_ten_blobs_concurrently(repository: Repository) -> None:
     blobs = [a_blob(20_000) for _ in range(10)]
     repository.authorization()
     with ThreadPoolExecutor(10) as clients:

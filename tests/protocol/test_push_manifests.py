@@ -21,8 +21,8 @@ from tests.protocol.content import (
 from tests.protocol.registry import Repository, assert_refused
 
 
-def assert_kept(repository: Repository, manifest: Any, reference: str | None = None) -> None:
-    """The manifest comes back byte by byte, with its type and its digest."""
+def assert_kept(repository: Repository, manifest: Any, reference: str = None) -> None:
+    """Checks that the manifest is served unchanged, with its type and its digest."""
     answer = repository.get_manifest(reference or manifest.digest)
     assert (answer.status_code, answer.content) == (200, manifest.content)
     assert answer.headers["Content-Type"] == manifest.media_type
@@ -42,7 +42,7 @@ def test_a_push_answers_with_location_and_digest(repository: Repository) -> None
         assert (located.status_code, located.content) == (200, image.manifest.content)
 
 
-def test_the_first_push_makes_the_repository(repository: Repository) -> None:
+def test_the_first_push_creates_the_repository(repository: Repository) -> None:
     assert repository.tags().status_code == 404
     repository.push_image(an_image(), "latest")
 
@@ -118,7 +118,7 @@ def test_an_artifact_index(repository: Repository) -> None:
     assert_kept(repository, index, "sboms")
 
 
-def test_a_media_type_of_somebody_s_own(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
+def test_a_custom_media_type(repository: Repository, blobs: tuple[Blob, Blob]) -> None:
     config, layer = blobs
     manifest = a_manifest(config, [layer], artifactType="application/x.made-up", mediaType=content.OCI_MANIFEST)
     repository.push_manifest(manifest, "own")
@@ -186,7 +186,7 @@ def test_parameters_of_the_content_type_are_ignored(repository: Repository) -> N
 
 @pytest.mark.parametrize("size", [31_000, 33_000, 700_000, 3_920_000, 4 * 2**20], ids=lambda size: f"{size}-bytes")
 def test_a_manifest_of_every_size_up_to_4_mib(repository: Repository, blobs: tuple[Blob, Blob], size: int) -> None:
-    """The conformance suite pushes 390 annotations of 10,000 characters; clients cap at 4 MiB."""
+    """The conformance suite pushes 390 annotations of 10,000 characters; clients have a limit of 4 MiB."""
     config, layer = blobs
     bare = len(a_manifest(config, [layer], annotations={"fill": ""}).content)
     manifest = a_manifest(config, [layer], annotations={"fill": "x" * (size - bare)})
@@ -226,14 +226,14 @@ def test_an_image_of_130_different_layers(repository: Repository) -> None:
 # Digests and several tags
 
 
-def test_a_push_by_digest_makes_no_tag(repository: Repository) -> None:
+def test_a_push_by_digest_creates_no_tag(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
 
     assert repository.tags().json()["tags"] == []
 
 
-def test_a_push_under_another_manifest_s_digest_is_refused(repository: Repository) -> None:
+def test_a_push_under_another_manifests_digest_is_refused(repository: Repository) -> None:
     image, other = an_image(), an_image()
     repository.push_image(image)
     answer = repository.put_manifest(image.manifest.content, other.manifest.digest, content.OCI_MANIFEST)
@@ -243,7 +243,7 @@ def test_a_push_under_another_manifest_s_digest_is_refused(repository: Repositor
 
 
 @pytest.mark.parametrize("reference", ["sha256:baddigeststring", "md5:" + "a" * 32, "sha256:" + "A" * 64])
-def test_a_push_under_what_is_no_digest_is_refused(repository: Repository, reference: str) -> None:
+def test_a_push_under_an_invalid_digest_is_refused(repository: Repository, reference: str) -> None:
     image = an_image()
     repository.push_image(image)
     answer = repository.put_manifest(image.manifest.content, reference, content.OCI_MANIFEST)
@@ -251,7 +251,7 @@ def test_a_push_under_what_is_no_digest_is_refused(repository: Repository, refer
     assert_refused(answer, 400, "DIGEST_INVALID", "MANIFEST_INVALID", "UNSUPPORTED")
 
 
-def test_twelve_tags_in_one_push_are_each_named_in_oci_tag(repository: Repository) -> None:
+def test_oci_tag_names_each_of_twelve_tags_in_one_push(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
     tags = [f"v1.{number}" for number in range(12)]
@@ -264,7 +264,7 @@ def test_twelve_tags_in_one_push_are_each_named_in_oci_tag(repository: Repositor
         assert repository.head_manifest(tag).headers["Docker-Content-Digest"] == image.manifest.digest
 
 
-def test_a_push_without_tags_names_none(repository: Repository) -> None:
+def test_a_push_without_tags_has_no_oci_tag(repository: Repository) -> None:
     assert "OCI-Tag" not in repository.push_image(an_image()).headers
 
 
@@ -279,7 +279,7 @@ def test_several_tags_under_a_sha512_digest(repository: Repository) -> None:
     assert_kept(repository, manifest, "a")
 
 
-def test_a_tag_that_is_none_among_several_changes_nothing(repository: Repository) -> None:
+def test_an_invalid_tag_among_several_changes_nothing(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)
     answer = repository.put_manifest(
@@ -300,10 +300,10 @@ def test_sha256_and_sha512_of_one_manifest_live_side_by_side(repository: Reposit
     assert_kept(repository, image.manifest, "small")
 
 
-# What is named must be there
+# Named content must exist
 
 
-def test_unknown_blobs_are_refused_by_name(repository: Repository) -> None:
+def test_unknown_blobs_are_refused_and_named(repository: Repository) -> None:
     image = an_image(layers=2)
     repository.push_blob(image.layers[0])
     answer = repository.put_manifest(image.manifest.content, "latest", content.OCI_MANIFEST)
@@ -315,7 +315,7 @@ def test_unknown_blobs_are_refused_by_name(repository: Repository) -> None:
     assert repository.head_manifest("latest").status_code == 404
 
 
-def test_unknown_children_are_refused_by_name(repository: Repository) -> None:
+def test_unknown_children_are_refused_and_named(repository: Repository) -> None:
     here, absent = an_image(), an_image()
     repository.push_image(here)
     index = an_index(here.manifest, absent.manifest)
@@ -337,7 +337,7 @@ def test_a_blob_of_another_repository_is_unknown_here(repository: Repository, an
 
 
 @pytest.mark.parametrize("media_type", [content.OCI_NONDISTRIBUTABLE, content.DOCKER_FOREIGN_LAYER])
-def test_layers_that_may_not_be_distributed_are_not_asked_for(repository: Repository, media_type: Any) -> None:
+def test_non_distributable_layers_are_not_required(repository: Repository, media_type: Any) -> None:
     config, foreign = a_config(), a_blob(media_type=media_type)
     repository.push_blob(config)
     manifest = a_manifest(config, [], layers=[foreign.descriptor(urls=["https://example.com/layer"])])

@@ -28,7 +28,7 @@ def subject(repository: Repository) -> Any:
 
 
 def listed(repository: Repository, digest: str, **query: Any) -> Any:
-    """The descriptors of every page, by digest."""
+    """Returns the descriptors of all pages, by digest."""
     answer = repository.referrers(digest, **query)
     found: dict[str, Any] = {}
     while True:
@@ -50,7 +50,7 @@ def test_a_push_with_a_subject_is_answered_by_oci_subject(repository: Repository
     assert repository.push_manifest(artifact.manifest, "by-tag").headers["OCI-Subject"] == subject.digest
 
 
-def test_a_push_without_a_subject_says_nothing_of_one(repository: Repository) -> None:
+def test_a_push_without_a_subject_has_no_oci_subject(repository: Repository) -> None:
     assert "OCI-Subject" not in repository.push_image(an_image()).headers
 
 
@@ -65,7 +65,7 @@ def test_a_referrer_is_listed_at_once_with_type_size_and_annotations(repository:
     }
 
 
-def test_nothing_refers_to_a_fresh_manifest(repository: Repository, subject: Blob) -> None:
+def test_a_new_manifest_has_no_referrers(repository: Repository, subject: Blob) -> None:
     answer = repository.referrers(subject.digest)
 
     assert answer.status_code == 200
@@ -73,12 +73,12 @@ def test_nothing_refers_to_a_fresh_manifest(repository: Repository, subject: Blo
     assert "OCI-Filters-Applied" not in answer.headers
 
 
-def test_an_unknown_subject_is_an_empty_list_and_never_404(repository: Repository, subject: Blob) -> None:
+def test_an_unknown_subject_has_an_empty_list_and_never_404(repository: Repository, subject: Blob) -> None:
     assert listed(repository, a_blob().digest) == {}
 
 
-def test_a_repository_that_is_not_there_is_an_empty_list_and_never_404(repository: Repository) -> None:
-    """Of a registry with this API the specification wants no 404 to any referrers request."""
+def test_an_unknown_repository_has_an_empty_list_and_never_404(repository: Repository) -> None:
+    """By the specification a registry with this API never answers a referrers request with 404."""
     assert listed(repository, a_blob().digest) == {}
 
 
@@ -109,7 +109,7 @@ def test_an_empty_artifact_type_counts_as_none(repository: Repository, subject: 
     assert listed(repository, subject.digest)[image.manifest.digest]["artifactType"] == config.media_type
 
 
-def test_an_index_refers_with_its_artifact_type_or_with_none(repository: Repository, subject: Blob) -> None:
+def test_an_index_is_listed_with_its_own_artifact_type_or_without_one(repository: Repository, subject: Blob) -> None:
     typed = an_index(subject=subject.descriptor(), artifactType=content.SBOM)
     plain = an_index(subject=subject.descriptor())
     assert repository.push_manifest(typed).headers["OCI-Subject"] == subject.digest
@@ -121,7 +121,7 @@ def test_an_index_refers_with_its_artifact_type_or_with_none(repository: Reposit
     assert found[plain.digest]["mediaType"] == content.OCI_INDEX
 
 
-def test_the_filter_gives_one_type_and_says_so(repository: Repository, subject: Blob) -> None:
+def test_the_filter_returns_one_type_and_is_named_in_the_answer(repository: Repository, subject: Blob) -> None:
     sbom, signature = an_artifact(subject), an_artifact(subject, content.SIGNATURE)
     for artifact in (sbom, signature):
         repository.push_image(artifact)
@@ -140,7 +140,7 @@ def test_the_filter_matches_the_type_taken_from_the_config(repository: Repositor
     assert list(listed(repository, subject.digest, artifactType=config.media_type)) == [image.manifest.digest]
 
 
-def test_a_filter_that_nothing_matches_gives_an_empty_list(repository: Repository, subject: Blob) -> None:
+def test_a_filter_without_a_match_returns_an_empty_list(repository: Repository, subject: Blob) -> None:
     repository.push_image(an_artifact(subject))
     answer = repository.referrers(subject.digest, artifactType="application/vnd.example.nothing")
 
@@ -149,7 +149,7 @@ def test_a_filter_that_nothing_matches_gives_an_empty_list(repository: Repositor
 
 
 def test_many_referrers_come_in_pages_that_link_to_each_other(repository: Repository, subject: Blob) -> None:
-    """Long annotations, so that no single answer of 4 MiB could hold the list."""
+    """The annotations are so long that one answer of 4 MiB cannot hold the list."""
     repository.push_blob(EMPTY)
     notes = {"org.example.long": "x" * 120_000}
     pushed = []
@@ -199,7 +199,7 @@ def test_a_subject_under_sha512(repository: Repository) -> None:
 
 
 def test_a_referrers_tag_of_the_old_schema_is_a_tag_like_any_other(repository: Repository, subject: Blob) -> None:
-    """Clients of older registries keep their list under this tag; here it must neither vanish nor double an entry."""
+    """Clients of older registries keep their list under this tag; it must neither vanish nor duplicate an entry."""
     artifact = an_artifact(subject)
     repository.push_image(artifact)
     fallback = an_index(artifact.manifest)
@@ -211,7 +211,7 @@ def test_a_referrers_tag_of_the_old_schema_is_a_tag_like_any_other(repository: R
 
 
 @pytest.mark.parametrize("digest", ["sha256:short", "latest", "md5:" + "a" * 32, "sha256:" + "G" * 64])
-def test_what_is_no_digest_is_refused(repository: Repository, subject: Blob, digest: str) -> None:
+def test_an_invalid_digest_is_refused(repository: Repository, subject: Blob, digest: str) -> None:
     assert_refused(repository.referrers(digest), 400, "DIGEST_INVALID", "UNSUPPORTED")
 
 

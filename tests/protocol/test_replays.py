@@ -1,6 +1,6 @@
-"""Whole images pushed and pulled by clients that cannot be installed here, on each way in.
+"""Replayed clients push and pull whole images by each way of uploading.
 
-Small layers fit the function (`lambda`), a larger PUT goes straight to S3 (`edge`), a larger PATCH through the `relay`.
+Small layers fit the function (`lambda`), a larger PUT goes straight to S3 (`edge`), a larger PATCH to the `relay`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def client(kind: Any, stack: Stack, repository: Repository) -> Any:
 
 
 def everything(*images: Any, index: Any = None) -> Any:
-    """What a pull must bring, by digest."""
+    """Returns what a pull must return, by digest."""
     blobs = {blob.digest: blob.content for image in images for blob in [image.manifest, *image.blobs]}
     return blobs | ({index.digest: index.content} if index else {})
 
@@ -61,7 +61,7 @@ def a_docker_one(size: int) -> Any:
 
 
 def image_of(kind: Any, size: int) -> Any:
-    """What this client would push: a chart, docker's own types, or OCI's."""
+    """Returns what this client pushes: a chart, docker's media types, or OCI's."""
     if kind is Helm:
         return a_chart(size)
     if kind is DockerClassic:
@@ -73,7 +73,7 @@ def image_of(kind: Any, size: int) -> Any:
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 @pytest.mark.parametrize("kind", CLIENTS, ids=lambda kind: kind.__name__)
-def test_an_image_comes_back_byte_by_byte_the_same(stack: Stack, repository: Repository, kind: Any, size: Any) -> None:
+def test_an_image_is_pulled_unchanged(stack: Stack, repository: Repository, kind: Any, size: Any) -> None:
     image = image_of(kind, size)
     client(kind, stack, repository).push(image, "v1")
 
@@ -104,7 +104,7 @@ def test_buildx_pushes_an_index_with_its_attestation(stack: Stack, repository: R
     assert client(Docker29, stack, repository).pull("latest") == everything(image, attestation, index=index)
 
 
-def test_docker_mounts_a_layer_from_where_it_came(
+def test_docker_mounts_a_layer_from_its_source_repository(
     stack: Stack, repository: Repository, another_repository: Repository
 ) -> None:
     blob = a_blob()
@@ -114,7 +114,7 @@ def test_docker_mounts_a_layer_from_where_it_came(
     assert client(Docker29, stack, another_repository).has(blob.digest)
 
 
-def test_oras_attaches_and_sees_that_the_registry_keeps_the_list(stack: Stack, repository: Repository) -> None:
+def test_oras_attaches_and_finds_that_the_registry_keeps_the_list(stack: Stack, repository: Repository) -> None:
     oras = client(Oras, stack, repository)
     image = an_image()
     oras.push(image, "v1")
@@ -126,7 +126,7 @@ def test_oras_attaches_and_sees_that_the_registry_keeps_the_list(stack: Stack, r
     assert reply.header("OCI-Subject") == image.manifest.digest
 
 
-def test_crane_asks_the_referrers_list_after_a_push_with_a_subject(stack: Stack, repository: Repository) -> None:
+def test_crane_reads_the_referrers_after_a_push_with_a_subject(stack: Stack, repository: Repository) -> None:
     crane = client(Crane, stack, repository)
     image = an_image()
     crane.push(image, "v1")
@@ -137,7 +137,7 @@ def test_crane_asks_the_referrers_list_after_a_push_with_a_subject(stack: Stack,
 def test_regctl_skips_a_blob_that_its_anonymous_mount_finds(
     stack: Stack, repository: Repository, another_repository: Repository
 ) -> None:
-    """201 or 202 are both right; with either the blob is there in the end."""
+    """Both 201 and 202 are right; the blob is there in the end with either."""
     blob = a_blob(50_000)
     repository.push_blob(blob)
     client(Regctl, stack, another_repository).push_blob(blob)
@@ -145,7 +145,7 @@ def test_regctl_skips_a_blob_that_its_anonymous_mount_finds(
     assert another_repository.get_blob(blob.digest).content == blob.content
 
 
-def test_regctl_goes_on_in_chunks_after_a_put_that_broke_off(stack: Stack, repository: Repository) -> None:
+def test_regctl_continues_in_chunks_after_an_interrupted_put(stack: Stack, repository: Repository) -> None:
     regctl = client(Regctl, stack, repository)
     blob = a_blob(9 * MIB + 5)
     with Wire(stack.url) as wire:
@@ -159,7 +159,7 @@ def test_regctl_goes_on_in_chunks_after_a_put_that_broke_off(stack: Stack, repos
 
 
 def break_off_a_put(stack: Stack, repository: Repository, location: str, blob: Blob) -> None:
-    """Half the body, then the connection is gone."""
+    """Sends half the body, then closes the connection."""
     path = location.removeprefix(stack.url)
     head = (
         f"PUT {path}?digest={blob.digest.replace(':', '%3A')} HTTP/1.1\r\nHost: {stack.host}\r\n"
@@ -169,7 +169,7 @@ def break_off_a_put(stack: Stack, repository: Repository, location: str, blob: B
         connection.sendall(head.encode() + blob.content[: 5 * MIB])
 
 
-def test_regctl_asks_how_far_it_came(stack: Stack, repository: Repository) -> None:
+def test_regctl_reads_the_status_of_its_upload(stack: Stack, repository: Repository) -> None:
     regctl = client(Regctl, stack, repository)
     upload = repository.start_upload()
     upload.patch(b"x" * 1000, 0)
@@ -188,7 +188,7 @@ def test_regctl_pushes_several_tags_at_once(stack: Stack, repository: Repository
 
 
 def test_docker_pushes_300_mb_in_one_put(stack: Stack, repository: Repository) -> None:
-    """The default of Docker since 29: POST, one PUT with the digest, straight to where the bytes stay."""
+    """Docker's default since 29: a POST, then one PUT with the digest, straight to the bucket."""
     layer = Blob(os.urandom(3 * MIB) * 100)
     config = a_config()
     image = Image(a_manifest(config, [layer]), config, [layer])

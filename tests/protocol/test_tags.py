@@ -9,7 +9,7 @@ from tests.protocol.registry import Answer, Repository, assert_refused, next_pag
 
 
 def tagged(repository: Repository, *tags: Any) -> Any:
-    """One image under all these tags."""
+    """Pushes one image under all these tags."""
     image = an_image()
     repository.push_image(image)
     for tag in tags:
@@ -23,7 +23,7 @@ def listed(answer: Answer) -> Any:
 
 
 def pages(repository: Repository, **query: Any) -> Any:
-    """Every page that following Link gives."""
+    """Returns all pages that following Link gives."""
     answer = repository.tags(**query)
     collected = [listed(answer)]
     while address := next_page(answer):
@@ -32,7 +32,7 @@ def pages(repository: Repository, **query: Any) -> Any:
     return collected
 
 
-def test_tags_are_listed_with_the_repository_s_name(repository: Repository) -> None:
+def test_tags_are_listed_with_the_repositorys_name(repository: Repository) -> None:
     tagged(repository, "one", "two")
     answer = repository.tags()
 
@@ -54,7 +54,7 @@ def test_tags_come_in_the_order_of_their_bytes(repository: Repository) -> None:
     assert listed(repository.tags()) == sorted(names)
 
 
-def test_n_limits_the_page_and_link_leads_on_to_the_end(repository: Repository) -> None:
+def test_n_limits_the_page_and_link_leads_to_the_end(repository: Repository) -> None:
     names = [f"v{number}" for number in range(5)]
     tagged(repository, *names)
 
@@ -86,7 +86,7 @@ def test_n_of_zero_gives_no_tags_and_no_link(repository: Repository) -> None:
     assert "Link" not in answer.headers
 
 
-def test_last_begins_after_the_tag_it_names(repository: Repository) -> None:
+def test_a_page_begins_after_the_tag_named_by_last(repository: Repository) -> None:
     tagged(repository, "a", "b", "c")
 
     assert listed(repository.tags(last="a")) == ["b", "c"]
@@ -94,7 +94,7 @@ def test_last_begins_after_the_tag_it_names(repository: Repository) -> None:
     assert listed(repository.tags(last="c")) == []
 
 
-def test_last_may_name_a_tag_that_is_not_there(repository: Repository) -> None:
+def test_last_may_name_an_unknown_tag(repository: Repository) -> None:
     tagged(repository, "a", "c")
 
     assert listed(repository.tags(last="b")) == ["c"]
@@ -115,13 +115,13 @@ def test_n_larger_than_any_page_still_gives_every_tag_by_link(repository: Reposi
 
 
 @pytest.mark.parametrize("n", ["-1", "many", "1.5"])
-def test_an_n_that_is_no_number_of_tags_is_refused(repository: Repository, n: str) -> None:
+def test_an_invalid_n_is_refused(repository: Repository, n: str) -> None:
     tagged(repository, "a")
 
     assert_refused(repository.tags(n=n), 400)
 
 
-def test_the_tags_of_a_repository_that_is_not_there_are_not_found(repository: Repository) -> None:
+def test_the_tags_of_an_unknown_repository_are_not_found(repository: Repository) -> None:
     assert_refused(repository.tags(), 404, "NAME_UNKNOWN")
 
 

@@ -32,7 +32,7 @@ def test_one_patch_with_a_length_and_no_range(repository: Repository, size: int)
     assert_pushed(repository, upload.put(blob.digest), blob)
 
 
-def test_a_stream_that_disagrees_with_its_digest_is_refused_at_the_close(repository: Repository) -> None:
+def test_a_stream_that_does_not_match_its_digest_is_refused_at_the_close(repository: Repository) -> None:
     blob = a_blob()
     upload = repository.start_upload()
     assert upload.patch(b"something else").status_code == 202
@@ -60,8 +60,8 @@ def test_chunks_in_order(repository: Repository, last_by_put: bool) -> None:
     assert_pushed(repository, closed, blob)
 
 
-def test_chunks_below_the_least_length_are_taken(repository: Repository) -> None:
-    """It is a SHOULD for clients; the conformance suite sends chunks of 1024 bytes to registries that name none."""
+def test_chunks_below_the_least_length_are_accepted(repository: Repository) -> None:
+    """The length is a SHOULD for clients; the conformance suite sends 1024 bytes to registries that name none."""
     blob = a_blob(3000)
     upload = repository.start_upload()
     for at, part in chunks(blob, 1024):
@@ -98,7 +98,7 @@ def test_a_last_chunk_out_of_order_in_the_put_is_416(repository: Repository) -> 
 
 
 @pytest.mark.parametrize("given", ["0-10", "0-2000"], ids=["short", "long"])
-def test_a_chunk_whose_length_is_not_its_range_is_refused(repository: Repository, given: str) -> None:
+def test_a_chunk_whose_length_differs_from_its_range_is_refused(repository: Repository, given: str) -> None:
     upload = repository.start_upload()
 
     assert_refused(upload.patch(b"x" * 1000, None, **{"Content-Range": given}), (400, 416), "SIZE_INVALID")
@@ -106,14 +106,14 @@ def test_a_chunk_whose_length_is_not_its_range_is_refused(repository: Repository
 
 
 @pytest.mark.parametrize("given", ["bytes 0-999/1000", "0-", "-999", "a-b", "999-0", "0-999/1000"])
-def test_a_content_range_of_another_grammar_is_refused(repository: Repository, given: str) -> None:
+def test_a_malformed_content_range_is_refused(repository: Repository, given: str) -> None:
     upload = repository.start_upload()
 
     assert_refused(upload.patch(b"x" * 1000, None, **{"Content-Range": given}), (400, 416))
     assert upload.status().headers["Range"] == "0-0"
 
 
-def test_chunks_that_disagree_with_the_digest_are_refused_at_the_close(repository: Repository) -> None:
+def test_chunks_that_do_not_match_the_digest_are_refused_at_the_close(repository: Repository) -> None:
     blob = a_blob(2000)
     upload = repository.start_upload()
     upload.patch(b"x" * 1000, 0)
@@ -125,7 +125,7 @@ def test_chunks_that_disagree_with_the_digest_are_refused_at_the_close(repositor
 # Status, resuming, cancelling
 
 
-def test_the_status_tells_how_much_is_here_and_where_to_go_on(repository: Repository) -> None:
+def test_the_status_has_the_received_range_and_the_location(repository: Repository) -> None:
     upload = repository.start_upload()
     fresh = upload.status()
     assert (fresh.status_code, fresh.headers["Range"]) == (204, "0-0")
@@ -137,7 +137,7 @@ def test_the_status_tells_how_much_is_here_and_where_to_go_on(repository: Reposi
     assert status.headers["Location"]
 
 
-def test_a_client_that_lost_everything_resumes_from_the_first_location(repository: Repository) -> None:
+def test_a_client_with_only_the_first_location_can_resume(repository: Repository) -> None:
     blob = a_blob(3000)
     upload = repository.start_upload()
     first = upload.location
@@ -149,7 +149,7 @@ def test_a_client_that_lost_everything_resumes_from_the_first_location(repositor
     assert_pushed(repository, upload.put(blob.digest), blob)
 
 
-def test_no_half_blob_is_ever_visible(repository: Repository) -> None:
+def test_no_partial_blob_is_ever_visible(repository: Repository) -> None:
     blob = a_blob(3000)
     upload = repository.start_upload()
     upload.patch(blob.content)
@@ -175,8 +175,8 @@ def test_an_untouched_upload_can_be_cancelled(repository: Repository) -> None:
     assert repository.start_upload().cancel().status_code == 204
 
 
-def test_the_rest_may_come_whole_in_the_closing_put(repository: Repository) -> None:
-    """Larger than a function takes, at the first location: it must continue the upload and not begin another way in."""
+def test_the_closing_put_may_have_all_the_rest(repository: Repository) -> None:
+    """The rest is too large for a function and goes to the first location: it must continue the same upload."""
     blob = a_blob(1000 + 5 * MIB)
     upload = repository.start_upload()
     first = upload.location

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with nothing added: exactly these header lines, this target, this framing.
+"""HTTP/1.1 with exactly the given header lines, target and framing.
 
 `requests` would clean up `..` and `%2F`, add headers of its own and choose the framing itself; real clients differ in
 just these things.
@@ -26,14 +26,14 @@ class Reply:
     body: bytes
 
     def header(self, name: str) -> str:
-        """The header's value; fails by name when it is missing."""
+        """Returns the header's value; a failure names a missing header."""
         value = self.headers.get(name)
         assert value is not None, f"{name} is missing in {self.status} {self.headers.items()}"
         return value
 
 
 class Wire:
-    """One kept-alive connection to `url`."""
+    """A kept-alive connection to `url`."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -47,14 +47,14 @@ class Wire:
         self.connection.close()
 
     def exchange(self, method: str, target: str, headers: Headers, body: Body = None) -> Reply:
-        """Send the request as it stands and read the answer.
+        """Sends the request unchanged and reads the answer.
 
         Framing follows the headers: with `Transfer-Encoding: chunked` each piece of the body is one chunk.
         """
         self.connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
             self.connection.putheader(name, value)
-        # A server may refuse a body before it has read it; its answer is then already here.
+        # A server may refuse a body before it has read it; its answer has then arrived already.
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.endheaders()
             self.send_body(headers, body)
@@ -73,13 +73,13 @@ class Wire:
 
 
 def connect(url: str) -> socket.socket:
-    """A bare socket to the registry, for requests that no library would send."""
+    """Returns a socket to the registry, for requests that no library sends."""
     parts = urlsplit(url)
     return socket.create_connection((parts.hostname or "", parts.port or 80), timeout=TIMEOUT_S)
 
 
 def raw(url: str, request: bytes) -> Reply:
-    """Send these bytes and read one answer."""
+    """Sends these bytes and reads one answer."""
     with connect(url) as connection:
         connection.sendall(request)
         reply = http.client.HTTPResponse(connection)

@@ -1,4 +1,4 @@
-"""The way out: what may be called, once looked up, and how much may come back."""
+"""Outgoing requests: which addresses may be called, and the limits of bytes and time."""
 
 import socket
 import subprocess
@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
-from chalicelib.remote.outgoing import Answer, Outgoing
+from chalicelib.remote.outgoing import Outgoing, Response
 from tests.support.fake_server import Answering, FakeServer, respond
 
 LOOPBACK = Outgoing(Permitted.parse("127.0.0.0/8", "allow"))
@@ -30,12 +30,12 @@ def new_fake_server() -> Iterator[Callable[..., FakeServer]]:
 
 
 def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
-    """Lets every host have these addresses, one of them each time it is looked up; gives what was looked up."""
-    asked: list[str] = []
+    """Makes every host resolve to these addresses, the next ones each time; returns the resolved hosts."""
+    resolved: list[str] = []
 
-    def look_up(host: str, port: int, *_: object, **__: object) -> list[Any]:
-        asked.append(host)
-        address = answers[min(len(asked), len(answers)) - 1]
+    def look_up(host: str, port: int, *_: object, **__: object) -> list[tuple]:
+        resolved.append(host)
+        address = answers[min(len(resolved), len(answers)) - 1]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in address.split()]
 
     real = socket.getaddrinfo
@@ -45,13 +45,13 @@ def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
         return real(host, port, *more, **others) if literal else look_up(host, port)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return asked
+    return resolved
 
 
-def test_an_answer_comes_back_as_it_is(new_fake_server: Callable[..., FakeServer]) -> None:
+def test_a_response_is_returned_unchanged(new_fake_server: Callable[..., FakeServer]) -> None:
     server = new_fake_server(lambda handler: respond(handler, b'{"a":1}', 418, X_Word="tea"))
 
-    answer = LOOPBACK.ask("POST", server.url + "/x?y=1", {"X-Own": "1"}, b"body")
+    answer = LOOPBACK.request("POST", server.url + "/x?y=1", {"X-Own": "1"}, b"body")
 
     assert (answer.status, answer.headers["x-word"], answer.json()) == (418, "tea", {"a": 1})
     ((line, headers),) = server.asked
@@ -67,7 +67,7 @@ def test_an_answer_comes_back_as_it_is(new_fake_server: Callable[..., FakeServer
      "https://169.254.169.254/latest/meta-data/", "https://[fd00:ec2::254]/", "https://10.0.0.1/",
      "https://[64:ff9b::7f00:1]/", "https://[fe80::1]/", "https://[fe80::1%25lo]/"],
 )  # fmt: skip
-def test_our_own_network_is_refused_however_it_is_written(url: str) -> None:
+def test_our_own_network_is_refused_in_any_notation(url: str) -> None:
     with pytest.raises((OutgoingRefused, OutgoingFailed)) as caught:
         STRICT.get(url)
 
@@ -81,16 +81,16 @@ def test_our_own_network_is_refused_however_it_is_written(url: str) -> None:
      "https://exa mple.com/", "https://example.com/\r\nX: 1", "https://example.com:99999/", "https://ex\u00e4mple.com/",
      "https://[::1/", "https://example.com/" + "x" * 2000],
 )  # fmt: skip
-def test_what_is_no_address_of_ours_is_refused_without_a_look(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = names(monkeypatch, "8.8.8.8")
+def test_an_invalid_url_is_refused_without_resolving_its_host(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = names(monkeypatch, "8.8.8.8")
 
-    for ask in (STRICT.check, STRICT.get):
+    for ask in (STRICT.check_url, STRICT.get):
         with pytest.raises(OutgoingRefused):
             ask(url)
-    assert asked == []
+    assert resolved == []
 
 
-def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_resolves_to_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for inside in ("10.0.0.1", "8.8.8.8 10.0.0.1", "169.254.169.254"):
         names(monkeypatch, inside)
 
@@ -98,27 +98,27 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) ->
             STRICT.get("https://rebound.example/")
 
 
-def test_a_name_is_looked_up_once_and_leads_nowhere_else(
+def test_a_name_is_resolved_once_and_connected_to_that_address(
     new_fake_server: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = new_fake_server(host="127.0.0.2")
-    asked = names(monkeypatch, "127.0.0.2", "127.0.0.1")
+    resolved = names(monkeypatch, "127.0.0.2", "127.0.0.1")
     outgoing = Outgoing(Permitted.parse("127.0.0.2/32 rebound.example", "allow"))
 
     answer = outgoing.get(f"http://rebound.example:{first.port}/")
 
-    assert (answer.content, asked) == (b"hello", ["rebound.example"])
+    assert (answer.content, resolved) == (b"hello", ["rebound.example"])
     assert first.asked[0][1]["host"] == f"rebound.example:{first.port}"
 
 
-def test_a_network_that_is_permitted_lets_no_other_host_speak_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_permitted_network_does_not_allow_http_to_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, "127.0.0.1")
 
     with pytest.raises(OutgoingRefused, match="https"):
         LOOPBACK.get("http://public.example/")
 
 
-def test_the_next_address_is_tried_where_one_does_not_answer(
+def test_the_next_address_is_tried_if_one_does_not_answer(
     new_fake_server: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = new_fake_server(host="127.0.0.3")
@@ -128,7 +128,7 @@ def test_the_next_address_is_tried_where_one_does_not_answer(
     assert outgoing.get(f"http://two.example:{server.port}/").content == b"hello"
 
 
-def test_a_redirect_is_an_answer_and_not_followed(new_fake_server: Callable[..., FakeServer]) -> None:
+def test_a_redirect_is_returned_and_not_followed(new_fake_server: Callable[..., FakeServer]) -> None:
     secret = new_fake_server()
     server = new_fake_server(lambda handler: respond(handler, b"", 302, Location=secret.url))
 
@@ -138,7 +138,7 @@ def test_a_redirect_is_an_answer_and_not_followed(new_fake_server: Callable[...,
     assert secret.asked == []
 
 
-def test_no_more_comes_back_than_was_asked_for(new_fake_server: Callable[..., FakeServer]) -> None:
+def test_a_response_has_a_limit_of_bytes(new_fake_server: Callable[..., FakeServer]) -> None:
     server = new_fake_server(lambda handler: respond(handler, b"x" * 1001))
 
     assert len(LOOPBACK.get(server.url, largest=1001).content) == 1001
@@ -155,7 +155,7 @@ def chunked(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"0\r\n\r\n")
 
 
-def test_an_answer_in_chunks_has_the_same_limit(new_fake_server: Callable[..., FakeServer]) -> None:
+def test_a_chunked_response_has_the_same_limit(new_fake_server: Callable[..., FakeServer]) -> None:
     server = new_fake_server(chunked)
 
     assert LOOPBACK.get(server.url).content == b"x" * 50 * 1024
@@ -163,7 +163,7 @@ def test_an_answer_in_chunks_has_the_same_limit(new_fake_server: Callable[..., F
         LOOPBACK.get(server.url, largest=1000)
 
 
-def test_an_encoded_answer_is_none(new_fake_server: Callable[..., FakeServer]) -> None:
+def test_an_encoded_response_is_refused(new_fake_server: Callable[..., FakeServer]) -> None:
     server = new_fake_server(lambda handler: respond(handler, b"\x1f\x8b", Content_Encoding="gzip"))
 
     with pytest.raises(OutgoingFailed, match="encoded"):
@@ -194,7 +194,7 @@ def slow(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("answering", [dripping, slow])
-def test_time_is_limited_over_all_and_nothing_runs_on(
+def test_the_total_time_is_limited_and_the_thread_ends(
     new_fake_server: Callable[..., FakeServer], answering: Answering
 ) -> None:
     server = new_fake_server(answering)
@@ -208,7 +208,7 @@ def test_time_is_limited_over_all_and_nothing_runs_on(
         time.sleep(0.02)
 
 
-def test_a_slow_name_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_name_server_does_not_delay_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(10) and [])
 
@@ -217,7 +217,7 @@ def test_a_slow_name_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     released.set()
 
 
-def test_who_does_not_answer_or_answers_nonsense_has_failed(new_fake_server: Callable[..., FakeServer]) -> None:
+def test_a_server_without_a_valid_response_has_failed(new_fake_server: Callable[..., FakeServer]) -> None:
     nonsense = new_fake_server(lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"))
     cut = new_fake_server(lambda handler: respond(handler, b"short", Content_Length="100"))
     with socket.socket() as closed:
@@ -239,7 +239,7 @@ def test_a_name_without_an_address_has_failed(monkeypatch: pytest.MonkeyPatch) -
         STRICT.get("https://nobody.example/")
 
 
-def test_no_proxy_and_no_password_of_the_environment_is_used(
+def test_the_environments_proxies_and_passwords_are_not_used(
     new_fake_server: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     proxy, server = new_fake_server(), new_fake_server()
@@ -257,13 +257,13 @@ def test_no_proxy_and_no_password_of_the_environment_is_used(
     assert "authorization" not in server.asked[0][1]
 
 
-def test_what_is_no_json_has_failed() -> None:
+def test_content_that_is_not_json_has_failed() -> None:
     for content in (b"", b"{", b"\xff", b"[" * 100_000):
-        with pytest.raises(OutgoingFailed, match="no JSON"):
-            Answer(200, {}, content).json()
+        with pytest.raises(OutgoingFailed, match="not JSON"):
+            Response(200, {}, content).json()
 
 
-def test_the_library_is_imported_by_who_calls_out() -> None:
+def test_requests_is_imported_only_for_an_outgoing_request() -> None:
     program = "import chalicelib.remote.outgoing, sys; print('requests' in sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""requests over connections of the guard's: names and certificates stay what they are."""
+"""Requests over the guard's connections: the host's name stays in the request and in the certificate."""
 
 import socket
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
-from chalicelib.remote.pinned import ask
+from chalicelib.remote.pinned import request
 from tests.support.fake_server import FakeServer, a_certificate, respond
 
 
 def to(port: int, seen: list[tuple[str, int, bool]]) -> Callable[..., socket.socket]:
-    """Connects everybody to a port of ours, and writes down where they wanted to."""
+    """Connects every host to a local port and records the host and port that were requested."""
 
     def connect(host: str, wanted: int, *, is_plain: bool) -> socket.socket:
         seen.append((host, wanted, is_plain))
@@ -23,44 +23,44 @@ def to(port: int, seen: list[tuple[str, int, bool]]) -> Callable[..., socket.soc
 
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A certificate of issuer.test that is trusted."""
+    """Returns a trusted certificate for issuer.test."""
     path = a_certificate(tmp_path / "issuer.pem", "issuer.test")
     monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(path))
     return path
 
 
-def test_a_certificate_is_the_names_whatever_the_address(trusted: Path) -> None:
+def test_a_certificate_must_be_the_names_whatever_the_address_is(trusted: Path) -> None:
     seen: list[tuple[str, int, bool]] = []
     with FakeServer(respond, certificate=trusted).running() as server:
-        status, headers, content = ask(to(server.port, seen), "GET", "https://issuer.test/x", {}, None, 100, 3)
+        status, headers, content = request(to(server.port, seen), "GET", "https://issuer.test/x", {}, None, 100, 3)
 
         assert (status, headers["content-length"], content) == (200, "5", b"hello")
         assert seen == [("issuer.test", 443, False)]
         assert server.asked[0][1]["host"] == "issuer.test"
         with pytest.raises(OutgoingFailed, match="certificate"):
-            ask(to(server.port, seen), "GET", "https://other.test/", {}, None, 100, 3)
+            request(to(server.port, seen), "GET", "https://other.test/", {}, None, 100, 3)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Path) -> None:
+def test_a_self_signed_certificate_is_not_trusted(tmp_path: Path) -> None:
     certificate = a_certificate(tmp_path / "self.pem", "issuer.test")
     with (
         FakeServer(respond, certificate=certificate).running() as server,
         pytest.raises(OutgoingFailed, match="certificate"),
     ):
-        ask(to(server.port, []), "GET", "https://issuer.test/", {}, None, 100, 3)
+        request(to(server.port, []), "GET", "https://issuer.test/", {}, None, 100, 3)
 
 
-def test_a_plain_connection_is_told_apart() -> None:
+def test_an_http_connection_is_reported_as_plain() -> None:
     seen: list[tuple[str, int, bool]] = []
     with FakeServer(respond).running() as server:
-        assert ask(to(server.port, seen), "GET", "http://issuer.test:81/", {}, None, 100, 3)[2] == b"hello"
+        assert request(to(server.port, seen), "GET", "http://issuer.test:81/", {}, None, 100, 3)[2] == b"hello"
 
     assert seen == [("issuer.test", 81, True)]
 
 
-def test_a_refusal_of_the_guard_is_told_as_it_is() -> None:
+def test_a_refusal_of_the_guard_is_raised_unchanged() -> None:
     def refuse(*_: object, **__: object) -> socket.socket:
         raise OutgoingRefused("why")
 
     with pytest.raises(OutgoingRefused):
-        ask(refuse, "GET", "https://issuer.test/", {}, None, 100, 3)
+        request(refuse, "GET", "https://issuer.test/", {}, None, 100, 3)

@@ -61,7 +61,7 @@ def test_a_record_without_a_repository_is_not_among_those_of_a_repository_of_tha
 
 
 PREFIXES: dict[str, keys.Key] = {
-    "grant": keys.grants("one"),
+    "role": keys.roles("one"),
     "tag": keys.tag("one", ""),
     "tagged": keys.tagged("one", FIRST),
     "referrer": keys.referrer("one", FIRST),
@@ -79,7 +79,7 @@ def test_a_prefix_takes_in_the_keys_of_its_own_kind_and_no_other(name: str) -> N
         other
         for other, function in builders()
         for key in drawn(function)
-        if isinstance(key, tuple) and other != "grants" and key[0] == partition and key[1].startswith(beginning)
+        if isinstance(key, tuple) and other != "roles" and key[0] == partition and key[1].startswith(beginning)
     }
 
     assert taken == {name}

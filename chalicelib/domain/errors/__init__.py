@@ -1,4 +1,4 @@
-"""Everything that can be refused. A leaf carries fields; each dialect of the edge has one table from leaf to answer.
+"""All errors that a caller can receive. Each class carries fields; `/v2` and the API each map classes to responses.
 
 RegistryError
 ├── Invalid            NameInvalid NamespaceInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid
@@ -10,14 +10,14 @@ RegistryError
 │                      ResourceUnknown RestoreTooLate TagExpired
 ├── Unauthenticated    WrongCredentials FreshLoginRequired
 ├── Denied             QuotaExceeded
-├── CsrfInvalid        (a request that a foreign page may have sent)
+├── CsrfInvalid        (a change that another site's page may have sent)
 ├── TooManyAttempts    (too many failed sign-ins)
-├── WrongEndpoint      (a request past the one address that is open)
+├── WrongEndpoint      (a request that bypassed CloudFront)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
 │                      RestoreTaken
-├── RepositoryFrozen   (a repository whose tags do not change now)
+├── RepositoryFrozen   (a repository that is read-only or a mirror)
 ├── Unsupported        MethodUnsupported BlobInUse MailOff
 └── Unavailable        OutgoingFailed (busy now; the same request may be repeated)
 """

@@ -1,4 +1,4 @@
-"""Refusals about accounts, rights and what the API is asked."""
+"""Errors about accounts, rights and requests to the API."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from chalicelib.domain.errors.kinds import (
 
 
 class FieldInvalid(Invalid):
-    """A field of a request that cannot be accepted."""
+    """A field of the request is invalid."""
 
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}" if field else why)
@@ -22,7 +22,7 @@ class FieldInvalid(Invalid):
 
 
 class BodyUnreadable(Invalid):
-    """A body that is no JSON, or does not say that it is. `status` is HTTP's: 400 or 415."""
+    """The body is not JSON, or its `Content-Type` is not JSON's. `status` is HTTP's: 400 or 415."""
 
     def __init__(self, why: str, status: int = 400) -> None:
         super().__init__(why)
@@ -30,12 +30,12 @@ class BodyUnreadable(Invalid):
 
     @property
     def status(self) -> int:
-        """400 for what cannot be read, 415 for what is no JSON."""
+        """400 for content that cannot be parsed, 415 for another media type."""
         return self._status
 
 
 class RepositoryNameInvalid(FieldInvalid):
-    """A name that no repository can have: Quay's clients match its words."""
+    """The repository's name is invalid. Quay's clients match the message."""
 
     def __init__(self, name: str) -> None:
         super().__init__("", "Invalid repository name")
@@ -43,7 +43,7 @@ class RepositoryNameInvalid(FieldInvalid):
 
 
 class TeamInvalid(Invalid):
-    """A team's name outside the grammar."""
+    """The team's name is invalid."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -53,7 +53,7 @@ class TeamInvalid(Invalid):
 
 
 class RobotInvalid(Invalid):
-    """A robot's short name outside the grammar: Quay's clients see its words."""
+    """The robot's short name is invalid. The message is Quay's."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"The name for the robot '{name[:80]}' is invalid: Namespace must {why}")
@@ -61,7 +61,7 @@ class RobotInvalid(Invalid):
 
 
 class RobotUnknown(Invalid):
-    """No such robot: Quay's clients match its words, and its status."""
+    """The robot does not exist. Quay's clients match the message and the status."""
 
     def __init__(self, name: str) -> None:
         super().__init__("Could not find robot with specified username")
@@ -69,7 +69,7 @@ class RobotUnknown(Invalid):
 
 
 class NotGiven(Invalid):
-    """A permission that nobody gave: Quay's clients match its words, and its status."""
+    """The permission does not exist. Quay's clients match the message and the status."""
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"{kind} does not have permission for repo.")
@@ -77,7 +77,7 @@ class NotGiven(Invalid):
 
 
 class AccountUnknown(NotFound):
-    """No such user or robot."""
+    """The user or robot does not exist."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"no account {name[:80]}")
@@ -85,7 +85,7 @@ class AccountUnknown(NotFound):
 
 
 class ResourceUnknown(NotFound):
-    """No such thing of a kind: an organization, a team, a token."""
+    """The resource of a kind (an organization, a team, a token …) does not exist."""
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"no {kind} {name[:80]}")
@@ -93,21 +93,21 @@ class ResourceUnknown(NotFound):
 
 
 class WrongCredentials(Unauthenticated):
-    """A name and password, or a token, that nobody has; the same for every reason."""
+    """The name and password, or the token, are wrong. The message is the same for every reason."""
 
     def __init__(self, message: str = "Invalid Username or Password") -> None:
         super().__init__(message)
 
 
 class FreshLoginRequired(Unauthenticated):
-    """A session that must show its password again before something dangerous."""
+    """The session must give its password again before a dangerous operation."""
 
     def __init__(self) -> None:
         super().__init__("The action requires a fresh login to succeed.")
 
 
 class QuotaExceeded(Denied):
-    """A push that would take more bytes than its namespace may have."""
+    """The push would exceed the quota of its namespace."""
 
     def __init__(self, namespace: str, limit_bytes: int) -> None:
         RegistryError.__init__(
@@ -117,7 +117,7 @@ class QuotaExceeded(Denied):
 
 
 class NameTaken(Conflict):
-    """An account of that name exists, or one did and has not been taken away whole."""
+    """An account of that name exists, or a deleted one is not removed completely yet."""
 
     def __init__(self, name: str, why: str = "") -> None:
         super().__init__(why or f"{name} is taken")
@@ -125,7 +125,7 @@ class NameTaken(Conflict):
 
 
 class RepositoryTaken(Conflict):
-    """A repository of that name exists: Quay's clients match its words."""
+    """A repository of that name exists. Quay's clients match the message."""
 
     def __init__(self, name: str) -> None:
         super().__init__("Repository already exists")
@@ -133,7 +133,7 @@ class RepositoryTaken(Conflict):
 
 
 class RobotTaken(Conflict):
-    """A robot of that name exists: Quay's clients match its words."""
+    """A robot of that name exists. Quay's clients match the message."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Existing robot with name: {name}")
@@ -141,45 +141,45 @@ class RobotTaken(Conflict):
 
 
 class AlreadyThere(Conflict):
-    """What should be added is there."""
+    """The resource to add exists already, or there are too many."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
 
 
 class LastOwner(Conflict):
-    """A change that would leave an organization without anybody to administer it."""
+    """The change would leave an organization without an administrator."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
 
 
 class SoleOwner(Conflict):
-    """A user who cannot leave, as nobody else administers some organizations."""
+    """The user cannot be deleted, since nobody else administers some organizations."""
 
     def __init__(self, organizations: Sequence[str]) -> None:
-        told, more = ", ".join(name[:40] for name in organizations[:5]), len(organizations) - 5
+        names, more = ", ".join(name[:40] for name in organizations[:5]), len(organizations) - 5
         others = f" and {more} more" if more > 0 else ""
-        super().__init__(f"nobody else administers {told}{others}: let somebody else own what shall stay")
+        super().__init__(f"nobody else administers {names}{others}: let somebody else own what shall stay")
         self.organizations = list(organizations)
 
 
 class SuperuserKept(Conflict):
-    """A change of a superuser's account by somebody else, or its end."""
+    """Other users cannot change a superuser's account, and nobody can delete it."""
 
     def __init__(self, action: str) -> None:
         super().__init__(f"Cannot {action} a superuser")
 
 
 class AlreadyInitialized(Conflict):
-    """A first user where there is one: Quay's clients see its words."""
+    """The first user exists already. The message is Quay's."""
 
     def __init__(self) -> None:
         super().__init__("Cannot initialize user in a non-empty database")
 
 
 class MailOff(Unsupported):
-    """What needs a mail to be sent, which the registry does not do."""
+    """The operation needs mail, which the registry does not send."""
 
     def __init__(self) -> None:
         super().__init__("no mail is sent from here: a superuser can give you another password")

@@ -1,4 +1,4 @@
-"""Refusals about repositories, their content, and the way in."""
+"""Errors about repositories, their content, uploads and outgoing requests."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from chalicelib.domain.errors.kinds import (
 
 
 class NameInvalid(Invalid):
-    """A repository or account name outside the grammar."""
+    """The name of a repository or an account is invalid."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"invalid repository name {name[:80]!r}: {why}")
@@ -22,7 +22,7 @@ class NameInvalid(Invalid):
 
 
 class NamespaceInvalid(NameInvalid):
-    """A user's or organization's name outside the grammar, in Quay's words."""
+    """The name of a user or an organization is invalid. The message is Quay's."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, why)
@@ -30,7 +30,7 @@ class NamespaceInvalid(NameInvalid):
 
 
 class TagInvalid(Invalid):
-    """A tag outside the grammar."""
+    """The tag is invalid."""
 
     def __init__(self, tag: str) -> None:
         super().__init__(
@@ -40,7 +40,7 @@ class TagInvalid(Invalid):
 
 
 class DigestInvalid(Invalid):
-    """A digest that is malformed, of an unknown algorithm, or not that of the content."""
+    """The digest is malformed, of an unknown algorithm, or not that of the content."""
 
     def __init__(self, digest: str, why: str) -> None:
         super().__init__(f"invalid digest {digest[:140]!r}: {why}")
@@ -48,7 +48,7 @@ class DigestInvalid(Invalid):
 
 
 class SizeInvalid(Invalid):
-    """A length that is not the content's."""
+    """The stated length is not that of the content."""
 
     def __init__(self, expected: int, received: int) -> None:
         super().__init__(f"the length given is {expected} bytes, but {received} bytes came")
@@ -56,14 +56,14 @@ class SizeInvalid(Invalid):
 
 
 class ManifestInvalid(Invalid):
-    """A manifest that cannot be understood."""
+    """The manifest is invalid."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"invalid manifest: {why}")
 
 
 class ManifestBlobUnknown(Invalid):
-    """A manifest that names blobs or manifests which the repository does not have."""
+    """The manifest names blobs or manifests that the repository does not have."""
 
     def __init__(self, digests: Sequence[str]) -> None:
         super().__init__("push these first, the repository does not have them: " + ", ".join(digests))
@@ -71,14 +71,14 @@ class ManifestBlobUnknown(Invalid):
 
 
 class BlobUploadInvalid(Invalid):
-    """An upload request that contradicts itself or its upload."""
+    """The upload request contradicts itself or its upload."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
 
 
 class PageInvalid(Invalid):
-    """A page that cannot be asked for."""
+    """The parameter of a page is invalid."""
 
     def __init__(self, parameter: str, value: str) -> None:
         super().__init__(f"invalid {parameter}={value[:40]!r}: n is a number from 0 up, last an item of the list")
@@ -86,14 +86,14 @@ class PageInvalid(Invalid):
 
 
 class ScopeInvalid(Invalid):
-    """A token request that names no scope or service of ours."""
+    """The token request names an unknown scope or service."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
 
 
 class SettingInvalid(Invalid):
-    """A setting the process cannot start with."""
+    """A setting is invalid, so the process cannot start."""
 
     def __init__(self, setting: str, why: str) -> None:
         super().__init__(f"{setting}: {why}")
@@ -101,7 +101,7 @@ class SettingInvalid(Invalid):
 
 
 class NameUnknown(NotFound):
-    """No such repository."""
+    """The repository does not exist."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"repository {name} is not known here")
@@ -109,7 +109,7 @@ class NameUnknown(NotFound):
 
 
 class ManifestUnknown(NotFound):
-    """No such manifest or tag in the repository."""
+    """The repository has no such manifest or tag."""
 
     def __init__(self, name: str, reference: str) -> None:
         super().__init__(f"no manifest {reference} in {name}")
@@ -117,16 +117,16 @@ class ManifestUnknown(NotFound):
 
 
 class TagExpired(ManifestUnknown):
-    """A tag that is gone, but whose manifest the Time Machine still keeps."""
+    """The tag has ended, but the Time Machine still keeps its manifest."""
 
     def __init__(self, name: str, tag: str) -> None:
         super().__init__(name, tag)
-        # Quay's words, which people look for.
+        # This is Quay's message, which users search for.
         self.args = (f"Tag {tag} was deleted or has expired. To pull, revive via time machine",)
 
 
 class BlobUnknown(NotFound):
-    """No such blob in the repository."""
+    """The repository has no such blob."""
 
     def __init__(self, name: str, digest: str) -> None:
         super().__init__(f"no blob {digest} in {name}")
@@ -134,21 +134,21 @@ class BlobUnknown(NotFound):
 
 
 class BlobUploadUnknown(NotFound):
-    """No such upload, or no more."""
+    """The upload does not exist or has ended."""
 
     def __init__(self) -> None:
         super().__init__("this upload is not known, or over: begin a new one")
 
 
 class RouteUnknown(NotFound):
-    """A path that leads nowhere."""
+    """No route has this path."""
 
     def __init__(self, path: str) -> None:
         super().__init__(f"nothing at {path[:200]}")
 
 
 class ManifestTooLarge(TooLarge):
-    """A manifest over the limit."""
+    """The manifest is too large."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"a manifest has at most {limit} bytes")
@@ -156,7 +156,7 @@ class ManifestTooLarge(TooLarge):
 
 
 class BodyTooLarge(TooLarge):
-    """A body that this way into the registry cannot take."""
+    """The body is too large for this way of uploading."""
 
     def __init__(self, limit: int, way: str) -> None:
         super().__init__(f"a body has at most {limit} bytes on this way: {way}")
@@ -164,7 +164,7 @@ class BodyTooLarge(TooLarge):
 
 
 class MethodUnsupported(Unsupported):
-    """A method that this path does not have."""
+    """The path does not support this method."""
 
     def __init__(self, method: str, allowed: Sequence[str]) -> None:
         super().__init__(f"{method} is not supported here; supported: {', '.join(allowed)}")
@@ -172,7 +172,7 @@ class MethodUnsupported(Unsupported):
 
 
 class BlobInUse(Unsupported):
-    """A blob that a pullable manifest needs."""
+    """The blob cannot be deleted, since a pullable manifest uses it."""
 
     def __init__(self, digest: str, manifest: str) -> None:
         super().__init__(f"manifest {manifest} uses blob {digest}: delete the manifest first")
@@ -180,21 +180,21 @@ class BlobInUse(Unsupported):
 
 
 class OutgoingRefused(Invalid):
-    """An address that is not called, whatever is there."""
+    """The address may not be called."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"this address is not called: {why}")
 
 
 class OutgoingFailed(Unavailable):
-    """Somebody whom we called, and who did not answer as they should."""
+    """The server that we called did not answer, or not with a valid response."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
 
 
 class TagImmutable(Conflict):
-    """A tag that was made not to change."""
+    """The tag is immutable."""
 
     def __init__(self, name: str, tag: str) -> None:
         super().__init__(f"tag {tag} of {name} is immutable: it can be neither moved, deleted nor made to expire")
@@ -202,7 +202,7 @@ class TagImmutable(Conflict):
 
 
 class RepositoryFrozen(RegistryError):
-    """A repository whose tags do not change now: it is read-only, or kept by a mirror. `mode` is Quay's number."""
+    """The repository's tags cannot change: it is read-only or a mirror. `mode` is Quay's number."""
 
     def __init__(self, mode: int) -> None:
         super().__init__(f"Repository is in read only or mirror mode: {mode}")
@@ -210,7 +210,7 @@ class RepositoryFrozen(RegistryError):
 
 
 class RestoreTaken(Conflict):
-    """A deleted repository whose name is another's now."""
+    """The deleted repository cannot be restored under its name, which another one has now."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is another repository now: say another name to restore it under")
@@ -218,7 +218,7 @@ class RestoreTaken(Conflict):
 
 
 class RestoreTooLate(NotFound):
-    """A deleted repository of which something may be gone already."""
+    """The deleted repository cannot be restored, since some of its content may be gone."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} was deleted for longer than the Time Machine keeps it")

@@ -1,21 +1,21 @@
-"""What every refusal is one of."""
+"""The kinds of errors, from which all others derive."""
 
 
 class RegistryError(Exception):
-    """A refusal that the caller is told. `detail` is what a program may read."""
+    """An error that the caller receives. `detail` has its fields for programs."""
 
     @property
     def detail(self) -> dict[str, object]:
-        """The fields of this refusal, as JSON-ready values."""
+        """The fields of this error, as values that JSON can hold."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 class Invalid(RegistryError):
-    """What was sent can never be accepted."""
+    """The request is invalid and can never be accepted."""
 
 
 class OutOfOrder(RegistryError):
-    """A chunk that does not begin where the upload ends."""
+    """The chunk does not begin where the upload ends."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"the upload has {offset} bytes: the next chunk must begin at {offset}")
@@ -23,11 +23,11 @@ class OutOfOrder(RegistryError):
 
 
 class NotFound(RegistryError):
-    """What was asked for is not here."""
+    """The requested resource does not exist."""
 
 
 class Unauthenticated(RegistryError):
-    """Who asks is not known, or not well enough. `why` is OAuth's word for it, empty when nothing was shown."""
+    """The caller is not authenticated, or not sufficiently. `why` is OAuth's error code, empty without credentials."""
 
     def __init__(self, message: str = "authentication required", why: str = "") -> None:
         super().__init__(message)
@@ -35,12 +35,12 @@ class Unauthenticated(RegistryError):
 
     @property
     def why(self) -> str:
-        """`invalid_token`, `insufficient_scope` or nothing (RFC 6750 section 3.1)."""
+        """`invalid_token`, `insufficient_scope` or an empty text (RFC 6750 section 3.1)."""
         return self._why
 
 
 class Denied(RegistryError):
-    """Who asks is known and may not."""
+    """The caller is authenticated and lacks the right."""
 
     def __init__(self, name: str, action: str) -> None:
         super().__init__(f"you may not {action} {name}, or it does not exist")
@@ -48,14 +48,14 @@ class Denied(RegistryError):
 
 
 class CsrfInvalid(RegistryError):
-    """A change that a page of somebody else may have sent in the user's name."""
+    """The change may come from another site's page in the user's name: its CSRF token is missing or wrong."""
 
     def __init__(self) -> None:
         super().__init__("CSRF token was invalid or missing.")
 
 
 class TooManyAttempts(RegistryError):
-    """A door that was knocked at too often. `retry_after_s` is how long to wait, in seconds."""
+    """Too many failed sign-ins. `retry_after_s` is how long to wait, in seconds."""
 
     def __init__(self, retry_after_s: int) -> None:
         unit = "second" if retry_after_s == 1 else "seconds"
@@ -64,7 +64,7 @@ class TooManyAttempts(RegistryError):
 
 
 class WrongEndpoint(RegistryError):
-    """A request that came past the one address that is open."""
+    """The request bypassed CloudFront, through which alone the registry is open."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"this address is closed: ask {url}")
@@ -72,19 +72,19 @@ class WrongEndpoint(RegistryError):
 
 
 class TooLarge(RegistryError):
-    """More bytes than this way takes."""
+    """The body has more bytes than are accepted."""
 
 
 class Conflict(RegistryError):
-    """What stands there already forbids it."""
+    """The current state forbids the change."""
 
 
 class Unsupported(RegistryError):
-    """Understood, and not done here."""
+    """The registry understands the request and does not support it."""
 
 
 class Unavailable(RegistryError):
-    """Too many changes of the same thing at once, or a part of the house that does not answer."""
+    """Too many concurrent changes of the same item, or another service that does not answer."""
 
     def __init__(self, why: str = "too many changes at once") -> None:
         super().__init__(f"{why}: try again in a moment")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Account, AccountKind
-from chalicelib.domain.emails import parse_email, parse_told
+from chalicelib.domain.emails import parse_any_email, parse_email
 from chalicelib.domain.errors import AccountUnknown, AlreadyInitialized, Denied, FieldInvalid, NameTaken
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import parse_account
@@ -74,7 +74,7 @@ class Accounts:
             kind=AccountKind.USER,
             superuser=first,
             password_hash=hash_password(password),
-            email=parse_told(email) if email else None,
+            email=parse_any_email(email) if email else None,
             created_at=int(now),
         )
         retry_on_conflict(lambda: self._create(by or _performer(row), row, first))
@@ -156,7 +156,7 @@ class Accounts:
             check_password(changes.password)
             hashed = hash_password(changes.password)
         if changes.email is not None:
-            parse_told(changes.email)
+            parse_any_email(changes.email)
         if changes.invoice_email_address:
             parse_email(changes.invoice_email_address, "invoice_email_address")
         if changes.window_s is not None:

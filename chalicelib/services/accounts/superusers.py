@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import AccountKind
-from chalicelib.domain.emails import parse_told
+from chalicelib.domain.emails import parse_any_email
 from chalicelib.domain.errors import AccountUnknown, FieldInvalid, SuperuserKept
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.user_notifications import EMAIL_SET, PASSWORD_SET
@@ -96,7 +96,7 @@ class Superusers:
         """Changes a user. Raises AccountUnknown, SuperuserKept, FieldInvalid, Unauthenticated, Denied."""
         self._access.superuser(actor)
         if changes.email is not None:
-            parse_told(changes.email)
+            parse_any_email(changes.email)
         self._changeable(name)
         hashed = None
         if changes.password is not None:

@@ -94,7 +94,7 @@ class Exports:
     def _check(self, callback_url: str) -> None:
         """Raises FieldInvalid for an address that could never be called; where its name leads is seen when it is."""
         try:
-            self._outgoing.check(callback_url)
+            self._outgoing.check_url(callback_url)
         except OutgoingRefused as error:
             raise FieldInvalid("callback_url", str(error)) from None
 
@@ -220,7 +220,7 @@ class Exports:
         return Later(row.ends_at)
 
     def _call(self, url: str, body: bytes) -> None:
-        answer = self._outgoing.ask("POST", url, {"Content-Type": "application/json"}, body, timeout_s=CALL_S)
+        answer = self._outgoing.request("POST", url, {"Content-Type": "application/json"}, body, timeout_s=CALL_S)
         if not 200 <= answer.status < 300:
             raise OutgoingFailed(f"the answer was {answer.status}")
 

@@ -12,7 +12,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.scopes import REPO_READ, allows
-from chalicelib.domain.search_words import asked_for, matches
+from chalicelib.domain.search_words import matches, query_words
 from chalicelib.domain.states import NamespaceState
 from chalicelib.services.catalog.visibility import RepositoryVisibility, VisibleRepositories
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
@@ -77,7 +77,7 @@ class Search:
         return Page(told, more=len(found) > start + PAGE)
 
     def _hits(self, actor: Actor, text: str) -> Iterator[RepositoryHit]:
-        asked = asked_for(text)
+        asked = query_words(text)
         rows = self._found(asked, (SearchKind.REPOSITORY,))
         sight = self._sights.of(actor) if rows else None
         for start in range(0, len(rows), BATCH_READ // 2):
@@ -98,7 +98,7 @@ class Search:
 
     def everything(self, actor: Actor, text: str) -> tuple[list[Entity], list[RepositoryHit]]:
         """Ten each of teams, robots, users and organizations, and of repositories."""
-        if not asked_for(text):
+        if not query_words(text):
             return [], []
         own = [*self._own_teams(actor, text), *self._own_robots(actor, text)] if allows(actor.scopes, REPO_READ) else []
         return [*own, *self._accounts_named(text)], list(self.repositories(actor, text).items)
@@ -108,7 +108,7 @@ class Search:
             return []
         memberships = self._teams.of_any(actor.account_id)
         teams = self._teams.get_all([row.team_id for row in memberships])
-        named = [team for team in teams if matches(team.name, asked_for(text))][:PAGE]
+        named = [team for team in teams if matches(team.name, query_words(text))][:PAGE]
         namespaces = self._accounts.namespaces([team.namespace_id for team in named])
         return [
             Entity(team.name, TEAM, namespaces[team.namespace_id].name)
@@ -126,13 +126,13 @@ class Search:
             if namespace.state == NamespaceState.LIVE
             for robot in self._accounts.robots(identifier)
         ]
-        return [Entity(str(name), AccountKind.ROBOT) for name in names if matches(name.robot, asked_for(text))][:PAGE]
+        return [Entity(str(name), AccountKind.ROBOT) for name in names if matches(name.robot, query_words(text))][:PAGE]
 
     def _accounts_named(
         self, text: str, kinds: Sequence[SearchKind] = (SearchKind.USER, SearchKind.ORGANIZATION)
     ) -> list[Entity]:
         """Users and organizations, of whom everybody may know."""
-        asked = asked_for(text)
+        asked = query_words(text)
         rows = [row for row in self._found(asked, kinds) if matches(row.name, asked)][: PAGE * PAGE]
         namespaces = self._accounts.namespaces([row.namespace_id for row in rows])
         living = [row for row in namespaces.values() if row.state == NamespaceState.LIVE]
@@ -159,7 +159,7 @@ class Search:
         found = self._in_place(place, text, with_teams=with_teams)
         members = self._teams.everybody(place.id) if place.is_organization else None
         found += [self._as_member(user, members) for user in self._accounts_named(text, (SearchKind.USER,))]
-        if with_organizations and place.is_organization and place.is_admin and matches(place.name, asked_for(text)):
+        if with_organizations and place.is_organization and place.is_admin and matches(place.name, query_words(text)):
             found.append(Entity(place.name, AccountKind.ORGANIZATION, is_member=True))
         return found
 
@@ -170,7 +170,7 @@ class Search:
         return Entity(user.name, user.kind, is_member=pointer is not None and pointer.id in members)
 
     def _in_place(self, place: NamespaceAccess, text: str, *, with_teams: bool) -> list[Entity]:
-        asked = asked_for(text.rpartition("+")[2])
+        asked = query_words(text.rpartition("+")[2])
         teams = self._teams.of_organization(place.id) if with_teams and place.is_organization else []
         names = [RobotName(place.name, robot.name or "") for robot in self._accounts.robots(place.id)]
         robots = [name for name in names if matches(name.robot, asked) or str(name).startswith(text.lower())]

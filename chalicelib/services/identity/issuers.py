@@ -44,7 +44,7 @@ class Issuers:
 
     def check(self, issuer: str) -> None:
         """Raises OutgoingRefused for an issuer that would never be called."""
-        self._outgoing.check(issuer)
+        self._outgoing.check_url(issuer)
         if "?" in issuer or "#" in issuer:
             raise OutgoingRefused("an issuer has no query and no fragment")
 

@@ -62,7 +62,7 @@ class Tags:
         self._access, self._usage, self._stores = access, usage, stores
         self._tags, self._manifests, self._clock = stores.tags, stores.manifests, stores.clock
         settings = stores.settings
-        self._bounds = ExpirationBounds(settings.tag_expiration_least_s, settings.tag_expiration_most_s)
+        self._bounds = ExpirationBounds(settings.tag_expiration_min_s, settings.tag_expiration_max_s)
 
     def list(self, actor: Actor, name: RepositoryName, last: Tag | None, size: int) -> Page[str]:
         """Returns the names of at most `size` tags past `last`, in order of their bytes.

@@ -94,11 +94,11 @@ class NamespacePurgeStore:
         members = list(query(MemberRow, keys.team_member(team_id), limit=AT_ONCE))
         for row in members:
             retry_on_conflict(partial(self._teams.forget, namespace_id, team_id, row.account_id))
-        grants = list(query(RoleRow, keys.team_grants(team_id), limit=AT_ONCE))
+        roles = list(query(RoleRow, keys.team_roles(team_id), limit=AT_ONCE))
         holder = RoleHolder(team_id, "", HolderKind.TEAM)
-        for grant in grants:
-            retry_on_conflict(partial(self._permissions.forget, (namespace_id, grant.repository_id), holder))
-        return AT_ONCE in (len(members), len(grants))
+        for role in roles:
+            retry_on_conflict(partial(self._permissions.forget, (namespace_id, role.repository_id), holder))
+        return AT_ONCE in (len(members), len(roles))
 
     def end_applications(self, namespace_id: str) -> bool:
         """Takes applications away, and their tokens, of which none is believed any more."""

@@ -23,7 +23,7 @@ class RoleHolder:
 
     def found(self, namespace_id: str, repository_id: str) -> Key:
         """The key under which its role is found by itself."""
-        draw = keys.team_grant if self.kind == HolderKind.TEAM else keys.grant
+        draw = keys.team_role if self.kind == HolderKind.TEAM else keys.role
         return draw(self.id, namespace_id, repository_id)
 
 
@@ -83,7 +83,7 @@ class PermissionStore:
 
     def held(self, holder: RoleHolder, namespace_id: str = "") -> list[tuple[str, str, Role]]:
         """What a holder was given: ids of namespace and repository, and the role; in one namespace or in all."""
-        everywhere = keys.team_grants if holder.kind == HolderKind.TEAM else keys.grants
+        everywhere = keys.team_roles if holder.kind == HolderKind.TEAM else keys.roles
         rows = query(RoleRow, holder.found(namespace_id, "") if namespace_id else everywhere(holder.id))
         return [(row.sk.split("#")[1], row.repository_id, row.role) for row in rows]
 

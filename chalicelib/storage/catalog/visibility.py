@@ -12,13 +12,13 @@ from chalicelib.storage.registry.repositories import RepositoryNameRow, RoleRow
 from chalicelib.storage.table import Row, query_run
 
 # What each kind of row's sort key begins with.
-GRANT = keys.grants("")[1]
+ROLE = keys.roles("")[1]
 ACCOUNT: Mapping[str, type[Row]] = {
-    GRANT: RoleRow,
+    ROLE: RoleRow,
     keys.membership("")[1]: MembershipRow,
     keys.star("")[1]: StarRow,
 }
-TEAM: Mapping[str, type[Row]] = {GRANT: RoleRow, keys.META: TeamRow}
+TEAM: Mapping[str, type[Row]] = {ROLE: RoleRow, keys.META: TeamRow}
 NAMESPACE: Mapping[str, type[Row]] = {keys.META: NamespaceRow, keys.repository_name("", "")[1]: RepositoryNameRow}
 
 
@@ -54,18 +54,18 @@ class VisibilityStore:
 
     def of_account(self, account_id: str) -> HeldRole:
         """What an account holds itself."""
-        found, _ = query_run(keys.account_sight(account_id), ACCOUNT)
+        found, _ = query_run(keys.account_visibility(account_id), ACCOUNT)
         memberships = [row for row in found if isinstance(row, MembershipRow)]
         return HeldRole(_roles(found), memberships, [row for row in found if isinstance(row, StarRow)])
 
     def of_team(self, team_id: str) -> HeldRole:
         """What a team holds; without `team` where it is gone."""
-        found, _ = query_run(keys.team_sight(team_id), TEAM)
+        found, _ = query_run(keys.team_visibility(team_id), TEAM)
         return HeldRole(_roles(found), team=next((row for row in found if isinstance(row, TeamRow)), None))
 
     def of_namespace(self, namespace_id: str, after: str, limit: int) -> ViewRange:
         """Repositories of a namespace past a name, of at most `limit` rows that are read."""
-        found, is_last = query_run(keys.namespace_sight(namespace_id, after), NAMESPACE, limit)
+        found, is_last = query_run(keys.namespace_visibility(namespace_id, after), NAMESPACE, limit)
         rows = [row for row in found if isinstance(row, RepositoryNameRow)]
         namespace = next((row for row in found if isinstance(row, NamespaceRow)), None)
         return ViewRange(rows, namespace, is_last)

@@ -1,4 +1,4 @@
-"""Every key and index value of the one table. No other package spells one.
+"""Every key and index value of the one table. No other package writes one as a literal.
 
 NAME#<name>              META                    account name -> id
 EMAIL#<lower case>       META                    e-mail -> account id
@@ -23,7 +23,7 @@ N#<namespace>            META                    namespace
                          ROOM                    how often bytes were added under a quota, of what it was warned
 A#<account>              META                    user or robot
                          MEMBER#<ns>#<team>      membership of a team
-                         GRANT#<ns>#<repo>       role on a repository
+                         ROLE#<ns>#<repo>        role on a repository
                          TOKEN#<kind>#<uuid>     token, to list and revoke by
                          USED#<uuid>             when a token was last used
                          STAR#<repo>             starred repository
@@ -31,7 +31,7 @@ A#<account>              META                    user or robot
                          ASSIGNED#<uuid>         an application's token that the user is offered
 T#<team>                 META                    team
                          WITH#<account>          member of it
-                         GRANT#<ns>#<repo>       role on a repository
+                         ROLE#<ns>#<repo>        role on a repository
 CLIENT#<client>          META                    OAuth application, to find
 TOKEN#<sha256>           META                    token, to find
 CODE#<sha256>            META                    OAuth code

@@ -4,27 +4,27 @@ from chalicelib.storage.keys.key import META, Key
 
 
 def repository_name(namespace_id: str, repository: str) -> Key:
-    """Repository name -> id."""
+    """The row that leads from a repository's name to its id."""
     return f"N#{namespace_id}", f"REPO#{repository}"
 
 
 def given(namespace_id: str, account_id: str = "", repository_id: str = "") -> Key:
-    """That an account has a role on one of a namespace's repositories; without one, the prefix of all."""
+    """The row that says an account has a role on one of a namespace's repositories; without an account, the prefix."""
     return f"N#{namespace_id}", f"GIVEN#{account_id}#{repository_id}" if account_id else "GIVEN#"
 
 
 def gone(namespace_id: str, repository: str, ulid: str) -> Key:
-    """A repository that was deleted, while it can be restored."""
+    """A deleted repository that can still be restored."""
     return f"N#{namespace_id}", f"GONE#{repository}#{ulid}"
 
 
 def repository_policy(repository_id: str, uuid: str = "") -> Key:
-    """A policy for a repository; without a uuid, the prefix of all."""
+    """A policy of a repository; without a uuid, the prefix of all."""
     return f"R#{repository_id}", f"POLICY#{uuid}"
 
 
 def gone_repositories(namespace_id: str) -> Key:
-    """All repositories of a namespace that were deleted: partition and prefix."""
+    """All deleted repositories of a namespace: partition and prefix."""
     return f"N#{namespace_id}", "GONE#"
 
 
@@ -33,39 +33,39 @@ def star(account_id: str, repository_id: str = "") -> Key:
     return f"A#{account_id}", f"STAR#{repository_id}"
 
 
-def account_sight(account_id: str) -> tuple[str, str, str]:
-    """Grants, memberships and stars of an account, which lie side by side: partition, first and last."""
-    return f"A#{account_id}", "GRANT#", "STAR#\x7f"
+def account_visibility(account_id: str) -> tuple[str, str, str]:
+    """Memberships, roles and stars of an account, from the first sort key to the last: partition, first, last."""
+    return f"A#{account_id}", "MEMBER#", "STAR#\x7f"
 
 
-def team_sight(team_id: str) -> tuple[str, str, str]:
-    """A team with its grants: partition, first and last."""
-    return f"T#{team_id}", "GRANT#", META
+def team_visibility(team_id: str) -> tuple[str, str, str]:
+    """A team and its roles, but not its members: partition, first and last sort key."""
+    return f"T#{team_id}", META, "ROLE#\x7f"
 
 
-def namespace_sight(namespace_id: str, after: str = "") -> tuple[str, str, str]:
-    """A namespace with its repositories, or those past a name: partition, first and last."""
+def namespace_visibility(namespace_id: str, after: str = "") -> tuple[str, str, str]:
+    """A namespace and its repositories, or its repositories past a name: partition, first and last sort key."""
     return f"N#{namespace_id}", f"REPO#{after}\x00" if after else META, "REPO#\x7f"
 
 
-def team_grant(team_id: str, namespace_id: str, repository_id: str) -> Key:
+def team_role(team_id: str, namespace_id: str, repository_id: str) -> Key:
     """A team's role on a repository, found by team."""
-    return f"T#{team_id}", f"GRANT#{namespace_id}#{repository_id}"
+    return f"T#{team_id}", f"ROLE#{namespace_id}#{repository_id}"
 
 
-def team_grants(team_id: str) -> Key:
-    """All grants of a team: partition and prefix."""
-    return f"T#{team_id}", "GRANT#"
+def team_roles(team_id: str) -> Key:
+    """All roles of a team: partition and prefix."""
+    return f"T#{team_id}", "ROLE#"
 
 
-def grant(account_id: str, namespace_id: str, repository_id: str) -> Key:
+def role(account_id: str, namespace_id: str, repository_id: str) -> Key:
     """An account's role on a repository, found by account."""
-    return f"A#{account_id}", f"GRANT#{namespace_id}#{repository_id}"
+    return f"A#{account_id}", f"ROLE#{namespace_id}#{repository_id}"
 
 
-def grants(account_id: str) -> Key:
-    """All grants of an account: partition and prefix."""
-    return f"A#{account_id}", "GRANT#"
+def roles(account_id: str) -> Key:
+    """All roles of an account: partition and prefix."""
+    return f"A#{account_id}", "ROLE#"
 
 
 def everything(partition: str) -> Key:
@@ -74,7 +74,7 @@ def everything(partition: str) -> Key:
 
 
 def everything_in(partition: str) -> tuple[str, str, str]:
-    """The same from the first possible sort key to the last: all are ASCII."""
+    """All rows of a partition as a range, from the first possible sort key to the last: all sort keys are ASCII."""
     return partition, " ", "\x7f"
 
 
@@ -89,12 +89,12 @@ def holder_id(key: str) -> str:
 
 
 def repository(identifier: str) -> Key:
-    """A repository's way back to its name."""
+    """The row that leads from a repository's id to its name."""
     return f"R#{identifier}", META
 
 
 def pushed(repository_id: str) -> Key:
-    """When a tag was last pushed into a repository."""
+    """The row that says when a tag was last pushed to a repository."""
     return f"R#{repository_id}", "PUSHED"
 
 

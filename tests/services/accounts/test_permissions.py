@@ -198,7 +198,7 @@ def test_a_robot_made_again_and_a_team_made_again_inherit_nothing(acme: Backend)
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
 
     service = acme.services.accounts.permissions
-    assert service.of_repository(admin, APP, HolderKind(USER)) == service.of_repository(admin, APP, TEAM) == []
+    assert service.of_repository(admin, APP, HolderKind(USER)) == service.of_repository(admin, APP, HolderKind(TEAM)) == []
     assert actions(acme, "bob") == frozenset()
 
 
@@ -212,7 +212,7 @@ def test_a_holder_deleted_under_way_is_given_nothing(acme: Backend, number: int)
     with meanwhile(acme, number, delete) as done, suppress(FieldInvalid):
         give(acme, "acme+ci", Role.READ)
 
-    rows = [row["sk"] for row in rows_like(acme) if row["sk"].startswith(("PERM#", "GIVEN#", "GRANT#"))]
+    rows = [row["sk"] for row in rows_like(acme) if row["sk"].startswith(("PERM#", "GIVEN#", "ROLE#"))]
     assert len(rows) == (0 if done else 3)
 
 
@@ -228,7 +228,7 @@ def test_a_team_deleted_under_way_is_given_nothing(acme: Backend, number: int) -
     ):
         give(acme, "devs", Role.READ, TEAM)
 
-    rows = [row["sk"] for row in rows_like(acme) if row["sk"].startswith(("PERM#", "GRANT#"))]
+    rows = [row["sk"] for row in rows_like(acme) if row["sk"].startswith(("PERM#", "ROLE#"))]
     assert len(rows) == (0 if done else 2)
 
 
@@ -244,7 +244,7 @@ def test_a_crash_leaves_both_sides_of_a_role_or_none(acme: Backend, kind: str, h
             break
         except Crash:
             given = [row["role"] for row in rows_like(acme, "R#", "PERM#")]
-            found = [row["role"] for row in rows_like(acme, "", "GRANT#")]
+            found = [row["role"] for row in rows_like(acme, "", "ROLE#")]
             assert given == found
             assert len(rows_like(acme, "N#", "GIVEN#")) == (len(given) if kind == USER else 0)
     assert number > 10

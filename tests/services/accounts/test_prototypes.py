@@ -47,7 +47,7 @@ def given(backend: Backend, maker: str = "admin") -> dict[str, str]:
     backend.services.accounts.prototypes.apply(transaction, repository, account.id)
     transaction.commit()
     rows = rows_like(backend, f"R#{repository.id}", "PERM#")
-    assert len(rows_like(backend, "", f"GRANT#{namespace_id}#{repository.id}")) == len(rows)
+    assert len(rows_like(backend, "", f"ROLE#{namespace_id}#{repository.id}")) == len(rows)
     return {row["name"]: row["role"] for row in rows if row["name"] != maker}
 
 

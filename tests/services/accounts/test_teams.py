@@ -214,7 +214,7 @@ def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: B
     acme.services.accounts.teams.leave_all(admin, "acme", "bob")
 
     bob = acme.account("bob").id
-    assert rows_like(acme, f"A#{bob}", "MEMBER#") == rows_like(acme, f"A#{bob}", "GRANT#") == []
+    assert rows_like(acme, f"A#{bob}", "MEMBER#") == rows_like(acme, f"A#{bob}", "ROLE#") == []
     assert rows_like(acme, "N#", f"GIVEN#{bob}") == rows_like(acme, "R#", f"PERM#{bob}") == []
     assert acme.actor("bob", "acme/app").grants["acme/app"].actions == frozenset()
     assert len(events(acme, "org_remove_team_member")) == 25

@@ -16,7 +16,7 @@ from chalicelib.domain.log_cursors import DAY_S
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import EXPORT, Due
 from chalicelib.domain.usage_log import UsageLogQuery
-from chalicelib.remote.outgoing import Answer, Outgoing
+from chalicelib.remote.outgoing import Outgoing, Response
 from chalicelib.services.activity import exports
 from chalicelib.services.activity.exports import KEPT_S, MOST_CALLS, MOST_TRIES, Exports
 from chalicelib.services.activity.usage_log_reader import LogOwner
@@ -43,20 +43,20 @@ class FakeReceiver:
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.calls, self._failures = 0, failures
 
-    def check(self, url: str) -> None:
+    def check_url(self, url: str) -> None:
         """What the guard itself says."""
         Outgoing(Permitted()).check(url)
 
-    def ask(self, method: str, url: str, headers: object, content: bytes, *, timeout_s: float) -> Answer:
+    def request(self, method: str, url: str, headers: object, content: bytes, *, timeout_s: float) -> Response:
         """An answer of nobody, or of somebody."""
         self.calls += 1
         if self.calls <= self._failures:
             if self.calls % 2:
-                return Answer(503)
+                return Response(503)
             raise OutgoingFailed("nobody there")
         assert (method, headers) == ("POST", {"Content-Type": "application/json"})
         self.sent.append((url, json.loads(content)))
-        return Answer(204)
+        return Response(204)
 
 
 class Office:

@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused, WrongCredentials
-from chalicelib.remote.outgoing import Answer, Outgoing
+from chalicelib.remote.outgoing import Outgoing, Response
 from chalicelib.services.identity.issuers import BELIEVED_S, FRESH_S, PAUSE_S, Issuers
 from chalicelib.storage.identity.federation import FederationStore
 from tests.support.backends import Backend
@@ -254,6 +254,6 @@ class Nobody(Outgoing):
     def __init__(self) -> None:
         super().__init__(Permitted())
 
-    def get(self, url: str, **_: object) -> Answer:
+    def get(self, url: str, **_: object) -> Response:
         """Fails."""
         raise AssertionError(url)

@@ -116,7 +116,7 @@ def test_after_the_window_everything_is_gone_and_so_are_its_bytes(backend: Backe
     assert purge(backend, identifier) is None
     assert rows_like(backend, f"R#{identifier}") == []
     assert rows_like(backend, "N#", "GONE#") == []
-    assert rows_like(backend, "A#", "GRANT#") == []
+    assert rows_like(backend, "A#", "ROLE#") == []
     assert {row["bytes"] for row in rows_like(backend, "N#", "SIZE#")} <= {0}
     advance_clock(backend, backend.settings.grace_s + 10)
     sweep(backend)

@@ -114,8 +114,8 @@ def test_a_grant_replaces_the_one_before(backend: Backend) -> None:
     an_actor_with_role(backend, "bob", Role.READ)
 
     (permission,) = rows_like(backend, "R#", "PERM#")
-    (grant,) = rows_like(backend, "A#", "GRANT#")
-    assert permission["role"] == grant["role"] == "read"
+    (role,) = rows_like(backend, "A#", "ROLE#")
+    assert permission["role"] == role["role"] == "read"
 
 
 @pytest.mark.parametrize("role", [Role.READ, Role.WRITE])

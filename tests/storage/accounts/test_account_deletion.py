@@ -33,7 +33,7 @@ def test_a_role_goes_from_all_three_places(backend: Backend) -> None:
 
     store(backend).take_roles(row.id)
 
-    assert [one for one in rows_like(backend) if "PERM#" + row.id in one["sk"] or "GRANT#" in one["sk"]] == []
+    assert [one for one in rows_like(backend) if "PERM#" + row.id in one["sk"] or "ROLE#" in one["sk"]] == []
     assert [one for one in rows_like(backend) if f"GIVEN#{row.id}" in one["sk"]] == []
 
 

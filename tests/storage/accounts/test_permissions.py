@@ -13,8 +13,8 @@ from tests.support.rows import rows_like
 STORE = PermissionStore()
 BOB, DEVS, CI = (
     RoleHolder("a1", "bob", HolderKind.USER),
-    RoleHolder("t1", "devs", "team"),
-    RoleHolder("a2", "acme+ci", "robot"),
+    RoleHolder("t1", "devs", HolderKind.TEAM),
+    RoleHolder("a2", "acme+ci", HolderKind.ROBOT),
 )
 APP, WEB, OTHER = ("n1", "r1"), ("n1", "r2"), ("n2", "r3")
 
@@ -51,7 +51,7 @@ def test_a_team_s_role_is_found_by_the_team_and_makes_nobody_a_collaborator(back
     given(DEVS, role=Role.ADMIN)
 
     assert STORE.held(DEVS) == [("n1", "r1", "admin")]
-    assert rows_like(backend, "T#t1", "GRANT#")
+    assert rows_like(backend, "T#t1", "ROLE#")
     assert STORE.accounts_in("n1") == {}
 
 
@@ -63,9 +63,7 @@ def test_a_new_role_needs_that_there_was_none_and_another_that_there_was_one(bac
         given(BOB)
     given(BOB, role=Role.WRITE, is_new=False)
 
-    assert [row["role"] for row in rows_like(backend, "", "GRANT#") + rows_like(backend, "R#", "PERM#")] == [
-        "write"
-    ] * 2
+    assert [row["role"] for row in rows_like(backend, "", "ROLE#") + rows_like(backend, "R#", "PERM#")] == ["write"] * 2
 
 
 @pytest.mark.parametrize("holder", [BOB, DEVS, CI])
@@ -74,7 +72,7 @@ def test_a_role_is_taken_back_from_every_side_and_once(backend: Backend, holder:
 
     done(lambda transaction: STORE.remove(transaction, APP, holder))
 
-    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "GRANT#") == []
+    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "ROLE#") == []
     with pytest.raises(WriteConflict):
         done(lambda transaction: STORE.remove(transaction, APP, holder))
 
@@ -86,4 +84,4 @@ def test_what_a_holder_leaves_is_forgotten_as_often_as_one_likes(backend: Backen
     STORE.forget(APP, holder)
     STORE.forget(APP, holder)
 
-    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "GRANT#") == []
+    assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "ROLE#") == []

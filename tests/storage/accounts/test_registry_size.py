@@ -14,7 +14,7 @@ def test_a_page_sums_what_its_namespaces_link(backend: Backend) -> None:
 
     assert store.page(AccountKind.USER, "", 2) == (30, "bob")
     assert store.page(AccountKind.USER, "bob", 2) == (50, "carol")
-    assert store.page(AccountKind.USER, "carol", 2) == store.page("organization", "", 2) == (0, None)
+    assert store.page(AccountKind.USER, "carol", 2) == store.page(AccountKind.ORGANIZATION, "", 2) == (0, None)
 
 
 def test_what_was_counted_stays(backend: Backend) -> None:

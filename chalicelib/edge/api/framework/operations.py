@@ -196,4 +196,5 @@ def text(about: str = "", **limits: Any) -> dict[str, Any]:
 
 def one_of(*values: str) -> dict[str, Any]:
     """Returns the schema of a string that is one of `values`."""
-    return {**TEXT, "enum": list(values)}
+    # fastjsonschema writes the values into source text, where a member of an enum has no valid form.
+    return {**TEXT, "enum": [str(value) for value in values]}
