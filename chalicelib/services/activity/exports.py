@@ -45,7 +45,7 @@ class Exports:
     def __init__(
         self, stores: Stores, logs: UsageLogReader, envelope: Callable[[], Envelope], outgoing: Outgoing
     ) -> None:
-        self._logs, self._usage, self._store, self._objects = logs, stores.usage_log, stores.exports, stores.objects
+        self._logs, self._usage_log, self._store, self._objects = logs, stores.usage_log, stores.exports, stores.objects
         self._envelope, self._outgoing, self._url = envelope, outgoing, stores.settings.url
         self._presign_s, self._clock = stores.settings.presign_s, stores.clock
 
@@ -181,7 +181,7 @@ class Exports:
         """Records past those that were written, oldest first."""
         runs = runs_of_repository(row.repository_id) if row.repository_id else runs_of_namespace(row.namespace_id)
         first = past(row.after) if row.after else Period(row.start, row.end).oldest
-        lists = [self._usage.oldest(run, first, row.until, READ_AT_ONCE) for run in runs]
+        lists = [self._usage_log.oldest(run, first, row.until, READ_AT_ONCE) for run in runs]
         return heapq.merge(*lists, key=lambda one: one.sk)
 
     def _settle(self, row: ExportRow, kind: str, told: dict[str, object]) -> Later | None:
@@ -189,7 +189,7 @@ class Exports:
         row.state = ExportState.TELLING if row.callback_url and row.state == ExportState.WRITING else ExportState.KEPT
         transaction = Transaction()
         self._store.put(transaction, row)
-        self._usage.record(transaction, self._event(row, kind, told))
+        self._usage_log.record(transaction, self._event(row, kind, told))
         transaction.commit()
         return Later(int(self._clock()) if row.state == ExportState.TELLING else row.ends_at)
 

@@ -73,7 +73,7 @@ class RepositoryListing:
     def __init__(self, stores: Stores, sights: RepositoryVisibility, tokens: PageTokens) -> None:
         self._sights, self._store, self._accounts = sights, stores.repositories, stores.accounts
         self._sight_store = stores.visibility
-        self._usage, self._tokens, self._clock = stores.usage_log, tokens, stores.clock
+        self._usage_log, self._tokens, self._clock = stores.usage_log, tokens, stores.clock
         # Namespaces by name: each use looks whether that is still so.
         self._known: dict[str, str] = {}
 
@@ -189,7 +189,7 @@ class RepositoryListing:
         now, counted = self._clock(), Counter[str | None]()
         first, last = earliest(now - POPULAR_DAYS * DAY_S), before(earliest(now + DAY_S))
         for namespace_id in namespace_ids:
-            rows = self._usage.newest(pulls_of_namespace(namespace_id), last, first, MOST_PULLS)
+            rows = self._usage_log.newest(pulls_of_namespace(namespace_id), last, first, MOST_PULLS)
             counted.update(row.repository_id for row in islice(rows, MOST_PULLS))
         return counted
 

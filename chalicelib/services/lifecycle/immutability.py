@@ -51,7 +51,7 @@ class Immutability:
 
     def __init__(self, stores: Stores) -> None:
         self._tags, self._repositories, self._accounts = stores.tags, stores.repositories, stores.accounts
-        self._usage = stores.usage_log
+        self._usage_log = stores.usage_log
         self._clock = stores.clock
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
@@ -121,7 +121,7 @@ class Immutability:
             for row in rows:
                 self._tags.fix(transaction, row, repository.id)
             self._repositories.still(transaction, repository)
-            self._usage.record(transaction, _event(repository, rows, now))
+            self._usage_log.record(transaction, _event(repository, rows, now))
             transaction.commit()
 
         if names:

@@ -22,8 +22,8 @@ MOST = 100
 class Labels:
     """Labels."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, images: Images, tags: Tags) -> None:
-        self._access, self._usage, self._images, self._tags = access, usage, images, tags
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, images: Images, tags: Tags) -> None:
+        self._access, self._usage_log, self._images, self._tags = access, usage_log, images, tags
         self._store, self._manifests, self._repositories = stores.labels, stores.manifests, stores.repositories
         self._clock = stores.clock
 
@@ -84,7 +84,7 @@ class Labels:
             "value": label.value,
             "media_type": label.media_type,
         }
-        self._usage.record(actor, transaction, kind, repository, told)
+        self._usage_log.record(actor, transaction, kind, repository, told)
         self._repositories.still_normal(transaction, repository)
         transaction.commit()
 

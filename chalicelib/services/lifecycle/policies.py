@@ -57,8 +57,8 @@ class PolicyRequest:
 class Policies:
     """Policies. Every method raises NothingThere, NameUnknown, Unauthenticated or Denied for what is not one's own."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.policies
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts, self._store = access, usage_log, stores.accounts, stores.policies
         self._clock = stores.clock
 
     def list(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind) -> Sequence[Policy]:
@@ -152,11 +152,11 @@ class Policies:
         if policy.prune is not None:
             told |= {"method": policy.prune.method, "value": policy.prune.value}
         if owner.repository is None:
-            self._usage.note(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **told})
+            self._usage_log.note(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **told})
             return
         name = owner.repository.name
         told |= {"namespace": name.namespace, "repo": name.repository}
-        self._usage.record(actor, transaction, kind, owner.repository, told)
+        self._usage_log.record(actor, transaction, kind, owner.repository, told)
 
 
 def _word(owner: PolicyOwner, kind: PolicyKind) -> str:

@@ -119,7 +119,7 @@ class Pruning:
 
     def __init__(self, stores: Stores) -> None:
         self._stores, self._store, self._tags = stores, stores.policies, stores.tags
-        self._repositories, self._accounts, self._usage = stores.repositories, stores.accounts, stores.usage_log
+        self._repositories, self._accounts, self._usage_log = stores.repositories, stores.accounts, stores.usage_log
         self._clock, self._candidates = stores.clock, PruneCandidates(stores.tags, stores.clock)
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
@@ -224,7 +224,7 @@ class Pruning:
         moves = TagChanges(transaction, repository, self._stores, int(now))
         for row in rows:
             moves.end(row)
-            self._usage.record(transaction, _event(repository, policy, row, now))
+            self._usage_log.record(transaction, _event(repository, policy, row, now))
         moves.settle(namespace.window_s)
         self._repositories.still_normal(transaction, repository)
         transaction.commit()

@@ -33,8 +33,8 @@ class DeletedRepository:
 class RepositoryDeletion:
     """Deleted repositories. `settled_s` is how long after a delete a push that began before it may still write."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store = access, usage, stores.repository_deletion
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store = access, usage_log, stores.repository_deletion
         self._repositories, self._accounts = stores.repositories, stores.accounts
         self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
@@ -71,7 +71,7 @@ class RepositoryDeletion:
         transaction = Transaction()
         self._store.restore(transaction, back, gone, full)
         self._accounts.check_live(transaction, place.id)
-        self._usage.record(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
+        self._usage_log.record(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
         try:
             transaction.commit()
         except WriteConflict:

@@ -17,7 +17,7 @@ class SignatureTags:
     def __init__(self, stores: Stores) -> None:
         self._stores, self._tags, self._manifests = stores, stores.tags, stores.manifests
         self._repositories = stores.repositories
-        self._usage, self._clock = stores.usage_log, stores.clock
+        self._usage_log, self._clock = stores.usage_log, stores.clock
 
     def end(self, repository_id: str, subject: Digest, row: ManifestRow) -> None:
         """Ends them, dead ones inside the window too, while their subject is being deleted as it was read.
@@ -48,5 +48,5 @@ class SignatureTags:
         told = {"tag": name, "manifest_digest": str(digest), "subject": str(subject)}
         told |= {"namespace": repository.name.namespace, "repo": repository.name.repository}
         event = Event(ulid(now), now, EXPIRE_FOR_GOOD, repository.namespace_id, repository.id, "", "", told)
-        self._usage.record(transaction, event)
+        self._usage_log.record(transaction, event)
         transaction.commit()

@@ -26,7 +26,7 @@ class TagExpiry:
 
     def __init__(self, stores: Stores) -> None:
         self._tags, self._repositories, self._accounts = stores.tags, stores.repositories, stores.accounts
-        self._usage = stores.usage_log
+        self._usage_log = stores.usage_log
         self._clock = stores.clock
 
     def work(self, due: Due, _: HasTime) -> Later | None:
@@ -71,7 +71,7 @@ class TagExpiry:
         window_s = namespace.window_s if namespace else 0
         transaction.put(garbage_timer(repository.namespace_id, target, ended_at, window_s))
         name = RepositoryName(repository.namespace, repository.name)
-        self._usage.record(transaction, _event(found, life, name, (repository.namespace_id, ended_at)))
+        self._usage_log.record(transaction, _event(found, life, name, (repository.namespace_id, ended_at)))
         transaction.commit()
 
 
