@@ -260,7 +260,7 @@ PLACES: dict[str, Places] = {
     "getErrorDescription": lambda *_: {"error_type": "not_found"},
     "getOrganizationAutoPrunePolicy": a_policy_of(ACME, PRUNE),
     "getRepositoryAutoPrunePolicy": a_policy_of(APP, PRUNE),
-    "getTagFate": lambda *_: {"tag": "v1"},
+    "getTagRetention": lambda *_: {"tag": "v1"},
     "getTagPullStatistics": lambda *_: {"tag": "v1"},
     "getUserAuthorization": my_authorization,
     "getUserAutoPrunePolicy": a_policy_of(MINE, PRUNE),

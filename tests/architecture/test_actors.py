@@ -64,7 +64,7 @@ WITHOUT = {
     "TagExpiry": "asked by the clock",
     "StaleUploads": "asked by the clock",
     "Candidates": "within a round of pruning, or a preview whose rights were checked",
-    "Reclaimable": "within a fate, whose rights were checked",
+    "Reclaimable": "within a tag's retention, whose rights were checked",
     "_Going": "within a look of Losses",
     "Pruning": "asked by the clock",
     "SignatureTags": "asked by the collector",

@@ -60,10 +60,10 @@ class Garbage:
     `grace_s` is how long bytes outlive their last link; twice `settled_s` is how long a fence stands, in seconds.
     """
 
-    def __init__(self, stores: Stores, leftovers: StaleUploads, siblings: SignatureTags) -> None:
+    def __init__(self, stores: Stores, stale_uploads: StaleUploads, signature_tags: SignatureTags) -> None:
         self._store, self._manifests, self._blobs = stores.garbage, stores.manifests, stores.blobs
         self._repositories, self._accounts, self._objects = stores.repositories, stores.accounts, stores.objects
-        self._leftovers, self._siblings, self._labels = leftovers, siblings, stores.labels
+        self._stale_uploads, self._signature_tags, self._labels = stale_uploads, signature_tags, stores.labels
         self._lease, self._grace_s = stores.lease, stores.settings.grace_s
         self._settled_s, self._clock = stores.settings.settled_s, stores.clock
         # What this process has freed, for the metrics of its turns.
@@ -90,7 +90,7 @@ class Garbage:
             case KeyTarget(digest, s3_key):
                 return retry_on_conflict(lambda: self._key(digest, s3_key))
             case UploadTarget(upload_id):
-                return retry_on_conflict(lambda: CollectionResult(self._leftovers.collect(upload_id)))
+                return retry_on_conflict(lambda: CollectionResult(self._stale_uploads.collect(upload_id)))
         raise ValueError(f"no garbage timer is for {target}")
 
     # Manifests
@@ -150,7 +150,7 @@ class Garbage:
 
     def _take_apart(self, repository_id: str, digest: Digest, row: ManifestRow) -> CollectionResult:
         """Removes a manifest that only a push can bring back; what it kept is looked at next."""
-        self._siblings.end(repository_id, digest, row)
+        self._signature_tags.end(repository_id, digest, row)
         body = self._manifests.body_row(repository_id, digest)
         if body is not None and body.ulid == row.ulid:
             self._release(repository_id, digest, row, body)

@@ -26,7 +26,7 @@ PAGE, REPOSITORIES = 25, 100
 
 
 @dataclass(frozen=True, slots=True)
-class ImmutabilityWalk:
+class ImmutabilityCursor:
     """How far a walk has come: past a repository by its name; in the one of an id, past a tag.
 
     `is_second` is for the walk that comes when all pushes of before are over.
@@ -38,7 +38,7 @@ class ImmutabilityWalk:
     tag: str = ""
 
     @classmethod
-    def read(cls, place: str) -> "ImmutabilityWalk":
+    def read(cls, place: str) -> "ImmutabilityCursor":
         """The walk that a timer remembers."""
         return cls(*json.loads(place)) if place else cls()
 
@@ -56,17 +56,17 @@ class Immutability:
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Goes on with a walk, of which there are two. Raises ValueError for what no policy is for."""
-        walk, target = ImmutabilityWalk.read(due.place), read_target(due.target)
-        left = self._walk(target, walk, has_time)
+        cursor, target = ImmutabilityCursor.read(due.place), read_target(due.target)
+        left = self._walk(target, cursor, has_time)
         now = int(self._clock())
         if left is not None:
             return Later(now, str(left))
-        return None if walk.is_second else Later(now + SETTLED_S, str(ImmutabilityWalk(is_second=True)))
+        return None if cursor.is_second else Later(now + SETTLED_S, str(ImmutabilityCursor(is_second=True)))
 
-    def _walk(self, target: Target, walk: ImmutabilityWalk, has_time: HasTime) -> ImmutabilityWalk | None:
+    def _walk(self, target: Target, cursor: ImmutabilityCursor, has_time: HasTime) -> ImmutabilityCursor | None:
         """Where the time was up; None at the end."""
-        for repository in self._all(target, walk.after):
-            tag = walk.tag if walk.repository_id == repository.id else ""
+        for repository in self._all(target, cursor.after):
+            tag = cursor.tag if cursor.repository_id == repository.id else ""
             while has_time():
                 rows = self._page(repository, tag)
                 self._fix(target, repository, rows)
@@ -74,8 +74,8 @@ class Immutability:
                     break
                 tag = rows[-1].name
             else:
-                return ImmutabilityWalk(walk.is_second, walk.after, repository.id, tag)
-            walk = ImmutabilityWalk(walk.is_second, repository.name.repository)
+                return ImmutabilityCursor(cursor.is_second, cursor.after, repository.id, tag)
+            cursor = ImmutabilityCursor(cursor.is_second, repository.name.repository)
         return None
 
     def _page(self, repository: Repository, after: str) -> list[TagRow]:

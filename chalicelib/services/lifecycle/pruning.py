@@ -48,7 +48,7 @@ class PruneCursor:
 
     @classmethod
     def read(cls, place: str) -> "PruneCursor":
-        """The spot that a timer remembers."""
+        """The cursor that a timer remembers."""
         return cls(*json.loads(place)) if place else cls()
 
     def __str__(self) -> str:
@@ -86,26 +86,26 @@ class PruneCandidates:
         self._tags, self._clock = tags, clock
 
     def pages(
-        self, repository_id: str, policy: Policy, spot: PruneCursor
+        self, repository_id: str, policy: Policy, cursor: PruneCursor
     ) -> Iterator[tuple[list[PruneCandidate], PruneCursor]]:
-        """Those past a spot, some at a time, each time with the spot that is reached."""
-        for shown in _pages(self._tags.newest(repository_id, self._first(policy, spot), PAGE)):
+        """Those past a cursor, some at a time, each time with the cursor that is reached."""
+        for shown in _pages(self._tags.newest(repository_id, self._first(policy, cursor), PAGE)):
             rows = self._tags.get_all(repository_id, [row.name for row in shown])
             found = []
             for old in shown:
                 row = rows.get(old.name)
                 # One that has begun another life meanwhile is among the latest.
                 if row is not None and row.life == old.life and self.is_one(row, policy):
-                    spot = replace(spot, seen=spot.seen + 1)
-                    found.append(PruneCandidate(row, spot.seen))
-            spot = replace(spot, before=shown[-1].view_at)
-            yield found, spot
+                    cursor = replace(cursor, seen=cursor.seen + 1)
+                    found.append(PruneCandidate(row, cursor.seen))
+            cursor = replace(cursor, before=shown[-1].view_at)
+            yield found, cursor
 
-    def _first(self, policy: Policy, spot: PruneCursor) -> str:
+    def _first(self, policy: Policy, cursor: PruneCursor) -> str:
         """The life before which tags are looked at: where it goes by age, the young ones need no look."""
         age_s = policy.prune.age_s if policy.prune else None
-        if spot.before or age_s is None:
-            return spot.before
+        if cursor.before or age_s is None:
+            return cursor.before
         return ulid(max(self._clock() - age_s + 1, 0))
 
     def is_one(self, row: TagRow, policy: Policy) -> bool:
@@ -127,16 +127,16 @@ class Pruning:
 
         Raises ValueError for what no policy is for.
         """
-        spot = PruneCursor.read(due.place)
-        found = self._round(read_target(due.target), spot)
+        cursor = PruneCursor.read(due.place)
+        found = self._round(read_target(due.target), cursor)
         policies = sorted(found.policies(), key=lambda one: one.uuid) if found else []
         if found is None or not policies:
             return None
-        left = self._run(found, policies, spot, has_time)
+        left = self._run(found, policies, cursor, has_time)
         now = int(self._clock())
         return Later(now, str(left)) if left else Later(now + HOUR_S)
 
-    def _round(self, target: Target, spot: PruneCursor) -> PruneRound | None:
+    def _round(self, target: Target, cursor: PruneCursor) -> PruneRound | None:
         match target:
             case NamespaceTarget(namespace_id):
                 namespace = self._accounts.namespace(namespace_id)
@@ -144,7 +144,7 @@ class Pruning:
                     return None
                 return PruneRound(
                     lambda: self._store.of_namespace(namespace_id, PolicyKind.PRUNE),
-                    self._all(namespace_id, namespace, spot),
+                    self._all(namespace_id, namespace, cursor),
                 )
             case RepositoryTarget(repository_id):
                 row = self._repositories.get(repository_id)
@@ -158,33 +158,33 @@ class Pruning:
                 )
         raise ValueError(f"no policy is for {target}")
 
-    def _all(self, namespace_id: str, namespace: NamespaceRow, spot: PruneCursor) -> Iterator[Repository]:
-        for row in self._repositories.in_namespace(namespace_id, spot.after, REPOSITORIES):
+    def _all(self, namespace_id: str, namespace: NamespaceRow, cursor: PruneCursor) -> Iterator[Repository]:
+        for row in self._repositories.in_namespace(namespace_id, cursor.after, REPOSITORIES):
             if row.mode == Mode.NORMAL:
                 yield Repository(row.repository_id, namespace_id, RepositoryName(namespace.name, row.name))
 
     def _run(
-        self, found: PruneRound, policies: Sequence[Policy], spot: PruneCursor, has_time: HasTime
+        self, found: PruneRound, policies: Sequence[Policy], cursor: PruneCursor, has_time: HasTime
     ) -> PruneCursor | None:
         """Where the time was up; None at the end of the round."""
         for repository in found.repositories:
-            spot = spot.within(repository.id)
+            cursor = cursor.within(repository.id)
             for policy in policies:
-                if policy.uuid < spot.policy:
+                if policy.uuid < cursor.policy:
                     continue
-                left = self._follow(found, repository, policy, spot.under(policy.uuid), has_time)
+                left = self._follow(found, repository, policy, cursor.under(policy.uuid), has_time)
                 if left is not None:
                     return left
-            spot = PruneCursor(after=repository.name.repository)
+            cursor = PruneCursor(after=repository.name.repository)
         return None
 
     def _follow(
-        self, found: PruneRound, repository: Repository, policy: Policy, spot: PruneCursor, has_time: HasTime
+        self, found: PruneRound, repository: Repository, policy: Policy, cursor: PruneCursor, has_time: HasTime
     ) -> PruneCursor | None:
         """Follows one policy in one repository."""
         if not has_time():
-            return spot
-        for page, reached in self._candidates.pages(repository.id, policy, spot):
+            return cursor
+        for page, reached in self._candidates.pages(repository.id, policy, cursor):
             going = [one.row for one in page if self._goes(policy, one)]
             for start in range(0, len(going), TAGS_AT_ONCE):
                 if not self._prune(found, repository, policy, going[start : start + TAGS_AT_ONCE]):
@@ -221,11 +221,11 @@ class Pruning:
         if not rows:
             return
         transaction, now = Transaction(), self._clock()
-        moves = TagChanges(transaction, repository, self._stores, int(now))
+        changes = TagChanges(transaction, repository, self._stores, int(now))
         for row in rows:
-            moves.end(row)
+            changes.end(row)
             self._usage_log.record(transaction, _event(repository, policy, row, now))
-        moves.settle(namespace.window_s)
+        changes.settle(namespace.window_s)
         self._repositories.still_normal(transaction, repository)
         transaction.commit()
 

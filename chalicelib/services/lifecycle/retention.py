@@ -41,7 +41,7 @@ class PruningPolicy:
 class TagRetention:
     """What happens to a tag: when it ends and why, None where it stays; when its content goes; and what goes then.
 
-    Where it stays, the loss is what would go if somebody deleted it now. `pruners` are told to administrators.
+    Where it stays, the reclaimable is what would go if somebody deleted it now. `pruners` are told to administrators.
     """
 
     tag: TagRow
@@ -49,7 +49,7 @@ class TagRetention:
     cause: str | None
     window_s: int
     pruners: tuple[PruningPolicy, ...]
-    loss: ReclaimableManifests
+    reclaimable: ReclaimableManifests
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class PrunePreview:
     """Tags that a policy would take, the losses of their repositories, and where the next page goes on."""
 
     tags: tuple[tuple[Repository, TagRow], ...]
-    losses: tuple[ReclaimableManifests, ...]
+    reclaimable: tuple[ReclaimableManifests, ...]
     window_s: int
     following: str | None
 
@@ -66,10 +66,10 @@ class Retention:
     """Fates of tags."""
 
     def __init__(
-        self, access: Access, stores: Stores, policies: Policies, losses: Reclaimable, pages: PageTokens
+        self, access: Access, stores: Stores, policies: Policies, reclaimable: Reclaimable, pages: PageTokens
     ) -> None:
         self._access, self._policies, self._store, self._tags = access, policies, stores.policies, stores.tags
-        self._repositories, self._accounts, self._losses = stores.repositories, stores.accounts, losses
+        self._repositories, self._accounts, self._reclaimable = stores.repositories, stores.accounts, reclaimable
         self._pages, self._clock, self._candidates = pages, stores.clock, PruneCandidates(stores.tags, stores.clock)
 
     def of(self, actor: Actor, name: RepositoryName, tag: Tag, after: str = "") -> TagRetention:
@@ -87,9 +87,9 @@ class Retention:
         ends += [(row.expires_at, EXPIRATION)] if row.expires_at is not None else []
         ends_at, cause = min(ends, default=(None, None))
         at = self._clock() if ends_at is None else ends_at
-        loss = self._losses.of(repository_access.repository.id, {row.digest: [tag]}, at, after)
+        reclaimable = self._reclaimable.of(repository_access.repository.id, {row.digest: [tag]}, at, after)
         return TagRetention(
-            row, ends_at, cause, namespace.window_s, pruners if repository_access.has(Role.ADMIN) else (), loss
+            row, ends_at, cause, namespace.window_s, pruners if repository_access.has(Role.ADMIN) else (), reclaimable
         )
 
     def _pruners(self, repository_access: RepositoryAccess, row: TagRow) -> Iterator[PruningPolicy]:
@@ -137,30 +137,32 @@ class Retention:
         about = f"prune {owner.id} {policy.names} {policy.prune}"
         namespace = self._accounts.namespace(owner.namespace_id)
         going, left = self._going(owner, policy, PruneCursor.read(self._pages.open(about, page)))
-        losses = [self._losses.of(identifier, names, self._clock()) for identifier, names in _by_place(going).items()]
+        reclaimable = [
+            self._reclaimable.of(identifier, names, self._clock()) for identifier, names in _by_place(going).items()
+        ]
         following = self._pages.seal(about, str(left)) if left else None
-        return PrunePreview(tuple(going), tuple(losses), namespace.window_s if namespace else 0, following)
+        return PrunePreview(tuple(going), tuple(reclaimable), namespace.window_s if namespace else 0, following)
 
     def _going(
-        self, owner: PolicyOwner, policy: Policy, spot: PruneCursor
+        self, owner: PolicyOwner, policy: Policy, cursor: PruneCursor
     ) -> tuple[list[tuple[Repository, TagRow]], PruneCursor | None]:
         """Some of the tags that go, and where to go on."""
         going: list[tuple[Repository, TagRow]] = []
         read = 0
-        for number, repository in enumerate(self._all(owner, spot.after)):
+        for number, repository in enumerate(self._all(owner, cursor.after)):
             if number == MOST_REPOSITORIES:
-                return going, spot
-            spot = spot.within(repository.id)
-            for page, reached in self._candidates.pages(repository.id, policy, spot):
+                return going, cursor
+            cursor = cursor.within(repository.id)
+            for page, reached in self._candidates.pages(repository.id, policy, cursor):
                 for one in page:
                     if policy.prune and policy.prune.takes(one.rank, one.row.started_at, self._clock()):
                         going.append((repository, one.row))
                         if len(going) == MOST_GOING:
-                            return going, replace(spot, seen=one.rank, before=one.row.view_at)
+                            return going, replace(cursor, seen=one.rank, before=one.row.view_at)
                 read += PAGE
                 if read >= MOST_READ:
                     return going, reached
-            spot = PruneCursor(after=repository.name.repository)
+            cursor = PruneCursor(after=repository.name.repository)
         return going, None
 
     def _all(self, owner: PolicyOwner, after: str) -> Iterator[Repository]:

@@ -39,11 +39,11 @@ class SignatureTags:
         if not is_here and self._manifests.edge(repository.id, digest, name) is None:
             return
         transaction = Transaction()
-        moves = TagChanges(transaction, repository, self._stores, int(now))
+        changes = TagChanges(transaction, repository, self._stores, int(now))
         if tag is not None and is_here:
-            moves.force_remove(tag)
-        moves.forget(digest, name)
-        moves.settle(0)
+            changes.force_remove(tag)
+        changes.forget(digest, name)
+        changes.settle(0)
         self._manifests.still(transaction, row)
         told = {"tag": name, "manifest_digest": str(digest), "subject": str(subject)}
         told |= {"namespace": repository.name.namespace, "repo": repository.name.repository}

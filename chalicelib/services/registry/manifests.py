@@ -348,12 +348,12 @@ class Manifests:
             if not rows:
                 return
             transaction = Transaction()
-            moves = TagChanges(transaction, repository, self._stores, int(self._clock()))
+            changes = TagChanges(transaction, repository, self._stores, int(self._clock()))
             for row in rows:
-                moves.end(row)
+                changes.end(row)
                 told = {"tag": row.name, "manifest_digest": str(digest)}
                 self._usage_log.record(actor, transaction, DELETE_TAG, repository, told)
-            moves.settle(rights.window_s)
+            changes.settle(rights.window_s)
             transaction.commit()
 
         retry_on_conflict(attempt)
@@ -373,11 +373,11 @@ class Manifests:
             self._end_tags(actor, repository, digest, late[:TAGS_AT_ONCE])
             raise WriteConflict
         transaction = Transaction()
-        moves = TagChanges(transaction, repository, self._stores, now)
+        changes = TagChanges(transaction, repository, self._stores, now)
         retained = after_deletion(row.retained, now)
         row.retain(retained, row.state)
         self._store.put(transaction, row, row)
-        moves.wake(digest, retained.live_until or now, rights.window_s)
+        changes.wake(digest, retained.live_until or now, rights.window_s)
         self._store.hide_referrer(transaction, repository.id, row, digest, now)
         self._usage_log.record(actor, transaction, DELETE_MANIFEST, repository, {"manifest_digest": str(digest)})
         transaction.commit()

@@ -21,7 +21,7 @@ TWO = PolicyRequest(None, True, "number_of_tags", 2)
 WEEK = PolicyRequest(None, True, "creation_date", "1w")
 
 
-def fate(backend: Backend, tag: str, who: str = "admin") -> TagRetention:
+def retention_of(backend: Backend, tag: str, who: str = "admin") -> TagRetention:
     return backend.services.lifecycle.retention.of(backend.signed_in(who), NAME, tag)
 
 
@@ -44,17 +44,17 @@ def names(found: PrunePreview) -> list[str]:
 
 def test_a_tag_without_an_end_stays_and_tells_what_it_holds(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
-    found = fate(backend, "v1")
+    found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause, found.pruners) == (None, None, ())
-    assert [one.digest for one in found.loss.manifests] == [manifest.digest]
-    assert found.loss.bytes > manifest.size
+    assert [one.digest for one in found.reclaimable.manifests] == [manifest.digest]
+    assert found.reclaimable.bytes > manifest.size
     assert found.window_s == WINDOW_S
 
 
 def test_a_tag_with_an_end_goes_then(backend: Backend) -> None:
     a_push(backend, "v1", labels={"quay.expires-after": "2h"})
-    found = fate(backend, "v1")
+    found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + 7200, EXPIRATION)
 
@@ -62,7 +62,7 @@ def test_a_tag_with_an_end_goes_then(backend: Backend) -> None:
 def test_a_policy_takes_what_is_old_in_the_first_round_after(backend: Backend) -> None:
     pushed(backend, "v1")
     uuid = policy(backend, WEEK)
-    found = fate(backend, "v1")
+    found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + 7 * DAY_S, POLICY)
     assert [(one.policy.uuid, one.is_namespace) for one in found.pruners] == [(uuid, False)]
@@ -72,7 +72,7 @@ def test_a_policy_takes_all_but_the_latest_in_the_next_round(backend: Backend) -
     policy(backend, TWO, MINE)
     sweep(backend)
     pushed(backend, "v1", "v2", "v3")
-    going, staying = fate(backend, "v1"), fate(backend, "v2")
+    going, staying = retention_of(backend, "v1"), retention_of(backend, "v2")
 
     assert going.cause == POLICY
     assert going.ends_at is not None
@@ -81,14 +81,14 @@ def test_a_policy_takes_all_but_the_latest_in_the_next_round(backend: Backend) -
     later(backend, 3600)
     sweep(backend)
     with pytest.raises(ResourceUnknown):
-        fate(backend, "v1")
+        retention_of(backend, "v1")
 
 
 def test_what_comes_first_ends_it(backend: Backend) -> None:
     a_push(backend, "v1", labels={"quay.expires-after": "2d"})
     policy(backend, WEEK)
     policy(backend, PolicyRequest(None, True, "creation_date", "1d"), MINE)
-    found = fate(backend, "v1")
+    found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + DAY_S, POLICY)
 
@@ -97,16 +97,16 @@ def test_what_comes_first_ends_it(backend: Backend) -> None:
 def test_what_is_not_pruned_is_not_told_to_be(backend: Backend, mode: str) -> None:
     pushed(backend, "v1")
     policy(backend, PolicyRequest("w", True, "creation_date", "1d"))
-    assert fate(backend, "v1").pruners == ()
+    assert retention_of(backend, "v1").pruners == ()
     policy(backend, WEEK)
     TagActions(backend).set_immutable("v1", immutable=True)
-    assert fate(backend, "v1").cause is None
+    assert retention_of(backend, "v1").cause is None
     TagActions(backend).set_immutable("v1", immutable=False)
-    assert fate(backend, "v1").cause == POLICY
+    assert retention_of(backend, "v1").cause == POLICY
     repository = repository_of(backend)
     change(backend.services.stores.repositories.find(repository.namespace_id, NAME), mode=mode)
 
-    assert fate(backend, "v1").cause is None
+    assert retention_of(backend, "v1").cause is None
     assert names(preview(backend, TWO)) == []
 
 
@@ -116,15 +116,15 @@ def test_a_reader_sees_the_end_and_not_the_policies(backend: Backend) -> None:
     backend.user("bob")
     backend.user("eve")
     a_granted(backend, "bob", Role.READ)
-    found = fate(backend, "v1", "bob")
+    found = retention_of(backend, "v1", "bob")
 
     assert (found.cause, found.pruners) == (POLICY, ())
     with pytest.raises(Denied):
-        fate(backend, "v1", "eve")
+        retention_of(backend, "v1", "eve")
     with pytest.raises(Denied):
         backend.services.lifecycle.retention.preview(backend.signed_in("bob"), APP, TWO)
     with pytest.raises(ResourceUnknown):
-        fate(backend, "v2")
+        retention_of(backend, "v2")
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_a_preview_tells_how_many_bytes_that_frees(backend: Backend) -> None:
     found = preview(backend, PolicyRequest(None, True, "number_of_tags", 1))
 
     assert names(found) == ["v1"]
-    (loss,) = found.losses
-    assert loss.bytes == first.size + sum(one.size for one in loss.blobs)
-    assert len(loss.blobs) == 2
-    assert {one.digest for loss in found.losses for one in loss.manifests} == {first.digest}
+    (reclaimable,) = found.reclaimable
+    assert reclaimable.bytes == first.size + sum(one.size for one in reclaimable.blobs)
+    assert len(reclaimable.blobs) == 2
+    assert {one.digest for reclaimable in found.reclaimable for one in reclaimable.manifests} == {first.digest}
     assert (found.following, found.window_s) == (None, WINDOW_S)
 
 

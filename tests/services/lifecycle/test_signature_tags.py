@@ -151,8 +151,8 @@ def test_a_manifest_without_any_costs_one_look(backend: Backend, has_siblings: b
     repository = repository_of(backend)
     row = get(ManifestRow, keys.manifest(repository.id, image.digest))
     assert row is not None
-    siblings = SignatureTags(backend.services.stores)
+    signature_tags = SignatureTags(backend.services.stores)
     backend.calls.take()
-    siblings.end(repository.id, image.digest, row)
+    signature_tags.end(repository.id, image.digest, row)
 
     assert (backend.calls.take() == ["Query"]) is not has_siblings

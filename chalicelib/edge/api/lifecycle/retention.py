@@ -25,12 +25,12 @@ from chalicelib.services.lifecycle.reclaimable import ReclaimableManifest
 from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePreview, TagRetention
 from chalicelib.wiring import services
 
-operations = Operations(__name__, "fate")
+operations = Operations(__name__, "retention")
 
 PRUNER = an_object({**autoprune.POLICY["properties"], "level": one_of("namespace", "repository")}, prunes_at=NUMBER)
 MANIFEST = an_object({"digest": TEXT, "size": NUMBER})
 BLOB = an_object({"digest": TEXT, "size": NUMBER, "shared": FLAG})
-FATE = an_object(
+RETENTION = an_object(
     {
         "name": TEXT,
         "manifest_digest": TEXT,
@@ -75,10 +75,10 @@ ASKED = (
 
 @operations.get(
     paths.TAG + "/retention",
-    "getTagFate",
+    "getTagRetention",
     scope=REPO_READ,
     parameters=(PAGE,),
-    answers={200: FATE},
+    answers={200: RETENTION},
 )
 def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
     """When a tag ends, by itself or by a policy, and what goes with it and frees how many bytes.
@@ -117,32 +117,32 @@ def _previewed(actor: Actor, holder: PolicyHolder) -> dict[str, Any]:
     return _preview(services().lifecycle.retention.preview(actor, holder, asked, request.parameter("next_page") or ""))
 
 
-def shape(fate: TagRetention) -> dict[str, Any]:
-    """The fate of a tag."""
-    tag, loss = fate.tag, fate.loss
+def shape(retention: TagRetention) -> dict[str, Any]:
+    """The retention of a tag."""
+    tag, reclaimable = retention.tag, retention.reclaimable
     shown: dict[str, Any] = {
         "name": tag.name,
         "manifest_digest": str(tag.digest),
         "immutable": bool(tag.immutable),
         "expires_at": tag.expires_at,
-        "ends_at": fate.ends_at,
-        "cause": fate.cause,
-        "time_machine_s": fate.window_s,
-        "freed_at": None if fate.ends_at is None else fate.ends_at + fate.window_s,
-        "bytes": loss.bytes,
-        "is_whole": loss.is_whole,
-        "manifests": [_lost(one) for one in loss.manifests],
-        "blobs": [{**_lost(one), "shared": one.is_shared} for one in loss.blobs],
+        "ends_at": retention.ends_at,
+        "cause": retention.cause,
+        "time_machine_s": retention.window_s,
+        "freed_at": None if retention.ends_at is None else retention.ends_at + retention.window_s,
+        "bytes": reclaimable.bytes,
+        "is_whole": reclaimable.is_whole,
+        "manifests": [_lost(one) for one in reclaimable.manifests],
+        "blobs": [{**_lost(one), "shared": one.is_shared} for one in reclaimable.blobs],
         "policies": [
             {
                 **autoprune.shape(one.policy),
                 "level": "namespace" if one.is_namespace else "repository",
                 **({} if one.prunes_at is None else {"prunes_at": one.prunes_at}),
             }
-            for one in fate.pruners
+            for one in retention.pruners
         ],
     }
-    return shown | ({"next_page": loss.following} if loss.following else {})
+    return shown | ({"next_page": reclaimable.following} if reclaimable.following else {})
 
 
 def _lost(one: ReclaimableManifest) -> dict[str, Any]:
@@ -162,10 +162,10 @@ def _preview(found: PrunePreview) -> dict[str, Any]:
             }
             for repository, row in found.tags
         ],
-        "bytes": sum(loss.bytes for loss in found.losses),
-        "manifests": sum(len(loss.manifests) for loss in found.losses),
-        "blobs": sum(len(loss.blobs) for loss in found.losses),
-        "is_whole": all(loss.is_whole and loss.following is None for loss in found.losses),
+        "bytes": sum(one.bytes for one in found.reclaimable),
+        "manifests": sum(len(one.manifests) for one in found.reclaimable),
+        "blobs": sum(len(one.blobs) for one in found.reclaimable),
+        "is_whole": all(one.is_whole and one.following is None for one in found.reclaimable),
         "time_machine_s": found.window_s,
     }
     return shown | ({"next_page": found.following} if found.following else {})
