@@ -215,7 +215,7 @@ def test_without_a_place_there_is_nothing_to_do(backend: Backend) -> None:
     for target in (keys.namespace_target("nobody"), keys.repository_target("nothing")):
         place = str(ImmutabilityWalk(is_second=True))
         assert backend.services.lifecycle.immutability.work(Due("immutability", target, 0, place), lambda: True) is None
-    with pytest.raises(ValueError, match="no policy is for"):
+    with pytest.raises(ValueError, match="cannot have policies"):
         backend.services.lifecycle.immutability.work(Due("immutability", "UP#x", 0), lambda: True)
 
 

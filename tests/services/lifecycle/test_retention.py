@@ -159,7 +159,7 @@ def test_a_preview_tells_how_many_bytes_that_frees(backend: Backend) -> None:
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_a_preview_of_much_goes_on_page_by_page(backend: Backend, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(retention, "MOST_GOING", most)
+    monkeypatch.setattr(retention, "MOST_PRUNED", most)
     for repository in ("admin/app", "admin/web"):
         pushed(backend, "v1", "v2", "v3", "v4", repository=repository)
     found = [preview(backend, TWO, MINE)]
@@ -188,7 +188,7 @@ def test_a_preview_looks_at_so_much_at_once(backend: Backend, monkeypatch: pytes
 
 
 def test_a_page_of_another_question_begins_anew(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "MOST_GOING", 1)
+    monkeypatch.setattr(retention, "MOST_PRUNED", 1)
     pushed(backend, "v1", "v2", "v3", "v4")
     page = preview(backend, TWO).following or ""
 

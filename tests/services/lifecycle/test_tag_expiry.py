@@ -89,7 +89,7 @@ def test_a_timer_for_a_life_that_is_not_there_is_done(backend: Backend) -> None:
     a_push(backend, "v1")
 
     assert expire(backend, keys.tag_target(repository_of(backend).id, "v1", "0" * 26)) is None
-    with pytest.raises(ValueError, match="no expiry timer"):
+    with pytest.raises(ValueError, match="not the target of an expiry timer"):
         expire(backend, "UP#x")
 
 

@@ -135,5 +135,5 @@ def test_a_walk_goes_on_page_by_page_twice(backend: Backend, monkeypatch: pytest
 
 
 def test_what_is_no_namespace_has_no_window(backend: Backend) -> None:
-    with pytest.raises(ValueError, match="no window is over"):
+    with pytest.raises(ValueError, match="is not a namespace"):
         backend.services.lifecycle.window_changes.work(Due(WINDOW, "UP#1", 0), lambda: True)
