@@ -23,6 +23,18 @@ MOST_ADDRESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
+class OutgoingRequest:
+    """A request to send, and its limits: at most `largest` bytes of the response, within `timeout_s` seconds."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    largest: int = LARGEST
+    timeout_s: float = TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came back; the names of headers are in lower case."""
 
@@ -89,30 +101,21 @@ class Outgoing:
 
     def get(self, url: str, *, largest: int = LARGEST, timeout_s: float = TIMEOUT_S) -> Answer:
         """Reads an address. Raises as `ask` does."""
-        return self.ask("GET", url, largest=largest, timeout_s=timeout_s)
+        return self.ask(OutgoingRequest("GET", url, largest=largest, timeout_s=timeout_s))
 
-    def ask(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        *,
-        largest: int = LARGEST,
-        timeout_s: float = TIMEOUT_S,
-    ) -> Answer:
-        """Asks, and gives back whatever status comes, a redirect's too.
+    def ask(self, request: OutgoingRequest) -> Answer:
+        """Sends a request and returns the response, whatever its status is, a redirect too.
 
-        At most `largest` bytes come, within `timeout_s` seconds. Raises OutgoingRefused for what may not be called,
-        OutgoingFailed for what does not answer as it should.
+        Raises OutgoingRefused if the address may not be called, OutgoingFailed if the response exceeds a limit or is
+        not valid HTTP.
         """
-        self.check(url)
-        call = Call(self, largest, timeout_s)
-        worker = Thread(target=call.run, args=(method, url, headers or {}, content), name="outgoing", daemon=True)
+        self.check(request.url)
+        call = Call(self, request)
+        worker = Thread(target=call.run, name="outgoing", daemon=True)
         worker.start()
-        if not call.done.wait(timeout_s):
+        if not call.done.wait(request.timeout_s):
             call.give_up()
-            raise OutgoingFailed(f"no answer within {timeout_s:g} seconds")
+            raise OutgoingFailed(f"no answer within {request.timeout_s:g} seconds")
         if isinstance(call.result, Answer):
             return call.result
         raise call.result
@@ -121,20 +124,20 @@ class Outgoing:
 class Call:
     """One request, in a thread of its own: neither a slow name server nor a dripping answer can hold whoever asked."""
 
-    def __init__(self, outgoing: Outgoing, largest: int, timeout_s: float) -> None:
-        self._outgoing, self._largest, self._timeout_s = outgoing, largest, timeout_s
+    def __init__(self, outgoing: Outgoing, request: OutgoingRequest) -> None:
+        self._outgoing, self._request = outgoing, request
         self._lock, self._is_over = Lock(), False
         self._socket: socket.socket | None = None
         self.done = Event()
         self.result: Answer | Exception = OutgoingFailed("no answer")
 
-    def run(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> None:
-        """Asks, and keeps the answer or what went wrong."""
+    def run(self) -> None:
+        """Sends the request, and keeps the response or the error in `result`."""
         # requests takes 60 ms to import, which only who calls out shall pay.
         from chalicelib.remote.pinned import ask
 
         try:
-            self.result = Answer(*ask(self.connect, method, url, headers, content, self._largest, self._timeout_s))
+            self.result = ask(self.connect, self._request)
         except Exception as error:  # noqa: BLE001 - it is raised by whoever waits
             self.result = error
         finally:
@@ -147,7 +150,7 @@ class Call:
             if self._is_over:
                 break
             try:
-                return self._watched(socket.create_connection((address, port), self._timeout_s))
+                return self._watched(socket.create_connection((address, port), self._request.timeout_s))
             except OSError:
                 continue
         raise OutgoingFailed(f"{host} does not answer")

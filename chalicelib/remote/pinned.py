@@ -16,6 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.errors import OutgoingFailed
+from chalicelib.remote.outgoing import Answer, OutgoingRequest
 
 AGENT = "Cloudberth"
 CHUNK = 16 * 1024
@@ -78,17 +79,9 @@ class Pinned(HTTPAdapter):
         self.poolmanager = Pools(self._connect, num_pools=connections, maxsize=maxsize, block=block, **options)
 
 
-def ask(
-    connect: Connect,
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    content: bytes | None,
-    largest: int,
-    timeout_s: float,
-) -> tuple[int, dict[str, str], bytes]:
-    """Asks over one connection; status, headers in lower case, and the content. Raises OutgoingFailed."""
-    told = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
+def ask(connect: Connect, request: OutgoingRequest) -> Answer:
+    """Sends a request over one connection that `connect` makes, and returns the response. Raises OutgoingFailed."""
+    headers = {"User-Agent": AGENT, "Accept-Encoding": "identity", **request.headers}
     with requests.Session() as session:
         # No proxies, no netrc, no certificates of the environment.
         session.trust_env = False
@@ -96,9 +89,15 @@ def ask(
         session.mount("http://", Pinned(connect))
         try:
             answer = session.request(
-                method, url, headers=told, data=content, timeout=timeout_s, allow_redirects=False, stream=True
+                request.method,
+                request.url,
+                headers=headers,
+                data=request.content,
+                timeout=request.timeout_s,
+                allow_redirects=False,
+                stream=True,
             )
-            return answer.status_code, _lower(answer.headers), _content(answer, largest)
+            return Answer(answer.status_code, _lower(answer.headers), _content(answer, request.largest))
         except requests.exceptions.SSLError:
             raise OutgoingFailed("its certificate is not to be trusted") from None
         except (requests.RequestException, HTTPError, OSError, ValueError):

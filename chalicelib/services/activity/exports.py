@@ -17,7 +17,7 @@ from chalicelib.domain.log_cursors import DAY_S, before, earliest, past
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.timers import EXPORT, Due, HasTime, Later, pause_s
 from chalicelib.domain.usage_log import Period, UsageLogQuery, with_quays_words
-from chalicelib.remote.outgoing import Outgoing
+from chalicelib.remote.outgoing import Outgoing, OutgoingRequest
 from chalicelib.services.activity.usage_log_reader import LogOwner, UsageLogReader
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
@@ -220,7 +220,8 @@ class Exports:
         return Later(row.ends_at)
 
     def _call(self, url: str, body: bytes) -> None:
-        answer = self._outgoing.ask("POST", url, {"Content-Type": "application/json"}, body, timeout_s=CALL_S)
+        headers = {"Content-Type": "application/json"}
+        answer = self._outgoing.ask(OutgoingRequest("POST", url, headers, body, timeout_s=CALL_S))
         if not 200 <= answer.status < 300:
             raise OutgoingFailed(f"the answer was {answer.status}")
 

@@ -95,9 +95,10 @@ class Immutability:
                         name = RepositoryName(namespace.name, row.name)
                         yield Repository(row.repository_id, namespace_id, name)
             case RepositoryTarget(repository_id):
-                row = self._repositories.get(repository_id)
-                if row is not None and row.is_live:
-                    yield Repository(repository_id, row.namespace_id, RepositoryName(row.namespace, row.name))
+                repository = self._repositories.get(repository_id)
+                if repository is not None and repository.is_live:
+                    name = RepositoryName(repository.namespace, repository.name)
+                    yield Repository(repository_id, repository.namespace_id, name)
             case _:
                 raise ValueError(f"{target} cannot have policies")
 

@@ -21,7 +21,7 @@ class WindowChanges:
         self._accounts, self._timers, self._clock = stores.accounts, stores.timers, stores.clock
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
-        """Continues one of two walks through the timers of deleted rows. Raises ValueError unless due for a namespace."""
+        """Continues one of two walks through the timers of deleted rows. Raises ValueError for other targets."""
         target = read_target(due.target)
         if not isinstance(target, NamespaceTarget):
             raise ValueError(f"{due.target} is not a namespace")

@@ -11,7 +11,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.policies import PolicyKind
 from chalicelib.domain.timers import SETTLED_S, Due, Later
 from chalicelib.services.lifecycle import immutability
-from chalicelib.services.lifecycle.immutability import ImmutabilityWalk
+from chalicelib.services.lifecycle.immutability import ImmutabilityCursor
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from tests.support import invariants
@@ -188,7 +188,7 @@ def test_a_walk_that_is_cut_off_goes_on_where_it_was(
     namespace.immutability = '[["v", true]]'
     namespace.save()
     place, turns = "", 0
-    while not place or not ImmutabilityWalk.read(place).is_second:
+    while not place or not ImmutabilityCursor.read(place).is_second:
         turns += 1
         answers = iter([True])
         due = Due("immutability", keys.namespace_target(account), 0, place)
@@ -213,7 +213,7 @@ def test_ten_tags_that_move_at_once_fit_into_one_transaction(backend: Backend) -
 
 def test_without_a_place_there_is_nothing_to_do(backend: Backend) -> None:
     for target in (keys.namespace_target("nobody"), keys.repository_target("nothing")):
-        place = str(ImmutabilityWalk(is_second=True))
+        place = str(ImmutabilityCursor(is_second=True))
         assert backend.services.lifecycle.immutability.work(Due("immutability", target, 0, place), lambda: True) is None
     with pytest.raises(ValueError, match="cannot have policies"):
         backend.services.lifecycle.immutability.work(Due("immutability", "UP#x", 0), lambda: True)

@@ -1,5 +1,7 @@
 """Quotas and their limits: of organizations, of users, and of oneself."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.accounts import AccountKind
@@ -159,13 +161,33 @@ def _declare_of_superusers(path: str, kind: AccountKind, word: str) -> None:
         services().accounts.quotas.delete(actor, holder(namespace), _number(quota_id))
 
 
-def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: bool, reads: str) -> None:
-    """The routes of limits below a path; superusers have them for users and organizations, as Quay does not."""
+@dataclass(frozen=True, slots=True)
+class _LimitRoutes:
+    """Where the routes of limits are declared, and for whom.
+
+    `parameter` is the parameter of `path` from which `holder` makes the holder of the quota, `word` is the end of the
+    operations' ids, `reads` is the scope that reads, and `is_fresh` is whether a recently entered password is needed.
+    """
+
+    path: str
+    parameter: str
+    word: str
+    holder: Callable[[str], QuotaHolder]
+    is_fresh: bool
+    reads: str
+
+
+def _declare_limits(routes: _LimitRoutes) -> None:
+    """Declares the routes of limits. Superusers have them for users and organizations too, as Quay does not."""
+    path, word, is_fresh, reads = routes.path, routes.word, routes.is_fresh, routes.reads
+
+    def holder(place: dict[str, str]) -> QuotaHolder:
+        return routes.holder(place[routes.parameter])
 
     @operations.get(path + LIMITS, f"list{word}", scope=reads, answers={200: a_list(LIMIT)}, is_fresh=is_fresh)
     def listed(actor: Actor, quota_id: str, **place: str) -> list[dict[str, Any]]:
         """The limits of a quota."""
-        return _limits(actor, holder(place[name]), quota_id)
+        return _limits(actor, holder(place), quota_id)
 
     @operations.post(
         path + LIMITS, f"create{word}", scope=SUPER_USER, body=NEW_LIMIT, answers=CREATED, is_fresh=is_fresh
@@ -173,13 +195,13 @@ def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: b
     def create(actor: Actor, quota_id: str, body: dict[str, Any], **place: str) -> Reply:
         """Gives a quota a limit."""
         told = body["type"], body["threshold_percent"]
-        services().accounts.quotas.add_limit(actor, holder(place[name]), _number(quota_id), *told)
+        services().accounts.quotas.add_limit(actor, holder(place), _number(quota_id), *told)
         return as_json("Created", 201)
 
     @operations.get(path + ONE_LIMIT, f"get{word}", scope=reads, answers={200: LIMIT}, is_fresh=is_fresh)
     def get(actor: Actor, quota_id: str, limit_id: str, **place: str) -> dict[str, Any]:
         """One limit of a quota."""
-        return _limit(actor, holder(place[name]), quota_id, limit_id)
+        return _limit(actor, holder(place), quota_id, limit_id)
 
     @operations.put(
         path + ONE_LIMIT,
@@ -193,22 +215,26 @@ def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: b
         """Changes a limit; what is not said stays."""
         told = body.get("type"), body.get("threshold_percent")
         numbers = _number(quota_id), _number(limit_id)
-        return limit_shape(services().accounts.quotas.change_limit(actor, holder(place[name]), *numbers, *told))
+        return limit_shape(services().accounts.quotas.change_limit(actor, holder(place), *numbers, *told))
 
     @operations.delete(path + ONE_LIMIT, f"delete{word}", scope=SUPER_USER, answers={204: None})
     def delete(actor: Actor, quota_id: str, limit_id: str, **place: str) -> None:
         """Takes a limit away."""
-        services().accounts.quotas.delete_limit(actor, holder(place[name]), _number(quota_id), _number(limit_id))
+        services().accounts.quotas.delete_limit(actor, holder(place), _number(quota_id), _number(limit_id))
 
 
-_declare_limits(ORGANIZATION, "orgname", "OrganizationQuotaLimit", _organization, is_fresh=False, reads=ORG_ADMIN)
+_declare_limits(
+    _LimitRoutes(ORGANIZATION, "orgname", "OrganizationQuotaLimit", _organization, is_fresh=False, reads=ORG_ADMIN)
+)
 for _path, _kind, _word in (
     (OF_USER, AccountKind.USER, "User"),
     (OF_ORGANIZATION, AccountKind.ORGANIZATION, "Organization"),
 ):
     _declare_of_superusers(_path, _kind, _word)
     _declare_limits(
-        _path, "namespace", f"{_word}QuotaLimitSuperUser", _superuser_s(_kind), is_fresh=True, reads=SUPER_USER
+        _LimitRoutes(
+            _path, "namespace", f"{_word}QuotaLimitSuperUser", _superuser_s(_kind), is_fresh=True, reads=SUPER_USER
+        )
     )
 
 
