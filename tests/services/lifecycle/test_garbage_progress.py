@@ -1,4 +1,4 @@
-"""Progress: what the collector does is told to superusers as it is."""
+"""Superusers see the progress of the garbage collector."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def report(backend: Backend) -> CollectorProgress:
     return backend.services.lifecycle.garbage_progress.report(backend.signed_in("admin"))
 
 
-def test_before_the_first_turn_there_is_nothing_to_tell(backend: Backend) -> None:
+def test_before_the_first_turn_the_report_is_empty(backend: Backend) -> None:
     assert report(backend) == CollectorProgress(0, is_running=False, freed=NOTHING, freed_at=None, turn=None)
 
 
-def test_what_waits_is_counted_and_what_was_freed_too(backend: Backend) -> None:
+def test_waiting_targets_and_freed_bytes_are_counted(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     delete_tag(backend, "v1")
     later(backend, WINDOW_S + backend.settings.lease_s + 1)
@@ -41,7 +41,7 @@ def test_what_waits_is_counted_and_what_was_freed_too(backend: Backend) -> None:
     assert told.turn.failed == 0
 
 
-def test_a_turn_is_told_while_it_runs_and_not_for_ever_when_it_was_killed(backend: Backend) -> None:
+def test_a_turn_is_reported_as_running_until_it_must_have_been_killed(backend: Backend) -> None:
     seen: list[CollectorProgress] = []
 
     def work(due: Due, has_time: HasTime) -> None:
@@ -57,7 +57,7 @@ def test_a_turn_is_told_while_it_runs_and_not_for_ever_when_it_was_killed(backen
     assert report(backend).is_running is False
 
 
-def test_a_turn_tells_what_failed_and_how_late_it_was(backend: Backend) -> None:
+def test_a_turn_reports_failures_and_how_late_it_was(backend: Backend) -> None:
     def work(due: Due, has_time: HasTime) -> None:
         raise ValueError
 
@@ -70,7 +70,7 @@ def test_a_turn_tells_what_failed_and_how_late_it_was(backend: Backend) -> None:
     assert turn.late_s >= 7
 
 
-def test_nobody_else_is_told(backend: Backend) -> None:
+def test_only_superusers_see_the_progress(backend: Backend) -> None:
     backend.user("bob")
     for actor, refusal in ((ANONYMOUS, Unauthenticated), (backend.signed_in("bob"), Denied)):
         with pytest.raises(refusal):

@@ -1,4 +1,4 @@
-"""Immutability: what policies name changes no more, be it pushed later or there already."""
+"""Policies make existing tags and later pushes immutable."""
 
 import json
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def rule(backend: Backend, holder: PolicyHolder = APP, asked: PolicyRequest = RE
 
 
 def fixed(backend: Backend) -> list[str]:
-    """Tags of all repositories that may not change; their lives say the same."""
+    """Returns the immutable tags of all repositories, after a check that their lives are immutable too."""
     lives = {row["view_at"]: row.get("immutable") for row in rows_like(backend, "R#", "LIFE#")}
     tags = rows_like(backend, "R#", "TAG#")
     assert all(lives[row["life"]] == row["immutable"] for row in tags)
@@ -51,7 +51,7 @@ def told(backend: Backend, kind: str) -> list[dict[str, object]]:
     return [json.loads(record["metadata"]) for record in events(backend, kind)]
 
 
-def test_a_tag_that_is_pushed_under_a_policy_changes_no_more(backend: Backend) -> None:
+def test_a_tag_that_is_pushed_under_a_policy_is_immutable(backend: Backend) -> None:
     a_repository(backend)
     rule(backend)
     manifest = a_bare_push(backend, a_manifest(), "v1", "latest")
@@ -66,7 +66,7 @@ def test_a_tag_that_is_pushed_under_a_policy_changes_no_more(backend: Backend) -
     assert len(events(backend, "tag_made_immutable_by_policy")) == 1
 
 
-def test_a_push_costs_no_call_more_for_it(backend: Backend) -> None:
+def test_a_push_under_a_policy_costs_no_more_calls(backend: Backend) -> None:
     a_bare_push(backend, a_manifest(), "v0")
     manifests = [a_manifest(), a_manifest()]
     backend.calls.take()
@@ -80,7 +80,7 @@ def test_a_push_costs_no_call_more_for_it(backend: Backend) -> None:
     assert fixed(backend) == ["v1"]
 
 
-def test_one_with_an_end_is_not_fixed(backend: Backend) -> None:
+def test_a_tag_that_expires_does_not_become_immutable(backend: Backend) -> None:
     a_push(backend, "v1", labels={"quay.expires-after": "2h"})
     rule(backend)
     a_push(backend, "v2", labels={"quay.expires-after": "2h"})
@@ -89,7 +89,7 @@ def test_one_with_an_end_is_not_fixed(backend: Backend) -> None:
     assert fixed(backend) == []
 
 
-def test_a_tag_that_is_made_or_restored_by_the_api_is_fixed_too(backend: Backend) -> None:
+def test_a_tag_that_the_api_makes_or_restores_is_immutable_too(backend: Backend) -> None:
     digest = str(a_bare_push(backend, a_manifest(), "w1").digest)
     rule(backend)
     TagActions(backend).point("v1", digest)
@@ -99,7 +99,7 @@ def test_a_tag_that_is_made_or_restored_by_the_api_is_fixed_too(backend: Backend
     assert [record["tag"] for record in told(backend, "tag_made_immutable_by_policy")] == ["v1", "v2"]
 
 
-def test_an_organization_s_policy_is_for_all_its_repositories(backend: Backend) -> None:
+def test_the_policy_of_an_organization_applies_to_all_its_repositories(backend: Backend) -> None:
     an_organization(backend)
     admin = backend.signed_in("admin")
     for name in ("acme/app", "acme/web"):
@@ -115,7 +115,7 @@ def test_an_organization_s_policy_is_for_all_its_repositories(backend: Backend) 
     assert fixed(backend) == ["v-app", "v-new", "v-web"]
 
 
-def test_all_others_can_be_meant(backend: Backend) -> None:
+def test_a_policy_can_apply_to_the_tags_that_do_not_match(backend: Backend) -> None:
     a_bare_push(backend, a_manifest(), "dev-1", "v1")
     rule(backend, asked=PolicyRequest("dev-", matches=False))
     sweep(backend)
@@ -123,7 +123,7 @@ def test_all_others_can_be_meant(backend: Backend) -> None:
     assert fixed(backend) == ["v1"]
 
 
-def test_tags_that_were_there_before_are_fixed_and_recorded_together(backend: Backend) -> None:
+def test_existing_tags_become_immutable_with_one_record(backend: Backend) -> None:
     tags = [f"v{number:02d}" for number in range(60)]
     for start in range(0, 60, 10):
         a_bare_push(backend, a_manifest(), *tags[start : start + 10])
@@ -163,7 +163,7 @@ def test_a_push_that_began_before_the_policy_and_ended_after_the_walk_is_found(b
     assert fixed(backend) == ["v1"]
 
 
-def test_a_policy_that_is_gone_fixes_nothing_and_frees_nothing(backend: Backend) -> None:
+def test_a_deleted_policy_changes_no_tags(backend: Backend) -> None:
     a_bare_push(backend, a_manifest(), "v1")
     uuid = rule(backend)
     sweep(backend)
@@ -176,7 +176,7 @@ def test_a_policy_that_is_gone_fixes_nothing_and_frees_nothing(backend: Backend)
 
 
 @pytest.mark.parametrize("page", [1, 2])
-def test_a_walk_that_is_cut_off_goes_on_where_it_was(
+def test_an_interrupted_walk_continues_where_it_stopped(
     backend: Backend, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     monkeypatch.setattr(immutability, "PAGE", page)
@@ -200,7 +200,7 @@ def test_a_walk_that_is_cut_off_goes_on_where_it_was(
     assert fixed(backend) == ["v1", "v1", "v2", "v2", "v3", "v3"]
 
 
-def test_ten_tags_that_move_at_once_fit_into_one_transaction(backend: Backend) -> None:
+def test_ten_tags_that_change_at_once_fit_into_one_transaction(backend: Backend) -> None:
     tags = [f"v{number}" for number in range(10)]
     for tag in tags:
         a_bare_push(backend, a_manifest(), tag)
@@ -211,7 +211,7 @@ def test_ten_tags_that_move_at_once_fit_into_one_transaction(backend: Backend) -
     invariants.check(backend)
 
 
-def test_without_a_place_there_is_nothing_to_do(backend: Backend) -> None:
+def test_a_deleted_target_needs_no_work(backend: Backend) -> None:
     for target in (keys.namespace_target("nobody"), keys.repository_target("nothing")):
         place = str(ImmutabilityCursor(is_second=True))
         assert backend.services.lifecycle.immutability.work(Due("immutability", target, 0, place), lambda: True) is None
@@ -219,7 +219,7 @@ def test_without_a_place_there_is_nothing_to_do(backend: Backend) -> None:
         backend.services.lifecycle.immutability.work(Due("immutability", "UP#x", 0), lambda: True)
 
 
-def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
+def test_a_walk_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"admin/round{number}"
         a_bare_push(backend, a_manifest(), "v1", "v2", repository=name)

@@ -1,4 +1,4 @@
-"""Policies: made, changed and taken away by who administers a place; what follows them is woken with them."""
+"""Administrators create, change and delete policies, and each change arms the timer that applies the policy."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def _places(backend: Backend) -> None:
 
 @pytest.mark.parametrize("holder", [APP, ACME, MINE], ids=["repository", "organization", "user"])
 @pytest.mark.parametrize("asked", [FIVE, RELEASES], ids=["prune", "immutability"])
-def test_a_policy_is_made_found_changed_and_taken_away(
+def test_a_policy_is_created_found_changed_and_deleted(
     backend: Backend, holder: PolicyHolder, asked: PolicyRequest
 ) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
@@ -49,7 +49,7 @@ def test_a_policy_is_made_found_changed_and_taken_away(
         policies.delete(admin, holder, asked.kind, made.uuid)
 
 
-def test_the_two_kinds_do_not_see_each_other(backend: Backend) -> None:
+def test_the_two_kinds_of_policies_are_separate(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     made = policies.create(admin, APP, FIVE)
 
@@ -60,7 +60,7 @@ def test_the_two_kinds_do_not_see_each_other(backend: Backend) -> None:
         policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
 
 
-def test_several_stand_side_by_side_the_oldest_first(backend: Backend) -> None:
+def test_several_policies_are_listed_oldest_first(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     made = []
     for value in ("7d", "1w", "2w"):
@@ -70,7 +70,7 @@ def test_several_stand_side_by_side_the_oldest_first(backend: Backend) -> None:
     assert policies.list(admin, ACME, PolicyKind.PRUNE) == made
 
 
-def test_the_same_twice_is_refused_in_quays_words(backend: Backend) -> None:
+def test_a_duplicate_policy_is_refused_in_quays_words(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for holder, place in ((APP, "repository"), (ACME, "namespace"), (MINE, "namespace")):
         policies.create(admin, holder, FIVE)
@@ -81,7 +81,7 @@ def test_the_same_twice_is_refused_in_quays_words(backend: Backend) -> None:
         policies.create(admin, APP, PolicyRequest("release-.*", False))
 
 
-def test_one_that_is_said_anew_as_it_was_is_no_second_one(backend: Backend) -> None:
+def test_a_change_to_the_same_fields_is_not_a_duplicate(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     made = policies.create(admin, APP, FIVE)
     other = policies.create(admin, APP, PolicyRequest(None, True, "number_of_tags", 6))
@@ -91,7 +91,7 @@ def test_one_that_is_said_anew_as_it_was_is_no_second_one(backend: Backend) -> N
         policies.change(admin, APP, other.uuid, FIVE)
 
 
-def test_of_two_at_once_the_second_sees_the_first(backend: Backend) -> None:
+def test_the_second_of_two_concurrent_changes_sees_the_first(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for holder in (APP, ACME):
         backend.calls.take()
@@ -104,7 +104,7 @@ def test_of_two_at_once_the_second_sees_the_first(backend: Backend) -> None:
         assert len(policies.list(admin, holder, PolicyKind.PRUNE)) == 1
 
 
-def test_there_are_no_more_than_a_push_can_look_at(backend: Backend) -> None:
+def test_the_number_of_policies_is_limited(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for number in range(MOST):
         policies.create(admin, APP, PolicyRequest(f"v{number}"))
@@ -113,12 +113,12 @@ def test_there_are_no_more_than_a_push_can_look_at(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("pattern", [None, "", "("])
-def test_immutability_wants_a_pattern_that_can_be_read(backend: Backend, pattern: str | None) -> None:
+def test_an_immutability_policy_needs_a_valid_pattern(backend: Backend, pattern: str | None) -> None:
     with pytest.raises(FieldInvalid):
         backend.services.lifecycle.policies.create(backend.signed_in("admin"), APP, PolicyRequest(pattern))
 
 
-def test_what_a_push_has_to_know_stands_where_it_looks(backend: Backend) -> None:
+def test_the_rows_that_a_push_reads_contain_the_immutability_policies(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     policies.create(admin, APP, FIVE)
     made = policies.create(admin, APP, RELEASES)
@@ -133,7 +133,7 @@ def test_what_a_push_has_to_know_stands_where_it_looks(backend: Backend) -> None
     assert "immutability" not in name
 
 
-def test_who_follows_a_policy_is_woken_with_it(backend: Backend) -> None:
+def test_a_new_policy_arms_its_timer(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     target = keys.repository_target(repository_of(backend).id)
     policies.create(admin, APP, FIVE)
@@ -162,7 +162,7 @@ def test_each_change_is_recorded(backend: Backend) -> None:
             assert told["namespace"] == ("acme" if holder is ACME else "admin")
 
 
-def test_a_crash_anywhere_leaves_one_policy_or_none(backend: Backend) -> None:
+def test_a_crash_at_any_call_leaves_one_policy_or_none(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"acme/round{number}"
         an_organization_s_repository(backend, name)
@@ -173,7 +173,7 @@ def test_a_crash_anywhere_leaves_one_policy_or_none(backend: Backend) -> None:
     assert all('"release-.*"' in row["immutability"] for row in rows_like(backend, "N#", "REPO#round"))
 
 
-def test_only_who_administers_a_place_sees_its_policies(backend: Backend) -> None:
+def test_only_administrators_see_policies(backend: Backend) -> None:
     backend.user("bob")
     writer = a_granted(backend, "bob", Role.WRITE)
     assert writer

@@ -1,4 +1,4 @@
-"""Fates: what will happen to a tag, and what a policy would do, told before it happens."""
+"""The retention of a tag and the preview of a policy predict what happens."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def names(found: PrunePreview) -> list[str]:
     return [row.name for _, row in found.tags]
 
 
-def test_a_tag_without_an_end_stays_and_tells_what_it_holds(backend: Backend) -> None:
+def test_a_tag_without_an_expiry_stays_and_has_its_reclaimable_content(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     found = retention_of(backend, "v1")
 
@@ -52,14 +52,14 @@ def test_a_tag_without_an_end_stays_and_tells_what_it_holds(backend: Backend) ->
     assert found.window_s == WINDOW_S
 
 
-def test_a_tag_with_an_end_goes_then(backend: Backend) -> None:
+def test_a_tag_ends_at_its_expiry(backend: Backend) -> None:
     a_push(backend, "v1", labels={"quay.expires-after": "2h"})
     found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + 7200, EXPIRATION)
 
 
-def test_a_policy_takes_what_is_old_in_the_first_round_after(backend: Backend) -> None:
+def test_a_policy_prunes_an_old_tag_in_the_first_round_after_its_time(backend: Backend) -> None:
     pushed(backend, "v1")
     uuid = policy(backend, WEEK)
     found = retention_of(backend, "v1")
@@ -68,7 +68,7 @@ def test_a_policy_takes_what_is_old_in_the_first_round_after(backend: Backend) -
     assert [(one.policy.uuid, one.is_namespace) for one in found.pruners] == [(uuid, False)]
 
 
-def test_a_policy_takes_all_but_the_latest_in_the_next_round(backend: Backend) -> None:
+def test_a_policy_prunes_all_but_the_newest_in_the_next_round(backend: Backend) -> None:
     policy(backend, TWO, MINE)
     sweep(backend)
     pushed(backend, "v1", "v2", "v3")
@@ -84,7 +84,7 @@ def test_a_policy_takes_all_but_the_latest_in_the_next_round(backend: Backend) -
         retention_of(backend, "v1")
 
 
-def test_what_comes_first_ends_it(backend: Backend) -> None:
+def test_the_earliest_cause_ends_the_tag(backend: Backend) -> None:
     a_push(backend, "v1", labels={"quay.expires-after": "2d"})
     policy(backend, WEEK)
     policy(backend, PolicyRequest(None, True, "creation_date", "1d"), MINE)
@@ -94,7 +94,7 @@ def test_what_comes_first_ends_it(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("mode", ["READ_ONLY", "MIRROR"])
-def test_what_is_not_pruned_is_not_told_to_be(backend: Backend, mode: str) -> None:
+def test_a_repository_that_is_not_pruned_has_no_policies_in_the_retention(backend: Backend, mode: str) -> None:
     pushed(backend, "v1")
     policy(backend, PolicyRequest("w", True, "creation_date", "1d"))
     assert retention_of(backend, "v1").pruners == ()
@@ -131,7 +131,7 @@ def test_a_reader_sees_the_end_and_not_the_policies(backend: Backend) -> None:
     "asked",
     [TWO, WEEK, PolicyRequest("a|v", True, "number_of_tags", 1), PolicyRequest("a", False, "number_of_tags", 1)],
 )
-def test_a_preview_tells_what_the_policy_then_does(backend: Backend, asked: PolicyRequest) -> None:
+def test_a_preview_lists_what_the_policy_then_prunes(backend: Backend, asked: PolicyRequest) -> None:
     pushed(backend, "v1", "a1", "v2", "b1")
     later(backend, 8 * DAY_S)
     pushed(backend, "v3", "a2")
@@ -145,7 +145,7 @@ def test_a_preview_tells_what_the_policy_then_does(backend: Backend, asked: Poli
     assert names(found)
 
 
-def test_a_preview_tells_how_many_bytes_that_frees(backend: Backend) -> None:
+def test_a_preview_counts_the_bytes_that_are_freed(backend: Backend) -> None:
     first, _ = a_push(backend, "v1"), a_push(backend, "v2")
     found = preview(backend, PolicyRequest(None, True, "number_of_tags", 1))
 
@@ -158,7 +158,7 @@ def test_a_preview_tells_how_many_bytes_that_frees(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_a_preview_of_much_goes_on_page_by_page(backend: Backend, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def test_a_large_preview_is_paged(backend: Backend, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr(retention, "MOST_PRUNED", most)
     for repository in ("admin/app", "admin/web"):
         pushed(backend, "v1", "v2", "v3", "v4", repository=repository)
@@ -174,7 +174,7 @@ def test_a_preview_of_much_goes_on_page_by_page(backend: Backend, monkeypatch: p
     ]
 
 
-def test_a_preview_looks_at_so_much_at_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_reads_a_limited_number_of_tags_at_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     for repository in ("admin/a", "admin/b", "admin/c"):
         pushed(backend, "v1", "v2", "v3", repository=repository)
     monkeypatch.setattr(retention, "MOST_READ", 1)
@@ -187,7 +187,7 @@ def test_a_preview_looks_at_so_much_at_once(backend: Backend, monkeypatch: pytes
     assert len(found) >= 3
 
 
-def test_a_page_of_another_question_begins_anew(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_token_of_another_preview_begins_at_the_start(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "MOST_PRUNED", 1)
     pushed(backend, "v1", "v2", "v3", "v4")
     page = preview(backend, TWO).following or ""
@@ -198,7 +198,7 @@ def test_a_page_of_another_question_begins_anew(backend: Backend, monkeypatch: p
     assert names(preview(backend, TWO, page="nonsense")) == ["v2"]
 
 
-def test_what_cannot_be_asked_is_told(backend: Backend) -> None:
+def test_an_invalid_preview_is_refused(backend: Backend) -> None:
     pushed(backend, "v1")
     for asked in (PolicyRequest(None, True, "nonsense", 1), PolicyRequest("(", True, "number_of_tags", 1)):
         with pytest.raises(FieldInvalid):
