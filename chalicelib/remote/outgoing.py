@@ -6,48 +6,17 @@ of bytes, and one of time over all of it. What an operator permits (CLOUDBERTH_O
 private, and plain.
 """
 
-import json
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from threading import Event, Lock, Thread
-from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
+from chalicelib.remote.messages import LARGEST, TIMEOUT_S, Answer, OutgoingRequest
 
-LARGEST, TIMEOUT_S, LONGEST_URL = 64 * 1024, 3.0, 2000
+LONGEST_URL = 2000
 MOST_ADDRESSES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingRequest:
-    """A request to send, and its limits: at most `largest` bytes of the response, within `timeout_s` seconds."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes | None = None
-    largest: int = LARGEST
-    timeout_s: float = TIMEOUT_S
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; the names of headers are in lower case."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = b""
-
-    def json(self) -> Any:
-        """The content, read as JSON. Raises OutgoingFailed."""
-        try:
-            return json.loads(self.content)
-        except (ValueError, RecursionError):
-            raise OutgoingFailed("the answer is no JSON") from None
 
 
 class Outgoing:

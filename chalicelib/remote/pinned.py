@@ -16,7 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.errors import OutgoingFailed
-from chalicelib.remote.outgoing import Answer, OutgoingRequest
+from chalicelib.remote.messages import Answer, OutgoingRequest
 
 AGENT = "Cloudberth"
 CHUNK = 16 * 1024

@@ -17,7 +17,8 @@ from chalicelib.domain.log_cursors import DAY_S, before, earliest, past
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.timers import EXPORT, Due, HasTime, Later, pause_s
 from chalicelib.domain.usage_log import Period, UsageLogQuery, with_quays_words
-from chalicelib.remote.outgoing import Outgoing, OutgoingRequest
+from chalicelib.remote.messages import OutgoingRequest
+from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.activity.usage_log_reader import LogOwner, UsageLogReader
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import bucket_keys, keys

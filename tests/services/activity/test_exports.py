@@ -15,7 +15,8 @@ from chalicelib.domain.log_cursors import DAY_S
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import EXPORT
 from chalicelib.domain.usage_log import UsageLogQuery
-from chalicelib.remote.outgoing import Answer, Outgoing
+from chalicelib.remote.messages import Answer, OutgoingRequest
+from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.activity import exports
 from chalicelib.services.activity.exports import KEPT_S, MOST_CALLS, MOST_TRIES, Exports
 from chalicelib.services.activity.usage_log_reader import LogOwner
@@ -46,15 +47,15 @@ class Outside:
         """What the guard itself says."""
         Outgoing(Permitted()).check(url)
 
-    def ask(self, method: str, url: str, headers: object, content: bytes, *, timeout_s: float) -> Answer:
+    def ask(self, request: OutgoingRequest) -> Answer:
         """An answer of nobody, or of somebody."""
         self.calls += 1
         if self.calls <= self._failures:
             if self.calls % 2:
                 return Answer(503)
             raise OutgoingFailed("nobody there")
-        assert (method, headers) == ("POST", {"Content-Type": "application/json"})
-        self.sent.append((url, json.loads(content)))
+        assert (request.method, request.headers) == ("POST", {"Content-Type": "application/json"})
+        self.sent.append((request.url, json.loads(request.content or b"")))
         return Answer(204)
 
 

@@ -12,7 +12,8 @@ from joserfc.jwk import ECKey, RSAKey
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused, WrongCredentials
-from chalicelib.remote.outgoing import Answer, Outgoing
+from chalicelib.remote.messages import Answer
+from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.identity.issuers import BELIEVED_S, FRESH_S, PAUSE_S, Issuers
 from chalicelib.storage.identity.federation import FederationStore
 from tests.support.backends import Backend
