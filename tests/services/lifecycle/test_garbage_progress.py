@@ -31,14 +31,14 @@ def test_waiting_targets_and_freed_bytes_are_counted(backend: Backend) -> None:
     sweep(backend)
     outlive(backend)
 
-    told = report(backend)
-    assert (told.queued, told.is_running, told.freed.manifests) == (0, False, 1)
-    assert told.freed.bytes > manifest.size
-    assert backend.services.lifecycle.garbage.freed_bytes == told.freed.bytes
-    assert told.freed_at is not None
-    assert told.turn is not None
-    assert told.turn.ended_at is not None
-    assert told.turn.failed == 0
+    progress = report(backend)
+    assert (progress.queued, progress.is_running, progress.freed.manifests) == (0, False, 1)
+    assert progress.freed.bytes > manifest.size
+    assert backend.services.lifecycle.garbage.freed_bytes == progress.freed.bytes
+    assert progress.freed_at is not None
+    assert progress.turn is not None
+    assert progress.turn.ended_at is not None
+    assert progress.turn.failed == 0
 
 
 def test_a_turn_is_reported_as_running_until_it_must_have_been_killed(backend: Backend) -> None:
@@ -52,7 +52,7 @@ def test_a_turn_is_reported_as_running_until_it_must_have_been_killed(backend: B
     with pytest.raises(KeyboardInterrupt):
         Timers(TimerStore(), {GARBAGE: work}, backend.clock).run(lambda: LEFT_S + 5)
 
-    assert [told.is_running for told in seen] == [True]
+    assert [progress.is_running for progress in seen] == [True]
     later(backend, LONGEST_TURN_S + 1)
     assert report(backend).is_running is False
 

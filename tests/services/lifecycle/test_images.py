@@ -17,7 +17,7 @@ from tests.support.sweeping import delete_tag, outlive
 NAME = RepositoryName.parse("admin/app")
 
 
-def shown(backend: Backend, digest: Digest | str, who: str = "admin") -> ManifestView:
+def view_of(backend: Backend, digest: Digest | str, who: str = "admin") -> ManifestView:
     return backend.services.lifecycle.images.get(backend.signed_in(who), NAME, digest)
 
 
@@ -25,7 +25,7 @@ def test_an_image_has_the_fields_of_its_config(backend: Backend) -> None:
     config = {"history": [{"created_by": "RUN x"}], "config": {"Labels": {"a": "b"}}, "created": "2024-01-02T03:04:05Z"}
     layer = a_blob(backend)
     pushed = a_bare_push(backend, a_manifest([layer], a_blob(backend, json.dumps(config).encode())), "v1")
-    found = shown(backend, pushed.digest)
+    found = view_of(backend, pushed.digest)
 
     assert [(one.digest, one.command) for one in found.image.layers] == [(str(layer), "RUN x")]
     assert (found.image.labels, found.image.created_at, found.is_index) == ({"a": "b"}, 1704164645, False)
@@ -36,18 +36,18 @@ def test_an_index_and_an_artifact_are_described_too(backend: Backend) -> None:
     index = a_bare_push(backend, an_index([child.digest]), "v1")
     thing = a_bare_push(backend, a_manifest([a_blob(backend)]), "v2")
 
-    assert (shown(backend, index.digest).is_index, shown(backend, index.digest).image.layers) == (True, ())
-    assert len(shown(backend, thing.digest).image.layers) == 1
+    assert (view_of(backend, index.digest).is_index, view_of(backend, index.digest).image.layers) == (True, ())
+    assert len(view_of(backend, thing.digest).image.layers) == 1
 
 
 def test_a_manifest_that_only_the_time_machine_keeps_is_described_until_it_is_removed(backend: Backend) -> None:
     digest = a_push(backend, "v1", labels={"a": "b"}).digest
     delete_tag(backend, "v1")
-    assert shown(backend, digest).image.labels == {"a": "b"}
+    assert view_of(backend, digest).image.labels == {"a": "b"}
     outlive(backend)
 
     with pytest.raises(ResourceUnknown):
-        shown(backend, digest)
+        view_of(backend, digest)
 
 
 def test_a_manifest_is_described_without_the_bytes_of_its_config(backend: Backend) -> None:
@@ -56,15 +56,15 @@ def test_a_manifest_is_described_without_the_bytes_of_its_config(backend: Backen
     key = set_blob_state(backend, pushed.config.digest, "live")
     backend.services.stores.objects.delete(key)
 
-    assert shown(backend, pushed.digest).image.labels == {}
-    assert len(shown(backend, pushed.digest).image.layers) == 1
+    assert view_of(backend, pushed.digest).image.labels == {}
+    assert len(view_of(backend, pushed.digest).image.layers) == 1
 
 
 @pytest.mark.parametrize("digest", ["", "nonsense", "sha256:abc", "sha256:" + "0" * 64, "md5:" + "0" * 32])
 def test_an_unknown_manifest_is_not_found(backend: Backend, digest: str) -> None:
     a_push(backend, "v1")
     with pytest.raises(ResourceUnknown):
-        shown(backend, digest)
+        view_of(backend, digest)
     with pytest.raises(ResourceUnknown):
         backend.services.lifecycle.images.by_id(backend.signed_in("admin"), NAME, digest.removeprefix("sha256:"))
 
@@ -95,7 +95,7 @@ def test_images_need_the_right_to_read(backend: Backend) -> None:
     eve = backend.signed_in("eve")
 
     with pytest.raises(Denied):
-        shown(backend, digest, "eve")
+        view_of(backend, digest, "eve")
     with pytest.raises(Denied):
         backend.services.lifecycle.images.page(eve, NAME)
     with pytest.raises(Denied):
@@ -108,4 +108,4 @@ def test_a_manifest_of_another_repository_is_not_found(backend: Backend) -> None
     assert repository_of(backend).id != repository_of(backend, "admin/other").id
 
     with pytest.raises(ResourceUnknown):
-        shown(backend, digest)
+        view_of(backend, digest)

@@ -35,8 +35,8 @@ APP = PolicyHolder(repository=NAME)
 RELEASES = PolicyRequest("v")
 
 
-def rule(backend: Backend, holder: PolicyHolder = APP, asked: PolicyRequest = RELEASES) -> str:
-    return backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, asked).uuid
+def rule(backend: Backend, holder: PolicyHolder = APP, fields: PolicyRequest = RELEASES) -> str:
+    return backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, fields).uuid
 
 
 def fixed(backend: Backend) -> list[str]:
@@ -47,7 +47,7 @@ def fixed(backend: Backend) -> list[str]:
     return sorted(row["name"] for row in tags if row["immutable"])
 
 
-def told(backend: Backend, kind: str) -> list[dict[str, object]]:
+def records_of(backend: Backend, kind: str) -> list[dict[str, object]]:
     return [json.loads(record["metadata"]) for record in events(backend, kind)]
 
 
@@ -57,7 +57,7 @@ def test_a_tag_that_is_pushed_under_a_policy_is_immutable(backend: Backend) -> N
     manifest = a_bare_push(backend, a_manifest(), "v1", "latest")
 
     assert fixed(backend) == ["v1"]
-    (record,) = told(backend, "tag_made_immutable_by_policy")
+    (record,) = records_of(backend, "tag_made_immutable_by_policy")
     assert (record["tag"], record["manifest_digest"]) == ("v1", str(manifest.digest))
     a_bare_push(backend, a_manifest(), "latest")
     with pytest.raises(TagImmutable):
@@ -96,7 +96,7 @@ def test_a_tag_that_the_api_makes_or_restores_is_immutable_too(backend: Backend)
     TagActions(backend).restore("v2", digest)
 
     assert fixed(backend) == ["v1", "v2"]
-    assert [record["tag"] for record in told(backend, "tag_made_immutable_by_policy")] == ["v1", "v2"]
+    assert [record["tag"] for record in records_of(backend, "tag_made_immutable_by_policy")] == ["v1", "v2"]
 
 
 def test_the_policy_of_an_organization_applies_to_all_its_repositories(backend: Backend) -> None:
@@ -117,7 +117,7 @@ def test_the_policy_of_an_organization_applies_to_all_its_repositories(backend: 
 
 def test_a_policy_can_apply_to_the_tags_that_do_not_match(backend: Backend) -> None:
     a_bare_push(backend, a_manifest(), "dev-1", "v1")
-    rule(backend, asked=PolicyRequest("dev-", matches=False))
+    rule(backend, fields=PolicyRequest("dev-", matches=False))
     sweep(backend)
 
     assert fixed(backend) == ["v1"]
@@ -132,13 +132,13 @@ def test_existing_tags_become_immutable_with_one_record(backend: Backend) -> Non
     sweep(backend)
 
     assert fixed(backend) == tags
-    records = told(backend, "tags_made_immutable_by_policy")
+    records = records_of(backend, "tags_made_immutable_by_policy")
     assert sum(int(str(record["count"])) for record in records) == 60
     assert len(records) == 3
     invariants.check(backend)
     later(backend, SETTLED_S + 1)
     sweep(backend)
-    assert len(told(backend, "tags_made_immutable_by_policy")) == 3
+    assert len(records_of(backend, "tags_made_immutable_by_policy")) == 3
     assert due_at("immutability", keys.repository_target(repository_of(backend).id)) is None
 
 
@@ -146,14 +146,14 @@ def test_a_push_that_began_before_the_policy_and_ended_after_the_walk_is_found(b
     a_bare_push(backend, a_manifest(), "w1")
     manifest = a_manifest()
 
-    def made() -> None:
+    def create_policy() -> None:
         rule(backend)
         sweep(backend)
 
     backend.calls.take()
     a_bare_push(backend, a_manifest(), "w2")
     last = len(backend.calls.take())
-    with meanwhile(backend, last, made) as done:
+    with meanwhile(backend, last, create_policy) as done:
         a_bare_push(backend, manifest, "v1")
     assert done
     assert fixed(backend) == []

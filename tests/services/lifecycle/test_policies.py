@@ -30,44 +30,44 @@ def _places(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("holder", [APP, ACME, MINE], ids=["repository", "organization", "user"])
-@pytest.mark.parametrize("asked", [FIVE, RELEASES], ids=["prune", "immutability"])
+@pytest.mark.parametrize("fields", [FIVE, RELEASES], ids=["prune", "immutability"])
 def test_a_policy_is_created_found_changed_and_deleted(
-    backend: Backend, holder: PolicyHolder, asked: PolicyRequest
+    backend: Backend, holder: PolicyHolder, fields: PolicyRequest
 ) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    made = policies.create(admin, holder, asked)
-    assert policies.list(admin, holder, asked.kind) == [made]
-    assert policies.get(admin, holder, asked.kind, made.uuid) == made
+    policy = policies.create(admin, holder, fields)
+    assert policies.list(admin, holder, fields.kind) == [policy]
+    assert policies.get(admin, holder, fields.kind, policy.uuid) == policy
 
-    changed = policies.change(admin, holder, made.uuid, PolicyRequest("w.*", False, asked.method, asked.value))
-    assert (changed.uuid, changed.names.pattern, changed.names.matches) == (made.uuid, "w.*", False)
-    assert policies.list(admin, holder, asked.kind) == [changed]
+    changed = policies.change(admin, holder, policy.uuid, PolicyRequest("w.*", False, fields.method, fields.value))
+    assert (changed.uuid, changed.names.pattern, changed.names.matches) == (policy.uuid, "w.*", False)
+    assert policies.list(admin, holder, fields.kind) == [changed]
 
-    policies.delete(admin, holder, asked.kind, made.uuid)
-    assert policies.list(admin, holder, asked.kind) == []
+    policies.delete(admin, holder, fields.kind, policy.uuid)
+    assert policies.list(admin, holder, fields.kind) == []
     with pytest.raises(ResourceUnknown):
-        policies.delete(admin, holder, asked.kind, made.uuid)
+        policies.delete(admin, holder, fields.kind, policy.uuid)
 
 
 def test_the_two_kinds_of_policies_are_separate(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    made = policies.create(admin, APP, FIVE)
+    policy = policies.create(admin, APP, FIVE)
 
     assert policies.list(admin, APP, PolicyKind.IMMUTABILITY) == []
     with pytest.raises(ResourceUnknown):
-        policies.change(admin, APP, made.uuid, RELEASES)
+        policies.change(admin, APP, policy.uuid, RELEASES)
     with pytest.raises(ResourceUnknown):
-        policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
+        policies.delete(admin, APP, PolicyKind.IMMUTABILITY, policy.uuid)
 
 
 def test_several_policies_are_listed_oldest_first(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    made = []
+    created = []
     for value in ("7d", "1w", "2w"):
         backend.clock.ahead_s += 1
-        made.append(policies.create(admin, ACME, PolicyRequest(None, True, "creation_date", value)))
+        created.append(policies.create(admin, ACME, PolicyRequest(None, True, "creation_date", value)))
 
-    assert policies.list(admin, ACME, PolicyKind.PRUNE) == made
+    assert policies.list(admin, ACME, PolicyKind.PRUNE) == created
 
 
 def test_a_duplicate_policy_is_refused_in_quays_words(backend: Backend) -> None:
@@ -83,10 +83,10 @@ def test_a_duplicate_policy_is_refused_in_quays_words(backend: Backend) -> None:
 
 def test_a_change_to_the_same_fields_is_not_a_duplicate(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    made = policies.create(admin, APP, FIVE)
+    policy = policies.create(admin, APP, FIVE)
     other = policies.create(admin, APP, PolicyRequest(None, True, "number_of_tags", 6))
 
-    policies.change(admin, APP, made.uuid, FIVE)
+    policies.change(admin, APP, policy.uuid, FIVE)
     with pytest.raises(AlreadyThere):
         policies.change(admin, APP, other.uuid, FIVE)
 
@@ -121,14 +121,14 @@ def test_an_immutability_policy_needs_a_valid_pattern(backend: Backend, pattern:
 def test_the_rows_that_a_push_reads_contain_the_immutability_policies(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     policies.create(admin, APP, FIVE)
-    made = policies.create(admin, APP, RELEASES)
+    policy = policies.create(admin, APP, RELEASES)
     policies.create(admin, ACME, PolicyRequest("v[0-9]+", False))
 
     (name,) = rows_like(backend, "N#", "REPO#app")
     assert json.loads(name["immutability"]) == [["release-.*", True]]
     (acme,) = [row for row in rows_like(backend, "N#", "META") if row["name"] == "acme"]
     assert json.loads(acme["immutability"]) == [["v[0-9]+", False]]
-    policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
+    policies.delete(admin, APP, PolicyKind.IMMUTABILITY, policy.uuid)
     (name,) = rows_like(backend, "N#", "REPO#app")
     assert "immutability" not in name
 
@@ -147,19 +147,19 @@ def test_a_new_policy_arms_its_timer(backend: Backend) -> None:
 
 def test_each_change_is_recorded(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    for holder, asked, word in (
+    for holder, fields, word in (
         (APP, FIVE, "repository_autoprune_policy"),
         (ACME, FIVE, "namespace_autoprune_policy"),
         (APP, RELEASES, "immutability_policy"),
     ):
-        made = policies.create(admin, holder, asked)
-        policies.change(admin, holder, made.uuid, asked)
-        policies.delete(admin, holder, asked.kind, made.uuid)
+        policy = policies.create(admin, holder, fields)
+        policies.change(admin, holder, policy.uuid, fields)
+        policies.delete(admin, holder, fields.kind, policy.uuid)
         for action in ("create", "update", "delete"):
             (record,) = events(backend, f"{action}_{word}")
-            told = json.loads(record["metadata"])
-            assert (told["policy_uuid"], told["tag_pattern"]) == (made.uuid, asked.pattern)
-            assert told["namespace"] == ("acme" if holder is ACME else "admin")
+            metadata = json.loads(record["metadata"])
+            assert (metadata["policy_uuid"], metadata["tag_pattern"]) == (policy.uuid, fields.pattern)
+            assert metadata["namespace"] == ("acme" if holder is ACME else "admin")
 
 
 def test_a_crash_at_any_call_leaves_one_policy_or_none(backend: Backend) -> None:
@@ -179,9 +179,9 @@ def test_only_administrators_see_policies(backend: Backend) -> None:
     assert writer
     bob, policies = backend.signed_in("bob"), backend.services.lifecycle.policies
     for holder in (APP, ACME):
-        for asked in (FIVE, PolicyRequest("(", True, "nonsense", 0)):
+        for fields in (FIVE, PolicyRequest("(", True, "nonsense", 0)):
             with pytest.raises(Denied):
-                policies.create(bob, holder, asked)
+                policies.create(bob, holder, fields)
         with pytest.raises(Denied):
             policies.list(bob, holder, PolicyKind.PRUNE)
     with pytest.raises(ResourceUnknown):

@@ -36,9 +36,9 @@ def pushed(backend: Backend, *tags: str, repository: str = "admin/app") -> None:
         a_bare_push(backend, a_manifest(), tag, repository=repository)
 
 
-def follow(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = MINE) -> str:
+def follow(backend: Backend, fields: PolicyRequest, holder: PolicyHolder = MINE) -> str:
     """Creates a policy, applies it once, and returns its uuid."""
-    uuid = backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, asked).uuid
+    uuid = backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, fields).uuid
     sweep(backend)
     return uuid
 
@@ -54,9 +54,11 @@ def test_all_but_the_newest_tags_are_pruned_like_deleted_ones(backend: Backend, 
     uuid = follow(backend, TWO, holder)
 
     assert tags(backend) == ["v3", "v4"]
-    told = [json.loads(record["metadata"]) for record in events(backend, "autoprune_tag_delete")]
-    assert sorted(one["tag"] for one in told) == ["v1", "v2"]
-    assert {(one["performer"], one["repo"], one["policy_uuid"]) for one in told} == {("autoprune worker", "app", uuid)}
+    metadata = [json.loads(record["metadata"]) for record in events(backend, "autoprune_tag_delete")]
+    assert sorted(one["tag"] for one in metadata) == ["v1", "v2"]
+    assert {(one["performer"], one["repo"], one["policy_uuid"]) for one in metadata} == {
+        ("autoprune worker", "app", uuid)
+    }
     invariants.check(backend)
 
 

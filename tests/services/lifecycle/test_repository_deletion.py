@@ -179,17 +179,17 @@ def test_an_interrupted_purge_continues(backend: Backend) -> None:
 
 
 def test_a_purge_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
-    made: list[str] = []
+    deleted: list[str] = []
 
     def prepare(number: int) -> Callable[[], object]:
         name = RepositoryName.parse(f"admin/round{number}")
         a_push(backend, "v1", repository=str(name))
-        made.append(delete(backend, name))
+        deleted.append(delete(backend, name))
         later(backend, WINDOW_S + 1)
-        return lambda: purge(backend, made[-1])
+        return lambda: purge(backend, deleted[-1])
 
     assert crash_everywhere(backend, prepare) >= 6
-    for identifier in made:
+    for identifier in deleted:
         assert rows_like(backend, f"R#{identifier}") == []
 
 

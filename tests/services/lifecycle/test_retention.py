@@ -25,8 +25,8 @@ def retention_of(backend: Backend, tag: str, who: str = "admin") -> TagRetention
     return backend.services.lifecycle.retention.of(backend.signed_in(who), NAME, tag)
 
 
-def preview(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = APP, page: str = "") -> PrunePreview:
-    return backend.services.lifecycle.retention.preview(backend.signed_in("admin"), holder, asked, page)
+def preview(backend: Backend, fields: PolicyRequest, holder: PolicyHolder = APP, page: str = "") -> PrunePreview:
+    return backend.services.lifecycle.retention.preview(backend.signed_in("admin"), holder, fields, page)
 
 
 def pushed(backend: Backend, *tags: str, repository: str = "admin/app") -> None:
@@ -34,8 +34,8 @@ def pushed(backend: Backend, *tags: str, repository: str = "admin/app") -> None:
         a_bare_push(backend, a_manifest(), tag, repository=repository)
 
 
-def policy(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = APP) -> str:
-    return backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, asked).uuid
+def policy(backend: Backend, fields: PolicyRequest, holder: PolicyHolder = APP) -> str:
+    return backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, fields).uuid
 
 
 def names(found: PrunePreview) -> list[str]:
@@ -128,16 +128,16 @@ def test_a_reader_sees_the_end_and_not_the_policies(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "fields",
     [TWO, WEEK, PolicyRequest("a|v", True, "number_of_tags", 1), PolicyRequest("a", False, "number_of_tags", 1)],
 )
-def test_a_preview_lists_what_the_policy_then_prunes(backend: Backend, asked: PolicyRequest) -> None:
+def test_a_preview_lists_what_the_policy_then_prunes(backend: Backend, fields: PolicyRequest) -> None:
     pushed(backend, "v1", "a1", "v2", "b1")
     later(backend, 8 * DAY_S)
     pushed(backend, "v3", "a2")
-    found = preview(backend, asked)
+    found = preview(backend, fields)
     assert len(rows_like(backend, "R#", "TAG#")) == 6
-    policy(backend, asked)
+    policy(backend, fields)
     sweep(backend)
 
     left = {row["name"] for row in rows_like(backend, "R#", "TAG#")}
@@ -200,6 +200,6 @@ def test_a_page_token_of_another_preview_begins_at_the_start(backend: Backend, m
 
 def test_an_invalid_preview_is_refused(backend: Backend) -> None:
     pushed(backend, "v1")
-    for asked in (PolicyRequest(None, True, "nonsense", 1), PolicyRequest("(", True, "number_of_tags", 1)):
+    for fields in (PolicyRequest(None, True, "nonsense", 1), PolicyRequest("(", True, "number_of_tags", 1)):
         with pytest.raises(FieldInvalid):
-            preview(backend, asked)
+            preview(backend, fields)

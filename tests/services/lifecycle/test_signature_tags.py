@@ -53,9 +53,9 @@ def test_signature_tags_stay_while_the_subject_can_be_restored_and_end_with_it(b
     sweep(backend)
 
     assert tags(backend) == []
-    told = [json.loads(record["metadata"]) for record in events(backend, "permanently_delete_tag")]
-    assert {one["subject"] for one in told} == {str(image.digest)}
-    assert len(told) == 3
+    metadata = [json.loads(record["metadata"]) for record in events(backend, "permanently_delete_tag")]
+    assert {one["subject"] for one in metadata} == {str(image.digest)}
+    assert len(metadata) == 3
     outlive(backend)
     assert held(backend) == []
 

@@ -15,9 +15,9 @@ from tests.support.sweeping import delete_tag, later
 NAME = RepositoryName.parse("admin/app")
 
 
-def page(backend: Backend, limit: int = 50, **asked: object) -> TagHistoryPage:
+def page(backend: Backend, limit: int = 50, **selection: object) -> TagHistoryPage:
     return backend.services.lifecycle.tag_history.page(
-        backend.signed_in("admin"), NAME, TagHistoryQuery(limit, **asked)
+        backend.signed_in("admin"), NAME, TagHistoryQuery(limit, **selection)
     )
 
 

@@ -22,11 +22,11 @@ class Worker:
     """Does the work of a kind: records each call and returns the given answers in turn, the last one repeatedly."""
 
     def __init__(self, *answers: Later | Exception | None) -> None:
-        self.asked: list[Due] = []
+        self.calls: list[Due] = []
         self._answers = list(answers) or [None]
 
     def __call__(self, due: Due, has_time: HasTime) -> Later | None:
-        self.asked.append(due)
+        self.calls.append(due)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -60,7 +60,7 @@ def test_a_due_timer_is_run_once_and_removed(backend: Backend) -> None:
 
     turn = run(backend, purge=worker)
 
-    assert worker.asked == [Due(PURGE, "1", at)]
+    assert worker.calls == [Due(PURGE, "1", at)]
     assert (turn.done, turn.is_all) == (1, True)
     assert turn.late_s >= 5
     assert rows_like(backend, "TIMER#") == []
@@ -72,7 +72,7 @@ def test_a_timer_that_is_not_due_stays(backend: Backend) -> None:
     at = armed(backend, PURGE, "1", ago_s=-60)
 
     assert run(backend, purge=worker).is_idle
-    assert (worker.asked, due_at(PURGE, "1")) == ([], at)
+    assert (worker.calls, due_at(PURGE, "1")) == ([], at)
 
 
 def test_a_kind_without_an_owner_is_not_even_read(backend: Backend) -> None:
@@ -116,7 +116,7 @@ def test_unfinished_work_continues_at_its_place_and_time(backend: Backend) -> No
     assert run(backend, export=worker).is_idle
     backend.clock.ahead_s += 101
     assert run(backend, export=worker).done == 1
-    assert [due.place for due in worker.asked] == ["", "half"]
+    assert [due.place for due in worker.calls] == ["", "half"]
 
 
 def test_work_that_continues_at_once_runs_in_the_same_turn_or_the_next(backend: Backend) -> None:
@@ -126,7 +126,7 @@ def test_work_that_continues_at_once_runs_in_the_same_turn_or_the_next(backend: 
     turns = [run(backend, export=worker), run(backend, export=worker)]
 
     assert sum(turn.done for turn in turns) == 1
-    assert [due.place for due in worker.asked] == ["", "half"]
+    assert [due.place for due in worker.calls] == ["", "half"]
 
 
 def test_a_failure_is_logged_waits_longer_each_time_and_delays_no_other_timer(
@@ -148,7 +148,7 @@ def test_a_failure_is_logged_waits_longer_each_time_and_delays_no_other_timer(
     run(backend, purge=broken)
     second = row_of(PURGE, "1")
     assert (second.tries, second.due_at - int(backend.clock())) in ((2, 30), (2, 29))
-    assert [due.tries for due in broken.asked] == [0, 1]
+    assert [due.tries for due in broken.calls] == [0, 1]
 
 
 def test_progress_resets_the_count_of_failures(backend: Backend) -> None:
@@ -198,7 +198,7 @@ def test_another_runner_does_not_take_a_running_timer(backend: Backend) -> None:
     armed(backend, PURGE, "1")
 
     assert run(backend, purge=work).done == 1
-    assert worker.asked == []
+    assert worker.calls == []
 
 
 def test_one_of_two_runners_that_read_the_same_timer_runs_it(backend: Backend) -> None:
@@ -214,7 +214,7 @@ def test_one_of_two_runners_that_read_the_same_timer_runs_it(backend: Backend) -
 
     turn = Timers(Slow(), {PURGE: worker}, backend.clock).run(lambda: LONG)
 
-    assert (turn.done, turn.lost, len(worker.asked)) == (0, 1, 1)
+    assert (turn.done, turn.lost, len(worker.calls)) == (0, 1, 1)
 
 
 def test_a_turn_that_crashes_at_any_call_leaves_its_timers_due_after_its_end(backend: Backend) -> None:
@@ -253,7 +253,7 @@ def test_a_timer_that_kills_the_function_does_not_block_other_timers(backend: Ba
             run(backend, purge=deadly, export=worker)
         except Crash:
             continue
-    assert len(worker.asked) == 20
+    assert len(worker.calls) == 20
 
 
 def test_a_turn_ends_when_its_time_is_nearly_over(backend: Backend) -> None:
@@ -287,5 +287,5 @@ def test_a_shard_with_many_timers_is_read_again_after_the_others(backend: Backen
     turn = run(backend, purge=note, export=note)
 
     assert (turn.done, turn.is_all) == (401, True)
-    assert sorted(due.target for due in worker.asked if due.kind == PURGE) == sorted(many)
+    assert sorted(due.target for due in worker.calls if due.kind == PURGE) == sorted(many)
     assert order.index(EXPORT) < 300
