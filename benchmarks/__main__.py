@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: our stack and a peer side by side, in one run. Nothing here passes or fails by time."""
+"""`python -m benchmarks`: measures our stack and a peer side by side in one run. No time makes the run fail."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 PARTS = ("manifests", "pulls", "pushes", "tags", "pull-log")
 CONNECTIONS = (1, 8, 32)
 SETTLE_S = 5
-# What ours should be, as a factor of the peer's speed; a pull beside the bare object store may lose its noise.
+# Aims for our speed as a factor of the peer's; for a large pull, of the bare object store's, with 5 % for noise.
 AIM_BY_TAG, AIM_BY_DIGEST, AIM_SMALL_PUSH, AIM_LARGE_PUSH, AIM_LARGE_PULL, AIM_TAGS = 1.0, 2.0, 1.0, 1.5, 0.95, 20.0
-# A page should cost the same at any size: this is what a noisy machine may add.
+# A page should cost the same at any size; 20 % are for noise.
 AIM_SAME_PAGE = 0.8
 
 
 @dataclass
 class Run:
-    """One run: both sides, what is measured, and the rows of the table as they come."""
+    """One run: both sides, the measures, and the rows of the table so far."""
 
     ours: Side
     peer: Side
@@ -68,7 +68,7 @@ class Run:
             self.compare(self.measures.large_push(chunked=chunked), AIM_LARGE_PUSH)
 
     def tags(self, sizes: list[int], peer_sizes: list[int]) -> None:
-        """Pages of ours at every size, of the peer at the sizes given to it; all beside the peer's largest."""
+        """Measures a page of ours at every size and of the peer at `peer_sizes`, beside the peer's largest."""
         for size in sizes:
             sides = (self.ours, self.peer) if size in peer_sizes else (self.ours,)
             for side in sides:
@@ -89,7 +89,7 @@ class Run:
 
 
 def main() -> int:
-    """Exit status: 1 with one sentence when something that the run needs is not there or answers wrongly."""
+    """Returns the exit status: 1, with one sentence, if something that the run needs is missing or answers wrongly."""
     arguments = _parse(sys.argv[1:])
     try:
         with ExitStack() as stack:
@@ -105,7 +105,7 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, stack: ExitStack) -> str:
-    """Starts what was not given by URL, measures, and gives the report."""
+    """Starts the sides that were not given by URL, measures, and returns the report."""
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cloudberth-bench-")))
     load = os.getloadavg()[0]
     own = None if arguments.ours else OurStack.start(directory / "stack", {"CLOUDBERTH_PULL_LOG": "hourly"})
@@ -120,52 +120,52 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> str:
         peer = started.side
     ledger = Ledger(arguments.rounds, [*ours.roots, *peer.roots])
     content = Content(f"{ours.client.user or 'admin'}/bench")
-    one = Run(ours, peer, ledger, Measures(content, arguments.seconds, arguments.large_mb * 1_000_000))
+    run = Run(ours, peer, ledger, Measures(content, arguments.seconds, arguments.large_mb * 1_000_000))
     for side in (ours, peer):
-        one.measures.prepare(side)
-    _measure_parts(one, arguments)
+        run.measures.prepare(side)
+    _measure_parts(run, arguments)
     if own and "pull-log" in arguments.only:
         own.restart({"CLOUDBERTH_PULL_LOG": "all"})
         ledger.roots = [*own.side.roots, *peer.roots]
-        one.manifests(", pull log all")
+        run.manifests(", pull log all")
     time.sleep(SETTLE_S)
     ledger.note_memory()
-    return _text_of(one, arguments, load)
+    return _text_of(run, arguments, load)
 
 
-def _measure_parts(one: Run, arguments: argparse.Namespace) -> None:
+def _measure_parts(run: Run, arguments: argparse.Namespace) -> None:
     if "manifests" in arguments.only:
-        one.manifests()
+        run.manifests()
     if "pulls" in arguments.only:
-        one.pulls()
+        run.pulls()
     if "pushes" in arguments.only:
-        one.pushes()
+        run.pushes()
     if "tags" in arguments.only:
-        one.tags(arguments.tags, arguments.peer_tags)
+        run.tags(arguments.tags, arguments.peer_tags)
     time.sleep(SETTLE_S)
-    one.ledger.note_memory()
+    run.ledger.note_memory()
 
 
-def _text_of(one: Run, arguments: argparse.Namespace, load: float) -> str:
+def _text_of(run: Run, arguments: argparse.Namespace, load: float) -> str:
     notes = [
         report.machine(arguments.date),
         f"Load average before the run: {load:.2f} (0 is a quiet machine).",
         f"{arguments.rounds} rounds, alternating; median (lowest-highest). {arguments.seconds:g} s a turn of load.",
     ]
-    if not one.peer.client.authorization:
+    if not run.peer.client.authorization:
         notes.append("The peer runs without authentication: it checks no token, ours checks each.")
     notes += [
         f"{side.capitalize()} ignores `n` and `last`: it answered the whole list of tags."
-        for side in sorted(one.measures.whole_lists)
+        for side in sorted(run.measures.whole_lists)
     ]
     return "\n\n".join(
         [
             "\n".join(f"- {note}" for note in notes),
-            report.comparison(one.rows),
+            report.comparison(run.rows),
             "## What one operation costs",
-            report.details(one.ledger),
+            report.details(run.ledger),
             "## Memory and CPU",
-            report.resources(one.ledger),
+            report.resources(run.ledger),
         ]
     )
 
@@ -173,15 +173,15 @@ def _text_of(one: Run, arguments: argparse.Namespace, load: float) -> str:
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--ours", metavar="URL", help="our stack, when it runs already (then the pull log stays as it is)"
+        "--ours", metavar="URL", help="our stack, if it runs already (then its pull log stays as it is)"
     )
     parser.add_argument("--user", default="", help="its user")
     parser.add_argument("--password", default="", help="the user's password")
-    parser.add_argument("--peer", metavar="URL", help="a registry to stand beside, instead of docker-registry")
+    parser.add_argument("--peer", metavar="URL", help="a registry to compare with, instead of docker-registry")
     parser.add_argument("--peer-user", default="")
     parser.add_argument("--peer-password", default="")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each turn of load")
+    parser.add_argument("--seconds", type=float, default=2.0, help="duration of each turn of load")
     parser.add_argument("--large-mb", type=int, default=300, help="MB of the large layer")
     parser.add_argument("--tags", type=_numbers, default=[1_000, 10_000, 100_000], help="sizes for ours: 1000,10000")
     parser.add_argument(

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.apply_soak`: all that can stand in front, applied to an emulated AWS, used, and destroyed.
+"""`python -m benchmarks.apply_soak`: applies the module with all options to an emulated AWS, uses and destroys it.
 
-The module with examples/everything.tfvars (CloudFront, WAF, domain, relay, access logs, one KMS key), IAM enforced:
-apply, keys, first user, second plan, a push and a pull of each size through CloudFront, destroy. Prints a table of
-times. Fails when the second plan would change what the emulator is not known to forget, other bytes come back, or
-anything is left.
+It applies examples/everything.tfvars (CloudFront, WAF, domain, relay, access logs, one KMS key) with IAM enforced,
+makes the keys and the first user, plans again, pushes and pulls a layer of each size through CloudFront, and destroys.
+It prints a table of times. It fails if the second plan has a change that is not in KNOWN_DRIFTS, if other bytes come
+back, or if a resource is left.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.report import table
 from infra.emulator.account import REGION, EmulatedAccount
 from infra.emulator.deployment import Deployment
 from infra.emulator.emulator import Emulator
-from infra.emulator.module import MODULE
+from infra.emulator.module import MODULE, ModuleVariables
 from infra.local.errors import StackError
 from infra.package import ROOT, host_architecture
 from infra.packaging.build import build
@@ -36,16 +36,16 @@ from infra.packaging.interpreters import RUNTIMES
 
 EVERYTHING = MODULE / "examples" / "everything.tfvars"
 DOMAIN = "registry.example.com"
-# By one PUT: below the app's limit, and above it, which CloudFront sends to the bucket.
+# The sizes of single PUTs in bytes: one for the app, and one above its limit, which CloudFront sends to the bucket.
 SIZES = (3_000_000, 20_000_000)
-# What the emulator forgets of what it was told, so that a second plan would tell it again: address -> why.
+# Address -> why the emulator does not keep an attribute, so that a second plan sets it again.
 KNOWN_DRIFTS = {
     "aws_ecs_service.relay[0]": "it does not keep availability_zone_rebalancing, which the provider reads as DISABLED",
 }
 
 
 class Steps:
-    """What was done and how long it took, in seconds."""
+    """Records the steps and their durations in seconds."""
 
     def __init__(self) -> None:
         self.lines: list[list[str]] = []
@@ -59,9 +59,9 @@ class Steps:
 
 
 def main() -> int:
-    """Exit status: 1 with a sentence for each thing that is wrong."""
+    """Returns the exit status: 1, with a sentence for each failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.apply_soak", description=__doc__)
-    parser.add_argument("--directory", type=Path, help="where all is kept meanwhile")
+    parser.add_argument("--directory", type=Path, help="where temporary files are kept")
     arguments = parser.parse_args()
     steps = Steps()
     try:
@@ -81,36 +81,35 @@ def _soak(directory: Path, steps: Steps) -> list[str]:
         build(ROOT, directory / "build", RUNTIMES[0], architecture)
     with ExitStack() as stack:
         emulator = stack.enter_context(Emulator(directory / "aws", auth=True))
-        settings = _what_must_be_there(EmulatedAccount(emulator.url))
+        settings = _make_prerequisites(EmulatedAccount(emulator.url))
         with steps("terraform init"):
-            made = stack.enter_context(
+            deployment = stack.enter_context(
                 Deployment(
                     *(emulator.url, directory / "terraform", directory / "build", architecture),
-                    settings=settings,
-                    examples=(EVERYTHING,),
+                    variables=ModuleVariables(settings, (EVERYTHING,)),
                 )
             )
         with steps("apply, keys, first user"):
-            made.deploy()
+            deployment.deploy()
         with steps("second plan"):
-            drifts = {change.address: change.attributes for change in made.changes()}
+            drifts = {change.address: change.attributes for change in deployment.changes()}
         complaints = [
             f"a second plan would change {address}: {', '.join(attributes)}"
             for address, attributes in drifts.items()
             if address not in KNOWN_DRIFTS
         ]
-        complaints += [f"{address} drifts no longer" for address in KNOWN_DRIFTS.keys() - drifts.keys()]
+        complaints += [f"{address} no longer drifts" for address in KNOWN_DRIFTS.keys() - drifts.keys()]
         for size in SIZES:
             with steps(f"push and pull {size:,} bytes"):
-                complaints += _carry(made, size)
+                complaints += _push_and_pull(deployment, size)
         with steps("destroy"):
-            made.destroy()
-        complaints += [f"{address} is left" for address in made.module.resources()]
+            deployment.destroy()
+        complaints += [f"{address} is left" for address in deployment.module.resources()]
     return complaints
 
 
-def _what_must_be_there(account: EmulatedAccount) -> dict[str, Any]:
-    """Makes what the examples' variables name; those variables with the names of what was made."""
+def _make_prerequisites(account: EmulatedAccount) -> dict[str, Any]:
+    """Makes the resources that the module expects to exist, and returns the variables that name them."""
     ec2 = account.client("ec2")
     network = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -130,26 +129,26 @@ def _what_must_be_there(account: EmulatedAccount) -> dict[str, Any]:
     }
 
 
-def _carry(made: Deployment, size: int) -> list[str]:
-    """Pushes a layer by one PUT and pulls it again; what is wrong, in sentences."""
-    content, repository = os.urandom(size), f"{made.admin}/soak"
+def _push_and_pull(deployment: Deployment, size: int) -> list[str]:
+    """Pushes a layer by one PUT and pulls it again; returns a sentence for each failure."""
+    content, repository = os.urandom(size), f"{deployment.admin}/soak"
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    scope = {"service": made.host, "scope": f"repository:{repository}:pull,push"}
-    asked = requests.get(f"{made.url}/v2/auth", scope, auth=(made.admin, made.password), timeout=60)
-    asked.raise_for_status()
+    scope = {"service": deployment.host, "scope": f"repository:{repository}:pull,push"}
+    token = requests.get(f"{deployment.url}/v2/auth", scope, auth=(deployment.admin, deployment.password), timeout=60)
+    token.raise_for_status()
     session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {asked.json()['token']}"
-    begun = session.post(f"{made.url}/v2/{repository}/blobs/uploads/", timeout=60)
-    begun.raise_for_status()
-    place = urljoin(made.url, begun.headers["Location"])
+    session.headers["Authorization"] = f"Bearer {token.json()['token']}"
+    started = session.post(f"{deployment.url}/v2/{repository}/blobs/uploads/", timeout=60)
+    started.raise_for_status()
+    location = urljoin(deployment.url, started.headers["Location"])
     octets = {"Content-Type": "application/octet-stream"}
-    sent = session.put(place, content, params={"digest": digest}, headers=octets, timeout=120)
+    sent = session.put(location, content, params={"digest": digest}, headers=octets, timeout=120)
     if sent.status_code != 201:
         return [f"a PUT of {size:,} bytes got {sent.status_code}: {sent.text[:500]}"]
-    pulled = session.get(f"{made.url}/v2/{repository}/blobs/{digest}", timeout=120)
+    pulled = session.get(f"{deployment.url}/v2/{repository}/blobs/{digest}", timeout=120)
     if pulled.status_code != 200:
         return [f"a GET of {size:,} bytes got {pulled.status_code}: {pulled.text[:500]}"]
-    return [] if pulled.content == content else [f"{size:,} bytes came back otherwise"]
+    return [] if pulled.content == content else [f"{size:,} bytes came back changed"]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Layers of any size, made on the fly: the same bytes on every pass, never held as a whole."""
+"""Layers of any size that are generated while they are read, with the same bytes on every pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Body:
-    """`size` bytes that do not compress, set by `seed`; another seed gives another digest."""
+    """`size` bytes that do not compress; another `seed` gives another digest."""
 
     size: int
     seed: int
@@ -21,13 +21,13 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         block = random.Random(self.seed).randbytes(BLOCK_BYTES)
         for offset in range(0, self.size, BLOCK_BYTES):
-            # The offset makes every block its own, so that no store can fold equal blocks into one.
+            # The offset makes each block different, so that no store can deduplicate blocks.
             head = offset.to_bytes(8, "big") + block[8:]
             yield head[: self.size - offset] if self.size - offset < BLOCK_BYTES else head
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 digest, from a pass of its own."""
+        """The sha256 digest, which takes a pass over all bytes."""
         hashed = hashlib.sha256()
         for block in self:
             hashed.update(block)

@@ -1,4 +1,4 @@
-"""The distribution API over http.client, as the measures need it: keep-alive, no redirect followed unasked."""
+"""A client of the distribution API on http.client, with keep-alive, which follows redirects only where told."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 SILENCE_S = 600
-# A token of ours lives five minutes; an upload that took this long closes with a new one.
+# Our tokens are valid for five minutes; an upload that took this many seconds is closed with a new one.
 TOKEN_S = 240
 
 
 class RegistryError(Exception):
-    """An answer that the protocol does not give here."""
+    """A response that the protocol does not allow here."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, read to its end."""
+    """A response with its whole body."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -38,7 +38,7 @@ class Reply:
 
 @dataclass
 class Client:
-    """One registry, one repository at a time, one keep-alive connection to each host."""
+    """A client of one registry, with one keep-alive connection to each host."""
 
     url: str
     user: str = ""
@@ -51,18 +51,18 @@ class Client:
         return address_of(self.url)
 
     def sign_in(self, repository: str) -> None:
-        """Gets a token for pull and push, if the registry asks for one at all."""
+        """Gets a token for pull and push, if the registry requires one."""
         self.authorization = {}
-        asked = self.send("GET", "/v2/", accepted=(200, 401)).headers.get("WWW-Authenticate", "")
-        if not asked:
+        challenge = self.send("GET", "/v2/", accepted=(200, 401)).headers.get("WWW-Authenticate", "")
+        if not challenge:
             return
         basic = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        if asked.lower().startswith("basic"):
+        if challenge.lower().startswith("basic"):
             self.authorization = {"Authorization": f"Basic {basic}"}
             return
-        marks = dict(part.split("=", 1) for part in asked.partition(" ")[2].replace('"', "").split(","))
-        query = urlencode({"service": marks.get("service", ""), "scope": f"repository:{repository}:pull,push"})
-        answer = self.send("GET", f"{marks['realm']}?{query}", headers={"Authorization": f"Basic {basic}"})
+        parameters = dict(part.split("=", 1) for part in challenge.partition(" ")[2].replace('"', "").split(","))
+        query = urlencode({"service": parameters.get("service", ""), "scope": f"repository:{repository}:pull,push"})
+        answer = self.send("GET", f"{parameters['realm']}?{query}", headers={"Authorization": f"Basic {basic}"})
         self.authorization = {"Authorization": f"Bearer {json.loads(answer.body)['token']}"}
 
     def send(
@@ -73,13 +73,13 @@ class Client:
         headers: dict[str, str] | None = None,
         accepted: tuple[int, ...] = (200,),
     ) -> Reply:
-        """One request to a path of this registry or to a full address.
+        """Sends one request to a path of this registry or to a full address.
 
-        An iterable body without Content-Length goes in chunks. Raises RegistryError at any status not `accepted`.
+        An iterable body without Content-Length is sent in chunks. Raises RegistryError unless the status is `accepted`.
         """
         connection, target = self.connection_for(address)
         own = self.authorization if address_of(urljoin(self.url, address)) == self.address else {}
-        # A server that refuses a body answers before its end and closes; the answer says why.
+        # A server that refuses a body responds before its end and closes the connection; the response says why.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.request(method, target, body, {**own, **(headers or {})}, encode_chunked=_is_chunked(headers))
         answer = connection.getresponse()
@@ -89,7 +89,7 @@ class Client:
         return reply
 
     def download(self, address: str, buffer: bytearray) -> int:
-        """Bytes of a GET of a full address, read into one buffer and dropped."""
+        """Returns how many bytes a GET of a full address returns; reads them into `buffer` and drops them."""
         connection, target = self.connection_for(address)
         connection.request("GET", target)
         answer = connection.getresponse()
@@ -101,7 +101,7 @@ class Client:
         return total
 
     def digest_of(self, address: str) -> str:
-        """The sha256 digest of what a GET of a full address gives."""
+        """Returns the sha256 digest of the body that a GET of a full address returns."""
         connection, target = self.connection_for(address)
         connection.request("GET", target)
         answer, hashed = connection.getresponse(), hashlib.sha256()
@@ -110,13 +110,13 @@ class Client:
         return f"sha256:{hashed.hexdigest()}"
 
     def blob_address(self, repository: str, digest: str) -> str:
-        """Where a GET of a blob leads: the redirect's target, or the blob's own address."""
+        """Returns where a blob is read: the target of its redirect, or its own address."""
         path = f"/v2/{repository}/blobs/{digest}"
         location = self.send("GET", path, accepted=(200, 307)).headers.get("Location", path)
         return urljoin(self.url, location)
 
     def push_blob(self, repository: str, content: bytes, *, in_pieces: bool = False) -> str:
-        """Asks for the blob, then uploads it: POST and PUT, or POST, PATCH and PUT as the older clients do."""
+        """Sends HEAD for the blob, then uploads it by POST and PUT, or as older clients by POST, PATCH and PUT."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         self.send("HEAD", f"/v2/{repository}/blobs/{digest}", accepted=(200, 307, 404))
         location = self.begin_upload(repository)
@@ -127,7 +127,7 @@ class Client:
         return digest
 
     def push_layer(self, repository: str, body: Body, *, chunked: bool) -> float:
-        """Seconds of one upload: one PUT with its length, or one PATCH in chunks without and a closing PUT.
+        """Uploads a layer by one PUT with its length, or by one chunked PATCH and a PUT, and returns the seconds.
 
         The digest is computed before the clock starts.
         """
@@ -152,7 +152,7 @@ class Client:
         self.send("PUT", f"/v2/{repository}/manifests/{reference}", manifest, kind, (201,))
 
     def request_bytes(self, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-        """A whole request as it goes over the wire, for `load.drive`."""
+        """Returns a whole HTTP request for `load.drive`."""
         fields = {"Host": "{}:{}".format(*self.address), **self.authorization, "Accept": MANIFEST_TYPE}
         fields |= {name.replace("_", "-"): value for name, value in headers.items()}
         if body or method == "PUT":
@@ -162,24 +162,24 @@ class Client:
 
     def connection_for(self, address: str) -> tuple[http.client.HTTPConnection, str]:
         parts = urlsplit(urljoin(self.url, address))
-        place = address_of(parts.geturl())
-        if place not in self.connections:
-            self.connections[place] = http.client.HTTPConnection(*place, timeout=SILENCE_S)
-        connection = self.connections[place]
-        # A server closes what was idle for long; http.client opens it anew at the next request.
+        host_and_port = address_of(parts.geturl())
+        if host_and_port not in self.connections:
+            self.connections[host_and_port] = http.client.HTTPConnection(*host_and_port, timeout=SILENCE_S)
+        connection = self.connections[host_and_port]
+        # A server closes idle connections; http.client opens a closed one again at the next request.
         if connection.sock and select.select([connection.sock], [], [], 0)[0]:
             connection.close()
         return connection, parts._replace(scheme="", netloc="").geturl()
 
     def close(self) -> None:
-        """Drops the connections: after a restart of the server they lead nowhere."""
+        """Closes the connections, which are broken after a restart of the server."""
         for connection in self.connections.values():
             connection.close()
         self.connections.clear()
 
 
 def manifest_of(config: tuple[str, int], layers: list[tuple[str, int]]) -> bytes:
-    """An OCI image manifest; every descriptor as (digest, size in bytes)."""
+    """Returns an OCI image manifest; each descriptor is (digest, size in bytes)."""
     return json.dumps(
         {
             "schemaVersion": 2,
@@ -191,7 +191,7 @@ def manifest_of(config: tuple[str, int], layers: list[tuple[str, int]]) -> bytes
 
 
 def address_of(url: str) -> tuple[str, int]:
-    """Host and port to connect to."""
+    """Returns the host and port of a URL."""
     parts = urlsplit(url)
     return parts.hostname or "localhost", parts.port or 80
 

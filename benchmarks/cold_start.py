@@ -1,7 +1,7 @@
-"""`python -m benchmarks.cold_start`: the sealed package beside what Chalice would pack, in one run.
+"""`python -m benchmarks.cold_start`: compares the sealed package with the one that Chalice would build.
 
-Both are made from the same wheels and sources for this machine's processor, unpacked into a temporary directory, and
-imported in turns by new processes on one core. Nothing here passes or fails by time.
+Both are built from the same wheels and sources for this machine's processor, unpacked into a temporary directory, and
+imported in turns by new processes on one core. No time makes the run fail.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ AIM_IMPORT_MS, AIM_SIZE_MB = 200, 10
 
 
 def main(arguments: list[str]) -> int:
-    """Measures and prints; the exit status."""
+    """Prints the measurements and returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
     parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="default: %(default)s")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        print(measure(interpreter(asked.runtime), asked.rounds))
+        print(measure(interpreter(options.runtime), options.rounds))
     except PackageError as error:
         print(error, file=sys.stderr)
         return 1
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 
 def measure(python: Path, rounds: int) -> str:
-    """Both packages, made and measured."""
+    """Builds and measures both packages, and returns the table."""
     if host_architecture() not in ARCHITECTURES:
         raise PackageError("The package's libraries are for Linux on x86_64 or arm64: measure there.")
     with tempfile.TemporaryDirectory(prefix="cloudberth-cold-start-") as scratch:
@@ -62,7 +62,7 @@ def measure(python: Path, rounds: int) -> str:
 
 
 def make(python: Path, scratch: Path) -> dict[str, Path]:
-    """The two zips by name, from one tree that is packed before and after it is sealed."""
+    """Returns the two zips by name, packed from one tree before and after it is sealed."""
     zips = {name: scratch / f"{name}.zip" for name in ("unsealed", "sealed")}
     collect(ROOT, python, host_architecture(), scratch / "tree")
     pack(scratch / "tree", zips["unsealed"])
@@ -71,7 +71,7 @@ def make(python: Path, scratch: Path) -> dict[str, Path]:
 
 
 def unpacked(package: Path) -> Path:
-    """A zip's files, in a directory beside it."""
+    """Unpacks a zip into a directory beside it, and returns the directory."""
     tree = package.with_suffix("")
     with ZipFile(package) as archive:
         archive.extractall(tree)
@@ -79,7 +79,7 @@ def unpacked(package: Path) -> Path:
 
 
 def line(name: str, size_bytes: int, tree: Path, starts: Sequence[ImportTime]) -> list[str]:
-    """A row of the table."""
+    """Returns a row of the table."""
     middle = ImportTime.median(starts)
     return [
         name,

@@ -1,6 +1,6 @@
-"""Many keep-alive connections from one thread: some 50 us of CPU a request, so that two cores stay the server's.
+"""Many keep-alive connections from one thread, with about 50 us of CPU a request, which leaves the cores to the server.
 
-The same loop serves HEAD and GET, which wrk cannot (it waits for the body that a HEAD announces and never sends).
+The same loop sends HEAD and GET. wrk cannot send HEAD: it waits for the body whose length the response states.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 RECEIVE_BYTES = 65536
-# Long enough for the slowest answer of a busy machine; a server that stands still should not hang the run.
+# Long enough for the slowest response of a busy machine; a server that hangs ends the run after it.
 SILENCE_S = 60
 
 
 class LoadError(Exception):
-    """A server that answered something else than was asked for."""
+    """A response that the load does not expect."""
 
 
 @dataclass
 class Outcome:
-    """What a load gave: answers by status, seconds, and the latency of each answer in ms, sorted."""
+    """The result of a load: responses by status, seconds, and the sorted latencies in ms."""
 
     seconds: float = 0.0
     latencies_ms: list[float] = field(default_factory=list)
@@ -34,13 +34,13 @@ class Outcome:
         return len(self.latencies_ms) / self.seconds
 
     def percentile_ms(self, share: float) -> float:
-        """Latency in ms that `share` (0..1) of the answers did not exceed."""
+        """Returns the latency in ms that `share` (0..1) of the responses did not exceed."""
         return self.latencies_ms[min(len(self.latencies_ms) - 1, int(share * len(self.latencies_ms)))]
 
 
 @dataclass
 class Connection:
-    """One connection with one request under way."""
+    """One connection with at most one open request."""
 
     socket: socket.socket
     sent_at: float = 0.0
@@ -54,7 +54,7 @@ class Connection:
         self.socket.sendall(request)
 
     def status_when_whole(self) -> int | None:
-        """Takes what has arrived; the status once the answer is whole, else None."""
+        """Reads what has arrived; returns the status if the response is complete, else None."""
         piece = self.socket.recv(RECEIVE_BYTES)
         if not piece:
             raise LoadError(f"the server closed the connection in the middle of an answer: {self.received[:300]!r}")
@@ -71,9 +71,9 @@ class Connection:
 def drive(
     address: tuple[str, int], requests: Iterable[bytes], connections: int, seconds: float, accepted: tuple[int, ...]
 ) -> Outcome:
-    """Sends `requests`, one at a time on each connection, until they or the seconds are used up.
+    """Sends `requests`, one at a time on each connection, until none is left or the seconds are over.
 
-    Raises LoadError at the first answer whose status is not `accepted`.
+    Raises LoadError at the first response whose status is not `accepted`.
     """
     outcome, waiting, poll = Outcome(), iter(requests), select.epoll()
     opened = [Connection(socket.create_connection(address, timeout=SILENCE_S)) for _ in range(connections)]
@@ -103,7 +103,7 @@ def _answer_all(
     waiting: Iterator[bytes],
     accepted: tuple[int, ...],
 ) -> None:
-    """Reads every answer that has come and sends the next request on its connection."""
+    """Reads the responses that have arrived and sends the next request on each of their connections."""
     ready = poll.poll(SILENCE_S)
     if not ready:
         raise LoadError(f"no answer on any of {len(under_way)} connections for {SILENCE_S} s")
@@ -122,7 +122,7 @@ def _answer_all(
 
 
 def _send_next(connection: Connection, waiting: Iterator[bytes]) -> bool:
-    """Sends the next request; False when there is none left."""
+    """Sends the next request; returns False if none is left."""
     request = next(waiting, None)
     if request is None:
         return False

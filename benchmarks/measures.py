@@ -1,4 +1,4 @@
-"""One function for each thing measured; what it needs is pushed beforehand by `prepare` and `fill_tags`."""
+"""One function for each measure; `prepare` and `fill_tags` push beforehand what the measures read."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SMALL_BYTES = 10_000
 PUSHES_A_TURN = 20
 PAGES_A_TURN = 10
 PAGE = 100
-# A registry takes at least ten (distribution specification, "Pushing Manifests"); each comes back as a header of its
-# own, of which http.client reads a hundred.
+# A registry accepts at least ten (distribution specification, "Pushing Manifests"). Each is returned in a header of its
+# own, and http.client reads at most a hundred headers.
 TAGS_A_PUSH = (50, 10)
 FILL_CONNECTIONS = 16
 FILL_S = 3600
@@ -32,7 +32,7 @@ FILL_S = 3600
 
 @dataclass
 class Content:
-    """What a side holds for the reads, the same on both sides."""
+    """The content that is read, the same on both sides."""
 
     repository: str
     manifest_digest: str = ""
@@ -43,7 +43,7 @@ class Content:
 
 @dataclass
 class Measures:
-    """The measures of one run: seconds of a load's turn, bytes of a large layer, who answered more than a page."""
+    """The measures of one run. A turn of load takes `seconds`; `whole_lists` has the sides that do not paginate."""
 
     content: Content
     seconds: float
@@ -52,7 +52,7 @@ class Measures:
     buffer: bytearray = field(default_factory=lambda: bytearray(BLOCK_BYTES))
 
     def prepare(self, side: Side) -> None:
-        """Pushes the image and the large layer that the reads read."""
+        """Pushes the image and the large layer that the measures read."""
         content, client = self.content, side.client
         client.sign_in(content.repository)
         config = client.push_blob(content.repository, b'{"architecture":"amd64","os":"linux"}')
@@ -96,7 +96,7 @@ class Measures:
         return Measure(name, "req/s", run)
 
     def small_pulls(self) -> list[Measure]:
-        """A small blob by its redirect, one connection to each host, as long as a load's turn."""
+        """Measures the redirect of a small blob, and its pull on one connection to each host for `seconds`."""
 
         def run(side: Side) -> Sample:
             seconds: list[float] = []
@@ -114,7 +114,7 @@ class Measures:
         ]
 
     def large_pull(self, *, bare: bool) -> Measure:
-        """A large blob by its redirect; `bare` = the redirect's target alone, which is the object store's own speed."""
+        """Measures the pull of a large blob with its redirect, or, if `bare`, from the object store alone."""
 
         def run(side: Side) -> Sample:
             path = f"/v2/{self.content.repository}/blobs/{self.content.large_digest}"
@@ -131,7 +131,7 @@ class Measures:
         return Measure(f"GET blob of {_size_of(self.large_bytes)}{', bare object store' if bare else ''}", "MB/s", run)
 
     def small_push(self, *, in_pieces: bool) -> Measure:
-        """Config, one layer of 10 KB and a manifest with a tag; median of 20."""
+        """Measures the push of a config, a layer of 10 KB and a tagged manifest, as the median of 20."""
 
         def run(side: Side) -> Sample:
             seconds = []
@@ -163,7 +163,7 @@ class Measures:
         return Measure(f"{_size_of(self.large_bytes)} pushed by {ways}", "MB/s", run)
 
     def tags_page(self, tags: int) -> Measure:
-        """A page of 100 from the middle of a repository of `tags` tags; median of 10."""
+        """Measures a page of 100 from the middle of `tags` tags, as the median of 10."""
         repository = _tags_repository(self.content.repository, tags)
         path = f"/v2/{repository}/tags/list?n={PAGE}&last={quote(_tag_name(tags // 2))}"
 
@@ -181,7 +181,7 @@ class Measures:
         return Measure(f"tags/list, page of 100 of {tags:,}", "ms", run, is_rate=False)
 
     def fill_tags(self, side: Side, tags: int) -> float:
-        """Seconds to put `tags` tags on one manifest: many a request by ?tag= where the registry knows it."""
+        """Puts `tags` tags on one manifest, many a request if the registry knows ?tag=, and returns the seconds."""
         repository, client = _tags_repository(self.content.repository, tags), side.client
         client.sign_in(repository)
         config = client.push_blob(repository, b"{}")
@@ -190,9 +190,9 @@ class Measures:
         client.push_manifest(repository, _digest_of(manifest), manifest)
         names, started = [_tag_name(number) for number in range(tags)], perf_counter()
         size = _tags_a_push(client, repository, manifest)
-        # Pushes of many tags to one manifest get in each other's way, and ours answers 429 then.
+        # Concurrent pushes of many tags to one manifest conflict, and ours answers 429 then.
         connections = FILL_CONNECTIONS if size == 1 else 1
-        # A token lives five minutes: the load is cut so that none outlives it.
+        # A token is valid for five minutes, so the load is sent in parts that take less.
         for part in _pieces(names, 100 * connections * size):
             client.sign_in(repository)
             requests = [_tags_request(client, repository, manifest, some) for some in _pieces(part, size)]
@@ -201,7 +201,7 @@ class Measures:
 
 
 def _tags_a_push(client: Client, repository: str, manifest: bytes) -> int:
-    """How many tags one manifest push may carry; 1 for a registry without ?tag= (it gives no OCI-Tag back)."""
+    """Returns how many tags one push of a manifest may put; 1 for a registry that ignores ?tag= (no OCI-Tag)."""
     for size in TAGS_A_PUSH:
         names = [_tag_name(number) for number in range(size)]
         path = _tags_path(repository, manifest, names)

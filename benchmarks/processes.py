@@ -1,4 +1,4 @@
-"""Memory and CPU of process trees, read from /proc (Linux only)."""
+"""Reads memory and CPU of process trees from /proc (Linux only)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
 NAMES_BY_MODULE = {"infra.local.gateway": "gateway worker", "infra.local": "supervisor"}
-# The servers that we run but did not write; whatever else a stack starts is ours.
+# The third-party servers; every other process of a stack is ours.
 SERVERS = frozenset({"weed", "dynoxide", "ministack", "docker-registry"})
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory in bytes: now, and the most since the process began or `forget_peaks`."""
+    """Resident memory in bytes: now, and the peak since the process began or since `forget_peaks`."""
 
     now: int
     peak: int
 
 
 def tree(roots: list[int]) -> dict[int, str]:
-    """The living processes at and below `roots`: name by process id."""
+    """Returns the names of the running processes at and below `roots`, by process id."""
     children = defaultdict(list)
     for entry in PROC.iterdir():
         if entry.name.isdigit() and (fields := _stat_fields(int(entry.name))):
@@ -38,7 +38,7 @@ def tree(roots: list[int]) -> dict[int, str]:
 
 
 def _name_of(pid: int) -> str:
-    """The module that a Python runs, else the program."""
+    """Returns the module that a Python process runs, or the name of another program."""
     words = _read(pid, "cmdline").split("\0")
     if "-m" in words[:-1]:
         module = words[words.index("-m") + 1]
@@ -47,7 +47,7 @@ def _name_of(pid: int) -> str:
 
 
 def cpu_seconds(names_by_pid: dict[int, str]) -> dict[str, float]:
-    """User and system time so far, summed by process name."""
+    """Returns user and system time in seconds so far, summed by process name."""
     seconds: dict[str, float] = defaultdict(float)
     for pid, name in names_by_pid.items():
         if fields := _stat_fields(pid):
@@ -56,7 +56,7 @@ def cpu_seconds(names_by_pid: dict[int, str]) -> dict[str, float]:
 
 
 def memory(names_by_pid: dict[int, str]) -> dict[str, Memory]:
-    """Resident memory by process name; of several processes of one name the largest."""
+    """Returns the resident memory by process name; of several processes with one name, the largest."""
     largest: dict[str, Memory] = {}
     for pid, name in names_by_pid.items():
         sizes = dict(
@@ -70,18 +70,18 @@ def memory(names_by_pid: dict[int, str]) -> dict[str, Memory]:
 
 
 def forget_peaks(names_by_pid: dict[int, str]) -> None:
-    """Starts the peaks anew (proc(5): writing 5 to clear_refs resets VmHWM)."""
+    """Resets the peaks (proc(5): writing 5 to clear_refs resets VmHWM)."""
     for pid in names_by_pid:
         (PROC / str(pid) / "clear_refs").write_text("5")
 
 
 def environment(pid: int) -> dict[str, str]:
-    """The variables that a process was started with; empty for one that ended."""
+    """Returns the environment that a process was started with; empty if it has ended."""
     return dict(entry.split("=", 1) for entry in _read(pid, "environ").split("\0") if "=" in entry)
 
 
 def listening_on(port: int) -> list[int]:
-    """The processes of ours that hold the listening socket of a loopback port."""
+    """Returns the ids of the user's processes that listen on a loopback port."""
     inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and inodes & _open_files(entry)]
 
@@ -99,14 +99,14 @@ def _open_files(process: Path) -> set[str]:
 
 
 def _stat_fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the command, which may itself hold blanks; empty for a process that ended."""
+    """Returns the fields of /proc/PID/stat after the command, which may contain blanks; empty if the process ended."""
     return _read(pid, "stat").rpartition(")")[2].split()
 
 
 def _read(pid: int, file: str) -> str:
     try:
         return (PROC / str(pid) / file).read_text(errors="replace")
-    except OSError:  # ended since we listed it
+    except OSError:  # it has ended since it was listed
         return ""
 
 

@@ -1,8 +1,9 @@
-"""`python -m benchmarks.relay_soak`: a layer of gigabytes through `relay serve`, cut in the middle, and its memory.
+"""`python -m benchmarks.relay_soak`: pushes a layer of gigabytes through `relay serve` while programs are killed.
 
-Once by podman (or skopeo), while the object store is killed amid the relay's sending. Once by a client that leaves in
-the middle of its PATCH, a relay that is killed then and started again, and a sha512 digest, so that the bytes go in
-parts, and the object store is killed amid those too. Fails when other bytes arrived, or the relay held 100 MB.
+podman (or skopeo) pushes it once, and the object store is killed while the relay sends. Then a client leaves in the
+middle of its PATCH, the relay is killed and started again, and the client continues with a sha512 digest, so that the
+bytes are sent in parts; the object store is killed during these too. The soak fails if other bytes arrive, or if the
+relay takes 100 MB of memory.
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ from tests.support.stack import ROOT, Stack, free_port
 CEILING_BYTES = 100_000_000
 START_S, PUSH_S = 20, 1800
 SAMPLE_S = 0.2
-# Layout, podman's storage, the spool and the bucket, and podman's unpacked copy beside its own.
+# The layer is in the layout, twice in podman's storage, in the spool and in the bucket, with one copy to spare.
 COPIES, SPARE_BYTES = 6, 1_000_000_000
 
 
 class Left(Exception):
-    """A client that goes away."""
+    """A client leaves."""
 
 
 @dataclass
 class Relay:
-    """A relay in a process of its own; `peak` is the most it has held in bytes, over all its lives."""
+    """A relay in its own process; `peak` is its highest memory in bytes, over all restarts."""
 
     stack: Stack
     spool: Path
@@ -80,31 +81,31 @@ class Relay:
             time.sleep(0.1)
         raise StackError(f"the relay does not answer at {self.host}")
 
-    def look(self) -> None:
-        """Takes note of what it holds."""
-        if held := memory({self.process.pid: "relay"}).get("relay"):
-            self.peak = max(self.peak, held.peak)
+    def note_peak(self) -> None:
+        """Records its peak memory."""
+        if sampled := memory({self.process.pid: "relay"}).get("relay"):
+            self.peak = max(self.peak, sampled.peak)
 
     def bytes_read(self) -> int:
-        """What it has read from files so far, which is what it has sent on: from sockets it receives (proc(5))."""
+        """Returns how many bytes it has read from files, which it has sent: rchar omits recv(2) (proc(5))."""
         lines = Path(f"/proc/{self.process.pid}/io").read_text().splitlines()
         return int(dict(line.split(": ") for line in lines)["rchar"])
 
     def kill_and_start_again(self) -> None:
-        self.look()
+        self.note_peak()
         self.process.kill()
         self.process.wait()
         self.process = self._started(self.stack, self.spool, self.port)
         self.wait_until_up()
 
     def stop(self) -> None:
-        self.look()
+        self.note_peak()
         self.process.terminate()
         self.process.wait(START_S)
 
 
 class Cutting:
-    """Kills the object store once the relay has read so many bytes more; the stack starts it again."""
+    """Kills the object store when the relay has read `after` more bytes; the stack starts it again."""
 
     def __init__(self, relay: Relay, after: int) -> None:
         self._relay, self._until = relay, relay.bytes_read() + after
@@ -127,12 +128,12 @@ class Cutting:
 
 
 def main() -> int:
-    """Exit status: 1 with a sentence for each thing that is wrong."""
+    """Returns the exit status: 1, with a sentence for each failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.relay_soak", description=__doc__)
     parser.add_argument("--gb", type=float, default=2.0, help="size of the layer in GB")
-    parser.add_argument("--directory", type=Path, default=Path("/tmp"), help="where all is kept meanwhile")
+    parser.add_argument("--directory", type=Path, default=Path("/tmp"), help="where temporary files are kept")
     arguments = parser.parse_args()
-    # podman refuses names that tempfile makes up, and its sockets want a short path.
+    # podman refuses the names that tempfile makes, and its sockets need a short path.
     directory = arguments.directory / f"cb-soak-{uuid.uuid4().hex[:8]}"
     directory.mkdir(mode=0o700)
     try:
@@ -162,19 +163,19 @@ def _soak(directory: Path, size: int, stack: ExitStack) -> list[str]:
         words = "whole" if is_whole else "other bytes arrived"
         print(f"  {size / 1e9:g} GB by {name}: {words}, {time.perf_counter() - began:.0f} s", flush=True)
         complaints += [] if is_whole else [f"{name}: {words}"]
-        complaints += [] if was_cut else [f"{name}: the object store was not cut amid the sending"]
+        complaints += [] if was_cut else [f"{name}: the object store was not killed during the push"]
     left = [path.name for path in relay.spool.iterdir() if path.name != "lock"]
     complaints += [f"the spool still has {left}"] if left else []
-    relay.look()
-    print(f"  the relay held at most {relay.peak / 1e6:.0f} MB", flush=True)
-    too_much = f"the relay held {relay.peak / 1e6:.0f} MB, over {CEILING_BYTES / 1e6:.0f} MB"
+    relay.note_peak()
+    print(f"  the relay took at most {relay.peak / 1e6:.0f} MB", flush=True)
+    too_much = f"the relay took {relay.peak / 1e6:.0f} MB, over {CEILING_BYTES / 1e6:.0f} MB"
     return [*complaints, too_much] if relay.peak >= CEILING_BYTES else complaints
 
 
 def _by_client(relay: Relay, directory: Path, size: int) -> tuple[str, bool, bool]:
-    """podman, or skopeo where there is none, pushes an image of one layer.
+    """Pushes an image of one layer with podman, or with skopeo if there is no podman.
 
-    Its name, whether the layer arrived whole, and whether it was cut on its way.
+    Returns the program's name, whether the layer arrived unchanged, and whether the object store was killed meanwhile.
     """
     home, repository = directory / "home", f"{relay.stack.admin}/soak"
     environment, layout = make_environment(home, relay.host), Layout(home / "layout")
@@ -217,27 +218,30 @@ def _by_client(relay: Relay, directory: Path, size: int) -> tuple[str, bool, boo
 
 
 def _in_parts(relay: Relay, _directory: Path, size: int) -> tuple[str, bool, bool]:
-    """A client leaves amid its PATCH, the relay is killed and started again, and the client goes on."""
+    """A client leaves during its PATCH, the relay is killed and started again, and the client continues.
+
+    Returns the same as `_by_client`.
+    """
     repository, body = f"{relay.stack.admin}/soak", Body(size, seed=time.time_ns())
     digest = f"sha512:{_sha512(iter(body))}"
     client = Client(f"http://{relay.host}", relay.stack.admin, relay.stack.password)
     client.sign_in(repository)
     begun = client.send("POST", f"/v2/{repository}/blobs/uploads/?digest-algorithm=sha512", b"", accepted=(202,))
-    place = begun.headers["Location"]
+    location = begun.headers["Location"]
     with suppress(Left):
-        client.send("PATCH", place, _half(body), {"Content-Length": str(size)}, (202,))
+        client.send("PATCH", location, _half(body), {"Content-Length": str(size)}, (202,))
     client.close()
-    offset = _settled(client, place)
+    offset = _settled(client, location)
     relay.kill_and_start_again()
     client.close()
-    if _offset(client, place) != offset:
-        raise StackError(f"the relay lost bytes when it was killed: it had {offset}")
+    if _offset(client, location) != offset:
+        raise StackError(f"the relay lost bytes when it was killed: it had {offset} bytes")
     headers = {"Content-Length": str(size - offset), "Content-Range": f"{offset}-{size - 1}"}
-    client.send("PATCH", place, _after(body, offset), headers, (202,))
+    client.send("PATCH", location, _after(body, offset), headers, (202,))
     client.sign_in(repository)
-    # The new relay reads all bytes once for their digest before it sends them.
+    # The new relay reads all bytes once to compute their digest before it sends them.
     with Cutting(relay, size + size // 2) as cutting:
-        client.send("PUT", f"{place}?digest={digest}", b"", accepted=(201,))
+        client.send("PUT", f"{location}?digest={digest}", b"", accepted=(201,))
     client.sign_in(repository)
     connection, target = client.connection_for(client.blob_address(repository, digest))
     connection.request("GET", target)
@@ -271,14 +275,14 @@ def _sha512(blocks: Iterator[bytes]) -> str:
     return hashed.hexdigest()
 
 
-def _offset(client: Client, place: str) -> int:
-    return int(client.send("GET", place, accepted=(204,)).headers["Range"].partition("-")[2]) + 1
+def _offset(client: Client, location: str) -> int:
+    return int(client.send("GET", location, accepted=(204,)).headers["Range"].partition("-")[2]) + 1
 
 
-def _settled(client: Client, place: str) -> int:
-    """How far an upload is once nothing more comes."""
+def _settled(client: Client, location: str) -> int:
+    """Returns the offset of an upload once it no longer changes."""
     offset = -1
-    while offset != (offset := _offset(client, place)):
+    while offset != (offset := _offset(client, location)):
         time.sleep(1)
     return offset
 

@@ -1,4 +1,4 @@
-"""The tables of a run, in Markdown: printed, and kept between two marks of docs/benchmarks.md."""
+"""Makes the Markdown tables of a run, and writes them between two marks in docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from benchmarks.rounds import Ledger, Series
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-# A process with less of an operation's CPU than this did its own chores meanwhile.
+# A process with a smaller share of an operation's CPU only did background work.
 LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: `ours` beside `against` (None when nothing stands against it) and the factor aimed at."""
+    """One comparison: `ours`, `against` (None if there is nothing to compare with), and the factor that is the aim."""
 
     label: str
     unit: str
@@ -28,7 +28,7 @@ class Row:
 
     @property
     def factor(self) -> float | None:
-        """How many times as fast ours is."""
+        """How many times as fast ours is as the other; None if there is no other."""
         if self.against is None:
             return None
         return self.ours.median / self.against.median if self.is_rate else self.against.median / self.ours.median
@@ -48,13 +48,13 @@ class Row:
 
 
 def comparison(rows: Iterable[Row]) -> str:
-    """What was measured, with its factor and its aim."""
+    """Returns the table of comparisons, with factors and aims."""
     head = ["measured", "unit", "ours", "against", "ours is ... times as fast", "aim", "met"]
     return table(head, [row.cells() for row in rows])
 
 
 def details(ledger: Ledger) -> str:
-    """Latency and CPU of one operation, by process."""
+    """Returns the table of latencies and CPU of one operation, by process."""
     lines = []
     for (measure, side), series in ledger.series.items():
         latencies = series.latencies_ms()
@@ -73,7 +73,7 @@ def details(ledger: Ledger) -> str:
 
 
 def resources(ledger: Ledger) -> str:
-    """Memory of each process over the run, and its CPU on the turns of either side."""
+    """Returns the table of each process's memory over the run and its CPU on each side's turns."""
     names = sorted({*ledger.peaks, *(name for spent in ledger.cpu.values() for name in spent)})
     lines = [
         [
@@ -95,7 +95,7 @@ def resources(ledger: Ledger) -> str:
 
 
 def machine(date: str) -> str:
-    """When and on what it was measured, in a line."""
+    """Returns a line with the date and the machine."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return (
         f"{date}: {os.cpu_count()} cores ({platform.machine()}), {memory_gb:.0f} GB, {platform.system()} "
@@ -104,7 +104,7 @@ def machine(date: str) -> str:
 
 
 def keep(document: Path, measured: str) -> None:
-    """Replaces what stands between the marks; a document without them gets them at its end."""
+    """Replaces the text between the marks; appends the marks to a document that has none."""
     text = document.read_text() if document.exists() else "# Benchmarks\n"
     if BEGIN not in text:
         text = f"{text.rstrip()}\n\n{BEGIN}\n{END}\n"
@@ -114,7 +114,7 @@ def keep(document: Path, measured: str) -> None:
 
 
 def table(head: list[str], lines: list[list[str]]) -> str:
-    """A Markdown table that reads well unrendered."""
+    """Returns a Markdown table with aligned columns."""
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
     ruled = [head, ["-" * width for width in widths], *lines]
     return "\n".join(
@@ -128,5 +128,5 @@ def _spread(series: Series) -> str:
 
 
 def _number(value: float) -> str:
-    """Three digits that mean something."""
+    """Returns a number with about three significant digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

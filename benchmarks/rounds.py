@@ -1,4 +1,4 @@
-"""Alternating turns of both sides, so that a machine that slows down slows both, and what each turn cost in CPU."""
+"""Alternates turns of both sides, so that a slow machine slows both, and records the CPU that each turn took."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GENERATOR = "load generator"
 
 @dataclass(frozen=True)
 class Sample:
-    """One turn: the value measured, how many operations it took, and latencies in ms where there are many."""
+    """The result of one turn: the value, the number of operations, and latencies in ms if there were many."""
 
     value: float
     operations: int = 1
@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass
 class Series:
-    """All turns of one side at one measure; `cpu` in seconds by process name."""
+    """All turns of one side for one measure; `cpu` is in seconds by process name."""
 
     samples: list[Sample] = field(default_factory=list)
     cpu: Counter[str] = field(default_factory=Counter)
@@ -41,7 +41,7 @@ class Series:
         return min(values), max(values)
 
     def latencies_ms(self) -> tuple[float, float] | None:
-        """Medians of p50 and p99 over the turns."""
+        """Returns the medians of p50 and p99 over the turns."""
         if any(sample.p50_ms is None for sample in self.samples):
             return None
         return (
@@ -50,14 +50,14 @@ class Series:
         )
 
     def cpu_ms_each(self) -> dict[str, float]:
-        """CPU in ms of one operation, by process name."""
+        """Returns the CPU of one operation in ms, by process name."""
         operations = sum(sample.operations for sample in self.samples)
         return {name: seconds * 1000 / operations for name, seconds in self.cpu.items()}
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One thing measured: `run` takes a side and gives a sample in `unit`."""
+    """A measure: `run` measures a side and returns a sample in `unit`."""
 
     name: str
     unit: str
@@ -67,7 +67,7 @@ class Measure:
 
 @dataclass
 class Ledger:
-    """What has been measured so far, and the processes that are watched meanwhile."""
+    """The results so far, and the processes whose CPU and memory are recorded."""
 
     rounds: int
     roots: list[int] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Ledger:
     peaks: dict[str, Memory] = field(default_factory=dict)
 
     def take_turns(self, measure: Measure, sides: Iterable[Side], repository: str) -> None:
-        """Runs A B A B ...: each turn with a token of its own, for tokens live five minutes."""
+        """Runs the sides in turns A B A B …, each with a new token, since tokens are valid for five minutes."""
         for _ in range(self.rounds):
             for side in sides:
                 side.client.sign_in(repository)
@@ -88,7 +88,7 @@ class Ledger:
             )
 
     def turn(self, measure: Measure, side: Side) -> None:
-        """One turn; the CPU that any watched process takes meanwhile is counted to this side."""
+        """Runs one turn; the CPU of all watched processes during the turn counts for this side."""
         before = self.cpu_now()
         sample = measure.run(side)
         spent = Counter({name: seconds - before.get(name, 0.0) for name, seconds in self.cpu_now().items()})
@@ -101,7 +101,7 @@ class Ledger:
         return {**cpu_seconds(tree(self.roots)), GENERATOR: time.process_time()}
 
     def note_memory(self) -> None:
-        """Keeps the peaks of processes that are about to be stopped, and what they hold now."""
+        """Records the current and peak memory of the watched processes, which may be stopped next."""
         for name, now in memory(tree(self.roots)).items():
             known = self.peaks.get(name, now)
             self.peaks[name] = Memory(now=now.now, peak=max(known.peak, now.peak))

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.soak`: layers of gigabytes through our stack, and what they do to our memory.
+"""`python -m benchmarks.soak`: pushes and pulls layers of gigabytes and measures the memory of our processes.
 
-Every layer is pushed by one PUT (the edge way) and by one chunked PATCH (the relay way) and pulled back. Its bytes are
-made on the fly. Fails when a digest comes back changed or a process of ours held more than 200 MB.
+Each layer is pushed by one PUT (through the upload edge) and by one chunked PATCH (through the relay), and pulled.
+Its bytes are generated while they are sent. The soak fails if a pulled layer has another digest, or if one of our
+processes took more than 200 MB.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from benchmarks.stacks import OurStack, Side, StackError
 CEILING_BYTES = 200_000_000
 SIZES_GB = (2.0, 5.0)
 SAMPLE_S = 0.5
-# Beside the layers: the object store's own volumes and the tables.
+# The space for the object store's volumes and the tables, in addition to the layers.
 SPARE_BYTES = 2_000_000_000
 
 
 class Watch:
-    """The most that each process of a side held, from entering to leaving; a process that dies meanwhile counts too."""
+    """Records the peak memory of each process of a side inside a `with`, also of processes that end meanwhile."""
 
     def __init__(self, side: Side) -> None:
         self.side = side
@@ -54,12 +55,12 @@ class Watch:
             self.sample()
 
     def sample(self) -> None:
-        for name, held in memory(self.side.processes()).items():
-            self.peaks[name] = max(self.peaks.get(name, 0), held.peak)
+        for name, sampled in memory(self.side.processes()).items():
+            self.peaks[name] = max(self.peaks.get(name, 0), sampled.peak)
 
 
 def main() -> int:
-    """Exit status: 1 with a sentence for each thing that is wrong."""
+    """Returns the exit status: 1, with a sentence for each failure."""
     arguments = _parse(sys.argv[1:])
     try:
         with ExitStack() as stack:
@@ -75,33 +76,35 @@ def main() -> int:
 
 
 def _soak(directory: Path, sizes_gb: list[float], stack: ExitStack) -> list[str]:
-    """Pushes and pulls every size on both ways; what is wrong, in sentences."""
+    """Pushes and pulls each size by both routes; returns a sentence for each failure."""
     _demand_space(directory, int(2e9 * sum(sizes_gb)) + SPARE_BYTES)
     own = OurStack.start(directory, {})
     stack.callback(own.stop)
     complaints, lines, names = [], [], sorted(set(own.side.processes().values()))
     for size in sizes_gb:
         for chunked in (False, True):
-            way = f"{size:g} GB by {'one chunked PATCH' if chunked else 'one PUT'}"
+            route = f"{size:g} GB by {'one chunked PATCH' if chunked else 'one PUT'}"
             with Watch(own.side) as watch:
-                push_s, pull_s, pulled_whole = _carry(own.side, Body(int(size * 1e9), seed=time.time_ns()), chunked)
-            complaints += [] if pulled_whole else [f"{way}: what came back has another digest"]
+                push_s, pull_s, pulled_whole = _push_and_pull(
+                    own.side, Body(int(size * 1e9), seed=time.time_ns()), chunked
+                )
+            complaints += [] if pulled_whole else [f"{route}: the pulled layer has another digest"]
             complaints += [
-                f"{way}: {name} held {peak / 1e6:.0f} MB, over {CEILING_BYTES / 1e6:.0f} MB"
+                f"{route}: {name} took {peak / 1e6:.0f} MB, over {CEILING_BYTES / 1e6:.0f} MB"
                 for name, peak in watch.peaks.items()
                 if name not in SERVERS and peak > CEILING_BYTES
             ]
             speeds = [f"{size * 1000 / seconds:.0f}" for seconds in (push_s, pull_s)]
-            lines.append([way, *speeds, *(f"{watch.peaks.get(name, 0) / 1e6:.0f}" for name in names)])
-            print(f"  {way}: pushed at {speeds[0]} MB/s, pulled and hashed at {speeds[1]} MB/s", flush=True)
+            lines.append([route, *speeds, *(f"{watch.peaks.get(name, 0) / 1e6:.0f}" for name in names)])
+            print(f"  {route}: pushed at {speeds[0]} MB/s, pulled and hashed at {speeds[1]} MB/s", flush=True)
     print(table(["layer", "push MB/s", "pull MB/s", *(f"{name}, peak MB" for name in names)], lines))
     return complaints
 
 
-def _carry(side: Side, body: Body, chunked: bool) -> tuple[float, float, bool]:
-    """Seconds of the push, seconds of the pull, and whether the same bytes came back."""
+def _push_and_pull(side: Side, body: Body, chunked: bool) -> tuple[float, float, bool]:
+    """Pushes and pulls a layer; returns the seconds of both, and whether the digest is the same."""
     repository, client = f"{side.client.user or 'admin'}/soak", side.client
-    # The digest takes a pass over the body: made before the token, which lives five minutes.
+    # Computing the digest takes a pass over the body, so it is done before the token, which is valid for five minutes.
     print(f"  {body.digest}, {body.size:,} bytes", flush=True)
     client.sign_in(repository)
     push_s = client.push_layer(repository, body, chunked=chunked)
@@ -123,7 +126,7 @@ def _demand_space(directory: Path, needed: int) -> None:
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--gb", type=float, nargs="+", default=list(SIZES_GB), help="sizes of the layers in GB")
-    parser.add_argument("--directory", type=Path, help="where the stack keeps its data meanwhile")
+    parser.add_argument("--directory", type=Path, help="where the stack keeps its data")
     return parser.parse_args(words)
 
 

@@ -1,4 +1,4 @@
-"""What is measured: our stack, a peer, and the object store below both."""
+"""Starts what is measured: our stack, a peer, and the object store of both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.stack import Stack
 
 START_S = 30
 PEER_BUCKET = "benchmark-peer"
-# https://distribution.github.io/distribution/about/configuration/ (redirects and the in-memory cache: its best case)
+# https://distribution.github.io/distribution/about/configuration/ (redirects and the in-memory cache are its best case)
 PEER_CONFIGURATION = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
@@ -40,12 +40,12 @@ health: {{storagedriver: {{enabled: false}}}}
 
 
 class StackError(Exception):
-    """Something that a run needs and that is not there; the message names the remedy."""
+    """Something that a run needs is missing; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """An S3 endpoint and its key."""
+    """An S3 endpoint and its access key."""
 
     endpoint: str
     access_key: str
@@ -67,19 +67,19 @@ class ObjectStore:
 
 @dataclass
 class Side:
-    """One registry under measurement: how to speak to it, and the processes that serve it."""
+    """A registry that is measured: its client, and its processes."""
 
     name: str
     client: Client
     roots: list[int] = field(default_factory=list)
 
     def processes(self) -> dict[int, str]:
-        """Name by id of every process of this side; empty for one that runs elsewhere."""
+        """Returns the names of this side's processes by id; empty if it runs on another machine."""
         return tree(self.roots)
 
 
 def side_at(name: str, url: str, user: str = "", password: str = "") -> Side:
-    """A registry that runs already; its processes are found by its port when it is on this machine."""
+    """Returns a registry that runs already; its processes are found by its port if it runs on this machine."""
     wait_for(url, name)
     parts = urlsplit(url)
     is_near = parts.hostname in ("localhost", "127.0.0.1")
@@ -87,7 +87,7 @@ def side_at(name: str, url: str, user: str = "", password: str = "") -> Side:
 
 
 def object_store_of(side: Side) -> ObjectStore:
-    """The store that our workers use, by their own environment (botocore's variables)."""
+    """Returns the object store that our workers use, from botocore's variables in their environment."""
     for pid in side.processes():
         variables = environment(pid)
         if "AWS_ENDPOINT_URL_S3" in variables:
@@ -102,7 +102,7 @@ def object_store_of(side: Side) -> ObjectStore:
 
 @dataclass
 class OurStack:
-    """Our stack, started for the run with a data directory of its own."""
+    """Our stack, started for the run with its own data directory."""
 
     directory: Path
     stack: Stack
@@ -114,7 +114,7 @@ class OurStack:
         return cls(directory, stack, Side("ours", Client(stack.url, stack.admin, stack.password), [stack.process.pid]))
 
     def restart(self, settings: dict[str, str]) -> None:
-        """Stops it and starts it again over the same data with other settings; the side stays the same object."""
+        """Restarts it with the same data and other settings; the side stays the same object."""
         self.stop()
         again = OurStack.start(self.directory, settings)
         self.stack = again.stack
@@ -127,14 +127,14 @@ class OurStack:
 
 @dataclass
 class Peer:
-    """Debian's docker-registry, without authentication, over the S3 that our stack uses."""
+    """Debian's docker-registry, without authentication, on the S3 that our stack uses."""
 
     process: subprocess.Popen[bytes]
     side: Side
 
     @classmethod
     def start(cls, store: ObjectStore, directory: Path) -> Peer:
-        """Starts it on a free loopback port with a bucket of its own; raises StackError when it is not installed."""
+        """Starts it on a free loopback port with its own bucket. Raises StackError if it is not installed."""
         program = shutil.which("docker-registry")
         if program is None:
             raise StackError("docker-registry is not installed: apt install docker-registry, or give --peer URL")
@@ -143,7 +143,7 @@ class Peer:
         configuration = directory / "peer.yml"
         configuration.write_text(PEER_CONFIGURATION.format(store=store, bucket=PEER_BUCKET, port=port))
         with (directory / "peer.log").open("wb") as log:
-            # A bare environment: its AWS client stumbles over AWS_CA_BUNDLE and would take a foreign profile.
+            # The environment is empty: its AWS client fails with AWS_CA_BUNDLE and would use the developer's profile.
             process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log, env={})
         peer = cls(process, Side("peer", Client(f"http://127.0.0.1:{port}"), [process.pid]))
         try:
@@ -164,7 +164,7 @@ def _free_port() -> int:
 
 
 def wait_for(url: str, name: str) -> None:
-    """Waits until something answers HTTP there; raises StackError after 30 s."""
+    """Waits until an HTTP server answers at `url`. Raises StackError after 30 s."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         connection = HTTPConnection(*address_of(url), timeout=START_S)

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from email.message import Message
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
@@ -83,14 +83,22 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-class RepositoryClient:
-    """Sends requests as one user, anonymous if `user` is empty, to push into one repository; it is thread-safe."""
+@dataclass(frozen=True)
+class PushTarget:
+    """A repository of the registry at `url`, and the user who pushes into it, anonymous if `user` is empty."""
 
-    def __init__(
-        self, session: requests.Session, url: str, user: str, password: str, repository: str, patience_s: float
-    ) -> None:
-        self._session, self._url, self._repository, self._patience_s = session, url, repository, patience_s
-        self._user, self._password = user, password
+    url: str
+    repository: str
+    user: str
+    password: str
+
+
+class RepositoryClient:
+    """Sends requests to push into one repository, for at most `patience_s` seconds each; it is thread-safe."""
+
+    def __init__(self, session: requests.Session, target: PushTarget, patience_s: float) -> None:
+        self._session, self._patience_s = session, patience_s
+        self._url, self._repository, self._user, self._password = astuple(target)
         self._lock, self._current, self._valid_until = threading.Lock(), Credentials(), 0.0
 
     def credentials(self) -> Credentials:

@@ -101,31 +101,35 @@ def _dropped(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
     return HOP_BY_HOP | {word.strip().lower() for value in named for word in value.split(",")}
 
 
-def forward(
-    session: requests.Session,
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    body: bytes | PeekedBody | None,
-    patience_s: float,
-) -> requests.Response:
+@dataclass(frozen=True)
+class ForwardedRequest:
+    """A client's request as it is sent to the registry."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | PeekedBody | None
+
+
+def forward(session: requests.Session, request: ForwardedRequest, patience_s: float) -> requests.Response:
     """Forwards a request with its path and query unchanged, and returns the response before its body is read.
 
     A body that is read while it is sent needs its Content-Length among the headers, or is sent in chunks. If the
     registry does not respond, the request is retried, unless it has such a body. Raises requests.RequestException.
     """
-    prepared = requests.Request(method, url, headers=dict(headers)).prepare()
+    body = request.body
+    prepared = requests.Request(request.method, request.url, headers=dict(request.headers)).prepare()
     # requests would normalise percent-encoding.
-    prepared.url = url
+    prepared.url = request.url
     if isinstance(body, bytes):
         prepared.body, prepared.headers["Content-Length"] = body, str(len(body))
     elif body is not None:
         prepared.body = body  # type: ignore[assignment]  # requests accepts any readable object, its types do not say so
-        if "Content-Length" not in headers:
+        if "Content-Length" not in request.headers:
             prepared.headers.pop("Content-Length", None)
 
     def attempt() -> requests.Response:
-        settings = session.merge_environment_settings(url, {}, True, None, None)
+        settings = session.merge_environment_settings(request.url, {}, True, None, None)
         return session.send(prepared, allow_redirects=False, timeout=TIMEOUT_S, **settings)
 
     can_repeat = body is None or isinstance(body, bytes)
@@ -183,8 +187,8 @@ class Proxy:
             headers = request_headers(client.headers.items())
             if body.length and not isinstance(content, bytes):
                 headers["Content-Length"] = str(body.length)
-            url = self._registry.url + client.path
-            response = forward(self._registry.session, client.command, url, headers, content, self._patience_s)
+            request = ForwardedRequest(client.command, self._registry.url + client.path, headers, content)
+            response = forward(self._registry.session, request, self._patience_s)
         with closing(response):
             if target.location and client.command == "GET" and response.status_code == 204:
                 status = self._uploads.status(target, Response(204, dict(response.headers), b""))

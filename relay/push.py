@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from chalicelib.domain.errors import RegistryError
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.uploads import LARGEST_BODY
-from relay.auth import RepositoryClient
+from relay.auth import PushTarget, RepositoryClient
 from relay.errors import Refused, RelayError
 from relay.presigned_upload import PresignedUpload
 from relay.progress import ProgressBoard, ProgressLine
@@ -47,9 +47,8 @@ def push(settings: PushSettings, board: ProgressBoard) -> Iterator[str]:
     name, tag = _target(settings.target)
     images = select_images(_images(settings.source, board), tag, settings.source)
     registry = Registry(settings.registry)
-    client = RepositoryClient(
-        registry.session, registry.url, settings.user, settings.password, name, settings.patience_s
-    )
+    target = PushTarget(registry.url, name, settings.user, settings.password)
+    client = RepositoryClient(registry.session, target, settings.patience_s)
     image_push = ImagePush(registry, client, name, settings.patience_s, board)
     for image, tags in images:
         image_push.push(image.manifest, tags)

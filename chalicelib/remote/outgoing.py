@@ -6,36 +6,17 @@ not used, and both the bytes of the response and the total time are limited. Hos
 permits (CLOUDBERTH_OUTGOING_ALLOW) may be private and use http.
 """
 
-import json
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from threading import Event, Lock, Thread
-from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
+from chalicelib.remote.messages import LARGEST, TIMEOUT_S, OutgoingRequest, OutgoingResponse
 
-LARGEST, TIMEOUT_S, LONGEST_URL = 64 * 1024, 3.0, 2000
+LONGEST_URL = 2000
 MOST_ADDRESSES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The response to an outgoing request; the names of headers are in lower case."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = b""
-
-    def json(self) -> Any:
-        """Parses the content as JSON. Raises OutgoingFailed."""
-        try:
-            return json.loads(self.content)
-        except (ValueError, RecursionError):
-            raise OutgoingFailed("the response is not JSON") from None
 
 
 class Outgoing:
@@ -87,33 +68,24 @@ class Outgoing:
                 raise OutgoingRefused(f"{host} is not on the public internet, and the operator does not permit it")
         return texts[:MOST_ADDRESSES]
 
-    def get(self, url: str, *, largest: int = LARGEST, timeout_s: float = TIMEOUT_S) -> Response:
-        """Makes a GET request. Raises as `request` does."""
-        return self.request("GET", url, largest=largest, timeout_s=timeout_s)
+    def get(self, url: str, *, largest: int = LARGEST, timeout_s: float = TIMEOUT_S) -> OutgoingResponse:
+        """Reads an address. Raises as `request` does."""
+        return self.request(OutgoingRequest("GET", url, largest=largest, timeout_s=timeout_s))
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        *,
-        largest: int = LARGEST,
-        timeout_s: float = TIMEOUT_S,
-    ) -> Response:
-        """Makes a request and returns the response with any status; redirects are not followed.
+    def request(self, request: OutgoingRequest) -> OutgoingResponse:
+        """Sends a request and returns the response, whatever its status is, a redirect too.
 
-        The response may have at most `largest` bytes and take `timeout_s` seconds. Raises OutgoingRefused if the
-        address may not be called, OutgoingFailed if there is no valid response.
+        Raises OutgoingRefused if the address may not be called, OutgoingFailed if the response exceeds a limit or is
+        not valid HTTP.
         """
-        self.check_url(url)
-        call = Call(self, largest, timeout_s)
-        worker = Thread(target=call.run, args=(method, url, headers or {}, content), name="outgoing", daemon=True)
+        self.check_url(request.url)
+        call = Call(self, request)
+        worker = Thread(target=call.run, name="outgoing", daemon=True)
         worker.start()
-        if not call.done.wait(timeout_s):
+        if not call.done.wait(request.timeout_s):
             call.give_up()
-            raise OutgoingFailed(f"no answer within {timeout_s:g} seconds")
-        if isinstance(call.result, Response):
+            raise OutgoingFailed(f"no answer within {request.timeout_s:g} seconds")
+        if isinstance(call.result, OutgoingResponse):
             return call.result
         raise call.result
 
@@ -121,22 +93,21 @@ class Outgoing:
 class Call:
     """One request in a thread of its own, so that neither a slow name server nor a slow response delays the caller."""
 
-    def __init__(self, outgoing: Outgoing, largest: int, timeout_s: float) -> None:
-        self._outgoing, self._largest, self._timeout_s = outgoing, largest, timeout_s
+    def __init__(self, outgoing: Outgoing, request: OutgoingRequest) -> None:
+        self._outgoing, self._request = outgoing, request
         self._lock, self._is_over = Lock(), False
         self._socket: socket.socket | None = None
         self.done = Event()
-        self.result: Response | Exception = OutgoingFailed("no answer")
+        self.result: OutgoingResponse | Exception = OutgoingFailed("no answer")
 
-    def run(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> None:
-        """Makes the request and keeps the response or the error in `result`."""
-        # Importing requests takes 60 ms, which only an outgoing request should cost.
-        from chalicelib.remote.pinned import request
+    def run(self) -> None:
+        """Sends the request, and keeps the response or the error in `result`."""
+        # requests takes 60 ms to import, which only who calls out shall pay.
+        from chalicelib.remote.pinned import send
 
         try:
-            parts = request(self.connect, method, url, headers, content, self._largest, self._timeout_s)
-            self.result = Response(*parts)
-        except Exception as error:  # noqa: BLE001 - the waiting caller raises it
+            self.result = send(self.connect, self._request)
+        except Exception as error:  # noqa: BLE001 - it is raised by whoever waits
             self.result = error
         finally:
             self._release()
@@ -148,7 +119,7 @@ class Call:
             if self._is_over:
                 break
             try:
-                return self._watched(socket.create_connection((address, port), self._timeout_s))
+                return self._watched(socket.create_connection((address, port), self._request.timeout_s))
             except OSError:
                 continue
         raise OutgoingFailed(f"{host} does not answer")

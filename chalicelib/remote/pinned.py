@@ -16,6 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.errors import OutgoingFailed
+from chalicelib.remote.messages import OutgoingRequest, OutgoingResponse
 
 AGENT = "Cloudberth"
 CHUNK = 16 * 1024
@@ -78,30 +79,25 @@ class PinnedAdapter(HTTPAdapter):
         self.poolmanager = PinnedPools(self._connect, num_pools=connections, maxsize=maxsize, block=block, **options)
 
 
-def request(
-    connect: Connect,
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    content: bytes | None,
-    largest: int,
-    timeout_s: float,
-) -> tuple[int, dict[str, str], bytes]:
-    """Makes a request; returns the status, the headers with names in lower case, and the content.
-
-    Raises OutgoingFailed if there is no valid response, or one of more than `largest` bytes.
-    """
-    all_headers = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
+def send(connect: Connect, request: OutgoingRequest) -> OutgoingResponse:
+    """Sends a request over one connection that `connect` makes, and returns the response. Raises OutgoingFailed."""
+    headers = {"User-Agent": AGENT, "Accept-Encoding": "identity", **request.headers}
     with requests.Session() as session:
         # The environment's proxies, netrc and certificates are not used.
         session.trust_env = False
         session.mount("https://", PinnedAdapter(connect))
         session.mount("http://", PinnedAdapter(connect))
         try:
-            response = session.request(
-                method, url, headers=all_headers, data=content, timeout=timeout_s, allow_redirects=False, stream=True
+            answer = session.request(
+                request.method,
+                request.url,
+                headers=headers,
+                data=request.content,
+                timeout=request.timeout_s,
+                allow_redirects=False,
+                stream=True,
             )
-            return response.status_code, _lower(response.headers), _content(response, largest)
+            return OutgoingResponse(answer.status_code, _lower(answer.headers), _content(answer, request.largest))
         except requests.exceptions.SSLError:
             raise OutgoingFailed("its certificate is not trusted") from None
         except (requests.RequestException, HTTPError, OSError, ValueError):

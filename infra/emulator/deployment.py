@@ -13,20 +13,21 @@ from typing import Any, Self
 
 from infra.emulator.account import REGION, ROOT_KEY, EmulatedAccount
 from infra.emulator.front import Front
-from infra.emulator.module import KEY_VALUE_STORE_URL, PlannedChange, TerraformModule
+from infra.emulator.module import KEY_VALUE_STORE_URL, ModuleVariables, PlannedChange, TerraformModule
 from infra.local.environment import LOOPBACK, ROOT
 from infra.local.errors import StackError
 
 MINIMAL = {"name": "registry", "region": REGION, "deletion_protection": False}
 COMMAND_S = 60
+NO_MORE_VARIABLES = ModuleVariables()
 
 
 class Deployment:
     """infra/terraform, applied to an emulator. Methods raise StackError with the output of the program that failed.
 
     `build` is the directory of a package for `architecture`, which must be this machine's, since the emulator runs the
-    functions here. `settings` are further variables of the module; `examples` are files of variables that they
-    override. After `deploy`, clients reach the registry at `url` and sign in as `admin` with `password`.
+    functions here. `variables` are further variables of the module. After
+    `deploy`, clients reach the registry at `url` and sign in as `admin` with `password`.
     """
 
     admin, password = "admin", "a-password-of-the-emulator"
@@ -37,16 +38,16 @@ class Deployment:
         directory: Path,
         build: Path,
         architecture: str,
-        settings: Mapping[str, Any] | None = None,
-        examples: tuple[Path, ...] = (),
+        variables: ModuleVariables = NO_MORE_VARIABLES,
     ) -> None:
         self.account = EmulatedAccount(emulator_url)
         self.front = Front(emulator_url)
         self.module = TerraformModule(
             directory,
             emulator_url,
-            {**MINIMAL, "build": str(build), "architecture": architecture, **(settings or {})},
-            examples=examples,
+            ModuleVariables(
+                {**MINIMAL, "build": str(build), "architecture": architecture, **variables.settings}, variables.examples
+            ),
             # No resolver knows the host name of an emulated HTTP API.
             others={"locals": {"host": self.front.host, "url": self.front.url}},
             proxy=self.front.proxy,

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,28 +37,35 @@ class PlannedChange:
     attributes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ModuleVariables:
+    """Values of the module's variables: `settings`, and `examples`, files of variables that the settings override."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[Path, ...] = ()
+
+
 class TerraformModule:
     """A copy of infra/terraform in `directory` with its providers installed. Raises StackError with Terraform's output.
 
-    `settings` are its variables, and `examples` are files of variables that they override. `others` overrides the
-    module (https://developer.hashicorp.com/terraform/language/files/override). `proxy` resolves the emulated hosts.
+    `others` overrides the module (https://developer.hashicorp.com/terraform/language/files/override). `proxy` resolves
+    the emulated hosts.
     """
 
     def __init__(
         self,
         directory: Path,
         emulator_url: str,
-        settings: Mapping[str, Any],
+        variables: ModuleVariables,
         *,
-        examples: tuple[Path, ...] = (),
         others: Mapping[str, Any] | None = None,
         proxy: str = "",
     ) -> None:
         self._directory, self._proxy = directory, proxy
         shutil.copytree(MODULE, directory, symlinks=True, ignore=LEFT_BEHIND)
-        for path in examples:
+        for path in variables.examples:
             shutil.copyfile(path, directory / f"examples-{path.stem}.auto.tfvars")
-        self._write("settings.auto.tfvars.json", settings)
+        self._write("settings.auto.tfvars.json", variables.settings)
         self._write("emulator_override.tf.json", {**_provider(emulator_url), **(others or {})})
         self._run("init", "-backend=false")
 

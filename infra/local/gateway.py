@@ -70,7 +70,9 @@ class Gateway:
             return await self._edge.upload(receive, send, target, size or 0)
         if route is UploadRoute.APP:
             return await self._small(scope, receive, send, target)
-        return await self._large(scope, receive, send, target, b"", route)
+        if route is UploadRoute.RELAY:
+            return await self._relaying.relay(scope, receive, send, target, b"")
+        return await self._refuse_size(send)
 
     async def _small(self, scope: Scope, receive: Receive, send: Send, target: UploadRequest) -> None:
         """Reads a body for the app; a chunked body shows only here that it is too large for it."""
@@ -93,19 +95,17 @@ class Gateway:
                 self._heavy.release()
         begun = bytes(body)
         del body
-        return await self._large(scope, receive, send, target, begun, target.route(None))
-
-    async def _large(
-        self, scope: Scope, receive: Receive, send: Send, target: UploadRequest, begun: bytes, route: UploadRoute
-    ) -> None:
-        if route is UploadRoute.RELAY:
+        if target.route(None) is UploadRoute.RELAY:
             return await self._relaying.relay(scope, receive, send, target, begun)
+        return await self._refuse_size(send)
+
+    async def _refuse_size(self, send: Send) -> None:
         return await refuse(send, 413, "SIZE_INVALID", f"a body has at most {LARGEST_BODY} bytes here")
 
     async def _ask(self, scope: Scope, send: Send, body: bytes) -> None:
         event = to_event(scope, body)
         if not fits(event):
-            return await refuse(send, 413, "SIZE_INVALID", f"a body has at most {LARGEST_BODY} bytes here")
+            return await self._refuse_size(send)
         pool = self._writers if body or scope["method"] not in ("GET", "HEAD") else self._readers
         call = asyncio.get_running_loop().run_in_executor(pool, copy_context().run, app, event, None)
         try:

@@ -1,12 +1,12 @@
-# The front door: one route takes every method and path, one function answers all (docs/adr/0001).
+# The HTTP API: one route takes every method and path, and one function answers all requests (docs/adr/0001).
 
 resource "aws_apigatewayv2_api" "registry" {
   name          = var.name
   description   = "Cloudberth, a container registry"
   protocol_type = "HTTP"
 
-  # With a domain of its own the gateway has one host only. Behind CloudFront its host must stay, and the app refuses
-  # whoever comes past CloudFront.
+  # With its own domain the gateway has only that host. Behind CloudFront its default host must stay, and the app refuses
+  # requests that did not come through CloudFront.
   disable_execute_api_endpoint = local.gateway_has_domain
 }
 
@@ -19,7 +19,7 @@ resource "aws_apigatewayv2_integration" "registry" {
   payload_format_version = "1.0"
   timeout_milliseconds   = 30000
 
-  # Some gateways rename WWW-Authenticate, without which no client logs in: the challenge comes twice.
+  # Some gateways rename WWW-Authenticate, without which no client signs in, so the app sends the challenge twice.
   response_parameters {
     status_code = 401
     mappings    = { "overwrite:header.www-authenticate" = "$response.header.registry-challenge" }
@@ -27,13 +27,13 @@ resource "aws_apigatewayv2_integration" "registry" {
 }
 
 resource "aws_apigatewayv2_route" "default" {
-  #checkov:skip=CKV_AWS_309:The registry asks for its own tokens; anonymous pulls of public repositories are its purpose.
+  #checkov:skip=CKV_AWS_309:The registry checks its own tokens, and allows anonymous pulls of public repositories.
   api_id    = aws_apigatewayv2_api.registry.id
   route_key = "$default"
   target    = "integrations/${aws_apigatewayv2_integration.registry.id}"
 }
 
-# `$default` has no name in the path, so /v2/ stands at the root of the host.
+# `$default` adds no stage name to the path, so /v2/ is at the root of the host.
 resource "aws_apigatewayv2_stage" "default" {
   api_id      = aws_apigatewayv2_api.registry.id
   name        = "$default"

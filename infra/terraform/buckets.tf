@@ -1,4 +1,4 @@
-# The bytes of layers and large manifests, and exports of the usage log; and, where asked for, the logs of who fetched them from S3.
+# The bucket of layers, large manifests and exports of the usage log; and, with access_logs, the bucket of S3's access logs.
 
 locals {
   buckets = merge(
@@ -23,11 +23,11 @@ locals {
     }
   ]
 
-  # Where the edge writes: `staging` where S3 can prove nothing, so that somebody must before a blob is there.
+  # Where the upload edge writes: to `staging` if S3 cannot prove digests, so that the registry must prove them.
   edge_writes = var.upload_proof == "staging" ? "staging" : "in"
   arrivals    = distinct(["in", local.edge_writes])
 
-  # CloudFront signs with its own name, and is believed only when this distribution sent it.
+  # CloudFront signs as a service, and the policy allows only this distribution.
   edge_statements = flatten([for distribution in aws_cloudfront_distribution.edge : [
     for action, prefix in { GetObject = "in", PutObject = local.edge_writes } : {
       Sid                             = "Edge${action}"
@@ -41,12 +41,12 @@ locals {
 }
 
 resource "aws_s3_bucket" "blobs" {
-  #checkov:skip=CKV_AWS_21:A key is never written twice, and versions would keep what people deleted.
-  #checkov:skip=CKV_AWS_144:One region is the offer; layers can be pushed again.
-  #checkov:skip=CKV_AWS_145:S3 encrypts with a key of its own; kms_key_arn names another one.
-  #checkov:skip=CKV2_AWS_62:Nobody waits for objects: the registry looks for what it was told of.
-  #checkov:skip=CKV2_AWS_6:Every bucket of this file is closed below, by a for_each that checkov does not follow.
-  #checkov:skip=CKV2_AWS_61:Every bucket of this file has its lifecycle below, by a for_each that checkov does not follow.
+  #checkov:skip=CKV_AWS_21:A key is never written twice, and versions would keep deleted content.
+  #checkov:skip=CKV_AWS_144:An installation has one region; layers can be pushed again.
+  #checkov:skip=CKV_AWS_145:S3 encrypts with its own key; kms_key_arn sets another one.
+  #checkov:skip=CKV2_AWS_62:Nothing waits for events of objects: the registry reads the objects that it expects.
+  #checkov:skip=CKV2_AWS_6:Public access to each bucket of this file is blocked below, by a for_each that checkov does not follow.
+  #checkov:skip=CKV2_AWS_61:Each bucket of this file has its lifecycle below, by a for_each that checkov does not follow.
   bucket        = local.bucket
   force_destroy = !var.deletion_protection
 }
@@ -54,12 +54,12 @@ resource "aws_s3_bucket" "blobs" {
 resource "aws_s3_bucket" "logs" {
   count = var.access_logs ? 1 : 0
 
-  #checkov:skip=CKV_AWS_21:Nobody overwrites logs.
-  #checkov:skip=CKV_AWS_144:Logs of one region, in that region.
-  #checkov:skip=CKV_AWS_145:S3 writes its own logs with its own key only.
-  #checkov:skip=CKV2_AWS_62:Nobody waits for logs.
-  #checkov:skip=CKV2_AWS_6:Every bucket of this file is closed below, by a for_each that checkov does not follow.
-  #checkov:skip=CKV2_AWS_61:Every bucket of this file has its lifecycle below, by a for_each that checkov does not follow.
+  #checkov:skip=CKV_AWS_21:Logs are never overwritten.
+  #checkov:skip=CKV_AWS_144:The logs stay in the region that they are about.
+  #checkov:skip=CKV_AWS_145:S3 writes its access logs with its own key only.
+  #checkov:skip=CKV2_AWS_62:Nothing waits for events of logs.
+  #checkov:skip=CKV2_AWS_6:Public access to each bucket of this file is blocked below, by a for_each that checkov does not follow.
+  #checkov:skip=CKV2_AWS_61:Each bucket of this file has its lifecycle below, by a for_each that checkov does not follow.
   bucket        = "${var.name}-logs-${local.account}-${var.region}"
   force_destroy = !var.deletion_protection
 }
@@ -101,7 +101,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
   bucket = each.value.id
 
-  # What an upload that nobody finished leaves behind. No upload lives that long.
+  # Parts of unfinished uploads. No upload is valid that long.
   rule {
     id     = "unfinished-uploads"
     status = "Enabled"
@@ -111,7 +111,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # What the edge wrote and nobody named; what is named goes to `in` at once.
+  # Objects that the upload edge wrote and no blob names; a named object is copied to `in` at once.
   dynamic "rule" {
     for_each = each.key == "blobs" && local.edge_writes == "staging" ? [2] : []
     content {
@@ -126,7 +126,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # Files of the usage log, for whoever was sent their address.
+  # Exports of the usage log, whose addresses were sent to people.
   dynamic "rule" {
     for_each = each.key == "blobs" ? [7] : []
     content {

@@ -1,12 +1,12 @@
-# CloudFront in front of everything: the edge functions tell large bodies and signed downloads, which go to S3, from all
-# else, which goes to the gateway (docs/adr/0003). What they know that is secret lies in the key value store, which
-# `python -m infra.secrets` fills; with it they prove to the app that a request came this way.
+# CloudFront in front of the registry: its functions send large bodies and signed downloads to S3 and everything else to
+# the gateway (docs/adr/0003). Their secrets are in the key value store, which `python -m infra.secrets` fills; one of
+# them proves to the app that a request came through CloudFront.
 
 locals {
   edge_functions = var.cloudfront ? toset(["viewer_request", "viewer_response"]) : toset([])
   edge_code      = { for key in local.edge_functions : key => file("${path.module}/edge/${key}.js") }
 
-  # AWS's own policies, which have the same ids in every account.
+  # AWS's managed policies, which have the same ids in every account.
   policies = {
     never_cache          = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad" # CachingDisabled
     cache                = "658327ea-f89d-4fab-a63d-7e88639e58f6" # CachingOptimized
@@ -22,7 +22,7 @@ resource "aws_cloudfront_key_value_store" "edge" {
   comment = "What the edge functions of ${var.name} know. Secrets: written by python -m infra.secrets"
 }
 
-# What edge/viewer_request.js must know that is no secret.
+# The constants of edge/viewer_request.js that are not secret.
 resource "aws_cloudfrontkeyvaluestore_key" "switches" {
   count = var.cloudfront ? 1 : 0
 
@@ -62,11 +62,11 @@ resource "aws_cloudfront_origin_access_control" "blobs" {
 resource "aws_cloudfront_distribution" "edge" {
   count = var.cloudfront ? 1 : 0
 
-  #checkov:skip=CKV2_AWS_47:waf = true brings the rules against Log4j's fault, which checkov does not follow into a dynamic block.
+  #checkov:skip=CKV2_AWS_47:waf = true adds the rules against the Log4j vulnerability, which checkov does not find in a dynamic block.
   #checkov:skip=CKV_AWS_86:access_logs = true delivers them the newer way, which needs no ACLs (below).
-  #checkov:skip=CKV_AWS_305:The root of a registry is no document.
+  #checkov:skip=CKV_AWS_305:A registry has no document at its root.
   #checkov:skip=CKV_AWS_310:Each origin is one regional service of AWS; there is no second one to fail over to.
-  #checkov:skip=CKV_AWS_374:Whom a registry serves is not for us to say; allowed_addresses is there for its operator.
+  #checkov:skip=CKV_AWS_374:The operator decides whom the registry serves, with allowed_addresses.
   #checkov:skip=CKV2_AWS_32:Both behaviors have AWS's SecurityHeadersPolicy, by its id.
   enabled             = true
   comment             = var.name
@@ -89,7 +89,7 @@ resource "aws_cloudfront_distribution" "edge" {
     }
   }
 
-  # Only the edge function leads here, and to the relay: every behavior's own origin is the API.
+  # Only the edge function selects this origin and the relay; the origin of every behavior is the API.
   origin {
     origin_id                = "bucket"
     domain_name              = aws_s3_bucket.blobs.bucket_regional_domain_name
@@ -129,7 +129,7 @@ resource "aws_cloudfront_distribution" "edge" {
     }
   }
 
-  # Downloads by signed path (chalicelib/domain/downloads.py): a digest never changes, so its bytes may stay at the edge.
+  # Downloads by signed path (chalicelib/domain/downloads.py): the bytes of a digest never change, so they are cached.
   ordered_cache_behavior {
     path_pattern               = "/content/*"
     target_origin_id           = "api"
@@ -149,8 +149,8 @@ resource "aws_cloudfront_distribution" "edge" {
     }
   }
 
-  # CloudFront would keep an error for ten seconds even where nothing is cached: a blob that is missed, then pushed, must
-  # be there.
+  # CloudFront caches errors for ten seconds even if caching is disabled, but a blob must be found as soon as it is pushed
+  # after a 404.
   dynamic "custom_error_response" {
     for_each = toset([400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504])
     content {
@@ -173,7 +173,7 @@ resource "aws_cloudfront_distribution" "edge" {
   }
 }
 
-# Access logs of the distribution, into the bucket of logs.
+# The access logs of the distribution go to the bucket of logs.
 resource "aws_cloudwatch_log_delivery_source" "edge" {
   count    = var.cloudfront && var.access_logs ? 1 : 0
   provider = aws.global

@@ -1,4 +1,4 @@
-# The host name, if there is one, with its certificate and records where we have the zone.
+# The host name, if one is set, and its certificate and records if zone_id is set.
 
 locals {
   gateway_has_domain = var.domain != null && !var.cloudfront
@@ -11,7 +11,7 @@ locals {
   certificate_arn  = local.makes_own ? local.validation.certificate_arn : try(var.domain.certificate_arn, null)
   certificate_name = var.domain == null ? "" : var.domain.name
 
-  # Where the name must point.
+  # The target that the name must point to.
   dns_target = one(concat(
     [for name in aws_apigatewayv2_domain_name.registry : {
       name    = name.domain_name_configuration[0].target_domain_name

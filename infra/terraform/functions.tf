@@ -1,5 +1,5 @@
-# The functions, as chalice's package declares them: a function more in the code is a function more here. Handler,
-# runtime, memory and time stay in .chalice/config.json, next to the code; chalice's other resources are not used.
+# The functions that chalice's package declares: a new function in the code is a new function here. Handler, runtime,
+# memory and timeout are set in .chalice/config.json, beside the code; chalice's other resources are not used.
 # variables.tf refuses packages that do not fit.
 
 locals {
@@ -22,7 +22,7 @@ locals {
     CLOUDBERTH_TABLE   = aws_dynamodb_table.registry.name
     CLOUDBERTH_BUCKET  = aws_s3_bucket.blobs.bucket
     CLOUDBERTH_SECRETS = aws_secretsmanager_secret.keys.arn
-    # CloudFront writes to the bucket by itself, serves from it, and proves itself to the app.
+    # CloudFront writes to the bucket, serves from it, and proves itself to the app.
     CLOUDBERTH_EDGE      = var.cloudfront ? (var.upload_proof == "staging" ? "staging" : "on") : "off"
     CLOUDBERTH_DOWNLOADS = var.cloudfront ? "edge" : "redirect"
     CLOUDBERTH_ORIGIN    = var.cloudfront ? "on" : "off"
@@ -32,10 +32,10 @@ locals {
 resource "aws_lambda_function" "this" {
   for_each = local.functions
 
-  #checkov:skip=CKV_AWS_115:Requests share the account's concurrency; a reserve would turn pushes away while others stand idle.
-  #checkov:skip=CKV_AWS_116:The API is called synchronously; queues and streams have dead-letter queues of their own; a schedule comes again.
-  #checkov:skip=CKV_AWS_117:Table, bucket and secret are AWS's own endpoints behind IAM; a VPC would add cost and cold starts (docs/limits.md).
-  #checkov:skip=CKV_AWS_272:The package is reproducible and known by its SHA-256; a signing profile would prove the same.
+  #checkov:skip=CKV_AWS_115:Requests share the account's concurrency; a reserve would refuse pushes while other functions are idle.
+  #checkov:skip=CKV_AWS_116:The API is called synchronously; queues and streams have their own dead-letter queues; a schedule runs again.
+  #checkov:skip=CKV_AWS_117:Table, bucket and secret are AWS endpoints protected by IAM; a VPC would add cost and cold starts (docs/limits.md).
+  #checkov:skip=CKV_AWS_272:The package is reproducible and checked by its SHA-256, which proves what a signing profile would prove.
   function_name    = each.value.name
   description      = "Cloudberth: ${each.key == "api_handler" ? "answers every request" : replace(each.key, "_", " ")}"
   role             = aws_iam_role.function[each.key].arn
@@ -52,7 +52,7 @@ resource "aws_lambda_function" "this" {
     variables = local.environment
   }
 
-  # The function records traces by itself; the X-Ray SDK would double the cold start.
+  # The function records its traces itself, because the X-Ray SDK would double the cold start.
   tracing_config {
     mode = "Active"
   }
@@ -63,7 +63,7 @@ resource "aws_lambda_function" "this" {
   }
 
   lifecycle {
-    # `python -m infra.secrets rotate` writes there when it makes the function start anew.
+    # `python -m infra.secrets rotate` changes the description to make the function restart.
     ignore_changes = [description]
   }
 

@@ -1,7 +1,7 @@
-# One log group for the gateway, one for each function; all lines are JSON.
+# A log group for the gateway and one for each function; all lines are JSON.
 
 locals {
-  # A line of the gateway's log. CloudWatch Insights reads the fields by these names.
+  # A line of the gateway's log; the names are the fields in CloudWatch Logs Insights.
   access_log = {
     request_id  = "$context.requestId"
     time        = "$context.requestTime"
@@ -21,7 +21,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "gateway" {
-  #checkov:skip=CKV_AWS_338:These lines hold the addresses of people: log_retention_days says how long, 90 days unless told otherwise.
+  #checkov:skip=CKV_AWS_338:These lines contain people's addresses, so log_retention_days limits their retention, to 90 days by default.
   name              = "/aws/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -30,7 +30,7 @@ resource "aws_cloudwatch_log_group" "gateway" {
 resource "aws_cloudwatch_log_group" "function" {
   for_each = local.functions
 
-  #checkov:skip=CKV_AWS_338:log_retention_days says how long, 90 days unless told otherwise.
+  #checkov:skip=CKV_AWS_338:log_retention_days sets the retention, 90 days by default.
   name              = "/aws/lambda/${each.value.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn

@@ -1,11 +1,11 @@
-# What every file of this module shares. One file a concern; nothing here is made, only named.
+# The values that the other files share. Each file has one concern; this one makes no resources.
 
 data "aws_caller_identity" "current" {}
 
 locals {
   account = data.aws_caller_identity.current.account_id
 
-  # Bucket names are shared by all accounts of the world.
+  # Bucket names must be unique among all AWS accounts.
   bucket = "${var.name}-${local.account}-${var.region}"
 
   tags = merge({

@@ -1,15 +1,15 @@
 output "url" {
-  description = "Where people and clients reach the registry."
+  description = "The address of the registry."
   value       = local.url
 }
 
 output "docker_login" {
-  description = "The first line to type."
+  description = "The command to sign in with docker."
   value       = "docker login ${local.host} --username admin"
 }
 
 output "fill_keys" {
-  description = "Makes the keys, once, after the first apply; the registry answers nothing without them."
+  description = "Makes the keys, once, after the first apply; the registry refuses all requests without them."
   value       = "python -m infra.secrets put ${aws_secretsmanager_secret.keys.arn}${local.edge_option}"
 }
 
@@ -24,7 +24,7 @@ output "setup_secret" {
 }
 
 output "rotate_keys" {
-  description = "Makes new keys, and believes the old ones for another two turns."
+  description = "Makes new keys, and accepts the old ones until the second rotation after this one."
   value = join(" ", concat(
     ["python -m infra.secrets rotate ${aws_secretsmanager_secret.keys.arn}${local.edge_option}"],
     [for key in sort(keys(local.functions)) : "--function ${local.functions[key].name}"],
@@ -32,12 +32,12 @@ output "rotate_keys" {
 }
 
 output "environment" {
-  description = "Settings of the registry, for programs that speak to its table from elsewhere."
+  description = "Settings of the registry, for programs that use its table from another machine."
   value       = local.environment
 }
 
 output "dns_target" {
-  description = "Where the domain must point: name, Route 53's zone of that name, and the types of alias records. Null without a domain."
+  description = "The target of the domain: its name, its Route 53 zone, and the types of alias records. Null without a domain."
   value       = local.dns_target
 }
 
@@ -57,7 +57,7 @@ output "keys_arn" {
 }
 
 output "events_topic_arn" {
-  description = "The topic that tells what happened."
+  description = "The topic that publishes events."
   value       = aws_sns_topic.events.arn
 }
 
@@ -72,12 +72,12 @@ output "dead_queue_names" {
 }
 
 output "functions" {
-  description = "The functions' names, by chalice's names of them."
+  description = "The names of the functions by chalice's names."
   value       = { for key, function in aws_lambda_function.this : key => function.function_name }
 }
 
 output "log_groups" {
-  description = "Where to read what happened."
+  description = "The log groups."
   value = concat(
     [aws_cloudwatch_log_group.gateway.name],
     [for group in aws_cloudwatch_log_group.function : group.name],
@@ -91,7 +91,7 @@ output "api_id" {
 }
 
 output "distribution_id" {
-  description = "CloudFront's id of the distribution; null without CloudFront."
+  description = "The id of CloudFront's distribution; null without CloudFront."
   value       = one(aws_cloudfront_distribution.edge[*].id)
 }
 

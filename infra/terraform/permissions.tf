@@ -1,4 +1,4 @@
-# One role a function. What a trigger asks for comes with the trigger; what else a function may do stands in `permissions`.
+# A role for each function. The permissions of a trigger are added with the trigger; all others are in `permissions`.
 
 locals {
   # Chalice's name of a function -> statements.
@@ -22,13 +22,13 @@ locals {
       {
         Sid    = "Exports"
         Effect = "Allow"
-        # What the job has written, to sign addresses of.
+        # The exports, to presign their addresses.
         Action   = ["s3:GetObject"]
         Resource = ["${aws_s3_bucket.blobs.arn}/exports/*"]
       },
     ], local.reading_keys)
 
-    # The work that is due is that of every service: all of the table, and of the bucket what it writes.
+    # Timers do the work of every service, so they need the whole table, and the prefixes of the bucket that they write.
     timers = concat(local.using_table, [
       {
         Sid      = "Exports"
@@ -43,7 +43,7 @@ locals {
         Resource = [for prefix in ["in", "bodies"] : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
       },
       {
-        # What a dying manifest kept stands in its bytes.
+        # The references of a deleted manifest are read from its bytes.
         Sid      = "Manifests"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
@@ -51,7 +51,7 @@ locals {
       },
     ], local.reading_keys)
 
-    # A tag whose time is up: its row, its life, its record, and the timers of what it named. No bytes, and no list.
+    # An expired tag: its row, its life, its record, and the timers of its manifest. No bytes, and no listing.
     dispatch = [{
       Sid      = "Table"
       Effect   = "Allow"
@@ -66,7 +66,7 @@ locals {
       {
         Sid    = "Table"
         Effect = "Allow"
-        # Its own place, the blobs, and the fences: nothing else of the table is its to write.
+        # Its place, the blobs and the fences: it may write no other rows.
         Action   = ["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
         Resource = [aws_dynamodb_table.registry.arn]
         Condition = {
@@ -74,7 +74,7 @@ locals {
         }
       },
       {
-        # Where the bytes of manifests lie.
+        # The bytes of manifests.
         Sid       = "Manifests"
         Effect    = "Allow"
         Action    = ["dynamodb:GetItem"]
@@ -101,7 +101,7 @@ locals {
     {
       Sid    = "Table"
       Effect = "Allow"
-      # A transaction asks for the actions of its items.
+      # A transaction needs the actions of its items.
       Action = [
         "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
         "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
@@ -133,7 +133,7 @@ locals {
   tracing = [{
     Sid    = "Traces"
     Effect = "Allow"
-    # X-Ray knows no ARN for what these two write.
+    # X-Ray has no ARNs for what these two actions write.
     Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
     Resource = ["*"]
   }]

@@ -1,5 +1,5 @@
-# News and work: the topic that tells what happened, and the queues that jobs read. A queue's `-dead` keeps for two weeks
-# what failed five times.
+# The topic that publishes events, and the queues that jobs read. The dead-letter queue `-dead` keeps messages that failed
+# five times for two weeks.
 
 locals {
   # Function -> the queue it reads, as `@app.on_sqs_message(queue="garbage")` declares it.
@@ -13,8 +13,8 @@ locals {
     } if endswith(key, "-sqs-event-source")
   }
 
-  # Queue -> seconds until a message that was taken and not finished is seen again: six times what its reader has, as
-  # AWS advises. A queue that a function names beyond these four is made with it.
+  # Queue -> seconds until a message that was received and not deleted is visible again: six times its reader's timeout, as
+  # AWS advises. If a function reads a queue other than these four, that queue is made too.
   queues = merge(
     { for name in ["garbage", "mirrors", "scans", "dispatch-failed"] : name => 180 },
     { for key, trigger in local.queue_triggers : trigger.queue => 6 * local.functions[key].timeout },

@@ -1,16 +1,16 @@
-# The upload relay on Fargate, behind CloudFront alone: a load balancer without a public address, and tasks that need no
-# rights of AWS's (docs/adr/0004). It knows the registry over HTTP, and S3 by the addresses that it is granted.
+# The upload relay on Fargate, reachable only through CloudFront: a load balancer without a public address, and tasks
+# without permissions in AWS (docs/adr/0004). It calls the registry by HTTP, and S3 by presigned addresses.
 
 locals {
   relay_port = 8080
 
-  # Only an image in this service needs rights to be fetched.
+  # Only an image in ECR needs permissions to be pulled.
   relay_repository = try(regex("^(?P<account>[0-9]{12})\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.amazonaws\\.com/(?P<name>[^:@]+)", var.relay.image), null)
 
   fetching_image = [for repository in local.relay_repository[*] : [
     {
       Effect = "Allow"
-      # The login to ECR has no ARN.
+      # The sign-in to ECR has no ARN.
       Action   = ["ecr:GetAuthorizationToken"]
       Resource = ["*"]
     },
@@ -25,13 +25,13 @@ locals {
 resource "aws_cloudwatch_log_group" "relay" {
   count = var.relay == null ? 0 : 1
 
-  #checkov:skip=CKV_AWS_338:log_retention_days says how long, 90 days unless told otherwise.
+  #checkov:skip=CKV_AWS_338:log_retention_days sets the retention, 90 days by default.
   name              = "/aws/ecs/${var.name}-relay"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
 }
 
-# What starts the task, not what runs in it.
+# The role that starts the task; the task itself has no role.
 resource "aws_iam_role" "relay" {
   count = var.relay == null ? 0 : 1
 
@@ -145,8 +145,8 @@ resource "aws_lb" "relay" {
   count = var.relay == null ? 0 : 1
 
   #checkov:skip=CKV_AWS_91:CloudFront and the relay log each request already.
-  #checkov:skip=CKV_AWS_150:It holds nothing; deletion_protection guards what does.
-  #checkov:skip=CKV2_AWS_20:Nobody but CloudFront comes here, by HTTP through AWS's own network.
+  #checkov:skip=CKV_AWS_150:It stores nothing; deletion_protection protects the resources that do.
+  #checkov:skip=CKV2_AWS_20:Only CloudFront reaches it, by HTTP through AWS's own network.
   name                       = "${var.name}-relay"
   internal                   = true
   load_balancer_type         = "application"
@@ -177,7 +177,7 @@ resource "aws_lb_target_group" "relay" {
 resource "aws_lb_listener" "relay" {
   count = var.relay == null ? 0 : 1
 
-  #checkov:skip=CKV_AWS_2:CloudFront comes through AWS's own network into the VPC; a certificate would need a name for what has none.
+  #checkov:skip=CKV_AWS_2:CloudFront connects through AWS's own network into the VPC, and a host without a name can have no certificate.
   #checkov:skip=CKV_AWS_103:See CKV_AWS_2.
   load_balancer_arn = aws_lb.relay[0].arn
   port              = 80
@@ -206,7 +206,7 @@ resource "aws_security_group" "relay_balancer" {
 resource "aws_vpc_security_group_ingress_rule" "relay_balancer" {
   count = var.relay == null ? 0 : 1
 
-  #checkov:skip=CKV_AWS_260:Open to CloudFront's own addresses, by AWS's list of them.
+  #checkov:skip=CKV_AWS_260:Open only to CloudFront's addresses, by AWS's managed prefix list.
   security_group_id = aws_security_group.relay_balancer[0].id
   description       = "From CloudFront"
   prefix_list_id    = data.aws_ec2_managed_prefix_list.cloudfront[0].id

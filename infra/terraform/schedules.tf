@@ -1,4 +1,4 @@
-# What comes by the clock: a function with `@app.schedule(Rate(…))` gets its rule here.
+# The rules of the functions that have `@app.schedule(Rate(…))`.
 
 locals {
   schedules = {
@@ -25,7 +25,7 @@ resource "aws_cloudwatch_event_target" "schedule" {
   target_id = "function"
   arn       = aws_lambda_function.this[each.key].arn
 
-  # The next turn does what this one missed.
+  # The next run does the work that this one missed.
   retry_policy {
     maximum_event_age_in_seconds = 60
     maximum_retry_attempts       = 1

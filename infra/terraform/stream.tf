@@ -10,10 +10,10 @@ locals {
     } if endswith(key, "-dynamodb-event-source")
   }
 
-  # What wakes it; all else costs nothing. Today that is one thing: tags that the TTL service removed. To have it woken by
-  # more, add a pattern to stream.json, with the beginning of a key of
-  # chalicelib/storage/keys, and look at such records in chalicelib/edge/jobs/dispatch.py. The local stack goes by the same
-  # file (infra/local/stream.py), but tells of nothing except what its TTL service removes.
+  # The records that invoke the function; others cost nothing. They are the tags that the TTL service removed. For more
+  # records, add a pattern to stream.json with the beginning of a key of chalicelib/storage/keys, and handle them in
+  # chalicelib/edge/jobs/dispatch.py. The local stack reads the same file (infra/local/stream.py), but sends only records
+  # of what its TTL service removes.
   stream_filters = jsondecode(file("${path.module}/stream.json"))
 }
 

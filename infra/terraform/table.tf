@@ -1,5 +1,5 @@
-# The one table and its two sparse indexes (docs/adr/0002). chalicelib/storage/table.py describes the same to the local
-# stack; tests/architecture compares them.
+# The table and its two sparse indexes (docs/adr/0002). chalicelib/storage/table.py describes the same table for the local
+# stack; tests/architecture compares both.
 
 locals {
   keys    = { partition = "pk", sort = "sk" }

@@ -1,11 +1,11 @@
 variable "name" {
-  description = "Name of this installation and the beginning of the names of all it has: `registry`, `registry-test`. Several stand side by side in one account by their names."
+  description = "Name of this installation, with which the names of its resources begin, such as `registry` or `registry-test`. One account can have several installations with different names."
   type        = string
   nullable    = false
 
   validation {
     condition     = length(var.name) >= 3 && length(var.name) <= 24
-    error_message = "name: ${var.name} has ${length(var.name)} characters, and it needs 3 to 24: a load balancer's name takes 32 with what is put behind this one, a bucket's 63 with account and region."
+    error_message = "name: ${var.name} has ${length(var.name)} characters, and it needs 3 to 24: a load balancer's name takes 32 with the suffix of this module, a bucket's 63 with account and region."
   }
 
   validation {
@@ -43,7 +43,7 @@ variable "region" {
 }
 
 variable "build" {
-  description = "Directory of the package (`python -m infra.package` writes it): an absolute path, or one from this module."
+  description = "Directory of the package (`python -m infra.package` writes it): an absolute path, or a path relative to this module."
   type        = string
   default     = "build"
   nullable    = false
@@ -94,7 +94,7 @@ variable "architecture" {
 }
 
 locals {
-  # What only an operator knows. The others follow from what is built here.
+  # The settings that only an operator knows. The others are set from the resources of this module.
   settings_of_operators = [
     "CLOUDBERTH_DOWNLOADS", "CLOUDBERTH_FAST_READS", "CLOUDBERTH_FRESH_S", "CLOUDBERTH_GRACE_S", "CLOUDBERTH_GRANT_S",
     "CLOUDBERTH_LEASE_S", "CLOUDBERTH_TAG_EXPIRATION_FROM", "CLOUDBERTH_TAG_EXPIRATION_MIN_S", "CLOUDBERTH_TAG_EXPIRATION_MAX_S", "CLOUDBERTH_LOG_S", "CLOUDBERTH_OAUTH_TOKEN_S", "CLOUDBERTH_OUTGOING_ALLOW",
@@ -103,7 +103,7 @@ locals {
 }
 
 variable "settings" {
-  description = "Further settings of the registry by their names in docs/settings.md: { CLOUDBERTH_PULL_LOG = \"all\" }. Where the registry lies is known already and cannot be set."
+  description = "Further settings of the registry by their names in docs/settings.md: { CLOUDBERTH_PULL_LOG = \"all\" }. Settings that name the module's resources cannot be set."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -115,7 +115,7 @@ variable "settings" {
 }
 
 variable "domain" {
-  description = "Host name of the registry. With zone_id (a public hosted zone of Route 53) certificate and records are made; with certificate_arn it is taken, and output dns_target says where the name must point. With CloudFront the certificate lies in us-east-1."
+  description = "Host name of the registry. With zone_id (a public hosted zone of Route 53) the certificate and the records are made; with certificate_arn that certificate is used, and the output dns_target has the target of the name. With CloudFront the certificate must be in us-east-1."
   type = object({
     name            = string
     zone_id         = optional(string)
@@ -130,7 +130,7 @@ variable "domain" {
 
   validation {
     condition     = var.domain == null || try(var.domain.zone_id, null) != null || try(var.domain.certificate_arn, null) != null
-    error_message = "domain: ${try(var.domain.name, "")} needs zone_id, so that a certificate can be made, or certificate_arn, of one that is there."
+    error_message = "domain: ${try(var.domain.name, "")} needs zone_id, so that a certificate can be made, or the certificate_arn of an existing one."
   }
 
   validation {
@@ -143,14 +143,14 @@ variable "domain" {
 }
 
 variable "cloudfront" {
-  description = "Puts CloudFront in front: one PUT of up to 5 GB goes straight to S3, and downloads are cached at the edge. Without it bodies end at 4 MiB."
+  description = "Puts CloudFront in front: one PUT of up to 5 GB goes directly to S3, and CloudFront caches downloads. Without it bodies have at most 4 MiB."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "upload_proof" {
-  description = "How S3 is told the digest of what CloudFront writes: checksum (x-amz-checksum-sha256), payload (x-amz-content-sha256), or staging, where it is told nothing and the registry must prove the bytes. `make smoke` says which one holds."
+  description = "How S3 is told the digest of what CloudFront writes: checksum (x-amz-checksum-sha256), payload (x-amz-content-sha256), or staging, where S3 is not told and the registry must check the bytes. `make smoke` says which one works."
   type        = string
   default     = "checksum"
   nullable    = false
@@ -162,7 +162,7 @@ variable "upload_proof" {
 }
 
 variable "waf" {
-  description = "Puts AWS WAF before CloudFront: known bad addresses and inputs, and a limit of requests by address (waf_requests). Costs about 8 USD a month."
+  description = "Puts AWS WAF in front of CloudFront. It blocks known bad addresses and inputs, and limits the requests of each address (waf_requests). Costs about 8 USD a month."
   type        = bool
   default     = false
   nullable    = false
@@ -186,7 +186,7 @@ variable "waf_requests" {
 }
 
 variable "allowed_addresses" {
-  description = "Addresses, in CIDR notation, that may reach the registry at all; empty: everybody may. All others get 403 from AWS WAF, and the gateway's own host refuses everyone."
+  description = "Addresses, in CIDR notation, that may reach the registry; if it is empty, all may. Other addresses get 403 from AWS WAF, and the gateway's default host refuses all requests."
   type        = list(string)
   default     = []
   nullable    = false
@@ -203,12 +203,12 @@ variable "allowed_addresses" {
 }
 
 variable "relay" {
-  description = "Runs the upload relay on Fargate, for docker classic, podman, skopeo and crane: image (built from relay/Containerfile), and the VPC and subnets it lives in, with a way out to S3 and the gateway. Costs about 25 USD a month."
+  description = "Runs the upload relay on Fargate, for docker classic, podman, skopeo and crane: image (built from relay/Containerfile), and the VPC and subnets of its tasks, with a route to S3 and the gateway. Costs about 25 USD a month."
   type = object({
     image            = string
     vpc_id           = string
     subnet_ids       = list(string)
-    assign_public_ip = optional(bool, false) # the way out, where the subnets have no NAT gateway
+    assign_public_ip = optional(bool, false) # the route to the internet if the subnets have no NAT gateway
     architecture     = optional(string, "ARM64")
     cpu              = optional(number, 256)
     memory           = optional(number, 512)
@@ -233,7 +233,7 @@ variable "relay" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key that encrypts table, bucket, secret, queues, topic, logs and function settings; null: the keys that AWS keeps for each service. Its policy must let this account use it, logs.REGION.amazonaws.com (logs), and with CloudFront cloudfront.amazonaws.com (kms:Decrypt and kms:GenerateDataKey, on condition of the distribution's ARN)."
+  description = "KMS key that encrypts table, bucket, secret, queues, topic, logs and function settings; null: AWS's own keys of each service. Its policy must let this account use it, logs.REGION.amazonaws.com (logs), and with CloudFront cloudfront.amazonaws.com (kms:Decrypt and kms:GenerateDataKey, on condition of the distribution's ARN)."
   type        = string
   default     = null
 
@@ -244,21 +244,21 @@ variable "kms_key_arn" {
 }
 
 variable "deletion_protection" {
-  description = "false lets `terraform destroy` take the table, the bucket with all that is in it, and the keys, at once and for ever."
+  description = "If it is false, `terraform destroy` deletes the table, the bucket with its content, and the keys at once and irreversibly."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "access_logs" {
-  description = "Keeps S3's, and CloudFront's, access logs in a bucket of their own for log_retention_days. The gateway's are always kept, in CloudWatch."
+  description = "Keeps the access logs of S3 and CloudFront in a separate bucket for log_retention_days. The gateway's are always kept, in CloudWatch."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "How long logs are kept."
+  description = "How many days logs are kept."
   type        = number
   default     = 90
   nullable    = false
@@ -270,13 +270,13 @@ variable "log_retention_days" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of every role, where the account asks for one."
+  description = "Permissions boundary of every role, if the account requires one."
   type        = string
   default     = null
 }
 
 variable "tags" {
-  description = "Further tags on everything."
+  description = "More tags for all resources."
   type        = map(string)
   default     = {}
   nullable    = false

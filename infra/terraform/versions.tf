@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.11" # its tests override what is known after apply only
+  required_version = ">= 1.11" # its tests override values that are known only after apply
 
   required_providers {
     aws = {
@@ -17,7 +17,7 @@ provider "aws" {
   }
 }
 
-# CloudFront takes certificates and web ACLs from this region only.
+# CloudFront accepts certificates and web ACLs only from this region.
 provider "aws" {
   alias  = "global"
   region = "us-east-1"

@@ -1,4 +1,4 @@
-# AWS WAF before CloudFront: who may come at all, and what is known to be bad.
+# AWS WAF in front of CloudFront: the addresses that are allowed, and the requests that are known to be bad.
 
 locals {
   address_sets = {
@@ -8,8 +8,8 @@ locals {
     } : version => found if length(found) > 0
   }
 
-  # AWS's own rules, with those of their parts that are only counted: bodies are layers and manifests, in which anything
-  # may stand.
+  # AWS's managed rule groups, each with its rules that only count matches: bodies are layers and manifests, which may
+  # contain anything.
   managed_rules = var.waf ? {
     AWSManagedRulesAmazonIpReputationList = []
     AWSManagedRulesKnownBadInputsRuleSet  = ["JavaDeserializationRCE_BODY", "Log4JRCE_BODY"]
@@ -31,7 +31,7 @@ resource "aws_wafv2_web_acl" "edge" {
   count    = var.waf || length(var.allowed_addresses) > 0 ? 1 : 0
   provider = aws.global
 
-  #checkov:skip=CKV2_AWS_31:Its logs would hold the Authorization header of every request; metrics and samples are on.
+  #checkov:skip=CKV2_AWS_31:Its logs would contain the Authorization header of every request; metrics and samples are on.
   name        = var.name
   description = "Who may reach ${var.name}"
   scope       = "CLOUDFRONT"

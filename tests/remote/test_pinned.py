@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused
-from chalicelib.remote.pinned import request
+from chalicelib.remote.messages import OutgoingRequest
+from chalicelib.remote.pinned import send
 from tests.support.fake_server import FakeServer, a_certificate, respond
+
+
+def get(url: str) -> OutgoingRequest:
+    return OutgoingRequest("GET", url, largest=100, timeout_s=3)
 
 
 def to(port: int, seen: list[tuple[str, int, bool]]) -> Callable[..., socket.socket]:
@@ -32,13 +37,13 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_certificate_must_be_the_names_whatever_the_address_is(trusted: Path) -> None:
     seen: list[tuple[str, int, bool]] = []
     with FakeServer(respond, certificate=trusted).running() as server:
-        status, headers, content = request(to(server.port, seen), "GET", "https://issuer.test/x", {}, None, 100, 3)
+        answer = send(to(server.port, seen), get("https://issuer.test/x"))
 
-        assert (status, headers["content-length"], content) == (200, "5", b"hello")
+        assert (answer.status, answer.headers["content-length"], answer.content) == (200, "5", b"hello")
         assert seen == [("issuer.test", 443, False)]
         assert server.asked[0][1]["host"] == "issuer.test"
         with pytest.raises(OutgoingFailed, match="certificate"):
-            request(to(server.port, seen), "GET", "https://other.test/", {}, None, 100, 3)
+            send(to(server.port, seen), get("https://other.test/"))
 
 
 def test_a_self_signed_certificate_is_not_trusted(tmp_path: Path) -> None:
@@ -47,13 +52,13 @@ def test_a_self_signed_certificate_is_not_trusted(tmp_path: Path) -> None:
         FakeServer(respond, certificate=certificate).running() as server,
         pytest.raises(OutgoingFailed, match="certificate"),
     ):
-        request(to(server.port, []), "GET", "https://issuer.test/", {}, None, 100, 3)
+        send(to(server.port, []), get("https://issuer.test/"))
 
 
 def test_an_http_connection_is_reported_as_plain() -> None:
     seen: list[tuple[str, int, bool]] = []
     with FakeServer(respond).running() as server:
-        assert request(to(server.port, seen), "GET", "http://issuer.test:81/", {}, None, 100, 3)[2] == b"hello"
+        assert send(to(server.port, seen), get("http://issuer.test:81/")).content == b"hello"
 
     assert seen == [("issuer.test", 81, True)]
 
@@ -63,4 +68,4 @@ def test_a_refusal_of_the_guard_is_raised_unchanged() -> None:
         raise OutgoingRefused("why")
 
     with pytest.raises(OutgoingRefused):
-        request(refuse, "GET", "https://issuer.test/", {}, None, 100, 3)
+        send(refuse, get("https://issuer.test/"))

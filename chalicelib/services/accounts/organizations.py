@@ -78,8 +78,8 @@ class Member:
 class Organizations:
     """Organizations."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store, self._teams = access, usage, stores.accounts, stores.teams
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store, self._teams = access, usage_log, stores.accounts, stores.teams
         self._permissions, self._repositories, self._clock = stores.permissions, stores.repositories, stores.clock
 
     def create(self, actor: Actor, name: str, email: str | None = None) -> None:
@@ -119,7 +119,7 @@ class Organizations:
         self._store.still_there(transaction, account_id)
         self._teams.add(transaction, team)
         self._teams.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
-        self._usage.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
+        self._usage_log.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
         transaction.commit()
 
     def overview(self, actor: Actor, name: str) -> OrganizationView:
@@ -168,7 +168,7 @@ class Organizations:
             value = getattr(wishes, field)
             if value is not None and (value or None) != (getattr(namespace, field) or None):
                 setattr(namespace, field, None if value == "" else value)
-                self._usage.note(actor, transaction, kind, place.id, {word: value, "namespace": place.name})
+                self._usage_log.note(actor, transaction, kind, place.id, {word: value, "namespace": place.name})
                 is_other = True
         if is_other:
             self._store.put_namespace(transaction, namespace)
@@ -203,7 +203,7 @@ class Organizations:
         transaction = Transaction()
         self._store.mark_deleted(transaction, namespace, now)
         transaction.put(timer(PURGE, place.id, int(now) + SETTLED_S))
-        self._usage.note(actor, transaction, "org_delete", place.id, {"namespace": name})
+        self._usage_log.note(actor, transaction, "org_delete", place.id, {"namespace": name})
         transaction.commit()
 
     def everywhere(self, actor: Actor, after: str, size: int) -> tuple[list[ListedMembership], str | None]:

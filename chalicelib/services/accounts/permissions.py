@@ -36,8 +36,8 @@ class Permission:
 class Permissions:
     """Roles on repositories. `kind` is `user`, for robots too, or `team`."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store = access, usage, stores.permissions
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store = access, usage_log, stores.permissions
         self._accounts, self._teams = stores.accounts, stores.teams
 
     def of_repository(self, actor: Actor, name: RepositoryName, kind: HolderKind) -> list[Permission]:
@@ -106,7 +106,7 @@ class Permissions:
         else:
             self._accounts.still_there(transaction, holder.id)
         kind = "change_repo_permission" if stored else "add_repo_permission"
-        self._usage.record(actor, transaction, kind, repository, {**_told(repository, holder), "role": role})
+        self._usage_log.record(actor, transaction, kind, repository, {**_told(repository, holder), "role": role})
         transaction.commit()
 
     def remove(self, actor: Actor, name: RepositoryName, kind: HolderKind, holder: str) -> None:
@@ -119,7 +119,7 @@ class Permissions:
                 raise NotGiven(kind.capitalize(), holder)
             transaction = Transaction()
             self._store.remove(transaction, (repository.namespace_id, repository.id), found)
-            self._usage.record(actor, transaction, "delete_repo_permission", repository, _told(repository, found))
+            self._usage_log.record(actor, transaction, "delete_repo_permission", repository, _told(repository, found))
             transaction.commit()
 
         retry_on_conflict(attempt)

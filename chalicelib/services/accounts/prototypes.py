@@ -52,8 +52,8 @@ class Prototype:
 class Prototypes:
     """Default permissions."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store = access, usage, stores.prototypes
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store = access, usage_log, stores.prototypes
         self._accounts, self._teams, self._permissions = stores.accounts, stores.teams, stores.permissions
         self._clock = stores.clock
 
@@ -154,7 +154,7 @@ class Prototypes:
         if before:
             metadata["original_role"] = before
         kind = "modify_prototype_permission" if before else "create_prototype_permission"
-        self._usage.note(actor, transaction, kind, place.id, metadata)
+        self._usage_log.note(actor, transaction, kind, place.id, metadata)
         transaction.commit()
         return told
 
@@ -188,7 +188,7 @@ class Prototypes:
             transaction = Transaction()
             self._store.remove(transaction, row)
             told = {"prototypeid": uuid, "role": row.role, "namespace": place.name}
-            self._usage.note(actor, transaction, "delete_prototype_permission", place.id, told)
+            self._usage_log.note(actor, transaction, "delete_prototype_permission", place.id, told)
             transaction.commit()
 
         retry_on_conflict(attempt)

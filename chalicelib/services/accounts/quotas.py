@@ -55,8 +55,8 @@ Alter = Callable[[Quota | None], Quota | None]
 class Quotas:
     """Quotas of namespaces. With `full_access` superusers may change them by the organization's own routes too."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts, self._clock = access, usage, stores.accounts, stores.clock
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts, self._clock = access, usage_log, stores.accounts, stores.clock
         self._full_access = stores.settings.superusers_full_access
 
     def of(self, actor: Actor, holder: QuotaHolder) -> Quota | None:
@@ -147,7 +147,7 @@ class Quotas:
             room.warn(transaction, passed)
             if namespace is not None and quota is not None and passed > room.warned:
                 told = {**_told(namespace, quota), "threshold_percent": passed}
-                self._usage.note(ANONYMOUS, transaction, QUOTA_WARNING, due.target, told)
+                self._usage_log.note(ANONYMOUS, transaction, QUOTA_WARNING, due.target, told)
             transaction.commit()
         return Later(int(self._clock()) + DAY_S) if passed else None
 
@@ -166,7 +166,9 @@ class Quotas:
             set_quota(row, after)
             transaction = Transaction()
             self._accounts.put_namespace(transaction, row)
-            self._usage.note(actor, transaction, kind, namespace_id, {**_told(row, after or before), **(told or {})})
+            self._usage_log.note(
+                actor, transaction, kind, namespace_id, {**_told(row, after or before), **(told or {})}
+            )
             transaction.commit()
             return after
 

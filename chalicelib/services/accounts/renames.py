@@ -26,8 +26,8 @@ class Renames:
     `settled_s` is how long after a rename something may still be made by the former name.
     """
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts = access, usage, stores.accounts
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts = access, usage_log, stores.accounts
         self._store, self._settled_s = stores.renames, stores.settings.token_s + SETTLED_S
         self._clock = stores.clock
 
@@ -52,7 +52,7 @@ class Renames:
             self._accounts.put_namespace(transaction, namespace)
             transaction.put(timer(RENAME, place.id, now))
             told = {"old_name": name, "new_name": wanted, "namespace": wanted}
-            self._usage.note(actor, transaction, "org_change_name", place.id, told)
+            self._usage_log.note(actor, transaction, "org_change_name", place.id, told)
             try:
                 transaction.commit()
             except WriteConflict:

@@ -68,8 +68,8 @@ class NamespaceRoles:
 class Robots:
     """Robots of users and organizations."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
-        self._access, self._usage, self._store, self._tokens = access, usage, stores.accounts, stores.tokens
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage_log, self._store, self._tokens = access, usage_log, stores.accounts, stores.tokens
         self._teams, self._permissions, self._repositories = stores.teams, stores.permissions, stores.repositories
         self._envelope, self._clock = envelope, stores.clock
 
@@ -112,7 +112,7 @@ class Robots:
         self._store.check_live(transaction, place.id)
         view = self._view(place, robot, with_token=True)
         told = {"robot": name.robot, "description": description, "unstructured_metadata": view.metadata}
-        self._usage.note(actor, transaction, "create_robot", place.id, told)
+        self._usage_log.note(actor, transaction, "create_robot", place.id, told)
         transaction.commit()
         return view
 
@@ -219,7 +219,7 @@ class Robots:
         self._give_token(transaction, row, account, place)
         self._store.put_robot(transaction, row)
         told: dict[str, object] = {"robot": name.robot}
-        self._usage.note(
+        self._usage_log.note(
             actor,
             transaction,
             "regenerate_robot_token",
@@ -244,7 +244,7 @@ class Robots:
             for listed in self._tokens.listed(row.account_id, TokenKind.ROBOT):
                 self._tokens.revoke(transaction, listed)
             self._store.remove_robot(transaction, str(name), row)
-            self._usage.note(actor, transaction, "delete_robot", place.id, {"robot": name.robot})
+            self._usage_log.note(actor, transaction, "delete_robot", place.id, {"robot": name.robot})
             transaction.commit()
             return row
 

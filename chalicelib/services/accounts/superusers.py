@@ -57,8 +57,8 @@ class SuperuserChanges:
 class Superusers:
     """The accounts of others, for superusers."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, accounts: Accounts) -> None:
-        self._access, self._usage, self._accounts = access, usage, accounts
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, accounts: Accounts) -> None:
+        self._access, self._usage_log, self._accounts = access, usage_log, accounts
         self._store, self._notices, self._clock = stores.accounts, stores.user_notifications, stores.clock
 
     def users(self, actor: Actor, after: str, size: int, *, with_disabled: bool = True) -> UserPage:
@@ -117,7 +117,7 @@ class Superusers:
         if hashed is not None:
             row.password_hash, row.epoch, is_other = hashed, row.epoch + 1, True
             self._notices.add(transaction, row.id, PASSWORD_SET, {"by": actor.name}, self._clock())
-            self._usage.note(actor, transaction, "user_change_password", row.id, told)
+            self._usage_log.note(actor, transaction, "user_change_password", row.id, told)
         if changes.email is not None and changes.email != row.email:
             self._move_email(actor, transaction, row, changes.email)
             is_other = True
@@ -125,7 +125,7 @@ class Superusers:
             # Whoever is let in again has to sign in again.
             row.enabled, row.epoch, is_other = changes.enabled, row.epoch + (not changes.enabled), True
             kind = "user_enable" if changes.enabled else "user_disable"
-            self._usage.note(actor, transaction, kind, row.id, told)
+            self._usage_log.note(actor, transaction, kind, row.id, told)
         if is_other:
             self._store.put_account(transaction, row, version)
             transaction.commit()
@@ -138,7 +138,7 @@ class Superusers:
         told = {"username": row.name, "superuser": actor.name, "old_email": row.email, "email": email}
         row.email = email
         self._notices.add(transaction, row.id, EMAIL_SET, {"by": actor.name, "email": email}, self._clock())
-        self._usage.note(actor, transaction, "user_change_email", row.id, told)
+        self._usage_log.note(actor, transaction, "user_change_email", row.id, told)
 
 
 def _shown(row: AccountRow) -> UserView:

@@ -77,8 +77,8 @@ class TeamRepositoryRole:
 class Teams:
     """Teams."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store, self._accounts = access, usage, stores.teams, stores.accounts
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store, self._accounts = access, usage_log, stores.teams, stores.accounts
         self._permissions, self._repositories, self._clock = stores.permissions, stores.repositories, stores.clock
 
     def put(
@@ -114,7 +114,7 @@ class Teams:
         transaction = Transaction()
         self._store.add(transaction, team)
         self._accounts.check_live(transaction, place.id)
-        self._usage.note(actor, transaction, "org_create_team", place.id, {"team": name, "namespace": place.name})
+        self._usage_log.note(actor, transaction, "org_create_team", place.id, {"team": name, "namespace": place.name})
         transaction.commit()
         return team
 
@@ -129,10 +129,10 @@ class Teams:
         told = {"team": team.name, "namespace": place.name}
         if description != team.description:
             described = {**told, "description": description}
-            self._usage.note(actor, transaction, "org_set_team_description", place.id, described)
+            self._usage_log.note(actor, transaction, "org_set_team_description", place.id, described)
         if role is not before:
             given = {**told, "role": role}
-            self._usage.note(actor, transaction, "org_set_team_role", place.id, given)
+            self._usage_log.note(actor, transaction, "org_set_team_role", place.id, given)
         self._store.change(transaction, team, role, description)
         transaction.commit()
         team.role, team.description = role, description
@@ -160,7 +160,7 @@ class Teams:
             self._store.remove(transaction, team)
             transaction.put(timer(PURGE, keys.team_target(place.id, team.id), int(self._clock())))
             told = {"team": name, "namespace": place.name}
-            self._usage.note(actor, transaction, "org_delete_team", place.id, told)
+            self._usage_log.note(actor, transaction, "org_delete_team", place.id, told)
             transaction.commit()
 
         retry_on_conflict(attempt)
@@ -221,7 +221,7 @@ class Teams:
             else:
                 self._accounts.check_live(transaction, place.id)
             told = {"member": member, "team": name, "namespace": place.name}
-            self._usage.note(actor, transaction, "org_add_team_member", place.id, told)
+            self._usage_log.note(actor, transaction, "org_add_team_member", place.id, told)
             transaction.commit()
             return TeamMember(member, pointer.kind)
 
@@ -280,7 +280,7 @@ class Teams:
             self._store.leave(transaction, team, account_id)
             self._store.still(transaction, team)
             told = {"member": name, "team": team.name, "namespace": place.name}
-            self._usage.note(actor, transaction, "org_remove_team_member", place.id, told)
+            self._usage_log.note(actor, transaction, "org_remove_team_member", place.id, told)
 
     def leave_all(self, actor: Actor, organization: str, member: str) -> None:
         """Takes a user out of all teams of an organization, and takes back their roles on its repositories.
@@ -314,7 +314,7 @@ class Teams:
             if row := rows.get(identifier):
                 repository = Repository(identifier, place.id, RepositoryName(place.name, row.name))
                 told = {"username": name, "namespace": place.name, "repo": row.name}
-                self._usage.record(actor, transaction, "delete_repo_permission", repository, told)
+                self._usage_log.record(actor, transaction, "delete_repo_permission", repository, told)
         transaction.commit()
         return len(teams) + len(held) >= AT_ONCE
 
@@ -342,7 +342,7 @@ class Teams:
             self._store.still(transaction, team)
             self._guard(transaction, actor, place, lambda _, members: members, "")
             told = {"namespace": place.name, "superuser": actor.name, "was_user": False, "team": team.name}
-            self._usage.note(actor, transaction, "take_ownership", place.id, told)
+            self._usage_log.note(actor, transaction, "take_ownership", place.id, told)
             transaction.commit()
 
         retry_on_conflict(attempt)

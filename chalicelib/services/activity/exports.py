@@ -17,6 +17,7 @@ from chalicelib.domain.log_cursors import DAY_S, before, earliest, past
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.timers import EXPORT, Due, HasTime, Later, pause_s
 from chalicelib.domain.usage_log import Period, UsageLogQuery, with_quays_words
+from chalicelib.remote.messages import OutgoingRequest
 from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.activity.usage_log_reader import LogOwner, UsageLogReader
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
@@ -45,7 +46,7 @@ class Exports:
     def __init__(
         self, stores: Stores, logs: UsageLogReader, envelope: Callable[[], Envelope], outgoing: Outgoing
     ) -> None:
-        self._logs, self._usage, self._store, self._objects = logs, stores.usage_log, stores.exports, stores.objects
+        self._logs, self._usage_log, self._store, self._objects = logs, stores.usage_log, stores.exports, stores.objects
         self._envelope, self._outgoing, self._url = envelope, outgoing, stores.settings.url
         self._presign_s, self._clock = stores.settings.presign_s, stores.clock
 
@@ -181,7 +182,7 @@ class Exports:
         """Records past those that were written, oldest first."""
         runs = runs_of_repository(row.repository_id) if row.repository_id else runs_of_namespace(row.namespace_id)
         first = past(row.after) if row.after else Period(row.start, row.end).oldest
-        lists = [self._usage.oldest(run, first, row.until, READ_AT_ONCE) for run in runs]
+        lists = [self._usage_log.oldest(run, first, row.until, READ_AT_ONCE) for run in runs]
         return heapq.merge(*lists, key=lambda one: one.sk)
 
     def _settle(self, row: ExportRow, kind: str, told: dict[str, object]) -> Later | None:
@@ -189,7 +190,7 @@ class Exports:
         row.state = ExportState.TELLING if row.callback_url and row.state == ExportState.WRITING else ExportState.KEPT
         transaction = Transaction()
         self._store.put(transaction, row)
-        self._usage.record(transaction, self._event(row, kind, told))
+        self._usage_log.record(transaction, self._event(row, kind, told))
         transaction.commit()
         return Later(int(self._clock()) if row.state == ExportState.TELLING else row.ends_at)
 
@@ -220,7 +221,8 @@ class Exports:
         return Later(row.ends_at)
 
     def _call(self, url: str, body: bytes) -> None:
-        answer = self._outgoing.request("POST", url, {"Content-Type": "application/json"}, body, timeout_s=CALL_S)
+        headers = {"Content-Type": "application/json"}
+        answer = self._outgoing.request(OutgoingRequest("POST", url, headers, body, timeout_s=CALL_S))
         if not 200 <= answer.status < 300:
             raise OutgoingFailed(f"the answer was {answer.status}")
 

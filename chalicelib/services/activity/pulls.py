@@ -42,7 +42,7 @@ class Pulls:
     """Pulls of repositories."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
-        self._access, self._store, self._usage, self._clock = access, stores.pulls, stores.usage_log, stores.clock
+        self._access, self._store, self._usage_log, self._clock = access, stores.pulls, stores.usage_log, stores.clock
 
     def of_tag(self, actor: Actor, name: RepositoryName, tag: Tag) -> TagPulls:
         """The pulls of a tag that is alive, for those with a right of their own, be the repository public or not.
@@ -77,7 +77,7 @@ class Pulls:
         upto = cursor.upto if cursor else ""
         ends = {one: max(upto, rows[one].upto) if one in rows else upto for one in references}
         last = earliest(self._clock() + HOUR_S)
-        behind, _ = self._usage.pulls(repository_id, past(min(ends.values())), last, PAGE)
+        behind, _ = self._usage_log.pulls(repository_id, past(min(ends.values())), last, PAGE)
         told = []
         for one in references:
             found = rows[one].sum if one in rows else Sum()
@@ -106,7 +106,7 @@ class Pulls:
         upto = self._store.upto(repository_id)
         if upto is None:
             return False
-        pulls, is_all = self._usage.pulls(repository_id, past(upto), last, PAGE)
+        pulls, is_all = self._usage_log.pulls(repository_id, past(upto), last, PAGE)
         for part in parts(pulls, MOST_SUMS):
             self._store.add(repository_id, (upto, part[-1].position), sums(part))
             upto = part[-1].position

@@ -70,10 +70,10 @@ class ListPage:
 class RepositoryListing:
     """Lists of repositories. What a list tells is read consistently; an index says only where to look."""
 
-    def __init__(self, stores: Stores, sights: RepositoryVisibility, tokens: PageTokens) -> None:
-        self._sights, self._store, self._accounts = sights, stores.repositories, stores.accounts
+    def __init__(self, stores: Stores, visibility: RepositoryVisibility, tokens: PageTokens) -> None:
+        self._visibility, self._store, self._accounts = visibility, stores.repositories, stores.accounts
         self._sight_store = stores.visibility
-        self._usage, self._tokens, self._clock = stores.usage_log, tokens, stores.clock
+        self._usage_log, self._tokens, self._clock = stores.usage_log, tokens, stores.clock
         # Namespaces by name: each use looks whether that is still so.
         self._known: dict[str, str] = {}
 
@@ -101,11 +101,11 @@ class RepositoryListing:
             return [], ""
         namespace, stretch = where
         namespace_id = keys.namespace_id(namespace.pk)
-        sight, found = self._sights.of(actor, namespace_id), []
+        visible, found = self._visibility.of(actor, namespace_id), []
         for row in stretch.repositories:
             repository = Repository(row.repository_id, namespace_id, RepositoryName(namespace.name, row.name))
-            if sight.sees(repository, is_public=asked.public and row.is_public):
-                found.append(_listed(repository, row, sight, namespace))
+            if visible.sees(repository, is_public=asked.public and row.is_public):
+                found.append(_listed(repository, row, visible, namespace))
             if len(found) == PAGE:
                 is_last = stretch.is_last and row.name == stretch.last
                 return found, "" if is_last else row.name
@@ -136,10 +136,10 @@ class RepositoryListing:
 
     def _starred(self, actor: Actor, after: str) -> tuple[list[ListedRepository], str]:
         """What the actor has starred and may see, past a repository's id, and the id to go on from."""
-        sight = self._sights.of(actor)
-        ids = sorted(identifier for identifier in sight.stars if identifier > after)
+        visible = self._visibility.of(actor)
+        ids = sorted(identifier for identifier in visible.stars if identifier > after)
         page = ids[:PAGE]
-        found = self._living(page, {sight.stars[identifier].namespace_id for identifier in page}, sight)
+        found = self._living(page, {visible.stars[identifier].namespace_id for identifier in page}, visible)
         return found, page[-1] if len(ids) > PAGE else ""
 
     def _public(self, actor: Actor, after: str) -> tuple[list[ListedRepository], str]:
@@ -147,12 +147,12 @@ class RepositoryListing:
         rows = list(self._store.public(after, PAGE + 1))
         page = rows[:PAGE]
         namespaces = {keys.namespace_id(row.pk) for row in page}
-        found = self._living([row.repository_id for row in page], namespaces, self._sights.of(actor))
+        found = self._living([row.repository_id for row in page], namespaces, self._visibility.of(actor))
         seen = [listed for listed in found if listed.is_public]
         return seen, page[-1].view_at if len(rows) > PAGE else ""
 
     def _living(
-        self, ids: Sequence[str], namespace_ids: Iterable[str], sight: VisibleRepositories
+        self, ids: Sequence[str], namespace_ids: Iterable[str], visible: VisibleRepositories
     ) -> list[ListedRepository]:
         """Those of some repositories that live in a namespace that lives, and may be seen; in the same order."""
         rows, namespaces = self._store.with_namespaces(ids, namespace_ids)
@@ -162,8 +162,8 @@ class RepositoryListing:
             if namespace is None or namespace.state != NamespaceState.LIVE:
                 continue
             repository = Repository(identifier, row.namespace_id, RepositoryName(namespace.name, row.name))
-            if sight.sees(repository, is_public=row.is_public):
-                found.append(_listed(repository, row, sight, namespace))
+            if visible.sees(repository, is_public=row.is_public):
+                found.append(_listed(repository, row, visible, namespace))
         return found
 
     def _told(self, found: Sequence[ListedRepository], asked: RepositoryQuery) -> list[ListedRepository]:
@@ -189,7 +189,7 @@ class RepositoryListing:
         now, counted = self._clock(), Counter[str | None]()
         first, last = earliest(now - POPULAR_DAYS * DAY_S), before(earliest(now + DAY_S))
         for namespace_id in namespace_ids:
-            rows = self._usage.newest(pulls_of_namespace(namespace_id), last, first, MOST_PULLS)
+            rows = self._usage_log.newest(pulls_of_namespace(namespace_id), last, first, MOST_PULLS)
             counted.update(row.repository_id for row in islice(rows, MOST_PULLS))
         return counted
 
@@ -197,15 +197,15 @@ class RepositoryListing:
         """Full names of what the actor may pull: public, administered and granted, in order, past `last`."""
         if size == 0:
             return Page([])
-        sight = self._sights.of(actor)
+        visible = self._visibility.of(actor)
         lists: list[Iterable[str]] = [(row.view_at for row in self._store.public(last, size + 1))]
-        namespaces = self._accounts.namespaces(sorted(sight.administered))
+        namespaces = self._accounts.namespaces(sorted(visible.administered))
         lists += [
             self._store.owned(identifier, row.name, last, size + 1)
             for identifier, row in namespaces.items()
             if row.state == NamespaceState.LIVE
         ]
-        lists.append(self._granted(sight.roles, last))
+        lists.append(self._granted(visible.roles, last))
         names = list(_first(heapq.merge(*lists), size + 1))
         return Page(names[:size], more=len(names) > size)
 
@@ -216,9 +216,12 @@ class RepositoryListing:
 
 
 def _listed(
-    repository: Repository, row: RepositoryNameRow | RepositoryRow, sight: VisibleRepositories, namespace: NamespaceRow
+    repository: Repository,
+    row: RepositoryNameRow | RepositoryRow,
+    visible: VisibleRepositories,
+    namespace: NamespaceRow,
 ) -> ListedRepository:
-    is_starred = repository.id in sight.stars
+    is_starred = repository.id in visible.stars
     return ListedRepository(repository, row.description, row.is_public, row.mode, is_starred, quota_of(namespace))
 
 

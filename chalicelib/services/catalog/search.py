@@ -57,8 +57,8 @@ class Entity:
 class Search:
     """Search."""
 
-    def __init__(self, access: Access, stores: Stores, sights: RepositoryVisibility) -> None:
-        self._access, self._sights, self._words = access, sights, stores.search_words
+    def __init__(self, access: Access, stores: Stores, visibility: RepositoryVisibility) -> None:
+        self._access, self._visibility, self._words = access, visibility, stores.search_words
         self._accounts, self._teams, self._repositories = stores.accounts, stores.teams, stores.repositories
 
     def repositories(self, actor: Actor, text: str, page: int = 1) -> Page[RepositoryHit]:
@@ -79,7 +79,7 @@ class Search:
     def _hits(self, actor: Actor, text: str) -> Iterator[RepositoryHit]:
         asked = query_words(text)
         rows = self._found(asked, (SearchKind.REPOSITORY,))
-        sight = self._sights.of(actor) if rows else None
+        visible = self._visibility.of(actor) if rows else None
         for start in range(0, len(rows), BATCH_READ // 2):
             some = rows[start : start + BATCH_READ // 2]
             living, namespaces = self._repositories.with_namespaces(
@@ -87,7 +87,7 @@ class Search:
             )
             for identifier, row in living.items():
                 namespace = namespaces.get(row.namespace_id)
-                if namespace and sight and (hit := _hit(identifier, row, namespace, sight, asked)):
+                if namespace and visible and (hit := _hit(identifier, row, namespace, visible, asked)):
                     yield hit
 
     def _found(self, asked: Sequence[str], kinds: Sequence[SearchKind]) -> list[SearchWordRow]:
@@ -118,7 +118,7 @@ class Search:
 
     def _own_robots(self, actor: Actor, text: str) -> list[Entity]:
         """Robots of namespaces that one administers."""
-        administered = sorted(self._sights.of(actor).administered)[:MOST_NAMESPACES]
+        administered = sorted(self._visibility.of(actor).administered)[:MOST_NAMESPACES]
         namespaces = self._accounts.namespaces(administered)
         names = [
             RobotName(namespace.name, robot.name or "")
@@ -182,11 +182,11 @@ class Search:
 
 
 def _hit(
-    identifier: str, row: RepositoryRow, namespace: NamespaceRow, sight: VisibleRepositories, asked: Sequence[str]
+    identifier: str, row: RepositoryRow, namespace: NamespaceRow, visible: VisibleRepositories, asked: Sequence[str]
 ) -> RepositoryHit | None:
     """A repository that is found by its full name, if it may be seen."""
     repository = Repository(identifier, row.namespace_id, RepositoryName(namespace.name, row.name))
     is_found = namespace.state == NamespaceState.LIVE and matches(str(repository.name), asked)
-    if not is_found or not sight.sees(repository, is_public=row.is_public):
+    if not is_found or not visible.sees(repository, is_public=row.is_public):
         return None
     return RepositoryHit(repository, namespace.kind, row.description, row.is_public)

@@ -45,8 +45,8 @@ class AppToken:
 class AppTokens:
     """App tokens of users."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
-        self._access, self._usage, self._accounts, self._tokens = access, usage, stores.accounts, stores.tokens
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage_log, self._accounts, self._tokens = access, usage_log, stores.accounts, stores.tokens
         self._envelope, self._clock = envelope, stores.clock
 
     def create(self, actor: Actor, title: str, life_s: int | None = None) -> AppToken:
@@ -167,7 +167,7 @@ class AppTokens:
 
     def _note(self, actor: Actor, transaction: Transaction, kind: str, token: TokenRow) -> None:
         told = {"app_specific_token_title": token.title, "app_specific_token": token.uuid}
-        self._usage.note(actor, transaction, kind, token.owner_id, told)
+        self._usage_log.note(actor, transaction, kind, token.owner_id, told)
 
 
 def _is_seen(actor: Actor, row: TokenRow) -> bool:

@@ -38,8 +38,8 @@ class ApplicationFields:
 class Applications:
     """Applications, kept by those who administer their organization; `is_plain` is of a registry without https."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
-        self._access, self._usage, self._store = access, usage, stores.applications
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage_log, self._store = access, usage_log, stores.applications
         self._envelope, self._clock = envelope, stores.clock
         self._is_plain = stores.settings.url.startswith("http:")
 
@@ -164,7 +164,7 @@ class Applications:
 
     def _note(self, actor: Actor, transaction: Transaction, kind: str, row: ApplicationRow) -> None:
         told = {"application_name": row.name, "client_id": row.client_id}
-        self._usage.note(actor, transaction, kind, row.namespace_id, told)
+        self._usage_log.note(actor, transaction, kind, row.namespace_id, told)
 
 
 def _about(row: ApplicationRow) -> str:

@@ -28,8 +28,8 @@ MOST = 100
 class Assignments:
     """Offers of tokens. `url` is where the registry is, whose own page any application may send a token to."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts = access, usage, stores.accounts
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts = access, usage_log, stores.accounts
         self._applications, self._store, self._url = stores.applications, stores.assignments, stores.settings.url
         self._clock = stores.clock
 
@@ -50,7 +50,7 @@ class Assignments:
         self._store.add(transaction, row)
         told = {"assigning_user": actor.name, "assigned_user": name, "application": client.name}
         told |= {"client_id": client.client_id}
-        self._usage.note(actor, transaction, "oauth_token_assigned", client.namespace_id, told)
+        self._usage_log.note(actor, transaction, "oauth_token_assigned", client.namespace_id, told)
         transaction.commit()
 
     def _client(self, actor: Actor, client_id: str) -> ClientRow:

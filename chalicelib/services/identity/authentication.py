@@ -133,10 +133,10 @@ class Authentication:
     """Recognises by name and password, by name and token, by token alone. `federation` is made on first use."""
 
     def __init__(
-        self, usage: UsageLog, stores: Stores, throttles: Throttles, federation: Callable[[], "Federation"]
+        self, usage_log: UsageLog, stores: Stores, throttles: Throttles, federation: Callable[[], "Federation"]
     ) -> None:
         self._accounts, self._tokens, self._throttles = stores.accounts, stores.tokens, throttles
-        self._usage = usage
+        self._usage_log = usage_log
         self._federation, self._clock = federation, stores.clock
 
     def recognise(self, name: str, secret: str, address: str = "") -> Identity:
@@ -166,7 +166,7 @@ class Authentication:
             is_user = row is not None and row.kind == AccountKind.USER
             is_right = verify_password(password, row.password_hash if row and is_user else None)
             if row is None or not is_right or not row.enabled:
-                self._usage.refused(name, row.id if row and is_user else None, address)
+                self._usage_log.refused(name, row.id if row and is_user else None, address)
                 raise WrongCredentials
         return row
 

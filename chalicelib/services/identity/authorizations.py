@@ -41,8 +41,13 @@ class NewAuthorization:
 class Authorizations:
     """OAuth tokens. `life_s` is how long one lasts when nobody says, in seconds."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.applications
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts, self._store = (
+            access,
+            usage_log,
+            stores.accounts,
+            stores.applications,
+        )
         self._tokens, self._life_s, self._clock = stores.tokens, stores.settings.oauth_token_s, stores.clock
 
     def prepared(
@@ -89,7 +94,7 @@ class Authorizations:
         transaction = Transaction()
         self._store.add_token(transaction, token)
         told = {"application_name": client.name, "client_id": client_id, "token_uuid": token.uuid, "scope": scope}
-        self._usage.note(actor, transaction, "create_oauth_api_token", client.namespace_id, told)
+        self._usage_log.note(actor, transaction, "create_oauth_api_token", client.namespace_id, told)
         transaction.commit()
         return _shown(token, secret=secret)
 
@@ -152,7 +157,7 @@ class Authorizations:
         transaction = Transaction()
         self._store.revoke(transaction, token)
         told = {"application_name": client.name, "client_id": client.client_id, "token_uuid": uuid}
-        self._usage.note(actor, transaction, "revoke_oauth_api_token", client.namespace_id, told)
+        self._usage_log.note(actor, transaction, "revoke_oauth_api_token", client.namespace_id, told)
         try:
             transaction.commit()
         except WriteConflict:

@@ -61,8 +61,8 @@ class FederatedRobot:
 class Federation:
     """Rules of robots, and the tokens that these let in."""
 
-    def __init__(self, usage: UsageLog, stores: Stores, robots: Robots, issuers: Issuers, signing: Signing) -> None:
-        self._robots, self._usage, self._accounts = robots, usage, stores.accounts
+    def __init__(self, usage_log: UsageLog, stores: Stores, robots: Robots, issuers: Issuers, signing: Signing) -> None:
+        self._robots, self._usage_log, self._accounts = robots, usage_log, stores.accounts
         self._issuers, self._signing, self._clock = issuers, signing, stores.clock
 
     def rules(self, actor: Actor, name: RobotName) -> tuple[Rule, ...]:
@@ -98,7 +98,7 @@ class Federation:
         row.federation = json.dumps([rule.to_document() for rule in rules]) if rules else None
         transaction = Transaction()
         self._accounts.put_robot(transaction, row)
-        self._usage.note(actor, transaction, kind, place.id, {"robot": name.robot, **told})
+        self._usage_log.note(actor, transaction, kind, place.id, {"robot": name.robot, **told})
         transaction.commit()
 
     def exchange(self, name: str, token: str, address: str = "") -> str:
@@ -115,7 +115,7 @@ class Federation:
         robot = Actor(account.id, account.name, account.kind, account.epoch, address=address)
         told = {"issuer": rule.issuer, "subject": rule.subject, "robot": name.partition("+")[2]}
         transaction = Transaction()
-        self._usage.note(robot, transaction, "federated_robot_token_exchange", found.namespace_id, told)
+        self._usage_log.note(robot, transaction, "federated_robot_token_exchange", found.namespace_id, told)
         transaction.commit()
         return made
 

@@ -172,8 +172,13 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
 class OAuth:
     """The authorization endpoint and the token endpoint. `url` is where the registry is."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, authorizations: Authorizations) -> None:
-        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.applications
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, authorizations: Authorizations) -> None:
+        self._access, self._usage_log, self._accounts, self._store = (
+            access,
+            usage_log,
+            stores.accounts,
+            stores.applications,
+        )
         self._authorizations, self._assignments, self._url = authorizations, stores.assignments, stores.settings.url
         self._clock = stores.clock
         self._prepared: dict[str, Any] = {}
@@ -300,7 +305,7 @@ class OAuth:
             self._take_offer(transaction, request)
         told = {"client_id": token.client_id, "application_name": request.client.row.name, "scope": token.scopes}
         performer = Actor(request.user.id, request.user.name)
-        self._usage.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", told)
+        self._usage_log.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", told)
         try:
             transaction.commit()
         except WriteConflict:

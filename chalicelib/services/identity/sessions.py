@@ -39,8 +39,8 @@ class Session:
 class Sessions:
     """Sessions. `life_s` is how long one lasts, `fresh_s` how long its password counts as just shown, in seconds."""
 
-    def __init__(self, usage: UsageLog, stores: Stores, doors: Authentication) -> None:
-        self._doors, self._usage, self._tokens = doors, usage, stores.tokens
+    def __init__(self, usage_log: UsageLog, stores: Stores, doors: Authentication) -> None:
+        self._doors, self._usage_log, self._tokens = doors, usage_log, stores.tokens
         self._keys = list(stores.secrets.upload)
         self._life_s, self._fresh_s, self._clock = stores.settings.session_s, stores.settings.fresh_s, stores.clock
 
@@ -81,7 +81,7 @@ class Sessions:
         self._tokens.add(transaction, token, keys.account_token(account.id, TokenKind.SESSION, token.uuid))
         if address is not None:
             actor = Actor(account.id, account.name, account.kind, address=address)
-            self._usage.note(actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name})
+            self._usage_log.note(actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name})
         transaction.commit()
         self._end(cookie)
         return self.session(secret)
@@ -100,7 +100,7 @@ class Sessions:
             self._tokens.revoke(transaction, listed)
             if actor is not None and actor.account_id == token.owner_id:
                 told = {"type": "quayauth", "username": actor.name}
-                self._usage.note(actor, transaction, LOGOUT, token.owner_id, told)
+                self._usage_log.note(actor, transaction, LOGOUT, token.owner_id, told)
             try:
                 transaction.commit()
             except WriteConflict:

@@ -35,9 +35,9 @@ class Setup:
     """Makes the first user. `secret` is what proves that an operator asks; without one nobody can."""
 
     def __init__(
-        self, usage: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations, secret: str
+        self, usage_log: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations, secret: str
     ) -> None:
-        self._usage, self._accounts, self._authorizations = usage, accounts, authorizations
+        self._usage_log, self._accounts, self._authorizations = usage_log, accounts, authorizations
         self._applications, self._secret, self._clock = stores.applications, secret, stores.clock
 
     def initialize(self, shown: str, name: str, password: str, email: str | None, *, wants_token: bool) -> FirstUser:
@@ -74,6 +74,6 @@ class Setup:
             "token_uuid": token.uuid,
             "scope": token.scopes,
         }
-        self._usage.note(Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, told)
+        self._usage_log.note(Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, told)
         transaction.commit()
         return secret

@@ -1,1 +1,1 @@
-"""How tags end, come back and go for good, and what frees their bytes."""
+"""Ends, restores and finally removes tags, and frees their bytes."""

@@ -1,8 +1,8 @@
-"""Garbage: what nobody can reach any more is taken apart, and its bytes are freed.
+"""The garbage collector removes manifests and blobs that nothing keeps, and frees their bytes.
 
-The collector condemns first and looks for edges afterwards; a push writes its edges first and looks at states
-afterwards: whoever comes second sees the other. Woken by timers alone, it pays for what dies and never for what lives.
-Whatever it is cut off from is found again by the same timer, which goes only when the work is done.
+The collector condemns a row first and then looks for edges that keep it; a push writes its edges first and then reads
+states. Whichever comes second therefore sees the other. Only timers start the collector, so its cost depends on what
+is deleted and not on what stays. A timer is removed only when its work is done, so interrupted work is repeated.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ from chalicelib.storage.table import retry_on_conflict
 
 @dataclass(frozen=True, slots=True)
 class CollectionResult:
-    """What came of one look: when to look again, in seconds, None where nothing is left to do; and what was removed."""
+    """When to look again, in seconds since the epoch (None if nothing is left to do), and what was removed."""
 
     again_at: int | None = None
     freed: Freed = NOTHING
@@ -45,7 +45,7 @@ class CollectionResult:
 
 @dataclass(frozen=True, slots=True)
 class KeptUntil:
-    """That something is kept: until a second, or, with None, until its keeper ends and wakes us."""
+    """Something is kept until a second since the epoch, or, if `until` is None, until its keeper ends and wakes us."""
 
     until: int | None = None
 
@@ -55,22 +55,22 @@ R = TypeVar("R", ManifestRow, BlobLinkRow)
 
 
 class Garbage:
-    """The collector.
+    """Collects garbage.
 
-    `grace_s` is how long bytes outlive their last link; twice `settled_s` is how long a fence stands, in seconds.
+    `grace_s` is how many seconds bytes outlive their last link; a fence stands for twice `settled_s` seconds.
     """
 
-    def __init__(self, stores: Stores, leftovers: StaleUploads, siblings: SignatureTags) -> None:
+    def __init__(self, stores: Stores, stale_uploads: StaleUploads, signature_tags: SignatureTags) -> None:
         self._store, self._manifests, self._blobs = stores.garbage, stores.manifests, stores.blobs
         self._repositories, self._accounts, self._objects = stores.repositories, stores.accounts, stores.objects
-        self._leftovers, self._siblings, self._labels = leftovers, siblings, stores.labels
+        self._stale_uploads, self._signature_tags, self._labels = stale_uploads, signature_tags, stores.labels
         self._lease, self._grace_s = stores.lease, stores.settings.grace_s
         self._settled_s, self._clock = stores.settings.settled_s, stores.clock
-        # What this process has freed, for the metrics of its turns.
+        # The bytes that this process has freed, for the metrics of its turns.
         self.freed_bytes = 0
 
     def work(self, due: Due, _: HasTime) -> Later | None:
-        """Serves a garbage timer, and counts what it removed."""
+        """Does the work of a garbage timer and counts what it removed."""
         outcome = self.collect(due.target)
         if outcome.freed != NOTHING:
             self._store.count(outcome.freed, int(self._clock()))
@@ -78,9 +78,8 @@ class Garbage:
         return None if outcome.again_at is None else Later(outcome.again_at)
 
     def collect(self, target: str) -> CollectionResult:
-        """Looks at what a garbage timer is for. Raises Unavailable when others were in the way too often."""
-        found = read_target(target)
-        match found:
+        """Collects the target of a timer unless it is kept. Raises Unavailable after too many write conflicts."""
+        match read_target(target):
             case ManifestTarget(repository_id, digest):
                 return retry_on_conflict(lambda: self._manifest(repository_id, digest))
             case LinkTarget(repository_id, digest):
@@ -90,8 +89,8 @@ class Garbage:
             case KeyTarget(digest, s3_key):
                 return retry_on_conflict(lambda: self._key(digest, s3_key))
             case UploadTarget(upload_id):
-                return retry_on_conflict(lambda: CollectionResult(self._leftovers.collect(upload_id)))
-        raise ValueError(f"no garbage timer is for {target}")
+                return retry_on_conflict(lambda: CollectionResult(self._stale_uploads.collect(upload_id)))
+        raise ValueError(f"{target} is not the target of a garbage timer")
 
     # Manifests
 
@@ -99,11 +98,11 @@ class Garbage:
         row = self._manifests.get(repository_id, digest)
         if row is None:
             return DONE
-        held = _end(row, lambda: self._keeper(repository_id, digest, row), self._store.move_manifest)
-        return CollectionResult(held.until) if held else self._take_apart(repository_id, digest, row)
+        kept = _advance(row, lambda: self._keeper(repository_id, digest, row), self._store.move_manifest)
+        return CollectionResult(kept.until) if kept else self._remove_manifest(repository_id, digest, row)
 
     def _keeper(self, repository_id: str, digest: Digest, row: ManifestRow) -> KeptUntil | None:
-        """What keeps a manifest: a tag, dead ones inside the window too, a lease, a living parent, a living subject."""
+        """Returns what keeps a manifest: a tag, also one that ended within the window, a lease, a parent or subject."""
         if row.live_until is not None:
             if row.live_until >= FOREVER:
                 return KeptUntil()
@@ -120,37 +119,37 @@ class Garbage:
             subject = self._manifests.get(repository_id, row.subject)
             if subject is not None and subject.is_living:
                 return KeptUntil()
-        return self._counting(repository_id, self._store.parents(repository_id, digest))
+        return self._kept_by_edge(repository_id, self._store.parents(repository_id, digest))
 
     def _namespace(self, repository_id: str) -> NamespaceRow | None:
-        """Whose Time Machine's window lies over a repository; none where nobody can look into it any more."""
+        """Returns the namespace whose window holds for a repository; None if the repository is deleted for good."""
         repository = self._repositories.get(repository_id)
         return self._accounts.namespace(repository.namespace_id) if repository else None
 
-    def _counting(self, repository_id: str, pages: Iterator[list[KeepingEdge]]) -> KeptUntil | None:
-        """The first edge that counts; those before it that do not are removed.
+    def _kept_by_edge(self, repository_id: str, pages: Iterator[list[KeepingEdge]]) -> KeptUntil | None:
+        """Returns until when the first edge that counts keeps its target, and removes the edges before it.
 
-        An edge counts while its manifest is living, or while it is younger than a lease: its push may be under way.
+        An edge counts while its manifest lives, and while it is younger than a lease, since its push may still run.
         """
         for page in pages:
             manifests = self._manifests.get_all(repository_id, {edge.manifest for edge in page})
-            spent: list[KeepingEdge] = []
+            unneeded: list[KeepingEdge] = []
             for edge in page:
                 row = manifests.get(edge.manifest)
                 if row is not None and row.is_living:
-                    self._store.remove_edges(one.row for one in spent)
+                    self._store.remove_edges(one.row for one in unneeded)
                     return KeptUntil()
                 until = self._lease.until(made_at(edge.ulid))
                 if until > self._clock():
-                    self._store.remove_edges(one.row for one in spent)
+                    self._store.remove_edges(one.row for one in unneeded)
                     return KeptUntil(until)
-                spent.append(edge)
-            self._store.remove_edges(one.row for one in spent)
+                unneeded.append(edge)
+            self._store.remove_edges(one.row for one in unneeded)
         return None
 
-    def _take_apart(self, repository_id: str, digest: Digest, row: ManifestRow) -> CollectionResult:
-        """Removes a manifest that only a push can bring back; what it kept is looked at next."""
-        self._siblings.end(repository_id, digest, row)
+    def _remove_manifest(self, repository_id: str, digest: Digest, row: ManifestRow) -> CollectionResult:
+        """Removes a manifest that only a push can bring back, and wakes the collector for what it kept."""
+        self._signature_tags.end(repository_id, digest, row)
         body = self._manifests.body_row(repository_id, digest)
         if body is not None and body.ulid == row.ulid:
             self._release(repository_id, digest, row, body)
@@ -158,17 +157,17 @@ class Garbage:
                 self._objects.delete(body.s3_key)
         self._labels.remove_all(repository_id, digest, row)
         now = self._clock()
-        # A push that brings the manifest back has written edges of tags that live: those are its own.
+        # A push that brings the manifest back has written edges of living tags, which must stay.
         self._store.remove_tagged([row for row in self._store.tagged(repository_id, digest) if row.until <= now])
         self._store.remove_manifest(repository_id, row)
         return CollectionResult(None, Freed(manifests=1, bytes=row.size))
 
     def _release(self, repository_id: str, digest: Digest, row: ManifestRow, body: BodyRow) -> None:
-        """Wakes the collector for all that the manifest kept, then removes its edges."""
+        """Wakes the collector for everything that the manifest kept, then removes its edges."""
         try:
             content = self._manifests.content(body) or b""
         except ObjectGone:
-            # The bytes went, so the edges had gone before them.
+            # The edges are removed before the bytes, so they are gone too.
             return
         manifest = parse_manifest(content, row.media_type, digest.algorithm)
         blobs = list(dict.fromkeys(blob.digest for blob in manifest.blobs))
@@ -185,22 +184,22 @@ class Garbage:
         row = self._store.link(repository_id, digest)
         if row is None:
             return DONE
-        held = _end(row, lambda: self._link_keeper(repository_id, digest, row), self._store.move_link)
-        if held:
-            return CollectionResult(held.until)
+        kept = _advance(row, lambda: self._link_keeper(repository_id, digest, row), self._store.move_link)
+        if kept:
+            return CollectionResult(kept.until)
         repository = self._repositories.get(repository_id)
         if repository is None:
-            raise LookupError(f"repository {repository_id} went before what it holds")
+            raise LookupError(f"repository {repository_id} was removed before its blobs")
         self._store.remove_link((repository.namespace_id, repository_id), row, digest, int(self._clock()))
         return DONE
 
     def _link_keeper(self, repository_id: str, digest: Digest, row: BlobLinkRow) -> KeptUntil | None:
         if row.leased_until > self._clock():
             return KeptUntil(row.leased_until)
-        return self._counting(repository_id, self._store.users(repository_id, digest))
+        return self._kept_by_edge(repository_id, self._store.users(repository_id, digest))
 
     def _bytes(self, digest: Digest) -> CollectionResult:
-        """A blob that no repository has: condemned, and after the grace, should nobody have linked it, deleted."""
+        """Condemns a blob that no repository links, and deletes it after the grace unless it was linked meanwhile."""
         row, now = self._blobs.get(digest), int(self._clock())
         if row is None or row.state == State.DELETING:
             return DONE
@@ -220,7 +219,7 @@ class Garbage:
         return DONE
 
     def _key(self, digest: Digest, s3_key: str) -> CollectionResult:
-        """Deletes a key behind a fence, and the blob that still names it. A key is never used twice (ADR 9)."""
+        """Deletes an S3 key behind a fence, and the blob that still names it. No key is used twice (ADR 9)."""
         self._blobs.fence([s3_key], int(self._clock()) + 2 * self._settled_s)
         row = self._blobs.get(digest)
         is_named = row is not None and row.s3_key == s3_key
@@ -233,19 +232,19 @@ class Garbage:
         return CollectionResult(None, Freed(blobs=1, bytes=row.size))
 
 
-def _end(row: R, keeper: Callable[[], KeptUntil | None], move: Callable[[R, State], None]) -> KeptUntil | None:
-    """Moves a row from live to condemned to deleting, and returns what keeps it, None where it is deleting.
+def _advance(row: R, keeper: Callable[[], KeptUntil | None], move: Callable[[R, State], None]) -> KeptUntil | None:
+    """Moves a row from live to condemned to deleting, and returns what keeps it; None if it is deleting.
 
-    It looks, condemns, and looks once more; what is kept after all is live again before its timer goes.
+    It looks, condemns, and looks once more; a row that is kept after all is live again before its timer is removed.
     """
     if not row.is_living:
         return None
-    if held := keeper():
+    if kept := keeper():
         if row.state != State.LIVE:
             move(row, State.LIVE)
-        return held
+        return kept
     if row.state == State.LIVE:
         move(row, State.CONDEMNED)
-    held = keeper()
-    move(row, State.LIVE if held else State.DELETING)
-    return held
+    kept = keeper()
+    move(row, State.LIVE if kept else State.DELETING)
+    return kept

@@ -1,4 +1,4 @@
-"""Progress: how far the collector has come, for superusers."""
+"""Reports the progress of the garbage collector to superusers."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from chalicelib.services.security.access import Access
 from chalicelib.storage.lifecycle.garbage import Freed
 from chalicelib.storage.stores import Stores
 
-# More than so many things that wait are not counted.
+# Due timers are counted up to this number.
 MOST_QUEUED = 1000
-# Longer than any turn may take, in seconds: one that has not ended since was ended from outside.
+# Longer than any turn may take, in seconds: a turn that has not ended by then was killed.
 LONGEST_TURN_S = 900
 
 
 @dataclass(frozen=True, slots=True)
 class LastTurn:
-    """The last turn of the clock in which something was due, whatever kind of work it was.
+    """The last turn in which a timer of any kind was due.
 
-    Times are seconds since the epoch, `ended_at` None where it has not ended; `late_s` is for how long the oldest had
-    been due.
+    Times are seconds since the epoch; `ended_at` is None if the turn has not ended. `late_s` is how many seconds ago
+    the oldest timer was due.
     """
 
     began_at: int
@@ -32,9 +32,9 @@ class LastTurn:
 
 @dataclass(frozen=True, slots=True)
 class CollectorProgress:
-    """How many things wait to be collected, whether some are being now, what was freed so far and when it was last.
+    """How many targets wait to be collected (at most MOST_QUEUED), whether a turn runs, and what was freed so far.
 
-    `queued` is told up to MOST_QUEUED.
+    `freed_at` is when something was last freed, in seconds since the epoch.
     """
 
     queued: int
@@ -45,13 +45,13 @@ class CollectorProgress:
 
 
 class GarbageProgress:
-    """What the collector does."""
+    """Reports what the collector does."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._garbage, self._timers, self._clock = access, stores.garbage, stores.timers, stores.clock
 
     def report(self, actor: Actor) -> CollectorProgress:
-        """How far it has come. Raises Unauthenticated, Denied."""
+        """Returns the progress. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
         now, total, row = int(self._clock()), self._garbage.total(), self._timers.turn()
         turn = None

@@ -1,4 +1,4 @@
-"""Images: manifests that are kept, be it for the Time Machine alone, and what they say of themselves."""
+"""Describes manifests and images, also those that only the Time Machine keeps."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
 
-# Tags that one page of images looks at.
+# The tags from which one page of images is made.
 PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestView:
-    """A manifest that is kept, as an actor stands to its repository, with what it says of itself.
+    """A manifest, what its config says, and the actor's access to its repository.
 
-    `tags` are those that name it now, where they are asked for.
+    `tags` are the living tags that name it; only `by_id` fills them.
     """
 
     repository_access: RepositoryAccess
@@ -39,13 +39,13 @@ class ManifestView:
 
     @property
     def is_index(self) -> bool:
-        """Whether it names manifests instead of layers."""
+        """Whether the manifest is an index, which lists manifests instead of layers."""
         return self.manifest.media_type in media_types.INDEXES
 
 
 @dataclass(frozen=True, slots=True)
 class ImageView:
-    """A manifest with the tags of a page that name it; `started_at` is when the first of them that is told began to."""
+    """A manifest and the tags of the page that name it; `started_at` is when the first of these was put, in seconds."""
 
     digest: Digest
     started_at: int
@@ -54,21 +54,21 @@ class ImageView:
 
 @dataclass(frozen=True, slots=True)
 class ImagePage:
-    """Some images, the latest first; `following` is where the next page begins, None where there is none."""
+    """Some images, the newest first; `following` is where the next page begins, None on the last page."""
 
     images: Sequence[ImageView]
     following: str | None = None
 
 
 class Images:
-    """Manifests, told."""
+    """Describes manifests."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._manifests, self._tags = access, stores.manifests, stores.tags
         self._blobs, self._objects, self._clock = stores.blobs, stores.objects, stores.clock
 
     def get(self, actor: Actor, name: RepositoryName, digest: Digest, role: Role = Role.READ) -> ManifestView:
-        """A manifest by its digest, for whom has a role. Raises NothingThere, NameUnknown, Denied."""
+        """Returns a manifest to an actor who has the role. Raises ResourceUnknown, NameUnknown, Denied."""
         repository_access = self._access.require_role(actor, name, role)
         try:
             row, content = self._manifests.get_whole(repository_access.repository.id, digest)
@@ -81,7 +81,7 @@ class Images:
         return ManifestView(repository_access, manifest, row, read_image(content, config))
 
     def _config(self, repository_id: str, manifest: Manifest) -> bytes | None:
-        """An image's config; None for what has none, or none that is kept and could be one."""
+        """Returns an image's config; None if there is none, its bytes are gone, or it is too large for a config."""
         config = manifest.config
         if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
             return None
@@ -94,29 +94,31 @@ class Images:
             return None
 
     def by_id(self, actor: Actor, name: RepositoryName, image_id: str) -> ManifestView:
-        """An image by what clients of old know it by: its digest without the algorithm. Raises as `get` does."""
+        """Returns an image by its digest without the algorithm, as Docker v1 ids are written. Raises as `get` does."""
         algorithm = next((name for name, length in HEX_LENGTH.items() if length == len(image_id)), "")
         try:
-            found = self.get(actor, name, Digest.existing(f"{algorithm}:{image_id}"))
+            view = self.get(actor, name, Digest.existing(f"{algorithm}:{image_id}"))
         except ResourceUnknown:
             raise ResourceUnknown("image", image_id) from None
-        return replace(found, tags=self._tags_on(found.repository_access.repository.id, found.manifest.digest))
+        return replace(view, tags=self._tags_on(view.repository_access.repository.id, view.manifest.digest))
 
     def _tags_on(self, repository_id: str, digest: Digest) -> tuple[str, ...]:
         edges = self._manifests.tagged(repository_id, digest)
         return tuple(edge.tag for edge in edges if edge.until > self._clock())
 
     def page(self, actor: Actor, name: RepositoryName, after: str = "") -> ImagePage:
-        """Images that tags name, by a page of these, the latest first. Raises NameUnknown, Denied.
+        """Returns the images that a page of tags names, the newest first. Raises NameUnknown, Denied.
 
-        One whose tags are on two pages is on both.
+        An image is on each page on which one of its tags is.
         """
         repository = self._access.require_role(actor, name, Role.READ).repository
         rows = list(islice(self._tags.newest(repository.id, after if is_ulid(after) else "", PAGE), PAGE + 1))
-        shown, now = rows[:PAGE], self._clock()
-        found: dict[Digest, list[TagRow]] = defaultdict(list)
-        for row in shown:
+        page, now = rows[:PAGE], self._clock()
+        tags_by_digest: dict[Digest, list[TagRow]] = defaultdict(list)
+        for row in page:
             if row.is_alive(now):
-                found[row.digest].append(row)
-        images = [ImageView(one, tags[0].started_at, [tag.name for tag in tags]) for one, tags in found.items()]
-        return ImagePage(images, shown[-1].view_at if len(rows) > PAGE else None)
+                tags_by_digest[row.digest].append(row)
+        images = [
+            ImageView(digest, tags[0].started_at, [tag.name for tag in tags]) for digest, tags in tags_by_digest.items()
+        ]
+        return ImagePage(images, page[-1].view_at if len(rows) > PAGE else None)

@@ -1,7 +1,7 @@
-"""Immutability: tags that were there before a policy change no more once it is made, unless they have an end.
+"""Makes existing tags immutable when a policy is made that names them, unless they expire.
 
-A push looks at the policies as they are when it begins. One that began before a policy was made may end after its tags
-were walked: they are walked once more when no such push can be left.
+A push reads the policies when it begins. A push that began before the policy was made may end after the walk through
+the tags; a second walk therefore follows when no such push can still be running.
 """
 
 import json
@@ -21,15 +21,15 @@ from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
-# Tags that are looked at together, which one transaction can hold, and repositories that are read at once.
+# How many tags one transaction changes, and how many repositories are read at once.
 PAGE, REPOSITORIES = 25, 100
 
 
 @dataclass(frozen=True, slots=True)
-class ImmutabilityWalk:
-    """How far a walk has come: past a repository by its name; in the one of an id, past a tag.
+class ImmutabilityCursor:
+    """How far a walk has come: past the repository named `after`, and past `tag` in the repository of `repository_id`.
 
-    `is_second` is for the walk that comes when all pushes of before are over.
+    `is_second` marks the second walk, when no push from before the policy can still be running.
     """
 
     is_second: bool = False
@@ -38,8 +38,8 @@ class ImmutabilityWalk:
     tag: str = ""
 
     @classmethod
-    def read(cls, place: str) -> "ImmutabilityWalk":
-        """The walk that a timer remembers."""
+    def read(cls, place: str) -> "ImmutabilityCursor":
+        """Reads the cursor that a timer stores as its place."""
         return cls(*json.loads(place)) if place else cls()
 
     def __str__(self) -> str:
@@ -47,26 +47,26 @@ class ImmutabilityWalk:
 
 
 class Immutability:
-    """Follows policies by which tags may not change, where tags are already."""
+    """Makes the existing tags immutable that a policy names."""
 
     def __init__(self, stores: Stores) -> None:
         self._tags, self._repositories, self._accounts = stores.tags, stores.repositories, stores.accounts
-        self._usage = stores.usage_log
+        self._usage_log = stores.usage_log
         self._clock = stores.clock
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
-        """Goes on with a walk, of which there are two. Raises ValueError for what no policy is for."""
-        walk, target = ImmutabilityWalk.read(due.place), read_target(due.target)
-        left = self._walk(target, walk, has_time)
+        """Continues one of the two walks. Raises ValueError if the target is neither a namespace nor a repository."""
+        cursor, target = ImmutabilityCursor.read(due.place), read_target(due.target)
+        left = self._walk(target, cursor, has_time)
         now = int(self._clock())
         if left is not None:
             return Later(now, str(left))
-        return None if walk.is_second else Later(now + SETTLED_S, str(ImmutabilityWalk(is_second=True)))
+        return None if cursor.is_second else Later(now + SETTLED_S, str(ImmutabilityCursor(is_second=True)))
 
-    def _walk(self, target: Target, walk: ImmutabilityWalk, has_time: HasTime) -> ImmutabilityWalk | None:
-        """Where the time was up; None at the end."""
-        for repository in self._all(target, walk.after):
-            tag = walk.tag if walk.repository_id == repository.id else ""
+    def _walk(self, target: Target, cursor: ImmutabilityCursor, has_time: HasTime) -> ImmutabilityCursor | None:
+        """Returns how far the walk came when the time was up; None at the end."""
+        for repository in self._all(target, cursor.after):
+            tag = cursor.tag if cursor.repository_id == repository.id else ""
             while has_time():
                 rows = self._page(repository, tag)
                 self._fix(target, repository, rows)
@@ -74,17 +74,17 @@ class Immutability:
                     break
                 tag = rows[-1].name
             else:
-                return ImmutabilityWalk(walk.is_second, walk.after, repository.id, tag)
-            walk = ImmutabilityWalk(walk.is_second, repository.name.repository)
+                return ImmutabilityCursor(cursor.is_second, cursor.after, repository.id, tag)
+            cursor = ImmutabilityCursor(cursor.is_second, repository.name.repository)
         return None
 
     def _page(self, repository: Repository, after: str) -> list[TagRow]:
-        found = []
+        rows = []
         for row in self._tags.walk(repository.id, after, PAGE):
-            found.append(row)
-            if len(found) == PAGE:
+            rows.append(row)
+            if len(rows) == PAGE:
                 break
-        return found
+        return rows
 
     def _all(self, target: Target, after: str) -> Iterator[Repository]:
         match target:
@@ -95,22 +95,23 @@ class Immutability:
                         name = RepositoryName(namespace.name, row.name)
                         yield Repository(row.repository_id, namespace_id, name)
             case RepositoryTarget(repository_id):
-                found = self._repositories.get(repository_id)
-                if found is not None and found.is_live:
-                    yield Repository(repository_id, found.namespace_id, RepositoryName(found.namespace, found.name))
+                repository = self._repositories.get(repository_id)
+                if repository is not None and repository.is_live:
+                    name = RepositoryName(repository.namespace, repository.name)
+                    yield Repository(repository_id, repository.namespace_id, name)
             case _:
-                raise ValueError(f"no policy is for {target}")
+                raise ValueError(f"{target} cannot have policies")
 
     def _rules(self, target: Target, repository: Repository) -> list[TagNames]:
-        """The policies as they are now."""
+        """Returns the policies as they are now."""
         if isinstance(target, NamespaceTarget):
             namespace = self._accounts.namespace(repository.namespace_id)
             return from_text(namespace.immutability) if namespace else []
         row = self._repositories.find(repository.namespace_id, repository.name)
         return from_text(row.immutability) if row and row.repository_id == repository.id else []
 
-    def _fix(self, target: Target, repository: Repository, shown: Sequence[TagRow]) -> None:
-        names = [row.name for row in shown if not row.immutable]
+    def _fix(self, target: Target, repository: Repository, tags: Sequence[TagRow]) -> None:
+        names = [row.name for row in tags if not row.immutable]
 
         def attempt() -> None:
             rules, now = self._rules(target, repository), self._clock()
@@ -121,7 +122,7 @@ class Immutability:
             for row in rows:
                 self._tags.fix(transaction, row, repository.id)
             self._repositories.still(transaction, repository)
-            self._usage.record(transaction, _event(repository, rows, now))
+            self._usage_log.record(transaction, _event(repository, rows, now))
             transaction.commit()
 
         if names:
@@ -129,15 +130,15 @@ class Immutability:
 
 
 def _is_free(row: TagRow, rules: Sequence[TagNames], now: float) -> bool:
-    """Whether a tag is to be fixed: one that lives without an end."""
+    """Whether a policy makes a tag immutable: it is alive, does not expire and is not immutable yet."""
     return row.is_alive(now) and row.expires_at is None and not row.immutable and patterns.takes(rules, row.name)
 
 
 def _event(repository: Repository, rows: Sequence[TagRow], now: float) -> Event:
-    told = {
+    metadata = {
         "namespace": repository.name.namespace,
         "repo": repository.name.repository,
         "tags": [row.name for row in rows],
         "count": len(rows),
     }
-    return Event(ulid(now), now, TAGS_FIXED, repository.namespace_id, repository.id, "", "", told)
+    return Event(ulid(now), now, TAGS_FIXED, repository.namespace_id, repository.id, "", "", metadata)

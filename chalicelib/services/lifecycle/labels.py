@@ -1,4 +1,4 @@
-"""Labels of manifests: told, added and taken away. Those that came with an image stay as they are."""
+"""Lists, adds and deletes labels of manifests. Labels that came with an image cannot be deleted."""
 
 from uuid import uuid4
 
@@ -15,91 +15,94 @@ from chalicelib.services.security.access import Access
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
-# How many may be added to one manifest.
+# How many labels can be added to one manifest.
 MOST = 100
 
 
 class Labels:
-    """Labels."""
+    """Lists and changes labels of manifests."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, images: Images, tags: Tags) -> None:
-        self._access, self._usage, self._images, self._tags = access, usage, images, tags
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, images: Images, tags: Tags) -> None:
+        self._access, self._usage_log, self._images, self._tags = access, usage_log, images, tags
         self._store, self._manifests, self._repositories = stores.labels, stores.manifests, stores.repositories
         self._clock = stores.clock
 
     def all(self, actor: Actor, name: RepositoryName, digest: Digest, prefix: str = "") -> list[Label]:
-        """Labels whose keys begin so, those of the image first. Raises NothingThere, NameUnknown, Denied."""
-        found = self._all(self._images.get(actor, name, digest))
-        return [label for label in found if label.key.startswith(prefix)]
+        """Returns the labels whose keys begin with `prefix`, the image's first.
+
+        Raises ResourceUnknown, NameUnknown, Denied.
+        """
+        labels = self._all(self._images.get(actor, name, digest))
+        return [label for label in labels if label.key.startswith(prefix)]
 
     def get(self, actor: Actor, name: RepositoryName, digest: Digest, identifier: str) -> Label:
-        """One of them. Raises as `all` does."""
+        """Returns one label. Raises as `all` does."""
         return self._one(self._images.get(actor, name, digest), identifier)
 
-    def add(self, actor: Actor, name: RepositoryName, digest: Digest, wish: NewLabel) -> Label:
-        """Adds a label; one that says how long tags live gives those that name the manifest their ends first.
+    def add(self, actor: Actor, name: RepositoryName, digest: Digest, new: NewLabel) -> Label:
+        """Adds a label. A label `quay.expires-after` first sets the expiry of the tags that name the manifest.
 
-        Cut off between the two, it is asked for again: the ends stay the same. Raises FieldInvalid, TagImmutable,
-        RepositoryFrozen; NothingThere, NameUnknown, Denied.
+        If the call is interrupted in between, repeating it gives the same expiry. Raises FieldInvalid, TagImmutable,
+        RepositoryFrozen, ResourceUnknown, NameUnknown, Denied.
         """
-        shown = self._writable(actor, name, digest)
-        wish.check()
-        seconds = wish.life_s(int(self._clock()))
+        manifest = self._writable(actor, name, digest).manifest
+        new.check()
+        seconds = new.life_s(int(self._clock()))
         if seconds is not None:
-            self._tags.end_after(actor, name, shown.manifest.digest, seconds)
-        label = Label(str(uuid4()), wish.key, wish.value, API, wish.kind)
+            self._tags.end_after(actor, name, manifest.digest, seconds)
+        label = Label(str(uuid4()), new.key, new.value, API, new.kind)
         retry_on_conflict(lambda: self._add(actor, self._writable(actor, name, digest), label))
         return label
 
-    def _add(self, actor: Actor, shown: ManifestView, label: Label) -> None:
-        repository_id, digest = shown.repository_access.repository.id, shown.manifest.digest
-        if len(self._store.of(repository_id, digest, shown.row)) >= MOST:
-            raise FieldInvalid("", f"a manifest has at most {MOST} labels that were added to it")
+    def _add(self, actor: Actor, view: ManifestView, label: Label) -> None:
+        repository_id, digest = view.repository_access.repository.id, view.manifest.digest
+        if len(self._store.of(repository_id, digest, view.row)) >= MOST:
+            raise FieldInvalid("", f"at most {MOST} labels can be added to a manifest")
         transaction = Transaction()
-        self._store.add(transaction, repository_id, digest, shown.row, label)
-        # Of two at once the second sees the first, and the collector sees both or comes before them.
-        self._manifests.put(transaction, shown.row, shown.row)
-        self._commit(actor, transaction, ADD_LABEL, shown, label)
+        self._store.add(transaction, repository_id, digest, view.row, label)
+        # Writing the manifest makes concurrent additions, and the collector, conflict with this one.
+        self._manifests.put(transaction, view.row, view.row)
+        self._commit(actor, transaction, ADD_LABEL, view, label)
 
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest, identifier: str) -> None:
-        """Takes a label away that was added; the ends that it gave to tags stay. Raises as `add` does."""
+        """Deletes a label that was added; the expiry that it gave to tags stays. Raises as `add` does."""
         retry_on_conflict(lambda: self._delete(actor, self._writable(actor, name, digest), identifier))
 
-    def _delete(self, actor: Actor, shown: ManifestView, identifier: str) -> None:
-        label = self._one(shown, identifier)
+    def _delete(self, actor: Actor, view: ManifestView, identifier: str) -> None:
+        label = self._one(view, identifier)
         if label.source == MANIFEST:
             raise FieldInvalid("", "Cannot delete immutable label")
         transaction = Transaction()
-        self._store.remove(transaction, shown.repository_access.repository.id, shown.manifest.digest, label)
-        self._commit(actor, transaction, DELETE_LABEL, shown, label)
+        self._store.remove(transaction, view.repository_access.repository.id, view.manifest.digest, label)
+        self._commit(actor, transaction, DELETE_LABEL, view, label)
 
-    def _commit(self, actor: Actor, transaction: Transaction, kind: str, shown: ManifestView, label: Label) -> None:
-        repository = shown.repository_access.repository
-        told = {
+    def _commit(self, actor: Actor, transaction: Transaction, kind: str, view: ManifestView, label: Label) -> None:
+        repository = view.repository_access.repository
+        metadata = {
             "namespace": repository.name.namespace,
             "repo": repository.name.repository,
-            "manifest_digest": str(shown.manifest.digest),
+            "manifest_digest": str(view.manifest.digest),
             "id": label.id,
             "key": label.key,
             "value": label.value,
             "media_type": label.media_type,
         }
-        self._usage.record(actor, transaction, kind, repository, told)
+        self._usage_log.record(actor, transaction, kind, repository, metadata)
         self._repositories.still_normal(transaction, repository)
         transaction.commit()
 
     def _writable(self, actor: Actor, name: RepositoryName, digest: Digest) -> ManifestView:
-        shown = self._images.get(actor, name, digest, Role.WRITE)
-        check_open(shown.repository_access)
-        return shown
+        view = self._images.get(actor, name, digest, Role.WRITE)
+        check_open(view.repository_access)
+        return view
 
-    def _one(self, shown: ManifestView, identifier: str) -> Label:
-        found = next((one for one in self._all(shown) if one.id == identifier), None)
-        if found is None:
+    def _one(self, view: ManifestView, identifier: str) -> Label:
+        label = next((one for one in self._all(view) if one.id == identifier), None)
+        if label is None:
             raise ResourceUnknown("label", identifier)
-        return found
+        return label
 
-    def _all(self, shown: ManifestView) -> list[Label]:
-        digest = shown.manifest.digest
-        own = self._store.of(shown.repository_access.repository.id, digest, shown.row)
-        return of_image(digest, shown.image.labels, shown.manifest.annotations) + own
+    def _all(self, view: ManifestView) -> list[Label]:
+        digest = view.manifest.digest
+        own = self._store.of(view.repository_access.repository.id, digest, view.row)
+        return of_image(digest, view.image.labels, view.manifest.annotations) + own

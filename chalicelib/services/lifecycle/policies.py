@@ -1,4 +1,4 @@
-"""Policies of namespaces and repositories: listed, made, changed, taken away by who administers them."""
+"""Lists, creates, changes and deletes the policies of namespaces and repositories, for their administrators."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 TIMERS = {PolicyKind.PRUNE: PRUNE, PolicyKind.IMMUTABILITY: IMMUTABILITY}
-Alter = Callable[[PolicyOwner, Transaction, list[Policy]], tuple[str, Policy]]
+Change = Callable[[PolicyOwner, Transaction, list[Policy]], tuple[str, Policy]]
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyHolder:
-    """Whose policies: an organization's, a repository's, or, with neither, one's own namespace's."""
+    """Names an organization, a repository, or, if both are empty, the actor's own namespace."""
 
     organization: str = ""
     repository: RepositoryName | None = None
@@ -32,7 +32,7 @@ class PolicyHolder:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRequest:
-    """What somebody wants of a policy, as it was written; `method` is None for one of immutability."""
+    """The fields of a policy as a client sent them; `method` is None for an immutability policy."""
 
     pattern: str | None = None
     matches: bool = True
@@ -41,11 +41,11 @@ class PolicyRequest:
 
     @property
     def kind(self) -> PolicyKind:
-        """Which kind of policy."""
+        """The kind of the policy."""
         return PolicyKind.IMMUTABILITY if self.method is None else PolicyKind.PRUNE
 
     def policy(self, uuid: str) -> Policy:
-        """The policy of that. Raises FieldInvalid in Quay's words."""
+        """Returns the policy with these fields. Raises FieldInvalid in Quay's words."""
         prune = None if self.method is None else Prune.parse(self.method, self.value)
         if prune is None and not self.pattern:
             raise FieldInvalid("", "tag_pattern is required and must be a non-empty string")
@@ -55,58 +55,58 @@ class PolicyRequest:
 
 
 class Policies:
-    """Policies. Every method raises NothingThere, NameUnknown, Unauthenticated or Denied for what is not one's own."""
+    """Manages policies. Methods raise ResourceUnknown, NameUnknown, Unauthenticated, Denied where one is no admin."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.policies
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts, self._store = access, usage_log, stores.accounts, stores.policies
         self._clock = stores.clock
 
     def list(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind) -> Sequence[Policy]:
-        """All of a kind, the oldest first."""
+        """Returns all policies of a kind, the oldest first."""
         return self._store.of(self.owner(actor, holder), kind)
 
     def get(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, uuid: str) -> Policy:
-        """One of them."""
+        """Returns one policy."""
         return _known(self.list(actor, holder, kind), uuid)
 
-    def create(self, actor: Actor, holder: PolicyHolder, asked: PolicyRequest) -> Policy:
-        """Makes one, which is followed at once. Raises FieldInvalid, AlreadyThere."""
+    def create(self, actor: Actor, holder: PolicyHolder, fields: PolicyRequest) -> Policy:
+        """Creates a policy, which is applied at once. Raises FieldInvalid, AlreadyThere."""
 
-        def alter(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
-            made = asked.policy(str(uuid4()))
-            _check_new(owner, made, others)
-            self._store.put(transaction, owner, made, int(self._clock()))
-            others.append(made)
-            return "create", made
+        def change(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+            policy = fields.policy(str(uuid4()))
+            _check_new(owner, policy, others)
+            self._store.put(transaction, owner, policy, int(self._clock()))
+            others.append(policy)
+            return "create", policy
 
-        return self._change(actor, holder, asked.kind, alter)
+        return self._change(actor, holder, fields.kind, change)
 
-    def change(self, actor: Actor, holder: PolicyHolder, uuid: str, asked: PolicyRequest) -> Policy:
-        """Says a policy anew. Raises as `create` does."""
+    def change(self, actor: Actor, holder: PolicyHolder, uuid: str, fields: PolicyRequest) -> Policy:
+        """Replaces the fields of a policy. Raises as `create` does."""
 
-        def alter(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
-            changed = asked.policy(uuid)
+        def change(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+            changed = fields.policy(uuid)
             others.remove(_known(others, uuid))
             _check_new(owner, changed, others)
             self._store.put(transaction, owner, changed)
             others.append(changed)
             return "update", changed
 
-        return self._change(actor, holder, asked.kind, alter)
+        return self._change(actor, holder, fields.kind, change)
 
     def delete(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, uuid: str) -> None:
-        """Takes one away; what it has done stays done."""
+        """Deletes a policy; the tags that it pruned or made immutable stay so."""
 
-        def alter(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
-            gone = _known(others, uuid)
-            others.remove(gone)
+        def change(owner: PolicyOwner, transaction: Transaction, others: list[Policy]) -> tuple[str, Policy]:
+            policy = _known(others, uuid)
+            others.remove(policy)
             self._store.remove(transaction, owner, uuid)
-            return "delete", gone
+            return "delete", policy
 
-        self._change(actor, holder, kind, alter)
+        self._change(actor, holder, kind, change)
 
     def owner(self, actor: Actor, holder: PolicyHolder) -> PolicyOwner:
-        """Whose policies the actor may see and change."""
+        """Returns the rows of a namespace or repository that the actor administers."""
         if holder.repository is not None:
             repository_access = self._access.require_role(actor, holder.repository, Role.ADMIN)
             return PolicyOwner(repository_access.row, repository_access.repository)
@@ -123,16 +123,16 @@ class Policies:
         try:
             return self._access.administered(actor, organization).id
         except Unauthenticated:
-            # Quay tells strangers of policies what it tells everybody else.
+            # Quay answers 403 here to anonymous clients too.
             raise Denied(organization, "administer") from None
 
-    def _change(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, alter: Alter) -> Policy:
-        """Alters the policies of a kind, with the record and the timer of who follows them, over what was read."""
+    def _change(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, change: Change) -> Policy:
+        """Changes the policies of a kind, records that and arms the timer that applies them, in one transaction."""
 
         def attempt() -> Policy:
             owner, transaction = self.owner(actor, holder), Transaction()
             policies = self._store.of(owner, kind)
-            action, policy = alter(owner, transaction, policies)
+            action, policy = change(owner, transaction, policies)
             rules = [one.names for one in policies] if kind is PolicyKind.IMMUTABILITY else None
             self._store.seal(transaction, owner, rules)
             if action != "delete":
@@ -144,19 +144,19 @@ class Policies:
         return retry_on_conflict(attempt)
 
     def _record(self, actor: Actor, transaction: Transaction, owner: PolicyOwner, kind: str, policy: Policy) -> None:
-        told: dict[str, object] = {
+        metadata: dict[str, object] = {
             "policy_uuid": policy.uuid,
             "tag_pattern": policy.names.pattern,
             "tag_pattern_matches": policy.names.matches,
         }
         if policy.prune is not None:
-            told |= {"method": policy.prune.method, "value": policy.prune.value}
+            metadata |= {"method": policy.prune.method, "value": policy.prune.value}
         if owner.repository is None:
-            self._usage.note(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **told})
+            self._usage_log.note(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **metadata})
             return
         name = owner.repository.name
-        told |= {"namespace": name.namespace, "repo": name.repository}
-        self._usage.record(actor, transaction, kind, owner.repository, told)
+        metadata |= {"namespace": name.namespace, "repo": name.repository}
+        self._usage_log.record(actor, transaction, kind, owner.repository, metadata)
 
 
 def _word(owner: PolicyOwner, kind: PolicyKind) -> str:
@@ -166,10 +166,10 @@ def _word(owner: PolicyOwner, kind: PolicyKind) -> str:
 
 
 def _known(policies: Sequence[Policy], uuid: str) -> Policy:
-    found = next((policy for policy in policies if policy.uuid == uuid), None)
-    if found is None:
+    policy = next((policy for policy in policies if policy.uuid == uuid), None)
+    if policy is None:
         raise ResourceUnknown("policy", uuid)
-    return found
+    return policy
 
 
 def _check_new(owner: PolicyOwner, policy: Policy, others: Sequence[Policy]) -> None:
@@ -179,4 +179,4 @@ def _check_new(owner: PolicyOwner, policy: Policy, others: Sequence[Policy]) -> 
         place = "repository" if owner.repository else "namespace"
         raise AlreadyThere(f"Existing policy with same values for this {place}, duplicate policies are not permitted")
     if len(others) >= MOST:
-        raise FieldInvalid("", f"there are {MOST} policies of this kind already: take one away first")
+        raise FieldInvalid("", f"there are {MOST} policies of this kind already: delete one first")

@@ -1,4 +1,4 @@
-"""Losses: what goes with tags, and what stays because something else keeps it. It reads, as the collector will."""
+"""Predicts which manifests and blobs the collector will remove when tags end, without removing anything."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 
-# What one look goes through at most: each takes some calls.
+# What one prediction reads at most, since each manifest and blob takes some calls.
 MOST_MANIFESTS, MOST_LOOKS, MOST_BLOBS = 100, 300, 200
 
 
 @dataclass(frozen=True, slots=True)
 class ReclaimableManifest:
-    """A manifest or a blob that goes; `is_shared` is for a blob whose bytes another repository keeps."""
+    """A manifest or blob that is removed, with its size in bytes; another repository keeps the bytes if `is_shared`."""
 
     digest: Digest
     size: int
@@ -27,9 +27,9 @@ class ReclaimableManifest:
 
 @dataclass(frozen=True, slots=True)
 class ReclaimableManifests:
-    """What goes, or, with `is_whole` off, where manifests were too many to be looked at, at least that.
+    """What is removed; if `is_whole` is False, there were too many manifests to read, and more may be removed.
 
-    `following` is the blob past which the next page goes on.
+    `following` is the blob after which the next page begins, None on the last page.
     """
 
     manifests: tuple[ReclaimableManifest, ...] = ()
@@ -39,12 +39,12 @@ class ReclaimableManifests:
 
     @property
     def bytes(self) -> int:
-        """Bytes that nobody needs any more."""
-        return sum(lost.size for lost in (*self.manifests, *self.blobs) if not lost.is_shared)
+        """How many bytes are freed: those that no other repository keeps."""
+        return sum(one.size for one in (*self.manifests, *self.blobs) if not one.is_shared)
 
 
 class _Walk:
-    """The manifests of a repository that go with tags, found one after the other."""
+    """The manifests that are removed with tags, as far as they are found; `at` is when the tags end, in seconds."""
 
     def __init__(self, names: Mapping[Digest, Iterable[str]], at: float) -> None:
         self.at = at
@@ -54,13 +54,13 @@ class _Walk:
         self.manifests: dict[Digest, Manifest] = {}
 
     def name(self, digest: Digest, tag: str) -> None:
-        """Says that a tag on a manifest goes too."""
+        """Adds a tag on a manifest to those that end."""
         self.tags.setdefault(digest, set()).add(tag)
         self.queue.append(digest)
 
 
 class Reclaimable:
-    """What tags take with them."""
+    """Predicts what is removed with tags."""
 
     def __init__(self, stores: Stores) -> None:
         self._manifests, self._blobs, self._tags = stores.manifests, stores.blobs, stores.tags
@@ -69,54 +69,54 @@ class Reclaimable:
     def of(
         self, repository_id: str, names: Mapping[Digest, Iterable[str]], at: float, after: str = ""
     ) -> ReclaimableManifests:
-        """What goes, once the window has passed, when tags end at a second; `names` are they by what they name.
+        """Returns what is removed after the window if tags end at the second `at`; `names` has the tags by digest.
 
-        With `after` only blobs past one are told, and no manifests.
+        With `after`, the blobs after that digest are returned, and no manifests.
         """
-        going = _Walk(names, at)
+        walk = _Walk(names, at)
         for _ in range(MOST_LOOKS):
-            if not going.queue or len(going.rows) == MOST_MANIFESTS:
+            if not walk.queue or len(walk.rows) == MOST_MANIFESTS:
                 break
-            self._look(repository_id, going, going.queue.popleft())
-        blobs, following = self._lost_blobs(repository_id, going, after)
-        lost = tuple(ReclaimableManifest(digest, row.size) for digest, row in going.rows.items())
-        return ReclaimableManifests(() if after else lost, blobs, following, not going.queue)
+            self._look(repository_id, walk, walk.queue.popleft())
+        blobs, following = self._blobs_of(repository_id, walk, after)
+        manifests = tuple(ReclaimableManifest(digest, row.size) for digest, row in walk.rows.items())
+        return ReclaimableManifests(() if after else manifests, blobs, following, not walk.queue)
 
-    def _look(self, repository_id: str, going: _Walk, digest: Digest) -> None:
-        """Adds a manifest that nothing else keeps, and looks at what it kept next."""
-        row, content = (None, None) if digest in going.rows else self._manifests.get_whole(repository_id, digest)
-        if row is None or content is None or not row.is_living or self._is_kept(repository_id, going, digest, row):
+    def _look(self, repository_id: str, walk: _Walk, digest: Digest) -> None:
+        """Adds a manifest that nothing else keeps, and queues the manifests that it kept."""
+        row, content = (None, None) if digest in walk.rows else self._manifests.get_whole(repository_id, digest)
+        if row is None or content is None or not row.is_living or self._is_kept(repository_id, walk, digest, row):
             return
         manifest = parse_manifest(content, row.media_type, digest.algorithm)
-        going.rows[digest], going.manifests[digest] = row, manifest
-        going.queue.extend(child.digest for child in manifest.children)
+        walk.rows[digest], walk.manifests[digest] = row, manifest
+        walk.queue.extend(child.digest for child in manifest.children)
         referrers = self._manifests.referrers(repository_id, digest, None, MOST_MANIFESTS)
-        going.queue.extend(Digest.parse(referrer.digest) for referrer in referrers)
+        walk.queue.extend(Digest.parse(referrer.digest) for referrer in referrers)
         for life in self._tags.sibling_lives(repository_id, digest):
-            going.name(life.digest, life.name)
+            walk.name(life.digest, life.name)
 
-    def _is_kept(self, repository_id: str, going: _Walk, digest: Digest, row: ManifestRow) -> bool:
+    def _is_kept(self, repository_id: str, walk: _Walk, digest: Digest, row: ManifestRow) -> bool:
         """Whether another tag, a living subject or a living parent keeps a manifest."""
-        named = going.tags.get(digest, set())
+        named = walk.tags.get(digest, set())
         edges = self._manifests.tagged(repository_id, digest)
-        if any(edge.tag not in named and edge.until > going.at for edge in edges):
+        if any(edge.tag not in named and edge.until > walk.at for edge in edges):
             return True
-        if row.subject and row.deleted_at is None and row.subject not in going.rows:
+        if row.subject and row.deleted_at is None and row.subject not in walk.rows:
             subject = self._manifests.get(repository_id, row.subject)
             if subject is not None and subject.is_living:
                 return True
         pages = self._garbage.parents(repository_id, digest)
-        return any(self._lives(repository_id, going, (edge.manifest for edge in page)) for page in pages)
+        return any(self._any_stays(repository_id, walk, (edge.manifest for edge in page)) for page in pages)
 
-    def _lives(self, repository_id: str, going: _Walk, digests: Iterable[Digest]) -> bool:
-        """Whether any of these manifests stays."""
-        others = {digest for digest in digests if digest not in going.rows}
+    def _any_stays(self, repository_id: str, walk: _Walk, digests: Iterable[Digest]) -> bool:
+        """Whether any of these manifests lives and is not removed."""
+        others = {digest for digest in digests if digest not in walk.rows}
         return any(row.is_living for row in self._manifests.get_all(repository_id, others).values())
 
-    def _lost_blobs(
-        self, repository_id: str, going: _Walk, after: str
+    def _blobs_of(
+        self, repository_id: str, walk: _Walk, after: str
     ) -> tuple[tuple[ReclaimableManifest, ...], str | None]:
-        named = {blob.digest for manifest in going.manifests.values() for blob in manifest.blobs}
+        named = {blob.digest for manifest in walk.manifests.values() for blob in manifest.blobs}
         past = sorted((digest for digest in named if str(digest) > after), key=str)
         batch = Batch()
         reads = [
@@ -124,16 +124,16 @@ class Reclaimable:
         ]
         if reads:
             batch.read()
-        lost = [
+        blobs = [
             ReclaimableManifest(digest, read.row.size, self._is_shared(repository_id, digest))
             for digest, read in reads
-            if read.row is not None and not self._is_used(repository_id, going, digest)
+            if read.row is not None and not self._is_used(repository_id, walk, digest)
         ]
-        return tuple(lost), str(past[MOST_BLOBS - 1]) if len(past) > MOST_BLOBS else None
+        return tuple(blobs), str(past[MOST_BLOBS - 1]) if len(past) > MOST_BLOBS else None
 
-    def _is_used(self, repository_id: str, going: _Walk, digest: Digest) -> bool:
+    def _is_used(self, repository_id: str, walk: _Walk, digest: Digest) -> bool:
         pages = self._garbage.users(repository_id, digest)
-        return any(self._lives(repository_id, going, (edge.manifest for edge in page)) for page in pages)
+        return any(self._any_stays(repository_id, walk, (edge.manifest for edge in page)) for page in pages)
 
     def _is_shared(self, repository_id: str, digest: Digest) -> bool:
         return any(other != repository_id for other in self._blobs.linked_from(digest, 2))

@@ -1,8 +1,8 @@
-"""Reconcile: what lies in the bucket and is nobody's goes, a while after the last push that could have wanted it.
+"""Removes objects in the bucket that no row names, once no push can still adopt them.
 
-A round goes through the bytes of manifests and then through those of blobs, in as many runs as it needs, each of which
-goes on where the one before it stopped, by whatever cause. Keys that name their digest are looked at in every round, a
-hundred a read; of the others, which have to be asked for theirs, only those that no round before has seen.
+A round reads the bytes of manifests and then those of blobs, in as many runs as it needs; each run continues where the
+last one stopped, for whatever reason. Keys that contain their digest are checked in every round, a hundred in one read.
+Other objects must be read to compute their digests, so only those are checked that no round has seen before.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,15 +16,15 @@ from chalicelib.storage.lifecycle.reconcile import ReconcileRow
 from chalicelib.storage.objects import ObjectGone, StoredObject
 from chalicelib.storage.stores import Stores
 
-# A round begins a day after the last one ended: what it costs is a list of the bucket and a read for each old key.
+# A round begins a day after the last one ended. It costs a listing of the bucket and a read for each old key.
 ROUND_S = 23 * 3600
-# What is put in one request; what came in parts has a row of its upload, whose timer looks after it.
+# The largest object of one request; an object that came in parts has a row of its upload, whose timer removes it.
 LARGEST_WHOLE = max(LARGEST_BODY, SMALLEST_PART)
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRun:
-    """One run: objects looked at, objects removed and their bytes, and whether it ended a round."""
+    """How many objects one run looked at and removed, the bytes that it freed, and whether it ended a round."""
 
     looked_at: int = 0
     removed: int = 0
@@ -33,15 +33,15 @@ class ReconcileRun:
 
 
 class Reconcile:
-    """The bucket against the table. `settled_s` is how long after its write a key may still be adopted, in seconds."""
+    """Compares the bucket with the table. A key may still be adopted for `settled_s` seconds after its write."""
 
-    def __init__(self, stores: Stores, arrivals: DirectUploads) -> None:
-        self._arrivals, self._blobs, self._manifests = arrivals, stores.blobs, stores.manifests
+    def __init__(self, stores: Stores, direct_uploads: DirectUploads) -> None:
+        self._direct_uploads, self._blobs, self._manifests = direct_uploads, stores.blobs, stores.manifests
         self._objects, self._store = stores.objects, stores.reconcile
         self._settled_s, self._clock = stores.settings.settled_s, stores.clock
 
     def run(self, has_time: Callable[[], bool]) -> ReconcileRun:
-        """Goes on with the round while there is time, at least by a list of a thousand keys. Raises Unavailable."""
+        """Continues the round while there is time, by at least one listing of a thousand keys. Raises Unavailable."""
         place, looked_at, removed = self._store.place(), 0, list[StoredObject]()
         if not place.is_under_way:
             if self._clock() < place.ended_at + ROUND_S:
@@ -65,21 +65,21 @@ class Reconcile:
 
     def _removed(self, page: Sequence[StoredObject], place: ReconcileRow) -> list[StoredObject]:
         old = {entry.key: entry for entry in page if entry.written_at < place.bound}
-        arrived = {key: digest for key in old if (digest := bucket_keys.edge_digest(key))}
-        gone = self._arrivals.remove_unnamed(arrived) if arrived else []
-        unseen = [entry for key, entry in old.items() if key not in arrived and entry.written_at >= place.seen_until]
-        return [old[key] for key in gone] + [entry for entry in unseen if self._is_removed(entry)]
+        uploaded = {key: digest for key in old if (digest := bucket_keys.edge_digest(key))}
+        removed = self._direct_uploads.remove_unnamed(uploaded) if uploaded else []
+        unseen = [entry for key, entry in old.items() if key not in uploaded and entry.written_at >= place.seen_until]
+        return [old[key] for key in removed] + [entry for entry in unseen if self._remove_unless_named(entry)]
 
-    def _is_removed(self, entry: StoredObject) -> bool:
-        """Removes an object that nobody names by the digest of its bytes; whether it did."""
+    def _remove_unless_named(self, entry: StoredObject) -> bool:
+        """Removes an object that no row names by the digest of its bytes; returns whether it did."""
         repository_id = bucket_keys.body_owner(entry.key)
         if repository_id is not None:
-            return self._is_dropped(entry, lambda digest: self._names_body(repository_id, digest, entry.key))
+            return self._remove_if_unnamed(entry, lambda digest: self._names_body(repository_id, digest, entry.key))
         if bucket_keys.is_attempt(entry.key) and entry.size <= LARGEST_WHOLE:
-            return self._is_dropped(entry, lambda digest: entry.key in self._blobs.named([digest]))
+            return self._remove_if_unnamed(entry, lambda digest: entry.key in self._blobs.named([digest]))
         return False
 
-    def _is_dropped(self, entry: StoredObject, is_named: Callable[[Digest], bool]) -> bool:
+    def _remove_if_unnamed(self, entry: StoredObject, is_named: Callable[[Digest], bool]) -> bool:
         try:
             content = self._objects.get(entry.key)
         except ObjectGone:

@@ -1,4 +1,4 @@
-"""Deleted repositories: listed and brought back within the Time Machine's window, and taken apart after it."""
+"""Lists and restores deleted repositories within the Time Machine's window, and purges them after it."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from chalicelib.storage.table import Transaction, WriteConflict, retry_on_confli
 
 @dataclass(frozen=True, slots=True)
 class DeletedRepository:
-    """A repository that can be brought back until a second. `name` is its own, without its namespace's."""
+    """A repository that can be restored until a second since the epoch. `name` is without the namespace."""
 
     id: str
     namespace: str
@@ -31,29 +31,31 @@ class DeletedRepository:
 
 
 class RepositoryDeletion:
-    """Deleted repositories. `settled_s` is how long after a delete a push that began before it may still write."""
+    """Manages deleted repositories. A push from before a delete may write for `settled_s` seconds after it."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store = access, usage, stores.repository_deletion
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store = access, usage_log, stores.repository_deletion
         self._repositories, self._accounts = stores.repositories, stores.accounts
         self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
     def of_namespace(self, actor: Actor, namespace: str) -> list[DeletedRepository]:
-        """What can be brought back in a namespace, for those who administer it, the last deleted first.
+        """Returns the repositories that an administrator of the namespace can restore, the last deleted first.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        place = self._administered(actor, namespace)
-        rows = [row for row in self._store.of_namespace(place.id) if row.state == RepositoryState.DELETED]
-        window_s = self._window_s(place.id)
-        found = [_deleted(row, place.name, window_s) for row in rows if self._clock() < row.deleted_at + window_s]
-        return sorted(found, key=lambda one: (-one.deleted_at, one.name))
+        namespace_access = self._administered(actor, namespace)
+        rows = [row for row in self._store.of_namespace(namespace_access.id) if row.state == RepositoryState.DELETED]
+        window_s = self._window_s(namespace_access.id)
+        deleted = [
+            _deleted(row, namespace_access.name, window_s) for row in rows if self._clock() < row.deleted_at + window_s
+        ]
+        return sorted(deleted, key=lambda one: (-one.deleted_at, one.name))
 
     def restore(self, actor: Actor, repository_id: str, name: str | None = None) -> RepositoryName:
-        """Brings a repository back, under another name where one is given; gives its name.
+        """Restores a repository, under another name if one is given, and returns its name.
 
-        Raises RestoreTaken when the name is another's now, RestoreTooLate when something may be gone already,
-        NothingThere, NameInvalid, Unauthenticated, Denied.
+        Raises RestoreTaken if another repository has the name, RestoreTooLate if something may be removed already,
+        ResourceUnknown, NameInvalid, Unauthenticated, Denied.
         """
         return retry_on_conflict(lambda: self._restore(actor, repository_id, name))
 
@@ -61,58 +63,60 @@ class RepositoryDeletion:
         found = self._store.find(repository_id)
         if found is None:
             raise ResourceUnknown("deleted repository", repository_id)
-        back, gone = found
-        namespace = self._accounts.namespace(back.namespace_id)
-        place = self._administered(actor, namespace.name if namespace else back.namespace)
-        full = RepositoryName.parse(f"{place.name}/{name or gone.name}")
-        if gone.state != RepositoryState.DELETED or self._clock() >= gone.deleted_at + self._window_s(place.id):
+        repository, deletion = found
+        namespace = self._accounts.namespace(repository.namespace_id)
+        namespace_access = self._administered(actor, namespace.name if namespace else repository.namespace)
+        full = RepositoryName.parse(f"{namespace_access.name}/{name or deletion.name}")
+        if deletion.state != RepositoryState.DELETED or self._clock() >= deletion.deleted_at + self._window_s(
+            namespace_access.id
+        ):
             raise RestoreTooLate(str(full))
-        restored = Repository(repository_id, place.id, full)
+        restored = Repository(repository_id, namespace_access.id, full)
         transaction = Transaction()
-        self._store.restore(transaction, back, gone, full)
-        self._accounts.check_live(transaction, place.id)
-        self._usage.record(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
+        self._store.restore(transaction, repository, deletion, full)
+        self._accounts.check_live(transaction, namespace_access.id)
+        self._usage_log.record(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
         try:
             transaction.commit()
         except WriteConflict:
-            if self._repositories.find(place.id, full) is not None:
+            if self._repositories.find(namespace_access.id, full) is not None:
                 raise RestoreTaken(str(full)) from None
             raise
         return full
 
     def _administered(self, actor: Actor, namespace: str) -> NamespaceAccess:
-        place = self._access.place(actor, namespace)
-        if place is None:
+        namespace_access = self._access.place(actor, namespace)
+        if namespace_access is None:
             raise ResourceUnknown("namespace", namespace)
-        if not place.is_admin or not allows(actor.scopes, REPO_ADMIN):
+        if not namespace_access.is_admin or not allows(actor.scopes, REPO_ADMIN):
             raise refusal(actor, namespace, "administer")
-        return place
+        return namespace_access
 
     def _window_s(self, namespace_id: str) -> int:
         namespace = self._accounts.namespace(namespace_id)
         return namespace.window_s if namespace and namespace.state == NamespaceState.LIVE else 0
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
-        """Takes a deleted repository apart when nobody can bring it back and no push from before can still write.
+        """Purges a deleted repository when nobody can restore it and no push from before the delete can still write.
 
-        It is looked through until nothing is found, so that what came in late goes too. What is cut off goes on.
+        It removes rows until it finds none, so that late writes are removed too. An interrupted purge is continued.
         """
         found = self._store.find(due.target)
         if found is None:
             return None
-        back, gone = found
-        end = gone.deleted_at + max(self._window_s(back.namespace_id), self._settled_s)
+        repository, deletion = found
+        end = deletion.deleted_at + max(self._window_s(repository.namespace_id), self._settled_s)
         if end > self._clock():
             return Later(end)
-        retry_on_conflict(lambda: self._store.begin(back, gone))
-        return self._take(back, gone, has_time)
+        retry_on_conflict(lambda: self._store.begin(repository, deletion))
+        return self._purge(repository, deletion, has_time)
 
-    def _take(self, back: RepositoryRow, gone: DeletedRepositoryRow, has_time: HasTime) -> Later | None:
+    def _purge(self, repository: RepositoryRow, deletion: DeletedRepositoryRow, has_time: HasTime) -> Later | None:
         now = int(self._clock())
-        while self._store.take(back, now):
+        while self._store.take(repository, now):
             if not has_time():
                 return Later(now)
-        self._store.finish(back, gone)
+        self._store.finish(repository, deletion)
         return None
 
 

@@ -1,4 +1,4 @@
-"""Fates: what will happen to a tag, and what a policy would do that nobody has made yet."""
+"""Predicts when a tag ends and what is removed then, and previews what a new policy would prune."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -23,14 +23,14 @@ from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.timers import TimerStore
 
-# What one answer looks at, at most: tags that go, tags, and repositories.
-MOST_GOING, MOST_READ, MOST_REPOSITORIES = 25, 4000, 200
+# What one response contains or reads at most: pruned tags, tags that are read, and repositories.
+MOST_PRUNED, MOST_READ, MOST_REPOSITORIES = 25, 4000, 200
 EXPIRATION, POLICY = "expiration", "policy"
 
 
 @dataclass(frozen=True, slots=True)
 class PruningPolicy:
-    """A policy that is about a tag: of the whole namespace or not, and when it takes the tag, None for not now."""
+    """A policy that applies to a tag; `prunes_at` is the second at which it prunes the tag, None if it keeps it now."""
 
     policy: Policy
     is_namespace: bool
@@ -39,9 +39,9 @@ class PruningPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TagRetention:
-    """What happens to a tag: when it ends and why, None where it stays; when its content goes; and what goes then.
+    """When a tag ends and why, both None if it stays, and what is removed `window_s` seconds after its end.
 
-    Where it stays, the loss is what would go if somebody deleted it now. `pruners` are told to administrators.
+    If the tag stays, `reclaimable` is what would be removed if it were deleted now. Only administrators get `pruners`.
     """
 
     tag: TagRow
@@ -49,33 +49,33 @@ class TagRetention:
     cause: str | None
     window_s: int
     pruners: tuple[PruningPolicy, ...]
-    loss: ReclaimableManifests
+    reclaimable: ReclaimableManifests
 
 
 @dataclass(frozen=True, slots=True)
 class PrunePreview:
-    """Tags that a policy would take, the losses of their repositories, and where the next page goes on."""
+    """Tags that a policy would prune, what is removed with them for each repository, and where the next page begins."""
 
     tags: tuple[tuple[Repository, TagRow], ...]
-    losses: tuple[ReclaimableManifests, ...]
+    reclaimable: tuple[ReclaimableManifests, ...]
     window_s: int
     following: str | None
 
 
 class Retention:
-    """Fates of tags."""
+    """Predicts what happens to tags."""
 
     def __init__(
-        self, access: Access, stores: Stores, policies: Policies, losses: Reclaimable, pages: PageTokens
+        self, access: Access, stores: Stores, policies: Policies, reclaimable: Reclaimable, pages: PageTokens
     ) -> None:
         self._access, self._policies, self._store, self._tags = access, policies, stores.policies, stores.tags
-        self._repositories, self._accounts, self._losses = stores.repositories, stores.accounts, losses
+        self._repositories, self._accounts, self._reclaimable = stores.repositories, stores.accounts, reclaimable
         self._pages, self._clock, self._candidates = pages, stores.clock, PruneCandidates(stores.tags, stores.clock)
 
     def of(self, actor: Actor, name: RepositoryName, tag: Tag, after: str = "") -> TagRetention:
-        """The fate of a tag; `after` is the blob past which its loss is told.
+        """Returns the retention of a tag, with the reclaimable blobs after the digest `after`.
 
-        Raises NothingThere, NameUnknown, Denied.
+        Raises ResourceUnknown, NameUnknown, Denied.
         """
         repository_access = self._access.require_role(actor, name, Role.READ)
         row = self._tags.get(repository_access.repository.id, tag)
@@ -87,13 +87,13 @@ class Retention:
         ends += [(row.expires_at, EXPIRATION)] if row.expires_at is not None else []
         ends_at, cause = min(ends, default=(None, None))
         at = self._clock() if ends_at is None else ends_at
-        loss = self._losses.of(repository_access.repository.id, {row.digest: [tag]}, at, after)
+        reclaimable = self._reclaimable.of(repository_access.repository.id, {row.digest: [tag]}, at, after)
         return TagRetention(
-            row, ends_at, cause, namespace.window_s, pruners if repository_access.has(Role.ADMIN) else (), loss
+            row, ends_at, cause, namespace.window_s, pruners if repository_access.has(Role.ADMIN) else (), reclaimable
         )
 
     def _pruners(self, repository_access: RepositoryAccess, row: TagRow) -> Iterator[PruningPolicy]:
-        """The policies that are about a tag."""
+        """Yields the policies that apply to a tag."""
         repository = repository_access.repository
         if repository_access.row.mode != Mode.NORMAL:
             return
@@ -108,7 +108,7 @@ class Retention:
                     yield PruningPolicy(policy, namespace_id is not None, at)
 
     def _prunes_at(self, repository: Repository, policy: Policy, row: TagRow, namespace_id: str | None) -> int | None:
-        """When a policy takes a tag: in the next round, or, by its age, in the first one after its time."""
+        """Returns when a policy prunes a tag: in the next round, or, by age, in the first round after its time."""
         target = keys.namespace_target(namespace_id) if namespace_id else keys.repository_target(repository.id)
         timer = TimerStore().get(PRUNE, target)
         soonest = max(int(self._clock()), timer.due_at if timer else 0)
@@ -119,7 +119,7 @@ class Retention:
         return soonest if is_past else None
 
     def _is_past(self, repository: Repository, policy: Policy, row: TagRow, most: int) -> bool:
-        """Whether as many later tags as a policy keeps are there; those that are too many to be read keep it."""
+        """Whether a policy that keeps `most` tags prunes this one; False if there are too many tags to read."""
         for number, (page, _) in enumerate(self._candidates.pages(repository.id, policy, PruneCursor())):
             for one in page:
                 if one.row.name == row.name:
@@ -130,41 +130,47 @@ class Retention:
                 break
         return False
 
-    def preview(self, actor: Actor, holder: PolicyHolder, asked: PolicyRequest, page: str = "") -> PrunePreview:
-        """What a policy would prune now. Raises FieldInvalid; NothingThere, NameUnknown, Unauthenticated, Denied."""
-        owner = self._policies.owner(actor, holder)
-        policy = asked.policy("")
-        about = f"prune {owner.id} {policy.names} {policy.prune}"
-        namespace = self._accounts.namespace(owner.namespace_id)
-        going, left = self._going(owner, policy, PruneCursor.read(self._pages.open(about, page)))
-        losses = [self._losses.of(identifier, names, self._clock()) for identifier, names in _by_place(going).items()]
-        following = self._pages.seal(about, str(left)) if left else None
-        return PrunePreview(tuple(going), tuple(losses), namespace.window_s if namespace else 0, following)
+    def preview(self, actor: Actor, holder: PolicyHolder, fields: PolicyRequest, page: str = "") -> PrunePreview:
+        """Returns what a policy would prune now.
 
-    def _going(
-        self, owner: PolicyOwner, policy: Policy, spot: PruneCursor
+        Raises FieldInvalid, ResourceUnknown, NameUnknown, Unauthenticated, Denied.
+        """
+        owner = self._policies.owner(actor, holder)
+        policy = fields.policy("")
+        purpose = f"prune {owner.id} {policy.names} {policy.prune}"
+        namespace = self._accounts.namespace(owner.namespace_id)
+        pruned, left = self._pruned(owner, policy, PruneCursor.read(self._pages.open(purpose, page)))
+        reclaimable = [
+            self._reclaimable.of(identifier, names, self._clock())
+            for identifier, names in _by_repository(pruned).items()
+        ]
+        following = self._pages.seal(purpose, str(left)) if left else None
+        return PrunePreview(tuple(pruned), tuple(reclaimable), namespace.window_s if namespace else 0, following)
+
+    def _pruned(
+        self, owner: PolicyOwner, policy: Policy, cursor: PruneCursor
     ) -> tuple[list[tuple[Repository, TagRow]], PruneCursor | None]:
-        """Some of the tags that go, and where to go on."""
-        going: list[tuple[Repository, TagRow]] = []
+        """Returns a page of the tags that are pruned, and the cursor of the next page."""
+        pruned: list[tuple[Repository, TagRow]] = []
         read = 0
-        for number, repository in enumerate(self._all(owner, spot.after)):
+        for number, repository in enumerate(self._all(owner, cursor.after)):
             if number == MOST_REPOSITORIES:
-                return going, spot
-            spot = spot.within(repository.id)
-            for page, reached in self._candidates.pages(repository.id, policy, spot):
+                return pruned, cursor
+            cursor = cursor.within(repository.id)
+            for page, reached in self._candidates.pages(repository.id, policy, cursor):
                 for one in page:
                     if policy.prune and policy.prune.takes(one.rank, one.row.started_at, self._clock()):
-                        going.append((repository, one.row))
-                        if len(going) == MOST_GOING:
-                            return going, replace(spot, seen=one.rank, before=one.row.view_at)
+                        pruned.append((repository, one.row))
+                        if len(pruned) == MOST_PRUNED:
+                            return pruned, replace(cursor, seen=one.rank, before=one.row.view_at)
                 read += PAGE
                 if read >= MOST_READ:
-                    return going, reached
-            spot = PruneCursor(after=repository.name.repository)
-        return going, None
+                    return pruned, reached
+            cursor = PruneCursor(after=repository.name.repository)
+        return pruned, None
 
     def _all(self, owner: PolicyOwner, after: str) -> Iterator[Repository]:
-        """The repositories that are pruned."""
+        """Yields the repositories that are pruned."""
         if owner.repository is not None:
             if isinstance(owner.row, RepositoryNameRow) and owner.row.mode == Mode.NORMAL:
                 yield owner.repository
@@ -174,9 +180,9 @@ class Retention:
                 yield Repository(row.repository_id, owner.id, RepositoryName(owner.row.name, row.name))
 
 
-def _by_place(going: list[tuple[Repository, TagRow]]) -> Mapping[str, Mapping[Digest, list[str]]]:
-    """Tags by repository and by what they name."""
-    found: dict[str, dict[Digest, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for repository, row in going:
-        found[repository.id][row.digest].append(row.name)
-    return found
+def _by_repository(pruned: list[tuple[Repository, TagRow]]) -> Mapping[str, Mapping[Digest, list[str]]]:
+    """Groups tags by the id of their repository and by their digest."""
+    grouped: dict[str, dict[Digest, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for repository, row in pruned:
+        grouped[repository.id][row.digest].append(row.name)
+    return grouped

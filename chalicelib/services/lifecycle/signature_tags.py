@@ -1,4 +1,4 @@
-"""Siblings: tags that hold what was signed or said of a manifest end with it, for good, and never before."""
+"""Ends the tags of signatures and attestations for good together with the manifest that they are about."""
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.events import EXPIRE_FOR_GOOD, Event
@@ -12,26 +12,27 @@ from chalicelib.storage.table import Transaction
 
 
 class SignatureTags:
-    """The tags that are named after a manifest."""
+    """Ends tags that are named after a manifest, such as sha256-<digest>.sig."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores, self._tags, self._manifests = stores, stores.tags, stores.manifests
         self._repositories = stores.repositories
-        self._usage, self._clock = stores.usage_log, stores.clock
+        self._usage_log, self._clock = stores.usage_log, stores.clock
 
     def end(self, repository_id: str, subject: Digest, row: ManifestRow) -> None:
-        """Ends them, dead ones inside the window too, while their subject is being deleted as it was read.
+        """Ends the signature tags of a manifest that is being deleted, also those that ended within the window.
 
-        What they name goes with them, unless other tags name it. Raises LostRace when a push brings the subject back.
+        Their manifests are removed too unless other tags name them. Raises WriteConflict if a push restores `subject`.
         """
         lives = self._tags.sibling_lives(repository_id, subject)
-        pairs = dict.fromkeys((life.name, life.digest) for life in lives if life.digest != subject)
-        found = self._repositories.get(repository_id) if pairs else None
-        if found is None:
+        tags = dict.fromkeys((life.name, life.digest) for life in lives if life.digest != subject)
+        repository_row = self._repositories.get(repository_id) if tags else None
+        if repository_row is None:
             return
-        repository = Repository(repository_id, found.namespace_id, RepositoryName(found.namespace, found.name))
-        for name, digest in pairs:
-            self._end(repository, name, digest, subject, row)
+        name = RepositoryName(repository_row.namespace, repository_row.name)
+        repository = Repository(repository_id, repository_row.namespace_id, name)
+        for tag, digest in tags:
+            self._end(repository, tag, digest, subject, row)
 
     def _end(self, repository: Repository, name: str, digest: Digest, subject: Digest, row: ManifestRow) -> None:
         tag, now = self._tags.get(repository.id, name), self._clock()
@@ -39,14 +40,14 @@ class SignatureTags:
         if not is_here and self._manifests.edge(repository.id, digest, name) is None:
             return
         transaction = Transaction()
-        moves = TagChanges(transaction, repository, self._stores, int(now))
+        changes = TagChanges(transaction, repository, self._stores, int(now))
         if tag is not None and is_here:
-            moves.force_remove(tag)
-        moves.forget(digest, name)
-        moves.settle(0)
+            changes.force_remove(tag)
+        changes.forget(digest, name)
+        changes.settle(0)
         self._manifests.still(transaction, row)
-        told = {"tag": name, "manifest_digest": str(digest), "subject": str(subject)}
-        told |= {"namespace": repository.name.namespace, "repo": repository.name.repository}
-        event = Event(ulid(now), now, EXPIRE_FOR_GOOD, repository.namespace_id, repository.id, "", "", told)
-        self._usage.record(transaction, event)
+        metadata = {"tag": name, "manifest_digest": str(digest), "subject": str(subject)}
+        metadata |= {"namespace": repository.name.namespace, "repo": repository.name.repository}
+        event = Event(ulid(now), now, EXPIRE_FOR_GOOD, repository.namespace_id, repository.id, "", "", metadata)
+        self._usage_log.record(transaction, event)
         transaction.commit()

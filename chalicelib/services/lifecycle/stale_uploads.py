@@ -1,4 +1,4 @@
-"""Leftovers: uploads that nobody finished, with the bytes that they brought."""
+"""Removes unfinished uploads and their bytes."""
 
 from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
@@ -6,16 +6,16 @@ from chalicelib.storage.table import Transaction
 
 
 class StaleUploads:
-    """Uploads past their end."""
+    """Removes uploads that have expired."""
 
     def __init__(self, stores: Stores) -> None:
         self._store, self._blobs, self._objects = stores.uploads, stores.blobs, stores.objects
         self._clock = stores.clock
 
     def collect(self, upload_id: str) -> int | None:
-        """Forgets an upload that no token can go on with, and its bytes but for those that became a blob.
+        """Removes an upload that no token can continue, and its bytes, except those that became a blob.
 
-        Gives the second at which to look again, None when nothing is left of it. Raises LostRace when it went on.
+        Returns the second at which to look again, None if nothing is left. Raises WriteConflict if it was continued.
         """
         row = self._store.get(upload_id)
         if row is None:
@@ -23,7 +23,7 @@ class StaleUploads:
         if row.until is not None and row.until > self._clock():
             return row.until
         if row.status not in (UploadStatus.LINKED, UploadStatus.CANCELLED):
-            # From here on nobody can make a blob of it: who would, finds it cancelled.
+            # A client that completes the upload from now on finds it cancelled.
             row.status = UploadStatus.CANCELLED
             transaction = Transaction()
             self._store.put(transaction, row, row.version)
@@ -35,6 +35,6 @@ class StaleUploads:
         return None
 
     def _unnamed(self, row: UploadRow) -> set[str]:
-        """The upload's keys, but for the one that its blob has."""
+        """Returns the S3 keys of the upload, except the one that its blob names."""
         blob = self._blobs.get(row.digest) if row.digest else None
         return {key for key in (row.s3_key, row.tail_key) if key} - ({blob.s3_key} if blob else set())

@@ -1,4 +1,4 @@
-"""Histories: the tags of a repository and what they named, the latest first, page by page."""
+"""Lists the tags of a repository and their history, the newest first, page by page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from chalicelib.services.security.access import Access
 from chalicelib.storage.registry.tags import LifeRow, TagRow
 from chalicelib.storage.stores import Stores
 
-# What one answer looks at most: a page that is filtered may be short and still have a next one.
+# How many rows one response and one query read at most; a filtered page may therefore be short and not be the last.
 MOST_READ, READ_AT_ONCE = 4000, 500
 
 
 @dataclass(frozen=True, slots=True)
 class TagLife:
-    """One life of a tag. Times are seconds since the epoch, `ended_at` None without an end; sizes are in bytes.
+    """One life of a tag. Times are seconds since the epoch, `ended_at` is None without an end; sizes are in bytes.
 
-    `children` are the manifests of an index and whether each is kept; None for what is no index.
+    `children` has the manifests of an index and whether each is kept; None if the tag names no index.
     """
 
     id: str
@@ -39,7 +39,7 @@ class TagLife:
 
 @dataclass(frozen=True, slots=True)
 class TagHistoryPage:
-    """Some lives; `following` is where the next page begins, None where there is none."""
+    """Some lives; `following` is where the next page begins, None on the last page."""
 
     lives: Sequence[TagLife]
     following: str | None = None
@@ -47,9 +47,9 @@ class TagHistoryPage:
 
 @dataclass(frozen=True, slots=True)
 class TagHistoryQuery:
-    """Which lives: how many, after how many others or after one of them; of one tag or those a filter lets through.
+    """Selects at most `limit` lives, after `skip` others or after the life `after`, of one tag or by a filter.
 
-    `is_alive` is whether only tags that are alive are asked for.
+    `is_alive` selects only tags that are alive.
     """
 
     limit: int
@@ -61,53 +61,53 @@ class TagHistoryQuery:
 
 
 class TagHistory:
-    """Tags, read."""
+    """Reads the history of tags."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._tags, self._manifests, self._clock = access, stores.tags, stores.manifests, stores.clock
 
-    def page(self, actor: Actor, name: RepositoryName, asked: TagHistoryQuery) -> TagHistoryPage:
-        """Lives of tags, the latest first. Raises Unauthenticated, Denied, NameUnknown."""
+    def page(self, actor: Actor, name: RepositoryName, query: TagHistoryQuery) -> TagHistoryPage:
+        """Returns lives of tags, the newest first. Raises Unauthenticated, Denied, NameUnknown."""
         repository = self._access.require_role(actor, name, Role.READ).repository
-        found, following = self._found(repository.id, asked)
-        children = self._children(repository.id, [row.digest for row in found if _is_index(row)])
-        return TagHistoryPage([_life(row, children.get(row.digest)) for row in found], following)
+        rows, following = self._selected(repository.id, query)
+        children = self._children(repository.id, [row.digest for row in rows if _is_index(row)])
+        return TagHistoryPage([_life(row, children.get(row.digest)) for row in rows], following)
 
-    def _found(self, repository_id: str, asked: TagHistoryQuery) -> tuple[list[TagRow | LifeRow], str | None]:
-        found: list[TagRow | LifeRow] = []
+    def _selected(self, repository_id: str, query: TagHistoryQuery) -> tuple[list[TagRow | LifeRow], str | None]:
+        rows: list[TagRow | LifeRow] = []
         skipped, last = 0, ""
-        for number, row in enumerate(self._rows(repository_id, asked)):
+        for number, row in enumerate(self._rows(repository_id, query)):
             if number == MOST_READ:
-                return found, last
-            if self._is_asked(row, asked):
-                if skipped < asked.skip:
+                return rows, last
+            if self._is_selected(row, query):
+                if skipped < query.skip:
                     skipped += 1
-                elif len(found) == asked.limit:
-                    return found, last
+                elif len(rows) == query.limit:
+                    return rows, last
                 else:
-                    found.append(row)
+                    rows.append(row)
             last = row.view_at
-        return found, None
+        return rows, None
 
-    def _rows(self, repository_id: str, asked: TagHistoryQuery) -> Iterator[TagRow | LifeRow]:
-        """From the table where one tag is asked for, so that whoever has just written it sees it; else by an index."""
-        before = asked.after if is_ulid(asked.after) else ""
-        if asked.tag:
-            lives = self._tags.lives(repository_id, asked.tag)
+    def _rows(self, repository_id: str, query: TagHistoryQuery) -> Iterator[TagRow | LifeRow]:
+        """Yields one tag's lives from the table, so that a client sees its own write; other lives from an index."""
+        before = query.after if is_ulid(query.after) else ""
+        if query.tag:
+            lives = self._tags.lives(repository_id, query.tag)
             return (row for row in lives if not before or row.view_at < before)
-        page = READ_AT_ONCE if asked.filter else min(asked.skip + asked.limit + 1, READ_AT_ONCE)
-        if asked.is_alive:
+        page = READ_AT_ONCE if query.filter else min(query.skip + query.limit + 1, READ_AT_ONCE)
+        if query.is_alive:
             return self._tags.newest(repository_id, before, page)
         return self._tags.newest_lives(repository_id, before, page)
 
-    def _is_asked(self, row: TagRow | LifeRow, asked: TagHistoryQuery) -> bool:
+    def _is_selected(self, row: TagRow | LifeRow, query: TagHistoryQuery) -> bool:
         ended_at = row.expires_at if isinstance(row, TagRow) else row.ended_at
-        if asked.is_alive and not is_alive(ended_at, self._clock()):
+        if query.is_alive and not is_alive(ended_at, self._clock()):
             return False
-        return asked.filter is None or asked.filter.takes(row.name)
+        return query.filter is None or query.filter.takes(row.name)
 
     def _children(self, repository_id: str, indexes: Sequence[Digest]) -> dict[Digest, Mapping[Digest, bool]]:
-        """For each index the manifests it names, and whether each is kept."""
+        """Returns for each index its manifests, and whether each is kept."""
         named = self._manifests.children(repository_id, list(dict.fromkeys(indexes)))
         rows = self._manifests.get_all(repository_id, {child for children in named.values() for child in children})
         kept = {digest for digest, row in rows.items() if row.is_living}

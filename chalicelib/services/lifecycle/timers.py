@@ -1,7 +1,8 @@
-"""Timers: what is due is handed to the service that owns its kind, at least once.
+"""Runs due timers: hands each at least once to the service that owns its kind.
 
-A turn first moves a timer past its own end, so that no other turn takes it meanwhile and one that dies leaves it due
-again; then has the work done; then removes the timer. Whoever arms it anew in between wins: its work is done again.
+A turn first moves a timer past its own end, so that no other turn takes it meanwhile and a turn that dies leaves it due
+again. Then it has the work done, and then it removes the timer. If the timer is armed again in between, it stays, and
+its work is done again.
 """
 
 import time
@@ -13,17 +14,18 @@ from chalicelib.storage import keys
 from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow
 from chalicelib.telemetry import logger
 
-# What one query asks for. A shard that has more comes round again, after all the others.
+# How many timers one query reads. A shard with more is read again after all the others.
 PAGE = 25
-# A function must end by itself before it is ended.
+# A turn ends when only so many seconds are left, before Lambda kills the function.
 LEFT_S = 10.0
 
 
 @dataclass(slots=True)
 class TimerTurn:
-    """One turn: timers whose work is done, is to go on later, failed, or was another's; whether all due ones were met.
+    """Counts the timers of one turn: done, to be continued later, failed, lost to another turn.
 
-    `late_s` is for how long the oldest had been due, `began_at` the second of the first that was taken.
+    `is_all` is whether all due timers were taken, `late_s` how many seconds the oldest was overdue, `began_at` the
+    second at which the first was taken.
     """
 
     done: int = 0
@@ -41,13 +43,13 @@ class TimerTurn:
 
 
 class Timers:
-    """The runner of due timers. `owners` gives for each kind who does its work; a kind without one is not even read."""
+    """Runs due timers. `owners` has the function that does the work of each kind; other kinds are not read."""
 
     def __init__(self, store: TimerStore, owners: Mapping[str, Work], clock: Callable[[], float] = time.time) -> None:
         self._store, self._owners, self._clock = store, owners, clock
 
     def run(self, left_s: Callable[[], float]) -> TimerTurn:
-        """Does what is due until nothing is or the time is up: `left_s` tells how many seconds are left."""
+        """Runs timers until none is due or the time is up; `left_s` returns how many seconds are left."""
         turn = TimerTurn()
         partitions = [keys.due_shard(kind, shard) for shard in range(keys.SHARDS) for kind in self._owners]
         while partitions:
@@ -62,22 +64,22 @@ class Timers:
         return turn
 
     def _run_page(self, partition: str, turn: TimerTurn, left_s: Callable[[], float]) -> bool:
-        """Does some of what is due in a partition; whether there may be more."""
+        """Runs a page of the timers that are due in a partition; returns whether there may be more."""
 
         def has_time() -> bool:
             return left_s() > LEFT_S
 
-        found = list(self._store.due(partition, int(self._clock()), PAGE))
+        rows = list(self._store.due(partition, int(self._clock()), PAGE))
         lost_before = turn.lost
-        for row in found:
+        for row in rows:
             if not has_time():
                 return True
             self._take(row, turn, left_s(), has_time)
-        # A page of which all were lost is an index that lags, or somebody else's.
-        return len(found) == PAGE and turn.lost - lost_before < PAGE
+        # If all of a page were lost, the index lags or another turn takes them.
+        return len(rows) == PAGE and turn.lost - lost_before < PAGE
 
     def _take(self, row: TimerRow, turn: TimerTurn, left_s: float, has_time: HasTime) -> None:
-        """Claims a timer and has its work done. What a worker raises is logged, and costs no other timer its turn."""
+        """Claims a timer and has its work done. An exception of the work is logged and does not stop other timers."""
         work, now = row.work, self._clock()
         if not self._store.move(row, int(now + left_s) + 1, row.place, row.tries + 1):
             turn.lost += 1
@@ -88,7 +90,7 @@ class Timers:
         turn.late_s = max(turn.late_s, int(now) - work.due_at)
         try:
             later = self._owners[work.kind](work, has_time)
-        except Exception:  # noqa: BLE001 - whatever it is, it is tried again, and the others go on
+        except Exception:  # noqa: BLE001 - whatever it is, the timer is tried again, and the others run
             logger.exception("timer failed", kind=work.kind, target=work.target, tries=row.tries)
             turn.failed += 1
             self._store.move(row, int(self._clock()) + pause_s(row.tries), row.place, row.tries)

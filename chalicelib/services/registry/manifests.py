@@ -115,12 +115,12 @@ class Manifests:
     def __init__(
         self,
         access: Access,
-        usage: UsageLog,
+        usage_log: UsageLog,
         stores: Stores,
         repositories: Repositories,
         blobs: Blobs,
     ) -> None:
-        self._access, self._usage, self._repositories, self._blobs = access, usage, repositories, blobs
+        self._access, self._usage_log, self._repositories, self._blobs = access, usage_log, repositories, blobs
         self._stores, self._store, self._tags = stores, stores.manifests, stores.tags
         self._expirations, self._bodies = ExpiryLabels(stores), BodyCache()
         self._lease, self._clock = stores.lease, stores.clock
@@ -148,7 +148,7 @@ class Manifests:
             if isinstance(reference, str)
             else self._by_digest(repository, reference)
         )
-        self._usage.pulled(actor, repository, reference, (pulled.digest, pulled.media_type))
+        self._usage_log.pulled(actor, repository, reference, (pulled.digest, pulled.media_type))
         return pulled
 
     def _by_tag(self, repository: Repository, tag: str) -> Pulled:
@@ -311,7 +311,7 @@ class Manifests:
     def _record_push(self, push: _Push, transaction: Transaction, made_immutable: Sequence[str], warning: str) -> None:
         def record(kind: str, **metadata: object) -> None:
             digest = {"manifest_digest": str(push.manifest.digest)}
-            self._usage.record(push.actor, transaction, kind, push.repository, {**metadata, **digest})
+            self._usage_log.record(push.actor, transaction, kind, push.repository, {**metadata, **digest})
 
         record(PUSHED, tags=push.tags, mediaType=push.manifest.media_type)
         for tag in made_immutable:
@@ -348,12 +348,12 @@ class Manifests:
             if not rows:
                 return
             transaction = Transaction()
-            moves = TagChanges(transaction, repository, self._stores, int(self._clock()))
+            changes = TagChanges(transaction, repository, self._stores, int(self._clock()))
             for row in rows:
-                moves.end(row)
+                changes.end(row)
                 told = {"tag": row.name, "manifest_digest": str(digest)}
-                self._usage.record(actor, transaction, DELETE_TAG, repository, told)
-            moves.settle(rights.window_s)
+                self._usage_log.record(actor, transaction, DELETE_TAG, repository, told)
+            changes.settle(rights.window_s)
             transaction.commit()
 
         retry_on_conflict(attempt)
@@ -373,13 +373,13 @@ class Manifests:
             self._end_tags(actor, repository, digest, late[:TAGS_AT_ONCE])
             raise WriteConflict
         transaction = Transaction()
-        moves = TagChanges(transaction, repository, self._stores, now)
+        changes = TagChanges(transaction, repository, self._stores, now)
         retained = after_deletion(row.retained, now)
         row.retain(retained, row.state)
         self._store.put(transaction, row, row)
-        moves.wake(digest, retained.live_until or now, rights.window_s)
+        changes.wake(digest, retained.live_until or now, rights.window_s)
         self._store.hide_referrer(transaction, repository.id, row, digest, now)
-        self._usage.record(actor, transaction, DELETE_MANIFEST, repository, {"manifest_digest": str(digest)})
+        self._usage_log.record(actor, transaction, DELETE_MANIFEST, repository, {"manifest_digest": str(digest)})
         transaction.commit()
 
 

@@ -58,8 +58,8 @@ class _Change:
 class Tags:
     """Tags of repositories."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._stores = access, usage, stores
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._stores = access, usage_log, stores
         self._tags, self._manifests, self._clock = stores.tags, stores.manifests, stores.clock
         settings = stores.settings
         self._bounds = ExpirationBounds(settings.tag_expiration_min_s, settings.tag_expiration_max_s)
@@ -304,7 +304,7 @@ class Tags:
             "manifest_digest": str(digest),
             **details,
         }
-        self._usage.record(change.actor, change.transaction, kind, change.repository, metadata)
+        self._usage_log.record(change.actor, change.transaction, kind, change.repository, metadata)
 
 
 def check_open(access: RepositoryAccess) -> None:

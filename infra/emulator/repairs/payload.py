@@ -17,7 +17,7 @@ def repair(emulator: Any) -> None:
     demand(gateway, "run_reentrant")
     published = gateway._invoke_lambda_proxy  # noqa: SLF001
 
-    async def invoke(
+    async def invoke(  # noqa: PLR0913  (ministack calls it with these arguments)
         integration: dict[str, Any],
         api_id: str,
         stage: str,
@@ -43,7 +43,8 @@ def repair(emulator: Any) -> None:
         }
         event = to_event(scope, body)
         event["requestContext"] |= {"apiId": api_id, "stage": stage}
-        answer = await _run(gateway, functions, integration, event, more["owner_account_id"], more["owner_region"])
+        owner = {"account_id": more["owner_account_id"], "region": more["owner_region"]}
+        answer = await _run(gateway, functions, integration, event, owner)
         return _reply(answer, method)
 
     gateway._invoke_lambda_proxy = invoke  # noqa: SLF001
@@ -57,11 +58,11 @@ RUNNING = (
 
 
 async def _run(
-    gateway: Any, functions: Any, integration: dict[str, Any], event: dict[str, Any], account: str, region: str
+    gateway: Any, functions: Any, integration: dict[str, Any], event: dict[str, Any], owner: dict[str, str]
 ) -> dict[str, Any]:
     """Returns the function's answer, or the gateway's own if the function failed."""
     name = gateway._extract_lambda_ref_from_integration_uri(integration["integrationUri"])  # noqa: SLF001
-    function, config, _ = functions._get_func_record_for_ref_in_scope(name, account_id=account, region=region)  # noqa: SLF001
+    function, config, _ = functions._get_func_record_for_ref_in_scope(name, **owner)  # noqa: SLF001
     if function is None or config is None:
         return {"statusCode": 500, "body": '{"message":"Internal Server Error"}'}
     record = functions._execution_record_for_config(function, config)  # noqa: SLF001

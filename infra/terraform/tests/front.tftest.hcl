@@ -1,4 +1,4 @@
-# What may stand in front: a domain, CloudFront, AWS WAF, a relay.
+# The optional parts in front of the API: a domain, CloudFront, AWS WAF, a relay.
 
 mock_provider "aws" {
   source          = "./tests/mocks"
@@ -29,7 +29,7 @@ run "domain" {
 
   assert {
     condition     = aws_apigatewayv2_api.registry.disable_execute_api_endpoint
-    error_message = "The gateway's own host answers no longer."
+    error_message = "The gateway's default host no longer answers."
   }
 
   assert {
@@ -58,7 +58,7 @@ run "cloudfront" {
 
   assert {
     condition     = output.url == "https://d111111abcdef8.cloudfront.net"
-    error_message = "Without a domain CloudFront's host is the registry's."
+    error_message = "Without a domain the registry has CloudFront's host."
   }
 
   assert {
@@ -68,7 +68,7 @@ run "cloudfront" {
       local.environment["CLOUDBERTH_ORIGIN"] == "on",
       !aws_apigatewayv2_api.registry.disable_execute_api_endpoint,
     ])
-    error_message = "The app looks for what the edge wrote, sends downloads there, and refuses who comes past it."
+    error_message = "The app finds what CloudFront wrote, sends downloads to it, and refuses requests that did not come through it."
   }
 
   assert {
@@ -81,7 +81,7 @@ run "cloudfront" {
       for behavior in concat(aws_cloudfront_distribution.edge[0].default_cache_behavior, aws_cloudfront_distribution.edge[0].ordered_cache_behavior) :
       behavior.target_origin_id == "api" && length(behavior.function_association) == 2
     ])
-    error_message = "Nothing reaches the bucket but through the edge function."
+    error_message = "Requests reach the bucket only through the edge function."
   }
 
   assert {
@@ -91,7 +91,7 @@ run "cloudfront" {
 
   assert {
     condition     = alltrue([for answer in aws_cloudfront_distribution.edge[0].custom_error_response : answer.error_caching_min_ttl == 0])
-    error_message = "A blob that was missed and then pushed is there at once."
+    error_message = "A blob is found at once if it is pushed after a 404."
   }
 
   assert {
@@ -114,12 +114,12 @@ run "cloudfront" {
 
   assert {
     condition     = endswith(output.fill_keys, "AbCdEf --edge arn:aws:cloudfront::123456789012:key-value-store/01234567-89ab-cdef-0123-456789abcdef")
-    error_message = "The keys are told to the edge as well."
+    error_message = "CloudFront gets the keys as well."
   }
 
   assert {
     condition     = length(aws_wafv2_web_acl.edge) == 0 && aws_cloudfront_distribution.edge[0].web_acl_id == null
-    error_message = "AWS WAF costs money at rest and must be asked for."
+    error_message = "AWS WAF costs money at rest, so it is off by default."
   }
 }
 
@@ -141,12 +141,12 @@ run "cloudfront_with_a_certificate_of_ones_own_for_one_address" {
       one(aws_cloudfront_distribution.edge[0].viewer_certificate).acm_certificate_arn == var.domain.certificate_arn &&
       length(aws_acm_certificate.edge) + length(aws_route53_record.validation) + length(aws_route53_record.registry) == 0
     )
-    error_message = "A certificate that is there is taken, and no record is written."
+    error_message = "An existing certificate is used, and no record is written."
   }
 
   assert {
     condition     = output.dns_target.name == "d111111abcdef8.cloudfront.net" && output.dns_target.types == ["A", "AAAA"]
-    error_message = "Who keeps the zone is told where the name must point."
+    error_message = "The output has the target of the name, for whoever manages the zone."
   }
 
   assert {
@@ -156,7 +156,7 @@ run "cloudfront_with_a_certificate_of_ones_own_for_one_address" {
 
   assert {
     condition     = jsondecode(aws_cloudfrontkeyvaluestore_key.switches[0].value).proof == "payload"
-    error_message = "How bytes are proven is a switch."
+    error_message = "A variable sets how bytes are proven."
   }
 }
 
@@ -185,7 +185,7 @@ run "everything_in_front" {
       keys(aws_route53_record.registry) == ["A", "AAAA"],
       length(aws_apigatewayv2_domain_name.registry) == 0,
     ])
-    error_message = "The domain belongs to CloudFront."
+    error_message = "The domain points to CloudFront."
   }
 
   assert {
@@ -197,7 +197,7 @@ run "everything_in_front" {
       2 = "AWSManagedRulesAmazonIpReputationList"
       3 = "AWSManagedRulesKnownBadInputsRuleSet"
     }
-    error_message = "First who may come at all, then how often, then what AWS knows to be bad."
+    error_message = "The rules are in order: allowed addresses, the rate limit, what AWS knows to be bad."
   }
 
   assert {
@@ -206,7 +206,7 @@ run "everything_in_front" {
         for group in rule.statement[0].managed_rule_group_statement : [for override in group.rule_action_override : override.name]
       ]
     ])) == tolist(["JavaDeserializationRCE_BODY", "Log4JRCE_BODY"])
-    error_message = "Layers are not searched for attacks: anything may stand in them."
+    error_message = "Layers are not searched for attacks, because they may contain anything."
   }
 
   assert {
@@ -215,7 +215,7 @@ run "everything_in_front" {
       aws_wafv2_ip_set.allowed["IPV6"].addresses == toset(["2001:db8::/32"]),
       aws_cloudfront_distribution.edge[0].web_acl_id == aws_wafv2_web_acl.edge[0].arn,
     ])
-    error_message = "Addresses of both kinds are let in."
+    error_message = "IPv4 and IPv6 addresses are allowed."
   }
 
   assert {
@@ -228,7 +228,7 @@ run "everything_in_front" {
       aws_ecs_task_definition.relay[0].task_role_arn == null,
       length(aws_vpc_security_group_ingress_rule.relay_balancer) == 1,
     ])
-    error_message = "The relay stands behind CloudFront alone and has no rights of AWS's."
+    error_message = "Only CloudFront reaches the relay, and the relay has no permissions in AWS."
   }
 
   assert {
@@ -238,7 +238,7 @@ run "everything_in_front" {
       "123456789012.dkr.ecr.eu-central-1.amazonaws.com/cloudberth/relay:1",
       "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf:relay::", true
     ]]
-    error_message = "The relay is given one key of the secret, and nothing it could write to."
+    error_message = "The relay gets one key of the secret, and nothing that it could write to."
   }
 
   assert {
@@ -248,7 +248,7 @@ run "everything_in_front" {
       "ecr:GetAuthorizationToken"                    = "*"
       "ecr:BatchGetImage,ecr:GetDownloadUrlForLayer" = "arn:aws:ecr:eu-central-1:123456789012:repository/cloudberth/relay"
     }
-    error_message = "What starts the relay reads its image, its key and nothing else; the login to ECR alone has no ARN."
+    error_message = "What starts the relay reads its image, its key and nothing else; only the sign-in to ECR has no ARN."
   }
 
   assert {
@@ -264,12 +264,12 @@ run "everything_in_front" {
     condition = [for rule in aws_s3_bucket_lifecycle_configuration.this["blobs"].rule : {
       prefix = rule.filter[0].prefix, days = rule.expiration[0].days
     } if rule.id == "staging"] == [{ prefix = "staging/", days = 2 }]
-    error_message = "What was never proven does not stay."
+    error_message = "Objects that were never proven expire."
   }
 
   assert {
     condition     = aws_lambda_function.this["api_handler"].environment[0].variables.CLOUDBERTH_EDGE == "staging"
-    error_message = "The function knows that it must have bytes proven."
+    error_message = "The function has the setting that bytes must be proven."
   }
 
   assert {
@@ -277,6 +277,6 @@ run "everything_in_front" {
       aws_cloudwatch_log_delivery_source.edge[0].log_type == "ACCESS_LOGS",
       length(jsondecode(aws_s3_bucket_policy.this["logs"].policy).Statement) == 3,
     ])
-    error_message = "CloudFront's access logs lie beside S3's."
+    error_message = "CloudFront's access logs are in the same bucket as S3's."
   }
 }

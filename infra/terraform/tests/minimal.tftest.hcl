@@ -1,4 +1,4 @@
-# What a name and a region make (terraform.tfvars here is examples/minimal.tfvars).
+# The resources of a module with only a name and a region (terraform.tfvars here is examples/minimal.tfvars).
 
 mock_provider "aws" {
   source          = "./tests/mocks"
@@ -20,17 +20,17 @@ run "minimal" {
 
   assert {
     condition     = output.url == "https://abcdefghij.execute-api.eu-central-1.amazonaws.com"
-    error_message = "Without a domain the gateway's own host is the registry's."
+    error_message = "Without a domain the registry has the gateway's default host."
   }
 
   assert {
     condition     = output.docker_login == "docker login abcdefghij.execute-api.eu-central-1.amazonaws.com --username admin"
-    error_message = "The first line to type names the host, without a scheme."
+    error_message = "The sign-in command names the host without a scheme."
   }
 
   assert {
     condition     = aws_apigatewayv2_route.default.route_key == "$default" && aws_apigatewayv2_stage.default.name == "$default"
-    error_message = "One route and one stage without a name, so that /v2/ stands at the root."
+    error_message = "There is one route and one stage without a name, so /v2/ is at the root."
   }
 
   assert {
@@ -50,12 +50,12 @@ run "minimal" {
       for field in ["address", "method", "path", "status", "total_ms", "error"] :
       contains(keys(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format)), field)
     ])
-    error_message = "The access log is JSON with fields that a person understands."
+    error_message = "The access log is JSON with readable field names."
   }
 
   assert {
     condition     = !aws_apigatewayv2_api.registry.disable_execute_api_endpoint
-    error_message = "Without a domain the gateway's own host must answer."
+    error_message = "Without a domain the gateway's default host must answer."
   }
 
   assert {
@@ -68,7 +68,7 @@ run "minimal" {
       one(aws_lambda_function.this["api_handler"].architectures) == "arm64",
       aws_lambda_function.this["api_handler"].tracing_config[0].mode == "Active",
     ])
-    error_message = "The API is what chalice declares, with a name of its own."
+    error_message = "The API is what chalice declares, with its own name."
   }
 
   assert {
@@ -81,7 +81,7 @@ run "minimal" {
       CLOUDBERTH_DOWNLOADS = "redirect"
       CLOUDBERTH_ORIGIN    = "off"
     })
-    error_message = "The function is told where everything is, and that nothing stands in front."
+    error_message = "The function has the names of the resources, and the setting that nothing is in front of it."
   }
 
   assert {
@@ -99,7 +99,7 @@ run "minimal" {
         "arn:aws:dynamodb:eu-central-1:123456789012:table/registry/index/view",
       ]
     }
-    error_message = "The API's role reaches the table, its two indexes, three prefixes of the bucket, its keys and its log; X-Ray alone has no ARN."
+    error_message = "The API's role reaches the table, its two indexes, three prefixes of the bucket, its keys and its log; only X-Ray has no ARN."
   }
 
   assert {
@@ -115,7 +115,7 @@ run "minimal" {
       for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : statement.Condition
       if statement.Action == ["s3:ListBucket"]
     ] == [{ StringLike = { "s3:prefix" = ["in/*"] } }]
-    error_message = "The bucket is listed where the edge writes, and nowhere else."
+    error_message = "Only the prefixes that CloudFront writes may be listed."
   }
 
   assert {
@@ -125,7 +125,7 @@ run "minimal" {
       aws_dynamodb_table.registry.point_in_time_recovery[0].enabled,
       aws_dynamodb_table.registry.server_side_encryption[0].enabled,
     ])
-    error_message = "The table costs nothing at rest, can be put back to any second, and is not deleted by accident."
+    error_message = "The table costs nothing at rest, can be restored to any second, and is not deleted by accident."
   }
 
   assert {
@@ -138,19 +138,19 @@ run "minimal" {
       aws_s3_bucket_ownership_controls.this["blobs"].rule[0].object_ownership == "BucketOwnerEnforced",
       !aws_s3_bucket.blobs.force_destroy,
     ])
-    error_message = "The bucket is nobody's but ours, and is not emptied by accident."
+    error_message = "The bucket is private, and is not emptied by accident."
   }
 
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.this["blobs"].rule[0].abort_incomplete_multipart_upload[0].days_after_initiation == 2
-    error_message = "What an unfinished upload left behind goes after two days."
+    error_message = "Parts of unfinished uploads expire after two days."
   }
 
   assert {
     condition = [for rule in aws_s3_bucket_lifecycle_configuration.this["blobs"].rule : {
       prefix = rule.filter[0].prefix, days = rule.expiration[0].days
     } if length(rule.expiration) > 0] == [{ prefix = "exports/", days = 7 }]
-    error_message = "Exports of the usage log go after a week; nothing else in the bucket goes by its age."
+    error_message = "Exports of the usage log expire after a week; nothing else in the bucket expires."
   }
 
   assert {
@@ -162,12 +162,12 @@ run "minimal" {
 
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this["blobs"].rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
-    error_message = "Without a key of one's own S3's is used."
+    error_message = "Without kms_key_arn S3's own key is used."
   }
 
   assert {
     condition     = keys(aws_sqs_queue.this) == ["dispatch-failed", "garbage", "mirrors", "scans"]
-    error_message = "The queues have the names that several rooms share."
+    error_message = "The queues have the names that the code uses."
   }
 
   assert {
@@ -180,7 +180,7 @@ run "minimal" {
 
   assert {
     condition     = aws_sns_topic.events.name == "registry-events"
-    error_message = "The topic is called for the installation."
+    error_message = "The topic is named after the installation."
   }
 
   assert {
@@ -192,7 +192,7 @@ run "minimal" {
   assert {
     condition = length(aws_cloudfront_distribution.edge) + length(aws_wafv2_web_acl.edge) + length(aws_lb.relay) + length(
     aws_apigatewayv2_domain_name.registry) + length(aws_s3_bucket.logs) == 0
-    error_message = "Nothing is made that was not asked for."
+    error_message = "Optional resources are not made by default."
   }
 
   assert {
@@ -202,13 +202,13 @@ run "minimal" {
 
   assert {
     condition     = local.tags == { Application = "cloudberth", Environment = "registry", ManagedBy = "terraform" }
-    error_message = "Everything is tagged with what it belongs to."
+    error_message = "Everything is tagged with its installation."
   }
 
   assert {
     condition = alltrue([for group in concat([aws_cloudwatch_log_group.gateway], values(aws_cloudwatch_log_group.function)) :
     group.retention_in_days == 90])
-    error_message = "No log is kept for ever."
+    error_message = "Every log group has a retention."
   }
 }
 
@@ -243,7 +243,7 @@ run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
       aws_s3_bucket.blobs.force_destroy,
       aws_secretsmanager_secret.keys.recovery_window_in_days == 0,
     ])
-    error_message = "Without protection everything goes at once, and the same name can be used again."
+    error_message = "Without protection everything is deleted at once, and the name can be used again."
   }
 
   assert {
@@ -258,7 +258,7 @@ run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
       one(one(aws_s3_bucket_server_side_encryption_configuration.this["blobs"].rule).apply_server_side_encryption_by_default).kms_master_key_id,
       one([for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : one(statement.Resource) if statement.Sid == "Encryption"]),
     ] : arn == var.kms_key_arn]))
-    error_message = "A key of one's own encrypts everything, and the role may use it."
+    error_message = "The key of kms_key_arn encrypts everything, and the role may use it."
   }
 
   assert {
@@ -266,7 +266,7 @@ run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
       aws_lambda_function.this["api_handler"].environment[0].variables["CLOUDBERTH_PULL_LOG"] == "all" &&
       local.tags["Team"] == "platform"
     )
-    error_message = "An operator's settings and tags arrive."
+    error_message = "An operator's settings and tags are used."
   }
 
   assert {
@@ -276,6 +276,6 @@ run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
       aws_s3_bucket_lifecycle_configuration.this["logs"].rule[1].expiration[0].days == 90,
       [for statement in jsondecode(aws_s3_bucket_policy.this["logs"].policy).Statement : try(statement.Principal.Service, statement.Effect)] == ["logging.s3.amazonaws.com", "Deny"],
     ])
-    error_message = "Access logs go to a bucket of their own, as closed as the other, for as long as other logs."
+    error_message = "Access logs go to a separate private bucket, and have the retention of other logs."
   }
 }

@@ -1,4 +1,4 @@
-# What is refused before anything is made; tests/infra/test_terraform.py reads the sentences, one by one.
+# Values that are refused before anything is made; tests/infra/test_terraform.py checks each sentence.
 
 mock_provider "aws" {
   source          = "./tests/mocks"

@@ -1,5 +1,5 @@
 # A package that declares jobs: builds/workers is what chalice makes of a dispatch on the stream, two readers of queues and
-# a schedule. Nothing else names them here.
+# a schedule.
 
 mock_provider "aws" {
   source          = "./tests/mocks"
@@ -47,7 +47,7 @@ run "jobs" {
       aws_lambda_event_source_mapping.stream["dispatch"].function_response_types == toset(["ReportBatchItemFailures"]),
       aws_lambda_event_source_mapping.stream["dispatch"].destination_config[0].on_failure[0].destination_arn == aws_sqs_queue.this["dispatch-failed"].arn,
     ])
-    error_message = "The stream's batches are tried in parts and in halves, and what fails ten times is told to a queue."
+    error_message = "The stream's batches may fail in part and are split, and what fails ten times is sent to a queue."
   }
 
   assert {
@@ -58,7 +58,7 @@ run "jobs" {
         dynamodb     = { Keys = { sk = { S = [{ prefix = "TAG#" }] } } }
       })
     ]
-    error_message = "The stream wakes its function for tags that the TTL service removed, and for nothing else."
+    error_message = "The stream invokes its function only for tags that the TTL service removed."
   }
 
   assert {
@@ -70,7 +70,7 @@ run "jobs" {
       length(aws_lambda_event_source_mapping.queue["deliver_webhook"].scaling_config) == 0,
       aws_lambda_event_source_mapping.queue["garbage"].function_response_types == toset(["ReportBatchItemFailures"]),
     ])
-    error_message = "A reader of a queue is given what chalice declares, and may fail in part."
+    error_message = "A reader of a queue has the values that chalice declares, and may fail in part."
   }
 
   assert {
@@ -83,7 +83,7 @@ run "jobs" {
 
   assert {
     condition     = aws_sqs_queue.this["garbage"].visibility_timeout_seconds == 1800
-    error_message = "A message comes again after six times what its reader has."
+    error_message = "A message is visible again after six times its reader's timeout."
   }
 
   assert {
@@ -95,7 +95,7 @@ run "jobs" {
       aws_cloudwatch_event_target.schedule["reconcile"].arn == aws_lambda_function.this["reconcile"].arn,
       aws_lambda_permission.schedule["reconcile"].principal == "events.amazonaws.com",
     ])
-    error_message = "A schedule calls its function, under a name of this installation's."
+    error_message = "A schedule invokes its function, and has the installation's name."
   }
 
   assert {
@@ -107,12 +107,12 @@ run "jobs" {
       reconcile       = ["Logs", "Traces", "Table", "Manifests", "Bytes", "Look"]
       timers          = ["Logs", "Traces", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
     }
-    error_message = "Each function has a role of its own, with what its trigger asks for and no more."
+    error_message = "Each function has its own role, with the permissions of its trigger and no more."
   }
 
   assert {
     condition = [for statement in jsondecode(aws_iam_role_policy.function["timers"].policy).Statement : statement.Resource
     if statement.Sid == "Exports"] == [["arn:aws:s3:::bucket/exports/*"]]
-    error_message = "What is due writes files of the usage log, and no other bytes."
+    error_message = "The timers write exports of the usage log, and no other bytes."
   }
 }

@@ -198,7 +198,9 @@ def test_a_robot_made_again_and_a_team_made_again_inherit_nothing(acme: Backend)
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
 
     service = acme.services.accounts.permissions
-    assert service.of_repository(admin, APP, HolderKind(USER)) == service.of_repository(admin, APP, HolderKind(TEAM)) == []
+    assert (
+        service.of_repository(admin, APP, HolderKind(USER)) == service.of_repository(admin, APP, HolderKind(TEAM)) == []
+    )
     assert actions(acme, "bob") == frozenset()
 
 

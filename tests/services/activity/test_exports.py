@@ -16,7 +16,8 @@ from chalicelib.domain.log_cursors import DAY_S
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.timers import EXPORT, Due
 from chalicelib.domain.usage_log import UsageLogQuery
-from chalicelib.remote.outgoing import Outgoing, Response
+from chalicelib.remote.messages import OutgoingRequest, OutgoingResponse
+from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.activity import exports
 from chalicelib.services.activity.exports import KEPT_S, MOST_CALLS, MOST_TRIES, Exports
 from chalicelib.services.activity.usage_log_reader import LogOwner
@@ -45,18 +46,18 @@ class FakeReceiver:
 
     def check_url(self, url: str) -> None:
         """What the guard itself says."""
-        Outgoing(Permitted()).check(url)
+        Outgoing(Permitted()).check_url(url)
 
-    def request(self, method: str, url: str, headers: object, content: bytes, *, timeout_s: float) -> Response:
+    def request(self, request: OutgoingRequest) -> OutgoingResponse:
         """An answer of nobody, or of somebody."""
         self.calls += 1
         if self.calls <= self._failures:
             if self.calls % 2:
-                return Response(503)
+                return OutgoingResponse(503)
             raise OutgoingFailed("nobody there")
-        assert (method, headers) == ("POST", {"Content-Type": "application/json"})
-        self.sent.append((url, json.loads(content)))
-        return Response(204)
+        assert (request.method, request.headers) == ("POST", {"Content-Type": "application/json"})
+        self.sent.append((request.url, json.loads(request.content or b"")))
+        return OutgoingResponse(204)
 
 
 class Office:

@@ -13,7 +13,8 @@ from joserfc.jwk import ECKey, RSAKey
 
 from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import OutgoingFailed, OutgoingRefused, WrongCredentials
-from chalicelib.remote.outgoing import Outgoing, Response
+from chalicelib.remote.messages import OutgoingResponse
+from chalicelib.remote.outgoing import Outgoing
 from chalicelib.services.identity.issuers import BELIEVED_S, FRESH_S, PAUSE_S, Issuers
 from chalicelib.storage.identity.federation import FederationStore
 from tests.support.backends import Backend
@@ -254,6 +255,6 @@ class Nobody(Outgoing):
     def __init__(self) -> None:
         super().__init__(Permitted())
 
-    def get(self, url: str, **_: object) -> Response:
+    def get(self, url: str, **_: object) -> OutgoingResponse:
         """Fails."""
         raise AssertionError(url)

@@ -1,4 +1,4 @@
-"""Garbage: what nobody can reach is freed, and nothing else is, whoever comes in between."""
+"""The collector frees everything that nothing keeps, and nothing else, whatever runs meanwhile."""
 
 import pytest
 
@@ -44,8 +44,8 @@ def is_pullable(backend: Backend, reference: Digest | str) -> bool:
 
 
 @pytest.mark.parametrize("how", ["push", "point"])
-def test_a_lease_outlives_a_tag_that_somebody_else_gave_and_took(backend: Backend, how: str) -> None:
-    """A child of an index that is still on its way."""
+def test_a_lease_outlives_a_tag_that_another_client_put_and_deleted(backend: Backend, how: str) -> None:
+    """The manifest is a child of an index that is pushed later."""
     window(backend, 0)
     child = push_image(backend)
     if how == "push":
@@ -79,7 +79,7 @@ def test_a_deleted_tag_frees_everything_when_window_and_grace_have_passed(backen
     assert rows_like(backend, "TIMER#") == []
 
 
-def test_what_a_tag_names_stays_for_ever(backend: Backend) -> None:
+def test_a_tagged_manifest_is_never_collected(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     expire_everything(backend)
 
@@ -89,7 +89,7 @@ def test_what_a_tag_names_stays_for_ever(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_blobs_that_nobody_named_go_with_their_lease(backend: Backend) -> None:
+def test_blobs_that_no_manifest_uses_are_freed_after_their_lease(backend: Backend) -> None:
     a_blob(backend)
     advance_clock(backend, backend.settings.lease_s - 10)
     sweep(backend)
@@ -100,7 +100,7 @@ def test_blobs_that_nobody_named_go_with_their_lease(backend: Backend) -> None:
     assert object_keys(backend, f"in/{repository_of(backend).id}/") == []
 
 
-def test_an_untagged_manifest_goes_with_its_lease(backend: Backend) -> None:
+def test_an_untagged_manifest_is_freed_after_its_lease(backend: Backend) -> None:
     manifest = push_image(backend)
     expire_everything(backend)
 
@@ -121,7 +121,7 @@ def test_a_shared_layer_stays_while_one_manifest_uses_it(backend: Backend) -> No
     invariants.check(backend)
 
 
-def test_bytes_that_another_repository_has_stay(backend: Backend) -> None:
+def test_bytes_that_another_repository_links_stay(backend: Backend) -> None:
     content = b"shared by two"
     push_manifest(backend, a_manifest([a_blob(backend, content)]), "v1")
     push_manifest(backend, a_manifest([a_blob(backend, content, "admin/two")]), "v1", repository="admin/two")
@@ -136,7 +136,7 @@ def test_bytes_that_another_repository_has_stay(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_children_live_with_their_index_and_die_with_it(backend: Backend) -> None:
+def test_children_are_kept_and_freed_with_their_index(backend: Backend) -> None:
     children = [push_image(backend) for _ in range(2)]
     index = push_manifest(backend, an_index([child.digest for child in children]), "v1")
     expire_everything(backend)
@@ -148,7 +148,7 @@ def test_children_live_with_their_index_and_die_with_it(backend: Backend) -> Non
     assert content_keys(backend) == []
 
 
-def test_a_child_with_a_tag_of_its_own_survives_its_index(backend: Backend) -> None:
+def test_a_tagged_child_survives_its_index(backend: Backend) -> None:
     child = push_image(backend, "amd64")
     push_manifest(backend, an_index([child.digest]), "v1")
     delete_tag(backend, "v1")
@@ -158,7 +158,7 @@ def test_a_child_with_a_tag_of_its_own_survives_its_index(backend: Backend) -> N
     invariants.check(backend)
 
 
-def test_referrers_die_with_their_subject_and_never_before(backend: Backend) -> None:
+def test_referrers_are_freed_with_their_subject_and_not_before(backend: Backend) -> None:
     subject = push_image(backend, "v1")
     signature = a_referrer(backend, subject.digest)
     expire_everything(backend)
@@ -169,7 +169,7 @@ def test_referrers_die_with_their_subject_and_never_before(backend: Backend) -> 
     assert content_keys(backend) == []
 
 
-def test_a_deleted_referrer_goes_though_its_subject_lives(backend: Backend) -> None:
+def test_a_deleted_referrer_is_freed_although_its_subject_lives(backend: Backend) -> None:
     subject = push_image(backend, "v1")
     signature = a_referrer(backend, subject.digest)
     delete(backend, signature.digest)
@@ -180,7 +180,7 @@ def test_a_deleted_referrer_goes_though_its_subject_lives(backend: Backend) -> N
     assert not [key for key in content_keys(backend) if key.startswith("REFERRER#")]
 
 
-def test_a_long_manifest_s_bytes_leave_the_bucket(backend: Backend) -> None:
+def test_the_bytes_of_a_large_manifest_are_removed_from_the_bucket(backend: Backend) -> None:
     layer = a_blob(backend)
     push_manifest(backend, a_manifest([layer], annotations={"padding": "x" * 40_000}), "v1")
     repository = repository_of(backend)
@@ -191,7 +191,7 @@ def test_a_long_manifest_s_bytes_leave_the_bucket(backend: Backend) -> None:
     assert object_keys(backend, f"bodies/{repository.id}/") == []
 
 
-def test_with_no_window_the_bytes_go_after_lease_and_grace(backend: Backend) -> None:
+def test_without_a_window_the_bytes_are_freed_after_lease_and_grace(backend: Backend) -> None:
     window(backend, 0)
     push_image(backend, "v1")
     delete_tag(backend, "v1")
@@ -205,7 +205,7 @@ def test_with_no_window_the_bytes_go_after_lease_and_grace(backend: Backend) -> 
     assert rows_like(backend, "BLOB#") == []
 
 
-def test_a_shorter_window_counts_for_what_died_before(backend: Backend) -> None:
+def test_a_shorter_window_applies_to_earlier_deletions(backend: Backend) -> None:
     push_image(backend, "v1")
     delete_tag(backend, "v1")
     advance_clock(backend, backend.settings.lease_s + 10)
@@ -219,7 +219,7 @@ def test_a_shorter_window_counts_for_what_died_before(backend: Backend) -> None:
     assert not [key for key in content_keys(backend) if key.startswith("MAN#")]
 
 
-def test_a_timer_for_what_has_gone_is_done(backend: Backend) -> None:
+def test_a_timer_for_a_removed_target_is_done(backend: Backend) -> None:
     push_image(backend, "v1")
     identifier, digest = repository_of(backend).id, Digest.of(b"nowhere")
     for target in (
@@ -234,13 +234,13 @@ def test_a_timer_for_what_has_gone_is_done(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_a_timer_that_is_none_of_these_is_a_bug(backend: Backend) -> None:
+def test_another_target_raises_an_error(backend: Backend) -> None:
     with pytest.raises(ValueError, match="no"):
         backend.services.lifecycle.garbage.collect("R#1#TAG#v1#life")
 
 
-def test_the_calls_grow_with_what_dies_and_not_with_what_lives(backend: Backend) -> None:
-    """A layer of a thousand living manifests is looked at with one page of its edges."""
+def test_the_calls_grow_with_what_is_deleted_and_not_with_what_stays(backend: Backend) -> None:
+    """A layer of a thousand living manifests is checked with one page of its edges."""
     counted = []
     for living in (1, 40, 120):
         repository = f"admin/living{living}"

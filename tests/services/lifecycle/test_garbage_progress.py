@@ -1,4 +1,4 @@
-"""Progress: what the collector does is told to superusers as it is."""
+"""Superusers see the progress of the garbage collector."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def report(backend: Backend) -> CollectorProgress:
     return backend.services.lifecycle.garbage_progress.report(backend.signed_in("admin"))
 
 
-def test_before_the_first_turn_there_is_nothing_to_tell(backend: Backend) -> None:
+def test_before_the_first_turn_the_report_is_empty(backend: Backend) -> None:
     assert report(backend) == CollectorProgress(0, is_running=False, freed=NOTHING, freed_at=None, turn=None)
 
 
-def test_what_waits_is_counted_and_what_was_freed_too(backend: Backend) -> None:
+def test_waiting_targets_and_freed_bytes_are_counted(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     delete_tag(backend, "v1")
     advance_clock(backend, WINDOW_S + backend.settings.lease_s + 1)
@@ -31,17 +31,17 @@ def test_what_waits_is_counted_and_what_was_freed_too(backend: Backend) -> None:
     sweep(backend)
     expire_everything(backend)
 
-    told = report(backend)
-    assert (told.queued, told.is_running, told.freed.manifests) == (0, False, 1)
-    assert told.freed.bytes > manifest.size
-    assert backend.services.lifecycle.garbage.freed_bytes == told.freed.bytes
-    assert told.freed_at is not None
-    assert told.turn is not None
-    assert told.turn.ended_at is not None
-    assert told.turn.failed == 0
+    progress = report(backend)
+    assert (progress.queued, progress.is_running, progress.freed.manifests) == (0, False, 1)
+    assert progress.freed.bytes > manifest.size
+    assert backend.services.lifecycle.garbage.freed_bytes == progress.freed.bytes
+    assert progress.freed_at is not None
+    assert progress.turn is not None
+    assert progress.turn.ended_at is not None
+    assert progress.turn.failed == 0
 
 
-def test_a_turn_is_told_while_it_runs_and_not_for_ever_when_it_was_killed(backend: Backend) -> None:
+def test_a_turn_is_reported_as_running_until_it_must_have_been_killed(backend: Backend) -> None:
     seen: list[CollectorProgress] = []
 
     def work(due: Due, has_time: HasTime) -> None:
@@ -52,12 +52,12 @@ def test_a_turn_is_told_while_it_runs_and_not_for_ever_when_it_was_killed(backen
     with pytest.raises(KeyboardInterrupt):
         Timers(TimerStore(), {GARBAGE: work}, backend.clock).run(lambda: LEFT_S + 5)
 
-    assert [told.is_running for told in seen] == [True]
+    assert [progress.is_running for progress in seen] == [True]
     advance_clock(backend, LONGEST_TURN_S + 1)
     assert report(backend).is_running is False
 
 
-def test_a_turn_tells_what_failed_and_how_late_it_was(backend: Backend) -> None:
+def test_a_turn_reports_failures_and_how_late_it_was(backend: Backend) -> None:
     def work(due: Due, has_time: HasTime) -> None:
         raise ValueError
 
@@ -70,7 +70,7 @@ def test_a_turn_tells_what_failed_and_how_late_it_was(backend: Backend) -> None:
     assert turn.late_s >= 7
 
 
-def test_nobody_else_is_told(backend: Backend) -> None:
+def test_only_superusers_see_the_progress(backend: Backend) -> None:
     backend.user("bob")
     for actor, refusal in ((ANONYMOUS, Unauthenticated), (backend.signed_in("bob"), Denied)):
         with pytest.raises(refusal):

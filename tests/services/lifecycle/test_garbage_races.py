@@ -1,4 +1,4 @@
-"""Garbage and everybody else: whoever comes between two calls of the collector, wherever it dies, nothing is lost."""
+"""Nothing is lost if another operation runs, or the collector crashes, between any two of its calls."""
 
 from collections.abc import Callable
 from itertools import count
@@ -17,7 +17,7 @@ from tests.support.sweeping import WINDOW_S, advance_clock, content_keys, delete
 
 
 def everywhere(backend: Backend, prepare: Callable[[int], tuple[Callable[[], object], Callable[[], object]]]) -> int:
-    """Runs `other` before each call of an operation in turn; `prepare` gives both. Gives how many calls there are."""
+    """Runs the second of what `prepare` returns before each call of the first in turn; returns the number of calls."""
     for number in count(1):
         operation, other = prepare(number)
         with meanwhile(backend, number, other) as happened:
@@ -28,7 +28,7 @@ def everywhere(backend: Backend, prepare: Callable[[int], tuple[Callable[[], obj
     raise AssertionError("an operation ends")
 
 
-def test_pushed_again_in_the_middle_it_lives(backend: Backend) -> None:
+def test_a_manifest_that_is_pushed_again_during_its_collection_stays(backend: Backend) -> None:
     pushed: list[str] = []
 
     def prepare(number: int) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -58,7 +58,7 @@ def tag_lives(backend: Backend, repository: str) -> bool:
     return len(rows_like(backend, f"R#{repository_of(backend, repository).id}", "TAG#v1")) == 1
 
 
-def test_a_blob_named_in_the_middle_of_its_end_lives_or_is_refused_by_name(backend: Backend) -> None:
+def test_a_blob_that_is_named_during_its_collection_stays_or_is_reported_as_unknown(backend: Backend) -> None:
     refused, named = list[str](), list[str]()
 
     def prepare(number: int) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -86,7 +86,7 @@ def test_a_blob_named_in_the_middle_of_its_end_lives_or_is_refused_by_name(backe
     assert all(tag_lives(backend, repository) for repository in named)
 
 
-def test_bytes_linked_in_the_middle_of_their_end_are_there(backend: Backend) -> None:
+def test_bytes_that_are_linked_during_their_collection_stay(backend: Backend) -> None:
     def prepare(number: int) -> tuple[Callable[[], object], Callable[[], object]]:
         content, first = f"bytes {number}".encode(), f"admin/first{number}"
         digest = a_blob(backend, content, first)
@@ -107,7 +107,7 @@ def test_bytes_linked_in_the_middle_of_their_end_are_there(backend: Backend) -> 
     assert everywhere(backend, prepare) > 6
 
 
-def test_a_crash_anywhere_in_the_end_of_a_manifest_is_made_good(backend: Backend) -> None:
+def test_the_collection_of_a_manifest_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         repository = f"admin/round{number}"
         child = push_image(backend, repository=repository)
@@ -129,7 +129,7 @@ def test_a_crash_anywhere_in_the_end_of_a_manifest_is_made_good(backend: Backend
         assert object_keys(backend, f"bodies/{repository_of(backend, repository).id}/") == []
 
 
-def test_a_crash_anywhere_in_the_end_of_a_blob_is_made_good(backend: Backend) -> None:
+def test_the_collection_of_a_blob_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         a_blob(backend, f"round {number}".encode(), f"admin/round{number}")
         advance_clock(backend, backend.settings.lease_s + backend.settings.grace_s + 10)

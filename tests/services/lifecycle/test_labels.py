@@ -1,4 +1,4 @@
-"""Labels of manifests: told, added, taken away, and the ends of tags that follow from one."""
+"""Labels of manifests are listed, added and deleted, and set the expiry of tags."""
 
 from collections.abc import Callable
 
@@ -32,11 +32,11 @@ def all_of(backend: Backend, digest: Digest, prefix: str = "", who: str = "admin
 
 
 def ends(backend: Backend) -> dict[str, int | None]:
-    """The end of each tag's row."""
+    """Returns the expiry of each tag."""
     return {row["name"]: row.get("expires_at") for row in rows_like(backend, f"R#{repository_of(backend).id}", "TAG#")}
 
 
-def test_labels_of_config_annotations_and_people_stand_together(backend: Backend) -> None:
+def test_the_list_has_labels_of_the_config_the_annotations_and_users(backend: Backend) -> None:
     pushed = push_image(backend, "v1", labels={"maker": "me"})
     index = push_manifest(backend, an_index([pushed.digest], annotations={"title": "x"}), "v2")
     label = add(backend, pushed.digest, "made", "7")
@@ -49,7 +49,7 @@ def test_labels_of_config_annotations_and_people_stand_together(backend: Backend
     assert backend.services.lifecycle.labels.get(backend.signed_in("admin"), NAME, pushed.digest, label.id) == label
 
 
-def test_adding_and_taking_away_is_written_down(backend: Backend) -> None:
+def test_adding_and_deleting_are_recorded(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
     label = add(backend, digest)
     backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
@@ -64,7 +64,7 @@ def test_adding_and_taking_away_is_written_down(backend: Backend) -> None:
         backend.services.lifecycle.labels.get(backend.signed_in("admin"), NAME, digest, label.id)
 
 
-def test_what_came_with_the_image_stays(backend: Backend) -> None:
+def test_a_label_that_came_with_the_image_cannot_be_deleted(backend: Backend) -> None:
     digest = push_image(backend, "v1", labels={"a": "b"}).digest
     label = next(one for one in backend.services.lifecycle.labels.all(backend.signed_in("admin"), NAME, digest))
 
@@ -72,7 +72,7 @@ def test_what_came_with_the_image_stays(backend: Backend) -> None:
         backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
 
 
-def test_a_label_gives_every_tag_an_end_from_its_beginning(backend: Backend) -> None:
+def test_a_label_sets_the_expiry_of_every_tag_from_its_start(backend: Backend) -> None:
     digest = push_image(backend, *(f"v{number}" for number in range(12))).digest
     other = push_image(backend, "other")
     started = {row["name"]: row["started_at"] for row in rows_like(backend, f"R#{repository_of(backend).id}", "TAG#")}
@@ -91,7 +91,7 @@ def test_a_label_gives_every_tag_an_end_from_its_beginning(backend: Backend) -> 
     assert all_of(backend, other.digest)
 
 
-def test_an_end_that_has_passed_is_now_and_the_window_begins(backend: Backend) -> None:
+def test_an_expiry_in_the_past_ends_the_tag_now_and_begins_the_window(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
     advance_clock(backend, 3 * WINDOW_S)
     add(backend, digest, EXPIRES, "1s")
@@ -103,7 +103,7 @@ def test_an_end_that_has_passed_is_now_and_the_window_begins(backend: Backend) -
 
 
 @pytest.mark.parametrize("value", ["", "0h", "never", "1.5h", "-1h", "1000000000000d", "999999999y"])
-def test_a_life_that_cannot_be_changes_nothing(backend: Backend, value: str) -> None:
+def test_an_invalid_expiry_changes_nothing(backend: Backend, value: str) -> None:
     digest = push_image(backend, "v1").digest
     with pytest.raises(FieldInvalid, match="value"):
         add(backend, digest, EXPIRES, value)
@@ -112,7 +112,7 @@ def test_a_life_that_cannot_be_changes_nothing(backend: Backend, value: str) -> 
     assert not any(source == API for _, _, source in all_of(backend, digest))
 
 
-def test_a_tag_that_may_not_change_keeps_all_as_they_are(backend: Backend) -> None:
+def test_an_immutable_tag_prevents_the_expiry_of_all(backend: Backend) -> None:
     digest = push_image(backend, "v1", "v2").digest
     TagActions(backend).set_immutable("v2", immutable=True)
     with pytest.raises(TagImmutable):
@@ -122,7 +122,7 @@ def test_a_tag_that_may_not_change_keeps_all_as_they_are(backend: Backend) -> No
     add(backend, digest)
 
 
-def test_labels_go_with_their_manifest_and_are_not_there_when_it_comes_back(backend: Backend) -> None:
+def test_labels_are_removed_with_their_manifest_and_do_not_return_with_it(backend: Backend) -> None:
     manifest = a_manifest()
     push_manifest(backend, manifest, "v1")
     add(backend, manifest.digest)
@@ -136,7 +136,7 @@ def test_labels_go_with_their_manifest_and_are_not_there_when_it_comes_back(back
     assert ("a", "b", API) not in all_of(backend, manifest.digest)
 
 
-def test_a_push_of_what_is_there_keeps_its_labels(backend: Backend) -> None:
+def test_a_push_of_an_existing_manifest_keeps_its_labels(backend: Backend) -> None:
     manifest = push_manifest(backend, a_manifest(), "v1")
     add(backend, manifest.digest)
     push_manifest(backend, manifest, "v2")
@@ -144,7 +144,7 @@ def test_a_push_of_what_is_there_keeps_its_labels(backend: Backend) -> None:
     assert ("a", "b", API) in all_of(backend, manifest.digest)
 
 
-def test_a_manifest_has_so_many(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_added_labels_is_limited(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "MOST", 1)
     digest = push_image(backend, "v1").digest
     add(backend, digest)
@@ -152,7 +152,7 @@ def test_a_manifest_has_so_many(backend: Backend, monkeypatch: pytest.MonkeyPatc
         add(backend, digest)
 
 
-def test_only_writers_change_labels_and_only_where_something_may_change(backend: Backend) -> None:
+def test_labels_change_only_for_writers_and_in_repositories_that_accept_changes(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
     label = add(backend, digest)
     for name, role in (("bob", Role.READ), ("wendy", Role.WRITE)):
@@ -177,7 +177,7 @@ def test_only_writers_change_labels_and_only_where_something_may_change(backend:
         backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, digest, label.id)
 
 
-def test_cut_off_anywhere_it_is_done_when_it_is_asked_for_again(backend: Backend) -> None:
+def test_a_repeated_call_completes_an_interrupted_one(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         repository = f"admin/app{number}"
         digest = push_manifest(backend, a_manifest(), "v1", "v2", repository=repository).digest

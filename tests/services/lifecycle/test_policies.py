@@ -1,4 +1,4 @@
-"""Policies: made, changed and taken away by who administers a place; what follows them is woken with them."""
+"""Administrators create, change and delete policies, and each change arms the timer that applies the policy."""
 
 import json
 from collections.abc import Callable
@@ -30,47 +30,47 @@ def _places(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("holder", [APP, ACME, MINE], ids=["repository", "organization", "user"])
-@pytest.mark.parametrize("asked", [FIVE, RELEASES], ids=["prune", "immutability"])
-def test_a_policy_is_made_found_changed_and_taken_away(
-    backend: Backend, holder: PolicyHolder, asked: PolicyRequest
+@pytest.mark.parametrize("fields", [FIVE, RELEASES], ids=["prune", "immutability"])
+def test_a_policy_is_created_found_changed_and_deleted(
+    backend: Backend, holder: PolicyHolder, fields: PolicyRequest
 ) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    made = policies.create(admin, holder, asked)
-    assert policies.list(admin, holder, asked.kind) == [made]
-    assert policies.get(admin, holder, asked.kind, made.uuid) == made
+    policy = policies.create(admin, holder, fields)
+    assert policies.list(admin, holder, fields.kind) == [policy]
+    assert policies.get(admin, holder, fields.kind, policy.uuid) == policy
 
-    changed = policies.change(admin, holder, made.uuid, PolicyRequest("w.*", False, asked.method, asked.value))
-    assert (changed.uuid, changed.names.pattern, changed.names.matches) == (made.uuid, "w.*", False)
-    assert policies.list(admin, holder, asked.kind) == [changed]
+    changed = policies.change(admin, holder, policy.uuid, PolicyRequest("w.*", False, fields.method, fields.value))
+    assert (changed.uuid, changed.names.pattern, changed.names.matches) == (policy.uuid, "w.*", False)
+    assert policies.list(admin, holder, fields.kind) == [changed]
 
-    policies.delete(admin, holder, asked.kind, made.uuid)
-    assert policies.list(admin, holder, asked.kind) == []
+    policies.delete(admin, holder, fields.kind, policy.uuid)
+    assert policies.list(admin, holder, fields.kind) == []
     with pytest.raises(ResourceUnknown):
-        policies.delete(admin, holder, asked.kind, made.uuid)
+        policies.delete(admin, holder, fields.kind, policy.uuid)
 
 
-def test_the_two_kinds_do_not_see_each_other(backend: Backend) -> None:
+def test_the_two_kinds_of_policies_are_separate(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    made = policies.create(admin, APP, FIVE)
+    policy = policies.create(admin, APP, FIVE)
 
     assert policies.list(admin, APP, PolicyKind.IMMUTABILITY) == []
     with pytest.raises(ResourceUnknown):
-        policies.change(admin, APP, made.uuid, RELEASES)
+        policies.change(admin, APP, policy.uuid, RELEASES)
     with pytest.raises(ResourceUnknown):
-        policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
+        policies.delete(admin, APP, PolicyKind.IMMUTABILITY, policy.uuid)
 
 
-def test_several_stand_side_by_side_the_oldest_first(backend: Backend) -> None:
+def test_several_policies_are_listed_oldest_first(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    made = []
+    created = []
     for value in ("7d", "1w", "2w"):
         backend.clock.ahead_s += 1
-        made.append(policies.create(admin, ACME, PolicyRequest(None, True, "creation_date", value)))
+        created.append(policies.create(admin, ACME, PolicyRequest(None, True, "creation_date", value)))
 
-    assert policies.list(admin, ACME, PolicyKind.PRUNE) == made
+    assert policies.list(admin, ACME, PolicyKind.PRUNE) == created
 
 
-def test_the_same_twice_is_refused_in_quays_words(backend: Backend) -> None:
+def test_a_duplicate_policy_is_refused_in_quays_words(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for holder, place in ((APP, "repository"), (ACME, "namespace"), (MINE, "namespace")):
         policies.create(admin, holder, FIVE)
@@ -81,17 +81,17 @@ def test_the_same_twice_is_refused_in_quays_words(backend: Backend) -> None:
         policies.create(admin, APP, PolicyRequest("release-.*", False))
 
 
-def test_one_that_is_said_anew_as_it_was_is_no_second_one(backend: Backend) -> None:
+def test_a_change_to_the_same_fields_is_not_a_duplicate(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    made = policies.create(admin, APP, FIVE)
+    policy = policies.create(admin, APP, FIVE)
     other = policies.create(admin, APP, PolicyRequest(None, True, "number_of_tags", 6))
 
-    policies.change(admin, APP, made.uuid, FIVE)
+    policies.change(admin, APP, policy.uuid, FIVE)
     with pytest.raises(AlreadyThere):
         policies.change(admin, APP, other.uuid, FIVE)
 
 
-def test_of_two_at_once_the_second_sees_the_first(backend: Backend) -> None:
+def test_the_second_of_two_concurrent_changes_sees_the_first(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for holder in (APP, ACME):
         backend.calls.take()
@@ -104,7 +104,7 @@ def test_of_two_at_once_the_second_sees_the_first(backend: Backend) -> None:
         assert len(policies.list(admin, holder, PolicyKind.PRUNE)) == 1
 
 
-def test_there_are_no_more_than_a_push_can_look_at(backend: Backend) -> None:
+def test_the_number_of_policies_is_limited(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     for number in range(MOST):
         policies.create(admin, APP, PolicyRequest(f"v{number}"))
@@ -113,27 +113,27 @@ def test_there_are_no_more_than_a_push_can_look_at(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("pattern", [None, "", "("])
-def test_immutability_wants_a_pattern_that_can_be_read(backend: Backend, pattern: str | None) -> None:
+def test_an_immutability_policy_needs_a_valid_pattern(backend: Backend, pattern: str | None) -> None:
     with pytest.raises(FieldInvalid):
         backend.services.lifecycle.policies.create(backend.signed_in("admin"), APP, PolicyRequest(pattern))
 
 
-def test_what_a_push_has_to_know_stands_where_it_looks(backend: Backend) -> None:
+def test_the_rows_that_a_push_reads_contain_the_immutability_policies(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     policies.create(admin, APP, FIVE)
-    made = policies.create(admin, APP, RELEASES)
+    policy = policies.create(admin, APP, RELEASES)
     policies.create(admin, ACME, PolicyRequest("v[0-9]+", False))
 
     (name,) = rows_like(backend, "N#", "REPO#app")
     assert json.loads(name["immutability"]) == [["release-.*", True]]
     (acme,) = [row for row in rows_like(backend, "N#", "META") if row["name"] == "acme"]
     assert json.loads(acme["immutability"]) == [["v[0-9]+", False]]
-    policies.delete(admin, APP, PolicyKind.IMMUTABILITY, made.uuid)
+    policies.delete(admin, APP, PolicyKind.IMMUTABILITY, policy.uuid)
     (name,) = rows_like(backend, "N#", "REPO#app")
     assert "immutability" not in name
 
 
-def test_who_follows_a_policy_is_woken_with_it(backend: Backend) -> None:
+def test_a_new_policy_arms_its_timer(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     target = keys.repository_target(repository_of(backend).id)
     policies.create(admin, APP, FIVE)
@@ -147,22 +147,22 @@ def test_who_follows_a_policy_is_woken_with_it(backend: Backend) -> None:
 
 def test_each_change_is_recorded(backend: Backend) -> None:
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
-    for holder, asked, word in (
+    for holder, fields, word in (
         (APP, FIVE, "repository_autoprune_policy"),
         (ACME, FIVE, "namespace_autoprune_policy"),
         (APP, RELEASES, "immutability_policy"),
     ):
-        made = policies.create(admin, holder, asked)
-        policies.change(admin, holder, made.uuid, asked)
-        policies.delete(admin, holder, asked.kind, made.uuid)
+        policy = policies.create(admin, holder, fields)
+        policies.change(admin, holder, policy.uuid, fields)
+        policies.delete(admin, holder, fields.kind, policy.uuid)
         for action in ("create", "update", "delete"):
             (record,) = events(backend, f"{action}_{word}")
-            told = json.loads(record["metadata"])
-            assert (told["policy_uuid"], told["tag_pattern"]) == (made.uuid, asked.pattern)
-            assert told["namespace"] == ("acme" if holder is ACME else "admin")
+            metadata = json.loads(record["metadata"])
+            assert (metadata["policy_uuid"], metadata["tag_pattern"]) == (policy.uuid, fields.pattern)
+            assert metadata["namespace"] == ("acme" if holder is ACME else "admin")
 
 
-def test_a_crash_anywhere_leaves_one_policy_or_none(backend: Backend) -> None:
+def test_a_crash_at_any_call_leaves_one_policy_or_none(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"acme/round{number}"
         an_organization_repository(backend, name)
@@ -173,15 +173,15 @@ def test_a_crash_anywhere_leaves_one_policy_or_none(backend: Backend) -> None:
     assert all('"release-.*"' in row["immutability"] for row in rows_like(backend, "N#", "REPO#round"))
 
 
-def test_only_who_administers_a_place_sees_its_policies(backend: Backend) -> None:
+def test_only_administrators_see_policies(backend: Backend) -> None:
     backend.user("bob")
     writer = an_actor_with_role(backend, "bob", Role.WRITE)
     assert writer
     bob, policies = backend.signed_in("bob"), backend.services.lifecycle.policies
     for holder in (APP, ACME):
-        for asked in (FIVE, PolicyRequest("(", True, "nonsense", 0)):
+        for fields in (FIVE, PolicyRequest("(", True, "nonsense", 0)):
             with pytest.raises(Denied):
-                policies.create(bob, holder, asked)
+                policies.create(bob, holder, fields)
         with pytest.raises(Denied):
             policies.list(bob, holder, PolicyKind.PRUNE)
     with pytest.raises(ResourceUnknown):

@@ -1,4 +1,4 @@
-"""Pruning: every hour the tags go that policies name, and no others."""
+"""Every hour the tags that policies select are pruned, and no others."""
 
 import json
 from collections.abc import Callable
@@ -31,14 +31,14 @@ def app(repository: str = "admin/app") -> PolicyHolder:
 
 
 def pushed(backend: Backend, *tags: str, repository: str = "admin/app") -> None:
-    """Tags that were pushed one after the other."""
+    """Pushes tags one after the other."""
     for tag in tags:
         push_manifest(backend, a_manifest(), tag, repository=repository)
 
 
-def follow(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = MINE) -> str:
-    """A policy, followed once; gives its uuid."""
-    uuid = backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, asked).uuid
+def follow(backend: Backend, fields: PolicyRequest, holder: PolicyHolder = MINE) -> str:
+    """Creates a policy, applies it once, and returns its uuid."""
+    uuid = backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, fields).uuid
     sweep(backend)
     return uuid
 
@@ -49,18 +49,20 @@ def tags(backend: Backend, repository: str = "admin/app") -> list[str]:
 
 
 @pytest.mark.parametrize("holder", [MINE, app()], ids=["namespace", "repository"])
-def test_all_but_the_latest_go_as_if_they_had_been_deleted(backend: Backend, holder: PolicyHolder) -> None:
+def test_all_but_the_newest_tags_are_pruned_like_deleted_ones(backend: Backend, holder: PolicyHolder) -> None:
     pushed(backend, "v1", "v2", "v3", "v4")
     uuid = follow(backend, TWO, holder)
 
     assert tags(backend) == ["v3", "v4"]
-    told = [json.loads(record["metadata"]) for record in events(backend, "autoprune_tag_delete")]
-    assert sorted(one["tag"] for one in told) == ["v1", "v2"]
-    assert {(one["performer"], one["repo"], one["policy_uuid"]) for one in told} == {("autoprune worker", "app", uuid)}
+    metadata = [json.loads(record["metadata"]) for record in events(backend, "autoprune_tag_delete")]
+    assert sorted(one["tag"] for one in metadata) == ["v1", "v2"]
+    assert {(one["performer"], one["repo"], one["policy_uuid"]) for one in metadata} == {
+        ("autoprune worker", "app", uuid)
+    }
     invariants.check(backend)
 
 
-def test_what_was_pruned_can_be_restored(backend: Backend) -> None:
+def test_a_pruned_tag_can_be_restored(backend: Backend) -> None:
     manifest = push_manifest(backend, a_manifest(), "v1")
     pushed(backend, "v2", "v3")
     follow(backend, TWO)
@@ -70,7 +72,7 @@ def test_what_was_pruned_can_be_restored(backend: Backend) -> None:
     assert tags(backend) == ["v1", "v2", "v3"]
 
 
-def test_what_is_old_goes_when_its_time_has_come(backend: Backend) -> None:
+def test_tags_are_pruned_when_they_are_old_enough(backend: Backend) -> None:
     pushed(backend, "v1")
     follow(backend, WEEK)
     advance_clock(backend, 6 * DAY_S)
@@ -83,7 +85,7 @@ def test_what_is_old_goes_when_its_time_has_come(backend: Backend) -> None:
     assert tags(backend) == ["v2"]
 
 
-def test_a_pattern_says_which(backend: Backend) -> None:
+def test_a_pattern_selects_the_tags(backend: Backend) -> None:
     pushed(backend, "v1", "latest", "v2", "v3", "nightly")
     follow(backend, PolicyRequest("v[0-9]", True, "number_of_tags", 1))
     assert tags(backend) == ["latest", "nightly", "v3"]
@@ -92,7 +94,7 @@ def test_a_pattern_says_which(backend: Backend) -> None:
     assert tags(backend) == ["nightly", "v3"]
 
 
-def test_several_policies_are_followed_each_by_itself(backend: Backend) -> None:
+def test_several_policies_apply_independently(backend: Backend) -> None:
     pushed(backend, "a1", "a2", "b1", "b2")
     follow(backend, PolicyRequest("a", True, "number_of_tags", 1), app())
     follow(backend, PolicyRequest("b", True, "number_of_tags", 1), app())
@@ -100,7 +102,7 @@ def test_several_policies_are_followed_each_by_itself(backend: Backend) -> None:
     assert tags(backend) == ["a2", "b2"]
 
 
-def test_what_may_not_change_and_signatures_stay_and_do_not_count(backend: Backend) -> None:
+def test_immutable_tags_and_signatures_stay_and_are_not_counted(backend: Backend) -> None:
     signature = f"sha256-{'0' * 64}.sig"
     pushed(backend, "v1", "v2", signature, "v3", "v4")
     TagActions(backend).set_immutable("v4", immutable=True)
@@ -111,7 +113,7 @@ def test_what_may_not_change_and_signatures_stay_and_do_not_count(backend: Backe
 
 @pytest.mark.parametrize("mode", ["READ_ONLY", "MIRROR"])
 @pytest.mark.parametrize("holder", [MINE, app()], ids=["namespace", "repository"])
-def test_a_repository_that_takes_no_pushes_is_left_as_it_is(backend: Backend, holder: PolicyHolder, mode: str) -> None:
+def test_a_repository_that_accepts_no_pushes_is_not_pruned(backend: Backend, holder: PolicyHolder, mode: str) -> None:
     pushed(backend, "v1", "v2", "v3")
     repository = repository_of(backend)
     row = backend.services.stores.repositories.find(repository.namespace_id, repository.name)
@@ -121,7 +123,7 @@ def test_a_repository_that_takes_no_pushes_is_left_as_it_is(backend: Backend, ho
     assert tags(backend) == ["v1", "v2", "v3"]
 
 
-def test_it_comes_again_every_hour_until_there_is_no_policy(backend: Backend) -> None:
+def test_rounds_repeat_every_hour_until_there_is_no_policy(backend: Backend) -> None:
     pushed(backend, "v1", "v2")
     uuid = follow(backend, TWO)
     pushed(backend, "v3")
@@ -141,7 +143,7 @@ def test_it_comes_again_every_hour_until_there_is_no_policy(backend: Backend) ->
     assert due_at("prune", target) is None
 
 
-def test_one_namespace_s_policy_is_for_all_its_repositories_and_no_other(backend: Backend) -> None:
+def test_the_policy_of_a_namespace_applies_to_all_its_repositories_and_no_others(backend: Backend) -> None:
     backend.user("bob")
     for repository in ("admin/app", "admin/web/site", "bob/app"):
         pushed(backend, "v1", "v2", "v3", repository=repository)
@@ -152,7 +154,7 @@ def test_one_namespace_s_policy_is_for_all_its_repositories_and_no_other(backend
 
 
 @pytest.mark.parametrize("page", [1, 2, 100])
-def test_a_round_that_is_cut_off_goes_on_where_it_was(
+def test_an_interrupted_round_continues_where_it_stopped(
     backend: Backend, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     monkeypatch.setattr(pruning, "PAGE", page)
@@ -177,7 +179,7 @@ def test_a_round_that_is_cut_off_goes_on_where_it_was(
     assert tags(backend, "admin/a") == tags(backend, "admin/b") == ["v3", "v4"]
 
 
-def test_a_count_is_not_carried_into_another_repository_of_the_place(backend: Backend) -> None:
+def test_tags_are_counted_for_each_repository(backend: Backend) -> None:
     pushed(backend, "v1", "v2", "v3")
     backend.services.lifecycle.policies.create(backend.signed_in("admin"), MINE, TWO)
     place = str(pruning.PruneCursor("", "another", "", 100, ""))
@@ -188,7 +190,7 @@ def test_a_count_is_not_carried_into_another_repository_of_the_place(backend: Ba
     assert tags(backend) == ["v2", "v3"]
 
 
-def test_a_policy_that_is_gone_prunes_nothing_more(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_policy_prunes_nothing_more(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     pushed(backend, "v1", "v2", "v3")
     admin, policies = backend.signed_in("admin"), backend.services.lifecycle.policies
     policies.create(admin, MINE, TWO)
@@ -202,7 +204,7 @@ def test_a_policy_that_is_gone_prunes_nothing_more(backend: Backend, monkeypatch
     assert tags(backend) == ["v1", "v2", "v3"]
 
 
-def test_a_tag_that_was_pushed_again_meanwhile_is_one_of_the_latest(backend: Backend) -> None:
+def test_a_tag_that_was_pushed_again_meanwhile_counts_as_new(backend: Backend) -> None:
     pushed(backend, "v1", "v2", "v3")
     pushed(backend, "v1")
     follow(backend, TWO)
@@ -210,14 +212,14 @@ def test_a_tag_that_was_pushed_again_meanwhile_is_one_of_the_latest(backend: Bac
     assert tags(backend) == ["v1", "v3"]
 
 
-def test_without_a_place_there_is_nothing_to_do(backend: Backend) -> None:
+def test_a_deleted_target_needs_no_work(backend: Backend) -> None:
     for target in (keys.namespace_target("nobody"), keys.repository_target("nothing")):
         assert backend.services.lifecycle.pruning.work(Due("prune", target, 0), lambda: True) is None
-    with pytest.raises(ValueError, match="no policy is for"):
+    with pytest.raises(ValueError, match="cannot have policies"):
         backend.services.lifecycle.pruning.work(Due("prune", "UP#x", 0), lambda: True)
 
 
-def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
+def test_a_round_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = f"admin/round{number}"
         pushed(backend, "v1", "v2", "v3", "v4", repository=name)
@@ -232,7 +234,7 @@ def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
     assert len(events(backend, "autoprune_tag_delete")) == 2 * (rounds + 1)
 
 
-def test_a_look_at_what_stays_writes_nothing(backend: Backend) -> None:
+def test_a_round_that_prunes_nothing_writes_nothing(backend: Backend) -> None:
     pushed(backend, "v1", "v2")
     a_repository(backend, "admin/empty")
     backend.services.lifecycle.policies.create(backend.signed_in("admin"), MINE, TWO)

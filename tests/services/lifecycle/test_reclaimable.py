@@ -1,4 +1,4 @@
-"""Losses: what goes with a tag is what the collector will free, and nothing that something else keeps."""
+"""The prediction contains what the collector frees with a tag, and nothing that something else keeps."""
 
 import pytest
 
@@ -26,12 +26,12 @@ def digests(loss: ReclaimableManifests) -> set[Digest]:
 
 
 def freed(backend: Backend) -> int:
-    """What the collector does free when all is over."""
+    """Returns what the collector frees in the end."""
     expire_everything(backend)
     return GarbageStore().total().bytes
 
 
-def test_an_image_goes_with_its_config_and_layers(backend: Backend) -> None:
+def test_an_image_is_freed_with_its_config_and_layers(backend: Backend) -> None:
     manifest = push_image(backend, "v1", layers=2)
     loss = lost(backend, manifest)
 
@@ -42,7 +42,7 @@ def test_an_image_goes_with_its_config_and_layers(backend: Backend) -> None:
     assert loss.bytes == freed(backend)
 
 
-def test_what_another_tag_keeps_stays(backend: Backend) -> None:
+def test_a_manifest_that_another_tag_names_stays(backend: Backend) -> None:
     manifest = push_manifest(backend, a_manifest(), "v1", "v2")
 
     assert digests(lost(backend, manifest)) == set()
@@ -69,7 +69,7 @@ def test_a_layer_that_another_manifest_uses_stays(backend: Backend) -> None:
     assert loss.bytes == freed(backend)
 
 
-def test_bytes_that_another_repository_has_are_told_and_not_counted(backend: Backend) -> None:
+def test_bytes_that_another_repository_links_are_listed_and_not_counted(backend: Backend) -> None:
     content = b"shared" * 20
     shared = a_blob(backend, content)
     push_image(backend, "v1", repository="admin/other")
@@ -81,7 +81,7 @@ def test_bytes_that_another_repository_has_are_told_and_not_counted(backend: Bac
     assert loss.bytes == manifest.size
 
 
-def test_children_go_with_their_index_unless_something_else_keeps_them(backend: Backend) -> None:
+def test_children_are_freed_with_their_index_unless_something_else_keeps_them(backend: Backend) -> None:
     alone, tagged, twice = push_image(backend), push_image(backend, "keep"), push_image(backend)
     index = push_manifest(backend, an_index([alone.digest, tagged.digest, twice.digest]), "v1")
     push_manifest(backend, an_index([twice.digest]), "v2")
@@ -89,7 +89,7 @@ def test_children_go_with_their_index_unless_something_else_keeps_them(backend: 
     assert digests(lost(backend, index)) == {index.digest, alone.digest}
 
 
-def test_a_child_of_two_indexes_goes_with_both(backend: Backend) -> None:
+def test_a_child_of_two_indexes_is_freed_with_both(backend: Backend) -> None:
     child = push_image(backend)
     inner = push_manifest(backend, an_index([child.digest]))
     outer = push_manifest(backend, an_index([child.digest, inner.digest]), "v1")
@@ -104,7 +104,7 @@ def test_a_child_stays_with_the_index_that_names_it(backend: Backend) -> None:
     assert digests(lost(backend, child)) == set()
 
 
-def test_referrers_and_signatures_go_with_their_subject(backend: Backend) -> None:
+def test_referrers_and_signatures_are_freed_with_their_subject(backend: Backend) -> None:
     image = push_image(backend, "v1")
     referrer = a_referrer(backend, image.digest)
     signature = push_manifest(backend, a_manifest(), f"sha256-{image.digest.hex}.sig")
@@ -124,7 +124,7 @@ def test_a_referrer_stays_with_its_subject(backend: Backend) -> None:
     assert digests(lost(backend, referrer, "sbom")) == set()
 
 
-def test_much_is_told_page_by_page_and_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_prediction_is_paged_and_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = push_image(backend, "v1", layers=4)
     monkeypatch.setattr(reclaimable, "MOST_BLOBS", 2)
     pages, after = [lost(backend, manifest)], ""
@@ -141,7 +141,7 @@ def test_much_is_told_page_by_page_and_bounded(backend: Backend, monkeypatch: py
     assert not lost(backend, manifest).is_whole
 
 
-def test_what_is_not_there_takes_nothing_with_it(backend: Backend) -> None:
+def test_an_unknown_manifest_frees_nothing(backend: Backend) -> None:
     push_image(backend, "v1")
 
     assert lost(backend, a_manifest()) == ReclaimableManifests()

@@ -1,4 +1,4 @@
-"""Reconcile: a round through the bucket, in as many runs as it takes, removes what nobody can still want."""
+"""A round through the bucket, in several runs, removes what no push can still adopt."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -29,7 +29,7 @@ def never() -> bool:
 
 @pytest.fixture
 def alone(new_backend: Callable[..., Backend]) -> Backend:
-    """A backend with a bucket of its own, since a round goes through all of it."""
+    """A backend with its own bucket, since a round reads all of it."""
     bucket = f"alone-{uuid4().hex}"
     backend = new_backend(bucket=bucket)
     seed.make_bucket(bucket, backend.services.stores.objects.client)
@@ -37,7 +37,7 @@ def alone(new_backend: Callable[..., Backend]) -> Backend:
 
 
 def settle(backend: Backend) -> None:
-    """Lets everything in the bucket grow so old that nobody waits for it."""
+    """Makes every object so old that no push can adopt it."""
     backend.clock.ahead_s += backend.settings.settled_s + LATER
 
 
@@ -45,7 +45,7 @@ def keys_of(backend: Backend) -> list[str]:
     return [entry.key for page in backend.services.stores.objects.pages("in/") for entry in page]
 
 
-def test_what_the_edge_wrote_and_nobody_named_is_removed(alone: Backend) -> None:
+def test_an_object_of_the_upload_edge_that_no_blob_names_is_removed(alone: Backend) -> None:
     a_direct_upload(alone, b"forgotten")
     settle(alone)
 
@@ -53,7 +53,7 @@ def test_what_the_edge_wrote_and_nobody_named_is_removed(alone: Backend) -> None
     assert keys_of(alone) == []
 
 
-def test_what_a_push_may_still_name_stays(alone: Backend) -> None:
+def test_an_object_that_a_push_may_still_name_stays(alone: Backend) -> None:
     key = a_direct_upload(alone, b"fresh")
     alone.clock.ahead_s += alone.settings.settled_s - LATER
 
@@ -61,7 +61,7 @@ def test_what_a_push_may_still_name_stays(alone: Backend) -> None:
     assert keys_of(alone) == [key]
 
 
-def test_the_bytes_of_blobs_stay_whichever_way_they_came(alone: Backend) -> None:
+def test_the_bytes_of_blobs_stay_whatever_route_they_took(alone: Backend) -> None:
     adopted = a_direct_upload(alone, b"adopted")
     assert alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(b"adopted"))
     a_blob(alone, b"by way of the app")
@@ -74,7 +74,7 @@ def test_the_bytes_of_blobs_stay_whichever_way_they_came(alone: Backend) -> None
     invariants.check(alone)
 
 
-def test_keys_of_other_forms_are_not_its_business(alone: Backend) -> None:
+def test_keys_of_other_forms_stay(alone: Backend) -> None:
     a_repository(alone)
     for key in ("in/x", "in/x/sha256:abc/y", "in/x/y/z/w", "other/x/y/z"):
         alone.services.stores.objects.put(key, b"", Digest.of(b""))
@@ -83,7 +83,7 @@ def test_keys_of_other_forms_are_not_its_business(alone: Backend) -> None:
     assert alone.services.lifecycle.reconcile.run(always).removed == 0
 
 
-def test_a_run_without_time_goes_on_where_it_stopped(alone: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_continues_where_it_stopped(alone: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "PAGE", 2)
     for number in range(5):
         a_direct_upload(alone, b"forgotten %d" % number)
@@ -132,7 +132,7 @@ def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: Backend
     assert alone.calls.take() == ["GetItem", *lists, "BatchGetItem", "PutItem", "PutItem"]
 
 
-def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: Backend) -> None:
+def test_a_crash_at_any_call_of_a_run_removes_no_used_object(alone: Backend) -> None:
     living = a_direct_upload(alone, b"living")
     alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(b"living"))
 
@@ -151,7 +151,7 @@ def test_a_crash_anywhere_in_a_run_loses_nothing_that_lives(alone: Backend) -> N
 
 
 def orphans(backend: Backend) -> list[str]:
-    """Keys of each kind that a push leaves which died before its transaction."""
+    """Puts the objects of each kind that a push leaves if it crashes before its transaction, and returns their keys."""
     repository = a_repository(backend)
     content = b"written and never linked"
     found = [bucket_keys.incoming(repository.id, "attempt"), bucket_keys.manifest_body(repository.id, "push")]
@@ -160,7 +160,7 @@ def orphans(backend: Backend) -> list[str]:
     return found
 
 
-def test_what_a_push_left_that_died_is_removed(alone: Backend) -> None:
+def test_the_objects_of_a_push_that_crashed_are_removed(alone: Backend) -> None:
     left = orphans(alone)
     alone.services.lifecycle.reconcile.run(always)
     assert all(alone.services.stores.objects.exists(key) for key in left), "a push may still be on its way"
@@ -172,7 +172,7 @@ def test_what_a_push_left_that_died_is_removed(alone: Backend) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_what_blobs_and_manifests_name_stays_in_every_algorithm(alone: Backend, algorithm: str) -> None:
+def test_objects_that_blobs_and_manifests_name_stay_in_every_algorithm(alone: Backend, algorithm: str) -> None:
     name, content = RepositoryName.parse("admin/app"), b"bytes"
     a_repository(alone)
     digest, actor = Digest.of(content, algorithm), token_actor(alone, "admin", "admin/app")
@@ -185,7 +185,7 @@ def test_what_blobs_and_manifests_name_stays_in_every_algorithm(alone: Backend, 
     invariants.check(alone)
 
 
-def test_what_a_round_has_seen_costs_no_later_one_a_read(alone: Backend) -> None:
+def test_an_object_that_a_round_has_checked_is_not_read_again(alone: Backend) -> None:
     push_manifest(alone, a_manifest([a_blob(alone)], annotations={"padding": "x" * 40_000}), "v1")
     settle(alone)
     alone.services.lifecycle.reconcile.run(always)

@@ -1,4 +1,4 @@
-"""Deleted repositories: brought back whole within the window, and gone whole after it."""
+"""A deleted repository can be restored completely within the window, and is purged completely after it."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ NAME = RepositoryName.parse("admin/app")
 
 
 def delete(backend: Backend, name: RepositoryName = NAME) -> str:
-    """Deletes a repository; its id."""
+    """Deletes a repository and returns its id."""
     identifier = repository_of(backend, str(name)).id
     backend.services.registry.repositories.delete(backend.signed_in("admin"), name)
     return identifier
@@ -46,7 +46,7 @@ def restore(backend: Backend, identifier: str, name: str | None = None) -> Repos
     return backend.services.lifecycle.repository_deletion.restore(backend.signed_in("admin"), identifier, name)
 
 
-def test_a_deleted_repository_is_listed_and_brought_back_with_all_it_had(backend: Backend) -> None:
+def test_a_deleted_repository_is_listed_and_restored_with_all_its_content(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     backend.user("bob")
     an_actor_with_role(backend, "bob", Role.READ)
@@ -67,7 +67,7 @@ def test_a_deleted_repository_is_listed_and_brought_back_with_all_it_had(backend
     invariants.check(backend)
 
 
-def test_its_name_may_be_anothers_meanwhile(backend: Backend) -> None:
+def test_another_repository_may_take_the_name(backend: Backend) -> None:
     push_image(backend, "old")
     identifier = delete(backend)
     push_image(backend, "new")
@@ -78,7 +78,7 @@ def test_its_name_may_be_anothers_meanwhile(backend: Backend) -> None:
     assert repository_of(backend).id != identifier == repository_of(backend, "admin/app-as-it-was").id
 
 
-def test_one_that_is_live_or_unknown_or_brought_back_already_cannot_be(backend: Backend) -> None:
+def test_a_live_an_unknown_or_a_restored_repository_cannot_be_restored(backend: Backend) -> None:
     push_image(backend, "v1")
     live = repository_of(backend).id
     for identifier in (live, "nowhere"):
@@ -90,7 +90,7 @@ def test_one_that_is_live_or_unknown_or_brought_back_already_cannot_be(backend: 
         restore(backend, live)
 
 
-def test_nobody_but_who_administers_the_namespace_sees_or_restores(backend: Backend) -> None:
+def test_only_administrators_of_the_namespace_list_and_restore(backend: Backend) -> None:
     push_image(backend, "v1")
     backend.user("bob")
     identifier = delete(backend)
@@ -101,7 +101,7 @@ def test_nobody_but_who_administers_the_namespace_sees_or_restores(backend: Back
             backend.services.lifecycle.repository_deletion.restore(actor, identifier)
 
 
-def test_after_the_window_everything_is_gone_and_so_are_its_bytes(backend: Backend) -> None:
+def test_after_the_window_everything_is_purged_with_its_bytes(backend: Backend) -> None:
     child = push_image(backend, "v1", layers=2)
     push_manifest(backend, an_index([child.digest], annotations={"padding": "x" * 40_000}), "multi")
     backend.user("bob")
@@ -128,7 +128,7 @@ def test_after_the_window_everything_is_gone_and_so_are_its_bytes(backend: Backe
     assert purge(backend, identifier) is None
 
 
-def test_its_policies_go_with_it(backend: Backend) -> None:
+def test_its_policies_are_purged_too(backend: Backend) -> None:
     push_image(backend, "v1")
     admin, holder = backend.signed_in("admin"), PolicyHolder(repository=NAME)
     backend.services.lifecycle.policies.create(admin, holder, PolicyRequest("v.*", True, "number_of_tags", 3))
@@ -145,7 +145,7 @@ def test_its_policies_go_with_it(backend: Backend) -> None:
     assert [row for row in rows_like(backend, "TIMER#") if identifier in str(row)] == []
 
 
-def test_without_a_window_it_waits_for_pushes_from_before_the_delete(backend: Backend) -> None:
+def test_without_a_window_the_purge_waits_for_pushes_from_before_the_delete(backend: Backend) -> None:
     push_image(backend, "v1")
     change(get(NamespaceRow, keys.namespace(backend.account("admin").id)), window_s=0)
     identifier = delete(backend)
@@ -157,7 +157,7 @@ def test_without_a_window_it_waits_for_pushes_from_before_the_delete(backend: Ba
     assert purge(backend, identifier) is None
 
 
-def test_what_another_repository_shares_stays(backend: Backend) -> None:
+def test_blobs_of_another_repository_stay(backend: Backend) -> None:
     content = b"shared"
     push_manifest(backend, a_manifest([a_blob(backend, content, "admin/two")]), "v1", repository="admin/two")
     push_manifest(backend, a_manifest([a_blob(backend, content)]), "v1")
@@ -172,7 +172,7 @@ def test_what_another_repository_shares_stays(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_what_is_cut_off_goes_on(backend: Backend) -> None:
+def test_an_interrupted_purge_continues(backend: Backend) -> None:
     for number in range(30):
         push_image(backend, f"v{number}", layers=0)
     identifier = delete(backend)
@@ -186,22 +186,22 @@ def test_what_is_cut_off_goes_on(backend: Backend) -> None:
     assert rows_like(backend, f"R#{identifier}") == []
 
 
-def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
-    made: list[str] = []
+def test_a_purge_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
+    deleted: list[str] = []
 
     def prepare(number: int) -> Callable[[], object]:
         name = RepositoryName.parse(f"admin/round{number}")
         push_image(backend, "v1", repository=str(name))
-        made.append(delete(backend, name))
+        deleted.append(delete(backend, name))
         advance_clock(backend, WINDOW_S + 1)
-        return lambda: purge(backend, made[-1])
+        return lambda: purge(backend, deleted[-1])
 
     assert crash_everywhere(backend, prepare) >= 6
-    for identifier in made:
+    for identifier in deleted:
         assert rows_like(backend, f"R#{identifier}") == []
 
 
-def test_a_crash_in_a_restore_leaves_all_or_nothing(backend: Backend) -> None:
+def test_a_crash_in_a_restore_restores_all_or_nothing(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         name = RepositoryName.parse(f"admin/round{number}")
         push_image(backend, "v1", repository=str(name))

@@ -1,4 +1,4 @@
-"""Fates: what will happen to a tag, and what a policy would do, told before it happens."""
+"""The retention of a tag and the preview of a policy predict what happens."""
 
 import pytest
 
@@ -21,12 +21,12 @@ TWO = PolicyRequest(None, True, "number_of_tags", 2)
 WEEK = PolicyRequest(None, True, "creation_date", "1w")
 
 
-def fate(backend: Backend, tag: str, who: str = "admin") -> TagRetention:
+def retention_of(backend: Backend, tag: str, who: str = "admin") -> TagRetention:
     return backend.services.lifecycle.retention.of(backend.signed_in(who), NAME, Tag(tag))
 
 
-def preview(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = APP, page: str = "") -> PrunePreview:
-    return backend.services.lifecycle.retention.preview(backend.signed_in("admin"), holder, asked, page)
+def preview(backend: Backend, fields: PolicyRequest, holder: PolicyHolder = APP, page: str = "") -> PrunePreview:
+    return backend.services.lifecycle.retention.preview(backend.signed_in("admin"), holder, fields, page)
 
 
 def pushed(backend: Backend, *tags: str, repository: str = "admin/app") -> None:
@@ -34,45 +34,45 @@ def pushed(backend: Backend, *tags: str, repository: str = "admin/app") -> None:
         push_manifest(backend, a_manifest(), tag, repository=repository)
 
 
-def policy(backend: Backend, asked: PolicyRequest, holder: PolicyHolder = APP) -> str:
-    return backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, asked).uuid
+def policy(backend: Backend, fields: PolicyRequest, holder: PolicyHolder = APP) -> str:
+    return backend.services.lifecycle.policies.create(backend.signed_in("admin"), holder, fields).uuid
 
 
 def names(found: PrunePreview) -> list[str]:
     return [row.name for _, row in found.tags]
 
 
-def test_a_tag_without_an_end_stays_and_tells_what_it_holds(backend: Backend) -> None:
+def test_a_tag_without_an_expiry_stays_and_has_its_reclaimable_content(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
-    found = fate(backend, "v1")
+    found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause, found.pruners) == (None, None, ())
-    assert [one.digest for one in found.loss.manifests] == [manifest.digest]
-    assert found.loss.bytes > manifest.size
+    assert [one.digest for one in found.reclaimable.manifests] == [manifest.digest]
+    assert found.reclaimable.bytes > manifest.size
     assert found.window_s == WINDOW_S
 
 
-def test_a_tag_with_an_end_goes_then(backend: Backend) -> None:
+def test_a_tag_ends_at_its_expiry(backend: Backend) -> None:
     push_image(backend, "v1", labels={"quay.expires-after": "2h"})
-    found = fate(backend, "v1")
+    found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + 7200, EXPIRATION)
 
 
-def test_a_policy_takes_what_is_old_in_the_first_round_after(backend: Backend) -> None:
+def test_a_policy_prunes_an_old_tag_in_the_first_round_after_its_time(backend: Backend) -> None:
     pushed(backend, "v1")
     uuid = policy(backend, WEEK)
-    found = fate(backend, "v1")
+    found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + 7 * DAY_S, POLICY)
     assert [(one.policy.uuid, one.is_namespace) for one in found.pruners] == [(uuid, False)]
 
 
-def test_a_policy_takes_all_but_the_latest_in_the_next_round(backend: Backend) -> None:
+def test_a_policy_prunes_all_but_the_newest_in_the_next_round(backend: Backend) -> None:
     policy(backend, TWO, MINE)
     sweep(backend)
     pushed(backend, "v1", "v2", "v3")
-    going, staying = fate(backend, "v1"), fate(backend, "v2")
+    going, staying = retention_of(backend, "v1"), retention_of(backend, "v2")
 
     assert going.cause == POLICY
     assert going.ends_at is not None
@@ -81,32 +81,32 @@ def test_a_policy_takes_all_but_the_latest_in_the_next_round(backend: Backend) -
     advance_clock(backend, 3600)
     sweep(backend)
     with pytest.raises(ResourceUnknown):
-        fate(backend, "v1")
+        retention_of(backend, "v1")
 
 
-def test_what_comes_first_ends_it(backend: Backend) -> None:
+def test_the_earliest_cause_ends_the_tag(backend: Backend) -> None:
     push_image(backend, "v1", labels={"quay.expires-after": "2d"})
     policy(backend, WEEK)
     policy(backend, PolicyRequest(None, True, "creation_date", "1d"), MINE)
-    found = fate(backend, "v1")
+    found = retention_of(backend, "v1")
 
     assert (found.ends_at, found.cause) == (found.tag.started_at + DAY_S, POLICY)
 
 
 @pytest.mark.parametrize("mode", ["READ_ONLY", "MIRROR"])
-def test_what_is_not_pruned_is_not_told_to_be(backend: Backend, mode: str) -> None:
+def test_a_repository_that_is_not_pruned_has_no_policies_in_the_retention(backend: Backend, mode: str) -> None:
     pushed(backend, "v1")
     policy(backend, PolicyRequest("w", True, "creation_date", "1d"))
-    assert fate(backend, "v1").pruners == ()
+    assert retention_of(backend, "v1").pruners == ()
     policy(backend, WEEK)
     TagActions(backend).set_immutable("v1", immutable=True)
-    assert fate(backend, "v1").cause is None
+    assert retention_of(backend, "v1").cause is None
     TagActions(backend).set_immutable("v1", immutable=False)
-    assert fate(backend, "v1").cause == POLICY
+    assert retention_of(backend, "v1").cause == POLICY
     repository = repository_of(backend)
     change(backend.services.stores.repositories.find(repository.namespace_id, NAME), mode=mode)
 
-    assert fate(backend, "v1").cause is None
+    assert retention_of(backend, "v1").cause is None
     assert names(preview(backend, TWO)) == []
 
 
@@ -116,28 +116,28 @@ def test_a_reader_sees_the_end_and_not_the_policies(backend: Backend) -> None:
     backend.user("bob")
     backend.user("eve")
     an_actor_with_role(backend, "bob", Role.READ)
-    found = fate(backend, "v1", "bob")
+    found = retention_of(backend, "v1", "bob")
 
     assert (found.cause, found.pruners) == (POLICY, ())
     with pytest.raises(Denied):
-        fate(backend, "v1", "eve")
+        retention_of(backend, "v1", "eve")
     with pytest.raises(Denied):
         backend.services.lifecycle.retention.preview(backend.signed_in("bob"), APP, TWO)
     with pytest.raises(ResourceUnknown):
-        fate(backend, "v2")
+        retention_of(backend, "v2")
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "fields",
     [TWO, WEEK, PolicyRequest("a|v", True, "number_of_tags", 1), PolicyRequest("a", False, "number_of_tags", 1)],
 )
-def test_a_preview_tells_what_the_policy_then_does(backend: Backend, asked: PolicyRequest) -> None:
+def test_a_preview_lists_what_the_policy_then_prunes(backend: Backend, fields: PolicyRequest) -> None:
     pushed(backend, "v1", "a1", "v2", "b1")
     advance_clock(backend, 8 * DAY_S)
     pushed(backend, "v3", "a2")
-    found = preview(backend, asked)
+    found = preview(backend, fields)
     assert len(rows_like(backend, "R#", "TAG#")) == 6
-    policy(backend, asked)
+    policy(backend, fields)
     sweep(backend)
 
     left = {row["name"] for row in rows_like(backend, "R#", "TAG#")}
@@ -145,21 +145,21 @@ def test_a_preview_tells_what_the_policy_then_does(backend: Backend, asked: Poli
     assert names(found)
 
 
-def test_a_preview_tells_how_many_bytes_that_frees(backend: Backend) -> None:
+def test_a_preview_counts_the_bytes_that_are_freed(backend: Backend) -> None:
     first, _ = push_image(backend, "v1"), push_image(backend, "v2")
     found = preview(backend, PolicyRequest(None, True, "number_of_tags", 1))
 
     assert names(found) == ["v1"]
-    (loss,) = found.losses
-    assert loss.bytes == first.size + sum(one.size for one in loss.blobs)
-    assert len(loss.blobs) == 2
-    assert {one.digest for loss in found.losses for one in loss.manifests} == {first.digest}
+    (reclaimable,) = found.reclaimable
+    assert reclaimable.bytes == first.size + sum(one.size for one in reclaimable.blobs)
+    assert len(reclaimable.blobs) == 2
+    assert {one.digest for reclaimable in found.reclaimable for one in reclaimable.manifests} == {first.digest}
     assert (found.following, found.window_s) == (None, WINDOW_S)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_a_preview_of_much_goes_on_page_by_page(backend: Backend, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(retention, "MOST_GOING", most)
+def test_a_large_preview_is_paged(backend: Backend, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(retention, "MOST_PRUNED", most)
     for repository in ("admin/app", "admin/web"):
         pushed(backend, "v1", "v2", "v3", "v4", repository=repository)
     found = [preview(backend, TWO, MINE)]
@@ -174,7 +174,7 @@ def test_a_preview_of_much_goes_on_page_by_page(backend: Backend, monkeypatch: p
     ]
 
 
-def test_a_preview_looks_at_so_much_at_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_reads_a_limited_number_of_tags_at_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     for repository in ("admin/a", "admin/b", "admin/c"):
         pushed(backend, "v1", "v2", "v3", repository=repository)
     monkeypatch.setattr(retention, "MOST_READ", 1)
@@ -187,8 +187,8 @@ def test_a_preview_looks_at_so_much_at_once(backend: Backend, monkeypatch: pytes
     assert len(found) >= 3
 
 
-def test_a_page_of_another_question_begins_anew(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "MOST_GOING", 1)
+def test_a_page_token_of_another_preview_begins_at_the_start(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "MOST_PRUNED", 1)
     pushed(backend, "v1", "v2", "v3", "v4")
     page = preview(backend, TWO).following or ""
 
@@ -198,8 +198,8 @@ def test_a_page_of_another_question_begins_anew(backend: Backend, monkeypatch: p
     assert names(preview(backend, TWO, page="nonsense")) == ["v2"]
 
 
-def test_what_cannot_be_asked_is_told(backend: Backend) -> None:
+def test_an_invalid_preview_is_refused(backend: Backend) -> None:
     pushed(backend, "v1")
-    for asked in (PolicyRequest(None, True, "nonsense", 1), PolicyRequest("(", True, "number_of_tags", 1)):
+    for fields in (PolicyRequest(None, True, "nonsense", 1), PolicyRequest("(", True, "number_of_tags", 1)):
         with pytest.raises(FieldInvalid):
-            preview(backend, asked)
+            preview(backend, fields)

@@ -1,4 +1,4 @@
-"""Siblings: signatures and the like die with what they are about, and never before."""
+"""Signature tags are removed with the manifest they are about, and not before."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def name_of(subject: Digest, ending: str = "sig") -> str:
 
 
 def a_signed(backend: Backend, *more: str, repository: str = "admin/app") -> tuple[Manifest, Manifest]:
-    """An image, and its signature under its tag and others."""
+    """Pushes an image and its signature, under its signature tag and `more` tags."""
     image = push_image(backend, "v1", repository=repository)
     signature = push_manifest(backend, a_manifest(), name_of(image.digest), *more, repository=repository)
     return image, signature
@@ -36,11 +36,11 @@ def tags(backend: Backend, repository: str = "admin/app") -> list[str]:
 
 
 def kept(backend: Backend) -> list[str]:
-    """Digests of the manifests that are there."""
+    """Returns the digests of the stored manifests."""
     return [key.removeprefix("MAN#") for key in content_keys(backend) if key.startswith("MAN#")]
 
 
-def test_they_stay_while_the_subject_can_be_restored_and_go_with_it(backend: Backend) -> None:
+def test_signature_tags_stay_while_the_subject_can_be_restored_and_end_with_it(backend: Backend) -> None:
     image, signature = a_signed(backend)
     for ending in ("att", "sbom"):
         push_manifest(backend, a_manifest(), name_of(image.digest, ending))
@@ -53,14 +53,14 @@ def test_they_stay_while_the_subject_can_be_restored_and_go_with_it(backend: Bac
     sweep(backend)
 
     assert tags(backend) == []
-    told = [json.loads(record["metadata"]) for record in events(backend, "permanently_delete_tag")]
-    assert {one["subject"] for one in told} == {str(image.digest)}
-    assert len(told) == 3
+    metadata = [json.loads(record["metadata"]) for record in events(backend, "permanently_delete_tag")]
+    assert {one["subject"] for one in metadata} == {str(image.digest)}
+    assert len(metadata) == 3
     expire_everything(backend)
     assert content_keys(backend) == []
 
 
-def test_another_tag_keeps_what_was_said(backend: Backend) -> None:
+def test_another_tag_keeps_the_signature(backend: Backend) -> None:
     _, signature = a_signed(backend, "keep")
     delete_tag(backend, "v1")
     expire_everything(backend)
@@ -70,7 +70,7 @@ def test_another_tag_keeps_what_was_said(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_one_that_was_deleted_before_is_not_kept_by_the_window(backend: Backend) -> None:
+def test_the_window_does_not_keep_a_signature_tag_that_was_deleted_before(backend: Backend) -> None:
     image, signature = a_signed(backend)
     delete_tag(backend, "v1")
     advance_clock(backend, WINDOW_S - 60)
@@ -81,7 +81,7 @@ def test_one_that_was_deleted_before_is_not_kept_by_the_window(backend: Backend)
     assert str(signature.digest) not in kept(backend)
 
 
-def test_one_that_may_not_change_goes_too(backend: Backend) -> None:
+def test_an_immutable_signature_tag_is_removed_too(backend: Backend) -> None:
     image, _ = a_signed(backend)
     TagActions(backend).set_immutable(name_of(image.digest), immutable=True)
     delete_tag(backend, "v1")
@@ -90,7 +90,7 @@ def test_one_that_may_not_change_goes_too(backend: Backend) -> None:
     assert content_keys(backend) == []
 
 
-def test_what_is_signed_of_others_stays(backend: Backend) -> None:
+def test_signatures_of_other_manifests_stay(backend: Backend) -> None:
     a_signed(backend)
     other = push_image(backend, "v2")
     push_manifest(backend, a_manifest(), name_of(other.digest))
@@ -100,7 +100,7 @@ def test_what_is_signed_of_others_stays(backend: Backend) -> None:
     assert tags(backend) == [name_of(other.digest), "v2"]
 
 
-def test_a_push_that_brings_the_subject_back_keeps_them(backend: Backend) -> None:
+def test_a_push_that_restores_the_subject_keeps_its_signature_tags(backend: Backend) -> None:
     for number in range(1, 60):
         repository = f"admin/round{number}"
         image, _ = a_signed(backend, repository=repository)
@@ -109,7 +109,7 @@ def test_a_push_that_brings_the_subject_back_keeps_them(backend: Backend) -> Non
         target = keys.manifest_target(repository_of(backend, repository).id, image.digest)
 
         def again(image: Manifest = image, repository: str = repository) -> None:
-            # Whoever pushes again signs again.
+            # A client that pushes again signs again.
             blobs = [blob.digest for blob in image.blobs]
             assert blobs
             push_manifest(backend, image, "v1", repository=repository)
@@ -126,7 +126,7 @@ def test_a_push_that_brings_the_subject_back_keeps_them(backend: Backend) -> Non
     raise AssertionError("a collection ends")
 
 
-def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
+def test_the_removal_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         repository = f"admin/round{number}"
         image, _ = a_signed(backend, repository=repository)
@@ -146,13 +146,13 @@ def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("has_siblings", [True, False])
-def test_a_manifest_without_any_costs_one_look(backend: Backend, has_siblings: bool) -> None:
+def test_a_manifest_without_signature_tags_costs_one_query(backend: Backend, has_siblings: bool) -> None:
     image = a_signed(backend)[0] if has_siblings else push_image(backend, "v1")
     repository = repository_of(backend)
     row = get(ManifestRow, keys.manifest(repository.id, image.digest))
     assert row is not None
-    siblings = SignatureTags(backend.services.stores)
+    signature_tags = SignatureTags(backend.services.stores)
     backend.calls.take()
-    siblings.end(repository.id, image.digest, row)
+    signature_tags.end(repository.id, image.digest, row)
 
     assert (backend.calls.take() == ["Query"]) is not has_siblings

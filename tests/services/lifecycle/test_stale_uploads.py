@@ -1,4 +1,4 @@
-"""Leftovers: an upload past its end leaves nothing but the blob that it became."""
+"""An expired upload leaves nothing but the blob that it became."""
 
 import os
 from collections.abc import Callable
@@ -17,13 +17,13 @@ SMALL, LARGE = b"a few bytes", os.urandom(SMALLEST_PART)
 
 
 def outlast(backend: Backend) -> None:
-    """Goes past the last second of every token, and then serves what is due."""
+    """Waits until every token has expired, and runs the timers that are due."""
     backend.clock.ahead_s += backend.settings.grant_s + backend.settings.upload_s + backend.settings.lease_s + 10
     sweep(backend)
 
 
 @pytest.mark.parametrize("chunks", [[SMALL], [LARGE], [LARGE, SMALL]], ids=["tail", "part", "part and tail"])
-def test_what_nobody_closed_is_gone(backend: Backend, chunks: list[bytes]) -> None:
+def test_an_unfinished_upload_is_removed(backend: Backend, chunks: list[bytes]) -> None:
     client = Client(backend)
     for chunk in chunks:
         client.append(chunk)
@@ -38,7 +38,7 @@ def test_what_nobody_closed_is_gone(backend: Backend, chunks: list[bytes]) -> No
     assert rows_like(backend, "TIMER#") == []
 
 
-def test_an_upload_that_can_go_on_is_left_alone(backend: Backend) -> None:
+def test_an_upload_that_can_continue_stays(backend: Backend) -> None:
     client = Client(backend)
     client.append(SMALL)
     backend.clock.ahead_s += backend.settings.upload_s - 10
@@ -64,7 +64,7 @@ def test_the_bytes_of_a_blob_stay(backend: Backend) -> None:
     assert client.row is None
 
 
-def test_one_that_died_between_its_close_and_its_link_is_gone(backend: Backend) -> None:
+def test_an_upload_that_crashed_between_its_close_and_its_link_is_removed(backend: Backend) -> None:
     client = Client(backend)
     client.append(LARGE)
     for number in range(1, 20):
@@ -80,7 +80,7 @@ def test_one_that_died_between_its_close_and_its_link_is_gone(backend: Backend) 
     assert rows_like(backend, "UP#") == []
 
 
-def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
+def test_the_removal_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         client = Client(backend, f"admin/round{number}")
         client.append(LARGE)

@@ -1,4 +1,4 @@
-"""Expiry: a life that ran out is recorded once, by whichever of its two messengers comes, and however often."""
+"""The expiry of a tag is recorded once, whether the TTL service or the timer comes first, and however often."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ TWO_HOURS = {"quay.expires-after": "2h"}
 
 
 def target(backend: Backend, tag: str = "v1", repository: str = "admin/app") -> str:
-    """What the timer of a tag's first life is for."""
+    """Returns the target of the timer of a tag's first life."""
     identifier = repository_of(backend, repository).id
     life = rows_like(backend, f"R#{identifier}", f"LIFE#{tag}#")[0]
     return keys.tag_target(identifier, tag, life["view_at"])
@@ -28,7 +28,7 @@ def expire(backend: Backend, what: str) -> object:
     return backend.services.lifecycle.tag_expiry.work(Due("expiry", what, 0), lambda: True)
 
 
-def test_a_tag_whose_time_is_up_is_recorded_and_taken_away(backend: Backend) -> None:
+def test_an_expired_tag_is_recorded_and_removed(backend: Backend) -> None:
     manifest = push_image(backend, "v1", labels=TWO_HOURS)
     end = due_at("expiry", target(backend))
     advance_clock(backend, 7200 + 1)
@@ -43,7 +43,7 @@ def test_a_tag_whose_time_is_up_is_recorded_and_taken_away(backend: Backend) -> 
     invariants.check(backend)
 
 
-def test_before_its_time_it_is_looked_at_again_then(backend: Backend) -> None:
+def test_a_timer_that_is_early_is_moved_to_the_expiry(backend: Backend) -> None:
     push_image(backend, "v1", labels=TWO_HOURS)
     again = expire(backend, target(backend))
 
@@ -52,7 +52,7 @@ def test_before_its_time_it_is_looked_at_again_then(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("has_ttl_come", [True, False], ids=["TTL was first", "the timer was first"])
-def test_it_is_recorded_once(backend: Backend, has_ttl_come: bool) -> None:
+def test_an_expiry_is_recorded_once(backend: Backend, has_ttl_come: bool) -> None:
     push_image(backend, "v1", labels=TWO_HOURS)
     what = target(backend)
     advance_clock(backend, 7200 + 1)
@@ -65,7 +65,7 @@ def test_it_is_recorded_once(backend: Backend, has_ttl_come: bool) -> None:
     invariants.check(backend)
 
 
-def test_a_tag_that_was_deleted_before_its_time_did_not_expire(backend: Backend) -> None:
+def test_a_tag_that_was_deleted_before_its_expiry_did_not_expire(backend: Backend) -> None:
     push_image(backend, "v1", labels=TWO_HOURS)
     delete_tag(backend, "v1")
     advance_clock(backend, 7200 + 1)
@@ -74,7 +74,7 @@ def test_a_tag_that_was_deleted_before_its_time_did_not_expire(backend: Backend)
     assert events(backend, "tag_expired") == []
 
 
-def test_a_tag_that_was_pushed_anew_after_its_time_stays_and_the_old_life_is_told(backend: Backend) -> None:
+def test_a_tag_that_was_pushed_again_after_its_expiry_stays_and_the_old_life_is_recorded(backend: Backend) -> None:
     push_image(backend, "v1", labels=TWO_HOURS)
     advance_clock(backend, 7200 + 1)
     push_image(backend, "v1")
@@ -85,15 +85,15 @@ def test_a_tag_that_was_pushed_anew_after_its_time_stays_and_the_old_life_is_tol
     invariants.check(backend)
 
 
-def test_a_timer_for_a_life_that_is_not_there_is_done(backend: Backend) -> None:
+def test_a_timer_for_an_unknown_life_is_done(backend: Backend) -> None:
     push_image(backend, "v1")
 
     assert expire(backend, keys.tag_target(repository_of(backend).id, "v1", "0" * 26)) is None
-    with pytest.raises(ValueError, match="no expiry timer"):
+    with pytest.raises(ValueError, match="not the target of an expiry timer"):
         expire(backend, "UP#x")
 
 
-def test_a_crash_anywhere_is_made_good(backend: Backend) -> None:
+def test_an_expiry_recovers_from_a_crash_at_any_call(backend: Backend) -> None:
     rounds = 0
 
     def prepare(number: int) -> Callable[[], object]:

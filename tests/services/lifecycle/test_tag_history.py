@@ -1,6 +1,4 @@
-"""Histories: pages of tags and of what they named, the latest first, at the price of the page."""
-
-from typing import Any
+"""Tags and their history are listed by pages, the newest first, at a cost that depends on the page."""
 
 import pytest
 
@@ -17,9 +15,9 @@ from tests.support.sweeping import advance_clock, delete_tag
 NAME = RepositoryName.parse("admin/app")
 
 
-def page(backend: Backend, limit: int = 50, **asked: Any) -> TagHistoryPage:
+def page(backend: Backend, limit: int = 50, **selection: object) -> TagHistoryPage:
     return backend.services.lifecycle.tag_history.page(
-        backend.signed_in("admin"), NAME, TagHistoryQuery(limit, **asked)
+        backend.signed_in("admin"), NAME, TagHistoryQuery(limit, **selection)
     )
 
 
@@ -27,7 +25,7 @@ def names(found: TagHistoryPage) -> list[str]:
     return [life.name for life in found.lives]
 
 
-def test_tags_come_the_latest_first_with_those_that_were(backend: Backend) -> None:
+def test_tags_and_former_tags_are_listed_newest_first(backend: Backend) -> None:
     for tag in ("a", "b", "c"):
         push_image(backend, tag)
     delete_tag(backend, "b")
@@ -37,7 +35,7 @@ def test_tags_come_the_latest_first_with_those_that_were(backend: Backend) -> No
     assert [life.ended_at is None for life in page(backend).lives] == [True, False, True]
 
 
-def test_pages_follow_each_other_by_number_and_by_where_the_last_one_ended(backend: Backend) -> None:
+def test_pages_are_read_by_number_and_by_the_end_of_the_last_one(backend: Backend) -> None:
     for number in range(7):
         push_image(backend, f"v{number}")
     first = page(backend, 3)
@@ -59,7 +57,7 @@ def test_one_tag_is_read_from_the_table_with_its_history(backend: Backend) -> No
     assert names(page(backend, tag="none")) == []
 
 
-def test_an_expired_tag_is_not_among_the_living(backend: Backend) -> None:
+def test_an_expired_tag_is_not_listed_as_alive(backend: Backend) -> None:
     push_image(backend, "v1", labels={"quay.expires-after": "1h"})
     advance_clock(backend, 3601)
 
@@ -77,7 +75,7 @@ def test_names_are_filtered(backend: Backend, text: str, found: list[str]) -> No
     assert names(page(backend, 1, filter=TagFilter.parse(text))) == found[:1]
 
 
-def test_an_index_tells_its_children_and_an_image_the_bytes_of_its_layers(backend: Backend) -> None:
+def test_an_index_has_its_children_and_an_image_the_size_of_its_layers(backend: Backend) -> None:
     child = push_image(backend, "amd64", layers=2)
     push_manifest(backend, an_index([child.digest]), "multi")
     index, image = page(backend).lives
@@ -100,7 +98,7 @@ def test_a_page_costs_the_same_however_many_tags_there_are(backend: Backend) -> 
     assert counted[1].count("Query") == 1
 
 
-def test_the_public_is_shown_what_is_public_and_nothing_else(backend: Backend) -> None:
+def test_anonymous_clients_see_only_public_repositories(backend: Backend) -> None:
     push_image(backend, "v1")
     backend.user("bob")
     with pytest.raises(Denied):

@@ -1,4 +1,4 @@
-"""Timers: what is due is done at least once, whoever dies, and what is not finished goes on."""
+"""A due timer is run at least once, whatever crashes, and unfinished work continues."""
 
 from collections.abc import Callable, Mapping
 
@@ -19,14 +19,14 @@ LONG = 60.0
 
 
 class Worker:
-    """An owner of a kind: what it was asked, and its answers, the last of which it gives for ever."""
+    """Does the work of a kind: records each call and returns the given answers in turn, the last one repeatedly."""
 
     def __init__(self, *answers: Later | Exception | None) -> None:
-        self.asked: list[Due] = []
+        self.calls: list[Due] = []
         self._answers = list(answers) or [None]
 
     def __call__(self, due: Due, has_time: HasTime) -> Later | None:
-        self.asked.append(due)
+        self.calls.append(due)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -42,7 +42,7 @@ def run(backend: Backend, left_s: Callable[[], float] = lambda: LONG, **owners: 
 
 
 def armed(backend: Backend, kind: str, target: str, ago_s: int = 5) -> int:
-    """Arms a timer; gives when it was due."""
+    """Arms a timer and returns when it was due."""
     at = int(backend.clock()) - ago_s
     timer(kind, target, at).save()
     return at
@@ -54,25 +54,25 @@ def row_of(kind: str, target: str) -> TimerRow:
     return row
 
 
-def test_what_is_due_is_done_once_and_its_timer_goes(backend: Backend) -> None:
+def test_a_due_timer_is_run_once_and_removed(backend: Backend) -> None:
     worker = Worker()
     at = armed(backend, PURGE, "1")
 
     turn = run(backend, purge=worker)
 
-    assert worker.asked == [Due(PURGE, "1", at)]
+    assert worker.calls == [Due(PURGE, "1", at)]
     assert (turn.done, turn.is_all) == (1, True)
     assert turn.late_s >= 5
     assert rows_like(backend, "TIMER#") == []
     assert run(backend, purge=worker).is_idle
 
 
-def test_what_is_not_due_yet_is_left_alone(backend: Backend) -> None:
+def test_a_timer_that_is_not_due_stays(backend: Backend) -> None:
     worker = Worker()
     at = armed(backend, PURGE, "1", ago_s=-60)
 
     assert run(backend, purge=worker).is_idle
-    assert (worker.asked, due_at(PURGE, "1")) == ([], at)
+    assert (worker.calls, due_at(PURGE, "1")) == ([], at)
 
 
 def test_a_kind_without_an_owner_is_not_even_read(backend: Backend) -> None:
@@ -83,12 +83,12 @@ def test_a_kind_without_an_owner_is_not_even_read(backend: Backend) -> None:
     backend.calls.take()
 
     assert run(backend, purge=Worker()).done == 1
-    assert backend.calls.take() == ["Query"] * 1 + calls_after_the_first_query(backend, "1")
+    assert backend.calls.take() == ["Query"] * 1 + registry_calls_after_a_find(backend, "1")
     assert rows_like(backend, "TIMER#garbage") == before != []
 
 
-def calls_after_the_first_query(backend: Backend, target: str) -> list[str]:
-    """The claim and the removal stand amid one query for each shard; the turn is noted as it begins and as it ends."""
+def registry_calls_after_a_find(backend: Backend, target: str) -> list[str]:
+    """Returns the calls of a turn: one query for each shard, the claim and the removal, and two writes of the turn."""
     shard = int(keys.due(PURGE, target).rpartition("#")[2])
     return (
         ["Query"] * shard
@@ -106,7 +106,7 @@ def test_a_turn_without_work_costs_a_query_for_each_kind_and_shard(backend: Back
     assert backend.calls.take() == ["Query"] * 2 * keys.SHARDS
 
 
-def test_unfinished_work_goes_on_where_it_said_and_when_it_said(backend: Backend) -> None:
+def test_unfinished_work_continues_at_its_place_and_time(backend: Backend) -> None:
     now = int(backend.clock())
     worker = Worker(Later(now + 100, "half"), None)
     armed(backend, EXPORT, "1")
@@ -116,20 +116,20 @@ def test_unfinished_work_goes_on_where_it_said_and_when_it_said(backend: Backend
     assert run(backend, export=worker).is_idle
     backend.clock.ahead_s += 101
     assert run(backend, export=worker).done == 1
-    assert [due.place for due in worker.asked] == ["", "half"]
+    assert [due.place for due in worker.calls] == ["", "half"]
 
 
-def test_work_that_goes_on_at_once_is_taken_up_in_the_same_turn_or_the_next(backend: Backend) -> None:
+def test_work_that_continues_at_once_runs_in_the_same_turn_or_the_next(backend: Backend) -> None:
     worker = Worker(Later(int(backend.clock()), "half"), None)
     armed(backend, EXPORT, "1")
 
     turns = [run(backend, export=worker), run(backend, export=worker)]
 
     assert sum(turn.done for turn in turns) == 1
-    assert [due.place for due in worker.asked] == ["", "half"]
+    assert [due.place for due in worker.calls] == ["", "half"]
 
 
-def test_a_failure_is_logged_waits_longer_each_time_and_holds_nobody_up(
+def test_a_failure_is_logged_waits_longer_each_time_and_delays_no_other_timer(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[tuple[str, dict[str, object]]] = []
@@ -148,10 +148,10 @@ def test_a_failure_is_logged_waits_longer_each_time_and_holds_nobody_up(
     run(backend, purge=broken)
     second = row_of(PURGE, "1")
     assert (second.tries, second.due_at - int(backend.clock())) in ((2, 30), (2, 29))
-    assert [due.tries for due in broken.asked] == [0, 1]
+    assert [due.tries for due in broken.calls] == [0, 1]
 
 
-def test_work_that_gets_on_is_no_longer_counted_as_failing(backend: Backend) -> None:
+def test_progress_resets_the_count_of_failures(backend: Backend) -> None:
     worker = Worker(ValueError("no"), Later(int(backend.clock()), "half"))
     armed(backend, PURGE, "1")
     run(backend, purge=worker)
@@ -162,9 +162,9 @@ def test_work_that_gets_on_is_no_longer_counted_as_failing(backend: Backend) -> 
     assert (row_of(PURGE, "1").tries, row_of(PURGE, "1").place) == (0, "half")
 
 
-def test_a_timer_armed_anew_while_its_work_is_done_stays(backend: Backend) -> None:
+def test_a_timer_that_is_armed_again_during_its_work_stays(backend: Backend) -> None:
     def work(due: Due, has_time: HasTime) -> None:
-        # Of the same second even.
+        # Even in the same second.
         timer(due.kind, due.target, due.due_at).save()
 
     at = armed(backend, GARBAGE, "1")
@@ -174,7 +174,7 @@ def test_a_timer_armed_anew_while_its_work_is_done_stays(backend: Backend) -> No
     assert (row.due_at, row.place, row.tries) == (at, "", 0)
 
 
-def test_a_timer_armed_anew_is_not_moved_by_the_work_it_overtook(backend: Backend) -> None:
+def test_a_timer_that_is_armed_again_is_not_moved_by_the_running_work(backend: Backend) -> None:
     for answer in (Later(1, "old"), ValueError("no")):
 
         def work(due: Due, has_time: HasTime, answer: Later | Exception = answer) -> Later | None:
@@ -189,7 +189,7 @@ def test_a_timer_armed_anew_is_not_moved_by_the_work_it_overtook(backend: Backen
         assert (row_of(GARBAGE, "1").due_at, row_of(GARBAGE, "1").place) == (at, "")
 
 
-def test_another_runner_does_not_take_what_is_being_done(backend: Backend) -> None:
+def test_another_runner_does_not_take_a_running_timer(backend: Backend) -> None:
     worker = Worker()
 
     def work(due: Due, has_time: HasTime) -> None:
@@ -198,15 +198,15 @@ def test_another_runner_does_not_take_what_is_being_done(backend: Backend) -> No
     armed(backend, PURGE, "1")
 
     assert run(backend, purge=work).done == 1
-    assert worker.asked == []
+    assert worker.calls == []
 
 
-def test_of_two_runners_that_have_read_the_same_timer_one_does_its_work(backend: Backend) -> None:
+def test_one_of_two_runners_that_read_the_same_timer_runs_it(backend: Backend) -> None:
     worker = Worker()
     armed(backend, PURGE, "1")
 
     class Slow(TimerStore):
-        """Between its read and its claim another turn runs."""
+        """Runs another turn between the read and the claim."""
 
         def move(self, row: TimerRow, due_at: int, place: str, tries: int) -> bool:
             assert run(backend, purge=worker).done == 1
@@ -214,10 +214,10 @@ def test_of_two_runners_that_have_read_the_same_timer_one_does_its_work(backend:
 
     turn = Timers(Slow(), {PURGE: worker}, backend.clock).run(lambda: LONG)
 
-    assert (turn.done, turn.lost, len(worker.asked)) == (0, 1, 1)
+    assert (turn.done, turn.lost, len(worker.calls)) == (0, 1, 1)
 
 
-def test_a_turn_that_dies_anywhere_leaves_its_work_due_once_its_time_is_over(backend: Backend) -> None:
+def test_a_turn_that_crashes_at_any_call_leaves_its_timers_due_after_its_end(backend: Backend) -> None:
     done: set[str] = set()
     number = 0
     while True:
@@ -240,7 +240,7 @@ def test_a_turn_that_dies_anywhere_leaves_its_work_due_once_its_time_is_over(bac
     assert number > keys.SHARDS + 2
 
 
-def test_a_worker_that_kills_its_function_keeps_no_other_from_its_turn(backend: Backend) -> None:
+def test_a_timer_that_kills_the_function_does_not_block_other_timers(backend: Backend) -> None:
     def deadly(due: Due, has_time: HasTime) -> None:
         raise Crash
 
@@ -253,10 +253,10 @@ def test_a_worker_that_kills_its_function_keeps_no_other_from_its_turn(backend: 
             run(backend, purge=deadly, export=worker)
         except Crash:
             continue
-    assert len(worker.asked) == 20
+    assert len(worker.calls) == 20
 
 
-def test_a_turn_ends_by_itself_when_its_time_is_nearly_up(backend: Backend) -> None:
+def test_a_turn_ends_when_its_time_is_nearly_over(backend: Backend) -> None:
     left = [LONG]
 
     def work(due: Due, has_time: HasTime) -> None:
@@ -273,7 +273,7 @@ def test_a_turn_ends_by_itself_when_its_time_is_nearly_up(backend: Backend) -> N
     assert len(rows_like(backend, "TIMER#")) == 4
 
 
-def test_a_shard_with_many_timers_comes_round_again_after_the_others(backend: Backend) -> None:
+def test_a_shard_with_many_timers_is_read_again_after_the_others(backend: Backend) -> None:
     worker = Worker()
     many = [str(number) for number in range(400)]
     put_all(timer(PURGE, target, int(backend.clock()) - 1) for target in many)
@@ -287,5 +287,5 @@ def test_a_shard_with_many_timers_comes_round_again_after_the_others(backend: Ba
     turn = run(backend, purge=note, export=note)
 
     assert (turn.done, turn.is_all) == (401, True)
-    assert sorted(due.target for due in worker.asked if due.kind == PURGE) == sorted(many)
+    assert sorted(due.target for due in worker.calls if due.kind == PURGE) == sorted(many)
     assert order.index(EXPORT) < 300

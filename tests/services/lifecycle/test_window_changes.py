@@ -1,4 +1,4 @@
-"""Windows: one made shorter is shorter for what died before, too, and nothing that lives goes."""
+"""A shorter window applies to earlier deletions too, and removes nothing that lives."""
 
 import pytest
 
@@ -18,7 +18,7 @@ DAY_S = 86400
 
 
 def shorten(backend: Backend, window_s: int) -> None:
-    """The user chooses another window."""
+    """Sets another window as the user."""
     backend.services.accounts.accounts.change(backend.signed_in("admin"), UserChanges(window_s=window_s))
 
 
@@ -31,7 +31,7 @@ def outlast_lease(backend: Backend) -> None:
     sweep(backend)
 
 
-def test_what_died_before_a_window_of_nothing_goes_at_once_and_what_lives_stays(backend: Backend) -> None:
+def test_without_a_window_deleted_manifests_are_freed_at_once_and_others_stay(backend: Backend) -> None:
     dead, alive = push_image(backend, "v1"), push_image(backend, "v2", labels={"is": "alive"})
     outlast_lease(backend)
     delete_tag(backend, "v1")
@@ -48,7 +48,7 @@ def test_what_died_before_a_window_of_nothing_goes_at_once_and_what_lives_stays(
     invariants.check(backend)
 
 
-def test_a_shorter_window_ends_a_day_after_the_death_and_not_after_the_change(backend: Backend) -> None:
+def test_a_window_of_a_day_ends_a_day_after_the_deletion_and_not_after_the_change(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     target = keys.manifest_target(repository_of(backend).id, manifest.digest)
     delete_tag(backend, "v1")
@@ -62,7 +62,7 @@ def test_a_shorter_window_ends_a_day_after_the_death_and_not_after_the_change(ba
     assert due_at("garbage", target) == before - WINDOW_S + DAY_S
 
 
-def test_what_a_lease_held_first_is_found_too(backend: Backend) -> None:
+def test_a_manifest_that_a_lease_kept_is_found_too(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     target = keys.manifest_target(repository_of(backend).id, manifest.digest)
     delete_tag(backend, "v1")
@@ -81,7 +81,7 @@ def test_what_a_lease_held_first_is_found_too(backend: Backend) -> None:
     assert due_at("garbage", target) == (at or 0) - WINDOW_S + DAY_S
 
 
-def test_an_expired_tag_is_among_the_dead(backend: Backend) -> None:
+def test_an_expired_tag_is_found_too(backend: Backend) -> None:
     manifest = push_image(backend, "v1", labels={"quay.expires-after": "2h"})
     target = keys.manifest_target(repository_of(backend).id, manifest.digest)
     advance_clock(backend, 7200 + 1)
@@ -94,14 +94,14 @@ def test_an_expired_tag_is_among_the_dead(backend: Backend) -> None:
     assert due_at("garbage", target) == (before or 0) - WINDOW_S + DAY_S
 
 
-def test_a_longer_window_or_the_same_arms_nothing(backend: Backend) -> None:
+def test_a_longer_or_equal_window_arms_no_timer(backend: Backend) -> None:
     push_image(backend, "v1")
     for window_s in (WINDOW_S, 2 * WINDOW_S):
         shorten(backend, window_s)
     assert window_timer(backend) is None
 
 
-def test_an_organizations_window_is_walked_when_it_becomes_shorter(backend: Backend) -> None:
+def test_a_shorter_window_of_an_organization_arms_a_walk(backend: Backend) -> None:
     an_organization(backend, "acme")
     (row,) = rows_like(backend, "NAME#acme")
     target = keys.namespace_target(row["id"])
@@ -113,7 +113,7 @@ def test_an_organizations_window_is_walked_when_it_becomes_shorter(backend: Back
         assert (due_at(WINDOW, target) is not None) is is_armed
 
 
-def test_a_walk_goes_on_page_by_page_twice(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_walks_continue_page_by_page(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window_changes, "PAGE", 2)
     manifests = [push_image(backend, f"v{number}", labels={"n": str(number)}) for number in range(5)]
     for number in range(5):
@@ -135,6 +135,6 @@ def test_a_walk_goes_on_page_by_page_twice(backend: Backend, monkeypatch: pytest
     assert turns == 6
 
 
-def test_what_is_no_namespace_has_no_window(backend: Backend) -> None:
-    with pytest.raises(ValueError, match="no window is over"):
+def test_a_target_that_is_no_namespace_raises_an_error(backend: Backend) -> None:
+    with pytest.raises(ValueError, match="is not a namespace"):
         backend.services.lifecycle.window_changes.work(Due(WINDOW, "UP#1", 0), lambda: True)

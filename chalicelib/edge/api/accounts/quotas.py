@@ -1,5 +1,7 @@
 """Quotas and their limits, of organizations and of users."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.accounts import AccountKind
@@ -159,13 +161,33 @@ def _declare_of_superusers(path: str, kind: AccountKind, word: str) -> None:
         services().accounts.quotas.delete(actor, holder(namespace), _parse_id(quota_id))
 
 
-def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: bool, reads: str) -> None:
-    """Declares the routes of limits below a path; those for superusers do not exist in Quay."""
+@dataclass(frozen=True, slots=True)
+class _LimitRoutes:
+    """Where the routes of limits are declared, and for whom.
+
+    `parameter` is the parameter of `path` from which `holder` makes the holder of the quota, `word` is the end of the
+    operations' ids, `reads` is the scope that reads, and `is_fresh` is whether a recently entered password is needed.
+    """
+
+    path: str
+    parameter: str
+    word: str
+    holder: Callable[[str], QuotaHolder]
+    is_fresh: bool
+    reads: str
+
+
+def _declare_limits(routes: _LimitRoutes) -> None:
+    """Declares the routes of limits. Superusers have them for users and organizations too, as Quay does not."""
+    path, word, is_fresh, reads = routes.path, routes.word, routes.is_fresh, routes.reads
+
+    def holder(parameters: dict[str, str]) -> QuotaHolder:
+        return routes.holder(parameters[routes.parameter])
 
     @operations.get(path + LIMITS, f"list{word}", scope=reads, answers={200: a_list(LIMIT)}, is_fresh=is_fresh)
     def listed(actor: Actor, quota_id: str, **parameters: str) -> list[dict[str, Any]]:
         """Lists the limits of a quota."""
-        return _list_limits(actor, holder(parameters[name]), quota_id)
+        return _list_limits(actor, holder(parameters), quota_id)
 
     @operations.post(
         path + LIMITS, f"create{word}", scope=SUPER_USER, body=NEW_LIMIT, answers=CREATED, is_fresh=is_fresh
@@ -173,13 +195,13 @@ def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: b
     def create(actor: Actor, quota_id: str, body: dict[str, Any], **parameters: str) -> Reply:
         """Adds a limit to a quota."""
         limit = body["type"], body["threshold_percent"]
-        services().accounts.quotas.add_limit(actor, holder(parameters[name]), _parse_id(quota_id), *limit)
+        services().accounts.quotas.add_limit(actor, holder(parameters), _parse_id(quota_id), *limit)
         return as_json("Created", 201)
 
     @operations.get(path + ONE_LIMIT, f"get{word}", scope=reads, answers={200: LIMIT}, is_fresh=is_fresh)
     def get(actor: Actor, quota_id: str, limit_id: str, **parameters: str) -> dict[str, Any]:
         """Returns one limit of a quota."""
-        return _get_limit(actor, holder(parameters[name]), quota_id, limit_id)
+        return _get_limit(actor, holder(parameters), quota_id, limit_id)
 
     @operations.put(
         path + ONE_LIMIT,
@@ -193,29 +215,26 @@ def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: b
         """Changes a limit of a quota; fields that are left out stay."""
         limit = body.get("type"), body.get("threshold_percent")
         ids = _parse_id(quota_id), _parse_id(limit_id)
-        return limit_json(services().accounts.quotas.change_limit(actor, holder(parameters[name]), *ids, *limit))
+        return limit_json(services().accounts.quotas.change_limit(actor, holder(parameters), *ids, *limit))
 
     @operations.delete(path + ONE_LIMIT, f"delete{word}", scope=SUPER_USER, answers={204: None})
     def delete(actor: Actor, quota_id: str, limit_id: str, **parameters: str) -> None:
         """Removes a limit of a quota."""
-        services().accounts.quotas.delete_limit(
-            actor, holder(parameters[name]), _parse_id(quota_id), _parse_id(limit_id)
-        )
+        services().accounts.quotas.delete_limit(actor, holder(parameters), _parse_id(quota_id), _parse_id(limit_id))
 
 
-_declare_limits(ORGANIZATION, "orgname", "OrganizationQuotaLimit", _org_holder, is_fresh=False, reads=ORG_ADMIN)
+_declare_limits(
+    _LimitRoutes(ORGANIZATION, "orgname", "OrganizationQuotaLimit", _org_holder, is_fresh=False, reads=ORG_ADMIN)
+)
 for _path, _kind, _word in (
     (OF_USER, AccountKind.USER, "User"),
     (OF_ORGANIZATION, AccountKind.ORGANIZATION, "Organization"),
 ):
     _declare_of_superusers(_path, _kind, _word)
     _declare_limits(
-        _path,
-        "namespace",
-        f"{_word}QuotaLimitSuperUser",
-        _superuser_holder(_kind),
-        is_fresh=True,
-        reads=SUPER_USER,
+        _LimitRoutes(
+            _path, "namespace", f"{_word}QuotaLimitSuperUser", _superuser_holder(_kind), is_fresh=True, reads=SUPER_USER
+        )
     )
 
 

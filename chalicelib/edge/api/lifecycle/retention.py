@@ -122,7 +122,7 @@ def _preview(actor: Actor, holder: PolicyHolder) -> dict[str, Any]:
 
 def retention_json(retention: TagRetention) -> dict[str, Any]:
     """Returns the retention of a tag."""
-    tag, loss = retention.tag, retention.loss
+    tag, reclaimable = retention.tag, retention.reclaimable
     document: dict[str, Any] = {
         "name": tag.name,
         "manifest_digest": str(tag.digest),
@@ -132,10 +132,10 @@ def retention_json(retention: TagRetention) -> dict[str, Any]:
         "cause": retention.cause,
         "time_machine_s": retention.window_s,
         "freed_at": None if retention.ends_at is None else retention.ends_at + retention.window_s,
-        "bytes": loss.bytes,
-        "is_whole": loss.is_whole,
-        "manifests": [_reclaimable_json(one) for one in loss.manifests],
-        "blobs": [{**_reclaimable_json(one), "shared": one.is_shared} for one in loss.blobs],
+        "bytes": reclaimable.bytes,
+        "is_whole": reclaimable.is_whole,
+        "manifests": [_reclaimable_json(one) for one in reclaimable.manifests],
+        "blobs": [{**_reclaimable_json(one), "shared": one.is_shared} for one in reclaimable.blobs],
         "policies": [
             {
                 **autoprune.policy_json(one.policy),
@@ -145,7 +145,7 @@ def retention_json(retention: TagRetention) -> dict[str, Any]:
             for one in retention.pruners
         ],
     }
-    return document | ({"next_page": loss.following} if loss.following else {})
+    return document | ({"next_page": reclaimable.following} if reclaimable.following else {})
 
 
 def _reclaimable_json(one: ReclaimableManifest) -> dict[str, Any]:
@@ -165,10 +165,10 @@ def _preview_json(preview: PrunePreview) -> dict[str, Any]:
             }
             for repository, row in preview.tags
         ],
-        "bytes": sum(loss.bytes for loss in preview.losses),
-        "manifests": sum(len(loss.manifests) for loss in preview.losses),
-        "blobs": sum(len(loss.blobs) for loss in preview.losses),
-        "is_whole": all(loss.is_whole and loss.following is None for loss in preview.losses),
+        "bytes": sum(one.bytes for one in preview.reclaimable),
+        "manifests": sum(len(one.manifests) for one in preview.reclaimable),
+        "blobs": sum(len(one.blobs) for one in preview.reclaimable),
+        "is_whole": all(one.is_whole and one.following is None for one in preview.reclaimable),
         "time_machine_s": preview.window_s,
     }
     return document | ({"next_page": preview.following} if preview.following else {})

@@ -1,4 +1,4 @@
-# A platform team's own module around this one: it keeps DNS and alarms, and this module the registry.
+# A platform team's own module around this one: it has DNS and alarms, and this module has the registry.
 
 variable "package" {
   description = "Directory of the package that `python -m infra.package --output` wrote."
@@ -43,7 +43,7 @@ resource "aws_route53_record" "registry" {
   }
 }
 
-# Wakes somebody when a job has failed for good.
+# Sends an alarm if a job has failed for good.
 resource "aws_cloudwatch_metric_alarm" "dead" {
   for_each = module.registry.dead_queue_names
 
@@ -58,7 +58,7 @@ resource "aws_cloudwatch_metric_alarm" "dead" {
   comparison_operator = "GreaterThanThreshold"
 }
 
-# Wakes somebody when work that is due fails again and again, or comes late: a minute is its clock's turn.
+# Sends an alarm if timers fail repeatedly or run late; they run every minute.
 resource "aws_cloudwatch_metric_alarm" "timers" {
   for_each = { TimersFailed = 0, TimersLateSeconds = 600 }
 

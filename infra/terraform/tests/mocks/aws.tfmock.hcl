@@ -1,4 +1,4 @@
-# What AWS would make up, where a test reads it or another resource is built from it.
+# Values that AWS would generate and that tests or other resources read.
 
 mock_data "aws_caller_identity" {
   defaults = { account_id = "123456789012" }
