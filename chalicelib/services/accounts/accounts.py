@@ -1,4 +1,4 @@
-"""Accounts of users: made, changed, disabled, and shown to others."""
+"""Creates, changes and shows the accounts of users."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from chalicelib.storage.timers import timer
 
 @dataclass(frozen=True, slots=True)
 class UserChanges:
-    """What a user changes of themselves; None leaves a thing as it is."""
+    """The changes of a user to their own account; None leaves a field as it is."""
 
     password: str | None = None
     email: str | None = None
@@ -42,7 +42,7 @@ class UserChanges:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user with all they see of themselves. `bytes` counts what their repositories link."""
+    """A user as they see themselves. `bytes` is the size of all blobs that their repositories link."""
 
     account: AccountRow
     namespace: NamespaceRow
@@ -51,7 +51,7 @@ class Profile:
 
 
 class Accounts:
-    """Users."""
+    """Creates, finds and changes users."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._store, self._clock = access, usage, stores.accounts, stores.clock
@@ -59,9 +59,9 @@ class Accounts:
     def create_user(
         self, name: str, password: str, email: str | None = None, *, first: bool = False, by: Actor | None = None
     ) -> Account:
-        """A new user with a namespace, made by themselves where nobody else is named.
+        """Creates a user with a namespace; `by` is who creates them, None for the user themselves.
 
-        The `first` is a superuser, and there is one only. Raises NameInvalid, FieldInvalid, NameTaken,
+        The `first` user is a superuser, and can be created only once. Raises NameInvalid, FieldInvalid, NameTaken,
         AlreadyInitialized.
         """
         check_password(password)
@@ -91,7 +91,7 @@ class Accounts:
             raise
 
     def _check_free(self, row: AccountRow, first: bool) -> None:
-        """Raises what is in the way of a new user; who was only disturbed tries again."""
+        """Raises the error for what prevents a new user; without one, the conflict is retried."""
         holder = self._store.holder_of(row.name)
         if holder is not None and holder.id != row.id:
             is_gone = holder.deleted_at is not None
@@ -102,11 +102,11 @@ class Accounts:
             raise FieldInvalid("email", "this e-mail address is used by another account")
 
     def has_first_user(self) -> bool:
-        """Whether the first superuser has been made."""
+        """Whether the first superuser exists."""
         return self._store.has_first_user()
 
     def find(self, name: str) -> AccountRow:
-        """An account by its name. Raises AccountUnknown."""
+        """Returns an account by its name. Raises AccountUnknown."""
         pointer = self._store.find(name)
         row = self._store.get(pointer.id) if pointer else None
         if row is None:
@@ -114,19 +114,19 @@ class Accounts:
         return row
 
     def sign_up(self, name: str, password: str, email: str | None) -> AccountRow:
-        """A new user by their own hand, never a superuser. Raises NameInvalid, FieldInvalid, NameTaken."""
+        """Creates a user who signs up, never a superuser. Raises NameInvalid, FieldInvalid, NameTaken."""
         account = self.create_user(name, password, email)
         return self.find(account.name)
 
     def public_name(self, name: str) -> str:
-        """The name of a user, whoever asks; robots and organizations are no users. Raises AccountUnknown."""
+        """Returns the name of a user, for any caller. Raises AccountUnknown, also for robots and organizations."""
         pointer = self._store.find(name)
         if pointer is None or pointer.kind != AccountKind.USER:
             raise AccountUnknown(name)
         return name
 
     def profile(self, actor: Actor) -> Profile:
-        """Oneself, with one's organizations: by one query and one batch. Raises Unauthenticated, Denied."""
+        """Returns the actor's own profile with one query and one batch. Raises Unauthenticated, Denied."""
         identifier = self._access.require_user(actor, USER_READ)
         account, memberships = self._store.with_memberships(identifier)
         batch = Batch()
@@ -144,7 +144,7 @@ class Accounts:
         return Profile(account, own.row, organizations, sum(read.row.bytes for read in sizes if read.row))
 
     def change(self, actor: Actor, changes: UserChanges) -> AccountRow:
-        """Changes oneself; password and e-mail address a session does, and no token.
+        """Changes the actor's own account; password and e-mail address need a session, not a token.
 
         A new password ends every session and token. Raises FieldInvalid, Unauthenticated, Denied.
         """
@@ -205,12 +205,12 @@ class Accounts:
 
 
 def _performer(row: AccountRow) -> Actor:
-    """Whoever signs up does it themselves."""
+    """Returns the actor for a user who signs up."""
     return Actor(row.id, row.name)
 
 
 def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> NamespaceAccess:
-    """An organization as a member of some teams stands in it."""
+    """Returns an organization with the role of a member of some teams."""
     identifier = keys.namespace_id(namespace.pk)
     held = tuple(team for team in teams if team.namespace_id == identifier)
     role = max((team.role for team in held), key=lambda one: one.rank, default=None)

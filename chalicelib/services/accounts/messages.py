@@ -1,4 +1,4 @@
-"""Messages that superusers leave for everybody."""
+"""Manages the messages that superusers publish to everybody."""
 
 from contextlib import suppress
 from uuid import uuid4
@@ -14,17 +14,17 @@ LONGEST_UUID = 100
 
 
 class Messages:
-    """Messages to everybody."""
+    """Lists, publishes and removes messages."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._store, self._clock = access, usage, stores.messages, stores.clock
 
     def all(self) -> list[Message]:
-        """All of them, oldest first, whoever asks."""
+        """Returns all messages, oldest first, for any caller."""
         return [row.to_message() for row in self._store.all()]
 
     def create(self, actor: Actor, content: str, severity: str, media_type: str) -> Message:
-        """Tells everybody something. Raises FieldInvalid, Unauthenticated, Denied."""
+        """Publishes a message. Raises FieldInvalid, Unauthenticated, Denied."""
         superuser_id = self._access.superuser(actor)
         check_message(content, severity, media_type)
         message = Message(str(uuid4()), content, severity, media_type)
@@ -36,7 +36,7 @@ class Messages:
         return message
 
     def delete(self, actor: Actor, uuid: str) -> None:
-        """Takes a message away; one that is not there is as good as gone. Raises Unauthenticated, Denied."""
+        """Removes a message; does nothing if it does not exist. Raises Unauthenticated, Denied."""
         superuser_id = self._access.superuser(actor)
         if not 1 <= len(uuid) <= LONGEST_UUID:
             return

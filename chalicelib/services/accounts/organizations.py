@@ -1,4 +1,4 @@
-"""Organizations: made, told, changed, ended; and who belongs to them."""
+"""Creates, shows, changes and deletes organizations, and lists their members."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ LARGEST_PAGE, LONGEST_NAME = 100, 255
 
 @dataclass(frozen=True, slots=True)
 class OrganizationChanges:
-    """What is changed of an organization; None leaves a thing as it is, an empty address takes it away."""
+    """The changes to an organization; None leaves a field as it is, an empty address removes it."""
 
     email: str | None = None
     window_s: int | None = None
@@ -43,7 +43,10 @@ class OrganizationChanges:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationView:
-    """An organization as an actor sees it: teams, the oldest first, for its members; `bytes` its repositories link."""
+    """An organization as an actor sees it.
+
+    `teams` has the oldest first, and is empty unless the actor is a member; `bytes` is what its repositories link.
+    """
 
     place: NamespaceAccess
     namespace: NamespaceRow
@@ -52,7 +55,7 @@ class OrganizationView:
 
     @property
     def quota(self) -> Quota | None:
-        """Its quota, None where it has none."""
+        """Its quota, None if it has none."""
         return quota_of(self.namespace)
 
 
@@ -67,7 +70,7 @@ class ListedMembership:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who belongs to an organization, by teams or by roles on its repositories, of which these are names."""
+    """A member of an organization, with the names of their teams and of the repositories they have a role on."""
 
     name: str
     kind: AccountKind
@@ -76,14 +79,14 @@ class Member:
 
 
 class Organizations:
-    """Organizations."""
+    """Manages organizations."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._store, self._teams = access, usage, stores.accounts, stores.teams
         self._permissions, self._repositories, self._clock = stores.permissions, stores.repositories, stores.clock
 
     def create(self, actor: Actor, name: str, email: str | None = None) -> None:
-        """Makes an organization, with whoever makes it in its team of owners.
+        """Creates an organization with the actor in its team of owners.
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
@@ -123,7 +126,7 @@ class Organizations:
         transaction.commit()
 
     def overview(self, actor: Actor, name: str) -> OrganizationView:
-        """An organization, whoever asks; its teams for those who are in it. Raises NothingThere."""
+        """Returns an organization for any actor, with its teams for its members. Raises ResourceUnknown."""
         place = _within(self._access.organization(actor, name), actor.scopes)
         batch = Batch()
         namespace = batch.add(NamespaceRow, keys.namespace(place.id))
@@ -143,7 +146,7 @@ class Organizations:
         return TeamView(team, can_view, len(given), len(self._teams.members(team.id)))
 
     def change(self, actor: Actor, name: str, wishes: OrganizationChanges) -> OrganizationView:
-        """Changes an organization. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
+        """Changes an organization. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, name)
         if wishes.email is not None:
             parse_email(wishes.email)
@@ -181,20 +184,20 @@ class Organizations:
         return namespace
 
     def delete(self, actor: Actor, name: str) -> None:
-        """Ends an organization: from then on nobody reaches anything in it, and its name stays taken.
+        """Deletes an organization: at once nobody reaches anything in it, and its name stays taken.
 
-        One transaction, however much there is; a timer stands for what is to be removed behind it. Raises NothingThere,
-        Unauthenticated, Denied.
+        This is one transaction, however much the organization holds; a timer removes the rest afterwards. Raises
+        ResourceUnknown, Unauthenticated, Denied.
         """
         retry_on_conflict(lambda: self._mark_deleted(actor, name, self._access.administered))
 
     def delete_any(self, actor: Actor, name: str) -> None:
-        """Ends an organization, as a superuser. Raises NothingThere, Unauthenticated, Denied."""
+        """Deletes an organization, as a superuser. Raises ResourceUnknown, Unauthenticated, Denied."""
         self._access.superuser(actor)
         retry_on_conflict(lambda: self._mark_deleted(actor, name, self._access.organization))
 
     def _mark_deleted(self, actor: Actor, name: str, allowed: Callable[[Actor, str], NamespaceAccess]) -> None:
-        # The right is read after the version, so that an owner who is removed meanwhile loses.
+        # The right is read after the version, so that the delete of an owner who is removed meanwhile fails.
         pointer = self._store.find(name)
         namespace = self._store.namespace(pointer.id) if pointer else None
         place, now = allowed(actor, name), self._clock()
@@ -207,7 +210,7 @@ class Organizations:
         transaction.commit()
 
     def everywhere(self, actor: Actor, after: str, size: int) -> tuple[list[ListedMembership], str | None]:
-        """A page of all organizations by name, past `after`, for superusers; and what the next page begins past.
+        """Returns a page of all organizations by name after `after`, and the name to continue after, for superusers.
 
         Raises Unauthenticated, Denied.
         """
@@ -218,12 +221,12 @@ class Organizations:
         return [_listed(row) for row in found[:size] if row.state == NamespaceState.LIVE], following
 
     def listed(self, actor: Actor, name: str) -> ListedMembership:
-        """One of them. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns one organization as superusers see it. Raises ResourceUnknown, Unauthenticated, Denied."""
         self._access.superuser(actor)
         return _listed(self._live(self._access.organization(actor, name)))
 
     def members(self, actor: Actor, name: str) -> list[Member]:
-        """Users in the teams of an organization, by name. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns the users in the teams of an organization, by name. Raises ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, name)
         found: dict[str, tuple[MemberRow, list[str]]] = {}
         for team in self._teams.of_organization(place.id):
@@ -239,21 +242,21 @@ class Organizations:
         return sorted(members, key=lambda one: one.name)
 
     def _names(self, repository_ids: Iterator[str]) -> dict[str, str]:
-        """Names of repositories, those that are there."""
+        """Returns the names of live repositories by their ids."""
         rows = self._repositories.get_all(list(dict.fromkeys(repository_ids)))
         return {identifier: row.name for identifier, row in rows.items() if row.is_live}
 
     def member(self, actor: Actor, name: str, member: str) -> Member:
-        """One of the members. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns one member. Raises ResourceUnknown, Unauthenticated, Denied."""
         found = next((one for one in self.members(actor, name) if one.name == member), None)
         if found is None:
             raise ResourceUnknown("member", member)
         return found
 
     def collaborators(self, actor: Actor, name: str) -> list[Member]:
-        """Users outside of the teams who have a role on some repository, by name.
+        """Returns the users outside all teams who have a role on some repository, by name.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
         place = self._access.administered(actor, name)
         inside = self._teams.everybody(place.id)
@@ -269,7 +272,7 @@ class Organizations:
 
 
 def check_free(store: AccountStore, name: str) -> None:
-    """Raises NameTaken when an account has a name, or one had it whose purge is not over."""
+    """Raises NameTaken if an account has a name, or if the purge of one that had it is not over."""
     holder = store.holder_of(name)
     if holder is not None and holder.deleted_at is not None:
         raise NameTaken(name, "Username is not available")
@@ -282,7 +285,7 @@ def _listed(row: NamespaceRow) -> ListedMembership:
 
 
 def _within(place: NamespaceAccess, scopes: frozenset[str] | None) -> NamespaceAccess:
-    """A place as a token with such scopes lets its user stand in it."""
+    """Returns a namespace with the role that a token's scopes leave its user."""
     if allows(scopes, ORG_ADMIN) or place.role is None:
         return place
     if not allows(scopes, REPO_CREATE):

@@ -1,4 +1,4 @@
-"""Roles of users, robots and teams on one repository: given, changed, taken back, and told."""
+"""Lists, sets and removes the roles of users, robots and teams on a repository."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from chalicelib.storage.table import Transaction, get, retry_on_conflict
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A holder's role on a repository. `is_member` is whether a user is in a team of its organization."""
+    """A holder's role on a repository. `is_member` tells whether a user is in a team of its organization."""
 
     name: str
     kind: HolderKind
@@ -34,14 +34,14 @@ class Permission:
 
 
 class Permissions:
-    """Roles on repositories. `kind` is `user`, for robots too, or `team`."""
+    """Manages roles on repositories. `kind` is `user`, also for robots, or `team`."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._store = access, usage, stores.permissions
         self._accounts, self._teams = stores.accounts, stores.teams
 
     def of_repository(self, actor: Actor, name: RepositoryName, kind: HolderKind) -> list[Permission]:
-        """All roles that were given on a repository, by name. Raises Unauthenticated, Denied, NameUnknown."""
+        """Returns all roles that were set on a repository, by holder name. Raises Unauthenticated, Denied, NameUnknown."""
         repository_access = self._access.require_role(actor, name, Role.ADMIN)
         found = self._alive(repository_access, kind, self._store.of_repository(repository_access.repository.id))
         return sorted(found, key=lambda one: one.name)
@@ -49,7 +49,7 @@ class Permissions:
     def _alive(
         self, repository_access: RepositoryAccess, kind: HolderKind, rows: Sequence[PermissionRow]
     ) -> list[Permission]:
-        """Those of the rows whose holder is still there."""
+        """Returns the roles of the rows whose holder still exists."""
         roles = {
             self._store.holder_id(row): row.role
             for row in rows
@@ -70,7 +70,7 @@ class Permissions:
         ]
 
     def get(self, actor: Actor, name: RepositoryName, kind: HolderKind, holder: str) -> Permission:
-        """One role. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
+        """Returns the role of one holder. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
         repository_access = self._access.require_role(actor, name, Role.ADMIN)
         found = self._known(repository_access, kind, holder)
         row = get(PermissionRow, keys.permission(repository_access.repository.id, found.id))
@@ -86,7 +86,7 @@ class Permissions:
         return Permission(holder.name, holder.kind, role, _is_member(holder.kind, is_in_team))
 
     def put(self, actor: Actor, name: RepositoryName, kind: HolderKind, holder: str, role: Role) -> Permission:
-        """Gives a role, or another one. Raises FieldInvalid, Unauthenticated, Denied, NameUnknown."""
+        """Sets the role of a holder. Raises FieldInvalid, Unauthenticated, Denied, NameUnknown."""
 
         def attempt() -> Permission:
             repository_access = self._access.require_role(actor, name, Role.ADMIN)
@@ -110,7 +110,7 @@ class Permissions:
         transaction.commit()
 
     def remove(self, actor: Actor, name: RepositoryName, kind: HolderKind, holder: str) -> None:
-        """Takes a role back. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
+        """Removes the role of a holder. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
 
         def attempt() -> None:
             repository_access = self._access.require_role(actor, name, Role.ADMIN)
@@ -125,7 +125,7 @@ class Permissions:
         retry_on_conflict(attempt)
 
     def transitive(self, actor: Actor, name: RepositoryName, holder: str) -> list[Role]:
-        """All roles that a user has, by themselves and by teams. Raises NothingThere, Denied, NameUnknown."""
+        """Returns all roles of a user, their own and those of their teams. Raises ResourceUnknown, Denied, NameUnknown."""
         repository_access = self._access.require_role(actor, name, Role.ADMIN)
         pointer, repository = self._accounts.find(holder), repository_access.repository
         if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
@@ -135,14 +135,14 @@ class Permissions:
         return given + [Role.ADMIN for team in teams if team.role is TeamRole.ADMIN]
 
     def _known(self, repository_access: RepositoryAccess, kind: HolderKind, name: str) -> RoleHolder:
-        """Who is meant by a name that may be anybody's. Raises NotGiven."""
+        """Returns the holder with a name. Raises NotGiven if there is none."""
         try:
             return self._find(repository_access, kind, name)
         except FieldInvalid:
             raise NotGiven(kind.capitalize(), name) from None
 
     def _find(self, repository_access: RepositoryAccess, kind: HolderKind, name: str) -> RoleHolder:
-        """Who is meant by a name. Raises FieldInvalid."""
+        """Returns the holder with a name. Raises FieldInvalid if there is none."""
         if kind == HolderKind.TEAM:
             team = self._teams.find(repository_access.repository.namespace_id, name)
             if team is None:
@@ -154,7 +154,7 @@ class Permissions:
         return RoleHolder(pointer.id, name, HolderKind(pointer.kind))
 
     def _holder(self, repository_access: RepositoryAccess, kind: HolderKind, name: str) -> RoleHolder:
-        """Who may be given a role: no owner, who has all, and no robot of another namespace. Raises FieldInvalid."""
+        """Returns a holder who may have a role. Raises FieldInvalid for the owner and for robots of other namespaces."""
         holder, place = self._find(repository_access, kind, name), repository_access.place
         if holder.id == place.id:
             raise FieldInvalid("", "Namespace owner must always be admin.")
@@ -164,11 +164,11 @@ class Permissions:
 
 
 def _is_member(kind: HolderKind, is_in_team: bool) -> bool:
-    """Whether a user or robot belongs to the organization; its robots, and none other have roles here, always do."""
+    """Whether a holder belongs to the organization. A robot always does, as only its own robots have roles."""
     return kind == HolderKind.ROBOT or is_in_team
 
 
 def _told(repository: Repository, holder: RoleHolder) -> dict[str, object]:
-    """What the usage log says of a change of permissions, in Quay's words."""
+    """Returns the usage log's metadata of a changed permission, with Quay's keys."""
     who = {"team": holder.name} if holder.kind == HolderKind.TEAM else {"username": holder.name}
     return {**who, "namespace": repository.name.namespace, "repo": repository.name.repository}

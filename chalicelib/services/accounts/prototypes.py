@@ -1,4 +1,4 @@
-"""Prototypes: default permissions of an organization, given on each repository as it is made."""
+"""Manages prototypes: the default permissions that an organization sets on each new repository."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from chalicelib.storage.accounts.prototypes import PrototypeRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
-# They are given in the transaction that makes a repository, which has a hundred items: each is three of them.
+# They are set in the transaction that creates a repository; each takes three of its hundred items.
 MOST = 25
 
 
 @dataclass(frozen=True, slots=True)
 class NewPrototype:
-    """A default permission as it is asked for: a delegate of a kind, `user` or `team`, and whose repositories for."""
+    """A default permission to create: `kind` is `user` or `team`; without `maker` it is for everybody's repositories."""
 
     role: Role
     kind: HolderKind
@@ -32,7 +32,7 @@ class NewPrototype:
 
 @dataclass(frozen=True, slots=True)
 class PrototypeParty:
-    """Somebody in a default permission. `is_member` says whether they belong to it."""
+    """A delegate or maker. `is_member` tells whether they belong to the organization."""
 
     name: str
     kind: HolderKind
@@ -41,7 +41,7 @@ class PrototypeParty:
 
 @dataclass(frozen=True, slots=True)
 class Prototype:
-    """A default permission: on repositories that `maker` makes, or everybody."""
+    """A default permission on the repositories that `maker` creates, or everybody if it is None."""
 
     uuid: str
     role: Role
@@ -50,7 +50,7 @@ class Prototype:
 
 
 class Prototypes:
-    """Default permissions."""
+    """Manages default permissions and applies them to new repositories."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._store = access, usage, stores.prototypes
@@ -58,13 +58,13 @@ class Prototypes:
         self._clock = stores.clock
 
     def of_organization(self, actor: Actor, organization: str) -> list[Prototype]:
-        """An organization's, the oldest first. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns the default permissions of an organization, oldest first. Raises ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, organization)
         rows = sorted(self._store.of_namespace(place.id), key=lambda row: (row.created_at, row.uuid))
         return self._shown(place, rows)
 
     def _shown(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> list[Prototype]:
-        """Those of the rows whose delegate and maker are still there."""
+        """Returns the default permissions whose delegate and maker still exist."""
         parties = self._parties(place, rows)
         return [
             Prototype(row.uuid, row.role, parties[row.delegate_id], parties[row.maker_id] if row.maker_id else None)
@@ -81,7 +81,7 @@ class Prototypes:
         }
 
     def _holders(self, rows: Sequence[PrototypeRow]) -> list[RoleHolder]:
-        """All who stand in the rows and are still there."""
+        """Returns the delegates and makers of the rows that still exist."""
         teams = {row.delegate_id for row in rows if row.delegate_kind == HolderKind.TEAM}
         accounts = {row.delegate_id for row in rows} - teams | {row.maker_id for row in rows if row.maker_id}
         found = [RoleHolder(team.id, team.name, HolderKind.TEAM) for team in self._teams.get_all(sorted(teams))]
@@ -89,7 +89,7 @@ class Prototypes:
         return found + [RoleHolder(account.id, account.name, HolderKind(account.kind)) for account in alive]
 
     def create(self, actor: Actor, organization: str, wish: NewPrototype) -> Prototype:
-        """A new default permission. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
+        """Creates a default permission. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
             place = self._access.administered(actor, organization)
@@ -142,7 +142,7 @@ class Prototypes:
         row: PrototypeRow,
         before: Role | None = None,
     ) -> Prototype:
-        """Commits a new default permission, or a change of one that had the role `before`, with its record."""
+        """Commits a new default permission, or a change from the role `before`, with its record in the usage log."""
         shown = self._shown(place, [row])
         if not shown:
             raise ResourceUnknown("prototype", row.uuid)
@@ -159,7 +159,7 @@ class Prototypes:
         return told
 
     def change(self, actor: Actor, organization: str, uuid: str, role: Role) -> Prototype:
-        """Gives a default permission another role. Raises NothingThere, Unauthenticated, Denied."""
+        """Changes the role of a default permission. Raises ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
             place, row = self._found(actor, organization, uuid)
@@ -178,9 +178,9 @@ class Prototypes:
         return place, row
 
     def delete(self, actor: Actor, organization: str, uuid: str) -> None:
-        """Removes a default permission; repositories that have it keep it.
+        """Removes a default permission; the roles it set on repositories stay.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
 
         def attempt() -> None:
@@ -194,10 +194,9 @@ class Prototypes:
         retry_on_conflict(attempt)
 
     def apply(self, transaction: Transaction, repository: Repository, maker_id: str) -> None:
-        """Adds the default permissions on a new repository to the transaction that makes it.
+        """Adds the default permissions of a new repository to the transaction that creates it.
 
-        None for its maker, who has more by having made it. It reads, by one query, and by two batches where there is
-        any.
+        The maker gets none, as they are its admin. It reads with one query, and two batches if there are any.
         """
         rows = self._store.of_namespace(repository.namespace_id)
         roles = _wanted(rows, maker_id)
@@ -209,9 +208,9 @@ class Prototypes:
 
 
 def _wanted(rows: Sequence[PrototypeRow], maker_id: str) -> dict[str, Role]:
-    """What each delegate is given on a repository of a maker's: a rule for the maker is heard before one for all.
+    """Returns the role of each delegate on a new repository; a rule for the maker overrides one for everybody.
 
-    Of several that are equal in this the greatest role counts.
+    Among several rules of the same kind the greatest role counts.
     """
     found: dict[str, tuple[bool, int, Role]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""Quotas: read by members, given by superusers, kept by every push."""
+"""Manages quotas: members read them, superusers set them, and every push is checked against them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -31,9 +31,9 @@ DAY_S = 86400
 
 @dataclass(frozen=True, slots=True)
 class QuotaHolder:
-    """Whose quota: an organization's, or a user's; without a name one's own.
+    """The namespace of a quota: an organization, a user, or without a name the actor.
 
-    `by_superuser` is whether a superuser asks for somebody else's, by the routes that are theirs.
+    `by_superuser` tells whether it was named by a route for superusers.
     """
 
     name: str | None = None
@@ -43,7 +43,7 @@ class QuotaHolder:
 
 @dataclass(frozen=True, slots=True)
 class QuotaLimit:
-    """Bytes as they were given: a number, or words."""
+    """The size of a quota as the client sent it: a number of bytes, or a text with a unit."""
 
     limit_bytes: int | None = None
     limit: str | None = None
@@ -53,22 +53,22 @@ Alter = Callable[[Quota | None], Quota | None]
 
 
 class Quotas:
-    """Quotas of namespaces. With `full_access` superusers may change them by the organization's own routes too."""
+    """Manages quotas of namespaces. With full access, superusers may also use the organization's routes."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._accounts, self._clock = access, usage, stores.accounts, stores.clock
         self._full_access = stores.settings.superusers_full_access
 
     def of(self, actor: Actor, holder: QuotaHolder) -> Quota | None:
-        """The quota, None where there is none. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns the quota, None if there is none. Raises ResourceUnknown, Unauthenticated, Denied."""
         return quota_of(self._accounts.namespace(self._readable(actor, holder)))
 
     def get(self, actor: Actor, holder: QuotaHolder, identifier: int) -> Quota:
-        """The quota of this id. Raises as `of` does."""
+        """Returns the quota with an id. Raises as `of` does."""
         return _known(self.of(actor, holder), identifier)
 
     def create(self, actor: Actor, holder: QuotaHolder, amount: QuotaLimit) -> None:
-        """Gives a quota, without limits. Raises FieldInvalid, AlreadyThere; NothingThere, Unauthenticated, Denied."""
+        """Sets a quota without limits. Raises FieldInvalid, AlreadyThere, ResourceUnknown, Unauthenticated, Denied."""
 
         def alter(quota: Quota | None) -> Quota:
             if quota is not None:
@@ -78,7 +78,7 @@ class Quotas:
         self._change(actor, holder, "org_create_quota", alter)
 
     def change(self, actor: Actor, holder: QuotaHolder, identifier: int, amount: QuotaLimit) -> Quota:
-        """Gives a quota other bytes; its limits stay. Raises as `create` does."""
+        """Changes the size of a quota; its limits stay. Raises as `create` does."""
 
         def alter(quota: Quota | None) -> Quota:
             known = _known(quota, identifier)
@@ -87,7 +87,7 @@ class Quotas:
         return _known(self._change(actor, holder, "org_change_quota", alter), identifier)
 
     def delete(self, actor: Actor, holder: QuotaHolder, identifier: int) -> None:
-        """Takes a quota away with its limits. Raises NothingThere, Unauthenticated, Denied."""
+        """Removes a quota with its limits. Raises ResourceUnknown, Unauthenticated, Denied."""
 
         def alter(quota: Quota | None) -> None:
             _known(quota, identifier)
@@ -95,7 +95,7 @@ class Quotas:
         self._change(actor, holder, "org_delete_quota", alter)
 
     def add_limit(self, actor: Actor, holder: QuotaHolder, identifier: int, severity: str, percent: int) -> None:
-        """Gives a quota a limit. Raises as `create` does."""
+        """Adds a limit to a quota. Raises as `create` does."""
 
         def alter(quota: Quota | None) -> Quota:
             limit = Limit(new_id(), parse_severity(severity), parse_percent(percent))
@@ -113,7 +113,7 @@ class Quotas:
         severity: str | None = None,
         percent: int | None = None,
     ) -> Limit:
-        """Changes a limit; what is not said stays. Raises as `create` does."""
+        """Changes a limit. Raises as `create` does."""
 
         def alter(quota: Quota | None) -> Quota:
             known = _known(quota, identifier)
@@ -130,7 +130,7 @@ class Quotas:
         return _known(changed, identifier).limit(limit_id)
 
     def delete_limit(self, actor: Actor, holder: QuotaHolder, identifier: int, limit_id: int) -> None:
-        """Takes a limit away. Raises NothingThere, Unauthenticated, Denied."""
+        """Removes a limit. Raises ResourceUnknown, Unauthenticated, Denied."""
 
         def alter(quota: Quota | None) -> Quota:
             return _known(quota, identifier).without_limit(limit_id)
@@ -138,7 +138,7 @@ class Quotas:
         self._change(actor, holder, "org_delete_quota_limit", alter, {"limit_id": limit_id})
 
     def warn(self, due: Due, has_time: HasTime) -> Later | None:
-        """Records once that a namespace has passed a limit that warns, and again after it was below; for the timers."""
+        """Records that a namespace passed a warning limit, once until it was below it again; for the timers."""
         namespace = self._accounts.namespace(due.target)
         quota, room = quota_of(namespace), room_of(due.target)
         passed = quota.passed(linked_bytes(due.target)) if quota and has_time() else 0
@@ -154,7 +154,7 @@ class Quotas:
     def _change(
         self, actor: Actor, holder: QuotaHolder, kind: str, alter: Alter, told: Mapping[str, object] | None = None
     ) -> Quota | None:
-        """Alters a namespace's quota, and records it, over the version that was read."""
+        """Changes the quota of a namespace and records it, unless its version has changed since it was read."""
         namespace_id = self._writable(actor, holder)
 
         def attempt() -> Quota | None:
@@ -173,7 +173,7 @@ class Quotas:
         return retry_on_conflict(attempt)
 
     def _readable(self, actor: Actor, holder: QuotaHolder) -> str:
-        """The id of a namespace whose quota the actor may read."""
+        """Returns the id of a namespace whose quota the actor may read."""
         if holder.name is None:
             return self._access.require_user(actor)
         if holder.by_superuser:
@@ -185,7 +185,7 @@ class Quotas:
         return place.id
 
     def _writable(self, actor: Actor, holder: QuotaHolder) -> str:
-        """The id of a namespace whose quota the actor may change."""
+        """Returns the id of a namespace whose quota the actor may change."""
         self._access.superuser(actor)
         name = holder.name or actor.name
         if not holder.by_superuser and not self._full_access:
@@ -201,16 +201,16 @@ class Quotas:
 
 
 def check_room(namespace: NamespaceRow | None, added: int, now: float) -> RoomRow | None:
-    """Raises QuotaExceeded when a namespace would link more, with so many bytes added, than a push may make it.
+    """Raises QuotaExceeded if `added` bytes would bring a namespace above the limit that rejects pushes.
 
-    It reads sizes only where the namespace has limits. What it gives must be taken in the transaction that adds the
-    bytes: of pushes at the same moment that saw the same sizes one is written, and the others look again.
+    It reads sizes only if the namespace has limits. The returned row must be taken in the transaction that adds the bytes:
+    of concurrent pushes that saw the same sizes one is written, and the others are retried.
     """
     quota = quota_of(namespace)
     if namespace is None or quota is None or not quota.limits:
         return None
     namespace_id, most = keys.namespace_id(namespace.pk), quota.reject_bytes
-    # Read before the sizes, which are then at least as new.
+    # The row is read before the sizes, so that these are at least as new.
     room = room_of(namespace_id) if most is not None and added else None
     linked = linked_bytes(namespace_id) + added
     if most is not None and linked > most:

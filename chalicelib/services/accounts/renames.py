@@ -1,4 +1,4 @@
-"""Renames: an organization's other name, at once, and behind it wherever its name is written."""
+"""Renames organizations: at once by name, and afterwards in every row that contains the name."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,14 +16,14 @@ from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
-# Lists rows of a namespace past a sort key, and writes a name into one of them.
+# Lists the rows of a namespace after a sort key, and writes the new name into one of them.
 Walk = tuple[Callable[[str, str], Iterable[Any]], Callable[[Any], None]]
 
 
 class Renames:
-    """Renames organizations, and walks what is written with their names.
+    """Renames organizations, and updates the rows that contain their names.
 
-    `settled_s` is how long after a rename something may still be made by the former name.
+    For `_settled_s` seconds after a rename, rows may still be created with the former name.
     """
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
@@ -32,10 +32,10 @@ class Renames:
         self._clock = stores.clock
 
     def rename(self, actor: Actor, name: str, wanted: str) -> None:
-        """Gives an organization another name, as a superuser; the one before stays taken until nothing has it.
+        """Renames an organization, as a superuser; the former name stays taken until no row contains it.
 
-        One transaction, however much there is; a timer stands for what is to be written behind it. Raises NameInvalid,
-        NameTaken, NothingThere, Unauthenticated, Denied.
+        This is one transaction, however much the organization holds; a timer updates the rows afterwards. Raises
+        NameInvalid, NameTaken, ResourceUnknown, Unauthenticated, Denied.
         """
         self._access.superuser(actor)
         parse_account(wanted)
@@ -70,13 +70,13 @@ class Renames:
         raise NameTaken(name, "A user or organization with this name already exists")
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
-        """Writes the name that an organization has now wherever another is written; at the end its old ones are free.
+        """Writes the current name of an organization into all its rows, then frees its former names.
 
-        It goes on where the time was up; done again, it changes nothing.
+        When time is up, it continues later from the same row; run again, it changes nothing.
         """
         namespace = self._accounts.namespace(due.target)
         if namespace is None or namespace.state != NamespaceState.LIVE:
-            # What is deleted is purged, former names and all.
+            # The purge of a deleted namespace frees its former names.
             return None
         phase, _, after = due.place.partition(":")
         for number, (rows, change) in enumerate(self._walks(namespace.name)):
@@ -86,14 +86,14 @@ class Renames:
                 if not has_time():
                     return Later(int(self._clock()), f"{number}:{after}")
                 with suppress(WriteConflict):
-                    # What is gone meanwhile needs no change.
+                    # A row that is removed meanwhile needs no change.
                     change(row)
                 after = row.sk
             after = ""
         return self._free(due.target)
 
     def _walks(self, name: str) -> list[Walk]:
-        """All that is to be written with a name: how it is listed past a sort key, and how one of it is changed."""
+        """Returns the walks over all rows that contain the name."""
         store = self._store
         return [
             (store.repositories, partial(store.rename_repository, namespace=name)),
@@ -102,7 +102,7 @@ class Renames:
         ]
 
     def _free(self, namespace_id: str) -> Later | None:
-        """Frees the former names, when nothing is made by them any more; before that, all is walked once again."""
+        """Frees the former names once no row can be created with them; before that, the walk is repeated."""
         former = self._store.former_names(namespace_id)
         settled_at = max(former.values(), default=0) + self._settled_s
         if former and settled_at > self._clock():

@@ -1,4 +1,4 @@
-"""Robots: accounts of a namespace for machines, with a token that those who administer it may read back."""
+"""Manages robots: accounts of a namespace for machines, whose token its admins may read back."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,15 +21,15 @@ from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
-# How long two tokens of a robot may be good at once, in seconds: a month.
+# How long two tokens of a robot may be valid at once, in seconds: 30 days.
 LONGEST_OVERLAP_S = 30 * 86_400
-# An item of the table has 400 KB at most, and a list reads many.
+# An item of the table has at most 400 KB, and a list reads many items.
 LARGEST_METADATA = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class RobotRepositoryRole:
-    """A robot's role on a repository, by its full name."""
+    """A robot's role on a repository; `repository` is its full name."""
 
     repository: str
     is_public: bool
@@ -38,9 +38,10 @@ class RobotRepositoryRole:
 
 @dataclass(frozen=True, slots=True)
 class RobotView:
-    """A robot; its token, and what it is in and was given, None where that was not asked for or may not be seen.
+    """A robot as an actor sees it.
 
-    `last_used_at` is of the token that it has now, in seconds since the epoch.
+    `token`, `teams` and `repositories` (on which it has a role) are None if they were not requested or the actor may not
+    see them. `last_used_at` is the last use of its current token, in seconds since the epoch.
     """
 
     name: RobotName
@@ -52,21 +53,21 @@ class RobotView:
 
     @property
     def metadata(self) -> Mapping[str, object] | None:
-        """What its maker wrote down beside it."""
+        """The unstructured metadata that its creator stored."""
         found: Mapping[str, object] | None = json.loads(self.row.metadata) if self.row.metadata else None
         return found
 
 
 @dataclass(slots=True)
 class NamespaceRoles:
-    """What the accounts of a namespace were given there: names of teams and of repositories, by account id."""
+    """The teams of accounts in a namespace and the repositories they have a role on: names by account id."""
 
     teams: dict[str, list[str]] = field(default_factory=dict)
     repositories: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Robots:
-    """Robots of users and organizations."""
+    """Manages the robots of users and organizations."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
         self._access, self._usage, self._store, self._tokens = access, usage, stores.accounts, stores.tokens
@@ -80,7 +81,7 @@ class Robots:
         description: str = "",
         metadata: Mapping[str, object] | None = None,
     ) -> RobotView:
-        """A new robot with its token; one made again is another one, and inherits nothing.
+        """Creates a robot and returns it with its token. A robot with a former robot's name inherits nothing.
 
         Raises AccountUnknown, RobotTaken, FieldInvalid, Unauthenticated, Denied.
         """
@@ -119,9 +120,9 @@ class Robots:
     def of_namespace(
         self, actor: Actor, namespace: str, *, with_tokens: bool = False, with_rights: bool = False, limit: int = 0
     ) -> list[RobotView]:
-        """A namespace's robots, for its members, newest first; tokens and rights for those who administer it.
+        """Returns the robots of a namespace, newest first, for its members; tokens and rights only for its admins.
 
-        `limit` is how many at most, 0 for all. Raises AccountUnknown, Unauthenticated, Denied.
+        `limit` is the most robots returned, 0 for all. Raises AccountUnknown, Unauthenticated, Denied.
         """
         place = self._place(actor, namespace)
         rows = sorted(self._store.robots(place.id), key=lambda row: row.account_id, reverse=True)
@@ -152,7 +153,7 @@ class Robots:
         )
 
     def _rights(self, place: NamespaceAccess) -> NamespaceRoles:
-        """What everybody has in a namespace: by two queries and two batches, and a query a team."""
+        """Returns all roles and memberships in a namespace, with two queries, two batches, and a query a team."""
         rights, given = NamespaceRoles(), self._permissions.accounts_in(place.id)
         rows = self._repositories.get_all(sorted({one for held in given.values() for one in held}))
         for account_id, held in given.items():
@@ -164,13 +165,13 @@ class Robots:
         return rights
 
     def get(self, actor: Actor, name: RobotName) -> RobotView:
-        """A robot with its token. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
+        """Returns a robot with its token. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         place, row = self.administered(actor, name)
         used = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
         return self._view(place, row, with_token=True, used=used)
 
     def permissions(self, actor: Actor, name: RobotName) -> list[RobotRepositoryRole]:
-        """What a robot was given on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
+        """Returns a robot's roles on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         _, row = self.administered(actor, name)
         held = {where: role for _, where, role in self._permissions.held(_holder(row))}
         rows = self._repositories.get_all(list(held))
@@ -182,7 +183,7 @@ class Robots:
         return sorted(found, key=lambda given: given.repository)
 
     def administered(self, actor: Actor, name: RobotName) -> tuple[NamespaceAccess, RobotRow]:
-        """A robot that the actor administers, and where it is.
+        """Returns the namespace and the row of a robot that the actor administers.
 
         Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
         """
@@ -193,13 +194,13 @@ class Robots:
         return place, row
 
     def regenerate(self, actor: Actor, name: RobotName, overlap_s: int = 0) -> RobotView:
-        """Gives a robot another token. The one before is good for `overlap_s` seconds more; without, nothing of it is.
+        """Gives a robot a new token. The former one stays valid for `overlap_s` seconds; with 0 it ends at once.
 
-        Two tokens are good at once, never three. Raises FieldInvalid, RobotUnknown, AccountUnknown, Unauthenticated,
+        At most two tokens are valid at once. Raises FieldInvalid, RobotUnknown, AccountUnknown, Unauthenticated,
         Denied.
         """
         if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
-            raise FieldInvalid("overlap_s", f"say 0 to {LONGEST_OVERLAP_S} seconds")
+            raise FieldInvalid("overlap_s", f"it is 0 to {LONGEST_OVERLAP_S} seconds")
         return retry_on_conflict(lambda: self._regenerate(actor, name, overlap_s))
 
     def _regenerate(self, actor: Actor, name: RobotName, overlap_s: int) -> RobotView:
@@ -230,12 +231,12 @@ class Robots:
         return self._view(place, row, with_token=True)
 
     def delete(self, actor: Actor, name: RobotName) -> None:
-        """Ends a robot with its tokens, roles and memberships.
+        """Deletes a robot with its tokens, roles and memberships.
 
         Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
         """
         _, before = self.administered(actor, name)
-        # Its rights go first, so that whoever repeats what was cut off leaves nothing behind.
+        # Its rights are removed first, so that a repeated delete leaves nothing of an interrupted one.
         self._sweep(before)
 
         def attempt() -> RobotRow:
@@ -258,7 +259,7 @@ class Robots:
             retry_on_conflict(partial(self._teams.forget, held.namespace_id, held.team_id, row.account_id))
 
     def _place(self, actor: Actor, namespace: str) -> NamespaceAccess:
-        """A namespace that the actor is a member of, as their token lets them. Raises as the callers say."""
+        """Returns a namespace that the actor is a member of. Raises AccountUnknown, Unauthenticated, Denied."""
         place = self._access.place(actor, namespace)
         if place is None:
             raise refusal(actor, namespace, "read") if actor.is_anonymous else AccountUnknown(namespace)
@@ -276,7 +277,7 @@ class Robots:
     def _give_token(
         self, transaction: Transaction, robot: RobotRow, account: AccountRow, place: NamespaceAccess
     ) -> None:
-        """Makes a token for a robot, in the transaction that writes the robot."""
+        """Adds a new token of a robot to the transaction that writes the robot."""
         secret, uuid = random_secret(ROBOT_TOKEN_PREFIX), str(uuid4())
         token = TokenRow.under(
             keys.token(hashed(secret)),
@@ -294,7 +295,7 @@ class Robots:
 
 
 def _about(account_id: str) -> str:
-    """What a robot's token is sealed as."""
+    """Returns the name under which a robot's token is sealed."""
     return f"{account_id}/token"
 
 

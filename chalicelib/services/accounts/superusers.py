@@ -1,7 +1,7 @@
-"""What superusers do with the accounts of others: see them, make them, change them, end them. Never silently.
+"""Lets superusers list, create and change the accounts of others.
 
-A password that a superuser sets ends all that the user had, is told to the user, and stands in the user's own log. No
-superuser is changed by another.
+A password that a superuser sets ends all sessions and tokens of the user, notifies them, and is recorded in their
+own log. No superuser is changed by another.
 """
 
 import secrets
@@ -39,7 +39,7 @@ class UserView:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """Some users by name; `following` is the name that the next page begins past, None where there is none."""
+    """A page of users by name; the next page begins after the name `following`, None on the last page."""
 
     users: Sequence[UserView]
     following: str | None
@@ -47,7 +47,7 @@ class UserPage:
 
 @dataclass(frozen=True, slots=True)
 class SuperuserChanges:
-    """What a superuser changes of a user; None leaves a thing as it is."""
+    """The changes of a superuser to a user; None leaves a field as it is."""
 
     password: str | None = None
     email: str | None = None
@@ -55,14 +55,14 @@ class SuperuserChanges:
 
 
 class Superusers:
-    """The accounts of others, for superusers."""
+    """Manages the accounts of others, for superusers."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores, accounts: Accounts) -> None:
         self._access, self._usage, self._accounts = access, usage, accounts
         self._store, self._notices, self._clock = stores.accounts, stores.user_notifications, stores.clock
 
     def users(self, actor: Actor, after: str, size: int, *, with_disabled: bool = True) -> UserPage:
-        """A page of users by name, past `after`. Raises Unauthenticated, Denied."""
+        """Returns a page of users by name after `after`. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
         size = max(1, min(size, LARGEST_PAGE))
         namespaces = self._store.of_kind(AccountKind.USER, after[:LONGEST_NAME], size + 1)
@@ -72,7 +72,7 @@ class Superusers:
         return UserPage(found, following)
 
     def user(self, actor: Actor, name: str) -> UserView:
-        """A user by name. Raises AccountUnknown, Unauthenticated, Denied."""
+        """Returns a user by name. Raises AccountUnknown, Unauthenticated, Denied."""
         self._access.superuser(actor)
         return _shown(self._found(name))
 
@@ -83,7 +83,7 @@ class Superusers:
         return row
 
     def create(self, actor: Actor, name: str, email: str | None) -> tuple[UserView, str]:
-        """A new user and their password, told this once.
+        """Creates a user and returns them with their password, which is not shown again.
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
@@ -122,7 +122,7 @@ class Superusers:
             self._move_email(actor, transaction, row, changes.email)
             is_other = True
         if changes.enabled is not None and changes.enabled != row.enabled:
-            # Whoever is let in again has to sign in again.
+            # A user who is enabled again has to sign in again.
             row.enabled, row.epoch, is_other = changes.enabled, row.epoch + (not changes.enabled), True
             kind = "user_enable" if changes.enabled else "user_disable"
             self._usage.note(actor, transaction, kind, row.id, told)

@@ -1,7 +1,7 @@
-"""Teams of organizations, and who is in them.
+"""Manages the teams of organizations and their members.
 
-Whoever changes a team that administers an organization must administer it still afterwards. The namespace's version
-counts such changes, and who administers it is read after that version: of two owners who remove each other one loses.
+Whoever changes an admin team must still administer the organization afterwards. The version of the namespace counts such
+changes, and its admins are read after that version: if two owners remove each other, one of the two changes fails.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -27,15 +27,15 @@ from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
-# How many teams and roles one transaction takes back, of which each is four items of a hundred.
+# How many teams and roles one transaction removes; each is four of its hundred items.
 AT_ONCE = 20
-# Members of an administering team as they will be, from the team and its members as they are.
+# Returns the members of an admin team after a change, given the team and its members before.
 Change = Callable[[TeamRow, set[str]], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class TeamView:
-    """A team with how many repositories it has a role on and how many members, where the actor may know that."""
+    """A team; the numbers of repositories it has a role on and of members are 0 unless the actor may see them."""
 
     team: TeamRow
     can_view: bool = True
@@ -45,20 +45,20 @@ class TeamView:
 
 @dataclass(frozen=True, slots=True)
 class TeamMember:
-    """Somebody in a team."""
+    """A member of a team."""
 
     name: str
     kind: AccountKind
 
     @property
     def is_robot(self) -> bool:
-        """Whether it is a robot."""
+        """Whether the member is a robot."""
         return self.kind == AccountKind.ROBOT
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """A team with who is in it, by name, and whether the actor may change that."""
+    """A team with its members by name, and whether the actor may change them."""
 
     team: TeamRow
     members: Sequence[TeamMember]
@@ -67,7 +67,7 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class TeamRepositoryRole:
-    """A team's role on a repository. `repository` is its name without the namespace's."""
+    """A team's role on a repository. `repository` is the repository's name without its namespace."""
 
     repository: str
     is_public: bool
@@ -75,7 +75,7 @@ class TeamRepositoryRole:
 
 
 class Teams:
-    """Teams."""
+    """Manages teams, their members and what they may do."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._store, self._accounts = access, usage, stores.teams, stores.accounts
@@ -84,9 +84,9 @@ class Teams:
     def put(
         self, actor: Actor, organization: str, name: str, role: TeamRole, description: str | None
     ) -> tuple[TeamView, bool]:
-        """A team as it shall be, made where it is not there; whether it was made.
+        """Creates or changes a team; returns it and whether it was created. A description of None leaves it as it is.
 
-        Raises TeamInvalid, LastOwner, NothingThere, Unauthenticated, Denied.
+        Raises TeamInvalid, LastOwner, ResourceUnknown, Unauthenticated, Denied.
         """
 
         def attempt() -> tuple[TeamView, bool]:
@@ -138,9 +138,9 @@ class Teams:
         team.role, team.description = role, description
 
     def remove(self, actor: Actor, organization: str, name: str) -> None:
-        """Removes a team: its members have none of its rights from then on. What it leaves is removed behind.
+        """Removes a team; its members lose its rights at once. A timer removes its rows afterwards.
 
-        Raises FieldInvalid, LastOwner, NothingThere, Unauthenticated, Denied.
+        Raises FieldInvalid, LastOwner, ResourceUnknown, Unauthenticated, Denied.
         """
 
         def attempt() -> None:
@@ -166,10 +166,10 @@ class Teams:
         retry_on_conflict(attempt)
 
     def _guard(self, transaction: Transaction, actor: Actor, place: NamespaceAccess, change: Change, why: str) -> None:
-        """Lets a change of who administers an organization happen only over what is read here.
+        """Makes a change of an organization's admins depend on the rows that are read here.
 
-        The namespace's version comes first: whoever takes the actor's right away after it wins. Raises Denied when that
-        has happened, LastOwner when by this change the actor, or everybody, would administer it no longer.
+        The namespace's version is read first, so that a later removal of the actor's right wins. Raises Denied if that
+        has happened, and LastOwner if this change would leave the actor, or the organization, without an admin right.
         """
         namespace = self._accounts.namespace(place.id)
         if namespace is None or namespace.state != NamespaceState.LIVE:
@@ -190,7 +190,7 @@ class Teams:
         self._accounts.put_namespace(transaction, namespace)
 
     def roster(self, actor: Actor, organization: str, name: str) -> Roster:
-        """Who is in a team, for its members and for those who administer it. Raises NothingThere, Denied."""
+        """Returns the members of a team, for its members and for admins of the organization. Raises ResourceUnknown, Denied."""
         place = self._access.member_of(actor, organization)
         team = self._store.find(place.id, name)
         is_in_it = team is not None and any(held.id == team.id for held in place.teams)
@@ -202,9 +202,9 @@ class Teams:
         return Roster(team, sorted(members, key=lambda one: one.name), place.is_admin)
 
     def add_member(self, actor: Actor, organization: str, name: str, member: str) -> TeamMember:
-        """Takes a user, or a robot of the organization, into a team.
+        """Adds a user, or a robot of the organization, to a team.
 
-        Raises FieldInvalid for somebody unknown, AlreadyThere, NothingThere, Unauthenticated, Denied.
+        Raises FieldInvalid for an unknown account, AlreadyThere, ResourceUnknown, Unauthenticated, Denied.
         """
 
         def attempt() -> TeamMember:
@@ -235,7 +235,7 @@ class Teams:
         return place, team
 
     def _member(self, place: NamespaceAccess, name: str) -> AccountNameRow:
-        """Who may be in a team: any user, and the organization's own robots. Raises FieldInvalid."""
+        """Returns an account that may be in a team: a user or one of the organization's robots. Raises FieldInvalid."""
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise FieldInvalid("", "Unknown user")
@@ -245,7 +245,7 @@ class Teams:
         return pointer
 
     def remove_member(self, actor: Actor, organization: str, name: str, member: str) -> None:
-        """Takes somebody out of a team. Raises FieldInvalid, LastOwner, NothingThere, Unauthenticated, Denied."""
+        """Removes a member from a team. Raises FieldInvalid, LastOwner, ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> None:
             place, team = self._team(actor, organization, name)
@@ -268,7 +268,7 @@ class Teams:
         teams: Collection[TeamRow],
         who: tuple[str, str],
     ) -> None:
-        """Adds to a transaction that somebody, told by id and name, leaves teams that they are in."""
+        """Adds to a transaction that an account leaves teams it is in; `member` is its id and name."""
         account_id, name = who
         left = {team.id for team in teams}
         if any(team.role is TeamRole.ADMIN for team in teams):
@@ -283,9 +283,9 @@ class Teams:
             self._usage.note(actor, transaction, "org_remove_team_member", place.id, told)
 
     def leave_all(self, actor: Actor, organization: str, member: str) -> None:
-        """Takes a user out of all teams of an organization, and takes back their roles on its repositories.
+        """Removes a user from all teams of an organization, and their roles on its repositories.
 
-        One who has none of them stays so. Raises LastOwner, NothingThere, Unauthenticated, Denied.
+        It does nothing for a user who has none. Raises LastOwner, ResourceUnknown, Unauthenticated, Denied.
         """
 
         def attempt() -> bool:
@@ -299,7 +299,7 @@ class Teams:
             pass
 
     def _leave_some(self, actor: Actor, place: NamespaceAccess, account_id: str, name: str) -> bool:
-        """Takes back as much as fits one transaction, teams first; whether there may be more."""
+        """Removes as much as fits one transaction, teams first; returns whether there may be more."""
         teams = self._store.get_all(self._store.of_account(account_id, place.id)[:AT_ONCE])
         holder = RoleHolder(account_id, name, HolderKind.USER)
         held = [where for _, where, _ in self._permissions.held(holder, place.id)][: AT_ONCE - len(teams)]
@@ -319,9 +319,9 @@ class Teams:
         return len(teams) + len(held) >= AT_ONCE
 
     def take(self, actor: Actor, organization: str) -> None:
-        """Lets a superuser who has every right on everything into the owners of an organization.
+        """Adds a superuser with full access to the owners of an organization.
 
-        Raises NothingThere, FieldInvalid for a user's namespace, Unauthenticated, Denied.
+        Raises ResourceUnknown, FieldInvalid for a user's namespace, Unauthenticated, Denied.
         """
         account_id = self._access.superuser(actor)
         if not self._access.has_all(actor):
@@ -332,7 +332,7 @@ class Teams:
             if place is None:
                 raise ResourceUnknown("namespace", organization)
             if not place.is_organization:
-                raise FieldInvalid("namespace", "a user's namespace is taken over by nobody")
+                raise FieldInvalid("namespace", "the namespace of a user cannot be taken over")
             owning = [team for team in self._store.of_organization(place.id) if team.role is TeamRole.ADMIN]
             if any(self._store.member(team.id, account_id) for team in owning):
                 return
@@ -348,7 +348,7 @@ class Teams:
         retry_on_conflict(attempt)
 
     def permissions(self, actor: Actor, organization: str, name: str) -> list[TeamRepositoryRole]:
-        """What a team was given on repositories, by their names. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns a team's roles on repositories, by repository name. Raises ResourceUnknown, Unauthenticated, Denied."""
         _, team = self._team(actor, organization, name)
         held = {
             where: role for _, where, role in self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))

@@ -1,4 +1,4 @@
-"""Notices: what a user is told in the application, kept until they put it away."""
+"""Shows users their notifications until they dismiss them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,30 +14,30 @@ from chalicelib.storage.table import Transaction, WriteConflict
 
 @dataclass(frozen=True, slots=True)
 class UserNotificationPage:
-    """Some notices, newest first, and whether there are more."""
+    """A page of notifications, newest first, and whether there are more."""
 
     notices: Sequence[UserNotification]
     more: bool
 
 
 class UserNotifications:
-    """What oneself is told."""
+    """Lists and dismisses the actor's own notifications."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._store = access, stores.user_notifications
 
     def page(self, actor: Actor, number: int, size: int) -> UserNotificationPage:
-        """A page, counted from 0, of what is not put away. Raises Unauthenticated, Denied."""
+        """Returns a page, counted from 0, of the notifications that are not dismissed. Raises Unauthenticated, Denied."""
         rows = [row for row in self._store.of_user(self._access.require_user(actor)) if not row.dismissed]
         start = number * size
         return UserNotificationPage([row.to_notice() for row in rows[start : start + size]], len(rows) > start + size)
 
     def get(self, actor: Actor, uuid: str) -> UserNotification:
-        """One of them. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns one notification. Raises ResourceUnknown, Unauthenticated, Denied."""
         return self._found(actor, uuid).to_notice()
 
     def dismiss(self, actor: Actor, uuid: str, *, dismissed: bool) -> UserNotification:
-        """Puts one away, or shows it again. Raises NothingThere, Unauthenticated, Denied."""
+        """Dismisses a notification, or shows it again. Raises ResourceUnknown, Unauthenticated, Denied."""
         row = self._found(actor, uuid)
         transaction = Transaction()
         self._store.dismiss(transaction, row, dismissed)

@@ -1,4 +1,4 @@
-"""The usage log, read: page by page, and counted by day."""
+"""Reads the usage log page by page, and counts its records by day."""
 
 import heapq
 import json
@@ -24,15 +24,15 @@ from chalicelib.storage.activity.usage_log import (
 from chalicelib.storage.stores import Stores
 
 PAGE = 20
-# What one answer reads at most, some 4 MB: a page that is filtered may be short and still have a next one.
+# The most records that one request reads, some 4 MB. A filtered page may be short and still have a next one.
 MOST_READ, READ_AT_ONCE = 8000, 2000
-# What one answer counts at most before it says to ask again, and from when on it writes down what it counted.
+# The most records that one request counts before the client must retry, and from how many on it stores the counts.
 MOST_COUNTED, WORTH_KEEPING = 40_000, 1000
 
 
 @dataclass(frozen=True, slots=True)
 class LogOwner:
-    """Whose log: a repository's, an organization's, everybody's, or else one's own."""
+    """Names a log: of a repository, of an organization, of everybody, or else of the actor."""
 
     repository: RepositoryName | None = None
     organization: str | None = None
@@ -41,7 +41,7 @@ class LogOwner:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One record. `namespace` is its name and kind, told where the log is everybody's; `at` is in seconds."""
+    """One record. `namespace` is its name and kind, given in the log of everybody only; `at` is in seconds."""
 
     kind: str
     at: int
@@ -53,7 +53,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Some records of some days, newest first; `following` is where the next page begins, None where there is none."""
+    """A page of records, newest first. `following` is where the next page begins, None on the last page."""
 
     period: Period
     entries: Sequence[LogEntry]
@@ -62,7 +62,7 @@ class LogPage:
 
 @dataclass(frozen=True, slots=True)
 class DayCount:
-    """How many records of a kind a day has; `at` is the second that begins it."""
+    """The number of records of a kind on a day; `at` is the first second of the day."""
 
     kind: str
     count: int
@@ -71,7 +71,7 @@ class DayCount:
 
 @dataclass(frozen=True, slots=True)
 class LogPlace:
-    """A log that the actor may read: its runs, and of what it is, where it is not everybody's."""
+    """A log that the actor may read: its partitions, and its namespace and repository unless it is everybody's."""
 
     runs: Sequence[LogPartition]
     namespace_id: str = ""
@@ -81,16 +81,16 @@ class LogPlace:
 
 
 class UsageLogReader:
-    """The usage log for those who administer what it is of."""
+    """Reads the usage log for those who administer its owner."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._store, self._accounts = access, stores.usage_log, stores.accounts
         self._clock = stores.clock
 
     def page(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery, after: str | None = None) -> LogPage:
-        """Twenty records, newest first, past where the page before ended.
+        """Returns twenty records, newest first, after the end of the page before.
 
-        Raises FieldInvalid for a performer that there is none of; Unauthenticated, Denied, NotFound.
+        Raises FieldInvalid for an unknown performer, Unauthenticated, Denied, NotFound.
         """
         where, period = self.where(actor, whose), asked.period(self._clock())
         found, following = self._page(where.runs, asked, period, after)
@@ -124,10 +124,10 @@ class UsageLogReader:
         return heapq.merge(*lists, key=lambda row: row.sk, reverse=True)
 
     def counts(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery) -> list[DayCount]:
-        """How many records of each kind each day has.
+        """Returns the number of records of each kind on each day.
 
-        Raises FieldInvalid for more than 31 days, and Unavailable while there is still much to count: what was counted
-        so far stays counted.
+        Raises FieldInvalid for more than 31 days, and Unavailable if there is too much to count in one request. The
+        counts so far are stored, so that a retry continues from them.
         """
         where, period = self.where(actor, whose), asked.period(self._clock())
         check_countable(period)
@@ -140,9 +140,9 @@ class UsageLogReader:
         return [DayCount(kind, number, days[day]) for (day, kind), number in sorted(total.items())]
 
     def activity(self, actor: Actor, name: RepositoryName, days: int) -> list[tuple[str, int]]:
-        """How much happened in a repository on each of the last days, today first, for whoever may read it.
+        """Returns the number of records of a repository on each of the last days, today first, for its readers.
 
-        Raises NameUnknown, Denied, and Unavailable while there is still much to count.
+        Raises NameUnknown, Denied, and Unavailable if there is too much to count in one request.
         """
         repository = self._access.require_role(actor, name, Role.READ).repository
         tomorrow = (int(self._clock()) // DAY_S + 1) * DAY_S
@@ -159,13 +159,13 @@ class UsageLogReader:
         total: Counter[tuple[str, str]] = Counter()
         for position, kind, performer in self._store.kinds(run, period.oldest, period.newest):
             if next(budget, None) is None:
-                raise FieldInvalid("starttime", "too much to look through: ask for fewer days")
+                raise FieldInvalid("starttime", "there are too many records: ask for fewer days")
             if asked.takes(performer, kind):
                 total[day_of(position), kind] += 1
         return total
 
     def _all(self, run: LogPartition, period: Period, budget: Iterator[int]) -> "Counter[tuple[str, str]]":
-        """Counts on from where the last answer came to."""
+        """Counts all records, continuing from the stored counts."""
         days = period.days
         known = self._store.counted(run, days[0], days[-1])
         upto = {day: known[day][0] if day in known else earliest(day_start(day)) for day in days}
@@ -173,7 +173,7 @@ class UsageLogReader:
         first = next((upto[day] for day in days if upto[day] < earliest(day_start(day) + DAY_S)), None)
         if first is None:
             return total
-        # A pull has the key of its hour's beginning: an hour that ended an hour ago gets no more records.
+        # A pull has the key of the start of its hour: an hour that ended an hour ago gets no more records.
         settled = earliest((int(self._clock()) // HOUR_S - 1) * HOUR_S)
         kept, read, last = total.copy(), 0, ""
         for position, kind, _ in self._store.kinds(run, first, period.newest):
@@ -199,7 +199,7 @@ class UsageLogReader:
         upto: Mapping[str, str],
         bound: str,
     ) -> None:
-        """Writes down the counts of what lies before a bound, for the days that were counted on."""
+        """Stores the counts of the records before a bound, for the days with new counts."""
         changed: dict[str, tuple[str, Mapping[str, int]]] = {}
         for day in days:
             reached = min(bound, earliest(day_start(day) + DAY_S))
@@ -208,7 +208,7 @@ class UsageLogReader:
         self._store.keep_counted(run, changed)
 
     def where(self, actor: Actor, whose: LogOwner) -> LogPlace:
-        """The log asked for, if the actor may read it. Raises Unauthenticated, Denied, NotFound, NothingThere."""
+        """Returns a log that the actor may read. Raises Unauthenticated, Denied, NotFound, ResourceUnknown."""
         if whose.everybody:
             self._access.superuser(actor)
             return LogPlace(runs_of_everybody())

@@ -1,7 +1,7 @@
-"""App tokens: what a user's own programs sign in to the registry with instead of the password, as `$app`.
+"""Manages app tokens, with which a user's programs sign in to the registry as `$app` instead of with the password.
 
-The secret can be read back: it is kept sealed. A token made with an OAuth token does no more than that one, and ends
-with it.
+The secret can be read back: it is stored sealed. A token created with an OAuth token has no more rights than that one,
+and ends with it.
 """
 
 from collections.abc import Mapping
@@ -22,16 +22,16 @@ from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
-# `SWEPT`: how many ended tokens the making of one takes away.
+# `SWEPT`: how many ended tokens are removed when one is created.
 LONGEST_TITLE, MOST_TOKENS, SWEPT = 255, 100, 20
-# Who ends within this many seconds ends soon: Quay's four weeks.
+# A token that ends within this many seconds ends soon: Quay's four weeks.
 SOON_S = 28 * 86_400
 LONGEST_LIFE_S = 315_576_000
 
 
 @dataclass(frozen=True, slots=True)
 class AppToken:
-    """An app token; `secret` is None where it may not be seen. Times are seconds since the epoch."""
+    """An app token; `secret` is None if the actor may not see it. Times are in seconds since the epoch."""
 
     uuid: str
     title: str
@@ -43,14 +43,14 @@ class AppToken:
 
 
 class AppTokens:
-    """App tokens of users."""
+    """Creates, lists and revokes app tokens."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
         self._access, self._usage, self._accounts, self._tokens = access, usage, stores.accounts, stores.tokens
         self._envelope, self._clock = envelope, stores.clock
 
     def create(self, actor: Actor, title: str, life_s: int | None = None) -> AppToken:
-        """A new token of oneself with its secret; `life_s` is in seconds, None for as long as nobody revokes it.
+        """Creates a token of the actor and returns it with its secret; a `life_s` of None means until it is revoked.
 
         Raises FieldInvalid, Unauthenticated, Denied.
         """
@@ -58,7 +58,7 @@ class AppTokens:
         if not 1 <= len(title.strip()) <= LONGEST_TITLE:
             raise FieldInvalid("title", f"a token's title has 1 to {LONGEST_TITLE} characters")
         if life_s is not None and not 1 <= life_s <= LONGEST_LIFE_S:
-            raise FieldInvalid("expiration", f"say in how many seconds the token ends, 1 to {LONGEST_LIFE_S}")
+            raise FieldInvalid("expiration", f"a token's lifetime is 1 to {LONGEST_LIFE_S} seconds")
         secret = random_secret(APP_TOKEN_PREFIX)
         token = self._new(actor, account_id, secret, now + life_s if life_s else None)
         token.title = title.strip()
@@ -66,7 +66,7 @@ class AppTokens:
         return _shown(token, secret=secret)
 
     def _new(self, actor: Actor, account_id: str, secret: str, expires_at: int | None) -> TokenRow:
-        """A token that is not written yet: what an OAuth token makes has its scopes, and ends with it."""
+        """Returns a token to be written. One created with an OAuth token has its scopes and ends with it."""
         maker, uuid = self._maker(actor, account_id), str(uuid4())
         key_id, sealed = self._envelope.seal(_about(uuid), secret)
         ends = [expires_at, maker.expires_at if maker else None]
@@ -87,7 +87,7 @@ class AppTokens:
         )
 
     def _add(self, actor: Actor, token: TokenRow) -> None:
-        """Writes a token, and takes away some of those that a new password has ended."""
+        """Writes a token, and removes some of those that a new password has ended."""
         rows = self._tokens.listed(token.owner_id, TokenKind.APP)
         if len([row for row in rows if self._is_good(row, actor.epoch)]) >= MOST_TOKENS:
             raise FieldInvalid("", f"a user has at most {MOST_TOKENS} app tokens: revoke some")
@@ -99,7 +99,7 @@ class AppTokens:
         transaction.commit()
 
     def _maker(self, actor: Actor, account_id: str) -> TokenRow | None:
-        """The OAuth token that somebody makes a token with; None for a session, which has all its user has."""
+        """Returns the OAuth token that the actor uses; None for a session, which has all rights of its user."""
         if actor.scopes is None:
             return None
         maker = self._tokens.of_account(account_id, TokenKind.OAUTH, actor.token)
@@ -108,7 +108,7 @@ class AppTokens:
         return maker
 
     def of_oneself(self, actor: Actor, *, only_expiring: bool = False) -> list[AppToken]:
-        """One's own tokens, newest first, or those alone that end soon. Raises Unauthenticated, Denied."""
+        """Returns the actor's own tokens, newest first, or only those that end soon. Raises Unauthenticated, Denied."""
         account_id = self._access.require_user(actor)
         used = self._tokens.uses(account_id)
         rows = [row for row in self._tokens.listed(account_id, TokenKind.APP) if self._is_good(row, actor.epoch)]
@@ -117,7 +117,7 @@ class AppTokens:
         return [_shown(row, used) for row in newest]
 
     def of_everybody(self, actor: Actor, after: str = "", *, only_expiring: bool = False) -> tuple[list[AppToken], str]:
-        """All users' tokens for a superuser, oldest first, past where a page ended, and where this one does.
+        """Returns a page of all users' tokens, oldest first, and where it ends, empty at the last one; for superusers.
 
         Raises Unauthenticated, Denied.
         """
@@ -131,9 +131,9 @@ class AppTokens:
         return items, (rows[LARGEST_PAGE - 1].view_at or "") if len(rows) > LARGEST_PAGE else ""
 
     def get(self, actor: Actor, uuid: str) -> AppToken:
-        """One of one's own tokens, with its secret, which an OAuth token sees only of what it may do itself.
+        """Returns one of the actor's own tokens with its secret. An OAuth token sees no secret with more scopes.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
         row = self._one(actor, uuid)
         secret = (
@@ -142,7 +142,7 @@ class AppTokens:
         return _shown(row, self._tokens.last_uses([(row.owner_id, uuid)]), secret)
 
     def revoke(self, actor: Actor, uuid: str) -> None:
-        """Ends one of one's own tokens at once. Raises NothingThere, Unauthenticated, Denied."""
+        """Revokes one of the actor's own tokens at once. Raises ResourceUnknown, Unauthenticated, Denied."""
         row = self._one(actor, uuid)
         transaction = Transaction()
         self._tokens.revoke(transaction, row)
@@ -159,7 +159,7 @@ class AppTokens:
         return row
 
     def _is_good(self, row: TokenRow, epoch: int | None) -> bool:
-        """Whether a token has not ended, by time or by its owner's epoch."""
+        """Whether a token is valid by its time and its owner's epoch."""
         return row.epoch == epoch and (row.expires_at is None or row.expires_at > self._clock())
 
     def _ends_soon(self, row: TokenRow) -> bool:
@@ -171,14 +171,14 @@ class AppTokens:
 
 
 def _is_seen(actor: Actor, row: TokenRow) -> bool:
-    """Whether an actor may see a secret: a session may, and a token that lets through whatever the secret does."""
+    """Whether an actor may see a secret: a session may, and a token with all scopes of the secret."""
     if actor.scopes is None:
         return True
     return row.scopes is not None and implied(parse_scopes(row.scopes)) <= implied(actor.scopes)
 
 
 def _about(uuid: str) -> str:
-    """What a token's secret is sealed as."""
+    """Returns the name under which a token's secret is sealed."""
     return f"{uuid}/secret"
 
 

@@ -1,4 +1,4 @@
-"""OAuth applications of organizations."""
+"""Manages the OAuth applications of organizations."""
 
 import secrets
 import string
@@ -18,7 +18,7 @@ from chalicelib.storage.identity.tokens import TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
-# As Quay's: capital letters and digits.
+# Quay uses capital letters and digits.
 ALPHABET = string.ascii_uppercase + string.digits
 CLIENT_ID, CLIENT_SECRET = 20, 40
 LONGEST_NAME = 255
@@ -26,7 +26,7 @@ LONGEST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class ApplicationFields:
-    """What is told of an application."""
+    """The fields of an application that its organization sets."""
 
     name: str
     redirect_uri: str = ""
@@ -36,7 +36,7 @@ class ApplicationFields:
 
 
 class Applications:
-    """Applications, kept by those who administer their organization; `is_plain` is of a registry without https."""
+    """Manages applications, for the admins of their organization."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
         self._access, self._usage, self._store = access, usage, stores.applications
@@ -44,13 +44,13 @@ class Applications:
         self._is_plain = stores.settings.url.startswith("http:")
 
     def of_organization(self, actor: Actor, organization: str) -> list[Application]:
-        """An organization's applications, by name. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns the applications of an organization, by name. Raises ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, organization)
         rows = sorted(self._store.of_organization(place.id), key=lambda row: (row.name, row.client_id))
         return [self._shown(row, place.name) for row in rows]
 
     def get(self, actor: Actor, organization: str, client_id: str) -> Application:
-        """One application. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns one application. Raises ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, organization)
         return self._shown(self._found(place, client_id), place.name)
 
@@ -61,7 +61,7 @@ class Applications:
         return row
 
     def public(self, client_id: str) -> Application:
-        """What everybody may know of an application, without its secret. Raises NothingThere."""
+        """Returns the public fields of an application, without its secret. Raises ResourceUnknown."""
         client = self._store.clients([client_id]).get(client_id) if client_id else None
         row = self._store.get(client.namespace_id, client_id) if client else None
         if client is None or row is None:
@@ -69,7 +69,7 @@ class Applications:
         return Application(client_id, client.organization, row.name, row.description, row.application_uri)
 
     def create(self, actor: Actor, organization: str, fields: ApplicationFields) -> Application:
-        """A new application with a secret. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
+        """Creates an application with a secret. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, organization)
         self._check(fields)
         client_id = _random(CLIENT_ID)
@@ -88,12 +88,12 @@ class Applications:
         return self._shown(row, place.name)
 
     def change(self, actor: Actor, organization: str, client_id: str, fields: ApplicationFields) -> Application:
-        """Tells other things of an application. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
+        """Changes the fields of an application. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
         self._check(fields)
         return self._rewrite(actor, organization, client_id, "update_application", lambda row: _tell(row, fields))
 
     def reset_secret(self, actor: Actor, organization: str, client_id: str) -> Application:
-        """Gives an application another secret. Raises NothingThere, Unauthenticated, Denied."""
+        """Gives an application a new secret. Raises ResourceUnknown, Unauthenticated, Denied."""
         return self._rewrite(actor, organization, client_id, "reset_application_client_secret", self._give_secret)
 
     def _rewrite(
@@ -113,9 +113,9 @@ class Applications:
         return retry_on_conflict(attempt)
 
     def delete(self, actor: Actor, organization: str, client_id: str) -> None:
-        """Removes an application, and with it every token it was given.
+        """Removes an application with all its tokens.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
         place = self._access.administered(actor, organization)
         row = self._found(place, client_id)
@@ -126,7 +126,7 @@ class Applications:
             transaction.commit()
         except WriteConflict:
             raise ResourceUnknown("application", client_id) from None
-        # Nobody believes them any more: what follows only tidies up.
+        # The tokens are not accepted any more: the following only removes their rows.
         for token in self._store.tokens(place.id, client_id):
             self._forget(token)
 

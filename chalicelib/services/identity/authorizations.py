@@ -1,6 +1,6 @@
-"""Tokens of OAuth applications: given to act as a user within scopes, listed and revoked by user and organization.
+"""Manages tokens of OAuth applications, which act as a user within scopes; user and organization can revoke them.
 
-A token is shown once. It never does more than its user may, nor than whoever made it could let it.
+The secret of a token is shown once. A token never has more rights than its user, nor than the token that created it.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 LONGEST_NAME = 255
-# Quay's limit, and the most of one application's tokens that live at once.
+# Quay's limit, and the most valid tokens of one application at once.
 LONGEST_LIFE_S = 315_576_000
 MOST_TOKENS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class NewAuthorization:
-    """A token that somebody asks for. `life_s` is in seconds, None for the setting's."""
+    """A token to create. `life_s` is in seconds, None for the default."""
 
     scopes: frozenset[str]
     name: str | None = None
@@ -39,7 +39,7 @@ class NewAuthorization:
 
 
 class Authorizations:
-    """OAuth tokens. `life_s` is how long one lasts when nobody says, in seconds."""
+    """Creates, lists and revokes OAuth tokens."""
 
     def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
         self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.applications
@@ -48,7 +48,7 @@ class Authorizations:
     def prepared(
         self, user: AccountRow, client: ClientRow, wish: NewAuthorization, created_by: str
     ) -> tuple[TokenRow, str]:
-        """A token that is not written yet, and its secret. Raises Denied for a right that the user has not."""
+        """Returns a token to be written, and its secret. Raises Denied for a scope that the user cannot give."""
         if SUPER_USER in wish.scopes and not user.superuser:
             raise Denied(SUPER_USER, "grant")
         now, secret = int(self._clock()), random_secret(OAUTH_TOKEN_PREFIX)
@@ -72,9 +72,9 @@ class Authorizations:
     def create(
         self, actor: Actor, organization: str, client_id: str, name: str, scope: str, life_s: int | None
     ) -> Token:
-        """A token of an application that acts as its maker, with its secret, shown this once.
+        """Creates a token of an application that acts as the actor, and returns it with its secret.
 
-        Raises FieldInvalid, ScopeInvalid, NothingThere, Unauthenticated, Denied.
+        Raises FieldInvalid, ScopeInvalid, ResourceUnknown, Unauthenticated, Denied.
         """
         client = self._client(actor, organization, client_id)
         wish = NewAuthorization(parse_scopes(scope), _name(name), _life(life_s))
@@ -94,7 +94,7 @@ class Authorizations:
         return _shown(token, secret=secret)
 
     def of_application(self, actor: Actor, organization: str, client_id: str) -> list[Token]:
-        """An application's tokens that live, newest first. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns the valid tokens of an application, newest first. Raises ResourceUnknown, Unauthenticated, Denied."""
         client = self._client(actor, organization, client_id)
         tokens = self._live(self._store.tokens(client.namespace_id, client_id))
         owners = {token.owner_id: self._tokens.uses(token.owner_id) for token in tokens}
@@ -102,13 +102,13 @@ class Authorizations:
         return [_shown(token, owners[token.owner_id].get(token.uuid)) for token in newest]
 
     def revoke_of_application(self, actor: Actor, organization: str, client_id: str, uuid: str) -> None:
-        """Ends a token of an application. Raises NothingThere, Unauthenticated, Denied."""
+        """Revokes a token of an application. Raises ResourceUnknown, Unauthenticated, Denied."""
         client = self._client(actor, organization, client_id)
         token = self._store.token(client.namespace_id, client_id, uuid)
         self._revoke(actor, token, uuid, client)
 
     def of_user(self, actor: Actor) -> list[Authorization]:
-        """What oneself let applications do. Raises Unauthenticated, Denied."""
+        """Returns the authorizations that the actor gave to applications. Raises Unauthenticated, Denied."""
         return [
             Authorization(
                 token.uuid,
@@ -119,7 +119,7 @@ class Authorizations:
         ]
 
     def one_of_user(self, actor: Actor, uuid: str) -> Authorization:
-        """One of them. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns one authorization of the actor. Raises ResourceUnknown, Unauthenticated, Denied."""
         found = next((one for one in self.of_user(actor) if one.uuid == uuid), None)
         if found is None:
             raise ResourceUnknown("authorization", uuid)
@@ -132,13 +132,13 @@ class Authorizations:
         return sorted(found, key=lambda pair: (pair[1].name, pair[0].uuid))
 
     def revoke_of_user(self, actor: Actor, uuid: str) -> None:
-        """Ends a token that acts as oneself. Raises NothingThere, Unauthenticated, Denied."""
+        """Revokes a token that acts as the actor. Raises ResourceUnknown, Unauthenticated, Denied."""
         found = {token.uuid: (token, client) for token, client in self._of_user(actor)}
         token, client = found.get(uuid, (None, None))
         self._revoke(actor, token, uuid, client)
 
     def revoke_stolen(self, account_id: str, uuid: str) -> None:
-        """Ends a token whose code was shown twice: one of the two was a thief."""
+        """Revokes a token whose code was used twice, as one of the two may have stolen it."""
         token = self._tokens.of_account(account_id, TokenKind.OAUTH, uuid)
         if token is not None:
             transaction = Transaction()
@@ -191,5 +191,5 @@ def _name(text: str) -> str:
 
 def _life(seconds: int | None) -> int | None:
     if seconds is not None and seconds < 1:
-        raise FieldInvalid("expiration", "say in how many seconds the token ends, 1 or more")
+        raise FieldInvalid("expiration", "a token's lifetime is 1 second or more")
     return seconds

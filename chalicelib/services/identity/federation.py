@@ -1,7 +1,7 @@
-"""Federation: a robot that signs in with a token of somebody else, as a CI job has one, instead of a secret of ours.
+"""Lets robots sign in with a token of another issuer, such as that of a CI job, instead of a secret of this registry.
 
-Which tokens those are, the robot's rules say: the issuer and the subject must be among them before anything is fetched.
-Such a token is good as the robot's password, or exchanged for one of ours, which lasts for the rest of the hour.
+The rules of a robot name the issuer and subject of such tokens; nothing is fetched for others. The token works as the
+robot's password, or can be exchanged for a token of this registry, which lasts for the rest of the hour.
 """
 
 import base64
@@ -37,9 +37,9 @@ LARGEST_TOKEN = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FederatedIdentity:
-    """A robot that was recognised by a token of another issuer.
+    """A robot that signed in with a token of another issuer.
 
-    `ends_at` is when that ends, `latest` when what is exchanged for it does, in seconds since the epoch.
+    `ends_at` is the end of that token, `latest` that of a token exchanged for it, in seconds since the epoch.
     """
 
     account: AccountRow
@@ -51,7 +51,7 @@ class FederatedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class FederatedRobot:
-    """A robot that is there and may sign in, and its rules."""
+    """A robot that may sign in, with its rules."""
 
     account: AccountRow
     namespace_id: str
@@ -59,18 +59,18 @@ class FederatedRobot:
 
 
 class Federation:
-    """Rules of robots, and the tokens that these let in."""
+    """Manages the rules of robots, and verifies the tokens that they admit."""
 
     def __init__(self, usage: UsageLog, stores: Stores, robots: Robots, issuers: Issuers, signing: Signing) -> None:
         self._robots, self._usage, self._accounts = robots, usage, stores.accounts
         self._issuers, self._signing, self._clock = issuers, signing, stores.clock
 
     def rules(self, actor: Actor, name: RobotName) -> tuple[Rule, ...]:
-        """A robot's rules. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
+        """Returns the rules of a robot. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         return _rules(self._robots.administered(actor, name)[1])
 
     def put(self, actor: Actor, name: RobotName, documents: Sequence[Mapping[str, object]]) -> tuple[Rule, ...]:
-        """Gives a robot these rules, and no others. Raises FieldInvalid, and as `rules` does."""
+        """Replaces the rules of a robot. Raises FieldInvalid, and as `rules` does."""
         self._robots.administered(actor, name)
         rules = parse_rules(documents)
         for rule in rules:
@@ -86,7 +86,7 @@ class Federation:
             raise FieldInvalid("issuer", f"Issuer must be a URL (https://): {error}") from None
 
     def delete(self, actor: Actor, name: RobotName) -> None:
-        """Takes a robot's rules away: no token of another issuer is the robot from then on. Raises as `rules` does."""
+        """Removes all rules of a robot, so that it accepts no token of another issuer. Raises as `rules` does."""
         retry_on_conflict(lambda: self._put(actor, name, (), "delete_robot_federation", {}))
 
     def _put(
@@ -102,10 +102,10 @@ class Federation:
         transaction.commit()
 
     def exchange(self, name: str, token: str, address: str = "") -> str:
-        """A token of ours for one of another issuer; it is the robot's password for the rest of the hour.
+        """Exchanges a token of another issuer for one of this registry, which is the robot's password for an hour.
 
-        It cannot be exchanged itself, so nothing lasts longer than an hour from what the issuer said. Raises
-        WrongCredentials, OutgoingFailed.
+        The result cannot be exchanged again, so nothing lasts longer than an hour after the issuer's token was issued.
+        Raises WrongCredentials, OutgoingFailed.
         """
         found = self._recognised(name, token, self._by_issuer)
         rule, account = found.rule, found.account
@@ -120,7 +120,7 @@ class Federation:
         return made
 
     def believe(self, name: str, token: str) -> FederatedIdentity:
-        """Which robot signs in with a token of another issuer, or with one of ours that was exchanged for it.
+        """Returns the robot of a token of another issuer, or of a token that was exchanged for one.
 
         Raises WrongCredentials, OutgoingFailed.
         """
@@ -130,7 +130,7 @@ class Federation:
     def _recognised(
         self, name: str, token: str, how: Callable[[FederatedRobot, str], FederatedIdentity]
     ) -> FederatedIdentity:
-        """The robot, where it is there and `how` says so; why not is told to the operator alone."""
+        """Returns the robot if `verify` accepts the token. The reason for a refusal is only logged."""
         try:
             candidate = self._candidate(name)
             if candidate is None:
@@ -164,7 +164,7 @@ class Federation:
         header, said = _peeked(token)
         rule = matching(candidate.rules, said.get("iss"), said.get("sub"))
         if rule is None:
-            raise WrongCredentials("no rule of the robot names its issuer and subject")
+            raise WrongCredentials("no rule of the robot names the token's issuer and subject")
         audience = rule.audience or self._signing.issuer
         check_claims(said, audience, self._clock())
         claims = self._issuers.verify(token, header, rule.issuer)
@@ -177,7 +177,7 @@ class Federation:
         rule = Rule(said["issuer"], said["subject"], said.get("audience"))
         account = candidate.account
         if (claims["sub"], claims["epoch"]) != (account.id, account.epoch) or rule not in candidate.rules:
-            raise WrongCredentials("what it was given for is over")
+            raise WrongCredentials("the robot or the rule of the exchanged token has changed")
         return FederatedIdentity(account, candidate.namespace_id, rule, int(claims["exp"]), int(claims["exp"]))
 
 
@@ -187,7 +187,7 @@ def _rules(row: RobotRow) -> tuple[Rule, ...]:
 
 
 def _peeked(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a token as it states them, unproven; empty where they cannot be read."""
+    """Returns header and claims of a token without verifying it; empty if they cannot be read."""
     parts = token.split(".") if len(token) <= LARGEST_TOKEN else []
     if len(parts) != 3:
         return {}, {}

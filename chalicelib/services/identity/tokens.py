@@ -1,4 +1,4 @@
-"""Access tokens of the registry: ES256 JWTs that carry rights, ids and where a right came from.
+"""Issues and verifies the registry's access tokens: ES256 JWTs with grants, ids and the source of each grant.
 
 https://distribution.github.io/distribution/spec/auth/jwt/
 """
@@ -26,7 +26,7 @@ LARGEST_REQUEST = 100
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token for a client. Times are seconds."""
+    """A token for a client. Times are in seconds."""
 
     token: str
     issued_at: float
@@ -34,7 +34,7 @@ class IssuedToken:
 
 
 class Tokens:
-    """Issues and believes access tokens, which live `life_s` seconds, or as long as what they were given for."""
+    """Issues and verifies access tokens. They end no later than the credential that they were issued for."""
 
     def __init__(self, access: Access, stores: Stores, doors: Authentication, signing: Signing) -> None:
         self._doors, self._access, self._signing = doors, access, signing
@@ -45,9 +45,9 @@ class Tokens:
     def issue(
         self, credentials: tuple[str, str] | None, service: str | None, scopes: Sequence[str], address: str = ""
     ) -> IssuedToken:
-        """A token for name and password, or for the anonymous, with as much of the scopes as they have.
+        """Issues a token for a name and password, or an anonymous one, with those of the scopes that the account has.
 
-        Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for a foreign service or unreadable scopes.
+        Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for another service or invalid scopes.
         """
         if service not in (None, "", self._signing.audience):
             raise ScopeInvalid(f"this registry's service is {self._signing.audience!r}")
@@ -65,10 +65,10 @@ class Tokens:
         return self._sign(who, access, self._clock(), self._life_s)
 
     def prolong(self, actor: Actor, name: RepositoryName, life_s: int) -> str:
-        """A token for the same actor to push to one repository with, for a relay to end an upload that takes longer.
+        """Returns a token with which the same actor can push to one repository, for a relay's long upload.
 
-        It lives `life_s` seconds from when the actor's own was issued, however often it is prolonged, but never longer
-        than what they signed in with, and lets nobody read; the write it is for looks at the rights again.
+        It lives `life_s` seconds from the issue of the actor's first token, however often it is prolonged, but never
+        longer than their credential. It allows no pull, and the write checks the rights again.
         """
         grant = actor.grants[str(name)]
         entry = {"type": "repository", "name": grant.name, "actions": [PUSH], **_ids(grant)}
@@ -108,7 +108,7 @@ class Tokens:
         return IssuedToken(self._signing.sign(ACCESS, claims, now, life_s), now, life_s)
 
     def believe(self, token: str) -> Actor:
-        """Who a token speaks for. Raises Unauthenticated when it is not ours, not for this, or too old."""
+        """Returns the actor of a token. Raises Unauthenticated if it is foreign, for another use, or expired."""
         identity = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
         with self._lock:
             known = self._known.get(identity)

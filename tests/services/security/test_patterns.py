@@ -15,7 +15,7 @@ from chalicelib.services.security.patterns import begins, check, finds
         (r"(?!latest)", "^Invalid regex pattern: invalid perl operator"),
         (r"(a)\1", "^Invalid regex pattern: invalid escape sequence"),
         ("((a{1000}){1000}){1000}", "^Invalid regex pattern: "),
-        ("\ud800", "^Invalid regex pattern: it is no Unicode$"),
+        ("\ud800", "^Invalid regex pattern: the pattern is not valid Unicode$"),
     ],
 )
 def test_what_cannot_be_matched_is_refused(pattern: str, why: str) -> None:
