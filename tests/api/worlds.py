@@ -13,6 +13,7 @@ from chalicelib.domain.scopes import OFFERED, SUPER_USER
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 from tests.support.builders import a_manifest, someone
@@ -99,7 +100,9 @@ class World:
         made = services.identity.applications.create(
             owner, organization, ApplicationFields("bot", "https://bot.example.com/back")
         )
-        token = services.identity.authorizations.create(owner, organization, made.client_id, "ci", "repo:read", None)
+        token = services.identity.authorizations.create(
+            owner, organization, made.client_id, TokenRequest("ci", "repo:read")
+        )
         return {"client_id": made.client_id, "token_uuid": token.uuid, "access_token_uuid": token.uuid}
 
     def quota(self, namespace: str, kind: AccountKind = AccountKind.ORGANIZATION) -> dict[str, str]:
@@ -121,7 +124,7 @@ class World:
     def tool_token(self, name: str, scopes: str) -> Token:
         """The same, with its id."""
         authorizations = self.backend.services.identity.authorizations
-        return authorizations.create(self.actor(name), "tools", self.tool, self.fresh_name, scopes, None)
+        return authorizations.create(self.actor(name), "tools", self.tool, TokenRequest(self.fresh_name, scopes))
 
     def session(self, name: str) -> Visitor:
         """Somebody in a browser, signed in a moment ago."""

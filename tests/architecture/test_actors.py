@@ -73,7 +73,7 @@ WITHOUT = {
     "Reconcile": "asked by the clock",
     "Timers": "asked by the clock",
     "Quotas.warn": "asked by the clock",
-    "Exports.go_on": "asked by the clock, for whoever had the right when they asked",
+    "Exports.advance": "asked by the clock, for whoever had the right when they asked",
     "UploadTokens": "signs and reads tokens",
     "Relays": "the relay signs, and the upload's token was given to a pusher",
     "Access.known": "reads what a grant says",

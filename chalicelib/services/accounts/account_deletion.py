@@ -28,8 +28,8 @@ MOST_OWNED = 90
 class AccountDeletion:
     """Deletes users, and removes what they leave."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts, self._teams = access, usage, stores.accounts, stores.teams
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts, self._teams = access, usage_log, stores.accounts, stores.teams
         self._store, self._clock = stores.account_deletion, stores.clock
 
     def leave(self, actor: Actor) -> None:
@@ -64,13 +64,14 @@ class AccountDeletion:
         self._accounts.mark_deleted(transaction, namespace, now)
         self._accounts.remove_account(transaction, account)
         transaction.put(timer(PURGE, account_id, now + SETTLED_S))
-        self._usage.note(actor, transaction, "user_delete", account_id, {"username": account.name})
+        self._usage_log.note(actor, transaction, "user_delete", account_id, {"username": account.name})
         transaction.commit()
 
     def _owned(self, account: AccountRow, memberships: Sequence[MembershipRow]) -> list[NamespaceRow]:
-        """Returns the organizations that an account helps to administer. Raises SoleOwner with those it administers alone.
+        """Returns the organizations that an account helps to administer.
 
-        Each is read before the members of its teams, so that a member who leaves meanwhile wins.
+        Each is read before the members of its teams, so that a member who leaves meanwhile wins. Raises SoleOwner with
+        those that the account administers alone.
         """
         teams = self._teams.get_all([row.team_id for row in memberships])
         ids = sorted({team.namespace_id for team in teams if team.role is TeamRole.ADMIN})

@@ -53,8 +53,8 @@ class Profile:
 class Accounts:
     """Creates, finds and changes users."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store, self._clock = access, usage, stores.accounts, stores.clock
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store, self._clock = access, usage_log, stores.accounts, stores.clock
 
     def create_user(
         self, name: str, password: str, email: str | None = None, *, first: bool = False, by: Actor | None = None
@@ -83,7 +83,7 @@ class Accounts:
     def _create(self, actor: Actor, row: AccountRow, first: bool) -> None:
         transaction = Transaction()
         self._store.add_user(transaction, row, first)
-        self._usage.note(actor, transaction, "user_create", row.id, {"username": row.name})
+        self._usage_log.note(actor, transaction, "user_create", row.id, {"username": row.name})
         try:
             transaction.commit()
         except WriteConflict:
@@ -173,35 +173,35 @@ class Accounts:
                 setattr(row, field, getattr(changes, field))
         if hashed is not None:
             row.password_hash, row.epoch = hashed, row.epoch + 1
-            self._usage.note(actor, transaction, "account_change_password", identifier, {})
+            self._usage_log.note(actor, transaction, "account_change_password", identifier, {})
         if changes.email is not None and changes.email != before:
             if self._store.by_email(changes.email) not in (None, identifier):
                 raise FieldInvalid("email", "this e-mail address is used by another account")
             row.email = changes.email
             self._store.move_email(transaction, identifier, before, changes.email)
             addresses = {"old_email": before, "email": changes.email}
-            self._usage.note(actor, transaction, "user_change_email", identifier, addresses)
+            self._usage_log.note(actor, transaction, "user_change_email", identifier, addresses)
         self._store.put_account(transaction, row, version)
         if changes.window_s is not None and changes.window_s < namespace.window_s:
             transaction.put(timer(WINDOW, keys.namespace_target(identifier), int(self._clock())))
         if self._change_namespace(namespace, changes):
             self._store.put_namespace(transaction, namespace)
         if changes.window_s is not None:
-            told = {"tag_expiration": changes.window_s}
-            self._usage.note(actor, transaction, "user_change_tag_expiration", identifier, told)
+            metadata = {"tag_expiration": changes.window_s}
+            self._usage_log.note(actor, transaction, "user_change_tag_expiration", identifier, metadata)
         transaction.commit()
         return row
 
     def _change_namespace(self, namespace: NamespaceRow, changes: UserChanges) -> bool:
-        given: dict[str, object] = {
+        fields: dict[str, object] = {
             "window_s": changes.window_s,
             "invoice_email": changes.invoice_email,
             "invoice_email_address": changes.invoice_email_address,
         }
-        for field, value in given.items():
+        for field, value in fields.items():
             if value is not None:
                 setattr(namespace, field, value)
-        return any(value is not None for value in given.values())
+        return any(value is not None for value in fields.values())
 
 
 def _performer(row: AccountRow) -> Actor:
@@ -212,6 +212,6 @@ def _performer(row: AccountRow) -> Actor:
 def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> NamespaceAccess:
     """Returns an organization with the role of a member of some teams."""
     identifier = keys.namespace_id(namespace.pk)
-    held = tuple(team for team in teams if team.namespace_id == identifier)
-    role = max((team.role for team in held), key=lambda one: one.rank, default=None)
-    return NamespaceAccess(identifier, namespace.name, AccountKind.ORGANIZATION, role, held)
+    in_organization = tuple(team for team in teams if team.namespace_id == identifier)
+    role = max((team.role for team in in_organization), key=lambda one: one.rank, default=None)
+    return NamespaceAccess(identifier, namespace.name, AccountKind.ORGANIZATION, role, in_organization)

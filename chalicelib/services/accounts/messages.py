@@ -16,8 +16,8 @@ LONGEST_UUID = 100
 class Messages:
     """Lists, publishes and removes messages."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store, self._clock = access, usage, stores.messages, stores.clock
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store, self._clock = access, usage_log, stores.messages, stores.clock
 
     def all(self) -> list[Message]:
         """Returns all messages, oldest first, for any caller."""
@@ -30,8 +30,8 @@ class Messages:
         message = Message(str(uuid4()), content, severity, media_type)
         transaction = Transaction()
         self._store.add(transaction, message, int(self._clock()))
-        told = {"uuid": message.uuid, "severity": severity}
-        self._usage.note(actor, transaction, "create_global_message", superuser_id, told)
+        metadata = {"uuid": message.uuid, "severity": severity}
+        self._usage_log.note(actor, transaction, "create_global_message", superuser_id, metadata)
         transaction.commit()
         return message
 
@@ -42,6 +42,6 @@ class Messages:
             return
         transaction = Transaction()
         self._store.remove(transaction, uuid)
-        self._usage.note(actor, transaction, "delete_global_message", superuser_id, {"uuid": uuid})
+        self._usage_log.note(actor, transaction, "delete_global_message", superuser_id, {"uuid": uuid})
         with suppress(WriteConflict):
             transaction.commit()

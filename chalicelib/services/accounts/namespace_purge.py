@@ -22,8 +22,8 @@ AGAIN_S = 86_400
 class NamespacePurge:
     """Purges deleted namespaces. For `_settled_s` seconds after a delete, an earlier push may still write."""
 
-    def __init__(self, stores: Stores, departures: AccountDeletion) -> None:
-        self._store, self._accounts, self._departures = stores.namespace_purge, stores.accounts, departures
+    def __init__(self, stores: Stores, account_deletion: AccountDeletion) -> None:
+        self._store, self._accounts, self._account_deletion = stores.namespace_purge, stores.accounts, account_deletion
         self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
@@ -53,18 +53,18 @@ class NamespacePurge:
         ):
             yield partial(step, namespace_id)
         if namespace.kind == AccountKind.USER:
-            yield lambda: not self._departures.sweep(namespace_id, has_time)
+            yield lambda: not self._account_deletion.sweep(namespace_id, has_time)
 
     def _end_robots(self, namespace_id: str, has_time: HasTime) -> bool:
         """Removes robots with all that they have; returns whether there may be more."""
-        found = self._store.robots(namespace_id)
-        for row in found:
-            if not self._departures.sweep(row.account_id, has_time):
+        robots = self._store.robots(namespace_id)
+        for row in robots:
+            if not self._account_deletion.sweep(row.account_id, has_time):
                 return True
             retry_on_conflict(partial(self._store.end_robot, row))
             if not has_time():
                 return True
-        return bool(found)
+        return bool(robots)
 
     def _end(self, namespace_id: str) -> Later | None:
         """Frees the name. The namespace row stays until all its deleted repositories are removed."""

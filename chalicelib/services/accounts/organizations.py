@@ -81,8 +81,8 @@ class Member:
 class Organizations:
     """Manages organizations."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store, self._teams = access, usage, stores.accounts, stores.teams
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store, self._teams = access, usage_log, stores.accounts, stores.teams
         self._permissions, self._repositories, self._clock = stores.permissions, stores.repositories, stores.clock
 
     def create(self, actor: Actor, name: str, email: str | None = None) -> None:
@@ -122,7 +122,7 @@ class Organizations:
         self._store.still_there(transaction, account_id)
         self._teams.add(transaction, team)
         self._teams.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
-        self._usage.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
+        self._usage_log.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
         transaction.commit()
 
     def overview(self, actor: Actor, name: str) -> OrganizationView:
@@ -139,28 +139,28 @@ class Organizations:
         return OrganizationView(place, namespace.row, views, sum(read.row.bytes for read in sizes if read.row))
 
     def _view(self, place: NamespaceAccess, team: TeamRow) -> TeamView:
-        can_view = place.is_admin or any(held.id == team.id for held in place.teams)
+        can_view = place.is_admin or any(own.id == team.id for own in place.teams)
         if not can_view:
             return TeamView(team, can_view)
-        given = self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
-        return TeamView(team, can_view, len(given), len(self._teams.members(team.id)))
+        roles = self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
+        return TeamView(team, can_view, len(roles), len(self._teams.members(team.id)))
 
-    def change(self, actor: Actor, name: str, wishes: OrganizationChanges) -> OrganizationView:
+    def change(self, actor: Actor, name: str, changes: OrganizationChanges) -> OrganizationView:
         """Changes an organization. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, name)
-        if wishes.email is not None:
-            parse_email(wishes.email)
-        if wishes.invoice_email_address:
-            parse_email(wishes.invoice_email_address, "invoice_email_address")
-        if wishes.window_s is not None:
-            parse_window(wishes.window_s)
-        retry_on_conflict(lambda: self._change(actor, place, wishes))
+        if changes.email is not None:
+            parse_email(changes.email)
+        if changes.invoice_email_address:
+            parse_email(changes.invoice_email_address, "invoice_email_address")
+        if changes.window_s is not None:
+            parse_window(changes.window_s)
+        retry_on_conflict(lambda: self._change(actor, place, changes))
         return self.overview(actor, name)
 
-    def _change(self, actor: Actor, place: NamespaceAccess, wishes: OrganizationChanges) -> None:
+    def _change(self, actor: Actor, place: NamespaceAccess, changes: OrganizationChanges) -> None:
         namespace = self._live(place)
-        transaction, is_other = Transaction(), False
-        if wishes.window_s is not None and wishes.window_s < namespace.window_s:
+        transaction, is_changed = Transaction(), False
+        if changes.window_s is not None and changes.window_s < namespace.window_s:
             transaction.put(timer(WINDOW, keys.namespace_target(place.id), int(self._clock())))
         for field, kind, word in (
             ("email", "org_change_email", "email"),
@@ -168,12 +168,12 @@ class Organizations:
             ("invoice_email", "org_change_invoicing", "invoice_email"),
             ("invoice_email_address", "org_change_invoicing", "invoice_email_address"),
         ):
-            value = getattr(wishes, field)
+            value = getattr(changes, field)
             if value is not None and (value or None) != (getattr(namespace, field) or None):
                 setattr(namespace, field, None if value == "" else value)
-                self._usage.note(actor, transaction, kind, place.id, {word: value, "namespace": place.name})
-                is_other = True
-        if is_other:
+                self._usage_log.note(actor, transaction, kind, place.id, {word: value, "namespace": place.name})
+                is_changed = True
+        if is_changed:
             self._store.put_namespace(transaction, namespace)
             transaction.commit()
 
@@ -206,7 +206,7 @@ class Organizations:
         transaction = Transaction()
         self._store.mark_deleted(transaction, namespace, now)
         transaction.put(timer(PURGE, place.id, int(now) + SETTLED_S))
-        self._usage.note(actor, transaction, "org_delete", place.id, {"namespace": name})
+        self._usage_log.note(actor, transaction, "org_delete", place.id, {"namespace": name})
         transaction.commit()
 
     def everywhere(self, actor: Actor, after: str, size: int) -> tuple[list[ListedMembership], str | None]:
@@ -216,9 +216,9 @@ class Organizations:
         """
         self._access.superuser(actor)
         size = max(1, min(size, LARGEST_PAGE))
-        found = self._store.of_kind(AccountKind.ORGANIZATION, after[:LONGEST_NAME], size + 1)
-        following = found[size - 1].name if len(found) > size else None
-        return [_listed(row) for row in found[:size] if row.state == NamespaceState.LIVE], following
+        rows = self._store.of_kind(AccountKind.ORGANIZATION, after[:LONGEST_NAME], size + 1)
+        following = rows[size - 1].name if len(rows) > size else None
+        return [_listed(row) for row in rows[:size] if row.state == NamespaceState.LIVE], following
 
     def listed(self, actor: Actor, name: str) -> ListedMembership:
         """Returns one organization as superusers see it. Raises ResourceUnknown, Unauthenticated, Denied."""
@@ -226,18 +226,21 @@ class Organizations:
         return _listed(self._live(self._access.organization(actor, name)))
 
     def members(self, actor: Actor, name: str) -> list[Member]:
-        """Returns the users in the teams of an organization, by name. Raises ResourceUnknown, Unauthenticated, Denied."""
+        """Returns the users in the teams of an organization, by name.
+
+        Raises ResourceUnknown, Unauthenticated, Denied.
+        """
         place = self._access.administered(actor, name)
-        found: dict[str, tuple[MemberRow, list[str]]] = {}
+        with_teams: dict[str, tuple[MemberRow, list[str]]] = {}
         for team in self._teams.of_organization(place.id):
             for row in self._teams.members(team.id):
                 if row.kind == AccountKind.USER:
-                    found.setdefault(row.account_id, (row, []))[1].append(team.name)
-        given = self._permissions.accounts_in(place.id)
-        named = self._names(where for identifier in found for where in given.get(identifier, []))
+                    with_teams.setdefault(row.account_id, (row, []))[1].append(team.name)
+        by_account = self._permissions.accounts_in(place.id)
+        names = self._names(where for identifier in with_teams for where in by_account.get(identifier, []))
         members = [
-            Member(row.name, row.kind, teams, _sorted_names(given.get(identifier, []), named))
-            for identifier, (row, teams) in found.items()
+            Member(row.name, row.kind, teams, _sorted_names(by_account.get(identifier, []), names))
+            for identifier, (row, teams) in with_teams.items()
         ]
         return sorted(members, key=lambda one: one.name)
 
@@ -248,10 +251,10 @@ class Organizations:
 
     def member(self, actor: Actor, name: str, member: str) -> Member:
         """Returns one member. Raises ResourceUnknown, Unauthenticated, Denied."""
-        found = next((one for one in self.members(actor, name) if one.name == member), None)
-        if found is None:
+        match = next((one for one in self.members(actor, name) if one.name == member), None)
+        if match is None:
             raise ResourceUnknown("member", member)
-        return found
+        return match
 
     def collaborators(self, actor: Actor, name: str) -> list[Member]:
         """Returns the users outside all teams who have a role on some repository, by name.
@@ -260,15 +263,15 @@ class Organizations:
         """
         place = self._access.administered(actor, name)
         inside = self._teams.everybody(place.id)
-        given = {
+        by_account = {
             account: where
             for account, where in self._permissions.accounts_in(place.id).items()
             if account not in inside
         }
-        outside = [row for row in self._store.get_all(list(given)).values() if row.kind == AccountKind.USER]
-        named = self._names(where for row in outside for where in given[row.id])
-        found = [Member(row.name, row.kind, [], _sorted_names(given[row.id], named)) for row in outside]
-        return sorted((one for one in found if one.repositories), key=lambda one: one.name)
+        outside = [row for row in self._store.get_all(list(by_account)).values() if row.kind == AccountKind.USER]
+        names = self._names(where for row in outside for where in by_account[row.id])
+        collaborators = [Member(row.name, row.kind, [], _sorted_names(by_account[row.id], names)) for row in outside]
+        return sorted((one for one in collaborators if one.repositories), key=lambda one: one.name)
 
 
 def check_free(store: AccountStore, name: str) -> None:
@@ -293,5 +296,5 @@ def _within(place: NamespaceAccess, scopes: frozenset[str] | None) -> NamespaceA
     return replace(place, role=min(place.role, TeamRole.CREATOR, key=lambda role: role.rank))
 
 
-def _sorted_names(repository_ids: Sequence[str], named: dict[str, str]) -> list[str]:
-    return sorted(named[identifier] for identifier in repository_ids if identifier in named)
+def _sorted_names(repository_ids: Sequence[str], names: dict[str, str]) -> list[str]:
+    return sorted(names[identifier] for identifier in repository_ids if identifier in names)

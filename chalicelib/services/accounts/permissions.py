@@ -36,15 +36,18 @@ class Permission:
 class Permissions:
     """Manages roles on repositories. `kind` is `user`, also for robots, or `team`."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store = access, usage, stores.permissions
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store = access, usage_log, stores.permissions
         self._accounts, self._teams = stores.accounts, stores.teams
 
     def of_repository(self, actor: Actor, name: RepositoryName, kind: HolderKind) -> list[Permission]:
-        """Returns all roles that were set on a repository, by holder name. Raises Unauthenticated, Denied, NameUnknown."""
+        """Returns all roles that were set on a repository, by holder name.
+
+        Raises Unauthenticated, Denied, NameUnknown.
+        """
         repository_access = self._access.require_role(actor, name, Role.ADMIN)
-        found = self._alive(repository_access, kind, self._store.of_repository(repository_access.repository.id))
-        return sorted(found, key=lambda one: one.name)
+        permissions = self._alive(repository_access, kind, self._store.of_repository(repository_access.repository.id))
+        return sorted(permissions, key=lambda one: one.name)
 
     def _alive(
         self, repository_access: RepositoryAccess, kind: HolderKind, rows: Sequence[PermissionRow]
@@ -72,13 +75,13 @@ class Permissions:
     def get(self, actor: Actor, name: RepositoryName, kind: HolderKind, holder: str) -> Permission:
         """Returns the role of one holder. Raises NotGiven, Unauthenticated, Denied, NameUnknown."""
         repository_access = self._access.require_role(actor, name, Role.ADMIN)
-        found = self._known(repository_access, kind, holder)
-        row = get(PermissionRow, keys.permission(repository_access.repository.id, found.id))
+        role_holder = self._known(repository_access, kind, holder)
+        row = get(PermissionRow, keys.permission(repository_access.repository.id, role_holder.id))
         if row is None:
             raise NotGiven(kind.capitalize(), holder)
-        return self._shown(repository_access, found, row.role)
+        return self._permission(repository_access, role_holder, row.role)
 
-    def _shown(self, repository_access: RepositoryAccess, holder: RoleHolder, role: Role) -> Permission:
+    def _permission(self, repository_access: RepositoryAccess, holder: RoleHolder, role: Role) -> Permission:
         place = repository_access.place
         if holder.kind == HolderKind.TEAM or not place.is_organization:
             return Permission(holder.name, holder.kind, role)
@@ -90,9 +93,9 @@ class Permissions:
 
         def attempt() -> Permission:
             repository_access = self._access.require_role(actor, name, Role.ADMIN)
-            found = self._holder(repository_access, kind, holder)
-            self._put(actor, repository_access.repository, found, role)
-            return self._shown(repository_access, found, role)
+            role_holder = self._holder(repository_access, kind, holder)
+            self._put(actor, repository_access.repository, role_holder, role)
+            return self._permission(repository_access, role_holder, role)
 
         return retry_on_conflict(attempt)
 
@@ -106,7 +109,9 @@ class Permissions:
         else:
             self._accounts.still_there(transaction, holder.id)
         kind = "change_repo_permission" if stored else "add_repo_permission"
-        self._usage.record(actor, transaction, kind, repository, {**_told(repository, holder), "role": role})
+        self._usage_log.record(
+            actor, transaction, kind, repository, {**_log_metadata(repository, holder), "role": role}
+        )
         transaction.commit()
 
     def remove(self, actor: Actor, name: RepositoryName, kind: HolderKind, holder: str) -> None:
@@ -114,25 +119,30 @@ class Permissions:
 
         def attempt() -> None:
             repository_access = self._access.require_role(actor, name, Role.ADMIN)
-            found, repository = self._known(repository_access, kind, holder), repository_access.repository
-            if get(PermissionRow, keys.permission(repository.id, found.id)) is None:
+            role_holder, repository = self._known(repository_access, kind, holder), repository_access.repository
+            if get(PermissionRow, keys.permission(repository.id, role_holder.id)) is None:
                 raise NotGiven(kind.capitalize(), holder)
             transaction = Transaction()
-            self._store.remove(transaction, (repository.namespace_id, repository.id), found)
-            self._usage.record(actor, transaction, "delete_repo_permission", repository, _told(repository, found))
+            self._store.remove(transaction, (repository.namespace_id, repository.id), role_holder)
+            self._usage_log.record(
+                actor, transaction, "delete_repo_permission", repository, _log_metadata(repository, role_holder)
+            )
             transaction.commit()
 
         retry_on_conflict(attempt)
 
     def transitive(self, actor: Actor, name: RepositoryName, holder: str) -> list[Role]:
-        """Returns all roles of a user, their own and those of their teams. Raises ResourceUnknown, Denied, NameUnknown."""
+        """Returns all roles of a user, their own and those of their teams.
+
+        Raises ResourceUnknown, Denied, NameUnknown.
+        """
         repository_access = self._access.require_role(actor, name, Role.ADMIN)
         pointer, repository = self._accounts.find(holder), repository_access.repository
         if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise ResourceUnknown("user", holder)
         teams = self._teams.get_all(self._teams.of_account(pointer.id, repository.namespace_id))
-        given = self._store.of_holders(repository.id, [pointer.id, *(team.id for team in teams)])
-        return given + [Role.ADMIN for team in teams if team.role is TeamRole.ADMIN]
+        roles = self._store.of_holders(repository.id, [pointer.id, *(team.id for team in teams)])
+        return roles + [Role.ADMIN for team in teams if team.role is TeamRole.ADMIN]
 
     def _known(self, repository_access: RepositoryAccess, kind: HolderKind, name: str) -> RoleHolder:
         """Returns the holder with a name. Raises NotGiven if there is none."""
@@ -154,7 +164,10 @@ class Permissions:
         return RoleHolder(pointer.id, name, HolderKind(pointer.kind))
 
     def _holder(self, repository_access: RepositoryAccess, kind: HolderKind, name: str) -> RoleHolder:
-        """Returns a holder who may have a role. Raises FieldInvalid for the owner and for robots of other namespaces."""
+        """Returns a holder who may have a role.
+
+        Raises FieldInvalid for the owner and for robots of other namespaces.
+        """
         holder, place = self._find(repository_access, kind, name), repository_access.place
         if holder.id == place.id:
             raise FieldInvalid("", "Namespace owner must always be admin.")
@@ -168,7 +181,7 @@ def _is_member(kind: HolderKind, is_in_team: bool) -> bool:
     return kind == HolderKind.ROBOT or is_in_team
 
 
-def _told(repository: Repository, holder: RoleHolder) -> dict[str, object]:
+def _log_metadata(repository: Repository, holder: RoleHolder) -> dict[str, object]:
     """Returns the usage log's metadata of a changed permission, with Quay's keys."""
     who = {"team": holder.name} if holder.kind == HolderKind.TEAM else {"username": holder.name}
     return {**who, "namespace": repository.name.namespace, "repo": repository.name.repository}

@@ -22,7 +22,10 @@ MOST = 25
 
 @dataclass(frozen=True, slots=True)
 class NewPrototype:
-    """A default permission to create: `kind` is `user` or `team`; without `maker` it is for everybody's repositories."""
+    """A default permission to create: `kind` is `user` or `team`.
+
+    Without `maker` it is for everybody's repositories.
+    """
 
     role: Role
     kind: HolderKind
@@ -52,18 +55,21 @@ class Prototype:
 class Prototypes:
     """Manages default permissions and applies them to new repositories."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store = access, usage, stores.prototypes
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store = access, usage_log, stores.prototypes
         self._accounts, self._teams, self._permissions = stores.accounts, stores.teams, stores.permissions
         self._clock = stores.clock
 
     def of_organization(self, actor: Actor, organization: str) -> list[Prototype]:
-        """Returns the default permissions of an organization, oldest first. Raises ResourceUnknown, Unauthenticated, Denied."""
+        """Returns the default permissions of an organization, oldest first.
+
+        Raises ResourceUnknown, Unauthenticated, Denied.
+        """
         place = self._access.administered(actor, organization)
         rows = sorted(self._store.of_namespace(place.id), key=lambda row: (row.created_at, row.uuid))
-        return self._shown(place, rows)
+        return self._existing(place, rows)
 
-    def _shown(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> list[Prototype]:
+    def _existing(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> list[Prototype]:
         """Returns the default permissions whose delegate and maker still exist."""
         parties = self._parties(place, rows)
         return [
@@ -84,17 +90,19 @@ class Prototypes:
         """Returns the delegates and makers of the rows that still exist."""
         teams = {row.delegate_id for row in rows if row.delegate_kind == HolderKind.TEAM}
         accounts = {row.delegate_id for row in rows} - teams | {row.maker_id for row in rows if row.maker_id}
-        found = [RoleHolder(team.id, team.name, HolderKind.TEAM) for team in self._teams.get_all(sorted(teams))]
-        alive = self._accounts.get_all(sorted(accounts)).values()
-        return found + [RoleHolder(account.id, account.name, HolderKind(account.kind)) for account in alive]
+        team_holders = [RoleHolder(team.id, team.name, HolderKind.TEAM) for team in self._teams.get_all(sorted(teams))]
+        live_accounts = self._accounts.get_all(sorted(accounts)).values()
+        return team_holders + [
+            RoleHolder(account.id, account.name, HolderKind(account.kind)) for account in live_accounts
+        ]
 
-    def create(self, actor: Actor, organization: str, wish: NewPrototype) -> Prototype:
+    def create(self, actor: Actor, organization: str, new: NewPrototype) -> Prototype:
         """Creates a default permission. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
             place = self._access.administered(actor, organization)
-            maker_id = self._maker(wish.maker) if wish.maker else None
-            delegate = self._delegate(place, wish)
+            maker_id = self._maker(new.maker) if new.maker else None
+            delegate = self._delegate(place, new)
             if len(self._store.of_namespace(place.id)) >= MOST:
                 raise FieldInvalid("", f"an organization has at most {MOST} default permissions: remove some")
             uuid = str(uuid4())
@@ -102,7 +110,7 @@ class Prototypes:
                 keys.prototype(place.id, uuid),
                 uuid=uuid,
                 namespace_id=place.id,
-                role=wish.role,
+                role=new.role,
                 delegate_id=delegate.id,
                 delegate_kind=delegate.kind,
                 maker_id=maker_id,
@@ -111,7 +119,7 @@ class Prototypes:
             transaction = Transaction()
             self._store.add(transaction, row)
             self._accounts.check_live(transaction, place.id)
-            return self._written(actor, transaction, place, row)
+            return self._commit(actor, transaction, place, row)
 
         return retry_on_conflict(attempt)
 
@@ -121,20 +129,20 @@ class Prototypes:
             raise FieldInvalid("", "Unknown activating user")
         return pointer.id
 
-    def _delegate(self, place: NamespaceAccess, wish: NewPrototype) -> RoleHolder:
-        if wish.kind == HolderKind.TEAM:
-            team = self._teams.find(place.id, wish.delegate)
+    def _delegate(self, place: NamespaceAccess, new: NewPrototype) -> RoleHolder:
+        if new.kind == HolderKind.TEAM:
+            team = self._teams.find(place.id, new.delegate)
             if team is None:
-                raise FieldInvalid("", f"Team does not exist: {wish.delegate[:80]}")
+                raise FieldInvalid("", f"Team does not exist: {new.delegate[:80]}")
             return RoleHolder(team.id, team.name, HolderKind.TEAM)
-        pointer = self._accounts.find(wish.delegate)
+        pointer = self._accounts.find(new.delegate)
         if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise FieldInvalid("", "Missing delegate user or team")
-        if pointer.kind == AccountKind.ROBOT and wish.delegate.partition("+")[0] != place.name:
-            raise FieldInvalid("", f"Cannot add robot {wish.delegate} under namespace {place.name}")
-        return RoleHolder(pointer.id, wish.delegate, HolderKind(pointer.kind))
+        if pointer.kind == AccountKind.ROBOT and new.delegate.partition("+")[0] != place.name:
+            raise FieldInvalid("", f"Cannot add robot {new.delegate} under namespace {place.name}")
+        return RoleHolder(pointer.id, new.delegate, HolderKind(pointer.kind))
 
-    def _written(
+    def _commit(
         self,
         actor: Actor,
         transaction: Transaction,
@@ -143,34 +151,36 @@ class Prototypes:
         before: Role | None = None,
     ) -> Prototype:
         """Commits a new default permission, or a change from the role `before`, with its record in the usage log."""
-        shown = self._shown(place, [row])
-        if not shown:
+        existing = self._existing(place, [row])
+        if not existing:
             raise ResourceUnknown("prototype", row.uuid)
-        (told,) = shown
-        delegate = {"delegate_team" if told.delegate.kind == HolderKind.TEAM else "delegate_user": told.delegate.name}
+        (prototype,) = existing
+        delegate = {
+            "delegate_team" if prototype.delegate.kind == HolderKind.TEAM else "delegate_user": prototype.delegate.name
+        }
         metadata = {"prototypeid": row.uuid, "role": row.role, **delegate, "namespace": place.name}
-        if told.maker:
-            metadata["activating_username"] = told.maker.name
+        if prototype.maker:
+            metadata["activating_username"] = prototype.maker.name
         if before:
             metadata["original_role"] = before
         kind = "modify_prototype_permission" if before else "create_prototype_permission"
-        self._usage.note(actor, transaction, kind, place.id, metadata)
+        self._usage_log.note(actor, transaction, kind, place.id, metadata)
         transaction.commit()
-        return told
+        return prototype
 
     def change(self, actor: Actor, organization: str, uuid: str, role: Role) -> Prototype:
         """Changes the role of a default permission. Raises ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
-            place, row = self._found(actor, organization, uuid)
+            place, row = self._require_row(actor, organization, uuid)
             before, row.role = row.role, role
             transaction = Transaction()
             self._store.change(transaction, row)
-            return self._written(actor, transaction, place, row, before)
+            return self._commit(actor, transaction, place, row, before)
 
         return retry_on_conflict(attempt)
 
-    def _found(self, actor: Actor, organization: str, uuid: str) -> tuple[NamespaceAccess, PrototypeRow]:
+    def _require_row(self, actor: Actor, organization: str, uuid: str) -> tuple[NamespaceAccess, PrototypeRow]:
         place = self._access.administered(actor, organization)
         row = self._store.get(place.id, uuid)
         if row is None:
@@ -184,11 +194,11 @@ class Prototypes:
         """
 
         def attempt() -> None:
-            place, row = self._found(actor, organization, uuid)
+            place, row = self._require_row(actor, organization, uuid)
             transaction = Transaction()
             self._store.remove(transaction, row)
-            told = {"prototypeid": uuid, "role": row.role, "namespace": place.name}
-            self._usage.note(actor, transaction, "delete_prototype_permission", place.id, told)
+            metadata = {"prototypeid": uuid, "role": row.role, "namespace": place.name}
+            self._usage_log.note(actor, transaction, "delete_prototype_permission", place.id, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)
@@ -212,10 +222,10 @@ def _wanted(rows: Sequence[PrototypeRow], maker_id: str) -> dict[str, Role]:
 
     Among several rules of the same kind the greatest role counts.
     """
-    found: dict[str, tuple[bool, int, Role]] = {}
+    rules: dict[str, tuple[bool, int, Role]] = {}
     for row in rows:
         if row.maker_id in (None, maker_id) and row.delegate_id != maker_id:
             role = row.role
             rule = (row.maker_id is not None, role.rank, role)
-            found[row.delegate_id] = max(found.get(row.delegate_id, rule), rule, key=lambda one: one[:2])
-    return {delegate: role for delegate, (_, _, role) in found.items()}
+            rules[row.delegate_id] = max(rules.get(row.delegate_id, rule), rule, key=lambda one: one[:2])
+    return {delegate: role for delegate, (_, _, role) in rules.items()}

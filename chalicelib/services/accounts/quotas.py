@@ -49,14 +49,22 @@ class QuotaLimit:
     limit: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LimitChanges:
+    """The changes to a limit; None leaves a field as it is. `percent` is of the quota's bytes."""
+
+    severity: str | None = None
+    percent: int | None = None
+
+
 Alter = Callable[[Quota | None], Quota | None]
 
 
 class Quotas:
     """Manages quotas of namespaces. With full access, superusers may also use the organization's routes."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts, self._clock = access, usage, stores.accounts, stores.clock
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts, self._clock = access, usage_log, stores.accounts, stores.clock
         self._full_access = stores.settings.superusers_full_access
 
     def of(self, actor: Actor, holder: QuotaHolder) -> Quota | None:
@@ -65,7 +73,7 @@ class Quotas:
 
     def get(self, actor: Actor, holder: QuotaHolder, identifier: int) -> Quota:
         """Returns the quota with an id. Raises as `of` does."""
-        return _known(self.of(actor, holder), identifier)
+        return _require(self.of(actor, holder), identifier)
 
     def create(self, actor: Actor, holder: QuotaHolder, amount: QuotaLimit) -> None:
         """Sets a quota without limits. Raises FieldInvalid, AlreadyThere, ResourceUnknown, Unauthenticated, Denied."""
@@ -81,16 +89,16 @@ class Quotas:
         """Changes the size of a quota; its limits stay. Raises as `create` does."""
 
         def alter(quota: Quota | None) -> Quota:
-            known = _known(quota, identifier)
-            return replace(known, limit_bytes=parse_bytes(amount.limit_bytes, amount.limit))
+            current = _require(quota, identifier)
+            return replace(current, limit_bytes=parse_bytes(amount.limit_bytes, amount.limit))
 
-        return _known(self._change(actor, holder, "org_change_quota", alter), identifier)
+        return _require(self._change(actor, holder, "org_change_quota", alter), identifier)
 
     def delete(self, actor: Actor, holder: QuotaHolder, identifier: int) -> None:
         """Removes a quota with its limits. Raises ResourceUnknown, Unauthenticated, Denied."""
 
         def alter(quota: Quota | None) -> None:
-            _known(quota, identifier)
+            _require(quota, identifier)
 
         self._change(actor, holder, "org_delete_quota", alter)
 
@@ -99,41 +107,35 @@ class Quotas:
 
         def alter(quota: Quota | None) -> Quota:
             limit = Limit(new_id(), parse_severity(severity), parse_percent(percent))
-            return _known(quota, identifier).with_limit(limit)
+            return _require(quota, identifier).with_limit(limit)
 
-        told = {"type": severity, "threshold_percent": percent}
-        self._change(actor, holder, "org_create_quota_limit", alter, told)
+        metadata = {"type": severity, "threshold_percent": percent}
+        self._change(actor, holder, "org_create_quota_limit", alter, metadata)
 
     def change_limit(
-        self,
-        actor: Actor,
-        holder: QuotaHolder,
-        identifier: int,
-        limit_id: int,
-        severity: str | None = None,
-        percent: int | None = None,
+        self, actor: Actor, holder: QuotaHolder, identifier: int, limit_id: int, changes: LimitChanges
     ) -> Limit:
         """Changes a limit. Raises as `create` does."""
 
         def alter(quota: Quota | None) -> Quota:
-            known = _known(quota, identifier)
-            before = known.limit(limit_id)
+            current = _require(quota, identifier)
+            before = current.limit(limit_id)
             after = Limit(
                 limit_id,
-                before.severity if severity is None else parse_severity(severity),
-                before.percent if percent is None else parse_percent(percent),
+                before.severity if changes.severity is None else parse_severity(changes.severity),
+                before.percent if changes.percent is None else parse_percent(changes.percent),
             )
-            return known.with_limit(after)
+            return current.with_limit(after)
 
-        told = {"limit_id": limit_id, "type": severity, "threshold_percent": percent}
-        changed = self._change(actor, holder, "org_change_quota_limit", alter, told)
-        return _known(changed, identifier).limit(limit_id)
+        metadata = {"limit_id": limit_id, "type": changes.severity, "threshold_percent": changes.percent}
+        changed = self._change(actor, holder, "org_change_quota_limit", alter, metadata)
+        return _require(changed, identifier).limit(limit_id)
 
     def delete_limit(self, actor: Actor, holder: QuotaHolder, identifier: int, limit_id: int) -> None:
         """Removes a limit. Raises ResourceUnknown, Unauthenticated, Denied."""
 
         def alter(quota: Quota | None) -> Quota:
-            return _known(quota, identifier).without_limit(limit_id)
+            return _require(quota, identifier).without_limit(limit_id)
 
         self._change(actor, holder, "org_delete_quota_limit", alter, {"limit_id": limit_id})
 
@@ -146,13 +148,13 @@ class Quotas:
             transaction = Transaction()
             room.warn(transaction, passed)
             if namespace is not None and quota is not None and passed > room.warned:
-                told = {**_told(namespace, quota), "threshold_percent": passed}
-                self._usage.note(ANONYMOUS, transaction, QUOTA_WARNING, due.target, told)
+                metadata = {**_quota_metadata(namespace, quota), "threshold_percent": passed}
+                self._usage_log.note(ANONYMOUS, transaction, QUOTA_WARNING, due.target, metadata)
             transaction.commit()
         return Later(int(self._clock()) + DAY_S) if passed else None
 
     def _change(
-        self, actor: Actor, holder: QuotaHolder, kind: str, alter: Alter, told: Mapping[str, object] | None = None
+        self, actor: Actor, holder: QuotaHolder, kind: str, alter: Alter, metadata: Mapping[str, object] | None = None
     ) -> Quota | None:
         """Changes the quota of a namespace and records it, unless its version has changed since it was read."""
         namespace_id = self._writable(actor, holder)
@@ -166,7 +168,9 @@ class Quotas:
             set_quota(row, after)
             transaction = Transaction()
             self._accounts.put_namespace(transaction, row)
-            self._usage.note(actor, transaction, kind, namespace_id, {**_told(row, after or before), **(told or {})})
+            self._usage_log.note(
+                actor, transaction, kind, namespace_id, {**_quota_metadata(row, after or before), **(metadata or {})}
+            )
             transaction.commit()
             return after
 
@@ -203,8 +207,8 @@ class Quotas:
 def check_room(namespace: NamespaceRow | None, added: int, now: float) -> RoomRow | None:
     """Raises QuotaExceeded if `added` bytes would bring a namespace above the limit that rejects pushes.
 
-    It reads sizes only if the namespace has limits. The returned row must be taken in the transaction that adds the bytes:
-    of concurrent pushes that saw the same sizes one is written, and the others are retried.
+    It reads sizes only if the namespace has limits. The returned row must be taken in the transaction that adds the
+    bytes: of concurrent pushes that saw the same sizes one is written, and the others are retried.
     """
     quota = quota_of(namespace)
     if namespace is None or quota is None or not quota.limits:
@@ -220,12 +224,12 @@ def check_room(namespace: NamespaceRow | None, added: int, now: float) -> RoomRo
     return room
 
 
-def _told(namespace: NamespaceRow, quota: Quota | None) -> dict[str, object]:
+def _quota_metadata(namespace: NamespaceRow, quota: Quota | None) -> dict[str, object]:
     of = {"quota_id": quota.id, "limit_bytes": quota.limit_bytes} if quota else {}
     return {"namespace": namespace.name, **of}
 
 
-def _known(quota: Quota | None, identifier: int) -> Quota:
+def _require(quota: Quota | None, identifier: int) -> Quota:
     if quota is None or quota.id != identifier:
         raise ResourceUnknown("quota", str(identifier))
     return quota

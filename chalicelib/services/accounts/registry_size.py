@@ -34,7 +34,7 @@ class RegistrySizes:
     def last(self, actor: Actor) -> RegistrySize:
         """Returns the last count. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
-        return _shown(self._store.get())
+        return _registry_size(self._store.get())
 
     def count(self, actor: Actor) -> RegistrySize:
         """Starts a count, or continues one. Raises Unauthenticated, Denied."""
@@ -46,11 +46,11 @@ class RegistrySizes:
             if self._clock() >= until:
                 break
         self._store.put(row)
-        return _shown(row)
+        return _registry_size(row)
 
     def _step(self, row: RegistrySizeRow, kind: AccountKind) -> None:
-        found, last = self._store.page(kind, row.after or "", PAGE)
-        row.so_far, row.after = row.so_far + found, last
+        page_bytes, last = self._store.page(kind, row.after or "", PAGE)
+        row.so_far, row.after = row.so_far + page_bytes, last
         if last is None:
             following = KINDS.index(kind) + 1
             row.kind = KINDS[following] if following < len(KINDS) else None
@@ -58,5 +58,5 @@ class RegistrySizes:
             row.bytes, row.so_far, row.counted_at = row.so_far, 0, int(self._clock())
 
 
-def _shown(row: RegistrySizeRow) -> RegistrySize:
+def _registry_size(row: RegistrySizeRow) -> RegistrySize:
     return RegistrySize(row.bytes, row.counted_at, row.kind is not None)

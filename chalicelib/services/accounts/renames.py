@@ -26,37 +26,37 @@ class Renames:
     For `_settled_s` seconds after a rename, rows may still be created with the former name.
     """
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts = access, usage, stores.accounts
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts = access, usage_log, stores.accounts
         self._store, self._settled_s = stores.renames, stores.settings.token_s + SETTLED_S
         self._clock = stores.clock
 
-    def rename(self, actor: Actor, name: str, wanted: str) -> None:
+    def rename(self, actor: Actor, name: str, new_name: str) -> None:
         """Renames an organization, as a superuser; the former name stays taken until no row contains it.
 
         This is one transaction, however much the organization holds; a timer updates the rows afterwards. Raises
         NameInvalid, NameTaken, ResourceUnknown, Unauthenticated, Denied.
         """
         self._access.superuser(actor)
-        parse_account(wanted)
+        parse_account(new_name)
 
         def attempt() -> None:
             place, now = self._access.organization(actor, name), int(self._clock())
             namespace = self._accounts.namespace(place.id)
             if namespace is None or namespace.state != NamespaceState.LIVE:
                 raise ResourceUnknown("organization", name)
-            if wanted == namespace.name:
+            if new_name == namespace.name:
                 return
             transaction = Transaction()
-            self._store.take(transaction, namespace, wanted, now)
+            self._store.take(transaction, namespace, new_name, now)
             self._accounts.put_namespace(transaction, namespace)
             transaction.put(timer(RENAME, place.id, now))
-            told = {"old_name": name, "new_name": wanted, "namespace": wanted}
-            self._usage.note(actor, transaction, "org_change_name", place.id, told)
+            metadata = {"old_name": name, "new_name": new_name, "namespace": new_name}
+            self._usage_log.note(actor, transaction, "org_change_name", place.id, metadata)
             try:
                 transaction.commit()
             except WriteConflict:
-                self._check_free(place.id, wanted)
+                self._check_free(place.id, new_name)
                 raise
 
         retry_on_conflict(attempt)
@@ -79,12 +79,12 @@ class Renames:
             # The purge of a deleted namespace frees its former names.
             return None
         phase, _, after = due.place.partition(":")
-        for number, (rows, change) in enumerate(self._walks(namespace.name)):
-            if number < int(phase or 0):
+        for step, (rows, change) in enumerate(self._walks(namespace.name)):
+            if step < int(phase or 0):
                 continue
             for row in rows(due.target, after):
                 if not has_time():
-                    return Later(int(self._clock()), f"{number}:{after}")
+                    return Later(int(self._clock()), f"{step}:{after}")
                 with suppress(WriteConflict):
                     # A row that is removed meanwhile needs no change.
                     change(row)

@@ -40,8 +40,8 @@ class RobotRepositoryRole:
 class RobotView:
     """A robot as an actor sees it.
 
-    `token`, `teams` and `repositories` (on which it has a role) are None if they were not requested or the actor may not
-    see them. `last_used_at` is the last use of its current token, in seconds since the epoch.
+    `token`, `teams` and `repositories` (on which it has a role) are None if they were not requested or the actor may
+    not see them. `last_used_at` is the last use of its current token, in seconds since the epoch.
     """
 
     name: RobotName
@@ -54,8 +54,8 @@ class RobotView:
     @property
     def metadata(self) -> Mapping[str, object] | None:
         """The unstructured metadata that its creator stored."""
-        found: Mapping[str, object] | None = json.loads(self.row.metadata) if self.row.metadata else None
-        return found
+        metadata: Mapping[str, object] | None = json.loads(self.row.metadata) if self.row.metadata else None
+        return metadata
 
 
 @dataclass(slots=True)
@@ -69,8 +69,8 @@ class NamespaceRoles:
 class Robots:
     """Manages the robots of users and organizations."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
-        self._access, self._usage, self._store, self._tokens = access, usage, stores.accounts, stores.tokens
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage_log, self._store, self._tokens = access, usage_log, stores.accounts, stores.tokens
         self._teams, self._permissions, self._repositories = stores.teams, stores.permissions, stores.repositories
         self._envelope, self._clock = envelope, stores.clock
 
@@ -85,12 +85,12 @@ class Robots:
 
         Raises AccountUnknown, RobotTaken, FieldInvalid, Unauthenticated, Denied.
         """
-        text = None if metadata is None else json.dumps(metadata, separators=(",", ":"))
-        if text is not None and len(text) > LARGEST_METADATA:
+        metadata_json = None if metadata is None else json.dumps(metadata, separators=(",", ":"))
+        if metadata_json is not None and len(metadata_json) > LARGEST_METADATA:
             raise FieldInvalid("unstructured_metadata", f"it has at most {LARGEST_METADATA} bytes as JSON")
-        return retry_on_conflict(lambda: self._create(actor, name, description, text))
+        return retry_on_conflict(lambda: self._create(actor, name, description, metadata_json))
 
-    def _create(self, actor: Actor, name: RobotName, description: str, metadata: str | None) -> RobotView:
+    def _create(self, actor: Actor, name: RobotName, description: str, metadata_json: str | None) -> RobotView:
         place = self._administered(actor, name.namespace)
         if self._store.robot(place.id, name.robot) is not None:
             raise RobotTaken(str(name))
@@ -104,7 +104,7 @@ class Robots:
             account_id=account_id,
             name=name.robot,
             description=description,
-            metadata=metadata,
+            metadata_json=metadata_json,
             created_at=int(now),
         )
         transaction = Transaction()
@@ -112,8 +112,8 @@ class Robots:
         self._store.add_robot(transaction, account, robot)
         self._store.check_live(transaction, place.id)
         view = self._view(place, robot, with_token=True)
-        told = {"robot": name.robot, "description": description, "unstructured_metadata": view.metadata}
-        self._usage.note(actor, transaction, "create_robot", place.id, told)
+        metadata = {"robot": name.robot, "description": description, "unstructured_metadata": view.metadata}
+        self._usage_log.note(actor, transaction, "create_robot", place.id, metadata)
         transaction.commit()
         return view
 
@@ -127,10 +127,11 @@ class Robots:
         place = self._place(actor, namespace)
         rows = sorted(self._store.robots(place.id), key=lambda row: row.account_id, reverse=True)
         rows = rows[:limit] if limit else rows
-        used = self._tokens.last_uses([(row.account_id, row.token_uuid or "") for row in rows])
+        last_uses = self._tokens.last_uses([(row.account_id, row.token_uuid or "") for row in rows])
         rights = self._rights(place) if with_rights and place.is_admin else None
         return [
-            self._view(place, row, with_token=with_tokens and place.is_admin, used=used, rights=rights) for row in rows
+            self._view(place, row, with_token=with_tokens and place.is_admin, last_uses=last_uses, rights=rights)
+            for row in rows
         ]
 
     def _view(
@@ -139,7 +140,7 @@ class Robots:
         row: RobotRow,
         *,
         with_token: bool,
-        used: Mapping[str, int] | None = None,
+        last_uses: Mapping[str, int] | None = None,
         rights: NamespaceRoles | None = None,
     ) -> RobotView:
         sealed, about = row.sealed_token or b"", _about(row.account_id)
@@ -147,17 +148,19 @@ class Robots:
             RobotName(place.name, row.name or ""),
             row,
             self._envelope.open(about, row.key_id, sealed) if with_token else None,
-            (used or {}).get(row.token_uuid or ""),
+            (last_uses or {}).get(row.token_uuid or ""),
             sorted(rights.teams.get(row.account_id, ())) if rights else None,
             sorted(rights.repositories.get(row.account_id, ())) if rights else None,
         )
 
     def _rights(self, place: NamespaceAccess) -> NamespaceRoles:
         """Returns all roles and memberships in a namespace, with two queries, two batches, and a query a team."""
-        rights, given = NamespaceRoles(), self._permissions.accounts_in(place.id)
-        rows = self._repositories.get_all(sorted({one for held in given.values() for one in held}))
-        for account_id, held in given.items():
-            live = [rows[one].name for one in held if one in rows and rows[one].is_live]
+        rights, by_account = NamespaceRoles(), self._permissions.accounts_in(place.id)
+        rows = self._repositories.get_all(
+            sorted({one for repository_ids in by_account.values() for one in repository_ids})
+        )
+        for account_id, repository_ids in by_account.items():
+            live = [rows[one].name for one in repository_ids if one in rows and rows[one].is_live]
             rights.repositories[account_id] = live
         for team in self._teams.of_organization(place.id) if place.is_organization else []:
             for member in self._teams.members(team.id):
@@ -167,20 +170,20 @@ class Robots:
     def get(self, actor: Actor, name: RobotName) -> RobotView:
         """Returns a robot with its token. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         place, row = self.administered(actor, name)
-        used = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
-        return self._view(place, row, with_token=True, used=used)
+        last_uses = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
+        return self._view(place, row, with_token=True, last_uses=last_uses)
 
     def permissions(self, actor: Actor, name: RobotName) -> list[RobotRepositoryRole]:
         """Returns a robot's roles on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         _, row = self.administered(actor, name)
-        held = {where: role for _, where, role in self._permissions.held(_holder(row))}
-        rows = self._repositories.get_all(list(held))
-        found = [
-            RobotRepositoryRole(f"{one.namespace}/{one.name}", one.is_public, held[key])
+        roles = {where: role for _, where, role in self._permissions.held(_holder(row))}
+        rows = self._repositories.get_all(list(roles))
+        robot_roles = [
+            RobotRepositoryRole(f"{one.namespace}/{one.name}", one.is_public, roles[key])
             for key, one in rows.items()
             if one.is_live
         ]
-        return sorted(found, key=lambda given: given.repository)
+        return sorted(robot_roles, key=lambda role: role.repository)
 
     def administered(self, actor: Actor, name: RobotName) -> tuple[NamespaceAccess, RobotRow]:
         """Returns the namespace and the row of a robot that the actor administers.
@@ -219,13 +222,13 @@ class Robots:
             self._store.put_account(transaction, account, version)
         self._give_token(transaction, row, account, place)
         self._store.put_robot(transaction, row)
-        told: dict[str, object] = {"robot": name.robot}
-        self._usage.note(
+        metadata: dict[str, object] = {"robot": name.robot}
+        self._usage_log.note(
             actor,
             transaction,
             "regenerate_robot_token",
             place.id,
-            told | ({"overlap_s": overlap_s} if overlap_s else {}),
+            metadata | ({"overlap_s": overlap_s} if overlap_s else {}),
         )
         transaction.commit()
         return self._view(place, row, with_token=True)
@@ -245,7 +248,7 @@ class Robots:
             for listed in self._tokens.listed(row.account_id, TokenKind.ROBOT):
                 self._tokens.revoke(transaction, listed)
             self._store.remove_robot(transaction, str(name), row)
-            self._usage.note(actor, transaction, "delete_robot", place.id, {"robot": name.robot})
+            self._usage_log.note(actor, transaction, "delete_robot", place.id, {"robot": name.robot})
             transaction.commit()
             return row
 
@@ -255,8 +258,8 @@ class Robots:
         for namespace_id, repository_id, _ in self._permissions.held(_holder(row)):
             where = namespace_id, repository_id
             retry_on_conflict(partial(self._permissions.forget, where, _holder(row)))
-        for held in self._teams.of_any(row.account_id):
-            retry_on_conflict(partial(self._teams.forget, held.namespace_id, held.team_id, row.account_id))
+        for membership in self._teams.of_any(row.account_id):
+            retry_on_conflict(partial(self._teams.forget, membership.namespace_id, membership.team_id, row.account_id))
 
     def _place(self, actor: Actor, namespace: str) -> NamespaceAccess:
         """Returns a namespace that the actor is a member of. Raises AccountUnknown, Unauthenticated, Denied."""

@@ -1,7 +1,7 @@
 """Manages the teams of organizations and their members.
 
-Whoever changes an admin team must still administer the organization afterwards. The version of the namespace counts such
-changes, and its admins are read after that version: if two owners remove each other, one of the two changes fails.
+Whoever changes an admin team must still administer the organization afterwards. The version of the namespace counts
+such changes, and its admins are read after that version: if two owners remove each other, one of the two changes fails.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -77,8 +77,8 @@ class TeamRepositoryRole:
 class Teams:
     """Manages teams, their members and what they may do."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._store, self._accounts = access, usage, stores.teams, stores.accounts
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._store, self._accounts = access, usage_log, stores.teams, stores.accounts
         self._permissions, self._repositories, self._clock = stores.permissions, stores.repositories, stores.clock
 
     def put(
@@ -114,7 +114,7 @@ class Teams:
         transaction = Transaction()
         self._store.add(transaction, team)
         self._accounts.check_live(transaction, place.id)
-        self._usage.note(actor, transaction, "org_create_team", place.id, {"team": name, "namespace": place.name})
+        self._usage_log.note(actor, transaction, "org_create_team", place.id, {"team": name, "namespace": place.name})
         transaction.commit()
         return team
 
@@ -126,13 +126,13 @@ class Teams:
                 f" org '{place.name}'"
             )
             self._guard(transaction, actor, place, lambda one, members: set() if one.id == team.id else members, why)
-        told = {"team": team.name, "namespace": place.name}
+        metadata = {"team": team.name, "namespace": place.name}
         if description != team.description:
-            described = {**told, "description": description}
-            self._usage.note(actor, transaction, "org_set_team_description", place.id, described)
+            changed = {**metadata, "description": description}
+            self._usage_log.note(actor, transaction, "org_set_team_description", place.id, changed)
         if role is not before:
-            given = {**told, "role": role}
-            self._usage.note(actor, transaction, "org_set_team_role", place.id, given)
+            changed = {**metadata, "role": role}
+            self._usage_log.note(actor, transaction, "org_set_team_role", place.id, changed)
         self._store.change(transaction, team, role, description)
         transaction.commit()
         team.role, team.description = role, description
@@ -159,8 +159,8 @@ class Teams:
                 )
             self._store.remove(transaction, team)
             transaction.put(timer(PURGE, keys.team_target(place.id, team.id), int(self._clock())))
-            told = {"team": name, "namespace": place.name}
-            self._usage.note(actor, transaction, "org_delete_team", place.id, told)
+            metadata = {"team": name, "namespace": place.name}
+            self._usage_log.note(actor, transaction, "org_delete_team", place.id, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)
@@ -178,8 +178,8 @@ class Teams:
         after: set[str] = set()
         for team in self._store.of_organization(place.id):
             if team.role is TeamRole.ADMIN:
-                found = {row.account_id for row in self._store.members(team.id) if row.kind == AccountKind.USER}
-                before, after = before | found, after | change(team, found)
+                members = {row.account_id for row in self._store.members(team.id) if row.kind == AccountKind.USER}
+                before, after = before | members, after | change(team, members)
         acts_as_owner = any(team.role is TeamRole.ADMIN for team in place.teams)
         if acts_as_owner and actor.account_id not in before:
             raise refusal(actor, place.name, "administer")
@@ -190,11 +190,14 @@ class Teams:
         self._accounts.put_namespace(transaction, namespace)
 
     def roster(self, actor: Actor, organization: str, name: str) -> Roster:
-        """Returns the members of a team, for its members and for admins of the organization. Raises ResourceUnknown, Denied."""
+        """Returns the members of a team, for its members and for admins of the organization.
+
+        Raises ResourceUnknown, Denied.
+        """
         place = self._access.member_of(actor, organization)
         team = self._store.find(place.id, name)
-        is_in_it = team is not None and any(held.id == team.id for held in place.teams)
-        if not place.is_admin and not is_in_it:
+        is_member = team is not None and any(own.id == team.id for own in place.teams)
+        if not place.is_admin and not is_member:
             raise refusal(actor, name, "read")
         if team is None:
             raise ResourceUnknown("team", name)
@@ -220,8 +223,8 @@ class Teams:
                 self._guard(transaction, actor, place, lambda _, members: members, "")
             else:
                 self._accounts.check_live(transaction, place.id)
-            told = {"member": member, "team": name, "namespace": place.name}
-            self._usage.note(actor, transaction, "org_add_team_member", place.id, told)
+            metadata = {"member": member, "team": name, "namespace": place.name}
+            self._usage_log.note(actor, transaction, "org_add_team_member", place.id, metadata)
             transaction.commit()
             return TeamMember(member, pointer.kind)
 
@@ -266,21 +269,25 @@ class Teams:
         actor: Actor,
         place: NamespaceAccess,
         teams: Collection[TeamRow],
-        who: tuple[str, str],
+        member: tuple[str, str],
     ) -> None:
         """Adds to a transaction that an account leaves teams it is in; `member` is its id and name."""
-        account_id, name = who
+        account_id, name = member
         left = {team.id for team in teams}
         if any(team.role is TeamRole.ADMIN for team in teams):
             why = "User cannot remove themselves from their only admin team."
             self._guard(
-                transaction, actor, place, lambda one, found: found - {account_id} if one.id in left else found, why
+                transaction,
+                actor,
+                place,
+                lambda one, members: members - {account_id} if one.id in left else members,
+                why,
             )
         for team in teams:
             self._store.leave(transaction, team, account_id)
             self._store.still(transaction, team)
-            told = {"member": name, "team": team.name, "namespace": place.name}
-            self._usage.note(actor, transaction, "org_remove_team_member", place.id, told)
+            metadata = {"member": name, "team": team.name, "namespace": place.name}
+            self._usage_log.note(actor, transaction, "org_remove_team_member", place.id, metadata)
 
     def leave_all(self, actor: Actor, organization: str, member: str) -> None:
         """Removes a user from all teams of an organization, and their roles on its repositories.
@@ -302,21 +309,21 @@ class Teams:
         """Removes as much as fits one transaction, teams first; returns whether there may be more."""
         teams = self._store.get_all(self._store.of_account(account_id, place.id)[:AT_ONCE])
         holder = RoleHolder(account_id, name, HolderKind.USER)
-        held = [where for _, where, _ in self._permissions.held(holder, place.id)][: AT_ONCE - len(teams)]
-        if not teams and not held:
+        repository_ids = [where for _, where, _ in self._permissions.held(holder, place.id)][: AT_ONCE - len(teams)]
+        if not teams and not repository_ids:
             return False
         transaction = Transaction()
         if teams:
             self._leave(transaction, actor, place, teams, (account_id, name))
-        rows = self._repositories.get_all(held)
-        for identifier in held:
+        rows = self._repositories.get_all(repository_ids)
+        for identifier in repository_ids:
             self._permissions.take(transaction, (place.id, identifier), holder)
             if row := rows.get(identifier):
                 repository = Repository(identifier, place.id, RepositoryName(place.name, row.name))
-                told = {"username": name, "namespace": place.name, "repo": row.name}
-                self._usage.record(actor, transaction, "delete_repo_permission", repository, told)
+                metadata = {"username": name, "namespace": place.name, "repo": row.name}
+                self._usage_log.record(actor, transaction, "delete_repo_permission", repository, metadata)
         transaction.commit()
-        return len(teams) + len(held) >= AT_ONCE
+        return len(teams) + len(repository_ids) >= AT_ONCE
 
     def take(self, actor: Actor, organization: str) -> None:
         """Adds a superuser with full access to the owners of an organization.
@@ -341,21 +348,26 @@ class Teams:
             self._store.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
             self._store.still(transaction, team)
             self._guard(transaction, actor, place, lambda _, members: members, "")
-            told = {"namespace": place.name, "superuser": actor.name, "was_user": False, "team": team.name}
-            self._usage.note(actor, transaction, "take_ownership", place.id, told)
+            metadata = {"namespace": place.name, "superuser": actor.name, "was_user": False, "team": team.name}
+            self._usage_log.note(actor, transaction, "take_ownership", place.id, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)
 
     def permissions(self, actor: Actor, organization: str, name: str) -> list[TeamRepositoryRole]:
-        """Returns a team's roles on repositories, by repository name. Raises ResourceUnknown, Unauthenticated, Denied."""
+        """Returns a team's roles on repositories, by repository name.
+
+        Raises ResourceUnknown, Unauthenticated, Denied.
+        """
         _, team = self._team(actor, organization, name)
-        held = {
+        roles = {
             where: role for _, where, role in self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
         }
-        found = [_given(row, held[key]) for key, row in self._repositories.get_all(list(held)).items() if row.is_live]
-        return sorted(found, key=lambda one: one.repository)
+        team_roles = [
+            _team_role(row, roles[key]) for key, row in self._repositories.get_all(list(roles)).items() if row.is_live
+        ]
+        return sorted(team_roles, key=lambda one: one.repository)
 
 
-def _given(row: RepositoryRow, role: Role) -> TeamRepositoryRole:
+def _team_role(row: RepositoryRow, role: Role) -> TeamRepositoryRole:
     return TeamRepositoryRole(row.name, row.is_public, role)

@@ -43,17 +43,22 @@ class Exports:
     """Exports the usage log into files."""
 
     def __init__(
-        self, stores: Stores, logs: UsageLogReader, envelope: Callable[[], Envelope], outgoing: Outgoing
+        self, stores: Stores, usage_log_reader: UsageLogReader, envelope: Callable[[], Envelope], outgoing: Outgoing
     ) -> None:
-        self._logs, self._usage, self._store, self._objects = logs, stores.usage_log, stores.exports, stores.objects
+        self._usage_log_reader, self._usage_log, self._store, self._objects = (
+            usage_log_reader,
+            stores.usage_log,
+            stores.exports,
+            stores.objects,
+        )
         self._envelope, self._outgoing, self._url = envelope, outgoing, stores.settings.url
         self._presign_s, self._clock = stores.settings.presign_s, stores.clock
 
     def begin(
         self,
         actor: Actor,
-        whose: LogOwner,
-        asked: UsageLogQuery,
+        owner: LogOwner,
+        query: UsageLogQuery,
         callback_url: str | None = None,
         email: str | None = None,
     ) -> str:
@@ -62,17 +67,17 @@ class Exports:
         Raises FieldInvalid for a callback that is not https and public, and for an e-mail address, as no mail is sent;
         Unauthenticated, Denied, NotFound as reading the log does.
         """
-        where, now = self._logs.where(actor, whose), self._clock()
-        period = asked.period(now)
+        log, now = self._usage_log_reader.readable_log(actor, owner), self._clock()
+        period = query.period(now)
         if email:
             raise FieldInvalid("callback_email", "no mail is sent from here: use callback_url")
         identifier = random_secret("")
         row = ExportRow.under(
             keys.export(hashed(identifier)),
-            namespace_id=where.namespace_id,
-            namespace=where.namespace,
-            repository_id=where.repository_id,
-            repository=where.repository,
+            namespace_id=log.namespace_id,
+            namespace=log.namespace,
+            repository_id=log.repository_id,
+            repository=log.repository,
             start=period.start,
             end=period.end,
             until=min(period.newest, before(earliest(now + 1))),
@@ -106,7 +111,7 @@ class Exports:
         key = bucket_keys.export(row.target)
         return self._objects.address("get_object", key, self._presign_s, ResponseContentType="application/json")
 
-    def go_on(self, due: Due, has_time: HasTime) -> Later | None:
+    def advance(self, due: Due, has_time: HasTime) -> Later | None:
         """Does the next step of an export, for its timer."""
         row = self._store.find(due.target)
         if row is None:
@@ -114,7 +119,7 @@ class Exports:
         try:
             if row.state == ExportState.WRITING:
                 return self._write(row, due, has_time)
-            return self._tell(row) if row.state == ExportState.TELLING else self._end(row)
+            return self._call_back(row) if row.state == ExportState.TELLING else self._expire(row)
         except WriteConflict:
             # Another process that holds the timer now is ahead.
             return Later(int(self._clock()) + pause_s(1))
@@ -166,12 +171,12 @@ class Exports:
         content = bytearray(b"" if row.etags else _export(row).head())
         after, records = row.after, self._records(row)
         while has_time():
-            found = list(islice(records, READ_AT_ONCE))
-            for found_row in found:
-                metadata = with_quays_words(found_row.kind, json.loads(found_row.metadata), found_row.performer)
-                content += record(found_row.kind, found_row.at, found_row.address, found_row.performer, metadata)
-                after = found_row.sk
-            if len(found) < READ_AT_ONCE:
+            page = list(islice(records, READ_AT_ONCE))
+            for record_row in page:
+                metadata = with_quays_words(record_row.kind, json.loads(record_row.metadata), record_row.performer)
+                content += record(record_row.kind, record_row.at, record_row.address, record_row.performer, metadata)
+                after = record_row.sk
+            if len(page) < READ_AT_ONCE:
                 return bytes(content + END), after, True
             if len(content) >= PART_BYTES:
                 return bytes(content), after, False
@@ -181,28 +186,35 @@ class Exports:
         """Returns the records after those already written, oldest first."""
         runs = runs_of_repository(row.repository_id) if row.repository_id else runs_of_namespace(row.namespace_id)
         first = past(row.after) if row.after else Period(row.start, row.end).oldest
-        lists = [self._usage.oldest(run, first, row.until, READ_AT_ONCE) for run in runs]
+        lists = [self._usage_log.oldest(run, first, row.until, READ_AT_ONCE) for run in runs]
         return heapq.merge(*lists, key=lambda one: one.sk)
 
-    def _settle(self, row: ExportRow, kind: str, told: dict[str, object]) -> Later | None:
+    def _settle(self, row: ExportRow, kind: str, details: dict[str, object]) -> Later | None:
         """Records the outcome, in the transaction that moves the export to its next state."""
         row.state = ExportState.TELLING if row.callback_url and row.state == ExportState.WRITING else ExportState.KEPT
         transaction = Transaction()
         self._store.put(transaction, row)
-        self._usage.record(transaction, self._event(row, kind, told))
+        self._usage_log.record(transaction, self._event(row, kind, details))
         transaction.commit()
         return Later(int(self._clock()) if row.state == ExportState.TELLING else row.ends_at)
 
-    def _event(self, row: ExportRow, kind: str, told: dict[str, object]) -> Event:
+    def _event(self, row: ExportRow, kind: str, details: dict[str, object]) -> Event:
         now = self._clock()
         metadata: dict[str, object] = {**json.loads(row.application), "namespace": row.namespace}
         metadata |= {"repo": row.repository} if row.repository else {}
         metadata |= {"url": row.callback_url} if row.callback_url else {}
         return Event(
-            ulid(now), now, kind, row.namespace_id, row.repository_id, row.performer, row.address, {**metadata, **told}
+            ulid(now),
+            now,
+            kind,
+            row.namespace_id,
+            row.repository_id,
+            row.performer,
+            row.address,
+            {**metadata, **details},
         )
 
-    def _tell(self, row: ExportRow) -> Later | None:
+    def _call_back(self, row: ExportRow) -> Later | None:
         """Calls the callback of an export. It gives up after MOST_CALLS calls, and records that."""
         identifier = self._envelope().open(row.pk, row.key_id or "", row.sealed or b"")
         address = None if row.is_lost else f"{self._url}/exportedlogs/{identifier}"
@@ -220,11 +232,11 @@ class Exports:
         return Later(row.ends_at)
 
     def _call(self, url: str, body: bytes) -> None:
-        answer = self._outgoing.ask("POST", url, {"Content-Type": "application/json"}, body, timeout_s=CALL_S)
-        if not 200 <= answer.status < 300:
-            raise OutgoingFailed(f"the callback responded with {answer.status}")
+        response = self._outgoing.ask("POST", url, {"Content-Type": "application/json"}, body, timeout_s=CALL_S)
+        if not 200 <= response.status < 300:
+            raise OutgoingFailed(f"the callback responded with {response.status}")
 
-    def _end(self, row: ExportRow) -> Later | None:
+    def _expire(self, row: ExportRow) -> Later | None:
         if row.ends_at > self._clock():
             return Later(row.ends_at)
         self._objects.delete(bucket_keys.export(row.target))

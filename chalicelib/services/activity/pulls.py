@@ -42,7 +42,7 @@ class Pulls:
     """Counts the pulls of repositories."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
-        self._access, self._store, self._usage, self._clock = access, stores.pulls, stores.usage_log, stores.clock
+        self._access, self._store, self._usage_log, self._clock = access, stores.pulls, stores.usage_log, stores.clock
 
     def of_tag(self, actor: Actor, name: RepositoryName, tag: Tag) -> TagPulls:
         """Returns the pulls of a live tag. The right that everybody has on a public repository is not enough.
@@ -57,7 +57,7 @@ class Pulls:
         if read.row is None or not read.row.is_alive(self._clock()):
             raise ResourceUnknown("tag", tag)
         digest = read.row.digest
-        of_tag, of_manifest = self._told(repository.id, cursor.row, (tag, str(digest)))
+        of_tag, of_manifest = self._current_sums(repository.id, cursor.row, (tag, str(digest)))
         return TagPulls(digest, of_tag, of_manifest)
 
     def of_manifest(self, actor: Actor, name: RepositoryName, digest: Digest) -> Sum:
@@ -69,44 +69,47 @@ class Pulls:
         batch.read()
         if read.row is None or not read.row.is_living:
             raise ResourceUnknown("manifest", str(digest))
-        return self._told(repository.id, cursor.row, (str(digest),))[0]
+        return self._current_sums(repository.id, cursor.row, (str(digest),))[0]
 
-    def _told(self, repository_id: str, cursor: PullCursorRow | None, references: Sequence[str]) -> list[Sum]:
+    def _current_sums(self, repository_id: str, cursor: PullCursorRow | None, references: Sequence[str]) -> list[Sum]:
         """Returns the sums plus the unsummed pulls. The sums are read after the cursor and may be ahead of it."""
         rows = self._store.sums(repository_id, references)
         upto = cursor.upto if cursor else ""
         ends = {one: max(upto, rows[one].upto) if one in rows else upto for one in references}
         last = earliest(self._clock() + HOUR_S)
-        behind, _ = self._usage.pulls(repository_id, past(min(ends.values())), last, PAGE)
-        told = []
+        unsummed, _ = self._usage_log.pulls(repository_id, past(min(ends.values())), last, PAGE)
+        result = []
         for one in references:
-            found = rows[one].sum if one in rows else Sum()
-            for pull in behind:
-                found = found.plus(pull.at) if one in pull.references and pull.position > ends[one] else found
-            told.append(found)
-        return told
+            total = rows[one].sum if one in rows else Sum()
+            for pull in unsummed:
+                total = total.plus(pull.at) if one in pull.references and pull.position > ends[one] else total
+            result.append(total)
+        return result
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
         """Sums a repository's pulls of all settled hours, whichever hour the timer was for.
 
         Raises ValueError for a target that is not an hour of a repository.
         """
-        found = read_target(due.target)
-        if not isinstance(found, HourTarget):
+        target = read_target(due.target)
+        if not isinstance(target, HourTarget):
             raise ValueError(f"{due.target} is not an hour of a repository")
         now = self._clock()
         last = before(earliest(settled_at(now)))
-        while retry_on_conflict(lambda: self._add_page(found.repository_id, last)):
+        while retry_on_conflict(lambda: self._add_page(target.repository_id, last)):
             if not has_time():
                 return Later(int(now))
         return None
 
     def _add_page(self, repository_id: str, last: str) -> bool:
-        """Sums a page of pulls up to and including the ULID `last`; returns whether there are more. Raises WriteConflict."""
+        """Sums a page of pulls up to and including the ULID `last`; returns whether there are more.
+
+        Raises WriteConflict.
+        """
         upto = self._store.upto(repository_id)
         if upto is None:
             return False
-        pulls, is_all = self._usage.pulls(repository_id, past(upto), last, PAGE)
+        pulls, is_all = self._usage_log.pulls(repository_id, past(upto), last, PAGE)
         for part in parts(pulls, MOST_SUMS):
             self._store.add(repository_id, (upto, part[-1].position), sums(part))
             upto = part[-1].position

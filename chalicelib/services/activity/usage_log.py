@@ -37,9 +37,9 @@ class UsageLog:
     ) -> None:
         """Adds the record of a change of a repository to the transaction that changes it."""
         now = self._clock()
-        told = {"repository": str(repository.name), **actor.application, **metadata}
-        told |= _agent(actor) if kind == PUSH else {}
-        event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, told)
+        details = {"repository": str(repository.name), **actor.application, **metadata}
+        details |= _agent(actor) if kind == PUSH else {}
+        event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, details)
         self._store.record(transaction, event)
 
     def note(
@@ -47,8 +47,8 @@ class UsageLog:
     ) -> None:
         """Adds the record of a change of a namespace, but of no repository, to the transaction that changes it."""
         now = self._clock()
-        told = {**actor.application, **metadata}
-        event = Event(ulid(now), now, kind, namespace_id, None, actor.name, actor.address, told)
+        details = {**actor.application, **metadata}
+        event = Event(ulid(now), now, kind, namespace_id, None, actor.name, actor.address, details)
         self._store.record(transaction, event)
 
     def refused(self, name: str, account_id: str | None, address: str) -> None:
@@ -57,20 +57,22 @@ class UsageLog:
         An unknown name is not stored: it may be a password in the wrong field.
         """
         now = self._clock()
-        told = {"type": "quayauth", "kind": "user", "message": "Invalid Username or Password"}
-        told |= {"username": name} if account_id else {}
-        event = Event(ulid(now), now, LOGIN_REFUSED, account_id or "", None, name if account_id else "", address, told)
+        details = {"type": "quayauth", "kind": "user", "message": "Invalid Username or Password"}
+        details |= {"username": name} if account_id else {}
+        event = Event(
+            ulid(now), now, LOGIN_REFUSED, account_id or "", None, name if account_id else "", address, details
+        )
         try:
             self._store.write(event)
         except Exception:  # noqa: BLE001 - a failed record does not change the result of a sign-in
             logger.exception("refusal not recorded")
 
-    def pulled(self, actor: Actor, repository: Repository, reference: "str | Digest", what: tuple[Digest, str]) -> None:
+    def pulled(self, actor: Actor, repository: Repository, reference: "str | Digest", key: tuple[Digest, str]) -> None:
         """Records a pull of a manifest with a digest and a media type.
 
         It never makes a pull fail: an error of the table only goes to the log.
         """
-        now, (digest, media_type) = self._clock(), what
+        now, (digest, media_type) = self._clock(), key
         metadata = {"reference": str(reference), "repository": str(repository.name), "mediaType": media_type}
         metadata |= {"manifest_digest": str(digest)} if isinstance(reference, str) else {}
         metadata |= _agent(actor)
@@ -89,15 +91,15 @@ class RecentlySeen:
         self._met: OrderedDict[object, None] = OrderedDict()
         self._limit, self._lock = limit, threading.Lock()
 
-    def __contains__(self, what: object) -> bool:
-        return what in self._met
+    def __contains__(self, key: object) -> bool:
+        return key in self._met
 
-    def add(self, what: object) -> bool:
+    def add(self, key: object) -> bool:
         """Adds a key. Returns False if it was there already."""
         with self._lock:
-            if what in self._met:
+            if key in self._met:
                 return False
-            self._met[what] = None
+            self._met[key] = None
             if len(self._met) > self._limit:
                 self._met.popitem(last=False)
             return True
@@ -107,9 +109,9 @@ class PullLog:
     """Writes pulls into the table.
 
     With `hourly`, a pull of the same reference by the same actor from the same address is written once an hour, under a
-    key derived from these, so that several processes write the same record. With `batch_s` above 0, a thread writes them
-    after the response, which needs a process that lives longer than its responses; otherwise they are written before it.
-    The first pull of a repository in an hour also writes the timer that counts the pulls of that hour.
+    key derived from these, so that several processes write the same record. With `batch_s` above 0, a thread writes
+    them after the response, which needs a process that lives longer than its responses; otherwise they are written
+    before it. The first pull of a repository in an hour also writes the timer that counts the pulls of that hour.
     """
 
     def __init__(self, store: UsageLogStore, hourly: bool, batch_s: float) -> None:

@@ -87,35 +87,35 @@ class UsageLogReader:
         self._access, self._store, self._accounts = access, stores.usage_log, stores.accounts
         self._clock = stores.clock
 
-    def page(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery, after: str | None = None) -> LogPage:
+    def page(self, actor: Actor, owner: LogOwner, query: UsageLogQuery, after: str | None = None) -> LogPage:
         """Returns twenty records, newest first, after the end of the page before.
 
         Raises FieldInvalid for an unknown performer, Unauthenticated, Denied, NotFound.
         """
-        where, period = self.where(actor, whose), asked.period(self._clock())
-        found, following = self._page(where.runs, asked, period, after)
-        if not found and following is None and asked.performer and self._accounts.find(asked.performer) is None:
+        log, period = self.readable_log(actor, owner), query.period(self._clock())
+        rows, following = self._page(log.runs, query, period, after)
+        if not rows and following is None and query.performer and self._accounts.find(query.performer) is None:
             raise FieldInvalid("performer", "no account has this name")
         names: Mapping[str, tuple[str, AccountKind]] = {}
-        if whose.everybody:
-            rows = self._accounts.namespaces(sorted({row.namespace_id for row in found}))
-            names = {identifier: (row.name, row.kind) for identifier, row in rows.items()}
-        return LogPage(period, [_entry(row, names.get(row.namespace_id)) for row in found], following)
+        if owner.everybody:
+            namespaces = self._accounts.namespaces(sorted({row.namespace_id for row in rows}))
+            names = {identifier: (row.name, row.kind) for identifier, row in namespaces.items()}
+        return LogPage(period, [_entry(row, names.get(row.namespace_id)) for row in rows], following)
 
     def _page(
-        self, runs: Sequence[LogPartition], asked: UsageLogQuery, period: Period, after: str | None
+        self, runs: Sequence[LogPartition], query: UsageLogQuery, period: Period, after: str | None
     ) -> tuple[list[LogRow], str | None]:
-        found: list[LogRow] = []
+        page: list[LogRow] = []
         last = after
-        rows = self._newest(runs, period, after, READ_AT_ONCE if asked.is_narrowed else PAGE + 1)
+        rows = self._newest(runs, period, after, READ_AT_ONCE if query.is_narrowed else PAGE + 1)
         for number, row in enumerate(rows):
-            is_asked = asked.takes(row.performer, row.kind)
-            if number == MOST_READ or (is_asked and len(found) == PAGE):
-                return found, last
+            is_match = query.takes(row.performer, row.kind)
+            if number == MOST_READ or (is_match and len(page) == PAGE):
+                return page, last
             last = row.sk
-            if is_asked:
-                found.append(row)
-        return found, None
+            if is_match:
+                page.append(row)
+        return page, None
 
     def _newest(self, runs: Sequence[LogPartition], period: Period, after: str | None, page: int) -> Iterator[LogRow]:
         top, bottom = period.newest_before(after), period.oldest
@@ -123,19 +123,19 @@ class UsageLogReader:
         lists = [self._store.newest(run, top, bottom, each) for run in runs]
         return heapq.merge(*lists, key=lambda row: row.sk, reverse=True)
 
-    def counts(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery) -> list[DayCount]:
+    def counts(self, actor: Actor, owner: LogOwner, query: UsageLogQuery) -> list[DayCount]:
         """Returns the number of records of each kind on each day.
 
         Raises FieldInvalid for more than 31 days, and Unavailable if there is too much to count in one request. The
         counts so far are stored, so that a retry continues from them.
         """
-        where, period = self.where(actor, whose), asked.period(self._clock())
+        log, period = self.readable_log(actor, owner), query.period(self._clock())
         check_countable(period)
         total: Counter[tuple[str, str]] = Counter()
         budget = iter(range(MOST_COUNTED))
-        for run in where.runs:
-            is_all = not asked.is_narrowed
-            total += self._all(run, period, budget) if is_all else self._narrowed(run, period, asked, budget)
+        for run in log.runs:
+            is_all = not query.is_narrowed
+            total += self._all(run, period, budget) if is_all else self._narrowed(run, period, query, budget)
         days = {day: day_start(day) for day in period.days}
         return [DayCount(kind, number, days[day]) for (day, kind), number in sorted(total.items())]
 
@@ -154,13 +154,13 @@ class UsageLogReader:
         return [(day, total[day]) for day in reversed(period.days)]
 
     def _narrowed(
-        self, run: LogPartition, period: Period, asked: UsageLogQuery, budget: Iterator[int]
+        self, run: LogPartition, period: Period, query: UsageLogQuery, budget: Iterator[int]
     ) -> "Counter[tuple[str, str]]":
         total: Counter[tuple[str, str]] = Counter()
         for position, kind, performer in self._store.kinds(run, period.oldest, period.newest):
             if next(budget, None) is None:
                 raise FieldInvalid("starttime", "there are too many records: ask for fewer days")
-            if asked.takes(performer, kind):
+            if query.takes(performer, kind):
                 total[day_of(position), kind] += 1
         return total
 
@@ -207,17 +207,18 @@ class UsageLogReader:
                 changed[day] = reached, {kind: count for (counted, kind), count in kept.items() if counted == day}
         self._store.keep_counted(run, changed)
 
-    def where(self, actor: Actor, whose: LogOwner) -> LogPlace:
+    def readable_log(self, actor: Actor, owner: LogOwner) -> LogPlace:
         """Returns a log that the actor may read. Raises Unauthenticated, Denied, NotFound, ResourceUnknown."""
-        if whose.everybody:
+        if owner.everybody:
             self._access.superuser(actor)
             return LogPlace(runs_of_everybody())
-        if whose.repository is not None:
-            repository = self._access.require_role(actor, whose.repository, Role.ADMIN).repository
-            runs, named = runs_of_repository(repository.id), repository.name
-            return LogPlace(runs, repository.namespace_id, named.namespace, repository.id, named.repository)
-        if whose.organization is not None:
-            place = self._access.administered(actor, whose.organization)
+        if owner.repository is not None:
+            repository = self._access.require_role(actor, owner.repository, Role.ADMIN).repository
+            full_name = repository.name
+            runs = runs_of_repository(repository.id)
+            return LogPlace(runs, repository.namespace_id, full_name.namespace, repository.id, full_name.repository)
+        if owner.organization is not None:
+            place = self._access.administered(actor, owner.organization)
             identifier, name = place.id, place.name
         else:
             identifier, name = self._access.require_user(actor), actor.name

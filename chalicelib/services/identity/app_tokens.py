@@ -45,8 +45,8 @@ class AppToken:
 class AppTokens:
     """Creates, lists and revokes app tokens."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
-        self._access, self._usage, self._accounts, self._tokens = access, usage, stores.accounts, stores.tokens
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage_log, self._accounts, self._tokens = access, usage_log, stores.accounts, stores.tokens
         self._envelope, self._clock = envelope, stores.clock
 
     def create(self, actor: Actor, title: str, life_s: int | None = None) -> AppToken:
@@ -63,7 +63,7 @@ class AppTokens:
         token = self._new(actor, account_id, secret, now + life_s if life_s else None)
         token.title = title.strip()
         retry_on_conflict(lambda: self._add(actor, token))
-        return _shown(token, secret=secret)
+        return _app_token(token, secret=secret)
 
     def _new(self, actor: Actor, account_id: str, secret: str, expires_at: int | None) -> TokenRow:
         """Returns a token to be written. One created with an OAuth token has its scopes and ends with it."""
@@ -89,13 +89,13 @@ class AppTokens:
     def _add(self, actor: Actor, token: TokenRow) -> None:
         """Writes a token, and removes some of those that a new password has ended."""
         rows = self._tokens.listed(token.owner_id, TokenKind.APP)
-        if len([row for row in rows if self._is_good(row, actor.epoch)]) >= MOST_TOKENS:
+        if len([row for row in rows if self._is_valid(row, actor.epoch)]) >= MOST_TOKENS:
             raise FieldInvalid("", f"a user has at most {MOST_TOKENS} app tokens: revoke some")
         transaction = Transaction()
         for row in [row for row in rows if row.epoch < actor.epoch][:SWEPT]:
             self._tokens.revoke(transaction, row)
         self._tokens.add_app(transaction, token, ulid(self._clock()))
-        self._note(actor, transaction, "create_app_specific_token", token)
+        self._record(actor, transaction, "create_app_specific_token", token)
         transaction.commit()
 
     def _maker(self, actor: Actor, account_id: str) -> TokenRow | None:
@@ -111,10 +111,10 @@ class AppTokens:
         """Returns the actor's own tokens, newest first, or only those that end soon. Raises Unauthenticated, Denied."""
         account_id = self._access.require_user(actor)
         used = self._tokens.uses(account_id)
-        rows = [row for row in self._tokens.listed(account_id, TokenKind.APP) if self._is_good(row, actor.epoch)]
-        found = [row for row in rows if not only_expiring or self._ends_soon(row)]
-        newest = sorted(found, key=lambda row: (row.created_at or 0, row.uuid), reverse=True)
-        return [_shown(row, used) for row in newest]
+        rows = [row for row in self._tokens.listed(account_id, TokenKind.APP) if self._is_valid(row, actor.epoch)]
+        listed = [row for row in rows if not only_expiring or self._ends_soon(row)]
+        newest = sorted(listed, key=lambda row: (row.created_at or 0, row.uuid), reverse=True)
+        return [_app_token(row, used) for row in newest]
 
     def of_everybody(self, actor: Actor, after: str = "", *, only_expiring: bool = False) -> tuple[list[AppToken], str]:
         """Returns a page of all users' tokens, oldest first, and where it ends, empty at the last one; for superusers.
@@ -125,9 +125,9 @@ class AppTokens:
         rows = list(self._tokens.all_apps(after if is_ulid(after) else "", LARGEST_PAGE + 1))
         owners = self._accounts.get_all(sorted({row.owner_id for row in rows}))
         epochs = {account_id: account.epoch for account_id, account in owners.items()}
-        page = [row for row in rows[:LARGEST_PAGE] if self._is_good(row, epochs.get(row.owner_id))]
+        page = [row for row in rows[:LARGEST_PAGE] if self._is_valid(row, epochs.get(row.owner_id))]
         used = self._tokens.last_uses([(row.owner_id, row.uuid) for row in page])
-        items = [_shown(row, used) for row in page if not only_expiring or self._ends_soon(row)]
+        items = [_app_token(row, used) for row in page if not only_expiring or self._ends_soon(row)]
         return items, (rows[LARGEST_PAGE - 1].view_at or "") if len(rows) > LARGEST_PAGE else ""
 
     def get(self, actor: Actor, uuid: str) -> AppToken:
@@ -135,39 +135,39 @@ class AppTokens:
 
         Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        row = self._one(actor, uuid)
+        row = self._require_row(actor, uuid)
         secret = (
             self._envelope.open(_about(uuid), row.key_id or "", row.sealed or b"") if _is_seen(actor, row) else None
         )
-        return _shown(row, self._tokens.last_uses([(row.owner_id, uuid)]), secret)
+        return _app_token(row, self._tokens.last_uses([(row.owner_id, uuid)]), secret)
 
     def revoke(self, actor: Actor, uuid: str) -> None:
         """Revokes one of the actor's own tokens at once. Raises ResourceUnknown, Unauthenticated, Denied."""
-        row = self._one(actor, uuid)
+        row = self._require_row(actor, uuid)
         transaction = Transaction()
         self._tokens.revoke(transaction, row)
-        self._note(actor, transaction, "revoke_app_specific_token", row)
+        self._record(actor, transaction, "revoke_app_specific_token", row)
         try:
             transaction.commit()
         except WriteConflict:
             raise ResourceUnknown("token", uuid) from None
 
-    def _one(self, actor: Actor, uuid: str) -> TokenRow:
+    def _require_row(self, actor: Actor, uuid: str) -> TokenRow:
         row = self._tokens.of_account(self._access.require_user(actor), TokenKind.APP, uuid)
-        if row is None or not self._is_good(row, actor.epoch):
+        if row is None or not self._is_valid(row, actor.epoch):
             raise ResourceUnknown("token", uuid)
         return row
 
-    def _is_good(self, row: TokenRow, epoch: int | None) -> bool:
+    def _is_valid(self, row: TokenRow, epoch: int | None) -> bool:
         """Whether a token is valid by its time and its owner's epoch."""
         return row.epoch == epoch and (row.expires_at is None or row.expires_at > self._clock())
 
     def _ends_soon(self, row: TokenRow) -> bool:
         return row.expires_at is not None and row.expires_at <= self._clock() + SOON_S
 
-    def _note(self, actor: Actor, transaction: Transaction, kind: str, token: TokenRow) -> None:
-        told = {"app_specific_token_title": token.title, "app_specific_token": token.uuid}
-        self._usage.note(actor, transaction, kind, token.owner_id, told)
+    def _record(self, actor: Actor, transaction: Transaction, kind: str, token: TokenRow) -> None:
+        metadata = {"app_specific_token_title": token.title, "app_specific_token": token.uuid}
+        self._usage_log.note(actor, transaction, kind, token.owner_id, metadata)
 
 
 def _is_seen(actor: Actor, row: TokenRow) -> bool:
@@ -182,7 +182,7 @@ def _about(uuid: str) -> str:
     return f"{uuid}/secret"
 
 
-def _shown(row: TokenRow, used: Mapping[str, int] | None = None, secret: str | None = None) -> AppToken:
+def _app_token(row: TokenRow, used: Mapping[str, int] | None = None, secret: str | None = None) -> AppToken:
     return AppToken(
         row.uuid,
         row.title or "",

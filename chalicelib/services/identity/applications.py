@@ -38,8 +38,8 @@ class ApplicationFields:
 class Applications:
     """Manages applications, for the admins of their organization."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, envelope: Envelope) -> None:
-        self._access, self._usage, self._store = access, usage, stores.applications
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
+        self._access, self._usage_log, self._store = access, usage_log, stores.applications
         self._envelope, self._clock = envelope, stores.clock
         self._is_plain = stores.settings.url.startswith("http:")
 
@@ -47,14 +47,14 @@ class Applications:
         """Returns the applications of an organization, by name. Raises ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, organization)
         rows = sorted(self._store.of_organization(place.id), key=lambda row: (row.name, row.client_id))
-        return [self._shown(row, place.name) for row in rows]
+        return [self._application(row, place.name) for row in rows]
 
     def get(self, actor: Actor, organization: str, client_id: str) -> Application:
         """Returns one application. Raises ResourceUnknown, Unauthenticated, Denied."""
         place = self._access.administered(actor, organization)
-        return self._shown(self._found(place, client_id), place.name)
+        return self._application(self._require_row(place, client_id), place.name)
 
-    def _found(self, place: NamespaceAccess, client_id: str) -> ApplicationRow:
+    def _require_row(self, place: NamespaceAccess, client_id: str) -> ApplicationRow:
         row = self._store.get(place.id, client_id)
         if row is None:
             raise ResourceUnknown("application", client_id)
@@ -79,18 +79,18 @@ class Applications:
             namespace_id=place.id,
             created_at=int(self._clock()),
         )
-        _tell(row, fields)
+        _set_fields(row, fields)
         self._give_secret(row)
         transaction = Transaction()
         self._store.add(transaction, row, place.name)
-        self._note(actor, transaction, "create_application", row)
+        self._record(actor, transaction, "create_application", row)
         transaction.commit()
-        return self._shown(row, place.name)
+        return self._application(row, place.name)
 
     def change(self, actor: Actor, organization: str, client_id: str, fields: ApplicationFields) -> Application:
         """Changes the fields of an application. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
         self._check(fields)
-        return self._rewrite(actor, organization, client_id, "update_application", lambda row: _tell(row, fields))
+        return self._rewrite(actor, organization, client_id, "update_application", lambda row: _set_fields(row, fields))
 
     def reset_secret(self, actor: Actor, organization: str, client_id: str) -> Application:
         """Gives an application a new secret. Raises ResourceUnknown, Unauthenticated, Denied."""
@@ -102,13 +102,13 @@ class Applications:
         place = self._access.administered(actor, organization)
 
         def attempt() -> Application:
-            row = self._found(place, client_id)
+            row = self._require_row(place, client_id)
             change(row)
             transaction = Transaction()
             self._store.change(transaction, row)
-            self._note(actor, transaction, kind, row)
+            self._record(actor, transaction, kind, row)
             transaction.commit()
-            return self._shown(row, place.name)
+            return self._application(row, place.name)
 
         return retry_on_conflict(attempt)
 
@@ -118,10 +118,10 @@ class Applications:
         Raises ResourceUnknown, Unauthenticated, Denied.
         """
         place = self._access.administered(actor, organization)
-        row = self._found(place, client_id)
+        row = self._require_row(place, client_id)
         transaction = Transaction()
         self._store.remove(transaction, row)
-        self._note(actor, transaction, "delete_application", row)
+        self._record(actor, transaction, "delete_application", row)
         try:
             transaction.commit()
         except WriteConflict:
@@ -138,7 +138,7 @@ class Applications:
         except WriteConflict:
             return
 
-    def _shown(self, row: ApplicationRow, organization: str) -> Application:
+    def _application(self, row: ApplicationRow, organization: str) -> Application:
         secret = self._envelope.open(_about(row), row.key_id or "", row.sealed_secret or b"")
         return Application(
             row.client_id,
@@ -162,16 +162,16 @@ class Applications:
         row.secret_sha256 = hashed(secret)
         row.key_id, row.sealed_secret = self._envelope.seal(_about(row), secret)
 
-    def _note(self, actor: Actor, transaction: Transaction, kind: str, row: ApplicationRow) -> None:
-        told = {"application_name": row.name, "client_id": row.client_id}
-        self._usage.note(actor, transaction, kind, row.namespace_id, told)
+    def _record(self, actor: Actor, transaction: Transaction, kind: str, row: ApplicationRow) -> None:
+        metadata = {"application_name": row.name, "client_id": row.client_id}
+        self._usage_log.note(actor, transaction, kind, row.namespace_id, metadata)
 
 
 def _about(row: ApplicationRow) -> str:
     return f"{row.client_id}/secret"
 
 
-def _tell(row: ApplicationRow, fields: ApplicationFields) -> None:
+def _set_fields(row: ApplicationRow, fields: ApplicationFields) -> None:
     row.name, row.description, row.avatar_email = fields.name.strip(), fields.description, fields.avatar_email
     row.redirect_uri, row.application_uri = fields.redirect_uri, fields.application_uri
 

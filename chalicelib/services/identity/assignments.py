@@ -1,7 +1,7 @@
 """Manages assignments: offers of an organization to a user for a token of its application.
 
-An offer lets a user who is no admin of the organization authorize its application. It gives no right by itself: the user
-sees the scopes and decides, and the token acts as the user.
+An offer lets a user who is no admin of the organization authorize its application. It gives no right by itself: the
+user sees the scopes and decides, and the token acts as the user.
 """
 
 from collections.abc import Mapping
@@ -26,31 +26,34 @@ MOST = 100
 
 
 class Assignments:
-    """Manages offers of tokens. Any application may send a token to the registry's own page, besides its redirect URI."""
+    """Manages offers of tokens.
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts = access, usage, stores.accounts
+    Any application may send a token to the registry's own page, besides its redirect URI.
+    """
+
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts = access, usage_log, stores.accounts
         self._applications, self._store, self._url = stores.applications, stores.assignments, stores.settings.url
         self._clock = stores.clock
 
-    def assign(self, actor: Actor, asked: Mapping[str, str], name: str) -> None:
+    def assign(self, actor: Actor, parameters: Mapping[str, str], name: str) -> None:
         """Offers a user a token. Raises FieldInvalid, ScopeInvalid, ResourceUnknown, Unauthenticated, Denied."""
-        client = self._client(actor, asked.get("client_id", ""))
-        account_id = self._check(client, asked, name)
+        client = self._client(actor, parameters.get("client_id", ""))
+        account_id = self._check(client, parameters, name)
         transaction, uuid = Transaction(), str(uuid4())
         row = AssignmentRow.under(
             keys.assignment(account_id, uuid),
             uuid=uuid,
             client_id=client.client_id,
-            redirect_uri=asked["redirect_uri"],
-            scopes=" ".join(sorted(parse_scopes(asked["scope"]))),
-            response_type=asked["response_type"],
+            redirect_uri=parameters["redirect_uri"],
+            scopes=" ".join(sorted(parse_scopes(parameters["scope"]))),
+            response_type=parameters["response_type"],
             created_at=int(self._clock()),
         )
         self._store.add(transaction, row)
-        told = {"assigning_user": actor.name, "assigned_user": name, "application": client.name}
-        told |= {"client_id": client.client_id}
-        self._usage.note(actor, transaction, "oauth_token_assigned", client.namespace_id, told)
+        metadata = {"assigning_user": actor.name, "assigned_user": name, "application": client.name}
+        metadata |= {"client_id": client.client_id}
+        self._usage_log.note(actor, transaction, "oauth_token_assigned", client.namespace_id, metadata)
         transaction.commit()
 
     def _client(self, actor: Actor, client_id: str) -> ClientRow:
@@ -61,15 +64,15 @@ class Assignments:
         self._access.administered(actor, client.organization)
         return client
 
-    def _check(self, client: ClientRow, asked: Mapping[str, str], name: str) -> str:
+    def _check(self, client: ClientRow, parameters: Mapping[str, str], name: str) -> str:
         """Checks an offer and returns the id of the user who gets it."""
         row = self._applications.get(client.namespace_id, client.client_id)
         redirects = (row.redirect_uri if row else "", self._url + LOCAL_PAGE)
-        if not asked.get("redirect_uri") or asked["redirect_uri"] not in redirects:
+        if not parameters.get("redirect_uri") or parameters["redirect_uri"] not in redirects:
             raise FieldInvalid("redirect_uri", "it must equal the redirect URI of the application")
-        if asked.get("response_type") not in KINDS:
+        if parameters.get("response_type") not in KINDS:
             raise FieldInvalid("response_type", f"say one of {', '.join(KINDS)}")
-        parse_scopes(asked.get("scope", ""))
+        parse_scopes(parameters.get("scope", ""))
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind != AccountKind.USER:
             raise FieldInvalid("username", "Unknown user")

@@ -89,17 +89,21 @@ def looks_signed(secret: str) -> bool:
 class TokenContext:
     """The rows that a token depends on, read in one batch.
 
-    They are its owner, its application, the namespace of that or of a robot, the token it was created with, and its last
-    use.
+    They are its owner, its application, the namespace of that or of a robot, the token it was created with, and its
+    last use.
     """
 
     def __init__(self, token: TokenRow) -> None:
         self._token, batch = token, Batch()
         self._owner = batch.add(AccountRow, keys.account(token.owner_id))
         self._client = batch.add(ClientRow, keys.client(token.client_id)) if token.client_id else None
-        home = token.namespace_id if token.kind in (TokenKind.ROBOT, TokenKind.OAUTH) else None
-        self._namespace = batch.add(NamespaceRow, keys.namespace(home)) if home else None
-        self._user = batch.add(AccountRow, keys.account(home)) if home and token.kind == TokenKind.ROBOT else None
+        namespace_id = token.namespace_id if token.kind in (TokenKind.ROBOT, TokenKind.OAUTH) else None
+        self._namespace = batch.add(NamespaceRow, keys.namespace(namespace_id)) if namespace_id else None
+        self._user = (
+            batch.add(AccountRow, keys.account(namespace_id))
+            if namespace_id and token.kind == TokenKind.ROBOT
+            else None
+        )
         made_with = keys.account_token(token.owner_id, TokenKind.OAUTH, token.made_with) if token.made_with else None
         self._maker = batch.add(TokenRow, made_with) if made_with else None
         is_noted = token.kind in (TokenKind.ROBOT, TokenKind.APP, TokenKind.OAUTH)
@@ -110,10 +114,10 @@ class TokenContext:
         """Returns the owner; None if a row that the token depends on has ended, and the token with it."""
         row = self._owner.row
         is_owned = row is not None and row.enabled and row.epoch == self._token.epoch
-        is_let = all(read is None or read.row is not None for read in (self._client, self._maker))
-        return row if is_owned and is_let and self._is_at_home() else None
+        is_complete = all(read is None or read.row is not None for read in (self._client, self._maker))
+        return row if is_owned and is_complete and self._is_namespace_live() else None
 
-    def _is_at_home(self) -> bool:
+    def _is_namespace_live(self) -> bool:
         """Whether the namespace of a robot or application is live, and the user who owns a robot is enabled."""
         if self._namespace is None:
             return True
@@ -131,13 +135,16 @@ class TokenContext:
 
 
 class Authentication:
-    """Authenticates by name and password, by name and token, or by token alone. `federation` is created on first use."""
+    """Authenticates by name and password, by name and token, or by token alone.
+
+    `federation` is created on first use.
+    """
 
     def __init__(
-        self, usage: UsageLog, stores: Stores, throttles: Throttles, federation: Callable[[], "Federation"]
+        self, usage_log: UsageLog, stores: Stores, throttles: Throttles, federation: Callable[[], "Federation"]
     ) -> None:
         self._accounts, self._tokens, self._throttles = stores.accounts, stores.tokens, throttles
-        self._usage = usage
+        self._usage_log = usage_log
         self._federation, self._clock = federation, stores.clock
 
     def recognise(self, name: str, secret: str, address: str = "") -> Identity:
@@ -147,27 +154,27 @@ class Authentication:
         OutgoingFailed if the issuer of a robot's token does not respond.
         """
         if "+" in name and looks_signed(secret):
-            stranger = self._federation().believe(name, secret)
-            return Identity(stranger.account, ends_at=stranger.ends_at)
+            federated = self._federation().believe(name, secret)
+            return Identity(federated.account, ends_at=federated.ends_at)
         kind = {APP_TOKEN_USER: TokenKind.APP, OAUTH_TOKEN_USER: TokenKind.OAUTH}.get(name)
         if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
             kind = TokenKind.ROBOT
         if kind is None:
             return Identity(self.by_password(REGISTRY, name, secret, address))
-        found = self.by_token(secret, kind)
-        if found is None or (kind == TokenKind.ROBOT and found.account.name != name):
+        identity = self.by_token(secret, kind)
+        if identity is None or (kind == TokenKind.ROBOT and identity.account.name != name):
             raise WrongCredentials
-        return found
+        return identity
 
-    def by_password(self, entrance: SignInRoute, name: str, password: str, address: str = "") -> AccountRow:
+    def by_password(self, route: SignInRoute, name: str, password: str, address: str = "") -> AccountRow:
         """Returns the user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
-        with self._throttles.attempt(entrance, name, address):
+        with self._throttles.attempt(route, name, address):
             pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
             row = self._accounts.get(pointer.id if pointer else NOBODY)
             is_user = row is not None and row.kind == AccountKind.USER
             is_right = verify_password(password, row.password_hash if row and is_user else None)
             if row is None or not is_right or not row.enabled:
-                self._usage.refused(name, row.id if row and is_user else None, address)
+                self._usage_log.refused(name, row.id if row and is_user else None, address)
                 raise WrongCredentials
         return row
 
@@ -184,11 +191,16 @@ class Authentication:
         token = batch.add(TokenRow, keys.token(hashed(cookie)))
         owner = batch.add(AccountRow, keys.account(owner_id))
         batch.read()
-        found, row = token.row, owner.row
-        if found is None or row is None or found.kind != TokenKind.SESSION or found.owner_id != row.id:
+        token_row, owner_row = token.row, owner.row
+        if (
+            token_row is None
+            or owner_row is None
+            or token_row.kind != TokenKind.SESSION
+            or token_row.owner_id != owner_row.id
+        ):
             return None
-        is_over = self._has_ended(found) or not row.enabled or row.epoch != found.epoch
-        return None if is_over else Identity(row, found)
+        is_over = self._has_ended(token_row) or not owner_row.enabled or owner_row.epoch != token_row.epoch
+        return None if is_over else Identity(owner_row, token_row)
 
     def by_token(self, secret: str, kind: TokenKind) -> Identity | None:
         """Returns the identity of a random token; None if it is unknown or it, its owner or application has ended."""
@@ -197,11 +209,11 @@ class Authentication:
         token = self._tokens.find(hashed(secret))
         if token is None or token.kind != kind or self._has_ended(token):
             return None
-        behind = TokenContext(token)
-        account = behind.account()
-        if account is not None and not behind.was_used_recently(self._clock()):
+        context = TokenContext(token)
+        account = context.account()
+        if account is not None and not context.was_used_recently(self._clock()):
             self._tokens.use(token.owner_id, token.uuid, self._clock())
-        return Identity(account, token, behind.client, token.expires_at) if account else None
+        return Identity(account, token, context.client, token.expires_at) if account else None
 
     def _has_ended(self, token: TokenRow) -> bool:
         return token.expires_at is not None and token.expires_at <= self._clock()

@@ -38,18 +38,32 @@ class NewAuthorization:
     life_s: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A token as a client requests it; `scope` is separated by spaces, a `life_s` of None is the default."""
+
+    name: str
+    scope: str
+    life_s: int | None = None
+
+
 class Authorizations:
     """Creates, lists and revokes OAuth tokens."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores) -> None:
-        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.applications
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+        self._access, self._usage_log, self._accounts, self._store = (
+            access,
+            usage_log,
+            stores.accounts,
+            stores.applications,
+        )
         self._tokens, self._life_s, self._clock = stores.tokens, stores.settings.oauth_token_s, stores.clock
 
     def prepared(
-        self, user: AccountRow, client: ClientRow, wish: NewAuthorization, created_by: str
+        self, user: AccountRow, client: ClientRow, new: NewAuthorization, created_by: str
     ) -> tuple[TokenRow, str]:
         """Returns a token to be written, and its secret. Raises Denied for a scope that the user cannot give."""
-        if SUPER_USER in wish.scopes and not user.superuser:
+        if SUPER_USER in new.scopes and not user.superuser:
             raise Denied(SUPER_USER, "grant")
         now, secret = int(self._clock()), random_secret(OAUTH_TOKEN_PREFIX)
         token = TokenRow.under(
@@ -61,45 +75,48 @@ class Authorizations:
             sha256=hashed(secret),
             created_at=now,
             created_by=created_by,
-            expires_at=now + min(wish.life_s or self._life_s, LONGEST_LIFE_S),
-            title=wish.name,
-            scopes=" ".join(sorted(wish.scopes)),
+            expires_at=now + min(new.life_s or self._life_s, LONGEST_LIFE_S),
+            title=new.name,
+            scopes=" ".join(sorted(new.scopes)),
             client_id=client.client_id,
             namespace_id=client.namespace_id,
         )
         return token, secret
 
-    def create(
-        self, actor: Actor, organization: str, client_id: str, name: str, scope: str, life_s: int | None
-    ) -> Token:
+    def create(self, actor: Actor, organization: str, client_id: str, request: TokenRequest) -> Token:
         """Creates a token of an application that acts as the actor, and returns it with its secret.
 
         Raises FieldInvalid, ScopeInvalid, ResourceUnknown, Unauthenticated, Denied.
         """
         client = self._client(actor, organization, client_id)
-        wish = NewAuthorization(parse_scopes(scope), _name(name), _life(life_s))
-        if actor.scopes is not None and not implied(wish.scopes) <= implied(actor.scopes):
-            raise Denied(scope, "grant")
+        new = NewAuthorization(parse_scopes(request.scope), _name(request.name), _life(request.life_s))
+        if actor.scopes is not None and not implied(new.scopes) <= implied(actor.scopes):
+            raise Denied(request.scope, "grant")
         user = self._accounts.get(actor.account_id or "")
         if user is None:
             raise Denied(organization, "administer")
-        if len(self._live(self._store.tokens(client.namespace_id, client_id))) >= MOST_TOKENS:
+        if len(self._valid(self._store.tokens(client.namespace_id, client_id))) >= MOST_TOKENS:
             raise FieldInvalid("", f"an application has at most {MOST_TOKENS} tokens: revoke some")
-        token, secret = self.prepared(user, client, wish, user.name)
+        token, secret = self.prepared(user, client, new, user.name)
         transaction = Transaction()
         self._store.add_token(transaction, token)
-        told = {"application_name": client.name, "client_id": client_id, "token_uuid": token.uuid, "scope": scope}
-        self._usage.note(actor, transaction, "create_oauth_api_token", client.namespace_id, told)
+        metadata = {
+            "application_name": client.name,
+            "client_id": client_id,
+            "token_uuid": token.uuid,
+            "scope": request.scope,
+        }
+        self._usage_log.note(actor, transaction, "create_oauth_api_token", client.namespace_id, metadata)
         transaction.commit()
-        return _shown(token, secret=secret)
+        return _token(token, secret=secret)
 
     def of_application(self, actor: Actor, organization: str, client_id: str) -> list[Token]:
         """Returns the valid tokens of an application, newest first. Raises ResourceUnknown, Unauthenticated, Denied."""
         client = self._client(actor, organization, client_id)
-        tokens = self._live(self._store.tokens(client.namespace_id, client_id))
+        tokens = self._valid(self._store.tokens(client.namespace_id, client_id))
         owners = {token.owner_id: self._tokens.uses(token.owner_id) for token in tokens}
         newest = sorted(tokens, key=lambda token: (token.created_at or 0, token.uuid), reverse=True)
-        return [_shown(token, owners[token.owner_id].get(token.uuid)) for token in newest]
+        return [_token(token, owners[token.owner_id].get(token.uuid)) for token in newest]
 
     def revoke_of_application(self, actor: Actor, organization: str, client_id: str, uuid: str) -> None:
         """Revokes a token of an application. Raises ResourceUnknown, Unauthenticated, Denied."""
@@ -120,21 +137,21 @@ class Authorizations:
 
     def one_of_user(self, actor: Actor, uuid: str) -> Authorization:
         """Returns one authorization of the actor. Raises ResourceUnknown, Unauthenticated, Denied."""
-        found = next((one for one in self.of_user(actor) if one.uuid == uuid), None)
-        if found is None:
+        match = next((one for one in self.of_user(actor) if one.uuid == uuid), None)
+        if match is None:
             raise ResourceUnknown("authorization", uuid)
-        return found
+        return match
 
     def _of_user(self, actor: Actor) -> list[tuple[TokenRow, ClientRow]]:
-        tokens = self._live(self._store.tokens_of_user(self._access.require_user(actor, USER_ADMIN)))
+        tokens = self._valid(self._store.tokens_of_user(self._access.require_user(actor, USER_ADMIN)))
         clients = self._store.clients(sorted({token.client_id or "" for token in tokens}))
-        found = [(token, clients[token.client_id or ""]) for token in tokens if token.client_id in clients]
-        return sorted(found, key=lambda pair: (pair[1].name, pair[0].uuid))
+        pairs = [(token, clients[token.client_id or ""]) for token in tokens if token.client_id in clients]
+        return sorted(pairs, key=lambda pair: (pair[1].name, pair[0].uuid))
 
     def revoke_of_user(self, actor: Actor, uuid: str) -> None:
         """Revokes a token that acts as the actor. Raises ResourceUnknown, Unauthenticated, Denied."""
-        found = {token.uuid: (token, client) for token, client in self._of_user(actor)}
-        token, client = found.get(uuid, (None, None))
+        own = {token.uuid: (token, client) for token, client in self._of_user(actor)}
+        token, client = own.get(uuid, (None, None))
         self._revoke(actor, token, uuid, client)
 
     def revoke_stolen(self, account_id: str, uuid: str) -> None:
@@ -151,8 +168,8 @@ class Authorizations:
             raise ResourceUnknown("token", uuid)
         transaction = Transaction()
         self._store.revoke(transaction, token)
-        told = {"application_name": client.name, "client_id": client.client_id, "token_uuid": uuid}
-        self._usage.note(actor, transaction, "revoke_oauth_api_token", client.namespace_id, told)
+        metadata = {"application_name": client.name, "client_id": client.client_id, "token_uuid": uuid}
+        self._usage_log.note(actor, transaction, "revoke_oauth_api_token", client.namespace_id, metadata)
         try:
             transaction.commit()
         except WriteConflict:
@@ -165,12 +182,12 @@ class Authorizations:
             raise ResourceUnknown("application", client_id)
         return client
 
-    def _live(self, tokens: Sequence[TokenRow]) -> list[TokenRow]:
+    def _valid(self, tokens: Sequence[TokenRow]) -> list[TokenRow]:
         now = self._clock()
         return [token for token in tokens if token.expires_at is None or token.expires_at > now]
 
 
-def _shown(token: TokenRow, last_used_at: int | None = None, secret: str | None = None) -> Token:
+def _token(token: TokenRow, last_used_at: int | None = None, secret: str | None = None) -> Token:
     return Token(
         token.uuid,
         token.scopes or "",

@@ -61,8 +61,8 @@ class FederatedRobot:
 class Federation:
     """Manages the rules of robots, and verifies the tokens that they admit."""
 
-    def __init__(self, usage: UsageLog, stores: Stores, robots: Robots, issuers: Issuers, signing: Signing) -> None:
-        self._robots, self._usage, self._accounts = robots, usage, stores.accounts
+    def __init__(self, usage_log: UsageLog, stores: Stores, robots: Robots, issuers: Issuers, signing: Signing) -> None:
+        self._robots, self._usage_log, self._accounts = robots, usage_log, stores.accounts
         self._issuers, self._signing, self._clock = issuers, signing, stores.clock
 
     def rules(self, actor: Actor, name: RobotName) -> tuple[Rule, ...]:
@@ -75,8 +75,8 @@ class Federation:
         rules = parse_rules(documents)
         for rule in rules:
             self._check_issuer(rule.issuer)
-        told = {"config": [rule.to_document() for rule in rules]}
-        retry_on_conflict(lambda: self._put(actor, name, rules, "create_robot_federation", told))
+        metadata = {"config": [rule.to_document() for rule in rules]}
+        retry_on_conflict(lambda: self._put(actor, name, rules, "create_robot_federation", metadata))
         return rules
 
     def _check_issuer(self, issuer: str) -> None:
@@ -90,7 +90,7 @@ class Federation:
         retry_on_conflict(lambda: self._put(actor, name, (), "delete_robot_federation", {}))
 
     def _put(
-        self, actor: Actor, name: RobotName, rules: tuple[Rule, ...], kind: str, told: Mapping[str, object]
+        self, actor: Actor, name: RobotName, rules: tuple[Rule, ...], kind: str, metadata: Mapping[str, object]
     ) -> None:
         place, row = self._robots.administered(actor, name)
         if not rules and row.federation is None:
@@ -98,7 +98,7 @@ class Federation:
         row.federation = json.dumps([rule.to_document() for rule in rules]) if rules else None
         transaction = Transaction()
         self._accounts.put_robot(transaction, row)
-        self._usage.note(actor, transaction, kind, place.id, {"robot": name.robot, **told})
+        self._usage_log.note(actor, transaction, kind, place.id, {"robot": name.robot, **metadata})
         transaction.commit()
 
     def exchange(self, name: str, token: str, address: str = "") -> str:
@@ -107,35 +107,35 @@ class Federation:
         The result cannot be exchanged again, so nothing lasts longer than an hour after the issuer's token was issued.
         Raises WrongCredentials, OutgoingFailed.
         """
-        found = self._recognised(name, token, self._by_issuer)
-        rule, account = found.rule, found.account
+        identity = self._verified(name, token, self._by_issuer)
+        rule, account = identity.rule, identity.account
         claims = {"sub": account.id, "name": account.name, "epoch": account.epoch, "rule": rule.to_document()}
         now = self._clock()
-        made = self._signing.sign(FEDERATED, claims, now, found.latest - int(now))
+        exchanged = self._signing.sign(FEDERATED, claims, now, identity.latest - int(now))
         robot = Actor(account.id, account.name, account.kind, account.epoch, address=address)
-        told = {"issuer": rule.issuer, "subject": rule.subject, "robot": name.partition("+")[2]}
+        metadata = {"issuer": rule.issuer, "subject": rule.subject, "robot": name.partition("+")[2]}
         transaction = Transaction()
-        self._usage.note(robot, transaction, "federated_robot_token_exchange", found.namespace_id, told)
+        self._usage_log.note(robot, transaction, "federated_robot_token_exchange", identity.namespace_id, metadata)
         transaction.commit()
-        return made
+        return exchanged
 
     def believe(self, name: str, token: str) -> FederatedIdentity:
         """Returns the robot of a token of another issuer, or of a token that was exchanged for one.
 
         Raises WrongCredentials, OutgoingFailed.
         """
-        is_ours = _peeked(token)[1].get("iss") == self._signing.issuer
-        return self._recognised(name, token, self._by_exchanged if is_ours else self._by_issuer)
+        is_ours = _unverified_parts(token)[1].get("iss") == self._signing.issuer
+        return self._verified(name, token, self._by_exchanged if is_ours else self._by_issuer)
 
-    def _recognised(
-        self, name: str, token: str, how: Callable[[FederatedRobot, str], FederatedIdentity]
+    def _verified(
+        self, name: str, token: str, verify: Callable[[FederatedRobot, str], FederatedIdentity]
     ) -> FederatedIdentity:
         """Returns the robot if `verify` accepts the token. The reason for a refusal is only logged."""
         try:
             candidate = self._candidate(name)
             if candidate is None:
                 raise WrongCredentials("there is no such robot")
-            return how(candidate, token)
+            return verify(candidate, token)
         except (WrongCredentials, Unauthenticated) as error:
             logger.info("federated token refused", robot=name[:300], why=str(error))
             raise WrongCredentials from None
@@ -161,20 +161,20 @@ class Federation:
         return FederatedRobot(account.row, pointer.id, _rules(robot))
 
     def _by_issuer(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
-        header, said = _peeked(token)
-        rule = matching(candidate.rules, said.get("iss"), said.get("sub"))
+        header, unverified = _unverified_parts(token)
+        rule = matching(candidate.rules, unverified.get("iss"), unverified.get("sub"))
         if rule is None:
             raise WrongCredentials("no rule of the robot names the token's issuer and subject")
         audience = rule.audience or self._signing.issuer
-        check_claims(said, audience, self._clock())
+        check_claims(unverified, audience, self._clock())
         claims = self._issuers.verify(token, header, rule.issuer)
         ends_at, latest = check_claims(claims, audience, self._clock())
         return FederatedIdentity(candidate.account, candidate.namespace_id, rule, ends_at, latest)
 
     def _by_exchanged(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
         claims = self._signing.verify(FEDERATED, token)
-        said = claims["rule"]
-        rule = Rule(said["issuer"], said["subject"], said.get("audience"))
+        document = claims["rule"]
+        rule = Rule(document["issuer"], document["subject"], document.get("audience"))
         account = candidate.account
         if (claims["sub"], claims["epoch"]) != (account.id, account.epoch) or rule not in candidate.rules:
             raise WrongCredentials("the robot or the rule of the exchanged token has changed")
@@ -186,7 +186,7 @@ def _rules(row: RobotRow) -> tuple[Rule, ...]:
     return tuple(Rule(one["issuer"], one["subject"], one.get("audience")) for one in documents)
 
 
-def _peeked(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _unverified_parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns header and claims of a token without verifying it; empty if they cannot be read."""
     parts = token.split(".") if len(token) <= LARGEST_TOKEN else []
     if len(parts) != 3:
@@ -197,7 +197,7 @@ def _peeked(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _read(part: str) -> dict[str, Any]:
     try:
-        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        document = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}

@@ -1,7 +1,8 @@
 """Fetches the keys of other token issuers through the outgoing guard, and verifies tokens with them.
 
 The keys are stored in the table for all processes. They are fetched again when they are old, or when a token names an
-unknown key, at most once a minute over all processes, so that no client can make the registry call an issuer more often.
+unknown key, at most once a minute over all processes, so that no client can make the registry call an issuer more
+often.
 """
 
 import json
@@ -67,10 +68,10 @@ class Issuers:
     def _keys(self, issuer: str, algorithm: str, kid: str | None) -> list[Key]:
         """Returns the stored or fetched keys of an issuer that may have signed. Raises OutgoingFailed."""
         row = self._store.keys_of(issuer)
-        found = _fitting(row, algorithm, kid)
-        if found and self._age_s(row) < FRESH_S:
-            return found
-        is_believed = bool(found) and self._age_s(row) < BELIEVED_S
+        keys = _fitting(row, algorithm, kid)
+        if keys and self._age_s(row) < FRESH_S:
+            return keys
+        is_believed = bool(keys) and self._age_s(row) < BELIEVED_S
         if self._store.claim(issuer, self._clock(), PAUSE_S):
             row = self._read(issuer, row if is_believed else None)
         elif not is_believed:
@@ -82,15 +83,15 @@ class Issuers:
     def _age_s(self, row: IssuerRow | None) -> float:
         return self._clock() - row.read_at if row and row.read_at is not None else float("inf")
 
-    def _read(self, issuer: str, otherwise: IssuerRow | None) -> IssuerRow | None:
+    def _read(self, issuer: str, fallback: IssuerRow | None) -> IssuerRow | None:
         """Fetches and returns the keys; if that fails, returns `otherwise` unless it is None. Raises OutgoingFailed."""
         try:
             self._store.keep(issuer, json.dumps(self._fetch(issuer)), self._clock())
         except OutgoingFailed:
             self._store.fail(issuer, self._clock())
-            if otherwise is None:
+            if fallback is None:
                 raise
-            return otherwise
+            return fallback
         return self._store.keys_of(issuer)
 
     def _awaited(self, issuer: str) -> IssuerRow | None:
@@ -106,10 +107,10 @@ class Issuers:
     def _fetch(self, issuer: str) -> list[Key]:
         """Fetches an issuer's keys from the address in its discovery document. Raises OutgoingFailed."""
         try:
-            about = self._document(issuer.rstrip("/") + DISCOVERY)
-            if about.get("issuer") != issuer or not isinstance(about.get("jwks_uri"), str):
+            discovery = self._document(issuer.rstrip("/") + DISCOVERY)
+            if discovery.get("issuer") != issuer or not isinstance(discovery.get("jwks_uri"), str):
                 raise OutgoingFailed("the issuer's discovery document names another issuer or no keys")
-            listed = self._document(about["jwks_uri"]).get("keys")
+            listed = self._document(discovery["jwks_uri"]).get("keys")
         except OutgoingRefused as error:
             raise OutgoingFailed(str(error)) from None
         if not isinstance(listed, list):
@@ -117,10 +118,10 @@ class Issuers:
         return [_public(key) for key in listed[:MOST_KEYS] if isinstance(key, dict)]
 
     def _document(self, url: str) -> dict[str, Any]:
-        answer = self._outgoing.get(url)
-        document = answer.json() if answer.status == 200 else None
+        response = self._outgoing.get(url)
+        document = response.json() if response.status == 200 else None
         if not isinstance(document, dict):
-            raise OutgoingFailed(f"the issuer responded with {answer.status}")
+            raise OutgoingFailed(f"the issuer responded with {response.status}")
         return document
 
 
@@ -130,10 +131,10 @@ def _public(key: Mapping[str, object]) -> Key:
 
 def _fitting(row: IssuerRow | None, algorithm: str, kid: str | None) -> list[Key]:
     """Returns the stored keys for an algorithm, and for a key id if the token names one."""
-    kept: Sequence[Key] = json.loads(row.document) if row and row.document else []
+    stored: Sequence[Key] = json.loads(row.document) if row and row.document else []
     return [
         key
-        for key in kept
+        for key in stored
         if key.get("kty") == KINDS[algorithm]
         and kid in (None, key.get("kid"))
         and key.get("use", "sig") == "sig"

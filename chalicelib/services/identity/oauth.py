@@ -1,7 +1,7 @@
 """Implements OAuth's authorization code grant (RFC 6749 §4.1, with PKCE) and implicit grant (§4.2) with Authlib.
 
-This is stricter than Quay: a redirect URI must equal the registered one; a code is valid for a minute and used once, and
-its second use revokes the token of the first; PKCE accepts S256 only; a secret is compared in constant time.
+This is stricter than Quay: a redirect URI must equal the registered one; a code is valid for a minute and used once,
+and its second use revokes the token of the first; PKCE accepts S256 only; a secret is compared in constant time.
 
 This module is imported by the first request that needs it: Authlib takes 50 ms.
 """
@@ -115,7 +115,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
     def authenticate_user(self, authorization_code: CodeRow) -> AccountRow | None:
         """Returns the user who gave the code, if their tokens were not revoked since."""
-        found: AccountRow | None = self.server.oauth.giver(authorization_code)
+        found: AccountRow | None = self.server.oauth.code_owner(authorization_code)
         return found
 
 
@@ -172,20 +172,25 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
 class OAuth:
     """The authorization endpoint and the token endpoint."""
 
-    def __init__(self, access: Access, usage: UsageLog, stores: Stores, authorizations: Authorizations) -> None:
-        self._access, self._usage, self._accounts, self._store = access, usage, stores.accounts, stores.applications
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, authorizations: Authorizations) -> None:
+        self._access, self._usage_log, self._accounts, self._store = (
+            access,
+            usage_log,
+            stores.accounts,
+            stores.applications,
+        )
         self._authorizations, self._assignments, self._url = authorizations, stores.assignments, stores.settings.url
         self._clock = stores.clock
         self._prepared: dict[str, Any] = {}
 
-    def consider(self, actor: Actor, asked: Mapping[str, str]) -> Consent | ConsentAnswer:
+    def consider(self, actor: Actor, parameters: Mapping[str, str]) -> Consent | ConsentAnswer:
         """Returns the consent to ask a signed-in user for, or the error of the request.
 
         Raises ResourceUnknown for an unknown application, Unauthenticated, and Denied if the user may not authorize it.
         """
-        client = self._admitted(actor, asked)
+        client = self._allowed_client(actor, parameters)
         try:
-            grant = OAuthServer(self).get_consent_grant(OAuthRequest("GET", asked), end_user=actor)
+            grant = OAuthServer(self).get_consent_grant(OAuthRequest("GET", parameters), end_user=actor)
         except OAuth2Error as error:
             return _refusal(error)
         scopes = tuple(sorted(parse_scopes(grant.request.scope)))
@@ -193,20 +198,22 @@ class OAuth:
             client.client.client_id, client.client.organization, client.row.name, client.row.description,
             client.row.application_uri,
         )  # fmt: skip
-        return Consent(application, scopes, self._was_given(actor, client, asked, scopes))
+        return Consent(application, scopes, self._is_known_consent(actor, client, parameters, scopes))
 
-    def _was_given(self, actor: Actor, client: OAuthClient, asked: Mapping[str, str], scopes: tuple[str, ...]) -> bool:
+    def _is_known_consent(
+        self, actor: Actor, client: OAuthClient, parameters: Mapping[str, str], scopes: tuple[str, ...]
+    ) -> bool:
         is_harmless = not any(OFFERED[scope].dangerous for scope in scopes)
-        if asked.get("response_type") != "code" or not asked.get("code_challenge") or not is_harmless:
+        if parameters.get("response_type") != "code" or not parameters.get("code_challenge") or not is_harmless:
             return False
-        given = self._authorizations.of_user(actor)
-        ours = [one.scopes for one in given if one.application.client_id == client.client.client_id]
-        return any(frozenset(scopes) <= implied(had) for had in ours)
+        authorizations = self._authorizations.of_user(actor)
+        earlier_scopes = [one.scopes for one in authorizations if one.application.client_id == client.client.client_id]
+        return any(frozenset(scopes) <= implied(earlier) for earlier in earlier_scopes)
 
-    def decide(self, actor: Actor, asked: Mapping[str, str], *, allow: bool) -> ConsentAnswer:
+    def decide(self, actor: Actor, parameters: Mapping[str, str], *, allow: bool) -> ConsentAnswer:
         """Redirects the user to the application, with a code or token if they allow it. Raises as `consider` does."""
-        self._admitted(actor, asked)
-        server, request = OAuthServer(self), OAuthRequest("POST", asked)
+        self._allowed_client(actor, parameters)
+        server, request = OAuthServer(self), OAuthRequest("POST", parameters)
         user = self._accounts.get(self._access.require_user(actor)) if allow else None
         try:
             grant = server.get_consent_grant(request, end_user=user)
@@ -220,19 +227,19 @@ class OAuth:
         outcome: ConsentAnswer = OAuthServer(self).create_token_response(OAuthRequest("POST", form, authorization))
         return outcome
 
-    def _admitted(self, actor: Actor, asked: Mapping[str, str]) -> OAuthClient:
+    def _allowed_client(self, actor: Actor, parameters: Mapping[str, str]) -> OAuthClient:
         """Returns an application that this user may authorize: as admin of its organization, or by a matching offer.
 
         This needs a session, as the new token could have more rights than a token that asks for it.
         """
-        account_id, client_id = self._access.require_user(actor), asked.get("client_id", "")
+        account_id, client_id = self._access.require_user(actor), parameters.get("client_id", "")
         if not actor.is_session:
             raise Denied(client_id, "let in")
         client = self.client(client_id)
         if client is None:
             raise ResourceUnknown("application", client_id)
-        offer = self._assignments.get(account_id, asked.get(OFFERED_BY, ""))
-        if offer is None or not offer.to_assignment(client.client).answers(asked):
+        offer = self._assignments.get(account_id, parameters.get(OFFERED_BY, ""))
+        if offer is None or not offer.to_assignment(client.client).answers(parameters):
             self._access.administered(actor, client.client.organization)
         return client
 
@@ -277,15 +284,15 @@ class OAuth:
             return None
         return row if row.expires_at is not None and row.expires_at > self._clock() else None
 
-    def giver(self, code: CodeRow) -> AccountRow | None:
+    def code_owner(self, code: CodeRow) -> AccountRow | None:
         """Returns the user who gave a code, if they are enabled and their epoch is unchanged."""
         row = self._accounts.get(code.user_id)
         return row if row and row.enabled and row.epoch == code.epoch else None
 
     def make_token(self, *, client: OAuthClient, user: AccountRow, scope: str, **_: Any) -> dict[str, Any]:
         """Creates a token, which `keep_token` writes."""
-        wish = NewAuthorization(parse_scopes(scope))
-        row, secret = self._authorizations.prepared(user, client.client, wish, user.name)
+        new = NewAuthorization(parse_scopes(scope))
+        row, secret = self._authorizations.prepared(user, client.client, new, user.name)
         self._prepared[secret] = row
         lasts = (row.expires_at or 0) - int(self._clock())
         return {"access_token": secret, "token_type": "Bearer", "expires_in": lasts, "scope": row.scopes}
@@ -298,9 +305,9 @@ class OAuth:
             self._store.use_code(transaction, request.authorization_code, token.uuid)
         else:
             self._take_offer(transaction, request)
-        told = {"client_id": token.client_id, "application_name": request.client.row.name, "scope": token.scopes}
+        metadata = {"client_id": token.client_id, "application_name": request.client.row.name, "scope": token.scopes}
         performer = Actor(request.user.id, request.user.name)
-        self._usage.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", told)
+        self._usage_log.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", metadata)
         try:
             transaction.commit()
         except WriteConflict:

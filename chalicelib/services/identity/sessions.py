@@ -1,7 +1,7 @@
 """Manages browser sessions: opaque secrets, stored by their hash, that end with a sign-out or a new password.
 
-A change needs the session's CSRF token beside the cookie. The token is derived from the cookie, so nothing is stored for
-it, and a browser that is not signed in, which has a signed cookie and no session, gets one without a write.
+A change needs the session's CSRF token beside the cookie. The token is derived from the cookie, so nothing is stored
+for it, and a browser that is not signed in, which has a signed cookie and no session, gets one without a write.
 """
 
 import base64
@@ -25,7 +25,7 @@ from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
-STRANGER = "stranger."
+ANONYMOUS_PREFIX = "stranger."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Session:
 class Sessions:
     """Starts, checks and ends sessions."""
 
-    def __init__(self, usage: UsageLog, stores: Stores, doors: Authentication) -> None:
-        self._doors, self._usage, self._tokens = doors, usage, stores.tokens
+    def __init__(self, usage_log: UsageLog, stores: Stores, authentication: Authentication) -> None:
+        self._authentication, self._usage_log, self._tokens = authentication, usage_log, stores.tokens
         self._keys = list(stores.secrets.upload)
         self._life_s, self._fresh_s, self._clock = stores.settings.session_s, stores.settings.fresh_s, stores.clock
 
     def sign_in(self, name: str, password: str, address: str, cookie: str) -> tuple[AccountRow, Session]:
         """Starts a session by password and ends that of `cookie`. Raises WrongCredentials, TooManyAttempts."""
-        account = self._doors.by_password(WEB, name, password, address)
+        account = self._authentication.by_password(WEB, name, password, address)
         return account, self._begin(account, cookie, address)
 
     def verify(self, actor: Actor, password: str, cookie: str) -> Session:
@@ -56,7 +56,7 @@ class Sessions:
         """
         if not actor.is_session:
             raise WrongCredentials
-        account = self._doors.by_password(WEB, actor.name, password, actor.address)
+        account = self._authentication.by_password(WEB, actor.name, password, actor.address)
         return self._begin(account, cookie, actor.address)
 
     def begin(self, account: AccountRow, cookie: str = "") -> Session:
@@ -81,7 +81,7 @@ class Sessions:
         self._tokens.add(transaction, token, keys.account_token(account.id, TokenKind.SESSION, token.uuid))
         if address is not None:
             actor = Actor(account.id, account.name, account.kind, address=address)
-            self._usage.note(actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name})
+            self._usage_log.note(actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name})
         transaction.commit()
         self._end(cookie)
         return self.session(secret)
@@ -99,8 +99,8 @@ class Sessions:
         if listed is not None:
             self._tokens.revoke(transaction, listed)
             if actor is not None and actor.account_id == token.owner_id:
-                told = {"type": "quayauth", "username": actor.name}
-                self._usage.note(actor, transaction, LOGOUT, token.owner_id, told)
+                metadata = {"type": "quayauth", "username": actor.name}
+                self._usage_log.note(actor, transaction, LOGOUT, token.owner_id, metadata)
             try:
                 transaction.commit()
             except WriteConflict:
@@ -108,7 +108,7 @@ class Sessions:
 
     def believe(self, cookie: str) -> Identity | None:
         """Returns the identity of a session's cookie; None if there is no session or it has ended."""
-        return self._doors.by_session(cookie)
+        return self._authentication.by_session(cookie)
 
     def check_fresh(self, actor: Actor) -> None:
         """Raises FreshLoginRequired for a session whose last password check is too long ago; never for a token."""
@@ -123,13 +123,13 @@ class Sessions:
         """Returns the session of a browser that is not signed in; a cookie signed by this registry is kept."""
         if cookie.startswith(SESSION_PREFIX) or self._is_ours(cookie):
             return self.session(cookie)
-        words = STRANGER + secrets.token_urlsafe(16)
-        return self.session(f"{words}.{self._signature(self._keys[0], words)}")
+        value = ANONYMOUS_PREFIX + secrets.token_urlsafe(16)
+        return self.session(f"{value}.{self._signature(self._keys[0], value)}")
 
     def _is_ours(self, cookie: str) -> bool:
-        words, _, signature = cookie.rpartition(".")
-        is_stranger = words.startswith(STRANGER)
-        return is_stranger and any(_same(self._signature(key, words), signature) for key in self._keys)
+        value, _, signature = cookie.rpartition(".")
+        is_anonymous = value.startswith(ANONYMOUS_PREFIX)
+        return is_anonymous and any(_same(self._signature(key, value), signature) for key in self._keys)
 
     def check_csrf(self, cookie: str, csrf: str) -> None:
         """Raises CsrfInvalid unless the CSRF token belongs to the cookie."""
@@ -140,8 +140,8 @@ class Sessions:
     def _csrf(self, key: bytes, cookie: str) -> str:
         return _mac(key, "csrf." + cookie)
 
-    def _signature(self, key: bytes, words: str) -> str:
-        return _mac(key, "cookie." + words)
+    def _signature(self, key: bytes, value: str) -> str:
+        return _mac(key, "cookie." + value)
 
 
 def _mac(key: bytes, text: str) -> str:
@@ -149,5 +149,5 @@ def _mac(key: bytes, text: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
-def _same(ours: str, shown: str) -> bool:
-    return hmac.compare_digest(ours.encode(), shown.encode("utf-8", "replace"))
+def _same(ours: str, given: str) -> bool:
+    return hmac.compare_digest(ours.encode(), given.encode("utf-8", "replace"))

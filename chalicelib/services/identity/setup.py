@@ -34,15 +34,17 @@ class FirstUser:
 class Setup:
     """Creates the first user for an operator, who proves it with the set-up secret; without one nobody can."""
 
-    def __init__(self, usage: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations) -> None:
-        self._usage, self._accounts, self._authorizations = usage, accounts, authorizations
+    def __init__(self, usage_log: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations) -> None:
+        self._usage_log, self._accounts, self._authorizations = usage_log, accounts, authorizations
         self._applications, self._secret, self._clock = stores.applications, stores.secrets.setup, stores.clock
 
-    def initialize(self, shown: str, name: str, password: str, email: str | None, *, wants_token: bool) -> FirstUser:
+    def initialize(
+        self, setup_secret: str, name: str, password: str, email: str | None, *, wants_token: bool
+    ) -> FirstUser:
         """Creates the first user. Raises AlreadyInitialized, Denied, NameInvalid, FieldInvalid, NameTaken."""
         if self._accounts.has_first_user():
             raise AlreadyInitialized
-        if not self._secret or not hmac.compare_digest(hashed(self._secret), hashed(shown)):
+        if not self._secret or not hmac.compare_digest(hashed(self._secret), hashed(setup_secret)):
             raise Denied("the first user", "make")
         account = self._accounts.create_user(name, password, email, first=True)
         row = self._accounts.find(account.name)
@@ -61,17 +63,17 @@ class Setup:
         client = ClientRow.under(
             keys.client(client_id), client_id=client_id, namespace_id=user.id, organization=user.name, name=APPLICATION
         )
-        wish = NewAuthorization(frozenset(OFFERED), APPLICATION, TOKEN_S)
-        token, secret = self._authorizations.prepared(user, client, wish, user.name)
+        authorization = NewAuthorization(frozenset(OFFERED), APPLICATION, TOKEN_S)
+        token, secret = self._authorizations.prepared(user, client, authorization, user.name)
         transaction = Transaction()
         self._applications.add(transaction, application, user.name)
         self._applications.add_token(transaction, token)
-        told = {
+        metadata = {
             "application_name": APPLICATION,
             "client_id": client_id,
             "token_uuid": token.uuid,
             "scope": token.scopes,
         }
-        self._usage.note(Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, told)
+        self._usage_log.note(Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, metadata)
         transaction.commit()
         return secret

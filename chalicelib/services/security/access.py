@@ -1,8 +1,8 @@
 """Decides whether an actor may do an action. Every right is checked here.
 
-A pull trusts the rights in the actor's token, which lives for minutes. A write reads the rows that gave the right again,
-in the batch of reads that it needs anyway, and looks at all rights when those rows no longer give it. The API trusts no
-token: every call reads the rows as they are now.
+A pull trusts the rights in the actor's token, which lives for minutes. A write reads the rows that gave the right
+again, in the batch of reads that it needs anyway, and looks at all rights when those rows no longer give it. The API
+trusts no token: every call reads the rows as they are now.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,8 @@ from chalicelib.storage.table import Batch
 class NamespaceAccess:
     """A namespace with an actor's role in it.
 
-    `role` is the best role of the actor's teams, and None for somebody in no team. In their own namespace a user is ADMIN.
+    `role` is the best role of the actor's teams, and None for somebody in no team. In their own namespace a user is
+    ADMIN.
     """
 
     id: str
@@ -62,8 +63,8 @@ class NamespaceAccess:
 class RepositoryAccess:
     """A repository with an actor's role on it.
 
-    `role` is the smaller of the actor's role and what the token allows, and None for no role. `is_own` tells whether the
-    actor holds that role, as opposed to the read right that everybody has on a public repository.
+    `role` is the smaller of the actor's role and what the token allows, and None for no role. `is_own` tells whether
+    the actor holds that role, as opposed to the read right that everybody has on a public repository.
     """
 
     repository: Repository
@@ -157,9 +158,9 @@ class Access:
         if account is not None and account.id == pointer.id:
             return RepositoryRight(Source.OWNER, Role.ADMIN)
         if account is not None:
-            found = self._held(account, pointer, row)
-            if found.role is not None:
-                return found
+            right = self._held(account, pointer, row)
+            if right.role is not None:
+                return right
         if row is not None and row.is_public:
             return RepositoryRight(Source.PUBLIC, Role.READ)
         return RepositoryRight()
@@ -169,10 +170,10 @@ class Access:
         is_organization = pointer.kind == AccountKind.ORGANIZATION
         teams = self._teams.of_account(account.id, pointer.id) if is_organization else []
         batch = Batch()
-        held = [account.id, *teams] if row else []
+        holders = [account.id, *teams] if row else []
         permissions = {
             holder: batch.add(PermissionRow, keys.permission(row.repository_id if row else "", holder))
-            for holder in held
+            for holder in holders
         }
         rows = {team_id: batch.add(TeamRow, keys.team(team_id)) for team_id in teams}
         if permissions or rows:
@@ -245,13 +246,13 @@ class Access:
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
             raise Denied(str(name), role)
-        found = self._repositories.find(pointer.id, name)
-        if found is None:
+        row = self._repositories.find(pointer.id, name)
+        if row is None:
             place = self._stand(actor, pointer, name.namespace)
             if place.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
             raise Denied(str(name), role)
-        repository_access = self._repository_access(actor, pointer, found, name)
+        repository_access = self._repository_access(actor, pointer, row, name)
         if not repository_access.has(role):
             raise Denied(str(name), role)
         return repository_access

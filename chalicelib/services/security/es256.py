@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 ALGORITHM = "ES256"
-HOW = ec.ECDSA(SHA256())
+SIGNATURE_ALGORITHM = ec.ECDSA(SHA256())
 NUMBER_BYTES = 32
 
 
@@ -43,7 +43,7 @@ class Key:
         """Returns a signed token; the algorithm and the key's id are added to its header."""
         whole = {"alg": ALGORITHM, "kid": self.kid, **header}
         signed = f"{_encoded(_json(whole))}.{_encoded(_json(claims))}"
-        numbers = decode_dss_signature(self._private.sign(signed.encode("ascii"), HOW))
+        numbers = decode_dss_signature(self._private.sign(signed.encode("ascii"), SIGNATURE_ALGORITHM))
         return f"{signed}.{_encoded(b''.join(number.to_bytes(NUMBER_BYTES) for number in numbers))}"
 
     def check(self, signed: bytes, signature: bytes) -> None:
@@ -52,7 +52,7 @@ class Key:
             raise ValueError("the signature has the wrong length")
         numbers = (int.from_bytes(half) for half in (signature[:NUMBER_BYTES], signature[NUMBER_BYTES:]))
         try:
-            self._public.verify(encode_dss_signature(*numbers), signed, HOW)
+            self._public.verify(encode_dss_signature(*numbers), signed, SIGNATURE_ALGORITHM)
         except InvalidSignature:
             raise ValueError("the signature does not match the key") from None
 
@@ -78,12 +78,12 @@ def _json(value: Mapping[str, Any]) -> bytes:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(_decoded(text))
+        document = json.loads(_decoded(text))
     except RecursionError:
         raise ValueError("the token is nested too deeply") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ValueError("a part of the token is not a JSON object")
-    return found
+    return document
 
 
 def _encoded(content: bytes) -> str:

@@ -46,6 +46,6 @@ def _compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeError) as error:
-        why = error.args[0] if isinstance(error, re2.error) else b"the pattern is not valid Unicode"
-        shown = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
-        raise FieldInvalid("", f"Invalid regex pattern: {shown}") from None
+        raw_reason = error.args[0] if isinstance(error, re2.error) else b"the pattern is not valid Unicode"
+        reason = raw_reason.decode("utf-8", "replace") if isinstance(raw_reason, bytes) else str(raw_reason)
+        raise FieldInvalid("", f"Invalid regex pattern: {reason}") from None

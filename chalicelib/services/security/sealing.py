@@ -46,9 +46,9 @@ class PageTokens:
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
 
-    def seal(self, about: str, place: str) -> str:
+    def seal(self, about: str, position: str) -> str:
         """Returns the token of the next page; `about` names the list and the actor."""
-        key_id, sealed = self._envelope.seal(about, place)
+        key_id, sealed = self._envelope.seal(about, position)
         return base64.urlsafe_b64encode(key_id.encode() + DOT + sealed).decode().rstrip("=")
 
     def open(self, about: str, token: str | None) -> str:

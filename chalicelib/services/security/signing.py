@@ -21,17 +21,26 @@ class Signing:
     def __init__(
         self, keys: Sequence[Mapping[str, Any]], issuer: str, audience: str, clock: Callable[[], float] = time.time
     ) -> None:
-        found = [es256.Key.of(key) for key in keys]
-        self._current, self._ring = found[0], {key.kid: key for key in found}
+        parsed = [es256.Key.of(key) for key in keys]
+        self._current, self._ring = parsed[0], {key.kid: key for key in parsed}
         self.issuer, self.audience, self._clock = issuer, audience, clock
 
     def sign(self, use: str, claims: Mapping[str, Any], now: float, life_s: int) -> str:
         """Returns a token for one use that lives `life_s` seconds from `now`."""
-        about = {"iss": self.issuer, "aud": self.audience, "iat": int(now), "nbf": int(now), "exp": int(now) + life_s}
-        return self._current.sign({"typ": use}, {**about, "jti": ulid(now), **claims})
+        registered = {
+            "iss": self.issuer,
+            "aud": self.audience,
+            "iat": int(now),
+            "nbf": int(now),
+            "exp": int(now) + life_s,
+        }
+        return self._current.sign({"typ": use}, {**registered, "jti": ulid(now), **claims})
 
     def verify(self, use: str, text: str) -> Mapping[str, Any]:
-        """Returns the claims of a token. Raises Unauthenticated for a foreign token, another use, or one not valid now."""
+        """Returns the claims of a token.
+
+        Raises Unauthenticated for a foreign token, another use, or one not valid now.
+        """
         try:
             header, claims = es256.read(text, self._ring)
         except ValueError as error:

@@ -48,44 +48,47 @@ class Throttles:
         self._store, self._clock, self._sleep = store, clock, sleep
 
     @contextmanager
-    def attempt(self, entrance: SignInRoute, account: str, address: str) -> Iterator[None]:
+    def attempt(self, route: SignInRoute, account: str, address: str) -> Iterator[None]:
         """Wraps one check of a password, which raises WrongCredentials if it is wrong. Raises TooManyAttempts."""
         now = self._clock()
         window = int(now // WINDOW_S)
         until, network = (window + 2) * WINDOW_S, network_of(address)
         # The name that the client chose comes last, so that no account name is ever read as another key.
-        both, everywhere = f"{entrance.name}/{window}/{network}/{account[:255]}", f"account/{window}/{account[:255]}"
+        account_and_network, everywhere = (
+            f"{route.name}/{window}/{network}/{account[:255]}",
+            f"account/{window}/{account[:255]}",
+        )
         by_network = f"network/{window}/{network}"
-        self._look(by_network, everywhere, (window + 1) * WINDOW_S - now)
-        entered = self._store.enter(both, now, AT_ONCE, until)
-        if entered is None:
-            raise TooManyAttempts(self._wait(both, now))
+        self._check_limits(by_network, everywhere, (window + 1) * WINDOW_S - now)
+        attempts = self._store.enter(account_and_network, now, AT_ONCE, until)
+        if attempts is None:
+            raise TooManyAttempts(self._retry_after_s(account_and_network, now))
         try:
             yield
         except WrongCredentials:
-            if entered.tries > entrance.free:
-                self._close(both, entered.tries - entrance.free)
-            for door in (by_network, everywhere):
-                self._store.count(door, 1, until)
+            if attempts.tries > route.free:
+                self._close(account_and_network, attempts.tries - route.free)
+            for key in (by_network, everywhere):
+                self._store.count(key, 1, until)
             raise
-        self._store.open(both)
+        self._store.open(account_and_network)
 
-    def _look(self, by_network: str, everywhere: str, left_s: float) -> None:
+    def _check_limits(self, by_network: str, everywhere: str, left_s: float) -> None:
         network, account = self._store.read([by_network, everywhere])
         if network is not None and network.tries >= BY_NETWORK:
             raise TooManyAttempts(math.ceil(left_s))
         if account is not None and account.tries >= AT_ACCOUNT:
             self._sleep(SLOWED_S)
 
-    def _wait(self, door: str, now: float) -> int:
-        (row,) = self._store.read([door])
+    def _retry_after_s(self, key: str, now: float) -> int:
+        (row,) = self._store.read([key])
         closed_until = row.closed_until if row else None
         return max(1, math.ceil((closed_until or now) - now))
 
-    def _close(self, door: str, failed: int) -> None:
+    def _close(self, key: str, failed: int) -> None:
         """Closes a key for a while, after `failed` wrong passwords that were not free."""
         pause = min(FIRST_PAUSE_S * 2 ** (failed - 1), LONGEST_PAUSE_S)
-        self._store.close(door, self._clock() + pause)
+        self._store.close(key, self._clock() + pause)
 
 
 def network_of(address: str) -> str:

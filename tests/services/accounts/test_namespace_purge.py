@@ -15,6 +15,7 @@ from chalicelib.domain.timers import PURGE, SETTLED_S, Due, Later
 from chalicelib.services.accounts.namespace_purge import AGAIN_S
 from chalicelib.services.accounts.prototypes import NewPrototype
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import DeletedRepositoryRow
 from tests.support.backends import Backend
@@ -43,7 +44,7 @@ def a_full_organization(backend: Backend) -> str:
     for kind, holder in (("user", "carol"), ("user", "acme+ci"), ("team", "devs")):
         backend.services.accounts.permissions.put(bob, APP, kind, holder, Role.WRITE)
     client = backend.services.identity.applications.create(bob, "acme", ApplicationFields("bot")).client_id
-    backend.services.identity.authorizations.create(bob, "acme", client, "ci", "repo:read", None)
+    backend.services.identity.authorizations.create(bob, "acme", client, TokenRequest("ci", "repo:read"))
     backend.services.accounts.prototypes.create(bob, "acme", NewPrototype(Role.READ, "team", "devs"))
     return identifier
 

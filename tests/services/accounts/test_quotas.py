@@ -21,7 +21,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.timers import QUOTA, Due
-from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit, check_room
+from chalicelib.services.accounts.quotas import LimitChanges, QuotaHolder, QuotaLimit, check_room
 from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.accounts.quotas import linked_bytes
 from chalicelib.storage.timers import TimerStore
@@ -64,8 +64,8 @@ def test_a_quota_is_given_changed_and_taken_away_and_all_of_it_is_recorded(backe
 
     assert quotas.change(actor, GIVEN, identifier, QuotaLimit(limit="5 MiB")).limit_bytes == 5 * 1024**2
     (limit,) = quotas.get(actor, ACME, identifier).limits
-    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, percent=70).percent == 70
-    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, "Reject").percent == 70
+    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, LimitChanges(percent=70)).percent == 70
+    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, LimitChanges("Reject")).percent == 70
     quotas.delete_limit(actor, GIVEN, identifier, limit.id)
     quotas.delete(actor, GIVEN, identifier)
 
@@ -122,7 +122,7 @@ def test_members_read_superusers_give_and_nobody_else_does_either(backend: Backe
             lambda: quotas.change(actor, holder, identifier, QuotaLimit(1)),
             lambda: quotas.delete(actor, holder, identifier),
             lambda: quotas.add_limit(actor, holder, identifier, "Explode", 1),
-            lambda: quotas.change_limit(actor, holder, identifier, limit.id, percent=1),
+            lambda: quotas.change_limit(actor, holder, identifier, limit.id, LimitChanges(percent=1)),
             lambda: quotas.delete_limit(actor, holder, identifier, limit.id),
         ]
 

@@ -84,7 +84,7 @@ def test_a_password_is_never_set_silently(bob: Backend) -> None:
     assert bob.services.identity.sessions.believe(session.cookie) is None
     with pytest.raises(WrongCredentials):
         bob.services.identity.authentication.by_password(REGISTRY, "bob", "password")
-    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notices
+    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notifications
     assert (notice.kind, notice.metadata) == ("password_changed_by_superuser", {"by": "admin"})
     (event,) = events(bob, "user_change_password")
     assert (event["namespace_id"], event["performer"]) == (bob.account("bob").id, "admin")
@@ -99,7 +99,7 @@ def test_an_address_moves_and_the_user_is_told(bob: Backend) -> None:
         bob.services.accounts.superusers.change(
             bob.signed_in("admin"), "bob", SuperuserChanges(email="bob@example.com")
         )
-    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notices
+    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notifications
     assert notice.metadata == {"by": "admin", "email": "new@example.com"}
     assert len(events(bob, "user_change_email")) == 1
 

@@ -20,20 +20,20 @@ def bob(backend: Backend) -> Backend:
 def test_a_page_has_what_is_not_put_away(bob: Backend) -> None:
     reader, notices = bob.signed_in("bob"), bob.services.accounts.user_notifications
     page = notices.page(reader, 0, 1)
-    assert (len(page.notices), page.more) == (1, True)
+    assert (len(page.notifications), page.more) == (1, True)
 
-    (first,) = page.notices
+    (first,) = page.notifications
     assert notices.dismiss(reader, first.uuid, dismissed=True).dismissed
-    assert [one.uuid for one in notices.page(reader, 0, 5).notices] != [first.uuid]
-    assert len(notices.page(reader, 0, 5).notices) == 1
+    assert [one.uuid for one in notices.page(reader, 0, 5).notifications] != [first.uuid]
+    assert len(notices.page(reader, 0, 5).notifications) == 1
     assert notices.get(reader, first.uuid).dismissed
     notices.dismiss(reader, first.uuid, dismissed=False)
-    assert len(notices.page(reader, 0, 5).notices) == 2
-    assert notices.page(reader, 1, 5).notices == []
+    assert len(notices.page(reader, 0, 5).notifications) == 2
+    assert notices.page(reader, 1, 5).notifications == []
 
 
 def test_nobody_else_reads_them(bob: Backend) -> None:
-    (first, _) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notices
+    (first, _) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notifications
     row = bob.account("bob")
     narrowed = Actor(row.id, row.name, scopes=frozenset({"repo:admin"}))
 

@@ -74,7 +74,7 @@ class Office:
         return self.exports.begin(self.backend.signed_in("admin"), whose, asked, **callback)
 
     def turn(self, left_s: Callable[[], float] = lambda: 60.0) -> TimerTurn:
-        return Timers(TimerStore(), {EXPORT: self.exports.go_on}, self.backend.clock).run(left_s)
+        return Timers(TimerStore(), {EXPORT: self.exports.advance}, self.backend.clock).run(left_s)
 
     def work(self, turns: int = 30) -> None:
         """Turns of the clock, a minute each."""
@@ -280,7 +280,7 @@ def test_two_turns_at_one_export_end_in_one_whole_file(backend: Backend, monkeyp
 
 
 def work(office: Office, target: str) -> None:
-    office.exports.go_on(exports.Due(EXPORT, target, 0), lambda: True)
+    office.exports.advance(exports.Due(EXPORT, target, 0), lambda: True)
 
 
 def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(

@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unau
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.services.identity.app_tokens import LONGEST_LIFE_S, LONGEST_TITLE, MOST_TOKENS, SOON_S, AppToken
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.storage import keys
 from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from tests.support.backends import Backend
@@ -38,7 +39,9 @@ def by_token(backend: Backend, name: str, scope: str, life_s: int = DAY_S) -> tu
     an_organization(backend, f"of-{name}", owner=name)
     owner = backend.signed_in(name)
     client = backend.services.identity.applications.create(owner, f"of-{name}", ApplicationFields(name="bot")).client_id
-    token = backend.services.identity.authorizations.create(owner, f"of-{name}", client, "ci", scope, life_s)
+    token = backend.services.identity.authorizations.create(
+        owner, f"of-{name}", client, TokenRequest("ci", scope, life_s)
+    )
     found = backend.services.identity.authentication.by_bearer(token.secret or "")
     assert found is not None
     return found.actor(""), token.uuid

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ClientRow
 from chalicelib.storage.table import get
@@ -82,7 +83,7 @@ def test_an_application_is_changed_and_given_another_secret(acme: Backend) -> No
 def test_a_deleted_application_is_gone_with_its_tokens(acme: Backend) -> None:
     service, admin = acme.services.identity.applications, acme.signed_in("admin")
     made = service.create(admin, "acme", FIELDS)
-    token = acme.services.identity.authorizations.create(admin, "acme", made.client_id, "ci", "repo:read", None)
+    token = acme.services.identity.authorizations.create(admin, "acme", made.client_id, TokenRequest("ci", "repo:read"))
     assert acme.services.identity.authentication.by_bearer(token.secret or "") is not None
 
     service.delete(admin, "acme", made.client_id)
@@ -132,7 +133,7 @@ def test_an_application_of_another_organization_is_not_found_here(acme: Backend)
     with pytest.raises(ResourceUnknown):
         acme.services.identity.applications.get(admin, "acme", made.client_id)
     with pytest.raises(ResourceUnknown):
-        acme.services.identity.authorizations.create(admin, "acme", made.client_id, "ci", "repo:read", None)
+        acme.services.identity.authorizations.create(admin, "acme", made.client_id, TokenRequest("ci", "repo:read"))
 
 
 def test_a_crash_in_a_deletion_leaves_no_token_that_is_believed(acme: Backend) -> None:
@@ -140,7 +141,9 @@ def test_a_crash_in_a_deletion_leaves_no_token_that_is_believed(acme: Backend) -
 
     def prepare(_: int) -> Callable[[], object]:
         made = service.create(admin, "acme", FIELDS)
-        token = acme.services.identity.authorizations.create(admin, "acme", made.client_id, "ci", "repo:read", None)
+        token = acme.services.identity.authorizations.create(
+            admin, "acme", made.client_id, TokenRequest("ci", "repo:read")
+        )
 
         def operation() -> None:
             if get(ClientRow, keys.client(made.client_id)) is not None:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import Unavailable, WrongCredentials
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.services.security.sealing import hashed
 from chalicelib.storage import keys
 from chalicelib.storage.activity.usage_log import UsageLogStore
@@ -177,7 +178,9 @@ def test_the_end_of_an_organization_is_the_end_of_what_its_applications_were_giv
     an_organization(backend)
     admin, services = backend.signed_in("admin"), backend.services
     client_id = services.identity.applications.create(admin, "acme", ApplicationFields("bot")).client_id
-    secret = services.identity.authorizations.create(admin, "acme", client_id, "ci", "repo:read", None).secret or ""
+    secret = (
+        services.identity.authorizations.create(admin, "acme", client_id, TokenRequest("ci", "repo:read")).secret or ""
+    )
     assert services.identity.authentication.by_bearer(secret)
 
     services.accounts.organizations.delete(admin, "acme")

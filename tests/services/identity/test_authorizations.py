@@ -6,6 +6,7 @@ from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, Resource
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from tests.support.backends import Backend
 from tests.support.builders import a_repository, an_organization
 from tests.support.rows import change, rows_like
@@ -22,7 +23,7 @@ def client(backend: Backend) -> str:
 
 def a_token(backend: Backend, client: str, scope: str, life_s: int | None = None) -> str:
     made = backend.services.identity.authorizations.create(
-        backend.signed_in("admin"), "acme", client, "ci", scope, life_s
+        backend.signed_in("admin"), "acme", client, TokenRequest("ci", scope, life_s)
     )
     assert made.secret is not None
     return made.secret
@@ -86,7 +87,7 @@ def test_a_token_without_a_name_or_a_life_is_refused(
 ) -> None:
     with pytest.raises(FieldInvalid):
         backend.services.identity.authorizations.create(
-            backend.signed_in("admin"), "acme", client, name, "repo:read", life_s
+            backend.signed_in("admin"), "acme", client, TokenRequest(name, "repo:read", life_s)
         )
 
 
@@ -106,10 +107,10 @@ def test_a_token_ends_at_its_time_and_none_lives_for_more_than_ten_years(backend
 def test_a_token_makes_none_that_may_more_than_itself(backend: Backend, client: str) -> None:
     maker = acting(backend, a_token(backend, client, "org:admin repo:write"))
 
-    made = backend.services.identity.authorizations.create(maker, "acme", client, "less", "repo:read", None)
+    made = backend.services.identity.authorizations.create(maker, "acme", client, TokenRequest("less", "repo:read"))
     assert made.secret
     with pytest.raises(Denied):
-        backend.services.identity.authorizations.create(maker, "acme", client, "more", "repo:admin", None)
+        backend.services.identity.authorizations.create(maker, "acme", client, TokenRequest("more", "repo:admin"))
 
 
 def test_only_a_superuser_gives_a_superusers_rights(backend: Backend) -> None:
@@ -119,7 +120,7 @@ def test_only_a_superuser_gives_a_superusers_rights(backend: Backend) -> None:
     made = backend.services.identity.applications.create(bob, "bobs", ApplicationFields("bot"))
 
     with pytest.raises(Denied):
-        backend.services.identity.authorizations.create(bob, "bobs", made.client_id, "root", "super:user", None)
+        backend.services.identity.authorizations.create(bob, "bobs", made.client_id, TokenRequest("root", "super:user"))
 
 
 def test_a_new_password_ends_every_token_of_its_user(backend: Backend, client: str) -> None:

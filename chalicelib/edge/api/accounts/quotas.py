@@ -9,7 +9,7 @@ from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, USER_ADMIN
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, Operations, a_list, an_object, one_of, text
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
+from chalicelib.services.accounts.quotas import LimitChanges, QuotaHolder, QuotaLimit
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "namespacequota")
@@ -193,7 +193,9 @@ def _declare_limits(path: str, name: str, word: str, holder: Any, *, is_fresh: b
         """Changes a limit; what is not said stays."""
         told = body.get("type"), body.get("threshold_percent")
         numbers = _number(quota_id), _number(limit_id)
-        return limit_shape(services().accounts.quotas.change_limit(actor, holder(place[name]), *numbers, *told))
+        return limit_shape(
+            services().accounts.quotas.change_limit(actor, holder(place[name]), *numbers, LimitChanges(*told))
+        )
 
     @operations.delete(path + ONE_LIMIT, f"delete{word}", scope=SUPER_USER, answers={204: None})
     def delete(actor: Actor, quota_id: str, limit_id: str, **place: str) -> None:

@@ -33,7 +33,7 @@ def list_notices(actor: Actor) -> dict[str, Any]:
     """What oneself is told and has not put away, newest first."""
     size = max(1, min(request.number("limit", PAGE_SIZE), LARGEST_PAGE))
     page = services().accounts.user_notifications.page(actor, request.number("page", 0), size)
-    return {"notifications": [_shape(notice) for notice in page.notices], "additional": page.more}
+    return {"notifications": [_shape(notification) for notification in page.notifications], "additional": page.more}
 
 
 @operations.get(NOTICES + "/{uuid}", "getUserNotification", scope=USER_ADMIN, answers={200: NOTICE}, is_internal=True)

@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from tests.support.api_client import Visitor
 from tests.support.app_client import Door
 from tests.support.builders import an_organization
@@ -17,7 +18,7 @@ def token(door: Door) -> str:
     made = door.backend.services.identity.applications.create(admin, "acme", ApplicationFields("bot"))
     return (
         door.backend.services.identity.authorizations.create(
-            admin, "acme", made.client_id, "ci", "user:admin", None
+            admin, "acme", made.client_id, TokenRequest("ci", "user:admin")
         ).secret
         or ""
     )
