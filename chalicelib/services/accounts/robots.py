@@ -104,7 +104,7 @@ class Robots:
             account_id=account_id,
             name=name.robot,
             description=description,
-            metadata_json=metadata_json,
+            metadata=metadata_json,
             created_at=int(now),
         )
         transaction = Transaction()
