@@ -1,4 +1,4 @@
-"""Departures: everything ends at once, nobody is left without an owner, and nothing is left over."""
+"""Tests that a deleted user ends at once, leaves no organization without an owner, and leaves no rows."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,17 +29,17 @@ from tests.support.rows import change, due_at, events, rows_like
 
 @pytest.fixture
 def bob(backend: Backend) -> Backend:
-    """A backend with another user, who has an e-mail address."""
+    """A backend with a second user who has an e-mail address."""
     backend.services.accounts.accounts.create_user("bob", "password", "bob@example.com")
     return backend
 
 
 def share(backend: Backend, organization: str, name: str) -> None:
-    """Takes a user into an organization's owners."""
+    """Adds a user to an organization's owners."""
     backend.services.accounts.teams.add_member(backend.signed_in("admin"), organization, "owners", name)
 
 
-def test_who_leaves_can_do_nothing_from_then_on(bob: Backend) -> None:
+def test_a_deleted_user_can_do_nothing_from_then_on(bob: Backend) -> None:
     row, name = bob.account("bob"), RepositoryName.parse("bob/app")
     a_repository(bob, "bob/app")
     pusher, session = bob.actor("bob", "bob/app"), bob.services.identity.sessions.begin(row)
@@ -65,14 +65,14 @@ def test_the_name_stays_taken_and_the_address_is_free(bob: Backend) -> None:
     bob.services.accounts.accounts.create_user("carol", "password", "bob@example.com")
 
 
-def test_a_timer_stands_for_what_is_left(bob: Backend) -> None:
+def test_a_timer_is_written_for_the_rest(bob: Backend) -> None:
     row, now = bob.account("bob"), int(bob.clock())
     bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
 
     assert due_at(PURGE, row.id) in (now + SETTLED_S, now + SETTLED_S + 1)
 
 
-def test_a_token_ends_nobody(bob: Backend) -> None:
+def test_a_token_cannot_delete_its_user(bob: Backend) -> None:
     row = bob.account("bob")
 
     with pytest.raises(Denied):
@@ -81,7 +81,7 @@ def test_a_token_ends_nobody(bob: Backend) -> None:
         bob.services.accounts.account_deletion.leave(ANONYMOUS)
 
 
-def test_the_only_owner_stays_and_is_told_of_what(backend: Backend) -> None:
+def test_the_only_owner_cannot_leave_and_is_told_the_organizations(backend: Backend) -> None:
     for name in ("acme", "beta", "gone"):
         an_organization(backend, name)
     backend.user("bob")
@@ -96,7 +96,7 @@ def test_the_only_owner_stays_and_is_told_of_what(backend: Backend) -> None:
     assert backend.account("bob")
 
 
-def test_who_shares_an_organization_may_leave_it(backend: Backend) -> None:
+def test_an_owner_beside_others_may_be_deleted(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     share(backend, "acme", "bob")
@@ -125,14 +125,14 @@ def test_of_two_owners_who_leave_at_once_one_stays(backend: Backend) -> None:
         assert sorted(pool.map(leave, actors)) == [False, True]
 
 
-def test_superusers_stay(bob: Backend) -> None:
+def test_superusers_cannot_be_deleted(bob: Backend) -> None:
     with pytest.raises(SuperuserKept):
         bob.services.accounts.account_deletion.leave(bob.signed_in("admin"))
     with pytest.raises(SuperuserKept):
         bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), "admin")
 
 
-def test_a_superuser_ends_others_and_nobody_else_does(bob: Backend) -> None:
+def test_only_a_superuser_deletes_others(bob: Backend) -> None:
     bob.user("carol")
     with pytest.raises(Denied):
         bob.services.accounts.account_deletion.dismiss(bob.signed_in("carol"), "bob")
@@ -146,7 +146,7 @@ def test_a_superuser_ends_others_and_nobody_else_does(bob: Backend) -> None:
     assert event["performer"] == "admin"
 
 
-def test_a_crash_leaves_the_user_whole_or_gone(backend: Backend) -> None:
+def test_a_crash_leaves_the_user_whole_or_deleted(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         backend.services.accounts.accounts.create_user(f"user{number}", "password", f"{number}@example.com")
         actor = backend.signed_in(f"user{number}")

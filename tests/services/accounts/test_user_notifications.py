@@ -1,4 +1,4 @@
-"""Notices: each user reads their own, and puts them away."""
+"""Tests that users read and dismiss their own notifications."""
 
 import pytest
 
@@ -10,14 +10,14 @@ from tests.support.backends import Backend
 
 @pytest.fixture
 def bob(backend: Backend) -> Backend:
-    """A user who was told something twice."""
+    """A user with two notifications."""
     backend.user("bob")
     for email in ("one@example.com", "two@example.com"):
         backend.services.accounts.superusers.change(backend.signed_in("admin"), "bob", SuperuserChanges(email=email))
     return backend
 
 
-def test_a_page_has_what_is_not_put_away(bob: Backend) -> None:
+def test_a_page_has_the_notifications_that_are_not_dismissed(bob: Backend) -> None:
     reader, notices = bob.signed_in("bob"), bob.services.accounts.user_notifications
     page = notices.page(reader, 0, 1)
     assert (len(page.notifications), page.more) == (1, True)

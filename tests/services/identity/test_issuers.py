@@ -1,4 +1,4 @@
-"""Issuers: their keys, read through the guard, kept for all processes, and read again no more often than need be."""
+"""Tests that keys of issuers are stored for all processes and fetched no more often than needed."""
 
 import base64
 import hmac
@@ -29,7 +29,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def verify(backend: Backend, issuer: Issuer) -> Callable[[str], str]:
-    """Holds a token against the issuer's keys; gives its subject."""
+    """Verifies a token with the issuer's keys; returns its subject."""
     issuers = Issuers(FederationStore(), Outgoing(Permitted.parse(PERMITTED, "")), backend.clock)
 
     def verify(token: str) -> str:
@@ -46,13 +46,13 @@ def encoded(content: bytes) -> str:
 
 
 def by_hmac(header: dict[str, str], secret: bytes) -> str:
-    """A token that is signed with a secret, which no library would let a public key be."""
+    """Returns a token signed with the public key as an HMAC secret, which libraries refuse to do."""
     signed = encoded(json.dumps(header).encode()) + "." + encoded(b'{"sub":"job"}')
     return signed + "." + encoded(hmac.digest(secret, signed.encode(), "sha256"))
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
-def test_a_token_is_held_against_the_keys_of_its_issuer(
+def test_a_token_is_verified_with_the_keys_of_its_issuer(
     backend: Backend, issuer: Issuer, verify, algorithm: str
 ) -> None:
     issuer.sign_with(a_key(algorithm))
@@ -62,7 +62,7 @@ def test_a_token_is_held_against_the_keys_of_its_issuer(
     assert issuer.asked == ONCE
 
 
-def test_keys_are_kept_for_every_process(backend: Backend, issuer: Issuer, verify) -> None:
+def test_keys_are_stored_for_all_processes(backend: Backend, issuer: Issuer, verify) -> None:
     verify(issuer.token(backend))
     another = Issuers(FederationStore(), Outgoing(Permitted()), backend.clock)
 
@@ -70,7 +70,7 @@ def test_keys_are_kept_for_every_process(backend: Backend, issuer: Issuer, verif
     assert another.verify(issuer.token(backend), header, issuer.url)["sub"] == "job"
 
 
-def test_a_signature_of_somebody_else_is_refused(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_signature_by_another_key_is_refused(backend: Backend, issuer: Issuer, verify) -> None:
     issuer.signs = a_key(number=1)
 
     with pytest.raises(WrongCredentials):
@@ -79,7 +79,7 @@ def test_a_signature_of_somebody_else_is_refused(backend: Backend, issuer: Issue
         verify(issuer.token(backend, {"kid": None}))
 
 
-def test_only_two_algorithms_are_taken_whatever_the_keys_are(backend: Backend, issuer: Issuer, verify) -> None:
+def test_only_two_algorithms_are_accepted_whatever_the_keys_are(backend: Backend, issuer: Issuer, verify) -> None:
     public = RSAKey.import_key(issuer.keys[0]).as_pem(private=False)
     issuer.keys.append({"kty": "oct", "kid": "shared", "k": encoded(b"x" * 32)})
     forged = [
@@ -96,7 +96,7 @@ def test_only_two_algorithms_are_taken_whatever_the_keys_are(backend: Backend, i
     assert issuer.asked == []
 
 
-def test_a_key_is_for_its_own_algorithm_and_for_signing(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_key_is_used_for_its_own_algorithm_and_for_signing_only(backend: Backend, issuer: Issuer, verify) -> None:
     good = issuer.keys[0]
     for bad in ({**good, "use": "enc"}, {**good, "alg": "PS256"}, {**good, "kty": "EC"},
                 {"kty": "RSA", "kid": good["kid"]}, {**good, "n": "!"}, {**good, "n": 5}):  # fmt: skip
@@ -107,14 +107,14 @@ def test_a_key_is_for_its_own_algorithm_and_for_signing(backend: Backend, issuer
             verify(issuer.token(backend))
 
 
-def test_a_short_key_is_not_believed(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_short_key_is_not_accepted(backend: Backend, issuer: Issuer, verify) -> None:
     issuer.sign_with(RSAKey.generate_key(1024, {"kid": "short"}, private=True))
 
     with pytest.raises(WrongCredentials):
         verify(issuer.token(backend))
 
 
-def test_a_key_of_another_curve_is_not_believed(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_key_of_another_curve_is_not_accepted(backend: Backend, issuer: Issuer, verify) -> None:
     issuer.sign_with(ECKey.generate_key("P-384", {"kid": "long"}, private=True))
     issuer.signs = a_key("ES256")
 
@@ -122,7 +122,7 @@ def test_a_key_of_another_curve_is_not_believed(backend: Backend, issuer: Issuer
         verify(issuer.token(backend, {"kid": "long"}))
 
 
-def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(backend: Backend, issuer: Issuer, verify) -> None:
+def test_a_new_key_is_fetched_at_once_and_unknown_ones_once_a_minute(backend: Backend, issuer: Issuer, verify) -> None:
     verify(issuer.token(backend))
     old = issuer.token(backend)
     backend.clock.ahead_s += PAUSE_S
@@ -140,7 +140,7 @@ def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(backend: Backe
     assert issuer.asked == ONCE * 3
 
 
-def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(
+def test_old_keys_are_fetched_again_and_used_for_a_while_if_that_fails(
     backend: Backend, issuer: Issuer, verify
 ) -> None:
     verify(issuer.token(backend))
@@ -157,7 +157,7 @@ def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(
             verify(issuer.token(backend))
 
 
-def test_an_issuer_that_fails_is_asked_once_a_minute(backend: Backend, issuer: Issuer, verify) -> None:
+def test_an_issuer_that_fails_is_called_once_a_minute(backend: Backend, issuer: Issuer, verify) -> None:
     issuer.pages[DISCOVERY] = (404, b"", {})
 
     for _ in range(3):
@@ -184,7 +184,7 @@ def test_an_issuer_that_fails_is_asked_once_a_minute(backend: Backend, issuer: I
         ({}, (DISCOVERY, 200, b" " * 70_000 + b"{}", {})),
     ],
 )
-def test_documents_that_are_none_are_not_believed(backend: Backend, issuer: Issuer, verify, about, page) -> None:
+def test_invalid_documents_are_refused(backend: Backend, issuer: Issuer, verify, about, page) -> None:
     issuer.about = about
     if page:
         issuer.pages[page[0]] = page[1:]
@@ -193,7 +193,7 @@ def test_documents_that_are_none_are_not_believed(backend: Backend, issuer: Issu
         verify(issuer.token(backend))
 
 
-def test_many_at_once_ask_the_issuer_once(backend: Backend, issuer: Issuer, verify) -> None:
+def test_many_requests_at_once_call_the_issuer_once(backend: Backend, issuer: Issuer, verify) -> None:
     found: list[str] = []
     token = issuer.token(backend)
     threads = [threading.Thread(target=lambda: found.append(verify(token))) for _ in range(6)]
@@ -207,7 +207,7 @@ def test_many_at_once_ask_the_issuer_once(backend: Backend, issuer: Issuer, veri
     assert issuer.asked == ONCE
 
 
-def test_an_issuer_that_could_never_be_asked_is_refused() -> None:
+def test_an_issuer_that_may_not_be_called_is_refused() -> None:
     issuers = Issuers(FederationStore(), Outgoing(Permitted()))
 
     issuers.check("https://issuer.example/realm")
@@ -222,7 +222,7 @@ def test_an_issuer_that_could_never_be_asked_is_refused() -> None:
             issuers.check(bad)
 
 
-def test_an_answer_is_waited_for_as_long_as_a_reading_takes(backend: Backend, issuer: Issuer) -> None:
+def test_a_request_waits_for_the_keys_as_long_as_a_fetch_may_take(backend: Backend, issuer: Issuer) -> None:
     store, slept = FederationStore(), []
     store.claim(issuer.url, backend.clock(), PAUSE_S)
 
@@ -238,11 +238,11 @@ def test_an_answer_is_waited_for_as_long_as_a_reading_takes(backend: Backend, is
 
 
 class Nobody(Outgoing):
-    """A way out that nobody may take."""
+    """An outgoing guard that must not be called."""
 
     def __init__(self) -> None:
         super().__init__(Permitted())
 
     def get(self, url: str, **_: object) -> Answer:
-        """Fails."""
+        """Fails the test."""
         raise AssertionError(url)
