@@ -394,5 +394,5 @@ def test_a_missing_repository_is_denied_to_others_and_unknown_to_its_owner(backe
 
 
 def test_a_timer_for_another_target_is_an_error(backend: Backend) -> None:
-    with pytest.raises(ValueError, match="no pulls"):
+    with pytest.raises(ValueError, match="is not an hour of a repository"):
         backend.services.activity.pulls.work(Due(PULLS, "R#one", 0), lambda: True)

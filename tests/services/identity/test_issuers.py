@@ -91,7 +91,7 @@ def test_only_two_algorithms_are_accepted_whatever_the_keys_are(backend: Backend
     forged += [f"{none}.{forged[0].split('.')[1]}.", f"{none}.{forged[0].split('.')[1]}.x"]
 
     for token in forged:
-        with pytest.raises(WrongCredentials, match="signed by none of"):
+        with pytest.raises(WrongCredentials, match="not signed with RS256 or ES256"):
             verify(token)
     assert issuer.asked == []
 
