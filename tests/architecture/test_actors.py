@@ -49,7 +49,7 @@ WITHOUT = {
     "Challenge": "Authlib's words",
     "Server": "Authlib's words",
     "Tokens": "turns credentials into actors",
-    "UsageLog.refused": "nobody was let in",
+    "UsageLog.record_refused_sign_in": "nobody was let in",
     "UsageLog.flush": "the process ends",
     "PullLog": "behind Usage, which has the actor",
     "Remembered": "behind Usage, which has the actor",

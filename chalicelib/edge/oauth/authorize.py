@@ -76,7 +76,7 @@ def authorize(actor: Actor) -> Reply:
     if missing:
         told = f"Required param: {missing}"
         return problem(400, "invalid_request", told, error=told)
-    session = services().identity.sessions.stranger(callers.session_cookie())
+    session = services().identity.sessions.anonymous(callers.session_cookie())
     fields, headers = {**asked, "_csrf_token": session.csrf}, callers.with_session(session)
     wants_json = request.parameter("format") == "json"
     if actor.is_anonymous and not wants_json:

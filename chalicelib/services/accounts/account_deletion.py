@@ -32,7 +32,7 @@ class AccountDeletion:
         self._access, self._usage_log, self._accounts, self._teams = access, usage_log, stores.accounts, stores.teams
         self._store, self._clock = stores.account_deletion, stores.clock
 
-    def leave(self, actor: Actor) -> None:
+    def delete_own_account(self, actor: Actor) -> None:
         """Deletes the actor's own account, which needs a session, not a token.
 
         Raises SoleOwner, SuperuserKept, Unauthenticated, Denied.
@@ -42,7 +42,7 @@ class AccountDeletion:
             raise Denied(actor.name, "delete")
         retry_on_conflict(lambda: self._end(actor, account_id))
 
-    def dismiss(self, actor: Actor, name: str) -> None:
+    def delete_user(self, actor: Actor, name: str) -> None:
         """Deletes a user, as a superuser. Raises AccountUnknown, SoleOwner, SuperuserKept, Denied."""
         self._access.superuser(actor)
         pointer = self._accounts.find(name)
@@ -64,7 +64,7 @@ class AccountDeletion:
         self._accounts.mark_deleted(transaction, namespace, now)
         self._accounts.remove_account(transaction, account)
         transaction.put(timer(PURGE, account_id, now + SETTLED_S))
-        self._usage_log.note(actor, transaction, "user_delete", account_id, {"username": account.name})
+        self._usage_log.record_for_namespace(actor, transaction, "user_delete", account_id, {"username": account.name})
         transaction.commit()
 
     def _owned(self, account: AccountRow, memberships: Sequence[MembershipRow]) -> list[NamespaceRow]:

@@ -83,7 +83,7 @@ class Accounts:
     def _create(self, actor: Actor, row: AccountRow, first: bool) -> None:
         transaction = Transaction()
         self._store.add_user(transaction, row, first)
-        self._usage_log.note(actor, transaction, "user_create", row.id, {"username": row.name})
+        self._usage_log.record_for_namespace(actor, transaction, "user_create", row.id, {"username": row.name})
         try:
             transaction.commit()
         except WriteConflict:
@@ -139,8 +139,8 @@ class Accounts:
         if account is None or own.row is None:
             raise AccountUnknown(actor.name)
         rows = [read.row for read in namespaces.values() if read.row and read.row.state == NamespaceState.LIVE]
-        places = [_place(row, [read.row for read in teams if read.row]) for row in rows]
-        organizations = sorted((place for place in places if place.teams), key=lambda place: place.name)
+        places = [_namespace_access(row, [read.row for read in teams if read.row]) for row in rows]
+        organizations = sorted((access for access in places if access.teams), key=lambda access: access.name)
         return Profile(account, own.row, organizations, sum(read.row.bytes for read in sizes if read.row))
 
     def change(self, actor: Actor, changes: UserChanges) -> AccountRow:
@@ -173,14 +173,14 @@ class Accounts:
                 setattr(row, field, getattr(changes, field))
         if hashed is not None:
             row.password_hash, row.epoch = hashed, row.epoch + 1
-            self._usage_log.note(actor, transaction, "account_change_password", identifier, {})
+            self._usage_log.record_for_namespace(actor, transaction, "account_change_password", identifier, {})
         if changes.email is not None and changes.email != before:
             if self._store.by_email(changes.email) not in (None, identifier):
                 raise FieldInvalid("email", "this e-mail address is used by another account")
             row.email = changes.email
             self._store.move_email(transaction, identifier, before, changes.email)
             addresses = {"old_email": before, "email": changes.email}
-            self._usage_log.note(actor, transaction, "user_change_email", identifier, addresses)
+            self._usage_log.record_for_namespace(actor, transaction, "user_change_email", identifier, addresses)
         self._store.put_account(transaction, row, version)
         if changes.window_s is not None and changes.window_s < namespace.window_s:
             transaction.put(timer(WINDOW, keys.namespace_target(identifier), int(self._clock())))
@@ -188,7 +188,7 @@ class Accounts:
             self._store.put_namespace(transaction, namespace)
         if changes.window_s is not None:
             metadata = {"tag_expiration": changes.window_s}
-            self._usage_log.note(actor, transaction, "user_change_tag_expiration", identifier, metadata)
+            self._usage_log.record_for_namespace(actor, transaction, "user_change_tag_expiration", identifier, metadata)
         transaction.commit()
         return row
 
@@ -209,7 +209,7 @@ def _performer(row: AccountRow) -> Actor:
     return Actor(row.id, row.name)
 
 
-def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> NamespaceAccess:
+def _namespace_access(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> NamespaceAccess:
     """Returns an organization with the role of a member of some teams."""
     identifier = keys.namespace_id(namespace.pk)
     in_organization = tuple(team for team in teams if team.namespace_id == identifier)

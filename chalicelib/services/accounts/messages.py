@@ -31,7 +31,7 @@ class Messages:
         transaction = Transaction()
         self._store.add(transaction, message, int(self._clock()))
         metadata = {"uuid": message.uuid, "severity": severity}
-        self._usage_log.note(actor, transaction, "create_global_message", superuser_id, metadata)
+        self._usage_log.record_for_namespace(actor, transaction, "create_global_message", superuser_id, metadata)
         transaction.commit()
         return message
 
@@ -42,6 +42,6 @@ class Messages:
             return
         transaction = Transaction()
         self._store.remove(transaction, uuid)
-        self._usage_log.note(actor, transaction, "delete_global_message", superuser_id, {"uuid": uuid})
+        self._usage_log.record_for_namespace(actor, transaction, "delete_global_message", superuser_id, {"uuid": uuid})
         with suppress(WriteConflict):
             transaction.commit()

@@ -48,7 +48,7 @@ class OrganizationView:
     `teams` has the oldest first, and is empty unless the actor is a member; `bytes` is what its repositories link.
     """
 
-    place: NamespaceAccess
+    namespace_access: NamespaceAccess
     namespace: NamespaceRow
     teams: Sequence[TeamView]
     bytes: int
@@ -122,24 +122,26 @@ class Organizations:
         self._store.still_there(transaction, account_id)
         self._teams.add(transaction, team)
         self._teams.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
-        self._usage_log.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
+        self._usage_log.record_for_namespace(
+            actor, transaction, "org_create", identifier, {"email": email, "namespace": name}
+        )
         transaction.commit()
 
     def overview(self, actor: Actor, name: str) -> OrganizationView:
         """Returns an organization for any actor, with its teams for its members. Raises ResourceUnknown."""
-        place = _within(self._access.organization(actor, name), actor.scopes)
+        access = _within(self._access.organization(actor, name), actor.scopes)
         batch = Batch()
-        namespace = batch.add(NamespaceRow, keys.namespace(place.id))
-        sizes = [batch.add(SizeRow, key) for key in keys.namespace_sizes(place.id)]
+        namespace = batch.add(NamespaceRow, keys.namespace(access.id))
+        sizes = [batch.add(SizeRow, key) for key in keys.namespace_sizes(access.id)]
         batch.read()
         if namespace.row is None:
             raise ResourceUnknown("organization", name)
-        teams = sorted(self._teams.of_organization(place.id), key=lambda team: team.id) if place.role else []
-        views = [self._view(place, team) for team in teams]
-        return OrganizationView(place, namespace.row, views, sum(read.row.bytes for read in sizes if read.row))
+        teams = sorted(self._teams.of_organization(access.id), key=lambda team: team.id) if access.role else []
+        views = [self._view(access, team) for team in teams]
+        return OrganizationView(access, namespace.row, views, sum(read.row.bytes for read in sizes if read.row))
 
-    def _view(self, place: NamespaceAccess, team: TeamRow) -> TeamView:
-        can_view = place.is_admin or any(own.id == team.id for own in place.teams)
+    def _view(self, access: NamespaceAccess, team: TeamRow) -> TeamView:
+        can_view = access.is_admin or any(own.id == team.id for own in access.teams)
         if not can_view:
             return TeamView(team, can_view)
         roles = self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
@@ -147,21 +149,21 @@ class Organizations:
 
     def change(self, actor: Actor, name: str, changes: OrganizationChanges) -> OrganizationView:
         """Changes an organization. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
-        place = self._access.administered(actor, name)
+        access = self._access.administered(actor, name)
         if changes.email is not None:
             parse_email(changes.email)
         if changes.invoice_email_address:
             parse_email(changes.invoice_email_address, "invoice_email_address")
         if changes.window_s is not None:
             parse_window(changes.window_s)
-        retry_on_conflict(lambda: self._change(actor, place, changes))
+        retry_on_conflict(lambda: self._change(actor, access, changes))
         return self.overview(actor, name)
 
-    def _change(self, actor: Actor, place: NamespaceAccess, changes: OrganizationChanges) -> None:
-        namespace = self._live(place)
+    def _change(self, actor: Actor, access: NamespaceAccess, changes: OrganizationChanges) -> None:
+        namespace = self._live(access)
         transaction, is_changed = Transaction(), False
         if changes.window_s is not None and changes.window_s < namespace.window_s:
-            transaction.put(timer(WINDOW, keys.namespace_target(place.id), int(self._clock())))
+            transaction.put(timer(WINDOW, keys.namespace_target(access.id), int(self._clock())))
         for field, kind, word in (
             ("email", "org_change_email", "email"),
             ("window_s", "org_change_tag_expiration", "tag_expiration"),
@@ -171,16 +173,18 @@ class Organizations:
             value = getattr(changes, field)
             if value is not None and (value or None) != (getattr(namespace, field) or None):
                 setattr(namespace, field, None if value == "" else value)
-                self._usage_log.note(actor, transaction, kind, place.id, {word: value, "namespace": place.name})
+                self._usage_log.record_for_namespace(
+                    actor, transaction, kind, access.id, {word: value, "namespace": access.name}
+                )
                 is_changed = True
         if is_changed:
             self._store.put_namespace(transaction, namespace)
             transaction.commit()
 
-    def _live(self, place: NamespaceAccess) -> NamespaceRow:
-        namespace = self._store.namespace(place.id)
+    def _live(self, access: NamespaceAccess) -> NamespaceRow:
+        namespace = self._store.namespace(access.id)
         if namespace is None or namespace.state != NamespaceState.LIVE:
-            raise ResourceUnknown("organization", place.name)
+            raise ResourceUnknown("organization", access.name)
         return namespace
 
     def delete(self, actor: Actor, name: str) -> None:
@@ -200,13 +204,13 @@ class Organizations:
         # The right is read after the version, so that the delete of an owner who is removed meanwhile fails.
         pointer = self._store.find(name)
         namespace = self._store.namespace(pointer.id) if pointer else None
-        place, now = allowed(actor, name), self._clock()
-        if namespace is None or namespace.state != NamespaceState.LIVE or keys.namespace(place.id) != namespace.key:
+        access, now = allowed(actor, name), self._clock()
+        if namespace is None or namespace.state != NamespaceState.LIVE or keys.namespace(access.id) != namespace.key:
             raise ResourceUnknown("organization", name)
         transaction = Transaction()
         self._store.mark_deleted(transaction, namespace, now)
-        transaction.put(timer(PURGE, place.id, int(now) + SETTLED_S))
-        self._usage_log.note(actor, transaction, "org_delete", place.id, {"namespace": name})
+        transaction.put(timer(PURGE, access.id, int(now) + SETTLED_S))
+        self._usage_log.record_for_namespace(actor, transaction, "org_delete", access.id, {"namespace": name})
         transaction.commit()
 
     def everywhere(self, actor: Actor, after: str, size: int) -> tuple[list[ListedMembership], str | None]:
@@ -230,13 +234,13 @@ class Organizations:
 
         Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, name)
+        access = self._access.administered(actor, name)
         with_teams: dict[str, tuple[MemberRow, list[str]]] = {}
-        for team in self._teams.of_organization(place.id):
+        for team in self._teams.of_organization(access.id):
             for row in self._teams.members(team.id):
                 if row.kind == AccountKind.USER:
                     with_teams.setdefault(row.account_id, (row, []))[1].append(team.name)
-        by_account = self._permissions.accounts_in(place.id)
+        by_account = self._permissions.accounts_in(access.id)
         names = self._names(where for identifier in with_teams for where in by_account.get(identifier, []))
         members = [
             Member(row.name, row.kind, teams, _sorted_names(by_account.get(identifier, []), names))
@@ -261,11 +265,11 @@ class Organizations:
 
         Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, name)
-        inside = self._teams.everybody(place.id)
+        access = self._access.administered(actor, name)
+        inside = self._teams.everybody(access.id)
         by_account = {
             account: where
-            for account, where in self._permissions.accounts_in(place.id).items()
+            for account, where in self._permissions.accounts_in(access.id).items()
             if account not in inside
         }
         outside = [row for row in self._store.get_all(list(by_account)).values() if row.kind == AccountKind.USER]
@@ -287,13 +291,13 @@ def _listed(row: NamespaceRow) -> ListedMembership:
     return ListedMembership(row.name, row.email, quota_of(row))
 
 
-def _within(place: NamespaceAccess, scopes: frozenset[str] | None) -> NamespaceAccess:
+def _within(access: NamespaceAccess, scopes: frozenset[str] | None) -> NamespaceAccess:
     """Returns a namespace with the role that a token's scopes leave its user."""
-    if allows(scopes, ORG_ADMIN) or place.role is None:
-        return place
+    if allows(scopes, ORG_ADMIN) or access.role is None:
+        return access
     if not allows(scopes, REPO_CREATE):
-        return replace(place, role=None, teams=())
-    return replace(place, role=min(place.role, TeamRole.CREATOR, key=lambda role: role.rank))
+        return replace(access, role=None, teams=())
+    return replace(access, role=min(access.role, TeamRole.CREATOR, key=lambda role: role.rank))
 
 
 def _sorted_names(repository_ids: Sequence[str], names: dict[str, str]) -> list[str]:

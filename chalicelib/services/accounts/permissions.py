@@ -60,8 +60,8 @@ class Permissions:
         }
         if kind == HolderKind.TEAM:
             return [Permission(team.name, HolderKind.TEAM, roles[team.id]) for team in self._teams.get_all(list(roles))]
-        is_within = repository_access.place.is_organization
-        members = self._teams.everybody(repository_access.place.id) if is_within and roles else set()
+        is_within = repository_access.namespace_access.is_organization
+        members = self._teams.everybody(repository_access.namespace_access.id) if is_within and roles else set()
         return [
             Permission(
                 row.name,
@@ -82,10 +82,10 @@ class Permissions:
         return self._permission(repository_access, role_holder, row.role)
 
     def _permission(self, repository_access: RepositoryAccess, holder: RoleHolder, role: Role) -> Permission:
-        place = repository_access.place
-        if holder.kind == HolderKind.TEAM or not place.is_organization:
+        access = repository_access.namespace_access
+        if holder.kind == HolderKind.TEAM or not access.is_organization:
             return Permission(holder.name, holder.kind, role)
-        is_in_team = holder.kind == HolderKind.USER and bool(self._teams.of_account(holder.id, place.id))
+        is_in_team = holder.kind == HolderKind.USER and bool(self._teams.of_account(holder.id, access.id))
         return Permission(holder.name, holder.kind, role, _is_member(holder.kind, is_in_team))
 
     def put(self, actor: Actor, name: RepositoryName, kind: HolderKind, holder: str, role: Role) -> Permission:
@@ -109,7 +109,7 @@ class Permissions:
         else:
             self._accounts.still_there(transaction, holder.id)
         kind = "change_repo_permission" if stored else "add_repo_permission"
-        self._usage_log.record(
+        self._usage_log.record_for_repository(
             actor, transaction, kind, repository, {**_log_metadata(repository, holder), "role": role}
         )
         transaction.commit()
@@ -124,7 +124,7 @@ class Permissions:
                 raise NotGiven(kind.capitalize(), holder)
             transaction = Transaction()
             self._store.remove(transaction, (repository.namespace_id, repository.id), role_holder)
-            self._usage_log.record(
+            self._usage_log.record_for_repository(
                 actor, transaction, "delete_repo_permission", repository, _log_metadata(repository, role_holder)
             )
             transaction.commit()
@@ -156,7 +156,7 @@ class Permissions:
         if kind == HolderKind.TEAM:
             team = self._teams.find(repository_access.repository.namespace_id, name)
             if team is None:
-                raise FieldInvalid("", f"No team {name[:80]} in organization {repository_access.place.name}")
+                raise FieldInvalid("", f"No team {name[:80]} in organization {repository_access.namespace_access.name}")
             return RoleHolder(team.id, team.name, HolderKind.TEAM)
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
@@ -168,11 +168,11 @@ class Permissions:
 
         Raises FieldInvalid for the owner and for robots of other namespaces.
         """
-        holder, place = self._find(repository_access, kind, name), repository_access.place
-        if holder.id == place.id:
+        holder, access = self._find(repository_access, kind, name), repository_access.namespace_access
+        if holder.id == access.id:
             raise FieldInvalid("", "Namespace owner must always be admin.")
-        if holder.kind == HolderKind.ROBOT and name.partition("+")[0] != place.name:
-            raise FieldInvalid("", f"Cannot add robot {name} under namespace {place.name}")
+        if holder.kind == HolderKind.ROBOT and name.partition("+")[0] != access.name:
+            raise FieldInvalid("", f"Cannot add robot {name} under namespace {access.name}")
         return holder
 
 

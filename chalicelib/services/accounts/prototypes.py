@@ -65,22 +65,22 @@ class Prototypes:
 
         Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, organization)
-        rows = sorted(self._store.of_namespace(place.id), key=lambda row: (row.created_at, row.uuid))
-        return self._existing(place, rows)
+        access = self._access.administered(actor, organization)
+        rows = sorted(self._store.of_namespace(access.id), key=lambda row: (row.created_at, row.uuid))
+        return self._existing(access, rows)
 
-    def _existing(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> list[Prototype]:
+    def _existing(self, access: NamespaceAccess, rows: Sequence[PrototypeRow]) -> list[Prototype]:
         """Returns the default permissions whose delegate and maker still exist."""
-        parties = self._parties(place, rows)
+        parties = self._parties(access, rows)
         return [
             Prototype(row.uuid, row.role, parties[row.delegate_id], parties[row.maker_id] if row.maker_id else None)
             for row in rows
             if row.delegate_id in parties and (not row.maker_id or row.maker_id in parties)
         ]
 
-    def _parties(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> Mapping[str, PrototypeParty]:
+    def _parties(self, access: NamespaceAccess, rows: Sequence[PrototypeRow]) -> Mapping[str, PrototypeParty]:
         holders = self._holders(rows)
-        members = self._teams.everybody(place.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
+        members = self._teams.everybody(access.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
         return {
             holder.id: PrototypeParty(holder.name, holder.kind, holder.kind != HolderKind.USER or holder.id in members)
             for holder in holders
@@ -100,16 +100,16 @@ class Prototypes:
         """Creates a default permission. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
-            place = self._access.administered(actor, organization)
+            access = self._access.administered(actor, organization)
             maker_id = self._maker(new.maker) if new.maker else None
-            delegate = self._delegate(place, new)
-            if len(self._store.of_namespace(place.id)) >= MOST:
+            delegate = self._delegate(access, new)
+            if len(self._store.of_namespace(access.id)) >= MOST:
                 raise FieldInvalid("", f"an organization has at most {MOST} default permissions: remove some")
             uuid = str(uuid4())
             row = PrototypeRow.under(
-                keys.prototype(place.id, uuid),
+                keys.prototype(access.id, uuid),
                 uuid=uuid,
-                namespace_id=place.id,
+                namespace_id=access.id,
                 role=new.role,
                 delegate_id=delegate.id,
                 delegate_kind=delegate.kind,
@@ -118,8 +118,8 @@ class Prototypes:
             )
             transaction = Transaction()
             self._store.add(transaction, row)
-            self._accounts.check_live(transaction, place.id)
-            return self._commit(actor, transaction, place, row)
+            self._accounts.check_live(transaction, access.id)
+            return self._commit(actor, transaction, access, row)
 
         return retry_on_conflict(attempt)
 
@@ -129,42 +129,42 @@ class Prototypes:
             raise FieldInvalid("", "Unknown activating user")
         return pointer.id
 
-    def _delegate(self, place: NamespaceAccess, new: NewPrototype) -> RoleHolder:
+    def _delegate(self, access: NamespaceAccess, new: NewPrototype) -> RoleHolder:
         if new.kind == HolderKind.TEAM:
-            team = self._teams.find(place.id, new.delegate)
+            team = self._teams.find(access.id, new.delegate)
             if team is None:
                 raise FieldInvalid("", f"Team does not exist: {new.delegate[:80]}")
             return RoleHolder(team.id, team.name, HolderKind.TEAM)
         pointer = self._accounts.find(new.delegate)
         if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise FieldInvalid("", "Missing delegate user or team")
-        if pointer.kind == AccountKind.ROBOT and new.delegate.partition("+")[0] != place.name:
-            raise FieldInvalid("", f"Cannot add robot {new.delegate} under namespace {place.name}")
+        if pointer.kind == AccountKind.ROBOT and new.delegate.partition("+")[0] != access.name:
+            raise FieldInvalid("", f"Cannot add robot {new.delegate} under namespace {access.name}")
         return RoleHolder(pointer.id, new.delegate, HolderKind(pointer.kind))
 
     def _commit(
         self,
         actor: Actor,
         transaction: Transaction,
-        place: NamespaceAccess,
+        access: NamespaceAccess,
         row: PrototypeRow,
         before: Role | None = None,
     ) -> Prototype:
         """Commits a new default permission, or a change from the role `before`, with its record in the usage log."""
-        existing = self._existing(place, [row])
+        existing = self._existing(access, [row])
         if not existing:
             raise ResourceUnknown("prototype", row.uuid)
         (prototype,) = existing
         delegate = {
             "delegate_team" if prototype.delegate.kind == HolderKind.TEAM else "delegate_user": prototype.delegate.name
         }
-        metadata = {"prototypeid": row.uuid, "role": row.role, **delegate, "namespace": place.name}
+        metadata = {"prototypeid": row.uuid, "role": row.role, **delegate, "namespace": access.name}
         if prototype.maker:
             metadata["activating_username"] = prototype.maker.name
         if before:
             metadata["original_role"] = before
         kind = "modify_prototype_permission" if before else "create_prototype_permission"
-        self._usage_log.note(actor, transaction, kind, place.id, metadata)
+        self._usage_log.record_for_namespace(actor, transaction, kind, access.id, metadata)
         transaction.commit()
         return prototype
 
@@ -172,20 +172,20 @@ class Prototypes:
         """Changes the role of a default permission. Raises ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
-            place, row = self._require_row(actor, organization, uuid)
+            access, row = self._require_row(actor, organization, uuid)
             before, row.role = row.role, role
             transaction = Transaction()
             self._store.change(transaction, row)
-            return self._commit(actor, transaction, place, row, before)
+            return self._commit(actor, transaction, access, row, before)
 
         return retry_on_conflict(attempt)
 
     def _require_row(self, actor: Actor, organization: str, uuid: str) -> tuple[NamespaceAccess, PrototypeRow]:
-        place = self._access.administered(actor, organization)
-        row = self._store.get(place.id, uuid)
+        access = self._access.administered(actor, organization)
+        row = self._store.get(access.id, uuid)
         if row is None:
             raise ResourceUnknown("prototype", uuid)
-        return place, row
+        return access, row
 
     def delete(self, actor: Actor, organization: str, uuid: str) -> None:
         """Removes a default permission; the roles it set on repositories stay.
@@ -194,11 +194,11 @@ class Prototypes:
         """
 
         def attempt() -> None:
-            place, row = self._require_row(actor, organization, uuid)
+            access, row = self._require_row(actor, organization, uuid)
             transaction = Transaction()
             self._store.remove(transaction, row)
-            metadata = {"prototypeid": uuid, "role": row.role, "namespace": place.name}
-            self._usage_log.note(actor, transaction, "delete_prototype_permission", place.id, metadata)
+            metadata = {"prototypeid": uuid, "role": row.role, "namespace": access.name}
+            self._usage_log.record_for_namespace(actor, transaction, "delete_prototype_permission", access.id, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)

@@ -149,7 +149,7 @@ class Quotas:
             room.warn(transaction, passed)
             if namespace is not None and quota is not None and passed > room.warned:
                 metadata = {**_quota_metadata(namespace, quota), "threshold_percent": passed}
-                self._usage_log.note(ANONYMOUS, transaction, QUOTA_WARNING, due.target, metadata)
+                self._usage_log.record_for_namespace(ANONYMOUS, transaction, QUOTA_WARNING, due.target, metadata)
             transaction.commit()
         return Later(int(self._clock()) + DAY_S) if passed else None
 
@@ -168,7 +168,7 @@ class Quotas:
             set_quota(row, after)
             transaction = Transaction()
             self._accounts.put_namespace(transaction, row)
-            self._usage_log.note(
+            self._usage_log.record_for_namespace(
                 actor, transaction, kind, namespace_id, {**_quota_metadata(row, after or before), **(metadata or {})}
             )
             transaction.commit()
@@ -182,11 +182,11 @@ class Quotas:
             return self._access.require_user(actor)
         if holder.by_superuser:
             return self._writable(actor, holder)
-        place = self._access.organization(actor, holder.name)
-        is_member = place.role is not None and allows(actor.scopes, ORG_ADMIN)
+        access = self._access.organization(actor, holder.name)
+        is_member = access.role is not None and allows(actor.scopes, ORG_ADMIN)
         if not is_member and not self._is_superuser(actor):
             raise refusal(actor, holder.name, "read the quota of")
-        return place.id
+        return access.id
 
     def _writable(self, actor: Actor, holder: QuotaHolder) -> str:
         """Returns the id of a namespace whose quota the actor may change."""
@@ -194,10 +194,10 @@ class Quotas:
         name = holder.name or actor.name
         if not holder.by_superuser and not self._full_access:
             raise refusal(actor, name, "change the quota of")
-        place = self._access.place(actor, name)
-        if place is None or place.kind is not holder.kind:
+        access = self._access.namespace_access(actor, name)
+        if access is None or access.kind is not holder.kind:
             raise ResourceUnknown(holder.kind, name)
-        return place.id
+        return access.id
 
     @staticmethod
     def _is_superuser(actor: Actor) -> bool:

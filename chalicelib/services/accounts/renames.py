@@ -41,8 +41,8 @@ class Renames:
         parse_account(new_name)
 
         def attempt() -> None:
-            place, now = self._access.organization(actor, name), int(self._clock())
-            namespace = self._accounts.namespace(place.id)
+            access, now = self._access.organization(actor, name), int(self._clock())
+            namespace = self._accounts.namespace(access.id)
             if namespace is None or namespace.state != NamespaceState.LIVE:
                 raise ResourceUnknown("organization", name)
             if new_name == namespace.name:
@@ -50,13 +50,13 @@ class Renames:
             transaction = Transaction()
             self._store.take(transaction, namespace, new_name, now)
             self._accounts.put_namespace(transaction, namespace)
-            transaction.put(timer(RENAME, place.id, now))
+            transaction.put(timer(RENAME, access.id, now))
             metadata = {"old_name": name, "new_name": new_name, "namespace": new_name}
-            self._usage_log.note(actor, transaction, "org_change_name", place.id, metadata)
+            self._usage_log.record_for_namespace(actor, transaction, "org_change_name", access.id, metadata)
             try:
                 transaction.commit()
             except WriteConflict:
-                self._check_free(place.id, new_name)
+                self._check_free(access.id, new_name)
                 raise
 
         retry_on_conflict(attempt)

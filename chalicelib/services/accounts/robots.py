@@ -91,8 +91,8 @@ class Robots:
         return retry_on_conflict(lambda: self._create(actor, name, description, metadata_json))
 
     def _create(self, actor: Actor, name: RobotName, description: str, metadata_json: str | None) -> RobotView:
-        place = self._administered(actor, name.namespace)
-        if self._store.robot(place.id, name.robot) is not None:
+        access = self._administered(actor, name.namespace)
+        if self._store.robot(access.id, name.robot) is not None:
             raise RobotTaken(str(name))
         now = self._clock()
         account_id = ulid(now)
@@ -100,7 +100,7 @@ class Robots:
             keys.account(account_id), id=account_id, name=str(name), kind=AccountKind.ROBOT, created_at=int(now)
         )
         robot = RobotRow.under(
-            keys.robot(place.id, name.robot),
+            keys.robot(access.id, name.robot),
             account_id=account_id,
             name=name.robot,
             description=description,
@@ -108,12 +108,12 @@ class Robots:
             created_at=int(now),
         )
         transaction = Transaction()
-        self._give_token(transaction, robot, account, place)
+        self._give_token(transaction, robot, account, access)
         self._store.add_robot(transaction, account, robot)
-        self._store.check_live(transaction, place.id)
-        view = self._view(place, robot, with_token=True)
+        self._store.check_live(transaction, access.id)
+        view = self._view(access, robot, with_token=True)
         metadata = {"robot": name.robot, "description": description, "unstructured_metadata": view.metadata}
-        self._usage_log.note(actor, transaction, "create_robot", place.id, metadata)
+        self._usage_log.record_for_namespace(actor, transaction, "create_robot", access.id, metadata)
         transaction.commit()
         return view
 
@@ -124,19 +124,19 @@ class Robots:
 
         `limit` is the most robots returned, 0 for all. Raises AccountUnknown, Unauthenticated, Denied.
         """
-        place = self._place(actor, namespace)
-        rows = sorted(self._store.robots(place.id), key=lambda row: row.account_id, reverse=True)
+        access = self._namespace_access(actor, namespace)
+        rows = sorted(self._store.robots(access.id), key=lambda row: row.account_id, reverse=True)
         rows = rows[:limit] if limit else rows
         last_uses = self._tokens.last_uses([(row.account_id, row.token_uuid or "") for row in rows])
-        rights = self._rights(place) if with_rights and place.is_admin else None
+        rights = self._rights(access) if with_rights and access.is_admin else None
         return [
-            self._view(place, row, with_token=with_tokens and place.is_admin, last_uses=last_uses, rights=rights)
+            self._view(access, row, with_token=with_tokens and access.is_admin, last_uses=last_uses, rights=rights)
             for row in rows
         ]
 
     def _view(
         self,
-        place: NamespaceAccess,
+        access: NamespaceAccess,
         row: RobotRow,
         *,
         with_token: bool,
@@ -145,7 +145,7 @@ class Robots:
     ) -> RobotView:
         sealed, about = row.sealed_token or b"", _about(row.account_id)
         return RobotView(
-            RobotName(place.name, row.name or ""),
+            RobotName(access.name, row.name or ""),
             row,
             self._envelope.open(about, row.key_id, sealed) if with_token else None,
             (last_uses or {}).get(row.token_uuid or ""),
@@ -153,25 +153,25 @@ class Robots:
             sorted(rights.repositories.get(row.account_id, ())) if rights else None,
         )
 
-    def _rights(self, place: NamespaceAccess) -> NamespaceRoles:
+    def _rights(self, access: NamespaceAccess) -> NamespaceRoles:
         """Returns all roles and memberships in a namespace, with two queries, two batches, and a query a team."""
-        rights, by_account = NamespaceRoles(), self._permissions.accounts_in(place.id)
+        rights, by_account = NamespaceRoles(), self._permissions.accounts_in(access.id)
         rows = self._repositories.get_all(
             sorted({one for repository_ids in by_account.values() for one in repository_ids})
         )
         for account_id, repository_ids in by_account.items():
             live = [rows[one].name for one in repository_ids if one in rows and rows[one].is_live]
             rights.repositories[account_id] = live
-        for team in self._teams.of_organization(place.id) if place.is_organization else []:
+        for team in self._teams.of_organization(access.id) if access.is_organization else []:
             for member in self._teams.members(team.id):
                 rights.teams.setdefault(member.account_id, []).append(team.name)
         return rights
 
     def get(self, actor: Actor, name: RobotName) -> RobotView:
         """Returns a robot with its token. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
-        place, row = self.administered(actor, name)
+        access, row = self.administered(actor, name)
         last_uses = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
-        return self._view(place, row, with_token=True, last_uses=last_uses)
+        return self._view(access, row, with_token=True, last_uses=last_uses)
 
     def permissions(self, actor: Actor, name: RobotName) -> list[RobotRepositoryRole]:
         """Returns a robot's roles on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
@@ -190,11 +190,11 @@ class Robots:
 
         Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
         """
-        place = self._administered(actor, name.namespace)
-        row = self._store.robot(place.id, name.robot)
+        access = self._administered(actor, name.namespace)
+        row = self._store.robot(access.id, name.robot)
         if row is None:
             raise RobotUnknown(str(name))
-        return place, row
+        return access, row
 
     def regenerate(self, actor: Actor, name: RobotName, overlap_s: int = 0) -> RobotView:
         """Gives a robot a new token. The former one stays valid for `overlap_s` seconds; with 0 it ends at once.
@@ -207,7 +207,7 @@ class Robots:
         return retry_on_conflict(lambda: self._regenerate(actor, name, overlap_s))
 
     def _regenerate(self, actor: Actor, name: RobotName, overlap_s: int) -> RobotView:
-        place, row = self.administered(actor, name)
+        access, row = self.administered(actor, name)
         account = self._store.get(row.account_id)
         if account is None:
             raise RobotUnknown(str(name))
@@ -220,18 +220,18 @@ class Robots:
         if not overlap_s:
             account.epoch += 1
             self._store.put_account(transaction, account, version)
-        self._give_token(transaction, row, account, place)
+        self._give_token(transaction, row, account, access)
         self._store.put_robot(transaction, row)
         metadata: dict[str, object] = {"robot": name.robot}
-        self._usage_log.note(
+        self._usage_log.record_for_namespace(
             actor,
             transaction,
             "regenerate_robot_token",
-            place.id,
+            access.id,
             metadata | ({"overlap_s": overlap_s} if overlap_s else {}),
         )
         transaction.commit()
-        return self._view(place, row, with_token=True)
+        return self._view(access, row, with_token=True)
 
     def delete(self, actor: Actor, name: RobotName) -> None:
         """Deletes a robot with its tokens, roles and memberships.
@@ -243,12 +243,12 @@ class Robots:
         self._sweep(before)
 
         def attempt() -> RobotRow:
-            place, row = self.administered(actor, name)
+            access, row = self.administered(actor, name)
             transaction = Transaction()
             for listed in self._tokens.listed(row.account_id, TokenKind.ROBOT):
                 self._tokens.revoke(transaction, listed)
             self._store.remove_robot(transaction, str(name), row)
-            self._usage_log.note(actor, transaction, "delete_robot", place.id, {"robot": name.robot})
+            self._usage_log.record_for_namespace(actor, transaction, "delete_robot", access.id, {"robot": name.robot})
             transaction.commit()
             return row
 
@@ -261,24 +261,24 @@ class Robots:
         for membership in self._teams.of_any(row.account_id):
             retry_on_conflict(partial(self._teams.forget, membership.namespace_id, membership.team_id, row.account_id))
 
-    def _place(self, actor: Actor, namespace: str) -> NamespaceAccess:
+    def _namespace_access(self, actor: Actor, namespace: str) -> NamespaceAccess:
         """Returns a namespace that the actor is a member of. Raises AccountUnknown, Unauthenticated, Denied."""
-        place = self._access.place(actor, namespace)
-        if place is None:
+        access = self._access.namespace_access(actor, namespace)
+        if access is None:
             raise refusal(actor, namespace, "read") if actor.is_anonymous else AccountUnknown(namespace)
-        scope = ORG_ADMIN if place.is_organization else USER_ADMIN
-        if place.role is None or not allows(actor.scopes, scope):
+        scope = ORG_ADMIN if access.is_organization else USER_ADMIN
+        if access.role is None or not allows(actor.scopes, scope):
             raise refusal(actor, namespace, "read")
-        return place
+        return access
 
     def _administered(self, actor: Actor, namespace: str) -> NamespaceAccess:
-        place = self._place(actor, namespace)
-        if not place.is_admin:
+        access = self._namespace_access(actor, namespace)
+        if not access.is_admin:
             raise refusal(actor, namespace, "administer")
-        return place
+        return access
 
     def _give_token(
-        self, transaction: Transaction, robot: RobotRow, account: AccountRow, place: NamespaceAccess
+        self, transaction: Transaction, robot: RobotRow, account: AccountRow, access: NamespaceAccess
     ) -> None:
         """Adds a new token of a robot to the transaction that writes the robot."""
         secret, uuid = random_secret(ROBOT_TOKEN_PREFIX), str(uuid4())
@@ -286,7 +286,7 @@ class Robots:
             keys.token(hashed(secret)),
             kind=TokenKind.ROBOT,
             owner_id=account.id,
-            namespace_id=place.id,
+            namespace_id=access.id,
             uuid=uuid,
             epoch=account.epoch,
             sha256=hashed(secret),

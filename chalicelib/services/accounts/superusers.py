@@ -117,7 +117,7 @@ class Superusers:
         if hashed is not None:
             row.password_hash, row.epoch, is_changed = hashed, row.epoch + 1, True
             self._notifications.add(transaction, row.id, PASSWORD_SET, {"by": actor.name}, self._clock())
-            self._usage_log.note(actor, transaction, "user_change_password", row.id, metadata)
+            self._usage_log.record_for_namespace(actor, transaction, "user_change_password", row.id, metadata)
         if changes.email is not None and changes.email != row.email:
             self._move_email(actor, transaction, row, changes.email)
             is_changed = True
@@ -125,7 +125,7 @@ class Superusers:
             # A user who is enabled again has to sign in again.
             row.enabled, row.epoch, is_changed = changes.enabled, row.epoch + (not changes.enabled), True
             kind = "user_enable" if changes.enabled else "user_disable"
-            self._usage_log.note(actor, transaction, kind, row.id, metadata)
+            self._usage_log.record_for_namespace(actor, transaction, kind, row.id, metadata)
         if is_changed:
             self._store.put_account(transaction, row, version)
             transaction.commit()
@@ -138,7 +138,7 @@ class Superusers:
         metadata = {"username": row.name, "superuser": actor.name, "old_email": row.email, "email": email}
         row.email = email
         self._notifications.add(transaction, row.id, EMAIL_SET, {"by": actor.name, "email": email}, self._clock())
-        self._usage_log.note(actor, transaction, "user_change_email", row.id, metadata)
+        self._usage_log.record_for_namespace(actor, transaction, "user_change_email", row.id, metadata)
 
 
 def _user_view(row: AccountRow) -> UserView:

@@ -90,22 +90,22 @@ class Teams:
         """
 
         def attempt() -> tuple[TeamView, bool]:
-            place = self._access.administered(actor, organization)
-            stored = self._store.find(place.id, parse_team(name))
+            access = self._access.administered(actor, organization)
+            stored = self._store.find(access.id, parse_team(name))
             if stored is None:
-                return TeamView(self._add(actor, place, name, role, description or "")), True
-            self._change(actor, place, stored, role, stored.description if description is None else description)
+                return TeamView(self._add(actor, access, name, role, description or "")), True
+            self._change(actor, access, stored, role, stored.description if description is None else description)
             return TeamView(stored), False
 
         return retry_on_conflict(attempt)
 
-    def _add(self, actor: Actor, place: NamespaceAccess, name: str, role: TeamRole, description: str) -> TeamRow:
+    def _add(self, actor: Actor, access: NamespaceAccess, name: str, role: TeamRole, description: str) -> TeamRow:
         now = self._clock()
         identifier = ulid(now)
         team = TeamRow.under(
             keys.team(identifier),
             id=identifier,
-            namespace_id=place.id,
+            namespace_id=access.id,
             name=name,
             role=role,
             description=description,
@@ -113,26 +113,28 @@ class Teams:
         )
         transaction = Transaction()
         self._store.add(transaction, team)
-        self._accounts.check_live(transaction, place.id)
-        self._usage_log.note(actor, transaction, "org_create_team", place.id, {"team": name, "namespace": place.name})
+        self._accounts.check_live(transaction, access.id)
+        self._usage_log.record_for_namespace(
+            actor, transaction, "org_create_team", access.id, {"team": name, "namespace": access.name}
+        )
         transaction.commit()
         return team
 
-    def _change(self, actor: Actor, place: NamespaceAccess, team: TeamRow, role: TeamRole, description: str) -> None:
+    def _change(self, actor: Actor, access: NamespaceAccess, team: TeamRow, role: TeamRole, description: str) -> None:
         transaction, before = Transaction(), team.role
         if TeamRole.ADMIN in (before, role) and role is not before:
             why = (
                 f"Cannot remove admin from team '{team.name}' because calling user would no longer have admin on"
-                f" org '{place.name}'"
+                f" org '{access.name}'"
             )
-            self._guard(transaction, actor, place, lambda one, members: set() if one.id == team.id else members, why)
-        metadata = {"team": team.name, "namespace": place.name}
+            self._guard(transaction, actor, access, lambda one, members: set() if one.id == team.id else members, why)
+        metadata = {"team": team.name, "namespace": access.name}
         if description != team.description:
             changed = {**metadata, "description": description}
-            self._usage_log.note(actor, transaction, "org_set_team_description", place.id, changed)
+            self._usage_log.record_for_namespace(actor, transaction, "org_set_team_description", access.id, changed)
         if role is not before:
             changed = {**metadata, "role": role}
-            self._usage_log.note(actor, transaction, "org_set_team_role", place.id, changed)
+            self._usage_log.record_for_namespace(actor, transaction, "org_set_team_role", access.id, changed)
         self._store.change(transaction, team, role, description)
         transaction.commit()
         team.role, team.description = role, description
@@ -144,45 +146,45 @@ class Teams:
         """
 
         def attempt() -> None:
-            place = self._access.administered(actor, organization)
-            team = self._store.find(place.id, name)
+            access = self._access.administered(actor, organization)
+            team = self._store.find(access.id, name)
             if team is None:
-                raise FieldInvalid("", f"Team '{name[:80]}' is not a team in org '{place.name}'")
+                raise FieldInvalid("", f"Team '{name[:80]}' is not a team in org '{access.name}'")
             transaction = Transaction()
             if team.role is TeamRole.ADMIN:
                 why = (
                     f"Deleting team '{name}' would remove admin ability for user '{actor.name}' in organization"
-                    f" '{place.name}'"
+                    f" '{access.name}'"
                 )
                 self._guard(
-                    transaction, actor, place, lambda one, members: set() if one.id == team.id else members, why
+                    transaction, actor, access, lambda one, members: set() if one.id == team.id else members, why
                 )
             self._store.remove(transaction, team)
-            transaction.put(timer(PURGE, keys.team_target(place.id, team.id), int(self._clock())))
-            metadata = {"team": name, "namespace": place.name}
-            self._usage_log.note(actor, transaction, "org_delete_team", place.id, metadata)
+            transaction.put(timer(PURGE, keys.team_target(access.id, team.id), int(self._clock())))
+            metadata = {"team": name, "namespace": access.name}
+            self._usage_log.record_for_namespace(actor, transaction, "org_delete_team", access.id, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)
 
-    def _guard(self, transaction: Transaction, actor: Actor, place: NamespaceAccess, change: Change, why: str) -> None:
+    def _guard(self, transaction: Transaction, actor: Actor, access: NamespaceAccess, change: Change, why: str) -> None:
         """Makes a change of an organization's admins depend on the rows that are read here.
 
         The namespace's version is read first, so that a later removal of the actor's right wins. Raises Denied if that
         has happened, and LastOwner if this change would leave the actor, or the organization, without an admin right.
         """
-        namespace = self._accounts.namespace(place.id)
+        namespace = self._accounts.namespace(access.id)
         if namespace is None or namespace.state != NamespaceState.LIVE:
-            raise ResourceUnknown("organization", place.name)
+            raise ResourceUnknown("organization", access.name)
         before: set[str] = set()
         after: set[str] = set()
-        for team in self._store.of_organization(place.id):
+        for team in self._store.of_organization(access.id):
             if team.role is TeamRole.ADMIN:
                 members = {row.account_id for row in self._store.members(team.id) if row.kind == AccountKind.USER}
                 before, after = before | members, after | change(team, members)
-        acts_as_owner = any(team.role is TeamRole.ADMIN for team in place.teams)
+        acts_as_owner = any(team.role is TeamRole.ADMIN for team in access.teams)
         if acts_as_owner and actor.account_id not in before:
-            raise refusal(actor, place.name, "administer")
+            raise refusal(actor, access.name, "administer")
         if before - after:
             owners = {row.id for row in self._accounts.get_all(sorted(after)).values() if row.enabled}
             if not owners or (acts_as_owner and actor.account_id not in owners):
@@ -194,15 +196,15 @@ class Teams:
 
         Raises ResourceUnknown, Denied.
         """
-        place = self._access.member_of(actor, organization)
-        team = self._store.find(place.id, name)
-        is_member = team is not None and any(own.id == team.id for own in place.teams)
-        if not place.is_admin and not is_member:
+        access = self._access.member_of(actor, organization)
+        team = self._store.find(access.id, name)
+        is_member = team is not None and any(own.id == team.id for own in access.teams)
+        if not access.is_admin and not is_member:
             raise refusal(actor, name, "read")
         if team is None:
             raise ResourceUnknown("team", name)
         members = [TeamMember(row.name, row.kind) for row in self._store.members(team.id)]
-        return Roster(team, sorted(members, key=lambda one: one.name), place.is_admin)
+        return Roster(team, sorted(members, key=lambda one: one.name), access.is_admin)
 
     def add_member(self, actor: Actor, organization: str, name: str, member: str) -> TeamMember:
         """Adds a user, or a robot of the organization, to a team.
@@ -211,8 +213,8 @@ class Teams:
         """
 
         def attempt() -> TeamMember:
-            place, team = self._team(actor, organization, name)
-            pointer = self._member(place, member)
+            access, team = self._team(actor, organization, name)
+            pointer = self._member(access, member)
             if self._store.member(team.id, pointer.id) is not None:
                 raise AlreadyThere(f"User {member} is already a member of team {name}")
             transaction = Transaction()
@@ -220,29 +222,29 @@ class Teams:
             self._store.still(transaction, team)
             self._accounts.still_there(transaction, pointer.id)
             if team.role is TeamRole.ADMIN:
-                self._guard(transaction, actor, place, lambda _, members: members, "")
+                self._guard(transaction, actor, access, lambda _, members: members, "")
             else:
-                self._accounts.check_live(transaction, place.id)
-            metadata = {"member": member, "team": name, "namespace": place.name}
-            self._usage_log.note(actor, transaction, "org_add_team_member", place.id, metadata)
+                self._accounts.check_live(transaction, access.id)
+            metadata = {"member": member, "team": name, "namespace": access.name}
+            self._usage_log.record_for_namespace(actor, transaction, "org_add_team_member", access.id, metadata)
             transaction.commit()
             return TeamMember(member, pointer.kind)
 
         return retry_on_conflict(attempt)
 
     def _team(self, actor: Actor, organization: str, name: str) -> tuple[NamespaceAccess, TeamRow]:
-        place = self._access.administered(actor, organization)
-        team = self._store.find(place.id, name)
+        access = self._access.administered(actor, organization)
+        team = self._store.find(access.id, name)
         if team is None:
             raise ResourceUnknown("team", name)
-        return place, team
+        return access, team
 
-    def _member(self, place: NamespaceAccess, name: str) -> AccountNameRow:
+    def _member(self, access: NamespaceAccess, name: str) -> AccountNameRow:
         """Returns an account that may be in a team: a user or one of the organization's robots. Raises FieldInvalid."""
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise FieldInvalid("", "Unknown user")
-        if pointer.kind == AccountKind.ROBOT and name.partition("+")[0] != place.name:
+        if pointer.kind == AccountKind.ROBOT and name.partition("+")[0] != access.name:
             why = "Cannot add the specified robot to this team, as it is not a member of the organization"
             raise FieldInvalid("", why)
         return pointer
@@ -251,14 +253,14 @@ class Teams:
         """Removes a member from a team. Raises FieldInvalid, LastOwner, ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> None:
-            place, team = self._team(actor, organization, name)
+            access, team = self._team(actor, organization, name)
             pointer = self._accounts.find(member)
             if pointer is None:
                 raise FieldInvalid("", "Unknown user")
             if self._store.member(team.id, pointer.id) is None:
                 raise FieldInvalid("", f"User {member} does not belong to team {name}")
             transaction = Transaction()
-            self._leave(transaction, actor, place, [team], (pointer.id, member))
+            self._leave(transaction, actor, access, [team], (pointer.id, member))
             transaction.commit()
 
         retry_on_conflict(attempt)
@@ -267,7 +269,7 @@ class Teams:
         self,
         transaction: Transaction,
         actor: Actor,
-        place: NamespaceAccess,
+        access: NamespaceAccess,
         teams: Collection[TeamRow],
         member: tuple[str, str],
     ) -> None:
@@ -279,15 +281,15 @@ class Teams:
             self._guard(
                 transaction,
                 actor,
-                place,
+                access,
                 lambda one, members: members - {account_id} if one.id in left else members,
                 why,
             )
         for team in teams:
             self._store.leave(transaction, team, account_id)
             self._store.still(transaction, team)
-            metadata = {"member": name, "team": team.name, "namespace": place.name}
-            self._usage_log.note(actor, transaction, "org_remove_team_member", place.id, metadata)
+            metadata = {"member": name, "team": team.name, "namespace": access.name}
+            self._usage_log.record_for_namespace(actor, transaction, "org_remove_team_member", access.id, metadata)
 
     def leave_all(self, actor: Actor, organization: str, member: str) -> None:
         """Removes a user from all teams of an organization, and their roles on its repositories.
@@ -296,32 +298,34 @@ class Teams:
         """
 
         def attempt() -> bool:
-            place = self._access.administered(actor, organization)
+            access = self._access.administered(actor, organization)
             pointer = self._accounts.find(member)
             if pointer is None or pointer.kind != AccountKind.USER:
                 raise ResourceUnknown("member", member)
-            return self._leave_some(actor, place, pointer.id, member)
+            return self._leave_some(actor, access, pointer.id, member)
 
         while retry_on_conflict(attempt):
             pass
 
-    def _leave_some(self, actor: Actor, place: NamespaceAccess, account_id: str, name: str) -> bool:
+    def _leave_some(self, actor: Actor, access: NamespaceAccess, account_id: str, name: str) -> bool:
         """Removes as much as fits one transaction, teams first; returns whether there may be more."""
-        teams = self._store.get_all(self._store.of_account(account_id, place.id)[:AT_ONCE])
+        teams = self._store.get_all(self._store.of_account(account_id, access.id)[:AT_ONCE])
         holder = RoleHolder(account_id, name, HolderKind.USER)
-        repository_ids = [where for _, where, _ in self._permissions.held(holder, place.id)][: AT_ONCE - len(teams)]
+        repository_ids = [where for _, where, _ in self._permissions.held(holder, access.id)][: AT_ONCE - len(teams)]
         if not teams and not repository_ids:
             return False
         transaction = Transaction()
         if teams:
-            self._leave(transaction, actor, place, teams, (account_id, name))
+            self._leave(transaction, actor, access, teams, (account_id, name))
         rows = self._repositories.get_all(repository_ids)
         for identifier in repository_ids:
-            self._permissions.take(transaction, (place.id, identifier), holder)
+            self._permissions.take(transaction, (access.id, identifier), holder)
             if row := rows.get(identifier):
-                repository = Repository(identifier, place.id, RepositoryName(place.name, row.name))
-                metadata = {"username": name, "namespace": place.name, "repo": row.name}
-                self._usage_log.record(actor, transaction, "delete_repo_permission", repository, metadata)
+                repository = Repository(identifier, access.id, RepositoryName(access.name, row.name))
+                metadata = {"username": name, "namespace": access.name, "repo": row.name}
+                self._usage_log.record_for_repository(
+                    actor, transaction, "delete_repo_permission", repository, metadata
+                )
         transaction.commit()
         return len(teams) + len(repository_ids) >= AT_ONCE
 
@@ -335,21 +339,21 @@ class Teams:
             raise refusal(actor, organization, "take over")
 
         def attempt() -> None:
-            place = self._access.place(actor, organization)
-            if place is None:
+            access = self._access.namespace_access(actor, organization)
+            if access is None:
                 raise ResourceUnknown("namespace", organization)
-            if not place.is_organization:
+            if not access.is_organization:
                 raise FieldInvalid("namespace", "the namespace of a user cannot be taken over")
-            owning = [team for team in self._store.of_organization(place.id) if team.role is TeamRole.ADMIN]
+            owning = [team for team in self._store.of_organization(access.id) if team.role is TeamRole.ADMIN]
             if any(self._store.member(team.id, account_id) for team in owning):
                 return
             team = min(owning, key=lambda one: (one.name != OWNERS, one.id))
             transaction = Transaction()
             self._store.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
             self._store.still(transaction, team)
-            self._guard(transaction, actor, place, lambda _, members: members, "")
-            metadata = {"namespace": place.name, "superuser": actor.name, "was_user": False, "team": team.name}
-            self._usage_log.note(actor, transaction, "take_ownership", place.id, metadata)
+            self._guard(transaction, actor, access, lambda _, members: members, "")
+            metadata = {"namespace": access.name, "superuser": actor.name, "was_user": False, "team": team.name}
+            self._usage_log.record_for_namespace(actor, transaction, "take_ownership", access.id, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)

@@ -27,7 +27,7 @@ class UsageLog:
     def __init__(self, store: UsageLogStore, pulls: "PullLog", clock: Callable[[], float] = time.time) -> None:
         self._store, self._pulls, self._clock = store, pulls, clock
 
-    def record(
+    def record_for_repository(
         self,
         actor: Actor,
         transaction: Transaction,
@@ -42,7 +42,7 @@ class UsageLog:
         event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, details)
         self._store.record(transaction, event)
 
-    def note(
+    def record_for_namespace(
         self, actor: Actor, transaction: Transaction, kind: str, namespace_id: str, metadata: Mapping[str, object]
     ) -> None:
         """Adds the record of a change of a namespace, but of no repository, to the transaction that changes it."""
@@ -51,7 +51,7 @@ class UsageLog:
         event = Event(ulid(now), now, kind, namespace_id, None, actor.name, actor.address, details)
         self._store.record(transaction, event)
 
-    def refused(self, name: str, account_id: str | None, address: str) -> None:
+    def record_refused_sign_in(self, name: str, account_id: str | None, address: str) -> None:
         """Records a refused sign-in, in the same time for a known and an unknown name.
 
         An unknown name is not stored: it may be a password in the wrong field.
@@ -67,7 +67,9 @@ class UsageLog:
         except Exception:  # noqa: BLE001 - a failed record does not change the result of a sign-in
             logger.exception("refusal not recorded")
 
-    def pulled(self, actor: Actor, repository: Repository, reference: "str | Digest", key: tuple[Digest, str]) -> None:
+    def record_pull(
+        self, actor: Actor, repository: Repository, reference: "str | Digest", key: tuple[Digest, str]
+    ) -> None:
         """Records a pull of a manifest with a digest and a media type.
 
         It never makes a pull fail: an error of the table only goes to the log.

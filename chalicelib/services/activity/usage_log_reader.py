@@ -70,7 +70,7 @@ class DayCount:
 
 
 @dataclass(frozen=True, slots=True)
-class LogPlace:
+class ReadableLog:
     """A log that the actor may read: its partitions, and its namespace and repository unless it is everybody's."""
 
     runs: Sequence[LogPartition]
@@ -207,22 +207,22 @@ class UsageLogReader:
                 changed[day] = reached, {kind: count for (counted, kind), count in kept.items() if counted == day}
         self._store.keep_counted(run, changed)
 
-    def readable_log(self, actor: Actor, owner: LogOwner) -> LogPlace:
+    def readable_log(self, actor: Actor, owner: LogOwner) -> ReadableLog:
         """Returns a log that the actor may read. Raises Unauthenticated, Denied, NotFound, ResourceUnknown."""
         if owner.everybody:
             self._access.superuser(actor)
-            return LogPlace(runs_of_everybody())
+            return ReadableLog(runs_of_everybody())
         if owner.repository is not None:
             repository = self._access.require_role(actor, owner.repository, Role.ADMIN).repository
             full_name = repository.name
             runs = runs_of_repository(repository.id)
-            return LogPlace(runs, repository.namespace_id, full_name.namespace, repository.id, full_name.repository)
+            return ReadableLog(runs, repository.namespace_id, full_name.namespace, repository.id, full_name.repository)
         if owner.organization is not None:
-            place = self._access.administered(actor, owner.organization)
-            identifier, name = place.id, place.name
+            access = self._access.administered(actor, owner.organization)
+            identifier, name = access.id, access.name
         else:
             identifier, name = self._access.require_user(actor), actor.name
-        return LogPlace(runs_of_namespace(identifier), identifier, name)
+        return ReadableLog(runs_of_namespace(identifier), identifier, name)
 
 
 def _entry(row: LogRow, namespace: tuple[str, AccountKind] | None) -> LogEntry:

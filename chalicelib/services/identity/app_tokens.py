@@ -167,7 +167,7 @@ class AppTokens:
 
     def _record(self, actor: Actor, transaction: Transaction, kind: str, token: TokenRow) -> None:
         metadata = {"app_specific_token_title": token.title, "app_specific_token": token.uuid}
-        self._usage_log.note(actor, transaction, kind, token.owner_id, metadata)
+        self._usage_log.record_for_namespace(actor, transaction, kind, token.owner_id, metadata)
 
 
 def _is_seen(actor: Actor, row: TokenRow) -> bool:

@@ -45,17 +45,17 @@ class Applications:
 
     def of_organization(self, actor: Actor, organization: str) -> list[Application]:
         """Returns the applications of an organization, by name. Raises ResourceUnknown, Unauthenticated, Denied."""
-        place = self._access.administered(actor, organization)
-        rows = sorted(self._store.of_organization(place.id), key=lambda row: (row.name, row.client_id))
-        return [self._application(row, place.name) for row in rows]
+        access = self._access.administered(actor, organization)
+        rows = sorted(self._store.of_organization(access.id), key=lambda row: (row.name, row.client_id))
+        return [self._application(row, access.name) for row in rows]
 
     def get(self, actor: Actor, organization: str, client_id: str) -> Application:
         """Returns one application. Raises ResourceUnknown, Unauthenticated, Denied."""
-        place = self._access.administered(actor, organization)
-        return self._application(self._require_row(place, client_id), place.name)
+        access = self._access.administered(actor, organization)
+        return self._application(self._require_row(access, client_id), access.name)
 
-    def _require_row(self, place: NamespaceAccess, client_id: str) -> ApplicationRow:
-        row = self._store.get(place.id, client_id)
+    def _require_row(self, access: NamespaceAccess, client_id: str) -> ApplicationRow:
+        row = self._store.get(access.id, client_id)
         if row is None:
             raise ResourceUnknown("application", client_id)
         return row
@@ -70,22 +70,22 @@ class Applications:
 
     def create(self, actor: Actor, organization: str, fields: ApplicationFields) -> Application:
         """Creates an application with a secret. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
-        place = self._access.administered(actor, organization)
+        access = self._access.administered(actor, organization)
         self._check(fields)
         client_id = _random(CLIENT_ID)
         row = ApplicationRow.under(
-            keys.application(place.id, client_id),
+            keys.application(access.id, client_id),
             client_id=client_id,
-            namespace_id=place.id,
+            namespace_id=access.id,
             created_at=int(self._clock()),
         )
         _set_fields(row, fields)
         self._give_secret(row)
         transaction = Transaction()
-        self._store.add(transaction, row, place.name)
+        self._store.add(transaction, row, access.name)
         self._record(actor, transaction, "create_application", row)
         transaction.commit()
-        return self._application(row, place.name)
+        return self._application(row, access.name)
 
     def change(self, actor: Actor, organization: str, client_id: str, fields: ApplicationFields) -> Application:
         """Changes the fields of an application. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
@@ -99,16 +99,16 @@ class Applications:
     def _rewrite(
         self, actor: Actor, organization: str, client_id: str, kind: str, change: Callable[[ApplicationRow], None]
     ) -> Application:
-        place = self._access.administered(actor, organization)
+        access = self._access.administered(actor, organization)
 
         def attempt() -> Application:
-            row = self._require_row(place, client_id)
+            row = self._require_row(access, client_id)
             change(row)
             transaction = Transaction()
             self._store.change(transaction, row)
             self._record(actor, transaction, kind, row)
             transaction.commit()
-            return self._application(row, place.name)
+            return self._application(row, access.name)
 
         return retry_on_conflict(attempt)
 
@@ -117,8 +117,8 @@ class Applications:
 
         Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, organization)
-        row = self._require_row(place, client_id)
+        access = self._access.administered(actor, organization)
+        row = self._require_row(access, client_id)
         transaction = Transaction()
         self._store.remove(transaction, row)
         self._record(actor, transaction, "delete_application", row)
@@ -127,7 +127,7 @@ class Applications:
         except WriteConflict:
             raise ResourceUnknown("application", client_id) from None
         # The tokens are not accepted any more: the following only removes their rows.
-        for token in self._store.tokens(place.id, client_id):
+        for token in self._store.tokens(access.id, client_id):
             self._forget(token)
 
     def _forget(self, token: TokenRow) -> None:
@@ -164,7 +164,7 @@ class Applications:
 
     def _record(self, actor: Actor, transaction: Transaction, kind: str, row: ApplicationRow) -> None:
         metadata = {"application_name": row.name, "client_id": row.client_id}
-        self._usage_log.note(actor, transaction, kind, row.namespace_id, metadata)
+        self._usage_log.record_for_namespace(actor, transaction, kind, row.namespace_id, metadata)
 
 
 def _about(row: ApplicationRow) -> str:

@@ -53,7 +53,7 @@ class Assignments:
         self._store.add(transaction, row)
         metadata = {"assigning_user": actor.name, "assigned_user": name, "application": client.name}
         metadata |= {"client_id": client.client_id}
-        self._usage_log.note(actor, transaction, "oauth_token_assigned", client.namespace_id, metadata)
+        self._usage_log.record_for_namespace(actor, transaction, "oauth_token_assigned", client.namespace_id, metadata)
         transaction.commit()
 
     def _client(self, actor: Actor, client_id: str) -> ClientRow:

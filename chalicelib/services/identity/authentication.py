@@ -174,7 +174,7 @@ class Authentication:
             is_user = row is not None and row.kind == AccountKind.USER
             is_right = verify_password(password, row.password_hash if row and is_user else None)
             if row is None or not is_right or not row.enabled:
-                self._usage_log.refused(name, row.id if row and is_user else None, address)
+                self._usage_log.record_refused_sign_in(name, row.id if row and is_user else None, address)
                 raise WrongCredentials
         return row
 

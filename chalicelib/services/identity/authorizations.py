@@ -106,7 +106,9 @@ class Authorizations:
             "token_uuid": token.uuid,
             "scope": request.scope,
         }
-        self._usage_log.note(actor, transaction, "create_oauth_api_token", client.namespace_id, metadata)
+        self._usage_log.record_for_namespace(
+            actor, transaction, "create_oauth_api_token", client.namespace_id, metadata
+        )
         transaction.commit()
         return _token(token, secret=secret)
 
@@ -169,16 +171,18 @@ class Authorizations:
         transaction = Transaction()
         self._store.revoke(transaction, token)
         metadata = {"application_name": client.name, "client_id": client.client_id, "token_uuid": uuid}
-        self._usage_log.note(actor, transaction, "revoke_oauth_api_token", client.namespace_id, metadata)
+        self._usage_log.record_for_namespace(
+            actor, transaction, "revoke_oauth_api_token", client.namespace_id, metadata
+        )
         try:
             transaction.commit()
         except WriteConflict:
             raise ResourceUnknown("token", uuid) from None
 
     def _client(self, actor: Actor, organization: str, client_id: str) -> ClientRow:
-        place = self._access.administered(actor, organization)
+        access = self._access.administered(actor, organization)
         client = self._store.clients([client_id]).get(client_id) if client_id else None
-        if client is None or client.namespace_id != place.id:
+        if client is None or client.namespace_id != access.id:
             raise ResourceUnknown("application", client_id)
         return client
 

@@ -92,13 +92,13 @@ class Federation:
     def _put(
         self, actor: Actor, name: RobotName, rules: tuple[Rule, ...], kind: str, metadata: Mapping[str, object]
     ) -> None:
-        place, row = self._robots.administered(actor, name)
+        access, row = self._robots.administered(actor, name)
         if not rules and row.federation is None:
             return
         row.federation = json.dumps([rule.to_document() for rule in rules]) if rules else None
         transaction = Transaction()
         self._accounts.put_robot(transaction, row)
-        self._usage_log.note(actor, transaction, kind, place.id, {"robot": name.robot, **metadata})
+        self._usage_log.record_for_namespace(actor, transaction, kind, access.id, {"robot": name.robot, **metadata})
         transaction.commit()
 
     def exchange(self, name: str, token: str, address: str = "") -> str:
@@ -115,7 +115,9 @@ class Federation:
         robot = Actor(account.id, account.name, account.kind, account.epoch, address=address)
         metadata = {"issuer": rule.issuer, "subject": rule.subject, "robot": name.partition("+")[2]}
         transaction = Transaction()
-        self._usage_log.note(robot, transaction, "federated_robot_token_exchange", identity.namespace_id, metadata)
+        self._usage_log.record_for_namespace(
+            robot, transaction, "federated_robot_token_exchange", identity.namespace_id, metadata
+        )
         transaction.commit()
         return exchanged
 

@@ -307,7 +307,9 @@ class OAuth:
             self._take_offer(transaction, request)
         metadata = {"client_id": token.client_id, "application_name": request.client.row.name, "scope": token.scopes}
         performer = Actor(request.user.id, request.user.name)
-        self._usage_log.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", metadata)
+        self._usage_log.record_for_namespace(
+            performer, transaction, "create_oauth_api_token", token.namespace_id or "", metadata
+        )
         try:
             transaction.commit()
         except WriteConflict:

@@ -81,7 +81,9 @@ class Sessions:
         self._tokens.add(transaction, token, keys.account_token(account.id, TokenKind.SESSION, token.uuid))
         if address is not None:
             actor = Actor(account.id, account.name, account.kind, address=address)
-            self._usage_log.note(actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name})
+            self._usage_log.record_for_namespace(
+                actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name}
+            )
         transaction.commit()
         self._end(cookie)
         return self.session(secret)
@@ -100,7 +102,7 @@ class Sessions:
             self._tokens.revoke(transaction, listed)
             if actor is not None and actor.account_id == token.owner_id:
                 metadata = {"type": "quayauth", "username": actor.name}
-                self._usage_log.note(actor, transaction, LOGOUT, token.owner_id, metadata)
+                self._usage_log.record_for_namespace(actor, transaction, LOGOUT, token.owner_id, metadata)
             try:
                 transaction.commit()
             except WriteConflict:
@@ -119,7 +121,7 @@ class Sessions:
         """Returns a cookie with its CSRF token."""
         return Session(cookie, self._csrf(self._keys[0], cookie))
 
-    def stranger(self, cookie: str) -> Session:
+    def anonymous(self, cookie: str) -> Session:
         """Returns the session of a browser that is not signed in; a cookie signed by this registry is kept."""
         if cookie.startswith(SESSION_PREFIX) or self._is_ours(cookie):
             return self.session(cookie)

@@ -74,6 +74,8 @@ class Setup:
             "token_uuid": token.uuid,
             "scope": token.scopes,
         }
-        self._usage_log.note(Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, metadata)
+        self._usage_log.record_for_namespace(
+            Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, metadata
+        )
         transaction.commit()
         return secret

@@ -84,7 +84,7 @@ class Labels:
             "value": label.value,
             "media_type": label.media_type,
         }
-        self._usage.record(actor, transaction, kind, repository, told)
+        self._usage.record_for_repository(actor, transaction, kind, repository, told)
         self._repositories.still_normal(transaction, repository)
         transaction.commit()
 

@@ -152,11 +152,11 @@ class Policies:
         if policy.prune is not None:
             told |= {"method": policy.prune.method, "value": policy.prune.value}
         if owner.repository is None:
-            self._usage.note(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **told})
+            self._usage.record_for_namespace(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **told})
             return
         name = owner.repository.name
         told |= {"namespace": name.namespace, "repo": name.repository}
-        self._usage.record(actor, transaction, kind, owner.repository, told)
+        self._usage.record_for_repository(actor, transaction, kind, owner.repository, told)
 
 
 def _word(owner: PolicyOwner, kind: PolicyKind) -> str:

@@ -71,7 +71,7 @@ class RepositoryDeletion:
         transaction = Transaction()
         self._store.restore(transaction, back, gone, full)
         self._accounts.check_live(transaction, place.id)
-        self._usage.record(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
+        self._usage.record_for_repository(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
         try:
             transaction.commit()
         except WriteConflict:
@@ -81,7 +81,7 @@ class RepositoryDeletion:
         return full
 
     def _administered(self, actor: Actor, namespace: str) -> NamespaceAccess:
-        place = self._access.place(actor, namespace)
+        place = self._access.namespace_access(actor, namespace)
         if place is None:
             raise ResourceUnknown("namespace", namespace)
         if not place.is_admin or not allows(actor.scopes, REPO_ADMIN):

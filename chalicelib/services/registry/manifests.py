@@ -148,7 +148,7 @@ class Manifests:
             if isinstance(reference, str)
             else self._by_digest(repository, reference)
         )
-        self._usage.pulled(actor, repository, reference, (pulled.digest, pulled.media_type))
+        self._usage.record_pull(actor, repository, reference, (pulled.digest, pulled.media_type))
         return pulled
 
     def _by_tag(self, repository: Repository, tag: str) -> Pulled:
@@ -311,7 +311,7 @@ class Manifests:
     def _record_push(self, push: _Push, transaction: Transaction, made_immutable: Sequence[str], warning: str) -> None:
         def record(kind: str, **metadata: object) -> None:
             digest = {"manifest_digest": str(push.manifest.digest)}
-            self._usage.record(push.actor, transaction, kind, push.repository, {**metadata, **digest})
+            self._usage.record_for_repository(push.actor, transaction, kind, push.repository, {**metadata, **digest})
 
         record(PUSHED, tags=push.tags, mediaType=push.manifest.media_type)
         for tag in made_immutable:
@@ -352,7 +352,7 @@ class Manifests:
             for row in rows:
                 moves.end(row)
                 told = {"tag": row.name, "manifest_digest": str(digest)}
-                self._usage.record(actor, transaction, DELETE_TAG, repository, told)
+                self._usage.record_for_repository(actor, transaction, DELETE_TAG, repository, told)
             moves.settle(rights.window_s)
             transaction.commit()
 
@@ -379,7 +379,8 @@ class Manifests:
         self._store.put(transaction, row, row)
         moves.wake(digest, retained.live_until or now, rights.window_s)
         self._store.hide_referrer(transaction, repository.id, row, digest, now)
-        self._usage.record(actor, transaction, DELETE_MANIFEST, repository, {"manifest_digest": str(digest)})
+        metadata = {"manifest_digest": str(digest)}
+        self._usage.record_for_repository(actor, transaction, DELETE_MANIFEST, repository, metadata)
         transaction.commit()
 
 

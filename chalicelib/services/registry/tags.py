@@ -304,7 +304,7 @@ class Tags:
             "manifest_digest": str(digest),
             **details,
         }
-        self._usage.record(change.actor, change.transaction, kind, change.repository, metadata)
+        self._usage.record_for_repository(change.actor, change.transaction, kind, change.repository, metadata)
 
 
 def check_open(access: RepositoryAccess) -> None:

@@ -69,7 +69,7 @@ class RepositoryAccess:
 
     repository: Repository
     row: RepositoryNameRow
-    place: NamespaceAccess
+    namespace_access: NamespaceAccess
     role: Role | None
     is_own: bool
 
@@ -186,7 +186,7 @@ class Access:
                 rights.append(RepositoryRight(source, permission.row.role, holder if is_team else None))
         return max(rights, key=lambda right: right.role.rank if right.role else -1, default=RepositoryRight())
 
-    def place(self, actor: Actor, name: str) -> NamespaceAccess | None:
+    def namespace_access(self, actor: Actor, name: str) -> NamespaceAccess | None:
         """Returns a namespace by its name with the actor's role in it, None if it does not exist."""
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind == AccountKind.ROBOT:
@@ -212,31 +212,31 @@ class Access:
 
     def creatable(self, actor: Actor, name: str) -> NamespaceAccess:
         """Returns a namespace in which the actor may create repositories. Raises Denied, also if it does not exist."""
-        place = self.place(actor, name)
-        if place is None or not place.may_create or not allows(actor.scopes, REPO_CREATE):
+        access = self.namespace_access(actor, name)
+        if access is None or not access.may_create or not allows(actor.scopes, REPO_CREATE):
             raise Denied(name, "make repositories in")
-        return place
+        return access
 
     def organization(self, actor: Actor, name: str) -> NamespaceAccess:
         """Returns an organization by its name, for any actor. Raises ResourceUnknown."""
-        place = self.place(actor, name)
-        if place is None or not place.is_organization:
+        access = self.namespace_access(actor, name)
+        if access is None or not access.is_organization:
             raise ResourceUnknown("organization", name)
-        return place
+        return access
 
     def administered(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> NamespaceAccess:
         """Returns an organization that the actor administers. Raises ResourceUnknown, Unauthenticated, Denied."""
-        place = self.organization(actor, name)
-        if not place.is_admin or not allows(actor.scopes, scope):
+        access = self.organization(actor, name)
+        if not access.is_admin or not allows(actor.scopes, scope):
             raise refusal(actor, name, "administer")
-        return place
+        return access
 
     def member_of(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> NamespaceAccess:
         """Returns an organization that the actor is a member of. Raises ResourceUnknown, Unauthenticated, Denied."""
-        place = self.organization(actor, name)
-        if place.role is None or not allows(actor.scopes, scope):
+        access = self.organization(actor, name)
+        if access.role is None or not allows(actor.scopes, scope):
             raise refusal(actor, name, "read")
-        return place
+        return access
 
     def require_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
         """Returns a repository on which the actor has at least a role, from the rows as they are now.
@@ -248,8 +248,8 @@ class Access:
             raise Denied(str(name), role)
         row = self._repositories.find(pointer.id, name)
         if row is None:
-            place = self._stand(actor, pointer, name.namespace)
-            if place.may_create and allows(actor.scopes, REPO_READ):
+            access = self._stand(actor, pointer, name.namespace)
+            if access.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
             raise Denied(str(name), role)
         repository_access = self._repository_access(actor, pointer, row, name)
@@ -275,8 +275,8 @@ class Access:
         if capped_role is None and row.is_public:
             # A token with other scopes may still do what everybody may.
             capped_role = Role.READ
-        place = NamespaceAccess(pointer.id, name.namespace, pointer.kind, None)
-        return RepositoryAccess(Repository(row.repository_id, pointer.id, name), row, place, capped_role, is_own)
+        access = NamespaceAccess(pointer.id, name.namespace, pointer.kind, None)
+        return RepositoryAccess(Repository(row.repository_id, pointer.id, name), row, access, capped_role, is_own)
 
     def require_user(self, actor: Actor, scope: str = USER_ADMIN) -> str:
         """Returns the account id of an actor who is a user. Raises Unauthenticated, Denied."""

@@ -43,7 +43,7 @@ def test_a_deleted_user_can_do_nothing_from_then_on(bob: Backend) -> None:
     row, name = bob.account("bob"), RepositoryName.parse("bob/app")
     a_repository(bob, "bob/app")
     pusher, session = bob.actor("bob", "bob/app"), bob.services.identity.sessions.begin(row)
-    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("bob"))
 
     assert bob.services.identity.sessions.believe(session.cookie) is None
     with pytest.raises(WrongCredentials):
@@ -57,7 +57,7 @@ def test_a_deleted_user_can_do_nothing_from_then_on(bob: Backend) -> None:
 
 
 def test_the_name_stays_taken_and_the_address_is_free(bob: Backend) -> None:
-    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("bob"))
 
     with pytest.raises(NameTaken, match="Username is not available"):
         bob.services.accounts.accounts.create_user("bob", "password")
@@ -67,7 +67,7 @@ def test_the_name_stays_taken_and_the_address_is_free(bob: Backend) -> None:
 
 def test_a_timer_is_written_for_the_rest(bob: Backend) -> None:
     row, now = bob.account("bob"), int(bob.clock())
-    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("bob"))
 
     assert due_at(PURGE, row.id) in (now + SETTLED_S, now + SETTLED_S + 1)
 
@@ -76,9 +76,11 @@ def test_a_token_cannot_delete_its_user(bob: Backend) -> None:
     row = bob.account("bob")
 
     with pytest.raises(Denied):
-        bob.services.accounts.account_deletion.leave(Actor(row.id, row.name, scopes=frozenset({"user:admin"})))
+        bob.services.accounts.account_deletion.delete_own_account(
+            Actor(row.id, row.name, scopes=frozenset({"user:admin"}))
+        )
     with pytest.raises(Unauthenticated):
-        bob.services.accounts.account_deletion.leave(ANONYMOUS)
+        bob.services.accounts.account_deletion.delete_own_account(ANONYMOUS)
 
 
 def test_the_only_owner_cannot_leave_and_is_told_the_organizations(backend: Backend) -> None:
@@ -91,7 +93,7 @@ def test_the_only_owner_cannot_leave_and_is_told_the_organizations(backend: Back
     change(backend.account("admin"), superuser=False, enabled=False)
 
     with pytest.raises(SoleOwner) as refused:
-        backend.services.accounts.account_deletion.leave(backend.signed_in("bob"))
+        backend.services.accounts.account_deletion.delete_own_account(backend.signed_in("bob"))
     assert refused.value.organizations == ["acme", "beta"]
     assert backend.account("bob")
 
@@ -101,8 +103,8 @@ def test_an_owner_beside_others_may_be_deleted(backend: Backend) -> None:
     backend.user("bob")
     share(backend, "acme", "bob")
 
-    backend.services.accounts.account_deletion.leave(backend.signed_in("bob"))
-    assert backend.services.security.access.place(backend.signed_in("admin"), "acme") is not None
+    backend.services.accounts.account_deletion.delete_own_account(backend.signed_in("bob"))
+    assert backend.services.security.access.namespace_access(backend.signed_in("admin"), "acme") is not None
 
 
 def test_of_two_owners_who_leave_at_once_one_stays(backend: Backend) -> None:
@@ -116,7 +118,7 @@ def test_of_two_owners_who_leave_at_once_one_stays(backend: Backend) -> None:
 
     def leave(actor: Actor) -> bool:
         try:
-            backend.services.accounts.account_deletion.leave(actor)
+            backend.services.accounts.account_deletion.delete_own_account(actor)
         except SoleOwner:
             return False
         return True
@@ -127,20 +129,20 @@ def test_of_two_owners_who_leave_at_once_one_stays(backend: Backend) -> None:
 
 def test_superusers_cannot_be_deleted(bob: Backend) -> None:
     with pytest.raises(SuperuserKept):
-        bob.services.accounts.account_deletion.leave(bob.signed_in("admin"))
+        bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("admin"))
     with pytest.raises(SuperuserKept):
-        bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), "admin")
+        bob.services.accounts.account_deletion.delete_user(bob.signed_in("admin"), "admin")
 
 
 def test_only_a_superuser_deletes_others(bob: Backend) -> None:
     bob.user("carol")
     with pytest.raises(Denied):
-        bob.services.accounts.account_deletion.dismiss(bob.signed_in("carol"), "bob")
+        bob.services.accounts.account_deletion.delete_user(bob.signed_in("carol"), "bob")
     for name in ("nobody", "admin+ci"):
         with pytest.raises(AccountUnknown):
-            bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), name)
+            bob.services.accounts.account_deletion.delete_user(bob.signed_in("admin"), name)
 
-    bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), "bob")
+    bob.services.accounts.account_deletion.delete_user(bob.signed_in("admin"), "bob")
 
     (event,) = events(bob, "user_delete")
     assert event["performer"] == "admin"
@@ -153,7 +155,7 @@ def test_a_crash_leaves_the_user_whole_or_deleted(backend: Backend) -> None:
 
         def operation() -> None:
             try:
-                backend.services.accounts.account_deletion.leave(actor)
+                backend.services.accounts.account_deletion.delete_own_account(actor)
             except AccountUnknown:
                 assert events(backend, "user_delete")
 
@@ -169,7 +171,7 @@ def test_the_sweep_leaves_nothing_behind(bob: Backend) -> None:
     a_granted(bob, "bob", Role.WRITE)
     row = bob.account("bob")
     bob.services.identity.sessions.begin(row)
-    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("bob"))
 
     assert bob.services.accounts.account_deletion.sweep(row.id, lambda: True)
     assert bob.services.accounts.account_deletion.sweep(row.id, lambda: True)

@@ -176,7 +176,7 @@ def test_a_change_does_not_restore_a_deleted_user(backend: Backend) -> None:
     bob, row = backend.signed_in("bob"), backend.account("bob")
     transaction = Transaction()
     backend.services.stores.accounts.put_account(transaction, row, row.version)
-    backend.services.accounts.account_deletion.leave(bob)
+    backend.services.accounts.account_deletion.delete_own_account(bob)
 
     with pytest.raises(WriteConflict):
         transaction.commit()

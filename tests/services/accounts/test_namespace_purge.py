@@ -203,7 +203,7 @@ def test_a_deleted_user_leaves_nothing_and_their_name_is_free(acme: Backend) -> 
     acme.robot("bob+ci")
     identifier = an_organization(acme, owner="admin")
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
-    acme.services.accounts.account_deletion.leave(acme.signed_in("bob"))
+    acme.services.accounts.account_deletion.delete_own_account(acme.signed_in("bob"))
 
     assert purge(acme, bob.id) is None
 

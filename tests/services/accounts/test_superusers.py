@@ -51,7 +51,7 @@ def test_deleted_users_are_not_listed_and_disabled_ones_can_be_left_out(bob: Bac
     bob.user("carol")
     admin, superusers = bob.signed_in("admin"), bob.services.accounts.superusers
     superusers.change(admin, "bob", SuperuserChanges(enabled=False))
-    bob.services.accounts.account_deletion.dismiss(admin, "carol")
+    bob.services.accounts.account_deletion.delete_user(admin, "carol")
 
     assert [user.name for user in superusers.users(admin, "", 9).users] == ["admin", "bob"]
     assert [user.name for user in superusers.users(admin, "", 9, with_disabled=False).users] == ["admin"]
@@ -163,7 +163,7 @@ def test_only_superusers_manage_users(bob: Backend) -> None:
             lambda actor=actor: superusers.user(actor, "bob"),  # type: ignore[misc]
             lambda actor=actor: superusers.create(actor, "carol", None),  # type: ignore[misc]
             lambda actor=actor: superusers.change(actor, "bob", SuperuserChanges(enabled=False)),  # type: ignore[misc]
-            lambda actor=actor: bob.services.accounts.account_deletion.dismiss(actor, "bob"),  # type: ignore[misc]
+            lambda actor=actor: bob.services.accounts.account_deletion.delete_user(actor, "bob"),  # type: ignore[misc]
         ]
         for attempt in attempts:
             with pytest.raises(refusal):

@@ -245,7 +245,7 @@ def test_a_request_reads_one_page_of_unsummed_pulls_however_many_there_are(
 def test_records_without_a_digest_count_for_their_tags(backend: Backend) -> None:
     a_push(backend, "v1")
     actor = someone(backend, "admin", "admin/app")
-    backend.services.activity.usage_log.pulled(actor, repository_of(backend), "v1", ("", "a/b"))
+    backend.services.activity.usage_log.record_pull(actor, repository_of(backend), "v1", ("", "a/b"))
 
     assert of_tag(backend) == 1
 

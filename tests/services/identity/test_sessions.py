@@ -108,18 +108,18 @@ def test_a_csrf_token_goes_with_its_own_cookie_only(backend: Backend) -> None:
 
 def test_a_browser_without_a_session_gets_a_signed_cookie_without_a_write(backend: Backend) -> None:
     before = rows_like(backend)
-    stranger = backend.services.identity.sessions.stranger("")
+    stranger = backend.services.identity.sessions.anonymous("")
 
     assert rows_like(backend) == before
     backend.services.identity.sessions.check_csrf(stranger.cookie, stranger.csrf)
-    assert backend.services.identity.sessions.stranger(stranger.cookie) == stranger
+    assert backend.services.identity.sessions.anonymous(stranger.cookie) == stranger
     assert backend.services.identity.sessions.believe(stranger.cookie) is None
 
 
 def test_a_cookie_that_we_did_not_sign_is_replaced(backend: Backend) -> None:
     forged = "stranger.abc.def"
 
-    assert backend.services.identity.sessions.stranger(forged).cookie != forged
+    assert backend.services.identity.sessions.anonymous(forged).cookie != forged
     with pytest.raises(CsrfInvalid):
         backend.services.identity.sessions.check_csrf(forged, backend.services.identity.sessions.session(forged).csrf)
 

@@ -187,7 +187,7 @@ def _wishes(body: dict[str, Any]) -> OrganizationChanges:
 
 def shape(overview: OrganizationView) -> dict[str, Any]:
     """An organization as far as whoever asks may know it."""
-    place, row = overview.place, overview.namespace
+    place, row = overview.namespace_access, overview.namespace
     shown: dict[str, Any] = {
         "name": row.name,
         "email": (row.email or "") if place.is_admin else "",

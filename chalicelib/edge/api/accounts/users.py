@@ -109,7 +109,7 @@ def create(body: dict[str, Any]) -> Reply:
 )
 def delete(actor: Actor) -> None:
     """Ends oneself, with all that is one's own; refused while nobody else administers one's organizations."""
-    services().accounts.account_deletion.leave(actor)
+    services().accounts.account_deletion.delete_own_account(actor)
 
 
 @operations.post("/api/v1/recovery", "requestRecoveryEmail", answers={405: None}, is_internal=True)

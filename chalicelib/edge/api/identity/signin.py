@@ -20,7 +20,7 @@ DONE = an_object({"success": FLAG})
 @operations.get("/csrf_token", "getCsrfToken", answers={200: an_object({"csrf_token": text()})}, is_internal=True)
 def csrf_token() -> Reply:
     """The CSRF token of this session, and a cookie for it to go with."""
-    session = services().identity.sessions.stranger(callers.session_cookie())
+    session = services().identity.sessions.anonymous(callers.session_cookie())
     return as_json({"csrf_token": session.csrf}, headers=callers.with_session(session))
 
 
@@ -52,7 +52,7 @@ def verify(actor: Actor, body: dict[str, str]) -> Reply:
 def sign_out(actor: Actor) -> Reply:
     """Ends the session."""
     services().identity.sessions.end(actor, callers.session_cookie())
-    return _in(services().identity.sessions.stranger(""))
+    return _in(services().identity.sessions.anonymous(""))
 
 
 def _in(session: Session) -> Reply:

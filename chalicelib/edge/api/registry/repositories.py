@@ -208,7 +208,7 @@ def shape(found: RepositoryView) -> dict[str, Any]:
         "kind": KIND,
         "description": row.description,
         "is_public": row.is_public,
-        "is_organization": found.repository_access.place.is_organization,
+        "is_organization": found.repository_access.namespace_access.is_organization,
         "is_starred": found.is_starred,
         "status_token": "" if row.is_public else row.status_token or "",
         "trust_enabled": False,
