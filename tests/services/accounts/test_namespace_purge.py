@@ -130,7 +130,7 @@ def test_a_name_taken_again_inherits_nothing(acme: Backend) -> None:
     for actor in (early, team):
         refused_to_push(acme, actor)
     purge(acme, identifier)
-    assert acme.services.accounts.organizations.overview(admin, "acme").place.is_admin
+    assert acme.services.accounts.organizations.overview(admin, "acme").namespace_access.is_admin
 
 
 def refused_to_push(backend: Backend, actor: Actor) -> None:

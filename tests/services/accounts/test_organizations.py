@@ -47,7 +47,11 @@ def test_the_creator_of_an_organization_owns_it(backend: Backend) -> None:
     backend.services.accounts.organizations.create(backend.signed_in("admin"), "acme", "acme@example.com")
 
     shown = backend.services.accounts.organizations.overview(backend.signed_in("admin"), "acme")
-    assert (shown.place.is_admin, shown.namespace.name, shown.namespace.email) == (True, "acme", "acme@example.com")
+    assert (shown.namespace_access.is_admin, shown.namespace.name, shown.namespace.email) == (
+        True,
+        "acme",
+        "acme@example.com",
+    )
     assert [(view.team.name, view.team.role, view.members) for view in shown.teams] == [("owners", TeamRole.ADMIN, 1)]
     (event,) = events(backend, "org_create")
     assert (event["namespace_id"], event["performer"]) == (id_of(backend), "admin")
@@ -96,7 +100,7 @@ def test_everybody_sees_the_name_and_members_see_the_teams(acme: Backend) -> Non
 
     for actor in (ANONYMOUS, acme.signed_in("carol")):
         shown = service.overview(actor, "acme")
-        assert (shown.place.role, list(shown.teams)) == (None, [])
+        assert (shown.namespace_access.role, list(shown.teams)) == (None, [])
     seen = [
         (view.team.name, view.can_view, view.members) for view in service.overview(acme.signed_in("bob"), "acme").teams
     ]
@@ -115,7 +119,7 @@ def test_a_token_sees_what_its_scopes_allow(acme: Backend, scope: str, role: Tea
         replace(acme.signed_in("admin"), scopes=frozenset({scope})), "acme"
     )
 
-    assert (shown.place.role, bool(shown.teams)) == (role, role is not None)
+    assert (shown.namespace_access.role, bool(shown.teams)) == (role, role is not None)
 
 
 def test_the_bytes_that_its_repositories_link_are_counted(acme: Backend) -> None:

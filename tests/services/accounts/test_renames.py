@@ -67,7 +67,7 @@ def test_an_organization_is_known_by_its_new_name_at_once(acme: Backend) -> None
     rename(acme)
 
     assert id_of(acme, "other") == identifier
-    assert acme.services.accounts.organizations.overview(bob, "other").place.is_admin
+    assert acme.services.accounts.organizations.overview(bob, "other").namespace_access.is_admin
     with pytest.raises(ResourceUnknown):
         acme.services.accounts.organizations.overview(bob, "acme")
     pusher = acme.actor("bob", "other/app0")
